@@ -1,0 +1,1 @@
+"""The Sluice ingester: an AT Protocol source into Redis Streams, nothing lost and nothing twice."""

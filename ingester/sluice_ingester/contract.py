@@ -1,0 +1,124 @@
+"""The names that Sluice shares with everybody else who touches the same Redis.
+
+Consumers, the operator and people with `redis-cli` meet the ingester only through the streams,
+keys and fields named here, so a change in this file is a change of a public contract. The names
+of the streams, their fields and the cursor keys are those of the Rust ingester that Sluice
+replaces: what read its streams reads ours.
+
+Pure, and the one module of the ingester that the operator imports.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+BACKFILL_DONE: Final = "!ingester-done"
+"""Stored in a backfill cursor when the listing of repos has come to its end."""
+
+DEADLETTER_CAP: Final = 10_000
+"""About how many entries a dead-letter stream keeps; the oldest go first."""
+
+
+class Stream(StrEnum):
+    """A stream that an ingester writes."""
+
+    FIREHOSE = "firehose_live"
+    LABELS = "label_live"
+    BACKFILL = "repo_backfill"
+
+    @property
+    def field(self) -> str:
+        """The field that holds an entry's JSON."""
+        return _FIELDS[self]
+
+
+_FIELDS: Final = {Stream.FIREHOSE: "event", Stream.LABELS: "labels", Stream.BACKFILL: "repo"}
+
+
+class DeadLetterField(StrEnum):
+    """The fields of an entry in a dead-letter stream."""
+
+    HOST = "host"
+    SEQ = "seq"  # decimal, or empty where the frame did not tell
+    REASON = "reason"  # a word of DeadLetter reasons, then what was wrong
+    DETAIL = "detail"  # the path of a record ("collection/rkey"), or empty
+    PAYLOAD = "payload"  # the bytes that could not be used, cut at 64 KiB
+
+
+class Health(StrEnum):
+    """The fields of the hash at `StreamKeys.health`. All values are text; times are RFC 3339 UTC.
+
+    The append writes the first group in the same atomic step as the events; the ingester writes
+    the second group when something changes, and `beat` at least every 5 s.
+    """
+
+    SEQ = "seq"  # of the newest frame stored, decimal
+    EVENT_TIME = "eventTime"  # of the newest event stored, as the source gave it
+    STORED = "stored"  # when the newest batch was stored
+    EVENTS = "events"  # stored so far, counted over all restarts
+    DEADLETTERS = "deadletters"  # stored so far, counted over all restarts
+    BATCH = "batch"  # the newest batch's own name, by which a repeated call knows itself
+
+    STATE = "state"  # a word of State
+    REASON = "reason"  # CamelCase, why it is in this state; empty when streaming
+    MESSAGE = "message"  # one sentence for a person; empty when streaming
+    SINCE = "since"  # when the state last changed
+    BEAT = "beat"  # when the ingester last wrote this hash
+    STARTED = "started"  # when the process started
+    POD = "pod"  # the name of the pod (its host name) that wrote the hash
+    VERSION = "version"  # of the ingester
+    RATE = "rate"  # events a second stored, mean of the last 60 s, one decimal
+    RECONNECTS = "reconnects"  # since the process started
+    FENCED = "fenced"  # since the process started
+    ERRORS = "errors"  # since the process started
+    LAST_ERROR = "lastError"  # one sentence
+    LAST_ERROR_TIME = "lastErrorTime"
+
+
+class State(StrEnum):
+    """What an ingester is doing about one source."""
+
+    CONNECTING = "connecting"
+    STREAMING = "streaming"
+    BACKPRESSURE = "backpressure"  # not reading until the sink takes events again
+    WAITING = "waiting"  # for the next try, after an error
+    HALTED = "halted"  # will not go on until a person acts: see Health.REASON
+    STOPPED = "stopped"  # shut down in good order
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StreamKeys:
+    """The Redis keys of one source in one stream.
+
+    `host` is the source's host, with its port if it has one, without scheme or path.
+    `prefix` stands before every key; empty for the contract of the Rust ingester.
+    """
+
+    stream: Stream
+    host: str
+    prefix: str = ""
+
+    @property
+    def entries(self) -> str:
+        """The stream itself."""
+        return f"{self.prefix}{self.stream}"
+
+    @property
+    def cursor(self) -> str:
+        """A string: the cursor of this source, decimal except for a backfill."""
+        return f"{self.prefix}{self.stream}:cursor:{self.host}"
+
+    @property
+    def health(self) -> str:
+        """A hash: see Health."""
+        return f"{self.prefix}{self.stream}:health:{self.host}"
+
+    @property
+    def deadletter(self) -> str:
+        """A capped stream: see DeadLetterField."""
+        return f"{self.prefix}{self.stream}:deadletter"
+
+
+def host_of(address: str) -> str:
+    """The host (and port) of `address`, which may carry a scheme and a path: the HOST of the keys."""
+    return address.strip().split("://", 1)[-1].split("/", 1)[0].lower()

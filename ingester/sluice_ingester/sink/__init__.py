@@ -1,0 +1,1 @@
+"""Redis out: one atomic, fenced append for each batch."""

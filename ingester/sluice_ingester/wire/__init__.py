@@ -1,0 +1,1 @@
+"""Bytes in, events out: the wire protocol without any I/O."""

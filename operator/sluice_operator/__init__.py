@@ -1,0 +1,1 @@
+"""The Sluice operator: AT Protocol sources as Kubernetes resources."""

@@ -1,0 +1,1 @@
+"""The resources as pydantic models: the one source of the CRDs."""

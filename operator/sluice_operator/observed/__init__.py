@@ -1,0 +1,1 @@
+"""What is there: owned objects and pods, Redis cursors and streams, as facts."""

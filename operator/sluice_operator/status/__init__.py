@@ -1,0 +1,1 @@
+"""Pure: from facts and history to conditions, counters and columns."""
