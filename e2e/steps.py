@@ -1,0 +1,32 @@
+"""Numbered steps with elapsed time, so that whoever waits knows what for."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class Steps:
+    """Prints `[n/total mm:ss] what` before each step and how long it took after it."""
+
+    def __init__(self, *, total: int) -> None:
+        self._total = total
+        self._number = 0
+        self._begun = time.monotonic()
+
+    @contextmanager
+    def step(self, what: str) -> Iterator[None]:
+        """Announce `what`, run the body, say how long it took."""
+        self._number += 1
+        print(f"[{self._number}/{self._total} {clock(time.monotonic() - self._begun)}] {what}", flush=True)
+        begun = time.monotonic()
+        yield
+        print(f"      done in {time.monotonic() - begun:.1f} s", flush=True)
+
+
+def clock(seconds: float) -> str:
+    """`seconds` as mm:ss.
+
+    >>> clock(61.5)
+    '01:01'
+    """
+    return f"{int(seconds) // 60:02d}:{int(seconds) % 60:02d}"
