@@ -1,0 +1,56 @@
+"""What all models of the API have in common."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer
+from pydantic.alias_generators import to_camel
+from pydantic.fields import FieldInfo
+
+GROUP: Final = "sluice.dev"
+VERSION: Final = "v1alpha1"
+API_VERSION: Final = f"{GROUP}/{VERSION}"
+
+
+class Model(BaseModel):
+    """A part of a resource: frozen, camelCase on the wire, described by its attributes' docstrings.
+
+    Unknown fields are ignored, since the API server is the one that refuses them: an operator that is
+    older than the CRD (in the middle of an upgrade, after a rollback) must not call every resource invalid
+    because the schema has given it a new default.
+    """
+
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        populate_by_name=True,
+        frozen=True,
+        use_attribute_docstrings=True,
+    )
+
+    def dump(self) -> dict[str, Any]:
+        """The JSON of this part as the API server takes it, without the fields that are None."""
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+def _seconds(value: datetime) -> datetime:
+    return value.astimezone(UTC).replace(microsecond=0)
+
+
+def _rfc3339(value: datetime) -> str:
+    return value.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+Time = Annotated[
+    AwareDatetime,
+    AfterValidator(_seconds),
+    PlainSerializer(_rfc3339, return_type=str, when_used="json"),
+]
+"""A time of the API: UTC in whole seconds, as Kubernetes writes its own: a round trip changes nothing."""
+
+
+def listed_by(key: str) -> FieldInfo:
+    """The annotation of a list in which each item is known by its `key`, for server-side apply."""
+    info: FieldInfo = Field(
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": [key]}
+    )
+    return info

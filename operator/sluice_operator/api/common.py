@@ -1,0 +1,204 @@
+"""The parts that every source has in its spec, a relay as well as a labeler."""
+
+from typing import Annotated, Final, Literal
+
+from pydantic import Field, WithJsonSchema
+
+from sluice_operator.api.base import Model
+from sluice_operator.api.quantity import PATTERN as QUANTITY
+from sluice_operator.api.quantity import parse_quantity
+from sluice_operator.api.rules import Rule
+
+_LABEL: Final = r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?"
+
+Host = Annotated[
+    str,
+    Field(min_length=1, max_length=300),
+    Rule.matches(
+        rf"(?:(?:wss?|https?)://)?(?:{_LABEL}(?:\.{_LABEL})*|\[[0-9A-Fa-f:.]+\])(?::[0-9]{{1,5}})?",
+        message=(
+            "give a host name or address alone, such as relay1.us-east.bsky.network, with a port if it needs "
+            "one (localhost:2583) and ws:// or http:// in front if it has no TLS: no path, no user, no spaces"
+        ),
+    ),
+    Rule(
+        cel=(
+            "!self.matches(':[0-9]{1,5}$') || "
+            "(int(self.find('[0-9]+$')) >= 1 && int(self.find('[0-9]+$')) <= 65535)"
+        ),
+        message="the port of the host must be between 1 and 65535",
+        holds=lambda host: not (port := host.rpartition(":")[2]).isdecimal() or 1 <= int(port) <= 65535,
+    ),
+]
+
+Image = Annotated[
+    str,
+    Field(max_length=1024),
+    Rule.matches(
+        r"\S+",
+        message="give an image as a container runtime takes it, such as registry.example.com/sluice:0.1.0",
+    ),
+]
+
+ObjectName = Annotated[
+    str,
+    Field(min_length=1, max_length=253, pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$"),
+]
+Key = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[-._a-zA-Z0-9]+$")]
+
+Quantity = Annotated[
+    str | int,
+    WithJsonSchema(
+        {
+            "anyOf": [{"type": "integer"}, {"type": "string"}],
+            "maxLength": 40,
+            "pattern": QUANTITY,
+            "x-kubernetes-int-or-string": True,
+        }
+    ),
+]
+Quantities = Annotated[dict[str, Quantity], Field(max_length=16)]
+
+
+class SecretKeyRef(Model):
+    """A key of a Secret in the resource's own namespace."""
+
+    name: ObjectName
+    """The name of the Secret, in the namespace of this resource."""
+
+    key: Key = "url"
+    """The key of the Secret under which the URL stands."""
+
+
+class Redis(Model):
+    """Where events are written."""
+
+    secret_ref: SecretKeyRef
+    """The Secret that holds the URL of the Redis, such as redis://:password@redis:6379/0, or rediss:// for
+    TLS. The ingester restarts by itself when its content changes.
+    """
+
+
+class Batch(Model):
+    """How events are gathered before they are written together."""
+
+    size: Annotated[int, Field(ge=1, le=10_000)] = 500
+    """How many events close a batch. A batch holds whole messages of the source only, so it may become
+    somewhat larger.
+    """
+
+    timeout_milliseconds: Annotated[int, Field(ge=10, le=60_000)] = 1000
+    """How many milliseconds after its first event a batch is written, however small it is."""
+
+
+class Backpressure(Model):
+    """When to stop reading from the source."""
+
+    high_water_mark: Annotated[int, Field(ge=1, le=1_000_000_000)] = 100_000
+    """How many entries the stream may hold. At this length the ingester stops reading, drops nothing, and
+    goes on from its cursor when consumers have deleted entries. The last batch may overshoot it.
+    """
+
+
+class Resources(Model):
+    """Resource requests and limits of a container, as in a Pod."""
+
+    requests: Quantities | None = None
+    """The least that the container needs, by resource, such as cpu in cores (50m is a twentieth) and memory
+    in bytes (64Mi).
+    """
+
+    limits: Quantities | None = None
+    """The most that the container may use, by resource, such as cpu in cores and memory in bytes (128Mi)."""
+
+    def fit(self) -> bool:
+        """Whether no request is above its limit. Raises ValueError at what isn't a quantity."""
+        limits = self.limits or {}
+        return all(
+            parse_quantity(amount) <= parse_quantity(limits.get(name, amount))
+            for name, amount in (self.requests or {}).items()
+        )
+
+
+RESOURCES_FIT: Final = Rule(
+    cel=(
+        "!has(self.requests) || !has(self.limits) || self.requests.all(name, !(name in self.limits) || "
+        "quantity(string(self.requests[name])).compareTo(quantity(string(self.limits[name]))) <= 0)"
+    ),
+    message="a request is above the limit of the same resource: lower the request or raise the limit",
+    holds=Resources.fit,
+)
+
+
+class ConfigMapKeyRef(Model):
+    """A key of a ConfigMap in the resource's own namespace."""
+
+    name: ObjectName
+    """The name of the ConfigMap, in the namespace of this resource."""
+
+    key: Key = "ca.crt"
+    """The key of the ConfigMap under which the certificates stand."""
+
+
+class CABundle(Model):
+    """Certificate authorities of a private network."""
+
+    config_map_ref: ConfigMapKeyRef
+    """The ConfigMap that holds the certificates in PEM form."""
+
+
+class HealthWindows(Model):
+    """How long things may take before the status calls them wrong."""
+
+    degraded_after_seconds: Annotated[int, Field(ge=1, le=86_400)] = 300
+    """For how many seconds the source may be away before the resource is no longer Ready. Shorter
+    interruptions heal by themselves and leave it Ready.
+    """
+
+    stable_window_seconds: Annotated[int, Field(ge=1, le=604_800)] = 900
+    """How many seconds without a restart make the ingester stable."""
+
+
+class SourceSpec(Model):
+    """What the specs of all kinds of source have in common."""
+
+    host: Host
+    """The host of the source, with its port if it has one, such as relay1.us-east.bsky.network. TLS is used
+    unless ws:// or http:// stands in front. The cursor in Redis is kept under this host, so a changed host
+    starts with a cursor of its own.
+    """
+
+    redis: Redis | None = None
+    """The Redis that takes the events. Without it the operator's default is used."""
+
+    batch: Batch = Batch()
+    """How events are gathered before they are written together."""
+
+    backpressure: Backpressure = Backpressure()
+    """When the ingester stops reading, so that a slow consumer loses nothing."""
+
+    image: Image | None = None
+    """The image of the ingester. Without it the operator's own image is used, so that both are of one
+    version.
+    """
+
+    image_pull_policy: Literal["Always", "IfNotPresent", "Never"] | None = None
+    """When the image is pulled: Always, IfNotPresent or Never. Without it the operator's own policy is
+    used.
+    """
+
+    resources: Annotated[Resources, RESOURCES_FIT] = Resources(
+        requests={"cpu": "50m", "memory": "64Mi"}, limits={"memory": "128Mi"}
+    )
+    """The resources of the ingester's container. What is given here replaces the default as a whole."""
+
+    ca_bundle: CABundle | None = None
+    """Certificate authorities that the ingester trusts, for the source and for Redis, in place of the
+    public ones.
+    """
+
+    suspend: bool = False
+    """Stops the ingester, and keeps its cursor, until this is false again."""
+
+    health: HealthWindows = HealthWindows()
+    """How long things may take before the status calls them wrong."""

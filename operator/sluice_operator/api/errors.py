@@ -1,0 +1,26 @@
+"""What reading a resource can raise."""
+
+from collections.abc import Sequence
+
+from pydantic_core import ErrorDetails
+
+
+class InvalidResourceError(ValueError):
+    """The object does not fit the API. The text names each field and what to do, fit for a condition."""
+
+    @classmethod
+    def of(cls, faults: Sequence[ErrorDetails]) -> "InvalidResourceError":
+        """The error that names all `faults`."""
+        return cls("; ".join(f"{_path(fault['loc'])}: {_text(fault)}" for fault in faults))
+
+
+def _path(location: tuple[int | str, ...]) -> str:
+    steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in location)
+    return "".join(steps).removeprefix(".")
+
+
+def _text(fault: ErrorDetails) -> str:
+    message = fault["msg"]
+    if fault["type"] == "missing" or isinstance(fault["input"], dict | list):
+        return message
+    return f"{message} (is {fault['input']!r})"

@@ -1,0 +1,61 @@
+"""From pydantic's JSON schema to the structural schema that a CRD takes.
+
+A structural schema has no references, no titles, no `null` alternatives and no `additionalProperties` next
+to `properties`. Unknown fields are pruned, or refused to a client that asks for strict validation, as
+kubectl does.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from pydantic import BaseModel
+
+Schema = dict[str, Any]
+
+_ORDER: Final = {"description": 0, "type": 1, "format": 2, "default": 3, "items": 9, "properties": 9}
+_LATER: Final = 4
+
+
+def structural(model: type[BaseModel]) -> Schema:
+    """The structural schema of `model`, in the order of its fields."""
+    schema = model.model_json_schema(by_alias=True, mode="validation")
+    return _convert(schema, schema.get("$defs", {}))
+
+
+def _convert(schema: Schema, definitions: Mapping[str, Schema]) -> Schema:
+    node = _flatten(schema, definitions)
+    result = {key: value for key, value in node.items() if key not in {"title", "$defs"}}
+    if "description" in node:
+        result["description"] = " ".join(node["description"].split())
+    if node.get("default", ...) is None:
+        del result["default"]
+    if node.get("type") == "integer":
+        result["format"] = "int64"
+    if isinstance(node.get("additionalProperties"), dict):
+        result["additionalProperties"] = _convert(node["additionalProperties"], definitions)
+    if "items" in node:
+        result["items"] = _convert(node["items"], definitions)
+    if "properties" in node:
+        fields = {name: _convert(field, definitions) for name, field in node["properties"].items()}
+        result["properties"] = fields
+        if "default" in result:
+            # The API server fills in the fields' own defaults: each stands in one place.
+            result["default"] = {
+                name: value
+                for name, value in result["default"].items()
+                if value != fields[name].get("default")
+            }
+    return dict(sorted(result.items(), key=lambda item: _ORDER.get(item[0], _LATER)))
+
+
+def _flatten(node: Schema, definitions: Mapping[str, Schema]) -> Schema:
+    """Resolve references and `X or null`; what stands beside them belongs to the field and wins."""
+    while True:
+        alternatives = [option for option in node.get("anyOf", ()) if option != {"type": "null"}]
+        if "$ref" in node:
+            target = definitions[node["$ref"].rpartition("/")[2]]
+            node = {**target, **{key: value for key, value in node.items() if key != "$ref"}}
+        elif len(alternatives) == 1:
+            node = {**alternatives[0], **{key: value for key, value in node.items() if key != "anyOf"}}
+        else:
+            return node

@@ -1,0 +1,118 @@
+"""The parts of a status that every kind of source has."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from sluice_operator.api.base import Model, Time, listed_by
+from sluice_operator.api.conditions import Condition
+
+Count = Annotated[int, Field(ge=0)]
+
+
+class StreamStatus(Model):
+    """What one ingester is doing and how far it has come."""
+
+    state: str | None = None
+    """What the ingester is doing: connecting, streaming, backpressure, waiting, halted or stopped."""
+
+    message: str | None = None
+    """Why the ingester is not streaming, in one sentence. Absent while it is streaming."""
+
+    cursor: str | None = None
+    """The sequence number of the newest message that stands in Redis as a whole, decimal."""
+
+    cursor_time: Time | None = None
+    """The time of the newest event that was stored, as the source gave it."""
+
+    lag_seconds: Count | None = None
+    """How many seconds the newest stored event was old when this was observed."""
+
+    lag: str | None = None
+    """The lag in short form for people, such as 2s or 3h12m."""
+
+    events_per_second: Annotated[float | None, Field(ge=0)] = None
+    """How many events were stored per second, as the mean of the last 60 seconds."""
+
+    rate: str | None = None
+    """The rate in short form for people, such as 412/s."""
+
+    events: Count | None = None
+    """How many events were stored since the source was first read, over all restarts."""
+
+    dead_letters: Count | None = None
+    """How many messages and records could not be decoded and stand in the dead-letter stream, over all
+    restarts.
+    """
+
+    stream_length: Count | None = None
+    """How many entries the stream in Redis holds. Several sources may share it."""
+
+    reconnects: Count | None = None
+    """How many times the ingester has reconnected to the source since its process started."""
+
+    last_error: str | None = None
+    """The newest error that the ingester met, in one sentence."""
+
+    last_error_time: Time | None = None
+    """When the newest error was met."""
+
+    version: str | None = None
+    """The version of the running ingester."""
+
+    updated_at: Time | None = None
+    """When the numbers here were observed."""
+
+
+class CountedPod(Model):
+    """A pod whose restarts have been counted."""
+
+    uid: str
+    """The uid of the pod."""
+
+    name: str | None = None
+    """The name of the pod."""
+
+    template_hash: str | None = None
+    """The pod-template-hash of the pod: a new pod of the same template is a replacement, not a rollout."""
+
+    restart_count: Count = 0
+    """How many restarts of this pod's containers are in the count."""
+
+
+class Restarts(Model):
+    """Restarts of the ingester that nobody asked for."""
+
+    count: Count = 0
+    """How many times the ingester was restarted or its pod replaced, over all pods."""
+
+    last_reason: str | None = None
+    """Why the last restart happened, such as Error, OOMKilled or Evicted."""
+
+    last_exit_code: int | None = None
+    """The exit code of the process before the last restart; 137 means that it was killed."""
+
+    last_time: Time | None = None
+    """When the last restart was seen."""
+
+    pods: Annotated[tuple[CountedPod, ...], listed_by("uid")] | None = None
+    """The pods that the count already holds."""
+
+
+class SourceStatus(Model):
+    """What the statuses of all kinds of source have in common."""
+
+    observed_generation: int = -1
+    """The metadata.generation that this status speaks of; -1 until the operator has seen the resource."""
+
+    conditions: Annotated[tuple[Condition, ...], listed_by("type")] | None = None
+    """The state of the resource, one condition for each type."""
+
+    host: str | None = None
+    """The host as it stands in the names of the keys in Redis."""
+
+    image: str | None = None
+    """The image that the ingester runs."""
+
+    restarts: Restarts | None = None
+    """Restarts of the ingester that nobody asked for."""
