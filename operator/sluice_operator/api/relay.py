@@ -7,8 +7,8 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 from sluice_operator.api.base import Model
 from sluice_operator.api.common import SourceSpec
 from sluice_operator.api.definition import Column, Definition
-from sluice_operator.api.resource import Resource
 from sluice_operator.api.rules import Rule
+from sluice_operator.api.source import Source
 from sluice_operator.api.stream import SourceStatus, StreamStatus
 
 _FIRST: Final = r"[A-Za-z](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
@@ -85,7 +85,7 @@ class RelayStatus(SourceStatus):
     """What the ingester of the firehose is doing and how far it has come."""
 
 
-class Relay(Resource):
+class Relay(Source):
     """A Relay is a source of AT Protocol events, such as a relay or a PDS. The operator keeps an ingester
     running for it, which streams its events into Redis, and tells here how it fares.
     """

@@ -1,0 +1,61 @@
+"""Whether a live object is as it should be, so that nothing is written when nothing is wrong.
+
+The API server adds defaults, and other controllers add fields of their own: only what is desired counts. A
+field that is desired no longer shows in the stamp of the whole (see `manifest.child`), which differs then.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from sluice_operator.api.quantity import parse_quantity
+
+_MERGE_KEYS: Final = ("mountPath", "containerPort", "uid", "name", "key")
+"""What tells the items of a list apart, the most telling first."""
+
+_QUANTITIES: Final = frozenset({"requests", "limits"})
+
+
+def covers(live: Any, desired: Any) -> bool:
+    """Whether every field of `desired` stands in `live`.
+
+    Lists of objects are compared by name, whatever their order; quantities by their value. None means that
+    the field must not be there. An empty string is the same as no field, since the API server drops it.
+    """
+    if isinstance(desired, Mapping):
+        return isinstance(live, Mapping) and all(
+            _covers_field(live, name=name, desired=value) for name, value in desired.items()
+        )
+    if isinstance(desired, Sequence) and not isinstance(desired, str):
+        return isinstance(live, Sequence) and not isinstance(live, str) and _covers_list(live, desired)
+    return type(live) is type(desired) and bool(live == desired)
+
+
+def _covers_field(live: Mapping[str, Any], *, name: str, desired: Any) -> bool:
+    if desired is None or desired == "":
+        return live.get(name) in (None, "")
+    if name not in live:
+        return False
+    if name in _QUANTITIES and isinstance(desired, Mapping):
+        return _covers_quantities(live[name], desired)
+    return covers(live[name], desired)
+
+
+def _covers_list(live: Sequence[Any], desired: Sequence[Any]) -> bool:
+    key = _merge_key(desired)
+    if key is None:
+        return len(live) == len(desired) and all(map(covers, live, desired))
+    by_key = {item[key]: item for item in live if isinstance(item, Mapping) and key in item}
+    return all(item[key] in by_key and covers(by_key[item[key]], item) for item in desired)
+
+
+def _merge_key(items: Sequence[Any]) -> str | None:
+    if not all(isinstance(item, Mapping) for item in items):
+        return None
+    return next((key for key in _MERGE_KEYS if items and all(key in item for item in items)), None)
+
+
+def _covers_quantities(live: Any, desired: Mapping[str, Any]) -> bool:
+    return isinstance(live, Mapping) and all(
+        name in live and parse_quantity(live[name]) == parse_quantity(amount)
+        for name, amount in desired.items()
+    )

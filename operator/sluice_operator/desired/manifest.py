@@ -1,0 +1,69 @@
+"""What every child has: an owner, and a stamp of what was wanted of it."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, TypeAlias
+
+from sluice_operator.api.base import API_VERSION
+from sluice_operator.api.source import Source
+from sluice_operator.desired.naming import DESIRED_HASH_ANNOTATION, owned_labels
+
+Manifest: TypeAlias = dict[str, Any]
+"""A Kubernetes object that holds only the fields that the operator owns, ready for server-side apply."""
+
+
+def child(
+    source: Source,
+    *,
+    api_version: str,
+    kind: str,
+    name: str,
+    body: Manifest,
+    labels: Mapping[str, str] = MappingProxyType({}),
+) -> Manifest:
+    """A child of `source`, stamped with the hash of its own content."""
+    metadata: Manifest = {
+        "name": name,
+        "namespace": source.metadata.namespace,
+        "labels": {**labels, **owned_labels(kind=_kind(source), resource=source.metadata.name)},
+        "ownerReferences": [_owner(source)],
+    }
+    stamp = {DESIRED_HASH_ANNOTATION: _digest([metadata, body])}
+    return {
+        "apiVersion": api_version,
+        "kind": kind,
+        "metadata": {**metadata, "annotations": stamp},
+        **body,
+    }
+
+
+def is_controlled_by(live: Mapping[str, Any], source: Source) -> bool:
+    """Whether `live` is a child of `source`. One of the same name that is not is a stranger's: hands off."""
+    references = live.get("metadata", {}).get("ownerReferences") or []
+    return any(
+        reference.get("controller") is True and reference["uid"] == source.metadata.uid
+        for reference in references
+    )
+
+
+def _owner(source: Source) -> Manifest:
+    # Garbage collection needs only the uid. Blocking the owner's deletion would need the right to update
+    # its finalizers, and would only make the owner wait.
+    return {
+        "apiVersion": API_VERSION,
+        "kind": _kind(source),
+        "name": source.metadata.name,
+        "uid": source.metadata.uid,
+        "controller": True,
+        "blockOwnerDeletion": False,
+    }
+
+
+def _kind(source: Source) -> str:
+    return type(source).__name__
+
+
+def _digest(content: object) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]

@@ -1,0 +1,68 @@
+"""Names and labels of the objects that the operator makes.
+
+A name of a resource may have 253 characters, a label's value or a host name only 63: what is too long is cut
+and ends in a hash of the whole, so that different resources never share a name.
+"""
+
+import hashlib
+from enum import StrEnum
+from typing import Final
+
+from sluice_operator.api.base import GROUP
+
+FIELD_MANAGER: Final = "sluice-operator"
+"""The field manager under which children are applied."""
+
+SOURCE_LABELS: Final = {"Relay": f"{GROUP}/relay"}
+"""By kind, the label that names the resource on all that it owns."""
+
+REDIS_HASH_ANNOTATION: Final = f"{GROUP}/redis-secret-hash"
+"""On a pod: the hash of the Redis URL that it was started with."""
+
+DESIRED_HASH_ANNOTATION: Final = f"{GROUP}/desired-hash"
+"""On each child: the hash of all that is wanted of it, which shows a field that is wanted no longer."""
+
+_LIMIT: Final = 63
+_HASH: Final = 8
+
+
+class Component(StrEnum):
+    """What an ingester does for its source; one Deployment each."""
+
+    FIREHOSE = "firehose"
+
+
+def child_name(resource: str, suffix: str) -> str:
+    """`<resource>-<suffix>`, at most 63 characters."""
+    return _fit(resource, suffix=f"-{suffix}")
+
+
+def label_value(name: str) -> str:
+    """`name` as the value of a label, at most 63 characters."""
+    return _fit(name, suffix="")
+
+
+def selector(*, resource: str, component: Component) -> dict[str, str]:
+    """The labels that tell the pods of one ingester. A Deployment can't change them: neither can we."""
+    return {
+        "app.kubernetes.io/name": "sluice-ingester",
+        "app.kubernetes.io/instance": label_value(resource),
+        "app.kubernetes.io/component": component.value,
+    }
+
+
+def owned_labels(*, kind: str, resource: str) -> dict[str, str]:
+    """The labels of everything that the operator makes for a resource."""
+    return {
+        "app.kubernetes.io/managed-by": FIELD_MANAGER,
+        SOURCE_LABELS[kind]: label_value(resource),
+    }
+
+
+def _fit(name: str, *, suffix: str) -> str:
+    whole = name + suffix
+    if len(whole) <= _LIMIT:
+        return whole
+    digest = hashlib.sha256(name.encode()).hexdigest()[:_HASH]
+    head = name[: _LIMIT - len(suffix) - 1 - _HASH].rstrip("-.")
+    return f"{head}-{digest}{suffix}"

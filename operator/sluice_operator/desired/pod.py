@@ -1,0 +1,100 @@
+"""The pod of an ingester, of whatever source: restricted, read-only, without a token."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from sluice_operator.api.common import CABundle, SourceSpec
+from sluice_operator.desired.manifest import Manifest
+from sluice_operator.desired.redis import RedisSecret
+from sluice_operator.desired.settings import IngesterSettings
+
+CONTAINER: Final = "ingester"
+METRICS_PORT: Final = 4100
+
+_CA_VOLUME: Final = "ca-bundle"
+_CA_DIRECTORY: Final = "/etc/sluice/ca"
+_CA_FILE: Final = "ca.crt"
+_USER: Final = 65532
+
+
+def build_pod_spec(
+    spec: SourceSpec, *, env: Mapping[str, str], redis: RedisSecret, settings: IngesterSettings
+) -> Manifest:
+    """The spec of a pod that runs the ingester with `env`, the variables of its mode."""
+    pod: Manifest = {
+        # The ingester writes what it holds and exits within 10 s of SIGTERM.
+        "terminationGracePeriodSeconds": 15,
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": _USER,
+            "runAsGroup": _USER,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "containers": [_container(spec, env=env, redis=redis, settings=settings)],
+    }
+    if settings.image_pull_secrets:
+        pod["imagePullSecrets"] = [{"name": name} for name in settings.image_pull_secrets]
+    if spec.ca_bundle is not None:
+        pod["volumes"] = [_ca_volume(spec.ca_bundle)]
+    return pod
+
+
+def _container(
+    spec: SourceSpec, *, env: Mapping[str, str], redis: RedisSecret, settings: IngesterSettings
+) -> Manifest:
+    container: Manifest = {
+        "name": CONTAINER,
+        "image": spec.image or settings.image,
+        "command": ["sluice-ingester"],
+        "env": _env(spec, env=env, redis=redis),
+        "ports": [{"name": "metrics", "containerPort": METRICS_PORT, "protocol": "TCP"}],
+        "resources": spec.resources.dump(),
+        # Half a minute to start in, then a hang is noticed within half a minute too.
+        "startupProbe": {**_probe("/healthz"), "periodSeconds": 1, "failureThreshold": 30},
+        "livenessProbe": {**_probe("/healthz"), "periodSeconds": 10, "failureThreshold": 3},
+        "readinessProbe": {**_probe("/readyz"), "periodSeconds": 5, "failureThreshold": 2},
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+    }
+    policy = spec.image_pull_policy or settings.image_pull_policy
+    if policy is not None:
+        container["imagePullPolicy"] = policy
+    if spec.ca_bundle is not None:
+        container["volumeMounts"] = [{"name": _CA_VOLUME, "mountPath": _CA_DIRECTORY, "readOnly": True}]
+    return container
+
+
+def _env(spec: SourceSpec, *, env: Mapping[str, str], redis: RedisSecret) -> list[Manifest]:
+    values = {
+        **env,
+        "INGESTER_HIGH_WATER_MARK": str(spec.backpressure.high_water_mark),
+        "INGESTER_BATCH_SIZE": str(spec.batch.size),
+        "INGESTER_BATCH_TIMEOUT_MS": str(spec.batch.timeout_milliseconds),
+        "METRICS_PORT": str(METRICS_PORT),
+    }
+    if spec.ca_bundle is not None:
+        values["SSL_CERT_FILE"] = f"{_CA_DIRECTORY}/{_CA_FILE}"
+    url = {"secretKeyRef": {"name": redis.name, "key": redis.key}}
+    pod_name = {"fieldRef": {"fieldPath": "metadata.name"}}
+    return [
+        *({"name": name, "value": value} for name, value in values.items()),
+        {"name": "REDIS_URL", "valueFrom": url},
+        {"name": "POD_NAME", "valueFrom": pod_name},
+    ]
+
+
+def _probe(path: str) -> Manifest:
+    return {"httpGet": {"path": path, "port": "metrics"}, "timeoutSeconds": 5}
+
+
+def _ca_volume(bundle: CABundle) -> Manifest:
+    reference = bundle.config_map_ref
+    return {
+        "name": _CA_VOLUME,
+        "configMap": {"name": reference.name, "items": [{"key": reference.key, "path": _CA_FILE}]},
+    }

@@ -1,0 +1,46 @@
+"""The Redis of a source: the Secret that holds its URL."""
+
+import base64
+import hashlib
+from dataclasses import dataclass
+from typing import Final
+
+from sluice_operator.api.source import Source
+from sluice_operator.desired.manifest import Manifest, child
+from sluice_operator.desired.naming import child_name
+
+_KEY: Final = "url"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RedisSecret:
+    """Where the ingester of a source finds the URL of its Redis, in the source's own namespace."""
+
+    name: str
+    key: str
+    owned: bool
+    """Whether the operator makes this Secret, from its default, or only reads it."""
+
+
+def redis_secret(source: Source) -> RedisSecret:
+    """The Secret that the source names, or the one that the operator makes for it."""
+    if source.spec.redis is None:
+        return RedisSecret(name=child_name(source.metadata.name, "redis"), key=_KEY, owned=True)
+    reference = source.spec.redis.secret_ref
+    return RedisSecret(name=reference.name, key=reference.key, owned=False)
+
+
+def build_redis_secret(source: Source, *, url: str) -> Manifest:
+    """The Secret with the operator's default URL: a pod can read Secrets of its own namespace only."""
+    return child(
+        source,
+        api_version="v1",
+        kind="Secret",
+        name=redis_secret(source).name,
+        body={"data": {_KEY: base64.b64encode(url.encode()).decode()}},
+    )
+
+
+def redis_hash(url: bytes) -> str:
+    """What stands on the pod in place of the URL, so that another URL makes another pod."""
+    return hashlib.sha256(url).hexdigest()
