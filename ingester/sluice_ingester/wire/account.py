@@ -1,0 +1,59 @@
+"""#identity, #account and #sync, and the messages that they replaced: one event each, never filtered."""
+
+from typing import Any, Final
+
+from sluice_ingester.wire import car, datajson, fields
+from sluice_ingester.wire.deadletter import Reason
+from sluice_ingester.wire.events import Decoded, Kind
+from sluice_ingester.wire.stream import Stamp
+
+_BAD: Final = Reason.MESSAGE_INVALID
+
+
+def decode_identity(body: fields.Fields, stamp: Stamp) -> Decoded:
+    """#identity, and #handle of old: a handle or a DID document may have changed."""
+    did = fields.did(body, "did", _BAD)
+    return _one("identity", stamp, did, {"handle": fields.optional_text(body, "handle", _BAD)})
+
+
+def decode_account(body: fields.Fields, stamp: Stamp) -> Decoded:
+    """#account: a host begins or ceases to serve an account."""
+    did = fields.did(body, "did", _BAD)
+    active = fields.boolean(body, "active", _BAD)
+    status = fields.optional_text(body, "status", _BAD)
+    return _one("account", stamp, did, {"active": active, "status": status and status.lower()})
+
+
+def decode_tombstone(body: fields.Fields, stamp: Stamp) -> Decoded:
+    """#tombstone of old: the account is deleted."""
+    did = fields.did(body, "did", _BAD)
+    return _one("account", stamp, did, {"active": False, "status": "deleted"})
+
+
+def decode_sync(body: fields.Fields, stamp: Stamp) -> Decoded:
+    """#sync: a repository's state was set anew; who follows it must fetch it again.
+
+    `commit` is left out where the message's block doesn't prove it: the call to fetch stands.
+    """
+    did = fields.did(body, "did", _BAD)
+    rev = fields.text(body, "rev", _BAD)
+    commit = _proven_root(body.get("blocks"))
+    return _one("sync", stamp, did, ({"commit": commit} if commit else {}) | {"rev": rev})
+
+
+def _one(kind: Kind, stamp: Stamp, did: str, rest: dict[str, Any]) -> Decoded:
+    event = datajson.dumps({"type": kind, "seq": stamp.seq, "time": stamp.time, "did": did, **rest})
+    return Decoded(seq=stamp.seq, time=stamp.told, events=(event,), kinds=(kind,))
+
+
+def _proven_root(container: object) -> str | None:
+    if type(container) is not bytes:
+        return None
+    try:
+        (root,) = car.roots(container)[:1]
+        for cid, block in car.blocks(container):
+            if cid == root:
+                return str(root) if root.matches(block) else None
+    except ValueError:
+        return None
+    return None

@@ -1,0 +1,68 @@
+"""The data model as JSON: links as {"$link"}, bytes as {"$bytes"}. https://atproto.com/specs/data-model"""
+
+import base64
+import json
+import re
+from typing import Any, Final
+
+from sluice_ingester.wire.cid import Cid
+
+_MIN_INT: Final = -(1 << 63)
+_MAX_INT: Final = (1 << 63) - 1
+_LONG_NUMBER: Final = re.compile(rb"[0-9]{19}")
+
+
+def _special(value: object) -> dict[str, str]:
+    if type(value) is Cid:
+        return {"$link": str(value)}
+    if type(value) is bytes:
+        return {"$bytes": base64.b64encode(value).decode().rstrip("=")}
+    raise ValueError(f"JSON has no form for {value!r}"[:200])
+
+
+_ENCODER: Final = json.JSONEncoder(
+    ensure_ascii=False,
+    allow_nan=False,
+    check_circular=False,  # decoded CBOR without references is a tree
+    separators=(",", ":"),
+    default=_special,
+)
+
+
+def _any(value: object) -> object:
+    return _special(value) if isinstance(value, bytes) else repr(value)
+
+
+_DESCRIBER: Final = json.JSONEncoder(ensure_ascii=False, skipkeys=True, separators=(",", ":"), default=_any)
+
+
+def dumps(value: dict[str, Any]) -> bytes:
+    """`value` as JSON text (UTF-8, no spaces, keys in their order).
+
+    ValueError for what JSON or the data model cannot carry: NaN and the infinities, integers
+    beyond 64 bits, keys that aren't text, CBOR's undefined and simple values.
+    """
+    try:
+        text = _ENCODER.encode(value).encode()
+    except TypeError as error:  # a key of bytes
+        raise ValueError(str(error)) from error
+    if _LONG_NUMBER.search(text):
+        _check_integers(value)
+    return text
+
+
+def describe(value: object) -> bytes:
+    """`value` as JSON for people: never fails, and shows what JSON has no form for in Python's words."""
+    return _DESCRIBER.encode(value).encode()
+
+
+def _check_integers(value: object) -> None:
+    stack = [value]
+    while stack:
+        match stack.pop():
+            case dict() as members:
+                stack.extend(members.values())
+            case list() as items:
+                stack.extend(items)
+            case int() as number if not _MIN_INT <= number <= _MAX_INT:
+                raise ValueError(f"{number} is no signed integer of 64 bits")

@@ -1,0 +1,45 @@
+"""What a decoder answers for one frame."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from sluice_ingester.wire.deadletter import DeadLetter
+
+Kind = Literal["create", "update", "delete", "account", "identity", "sync", "label"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decoded:
+    """One message of the source: all of it enters the stream in one step, or none of it.
+
+    `seq` is the message's own, None if it could not be read (the cursor then stays).
+    `time` is when the source says it happened, RFC 3339 UTC with milliseconds, or None.
+    `events` are JSON texts (UTF-8) in the order of the message, ready to be appended.
+    `kinds` counts what stands in them: one word per firehose event, one per label.
+    `filtered` is how many operations the collection filter left out.
+    `unknown` names the message's type if Sluice doesn't know it, and so ignores it.
+    """
+
+    seq: int | None
+    time: str | None = None
+    events: tuple[bytes, ...] = ()
+    kinds: tuple[Kind, ...] = ()
+    filtered: int = 0
+    dead: tuple[DeadLetter, ...] = ()
+    unknown: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Info:
+    """A notice of the source, such as OutdatedCursor; it has no seq and moves no cursor."""
+
+    name: str
+    message: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorFrame:
+    """The source's last word before it closes, such as FutureCursor or ConsumerTooSlow."""
+
+    error: str
+    message: str | None = None

@@ -1,0 +1,43 @@
+"""com.atproto.sync.subscribeRepos: the firehose, frame by frame.
+
+A frame that can't be used never stops the stream: reconnecting from the same cursor would only
+bring the same frame again. It becomes a dead letter, and the cursor moves on.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import partial
+from typing import Final
+
+from sluice_ingester.wire.account import decode_account, decode_identity, decode_sync, decode_tombstone
+from sluice_ingester.wire.commit import decode_commit
+from sluice_ingester.wire.events import Decoded, ErrorFrame, Info
+from sluice_ingester.wire.filter import CollectionFilter
+from sluice_ingester.wire.stream import Handler, decode_frame
+
+NSID: Final = "com.atproto.sync.subscribeRepos"
+
+
+class FirehoseDecoder:
+    """Decodes the frames of one firehose; it keeps no state between them.
+
+    `collections` are patterns: an NSID, `app.bsky.*`, or `*`. Operations on other collections are
+    left out. ValueError names a pattern that is none.
+    """
+
+    def __init__(self, *, collections: Sequence[str]) -> None:
+        self._handlers: dict[str, Handler] = {
+            "#commit": partial(decode_commit, collections=CollectionFilter(collections)),
+            "#identity": decode_identity,
+            "#account": decode_account,
+            "#sync": decode_sync,
+            "#handle": decode_identity,
+            "#tombstone": decode_tombstone,
+        }
+
+    def decode(self, data: bytes, *, received: datetime) -> Decoded | Info | ErrorFrame:
+        """What the frame `data` says. Never raises, whatever the bytes.
+
+        `received` (with its zone) stands in for the time of a message that has none.
+        """
+        return decode_frame(data, received=received, nsid=NSID, handlers=self._handlers)
