@@ -1,0 +1,162 @@
+"""The command line of each component, and what must answer before it starts. Pure.
+
+Their configuration files are constant and stand in `config/`: inside the node, all paths and addresses are
+always the same. What only flags can set is here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from e2e.cluster.layout import (
+    API_SERVER,
+    NODE_ADDRESS,
+    NODE_DIRECTORY,
+    NODE_NAME,
+    SERVICE_NETWORK,
+)
+
+BIN = NODE_DIRECTORY / "bin"
+CONFIG = NODE_DIRECTORY / "config"
+STATE = NODE_DIRECTORY / "state"
+PKI = STATE / "pki"
+CONTAINERD_SOCKET = "/run/containerd/containerd.sock"
+ETCD_ADDRESS = "127.0.0.1:2379"
+API_ADDRESS = API_SERVER.removeprefix("https://")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Component:
+    """One process of the cluster; `needs` are sockets (a path, or host:port) that must accept first."""
+
+    name: str
+    argv: tuple[str, ...]
+    needs: tuple[str, ...] = ()
+
+
+def all_components() -> tuple[Component, ...]:
+    """Every component, in the order in which they can start."""
+    return (etcd(), containerd(), apiserver(), controller_manager(), scheduler(), kubelet(), proxy(), coredns())
+
+
+def etcd() -> Component:
+    """etcd, on the node's own loopback, so that it needs no certificates."""
+    return Component(
+        name="etcd",
+        argv=(
+            "etcd",
+            f"--data-dir={STATE / 'etcd'}",
+            f"--listen-client-urls=http://{ETCD_ADDRESS}",
+            f"--advertise-client-urls=http://{ETCD_ADDRESS}",
+            "--listen-peer-urls=http://127.0.0.1:2380",
+            "--initial-advertise-peer-urls=http://127.0.0.1:2380",
+            "--initial-cluster=default=http://127.0.0.1:2380",
+            "--logger=zap",
+        ),
+    )
+
+
+def containerd() -> Component:
+    """The container runtime."""
+    return Component(name="containerd", argv=("containerd", f"--config={CONFIG / 'containerd.toml'}"))
+
+
+def apiserver() -> Component:
+    """The API server. It asks the kubelet by address: no DNS knows the node's name."""
+    return Component(
+        name="kube-apiserver",
+        needs=(ETCD_ADDRESS,),
+        argv=(
+            str(BIN / "kube-apiserver"),
+            f"--etcd-servers=http://{ETCD_ADDRESS}",
+            f"--advertise-address={NODE_ADDRESS}",
+            "--bind-address=0.0.0.0",
+            f"--service-cluster-ip-range={SERVICE_NETWORK}",
+            "--authorization-mode=Node,RBAC",
+            "--enable-admission-plugins=NodeRestriction",
+            f"--client-ca-file={PKI / 'ca.crt'}",
+            f"--tls-cert-file={PKI / 'kube-apiserver.crt'}",
+            f"--tls-private-key-file={PKI / 'kube-apiserver.key'}",
+            f"--kubelet-certificate-authority={PKI / 'ca.crt'}",
+            f"--kubelet-client-certificate={PKI / 'kubelet-client.crt'}",
+            f"--kubelet-client-key={PKI / 'kubelet-client.key'}",
+            "--kubelet-preferred-address-types=InternalIP",
+            "--service-account-issuer=https://kubernetes.default.svc.cluster.local",
+            f"--service-account-key-file={PKI / 'service-accounts.pub'}",
+            f"--service-account-signing-key-file={PKI / 'service-accounts.key'}",
+        ),
+    )
+
+
+def controller_manager() -> Component:
+    """The controllers, with the in-tree provisioner of hostPath volumes."""
+    kubeconfig = PKI / "kube-controller-manager.kubeconfig"
+    return Component(
+        name="kube-controller-manager",
+        needs=(API_ADDRESS,),
+        argv=(
+            str(BIN / "kube-controller-manager"),
+            f"--kubeconfig={kubeconfig}",
+            f"--authentication-kubeconfig={kubeconfig}",
+            f"--authorization-kubeconfig={kubeconfig}",
+            "--bind-address=127.0.0.1",
+            "--leader-elect=false",
+            "--use-service-account-credentials=true",
+            "--enable-hostpath-provisioner=true",
+            f"--root-ca-file={PKI / 'ca.crt'}",
+            f"--cluster-signing-cert-file={PKI / 'ca.crt'}",
+            f"--cluster-signing-key-file={PKI / 'ca.key'}",
+            f"--service-account-private-key-file={PKI / 'service-accounts.key'}",
+        ),
+    )
+
+
+def scheduler() -> Component:
+    """The scheduler."""
+    kubeconfig = PKI / "kube-scheduler.kubeconfig"
+    return Component(
+        name="kube-scheduler",
+        needs=(API_ADDRESS,),
+        argv=(
+            str(BIN / "kube-scheduler"),
+            f"--kubeconfig={kubeconfig}",
+            f"--authentication-kubeconfig={kubeconfig}",
+            f"--authorization-kubeconfig={kubeconfig}",
+            "--bind-address=127.0.0.1",
+            "--leader-elect=false",
+        ),
+    )
+
+
+def kubelet() -> Component:
+    """The kubelet."""
+    return Component(
+        name="kubelet",
+        needs=(CONTAINERD_SOCKET, API_ADDRESS),
+        argv=(
+            str(BIN / "kubelet"),
+            f"--config={CONFIG / 'kubelet.yaml'}",
+            f"--kubeconfig={PKI / 'kubelet.kubeconfig'}",
+            f"--root-dir={STATE / 'kubelet'}",
+            f"--hostname-override={NODE_NAME}",
+            f"--node-ip={NODE_ADDRESS}",
+        ),
+    )
+
+
+def proxy() -> Component:
+    """kube-proxy."""
+    return Component(
+        name="kube-proxy",
+        needs=(API_ADDRESS,),
+        argv=(str(BIN / "kube-proxy"), f"--config={CONFIG / 'kube-proxy.yaml'}"),
+    )
+
+
+def coredns() -> Component:
+    """The cluster's DNS, a process of the node rather than a pod: it needs no image."""
+    return Component(
+        name="coredns",
+        needs=(API_ADDRESS,),
+        argv=(str(BIN / "coredns"), f"-conf={CONFIG / 'Corefile'}"),
+    )

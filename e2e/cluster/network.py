@@ -1,0 +1,70 @@
+"""The cable between the machine and the node: a veth pair and two routes. The rest is inside the node."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from pathlib import Path
+
+from e2e.cluster.errors import ClusterError
+from e2e.cluster.layout import HOST_ADDRESS, HOST_INTERFACE, NODE_ADDRESS, NODE_INTERFACE, POD_NETWORK, SERVICE_NETWORK
+from e2e.cluster.process import namespace
+
+_ALIAS_LIMIT = 255
+
+
+def connect(node_pid: int, state: Path) -> None:
+    """Lay the cable to the network namespace of a process. The interface's alias tells whose it is."""
+    deadline = time.monotonic() + 10
+    while namespace(node_pid, "net") in (None, namespace(1, "net"), _own()):
+        if time.monotonic() > deadline:
+            raise ClusterError("the node got no network namespace of its own: does unshare(1) work here?")
+        time.sleep(0.02)
+    peer = ("peer", "name", NODE_INTERFACE, "netns", str(node_pid))
+    _ip("link", "add", HOST_INTERFACE, "type", "veth", *peer)
+    _ip("link", "set", HOST_INTERFACE, "alias", alias(state))
+    _ip("address", "add", f"{HOST_ADDRESS}/30", "dev", HOST_INTERFACE)
+    _ip("link", "set", HOST_INTERFACE, "up")
+    for destination in (POD_NETWORK, SERVICE_NETWORK):
+        _ip("route", "replace", destination, "via", NODE_ADDRESS, "dev", HOST_INTERFACE)
+
+
+def disconnect() -> None:
+    """Remove the cable; the routes go with it."""
+    if owner() is not None:
+        # It may go by itself at any moment: the kernel removes it with the node's namespace.
+        subprocess.run(["ip", "link", "delete", HOST_INTERFACE], check=False, capture_output=True)
+
+
+def owner() -> str | None:
+    """The alias on the cable, or None when there is no cable."""
+    try:
+        return Path(f"/sys/class/net/{HOST_INTERFACE}/ifalias").read_text().strip()
+    except FileNotFoundError:
+        return None
+
+
+def alias(state: Path) -> str:
+    """What the cable of a cluster with that state directory is called."""
+    return str(state)[-_ALIAS_LIMIT:]
+
+
+def foreign_routes() -> list[str]:
+    """Routes that overlap the cluster's addresses but aren't its own."""
+    found = subprocess.run(["ip", "-json", "-4", "route"], check=True, capture_output=True, text=True).stdout
+    return [
+        f"{route['dst']} dev {route.get('dev')}"
+        for route in json.loads(found)
+        if route["dst"].startswith(("198.18.", "198.19.")) and route.get("dev") != HOST_INTERFACE
+    ]
+
+
+def _own() -> str | None:
+    return namespace(int(Path("/proc/self").resolve().name), "net")
+
+
+def _ip(*args: str) -> None:
+    done = subprocess.run(["ip", *args], check=False, capture_output=True, text=True)
+    if done.returncode:
+        raise ClusterError(f"`ip {' '.join(args)}` failed: {done.stderr.strip()}")

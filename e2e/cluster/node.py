@@ -1,0 +1,181 @@
+"""The node's first process: prepares its namespaces, then starts and restarts the components.
+
+Runs as pid 1 of a pid namespace, so it also reaps what the components leave, and when it ends, the kernel ends
+every process of the node. Standard library only: it stays in memory for as long as the cluster runs.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from e2e.cluster.components import Component, all_components
+from e2e.cluster.layout import NODE_ADDRESS, NODE_DIRECTORY, NODE_INTERFACE, NODE_NAME, PACKAGE, Layout
+
+# Where the in-tree provisioner of hostPath volumes makes its directories.
+VOLUMES = Path("/tmp/hostpath_pv")  # noqa: S108
+# Directories that the kubelet and the CNI plugins insist on; the node gets empty ones of its own.
+PRIVATE = tuple(Path(p) for p in ("/var/lib/kubelet", "/var/lib/cni", "/var/log/containers"))
+MOUNT_POINTS = (*PRIVATE, VOLUMES)
+LONGEST_PAUSE = 10.0
+STEADY = 30.0
+
+
+@dataclass
+class Supervised:
+    """A component and how it fares. Times are of the monotonic clock, in seconds."""
+
+    component: Component
+    pid: int | None = None
+    started: float = 0.0
+    exits: int = 0
+    exit_code: int | None = None
+    not_before: float = 0.0
+
+    def exited(self, code: int, now: float) -> None:
+        """Note an exit, and put off the next start the longer, the more quickly they follow each other."""
+        steady = now - self.started > STEADY
+        self.pid, self.exit_code = None, code
+        self.exits = 1 if steady else self.exits + 1
+        self.not_before = now if steady else now + min(0.5 * 2 ** (self.exits - 1), LONGEST_PAUSE)
+
+
+def main(state: Path) -> None:
+    """Run the node whose state directory is given; never returns."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
+    layout = Layout(state=state)
+    socket.sethostname(NODE_NAME)
+    mount_all(layout)
+    bring_up_network()
+    supervise(layout)
+
+
+def mount_all(layout: Layout) -> None:
+    """Give the node a /run of its own, and its state, commands and configuration at constant paths."""
+    mount("-t", "tmpfs", "-o", "mode=755", "tmpfs", "/run")
+    for name, source in (("state", layout.state), ("bin", layout.binaries), ("config", PACKAGE / "config")):
+        bind(source, NODE_DIRECTORY / name)
+    for path in PRIVATE:
+        mount("-t", "tmpfs", "-o", "mode=755", "tmpfs", str(path))
+    bind(layout.state / "volumes", VOLUMES)
+
+
+def bind(source: Path, target: Path) -> None:
+    """Show a directory at another path of the node."""
+    target.mkdir(parents=True, exist_ok=True)
+    mount("--bind", str(source), str(target))
+
+
+def mount(*args: str) -> None:
+    """mount(8)."""
+    subprocess.run(["mount", *args], check=True)
+
+
+def bring_up_network() -> None:
+    """Set up the node's end of the cable to the host. No default route: nothing can leave the machine."""
+    deadline = time.monotonic() + 15
+    while not any(line.strip().startswith(f"{NODE_INTERFACE}:") for line in open("/proc/net/dev")):  # noqa: SIM115
+        if time.monotonic() > deadline:
+            raise SystemExit(f"{NODE_INTERFACE} did not appear in the node's network namespace")
+        time.sleep(0.05)
+    for command in (
+        ("link", "set", "lo", "up"),
+        ("address", "add", f"{NODE_ADDRESS}/30", "dev", NODE_INTERFACE),
+        ("link", "set", NODE_INTERFACE, "up"),
+    ):
+        subprocess.run(["ip", *command], check=True)
+    Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
+
+
+def supervise(layout: Layout) -> None:
+    """Start what can start, reap what ended, tell the state of it, for ever."""
+    everything = [Supervised(component) for component in all_components()]
+    while True:
+        changed = reap(everything)
+        now = time.monotonic()
+        for item in everything:
+            if item.pid is None and now >= item.not_before and all(map(accepts, item.component.needs)):
+                item.pid, item.started = start(item.component, layout), now
+                changed = True
+        if changed:
+            tell(everything, layout)
+        open_volumes(layout)
+        all_run = all(item.pid is not None for item in everything)
+        signal.sigtimedwait({signal.SIGCHLD}, 0.5 if all_run else 0.1)
+
+
+def start(component: Component, layout: Layout) -> int:
+    """Start a component with its output appended to its log file; its pid in the node."""
+    log = str(layout.logs / f"{component.name}.log")
+    return os.posix_spawnp(
+        component.argv[0],
+        component.argv,
+        {**os.environ, "HOME": "/root"},
+        file_actions=(
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 1, log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644),
+            (os.POSIX_SPAWN_DUP2, 1, 2),
+        ),
+        setsid=True,
+        setsigmask=(),
+    )
+
+
+def reap(everything: list[Supervised]) -> bool:
+    """Collect ended children, adopted ones too; whether a component was among them."""
+    by_pid = {item.pid: item for item in everything if item.pid is not None}
+    changed = False
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return changed
+        if pid == 0:
+            return changed
+        if item := by_pid.get(pid):
+            item.exited(os.waitstatus_to_exitcode(status), time.monotonic())
+            changed = True
+
+
+def accepts(address: str) -> bool:
+    """Whether a socket, given as a path or as host:port, takes connections."""
+    try:
+        if address.startswith("/"):
+            with socket.socket(socket.AF_UNIX) as client:
+                client.settimeout(1)
+                client.connect(address)
+        else:
+            host, _, port = address.rpartition(":")
+            socket.create_connection((host, int(port)), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+def tell(everything: list[Supervised], layout: Layout) -> None:
+    """Write the components' state for the commands outside to read."""
+    report = {
+        item.component.name: {"pid": item.pid, "exits": item.exits, "exit_code": item.exit_code}
+        for item in everything
+    }
+    draft = layout.status.with_suffix(".new")
+    draft.write_text(json.dumps(report))
+    draft.replace(layout.status)
+
+
+def open_volumes(layout: Layout) -> None:
+    """Let any user write to new volumes: hostPath knows no fsGroup, and they are made for root alone."""
+    for entry in os.scandir(layout.state / "volumes"):
+        if entry.stat().st_mode & 0o777 != 0o777:
+            os.chmod(entry.path, 0o777)  # noqa: S103
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,53 @@
+"""The Debian packages that the local cluster and its images are made with."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from e2e.cluster import progress
+from e2e.cluster.errors import ClusterError
+
+# What must be there: a command, or a file by its path -> the package that brings it.
+REQUIRED = {
+    "etcd": "etcd-server",
+    "containerd": "containerd",
+    "runc": "runc",
+    "/usr/lib/cni/bridge": "containernetworking-plugins",
+    "iptables": "iptables",
+    "conntrack": "conntrack",
+    "ip": "iproute2",
+    "mount": "mount",
+    "unshare": "util-linux",
+    "buildah": "buildah",
+    "debootstrap": "debootstrap",
+}
+# Daemons and filesystem tools live where a user's PATH often doesn't look.
+SEARCH_PATH = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin", "/sbin"))
+
+
+def present(what: str) -> bool:
+    """Whether a command is found, or a file is there."""
+    return Path(what).exists() if what.startswith("/") else shutil.which(what, path=SEARCH_PATH) is not None
+
+
+def missing(exists: Callable[[str], bool] = present) -> list[str]:
+    """The packages that are not installed."""
+    return sorted({package for what, package in REQUIRED.items() if not exists(what)})
+
+
+def ensure(log: Path) -> None:
+    """Install what is missing; ClusterError saying what to install when that is not possible."""
+    packages = missing()
+    if not packages:
+        return
+    by_hand = f"apt-get update && apt-get install --no-install-recommends {' '.join(packages)}"
+    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+        raise ClusterError(f"these Debian packages are missing; as root: {by_hand}")
+    env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    label = f"install {', '.join(packages)}"
+    progress.run(["apt-get", "update", "--quiet"], log=log, label="apt-get update", env=env)
+    install = ["apt-get", "install", "--yes", "--quiet", "--no-install-recommends", *packages]
+    progress.run(install, log=log, label=label, env=env, hint=f"by hand: {by_hand}")

@@ -1,0 +1,116 @@
+"""When the cluster is ready, and who is to blame when it isn't."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from e2e.cluster import archive
+from e2e.cluster.components import all_components
+from e2e.cluster.errors import ClusterError, tail
+from e2e.cluster.layout import NODE_ADDRESS, NODE_NAME, PACKAGE, Layout
+
+TIMEOUT = 55.0
+# A component that waits for another may exit once or twice at first; more often means that it can't run.
+EXITS_ALLOWED = 3
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing to wait for: what, the component whose log tells why not, and the question itself."""
+
+    what: str
+    component: str
+    passes: Callable[[Layout], bool]
+
+
+def wait(layout: Layout, *, timeout: float) -> None:
+    """Wait until every check passes, in order; ClusterError when a component can't run or time is up."""
+    deadline = time.monotonic() + timeout
+    for check in CHECKS:
+        while not check.passes(layout):
+            if failed := failing(layout):
+                raise ClusterError(f"{failed} keeps exiting;{_evidence(layout, failed)}")
+            if time.monotonic() > deadline:
+                raise ClusterError(
+                    f"after {timeout:.0f} s: not yet {check.what};{_evidence(layout, check.component)}"
+                )
+            time.sleep(0.2)
+
+
+def report(layout: Layout) -> dict[str, dict[str, int | None]]:
+    """The supervisor's word on each component: pid (inside the node), exits in a row, last exit code."""
+    try:
+        found: dict[str, dict[str, int | None]] = json.loads(layout.status.read_text())
+    except FileNotFoundError:
+        return {}
+    return found
+
+
+def failing(layout: Layout) -> str | None:
+    """The first component that exited too often in a row."""
+    for name, entry in report(layout).items():
+        if (entry["exits"] or 0) >= EXITS_ALLOWED and entry["pid"] is None:
+            return name
+    return None
+
+
+def _evidence(layout: Layout, component: str) -> str:
+    log = layout.logs / f"{component}.log"
+    if not log.exists():
+        log = layout.logs / "node.log"
+    return f" log: {log}\n{tail(log)}"
+
+
+def _all_run(layout: Layout) -> bool:
+    found = report(layout)
+    return all((found.get(component.name) or {}).get("pid") for component in all_components())
+
+
+def _kubectl(layout: Layout, *args: str) -> bool:
+    command = [layout.binaries / "kubectl", f"--kubeconfig={layout.kubeconfig}", "--request-timeout=5s", *args]
+    return subprocess.run(command, check=False, capture_output=True).returncode == 0
+
+
+def _apiserver_ready(layout: Layout) -> bool:
+    return _kubectl(layout, "get", "--raw=/readyz")
+
+
+def _furnished(layout: Layout) -> bool:
+    marker = layout.state / "furnished"
+    if marker.exists():
+        return True
+    if _kubectl(layout, "apply", f"--filename={PACKAGE / 'config' / 'manifests.yaml'}"):
+        marker.touch()
+    return marker.exists()
+
+
+def _node_ready(layout: Layout) -> bool:
+    return _kubectl(layout, "wait", "--for=condition=Ready", f"node/{NODE_NAME}", "--timeout=0s")
+
+
+def _dns_ready(_: Layout) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://{NODE_ADDRESS}:8181/ready", timeout=2) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+def _service_account_there(layout: Layout) -> bool:
+    return _kubectl(layout, "get", "serviceaccount", "default", "--namespace=default")
+
+
+CHECKS = (
+    Check("every component started", "node", _all_run),
+    Check("an API server that says ready", "kube-apiserver", _apiserver_ready),
+    Check("storage class and roles applied", "kube-apiserver", _furnished),
+    Check("the pause image loaded", "containerd", archive.load_pause),
+    Check("a Ready node", "kubelet", _node_ready),
+    Check("DNS that says ready", "coredns", _dns_ready),
+    Check("a default service account", "kube-controller-manager", _service_account_there),
+)
