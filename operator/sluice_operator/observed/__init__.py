@@ -1,1 +1,1 @@
-"""What is there: owned objects and pods, Redis cursors and streams, as facts."""
+"""What is there: pods, Deployments, Secrets and Redis, turned into facts."""

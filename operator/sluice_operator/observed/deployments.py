@@ -1,0 +1,31 @@
+"""Deployments, as the API server has them, turned into facts. Pure."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sluice_operator.observed.facts import DeploymentFacts
+from sluice_operator.times import parse_time
+
+
+def deployment_facts(deployment: Mapping[str, Any]) -> DeploymentFacts:
+    """The facts of one apps/v1 Deployment."""
+    metadata, status = deployment["metadata"], deployment.get("status") or {}
+    replicas = (deployment.get("spec") or {}).get("replicas", 1)
+    seen = status.get("observedGeneration", 0) >= metadata.get("generation", 0)
+    conditions = {condition["type"]: condition for condition in status.get("conditions") or []}
+    progressing, failure = conditions.get("Progressing", {}), conditions.get("ReplicaFailure", {})
+    late = (
+        seen
+        and progressing.get("status") == "False"
+        and progressing.get("reason") == "ProgressDeadlineExceeded"
+    )
+    failing = seen and failure.get("status") == "True"
+    return DeploymentFacts(
+        replicas=replicas,
+        rolled_out=seen and status.get("updatedReplicas", 0) == replicas == status.get("replicas", 0),
+        deadline_message=progressing.get("message", "") or "the rollout has passed its deadline"
+        if late
+        else "",
+        failure_message=failure.get("message", "") or "pods can't be created" if failing else "",
+        failing_since=parse_time(failure.get("lastTransitionTime")) if failing else None,
+    )

@@ -1,0 +1,155 @@
+"""What was observed, as plain values: the only things that a status is made of.
+
+Pure. The modules beside this one read clusters and Redis and make these; `status` reads these and nothing
+else, so every situation can be written down in a test without a server.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from sluice_ingester.contract import State
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Termination:
+    """How a container ended."""
+
+    reason: str
+    exit_code: int | None
+    time: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PodFacts:
+    """One pod of an ingester."""
+
+    uid: str
+    name: str
+    template_hash: str
+    created: datetime
+    leaving: bool
+    """Whether it is being deleted, or has come to its end (Succeeded, Failed)."""
+    gone_reason: str
+    """Why it is leaving where Kubernetes says so, such as Evicted or NodeLost; else empty."""
+    running_since: datetime | None
+    """When its container started, if it is running now."""
+    restart_count: int
+    """Restarts of its containers, as the kubelet counts them."""
+    last_termination: Termination | None
+    waiting_reason: str
+    """Why its container waits to run, such as CrashLoopBackOff; else empty."""
+    waiting_message: str
+    unschedulable: str
+    """What the scheduler says if no node takes it; else empty."""
+    image: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DeploymentFacts:
+    """The Deployment of an ingester."""
+
+    replicas: int
+    """How many pods it should have."""
+    rolled_out: bool
+    """Whether every pod that it has is made of its newest template, and the controller has seen that
+    template.
+    """
+    deadline_message: str
+    """What its controller says if the rollout has passed its deadline; else empty."""
+    failure_message: str
+    """What its controller says if it can't create pods; else empty."""
+    failing_since: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HealthFacts:
+    """What an ingester wrote about itself (`contract.Health`). Fields that it did not write are None or
+    empty.
+    """
+
+    pod: str
+    state: State | None
+    reason: str
+    message: str
+    seq: str | None
+    event_time: datetime | None
+    stored: datetime | None
+    beat: datetime | None
+    silent_seconds: float | None
+    """For how long it has not written, as far as known: see `observed.freshness`."""
+    started: datetime | None
+    events: int | None
+    dead_letters: int | None
+    rate: float | None
+    reconnects: int | None
+    fenced: int | None
+    errors: int | None
+    last_error: str
+    last_error_time: datetime | None
+    version: str
+
+
+class SinkTrouble(StrEnum):
+    """Why the operator could not read a source's keys in Redis."""
+
+    UNREACHABLE = "unreachable"
+    UNAUTHORIZED = "unauthorized"
+    URL_INVALID = "url-invalid"
+    ANSWERED_ERROR = "answered-error"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SinkFacts:
+    """What stands in Redis about one source. With `trouble` nothing could be read."""
+
+    trouble: SinkTrouble | None = None
+    trouble_message: str = ""
+    cursor: str | None = None
+    length: int | None = None
+    """Entries in the stream, or None if it could not be read."""
+    dead_letters: int | None = None
+    """Entries in the dead-letter stream."""
+    health: HealthFacts | None = None
+    """None if no ingester has written any."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SecretFacts:
+    """The Secret with the URL of Redis. It never holds the URL itself."""
+
+    digest: str | None = None
+    """SHA-256 of the URL in hex, or None if there is no URL."""
+    problem: str = ""
+    """What is missing and how to mend it, if there is no URL."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Refusal:
+    """Why a child could not be written: the API server's words, or ours if the child is somebody else's."""
+
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Facts:
+    """All that is known about one source at one moment."""
+
+    now: datetime
+    generation: int
+    host: str
+    """As it stands in the names of the keys."""
+    suspended: bool
+    enabled: bool
+    """Whether the spec wants an ingester at all."""
+    degraded_after: float
+    """Seconds after which an outage makes the resource not Ready."""
+    stable_window: float
+    """Seconds without a restart that make an ingester stable."""
+    secret: SecretFacts
+    refusal: Refusal | None
+    deployment: DeploymentFacts | None
+    pods: tuple[PodFacts, ...]
+    sink: SinkFacts | None
+    """None if there was nothing to look with: no URL."""

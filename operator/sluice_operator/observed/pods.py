@@ -1,0 +1,93 @@
+"""Pods, as the API server has them, turned into facts. Pure."""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from sluice_operator.observed.facts import PodFacts, Termination
+from sluice_operator.times import parse_time
+
+_NEVER: Final = datetime.min.replace(tzinfo=UTC)
+
+
+def pods_facts(pods: Iterable[Mapping[str, Any]]) -> tuple[PodFacts, ...]:
+    """The facts of `pods`, the oldest first."""
+    return tuple(sorted(map(pod_facts, pods), key=lambda pod: (pod.created, pod.name)))
+
+
+def pod_facts(pod: Mapping[str, Any]) -> PodFacts:
+    """The facts of one v1 Pod."""
+    metadata, status = pod["metadata"], pod.get("status") or {}
+    containers = status.get("containerStatuses") or []
+    finished = status.get("phase") in {"Succeeded", "Failed"}
+    waiting: Mapping[str, Any] = next(
+        filter(None, (container.get("state", {}).get("waiting") for container in containers)), {}
+    )
+    return PodFacts(
+        uid=metadata["uid"],
+        name=metadata["name"],
+        template_hash=(metadata.get("labels") or {}).get("pod-template-hash", ""),
+        created=parse_time(metadata.get("creationTimestamp")) or _NEVER,
+        leaving=finished or "deletionTimestamp" in metadata,
+        gone_reason=_gone_reason(status) if finished or "deletionTimestamp" in metadata else "",
+        running_since=_running_since(containers),
+        restart_count=sum(container.get("restartCount", 0) for container in containers),
+        last_termination=_last_termination(containers),
+        waiting_reason=waiting.get("reason", ""),
+        waiting_message=waiting.get("message", ""),
+        unschedulable=_unschedulable(status),
+        image=next(
+            (container.get("image", "") for container in (pod.get("spec") or {}).get("containers", [])), ""
+        ),
+    )
+
+
+def _running_since(containers: Iterable[Mapping[str, Any]]) -> datetime | None:
+    """When the last of the containers started, if all of them run."""
+    starts = [
+        parse_time((container.get("state", {}).get("running") or {}).get("startedAt"))
+        for container in containers
+    ]
+    times = [start for start in starts if start is not None]
+    return max(times) if times and len(times) == len(starts) else None
+
+
+def _last_termination(containers: Iterable[Mapping[str, Any]]) -> Termination | None:
+    ends = [
+        Termination(
+            reason=end.get("reason", ""),
+            exit_code=end.get("exitCode"),
+            time=parse_time(end.get("finishedAt")),
+        )
+        for container in containers
+        for state in ("lastState", "state")
+        if (end := (container.get(state) or {}).get("terminated"))
+    ]
+    return max(ends, key=lambda end: end.time or _NEVER, default=None)
+
+
+def _gone_reason(status: Mapping[str, Any]) -> str:
+    """Why a pod leaves: the kubelet's or node controller's own word, else that of the disruption."""
+    if reason := status.get("reason"):
+        return str(reason)
+    return next(
+        (
+            condition.get("reason", "")
+            for condition in status.get("conditions") or []
+            if condition.get("type") == "DisruptionTarget" and condition.get("status") == "True"
+        ),
+        "",
+    )
+
+
+def _unschedulable(status: Mapping[str, Any]) -> str:
+    return next(
+        (
+            condition.get("message", "") or "no node takes the pod"
+            for condition in status.get("conditions") or []
+            if condition.get("type") == "PodScheduled"
+            and condition.get("status") == "False"
+            and condition.get("reason") == "Unschedulable"
+        ),
+        "",
+    )

@@ -1,0 +1,167 @@
+"""The conditions that each tell one aspect, so that none of them has to be folded into Ready.
+
+Each says True or False only of what was seen, and Unknown of the rest.
+"""
+
+from typing import Final
+
+from sluice_ingester.contract import State
+from sluice_operator.api.conditions import ConditionType as Type
+from sluice_operator.api.stream import Restarts
+from sluice_operator.observed.facts import SinkTrouble
+from sluice_operator.status.conditions import Draft, false, true, unknown
+from sluice_operator.status.reading import FRESH_SECONDS, Reading
+from sluice_operator.status.reasons import Reason
+from sluice_operator.times import human_duration
+
+_TROUBLES: Final = {
+    SinkTrouble.UNREACHABLE: Reason.SINK_UNREACHABLE,
+    SinkTrouble.UNAUTHORIZED: Reason.SINK_UNAUTHORIZED,
+    SinkTrouble.URL_INVALID: Reason.SINK_URL_INVALID,
+    SinkTrouble.ANSWERED_ERROR: Reason.SINK_ERROR,
+}
+
+
+def aspects(reading: Reading, restarts: Restarts) -> list[Draft]:
+    """All conditions except Ready, Reconciling and Stalled."""
+    drafts = [
+        connected(reading),
+        cursor_valid(reading),
+        events_flowing(reading),
+        stable(reading, restarts),
+        error_free(reading),
+        sink_writable(reading),
+    ]
+    if reading.facts.suspended and reading.stopped:
+        drafts.append(true(Type.SUSPENDED, Reason.SUSPENDED, "spec.suspend is true"))
+    return drafts
+
+
+def connected(reading: Reading) -> Draft:
+    """Whether the ingester has a connection to its source."""
+    if absence := _absence(reading):
+        return false(Type.CONNECTED, *absence)
+    report = reading.report
+    if report is None:
+        return _untold(Type.CONNECTED, reading)
+    if report.state is State.STREAMING:
+        return true(Type.CONNECTED, Reason.STREAMING, f"Connected to {reading.facts.host}")
+    if report.state is State.BACKPRESSURE:
+        return unknown(
+            Type.CONNECTED, Reason.BACKPRESSURE, "Not reading from the source until Redis takes events"
+        )
+    usual = {State.WAITING: Reason.RECONNECTING, State.HALTED: Reason.HALTED}
+    reason = usual.get(report.state, Reason.CONNECTING) if report.state else Reason.CONNECTING
+    return false(Type.CONNECTED, report.reason or reason, report.message)
+
+
+def events_flowing(reading: Reading) -> Draft:
+    """Whether events reach Redis."""
+    if absence := _absence(reading):
+        return false(Type.EVENTS_FLOWING, *absence)
+    report = reading.report
+    if report is None:
+        return _untold(Type.EVENTS_FLOWING, reading)
+    if report.state is State.BACKPRESSURE:
+        return false(Type.EVENTS_FLOWING, Reason.BACKPRESSURE, report.message)
+    if report.state is not State.STREAMING:
+        return false(Type.EVENTS_FLOWING, Reason.NOT_CONNECTED, report.message)
+    window = reading.facts.degraded_after
+    if report.stored is None or (reading.facts.now - report.stored).total_seconds() > window:
+        message = f"The source has sent nothing to store for over {human_duration(window)}"
+        return false(
+            Type.EVENTS_FLOWING, Reason.QUIET, message if report.stored else "Nothing was stored yet"
+        )
+    return true(Type.EVENTS_FLOWING, Reason.FLOWING, "Events are being stored")
+
+
+def cursor_valid(reading: Reading) -> Draft:
+    """Whether what stands in Redis as the cursor is a sequence number that the source takes."""
+    sink, report = reading.facts.sink, reading.report
+    if sink is None or sink.trouble is not None:
+        return _untold(Type.CURSOR_VALID, reading)
+    if report is not None and report.state is State.HALTED and "cursor" in report.reason.lower():
+        return false(Type.CURSOR_VALID, report.reason, report.message)
+    if sink.cursor is None:
+        return unknown(Type.CURSOR_VALID, Reason.NO_CURSOR, "Nothing is stored yet")
+    if not (sink.cursor.isascii() and sink.cursor.isdecimal()):
+        message = (
+            f"{sink.cursor[:40]!r} is not a sequence number: set or delete the cursor's key in Redis, "
+            "the ingester follows by itself"
+        )
+        return false(Type.CURSOR_VALID, Reason.CURSOR_MALFORMED, message)
+    return true(Type.CURSOR_VALID, Reason.CURSOR_STORED, "A sequence number that the source gave")
+
+
+def stable(reading: Reading, restarts: Restarts) -> Draft:
+    """Whether the ingester stays up."""
+    if not reading.wanted:
+        return unknown(Type.STABLE, *_rest(reading))
+    window = reading.facts.stable_window
+    last = restarts.last_time
+    if last is not None and (reading.facts.now - last).total_seconds() < window:
+        how = restarts.last_reason or "unknown reason"
+        code = "" if restarts.last_exit_code is None else f", exit code {restarts.last_exit_code}"
+        message = f"Restarted less than {human_duration(window)} ago: {how}{code}"
+        return false(Type.STABLE, Reason.RESTARTED_RECENTLY, message)
+    if not reading.running:
+        return unknown(Type.STABLE, Reason.POD_NOT_RUNNING, "The ingester is not running")
+    return true(Type.STABLE, Reason.NO_RECENT_RESTARTS, f"No restart in the last {human_duration(window)}")
+
+
+def error_free(reading: Reading) -> Draft:
+    """Whether the ingester has met no error of late."""
+    if not reading.wanted:
+        return unknown(Type.ERROR_FREE, *_rest(reading))
+    report = reading.report
+    if report is None:
+        return _untold(Type.ERROR_FREE, reading)
+    window = reading.facts.stable_window
+    when = report.last_error_time
+    if when is not None and (reading.facts.now - when).total_seconds() < window:
+        return false(Type.ERROR_FREE, Reason.RECENT_ERRORS, report.last_error)
+    return true(Type.ERROR_FREE, Reason.NO_RECENT_ERRORS, f"No error in the last {human_duration(window)}")
+
+
+def sink_writable(reading: Reading) -> Draft:
+    """Whether Redis takes what the ingester writes."""
+    facts, report = reading.facts, reading.report
+    if facts.sink is None:
+        return unknown(Type.SINK_WRITABLE, Reason.SECRET_MISSING, facts.secret.problem)
+    if facts.sink.trouble is not None:
+        return false(Type.SINK_WRITABLE, _TROUBLES[facts.sink.trouble], facts.sink.trouble_message)
+    if report is not None and report.state is State.BACKPRESSURE:
+        return false(Type.SINK_WRITABLE, report.reason or Reason.BACKPRESSURE, report.message)
+    if reading.silent:
+        return _untold(Type.SINK_WRITABLE, reading)
+    return true(Type.SINK_WRITABLE, Reason.SINK_REACHABLE, "Redis answers")
+
+
+def _absence(reading: Reading) -> tuple[str, str] | None:
+    """Why there is no ingester, if there is none."""
+    if not reading.wanted:
+        return _rest(reading)
+    if not reading.running:
+        return Reason.POD_NOT_RUNNING, "The ingester is not running"
+    return None
+
+
+def _rest(reading: Reading) -> tuple[str, str]:
+    if reading.facts.suspended:
+        return Reason.SUSPENDED, "spec.suspend is true"
+    return Reason.NOTHING_TO_RUN, "The spec asks for no stream"
+
+
+def _untold(kind: Type, reading: Reading) -> Draft:
+    """The condition of which nothing is known, and why."""
+    sink = reading.facts.sink
+    if sink is None:
+        return unknown(kind, Reason.SECRET_MISSING, "Redis can't be read without its URL")
+    if sink.trouble is not None:
+        return unknown(kind, _TROUBLES[sink.trouble], "Redis can't be read")
+    if reading.silent:
+        message = f"The ingester has not reported for {human_duration(FRESH_SECONDS)}"
+        return unknown(kind, Reason.NOT_REPORTING, message)
+    if reading.running:
+        return unknown(kind, Reason.CONNECTING, "The ingester has started and not reported yet")
+    return unknown(kind, Reason.NOT_OBSERVED, "The ingester is not running")

@@ -1,0 +1,134 @@
+"""What changed from one status to the next: whether it is worth a write now, and what to tell people."""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from sluice_operator.api.conditions import Condition, ConditionStatus
+from sluice_operator.api.conditions import ConditionType as Type
+from sluice_operator.api.relay import RelayStatus
+from sluice_operator.api.stream import Restarts, StreamStatus
+from sluice_operator.status.conditions import by_type
+from sluice_operator.status.reasons import Happening, Reason
+
+_REST: Final = frozenset({Reason.SUSPENDED, Reason.SUSPENDING, Reason.NOTHING_TO_RUN, Reason.POD_NOT_RUNNING})
+"""Why a connection may be absent without having been lost."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tell:
+    """A Kubernetes Event to come."""
+
+    type: Literal["Normal", "Warning"]
+    reason: str
+    message: str
+
+
+def same(before: RelayStatus, after: RelayStatus) -> bool:
+    """Whether `after` tells nothing that `before` didn't. When it was observed is no news in itself."""
+    return _timeless(before) == _timeless(after)
+
+
+def urgent(before: RelayStatus, after: RelayStatus) -> bool:
+    """Whether the change is more than numbers and wording, so that it must not wait for their interval."""
+    return _essence(before) != _essence(after)
+
+
+def tell(before: RelayStatus, after: RelayStatus) -> list[Tell]:
+    """What people would want to know about the way from `before` to `after`."""
+    old, new = by_type(before.conditions), by_type(after.conditions)
+    return [
+        *_restarts(before.restarts, after.restarts),
+        *_stalls(old.get(Type.STALLED), new.get(Type.STALLED)),
+        *_suspension(old.get(Type.SUSPENDED), new.get(Type.SUSPENDED)),
+        *_connection(old.get(Type.CONNECTED), new.get(Type.CONNECTED)),
+        *_sink(old.get(Type.SINK_WRITABLE), new.get(Type.SINK_WRITABLE)),
+        *_readiness(old.get(Type.READY), new.get(Type.READY), stalled=Type.STALLED in new),
+        *_cursor(before.firehose, after.firehose),
+    ]
+
+
+def _timeless(status: RelayStatus) -> RelayStatus:
+    if status.firehose is None:
+        return status
+    return status.model_copy(update={"firehose": status.firehose.model_copy(update={"updated_at": None})})
+
+
+def _essence(status: RelayStatus) -> tuple[object, ...]:
+    conditions = {(item.type, item.status, item.reason) for item in status.conditions or ()}
+    state = status.firehose.state if status.firehose else None
+    return status.observed_generation, conditions, status.host, status.image, status.restarts, state
+
+
+def _restarts(old: Restarts | None, new: Restarts | None) -> list[Tell]:
+    before = old.count if old else 0
+    if new is None or new.count <= before:
+        return []
+    code = "" if new.last_exit_code is None else f", exit code {new.last_exit_code}"
+    message = f"The ingester was restarted: {new.last_reason or 'unknown reason'}{code}"
+    return [Tell(type="Warning", reason=Happening.RESTARTED, message=message)]
+
+
+def _stalls(old: Condition | None, new: Condition | None) -> list[Tell]:
+    if new is not None and (old is None or old.reason != new.reason):
+        return [Tell(type="Warning", reason=Happening.STALLED, message=f"{new.reason}: {new.message}")]
+    if old is not None and new is None:
+        return [
+            Tell(
+                type="Normal", reason=Happening.RECOVERED, message=f"No longer stalled: {old.reason} is over"
+            )
+        ]
+    return []
+
+
+def _suspension(old: Condition | None, new: Condition | None) -> list[Tell]:
+    if old is None and new is not None:
+        return [Tell(type="Normal", reason=Happening.SUSPENDED, message="The ingester has stopped, as asked")]
+    if old is not None and new is None:
+        return [Tell(type="Normal", reason=Happening.RESUMED, message="The ingester is being started again")]
+    return []
+
+
+def _connection(old: Condition | None, new: Condition | None) -> list[Tell]:
+    was = old.status if old else ConditionStatus.FALSE
+    if new is None or new.status == was:
+        return []
+    if new.status == ConditionStatus.TRUE and (old is None or old.reason != Reason.BACKPRESSURE):
+        return [Tell(type="Normal", reason=Happening.CONNECTED, message=new.message)]
+    if was == ConditionStatus.TRUE and new.status == ConditionStatus.FALSE and new.reason not in _REST:
+        message = new.message or "The connection to the source was lost"
+        return [Tell(type="Warning", reason=Happening.DISCONNECTED, message=message)]
+    return []
+
+
+def _sink(old: Condition | None, new: Condition | None) -> list[Tell]:
+    was_false = old is not None and old.status == ConditionStatus.FALSE
+    is_false = new is not None and new.status == ConditionStatus.FALSE
+    if new is not None and is_false and not was_false:
+        return [
+            Tell(type="Warning", reason=Happening.BACKPRESSURE_ON, message=f"{new.reason}: {new.message}")
+        ]
+    if new is not None and was_false and new.status == ConditionStatus.TRUE:
+        return [Tell(type="Normal", reason=Happening.BACKPRESSURE_OFF, message="Redis takes events again")]
+    return []
+
+
+def _readiness(old: Condition | None, new: Condition | None, *, stalled: bool) -> list[Tell]:
+    was = old is not None and old.status == ConditionStatus.TRUE
+    now = new is not None and new.status == ConditionStatus.TRUE
+    if new is None or was == now or stalled:
+        return []
+    if now:
+        return [Tell(type="Normal", reason=Happening.READY, message=new.message)]
+    if was and new.reason in {Reason.SOURCE_UNAVAILABLE, Reason.NOT_REPORTING, Reason.SINK_UNREACHABLE}:
+        return [Tell(type="Warning", reason=Happening.NOT_READY, message=f"{new.reason}: {new.message}")]
+    return []
+
+
+def _cursor(old: StreamStatus | None, new: StreamStatus | None) -> list[Tell]:
+    before, after = (stream.cursor if stream else None for stream in (old, new))
+    if before and after and before.isdecimal() and after.isdecimal() and int(after) < int(before):
+        message = (
+            f"The cursor in Redis went back from {before} to {after}: somebody set it, or Redis lost data"
+        )
+        return [Tell(type="Warning", reason=Happening.CURSOR_MOVED_BACK, message=message)]
+    return []

@@ -1,0 +1,164 @@
+"""The verdict on a source as a whole: the status contract, situation by situation.
+
+Trouble that heals by itself (a source or a Redis that is away for a moment) has its own conditions, and
+takes Ready away only when it has lasted for `spec.health.degradedAfterSeconds`. Ready says that the spec
+is accepted and the workload does its work; only what needs a person is Stalled.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from sluice_ingester.contract import State
+from sluice_operator.api.conditions import Condition, ConditionStatus
+from sluice_operator.api.conditions import ConditionType as Type
+from sluice_operator.observed.facts import HealthFacts, SinkFacts, SinkTrouble
+from sluice_operator.status.reading import FRESH_SECONDS, Reading
+from sluice_operator.status.reasons import Reason
+from sluice_operator.status.rollout import rollout_verdict
+from sluice_operator.status.verdict import Verdict, coming, good, stuck, stuck_after_patience, waiting
+from sluice_operator.times import human_duration
+
+_ADVICE: Final = {
+    SinkTrouble.UNAUTHORIZED: "put the right user and password into the URL in the Secret",
+    SinkTrouble.URL_INVALID: "put the URL of a Redis into the Secret, such as redis://:password@redis:6379/0",
+}
+
+
+def judge(  # noqa: PLR0911 (one return for each kind of situation)
+    reading: Reading, *, previous: Mapping[str, Condition], current: Mapping[str, Condition]
+) -> Verdict:
+    """How the source fares.
+
+    `previous` are the conditions before this look, `current` those of this look that tell one aspect
+    each: their transition times say since when something lasts.
+    """
+    facts = reading.facts
+    if facts.refusal is not None:
+        return stuck(facts.refusal.reason, facts.refusal.message)
+    if not reading.wanted:
+        return _at_rest(reading)
+    if facts.sink is None:
+        lasted = _lasted(reading, current[Type.SINK_WRITABLE])
+        return stuck_after_patience(Reason.SECRET_MISSING, facts.secret.problem, seconds=lasted)
+    if verdict := rollout_verdict(reading, previous):
+        return verdict
+    if facts.sink.trouble is not None:
+        return _without_sink(reading, facts.sink, previous=previous, current=current)
+    if reading.report is None:
+        return _unheard(reading)
+    return _reported(reading, reading.report, previous=previous, current=current)
+
+
+def _at_rest(reading: Reading) -> Verdict:
+    if not reading.stopped:
+        return coming(Reason.SUSPENDING, "The ingester is stopping")
+    if reading.facts.suspended:
+        return good(Reason.SUSPENDED, "Suspended by spec.suspend; the cursor is kept")
+    return good(Reason.NOTHING_TO_RUN, "The spec asks for no stream")
+
+
+def _without_sink(
+    reading: Reading, sink: SinkFacts, *, previous: Mapping[str, Condition], current: Mapping[str, Condition]
+) -> Verdict:
+    writable = current[Type.SINK_WRITABLE]
+    lasted = _lasted(reading, writable)
+    if sink.trouble in _ADVICE:
+        message = f"{sink.trouble_message}: {_ADVICE[sink.trouble]}"
+        return stuck_after_patience(writable.reason, message, seconds=lasted)
+    return _outage(
+        reading,
+        lasted=lasted,
+        heals=writable.reason,
+        first=writable.reason,
+        late=writable.reason,
+        message=sink.trouble_message,
+        previous=previous,
+    )
+
+
+def _unheard(reading: Reading) -> Verdict:
+    if reading.silent:
+        message = (
+            f"The ingester's container runs, but for over {human_duration(FRESH_SECONDS)} it has written no "
+            "report to Redis: see its logs, and whether its pod reaches Redis"
+        )
+        return waiting(Reason.NOT_REPORTING, message)
+    return coming(Reason.CONNECTING, "The ingester has started and is about to connect")
+
+
+def _reported(
+    reading: Reading,
+    report: HealthFacts,
+    *,
+    previous: Mapping[str, Condition],
+    current: Mapping[str, Condition],
+) -> Verdict:
+    host = reading.facts.host
+    if report.state is State.STREAMING:
+        return good(Reason.STREAMING, f"Streaming from {host}")
+    if report.state is State.HALTED:
+        return stuck(
+            report.reason or Reason.HALTED, report.message or "The ingester has halted: see its logs"
+        )
+    if report.state is State.BACKPRESSURE:
+        reason = report.reason or Reason.BACKPRESSURE
+        return _outage(
+            reading,
+            lasted=_lasted(reading, current[Type.SINK_WRITABLE]),
+            heals=reason,
+            first=reason,
+            late=reason,
+            message=report.message
+            or "Redis takes no events: nothing is read until it does, and nothing is lost",
+            previous=previous,
+        )
+    return _outage(
+        reading,
+        lasted=_lasted(reading, current[Type.CONNECTED]),
+        heals=Reason.RECONNECTING,
+        first=Reason.CONNECTING,
+        late=Reason.SOURCE_UNAVAILABLE,
+        message=report.message or f"Connecting to {host}",
+        previous=previous,
+    )
+
+
+def _outage(
+    reading: Reading,
+    *,
+    lasted: float,
+    heals: str,
+    first: str,
+    late: str,
+    message: str,
+    previous: Mapping[str, Condition],
+) -> Verdict:
+    """The verdict on trouble that has `lasted` so many seconds and may heal by itself.
+
+    The reason is `heals` while it is an interruption of what has worked, `first` while it has not worked
+    yet in this generation of the spec, and `late` when it has lasted too long.
+    """
+    limit = reading.facts.degraded_after
+    if lasted >= limit:
+        return waiting(late, f"For over {human_duration(limit)}: {message}")
+    return good(heals, message) if _was_ready(reading, previous) else coming(first, message)
+
+
+def _was_ready(reading: Reading, previous: Mapping[str, Condition]) -> bool:
+    ready = previous.get(Type.READY)
+    return (
+        ready is not None
+        and ready.status == ConditionStatus.TRUE
+        and ready.observed_generation == reading.facts.generation
+    )
+
+
+def _lasted(reading: Reading, condition: Condition) -> float:
+    """For how many seconds `condition` has held, though no longer than the ingester that is concerned
+    runs.
+    """
+    start = condition.last_transition_time
+    pod = reading.pod
+    if pod is not None and pod.running_since is not None:
+        start = max(start, pod.running_since)
+    return (reading.facts.now - start).total_seconds()

@@ -1,0 +1,62 @@
+"""What the facts say when read together: which pod counts, and whether its report may be believed.
+
+A health hash outlives the process that wrote it, so it is believed only if the process that runs now
+wrote it, and a short time ago. All else in this package reads health through here.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from sluice_operator.observed.facts import Facts, HealthFacts, PodFacts
+
+FRESH_SECONDS: Final = 30.0
+"""For how long a report is believed; an ingester writes one at least every 5 s."""
+_START_SLACK_SECONDS: Final = 2.0  # the kubelet writes the start of a container in whole seconds
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reading:
+    """Facts, read together."""
+
+    facts: Facts
+    pod: PodFacts | None
+    """The pod that counts: the newest that is not on its way out."""
+    report: HealthFacts | None
+    """What the ingester in that pod says, if it runs and has said it a short time ago."""
+    silent: bool
+    """Whether that pod should have reported by now and has not, although Redis can be read."""
+
+    @property
+    def wanted(self) -> bool:
+        """Whether an ingester should run."""
+        return self.facts.enabled and not self.facts.suspended
+
+    @property
+    def running(self) -> bool:
+        """Whether an ingester runs."""
+        return self.pod is not None and self.pod.running_since is not None
+
+    @property
+    def stopped(self) -> bool:
+        """Whether no ingester runs or is about to end."""
+        return all(pod.leaving and pod.running_since is None for pod in self.facts.pods)
+
+
+def read(facts: Facts) -> Reading:
+    """Read `facts` together."""
+    staying = [pod for pod in facts.pods if not pod.leaving]
+    pod = max(staying, key=lambda pod: pod.created, default=None)
+    if pod is None or pod.running_since is None or facts.sink is None or facts.sink.trouble is not None:
+        return Reading(facts=facts, pod=pod, report=None, silent=False)
+    report = _believed(facts.sink.health, pod.name, pod.running_since)
+    up = (facts.now - pod.running_since).total_seconds()
+    return Reading(facts=facts, pod=pod, report=report, silent=report is None and up > FRESH_SECONDS)
+
+
+def _believed(health: HealthFacts | None, pod_name: str, running_since: datetime) -> HealthFacts | None:
+    if health is None or health.pod != pod_name or health.state is None or health.silent_seconds is None:
+        return None
+    if health.started is not None and (running_since - health.started).total_seconds() > _START_SLACK_SECONDS:
+        return None  # of the process before this one, in the same pod
+    return health if health.silent_seconds <= FRESH_SECONDS else None

@@ -1,0 +1,137 @@
+"""The vocabulary of reasons: every word that may stand as the `reason` of a condition, and what it means.
+
+One place for all of them, since users write alerts and scripts against these words: a word is never
+reused with another meaning. An ingester's own words (`Health.reason`) are passed through where it knows
+more than the operator does.
+"""
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Why a condition has its status."""
+
+    # The spec and the objects made from it.
+
+    INVALID_SPEC = "InvalidSpec"
+    """The spec asks for something that can't be: see the message. Stalled."""
+    SECRET_MISSING = "SecretMissing"  # noqa: S105 (a reason, not a password)
+    """The Secret with the URL of Redis, or its key, is not there. Stalled after a minute."""
+    CHILD_REFUSED = "ChildRefused"
+    """The API server refuses an object that the operator wants to write. Stalled."""
+    CHILD_CONFLICT = "ChildConflict"
+    """An object of the name that the operator needs exists and belongs to somebody else. Stalled."""
+
+    # The rollout.
+
+    PROGRESSING = "Progressing"
+    """The Deployment is being rolled out."""
+    POD_NOT_RUNNING = "PodNotRunning"
+    """The ingester's container is not running, and Kubernetes is about to start it."""
+    POD_REFUSED = "PodRefused"
+    """Pods can't be created: a quota, a policy or an admission webhook is against it. Stalled after a
+    minute.
+    """
+    PROGRESS_DEADLINE_EXCEEDED = "ProgressDeadlineExceeded"
+    """The rollout has not come to its end in the Deployment's time. Stalled."""
+    IMAGE_PULL_FAILED = "ImagePullFailed"
+    """The ingester's image can't be pulled. Stalled when a retry has not helped."""
+    CONTAINER_CONFIG_ERROR = "ContainerConfigError"
+    """The container can't be made, for want of a Secret or a ConfigMap. Stalled after a minute."""
+    CRASH_LOOP = "CrashLoop"
+    """The ingester ends again and again right after its start. Stalled at the third restart."""
+
+    # The source.
+
+    CONNECTING = "Connecting"
+    """The first connection to the source is not yet there."""
+    STREAMING = "Streaming"
+    """The ingester is connected, and what it reads is stored."""
+    RECONNECTING = "Reconnecting"
+    """The connection was lost and is being made again."""
+    SOURCE_UNAVAILABLE = "SourceUnavailable"
+    """The source could not be reached for longer than `spec.health.degradedAfterSeconds`."""
+    HALTED = "Halted"
+    """The ingester will not go on until a person acts, and gave no word of its own. Stalled."""
+    NOT_REPORTING = "NotReporting"
+    """The container runs but the ingester in it has told nothing for half a minute."""
+
+    # The sink.
+
+    SINK_REACHABLE = "SinkReachable"
+    """Redis answers, and the ingester reports no trouble with it."""
+    BACKPRESSURE = "Backpressure"
+    """The stream is full or Redis refuses writes: the ingester has stopped reading, and loses nothing."""
+    SINK_UNREACHABLE = "SinkUnreachable"
+    """Redis does not answer."""
+    SINK_UNAUTHORIZED = "SinkUnauthorized"
+    """Redis refuses the user or the password. Stalled after a minute."""
+    SINK_URL_INVALID = "SinkUrlInvalid"
+    """What stands in the Secret is not the URL of a Redis. Stalled after a minute."""
+    SINK_ERROR = "SinkError"
+    """Redis answers with an error: see the message."""
+
+    # Events, the cursor, restarts and errors.
+
+    FLOWING = "Flowing"
+    """Events were stored a short time ago."""
+    QUIET = "Quiet"
+    """Connected, but the source has sent nothing for a while."""
+    NOT_CONNECTED = "NotConnected"
+    """There is no connection that events could come through."""
+    CURSOR_STORED = "CursorStored"
+    """The cursor is a sequence number that the source gave."""
+    NO_CURSOR = "NoCursor"
+    """Nothing is stored yet."""
+    CURSOR_MALFORMED = "CursorMalformed"
+    """What stands under the cursor's key is not a sequence number."""
+    NO_RECENT_RESTARTS = "NoRecentRestarts"
+    """No restart in the window of `spec.health.stableWindowSeconds`."""
+    RESTARTED_RECENTLY = "RestartedRecently"
+    """A restart in that window."""
+    NO_RECENT_ERRORS = "NoRecentErrors"
+    """No error in that window."""
+    RECENT_ERRORS = "RecentErrors"
+    """An error in that window: the newest stands in the message."""
+    NOT_OBSERVED = "NotObserved"
+    """There was nothing to look at."""
+
+    # Wanted rest.
+
+    SUSPENDED = "Suspended"
+    """`spec.suspend` is true, and the ingester has stopped."""
+    SUSPENDING = "Suspending"
+    """`spec.suspend` is true, and the ingester is stopping."""
+    NOTHING_TO_RUN = "NothingToRun"
+    """The spec asks for no stream at all."""
+
+
+class Cause(StrEnum):
+    """Why an ingester was restarted, where no container told its own reason (such as Error or OOMKilled)."""
+
+    POD_REPLACED = "PodReplaced"
+    """A new pod of the same template took the place of one that is gone."""
+
+
+class Happening(StrEnum):
+    """The reasons of Kubernetes Events."""
+
+    CONNECTED = "Connected"
+    DISCONNECTED = "Disconnected"
+    RESTARTED = "Restarted"
+    SUSPENDED = "Suspended"
+    RESUMED = "Resumed"
+    STALLED = "Stalled"
+    RECOVERED = "Recovered"
+    READY = "Ready"
+    NOT_READY = "NotReady"
+    BACKPRESSURE_ON = "BackpressureOn"
+    BACKPRESSURE_OFF = "BackpressureOff"
+    CURSOR_MOVED_BACK = "CursorMovedBack"
+    FENCED = "Fenced"
+    CREATED = "Created"
+    UPDATED = "Updated"
+    DELETED = "Deleted"
+    CHILD_RESTORED = "ChildRestored"
+    CHILD_CONTESTED = "ChildContested"
+    SECRET_CHANGED = "SecretChanged"  # noqa: S105 (a reason, not a password)

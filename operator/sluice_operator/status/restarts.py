@@ -1,0 +1,102 @@
+"""Counting the restarts that nobody asked for, over all pods and all time.
+
+A kubelet's `restartCount` dies with its pod, so the status remembers what was already counted of which
+pod; the count is made from that memory and what is there now, and nothing else. That is why an operator
+that was away, or looks twice at the same thing, neither loses a restart nor counts one twice.
+
+A container that restarts counts, and so does a pod whose place another pod of the same template takes. A
+new template is a rollout, and a suspended source's pods are gone because somebody wanted them gone:
+neither counts.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sluice_operator.api.stream import CountedPod, Restarts
+from sluice_operator.observed.facts import PodFacts
+from sluice_operator.status.reasons import Cause
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Last:
+    reason: str
+    exit_code: int | None
+    time: datetime
+
+
+def count_restarts(
+    previous: Restarts | None, pods: Sequence[PodFacts], *, wanted: bool, now: datetime
+) -> Restarts:
+    """The restarts after `pods` (the oldest first) were seen, with `previous` as the memory.
+
+    `wanted` is False while no pod should run: then a pod that goes is forgotten, so that the pod that
+    comes when the source is resumed stands for itself.
+    """
+    previous = previous or Restarts()
+    seen = {pod.uid: pod for pod in pods}
+    counted = {pod.uid: pod for pod in previous.pods or ()}
+    added, lasts = 0, []
+
+    for uid, memory in list(counted.items()):
+        pod = seen.get(uid)
+        if pod is not None and pod.restart_count > memory.restart_count:
+            added += pod.restart_count - memory.restart_count
+            lasts.append(_of_container(pod, now=now))
+            counted[uid] = _memory(pod)
+
+    for pod in pods:
+        if pod.uid in counted or pod.leaving or not wanted:
+            continue
+        if forerunner := _forerunner(pod, counted, seen):
+            added += 1
+            lasts.append(_of_replacement(pod, seen.get(forerunner)))
+            del counted[forerunner]
+        if pod.restart_count:
+            added += pod.restart_count
+            lasts.append(_of_container(pod, now=now))
+        counted[pod.uid] = _memory(pod)
+
+    last = max(lasts, key=lambda last: last.time, default=None)
+    return Restarts(
+        count=previous.count + added,
+        last_reason=last.reason if last else previous.last_reason,
+        last_exit_code=last.exit_code if last else previous.last_exit_code,
+        last_time=last.time if last else previous.last_time,
+        pods=tuple(_kept(counted, seen, wanted=wanted)),
+    )
+
+
+def _forerunner(pod: PodFacts, counted: dict[str, CountedPod], seen: dict[str, PodFacts]) -> str | None:
+    """The uid of the counted pod whose place `pod` takes: of the same template, and on its way out or
+    gone.
+    """
+    for uid, memory in counted.items():
+        gone = uid not in seen or seen[uid].leaving
+        if gone and memory.template_hash == pod.template_hash:
+            return uid
+    return None
+
+
+def _kept(counted: dict[str, CountedPod], seen: dict[str, PodFacts], *, wanted: bool) -> list[CountedPod]:
+    """What to remember: the pods that stay, or until one is there, those that may yet be replaced."""
+    staying = [memory for uid, memory in counted.items() if uid in seen and not seen[uid].leaving]
+    return staying or (list(counted.values()) if wanted else [])
+
+
+def _memory(pod: PodFacts) -> CountedPod:
+    return CountedPod(
+        uid=pod.uid, name=pod.name, template_hash=pod.template_hash, restart_count=pod.restart_count
+    )
+
+
+def _of_container(pod: PodFacts, *, now: datetime) -> _Last:
+    end = pod.last_termination
+    if end is None:
+        return _Last(reason="Unknown", exit_code=None, time=now)
+    return _Last(reason=end.reason or "Unknown", exit_code=end.exit_code, time=end.time or now)
+
+
+def _of_replacement(pod: PodFacts, gone: PodFacts | None) -> _Last:
+    reason = gone.gone_reason if gone and gone.gone_reason else Cause.POD_REPLACED
+    return _Last(reason=reason, exit_code=None, time=pod.created)

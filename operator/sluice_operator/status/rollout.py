@@ -1,0 +1,109 @@
+"""The verdict on Deployment and pods: until the container of the newest template runs, and if it keeps
+ending.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final
+
+from sluice_operator.api.conditions import Condition
+from sluice_operator.api.conditions import ConditionType as Type
+from sluice_operator.observed.facts import DeploymentFacts, PodFacts
+from sluice_operator.status.reading import Reading
+from sluice_operator.status.reasons import Reason
+from sluice_operator.status.verdict import Verdict, coming, stuck, stuck_after_patience
+
+_IMAGE_TROUBLE: Final = frozenset(
+    {
+        "ErrImagePull",
+        "ImagePullBackOff",
+        "ImageInspectError",
+        "RegistryUnavailable",
+        "SignatureValidationFailed",
+        "ErrImageNeverPull",
+        "InvalidImageName",
+    }
+)
+_IMAGE_TROUBLE_FOR_GOOD: Final = frozenset({"ErrImageNeverPull", "InvalidImageName"})
+_IMAGE_RETRY_SECONDS: Final = 30.0  # the kubelet tries again after 10 and 20 s
+_CONFIG_TROUBLE: Final = frozenset(
+    {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"}
+)
+_CRASH_LOOP_RESTARTS: Final = 3
+_CRASH_LOOP_OVER_SECONDS: Final = 30.0
+
+
+def rollout_verdict(  # noqa: PLR0911 (one return for each kind of situation)
+    reading: Reading, previous: Mapping[str, Condition]
+) -> Verdict | None:
+    """What keeps the ingester from running, or None if it runs and is made of the newest template."""
+    facts, pod, deployment = reading.facts, reading.pod, reading.facts.deployment
+    if deployment is None:
+        return coming(Reason.PROGRESSING, "The Deployment is being created")
+    # Until then the pods are those of an older template, whose trouble the new one may be about to end.
+    if deployment.rolled_out and pod is not None:
+        trouble = _pod_trouble(pod, now=facts.now, previous=previous)
+        if trouble is not None:
+            return trouble
+    if deployment.failure_message:
+        message = f"Pods can't be created: {deployment.failure_message}"
+        lasted = (facts.now - deployment.failing_since).total_seconds() if deployment.failing_since else 0.0
+        return stuck_after_patience(Reason.POD_REFUSED, message, seconds=lasted)
+    if reading.running and deployment.rolled_out:
+        return None
+    if deployment.deadline_message:
+        return stuck(Reason.PROGRESS_DEADLINE_EXCEEDED, _with_cause(deployment, pod))
+    if pod is not None and pod.unschedulable:
+        return coming(Reason.PROGRESSING, f"No node takes the pod yet: {pod.unschedulable}")
+    if not deployment.rolled_out:
+        return coming(Reason.PROGRESSING, "The Deployment is being rolled out")
+    return coming(Reason.POD_NOT_RUNNING, _start(pod))
+
+
+def _pod_trouble(pod: PodFacts, *, now: datetime, previous: Mapping[str, Condition]) -> Verdict | None:
+    age = (now - pod.created).total_seconds()
+    if pod.waiting_reason in _IMAGE_TROUBLE:
+        message = f"The image {pod.image} can't be pulled: {pod.waiting_message or pod.waiting_reason}"
+        if pod.waiting_reason in _IMAGE_TROUBLE_FOR_GOOD or age >= _IMAGE_RETRY_SECONDS:
+            return stuck(Reason.IMAGE_PULL_FAILED, message)
+        return coming(Reason.IMAGE_PULL_FAILED, message)
+    if pod.waiting_reason in _CONFIG_TROUBLE:
+        message = f"The container can't be made: {pod.waiting_message or pod.waiting_reason}"
+        return stuck_after_patience(Reason.CONTAINER_CONFIG_ERROR, message, seconds=age)
+    if _crash_looping(pod, now=now, previous=previous):
+        return stuck(
+            Reason.CRASH_LOOP, f"The ingester ends right after each start: {_end(pod)}; see its logs"
+        )
+    return None
+
+
+def _crash_looping(pod: PodFacts, *, now: datetime, previous: Mapping[str, Condition]) -> bool:
+    """Whether `pod` is in a crash loop. It stays in one while a start has not proved itself."""
+    if pod.restart_count < _CRASH_LOOP_RESTARTS:
+        return False
+    if pod.waiting_reason == "CrashLoopBackOff":
+        return True
+    stalled = previous.get(Type.STALLED)
+    was_looping = stalled is not None and stalled.reason == Reason.CRASH_LOOP
+    up = (now - pod.running_since).total_seconds() if pod.running_since else 0.0
+    return was_looping and up < _CRASH_LOOP_OVER_SECONDS
+
+
+def _with_cause(deployment: DeploymentFacts, pod: PodFacts | None) -> str:
+    cause = pod.unschedulable or pod.waiting_message if pod else ""
+    return f"{deployment.deadline_message}: {cause}" if cause else deployment.deadline_message
+
+
+def _start(pod: PodFacts | None) -> str:
+    if pod is None:
+        return "The ingester's pod is being created"
+    if pod.last_termination and pod.restart_count:
+        return f"The ingester is being started again: it ended with {_end(pod)}"
+    return "The ingester's container is being started"
+
+
+def _end(pod: PodFacts) -> str:
+    end = pod.last_termination
+    if end is None:
+        return "an unknown reason"
+    return f"{end.reason or 'an unknown reason'}, exit code {end.exit_code}"

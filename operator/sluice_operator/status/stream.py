@@ -1,0 +1,59 @@
+"""The numbers of one stream, as the status tells them."""
+
+from datetime import datetime
+from typing import Final
+
+from sluice_ingester.contract import State
+from sluice_operator.api.stream import StreamStatus
+from sluice_operator.status.reading import Reading
+from sluice_operator.times import human_duration
+
+_OF_THE_MOMENT: Final = ("state", "message", "rate", "events_per_second")
+
+
+def stream_status(reading: Reading, previous: StreamStatus | None) -> StreamStatus | None:
+    """The numbers now. While Redis can't be read the previous ones stand, except for what is surely over."""
+    sink = reading.facts.sink
+    if sink is None or sink.trouble is not None:
+        return previous.model_copy(update=dict.fromkeys(_OF_THE_MOMENT)) if previous else None
+    health, report = sink.health, reading.report
+    state = report.state if report else None
+    streaming = state is State.STREAMING
+    rate = report.rate if report and state in {State.STREAMING, State.BACKPRESSURE} else None
+    lag = _lag(reading, streaming=streaming)
+    return StreamStatus(
+        state=state,
+        message=report.message or None if report and not streaming else None,
+        cursor=sink.cursor,
+        cursor_time=health.event_time if health else None,
+        lag_seconds=lag,
+        lag=None if lag is None else human_duration(lag),
+        events_per_second=rate,
+        rate=None if rate is None else human_rate(rate),
+        events=health.events if health else None,
+        dead_letters=health.dead_letters if health and health.dead_letters is not None else sink.dead_letters,
+        stream_length=sink.length,
+        reconnects=report.reconnects if report else None,
+        last_error=health.last_error or None if health else None,
+        last_error_time=health.last_error_time if health else None,
+        version=report.version or None if report else None,
+        updated_at=reading.facts.now,
+    )
+
+
+def human_rate(rate: float) -> str:
+    """A rate for people: `0.4/s`, `412/s`."""
+    return f"{rate:.1f}/s" if rate < 10 else f"{rate:.0f}/s"
+
+
+def _lag(reading: Reading, *, streaming: bool) -> int | None:
+    """Seconds between the newest stored event and its storing while it streams, else until now.
+
+    While it streams a quiet source has no lag that grows: what was read is stored. While it doesn't, nobody
+    knows what waits at the source, so each second counts. A suspended source has none: nobody waits for it.
+    """
+    health = reading.facts.sink.health if reading.facts.sink else None
+    if health is None or health.event_time is None or not reading.wanted:
+        return None
+    until: datetime | None = health.stored if streaming else reading.facts.now
+    return None if until is None else max(0, round((until - health.event_time).total_seconds()))

@@ -1,0 +1,74 @@
+"""A verdict, and the three conditions that tell it: Ready, Reconciling and Stalled.
+
+kubectl, Helm, Flux and Argo CD act upon these. Reconciling and Stalled stand there only while they are True,
+and never both: readers take whichever comes first.
+"""
+
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Final
+
+from sluice_operator.api.conditions import ConditionType as Type
+from sluice_operator.status.conditions import Draft, false, true
+
+PATIENCE_SECONDS: Final = 60.0
+"""How long something that only a person can mend may last before it is Stalled: people replace Secrets and
+passwords in two steps, and what is Stalled ends their releases."""
+
+
+class Outlook(Enum):
+    """What comes next."""
+
+    GOOD = auto()
+    """It is as it should be."""
+    COMING = auto()
+    """Somebody is at work: the operator, Kubernetes or the ingester."""
+    WAITING = auto()
+    """It has gone on for too long to be called work, and may yet heal by itself."""
+    STUCK = auto()
+    """A person must act."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Verdict:
+    """How a source fares as a whole."""
+
+    outlook: Outlook
+    reason: str
+    message: str
+
+    def drafts(self) -> list[Draft]:
+        """The conditions of this verdict."""
+        if self.outlook is Outlook.GOOD:
+            return [true(Type.READY, self.reason, self.message)]
+        drafts = [false(Type.READY, self.reason, self.message)]
+        if self.outlook is Outlook.COMING:
+            drafts.append(true(Type.RECONCILING, self.reason, self.message))
+        if self.outlook is Outlook.STUCK:
+            drafts.append(true(Type.STALLED, self.reason, self.message))
+        return drafts
+
+
+def good(reason: str, message: str) -> Verdict:
+    """It is as it should be."""
+    return Verdict(outlook=Outlook.GOOD, reason=reason, message=message)
+
+
+def coming(reason: str, message: str) -> Verdict:
+    """It is being brought about."""
+    return Verdict(outlook=Outlook.COMING, reason=reason, message=message)
+
+
+def waiting(reason: str, message: str) -> Verdict:
+    """It is broken and may heal by itself."""
+    return Verdict(outlook=Outlook.WAITING, reason=reason, message=message)
+
+
+def stuck(reason: str, message: str) -> Verdict:
+    """A person must act."""
+    return Verdict(outlook=Outlook.STUCK, reason=reason, message=message)
+
+
+def stuck_after_patience(reason: str, message: str, *, seconds: float) -> Verdict:
+    """A person must act, unless somebody is about to: it has lasted for `seconds`."""
+    return stuck(reason, message) if seconds >= PATIENCE_SECONDS else coming(reason, message)
