@@ -1,14 +1,17 @@
 """The parts that every source has in its spec, a relay as well as a labeler."""
 
+import re
 from typing import Annotated, Final, Literal
 
-from pydantic import Field, WithJsonSchema
+from pydantic import AfterValidator, Field, WithJsonSchema
+from pydantic_core import PydanticCustomError
 
 from sluice_operator.api.base import Model
 from sluice_operator.api.quantity import PATTERN as QUANTITY
 from sluice_operator.api.quantity import parse_quantity
 from sluice_operator.api.rules import Rule
 
+_RESOURCE: Final = re.compile(r"(cpu|memory|ephemeral-storage)$|hugepages-|.*/")
 _LABEL: Final = r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?"
 
 Host = Annotated[
@@ -46,18 +49,40 @@ ObjectName = Annotated[
 ]
 Key = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[-._a-zA-Z0-9]+$")]
 
+
+def _quantity(value: str | int) -> str | int:
+    try:
+        parse_quantity(value)
+    except ValueError as error:
+        raise PydanticCustomError("quantity", "{error}", {"error": str(error)}) from error
+    return value
+
+
 Quantity = Annotated[
     str | int,
+    AfterValidator(_quantity),
     WithJsonSchema(
         {
             "anyOf": [{"type": "integer"}, {"type": "string"}],
             "maxLength": 40,
+            "minimum": 0,
             "pattern": QUANTITY,
             "x-kubernetes-int-or-string": True,
         }
     ),
 ]
-Quantities = Annotated[dict[str, Quantity], Field(max_length=16)]
+Quantities = Annotated[
+    dict[str, Quantity],
+    Field(max_length=16),
+    Rule(
+        cel=(
+            "self.all(name, name in ['cpu', 'memory', 'ephemeral-storage'] || "
+            "name.startsWith('hugepages-') || name.contains('/'))"
+        ),
+        message="the resources are cpu, memory, ephemeral-storage, hugepages-SIZE and DOMAIN/NAME",
+        holds=lambda quantities: all(_RESOURCE.match(name) for name in quantities),
+    ),
+]
 
 
 class SecretKeyRef(Model):

@@ -1,0 +1,122 @@
+"""The CRDs: what stands in the repository is what the models give, and it is strict and described."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from sluice_operator.api.crd import DEFINITIONS, DIRECTORIES, build_crd, render, write
+from sluice_operator.api.definition import Definition
+
+ROOT = Path(__file__).parents[4]
+
+each_kind = pytest.mark.parametrize("definition", DEFINITIONS, ids=lambda definition: definition.kind)
+
+
+def schema_of(definition: Definition) -> dict[str, Any]:
+    schema: dict[str, Any] = build_crd(definition)["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    return schema
+
+
+def nodes(schema: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every node of a schema, with its path."""
+    yield path, schema
+    for name, field in schema.get("properties", {}).items():
+        yield from nodes(field, f"{path}.{name}")
+    for key in ("items", "additionalProperties"):
+        if isinstance(schema.get(key), dict):
+            yield from nodes(schema[key], f"{path}[]")
+
+
+@each_kind
+@pytest.mark.parametrize("directory", DIRECTORIES, ids=str)
+def test_files_are_what_the_models_give(definition: Definition, directory: Path) -> None:
+    path = ROOT / directory / f"{definition.plural}.yaml"
+    assert path.read_text(encoding="utf-8") == render(definition), "run `make generate`"
+
+
+def test_no_file_is_left_of_a_kind_that_is_gone() -> None:
+    for directory in DIRECTORIES:
+        assert {path.name for path in (ROOT / directory).iterdir()} == {
+            f"{d.plural}.yaml" for d in DEFINITIONS
+        }
+
+
+def test_write_makes_all_files(tmp_path: Path) -> None:
+    write(tmp_path)
+    for directory in DIRECTORIES:
+        assert yaml.safe_load((tmp_path / directory / "relays.yaml").read_text())["kind"] == (
+            "CustomResourceDefinition"
+        )
+
+
+@each_kind
+def test_every_field_is_described_in_a_sentence(definition: Definition) -> None:
+    for path, node in nodes(schema_of(definition)):
+        if path.endswith("[]") or path == ".metadata":
+            continue
+        description = node.get("description", "")
+        assert description.endswith("."), path
+        assert description[:1].isupper(), path
+        assert "\n" not in description, path
+
+
+@each_kind
+def test_schema_is_structural_and_strict(definition: Definition) -> None:
+    for path, node in nodes(schema_of(definition)):
+        assert not node.keys() & {"$ref", "$defs", "title", "oneOf", "const"}, path
+        assert "x-kubernetes-preserve-unknown-fields" not in node, path
+        assert "type" in node or node.get("x-kubernetes-int-or-string"), path
+        if "properties" in node:
+            assert "additionalProperties" not in node, path
+        for default in (node.get("default", ...),):
+            assert default is not None, path
+
+
+@each_kind
+def test_numbers_name_their_unit_and_bounds(definition: Definition) -> None:
+    for path, node in nodes(schema_of(definition)["properties"]["spec"]):
+        if node.get("type") == "integer" and path:
+            assert {"minimum", "maximum"} <= node.keys(), path
+
+
+@each_kind
+def test_status_waits_for_the_operator_from_the_first_moment(definition: Definition) -> None:
+    crd = build_crd(definition)
+    assert crd["spec"]["versions"][0]["subresources"] == {"status": {}}
+    status = schema_of(definition)["properties"]["status"]
+    assert status["default"] == {"observedGeneration": -1}
+    assert status["properties"]["conditions"]["x-kubernetes-list-type"] == "map"
+    assert status["properties"]["conditions"]["x-kubernetes-list-map-keys"] == ["type"]
+
+
+def test_defaults_stand_next_to_the_field_that_they_fill() -> None:
+    spec = schema_of(DEFINITIONS[0])["properties"]["spec"]["properties"]
+    assert spec["batch"]["default"] == {}
+    assert spec["batch"]["properties"]["size"]["default"] == 500
+    # A map has no fields to hold defaults, so these stand on the whole.
+    assert spec["resources"]["default"] == {
+        "requests": {"cpu": "50m", "memory": "64Mi"},
+        "limits": {"memory": "128Mi"},
+    }
+    assert "default" not in spec["redis"]
+    assert "default" not in spec["image"]
+
+
+def test_relay_is_listed_with_what_one_wants_to_know() -> None:
+    crd = build_crd(DEFINITIONS[0])
+    columns = crd["spec"]["versions"][0]["additionalPrinterColumns"]
+    shown = [column["name"] for column in columns if "priority" not in column]
+    assert shown == ["Host", "Ready", "Cursor", "Lag", "Rate", "Restarts", "Age"]
+    assert crd["spec"]["names"]["categories"] == ["atproto"]
+
+
+@each_kind
+def test_columns_point_at_fields_that_exist(definition: Definition) -> None:
+    fields = {path for path, _ in nodes(schema_of(definition))} | {".metadata.creationTimestamp"}
+    for column in definition.columns:
+        head, found, tail = column.path.partition("[?(@.type==")
+        assert head in fields, column.path
+        assert not found or head + "[]" + tail.partition(")]")[2] in fields, column.path

@@ -1,0 +1,192 @@
+"""Reading a Relay: what the API server gives, old objects included."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from sluice_operator.api.errors import InvalidResourceError
+from sluice_operator.api.relay import Relay
+
+EXAMPLES = Path(__file__).parents[4] / "examples"
+
+
+def body(**spec: Any) -> dict[str, Any]:
+    return {
+        "apiVersion": "sluice.dev/v1alpha1",
+        "kind": "Relay",
+        "metadata": {"name": "us-east", "namespace": "events", "uid": "u-1", "generation": 3},
+        "spec": {"host": "relay1.us-east.bsky.network", **spec},
+    }
+
+
+def test_a_host_is_enough() -> None:
+    relay = Relay.parse(body())
+    assert relay.metadata.generation == 3
+    assert relay.spec.dump() == {
+        "host": "relay1.us-east.bsky.network",
+        "batch": {"size": 500, "timeoutMilliseconds": 1000},
+        "backpressure": {"highWaterMark": 100_000},
+        "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"memory": "128Mi"}},
+        "suspend": False,
+        "health": {"degradedAfterSeconds": 300, "stableWindowSeconds": 900},
+        "firehose": {"enabled": True, "startFrom": "oldest", "collections": ["app.bsky.*", "chat.bsky.*"]},
+    }
+    assert relay.status.dump() == {"observedGeneration": -1}
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("relay*.yaml")), ids=lambda path: path.name)
+def test_examples_hold_no_unknown_field(path: Path) -> None:
+    example = yaml.safe_load(path.read_text(encoding="utf-8"))
+    Relay.model_validate({"spec": example["spec"], "metadata": {"namespace": "x", **example["metadata"]}})
+    Relay.model_fields["spec"].annotation.model_validate(example["spec"], extra="forbid")  # type: ignore[union-attr]
+
+
+def test_the_full_example_is_full_and_shows_the_defaults() -> None:
+    example = yaml.safe_load((EXAMPLES / "relay-full.yaml").read_text(encoding="utf-8"))["spec"]
+    fields = {field.alias for field in Relay.model_fields["spec"].annotation.model_fields.values()}  # type: ignore[union-attr]
+    assert example.keys() == fields
+    defaults = Relay.parse(body()).spec.dump()
+    for name in defaults.keys() - {"host"}:
+        assert example[name] == defaults[name], name
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "relay1.us-east.bsky.network",
+        "localhost:2583",
+        "ws://198.18.0.1:8080",
+        "wss://relay.example.com",
+        "http://pds.default.svc:3000",
+        "[fd00::1]:443",
+        "Relay.Example.COM",
+        "a_b.example",
+    ],
+)
+def test_hosts_that_are_taken(host: str) -> None:
+    assert Relay.parse(body(host=host)).spec.host == host
+
+
+@pytest.mark.parametrize(
+    ("host", "hint"),
+    [
+        ("relay.example.com/xrpc", "no path"),
+        ("relay.example.com/", "no path"),
+        ("user@relay.example.com", "no user"),
+        ("relay example", "no spaces"),
+        ("relay.example.com\n", "no spaces"),
+        ("ftp://relay.example.com", "ws://"),
+        ("", "at least 1 character"),
+        ("relay.example.com:0", "between 1 and 65535"),
+        ("relay.example.com:70000", "between 1 and 65535"),
+        ("relay.example.com:99999999999999999999", "with a port"),
+        ("a,b", "alone"),
+    ],
+)
+def test_hosts_that_are_refused(host: str, hint: str) -> None:
+    with pytest.raises(InvalidResourceError, match=hint):
+        Relay.parse(body(host=host))
+
+
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [("oldest", "oldest"), ("live", "live"), (6_322_875_401, "6322875401"), ("6322875401", "6322875401")],
+)
+def test_start_from(given: object, read: str) -> None:
+    assert Relay.parse(body(firehose={"startFrom": given})).spec.firehose.start_from == read
+
+
+@pytest.mark.parametrize("given", ["", "newest", "0", 0, -5, "-5", "1.5", 1.5, "٣", True, None])
+def test_start_from_refused(given: object) -> None:
+    with pytest.raises(InvalidResourceError, match=r"spec\.firehose\.startFrom"):
+        Relay.parse(body(firehose={"startFrom": given}))
+
+
+@pytest.mark.parametrize(
+    "pattern", ["*", "app.*", "app.bsky.*", "app.bsky.feed.post", "com.example-site.thing"]
+)
+def test_collections(pattern: str) -> None:
+    assert Relay.parse(body(firehose={"collections": [pattern]})).spec.firehose.collections == (pattern,)
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    ["", "app.bsky", "app.bsky.", ".*", "app*", "app.bsky.*.post", "a b.c.d", "a,b", "app.bsky.feed/x"],
+)
+def test_collections_refused(pattern: str) -> None:
+    with pytest.raises(InvalidResourceError, match=r"spec\.firehose\.collections\[0\]"):
+        Relay.parse(body(firehose={"collections": [pattern]}))
+
+
+def test_no_collections_refused() -> None:
+    with pytest.raises(InvalidResourceError, match=r"spec\.firehose\.collections: .*at least 1"):
+        Relay.parse(body(firehose={"collections": []}))
+
+
+def test_requests_above_limits_refused() -> None:
+    resources = {"requests": {"memory": "1Gi"}, "limits": {"memory": "128Mi"}}
+    with pytest.raises(InvalidResourceError, match=r"spec\.resources: a request is above the limit"):
+        Relay.parse(body(resources=resources))
+    assert Relay.parse(
+        body(resources={"requests": {"cpu": 1}, "limits": {"memory": "1Gi"}})
+    ).spec.resources.fit()
+
+
+@pytest.mark.parametrize("amount", ["lots", "1 Gi", "1..5", "1GiB", -1, "-1"])
+def test_what_is_no_quantity_is_refused(amount: str | int) -> None:
+    with pytest.raises(
+        InvalidResourceError, match=r"spec\.resources\.requests\.memory: .* is not a quantity"
+    ):
+        Relay.parse(body(resources={"requests": {"memory": amount}}))
+
+
+def test_a_resource_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(InvalidResourceError, match=r"spec\.resources\.limits: the resources are cpu, memory"):
+        Relay.parse(body(resources={"limits": {"mem": "1Gi"}}))
+    assert Relay.parse(body(resources={"limits": {"example.com/nic": 1, "hugepages-2Mi": "4Mi"}}))
+
+
+def test_the_error_names_every_field_and_its_value() -> None:
+    with pytest.raises(InvalidResourceError) as caught:
+        Relay.parse(body(batch={"size": 0}, health={"degradedAfterSeconds": "soon"}))
+    assert "spec.batch.size: Input should be greater than or equal to 1 (is 0)" in str(caught.value)
+    assert "spec.health.degradedAfterSeconds: " in str(caught.value)
+
+
+def test_a_field_of_a_newer_schema_is_no_error() -> None:
+    assert Relay.parse(body(retention={"trimConsumed": False})).spec.suspend is False
+
+
+def test_a_status_that_cannot_be_read_counts_as_absent() -> None:
+    relay = Relay.parse({**body(), "status": {"observedGeneration": 3, "restarts": {"count": "many"}}})
+    assert relay.status.observed_generation == -1
+
+
+def test_a_status_comes_back_as_it_was_written() -> None:
+    status = {
+        "observedGeneration": 3,
+        "conditions": [
+            {
+                "type": "Ready",
+                "status": "True",
+                "reason": "Streaming",
+                "message": "",
+                "lastTransitionTime": "2026-11-24T20:39:00Z",
+                "observedGeneration": 3,
+            }
+        ],
+        "firehose": {"cursor": "6322875401", "lagSeconds": 2, "eventsPerSecond": 412.5},
+        "restarts": {"count": 1, "pods": [{"uid": "p-1", "restartCount": 1}]},
+    }
+    relay = Relay.parse({**body(), "status": status})
+    assert relay.status.dump() == status
+    assert Relay.parse({**body(), "status": relay.status.dump()}).status == relay.status
+
+
+def test_times_are_whole_seconds_of_utc() -> None:
+    status = {"firehose": {"cursorTime": "2026-11-24T21:39:00.987+01:00"}}
+    relay = Relay.parse({**body(), "status": status})
+    assert relay.status.firehose is not None
+    assert relay.status.firehose.dump() == {"cursorTime": "2026-11-24T20:39:00Z"}

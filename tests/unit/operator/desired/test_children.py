@@ -1,0 +1,161 @@
+"""What changes a child, and what doesn't."""
+
+import base64
+from typing import Any
+
+import pytest
+
+from sluice_operator.api.relay import Relay
+from sluice_operator.desired.manifest import Manifest, is_controlled_by
+from sluice_operator.desired.naming import DESIRED_HASH_ANNOTATION
+from sluice_operator.desired.redis import build_redis_secret, redis_hash, redis_secret
+from sluice_operator.desired.relay import build_firehose
+from sluice_operator.desired.settings import IngesterSettings
+
+SETTINGS = IngesterSettings(image="sluice:1")
+
+
+def relay(name: str = "us-east", **spec: Any) -> Relay:
+    metadata = {"name": name, "namespace": "events", "uid": "u-1"}
+    return Relay.parse({"metadata": metadata, "spec": {"host": "relay.example.com", **spec}})
+
+
+def build(source: Relay, *, url: bytes = b"redis://one", settings: IngesterSettings = SETTINGS) -> Manifest:
+    return build_firehose(source, redis_hash=redis_hash(url), settings=settings)
+
+
+def container(manifest: Manifest) -> dict[str, Any]:
+    containers = manifest["spec"]["template"]["spec"]["containers"]
+    assert len(containers) == 1
+    result: dict[str, Any] = containers[0]
+    return result
+
+
+def env(manifest: Manifest) -> dict[str, str]:
+    return {item["name"]: item["value"] for item in container(manifest)["env"] if "value" in item}
+
+
+def stamp(manifest: Manifest) -> str:
+    result: str = manifest["metadata"]["annotations"][DESIRED_HASH_ANNOTATION]
+    return result
+
+
+@pytest.mark.parametrize(
+    ("spec", "replicas"),
+    [
+        ({}, 1),
+        ({"suspend": True}, 0),
+        ({"firehose": {"enabled": False}}, 0),
+        ({"suspend": True, "firehose": {"enabled": False}}, 0),
+    ],
+)
+def test_one_pod_unless_told_otherwise(spec: dict[str, Any], replicas: int) -> None:
+    assert build(relay(**spec))["spec"]["replicas"] == replicas
+
+
+def test_the_spec_reaches_the_ingester() -> None:
+    variables = env(
+        build(
+            relay(
+                host="ws://relay.example.com:8080",
+                firehose={"startFrom": 6_322_875_401, "collections": ["app.bsky.feed.post", "chat.bsky.*"]},
+                batch={"size": 100, "timeoutMilliseconds": 250},
+                backpressure={"highWaterMark": 5000},
+            )
+        )
+    )
+    assert variables == {
+        "INGESTER_MODE": "firehose",
+        "INGESTER_RELAY_HOSTS": "ws://relay.example.com:8080",
+        "INGESTER_COLLECTIONS": "app.bsky.feed.post,chat.bsky.*",
+        "INGESTER_START_FROM": "6322875401",
+        "INGESTER_HIGH_WATER_MARK": "5000",
+        "INGESTER_BATCH_SIZE": "100",
+        "INGESTER_BATCH_TIMEOUT_MS": "250",
+        "METRICS_PORT": "4100",
+    }
+
+
+def test_the_image_of_the_resource_wins_over_the_operators() -> None:
+    assert container(build(relay()))["image"] == "sluice:1"
+    assert container(build(relay(image="mine:2")))["image"] == "mine:2"
+
+
+def test_the_pull_policy_of_the_resource_wins_over_the_operators() -> None:
+    always = IngesterSettings(image="sluice:1", image_pull_policy="Always")
+    assert "imagePullPolicy" not in container(build(relay()))
+    assert container(build(relay(), settings=always))["imagePullPolicy"] == "Always"
+    assert container(build(relay(imagePullPolicy="Never"), settings=always))["imagePullPolicy"] == "Never"
+
+
+def test_another_redis_url_makes_another_pod() -> None:
+    one, two = build(relay()), build(relay(), url=b"redis://two")
+    assert one["spec"]["template"] != two["spec"]["template"]
+    assert stamp(one) != stamp(two)
+
+
+def test_the_url_itself_stands_in_no_deployment() -> None:
+    settings = IngesterSettings(image="sluice:1", default_redis_url="redis://:hunter2@redis")
+    assert "hunter2" not in str(build(relay(), url=b"redis://:hunter2@redis", settings=settings))
+    assert "hunter2" not in repr(settings)
+
+
+def test_the_same_resource_makes_the_same_child() -> None:
+    assert build(relay()) == build(relay())
+
+
+def test_the_stamp_shows_a_field_that_is_wanted_no_longer() -> None:
+    bundle = {"configMapRef": {"name": "ca"}}
+    assert stamp(build(relay(caBundle=bundle))) != stamp(build(relay()))
+
+
+def test_a_ca_bundle_is_mounted_and_named() -> None:
+    built = build(relay(caBundle={"configMapRef": {"name": "private", "key": "root.pem"}}))
+    mount = container(built)["volumeMounts"][0]
+    volume = built["spec"]["template"]["spec"]["volumes"][0]
+    assert mount["name"] == volume["name"]
+    assert mount["readOnly"] is True
+    assert volume["configMap"]["name"] == "private"
+    item = volume["configMap"]["items"][0]
+    assert item["key"] == "root.pem"
+    assert env(built)["SSL_CERT_FILE"] == f"{mount['mountPath']}/{item['path']}"
+
+
+def test_redis_of_the_resource_or_of_the_operator() -> None:
+    own = redis_secret(relay())
+    assert (own.name, own.key, own.owned) == ("us-east-redis", "url", True)
+    other = redis_secret(relay(redis={"secretRef": {"name": "events", "key": "dsn"}}))
+    assert (other.name, other.key, other.owned) == ("events", "dsn", False)
+    built = build(relay(redis={"secretRef": {"name": "events", "key": "dsn"}}))
+    references = [item["valueFrom"] for item in container(built)["env"] if item["name"] == "REDIS_URL"]
+    assert references == [{"secretKeyRef": {"name": "events", "key": "dsn"}}]
+
+
+def test_the_secret_holds_the_url() -> None:
+    secret = build_redis_secret(relay(), url="redis://:pä@redis")
+    assert base64.b64decode(secret["data"]["url"]).decode() == "redis://:pä@redis"
+    assert secret["metadata"]["name"] == redis_secret(relay()).name
+
+
+def test_children_take_nothing_from_the_labels_of_their_owner() -> None:
+    metadata = {
+        "name": "us-east",
+        "namespace": "events",
+        "uid": "u-1",
+        "labels": {"argocd.argoproj.io/instance": "app"},
+        "annotations": {"kubectl.kubernetes.io/last-applied-configuration": "{}"},
+    }
+    labelled = Relay.parse({"metadata": metadata, "spec": {"host": "relay.example.com"}})
+    assert build(labelled) == build(relay())
+
+
+def test_only_a_child_of_this_very_resource_is_its_own() -> None:
+    child = build(relay())
+    assert is_controlled_by(child, relay())
+    recreated = Relay.parse(
+        {"metadata": {"name": "us-east", "namespace": "events", "uid": "u-2"}, "spec": {"host": "x"}}
+    )
+    assert not is_controlled_by(child, recreated)
+    assert not is_controlled_by({"metadata": {"name": "us-east-firehose"}}, relay())
+    owner = {**child["metadata"]["ownerReferences"][0], "controller": False}
+    assert not is_controlled_by({"metadata": {"ownerReferences": [owner]}}, relay())

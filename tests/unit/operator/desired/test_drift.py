@@ -1,0 +1,138 @@
+"""Drift: what the API server adds is none, what someone changed is."""
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from sluice_operator.api.relay import Relay
+from sluice_operator.desired.drift import covers
+from sluice_operator.desired.relay import build_firehose
+from sluice_operator.desired.settings import IngesterSettings
+
+BUNDLE = {"configMapRef": {"name": "ca"}}
+
+
+def desired(**spec: Any) -> dict[str, Any]:
+    metadata = {"name": "us-east", "namespace": "events", "uid": "u-1"}
+    relay = Relay.parse({"metadata": metadata, "spec": {"host": "relay.example.com", **spec}})
+    return build_firehose(relay, redis_hash="h", settings=IngesterSettings(image="sluice:1"))
+
+
+def stored(manifest: dict[str, Any]) -> dict[str, Any]:
+    """`manifest` with some of what an API server and other controllers add."""
+    live = copy.deepcopy(manifest)
+    live["metadata"] |= {"resourceVersion": "7", "uid": "d-1", "managedFields": [], "generation": 1}
+    live["metadata"]["annotations"]["deployment.kubernetes.io/revision"] = "1"
+    live["status"] = {"readyReplicas": 1}
+    del live["spec"]["strategy"]["rollingUpdate"]
+    live["spec"]["progressDeadlineSeconds"] = 600
+    template = live["spec"]["template"]
+    template["metadata"]["annotations"]["kubectl.kubernetes.io/restartedAt"] = "2026-11-24T20:39:00Z"
+    template["spec"]["restartPolicy"] = "Always"
+    container = template["spec"]["containers"][0]
+    container["imagePullPolicy"] = "IfNotPresent"
+    container["livenessProbe"]["successThreshold"] = 1
+    container["env"].reverse()
+    container["env"].insert(0, {"name": "PROXY", "value": "injected"})
+    template["spec"]["containers"].insert(0, {"name": "sidecar", "image": "mesh"})
+    return live
+
+
+def container_of(live: dict[str, Any]) -> dict[str, Any]:
+    result: dict[str, Any] = live["spec"]["template"]["spec"]["containers"][1]
+    return result
+
+
+def env_of(live: dict[str, Any], name: str) -> dict[str, Any]:
+    result: dict[str, Any] = next(item for item in container_of(live)["env"] if item["name"] == name)
+    return result
+
+
+def test_what_was_applied_is_no_drift() -> None:
+    assert covers(desired(), desired())
+
+
+def test_what_others_add_is_no_drift() -> None:
+    assert covers(stored(desired(caBundle=BUNDLE)), desired(caBundle=BUNDLE))
+
+
+EDITS: dict[str, Callable[[dict[str, Any]], object]] = {
+    "replicas": lambda live: live["spec"].update(replicas=3),
+    "replicas gone": lambda live: live["spec"].pop("replicas"),
+    "image": lambda live: container_of(live).update(image="other"),
+    "command": lambda live: container_of(live)["command"].append("--debug"),
+    "env value": lambda live: env_of(live, "INGESTER_BATCH_SIZE").update(value="1"),
+    "env gone": lambda live: container_of(live)["env"].remove(env_of(live, "REDIS_URL")),
+    "secret": lambda live: env_of(live, "REDIS_URL")["valueFrom"]["secretKeyRef"].update(name="other"),
+    "memory": lambda live: container_of(live)["resources"]["limits"].update(memory="1Gi"),
+    "request gone": lambda live: container_of(live)["resources"]["requests"].pop("cpu"),
+    "resources gone": lambda live: container_of(live).pop("resources"),
+    "privilege": lambda live: container_of(live)["securityContext"].update(readOnlyRootFilesystem=False),
+    "capability": lambda live: container_of(live)["securityContext"]["capabilities"].update(drop=[]),
+    "probe": lambda live: container_of(live)["livenessProbe"]["httpGet"].update(path="/"),
+    "port": lambda live: container_of(live)["ports"][0].update(containerPort=80),
+    "strategy": lambda live: live["spec"].update(
+        strategy={"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1}}
+    ),
+    "left-over of a strategy": lambda live: live["spec"]["strategy"].update(rollingUpdate={"maxSurge": 1}),
+    "label": lambda live: live["metadata"]["labels"].pop("sluice.dev/relay"),
+    "owner": lambda live: live["metadata"].pop("ownerReferences"),
+    "owner of another uid": lambda live: live["metadata"]["ownerReferences"][0].update(uid="u-2"),
+    "redis hash": lambda live: live["spec"]["template"]["metadata"]["annotations"].update(
+        {"sluice.dev/redis-secret-hash": "other"}
+    ),
+    "container gone": lambda live: live["spec"]["template"]["spec"]["containers"].pop(1),
+    "mount": lambda live: container_of(live)["volumeMounts"][0].update(mountPath="/tmp"),  # noqa: S108
+    "volume": lambda live: live["spec"]["template"]["spec"]["volumes"][0]["configMap"].update(name="other"),
+}
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_what_someone_changed_is_drift(edit: str) -> None:
+    live = stored(desired(caBundle=BUNDLE))
+    EDITS[edit](live)
+    assert not covers(live, desired(caBundle=BUNDLE))
+
+
+def test_a_field_that_is_wanted_no_longer_is_drift() -> None:
+    assert not covers(stored(desired(caBundle=BUNDLE)), desired())
+
+
+@pytest.mark.parametrize(
+    ("live", "wanted"),
+    [
+        ({"limits": {"cpu": "50m"}}, {"limits": {"cpu": "0.05"}}),
+        ({"limits": {"cpu": "1"}}, {"limits": {"cpu": 1}}),
+        ({"limits": {"memory": "1Gi"}}, {"limits": {"memory": "1024Mi"}}),
+        ({"env": [{"name": "A"}]}, {"env": [{"name": "A", "value": ""}]}),
+        ({"a": {}}, {"a": {}}),
+        ({"items": [1, 2]}, {"items": [1, 2]}),
+        ({"items": [{"x": 1, "y": 2}]}, {"items": [{"x": 1}]}),
+        ({}, {"gone": None}),
+        ({"gone": None}, {"gone": None}),
+    ],
+)
+def test_equal_in_other_words(live: dict[str, Any], wanted: dict[str, Any]) -> None:
+    assert covers(live, wanted)
+
+
+@pytest.mark.parametrize(
+    ("live", "wanted"),
+    [
+        ({"limits": {"cpu": "51m"}}, {"limits": {"cpu": "0.05"}}),
+        ({"limits": None}, {"limits": {"cpu": "0.05"}}),
+        ({"port": "80"}, {"port": 80}),
+        ({"flag": 1}, {"flag": True}),
+        ({"items": [1]}, {"items": [1, 2]}),
+        ({"items": [2, 1]}, {"items": [1, 2]}),
+        ({"items": "ab"}, {"items": ["a", "b"]}),
+        ({"items": None}, {"items": [{"name": "a"}]}),
+        ({"items": [{"x": 1}, {"x": 2}]}, {"items": [{"x": 1}]}),
+        ({"a": 1}, {"a": {"b": 1}}),
+        (None, {"a": 1}),
+    ],
+)
+def test_not_equal(live: Any, wanted: dict[str, Any]) -> None:
+    assert not covers(live, wanted)

@@ -1,0 +1,50 @@
+"""The children as whole objects. `UPDATE_GOLDEN=1 pytest …` rewrites the files after a wanted change."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from sluice_operator.api.relay import Relay
+from sluice_operator.desired.redis import build_redis_secret, redis_hash
+from sluice_operator.desired.relay import build_firehose
+from sluice_operator.desired.settings import IngesterSettings
+
+GOLDEN = Path(__file__).parent / "golden"
+EXAMPLES = Path(__file__).parents[4] / "examples"
+URL = "redis://:secret@sluice-redis.sluice.svc:6379/0"
+
+
+def example(name: str) -> Relay:
+    body = yaml.safe_load((EXAMPLES / name).read_text(encoding="utf-8"))
+    body["metadata"] |= {"namespace": "events", "uid": "4f9c0c5e-5d0c-4c0e-9d0e-0f6f4c1f7a11"}
+    return Relay.parse(body)
+
+
+def firehose(name: str, settings: IngesterSettings) -> dict[str, Any]:
+    return build_firehose(example(name), redis_hash=redis_hash(URL.encode()), settings=settings)
+
+
+CASES = {
+    "firehose-minimal": lambda: firehose("relay.yaml", IngesterSettings(image="sluice:0.1.0")),
+    "firehose-full": lambda: firehose(
+        "relay-full.yaml",
+        IngesterSettings(image="sluice:0.1.0", image_pull_policy="Always", image_pull_secrets=("registry",)),
+    ),
+    "redis-secret": lambda: build_redis_secret(example("relay.yaml"), url=URL),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_golden(case: str) -> None:
+    path = GOLDEN / f"{case}.yaml"
+    built = CASES[case]()
+    if os.environ.get("UPDATE_GOLDEN"):
+        path.write_text(yaml.safe_dump(built, sort_keys=False), encoding="utf-8")
+    assert built == yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def test_no_golden_file_is_left_over() -> None:
+    assert {path.stem for path in GOLDEN.iterdir()} == set(CASES)

@@ -1,0 +1,43 @@
+"""Names and labels that Kubernetes takes, whatever the resource is called."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sluice_operator.desired.naming import child_name, label_value
+
+LABEL_VALUE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
+SUBDOMAIN = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
+
+names = st.from_regex(SUBDOMAIN, fullmatch=True).filter(lambda name: len(name) <= 253)
+
+
+def test_a_short_name_stays_as_it_is() -> None:
+    assert child_name("relay1.us-east", "firehose") == "relay1.us-east-firehose"
+    assert label_value("relay1.us-east") == "relay1.us-east"
+
+
+@given(names)
+def test_names_fit(name: str) -> None:
+    child = child_name(name, "firehose")
+    assert len(child) <= 63
+    assert SUBDOMAIN.fullmatch(child)
+    assert child.endswith("-firehose")
+    value = label_value(name)
+    assert len(value) <= 63
+    assert LABEL_VALUE.fullmatch(value)
+
+
+@pytest.mark.parametrize("length", [54, 55, 63, 64, 253])
+def test_long_names_that_start_alike_stay_apart(length: int) -> None:
+    one, two = "a" * length, "a" * (length - 1) + "b"
+    assert child_name(one, "firehose") != child_name(two, "firehose")
+    assert label_value(one) != label_value(two)
+
+
+def test_a_cut_never_ends_in_a_mark() -> None:
+    name = "a" * 44 + "-.-" + "b" * 60
+    assert "-.-" not in child_name(name, "firehose")
+    assert SUBDOMAIN.fullmatch(child_name(name, "firehose"))
