@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from e2e.cluster.components import FRONT_PROXY
 from e2e.cluster.layout import API_SERVER, API_SERVICE_ADDRESS, NODE_ADDRESS, NODE_NAME
 
 LIFETIME = dt.timedelta(days=3650)
@@ -47,6 +48,7 @@ LEAVES = (
     ),
     Leaf(file="kubelet-server", user=f"system:node:{NODE_NAME}", names=(NODE_NAME, NODE_ADDRESS)),
     Leaf(file="kubelet-client", user="kube-apiserver-kubelet-client", group="system:masters"),
+    Leaf(file="front-proxy", user=FRONT_PROXY),
     Leaf(file="kubelet", user=f"system:node:{NODE_NAME}", group="system:nodes", kubeconfig=True),
     Leaf(file="kube-controller-manager", user="system:kube-controller-manager", kubeconfig=True),
     Leaf(file="kube-scheduler", user="system:kube-scheduler", kubeconfig=True),

@@ -21,13 +21,16 @@ CONFIG = NODE_DIRECTORY / "config"
 STATE = NODE_DIRECTORY / "state"
 PKI = STATE / "pki"
 CONTAINERD_SOCKET = "/run/containerd/containerd.sock"
+FRONT_PROXY = "sluice:front-proxy"
 ETCD_ADDRESS = "127.0.0.1:2379"
 API_ADDRESS = API_SERVER.removeprefix("https://")
+# Says yes only once the default roles are there: before that, the controllers are refused and exit.
+API_READY = f"{API_SERVER}/readyz"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Component:
-    """One process of the cluster; `needs` are sockets (a path, or host:port) that must accept first."""
+    """One process of the cluster; `needs` are sockets (a path, or host:port) that must accept, or URLs that must say 200, first."""
 
     name: str
     argv: tuple[str, ...]
@@ -81,6 +84,13 @@ def apiserver() -> Component:
             f"--kubelet-client-certificate={PKI / 'kubelet-client.crt'}",
             f"--kubelet-client-key={PKI / 'kubelet-client.key'}",
             "--kubelet-preferred-address-types=InternalIP",
+            f"--requestheader-client-ca-file={PKI / 'ca.crt'}",
+            f"--requestheader-allowed-names={FRONT_PROXY}",
+            "--requestheader-username-headers=X-Remote-User",
+            "--requestheader-group-headers=X-Remote-Group",
+            "--requestheader-extra-headers-prefix=X-Remote-Extra-",
+            f"--proxy-client-cert-file={PKI / 'front-proxy.crt'}",
+            f"--proxy-client-key-file={PKI / 'front-proxy.key'}",
             "--service-account-issuer=https://kubernetes.default.svc.cluster.local",
             f"--service-account-key-file={PKI / 'service-accounts.pub'}",
             f"--service-account-signing-key-file={PKI / 'service-accounts.key'}",
@@ -93,7 +103,7 @@ def controller_manager() -> Component:
     kubeconfig = PKI / "kube-controller-manager.kubeconfig"
     return Component(
         name="kube-controller-manager",
-        needs=(API_ADDRESS,),
+        needs=(API_READY,),
         argv=(
             str(BIN / "kube-controller-manager"),
             f"--kubeconfig={kubeconfig}",
@@ -116,7 +126,7 @@ def scheduler() -> Component:
     kubeconfig = PKI / "kube-scheduler.kubeconfig"
     return Component(
         name="kube-scheduler",
-        needs=(API_ADDRESS,),
+        needs=(API_READY,),
         argv=(
             str(BIN / "kube-scheduler"),
             f"--kubeconfig={kubeconfig}",
@@ -148,7 +158,7 @@ def proxy() -> Component:
     """kube-proxy."""
     return Component(
         name="kube-proxy",
-        needs=(API_ADDRESS,),
+        needs=(API_READY,),
         argv=(str(BIN / "kube-proxy"), f"--config={CONFIG / 'kube-proxy.yaml'}"),
     )
 
@@ -157,6 +167,6 @@ def coredns() -> Component:
     """The cluster's DNS, a process of the node rather than a pod: it needs no image."""
     return Component(
         name="coredns",
-        needs=(API_ADDRESS,),
+        needs=(API_READY,),
         argv=(str(BIN / "coredns"), f"-conf={CONFIG / 'Corefile'}"),
     )
