@@ -1,0 +1,105 @@
+"""Events that a client cannot decode, or only in part, but has to get past.
+
+Each builder takes a world, in which the damaged commit really happens, so that what comes after it is
+valid. ``facts["fault"]`` names the damage; ``facts["lost"]`` lists the paths whose record is unreadable
+although the rest of the commit is fine; without it the frame as a whole is.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from e2e.relaysim import dagcbor, events, frames
+from e2e.relaysim.car import Block
+from e2e.relaysim.frames import Event, Frame
+from e2e.relaysim.network import World
+from e2e.relaysim.repo import Commit
+
+_DEEP = 20_000
+_TOO_BIG = 5_000_001
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A frame whose finished bytes are tampered with."""
+
+    frame: Frame
+    change: Callable[[bytes], bytes]
+    text: bool = False
+
+    def stamp(self, seq: int, time: str) -> bytes:
+        """The bytes that go out."""
+        return self.change(self.frame.stamp(seq, time))
+
+
+def damaged(world: World, how: str) -> Event:
+    """An event damaged in this way; ``ValueError`` names the ways there are."""
+    if how in _FRAMES:
+        event = events.commit(world.make(world.post()))
+        frame = Changed(event.frame, _FRAMES[how], text=how == "text")
+        return replace(event, frame=frame, facts={**event.facts, "fault": how})
+    if how in _COMMITS:
+        return _COMMITS[how](world, how)
+    msg = f"unknown damage {how!r}; known are {', '.join(HOW)}"
+    raise ValueError(msg)
+
+
+def _seqless(frame: bytes) -> bytes:
+    return frame.replace(b"\x63seq", b"\x63sex", 1)
+
+
+_FRAMES: Final[Mapping[str, Callable[[bytes], bytes]]] = {
+    "garbage": lambda frame: b"\xff\xfe" + frame[2:200][::-1],
+    "empty": lambda frame: b"",
+    "truncated": lambda frame: frame[: len(frame) // 2],
+    "header-only": lambda frame: frames.header("#commit"),
+    "trailing": lambda frame: frame + dagcbor.encode({"third": "object"}),
+    "header-list": lambda frame: dagcbor.encode([1]) + dagcbor.encode({}),
+    "body-list": lambda frame: frames.header("#commit") + dagcbor.encode([1, 2]),
+    "no-seq": _seqless,
+    "no-op": lambda frame: dagcbor.encode({"t": "#commit"}) + frame[len(frames.header("#commit")) :],
+    "deep-frame": lambda frame: frames.header("#commit") + b"\x81" * _DEEP + b"\x00",
+    "oversized": lambda frame: frame + bytes(_TOO_BIG),
+    "text": lambda frame: b'{"kind":"commit"}',
+}
+
+
+def _whole(world: World, how: str, blocks: bytes) -> Event:
+    event = events.commit(world.make(world.post()), blocks=blocks)
+    return replace(event, facts={**event.facts, "fault": how})
+
+
+def _siblings(world: World, how: str, tamper: Callable[[Block], Block | None]) -> Event:
+    """Three records in one commit, of which the middle one's block is tampered with."""
+    commit = world.make(world.post(), world.post(), world.post())
+    first, middle, last = commit.records
+    tampered = tamper(middle)
+    kept = tuple(block for block in (first, tampered, last) if block)
+    return _lossy(replace(commit, records=kept), how)
+
+
+def _raw(world: World, how: str, record: bytes) -> Event:
+    """Three records in one commit; the bytes of the middle one match their CID but are no record."""
+    return _lossy(world.make(world.post(), record, world.post()), how)
+
+
+def _lossy(commit: Commit, how: str) -> Event:
+    event = events.commit(commit)
+    facts: dict[str, Any] = {**event.facts, "fault": how, "lost": [commit.ops[1].path]}
+    return replace(event, facts=facts)
+
+
+_COMMITS: Final[Mapping[str, Callable[[World, str], Event]]] = {
+    "bad-car": lambda world, how: _whole(world, how, b"\x05\xff\xff\xff\xff\xff" * 20),
+    "empty-car": lambda world, how: _whole(world, how, b""),
+    "endless-varint": lambda world, how: _whole(world, how, b"\xff" * 64),
+    "bad-block": lambda world, how: _siblings(world, how, lambda b: (b[0], b[1][:-1] + b"\x00")),
+    "missing-block": lambda world, how: _siblings(world, how, lambda b: None),
+    "not-cbor": lambda world, how: _raw(world, how, b"\xff\xff\xff"),
+    "cut-record": lambda world, how: _raw(world, how, b"\xa2\x65$type"),
+    "list-record": lambda world, how: _raw(world, how, dagcbor.encode(["no", "map"])),
+    "deep-record": lambda world, how: _raw(world, how, b"\xa1\x61a" + b"\x81" * _DEEP + b"\x00"),
+    "two-records": lambda world, how: _raw(world, how, dagcbor.encode({}) + dagcbor.encode({})),
+}
+
+HOW: Final = (*_FRAMES, *_COMMITS)

@@ -1,0 +1,80 @@
+"""A labeler's stream: ``#labels`` frames of ``com.atproto.label.subscribeLabels``.
+
+Spec: https://atproto.com/specs/label. A label is signed as a repository's commit is: the DAG-CBOR bytes
+without ``sig``, by the key that the labeler's DID document names ``#atproto_label``.
+"""
+
+import base64
+import random
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from e2e.relaysim import accounts, dagcbor, records
+from e2e.relaysim.cid import Cid
+from e2e.relaysim.frames import Event, template
+from e2e.relaysim.keys import K256, Key
+from e2e.relaysim.network import World
+
+_VALUES: Final = ("porn", "spam", "!hide", "!warn", "graphic-media", "impersonation")
+_KEPT = 500
+
+Label = Mapping[str, Any]
+
+
+class Labeler:
+    """An endless sequence of labels on a world's accounts and their posts, the same for the same seed.
+
+    Most frames hold one label, as Ozone's do. About one label in ten is a negation of an earlier one, one
+    in ten expires, and one in ten comes unsigned, as from old backfill.
+    """
+
+    def __init__(self, world: World, *, seed: str = "labeler") -> None:
+        self._world = world
+        self._rng = random.Random(seed)
+        self._key = Key.derive(K256, f"{seed}/atproto_label")
+        self._given: list[Label] = []
+        self.did = accounts.did(seed, 0)
+        self.did_key = self._key.did_key
+
+    def __iter__(self) -> Iterator[Event]:
+        return self
+
+    def __next__(self) -> Event:
+        count = 1 if self._rng.random() < 0.95 else self._rng.randrange(2, 6)
+        return frame([self._label() for _ in range(count)])
+
+    def _label(self) -> Label:
+        if len(self._given) > 20 and self._rng.random() < 0.1:
+            earlier = self._given.pop(self._rng.randrange(len(self._given)))
+            fields = {k: earlier[k] for k in ("src", "uri", "cid", "val") if k in earlier} | {"neg": True}
+        else:
+            fields = self._fresh()
+        label: dict[str, Any] = {"ver": 1, **fields, "cts": self._world.now()}
+        if self._rng.random() < 0.1:
+            label["exp"] = self._rng.choice(("2026-02-01T00:00:00.000Z", "2031-01-01T00:00:00.000Z"))
+        if self._rng.random() < 0.9:
+            label["sig"] = self._key.sign(dagcbor.encode(label))
+        elif self._rng.random() < 0.5:
+            del label["ver"]
+        if "neg" not in label:
+            self._given = [*self._given[-_KEPT:], label]
+        return label
+
+    def _fresh(self) -> dict[str, Any]:
+        did = self._rng.choice(self._world.accounts).did
+        fields = {"src": self.did, "uri": did, "val": self._rng.choice(_VALUES)}
+        if self._rng.random() < 0.7:
+            record = self._rng.randbytes(8)
+            fields |= {"uri": f"at://{did}/{records.POST}/{record.hex()}", "cid": str(Cid.of(record))}
+        return fields
+
+
+def frame(labels: list[Label]) -> Event:
+    """One ``#labels`` frame."""
+    told = [label | _told_sig(label) for label in map(dict, labels)]
+    return Event("#labels", template("#labels", {"labels": labels}, timed=False), {"labels": told})
+
+
+def _told_sig(label: Label) -> dict[str, Any]:
+    sig = label.get("sig")
+    return {} if sig is None else {"sig": {"$bytes": base64.b64encode(sig).decode().rstrip("=")}}

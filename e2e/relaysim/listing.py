@@ -1,0 +1,137 @@
+"""``com.atproto.sync.listRepos``, with the cursors of a relay or of a PDS, and what goes wrong there.
+
+Lexicon: com.atproto.sync.listRepos. A relay's cursor is the decimal uid of the last account, left out
+when the page is shorter than the limit; a PDS's is ``millis::did``, given with every page that isn't empty.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from e2e.relaysim import accounts
+from e2e.relaysim.accounts import Listed
+from e2e.relaysim.network import World
+
+Style = Literal["uid", "pds"]
+_MAX_LIMIT = 1000
+_DEFAULT_LIMIT = 500
+
+
+class BadRequestError(ValueError):
+    """A request that the lexicon doesn't allow: HTTP 400, InvalidRequest."""
+
+
+class BadRepoError(RuntimeError):
+    """The page holds a repository that the server cannot read: HTTP 500 for the whole page."""
+
+
+@dataclass(slots=True)
+class ListingFaults:
+    """What is wrong with listings at present, by the account's place in the listing.
+
+    ``bad``: pages with one of these fail, as many times as the value says (None: for ever). ``bare``: these
+    come with empty head and rev. ``repeats``: so many pages are answered with the page before.
+    ``loop``: so many pages give back the cursor they were asked with. ``shrink``: pages hold at most so many.
+    """
+
+    bad: dict[int, int | None] = field(default_factory=dict)
+    bare: set[int] = field(default_factory=set)
+    repeats: int = 0
+    loop: int = 0
+    shrink: int | None = None
+
+
+class Listing:
+    """Answers pages of a world's accounts."""
+
+    def __init__(self, world: World, style: Style) -> None:
+        self._world = world
+        self._style: Style = style
+        self._last: dict[str, Any] | None = None
+        self.faults = ListingFaults()
+
+    def page(self, cursor: str | None, limit: str | None) -> dict[str, Any]:
+        """The body of a successful answer."""
+        faults = self.faults
+        if faults.repeats and self._last is not None:
+            faults.repeats -= 1
+            return self._last
+        asked = _limit(limit)
+        count = min(asked, faults.shrink or asked)
+        first = 0 if cursor is None else self._after(cursor)
+        indexes = range(first, min(first + count, len(self._world)))
+        for index in indexes:
+            self._check(index)
+        listed = [self._world.listed(index) for index in indexes]
+        page: dict[str, Any] = {
+            "repos": [
+                _repo(repo, bare=index in faults.bare) for index, repo in zip(indexes, listed, strict=True)
+            ]
+        }
+        following = self._following(listed, count)
+        if faults.loop:
+            faults.loop -= 1
+            following = cursor or following
+        if following is not None:
+            page["cursor"] = following
+        self._last = page
+        return page
+
+    def _check(self, index: int) -> None:
+        if index in self.faults.bad:
+            left = self.faults.bad[index]
+            if left == 1:
+                del self.faults.bad[index]
+            elif left is not None:
+                self.faults.bad[index] = left - 1
+            did = self._world.listed(index).did
+            msg = f"failed to get repo root for ({did}): repository state not available"
+            raise BadRepoError(msg)
+
+    def _after(self, cursor: str) -> int:
+        """The place of the first account behind the cursor."""
+        if self._style == "pds":
+            created, _, did = cursor.partition("::")
+            if not created.isdecimal() or not did.startswith("did:"):
+                msg = "Malformed cursor"
+                raise BadRequestError(msg)
+            key = (int(created), did)
+        else:
+            if not cursor.isdecimal():
+                msg = f"could not parse cursor: {cursor}"
+                raise BadRequestError(msg)
+            key = (int(cursor), "")
+        low, high = 0, len(self._world)
+        while low < high:
+            middle = (low + high) // 2
+            if self._key(middle) <= key:
+                low = middle + 1
+            else:
+                high = middle
+        return low
+
+    def _key(self, index: int) -> tuple[int, str]:
+        if self._style == "pds":
+            return accounts.created(index), self._world.listed(index).did
+        return accounts.uid(index), ""
+
+    def _following(self, listed: list[Listed], count: int) -> str | None:
+        if not listed:
+            return None
+        if self._style == "pds":
+            return f"{listed[-1].created}::{listed[-1].did}"
+        return str(listed[-1].uid) if len(listed) == count else None
+
+
+def _limit(text: str | None) -> int:
+    if text is None:
+        return _DEFAULT_LIMIT
+    if not text.isdecimal() or not 1 <= int(text) <= _MAX_LIMIT:
+        msg = f"limit must be an integer from 1 to {_MAX_LIMIT}, got {text}"
+        raise BadRequestError(msg)
+    return int(text)
+
+
+def _repo(repo: Listed, *, bare: bool) -> dict[str, Any]:
+    head, rev = ("", "") if bare else (repo.head, repo.rev)
+    fields: dict[str, Any] = {"did": repo.did, "head": head, "rev": rev, "active": repo.status is None}
+    return fields if repo.status is None else fields | {"status": repo.status}

@@ -1,0 +1,94 @@
+"""The HTTP side: the two subscriptions, the listing, health, and the control interface."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+
+from e2e.relaysim import control
+from e2e.relaysim.frames import MAX_SEQ
+from e2e.relaysim.listing import BadRepoError, BadRequestError
+from e2e.relaysim.reader import Reader
+from e2e.relaysim.window import seek
+
+if TYPE_CHECKING:
+    from e2e.relaysim.feed import Feed
+    from e2e.relaysim.sim import RelaySim
+
+_LOG = logging.getLogger("relaysim")
+
+
+def application(sim: RelaySim) -> web.Application:
+    """All routes of a simulator."""
+    app = web.Application()
+    xrpc = Xrpc(sim)
+    app.add_routes(
+        [
+            web.get("/xrpc/com.atproto.sync.subscribeRepos", xrpc.subscribe_repos),
+            web.get("/xrpc/com.atproto.label.subscribeLabels", xrpc.subscribe_labels),
+            web.get("/xrpc/com.atproto.sync.listRepos", xrpc.list_repos),
+            web.get("/xrpc/_health", xrpc.health),
+        ]
+    )
+    app.add_routes(control.routes(sim))
+    return app
+
+
+class Xrpc:
+    """The endpoints that clients of a relay know."""
+
+    def __init__(self, sim: RelaySim) -> None:
+        self._sim = sim
+
+    async def subscribe_repos(self, request: web.Request) -> web.StreamResponse:
+        """com.atproto.sync.subscribeRepos."""
+        return self._sim.refusals.take("subscribeRepos") or await _subscribe(self._sim.repos, request)
+
+    async def subscribe_labels(self, request: web.Request) -> web.StreamResponse:
+        """com.atproto.label.subscribeLabels."""
+        return self._sim.refusals.take("subscribeLabels") or await _subscribe(self._sim.labels, request)
+
+    async def list_repos(self, request: web.Request) -> web.Response:
+        """com.atproto.sync.listRepos."""
+        refused = self._sim.refusals.take("listRepos")
+        if refused:
+            return refused
+        try:
+            page = self._sim.listing.page(request.query.get("cursor"), request.query.get("limit"))
+        except BadRequestError as exc:
+            return xrpc_error(400, "InvalidRequest", str(exc))
+        except BadRepoError as exc:
+            return xrpc_error(500, "DatabaseError", str(exc))
+        return web.json_response(page)
+
+    async def health(self, _request: web.Request) -> web.Response:
+        """Liveness, as the reference servers answer it."""
+        return web.json_response({"version": "relaysim"})
+
+
+def xrpc_error(status: int, name: str, message: str) -> web.Response:
+    """An error in XRPC's form."""
+    return web.json_response({"error": name, "message": message}, status=status)
+
+
+async def _subscribe(feed: Feed, request: web.Request) -> web.StreamResponse:
+    text = request.query.get("cursor")
+    if text is not None and not (text.isdecimal() and int(text) <= MAX_SEQ):
+        return xrpc_error(400, "InvalidRequest", f"cursor must be an integer, got {text!r}")
+    if request.headers.get("Upgrade", "").lower() != "websocket":
+        return xrpc_error(426, "UpgradeRequired", "this endpoint speaks WebSocket")
+    start = seek(feed.window, None if text is None else int(text), feed.rules)
+    reader = Reader(feed, request, start)
+    log("subscribed", peer=reader.peer, cursor=text, path=request.path)
+    try:
+        return await reader.run()
+    finally:
+        log("left", peer=reader.peer, sent=reader.sent, path=request.path)
+
+
+def log(event: str, **fields: Any) -> None:
+    """One JSON object a line."""
+    _LOG.info(json.dumps({"event": event, **fields}))
