@@ -58,7 +58,7 @@ def cgroup_directories() -> list[Path]:
     if (_CGROUPS / "cgroup.controllers").exists():
         return [_CGROUPS / CGROUP]
     hierarchies = (entry for entry in _CGROUPS.iterdir() if entry.is_dir() and not entry.is_symlink())
-    return [entry / CGROUP for entry in hierarchies if (entry / "tasks").exists()]
+    return [entry / CGROUP for entry in hierarchies if (entry / "cgroup.procs").exists()]
 
 
 def _with_parents(paths: Iterable[Path]) -> list[Path]:

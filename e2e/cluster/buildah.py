@@ -1,0 +1,89 @@
+"""buildah(1) with a storage of its own, needing no daemon and no user namespaces."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+from e2e.cluster import packages, progress
+from e2e.cluster.errors import ClusterError
+from e2e.cluster.layout import Layout
+
+_PIP_SETTINGS = ("index-url", "extra-index-url", "trusted-host", "proxy", "timeout", "retries", "cert")
+
+
+def environment(layout: Layout) -> dict[str, str]:
+    """The variables that keep buildah's containers and images below the cache."""
+    return {
+        **os.environ,
+        "PATH": packages.SEARCH_PATH,
+        # Plain directories and chroot work wherever root does: no overlay mounts, no runtime.
+        "STORAGE_DRIVER": "vfs",
+        "BUILDAH_ISOLATION": "chroot",
+        "TMPDIR": str(_made(layout.images / "tmp")),
+    }
+
+
+def command(layout: Layout, *args: str | Path) -> list[str]:
+    """A buildah command line."""
+    storage = layout.images / "storage"
+    return ["buildah", f"--root={storage}", f"--runroot={layout.images / 'run'}", *map(str, args)]
+
+
+def output(layout: Layout, *args: str | Path) -> str:
+    """Run a short command; its standard output, stripped. ClusterError when it fails."""
+    argv = command(layout, *args)
+    done = subprocess.run(argv, env=environment(layout), check=False, capture_output=True, text=True)
+    if done.returncode:
+        raise ClusterError(f"`buildah {args[0]}` failed: {done.stderr.strip()[-500:]}")
+    return done.stdout.strip()
+
+
+def run(layout: Layout, *args: str | Path, label: str, log: Path) -> None:
+    """Run a long command with its output in a log file."""
+    progress.run(command(layout, *args), log=log, label=label, env=environment(layout))
+
+
+def has(layout: Layout, tag: str) -> bool:
+    """Whether the storage has an image of that tag."""
+    argv = command(layout, "inspect", "--type=image", tag)
+    done = subprocess.run(argv, env=environment(layout), check=False, capture_output=True)
+    return done.returncode == 0
+
+
+def mounts(layout: Layout) -> list[str]:
+    """`--volume` flags that let pip and other clients in a build trust and reach what they do on this machine."""
+    flags = [f"--volume={path}:{path}:ro" for path in ("/etc/ssl/certs",) if Path(path).is_dir()]
+    if settings := pip_settings(dict(os.environ), _pip_files()):
+        path = layout.images / "pip.conf"
+        path.write_text(settings)
+        flags.append(f"--volume={path}:/etc/pip.conf:ro")
+    return flags
+
+
+def pip_settings(environ: dict[str, str], files: str) -> str:
+    """This machine's pip settings that matter for reaching its index, as a pip.conf; "" when there are none.
+
+    `files` is the text of its pip.conf files; variables (PIP_INDEX_URL for index-url) win, as they do in pip.
+    """
+    found = {}
+    for line in files.splitlines():
+        name, separator, value = line.partition("=")
+        if separator and name.strip() in _PIP_SETTINGS:
+            found[name.strip()] = value.strip()
+    for name in _PIP_SETTINGS:
+        if value := environ.get(f"PIP_{name.upper().replace('-', '_')}"):
+            found[name] = value
+    return "".join(("[global]\n", *(f"{name} = {value}\n" for name, value in found.items()))) if found else ""
+
+
+def _pip_files() -> str:
+    home = Path.home()
+    candidates = (Path("/etc/pip.conf"), home / ".pip/pip.conf", home / ".config/pip/pip.conf")
+    return "\n".join(path.read_text() for path in candidates if path.is_file())
+
+
+def _made(directory: Path) -> Path:
+    directory.mkdir(parents=True, exist_ok=True)
+    return directory
