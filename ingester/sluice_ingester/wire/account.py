@@ -13,14 +13,14 @@ _BAD: Final = Reason.MESSAGE_INVALID
 def decode_identity(body: fields.Fields, stamp: Stamp) -> Decoded:
     """#identity, and #handle of old: a handle or a DID document may have changed."""
     did = fields.did(body, "did", _BAD)
-    return _one("identity", stamp, did, {"handle": fields.optional_text(body, "handle", _BAD)})
+    return _one("identity", stamp, did, {"handle": fields.optional(body, "handle", str, _BAD)})
 
 
 def decode_account(body: fields.Fields, stamp: Stamp) -> Decoded:
     """#account: a host begins or ceases to serve an account."""
     did = fields.did(body, "did", _BAD)
     active = fields.boolean(body, "active", _BAD)
-    status = fields.optional_text(body, "status", _BAD)
+    status = fields.optional(body, "status", str, _BAD)
     return _one("account", stamp, did, {"active": active, "status": status and status.lower()})
 
 

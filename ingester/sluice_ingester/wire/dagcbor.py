@@ -1,6 +1,6 @@
 """DAG-CBOR, strictly enough to be safe and leniently enough to lose nothing.
 
-Refused: indefinite lengths, tags other than 42 (links), map keys that aren't text, duplicate
+Refused: indefinite lengths, tags other than 42 (links), map keys that aren't strings, duplicate
 keys, nesting and item counts beyond any real record. Tolerated: keys out of order, integers and
 floats in longer or shorter forms than the shortest, since what a record says is unambiguous all
 the same. https://ipld.io/specs/codecs/dag-cbor/spec/
@@ -22,6 +22,8 @@ MAX_ITEMS: Final = 1 << 18
 
 _UNCOUNTED: Final = 1 << 16  # so few bytes can't hold enough items to matter
 _LINK: Final = 42
+_LONG_INTEGERS: Final = (b"\x1b", b"\x3b")  # the first byte of one that takes 8 more
+_INT64: Final = range(-(1 << 63), 1 << 63)
 
 
 class CborError(ValueError):
@@ -48,8 +50,13 @@ _TAGS: Final = _Tags({_LINK: _link})
 
 
 def decode(data: bytes) -> Any:
-    """The one object that `data` holds, links as `Cid`. CborError if there is none, or more."""
+    """The one object that `data` holds, links as `Cid`.
+
+    CborError if there is none, or more, or an integer in it that 64 bits with a sign don't hold.
+    """
     (value,) = _decode(data, count=1)
+    if any(head in data for head in _LONG_INTEGERS):  # or another byte of that value
+        _check_integers(value)
     return value
 
 
@@ -79,6 +86,18 @@ def _decode(data: bytes, *, count: int) -> list[Any]:
     if (rest := len(data) - stream.tell()) != 0:
         raise CborError(f"{rest} bytes follow the last object")
     return values
+
+
+def _check_integers(value: object) -> None:
+    stack = [value]
+    while stack:
+        match stack.pop():
+            case dict() as members:
+                stack.extend(members.values())
+            case list() as items:
+                stack.extend(items)
+            case int() as number if number not in _INT64:
+                raise CborError(f"{number} is no signed integer of 64 bits")
 
 
 def _check_items(data: bytes) -> None:

@@ -2,14 +2,9 @@
 
 import base64
 import json
-import re
 from typing import Any, Final
 
 from sluice_ingester.wire.cid import Cid
-
-_MIN_INT: Final = -(1 << 63)
-_MAX_INT: Final = (1 << 63) - 1
-_LONG_NUMBER: Final = re.compile(rb"[0-9]{19}")
 
 
 def _special(value: object) -> dict[str, str]:
@@ -39,30 +34,15 @@ _DESCRIBER: Final = json.JSONEncoder(ensure_ascii=False, skipkeys=True, separato
 def dumps(value: dict[str, Any]) -> bytes:
     """`value` as JSON text (UTF-8, no spaces, keys in their order).
 
-    ValueError for what JSON or the data model cannot carry: NaN and the infinities, integers
-    beyond 64 bits, keys that aren't text, CBOR's undefined and simple values.
+    ValueError for what JSON cannot carry: NaN and the infinities, keys that aren't text, CBOR's
+    undefined and simple values.
     """
     try:
-        text = _ENCODER.encode(value).encode()
+        return _ENCODER.encode(value).encode()
     except TypeError as error:  # a key of bytes
         raise ValueError(str(error)) from error
-    if _LONG_NUMBER.search(text):
-        _check_integers(value)
-    return text
 
 
 def describe(value: object) -> bytes:
     """`value` as JSON for people: never fails, and shows what JSON has no form for in Python's words."""
     return _DESCRIBER.encode(value).encode()
-
-
-def _check_integers(value: object) -> None:
-    stack = [value]
-    while stack:
-        match stack.pop():
-            case dict() as members:
-                stack.extend(members.values())
-            case list() as items:
-                stack.extend(items)
-            case int() as number if not _MIN_INT <= number <= _MAX_INT:
-                raise ValueError(f"{number} is no signed integer of 64 bits")

@@ -4,7 +4,7 @@
 """
 
 import re
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from sluice_ingester.wire.cid import Cid
 from sluice_ingester.wire.deadletter import InputError, Reason
@@ -14,6 +14,7 @@ _MAX_DID: Final = 2048
 _MAX_SEQ: Final = (1 << 63) - 1
 
 Fields = dict[str, Any]
+_T = TypeVar("_T")
 
 
 def seq(body: Fields) -> int:
@@ -42,11 +43,11 @@ def text(body: Fields, name: str, reason: Reason) -> str:
     return value
 
 
-def optional_text(body: Fields, name: str, reason: Reason) -> str | None:
-    """A text, or None where it is null or absent."""
+def optional(body: Fields, name: str, kind: type[_T], reason: Reason) -> _T | None:
+    """A value of exactly this type, or None where it is null or absent."""
     value = body.get(name)
-    if value is not None and type(value) is not str:
-        raise _wrong(name, "a text or null", value, reason)
+    if value is not None and type(value) is not kind:
+        raise _wrong(name, f"{kind.__name__} or null", value, reason)
     return value
 
 

@@ -56,5 +56,5 @@ def decode_frame(
 def _info(body: fields.Fields) -> Info:
     return Info(
         name=fields.text(body, "name", Reason.MESSAGE_INVALID),
-        message=fields.optional_text(body, "message", Reason.MESSAGE_INVALID),
+        message=fields.optional(body, "message", str, Reason.MESSAGE_INVALID),
     )

@@ -7,11 +7,13 @@ _MAX_BYTES: Final = 9  # the multiformats' own bound: 63 bits
 
 def read_varint(data: bytes | memoryview, start: int) -> tuple[int, int]:
     """The varint that begins at `start`, and where it ends. ValueError if it is cut or too long."""
-    value = 0
-    for index, byte in enumerate(data[start : start + _MAX_BYTES]):
-        value |= (byte & 0x7F) << 7 * index
+    value = shift = 0
+    for at in range(start, min(start + _MAX_BYTES, len(data))):
+        byte = data[at]
+        value |= (byte & 0x7F) << shift
         if byte < 0x80:
-            return value, start + index + 1
+            return value, at + 1
+        shift += 7
     if len(data) - start < _MAX_BYTES:
         raise ValueError("a varint is cut short")
     raise ValueError(f"a varint of more than {_MAX_BYTES} bytes")
