@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from sluice_ingester.wire import datajson, fields
 from sluice_ingester.wire.deadletter import MAX_PAYLOAD, DeadLetter, InputError, Reason
-from sluice_ingester.wire.events import Decoded, ErrorFrame, Info
+from sluice_ingester.wire.events import Decoded, ErrorFrame, Info, Kind
 from sluice_ingester.wire.stream import Stamp, decode_frame
 from sluice_ingester.wire.time import normalise
 
@@ -23,6 +23,7 @@ MAX_DEAD: Final = 16 * MAX_PAYLOAD
 """Bytes of all payloads of one message's dead letters."""
 
 _BAD: Final = Reason.LABEL_INVALID
+_KIND: Final[Kind] = "label"
 
 
 class LabelsDecoder:
@@ -55,7 +56,7 @@ def _decode_labels(body: fields.Fields, stamp: Stamp) -> Decoded:
         seq=stamp.seq,
         time=max((label["cts"] for label in good), default=None),
         events=(event,) if good else (),
-        kinds=("label",) * len(good),
+        kinds=(_KIND,) * len(good),
         dead=tuple(dead),
     )
 
