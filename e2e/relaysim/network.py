@@ -16,6 +16,14 @@ from e2e.relaysim.repo import Action, Commit, Record, Write
 
 _MAX_RECORDS = 150
 _MAX_DOWN = 0.25
+_COLLECTIONS = {
+    records.LIKE: 60,
+    records.POST: 18,
+    records.FOLLOW: 14,
+    records.PROFILE: 3,
+    records.CHAT: 2,
+    records.OTHER: 3,
+}
 _PAUSES = ("deactivated", "takendown", "suspended", "desynchronized", "throttled")
 
 
@@ -114,9 +122,9 @@ class World:
     def _write(self, account: Account) -> Write:
         if len(account.paths) > 3 and (len(account.paths) >= _MAX_RECORDS or self._rng.random() < 0.15):
             return Write("delete", self._rng.choice(account.paths))
-        collection = self._rng.choices(list(records.COLLECTIONS), weights=list(records.COLLECTIONS.values()))[
-            0
-        ]
+        [collection] = self._rng.choices(list(_COLLECTIONS), list(_COLLECTIONS.values()))
+        if collection == records.LIKE and not self._posts:
+            collection = records.POST
         path = f"{collection}/{'self' if collection in records.SINGLETONS else self._next_tid()}"
         if collection == records.OTHER and self._rng.random() < 0.3:
             path = next((p for p in account.paths if p.startswith(collection)), path)
@@ -134,8 +142,8 @@ class World:
             return records.declaration(rng)
         if collection == records.OTHER:
             return records.blog_entry(rng, now)
-        if collection == records.LIKE and target:
-            return records.like(target, now)
+        if collection == records.LIKE:
+            return records.like(rng.choice(self._posts), now)
         return records.post(rng, now, target)
 
     def _change_status(self) -> Event:

@@ -18,26 +18,11 @@ CHAT: Final = "chat.bsky.actor.declaration"
 OTHER: Final = "com.whtwnd.blog.entry"
 
 SINGLETONS: Final = (PROFILE, CHAT)
-COLLECTIONS: Final = {LIKE: 60, POST: 18, FOLLOW: 14, PROFILE: 3, CHAT: 2, OTHER: 3}
 
-_WORDS: Final = [
-    "der",
-    "Fluss",
-    "steigt",
-    "rápido",
-    "水位",
-    "water",
-    "over",
-    "the",
-    "sluice",
-    "naïve",
-    "🌊",
-    "café",
-    "рано",
-    "утром",
-    "é",
-    "done",
-]
+_WORDS: Final = (
+    *("der", "Fluss", "steigt", "rápido", "water", "over", "the", "sluice", "naïve", "done"),
+    *("水位", "🌊", "café", "cafe\u0301", "рано", "утром"),
+)
 _ODDITIES: Final[tuple[dict[str, Any], ...]] = (
     {"checksum": bytes(range(32))},
     {"empty": b"", "nothing": None, "list": [], "map": {}},

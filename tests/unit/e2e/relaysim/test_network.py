@@ -1,0 +1,140 @@
+from collections import Counter
+from itertools import islice
+from typing import Any
+
+import pytest
+
+from e2e.relaysim import tid
+from e2e.relaysim.accounts import FIRST_DAY
+from e2e.relaysim.cid import Cid
+from e2e.relaysim.keys import K256, Key
+from e2e.relaysim.network import World
+from e2e.relaysim.repo import Repo, Write
+from tests.unit.e2e.relaysim import reading
+
+TIME = "2026-11-24T12:00:00.000Z"
+SEQ = 6_322_875_401
+
+
+@pytest.fixture(scope="module")
+def happened() -> tuple[World, list[tuple[Any, str, dict[str, Any]]]]:
+    """A world and its first 4,000 events: event, type and body."""
+    world = World(seed="test", size=12)
+    told = []
+    for i, event in enumerate(islice(world, 4_000)):
+        header, body = reading.frame(event.frame.stamp(SEQ + i, TIME))
+        assert header == {"op": 1, "t": event.kind}
+        assert (body["seq"], body["time"]) == (SEQ + i, TIME)
+        told.append((event, header["t"], body))
+    return world, told
+
+
+def test_every_commit_is_valid_and_follows_the_one_before(happened: Any) -> None:
+    world, told = happened
+    keys = {account.did: account.repo.key.did_key for account in world.accounts}
+    last: dict[str, reading.Verified] = {}
+    actions: Counter[str] = Counter()
+    for event, kind, body in told:
+        if kind == "#commit":
+            seen = reading.commit(body, keys[body["repo"]])
+            before = last.get(seen.did)
+            if before:
+                assert seen.rev > before.rev
+                assert (seen.since, seen.prev_data) == (before.rev, before.data)
+            last[seen.did] = seen
+            actions.update(op["action"] for op in body["ops"])
+            assert event.facts["ops"] == [
+                {
+                    "action": op["action"],
+                    "path": op["path"],
+                    "cid": str(reading.cid(op["cid"])) if op["cid"] else None,
+                }
+                for op in body["ops"]
+            ]
+            for path, record in seen.records.items():
+                assert record["$type"] == path.split("/")[0]
+    assert min(actions[action] for action in ("create", "update", "delete")) > 50
+    assert len(last) >= 10
+
+
+def test_every_kind_of_event_comes(happened: Any) -> None:
+    _, told = happened
+    kinds = Counter(kind for _, kind, _ in told)
+    assert kinds.keys() == {"#commit", "#identity", "#account", "#sync"}
+    assert any(kind == "#commit" and not body["ops"] for _, kind, body in told)
+    assert any(kind == "#commit" and len(body["ops"]) > 3 for _, kind, body in told)
+    assert {"handle" in body for _, kind, body in told if kind == "#identity"} == {True, False}
+    statuses = {body.get("status") for _, kind, body in told if kind == "#account"}
+    assert {None, "deactivated", "deleted"} <= statuses
+    collections = {
+        op["path"].split("/")[0] for _, kind, body in told if kind == "#commit" for op in body["ops"]
+    }
+    assert {"app.bsky.feed.post", "app.bsky.feed.like", "app.bsky.graph.follow"} < collections
+    assert {"chat.bsky.actor.declaration", "com.whtwnd.blog.entry"} < collections
+
+
+def test_a_sync_carries_the_signed_commit_alone(happened: Any) -> None:
+    world, told = happened
+    keys = {account.did: account.repo.key.did_key for account in world.accounts}
+    for _, kind, body in told:
+        if kind == "#sync":
+            root, blocks = reading.car(body["blocks"])
+            assert list(blocks) == [root]
+            assert reading.signed_commit(blocks[root], keys[body["did"]])["rev"] == body["rev"]
+
+
+def test_nobody_writes_while_down(happened: Any) -> None:
+    down: set[str] = set()
+    went = 0
+    for _, kind, body in happened[1]:
+        if kind == "#account":
+            went += not body["active"]
+            (down.discard if body["active"] else down.add)(body["did"])
+        elif kind == "#commit":
+            assert body["repo"] not in down
+    assert went > 5
+
+
+def test_the_same_seed_gives_the_same_bytes() -> None:
+    def told(seed: str) -> list[bytes]:
+        return [event.frame.stamp(SEQ, TIME) for event in islice(World(seed=seed, size=5), 300)]
+
+    assert told("a") == told("a")
+    assert told("a") != told("b")
+
+
+def test_memory_stays_bounded() -> None:
+    world = World(seed="long", size=2)
+    for _ in islice(world, 3_000):
+        pass
+    assert all(len(account.paths) < 170 for account in world.accounts)
+
+
+def test_a_write_that_does_not_fit_is_refused() -> None:
+    repo = Repo("did:plc:abc", Key.derive(K256, "x"))
+    repo.commit([Write("create", "com.example.record/1", {"a": 1})], rev="3a")
+    for write in (
+        Write("create", "com.example.record/1", {"a": 2}),
+        Write("update", "com.example.record/2", {"a": 2}),
+        Write("delete", "com.example.record/2"),
+    ):
+        with pytest.raises(ValueError, match="cannot"):
+            repo.commit([write], rev="3b")
+    with pytest.raises(ValueError, match="rev 3a"):
+        repo.commit([], rev="3a")
+
+
+def test_tids_are_those_of_the_specification() -> None:
+    assert tid.encode(0) == "2222222222222"
+    assert tid.encode(FIRST_DAY, 7) < tid.encode(FIRST_DAY + 1, 0)
+    assert len(tid.encode(2**53 - 1, 1023)) == 13
+
+
+def test_a_world_of_one_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least 2"):
+        World(size=1)
+
+
+def test_cids_are_read_in_base32_only() -> None:
+    with pytest.raises(ValueError, match="base32"):
+        Cid.parse("zQmf")
