@@ -1,0 +1,128 @@
+"""Writes to a PDS and keeps account of what a consumer of its firehose must see.
+
+The account is drawn from what the API was asked and what it answered, never from the firehose: that
+is what makes it worth comparing with the firehose.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from e2e.pds.client import Account, Client, Json
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Write:
+    """One write of a commit. `record` None deletes; `rkey` None lets the server choose."""
+
+    collection: str
+    rkey: str | None = None
+    record: Json | None = None
+
+
+@dataclass(kw_only=True)
+class Journal:
+    """Each method is one call of the API.
+
+    `events`: in order, each event of the Redis contract but for its `seq` and `time`, which only the
+    firehose tells. `records`: what stands in the repos now, (did, collection, rkey) -> (cid, record).
+    """
+
+    client: Client
+    events: list[Json] = field(default_factory=list)
+    records: dict[tuple[str, str, str], tuple[str, Json]] = field(default_factory=dict)
+
+    def create_account(self, handle: str) -> Account:
+        """A new account: its identity, that it is active, and the state of its empty repo."""
+        account = self.client.create_account(handle)
+        self._identity(account.did, handle)
+        self._account(account.did)
+        self._sync(account.did, self.client.get_latest_commit(account.did))
+        return account
+
+    def update_handle(self, account: Account, handle: str) -> None:
+        """Another handle for an account."""
+        self.client.update_handle(account, handle)
+        self._identity(account.did, handle)
+
+    def deactivate(self, account: Account) -> None:
+        """The account is not to be served until it is activated again."""
+        self.client.deactivate_account(account)
+        self._account(account.did, status="deactivated")
+
+    def activate(self, account: Account, *, handle: str) -> None:
+        """The account is back, under `handle`, its handle of now."""
+        self.client.activate_account(account)
+        self._account(account.did)
+        self._identity(account.did, handle)
+        self._sync(account.did, self.client.get_latest_commit(account.did))
+
+    def delete_account(self, account: Account) -> None:
+        """The account is gone. The PDS takes its earlier events out of the replay window too."""
+        self.client.delete_account(account)
+        self._account(account.did, status="deleted")
+        self.records = {key: kept for key, kept in self.records.items() if key[0] != account.did}
+
+    def create(self, account: Account, collection: str, record: Json, *, rkey: str | None = None) -> Json:
+        """A new record; gives its {uri, cid}, by which others refer to it."""
+        answer = self.client.create_record(account, collection, record, rkey=rkey)
+        self._write(account.did, answer["commit"], Write(collection=collection, record=record), answer)
+        return {"uri": answer["uri"], "cid": answer["cid"]}
+
+    def put(self, account: Account, collection: str, rkey: str, record: Json) -> Json:
+        """A record in the place of what may be there; the same again changes nothing."""
+        answer = self.client.put_record(account, collection, rkey, record)
+        if "commit" in answer:
+            self._write(account.did, answer["commit"], Write(collection=collection, record=record), answer)
+        return {"uri": answer["uri"], "cid": answer["cid"]}
+
+    def delete(self, account: Account, collection: str, rkey: str) -> None:
+        """Delete a record that is there."""
+        answer = self.client.delete_record(account, collection, rkey)
+        self._write(account.did, answer["commit"], Write(collection=collection, rkey=rkey), {})
+
+    def commit(self, account: Account, *writes: Write) -> None:
+        """Several writes in one commit."""
+        answer = self.client.apply_writes(account, [self._as_input(account.did, write) for write in writes])
+        for write, result in zip(writes, answer["results"], strict=True):
+            self._write(account.did, answer["commit"], write, result)
+
+    def _as_input(self, did: str, write: Write) -> Json:
+        body: Json = {"collection": write.collection}
+        if write.rkey is not None:
+            body["rkey"] = write.rkey
+        if write.record is not None:
+            body["value"] = write.record
+        return body | {"$type": f"com.atproto.repo.applyWrites#{self._action(did, write)}"}
+
+    def _action(self, did: str, write: Write) -> str:
+        if write.record is None:
+            return "delete"
+        return "update" if (did, write.collection, write.rkey) in self.records else "create"
+
+    def _write(self, did: str, commit: Json, write: Write, result: Json) -> None:
+        rkey = write.rkey or result["uri"].rsplit("/", 1)[1]
+        action = self._action(did, Write(collection=write.collection, rkey=rkey, record=write.record))
+        event: dict[str, Any] = {
+            "type": action,
+            "did": did,
+            "commit": commit["cid"],
+            "rev": commit["rev"],
+            "collection": write.collection,
+            "rkey": rkey,
+        }
+        key = (did, write.collection, rkey)
+        if write.record is None:
+            del self.records[key]
+        else:
+            self.records[key] = (result["cid"], write.record)
+            event |= {"cid": result["cid"], "record": write.record}
+        self.events.append(event)
+
+    def _identity(self, did: str, handle: str) -> None:
+        self.events.append({"type": "identity", "did": did, "handle": handle})
+
+    def _account(self, did: str, *, status: str | None = None) -> None:
+        self.events.append({"type": "account", "did": did, "active": status is None, "status": status})
+
+    def _sync(self, did: str, commit: Json) -> None:
+        self.events.append({"type": "sync", "did": did, "commit": commit["cid"], "rev": commit["rev"]})
