@@ -1,0 +1,74 @@
+"""Batches of whole frames: what one append stores. Pure."""
+
+import uuid
+from collections import Counter
+from dataclasses import dataclass, field
+
+from sluice_ingester.sink.append import Append, Letter
+from sluice_ingester.wire.deadletter import DeadLetter
+from sluice_ingester.wire.events import Decoded
+
+MAX_BYTES = 2 * 1024 * 1024
+"""A batch of so many bytes is full, however few its events: two of them fit into a small pod."""
+
+
+@dataclass(slots=True)
+class Batch:
+    """Frames of one source, each of them whole, in their order.
+
+    `cursor` is the seq of the last frame that told one, None if none did; frames without events
+    move it, too. `time` is the newest time that a frame told; one beyond `latest` is a fault of its
+    author's clock and tells nothing of how far we are. `kinds` counts the events.
+    """
+
+    latest: str
+    events: list[bytes] = field(default_factory=list)
+    dead: list[DeadLetter] = field(default_factory=list)
+    cursor: int | None = None
+    time: str | None = None
+    frames: int = 0
+    filtered: int = 0
+    size: int = 0
+    kinds: Counter[str] = field(default_factory=Counter)
+    name: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+    def add(self, frame: Decoded) -> None:
+        """Put a frame at the end."""
+        self.events += frame.events
+        self.dead += frame.dead
+        self.frames += 1
+        self.filtered += frame.filtered
+        self.kinds.update(frame.kinds)
+        self.size += sum(map(len, frame.events)) + sum(len(letter.payload) for letter in frame.dead)
+        if frame.seq is not None:
+            self.cursor = frame.seq
+        if (
+            frame.time is not None
+            and frame.time <= self.latest
+            and (self.time is None or frame.time > self.time)
+        ):
+            self.time = frame.time
+
+    def is_full(self, *, events: int) -> bool:
+        """Whether the batch has come to `events` events, or to MAX_BYTES."""
+        return len(self.events) >= events or self.size >= MAX_BYTES
+
+    def append(self, *, expected: bytes | None) -> Append:
+        """The call that stores the batch, if the cursor is the `expected` one."""
+        return Append(
+            name=self.name,
+            expected=expected,
+            cursor=self.cursor,
+            events=self.events,
+            letters=[_letter(letter) for letter in self.dead],
+            time=self.time,
+        )
+
+
+def _letter(dead: DeadLetter) -> Letter:
+    return Letter(
+        seq="" if dead.seq is None else str(dead.seq),
+        reason=f"{dead.reason}: {dead.message}",
+        detail=dead.detail,
+        payload=dead.payload,
+    )

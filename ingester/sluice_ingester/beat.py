@@ -1,0 +1,39 @@
+"""What is told at intervals, beside the stream and never in its way."""
+
+import asyncio
+import contextlib
+from typing import Final
+
+from redis.asyncio import Redis
+
+from sluice_ingester.metrics import Metrics
+from sluice_ingester.report import Report
+from sluice_ingester.sink.append import Sink
+from sluice_ingester.sink.errors import SinkError
+from sluice_ingester.sink.lengths import lengths
+
+BEAT_SECONDS: Final = 5.0
+_SETTLE_SECONDS: Final = 0.2
+_LENGTHS_SECONDS: Final = 10.0
+
+
+async def beat(report: Report, sink: Sink) -> None:
+    """Write the health hash when something changed, and at least every 5 s."""
+    while True:
+        report.changed.clear()
+        try:
+            await sink.report(report.fields())
+        except SinkError as error:
+            report.error(error.trouble.reason, error.trouble.message)
+        await asyncio.sleep(_SETTLE_SECONDS)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(report.changed.wait(), BEAT_SECONDS - _SETTLE_SECONDS)
+
+
+async def measure(redis: Redis, metrics: Metrics, *, prefix: str) -> None:
+    """Keep the gauges of the streams' lengths true."""
+    while True:
+        with contextlib.suppress(SinkError):
+            for name, length in (await lengths(redis, prefix=prefix)).items():
+                metrics.gauge(f"{name}_length").set(length)
+        await asyncio.sleep(_LENGTHS_SECONDS)

@@ -1,0 +1,70 @@
+"""The HTTP port: /healthz and /readyz for the kubelet, /metrics for Prometheus.
+
+Served by the event loop that does the work: if that hangs, no answer comes, which is the answer.
+"""
+
+import logging
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Final
+
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.datastructures import Headers
+from websockets.http11 import Request, Response
+
+from sluice_ingester.contract import State
+from sluice_ingester.pipeline import Pipeline
+
+_logger: Final = logging.getLogger("sluice_ingester.http")
+_logger.setLevel(logging.CRITICAL)  # a probe that hangs up is nothing to report
+
+
+async def listen(port: int, *, pipelines: Sequence[Pipeline], registry: CollectorRegistry) -> Server:
+    """Serve on `port` of every address; 0 takes a free one."""
+
+    def answer(_connection: ServerConnection, request: Request) -> Response:
+        match request.path.split("?", 1)[0]:
+            case "/healthz":
+                return _verdict([_health(pipeline) for pipeline in pipelines])
+            case "/readyz":
+                return _verdict([_readiness(pipeline) for pipeline in pipelines])
+            case "/metrics":
+                return _response(HTTPStatus.OK, generate_latest(registry), CONTENT_TYPE_LATEST)
+        return _response(HTTPStatus.NOT_FOUND, b"/healthz, /readyz and /metrics are here\n")
+
+    async def nothing(_connection: ServerConnection) -> None:
+        """No request comes so far: all are answered above."""
+
+    return await serve(nothing, None, port, process_request=answer, open_timeout=5, logger=_logger)
+
+
+def _health(pipeline: Pipeline) -> tuple[bool, str]:
+    name = pipeline.report.source
+    return (False, f"{name}: stuck") if pipeline.is_stuck else (True, f"{name}: alive")
+
+
+def _readiness(pipeline: Pipeline) -> tuple[bool, str]:
+    condition = pipeline.report.condition
+    ready = condition.state is State.BACKPRESSURE or (
+        pipeline.report.ever_connected and condition.state is not State.HALTED
+    )
+    words = " ".join(filter(None, (condition.state, condition.reason, condition.message)))
+    return ready, f"{pipeline.report.source}: {words}"
+
+
+def _verdict(parts: Sequence[tuple[bool, str]]) -> Response:
+    status = HTTPStatus.OK if all(good for good, _ in parts) else HTTPStatus.SERVICE_UNAVAILABLE
+    return _response(status, "".join(f"{line}\n" for _, line in parts).encode())
+
+
+def _response(status: HTTPStatus, body: bytes, content_type: str = "text/plain; charset=utf-8") -> Response:
+    headers = Headers(
+        {
+            "Content-Type": content_type,
+            "Content-Length": str(len(body)),
+            "Connection": "close",
+            "Cache-Control": "no-store",
+        }
+    )
+    return Response(status.value, status.phrase, headers, body)

@@ -1,0 +1,82 @@
+"""Where the reader of a source and the writer to Redis meet.
+
+One batch forms while at most one other is being written: the reader fills, the writer takes. When
+the forming batch is full and the writer still busy, the reader waits, so nothing is read from the
+socket that there is no room for.
+"""
+
+import asyncio
+from datetime import timedelta
+from typing import Final
+
+from sluice_ingester.batch import Batch
+from sluice_ingester.sink.append import timestamp
+from sluice_ingester.wire.events import Decoded
+
+_CLOCKS_DIFFER: Final = timedelta(minutes=1)
+
+
+class Intake:
+    """The batch that is forming. One reader and one writer may use it."""
+
+    def __init__(self, *, events: int, seconds: float) -> None:
+        self._events = events
+        self._seconds = seconds
+        self._batch = Batch(latest="")
+        self._began = 0.0
+        self._closed = False
+        self._changed = asyncio.Event()
+        self._room = asyncio.Event()
+        self._room.set()
+
+    @property
+    def forming(self) -> Batch:
+        """The batch that is forming, to look at."""
+        return self._batch
+
+    @property
+    def age(self) -> float:
+        """For how many seconds frames have been waiting to be taken."""
+        return asyncio.get_running_loop().time() - self._began if self._batch.frames else 0.0
+
+    @property
+    def has_room(self) -> bool:
+        """Whether a frame can be added without waiting."""
+        return self._room.is_set()
+
+    async def room(self) -> None:
+        """Wait until a frame can be added."""
+        await self._room.wait()
+
+    def add(self, frame: Decoded) -> None:
+        """Add a frame: see Batch.add."""
+        if not self._batch.frames:
+            self._batch.latest = timestamp(ahead=_CLOCKS_DIFFER)
+            self._began = asyncio.get_running_loop().time()
+            self._changed.set()
+        self._batch.add(frame)
+        if self._batch.is_full(events=self._events):
+            self._room.clear()
+            self._changed.set()
+
+    def close(self) -> None:
+        """No frame will come any more: what has formed may be taken at once."""
+        self._closed = True
+        self._changed.set()
+
+    async def take(self) -> Batch | None:
+        """The next batch, as soon as it is full or old enough; None when closed and empty."""
+        while not (self._closed or not self.has_room):
+            remaining = self._seconds - self.age if self._batch.frames else None
+            if remaining is not None and remaining <= 0:
+                break
+            self._changed.clear()
+            try:
+                await asyncio.wait_for(self._changed.wait(), remaining)
+            except TimeoutError:
+                break
+        if not self._batch.frames:
+            return None
+        taken, self._batch = self._batch, Batch(latest="")
+        self._room.set()
+        return taken

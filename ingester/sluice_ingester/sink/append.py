@@ -1,0 +1,144 @@
+"""The append: one batch of whole frames, with its cursor, in one round trip to Redis."""
+
+import hashlib
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from importlib import resources
+from typing import Any, Final
+
+from redis.asyncio import Redis
+from redis.exceptions import NoScriptError, RedisError
+
+from sluice_ingester.contract import DEADLETTER_CAP, StreamKeys
+from sluice_ingester.sink.errors import SinkError, explain
+
+_SCRIPT: Final = resources.files(__package__).joinpath("append.lua").read_bytes()
+_SHA1: Final = hashlib.sha1(_SCRIPT, usedforsecurity=False).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Letter:
+    """An entry of the dead-letter stream: see contract.DeadLetterField."""
+
+    seq: str
+    reason: str
+    detail: str
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Append:
+    """What one call stores.
+
+    `expected` is the cursor that must be stored now, exactly; None if there must be none.
+    `cursor` is the new one; None leaves it. `name` is unique to the batch and the same in every
+    repetition of the call. `time` is that of the newest event, or None.
+    """
+
+    name: str
+    expected: bytes | None
+    cursor: int | None
+    events: Sequence[bytes]
+    letters: Sequence[Letter] = ()
+    time: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """The batch is in the stream, which is now `length` entries long."""
+
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class Full:
+    """Nothing was stored: the stream, `length` entries long, is at its high-water mark."""
+
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fenced:
+    """Nothing was stored: another hand has set the cursor, to `stored`."""
+
+    stored: bytes | None
+
+
+class Sink:
+    """One source's place in Redis. Every method raises SinkError, and nothing else, if Redis fails."""
+
+    def __init__(self, redis: Redis, keys: StreamKeys, *, high_water_mark: int) -> None:
+        self.keys = keys
+        self._execute: Callable[..., Awaitable[Any]] = redis.execute_command
+        self._mark = high_water_mark
+
+    async def append(self, append: Append) -> Stored | Full | Fenced:
+        """Store a batch and its cursor, or nothing of it.
+
+        After a SinkError it is unknown whether it was stored: call again with the same `append`.
+        """
+        keys = self.keys
+        arguments: list[Any] = [
+            4,
+            keys.cursor,
+            keys.entries,
+            keys.health,
+            keys.deadletter,
+            b"" if append.expected is None else b"=" + append.expected,
+            "" if append.cursor is None else append.cursor,
+            self._mark,
+            append.name,
+            keys.stream.field,
+            len(append.events),
+            len(append.letters),
+            DEADLETTER_CAP,
+            timestamp(),
+            append.time or "",
+            keys.host,
+            *append.events,
+        ]
+        for letter in append.letters:
+            arguments += (letter.seq, letter.reason, letter.detail, letter.payload)
+        match await self._script(arguments):
+            case [b"stored", int(length)]:
+                return Stored(length)
+            case [b"full", int(length)]:
+                return Full(length)
+            case [b"fenced", (bytes() | None) as stored]:
+                return Fenced(stored)
+            case answer:
+                raise AssertionError(f"the script answered {answer!r}")
+
+    async def cursor(self) -> bytes | None:
+        """The stored cursor, None if there is none."""
+        stored: bytes | None = await self._call("GET", self.keys.cursor)
+        return stored
+
+    async def length(self) -> int:
+        """How many entries the stream holds."""
+        return int(await self._call("XLEN", self.keys.entries))
+
+    async def report(self, fields: dict[str, str]) -> None:
+        """Write fields of the health hash."""
+        await self._call("HSET", self.keys.health, *(part for item in fields.items() for part in item))
+
+    async def _script(self, arguments: list[Any]) -> Any:
+        try:
+            try:
+                return await self._execute("EVALSHA", _SHA1, *arguments)
+            except NoScriptError:
+                return await self._execute("EVAL", _SCRIPT, *arguments)
+        except (RedisError, OSError) as error:
+            raise SinkError(explain(error)) from error
+
+    async def _call(self, *command: Any) -> Any:
+        try:
+            return await self._execute(*command)
+        except (RedisError, OSError) as error:
+            raise SinkError(explain(error)) from error
+
+
+def timestamp(*, ahead: timedelta = timedelta()) -> str:
+    """Now (or `ahead` of it) as every time in Redis is written: RFC 3339 UTC with milliseconds."""
+    return (datetime.now(UTC) + ahead).isoformat(timespec="milliseconds").replace("+00:00", "Z")

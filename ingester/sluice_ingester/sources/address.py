@@ -1,0 +1,56 @@
+"""How a source is named in the settings, and which URL that means.
+
+People write `bsky.network`, `wss://bsky.network`, `https://pds.example:8443` or, for a source in
+the cluster or on the desk, `ws://relay:2470`: a host with an optional port and an optional scheme.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Final, Self
+from urllib.parse import urlencode
+
+_ADDRESS: Final = re.compile(
+    r"(?:(?P<scheme>[a-z]+)://)?"
+    r"(?P<name>\[[0-9a-f:.]+\]|[a-z0-9](?:[a-z0-9_.-]{0,251}[a-z0-9])?\.?)"
+    r"(?::(?P<port>[0-9]{1,5}))?"
+    r"/?"
+)
+_PLAIN: Final = {"ws": True, "http": True, "wss": False, "https": False}
+
+ALLOWED: Final = (
+    "a host such as bsky.network, with an optional port and an optional ws://, wss://, http:// or https://"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A source: `host` as the Redis keys name it (port included), and whether it speaks without TLS."""
+
+    host: str
+    plain: bool = False
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read an address; without a scheme it is `wss`. ValueError says what is wrong."""
+        match = _ADDRESS.fullmatch(text.strip().lower())
+        if match is None:
+            raise ValueError(f"{text.strip()!r} is not {ALLOWED}")
+        scheme, name, port = match.group("scheme", "name", "port")
+        if scheme is not None and scheme not in _PLAIN:
+            raise ValueError(
+                f"{text.strip()!r} has the scheme {scheme}://, which is not one of ws, wss, http, https"
+            )
+        if port is not None and not 0 < int(port) < 65536:
+            raise ValueError(f"{text.strip()!r} has the port {port}, which is not between 1 and 65535")
+        return cls(host=name if port is None else f"{name}:{port}", plain=_PLAIN[scheme or "wss"])
+
+    @property
+    def place(self) -> str:
+        """Host and port, the default one spelled out: equal for two spellings of one place."""
+        has_port = re.search(r":[0-9]+$", self.host) is not None
+        return self.host if has_port else f"{self.host}:{80 if self.plain else 443}"
+
+    def subscription(self, nsid: str, *, cursor: str | None) -> str:
+        """The WebSocket URL of an event stream; without a cursor it begins with the next event."""
+        query = "" if cursor is None else "?" + urlencode({"cursor": cursor})
+        return f"{'ws' if self.plain else 'wss'}://{self.host}/xrpc/{nsid}{query}"

@@ -1,0 +1,43 @@
+"""How long to wait before the next try: exponential, with full jitter, no I/O and no clock."""
+
+import math
+import random
+from collections.abc import Callable
+
+
+class Backoff:
+    """Delays that grow from try to try and fall back after a time that went well.
+
+    The delay is drawn evenly from 0 to `base * 2**n` seconds, at most `cap`: full jitter, so that
+    clients that were cut off together don't come back together. A try that stayed good for
+    `healthy` seconds makes the next failure the first one again.
+    """
+
+    def __init__(
+        self,
+        *,
+        base: float,
+        cap: float,
+        healthy: float = math.inf,
+        draw: Callable[[float, float], float] = random.uniform,
+    ) -> None:
+        self._base = base
+        self._cap = cap
+        self._healthy = healthy
+        self._draw = draw
+        self.failures = 0
+
+    def failed(self, *, after: float = 0.0, at_least: float = 0.0) -> float:
+        """Count a failure that came `after` good seconds: the seconds to wait.
+
+        `at_least` is what the other side asked for, such as Retry-After; the jitter is added to it.
+        """
+        if after >= self._healthy:
+            self.failures = 0
+        ceiling = min(self._cap, self._base * 2 ** min(self.failures, 32))
+        self.failures += 1
+        return at_least + self._draw(0.0, ceiling)
+
+    def reset(self) -> None:
+        """All is well: the next failure is the first."""
+        self.failures = 0

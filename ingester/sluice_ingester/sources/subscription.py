@@ -1,0 +1,131 @@
+"""A subscription to an AT Protocol event stream: raw frames from a WebSocket.
+
+A quiet source is not a dead one: whether the other side lives is asked by ping, never guessed from
+the absence of events.
+"""
+
+import asyncio
+import contextlib
+import logging
+import ssl
+from collections.abc import AsyncGenerator, AsyncIterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from websockets.asyncio.client import ClientConnection, connect
+
+from sluice_ingester.sources.address import Address
+from sluice_ingester.sources.failure import Failure, SourceError, explain
+
+MAX_FRAME: Final = 5 * 1024 * 1024 + 64 * 1024
+"""Bytes: the specification's 5 MB, and some slack."""
+
+_logger = logging.getLogger("sluice_ingester.websocket")
+_logger.setLevel(logging.CRITICAL)  # what happens here is said once, by the pipeline
+
+
+@dataclass(frozen=True, slots=True)
+class Deadlines:
+    """Seconds: to open a connection, between pings, for the answer to one, to close."""
+
+    open: float = 15.0
+    ping_interval: float = 20.0
+    ping: float = 30.0
+    close: float = 1.0
+
+
+class Frames:
+    """The frames of an open connection, as an async iterator; SourceError says how they ended."""
+
+    def __init__(self, websocket: ClientConnection, *, place: str, deadlines: Deadlines) -> None:
+        self._websocket = websocket
+        self._place = place
+        self._deadlines = deadlines
+        self._received = 0
+        self._waiting = False
+        self._dead: Failure | None = None
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        while True:
+            self._waiting = True
+            try:
+                data = await self._websocket.recv()
+            except Exception as error:
+                raise SourceError(self._dead or explain(error, place=self._place)) from error
+            self._waiting = False
+            self._received += 1
+            if isinstance(data, bytes):
+                return data
+
+    async def watch(self) -> None:
+        """Ask the other side now and then whether it lives, and close the connection if it doesn't.
+
+        A pong may be late because it stands behind frames that we have not read yet. So only
+        silence counts, while we were waiting for a frame.
+        """
+        while True:
+            await asyncio.sleep(self._deadlines.ping_interval)
+            received = self._received
+            pong = await self._websocket.ping()
+            done, _ = await asyncio.wait({asyncio.ensure_future(pong)}, timeout=self._deadlines.ping)
+            if not done and self._waiting and self._received == received:
+                self._dead = Failure(
+                    "PingTimeout", f"{self._place} did not answer a ping in {self._deadlines.ping:g} s"
+                )
+                await self._websocket.close(1011, "ping timeout")
+                return
+
+
+class Subscription:
+    """A source that is subscribed to, again and again, from one cursor or another."""
+
+    def __init__(
+        self,
+        address: Address,
+        *,
+        nsid: str,
+        user_agent: str,
+        tls: ssl.SSLContext | None,
+        deadlines: Deadlines | None = None,
+    ) -> None:
+        self.address = address
+        self._nsid = nsid
+        self._user_agent = user_agent
+        self._tls = None if address.plain else tls
+        self._deadlines = deadlines or Deadlines()
+
+    @contextlib.asynccontextmanager
+    async def open(self, *, cursor: str | None) -> AsyncGenerator[Frames]:
+        """Connect and give the frames from `cursor` on; SourceError if that fails.
+
+        The buffers between socket and reader hold about one frame (pause at the second one): the
+        kernel's own hold enough for speed, and large frames must not pile up. Compression is off,
+        it costs more of both sides' time than of anybody's line.
+        """
+        place = self.address.host
+        tls: dict[str, Any] = {} if self._tls is None else {"ssl": self._tls}
+        try:
+            websocket = await connect(
+                self.address.subscription(self._nsid, cursor=cursor),
+                **tls,
+                user_agent_header=self._user_agent,
+                compression=None,
+                open_timeout=self._deadlines.open,
+                close_timeout=self._deadlines.close,
+                ping_interval=None,
+                max_size=MAX_FRAME,
+                max_queue=(1, 0),
+                logger=_logger,
+            )
+        except Exception as error:
+            raise SourceError(explain(error, place=place)) from error
+        frames = Frames(websocket, place=place, deadlines=self._deadlines)
+        watching = asyncio.create_task(frames.watch())
+        try:
+            yield frames
+        finally:
+            watching.cancel()
+            await asyncio.gather(watching, websocket.close(), return_exceptions=True)
