@@ -21,14 +21,23 @@ def load(layout: Layout, archive: Path, *, tag: str, key: str) -> None:
 
     The key is a hash of what the image was made from; ClusterError when the import fails.
     """
-    held = _held(layout)
-    if held.get(tag) == key:
+    if holds(layout, tag=tag, key=key):
         return
+    import_file(layout, archive)
+    layout.loaded.write_text(json.dumps(_held(layout) | {tag: key}))
+
+
+def import_file(layout: Layout, archive: Path) -> None:
+    """Import any docker-archive or OCI archive into the node's containerd."""
     command = records.in_node(layout, "ctr", "--namespace=k8s.io", "images", "import", archive)
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     if done.returncode:
         raise ClusterError(f"{archive} can't be loaded into the cluster: {done.stderr.strip()[-500:]}")
-    layout.loaded.write_text(json.dumps(held | {tag: key}))
+
+
+def holds(layout: Layout, *, tag: str, key: str) -> bool:
+    """Whether the node's containerd holds that tag with that key."""
+    return _held(layout).get(tag) == key
 
 
 def load_pause(layout: Layout) -> bool:
@@ -36,7 +45,7 @@ def load_pause(layout: Layout) -> bool:
     program = (layout.binaries / "pause").read_bytes()
     key = hashlib.sha256(program).hexdigest()
     path = layout.state / "pause.tar"
-    if _held(layout).get(PAUSE_IMAGE) != key:
+    if not holds(layout, tag=PAUSE_IMAGE, key=key):
         path.write_bytes(single_file_image(program, name="pause", tag=PAUSE_IMAGE))
     try:
         load(layout, path, tag=PAUSE_IMAGE, key=key)

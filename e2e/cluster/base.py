@@ -14,7 +14,14 @@ TAG = "localhost/sluice-base:bookworm"
 SUITE = "bookworm"
 INCLUDE = ("ca-certificates", "python3", "python3-pip", "python3-venv")
 # Of no use in a container, and a good part of its size.
-DROPPED = ("usr/share/doc", "usr/share/info", "usr/share/locale", "usr/share/man", "var/cache/apt", "var/lib/apt/lists")
+DROPPED = (
+    "usr/share/doc",
+    "usr/share/info",
+    "usr/share/locale",
+    "usr/share/man",
+    "var/cache/apt",
+    "var/lib/apt/lists",
+)
 RECIPE_VERSION = 1
 
 

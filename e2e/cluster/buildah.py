@@ -53,7 +53,7 @@ def has(layout: Layout, tag: str) -> bool:
 
 
 def mounts(layout: Layout) -> list[str]:
-    """`--volume` flags that let pip and other clients in a build trust and reach what they do on this machine."""
+    """`--volume` flags: a build trusts the certificates that this machine trusts, and pip uses its index."""
     flags = [f"--volume={path}:{path}:ro" for path in ("/etc/ssl/certs",) if Path(path).is_dir()]
     if settings := pip_settings(dict(os.environ), _pip_files()):
         path = layout.images / "pip.conf"
@@ -67,14 +67,15 @@ def pip_settings(environ: dict[str, str], files: str) -> str:
 
     `files` is the text of its pip.conf files; variables (PIP_INDEX_URL for index-url) win, as they do in pip.
     """
-    found = {}
+    found: dict[str, str] = {}
     for line in files.splitlines():
         name, separator, value = line.partition("=")
         if separator and name.strip() in _PIP_SETTINGS:
             found[name.strip()] = value.strip()
     for name in _PIP_SETTINGS:
-        if value := environ.get(f"PIP_{name.upper().replace('-', '_')}"):
-            found[name] = value
+        variable = f"PIP_{name.upper().replace('-', '_')}"
+        if environ.get(variable):
+            found[name] = environ[variable]
     return "".join(("[global]\n", *(f"{name} = {value}\n" for name, value in found.items()))) if found else ""
 
 

@@ -22,7 +22,7 @@ LIFETIME = dt.timedelta(days=3650)
 
 @dataclass(frozen=True, kw_only=True)
 class Leaf:
-    """A certificate to issue: its user and group are Kubernetes' names for CN and O; `names` make it a server's."""
+    """A certificate to issue: `user` and `group` are its CN and O; `names` make it a server's."""
 
     file: str
     user: str
@@ -132,7 +132,7 @@ def kubeconfig(*, user: str, authority: bytes, certificate: bytes, key: bytes) -
 
 
 def write_all(directory: Path) -> None:
-    """Write authority, certificates, keys and kubeconfigs; `admin.kubeconfig` comes last, so it means complete."""
+    """Write authority, certificates, keys, kubeconfigs; `admin.kubeconfig` comes last: then all is there."""
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     authority = make_authority()
     authority_pem = _certificate_pem(authority.certificate)

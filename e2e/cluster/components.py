@@ -30,7 +30,10 @@ API_READY = f"{API_SERVER}/readyz"
 
 @dataclass(frozen=True, kw_only=True)
 class Component:
-    """One process of the cluster; `needs` are sockets (a path, or host:port) that must accept, or URLs that must say 200, first."""
+    """One process of the cluster.
+
+    `needs` are what must be there first: sockets (a path, or host:port) that accept, URLs that say 200.
+    """
 
     name: str
     argv: tuple[str, ...]
@@ -39,7 +42,16 @@ class Component:
 
 def all_components() -> tuple[Component, ...]:
     """Every component, in the order in which they can start."""
-    return (etcd(), containerd(), apiserver(), controller_manager(), scheduler(), kubelet(), proxy(), coredns())
+    return (
+        etcd(),
+        containerd(),
+        apiserver(),
+        controller_manager(),
+        scheduler(),
+        kubelet(),
+        proxy(),
+        coredns(),
+    )
 
 
 def etcd() -> Component:

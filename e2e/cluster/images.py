@@ -58,15 +58,17 @@ class Archive:
 def build(layout: Layout, image: Image) -> Archive:
     """Build an image on the base image (its Dockerfile's `ARG BASE`) unless the cache has it.
 
-    Takes a second when nothing changed. Build arguments that the Dockerfile declares without a default are filled
-    from the environment, and pip is set up as on this machine.
+    Instant when nothing changed. Build arguments that the Dockerfile declares without a default are filled from
+    the environment, and pip is set up as on this machine.
     """
     archive = Archive(_archive_path(layout, image.tag), f"{base.key()[:16]}-{image.key()}")
     if _fresh(archive):
         return archive
-    ensure_base(layout)
+    foundation = ensure_base(layout)
     with _locked(layout):
         if not _fresh(archive):
+            if not buildah.has(layout, base.TAG):
+                buildah.output(layout, "pull", "--quiet", f"docker-archive:{foundation.path}")
             _build(layout, image)
             _export(layout, image.tag, archive)
             # The archive is what counts; each image in plain directories takes its full size again.
@@ -83,8 +85,6 @@ def ensure_base(layout: Layout) -> Archive:
             log.unlink(missing_ok=True)
             base.make(layout, log)
             _export(layout, base.TAG, archive)
-        elif not buildah.has(layout, base.TAG):
-            buildah.output(layout, "pull", "--quiet", f"docker-archive:{archive.path}")
     return archive
 
 

@@ -21,7 +21,7 @@ LOCK_SECONDS = 900
 
 
 def up(layout: Layout, *, timeout: float = ready.TIMEOUT) -> None:
-    """Bring the cluster to readiness, whatever is there already; ClusterError with the reason when it fails."""
+    """Bring the cluster to readiness, whatever is there already; ClusterError with the reason if it can't."""
     with _locked(layout):
         if os.geteuid() != 0:
             raise ClusterError("the local cluster makes namespaces and mounts: run as root")
@@ -48,7 +48,9 @@ def _start_node(layout: Layout) -> None:
     # After a crash or a reboot something of the last node may be left.
     _stop_node(layout)
     if (owner := network.owner()) is not None:
-        raise ClusterError(f"another cluster runs on this machine, with its state in {owner}: stop that one first")
+        raise ClusterError(
+            f"another cluster runs on this machine, with its state in {owner}: stop that one first"
+        )
     if routes := network.foreign_routes():
         raise ClusterError(f"the cluster's addresses are in use here: {', '.join(routes)}")
     for directory in (layout.logs, layout.state / "volumes"):
@@ -64,7 +66,16 @@ def _start_node(layout: Layout) -> None:
     with log.open("ab") as output:
         process = subprocess.Popen(
             # If the first of the two processes ends, the kernel ends the second, and with it the node.
-            ["unshare", *NAMESPACES, "--kill-child", "--mount-proc", sys.executable, "-m", "e2e.cluster.node", layout.state],
+            [
+                "unshare",
+                *NAMESPACES,
+                "--kill-child",
+                "--mount-proc",
+                sys.executable,
+                "-m",
+                "e2e.cluster.node",
+                layout.state,
+            ],
             cwd=ROOT,
             env={**os.environ, "PATH": packages.SEARCH_PATH},
             stdin=subprocess.DEVNULL,
@@ -87,7 +98,9 @@ def _stop_node(layout: Layout) -> None:
     for process in processes:
         process.kill()
     if not wait_until_gone(processes, seconds=20):
-        raise ClusterError(f"processes don't end: {[process.pid for process in processes if process.alive()]}")
+        raise ClusterError(
+            f"processes don't end: {[process.pid for process in processes if process.alive()]}"
+        )
     if network.owner() == network.alias(layout.state):
         network.disconnect()
     layout.record.unlink(missing_ok=True)

@@ -8,7 +8,14 @@ import time
 from pathlib import Path
 
 from e2e.cluster.errors import ClusterError
-from e2e.cluster.layout import HOST_ADDRESS, HOST_INTERFACE, NODE_ADDRESS, NODE_INTERFACE, POD_NETWORK, SERVICE_NETWORK
+from e2e.cluster.layout import (
+    HOST_ADDRESS,
+    HOST_INTERFACE,
+    NODE_ADDRESS,
+    NODE_INTERFACE,
+    POD_NETWORK,
+    SERVICE_NETWORK,
+)
 from e2e.cluster.process import namespace
 
 _ALIAS_LIMIT = 255

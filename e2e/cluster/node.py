@@ -1,7 +1,7 @@
 """The node's first process: prepares its namespaces, then starts and restarts the components.
 
-Runs as pid 1 of a pid namespace, so it also reaps what the components leave, and when it ends, the kernel ends
-every process of the node. Standard library only: it stays in memory for as long as the cluster runs.
+Runs as pid 1 of a pid namespace, so it also reaps what the components leave, and when it ends, the kernel
+ends every process of the node. Standard library only: it stays in memory for as long as the cluster runs.
 """
 
 from __future__ import annotations
@@ -152,7 +152,7 @@ def answers(address: str) -> bool:
         if address.startswith("https:"):
             # Who answers is no question here: the network is the node's own.
             trusting = ssl._create_unverified_context()  # noqa: S323
-            urllib.request.urlopen(address, timeout=1, context=trusting).close()
+            urllib.request.urlopen(address, timeout=1, context=trusting).close()  # noqa: S310
         elif address.startswith("/"):
             with socket.socket(socket.AF_UNIX) as client:
                 client.settimeout(1)

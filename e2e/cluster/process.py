@@ -61,7 +61,7 @@ def start_time(pid: int) -> int | None:
 
 
 def parse_start_time(stat: str) -> int | None:
-    """Field 22 of /proc/PID/stat (proc(5)); None for a dead process. The name may hold spaces and brackets."""
+    """Field 22 of /proc/PID/stat (proc(5)), None for a dead process. The name may hold spaces, brackets."""
     fields = stat.rpartition(")")[2].split()
     return None if fields[0] in "ZX" else int(fields[19])
 

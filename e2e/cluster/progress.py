@@ -52,7 +52,7 @@ def run(
     env: Mapping[str, str] | None = None,
     hint: str = "",
 ) -> None:
-    """Run a command as a step, its output appended to `log`; ClusterError with the log's end when it fails."""
+    """Run a command as a step, its output appended to `log`; ClusterError with the log's end if it fails."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with step(label), log.open("ab") as output:
         output.write(f"$ {' '.join(map(str, argv))}\n".encode())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import time
 import urllib.request
@@ -72,8 +73,14 @@ def _all_run(layout: Layout) -> bool:
 
 
 def _kubectl(layout: Layout, *args: str) -> bool:
-    command = [layout.binaries / "kubectl", f"--kubeconfig={layout.kubeconfig}", "--request-timeout=5s", *args]
-    return subprocess.run(command, check=False, capture_output=True).returncode == 0
+    command = [
+        layout.binaries / "kubectl",
+        f"--kubeconfig={layout.kubeconfig}",
+        "--request-timeout=5s",
+        *args,
+    ]
+    env = {**os.environ, "KUBECACHEDIR": str(layout.state / "kube-cache")}
+    return subprocess.run(command, env=env, check=False, capture_output=True).returncode == 0
 
 
 def _apiserver_ready(layout: Layout) -> bool:

@@ -54,7 +54,7 @@ def in_node(layout: Layout, *argv: str | Path) -> list[str]:
 
 
 def first_process(outer: int) -> int:
-    """The pid, as the machine counts, of the node's pid 1, once the process that makes the namespaces forked it."""
+    """The pid, as the machine counts, of the node's pid 1, once the outer process has forked it."""
     deadline = time.monotonic() + 5
     while time.monotonic() < deadline:
         inner = namespace(outer, "pid_for_children")

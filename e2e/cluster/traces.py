@@ -1,4 +1,4 @@
-"""What a node changes outside its namespaces, so that it can be put back: kernel settings, directories, cgroups."""
+"""What a node changes outside its namespaces, to be put back: kernel settings, directories, cgroups."""
 
 from __future__ import annotations
 

@@ -1,0 +1,131 @@
+"""Who provides the cluster: kind where Docker runs, else the local one where it can run."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Literal
+
+from e2e.cluster import archive, images, kind, local, packages, progress, tools
+from e2e.cluster.errors import ClusterError
+from e2e.cluster.images import Image
+from e2e.cluster.interface import Cluster
+from e2e.cluster.layout import HOST_ADDRESS, Layout
+
+__all__ = [
+    "Choice",
+    "Cluster",
+    "ClusterError",
+    "Image",
+    "LocalCluster",
+    "NoClusterError",
+    "choose",
+    "ensure_cluster",
+    "prepare",
+]
+
+# A machine that is busy with other work takes longer than one that a person looks at.
+PATIENCE = 180.0
+
+
+class NoClusterError(ClusterError):
+    """No cluster can be had on this machine; tests on a cluster are skipped with this reason."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Who provides the cluster, or why nobody can."""
+
+    provider: Literal["kind", "local"] | None
+    reason: str
+
+
+class LocalCluster(Cluster):
+    """The cluster of `local`."""
+
+    provider = "local"
+    host_address = HOST_ADDRESS
+
+    def load_image(self, image: Image) -> None:
+        """Build with buildah, import into the node's containerd."""
+        built = images.build(self.layout, image)
+        self.load_archive(built, tag=image.tag)
+
+    def load_archive(self, built: images.Archive, *, tag: str) -> None:
+        """Import an archive that is already built."""
+        if not archive.holds(self.layout, tag=tag, key=built.key):
+            with progress.step(f"load {tag}"):
+                archive.load(self.layout, built.path, tag=tag, key=built.key)
+
+    def down(self) -> None:
+        """Remove the cluster."""
+        local.down(self.layout)
+
+
+def choose(*, system: str, root: bool, docker: bool, kind: bool) -> Choice:
+    """Pure: by operating system, whether we are root, whether Docker runs and whether kind is installed."""
+    if docker and kind:
+        return Choice("kind", "Docker runs")
+    if system == "linux" and root:
+        return Choice(
+            "local", "Docker does not run" if not docker else "Docker runs, but kind is not installed"
+        )
+    if docker:
+        return Choice(None, "Docker runs, but kind is not installed: install kind and kubectl")
+    return Choice(
+        None, "no cluster: Docker does not run, and without it the local cluster needs Linux and root"
+    )
+
+
+def look() -> Choice:
+    """The choice for this machine."""
+    return choose(
+        system=sys.platform,
+        root=os.geteuid() == 0,
+        docker=docker_runs(),
+        kind=shutil.which("kind") is not None,
+    )
+
+
+def docker_runs() -> bool:
+    """Whether a Docker daemon answers; the command alone says nothing."""
+    try:
+        done = subprocess.run(["docker", "info"], check=False, capture_output=True, timeout=20)
+    except (FileNotFoundError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 0
+
+
+def prepare(wanted: Iterable[Image] = (), *, layout: Layout | None = None) -> None:
+    """All that takes minutes when cold: packages, then the cluster's tools beside the images. Starts nothing."""
+    layout = layout or Layout()
+    if look().provider != "local":
+        return
+    packages.ensure(layout.cache / "packages.log")
+    tasks: list[Callable[[], object]] = [lambda: tools.ensure(layout), lambda: _build_all(layout, wanted)]
+    with ThreadPoolExecutor(len(tasks)) as pool:
+        for done in [pool.submit(task) for task in tasks]:
+            done.result()
+
+
+def ensure_cluster(*, layout: Layout | None = None) -> Cluster:
+    """The cluster, started if it doesn't run; NoClusterError when this machine can't have one."""
+    layout = layout or Layout()
+    choice = look()
+    if choice.provider == "kind":
+        return kind.up(layout)
+    if choice.provider == "local":
+        local.up(layout, timeout=PATIENCE)
+        return LocalCluster(layout)
+    raise NoClusterError(choice.reason)
+
+
+def _build_all(layout: Layout, wanted: Iterable[Image]) -> None:
+    images.ensure_base(layout)
+    for image in wanted:
+        images.build(layout, image)
