@@ -2,7 +2,9 @@
 
 from typing import Any
 
-SIMULATOR_IMAGE = "localhost/sluice-relaysim:dev"
+from e2e import images
+
+SIMULATOR_IMAGE = images.RELAYSIM.tag
 SIMULATOR_PORT = 2470
 FIRST_SEQ = 6_322_875_401
 
@@ -25,7 +27,16 @@ def simulator(*, name: str, namespace: str, args: list[str]) -> list[Manifest]:
         "name": "relaysim",
         "image": SIMULATOR_IMAGE,
         "imagePullPolicy": "IfNotPresent",
-        "command": ["python3", "-m", "e2e.relaysim", "--host", "0.0.0.0", "--port", str(SIMULATOR_PORT), *args],
+        "command": [
+            "python3",
+            "-m",
+            "e2e.relaysim",
+            "--host",
+            "0.0.0.0",
+            "--port",
+            str(SIMULATOR_PORT),
+            *args,
+        ],
         "ports": [{"name": "xrpc", "containerPort": SIMULATOR_PORT}],
         "readinessProbe": {"httpGet": {"path": "/xrpc/_health", "port": "xrpc"}, "periodSeconds": 1},
         "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"memory": "512Mi"}},
@@ -63,7 +74,10 @@ def simulator(*, name: str, namespace: str, args: list[str]) -> list[Manifest]:
         "apiVersion": "v1",
         "kind": "Service",
         "metadata": {"name": name, "namespace": namespace, "labels": labels},
-        "spec": {"selector": labels, "ports": [{"name": "xrpc", "port": SIMULATOR_PORT, "targetPort": "xrpc"}]},
+        "spec": {
+            "selector": labels,
+            "ports": [{"name": "xrpc", "port": SIMULATOR_PORT, "targetPort": "xrpc"}],
+        },
     }
     return [deployment, service]
 

@@ -1,0 +1,51 @@
+"""What the demo and the tests do with a cluster: images, `helm install`, manifests, a look into Redis."""
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+from e2e import images
+from e2e.cluster.layout import ROOT
+from e2e.cluster.provider import Cluster
+from e2e.manifests import Manifest
+
+CHART: Final[Path] = ROOT / "charts" / "sluice"
+RELEASE: Final = "sluice"
+NAMESPACE: Final = "sluice-system"
+
+
+def load_images(cluster: Cluster) -> None:
+    """Build what is stale and load what the cluster hasn't got."""
+    for image in images.ALL:
+        cluster.load_image(image)
+    images.prune(cluster.layout)
+
+
+def install(cluster: Cluster, *, values: dict[str, Any] | None = None) -> None:
+    """`helm install`, or upgrade, and wait until the operator and its Redis are up."""
+    repository, tag = images.SLUICE.tag.split(":")
+    redis_repository, redis_tag = images.REDIS.tag.split(":")
+    settings = {
+        "image": {"repository": repository, "tag": tag},
+        "redis": {"bundled": {"image": {"repository": redis_repository, "tag": redis_tag}}},
+        "operator": {"statusIntervalSeconds": 5},
+    } | (values or {})
+    cluster.helm(
+        *("upgrade", "--install", RELEASE, CHART, "--namespace", NAMESPACE, "--create-namespace"),
+        *("--values", "-", "--wait", "--timeout", "4m"),
+        stdin=json.dumps(settings),
+    )
+
+
+def apply(cluster: Cluster, *manifests: Manifest) -> None:
+    """`kubectl apply` of all of them."""
+    cluster.kubectl("apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": manifests}))
+
+
+def redis_cli(cluster: Cluster, *command: str) -> str:
+    """Run redis-cli beside the bundled Redis, as one would by hand."""
+    script = 'REDISCLI_AUTH="$REDIS_PASSWORD" exec redis-cli "$@"'
+    return cluster.kubectl(
+        *("exec", "--namespace", NAMESPACE, f"statefulset/{RELEASE}-redis", "--"),
+        *("sh", "-c", script, "redis-cli", *command),
+    )

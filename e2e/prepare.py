@@ -1,0 +1,34 @@
+"""All set-up that takes minutes on a fresh machine, at once: tools, images, the reference PDS."""
+
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+from e2e import images
+from e2e.cluster import provider
+from e2e.cluster.errors import ClusterError
+from e2e.pds import install as pds
+
+
+def main() -> int:
+    """Prepare; 1 with the reason on standard error when something fails."""
+    with ThreadPoolExecutor(2) as pool:
+        tasks = [pool.submit(prepare_pds), pool.submit(provider.prepare, images.ALL)]
+        try:
+            for task in tasks:
+                task.result()
+        except ClusterError as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 1
+    return 0
+
+
+def prepare_pds() -> None:
+    """Install the reference PDS, or say in one line why the tests with it are skipped."""
+    if reason := pds.unavailable_reason():
+        print(f"no reference PDS: {reason}")
+        return
+    pds.ensure_installed()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,40 @@
+"""`make e2e`: the tests on a cluster, or one line that says why there can be none here."""
+
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from e2e.cluster.provider import Cluster, ClusterError, Unavailable, ensure_cluster
+
+TESTS = ("tests/apiserver", "e2e/tests")
+
+
+def main() -> int:
+    """Run them; pytest's exit code."""
+    try:
+        cluster = ensure_cluster()
+    except Unavailable as error:
+        print(f"tests on a cluster skipped: {error}")
+        return 0
+    except ClusterError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    with tempfile.TemporaryDirectory(prefix="sluice-") as directory:
+        return pytest.main([*TESTS, "-q", *provider_options(cluster, Path(directory)), *sys.argv[1:]])
+
+
+def provider_options(cluster: Cluster, directory: Path) -> list[str]:
+    """The options of pytest-kubernetes for the running cluster.
+
+    It gets a copy of the kubeconfig, since it may delete the file that it is given.
+    """
+    copy = directory / "kubeconfig"
+    shutil.copy(cluster.kubeconfig, copy)
+    return ["--k8s-provider=external", f"--k8s-kubeconfig={copy}"]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

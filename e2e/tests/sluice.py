@@ -1,0 +1,136 @@
+"""One installation of Sluice on the cluster, with what the tests need around it."""
+
+import base64
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, cast
+from urllib.parse import urlsplit, urlunsplit
+
+import redis
+
+from e2e import deploy, images, manifests
+from e2e.cluster.errors import ClusterError
+from e2e.cluster.provider import Cluster
+from e2e.tests.relay import RelayUnderTest
+from e2e.tests.source import Source, stored_event
+from e2e.tests.wait import eventually
+
+NAMESPACE = "sluice-e2e"
+_SEQS_PER_SOURCE = 1_000_000_000
+_DATABASES = 16
+
+
+class Sluice:
+    """Applies resources and looks at what becomes of them.
+
+    Each source has a database of Redis to itself, so that tests don't meet in one stream.
+    """
+
+    namespace = NAMESPACE
+    image = images.SLUICE.tag
+
+    def __init__(self, cluster: Cluster, *, redis_port: int) -> None:
+        self.cluster = cluster
+        self._redis_port = redis_port
+        self._sources = 0
+        secret = json.loads(self._system("get", "secret", "sluice-redis", "-o", "json"))
+        self._url = _decoded(secret["data"]["url"])
+
+    def simulator(self, name: str, *args: str, database: int | None = None) -> Source:
+        """Start a simulated relay and wait until it answers."""
+        self._sources += 1
+        number = self._sources
+        source = Source(
+            cluster=self.cluster,
+            name=f"sim-{name}",
+            namespace=NAMESPACE,
+            first_seq=manifests.FIRST_SEQ + number * _SEQS_PER_SOURCE,
+            database=1 + number % (_DATABASES - 1) if database is None else database,
+        )
+        with self.redis(source) as client:
+            client.flushdb()
+        objects = manifests.simulator(
+            name=source.name, namespace=NAMESPACE, args=["--first-seq", str(source.first_seq), *args]
+        )
+        deploy.apply(self.cluster, *objects)
+        self.kubectl("rollout", "status", f"deployment/{source.name}", "--timeout=120s")
+        return source
+
+    def relay(self, name: str, *, source: Source | None = None, host: str | None = None, **spec: Any) -> RelayUnderTest:
+        """Apply a Relay that reads `source` into the source's own database; or one with a host of its own."""
+        if source is not None and "redis" not in spec:
+            self.secret(f"redis-{name}", url=self.url_in_cluster(source))
+            spec["redis"] = {"secretRef": {"name": f"redis-{name}", "key": "url"}}
+        address = host or (source.address if source else None)
+        assert address, "a relay needs a source or a host"
+        deploy.apply(self.cluster, manifests.relay(name=name, namespace=NAMESPACE, host=address, **spec))
+        return RelayUnderTest(cluster=self.cluster, name=name, namespace=NAMESPACE)
+
+    def secret(self, name: str, **data: str) -> None:
+        """Apply a Secret."""
+        metadata = {"name": name, "namespace": NAMESPACE}
+        deploy.apply(self.cluster, {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": data})
+
+    def refused(self, manifest: manifests.Manifest) -> str:
+        """What the API server says when it refuses `manifest`; AssertionError if it takes it."""
+        try:
+            deploy.apply(self.cluster, manifest)
+        except ClusterError as error:
+            return str(error)
+        raise AssertionError(f"accepted: {manifest}")
+
+    def url_in_cluster(self, source: Source, **query: str) -> str:
+        """The URL of the source's database for pods."""
+        return self._url_with(path=f"/{source.database}", **query)
+
+    @contextmanager
+    def redis(self, source: Source) -> Iterator["redis.Redis"]:
+        """A client of the source's database, from here."""
+        password = urlsplit(self._url).password
+        client = redis.Redis(port=self._redis_port, db=source.database, password=password, decode_responses=True)
+        try:
+            yield client
+        finally:
+            client.close()
+
+    def cursor(self, source: Source) -> int:
+        """The stored cursor, 0 while there is none."""
+        with self.redis(source) as client:
+            return int(cast("str | None", client.get(f"firehose_live:cursor:{source.host}")) or 0)
+
+    def stored(self, source: Source) -> list[dict[str, Any]]:
+        """All events in the source's stream."""
+        with self.redis(source) as client:
+            entries = cast("list[tuple[str, dict[str, str]]]", client.xrange("firehose_live"))
+        return [json.loads(fields["event"]) for _, fields in entries]
+
+    def assert_exactly_once(self, source: Source, *, events: int) -> None:
+        """Wait for so many events; then all up to the cursor stand in the stream once, in the source's order."""
+        with self.redis(source) as client:
+            eventually(lambda: cast("int", client.xlen("firehose_live")), until=lambda seen: seen >= events, within=120)
+        stored = [stored_event(event) for event in self.stored(source)]
+        assert stored == source.expected(last_seq=stored[-1][0])
+
+    def kill_operator(self) -> None:
+        """Delete the operator's pod, by force."""
+        self._system("delete", "pod", "-l", "app.kubernetes.io/component=operator", "--grace-period=0", "--force")
+
+    def wait_operator(self) -> None:
+        """Wait until the operator is back."""
+        self._system("rollout", "status", "deployment/sluice", "--timeout=90s")
+
+    def kubectl(self, *args: str) -> str:
+        """Run kubectl in the tests' namespace."""
+        return self.cluster.kubectl("--namespace", NAMESPACE, *args)
+
+    def _system(self, *args: str) -> str:
+        return self.cluster.kubectl("--namespace", deploy.NAMESPACE, *args)
+
+    def _url_with(self, *, path: str, **query: str) -> str:
+        parts = urlsplit(self._url)
+        return urlunsplit(parts._replace(path=path, query="&".join(f"{key}={value}" for key, value in query.items())))
+
+
+def _decoded(base64_text: str) -> str:
+    return base64.b64decode(base64_text).decode()

@@ -1,0 +1,82 @@
+"""A simulated relay in the cluster: its address, and its control interface through the API server's proxy."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from e2e import manifests
+from e2e.cluster.provider import Cluster
+from e2e.tests.wait import eventually
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """One simulator; `first_seq` begins a range of seqs that no other simulator uses."""
+
+    cluster: Cluster
+    name: str
+    namespace: str
+    first_seq: int
+    database: int
+
+    @property
+    def address(self) -> str:
+        """What `spec.host` says."""
+        return manifests.simulator_address(name=self.name, namespace=self.namespace)
+
+    @property
+    def host(self) -> str:
+        """HOST in the keys of Redis."""
+        return self.address.removeprefix("ws://")
+
+    def control(self, path: str) -> Any:
+        """GET `/control/<path>`."""
+        return json.loads(self.cluster.kubectl("get", "--raw", f"{self._proxy}/control/{path}"))
+
+    def command(self, path: str, **body: Any) -> Any:
+        """POST `/control/<path>` with `body`."""
+        answer = self.cluster.kubectl(
+            "create", "--raw", f"{self._proxy}/control/{path}", "-f", "-", stdin=json.dumps(body)
+        )
+        return json.loads(answer)
+
+    def expected(self, *, last_seq: int) -> list[tuple[int, str, str]]:
+        """(seq, type, path) of every event that must stand in the stream up to `last_seq`, in order."""
+        return [event for note in self._journal() if note["seq"] <= last_seq for event in _events(note)]
+
+    def wait_all_sent(self, *, within: float) -> int:
+        """Wait until the simulator has emitted all that it was limited to; the last seq."""
+        status = eventually(
+            lambda: self.control("status")["repos"],
+            until=lambda repos: bool(repos["emitted"] == repos["limit"]),
+            within=within,
+            every=1,
+        )
+        return int(status["newest"])
+
+    def _journal(self) -> list[dict[str, Any]]:
+        notes: list[dict[str, Any]] = []
+        offset: int | None = 0
+        while offset is not None:
+            page = self.control(f"journal?offset={offset}")
+            assert not page["dropped"], "the simulator's journal is too short for this test"
+            notes += page["entries"]
+            offset = page["next"]
+        return notes
+
+    @property
+    def _proxy(self) -> str:
+        service = f"{self.name}:{manifests.SIMULATOR_PORT}"
+        return f"/api/v1/namespaces/{self.namespace}/services/{service}/proxy"
+
+
+def _events(note: dict[str, Any]) -> list[tuple[int, str, str]]:
+    if note["kind"] == "commit":
+        return [(note["seq"], op["action"], op["path"]) for op in note["ops"]]
+    return [(note["seq"], note["kind"], "")]
+
+
+def stored_event(entry: dict[str, Any]) -> tuple[int, str, str]:
+    """The same of an event in the stream."""
+    path = f"{entry['collection']}/{entry['rkey']}" if "collection" in entry else ""
+    return entry["seq"], entry["type"], path

@@ -1,0 +1,173 @@
+"""A Relay from `kubectl apply` to deletion: the main job, seen from outside."""
+
+import json
+import time
+
+import pytest
+
+from e2e import manifests
+from e2e.tests.relay import CONTAINER
+from e2e.tests.sluice import Sluice
+from e2e.tests.wait import eventually
+
+DEFAULT_DATABASE = 0
+
+pytestmark = pytest.mark.timeout(300)
+
+
+def test_an_applied_relay_becomes_ready_and_its_events_stand_in_redis(sluice: Sluice) -> None:
+    """Apply, Ready, and every event of the source in the stream: exactly once, in order."""
+    source = sluice.simulator("plain", "--rate", "300", database=DEFAULT_DATABASE)
+    relay = sluice.relay("plain", host=source.address, firehose={"collections": ["*"]})
+    relay.wait_ready()
+    sluice.assert_exactly_once(source, events=2_000)
+
+
+def test_the_table_answers_the_questions_of_the_hand_run_deployment(sluice: Sluice) -> None:
+    """Cursor, lag, rate and restarts in one table; conditions of this generation."""
+    source = sluice.simulator("table", "--rate", "100")
+    relay = sluice.relay("table", source=source)
+    relay.wait_ready()
+    eventually(relay.status, until=lambda status: float(status["firehose"].get("rate") or 0) > 0, within=90)
+    header, row = relay.kubectl("get", "relay", relay.name).splitlines()
+    assert header.split() == ["NAME", "HOST", "READY", "CURSOR", "LAG", "RATE", "RESTARTS", "AGE"]
+    name, _, ready, cursor, *_ = row.split()
+    assert (name, ready) == ("table", "True")
+    assert int(cursor) > manifests.FIRST_SEQ
+    body = relay.body()
+    assert body["status"]["observedGeneration"] == body["metadata"]["generation"]
+    assert all(
+        condition["observedGeneration"] == body["metadata"]["generation"] for condition in body["status"]["conditions"]
+    )
+    assert not body["metadata"].get("finalizers")
+    assert set(body["metadata"].get("annotations", {})) <= {"kubectl.kubernetes.io/last-applied-configuration"}
+
+
+def test_a_killed_pod_is_counted_and_loses_nothing(sluice: Sluice) -> None:
+    """Deleting the pod by force raises the count of restarts; the stream has no gap and no double."""
+    source = sluice.simulator("killed", "--rate", "500")
+    relay = sluice.relay("killed", source=source, firehose={"collections": ["*"]})
+    relay.wait_ready()
+    assert relay.status()["restarts"]["count"] == 0
+    for count in (1, 2):
+        pod = relay.pod_name()
+        relay.kubectl("delete", "pod", pod, "--grace-period=0", "--force")
+        eventually(relay.restarts, until=lambda seen, count=count: seen >= count, within=90)
+        eventually(relay.pod_name, until=lambda name, pod=pod: name not in {"", pod}, within=60)
+        relay.wait_ready()
+    assert relay.restarts() == 2
+    sluice.assert_exactly_once(source, events=3_000)
+
+
+def test_an_edited_or_deleted_deployment_comes_back_within_5_seconds(sluice: Sluice) -> None:
+    """Children are the operator's: level-triggered, whoever changes them."""
+    source = sluice.simulator("edited", "--rate", "20")
+    relay = sluice.relay("edited", source=source)
+    relay.wait_ready()
+
+    relay.kubectl("scale", f"deployment/{relay.deployment}", "--replicas=3")
+    eventually(relay.replicas, until=lambda replicas: replicas == 1, within=5)
+
+    patch = {"spec": {"template": {"spec": {"containers": [{"name": CONTAINER, "image": "localhost/other"}]}}}}
+    relay.kubectl("patch", f"deployment/{relay.deployment}", "--patch", json.dumps(patch))
+    eventually(relay.image, until=lambda image: image == sluice.image, within=5)
+
+    uid, _ = relay.identity()
+    relay.kubectl("delete", f"deployment/{relay.deployment}", "--wait=false")
+    eventually(relay.identity, until=lambda seen: seen[0] not in {"", uid}, within=5)
+    relay.wait_ready()
+
+
+def test_suspend_stops_and_resume_goes_on_where_it_was(sluice: Sluice) -> None:
+    """Suspended: no pod, Ready with reason Suspended. Resumed: nothing is missing."""
+    source = sluice.simulator("paused", "--rate", "200")
+    relay = sluice.relay("paused", source=source, firehose={"collections": ["*"]})
+    relay.wait_ready()
+
+    relay.patch({"spec": {"suspend": True}})
+    relay.kubectl("wait", f"relay/{relay.name}", "--for=condition=Suspended", "--timeout=60s")
+    eventually(relay.pods, until=lambda pods: pods == [], within=60)
+    ready = relay.condition("Ready")
+    assert (ready["status"], ready["reason"]) == ("True", "Suspended")
+    cursor = sluice.cursor(source)
+    time.sleep(3)
+    assert sluice.cursor(source) == cursor
+
+    relay.patch({"spec": {"suspend": False}})
+    eventually(lambda: sluice.cursor(source), until=lambda seen: seen > cursor, within=90)
+    relay.wait_ready()
+    assert relay.restarts() == 0
+    sluice.assert_exactly_once(source, events=2_000)
+
+
+def test_a_bad_spec_is_refused_with_what_to_do(sluice: Sluice) -> None:
+    """The API server itself says what is wrong; nothing is created."""
+    refusal = sluice.refused(manifests.relay(name="bad", namespace=sluice.namespace, host="https://relay.example/xrpc"))
+    assert "host" in refusal
+    refusal = sluice.refused(
+        manifests.relay(
+            name="bad", namespace=sluice.namespace, host="relay.example", firehose={"startFrom": "yesterday"}
+        )
+    )
+    assert "startFrom" in refusal
+    assert "oldest" in refusal
+    refusal = sluice.refused(manifests.relay(name="bad", namespace=sluice.namespace, host="relay.example", hosts=[]))
+    assert "hosts" in refusal
+
+
+def test_a_changed_secret_rolls_the_pod_and_a_missing_one_is_named(sluice: Sluice) -> None:
+    """The pod's Redis comes from a Secret of the user's: its content is what counts."""
+    source = sluice.simulator("secret", "--rate", "50")
+    relay = sluice.relay("secret", host=source.address, redis={"secretRef": {"name": "my-redis", "key": "url"}})
+    missing = eventually(
+        lambda: relay.condition("Ready"),
+        until=lambda ready: ready.get("reason") == "SecretMissing",
+        within=30,
+    )
+    assert missing["status"] == "False"
+    assert "my-redis" in missing["message"]
+
+    sluice.secret("my-redis", url=sluice.url_in_cluster(source))
+    relay.wait_ready()
+    pod = relay.pod_name()
+    sluice.secret("my-redis", url=sluice.url_in_cluster(source, health_check_interval="11"))
+    eventually(relay.pod_name, until=lambda name: name not in {"", pod}, within=90)
+    relay.wait_ready()
+    assert relay.restarts() == 0
+
+
+def test_the_operator_can_be_killed_and_changes_nothing_that_is_right(sluice: Sluice) -> None:
+    """A restarted operator finds all in order and writes nothing to the children."""
+    source = sluice.simulator("quiet", "--rate", "20")
+    relay = sluice.relay("quiet", source=source)
+    relay.wait_ready()
+    before = relay.identity(), relay.pod_name()
+    sluice.kill_operator()
+    sluice.wait_operator()
+    time.sleep(5)
+    assert (relay.identity(), relay.pod_name()) == before
+    assert relay.restarts() == 0
+
+
+def test_full_speed_fits_into_64_mebibytes(sluice: Sluice) -> None:
+    """Reading as fast as it can, the ingester is never OOMKilled with a limit of 64Mi."""
+    source = sluice.simulator("fast", "--rate", "0", "--limit", "100000", "--corpus", "2000")
+    relay = sluice.relay(
+        "fast",
+        source=source,
+        firehose={"collections": ["*"]},
+        backpressure={"highWaterMark": 10_000_000},
+        resources={"requests": {"memory": "64Mi"}, "limits": {"memory": "64Mi"}},
+    )
+    last = source.wait_all_sent(within=240)
+    eventually(lambda: sluice.cursor(source), until=lambda seen: seen >= last, within=200)
+    assert relay.restarts() == 0
+
+
+def test_deleting_a_relay_leaves_nothing(sluice: Sluice) -> None:
+    """No finalizer, and the garbage collector takes all children."""
+    source = sluice.simulator("gone", "--rate", "20")
+    relay = sluice.relay("gone", source=source)
+    relay.wait_ready()
+    relay.kubectl("delete", "relay", relay.name, "--timeout=20s")
+    eventually(relay.children, until=lambda children: children == [], within=60)
