@@ -28,9 +28,7 @@ def first_seq(text: str) -> int:
 def parse(args: list[str] | None = None) -> Options:
     """Options from the command line."""
     d = Options()
-    parser = argparse.ArgumentParser(
-        prog="python -m e2e.relaysim", description="A simulated AT Protocol relay."
-    )
+    parser = argparse.ArgumentParser(prog="python -m e2e.relaysim", description="A simulated AT Protocol relay.")
     add = parser.add_argument
     add("--host", default="0.0.0.0", help="address to listen on")
     add("--port", type=int, default=2470, help="port, 0 for a free one")

@@ -45,9 +45,7 @@ def identity(did: str, handle: str | None = None) -> Event:
 def account(did: str, status: str | None = None) -> Event:
     """An ``#account``: active if there is no status."""
     body = {"did": did, "active": status is None} | ({} if status is None else {"status": status})
-    return Event(
-        "#account", template("#account", body), {"did": did, "active": status is None, "status": status}
-    )
+    return Event("#account", template("#account", body), {"did": did, "active": status is None, "status": status})
 
 
 def _op(op: Op) -> dict[str, Any]:

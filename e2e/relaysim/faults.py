@@ -40,9 +40,7 @@ def describe() -> dict[str, Answer]:
         name: {
             "does": inspect.getdoc(fault),
             "params": {
-                p.name: p.default
-                for p in inspect.signature(fault).parameters.values()
-                if p.kind is p.KEYWORD_ONLY
+                p.name: p.default for p in inspect.signature(fault).parameters.values() if p.kind is p.KEYWORD_ONLY
             },
         }
         for name, fault in FAULTS.items()

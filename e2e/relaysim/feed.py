@@ -58,9 +58,7 @@ class Feed:
         """The pace as it is; ``set_pace`` changes it."""
         return self._pace
 
-    def set_pace(
-        self, *, rate: float | None = None, limit: int | None = None, paused: bool | None = None
-    ) -> None:
+    def set_pace(self, *, rate: float | None = None, limit: int | None = None, paused: bool | None = None) -> None:
         """Change what is given. A limit counts all events since the start."""
         for name, value in (("rate", rate), ("limit", limit)):
             if value is not None and value < 0:

@@ -63,9 +63,7 @@ class Listing:
             self._check(index)
         listed = [self._world.listed(index) for index in indexes]
         page: dict[str, Any] = {
-            "repos": [
-                _repo(repo, bare=index in faults.bare) for index, repo in zip(indexes, listed, strict=True)
-            ]
+            "repos": [_repo(repo, bare=index in faults.bare) for index, repo in zip(indexes, listed, strict=True)]
         }
         following = self._following(listed, count)
         if faults.loop:

@@ -129,7 +129,10 @@ class World:
         if collection == records.OTHER and self._rng.random() < 0.3:
             path = next((p for p in account.paths if p.startswith(collection)), path)
         action: Action = "update" if path in account.paths else "create"
-        return Write(action, path, self._record(collection))
+        write = Write(action, path, self._record(collection))
+        while account.repo.holds(write):
+            write = Write(action, path, self._record(collection))
+        return write
 
     def _record(self, collection: str) -> Record:
         rng, now = self._rng, self.now()

@@ -102,6 +102,11 @@ class Repo:
         )
         return self.head
 
+    def holds(self, write: Write) -> bool:
+        """Whether the record stands there already as the write would leave it: verifiers refuse such an op."""
+        block = write.block()
+        return block is not None and mst.get(self.tree, write.path.encode()) == block[0]
+
     def _apply(self, write: Write, cid: Cid | None) -> Op:
         key = write.path.encode()
         prev = mst.get(self.tree, key)

@@ -74,6 +74,7 @@ def commit(body: Mapping[str, Any], did_key: str) -> Verified:
         new = cid(op["cid"]) if op["cid"] else None
         assert (prev is None) == (op["action"] == "create")
         assert (new is None) == (op["action"] == "delete")
+        assert prev != new
         assert mst.get(tree, path) == new
         tree = mst.delete(tree, path) if prev is None else mst.put(tree, path, prev)
         if new is not None:
