@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from e2e import images
+from e2e.cluster.images import REDIS
 from e2e.cluster.layout import ROOT
 from e2e.cluster.provider import Cluster
 from e2e.manifests import Manifest
@@ -24,7 +25,7 @@ def load_images(cluster: Cluster) -> None:
 def install(cluster: Cluster, *, values: dict[str, Any] | None = None) -> None:
     """`helm install`, or upgrade, and wait until the operator and its Redis are up."""
     repository, tag = images.SLUICE.tag.split(":")
-    redis_repository, redis_tag = images.REDIS.tag.split(":")
+    redis_repository, redis_tag = REDIS.tag.split(":")
     settings = {
         "image": {"repository": repository, "tag": tag},
         "redis": {"bundled": {"image": {"repository": redis_repository, "tag": redis_tag}}},
@@ -44,8 +45,5 @@ def apply(cluster: Cluster, *manifests: Manifest) -> None:
 
 def redis_cli(cluster: Cluster, *command: str) -> str:
     """Run redis-cli beside the bundled Redis, as one would by hand."""
-    script = 'REDISCLI_AUTH="$REDIS_PASSWORD" exec redis-cli "$@"'
-    return cluster.kubectl(
-        *("exec", "--namespace", NAMESPACE, f"statefulset/{RELEASE}-redis", "--"),
-        *("sh", "-c", script, "redis-cli", *command),
-    )
+    pod = f"statefulset/{RELEASE}-redis"
+    return cluster.kubectl("exec", "--namespace", NAMESPACE, pod, "--", "redis-cli", *command)

@@ -7,12 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from e2e.cluster.images import REDIS, Image
+from e2e.cluster import images
 from e2e.cluster.layout import ROOT, Layout
 
 
-def _tagged(name: str, *, dockerfile: Path, inputs: tuple[str, ...]) -> Image:
-    draft = Image(
+def _tagged(name: str, *, dockerfile: Path, inputs: tuple[str, ...]) -> images.Image:
+    draft = images.Image(
         tag=f"localhost/{name}",
         dockerfile=dockerfile,
         context=ROOT,
@@ -33,7 +33,7 @@ RELAYSIM: Final = _tagged(
     inputs=("pyproject.toml", "uv.lock", "e2e/__init__.py", "e2e/relaysim"),
 )
 
-ALL: Final = (REDIS, SLUICE, RELAYSIM)
+ALL: Final = (images.REDIS, SLUICE, RELAYSIM)
 
 
 def prune(layout: Layout) -> None:

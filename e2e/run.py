@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from e2e.cluster.provider import Cluster, ClusterError, Unavailable, ensure_cluster
+from e2e.cluster.provider import Cluster, ClusterError, NoClusterError, ensure_cluster
 
 TESTS = ("tests/apiserver", "e2e/tests")
 
@@ -16,7 +16,7 @@ def main() -> int:
     """Run them; pytest's exit code."""
     try:
         cluster = ensure_cluster()
-    except Unavailable as error:
+    except NoClusterError as error:
         print(f"tests on a cluster skipped: {error}")
         return 0
     except ClusterError as error:

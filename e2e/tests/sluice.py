@@ -108,7 +108,7 @@ class Sluice:
     def assert_exactly_once(self, source: Source, *, events: int) -> None:
         """Wait for so many events; then all up to the cursor stand in the stream once, in the source's order."""
         with self.redis(source) as client:
-            eventually(lambda: cast("int", client.xlen("firehose_live")), until=lambda seen: seen >= events, within=120)
+            eventually(lambda: int(client.xlen("firehose_live")), until=lambda seen: seen >= events, within=120)
         stored = [stored_event(event) for event in self.stored(source)]
         assert stored == source.expected(last_seq=stored[-1][0])
 
