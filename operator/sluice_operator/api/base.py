@@ -50,7 +50,5 @@ Time = Annotated[
 
 def listed_by(key: str) -> FieldInfo:
     """The annotation of a list in which each item is known by its `key`, for server-side apply."""
-    info: FieldInfo = Field(
-        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": [key]}
-    )
+    info: FieldInfo = Field(json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": [key]})
     return info

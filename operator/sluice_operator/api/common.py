@@ -25,10 +25,7 @@ Host = Annotated[
         ),
     ),
     Rule(
-        cel=(
-            "!self.matches(':[0-9]{1,5}$') || "
-            "(int(self.find('[0-9]+$')) >= 1 && int(self.find('[0-9]+$')) <= 65535)"
-        ),
+        cel=("!self.matches(':[0-9]{1,5}$') || (int(self.find('[0-9]+$')) >= 1 && int(self.find('[0-9]+$')) <= 65535)"),
         message="the port of the host must be between 1 and 65535",
         holds=lambda host: not (port := host.rpartition(":")[2]).isdecimal() or 1 <= int(port) <= 65535,
     ),

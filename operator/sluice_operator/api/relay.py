@@ -43,9 +43,7 @@ StartFrom = Annotated[
     Rule(
         cel="type(self) == int ? self > 0 : self.matches('^(?:oldest|live|[1-9][0-9]{0,18})$')",
         message="give oldest, live, or the sequence number to start after, a whole number above 0",
-        holds=lambda value: (
-            value in {"oldest", "live"} or (value.isdecimal() and value.isascii() and int(value) > 0)
-        ),
+        holds=lambda value: value in {"oldest", "live"} or (value.isdecimal() and value.isascii() and int(value) > 0),
     ),
 ]
 

@@ -41,9 +41,7 @@ def _convert(schema: Schema, definitions: Mapping[str, Schema]) -> Schema:
         if "default" in result:
             # The API server fills in the fields' own defaults: each stands in one place.
             result["default"] = {
-                name: value
-                for name, value in result["default"].items()
-                if value != fields[name].get("default")
+                name: value for name, value in result["default"].items() if value != fields[name].get("default")
             }
     return dict(sorted(result.items(), key=lambda item: _ORDER.get(item[0], _LATER)))
 

@@ -41,8 +41,8 @@ def build_deployment(
         body={
             "spec": {
                 "replicas": 1 if running else 0,
-                # Two pods of one source would only fence each other. The null takes away what someone may
-                # have set beside another type, which the API server refuses beside Recreate.
+                # Two pods of one source would only fence each other. The null stands for what someone may have
+                # set beside another type, which the API server refuses beside Recreate: see `removal_patch`.
                 "strategy": {"type": "Recreate", "rollingUpdate": None},
                 "selector": {"matchLabels": labels},
                 "template": {

@@ -30,6 +30,20 @@ def covers(live: Any, desired: Any) -> bool:
     return type(live) is type(desired) and bool(live == desired)
 
 
+def removal_patch(live: Any, desired: Any) -> dict[str, Any]:
+    """The JSON merge patch to send before an apply; empty if none is needed.
+
+    It takes away the fields that must not be there (None in `desired`), together with their siblings, without
+    which the API server might put them back. Server-side apply can't: a field that someone else has set stays.
+    """
+    if not isinstance(live, Mapping) or not isinstance(desired, Mapping):
+        return {}
+    if any(value is None and live.get(name) is not None for name, value in desired.items()):
+        return {name: value for name, value in desired.items() if not isinstance(value, Mapping | list)}
+    nested = {name: removal_patch(live.get(name), value) for name, value in desired.items()}
+    return {name: patch for name, patch in nested.items() if patch}
+
+
 def _covers_field(live: Mapping[str, Any], *, name: str, desired: Any) -> bool:
     if desired is None or desired == "":
         return live.get(name) in (None, "")
@@ -56,6 +70,5 @@ def _merge_key(items: Sequence[Any]) -> str | None:
 
 def _covers_quantities(live: Any, desired: Mapping[str, Any]) -> bool:
     return isinstance(live, Mapping) and all(
-        name in live and parse_quantity(live[name]) == parse_quantity(amount)
-        for name, amount in desired.items()
+        name in live and parse_quantity(live[name]) == parse_quantity(amount) for name, amount in desired.items()
     )

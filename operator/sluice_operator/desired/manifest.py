@@ -43,8 +43,7 @@ def is_controlled_by(live: Mapping[str, Any], source: Source) -> bool:
     """Whether `live` is a child of `source`. One of the same name that is not is a stranger's: hands off."""
     references = live.get("metadata", {}).get("ownerReferences") or []
     return any(
-        reference.get("controller") is True and reference["uid"] == source.metadata.uid
-        for reference in references
+        reference.get("controller") is True and reference["uid"] == source.metadata.uid for reference in references
     )
 
 

@@ -41,9 +41,7 @@ def build_pod_spec(
     return pod
 
 
-def _container(
-    spec: SourceSpec, *, env: Mapping[str, str], redis: RedisSecret, settings: IngesterSettings
-) -> Manifest:
+def _container(spec: SourceSpec, *, env: Mapping[str, str], redis: RedisSecret, settings: IngesterSettings) -> Manifest:
     container: Manifest = {
         "name": CONTAINER,
         "image": spec.image or settings.image,

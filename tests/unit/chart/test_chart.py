@@ -178,9 +178,7 @@ def test_crds_annotated_and_not_kept(render: Render) -> None:
 
 
 def test_crds_off(render: Render) -> None:
-    assert not [
-        item for item in render(crds={"enabled": False}) if item["kind"] == "CustomResourceDefinition"
-    ]
+    assert not [item for item in render(crds={"enabled": False}) if item["kind"] == "CustomResourceDefinition"]
 
 
 def rules(role: dict[str, Any]) -> set[tuple[str, str, str]]:

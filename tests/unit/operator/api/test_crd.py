@@ -39,9 +39,7 @@ def test_files_are_what_the_models_give(definition: Definition, directory: Path)
 
 def test_no_file_is_left_of_a_kind_that_is_gone() -> None:
     for directory in DIRECTORIES:
-        assert {path.name for path in (ROOT / directory).iterdir()} == {
-            f"{d.plural}.yaml" for d in DEFINITIONS
-        }
+        assert {path.name for path in (ROOT / directory).iterdir()} == {f"{d.plural}.yaml" for d in DEFINITIONS}
 
 
 def test_write_makes_all_files(tmp_path: Path) -> None:

@@ -104,9 +104,7 @@ def test_start_from_refused(given: object) -> None:
         Relay.parse(body(firehose={"startFrom": given}))
 
 
-@pytest.mark.parametrize(
-    "pattern", ["*", "app.*", "app.bsky.*", "app.bsky.feed.post", "com.example-site.thing"]
-)
+@pytest.mark.parametrize("pattern", ["*", "app.*", "app.bsky.*", "app.bsky.feed.post", "com.example-site.thing"])
 def test_collections(pattern: str) -> None:
     assert Relay.parse(body(firehose={"collections": [pattern]})).spec.firehose.collections == (pattern,)
 
@@ -129,16 +127,12 @@ def test_requests_above_limits_refused() -> None:
     resources = {"requests": {"memory": "1Gi"}, "limits": {"memory": "128Mi"}}
     with pytest.raises(InvalidResourceError, match=r"spec\.resources: a request is above the limit"):
         Relay.parse(body(resources=resources))
-    assert Relay.parse(
-        body(resources={"requests": {"cpu": 1}, "limits": {"memory": "1Gi"}})
-    ).spec.resources.fit()
+    assert Relay.parse(body(resources={"requests": {"cpu": 1}, "limits": {"memory": "1Gi"}})).spec.resources.fit()
 
 
 @pytest.mark.parametrize("amount", ["lots", "1 Gi", "1..5", "1GiB", -1, "-1"])
 def test_what_is_no_quantity_is_refused(amount: str | int) -> None:
-    with pytest.raises(
-        InvalidResourceError, match=r"spec\.resources\.requests\.memory: .* is not a quantity"
-    ):
+    with pytest.raises(InvalidResourceError, match=r"spec\.resources\.requests\.memory: .* is not a quantity"):
         Relay.parse(body(resources={"requests": {"memory": amount}}))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from sluice_operator.api.relay import Relay
-from sluice_operator.desired.drift import covers
+from sluice_operator.desired.drift import covers, removal_patch
 from sluice_operator.desired.relay import build_firehose
 from sluice_operator.desired.settings import IngesterSettings
 
@@ -73,9 +73,7 @@ EDITS: dict[str, Callable[[dict[str, Any]], object]] = {
     "capability": lambda live: container_of(live)["securityContext"]["capabilities"].update(drop=[]),
     "probe": lambda live: container_of(live)["livenessProbe"]["httpGet"].update(path="/"),
     "port": lambda live: container_of(live)["ports"][0].update(containerPort=80),
-    "strategy": lambda live: live["spec"].update(
-        strategy={"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1}}
-    ),
+    "strategy": lambda live: live["spec"].update(strategy={"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1}}),
     "left-over of a strategy": lambda live: live["spec"]["strategy"].update(rollingUpdate={"maxSurge": 1}),
     "label": lambda live: live["metadata"]["labels"].pop("sluice.dev/relay"),
     "owner": lambda live: live["metadata"].pop("ownerReferences"),
@@ -136,3 +134,11 @@ def test_equal_in_other_words(live: dict[str, Any], wanted: dict[str, Any]) -> N
 )
 def test_not_equal(live: Any, wanted: dict[str, Any]) -> None:
     assert not covers(live, wanted)
+
+
+def test_what_must_not_be_there_is_taken_away_before_an_apply() -> None:
+    live = stored(desired())
+    assert removal_patch(live, desired()) == {}
+    EDITS["strategy"](live)
+    assert removal_patch(live, desired()) == {"spec": {"strategy": {"type": "Recreate", "rollingUpdate": None}}}
+    assert removal_patch(None, desired()) == {}

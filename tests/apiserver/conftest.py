@@ -1,0 +1,142 @@
+"""A real API server, used without a trace: a CRD of its own group, a namespace of its own, and dry runs.
+
+The CRD is installed under a random group, so that these tests disturb neither an operator that runs on the
+same cluster nor its Relays, and removing it at the end removes nothing of theirs.
+"""
+
+import json
+import os
+import secrets
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sluice_operator.api.base import GROUP, VERSION
+from sluice_operator.api.crd import build_crd
+from sluice_operator.api.relay import RELAY
+
+ROOT = Path(__file__).parents[2]
+TOOLS = ROOT / ".cache" / "tools" / "bin"
+
+Manifest = dict[str, Any]
+
+
+class RefusedError(Exception):
+    """What the API server said, as kubectl shows it."""
+
+
+class ApiServer:
+    """kubectl on the cluster, in the namespace of the tests, for the group of the tests."""
+
+    def __init__(self, kubeconfig: Path) -> None:
+        self.kubeconfig = kubeconfig
+        run = secrets.token_hex(3)
+        self.group = f"test-{run}.{GROUP}"
+        self.namespace = f"sluice-test-{run}"
+        self._program = find("kubectl")
+
+    def kubectl(self, *arguments: str, stdin: object = None) -> str:
+        """Run kubectl, with `stdin` as JSON; RefusedError with what it says if it fails."""
+        done = subprocess.run(
+            [self._program, "--kubeconfig", str(self.kubeconfig), "--request-timeout", "30s", *arguments],
+            input=None if stdin is None else json.dumps(stdin),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=90,
+        )
+        if done.returncode != 0:
+            raise RefusedError(done.stderr.strip())
+        return done.stdout
+
+    def read(self, *arguments: str, stdin: object = None) -> Any:
+        """The same, with the answer's JSON."""
+        return json.loads(self.kubectl(*arguments, "-o", "json", stdin=stdin))
+
+    def relay(self, spec: Manifest, *, name: str = "us-east", **metadata: Any) -> Manifest:
+        """A Relay in the group and the namespace of the tests."""
+        return {
+            "apiVersion": f"{self.group}/{VERSION}",
+            "kind": "Relay",
+            "metadata": {"name": name, "namespace": self.namespace, **metadata},
+            "spec": spec,
+        }
+
+    def try_spec(self, **spec: Any) -> Manifest:
+        """What the API server would make of a Relay with this spec. Nothing is stored."""
+        created: Manifest = self.read("create", "--dry-run=server", "-f", "-", stdin=self.relay(spec))
+        return created
+
+    def apply(self, manifest: Manifest, *flags: str) -> Manifest:
+        """Apply as the operator does: server-side, by force, under its own field manager."""
+        return dict(
+            self.read(
+                *("apply", "--server-side", "--force-conflicts", "--field-manager=sluice-operator", *flags),
+                *("-f", "-"),
+                stdin=manifest,
+            )
+        )
+
+
+def find(program: str) -> str:
+    """The path of a program, the one that was built with the cluster first."""
+    built = TOOLS / program
+    found = str(built) if built.exists() else shutil.which(program)
+    if found is None:
+        pytest.skip(f"{program} is not here: `make prepare` builds it, or install it")
+    return found
+
+
+def eventually(attempt: Callable[[], Any], *, seconds: float = 30) -> Any:
+    """The first result of `attempt` that doesn't raise; its last error after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            return attempt()
+        except (RefusedError, AssertionError):
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.5)
+
+
+@pytest.fixture(scope="session")
+def kubeconfig(request: pytest.FixtureRequest) -> Path:
+    """The kubeconfig that was asked for, or that of the local cluster."""
+    asked = os.environ.get("SLUICE_TEST_KUBECONFIG") or request.config.getoption("k8s_kubeconfig_override", None)
+    if asked:
+        return Path(asked).absolute()
+    local = ROOT / ".cluster" / "kubeconfig"
+    if not local.exists():
+        pytest.skip("no API server: `make cluster` starts one, or name it in SLUICE_TEST_KUBECONFIG")
+    return local
+
+
+@pytest.fixture(scope="session")
+def server(kubeconfig: Path) -> Iterator[ApiServer]:
+    """The API server, with the CRD in a group of its own and a restricted namespace."""
+    api = ApiServer(kubeconfig)
+    try:
+        api.kubectl("get", "--raw", "/readyz")
+    except RefusedError as error:
+        if kubeconfig == ROOT / ".cluster" / "kubeconfig":
+            pytest.skip(f"the local cluster does not answer, `make cluster` starts it: {error}")
+        raise
+    crd = build_crd(RELAY)
+    crd["metadata"]["name"] = f"{RELAY.plural}.{api.group}"
+    crd["spec"]["group"] = api.group
+    restricted = {"pod-security.kubernetes.io/enforce": "restricted"}
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": api.namespace, "labels": restricted}}
+    try:
+        api.kubectl("create", "-f", "-", stdin=crd)
+        api.kubectl("create", "-f", "-", stdin=namespace)
+        api.kubectl("wait", "--for=condition=Established", f"crd/{crd['metadata']['name']}")
+        eventually(lambda: api.try_spec(host="relay.example.com"))
+        yield api
+    finally:
+        api.kubectl("delete", "namespace", api.namespace, "--ignore-not-found")
+        api.kubectl("delete", "crd", crd["metadata"]["name"], "--ignore-not-found")

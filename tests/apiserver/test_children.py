@@ -1,0 +1,133 @@
+"""The children on a real API server: taken, restricted, stable, and put right."""
+
+import copy
+import json
+from functools import partial
+from typing import Any
+
+import pytest
+
+from sluice_operator.api.relay import Relay
+from sluice_operator.desired.drift import covers, removal_patch
+from sluice_operator.desired.manifest import Manifest, is_controlled_by
+from sluice_operator.desired.redis import build_redis_secret
+from sluice_operator.desired.relay import build_firehose
+from sluice_operator.desired.settings import IngesterSettings
+from tests.apiserver.conftest import ApiServer, eventually
+
+FULL: dict[str, Any] = {
+    "caBundle": {"configMapRef": {"name": "ca"}},
+    "imagePullPolicy": "Never",
+    "resources": {"requests": {"cpu": 0, "memory": "0.5Gi"}, "limits": {"cpu": "1500m", "memory": "1024Mi"}},
+}
+
+
+@pytest.fixture
+def relay(server: ApiServer) -> Any:
+    """A suspended Relay that is really there, so that its children have an owner and make no pod."""
+    body = server.relay({"host": "relay.example.com", "suspend": True}, name="owner")
+    server.kubectl("create", "-f", "-", stdin=body)
+    yield Relay.parse(server.read("get", f"relays.{server.group}", "owner", "-n", server.namespace))
+    server.kubectl("delete", f"relays.{server.group}", "owner", "-n", server.namespace)
+
+
+def build(server: ApiServer, relay: Relay, **spec: Any) -> Manifest:
+    given = relay.model_copy(update={"spec": type(relay.spec).model_validate({**relay.spec.dump(), **spec})})
+    settings = IngesterSettings(image="sluice:1", image_pull_secrets=("registry",))
+    return owned(server, build_firehose(given, redis_hash="h", settings=settings))
+
+
+def owned(server: ApiServer, manifest: Manifest) -> Manifest:
+    """The same, owned by a Relay of the group of the tests, for the garbage collector."""
+    result = copy.deepcopy(manifest)
+    for reference in result["metadata"]["ownerReferences"]:
+        reference["apiVersion"] = reference["apiVersion"].replace("sluice.dev", server.group)
+    return result
+
+
+def patch(server: ApiServer, name: str, change: Manifest) -> Manifest:
+    """A JSON merge patch."""
+    arguments = ("patch", "deployment", name, "-n", server.namespace, "--type=merge", "-p", json.dumps(change))
+    return dict(server.read(*arguments))
+
+
+@pytest.mark.parametrize("spec", [{}, FULL], ids=["minimal", "full"])
+def test_what_was_applied_is_no_drift_and_a_second_time_changes_nothing(
+    server: ApiServer, relay: Relay, spec: dict[str, Any]
+) -> None:
+    desired = build(server, relay, **spec)
+    applied = server.apply(desired)
+    assert covers(applied, desired)
+    assert is_controlled_by(applied, relay)
+    live = eventually(partial(observed, server, applied["metadata"]["name"]))
+    again = server.apply(desired)
+    assert again["metadata"]["resourceVersion"] == live["metadata"]["resourceVersion"]
+
+
+def test_the_secret_likewise(server: ApiServer, relay: Relay) -> None:
+    desired = owned(server, build_redis_secret(relay, url="redis://:p@redis:6379/0"))
+    live = server.apply(desired)
+    assert covers(live, desired)
+    changed = owned(server, build_redis_secret(relay, url="redis://:other@redis:6379/0"))
+    assert not covers(live, changed)
+    assert covers(server.apply(changed), changed)
+
+
+def test_the_pod_meets_the_restricted_standard(server: ApiServer, relay: Relay) -> None:
+    template = build(server, relay, **FULL)["spec"]["template"]
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {**template["metadata"], "name": "ingester", "namespace": server.namespace},
+        "spec": template["spec"],
+    }
+    server.kubectl("create", "--dry-run=server", "--validate=strict", "-f", "-", stdin=pod)
+
+
+def observed(server: ApiServer, name: str) -> Manifest:
+    """The Deployment as soon as its controller has seen it, after which nobody writes it any more."""
+    live: Manifest = server.read("get", "deployment", name, "-n", server.namespace)
+    assert live.get("status", {}).get("observedGeneration") == live["metadata"]["generation"]
+    return live
+
+
+EDITS: dict[str, Manifest] = {
+    "another strategy": {"spec": {"strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 2}}}},
+    "replicas": {"spec": {"replicas": 0, "paused": True}, "metadata": {"labels": {"sluice.dev/relay": "x"}}},
+    "no owner": {"metadata": {"ownerReferences": None}},
+    "no annotations": {"metadata": {"annotations": None}},
+    "a pod of another kind": {"spec": {"template": {"spec": {"enableServiceLinks": True, "hostNetwork": True}}}},
+}
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_an_edit_is_seen_and_put_right(server: ApiServer, relay: Relay, edit: str) -> None:
+    desired = build(server, relay)
+    name = server.apply(desired)["metadata"]["name"]
+    edited = patch(server, name, EDITS[edit])
+    assert not covers(edited, desired)
+    if removal := removal_patch(edited, desired):
+        patch(server, name, removal)
+    assert covers(server.apply(desired), desired)
+
+
+def test_a_field_that_is_wanted_no_longer_goes(server: ApiServer, relay: Relay) -> None:
+    live = server.apply(build(server, relay, **FULL))
+    assert live["spec"]["template"]["spec"]["volumes"]
+    desired = build(server, relay)
+    assert not covers(live, desired)
+    pod = server.apply(desired)["spec"]["template"]["spec"]
+    assert "volumes" not in pod
+    assert "SSL_CERT_FILE" not in {item["name"] for item in pod["containers"][0]["env"]}
+
+
+def test_a_rollout_restart_survives(server: ApiServer, relay: Relay) -> None:
+    desired = build(server, relay)
+    name = server.apply(desired)["metadata"]["name"]
+    server.kubectl("rollout", "restart", f"deployment/{name}", "-n", server.namespace)
+    live = server.read("get", "deployment", name, "-n", server.namespace)
+    assert covers(live, desired)
+    key = "kubectl.kubernetes.io/restartedAt"
+    restarted = live["spec"]["template"]["metadata"]["annotations"][key]
+    applied = server.apply(desired)
+    assert applied["spec"]["template"]["metadata"]["annotations"][key] == restarted

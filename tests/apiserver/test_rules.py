@@ -1,0 +1,115 @@
+"""Every rule of the schema, with the message that a user sees."""
+
+from typing import Any
+
+import pytest
+
+from tests.apiserver.conftest import ApiServer, RefusedError
+
+HOST = {"host": "relay1.us-east.bsky.network"}
+
+
+def firehose(**fields: Any) -> dict[str, Any]:
+    return {**HOST, "firehose": fields}
+
+
+def resources(**fields: Any) -> dict[str, Any]:
+    return {**HOST, "resources": fields}
+
+
+REFUSED = [
+    # host
+    ({}, "spec.host: Required value"),
+    ({"host": ""}, "spec.host in body should be at least 1 chars long"),
+    ({"host": "a" * 301}, "spec.host: Too long: may not be more than 300 bytes"),
+    ({"host": "relay.example.com/xrpc"}, "give a host name or address alone, such as relay1.us-east"),
+    ({"host": "relay.example.com/"}, "no path, no user, no spaces"),
+    ({"host": "wss://user:password@relay.example.com"}, "no path, no user, no spaces"),
+    ({"host": "relay example"}, "no path, no user, no spaces"),
+    ({"host": "relay.example.com\n"}, "no path, no user, no spaces"),
+    ({"host": "one.example.com,two.example.com"}, "give a host name or address alone"),
+    ({"host": "ftp://relay.example.com"}, "ws:// or http:// in front if it has no TLS"),
+    ({"host": "relay.example.com:0"}, "the port of the host must be between 1 and 65535"),
+    ({"host": "relay.example.com:65536"}, "the port of the host must be between 1 and 65535"),
+    ({"host": "relay.example.com:99999999999999999999"}, "with a port if it needs one"),
+    # firehose
+    (firehose(startFrom="newest"), 'spec.firehose.startFrom: Invalid value: "newest": give oldest, live, or'),
+    (firehose(startFrom="0"), "the sequence number to start after, a whole number above 0"),
+    (firehose(startFrom=0), "the sequence number to start after, a whole number above 0"),
+    (firehose(startFrom=-1), "the sequence number to start after, a whole number above 0"),
+    (firehose(startFrom="9" * 20), "spec.firehose.startFrom: Too long: may not be more than 19 bytes"),
+    (firehose(startFrom=1.5), "spec.firehose.startFrom in body must be of type integer,string"),
+    (firehose(collections=[]), "spec.firehose.collections in body should have at least 1 items"),
+    (firehose(collections=["app.bsky"]), 'spec.firehose.collections[0]: Invalid value: "app.bsky": give a collection'),
+    (firehose(collections=["*", "app.*.post"]), "spec.firehose.collections[1]: Invalid value"),
+    (firehose(collections=["a b.c.d"]), "all that start alike (app.bsky.*), or all (*)"),
+    (firehose(collections=["app.bsky.feed.post"] * 101), "spec.firehose.collections: Too many: 101: must have at most"),
+    (firehose(enabled="yes"), "spec.firehose.enabled in body must be of type boolean"),
+    # redis
+    ({**HOST, "redis": {}}, "spec.redis.secretRef: Required value"),
+    ({**HOST, "redis": {"secretRef": {}}}, "spec.redis.secretRef.name: Required value"),
+    ({**HOST, "redis": {"secretRef": {"name": "Mine"}}}, "spec.redis.secretRef.name in body should match"),
+    ({**HOST, "redis": {"secretRef": {"name": "mine", "key": "a/b"}}}, "spec.redis.secretRef.key in body should match"),
+    # batch and backpressure
+    ({**HOST, "batch": {"size": 0}}, "spec.batch.size in body should be greater than or equal to 1"),
+    ({**HOST, "batch": {"size": 10_001}}, "spec.batch.size in body should be less than or equal to 10000"),
+    ({**HOST, "batch": {"size": "500"}}, "spec.batch.size in body must be of type integer"),
+    ({**HOST, "batch": {"timeoutMilliseconds": 9}}, "should be greater than or equal to 10"),
+    ({**HOST, "batch": {"timeoutMilliseconds": 60_001}}, "should be less than or equal to 60000"),
+    ({**HOST, "backpressure": {"highWaterMark": 0}}, "spec.backpressure.highWaterMark in body should be greater"),
+    ({**HOST, "backpressure": {"highWaterMark": 10**9 + 1}}, "should be less than or equal to 1000000000"),
+    # image
+    ({**HOST, "image": "sluice 1"}, "give an image as a container runtime takes it"),
+    ({**HOST, "image": ""}, "give an image as a container runtime takes it"),
+    ({**HOST, "imagePullPolicy": "Sometimes"}, 'supported values: "Always", "IfNotPresent", "Never"'),
+    # resources
+    (resources(requests={"memory": "1Gi"}, limits={"memory": "128Mi"}), "a request is above the limit"),
+    (resources(requests={"cpu": 2}, limits={"cpu": "1500m"}), "lower the request or raise the limit"),
+    (resources(limits={"mem": "1Gi"}), "the resources are cpu, memory, ephemeral-storage, hugepages-SIZE"),
+    (resources(limits={"memory": "lots"}), "spec.resources.limits.memory in body should match"),
+    (resources(limits={"memory": "-1Gi"}), "spec.resources.limits.memory in body should match"),
+    (resources(limits={"memory": -1}), "spec.resources.limits.memory in body should be greater than or equal to 0"),
+    (resources(limits={f"example.com/r{i}": 1 for i in range(17)}), "must have at most 16 items"),
+    # caBundle
+    ({**HOST, "caBundle": {}}, "spec.caBundle.configMapRef: Required value"),
+    ({**HOST, "caBundle": {"configMapRef": {"name": "a_b"}}}, "spec.caBundle.configMapRef.name in body should match"),
+    # health and suspend
+    ({**HOST, "health": {"degradedAfterSeconds": 0}}, "spec.health.degradedAfterSeconds in body should be greater"),
+    ({**HOST, "health": {"stableWindowSeconds": 604_801}}, "should be less than or equal to 604800"),
+    ({**HOST, "suspend": 1}, "spec.suspend in body must be of type boolean"),
+    # a mistyped field, at any depth
+    ({**HOST, "hots": "x"}, 'unknown field "spec.hots"'),
+    (firehose(collection=["*"]), 'unknown field "spec.firehose.collection"'),
+    ({**HOST, "redis": {"url": "redis://x", "secretRef": {"name": "x"}}}, 'unknown field "spec.redis.url"'),
+]
+
+TAKEN = [
+    {"host": "localhost:2583"},
+    {"host": "ws://us-east.demo.svc:2470"},
+    {"host": "https://relay.example.com:65535"},
+    {"host": "[fd00::1]:443"},
+    firehose(startFrom=6_322_875_401),
+    firehose(startFrom="9223372036854775807"),
+    firehose(startFrom="live"),
+    firehose(collections=["*"]),
+    firehose(collections=["app.*", "app.bsky.feed.post", "com.example-site.thing"]),
+    resources(requests={"cpu": "50m"}, limits={"memory": 134_217_728}),
+    resources(requests={"cpu": 1}, limits={"cpu": "1000m", "example.com/nic": 1, "hugepages-2Mi": "4Mi"}),
+    resources(),
+]
+
+
+@pytest.mark.parametrize(("spec", "message"), REFUSED, ids=lambda value: str(value)[:60])
+def test_refused(server: ApiServer, spec: dict[str, Any], message: str) -> None:
+    with pytest.raises(RefusedError) as caught:
+        server.try_spec(**spec)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("spec", TAKEN, ids=lambda value: str(value)[:60])
+def test_taken(server: ApiServer, spec: dict[str, Any]) -> None:
+    created = server.try_spec(**spec)["spec"]
+    assert {name: created[name] for name in spec if name != "firehose"} == {
+        name: value for name, value in spec.items() if name != "firehose"
+    }
+    assert created["firehose"].items() >= spec.get("firehose", {}).items()
