@@ -89,9 +89,7 @@ def issue(authority: Authority, leaf: Leaf) -> tuple[x509.Certificate, ec.Ellipt
     usage = ExtendedKeyUsageOID.SERVER_AUTH if leaf.names else ExtendedKeyUsageOID.CLIENT_AUTH
     issuer_key = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.key.public_key())
     builder = (
-        _builder(
-            subject=x509.Name(attributes), issuer=authority.certificate.subject, public_key=key.public_key()
-        )
+        _builder(subject=x509.Name(attributes), issuer=authority.certificate.subject, public_key=key.public_key())
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_key_usage(authority=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
@@ -141,9 +139,7 @@ def write_all(directory: Path) -> None:
     accounts = ec.generate_private_key(ec.SECP256R1())
     _write_key(directory / "service-accounts.key", accounts)
     (directory / "service-accounts.pub").write_bytes(
-        accounts.public_key().public_bytes(
-            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-        )
+        accounts.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     )
     for leaf in LEAVES:
         certificate, key = issue(authority, leaf)

@@ -58,8 +58,8 @@ class Archive:
 def build(layout: Layout, image: Image) -> Archive:
     """Build an image on the base image (its Dockerfile's `ARG BASE`) unless the cache has it.
 
-    Instant when nothing changed. Build arguments that the Dockerfile declares without a default are filled from
-    the environment, and pip is set up as on this machine.
+    Instant when nothing changed. Build arguments that the Dockerfile declares without a default are
+    filled from the environment, and pip is set up as on this machine.
     """
     archive = Archive(_archive_path(layout, image.tag), f"{base.key()[:16]}-{image.key()}")
     if _fresh(archive):

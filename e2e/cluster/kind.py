@@ -73,9 +73,7 @@ def manager(layout: Layout) -> AClusterManager:
 
 def gateway() -> str:
     """The address by which kind's nodes reach this machine: the gateway of Docker's network `kind`."""
-    found = subprocess.run(
-        ["docker", "network", "inspect", "kind"], check=True, capture_output=True, text=True
-    ).stdout
+    found = subprocess.run(["docker", "network", "inspect", "kind"], check=True, capture_output=True, text=True).stdout
     return parse_gateway(found)
 
 

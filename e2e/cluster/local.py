@@ -48,9 +48,7 @@ def _start_node(layout: Layout) -> None:
     # After a crash or a reboot something of the last node may be left.
     _stop_node(layout)
     if (owner := network.owner()) is not None:
-        raise ClusterError(
-            f"another cluster runs on this machine, with its state in {owner}: stop that one first"
-        )
+        raise ClusterError(f"another cluster runs on this machine, with its state in {owner}: stop that one first")
     if routes := network.foreign_routes():
         raise ClusterError(f"the cluster's addresses are in use here: {', '.join(routes)}")
     for directory in (layout.logs, layout.state / "volumes"):
@@ -98,11 +96,12 @@ def _stop_node(layout: Layout) -> None:
     for process in processes:
         process.kill()
     if not wait_until_gone(processes, seconds=20):
-        raise ClusterError(
-            f"processes don't end: {[process.pid for process in processes if process.alive()]}"
-        )
+        raise ClusterError(f"processes don't end: {[process.pid for process in processes if process.alive()]}")
     if network.owner() == network.alias(layout.state):
         network.disconnect()
+    if network.owner() is None:
+        # Of a dead node's cgroups a new kubelet would ask containerd one by one, half a minute long.
+        traces.remove_cgroups()
     layout.record.unlink(missing_ok=True)
 
 

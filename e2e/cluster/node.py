@@ -168,8 +168,7 @@ def answers(address: str) -> bool:
 def tell(everything: list[Supervised], layout: Layout) -> None:
     """Write the components' state for the commands outside to read."""
     report = {
-        item.component.name: {"pid": item.pid, "exits": item.exits, "exit_code": item.exit_code}
-        for item in everything
+        item.component.name: {"pid": item.pid, "exits": item.exits, "exit_code": item.exit_code} for item in everything
     }
     draft = layout.status.with_suffix(".new")
     draft.write_text(json.dumps(report))

@@ -72,14 +72,10 @@ def choose(*, system: str, root: bool, docker: bool, kind: bool) -> Choice:
     if docker and kind:
         return Choice("kind", "Docker runs")
     if system == "linux" and root:
-        return Choice(
-            "local", "Docker does not run" if not docker else "Docker runs, but kind is not installed"
-        )
+        return Choice("local", "Docker does not run" if not docker else "Docker runs, but kind is not installed")
     if docker:
         return Choice(None, "Docker runs, but kind is not installed: install kind and kubectl")
-    return Choice(
-        None, "no cluster: Docker does not run, and without it the local cluster needs Linux and root"
-    )
+    return Choice(None, "no cluster: Docker does not run, and without it the local cluster needs Linux and root")
 
 
 def look() -> Choice:
@@ -102,7 +98,7 @@ def docker_runs() -> bool:
 
 
 def prepare(wanted: Iterable[Image] = (), *, layout: Layout | None = None) -> None:
-    """All that takes minutes when cold: packages, then the cluster's tools beside the images. Starts nothing."""
+    """All that takes minutes when cold: packages, then tools and images side by side. Starts nothing."""
     layout = layout or Layout()
     if look().provider != "local":
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
 import subprocess
@@ -37,9 +38,7 @@ def wait(layout: Layout, *, timeout: float) -> None:
             if failed := failing(layout):
                 raise ClusterError(f"{failed} keeps exiting;{_evidence(layout, failed)}")
             if time.monotonic() > deadline:
-                raise ClusterError(
-                    f"after {timeout:.0f} s: not yet {check.what};{_evidence(layout, check.component)}"
-                )
+                raise ClusterError(f"after {timeout:.0f} s: not yet {check.what};{_evidence(layout, check.component)}")
             time.sleep(0.2)
 
 
@@ -72,32 +71,39 @@ def _all_run(layout: Layout) -> bool:
     return all((found.get(component.name) or {}).get("pid") for component in all_components())
 
 
-def _kubectl(layout: Layout, *args: str) -> bool:
+def _kubectl(layout: Layout, *args: str) -> str | None:
+    """Standard output, or None when it fails: then it is asked again."""
     command = [
-        layout.binaries / "kubectl",
+        str(layout.binaries / "kubectl"),
         f"--kubeconfig={layout.kubeconfig}",
         "--request-timeout=5s",
         *args,
     ]
     env = {**os.environ, "KUBECACHEDIR": str(layout.state / "kube-cache")}
-    return subprocess.run(command, env=env, check=False, capture_output=True).returncode == 0
+    done = subprocess.run(command, env=env, check=False, capture_output=True, text=True)
+    return None if done.returncode else done.stdout
 
 
 def _apiserver_ready(layout: Layout) -> bool:
-    return _kubectl(layout, "get", "--raw=/readyz")
+    return _kubectl(layout, "get", "--raw=/readyz") is not None
 
 
 def _furnished(layout: Layout) -> bool:
     marker = layout.state / "furnished"
     if marker.exists():
         return True
-    if _kubectl(layout, "apply", f"--filename={PACKAGE / 'config' / 'manifests.yaml'}"):
+    if _kubectl(layout, "apply", f"--filename={PACKAGE / 'config' / 'manifests.yaml'}") is not None:
         marker.touch()
     return marker.exists()
 
 
 def _node_ready(layout: Layout) -> bool:
-    return _kubectl(layout, "wait", "--for=condition=Ready", f"node/{NODE_NAME}", "--timeout=0s")
+    # After a crash etcd still says Ready of the node as it was: only a word that is newer than the node counts.
+    ready = '.status.conditions[?(@.type=="Ready")]'
+    form = f"--output=jsonpath={{{ready}.status}} {{{ready}.lastHeartbeatTime}}"
+    said = (_kubectl(layout, "get", "node", NODE_NAME, form) or "").split()
+    started = int(layout.record.stat().st_mtime)
+    return said[:1] == ["True"] and dt.datetime.fromisoformat(said[1]).timestamp() >= started
 
 
 def _dns_ready(_: Layout) -> bool:
@@ -109,7 +115,7 @@ def _dns_ready(_: Layout) -> bool:
 
 
 def _service_account_there(layout: Layout) -> bool:
-    return _kubectl(layout, "get", "serviceaccount", "default", "--namespace=default")
+    return _kubectl(layout, "get", "serviceaccount", "default", "--namespace=default") is not None
 
 
 CHECKS = (

@@ -49,6 +49,10 @@ def restore(layout: Layout) -> None:
                 (_SYS / name).write_text(value)
         for directory in reversed(noted["directories"]):
             _remove_directory(Path(directory))
+
+
+def remove_cgroups() -> None:
+    """Remove the cgroups of a node whose processes have ended."""
     for directory in cgroup_directories():
         _remove_cgroup(directory)
 
