@@ -34,4 +34,4 @@ def normalise(text: object) -> str | None:
 
 def from_datetime(moment: datetime) -> str:
     """`moment`, which must know its zone, in the one form."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03}Z"
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
