@@ -107,7 +107,8 @@ def eventually(attempt: Callable[[], Any], *, seconds: float = 30) -> Any:
 @pytest.fixture(scope="session")
 def kubeconfig(request: pytest.FixtureRequest) -> Path:
     """The kubeconfig that was asked for, or that of the local cluster."""
-    asked = os.environ.get("SLUICE_TEST_KUBECONFIG") or request.config.getoption("k8s_kubeconfig_override", None)
+    options = (request.config.getoption(name, None) for name in ("k8s_kubeconfig_override", "k8s_kubeconfig"))
+    asked = os.environ.get("SLUICE_TEST_KUBECONFIG") or next(filter(None, options), None)
     if asked:
         return Path(asked).absolute()
     local = ROOT / ".cluster" / "kubeconfig"

@@ -1,12 +1,12 @@
-{{/* All that the operator may do, in the namespaces that it watches. */}}
+{{/* All that the operator may do, in the namespaces that it watches: exactly what it uses. */}}
 {{- define "sluice.rules" -}}
 # It reads Relays and writes only their status: the spec belongs to the user.
 - apiGroups: [sluice.dev]
   resources: [relays]
-  verbs: [get, list, watch]
+  verbs: [list, watch]
 - apiGroups: [sluice.dev]
   resources: [relays/status]
-  verbs: [get, patch]
+  verbs: [patch]
 # The ingesters.
 - apiGroups: [apps]
   resources: [deployments]
@@ -14,14 +14,14 @@
 # Restarts and their reasons.
 - apiGroups: [""]
   resources: [pods]
-  verbs: [get, list, watch]
-# It reads the Secret that a Relay names, to restart the ingester when it changes and to read cursors, and it writes
-# the Secret with the default Redis URL into the namespaces of Relays that name none. With `watchNamespaces` this
-# reaches no further than those namespaces.
+  verbs: [list, watch]
+# It reads the Secret that a Relay names, to see the cursor in its Redis and to restart the ingester when the URL
+# changes. For a Relay that names none it keeps a Secret of its own with the default URL, and removes it when the
+# Relay names another. It can't list Secrets. RBAC can't name the Secrets beforehand; `watchNamespaces` limits where.
 - apiGroups: [""]
   resources: [secrets]
-  verbs: [get, list, watch, create, patch]
-- apiGroups: ["", events.k8s.io]
+  verbs: [get, create, patch, delete]
+- apiGroups: [""]
   resources: [events]
   verbs: [create, patch]
 {{- end }}
