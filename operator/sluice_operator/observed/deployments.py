@@ -14,18 +14,12 @@ def deployment_facts(deployment: Mapping[str, Any]) -> DeploymentFacts:
     seen = status.get("observedGeneration", 0) >= metadata.get("generation", 0)
     conditions = {condition["type"]: condition for condition in status.get("conditions") or []}
     progressing, failure = conditions.get("Progressing", {}), conditions.get("ReplicaFailure", {})
-    late = (
-        seen
-        and progressing.get("status") == "False"
-        and progressing.get("reason") == "ProgressDeadlineExceeded"
-    )
+    late = seen and progressing.get("status") == "False" and progressing.get("reason") == "ProgressDeadlineExceeded"
     failing = seen and failure.get("status") == "True"
     return DeploymentFacts(
         replicas=replicas,
         rolled_out=seen and status.get("updatedReplicas", 0) == replicas == status.get("replicas", 0),
-        deadline_message=progressing.get("message", "") or "the rollout has passed its deadline"
-        if late
-        else "",
+        deadline_message=progressing.get("message", "") or "the rollout has passed its deadline" if late else "",
         failure_message=failure.get("message", "") or "pods can't be created" if failing else "",
         failing_since=parse_time(failure.get("lastTransitionTime")) if failing else None,
     )

@@ -36,17 +36,14 @@ def pod_facts(pod: Mapping[str, Any]) -> PodFacts:
         waiting_reason=waiting.get("reason", ""),
         waiting_message=waiting.get("message", ""),
         unschedulable=_unschedulable(status),
-        image=next(
-            (container.get("image", "") for container in (pod.get("spec") or {}).get("containers", [])), ""
-        ),
+        image=next((container.get("image", "") for container in (pod.get("spec") or {}).get("containers", [])), ""),
     )
 
 
 def _running_since(containers: Iterable[Mapping[str, Any]]) -> datetime | None:
     """When the last of the containers started, if all of them run."""
     starts = [
-        parse_time((container.get("state", {}).get("running") or {}).get("startedAt"))
-        for container in containers
+        parse_time((container.get("state", {}).get("running") or {}).get("startedAt")) for container in containers
     ]
     times = [start for start in starts if start is not None]
     return max(times) if times and len(times) == len(starts) else None

@@ -8,7 +8,7 @@ from typing import Final
 from sluice_ingester.contract import State
 from sluice_operator.api.conditions import ConditionType as Type
 from sluice_operator.api.stream import Restarts
-from sluice_operator.observed.facts import SinkTrouble
+from sluice_operator.observed.facts import HealthFacts, SinkTrouble
 from sluice_operator.status.conditions import Draft, false, true, unknown
 from sluice_operator.status.reading import FRESH_SECONDS, Reading
 from sluice_operator.status.reasons import Reason
@@ -47,9 +47,7 @@ def connected(reading: Reading) -> Draft:
     if report.state is State.STREAMING:
         return true(Type.CONNECTED, Reason.STREAMING, f"Connected to {reading.facts.host}")
     if report.state is State.BACKPRESSURE:
-        return unknown(
-            Type.CONNECTED, Reason.BACKPRESSURE, "Not reading from the source until Redis takes events"
-        )
+        return unknown(Type.CONNECTED, Reason.BACKPRESSURE, "Not reading from the source until Redis takes events")
     usual = {State.WAITING: Reason.RECONNECTING, State.HALTED: Reason.HALTED}
     reason = usual.get(report.state, Reason.CONNECTING) if report.state else Reason.CONNECTING
     return false(Type.CONNECTED, report.reason or reason, report.message)
@@ -69,9 +67,7 @@ def events_flowing(reading: Reading) -> Draft:
     window = reading.facts.degraded_after
     if report.stored is None or (reading.facts.now - report.stored).total_seconds() > window:
         message = f"The source has sent nothing to store for over {human_duration(window)}"
-        return false(
-            Type.EVENTS_FLOWING, Reason.QUIET, message if report.stored else "Nothing was stored yet"
-        )
+        return false(Type.EVENTS_FLOWING, Reason.QUIET, message if report.stored else "Nothing was stored yet")
     return true(Type.EVENTS_FLOWING, Reason.FLOWING, "Events are being stored")
 
 
@@ -80,8 +76,8 @@ def cursor_valid(reading: Reading) -> Draft:
     sink, report = reading.facts.sink, reading.report
     if sink is None or sink.trouble is not None:
         return _untold(Type.CURSOR_VALID, reading)
-    if report is not None and report.state is State.HALTED and "cursor" in report.reason.lower():
-        return false(Type.CURSOR_VALID, report.reason, report.message)
+    if report is not None and report.state is State.HALTED and not _halted_by_sink(report):
+        return false(Type.CURSOR_VALID, report.reason or Reason.HALTED, report.message)
     if sink.cursor is None:
         return unknown(Type.CURSOR_VALID, Reason.NO_CURSOR, "Nothing is stored yet")
     if not (sink.cursor.isascii() and sink.cursor.isdecimal()):
@@ -130,11 +126,16 @@ def sink_writable(reading: Reading) -> Draft:
         return unknown(Type.SINK_WRITABLE, Reason.SECRET_MISSING, facts.secret.problem)
     if facts.sink.trouble is not None:
         return false(Type.SINK_WRITABLE, _TROUBLES[facts.sink.trouble], facts.sink.trouble_message)
-    if report is not None and report.state is State.BACKPRESSURE:
+    if report is not None and (report.state is State.BACKPRESSURE or _halted_by_sink(report)):
         return false(Type.SINK_WRITABLE, report.reason or Reason.BACKPRESSURE, report.message)
     if reading.silent:
         return _untold(Type.SINK_WRITABLE, reading)
     return true(Type.SINK_WRITABLE, Reason.SINK_REACHABLE, "Redis answers")
+
+
+def _halted_by_sink(report: HealthFacts) -> bool:
+    """Whether the ingester has halted because of Redis; else it is because of the cursor."""
+    return report.state is State.HALTED and report.reason.startswith("Redis")
 
 
 def _absence(reading: Reading) -> tuple[str, str] | None:

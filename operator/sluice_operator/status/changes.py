@@ -43,7 +43,7 @@ def tell(before: RelayStatus, after: RelayStatus) -> list[Tell]:
         *_connection(old.get(Type.CONNECTED), new.get(Type.CONNECTED)),
         *_sink(old.get(Type.SINK_WRITABLE), new.get(Type.SINK_WRITABLE)),
         *_readiness(old.get(Type.READY), new.get(Type.READY), stalled=Type.STALLED in new),
-        *_cursor(before.firehose, after.firehose),
+        *(_cursor(before.firehose, after.firehose) if before.host == after.host else []),
     ]
 
 
@@ -72,11 +72,7 @@ def _stalls(old: Condition | None, new: Condition | None) -> list[Tell]:
     if new is not None and (old is None or old.reason != new.reason):
         return [Tell(type="Warning", reason=Happening.STALLED, message=f"{new.reason}: {new.message}")]
     if old is not None and new is None:
-        return [
-            Tell(
-                type="Normal", reason=Happening.RECOVERED, message=f"No longer stalled: {old.reason} is over"
-            )
-        ]
+        return [Tell(type="Normal", reason=Happening.RECOVERED, message=f"No longer stalled: {old.reason} is over")]
     return []
 
 
@@ -104,9 +100,7 @@ def _sink(old: Condition | None, new: Condition | None) -> list[Tell]:
     was_false = old is not None and old.status == ConditionStatus.FALSE
     is_false = new is not None and new.status == ConditionStatus.FALSE
     if new is not None and is_false and not was_false:
-        return [
-            Tell(type="Warning", reason=Happening.BACKPRESSURE_ON, message=f"{new.reason}: {new.message}")
-        ]
+        return [Tell(type="Warning", reason=Happening.BACKPRESSURE_ON, message=f"{new.reason}: {new.message}")]
     if new is not None and was_false and new.status == ConditionStatus.TRUE:
         return [Tell(type="Normal", reason=Happening.BACKPRESSURE_OFF, message="Redis takes events again")]
     return []
@@ -127,8 +121,6 @@ def _readiness(old: Condition | None, new: Condition | None, *, stalled: bool) -
 def _cursor(old: StreamStatus | None, new: StreamStatus | None) -> list[Tell]:
     before, after = (stream.cursor if stream else None for stream in (old, new))
     if before and after and before.isdecimal() and after.isdecimal() and int(after) < int(before):
-        message = (
-            f"The cursor in Redis went back from {before} to {after}: somebody set it, or Redis lost data"
-        )
+        message = f"The cursor in Redis went back from {before} to {after}: somebody set it, or Redis lost data"
         return [Tell(type="Warning", reason=Happening.CURSOR_MOVED_BACK, message=message)]
     return []

@@ -28,13 +28,11 @@ def relay_status(facts: Facts, previous: RelayStatus) -> RelayStatus:
         host=facts.host,
         image=reading.pod.image if reading.pod else previous.image,
         restarts=restarts,
-        firehose=stream_status(reading, previous.firehose),
+        firehose=stream_status(reading, previous.firehose if previous.host == facts.host else None),
     )
 
 
-def refused_status(
-    previous: RelayStatus, *, generation: int, now: datetime, reason: str, message: str
-) -> RelayStatus:
+def refused_status(previous: RelayStatus, *, generation: int, now: datetime, reason: str, message: str) -> RelayStatus:
     """The status of a Relay whose spec can't be understood: nothing else is known of it now."""
     conditions = settle(
         stuck(reason, message).drafts(), previous=by_type(previous.conditions), generation=generation, now=now

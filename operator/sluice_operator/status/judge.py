@@ -97,9 +97,7 @@ def _reported(
     if report.state is State.STREAMING:
         return good(Reason.STREAMING, f"Streaming from {host}")
     if report.state is State.HALTED:
-        return stuck(
-            report.reason or Reason.HALTED, report.message or "The ingester has halted: see its logs"
-        )
+        return stuck(report.reason or Reason.HALTED, report.message or "The ingester has halted: see its logs")
     if report.state is State.BACKPRESSURE:
         reason = report.reason or Reason.BACKPRESSURE
         return _outage(
@@ -108,8 +106,7 @@ def _reported(
             heals=reason,
             first=reason,
             late=reason,
-            message=report.message
-            or "Redis takes no events: nothing is read until it does, and nothing is lost",
+            message=report.message or "Redis takes no events: nothing is read until it does, and nothing is lost",
             previous=previous,
         )
     return _outage(

@@ -25,9 +25,7 @@ class _Last:
     time: datetime
 
 
-def count_restarts(
-    previous: Restarts | None, pods: Sequence[PodFacts], *, wanted: bool, now: datetime
-) -> Restarts:
+def count_restarts(previous: Restarts | None, pods: Sequence[PodFacts], *, wanted: bool, now: datetime) -> Restarts:
     """The restarts after `pods` (the oldest first) were seen, with `previous` as the memory.
 
     `wanted` is False while no pod should run: then a pod that goes is forgotten, so that the pod that
@@ -85,9 +83,7 @@ def _kept(counted: dict[str, CountedPod], seen: dict[str, PodFacts], *, wanted: 
 
 
 def _memory(pod: PodFacts) -> CountedPod:
-    return CountedPod(
-        uid=pod.uid, name=pod.name, template_hash=pod.template_hash, restart_count=pod.restart_count
-    )
+    return CountedPod(uid=pod.uid, name=pod.name, template_hash=pod.template_hash, restart_count=pod.restart_count)
 
 
 def _of_container(pod: PodFacts, *, now: datetime) -> _Last:

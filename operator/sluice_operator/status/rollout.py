@@ -26,9 +26,7 @@ _IMAGE_TROUBLE: Final = frozenset(
 )
 _IMAGE_TROUBLE_FOR_GOOD: Final = frozenset({"ErrImageNeverPull", "InvalidImageName"})
 _IMAGE_RETRY_SECONDS: Final = 30.0  # the kubelet tries again after 10 and 20 s
-_CONFIG_TROUBLE: Final = frozenset(
-    {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"}
-)
+_CONFIG_TROUBLE: Final = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
 _CRASH_LOOP_RESTARTS: Final = 3
 _CRASH_LOOP_OVER_SECONDS: Final = 30.0
 
@@ -71,9 +69,7 @@ def _pod_trouble(pod: PodFacts, *, now: datetime, previous: Mapping[str, Conditi
         message = f"The container can't be made: {pod.waiting_message or pod.waiting_reason}"
         return stuck_after_patience(Reason.CONTAINER_CONFIG_ERROR, message, seconds=age)
     if _crash_looping(pod, now=now, previous=previous):
-        return stuck(
-            Reason.CRASH_LOOP, f"The ingester ends right after each start: {_end(pod)}; see its logs"
-        )
+        return stuck(Reason.CRASH_LOOP, f"The ingester ends right after each start: {_end(pod)}; see its logs")
     return None
 
 

@@ -1,0 +1,54 @@
+"""The command `sluice-operator`."""
+
+import argparse
+import asyncio
+import logging
+import sys
+
+from sluice_operator import __version__
+
+
+def main() -> int:
+    """Run the operator, or print the CRDs."""
+    parser = argparse.ArgumentParser(
+        prog="sluice-operator", description="Keeps AT Protocol ingesters running for Relay resources."
+    )
+    parser.add_argument("command", nargs="?", choices=["run", "crds"], default="run", help="default: run")
+    parser.add_argument("--version", action="version", version=f"sluice-operator {__version__}")
+    arguments = parser.parse_args()
+    return print_crds() if arguments.command == "crds" else run()
+
+
+def print_crds() -> int:
+    """Print the CRDs as YAML, to be piped into `kubectl apply -f -`."""
+    from sluice_operator.api.crd import DEFINITIONS, render  # noqa: PLC0415 (only this command needs YAML)
+
+    print("---\n".join(map(render, DEFINITIONS)), end="")
+    return 0
+
+
+def run() -> int:
+    """Run the operator. 2 if the settings are wrong, 1 if it could not go on."""
+    # The clients cost most of the start; a wrong setting is told without them.
+    from sluice_operator.logs import set_up_logs  # noqa: PLC0415
+    from sluice_operator.settings import SettingsError, load_settings  # noqa: PLC0415
+
+    try:
+        settings = load_settings()
+    except SettingsError as error:
+        print(f"sluice-operator: the environment is not as it must be:\n{error}", file=sys.stderr)
+        return 2
+    set_up_logs(form=settings.log_format, level=settings.log_level)
+
+    from sluice_operator import app  # noqa: PLC0415
+
+    try:
+        asyncio.run(app.run(settings))
+    except Exception:
+        logging.getLogger("sluice_operator").exception("The operator can't go on")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

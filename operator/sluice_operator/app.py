@@ -1,0 +1,132 @@
+"""The operator, put together: what runs beside what, and what ends when one of them ends."""
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from typing import Any, Final
+
+from kubernetes.aio.client import Configuration
+
+from sluice_operator import __version__
+from sluice_operator.events import Events
+from sluice_operator.kube import Kube, KubeError, connect
+from sluice_operator.metrics import Metrics
+from sluice_operator.observed.redis import RedisReader
+from sluice_operator.publish import Publisher
+from sluice_operator.queue import WorkQueue
+from sluice_operator.reconcile import Reconciler
+from sluice_operator.resync import Resync
+from sluice_operator.server import serve
+from sluice_operator.settings import Settings
+from sluice_operator.sources import SOURCES, SourceKey
+from sluice_operator.store import Store
+from sluice_operator.watch import run_watches, stop_on_signals
+from sluice_operator.workload import Workload
+
+logger = logging.getLogger(__name__)
+
+_CRD_SECONDS: Final = 5.0
+_IDLE_CHECK_SECONDS: Final = 60.0
+
+
+async def run(settings: Settings) -> None:
+    """Run the operator until SIGTERM or SIGINT. Raises what it can't go on with."""
+    async with connect() as (kube, configuration):
+        logger.info("sluice-operator %s, API server %s", __version__, configuration.host)
+        await _Operator(settings, kube, configuration).run()
+
+
+class _Operator:
+    def __init__(self, settings: Settings, kube: Kube, configuration: Configuration) -> None:
+        self._settings = settings
+        self._kube = kube
+        self._configuration = configuration
+        self._store = Store()
+        self._queue: WorkQueue[SourceKey] = WorkQueue()
+        self._reader = RedisReader()
+        self._metrics = Metrics(store=self._store, queue=self._queue)
+        self._resync = Resync(
+            kube=kube,
+            store=self._store,
+            add=self._queue.add,
+            namespaces=settings.watch_namespaces,
+            interval_seconds=settings.resync_interval_seconds,
+        )
+        events = Events(kube, instance=settings.pod_name)
+        self._reconciler = Reconciler(
+            store=self._store,
+            workload=Workload(kube=kube, store=self._store, reader=self._reader, ingesters=settings.ingesters),
+            publisher=Publisher(
+                kube=kube,
+                store=self._store,
+                events=events,
+                interval_seconds=settings.status_interval_seconds,
+            ),
+            observe_seconds=settings.observe_interval_seconds,
+        )
+
+    async def run(self) -> None:
+        """Run until a signal. Raises what can't be gone on with."""
+        stop = asyncio.Event()
+        stop_on_signals(stop)
+        server = serve(
+            self._settings.port,
+            queue=self._queue,
+            is_ready=lambda: self._resync.synced,
+            registry=self._metrics.registry,
+        )
+        async with server:
+            try:
+                await _until_one_ends({"stop": stop.wait(), "work": self._work(stop)})
+            finally:
+                await self._reader.close()
+        logger.info("Stopped")
+
+    async def _work(self, stop: asyncio.Event) -> None:
+        await self._until_served()
+        await self._resync.first()
+        await _until_one_ends(
+            {
+                "queue": self._queue.run(self._metrics.watched(self._reconciler.look), workers=self._settings.workers),
+                "resync": self._resync.run(),
+                "idle connections": self._close_idle(),
+                "watches": run_watches(
+                    store=self._store,
+                    add=self._queue.add,
+                    configuration=self._configuration,
+                    namespaces=self._settings.watch_namespaces,
+                    stop=stop,
+                ),
+            }
+        )
+
+    async def _until_served(self) -> None:
+        """Wait until the API server answers and knows the kinds: kopf looks for them only once."""
+        for api in SOURCES.values():
+            while True:
+                try:
+                    if await self._kube.serves(api):
+                        break
+                    logger.warning("There is no CRD for %s: install it, as the chart does", api.plural)
+                except KubeError as error:
+                    logger.warning("The API server does not answer: %s", error)
+                await asyncio.sleep(_CRD_SECONDS)
+
+    async def _close_idle(self) -> None:
+        while True:
+            await asyncio.sleep(_IDLE_CHECK_SECONDS)
+            await self._reader.close_idle()
+
+
+async def _until_one_ends(works: dict[str, Coroutine[Any, Any, Any]]) -> None:
+    """Do all `works` until the first ends, then end the others. Raises what any of them raised."""
+    tasks = [asyncio.create_task(work, name=name) for name, work in works.items()]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+    for result in results:
+        if isinstance(result, Exception):
+            raise result

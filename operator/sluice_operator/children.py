@@ -1,0 +1,169 @@
+"""Keeping the children of a source as they should be: written when something differs, and only then."""
+
+import logging
+import time
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sluice_operator.api.source import Source
+from sluice_operator.desired.drift import covers
+from sluice_operator.desired.manifest import is_controlled_by
+from sluice_operator.desired.naming import DESIRED_HASH_ANNOTATION, FIELD_MANAGER, SOURCE_LABELS, label_value
+from sluice_operator.kube import Api, Kube, KubeError, Manifest
+from sluice_operator.observed.facts import Refusal
+from sluice_operator.status.changes import Tell
+from sluice_operator.status.reasons import Happening, Reason
+
+logger = logging.getLogger(__name__)
+
+REFUSED_SECONDS: Final = 30.0
+"""For how long what was refused is not tried again, unless something else is wanted."""
+CONTESTED_WRITES: Final = 20
+CONTESTED_SECONDS: Final = 60.0
+"""More writes than that in so many seconds mean that somebody else wants it otherwise."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outcome:
+    """What has become of one child."""
+
+    live: Manifest | None
+    """The child as it is now, if it is there."""
+    tell: Tell | None = None
+    refusal: Refusal | None = None
+
+
+@dataclass(slots=True)
+class _Refused:
+    stamp: str
+    until: float
+    refusal: Refusal
+
+
+class Children:
+    """Writes children. It remembers, for as long as the process lives, what it should not try at once
+    again.
+    """
+
+    def __init__(self, kube: Kube) -> None:
+        self._kube = kube
+        self._refused: dict[str, _Refused] = {}
+        self._writes: dict[str, deque[float]] = {}
+        self._told: set[str] = set()
+
+    async def ensure(self, api: Api, wanted: Manifest, *, live: Manifest | None, source: Source) -> Outcome:
+        """Make the child be as `wanted`; `live` is what it is. Raises KubeError if a new try may help."""
+        if live is not None:
+            if not _is_ours(live, source):
+                return Outcome(live=None, refusal=_conflict(live))
+            # One that is being deleted is made anew when its end is seen.
+            if "deletionTimestamp" in live["metadata"] or covers(live, wanted):
+                return Outcome(live=live)
+        path, stamp = api.path(wanted["metadata"]["namespace"], wanted["metadata"]["name"]), _stamp(wanted)
+        if refusal := self._still_refused(path, stamp):
+            return Outcome(live=live, refusal=refusal)
+        if live is not None and self._is_contested(path):
+            return Outcome(live=live, tell=self._tell_contested(path, wanted))
+        return await self._write(api, wanted, path=path, live=live, source=source)
+
+    async def _write(self, api: Api, wanted: Manifest, *, path: str, live: Manifest | None, source: Source) -> Outcome:
+        try:
+            written = await self._kube.apply(api, wanted, manager=FIELD_MANAGER)
+        except KubeError as error:
+            if not error.is_refusal:
+                raise
+            return Outcome(live=live, refusal=self._refuse(path, wanted, error))
+        self._refused.pop(path, None)
+        self._told.discard(path)
+        self._writes.setdefault(path, deque(maxlen=CONTESTED_WRITES)).append(time.monotonic())
+        tell = _tell(wanted, live=live, source=source)
+        logger.info("%s/%s: %s", source.metadata.namespace, source.metadata.name, tell.message)
+        return Outcome(live=written, tell=tell)
+
+    async def remove(self, api: Api, live: Manifest) -> Tell | None:
+        """Delete a child that is wanted no longer. Raises KubeError."""
+        metadata = live["metadata"]
+        if not await self._kube.delete(api, metadata["namespace"], metadata["name"], uid=metadata["uid"]):
+            return None
+        message = f"Deleted {api.kind} {metadata['name']}, which is wanted no longer"
+        return Tell(type="Normal", reason=Happening.DELETED, message=message)
+
+    def forget(self, api: Api, namespace: str, name: str) -> None:
+        """Drop what is remembered of a child that is gone for good."""
+        path = api.path(namespace, name)
+        self._refused.pop(path, None)
+        self._writes.pop(path, None)
+        self._told.discard(path)
+
+    def _still_refused(self, path: str, stamp: str) -> Refusal | None:
+        memory = self._refused.get(path)
+        if memory is None or memory.stamp != stamp or time.monotonic() >= memory.until:
+            return None
+        return memory.refusal
+
+    def _refuse(self, path: str, wanted: Manifest, error: KubeError) -> Refusal:
+        message = f"The API server refuses {_name(wanted)}: {error.message}"
+        refusal = Refusal(reason=Reason.CHILD_REFUSED, message=message)
+        until = time.monotonic() + REFUSED_SECONDS
+        self._refused[path] = _Refused(stamp=_stamp(wanted), until=until, refusal=refusal)
+        logger.warning("%s", message)
+        return refusal
+
+    def _is_contested(self, path: str) -> bool:
+        writes = self._writes.get(path)
+        if writes is None or len(writes) < CONTESTED_WRITES:
+            return False
+        return time.monotonic() - writes[0] < CONTESTED_SECONDS
+
+    def _tell_contested(self, path: str, wanted: Manifest) -> Tell | None:
+        if path in self._told:
+            return None
+        self._told.add(path)
+        message = (
+            f"{_name(wanted)} is changed by somebody else again and again; it is left as it is for a while: "
+            "find out who else manages it, `kubectl get --show-managed-fields` tells"
+        )
+        logger.warning("%s", message)
+        return Tell(type="Warning", reason=Happening.CHILD_CONTESTED, message=message)
+
+
+def _is_ours(live: Mapping[str, Any], source: Source) -> bool:
+    """Whether `live` is a child of `source`, even one whose owner somebody took away."""
+    if is_controlled_by(live, source):
+        return True
+    metadata = live["metadata"]
+    labels = metadata.get("labels") or {}
+    label = SOURCE_LABELS[type(source).__name__]
+    return (
+        labels.get("app.kubernetes.io/managed-by") == FIELD_MANAGER
+        and labels.get(label) == label_value(source.metadata.name)
+        and not any(reference.get("controller") for reference in metadata.get("ownerReferences") or [])
+    )
+
+
+def _tell(wanted: Manifest, *, live: Manifest | None, source: Source) -> Tell:
+    name = _name(wanted)
+    seen_before = source.status.observed_generation == source.metadata.generation
+    if live is None and not seen_before:
+        return Tell(type="Normal", reason=Happening.CREATED, message=f"Created {name}")
+    if live is None:
+        return Tell(type="Warning", reason=Happening.CHILD_RESTORED, message=f"Put back {name}: it was deleted")
+    if _stamp(live) == _stamp(wanted):
+        message = f"Put back {name}: somebody had changed it"
+        return Tell(type="Warning", reason=Happening.CHILD_RESTORED, message=message)
+    return Tell(type="Normal", reason=Happening.UPDATED, message=f"Updated {name}")
+
+
+def _conflict(live: Manifest) -> Refusal:
+    message = f"{_name(live)} exists and belongs to somebody else: rename this resource, or delete that object"
+    return Refusal(reason=Reason.CHILD_CONFLICT, message=message)
+
+
+def _stamp(manifest: Mapping[str, Any]) -> str:
+    return str((manifest["metadata"].get("annotations") or {}).get(DESIRED_HASH_ANNOTATION, ""))
+
+
+def _name(manifest: Mapping[str, Any]) -> str:
+    return f"{manifest['kind']} {manifest['metadata']['name']}"

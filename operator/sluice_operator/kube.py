@@ -1,0 +1,227 @@
+"""The Kubernetes API, as far as the operator writes to it and reads what it doesn't watch.
+
+Objects are plain JSON, as they travel: the client's models would cost memory and time to make and would drop
+fields that are newer than they. Requests are not repeated here; the work queue repeats the whole look.
+"""
+
+import asyncio
+import json
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+import aiohttp
+from kubernetes.aio.client import ApiClient, Configuration
+from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
+
+from sluice_operator import __version__
+
+Manifest: TypeAlias = dict[str, Any]
+
+TIMEOUT: Final = aiohttp.ClientTimeout(total=30, sock_connect=10)
+PAGE: Final = 500
+_APPLY: Final = "application/apply-patch+yaml"  # JSON is YAML
+_MERGE: Final = "application/merge-patch+json"
+_TOKEN: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
+
+
+class KubeError(Exception):
+    """The API server did not do what was asked.
+
+    `code` is the HTTP status, or 0 if no answer came; `message` the server's own words.
+    """
+
+    def __init__(self, code: int, reason: str, message: str) -> None:
+        super().__init__(f"{code} {reason}: {message}")
+        self.code = code
+        self.reason = reason
+        self.message = message
+
+    @property
+    def is_refusal(self) -> bool:
+        """Whether the server understood the request and will refuse it as long as nobody changes
+        something.
+        """
+        return self.code in {HTTPStatus.BAD_REQUEST, HTTPStatus.FORBIDDEN, HTTPStatus.UNPROCESSABLE_ENTITY}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Api:
+    """Where the objects of one namespaced kind are found."""
+
+    version: str
+    """Such as `v1` or `apps/v1`."""
+    kind: str
+    plural: str
+
+    def path(self, namespace: str | None, name: str = "", subresource: str = "") -> str:
+        """The path of an object, of its subresource, or of the list in one namespace or in all (None)."""
+        root = "/apis/" if "/" in self.version else "/api/"
+        scope = f"/namespaces/{namespace}" if namespace else ""
+        steps = "".join(f"/{step}" for step in (name, subresource) if step)
+        return f"{root}{self.version}{scope}/{self.plural}{steps}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Listing:
+    """Objects as they were at one moment."""
+
+    items: list[Manifest]
+    version: str
+    """The resource version of that moment."""
+
+
+DEPLOYMENTS: Final = Api(version="apps/v1", kind="Deployment", plural="deployments")
+PODS: Final = Api(version="v1", kind="Pod", plural="pods")
+SECRETS: Final = Api(version="v1", kind="Secret", plural="secrets")
+EVENTS: Final = Api(version="v1", kind="Event", plural="events")
+
+
+async def load_configuration() -> Configuration:
+    """How to reach the API server: by $KUBECONFIG, else from within the cluster, else by ~/.kube/config.
+
+    Raises ConfigException if none of these says how.
+    """
+    configuration = Configuration()
+    if not os.environ.get("KUBECONFIG") and await asyncio.to_thread(_TOKEN.exists):
+        load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+    else:
+        await load_kube_config(  # type: ignore[no-untyped-call]
+            client_configuration=configuration, persist_config=False
+        )
+    return configuration
+
+
+class Kube:
+    """A client of one API server."""
+
+    def __init__(self, client: ApiClient) -> None:
+        self._client = client
+        self._client.user_agent = f"sluice-operator/{__version__}"
+
+    async def get(self, api: Api, namespace: str, name: str) -> Manifest | None:
+        """An object, or None if there is none. Raises KubeError."""
+        try:
+            return await self._request("GET", api.path(namespace, name))
+        except KubeError as error:
+            if error.code == HTTPStatus.NOT_FOUND:
+                return None
+            raise
+
+    async def list(self, api: Api, namespace: str | None, *, selector: str = "") -> Listing:
+        """All objects in one namespace or in all (None), by a label selector. Raises KubeError."""
+        items: list[Manifest] = []
+        query = {"limit": str(PAGE)} | ({"labelSelector": selector} if selector else {})
+        while True:
+            page = await self._request("GET", api.path(namespace), query=query)
+            items += page.get("items") or []
+            metadata = page.get("metadata", {})
+            if not (more := metadata.get("continue")):
+                return Listing(items=items, version=metadata.get("resourceVersion", ""))
+            query["continue"] = more
+
+    async def apply(self, api: Api, manifest: Manifest, *, manager: str, subresource: str = "") -> Manifest:
+        """Apply `manifest` server-side, as the owner of the fields in it. The object as it is then.
+
+        Raises KubeError.
+        """
+        metadata = manifest["metadata"]
+        return await self._request(
+            "PATCH",
+            api.path(metadata["namespace"], metadata["name"], subresource),
+            query={"fieldManager": manager, "force": "true"},
+            body=manifest,
+            content_type=_APPLY,
+        )
+
+    async def delete(self, api: Api, namespace: str, name: str, *, uid: str) -> bool:
+        """Delete the object of this `uid`. Whether it was there. Raises KubeError."""
+        body = {"preconditions": {"uid": uid}, "propagationPolicy": "Background"}
+        try:
+            await self._request("DELETE", api.path(namespace, name), body=body)
+        except KubeError as error:
+            if error.code in {HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT}:
+                return False
+            raise
+        return True
+
+    async def create(self, api: Api, manifest: Manifest) -> Manifest:
+        """Create an object. Raises KubeError."""
+        return await self._request("POST", api.path(manifest["metadata"]["namespace"]), body=manifest)
+
+    async def merge(self, api: Api, namespace: str, name: str, patch: Manifest) -> Manifest:
+        """Merge `patch` into an object. Raises KubeError."""
+        return await self._request("PATCH", api.path(namespace, name), body=patch, content_type=_MERGE)
+
+    async def serves(self, api: Api) -> bool:
+        """Whether the API server knows the kind. Raises KubeError."""
+        group, _, _ = api.path(None).rpartition("/")
+        try:
+            found = await self._request("GET", group)
+        except KubeError as error:
+            if error.code == HTTPStatus.NOT_FOUND:
+                return False
+            raise
+        return any(resource["name"] == api.plural for resource in found.get("resources") or [])
+
+    async def _request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: dict[str, str] | None = None,
+        body: Manifest | None = None,
+        content_type: str = "application/json",
+    ) -> Manifest:
+        try:
+            request = await self._client.param_serialize(
+                method,
+                path,
+                query_params=list((query or {}).items()),
+                header_params={"Accept": "application/json", "Content-Type": content_type},
+                body=body,
+                auth_settings=["BearerToken"],
+            )
+            response = await self._client.call_api(*request, _request_timeout=TIMEOUT)
+            content: bytes = await response.read()  # type: ignore[no-untyped-call]
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise KubeError(0, type(error).__name__, str(error) or "no answer in time") from error
+        if response.status >= HTTPStatus.BAD_REQUEST:
+            raise _error(response.status, content)
+        answer: Manifest = json.loads(content)
+        return answer
+
+
+@asynccontextmanager
+async def connect() -> AsyncIterator[tuple[Kube, Configuration]]:
+    """A client, and the configuration that it was made from. Raises ConfigException."""
+    configuration = await load_configuration()
+    async with ApiClient(configuration) as client:
+        yield Kube(client), configuration
+
+
+def _error(code: int, content: bytes) -> KubeError:
+    try:
+        status = json.loads(content)
+        return KubeError(code, status.get("reason", ""), status.get("message", ""))
+    except (ValueError, AttributeError):
+        return KubeError(code, "", content[:200].decode(errors="replace"))
+
+
+__all__ = [
+    "DEPLOYMENTS",
+    "EVENTS",
+    "PODS",
+    "SECRETS",
+    "Api",
+    "ConfigException",
+    "Kube",
+    "KubeError",
+    "Listing",
+    "Manifest",
+    "connect",
+]

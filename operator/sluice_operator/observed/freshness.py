@@ -1,0 +1,32 @@
+"""For how long an ingester has been silent, whatever its clock says. Pure."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(slots=True)
+class _Seen:
+    beat: datetime
+    at: float
+    """When this beat was first seen, on the monotonic clock."""
+    moved: bool
+    """Whether another beat was seen before, so that `at` is about when it was written."""
+
+
+class Freshness:
+    """Remembers when each ingester's beat last moved.
+
+    A beat is a time of the ingester's clock. Whether it moves can be seen without trusting that clock; the
+    clock is asked only about a beat that has not moved before our eyes yet.
+    """
+
+    def __init__(self) -> None:
+        self._seen: dict[str, _Seen] = {}
+
+    def silent_seconds(self, key: str, beat: datetime, *, now: datetime, monotonic: float) -> float:
+        """For how many seconds the ingester that writes at `key` has not written; `beat` is its newest."""
+        seen = self._seen.get(key)
+        if seen is None or seen.beat != beat:
+            seen = self._seen[key] = _Seen(beat=beat, at=monotonic, moved=seen is not None)
+        watched = monotonic - seen.at
+        return watched if seen.moved else max(watched, (now - beat).total_seconds())

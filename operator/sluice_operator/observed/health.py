@@ -1,0 +1,55 @@
+"""The health hash of an ingester (`contract.Health`), turned into facts. Pure, and lenient: what can't be
+read counts as not written, since an ingester may be of another version than the operator.
+"""
+
+from collections.abc import Mapping
+
+from sluice_ingester.contract import Health, State
+from sluice_operator.observed.facts import HealthFacts
+from sluice_operator.times import parse_time
+
+
+def health_facts(fields: Mapping[str, str], *, silent_seconds: float | None) -> HealthFacts | None:
+    """The facts of the fields of one hash, or None if it has none."""
+    if not fields:
+        return None
+    return HealthFacts(
+        pod=fields.get(Health.POD, ""),
+        state=_state(fields.get(Health.STATE)),
+        reason=fields.get(Health.REASON, ""),
+        message=fields.get(Health.MESSAGE, ""),
+        seq=fields.get(Health.SEQ),
+        event_time=parse_time(fields.get(Health.EVENT_TIME)),
+        stored=parse_time(fields.get(Health.STORED)),
+        beat=parse_time(fields.get(Health.BEAT)),
+        silent_seconds=silent_seconds,
+        started=parse_time(fields.get(Health.STARTED)),
+        events=_count(fields.get(Health.EVENTS)),
+        dead_letters=_count(fields.get(Health.DEADLETTERS)),
+        rate=_rate(fields.get(Health.RATE)),
+        reconnects=_count(fields.get(Health.RECONNECTS)),
+        fenced=_count(fields.get(Health.FENCED)),
+        errors=_count(fields.get(Health.ERRORS)),
+        last_error=fields.get(Health.LAST_ERROR, ""),
+        last_error_time=parse_time(fields.get(Health.LAST_ERROR_TIME)),
+        version=fields.get(Health.VERSION, ""),
+    )
+
+
+def _state(text: str | None) -> State | None:
+    try:
+        return State(text or "")
+    except ValueError:
+        return None
+
+
+def _count(text: str | None) -> int | None:
+    return int(text) if text is not None and text.isascii() and text.isdecimal() else None
+
+
+def _rate(text: str | None) -> float | None:
+    try:
+        rate = float(text or "")
+    except ValueError:
+        return None
+    return rate if 0 <= rate < float("inf") else None

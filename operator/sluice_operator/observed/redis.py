@@ -1,0 +1,149 @@
+"""What stands in Redis about a source, read in one round trip.
+
+The operator's own look at Redis: it never writes there. Nothing that comes out of here holds a password:
+URLs are kept as keys of a dict and handed to the client, and errors are told in the client's words only
+where those can't quote the URL.
+"""
+
+import asyncio
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from redis import exceptions
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from sluice_ingester.contract import Health, StreamKeys
+from sluice_operator.observed.facts import SinkFacts, SinkTrouble
+from sluice_operator.observed.freshness import Freshness
+from sluice_operator.observed.health import health_facts
+from sluice_operator.times import parse_time
+
+TIMEOUT_SECONDS: Final = 2.0
+"""For the connection, and for the answer."""
+AWAY_SECONDS: Final = 3.0
+"""For how long a Redis that can't be reached is not asked again, so that many sources don't all wait for
+it.
+"""
+IDLE_SECONDS: Final = 300.0
+
+
+@dataclass(slots=True)
+class _Server:
+    client: Redis | None
+    """None if the URL is not that of a Redis."""
+    used: float
+    away: SinkFacts | None = None
+    """What is told of it until `away_until`, if it could not be reached."""
+    away_until: float = 0.0
+
+
+class RedisReader:
+    """Reads what ingesters wrote, from any number of Redis servers."""
+
+    def __init__(self) -> None:
+        self._servers: dict[bytes, _Server] = {}
+        self._freshness = Freshness()
+
+    async def read(self, url: bytes, keys: StreamKeys, *, now: datetime) -> SinkFacts:
+        """What stands at `keys` in the Redis at `url`. Never raises for what Redis does or doesn't do."""
+        monotonic = time.monotonic()
+        server = self._server(url, monotonic)
+        if server.client is None:
+            return SinkFacts(trouble=SinkTrouble.URL_INVALID, trouble_message="The URL of Redis is malformed")
+        if server.away is not None and monotonic < server.away_until:
+            return server.away
+        try:
+            # The client's own time limits don't cover the resolving of names.
+            async with asyncio.timeout(3 * TIMEOUT_SECONDS):
+                answers = await _look(server.client, keys)
+        except (exceptions.RedisError, OSError, TimeoutError) as error:
+            facts = trouble_facts(error)
+            server.away = facts if facts.trouble is SinkTrouble.UNREACHABLE else None
+            server.away_until = time.monotonic() + AWAY_SECONDS
+            return facts
+        server.away = None
+        return self._facts(url, keys, answers, now=now, monotonic=monotonic)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        for server in self._servers.values():
+            if server.client is not None:
+                await server.client.aclose()
+        self._servers.clear()
+
+    async def close_idle(self) -> None:
+        """Close the connections to servers that nobody has asked about for a while."""
+        limit = time.monotonic() - IDLE_SECONDS
+        for url in [url for url, server in self._servers.items() if server.used < limit]:
+            client = self._servers.pop(url).client
+            if client is not None:
+                await client.aclose()
+
+    def _server(self, url: bytes, monotonic: float) -> _Server:
+        server = self._servers.get(url)
+        if server is None:
+            server = self._servers[url] = _Server(client=_client(url), used=monotonic)
+        server.used = monotonic
+        return server
+
+    def _facts(self, url: bytes, keys: StreamKeys, answers: list[Any], *, now: datetime, monotonic: float) -> SinkFacts:
+        cursor, hash_, length, dead_letters = answers
+        fields = {_text(name): _text(value) for name, value in hash_.items()}
+        beat = parse_time(fields.get(Health.BEAT))
+        silent = None
+        if beat is not None:
+            place = f"{hash(url)}:{keys.health}"
+            silent = self._freshness.silent_seconds(place, beat, now=now, monotonic=monotonic)
+        return SinkFacts(
+            cursor=None if cursor is None else _text(cursor),
+            length=length,
+            dead_letters=dead_letters,
+            health=health_facts(fields, silent_seconds=silent),
+        )
+
+
+def trouble_facts(error: Exception) -> SinkFacts:
+    """What `error`, from a look at Redis, means."""
+    text = " ".join(str(error).split())[:300] or type(error).__name__
+    refused = (exceptions.AuthenticationError, exceptions.AuthorizationError, exceptions.NoPermissionError)
+    if isinstance(error, refused) or text.startswith(("NOAUTH", "WRONGPASS", "NOPERM")):
+        return SinkFacts(trouble=SinkTrouble.UNAUTHORIZED, trouble_message=f"Redis refuses the operator: {text}")
+    if isinstance(error, exceptions.ResponseError):
+        return SinkFacts(trouble=SinkTrouble.ANSWERED_ERROR, trouble_message=f"Redis answers: {text}")
+    if isinstance(error, exceptions.TimeoutError | TimeoutError):
+        text = "no answer in time"
+    return SinkFacts(trouble=SinkTrouble.UNREACHABLE, trouble_message=f"Redis can't be reached: {text}")
+
+
+async def _look(client: Redis, keys: StreamKeys) -> list[Any]:
+    async with client.pipeline(transaction=False) as pipe:
+        pipe.get(keys.cursor)
+        pipe.hgetall(keys.health)
+        pipe.xlen(keys.entries)
+        pipe.xlen(keys.deadletter)
+        answers: list[Any] = await pipe.execute()
+        return answers
+
+
+def _client(url: bytes) -> Redis | None:
+    """A client for `url`, or None if it is not the URL of a Redis."""
+    try:
+        return Redis.from_url(
+            url.decode().strip(),
+            socket_timeout=TIMEOUT_SECONDS,
+            socket_connect_timeout=TIMEOUT_SECONDS,
+            socket_keepalive=True,
+            client_name="sluice-operator",
+            # Once more, at once: a server that was restarted has closed the connections of the pool.
+            retry=Retry(NoBackoff(), 1),
+        )
+    except ValueError:  # its text may quote the URL
+        return None
+
+
+def _text(value: bytes) -> str:
+    return value.decode(errors="replace")

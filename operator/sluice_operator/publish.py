@@ -1,0 +1,80 @@
+"""Writing statuses: conditions at once, numbers at intervals, and nothing when nothing is new."""
+
+import logging
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Final
+
+from sluice_operator.api.relay import RelayStatus
+from sluice_operator.events import Events
+from sluice_operator.kube import Kube, KubeError, Manifest
+from sluice_operator.sources import SOURCES
+from sluice_operator.status.changes import Tell, same, tell, urgent
+from sluice_operator.store import Store
+
+logger = logging.getLogger(__name__)
+
+STATUS_MANAGER: Final = "sluice-operator-status"
+
+
+class Publisher:
+    """The one writer of statuses."""
+
+    def __init__(self, *, kube: Kube, store: Store, events: Events, interval_seconds: float) -> None:
+        self._kube = kube
+        self._store = store
+        self._events = events
+        self._interval = interval_seconds
+        self._written: dict[str, float] = {}
+
+    async def publish(self, source: Manifest, before: RelayStatus, after: RelayStatus) -> None:
+        """Write `after` over `before` if it is time, and tell what changed. Raises KubeError."""
+        if same(before, after) or not (urgent(before, after) or self._is_due(source, before)):
+            return
+        if not await self._write(source, after):
+            return
+        for news in tell(before, after):
+            await self._events.tell(source, news)
+
+    async def tell(self, source: Manifest, news: Sequence[Tell]) -> None:
+        """Tell `news` of what was done for `source`."""
+        for one in news:
+            await self._events.tell(source, one)
+
+    def forget(self, uid: str) -> None:
+        """The source is gone."""
+        self._written.pop(uid, None)
+        self._events.forget(uid)
+
+    def _is_due(self, source: Manifest, before: RelayStatus) -> bool:
+        """Whether numbers may be written again; the time of the last write outlives the process."""
+        written = self._written.get(source["metadata"]["uid"])
+        if written is not None and time.monotonic() - written < self._interval:
+            return False
+        updated = before.firehose.updated_at if before.firehose else None
+        return updated is None or (datetime.now(UTC) - updated).total_seconds() >= self._interval
+
+    async def _write(self, source: Manifest, status: RelayStatus) -> bool:
+        """Whether the source was still there to be written to."""
+        metadata = source["metadata"]
+        # The uid makes the API server refuse a namesake that has come since.
+        place = {name: metadata[name] for name in ("name", "namespace", "uid")}
+        manifest = {
+            "apiVersion": source["apiVersion"],
+            "kind": source["kind"],
+            "metadata": place,
+            "status": status.dump(),
+        }
+        api = SOURCES[source["kind"]]
+        try:
+            written = await self._kube.apply(api, manifest, manager=STATUS_MANAGER, subresource="status")
+        except KubeError as error:
+            if error.code in {HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT}:
+                logger.debug("%s is gone: %s", metadata["name"], error)
+                return False
+            raise
+        self._written[metadata["uid"]] = time.monotonic()
+        self._store.put(api, written)
+        return True

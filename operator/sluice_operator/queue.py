@@ -1,0 +1,112 @@
+"""A work queue of keys: the part of a level-triggered operator that decides when to look.
+
+A key says only that there is something to look at; what is to be done is found by looking. So any number
+of additions before a look are one look, a key that is added while it is looked at is looked at once more,
+no key is looked at twice at the same time, and a look that fails is repeated after a growing pause.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable, Hashable
+from typing import Final, Generic, TypeVar
+
+logger = logging.getLogger(__name__)
+
+Key = TypeVar("Key", bound=Hashable)
+Handler = Callable[[Key], Awaitable[float | None]]
+"""Looks at a key. Answers in how many seconds to look again, or None for not before it is added."""
+
+FIRST_BACKOFF_SECONDS: Final = 0.2
+LAST_BACKOFF_SECONDS: Final = 60.0
+
+
+class WorkQueue(Generic[Key]):
+    """Keys to look at, each by one worker at a time. To be used on one event loop."""
+
+    def __init__(self) -> None:
+        self._arrivals: asyncio.Queue[Key] = asyncio.Queue()
+        self._waiting: dict[Key, float] = {}  # since when
+        self._working: dict[Key, float] = {}  # since when
+        self._again: set[Key] = set()
+        self._planned: dict[Key, asyncio.TimerHandle] = {}
+        self._failures: dict[Key, int] = {}
+
+    @property
+    def depth(self) -> int:
+        """How many keys wait for a worker."""
+        return len(self._waiting)
+
+    def add(self, key: Key) -> None:
+        """Look at `key` as soon as a worker is free."""
+        self._cancel_plan(key)
+        if key in self._working:
+            self._again.add(key)
+        elif key not in self._waiting:
+            self._waiting[key] = _now()
+            self._arrivals.put_nowait(key)
+
+    def add_after(self, key: Key, seconds: float) -> None:
+        """Look at `key` in `seconds`, unless it is to be looked at before."""
+        due = _now() + seconds
+        planned = self._planned.get(key)
+        sooner = key in self._waiting or key in self._again or (planned is not None and planned.when() <= due)
+        if not sooner:
+            self._cancel_plan(key)
+            self._planned[key] = asyncio.get_running_loop().call_at(due, self.add, key)
+
+    def forget(self, key: Key) -> None:
+        """Drop what is planned for `key` and its failures, for it is gone."""
+        self._cancel_plan(key)
+        self._failures.pop(key, None)
+
+    def stuck(self, seconds: float) -> list[Key]:
+        """The keys that have waited for a worker, or that a worker has looked at, for over `seconds`."""
+        limit = _now() - seconds
+        return [key for since in (self._waiting, self._working) for key, at in since.items() if at < limit]
+
+    async def run(self, handler: Handler[Key], *, workers: int) -> None:
+        """Look at keys, so many at a time, until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for number in range(workers):
+                group.create_task(self._work(handler), name=f"queue worker {number}")
+
+    async def _work(self, handler: Handler[Key]) -> None:
+        while True:
+            key = await self._arrivals.get()
+            del self._waiting[key]
+            self._working[key] = _now()
+            try:
+                again = await self._look(key, handler)
+            finally:
+                del self._working[key]
+            if again is not None:
+                self.add_after(key, again)
+            if key in self._again:
+                self._again.discard(key)
+                self.add(key)
+
+    async def _look(self, key: Key, handler: Handler[Key]) -> float | None:
+        try:
+            again = await handler(key)
+        except Exception:
+            failures = self._failures[key] = self._failures.get(key, 0) + 1
+            again = backoff_seconds(failures)
+            logger.exception("%s failed and will be tried again in %.1f s", key, again)
+        else:
+            self._failures.pop(key, None)
+        return again
+
+    def _cancel_plan(self, key: Key) -> None:
+        if planned := self._planned.pop(key, None):
+            planned.cancel()
+
+
+def backoff_seconds(failures: int) -> float:
+    """The pause after so many `failures` in a row: 0.2 s, doubled each time, at most 60 s, with jitter."""
+    longest = min(LAST_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2.0 ** min(failures - 1, 20))
+    return longest * random.uniform(0.5, 1.0)  # noqa: S311 (jitter)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -1,0 +1,81 @@
+"""One look at one source: what should be is made so, what is there becomes the status.
+
+Level-triggered: a look asks nothing about what has happened since the last one. It may be cut off anywhere
+and repeated at any time; all that must outlive the process stands in the status.
+"""
+
+import random
+from datetime import UTC, datetime
+from typing import Final
+
+from pydantic import ValidationError
+
+from sluice_operator.api.errors import InvalidResourceError
+from sluice_operator.api.relay import Relay, RelayStatus
+from sluice_operator.kube import Manifest
+from sluice_operator.publish import Publisher
+from sluice_operator.sources import SourceKey
+from sluice_operator.status.changes import Tell
+from sluice_operator.status.compute import refused_status, relay_status
+from sluice_operator.status.reasons import Reason
+from sluice_operator.store import Store
+from sluice_operator.workload import Workload
+
+_JITTER: Final = 0.1
+
+
+class Reconciler:
+    """Looks at sources."""
+
+    def __init__(self, *, store: Store, workload: Workload, publisher: Publisher, observe_seconds: float) -> None:
+        self._store = store
+        self._workload = workload
+        self._publisher = publisher
+        self._observe_seconds = observe_seconds
+        self._known: dict[SourceKey, str] = {}  # its uid
+
+    async def look(self, key: SourceKey) -> float | None:
+        """Look at the source of that key. In how many seconds to look again; None if it is gone.
+
+        Raises KubeError if the API server did not answer as it should.
+        """
+        found = self._store.source(key)
+        self._notice(key, found)
+        if found is None or "deletionTimestamp" in found["metadata"]:
+            return None
+        try:
+            relay = Relay.parse(found)
+        except InvalidResourceError as error:
+            await self._refuse(found, str(error))
+        else:
+            await self._serve(found, relay)
+        return self._observe_seconds * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311
+
+    def _notice(self, key: SourceKey, found: Manifest | None) -> None:
+        """Forget what is remembered of a source that is gone, or in whose place there is another."""
+        uid = found["metadata"]["uid"] if found else None
+        known = self._known.get(key)
+        if known is not None and known != uid:
+            self._workload.forget(key, known)
+            self._publisher.forget(known)
+            del self._known[key]
+        if uid is not None:
+            self._known[key] = uid
+
+    async def _serve(self, found: Manifest, relay: Relay) -> None:
+        news: list[Tell] = []
+        try:
+            facts = await self._workload.bring_about(relay, news)
+        finally:
+            await self._publisher.tell(found, news)
+        await self._publisher.publish(found, relay.status, relay_status(facts, relay.status))
+
+    async def _refuse(self, found: Manifest, message: str) -> None:
+        try:
+            before = RelayStatus.model_validate(found.get("status") or {})
+        except ValidationError:
+            before = RelayStatus()
+        generation = found["metadata"].get("generation", 0)
+        reason, now = Reason.INVALID_SPEC, datetime.now(UTC)
+        after = refused_status(before, generation=generation, now=now, reason=reason, message=message)
+        await self._publisher.publish(found, before, after)

@@ -1,0 +1,52 @@
+"""The HTTP port: /livez and /readyz for the kubelet, /metrics for Prometheus.
+
+Served by the event loop that does the work, so an operator that hangs does not answer; and an answer of /livez
+speaks of the work: it fails if a resource waits or is worked at for much too long.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+from typing import Final
+
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+
+from sluice_operator.queue import WorkQueue
+from sluice_operator.sources import SourceKey
+
+STUCK_SECONDS: Final = 180.0
+
+
+@asynccontextmanager
+async def serve(
+    port: int, *, queue: WorkQueue[SourceKey], is_ready: Callable[[], bool], registry: CollectorRegistry
+) -> AsyncIterator[int]:
+    """Serve on `port` of every address while the context lasts; 0 takes a free one. The port."""
+
+    async def livez(_: web.Request) -> web.Response:
+        stuck = queue.stuck(STUCK_SECONDS)
+        return _verdict(good=not stuck, text=f"stuck: {', '.join(map(str, stuck[:5]))}" if stuck else "alive")
+
+    async def readyz(_: web.Request) -> web.Response:
+        ready = is_ready()
+        return _verdict(good=ready, text="ready" if ready else "waiting for the API server and the CRDs")
+
+    async def metrics(_: web.Request) -> web.Response:
+        return web.Response(body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    app = web.Application()
+    app.router.add_get("/livez", livez)
+    app.router.add_get("/readyz", readyz)
+    app.router.add_get("/metrics", metrics)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, port=port).start()
+        yield runner.addresses[0][1]
+    finally:
+        await runner.cleanup()
+
+
+def _verdict(*, good: bool, text: str) -> web.Response:
+    return web.Response(text=f"{text}\n", status=HTTPStatus.OK if good else HTTPStatus.SERVICE_UNAVAILABLE)

@@ -1,0 +1,107 @@
+"""The operator's settings, from its environment. A bad one stops the process with the variable's name."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from sluice_operator.desired.settings import IngesterSettings
+
+Names = Annotated[tuple[str, ...], NoDecode]
+"""Names with commas between them."""
+
+
+class SettingsError(ValueError):
+    """The environment is not as it must be; the text names each variable and what to do."""
+
+
+class Settings(BaseSettings):
+    """What the environment says."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="SLUICE_", frozen=True, use_attribute_docstrings=True, env_ignore_empty=True
+    )
+
+    ingester_image: Annotated[str, Field(min_length=1, pattern=r"^\S+$")]
+    """The image of the ingesters, where a resource names none."""
+
+    ingester_image_pull_policy: Literal["Always", "IfNotPresent", "Never"] | None = None
+    """When that image is pulled. Without it the policy is that of Kubernetes."""
+
+    ingester_image_pull_secrets: Names = ()
+    """Secrets for that image, by name with commas between, in the namespace of each resource."""
+
+    default_redis_url: SecretStr | None = None
+    """The Redis for resources without `spec.redis`."""
+
+    watch_namespaces: Names = ()
+    """The namespaces that are served, with commas between. Without it all are."""
+
+    status_interval_seconds: Annotated[float, Field(ge=1, le=3600)] = 30.0
+    """How often the numbers of a status are written at most. Conditions are written at once."""
+
+    observe_interval_seconds: Annotated[float, Field(ge=0.5, le=60)] = 4.0
+    """How often each resource's Redis and Secret are looked at."""
+
+    resync_interval_seconds: Annotated[float, Field(ge=5, le=86_400)] = 300.0
+    """How often everything is listed anew, whatever the watches said."""
+
+    workers: Annotated[int, Field(ge=1, le=64)] = 8
+    """How many resources are looked at at the same time."""
+
+    port: Annotated[int, Field(ge=1, le=65_535)] = 8080
+    """The port of /livez, /readyz and /metrics."""
+
+    log_format: Annotated[Literal["json", "plain"], Field(validation_alias="LOG_FORMAT")] = "json"
+    """`json` for one object a line, `plain` for terminals."""
+
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], Field(validation_alias="LOG_LEVEL")] = "info"
+    """The least level that is logged."""
+
+    pod_name: Annotated[str, Field(validation_alias="POD_NAME")] = "sluice-operator"
+    """The operator's own name in Events."""
+
+    @field_validator("watch_namespaces", "ingester_image_pull_secrets", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return tuple(name for part in value.split(",") if (name := part.strip()))
+        return value
+
+    @field_validator("log_level", "log_format", mode="before")
+    @classmethod
+    def _lower(cls, value: Any) -> Any:
+        return value.lower() if isinstance(value, str) else value
+
+    @field_validator("default_redis_url")
+    @classmethod
+    def _is_redis(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not value.get_secret_value().startswith(("redis://", "rediss://")):
+            raise ValueError("give a URL such as redis://:password@redis:6379/0, or rediss:// for TLS")
+        return value
+
+    @property
+    def ingesters(self) -> IngesterSettings:
+        """What these settings say about ingesters."""
+        url = self.default_redis_url
+        return IngesterSettings(
+            image=self.ingester_image,
+            image_pull_policy=self.ingester_image_pull_policy,
+            image_pull_secrets=self.ingester_image_pull_secrets,
+            default_redis_url=url.get_secret_value() if url else None,
+        )
+
+
+def load_settings() -> Settings:
+    """The settings. Raises SettingsError."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        faults = error.errors(include_input=False, include_url=False)
+        text = "\n".join(f"{_variable(fault['loc'])}: {fault['msg'].removeprefix('Value error, ')}" for fault in faults)
+        raise SettingsError(text) from None
+
+
+def _variable(location: tuple[int | str, ...]) -> str:
+    name = str(location[0]) if location else ""
+    return name if name.isupper() else f"SLUICE_{name.upper()}"

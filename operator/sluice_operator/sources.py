@@ -1,0 +1,45 @@
+"""The kinds of source that the operator serves, and the names by which it finds what belongs to one."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sluice_operator.api.base import API_VERSION
+from sluice_operator.api.relay import RELAY
+from sluice_operator.desired.naming import FIELD_MANAGER, SOURCE_LABELS
+from sluice_operator.kube import Api
+
+RELAYS: Final = Api(version=API_VERSION, kind=RELAY.kind, plural=RELAY.plural)
+SOURCES: Final = {RELAYS.kind: RELAYS}
+"""By kind, where its objects are found."""
+
+CHILD_SELECTOR: Final = f"app.kubernetes.io/managed-by={FIELD_MANAGER}"
+"""The label selector for all that the operator makes."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceKey:
+    """Names one source: what the work queue holds."""
+
+    kind: str
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.namespace}/{self.name}"
+
+
+def key_of(source: Mapping[str, Any]) -> SourceKey:
+    """The key of a source's object."""
+    metadata = source["metadata"]
+    return SourceKey(source["kind"], metadata["namespace"], metadata["name"])
+
+
+def label_of(child: Mapping[str, Any]) -> tuple[str, str, str] | None:
+    """Kind, namespace and label of the source that `child` says it belongs to, or None if it says none."""
+    metadata = child["metadata"]
+    labels = metadata.get("labels") or {}
+    for kind, label in SOURCE_LABELS.items():
+        if label in labels:
+            return kind, metadata["namespace"], labels[label]
+    return None

@@ -1,0 +1,139 @@
+"""kopf as the watch engine, and as nothing else: it keeps the store fresh and says what to look at.
+
+Only `on.event` handlers are registered. For those kopf patches nothing: no finalizer, no annotation, no result,
+as long as a handler returns None. What kopf can't see from the inside (a watch that has gone blind without an
+error) is found by `resync`.
+"""
+
+import asyncio
+import signal
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import kopf
+from kubernetes.aio.client import Configuration
+
+from sluice_operator.kube import DEPLOYMENTS, PODS, Api
+from sluice_operator.sources import CHILD_SELECTOR, SOURCES, SourceKey
+from sluice_operator.store import Store
+
+Add = Callable[[SourceKey], None]
+
+WATCHED: Final = (*SOURCES.values(), DEPLOYMENTS, PODS)
+"""What is watched, and listed by `resync`."""
+
+
+def selector_of(api: Api) -> str:
+    """The label selector by which objects of one kind are watched; the sources themselves need none."""
+    return "" if api in SOURCES.values() else CHILD_SELECTOR
+
+
+async def run_watches(
+    *, store: Store, add: Add, configuration: Configuration, namespaces: Sequence[str], stop: asyncio.Event
+) -> None:
+    """Watch until cancelled. Raises what ends a watch for good. `stop` is set by SIGTERM and SIGINT."""
+    others = asyncio.all_tasks()
+    tasks = await kopf.spawn_tasks(
+        registry=_registry(store, add, configuration),
+        settings=_settings(),
+        standalone=True,
+        clusterwide=not namespaces,
+        namespaces=namespaces,
+    )
+    stop_on_signals(stop)  # kopf has just made them its own
+    await kopf.run_tasks(tasks, ignored=others)
+
+
+def stop_on_signals(stop: asyncio.Event) -> None:
+    """Set `stop` at SIGTERM and SIGINT. Explicit handlers matter: to PID 1 a signal has no default."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+
+
+def _registry(store: Store, add: Add, configuration: Configuration) -> kopf.OperatorRegistry:
+    registry = kopf.OperatorRegistry()
+
+    @kopf.on.login(registry=registry)
+    async def log_in(**_: Any) -> kopf.ConnectionInfo:
+        return await connection_info(configuration)
+
+    for source in SOURCES.values():
+
+        @kopf.on.event(source.version, source.plural, registry=registry, id=source.plural, param=source)
+        async def on_source(*, event: kopf.RawEvent, param: Any = None, **_: Any) -> None:
+            take_source(store, add, param, event["type"], dict(event["object"]))
+
+    for child in (DEPLOYMENTS, PODS):
+
+        @kopf.on.event(child.version, child.plural, registry=registry, id=child.plural, param=child)
+        async def on_child(*, event: kopf.RawEvent, param: Any = None, **_: Any) -> None:
+            take_child(store, add, param, event["type"], dict(event["object"]))
+
+    return registry
+
+
+def take_source(store: Store, add: Add, api: Api, kind: str | None, source: dict[str, Any]) -> None:
+    """Take in the news of a source. Its own status is no news: the operator wrote it."""
+    key = SourceKey(api.kind, source["metadata"]["namespace"], source["metadata"]["name"])
+    if kind == "DELETED":
+        store.drop(api, source)
+        add(key)
+        return
+    before = store.put(api, source)
+    if before is None or _matter(before) != _matter(source):
+        add(key)
+
+
+def take_child(store: Store, add: Add, api: Api, kind: str | None, child: dict[str, Any]) -> None:
+    """Take in the news of a child, which are news of its source."""
+    if kind == "DELETED":
+        store.drop(api, child)
+    else:
+        store.put(api, child)
+    if owner := store.owner(child):
+        add(owner)
+
+
+def _matter(source: dict[str, Any]) -> tuple[object, ...]:
+    metadata = source["metadata"]
+    return (
+        metadata["uid"],
+        metadata.get("generation"),
+        metadata.get("annotations"),
+        "deletionTimestamp" in metadata,
+    )
+
+
+def _settings() -> kopf.OperatorSettings:
+    settings = kopf.OperatorSettings()
+    settings.posting.enabled = False
+    # The kinds are known and the namespaces named: no rights on CRDs and namespaces are needed.
+    settings.scanning.disabled = True
+    settings.watching.server_timeout = 300
+    settings.watching.client_timeout = 310
+    settings.watching.connect_timeout = 30
+    settings.networking.connect_timeout = 30
+    settings.networking.request_timeout = 30
+    settings.networking.trust_env = True
+    for api in WATCHED:
+        if selector := selector_of(api):
+            settings.watching.label_selectors[api.version, api.plural] = selector
+    return settings
+
+
+async def connection_info(configuration: Configuration) -> kopf.ConnectionInfo:
+    """What kopf needs to reach the same API server, with a token that is fresh now."""
+    header = await configuration.get_api_key_with_prefix("BearerToken")
+    scheme, _, token = (header or "").partition(" ")
+    return kopf.ConnectionInfo(
+        server=configuration.host,
+        ca_path=configuration.ssl_ca_cert,
+        insecure=not configuration.verify_ssl,
+        scheme=scheme.capitalize() if token else None,
+        token=token or None,
+        certificate_path=configuration.cert_file,
+        private_key_path=configuration.key_file,
+        proxy_url=configuration.proxy,
+        trust_env=True,
+    )

@@ -1,0 +1,166 @@
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from sluice_operator.queue import LAST_BACKOFF_SECONDS, WorkQueue, backoff_seconds
+
+
+class Looks:
+    """A handler that records its calls, and waits or fails when told to."""
+
+    def __init__(self, again: float | None = None) -> None:
+        self.keys: list[str] = []
+        self.now: dict[str, int] = {}
+        self.most_at_once: dict[str, int] = {}
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.failures = 0
+        self.again = again
+
+    async def __call__(self, key: str) -> float | None:
+        self.keys.append(key)
+        self.now[key] = self.now.get(key, 0) + 1
+        self.most_at_once[key] = max(self.most_at_once.get(key, 0), self.now[key])
+        try:
+            await self.gate.wait()
+            if self.failures:
+                self.failures -= 1
+                raise RuntimeError("the look failed")
+        finally:
+            self.now[key] -= 1
+        return self.again
+
+
+@asynccontextmanager
+async def running(queue: WorkQueue[str], looks: Looks, workers: int = 3) -> AsyncIterator[None]:
+    task = asyncio.create_task(queue.run(looks, workers=workers))
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+async def until(condition: Callable[[], bool], seconds: float = 5) -> None:
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.002)
+
+
+async def test_additions_before_a_look_are_one_look() -> None:
+    queue, looks = WorkQueue[str](), Looks()
+    for _ in range(5):
+        queue.add("a")
+    queue.add("b")
+    assert queue.depth == 2
+    async with running(queue, looks):
+        await until(lambda: len(looks.keys) == 2)
+        await asyncio.sleep(0.02)
+    assert sorted(looks.keys) == ["a", "b"]
+    assert queue.depth == 0
+
+
+async def test_what_is_added_during_a_look_is_looked_at_once_more_and_never_twice_at_a_time() -> None:
+    queue, looks = WorkQueue[str](), Looks()
+    looks.gate.clear()
+    async with running(queue, looks):
+        queue.add("a")
+        await until(lambda: looks.keys == ["a"])
+        for _ in range(5):
+            queue.add("a")
+        await asyncio.sleep(0.02)
+        assert looks.keys == ["a"]
+        looks.gate.set()
+        await until(lambda: len(looks.keys) == 2)
+        await asyncio.sleep(0.02)
+    assert looks.keys == ["a", "a"]
+    assert looks.most_at_once == {"a": 1}
+
+
+async def test_different_keys_are_looked_at_at_the_same_time() -> None:
+    queue, looks = WorkQueue[str](), Looks()
+    looks.gate.clear()
+    async with running(queue, looks, workers=2):
+        for key in "abc":
+            queue.add(key)
+        await until(lambda: looks.keys == ["a", "b"])
+        assert queue.depth == 1
+        looks.gate.set()
+        await until(lambda: looks.keys == ["a", "b", "c"])
+
+
+async def test_a_failed_look_is_repeated() -> None:
+    queue, looks = WorkQueue[str](), Looks()
+    looks.failures = 2
+    async with running(queue, looks):
+        queue.add("a")
+        await until(lambda: len(looks.keys) == 3)
+        await asyncio.sleep(0.05)
+    assert looks.keys == ["a", "a", "a"]
+
+
+async def test_the_handler_says_when_to_look_again() -> None:
+    queue, looks = WorkQueue[str](), Looks(again=0.01)
+    async with running(queue, looks):
+        queue.add("a")
+        await until(lambda: len(looks.keys) >= 4)
+
+
+async def test_the_soonest_plan_counts() -> None:
+    queue, looks = WorkQueue[str](), Looks()
+    async with running(queue, looks):
+        queue.add_after("a", 60)
+        queue.add_after("a", 0.01)
+        queue.add_after("a", 60)
+        await until(lambda: looks.keys == ["a"])
+
+
+async def test_an_addition_takes_the_place_of_a_plan() -> None:
+    queue, looks = WorkQueue[str](), Looks()
+    async with running(queue, looks):
+        queue.add_after("a", 0.03)
+        queue.add("a")
+        await asyncio.sleep(0.1)
+    assert looks.keys == ["a"]
+
+
+async def test_a_forgotten_key_is_looked_at_no_more() -> None:
+    queue, looks = WorkQueue[str](), Looks()
+    async with running(queue, looks):
+        queue.add_after("a", 0.02)
+        queue.forget("a")
+        await asyncio.sleep(0.08)
+    assert looks.keys == []
+
+
+async def test_stuck_names_what_waits_and_what_hangs() -> None:
+    queue, looks = WorkQueue[str](), Looks()
+    looks.gate.clear()
+    async with running(queue, looks, workers=1):
+        queue.add("hangs")
+        await until(lambda: looks.keys == ["hangs"])
+        queue.add("waits")
+        assert queue.stuck(5) == []
+        await asyncio.sleep(0.05)
+        assert sorted(queue.stuck(0.02)) == ["hangs", "waits"]
+
+
+async def test_a_cancelled_queue_ends() -> None:
+    queue, looks = WorkQueue[str](), Looks()
+    looks.gate.clear()
+    async with running(queue, looks):
+        queue.add("a")
+        await until(lambda: looks.keys == ["a"])
+    assert looks.now == {"a": 0}
+
+
+@pytest.mark.parametrize(("failures", "longest"), [(1, 0.2), (2, 0.4), (5, 3.2), (9, 51.2), (10, 60), (10_000, 60)])
+def test_the_pause_grows_to_a_limit(failures: int, longest: float) -> None:
+    pauses = [backoff_seconds(failures) for _ in range(200)]
+    assert max(pauses) <= min(longest, LAST_BACKOFF_SECONDS)
+    assert min(pauses) >= longest / 2
+    assert len(set(pauses)) > 100
