@@ -1,11 +1,26 @@
 """Every rule of the schema, with the message that a user sees."""
 
+import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from sluice_operator.api.errors import InvalidResourceError
+from sluice_operator.api.relay import Relay
+from sluice_operator.api.rules import VALIDATIONS
+from sluice_operator.api.schema import structural
 from tests.apiserver.conftest import ApiServer, RefusedError
 
+
+def messages(node: Any) -> Iterator[str]:
+    """Of all rules in a schema."""
+    if isinstance(node, dict):
+        yield from (rule["message"] for rule in node.get(VALIDATIONS, ()))
+        yield from (message for value in node.values() for message in messages(value))
+
+
+RULES = set(messages(structural(Relay)))
 HOST = {"host": "relay1.us-east.bsky.network"}
 
 
@@ -104,12 +119,23 @@ def test_refused(server: ApiServer, spec: dict[str, Any], message: str) -> None:
     with pytest.raises(RefusedError) as caught:
         server.try_spec(**spec)
     assert message in str(caught.value)
+    # The operator refuses an older object in the same words.
+    for words in (rule for rule in RULES if rule in str(caught.value)):
+        with pytest.raises(InvalidResourceError, match=re.escape(words)):
+            Relay.parse(server.relay(spec))
 
 
 @pytest.mark.parametrize("spec", TAKEN, ids=lambda value: str(value)[:60])
 def test_taken(server: ApiServer, spec: dict[str, Any]) -> None:
-    created = server.try_spec(**spec)["spec"]
+    relay = server.try_spec(**spec)
+    Relay.parse(relay)
+    created = relay["spec"]
     assert {name: created[name] for name in spec if name != "firehose"} == {
         name: value for name, value in spec.items() if name != "firehose"
     }
     assert created["firehose"].items() >= spec.get("firehose", {}).items()
+
+
+@pytest.mark.parametrize("rule", sorted(RULES))
+def test_every_rule_has_a_test(rule: str) -> None:
+    assert any(message in rule for _, message in REFUSED)

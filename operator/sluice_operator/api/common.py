@@ -14,6 +14,8 @@ from sluice_operator.api.rules import Rule
 _RESOURCE: Final = re.compile(r"(cpu|memory|ephemeral-storage)$|hugepages-|.*/")
 _LABEL: Final = r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?"
 
+_PORT: Final = re.compile(r":([0-9]{1,5})$")
+
 Host = Annotated[
     str,
     Field(min_length=1, max_length=300),
@@ -27,7 +29,7 @@ Host = Annotated[
     Rule(
         cel=("!self.matches(':[0-9]{1,5}$') || (int(self.find('[0-9]+$')) >= 1 && int(self.find('[0-9]+$')) <= 65535)"),
         message="the port of the host must be between 1 and 65535",
-        holds=lambda host: not (port := host.rpartition(":")[2]).isdecimal() or 1 <= int(port) <= 65535,
+        holds=lambda host: (port := _PORT.search(host)) is None or 1 <= int(port[1]) <= 65535,
     ),
 ]
 

@@ -63,6 +63,7 @@ def test_the_full_example_is_full_and_shows_the_defaults() -> None:
         "[fd00::1]:443",
         "Relay.Example.COM",
         "a_b.example",
+        "99999",
     ],
 )
 def test_hosts_that_are_taken(host: str) -> None:
