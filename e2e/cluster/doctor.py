@@ -52,8 +52,8 @@ def leftovers(layout: Layout) -> list[str]:
 def our_mounts(mountinfo: str, layout: Layout) -> list[str]:
     """The mount points (field 5 of /proc/PID/mountinfo, proc(5)) of a cluster."""
     points = [line.split()[4] for line in mountinfo.splitlines()]
-    places = (str(layout.state), str(NODE_DIRECTORY))
-    return [point for point in points if point.startswith(places)]
+    places = (layout.state, NODE_DIRECTORY)
+    return [point for point in points if any(Path(point).is_relative_to(place) for place in places)]
 
 
 def _processes(layout: Layout) -> Iterable[tuple[int, str]]:
