@@ -11,6 +11,9 @@ from sluice_ingester.wire import dagcbor
 from sluice_ingester.wire.cid import Cid, end_of_cid
 from sluice_ingester.wire.varint import read_varint
 
+MAX_BLOCKS: Final = 1 << 16
+"""Blocks in one commit's CAR. Two hundred operations need some thousands at the very most."""
+
 _MAX_HEADER: Final = 64 * 1024
 _RECORD_CID: Final = b"\x01\x71\x12\x20"
 _RECORD_CID_LENGTH: Final = 36
@@ -43,7 +46,9 @@ def blocks(car: bytes) -> Iterator[tuple[bytes, memoryview]]:
     view = memoryview(car)
     size = len(car)
     _, at = _header(car)
-    while at < size:
+    for _ in range(MAX_BLOCKS):
+        if at >= size:
+            return
         try:
             length, start = read_varint(car, at)
             at = start + length
@@ -56,6 +61,8 @@ def blocks(car: bytes) -> Iterator[tuple[bytes, memoryview]]:
         except ValueError as error:
             raise CarError(f"CAR: {error}") from error
         yield car[start:content], view[content:at]
+    if at < size:
+        raise CarError(f"a CAR of more than {MAX_BLOCKS} blocks")
 
 
 def _header(car: bytes) -> tuple[int, int]:

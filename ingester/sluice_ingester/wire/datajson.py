@@ -7,7 +7,8 @@ from typing import Any, Final
 from sluice_ingester.wire.cid import Cid
 
 
-def _special(value: object) -> dict[str, str]:
+def special(value: object) -> dict[str, str]:
+    """The form of what JSON has no type for: a link, or bytes. ValueError if `value` is neither."""
     if type(value) is Cid:
         return {"$link": str(value)}
     if type(value) is bytes:
@@ -20,12 +21,12 @@ _ENCODER: Final = json.JSONEncoder(
     allow_nan=False,
     check_circular=False,  # decoded CBOR without references is a tree
     separators=(",", ":"),
-    default=_special,
+    default=special,
 )
 
 
 def _any(value: object) -> object:
-    return _special(value) if isinstance(value, bytes) else repr(value)
+    return special(value) if isinstance(value, bytes) else repr(value)
 
 
 _DESCRIBER: Final = json.JSONEncoder(ensure_ascii=False, skipkeys=True, separators=(",", ":"), default=_any)

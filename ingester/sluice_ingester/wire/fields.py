@@ -21,9 +21,7 @@ def seq(body: Fields) -> int:
     """`seq`: positive and below 2^63, so that every consumer's integers hold it."""
     value = body.get("seq")
     if type(value) is not int or not 0 < value <= _MAX_SEQ:
-        raise InputError(
-            Reason.MESSAGE_INVALID, f"seq: expected an integer from 1 to 2^63 - 1, got {_show(value)}"
-        )
+        raise InputError(Reason.MESSAGE_INVALID, f"seq: expected an integer from 1 to 2^63 - 1, got {_show(value)}")
     return value
 
 

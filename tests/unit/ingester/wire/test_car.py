@@ -75,6 +75,15 @@ def test_headers_without_roots(header: bytes) -> None:
     assert read(container) == []
 
 
+def test_blocks_are_bounded() -> None:
+    def container(count: int) -> bytes:
+        return build.car([]) + (build.varint(4) + b"\x01\x55\x00\x00") * count
+
+    assert len(read(container(car.MAX_BLOCKS))) == car.MAX_BLOCKS
+    with pytest.raises(car.CarError, match=f"more than {car.MAX_BLOCKS} blocks"):
+        read(container(car.MAX_BLOCKS + 1))
+
+
 @given(st.integers(0, len(CAR)))
 def test_cut_anywhere(end: int) -> None:
     try:
