@@ -4,8 +4,8 @@
     uv run --with orjson --with msgspec --with libipld python -m bench.wire
 
 Each frame is a commit that creates one post, made by the simulated relay: real trees and signatures,
-about 4 KB; the network's mean is about 5. Times are CPU time of this process, the best of several rounds; on a busy machine read the
-ratios, not the figures.
+about 4 KB where the network's mean is about 5. Times are CPU time of this process, the best of
+several rounds; on a busy machine read the ratios, not the figures.
 """
 
 import argparse

@@ -16,7 +16,7 @@ from sluice_ingester.wire.stream import Stamp
 MAX_OPS: Final = 2000
 """Ten times what the lexicon allows in one commit."""
 
-MAX_OUTPUT: Final = 16 * 1024 * 1024
+MAX_OUTPUT: Final = 8 * 1024 * 1024
 """Bytes of JSON from one commit. Two megabytes of blocks stay far below, unless one large record
 stands at many paths, by which a small frame could fill the ingester's memory."""
 

@@ -254,9 +254,9 @@ def test_one_large_record_at_many_paths_does_not_fill_the_memory() -> None:
     record = POST | {"text": "\0" * 500_000}  # six bytes each in JSON
     decoded = decode(commit([write(f"a.b.c/{n}", record) for n in range(200)], [record]))
     assert sum(map(len, decoded.events)) <= commit_module.MAX_OUTPUT
-    assert rkeys(decoded) == ["0", "1", "2", "3", "4"]
+    assert rkeys(decoded) == ["0", "1"]
     assert {letter.reason for letter in decoded.dead} == {Reason.TOO_LARGE}
-    assert len(decoded.dead) == 195
+    assert len(decoded.dead) == 198
     assert all(len(letter.payload) <= MAX_PAYLOAD for letter in decoded.dead)
     assert sum(len(letter.payload) for letter in decoded.dead) <= commit_module.MAX_DEAD
 
