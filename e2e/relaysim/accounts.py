@@ -72,5 +72,5 @@ def uid(index: int) -> int:
 
 
 def created(index: int) -> int:
-    """When the account came to be, in milliseconds; two in a row share one, as happens on a real PDS."""
-    return FIRST_DAY // 1000 - 10**9 + 500 * (index // 2)
+    """When the account came to be, in milliseconds."""
+    return FIRST_DAY // 1000 - 10**9 + 500 * index

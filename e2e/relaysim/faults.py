@@ -14,6 +14,7 @@ from e2e.relaysim.window import PROFILES
 
 if TYPE_CHECKING:
     from e2e.relaysim.feed import Feed
+    from e2e.relaysim.reader import Reader
     from e2e.relaysim.sim import RelaySim
 
 Answer = dict[str, Any]
@@ -40,7 +41,9 @@ def describe() -> dict[str, Answer]:
         name: {
             "does": inspect.getdoc(fault),
             "params": {
-                p.name: p.default for p in inspect.signature(fault).parameters.values() if p.kind is p.KEYWORD_ONLY
+                p.name: "required" if p.default is p.empty else p.default
+                for p in inspect.signature(fault).parameters.values()
+                if p.kind is p.KEYWORD_ONLY
             },
         }
         for name, fault in FAULTS.items()
@@ -49,17 +52,17 @@ def describe() -> dict[str, Answer]:
 
 def cut(sim: RelaySim, *, how: str = "abort", code: int = 1001, stream: str = "repos") -> Answer:
     """End all connections. how: abort (TCP reset), in-frame (half a frame, then gone), close (properly)."""
+    ways: Mapping[str, Callable[[Reader], None]] = {
+        "abort": lambda reader: reader.abort(),
+        "in-frame": lambda reader: reader.cut_in_frame(),
+        "close": lambda reader: reader.end(code=code, reason="cut by the simulator"),
+    }
+    if how not in ways:
+        msg = f"unknown cut {how!r}; known are {', '.join(ways)}"
+        raise ValueError(msg)
     readers = tuple(_feed(sim, stream).readers)
     for reader in readers:
-        if how == "abort":
-            reader.abort()
-        elif how == "in-frame":
-            reader.cut_in_frame()
-        elif how == "close":
-            reader.end(code=code, reason="cut by the simulator")
-        else:
-            msg = f"unknown cut {how!r}; known are abort, in-frame, close"
-            raise ValueError(msg)
+        ways[how](reader)
     return {"readers": len(readers)}
 
 
@@ -135,14 +138,14 @@ def repeat(sim: RelaySim, *, count: int = 1, stream: str = "repos") -> Answer:
 
 def too_slow(sim: RelaySim, *, stream: str = "repos") -> Answer:
     """Tell all readers ConsumerTooSlow and close."""
-    return error(sim, name="ConsumerTooSlow", message="Stream consumer too slow", stream=stream)
+    return error(sim, error="ConsumerTooSlow", message="Stream consumer too slow", stream=stream)
 
 
-def error(sim: RelaySim, *, name: str, message: str = "", stream: str = "repos") -> Answer:
+def error(sim: RelaySim, *, error: str, message: str = "", stream: str = "repos") -> Answer:
     """Send all readers an error frame and close with 1008."""
     readers = tuple(_feed(sim, stream).readers)
     for reader in readers:
-        reader.end(frames.error(name, message), code=1008, reason=name)
+        reader.end(frames.error(error, message), code=1008, reason=error)
     return {"readers": len(readers)}
 
 

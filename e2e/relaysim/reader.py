@@ -28,6 +28,7 @@ class Reader:
         self._ending: tuple[bytes | None, int, str] | None = None
         self.position = start.position
         self.more = asyncio.Event()
+        self.left = asyncio.Event()
         self.sent = 0
 
     @property
@@ -54,7 +55,8 @@ class Reader:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-        await self._close()
+            await self._close()
+            self.left.set()
         return self._socket
 
     def stall(self) -> None:

@@ -1,6 +1,7 @@
 """The simulator as one object: ``async with RelaySim(...) as sim`` in a test, the command line in a pod."""
 
 import asyncio
+import contextlib
 import ssl
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from e2e.relaysim.refusals import Refusals
 from e2e.relaysim.window import PROFILES, CursorRules
 
 FIRST_SEQ = 6_322_875_401
+_GOODBYE = 2.0
 
 
 @dataclass(slots=True)
@@ -135,10 +137,13 @@ class RelaySim:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for feed in (self.repos, self.labels):
-            for reader in tuple(feed.readers):
-                reader.end(code=1001, reason="going away")
-                reader.resume()
+        readers = {*self.repos.readers, *self.labels.readers}
+        for reader in readers:
+            reader.end(code=1001, reason="going away")
+            reader.resume()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_GOODBYE):
+                await asyncio.gather(*(reader.left.wait() for reader in readers))
         if self._runner:
             await self._runner.cleanup()
 

@@ -50,9 +50,7 @@ def test_a_machine_without_a_node_of_its_kind_is_named(cache: Path, monkeypatch:
     assert install.unavailable_reason() == "the reference PDS runs on Linux on x86_64 or aarch64 only"
 
 
-def test_what_is_installed_needs_no_npm_any_more(
-    cache: Path, calls: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_is_installed_needs_no_npm_any_more(cache: Path, calls: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     use_npm(calls, monkeypatch, code=0)
     installed = install.ensure_installed()
     monkeypatch.setenv("PATH", str(cache))

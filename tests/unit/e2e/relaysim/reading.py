@@ -33,12 +33,12 @@ def cid(tag: Any) -> Cid:
 def car(data: bytes) -> tuple[Cid, Blocks]:
     """Root and blocks of an archive, each of which must hash to its CID."""
     stream = io.BytesIO(data)
-    header = cbor2.loads(stream.read(_varint(stream)))
+    header = cbor2.loads(stream.read(varint(stream)))
     assert header["version"] == 1
     (root,) = header["roots"]
     blocks: Blocks = {}
     while stream.tell() < len(data):
-        section = stream.read(_varint(stream))
+        section = stream.read(varint(stream))
         name, block = Cid(section[:36]), section[36:]
         assert name[:4] == b"\x01\x71\x12\x20"
         assert name[4:] == hashlib.sha256(block).digest()
@@ -138,7 +138,8 @@ def _entries(data: list[Any]) -> Iterator[tuple[bytes, Cid, Any]]:
         yield key, cid(entry["v"]), entry["t"]
 
 
-def _varint(stream: io.BytesIO) -> int:
+def varint(stream: io.BytesIO) -> int:
+    """The unsigned LEB128 number that comes next."""
     number = shift = 0
     while True:
         byte = stream.read(1)[0]

@@ -18,10 +18,10 @@ SEQ = 6_322_875_401
 
 @pytest.fixture(scope="module")
 def happened() -> tuple[World, list[tuple[Any, str, dict[str, Any]]]]:
-    """A world and its first 4,000 events: event, type and body."""
-    world = World(seed="test", size=12)
+    """A world and its first 2,000 events: event, type and body."""
+    world = World(seed="test", size=8)
     told = []
-    for i, event in enumerate(islice(world, 4_000)):
+    for i, event in enumerate(islice(world, 2_000)):
         header, body = reading.frame(event.frame.stamp(SEQ + i, TIME))
         assert header == {"op": 1, "t": event.kind}
         assert (body["seq"], body["time"]) == (SEQ + i, TIME)
@@ -53,8 +53,8 @@ def test_every_commit_is_valid_and_follows_the_one_before(happened: Any) -> None
             ]
             for path, record in seen.records.items():
                 assert record["$type"] == path.split("/")[0]
-    assert min(actions[action] for action in ("create", "update", "delete")) > 50
-    assert len(last) >= 10
+    assert min(actions[action] for action in ("create", "update", "delete")) > 25
+    assert len(last) >= 8
 
 
 def test_every_kind_of_event_comes(happened: Any) -> None:
@@ -66,9 +66,7 @@ def test_every_kind_of_event_comes(happened: Any) -> None:
     assert {"handle" in body for _, kind, body in told if kind == "#identity"} == {True, False}
     statuses = {body.get("status") for _, kind, body in told if kind == "#account"}
     assert {None, "deactivated", "deleted"} <= statuses
-    collections = {
-        op["path"].split("/")[0] for _, kind, body in told if kind == "#commit" for op in body["ops"]
-    }
+    collections = {op["path"].split("/")[0] for _, kind, body in told if kind == "#commit" for op in body["ops"]}
     assert {"app.bsky.feed.post", "app.bsky.feed.like", "app.bsky.graph.follow"} < collections
     assert {"chat.bsky.actor.declaration", "com.whtwnd.blog.entry"} < collections
 
@@ -92,7 +90,7 @@ def test_nobody_writes_while_down(happened: Any) -> None:
             (down.discard if body["active"] else down.add)(body["did"])
         elif kind == "#commit":
             assert body["repo"] not in down
-    assert went > 5
+    assert went > 3
 
 
 def test_the_same_seed_gives_the_same_bytes() -> None:
@@ -105,7 +103,7 @@ def test_the_same_seed_gives_the_same_bytes() -> None:
 
 def test_memory_stays_bounded() -> None:
     world = World(seed="long", size=2)
-    for _ in islice(world, 3_000):
+    for _ in islice(world, 1_000):
         pass
     assert all(len(account.paths) < 170 for account in world.accounts)
 

@@ -1,0 +1,163 @@
+import asyncio
+
+import aiohttp
+import pytest
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from e2e.relaysim.sim import FIRST_SEQ, RelaySim
+from e2e.relaysim.window import PROFILES
+from tests.unit.e2e.relaysim.client import subscribe
+
+LAST = FIRST_SEQ + 19
+_MANY = 20_000
+
+
+async def test_live_frames_are_those_of_the_journal() -> None:
+    async with RelaySim(rate=200) as sim, subscribe(sim) as client:
+        frames = [await client.frame() for _ in range(60)]
+        notes = sim.journal.between(frames[0][1]["seq"], frames[-1][1]["seq"])
+        assert len(notes) == 60
+        for (header, body), note in zip(frames, notes, strict=True):
+            assert (header["t"], body["seq"], body["time"]) == (note.kind, note.seq, note.time)
+            assert body.get("repo", body.get("did")) == note.facts["did"]
+            assert [op["path"] for op in body.get("ops", ())] == [op["path"] for op in note.facts.get("ops", ())]
+
+
+async def test_sequence_starts_at_the_scale_of_the_real_one() -> None:
+    async with RelaySim(paused=True) as sim, subscribe(sim) as client:
+        await sim.connected()
+        await sim.emit(3)
+        assert await client.seqs(3) == [6_322_875_401, 6_322_875_402, 6_322_875_403]
+
+
+@pytest.mark.parametrize(("profile", "first"), [("spec", FIRST_SEQ + 5), ("pds", FIRST_SEQ + 6)])
+async def test_replay_and_then_live(profile: str, first: int) -> None:
+    rules = PROFILES[profile]
+    async with RelaySim(paused=True, prefill=20, rules=rules) as sim, subscribe(sim, FIRST_SEQ + 5) as client:
+        replayed = list(range(first, LAST + 1))
+        assert await client.seqs(len(replayed)) == replayed
+        assert await client.silent(0.1)
+        await sim.emit(1)
+        assert await client.seqs(1) == [LAST + 1]
+
+
+async def test_no_cursor_means_live_and_zero_means_oldest() -> None:
+    sim = RelaySim(paused=True, prefill=20, window=5)
+    async with sim, subscribe(sim) as live, subscribe(sim, 0) as oldest:
+        assert await oldest.seqs(5) == list(range(LAST - 4, LAST + 1))
+        assert await live.silent(0.1)
+
+
+async def test_an_outdated_cursor_is_told() -> None:
+    async with RelaySim(paused=True, prefill=20, window=5) as sim:
+        async with subscribe(sim, FIRST_SEQ) as client:
+            assert (await client.frame())[1]["name"] == "OutdatedCursor"
+            assert await client.seqs(1) == [LAST - 4]
+        sim.fault("cursors", profile="indigo")
+        async with subscribe(sim, FIRST_SEQ) as client:
+            assert await client.seqs(1) == [LAST - 4]
+
+
+async def test_a_future_cursor_ends_or_goes_live() -> None:
+    async with RelaySim(paused=True, prefill=20) as sim:
+        async with subscribe(sim, LAST + 1) as client:
+            assert await client.frame() == (
+                {"op": -1},
+                {"error": "FutureCursor", "message": "Cursor in the future."},
+            )
+            with pytest.raises(ConnectionClosed) as closed:
+                await client.message()
+            assert closed.value.rcvd
+            assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (1008, "FutureCursor")
+        sim.fault("cursors", future_error=False)
+        async with subscribe(sim, LAST + 10**6) as client:
+            await sim.connected()
+            await sim.emit(1)
+            assert await client.seqs(1) == [LAST + 1]
+
+
+@pytest.mark.parametrize("cursor", ["-1", "abc", "9007199254740992", ""])
+async def test_a_senseless_cursor_is_refused(cursor: str) -> None:
+    async with RelaySim(paused=True) as sim, aiohttp.ClientSession() as http:
+        url = f"{sim.http_url}/xrpc/com.atproto.sync.subscribeRepos?cursor={cursor}"
+        async with http.get(url) as answer:
+            assert answer.status == 400
+            assert (await answer.json())["error"] == "InvalidRequest"
+
+
+async def test_without_an_upgrade_it_asks_for_one() -> None:
+    async with RelaySim(paused=True) as sim, aiohttp.ClientSession() as http:
+        async with http.get(f"{sim.http_url}/xrpc/com.atproto.sync.subscribeRepos") as answer:
+            assert answer.status == 426
+        async with http.get(f"{sim.http_url}/xrpc/_health") as answer:
+            assert answer.status == 200
+
+
+async def test_pings_are_answered() -> None:
+    async with RelaySim(paused=True) as sim, subscribe(sim) as client:
+        async with asyncio.timeout(5):
+            await (await client.socket.ping())
+
+
+async def test_full_speed_waits_for_the_slowest_reader_and_ends_at_the_limit() -> None:
+    async with RelaySim(rate=0, corpus=50, limit=_MANY, window=_MANY) as sim, subscribe(sim, 0, max_queue=1) as slow:
+        await slow.message()
+        await asyncio.sleep(0.2)
+        stuck = sim.journal.total
+        await asyncio.sleep(0.2)
+        assert sim.journal.total == stuck < _MANY
+        async with subscribe(sim, 0) as fast:
+            first = await fast.seqs(stuck)
+            assert first == list(range(FIRST_SEQ, FIRST_SEQ + stuck))
+            assert await fast.silent(0.1)
+        assert await slow.seqs(_MANY - 1) == list(range(FIRST_SEQ + 1, FIRST_SEQ + _MANY))
+        assert await slow.silent(0.2)
+
+
+async def test_a_rate_is_kept() -> None:
+    async with RelaySim(rate=500, corpus=50) as sim, subscribe(sim) as client:
+        await client.message()
+        loop = asyncio.get_running_loop()
+        begin = loop.time()
+        await client.seqs(500)
+        assert 0.7 < loop.time() - begin < 2.5
+
+
+async def test_a_reader_that_falls_out_of_the_window_is_too_slow() -> None:
+    async with RelaySim(paused=True, window=10) as sim, subscribe(sim) as client:
+        await sim.connected()
+        sim.fault("stall")
+        await sim.emit(20)
+        sim.fault("unstall")
+        assert (await client.frame())[1]["error"] == "ConsumerTooSlow"
+
+
+async def test_stopping_says_goodbye() -> None:
+    sim = RelaySim(paused=True)
+    await sim.start()
+    async with subscribe(sim) as client:
+        await sim.connected()
+        await sim.stop()
+        with pytest.raises(ConnectionClosed) as closed:
+            await client.message()
+        assert closed.value.rcvd
+        assert closed.value.rcvd.code == 1001
+
+
+async def test_refusals_come_before_the_upgrade() -> None:
+    async with RelaySim(paused=True) as sim:
+        sim.fault("refuse", status=429, retry_after="7")
+        sim.fault("refuse", status=502, html=True, times=2)
+        statuses = []
+        for _ in range(3):
+            with pytest.raises(InvalidStatus) as refused:
+                async with subscribe(sim):
+                    pass
+            statuses.append(refused.value.response.status_code)
+            if statuses == [429]:
+                assert refused.value.response.headers["Retry-After"] == "7"
+            else:
+                assert refused.value.response.headers["Content-Type"].startswith("text/html")
+        assert statuses == [429, 502, 502]
+        async with subscribe(sim) as client:
+            assert client.socket.response
