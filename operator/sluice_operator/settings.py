@@ -40,8 +40,10 @@ class Settings(BaseSettings):
     status_interval_seconds: Annotated[float, Field(ge=1, le=3600)] = 30.0
     """How often the numbers of a status are written at most. Conditions are written at once."""
 
-    observe_interval_seconds: Annotated[float, Field(ge=0.5, le=60)] = 4.0
-    """How often each resource's Redis and Secret are looked at."""
+    observe_interval_seconds: Annotated[float, Field(ge=0.5, le=60)] = 3.0
+    """How often each resource's Redis and Secret are looked at. A Secret of the operator's own that was deleted
+    is back within that time: Secrets are not watched, since that would need the right to list them all.
+    """
 
     resync_interval_seconds: Annotated[float, Field(ge=5, le=86_400)] = 300.0
     """How often everything is listed anew, whatever the watches said."""

@@ -111,7 +111,7 @@ def _readiness(old: Condition | None, new: Condition | None, *, stalled: bool) -
     now = new is not None and new.status == ConditionStatus.TRUE
     if new is None or was == now or stalled:
         return []
-    if now:
+    if now and new.reason not in _REST:
         return [Tell(type="Normal", reason=Happening.READY, message=new.message)]
     if was and new.reason in {Reason.SOURCE_UNAVAILABLE, Reason.NOT_REPORTING, Reason.SINK_UNREACHABLE}:
         return [Tell(type="Warning", reason=Happening.NOT_READY, message=f"{new.reason}: {new.message}")]

@@ -44,7 +44,7 @@ def count_restarts(previous: Restarts | None, pods: Sequence[PodFacts], *, wante
             counted[uid] = _memory(pod)
 
     for pod in pods:
-        if pod.uid in counted or pod.leaving or not wanted:
+        if pod.uid in counted or pod.leaving:
             continue
         if forerunner := _forerunner(pod, counted, seen):
             added += 1

@@ -1,0 +1,127 @@
+"""Situations, written as what differs from a source that streams."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sluice_ingester.contract import State
+from sluice_operator.api.relay import RelayStatus
+from sluice_operator.observed.facts import (
+    DeploymentFacts,
+    Facts,
+    HealthFacts,
+    PodFacts,
+    SecretFacts,
+    SinkFacts,
+    SinkTrouble,
+    Termination,
+)
+from sluice_operator.status.compute import relay_status
+
+NOW = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
+HOST = "relay1.us-east.bsky.network"
+
+
+def ago(seconds: float) -> datetime:
+    return NOW - timedelta(seconds=seconds)
+
+
+def pod(**changes: Any) -> PodFacts:
+    streaming = PodFacts(
+        uid="uid-1",
+        name="us-east-firehose-1",
+        template_hash="aaa",
+        created=ago(3605),
+        leaving=False,
+        gone_reason="",
+        running_since=ago(3600),
+        restart_count=0,
+        last_termination=None,
+        waiting_reason="",
+        waiting_message="",
+        unschedulable="",
+        image="sluice:1",
+    )
+    return replace(streaming, **changes)
+
+
+def waiting_pod(reason: str, *, age: float, **changes: Any) -> PodFacts:
+    return pod(running_since=None, waiting_reason=reason, waiting_message="as it is", created=ago(age), **changes)
+
+
+def ended(reason: str = "Error", exit_code: int = 1, *, seconds_ago: float = 5) -> Termination:
+    return Termination(reason=reason, exit_code=exit_code, time=ago(seconds_ago))
+
+
+def deployment(**changes: Any) -> DeploymentFacts:
+    rolled_out = DeploymentFacts(
+        replicas=1, rolled_out=True, deadline_message="", failure_message="", failing_since=None
+    )
+    return replace(rolled_out, **changes)
+
+
+def health(**changes: Any) -> HealthFacts:
+    streaming = HealthFacts(
+        pod="us-east-firehose-1",
+        state=State.STREAMING,
+        reason="",
+        message="",
+        seq="6322875501",
+        event_time=ago(3),
+        stored=ago(1),
+        beat=ago(2),
+        silent_seconds=2.0,
+        started=ago(3599),
+        events=1000,
+        dead_letters=0,
+        rate=412.3,
+        reconnects=0,
+        fenced=0,
+        errors=0,
+        last_error="",
+        last_error_time=None,
+        version="0.1.0",
+    )
+    return replace(streaming, **changes)
+
+
+def reporting(state: State, reason: str = "", message: str = "", **changes: Any) -> SinkFacts:
+    return sink(health=health(state=state, reason=reason, message=message, **changes))
+
+
+def sink(**changes: Any) -> SinkFacts:
+    return replace(SinkFacts(cursor="6322875501", length=1000, dead_letters=0, health=health()), **changes)
+
+
+def trouble(kind: SinkTrouble, message: str = "in its own words") -> SinkFacts:
+    return SinkFacts(trouble=kind, trouble_message=message)
+
+
+def facts(**changes: Any) -> Facts:
+    streaming = Facts(
+        now=NOW,
+        generation=2,
+        host=HOST,
+        suspended=False,
+        enabled=True,
+        degraded_after=300.0,
+        stable_window=900.0,
+        secret=SecretFacts(digest="abc"),
+        refusal=None,
+        deployment=deployment(),
+        pods=(pod(),),
+        sink=sink(),
+    )
+    return replace(streaming, **changes)
+
+
+def after(*situations: Facts) -> RelayStatus:
+    """The status after a source went through `situations`, from its creation on."""
+    status = RelayStatus()
+    for situation in situations:
+        status = relay_status(situation, status)
+    return status
+
+
+def conditions(status: RelayStatus) -> dict[str, tuple[str, str]]:
+    return {item.type: (item.status.value, item.reason) for item in status.conditions or ()}

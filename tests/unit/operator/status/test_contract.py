@@ -1,0 +1,432 @@
+"""The status contract, one row for each situation: what kubectl, Helm, Flux and Argo CD will conclude."""
+
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from sluice_ingester.contract import State
+from sluice_operator.observed.facts import Facts, Refusal, SecretFacts, SinkTrouble
+from tests.unit.operator.status.given import (
+    after,
+    ago,
+    conditions,
+    deployment,
+    ended,
+    facts,
+    health,
+    pod,
+    reporting,
+    sink,
+    trouble,
+    waiting_pod,
+)
+
+READY, COMING, WAITING, STUCK = "ready", "coming", "waiting", "stuck"
+
+STARTING = facts(now=ago(3590), sink=sink(health=None), pods=(pod(running_since=ago(3595)),))
+STREAMED = facts(now=ago(400))
+AN_HOUR_AGO = facts(now=ago(3000))
+
+
+@dataclass(frozen=True)
+class Row:
+    name: str
+    now: Facts
+    outlook: str
+    reason: str
+    past: tuple[Facts, ...] = ()
+    also: dict[str, tuple[str, str]] = field(default_factory=dict)
+
+
+def since(seconds: float, situation: Facts, *before: Facts) -> tuple[Facts, ...]:
+    """A past in which `situation` began so many seconds ago, after `before`."""
+    return (*before, replace(situation, now=ago(seconds)))
+
+
+FLAP = facts(sink=reporting(State.WAITING, "ConnectionLost", "the source closed the connection"))
+CONNECTING = facts(sink=reporting(State.CONNECTING))
+REDIS_DOWN = facts(sink=trouble(SinkTrouble.UNREACHABLE))
+WRONG_PASSWORD = facts(sink=trouble(SinkTrouble.UNAUTHORIZED))
+BAD_URL = facts(sink=trouble(SinkTrouble.URL_INVALID))
+FULL = facts(sink=reporting(State.BACKPRESSURE, "HighWaterMark", "the stream is at its high-water mark"))
+NO_SECRET = facts(secret=SecretFacts(problem="There is no Secret redis"), sink=None)
+YOUNG = pod(created=ago(20), running_since=ago(15))
+NEW_GENERATION = 3
+
+ROWS = [
+    # Rolling out.
+    Row("no Deployment yet", facts(deployment=None, pods=()), COMING, "Progressing"),
+    Row("rolling", facts(deployment=deployment(rolled_out=False), pods=()), COMING, "Progressing"),
+    Row(
+        "spec edited in mid-rollout, the old pod still streams",
+        facts(generation=NEW_GENERATION, deployment=deployment(rolled_out=False)),
+        COMING,
+        "Progressing",
+        past=(STREAMED,),
+    ),
+    Row(
+        "spec edited to mend a crash loop: the old pod's trouble is not the new spec's",
+        facts(
+            generation=NEW_GENERATION,
+            deployment=deployment(rolled_out=False),
+            pods=(waiting_pod("CrashLoopBackOff", age=600, restart_count=9),),
+        ),
+        COMING,
+        "Progressing",
+    ),
+    Row("pod being created", facts(pods=(waiting_pod("ContainerCreating", age=3),)), COMING, "PodNotRunning"),
+    Row(
+        "no node takes it",
+        facts(pods=(waiting_pod("", age=100, unschedulable="0/1 nodes are available"),)),
+        COMING,
+        "Progressing",
+    ),
+    Row(
+        "no node has taken it in time",
+        facts(
+            deployment=deployment(deadline_message="has timed out progressing"),
+            pods=(waiting_pod("", age=700, unschedulable="0/1 nodes are available"),),
+        ),
+        STUCK,
+        "ProgressDeadlineExceeded",
+    ),
+    Row(
+        "past its deadline but running after all",
+        facts(deployment=deployment(deadline_message="has timed out progressing")),
+        READY,
+        "Streaming",
+    ),
+    Row(
+        "pods refused a moment ago",
+        facts(
+            deployment=deployment(rolled_out=False, failure_message="exceeded quota", failing_since=ago(5)),
+            pods=(),
+        ),
+        COMING,
+        "PodRefused",
+    ),
+    Row(
+        "pods refused for long",
+        facts(
+            deployment=deployment(rolled_out=False, failure_message="exceeded quota", failing_since=ago(61)),
+            pods=(),
+        ),
+        STUCK,
+        "PodRefused",
+    ),
+    # Images, configuration and crashes.
+    Row("first pull failed", facts(pods=(waiting_pod("ErrImagePull", age=8),)), COMING, "ImagePullFailed"),
+    Row("pull failed again", facts(pods=(waiting_pod("ImagePullBackOff", age=31),)), STUCK, "ImagePullFailed"),
+    Row("pulling once more", facts(pods=(waiting_pod("ErrImagePull", age=50),)), STUCK, "ImagePullFailed"),
+    Row("may not be pulled", facts(pods=(waiting_pod("ErrImageNeverPull", age=1),)), STUCK, "ImagePullFailed"),
+    Row("no image's name", facts(pods=(waiting_pod("InvalidImageName", age=1),)), STUCK, "ImagePullFailed"),
+    Row(
+        "config missing a moment",
+        facts(pods=(waiting_pod("CreateContainerConfigError", age=10),)),
+        COMING,
+        "ContainerConfigError",
+    ),
+    Row(
+        "config missing for long",
+        facts(pods=(waiting_pod("CreateContainerConfigError", age=90),)),
+        STUCK,
+        "ContainerConfigError",
+    ),
+    Row(
+        "crashed once",
+        facts(pods=(waiting_pod("CrashLoopBackOff", age=60, restart_count=1, last_termination=ended()),)),
+        COMING,
+        "PodNotRunning",
+    ),
+    Row(
+        "crashed twice",
+        facts(pods=(waiting_pod("CrashLoopBackOff", age=60, restart_count=2, last_termination=ended()),)),
+        COMING,
+        "PodNotRunning",
+    ),
+    Row(
+        "crashed often, but long ago",
+        facts(pods=(pod(restart_count=5, running_since=ago(10)),), sink=reporting(State.STREAMING, started=ago(9))),
+        READY,
+        "Streaming",
+        past=(STREAMED,),
+    ),
+    Row(
+        "crash loop",
+        facts(pods=(waiting_pod("CrashLoopBackOff", age=90, restart_count=3, last_termination=ended()),)),
+        STUCK,
+        "CrashLoop",
+    ),
+    Row(
+        "crash loop, just started again",
+        facts(pods=(pod(restart_count=4, running_since=ago(3)),), sink=reporting(State.STREAMING, started=ago(2))),
+        STUCK,
+        "CrashLoop",
+        past=(facts(now=ago(10), pods=(waiting_pod("CrashLoopBackOff", age=90, restart_count=3),)),),
+    ),
+    Row(
+        "crash loop over",
+        facts(pods=(pod(restart_count=4, running_since=ago(31)),), sink=reporting(State.STREAMING, started=ago(30))),
+        READY,
+        "Streaming",
+        past=(facts(now=ago(40), pods=(waiting_pod("CrashLoopBackOff", age=90, restart_count=3),)),),
+    ),
+    Row(
+        "pod replaced, the new one not up yet",
+        facts(
+            pods=(pod(leaving=True, running_since=None), waiting_pod("ContainerCreating", age=1, uid="uid-2")),
+        ),
+        COMING,
+        "PodNotRunning",
+        past=(STREAMED,),
+        also={"Connected": ("False", "PodNotRunning"), "Stable": ("False", "RestartedRecently")},
+    ),
+    # The source.
+    Row(
+        "started, nothing reported yet",
+        facts(pods=(pod(running_since=ago(5)),), sink=sink(health=None)),
+        COMING,
+        "Connecting",
+        also={"Connected": ("Unknown", "Connecting")},
+    ),
+    Row("first connect pending", CONNECTING, COMING, "Connecting", past=(STARTING,)),
+    Row(
+        "first connect fails",
+        replace(FLAP, pods=(YOUNG,), sink=reporting(State.WAITING, "NoHost", "no such host", started=ago(14))),
+        COMING,
+        "Connecting",
+        also={"Connected": ("False", "NoHost"), "EventsFlowing": ("False", "NotConnected")},
+    ),
+    Row(
+        "first connect fails past the deadline",
+        FLAP,
+        WAITING,
+        "SourceUnavailable",
+        past=since(301, FLAP),
+    ),
+    Row(
+        "streaming",
+        facts(),
+        READY,
+        "Streaming",
+        past=(STARTING,),
+        also={
+            "Connected": ("True", "Streaming"),
+            "EventsFlowing": ("True", "Flowing"),
+            "CursorValid": ("True", "CursorStored"),
+            "Stable": ("True", "NoRecentRestarts"),
+            "ErrorFree": ("True", "NoRecentErrors"),
+            "SinkWritable": ("True", "SinkReachable"),
+        },
+    ),
+    Row(
+        "source flapping",
+        FLAP,
+        READY,
+        "Reconnecting",
+        past=since(100, FLAP, AN_HOUR_AGO),
+        also={"Connected": ("False", "ConnectionLost")},
+    ),
+    Row("source down past its deadline", FLAP, WAITING, "SourceUnavailable", past=since(301, FLAP, AN_HOUR_AGO)),
+    Row(
+        "source down past its deadline, then a new pod: it gets its time",
+        replace(FLAP, pods=(YOUNG,), sink=reporting(State.CONNECTING, started=ago(14))),
+        COMING,
+        "Connecting",
+        past=(*since(400, FLAP, AN_HOUR_AGO), replace(FLAP, now=ago(30))),
+    ),
+    Row("source back", facts(), READY, "Streaming", past=(*since(400, FLAP, AN_HOUR_AGO), replace(FLAP, now=ago(5)))),
+    Row("new generation, connected all along", facts(generation=NEW_GENERATION), READY, "Streaming", past=(STREAMED,)),
+    Row(
+        "new generation, not connected yet",
+        replace(CONNECTING, generation=NEW_GENERATION),
+        COMING,
+        "Connecting",
+        past=(STREAMED,),
+    ),
+    Row(
+        "quiet source",
+        facts(sink=sink(health=health(stored=ago(301)))),
+        READY,
+        "Streaming",
+        also={"EventsFlowing": ("False", "Quiet")},
+    ),
+    # Reports that must not be believed.
+    Row(
+        "report is stale",
+        facts(sink=sink(health=health(silent_seconds=31.0))),
+        WAITING,
+        "NotReporting",
+        past=(STREAMED,),
+        also={"Connected": ("Unknown", "NotReporting"), "EventsFlowing": ("Unknown", "NotReporting")},
+    ),
+    Row(
+        "report is of another pod",
+        facts(sink=sink(health=health(pod="us-east-firehose-0"))),
+        WAITING,
+        "NotReporting",
+        past=(STREAMED,),
+    ),
+    Row(
+        "report is of the process before, in the same pod",
+        facts(pods=(pod(running_since=ago(4), restart_count=1, last_termination=ended()),)),
+        COMING,
+        "Connecting",
+        past=(STREAMED,),
+        also={"Connected": ("Unknown", "Connecting"), "Stable": ("False", "RestartedRecently")},
+    ),
+    Row("report says stopped", facts(sink=reporting(State.STOPPED)), COMING, "Connecting", past=(STARTING,)),
+    # The sink.
+    Row(
+        "Redis down for a moment",
+        REDIS_DOWN,
+        READY,
+        "SinkUnreachable",
+        past=since(60, REDIS_DOWN, AN_HOUR_AGO),
+        also={
+            "SinkWritable": ("False", "SinkUnreachable"),
+            "Connected": ("Unknown", "SinkUnreachable"),
+            "EventsFlowing": ("Unknown", "SinkUnreachable"),
+            "CursorValid": ("Unknown", "SinkUnreachable"),
+        },
+    ),
+    Row("Redis down for long", REDIS_DOWN, WAITING, "SinkUnreachable", past=since(301, REDIS_DOWN, AN_HOUR_AGO)),
+    Row("Redis down from the start", replace(REDIS_DOWN, pods=(YOUNG,)), COMING, "SinkUnreachable"),
+    Row("wrong password a moment ago", replace(WRONG_PASSWORD, pods=(YOUNG,)), COMING, "SinkUnauthorized"),
+    Row("wrong password", WRONG_PASSWORD, STUCK, "SinkUnauthorized", past=since(61, WRONG_PASSWORD)),
+    Row("no URL in the Secret", BAD_URL, STUCK, "SinkUrlInvalid", past=since(61, BAD_URL)),
+    Row(
+        "stream full for a moment",
+        FULL,
+        READY,
+        "HighWaterMark",
+        past=since(60, FULL, AN_HOUR_AGO),
+        also={
+            "SinkWritable": ("False", "HighWaterMark"),
+            "EventsFlowing": ("False", "Backpressure"),
+            "Connected": ("Unknown", "Backpressure"),
+        },
+    ),
+    Row("stream full for long", FULL, WAITING, "HighWaterMark", past=since(301, FULL, AN_HOUR_AGO)),
+    Row(
+        "stream full from the start",
+        facts(pods=(YOUNG,), sink=reporting(State.BACKPRESSURE, "HighWaterMark", started=ago(14))),
+        COMING,
+        "HighWaterMark",
+    ),
+    # Halted.
+    Row(
+        "cursor in the future",
+        facts(sink=reporting(State.HALTED, "FutureCursor", "the cursor is in the future: set it")),
+        STUCK,
+        "FutureCursor",
+        past=(STREAMED,),
+        also={"CursorValid": ("False", "FutureCursor"), "SinkWritable": ("True", "SinkReachable")},
+    ),
+    Row(
+        "Redis refuses for good",
+        facts(sink=reporting(State.HALTED, "RedisRefused", "this Redis is too old")),
+        STUCK,
+        "RedisRefused",
+        also={"SinkWritable": ("False", "RedisRefused"), "CursorValid": ("True", "CursorStored")},
+    ),
+    Row("halted without a word", facts(sink=reporting(State.HALTED)), STUCK, "Halted"),
+    Row(
+        "cursor is no number",
+        facts(sink=sink(cursor="abc")),
+        READY,
+        "Streaming",
+        also={"CursorValid": ("False", "CursorMalformed")},
+    ),
+    Row(
+        "no cursor yet",
+        facts(sink=sink(cursor=None)),
+        READY,
+        "Streaming",
+        also={"CursorValid": ("Unknown", "NoCursor")},
+    ),
+    # Secrets and refusals.
+    Row("Secret missing a moment", replace(NO_SECRET, pods=(), deployment=None), COMING, "SecretMissing"),
+    Row(
+        "Secret missing",
+        replace(NO_SECRET, pods=(), deployment=None),
+        STUCK,
+        "SecretMissing",
+        past=since(61, replace(NO_SECRET, pods=(), deployment=None)),
+    ),
+    Row(
+        "Secret gone from under a running pod",
+        NO_SECRET,
+        COMING,
+        "SecretMissing",
+        past=since(30, NO_SECRET, AN_HOUR_AGO),
+        also={"SinkWritable": ("Unknown", "SecretMissing")},
+    ),
+    Row(
+        "Deployment refused",
+        facts(refusal=Refusal(reason="ChildRefused", message="must be smaller"), deployment=None, pods=()),
+        STUCK,
+        "ChildRefused",
+    ),
+    # Rest.
+    Row(
+        "suspending",
+        facts(suspended=True, deployment=deployment(replicas=0), pods=(pod(leaving=True),)),
+        COMING,
+        "Suspending",
+        past=(STREAMED,),
+    ),
+    Row(
+        "suspended",
+        facts(suspended=True, deployment=deployment(replicas=0), pods=()),
+        READY,
+        "Suspended",
+        past=(STREAMED,),
+        also={
+            "Suspended": ("True", "Suspended"),
+            "Connected": ("False", "Suspended"),
+            "EventsFlowing": ("False", "Suspended"),
+            "Stable": ("Unknown", "Suspended"),
+            "ErrorFree": ("Unknown", "Suspended"),
+        },
+    ),
+    Row(
+        "suspended, an evicted pod lies around",
+        facts(suspended=True, deployment=deployment(replicas=0), pods=(pod(leaving=True, running_since=None),)),
+        READY,
+        "Suspended",
+    ),
+    Row("suspended without its Secret", replace(NO_SECRET, suspended=True, pods=()), READY, "Suspended"),
+    Row(
+        "suspended with Redis down",
+        replace(REDIS_DOWN, suspended=True, pods=()),
+        READY,
+        "Suspended",
+        also={"SinkWritable": ("False", "SinkUnreachable")},
+    ),
+    Row(
+        "resumed",
+        facts(generation=NEW_GENERATION, pods=(waiting_pod("ContainerCreating", age=2, uid="uid-2"),)),
+        COMING,
+        "PodNotRunning",
+        past=(STREAMED, facts(now=ago(60), suspended=True, pods=())),
+    ),
+    Row("nothing enabled", facts(enabled=False, deployment=deployment(replicas=0), pods=()), READY, "NothingToRun"),
+]
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_row(row: Row) -> None:
+    status = after(*row.past, row.now)
+    found = conditions(status)
+
+    assert found["Ready"] == ("True" if row.outlook == READY else "False", row.reason), status.conditions
+    assert found.get("Reconciling") == (("True", row.reason) if row.outlook == COMING else None)
+    assert found.get("Stalled") == (("True", row.reason) if row.outlook == STUCK else None)
+    assert ("Suspended" in found) == (row.now.suspended and row.outlook == READY)
+    assert {kind: found.get(kind) for kind in row.also} == row.also
+
+    assert status.observed_generation == row.now.generation
+    assert {item.observed_generation for item in status.conditions or ()} == {row.now.generation}
+    messages = {item.type: item.message for item in status.conditions or ()}
+    assert messages["Ready"]

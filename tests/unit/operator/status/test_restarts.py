@@ -1,0 +1,123 @@
+import pytest
+
+from sluice_operator.api.stream import Restarts
+from sluice_operator.observed.facts import PodFacts
+from sluice_operator.status.restarts import count_restarts
+from tests.unit.operator.status.given import NOW, ago, ended, pod
+
+A1 = pod(uid="a1", name="a1", template_hash="aaa")
+A2 = pod(uid="a2", name="a2", template_hash="aaa", created=ago(50), running_since=ago(45))
+A3 = pod(uid="a3", name="a3", template_hash="aaa", created=ago(20), running_since=ago(15))
+B1 = pod(uid="b1", name="b1", template_hash="bbb", created=ago(50), running_since=ago(45))
+
+
+def leaving(gone: PodFacts, reason: str = "") -> PodFacts:
+    return pod(
+        uid=gone.uid,
+        name=gone.name,
+        template_hash=gone.template_hash,
+        created=gone.created,
+        restart_count=gone.restart_count,
+        leaving=True,
+        gone_reason=reason,
+        running_since=None,
+    )
+
+
+def restarted(of: PodFacts, count: int, reason: str = "Error", exit_code: int = 1, *, at: float = 5) -> PodFacts:
+    return pod(
+        uid=of.uid,
+        name=of.name,
+        template_hash=of.template_hash,
+        created=of.created,
+        restart_count=count,
+        last_termination=ended(reason, exit_code, seconds_ago=at),
+    )
+
+
+def count(*looks: tuple[PodFacts, ...] | None) -> Restarts:
+    """The restarts after so many looks; None is a look at a suspended source without pods."""
+    restarts: Restarts | None = None
+    for look in looks:
+        # Each look twice: the second must find nothing new.
+        for _ in range(2):
+            restarts = count_restarts(restarts, look or (), wanted=look is not None, now=NOW)
+    assert restarts is not None
+    return Restarts.model_validate(restarts.dump())  # what an operator that was restarted would read
+
+
+LOOKS = [
+    ("the first pod is none", [(A1,)], 0, None, None),
+    ("a container's restart", [(A1,), (restarted(A1, 1),)], 1, "Error", 1),
+    ("out of memory", [(A1,), (restarted(A1, 1, "OOMKilled", 137),)], 1, "OOMKilled", 137),
+    ("several between two looks", [(A1,), (restarted(A1, 4),)], 4, "Error", 1),
+    ("restarts before the first look", [(restarted(A1, 2),)], 2, "Error", 1),
+    ("a pod replaced, seen side by side", [(A1,), (leaving(A1), A2)], 1, "PodReplaced", None),
+    ("a pod replaced, seen with a gap", [(A1,), (), (A2,)], 1, "PodReplaced", None),
+    ("a pod replaced between two looks", [(A1,), (A2,)], 1, "PodReplaced", None),
+    ("evicted", [(A1,), (leaving(A1, "Evicted"), A2)], 1, "Evicted", None),
+    (
+        "evicted, and the remains lie around",
+        [(A1,), (leaving(A1, "Evicted"), A2), (leaving(A1, "Evicted"), A2)],
+        1,
+        "Evicted",
+        None,
+    ),
+    ("its node lost", [(A1,), (leaving(A1, "NodeLost"),), (leaving(A1, "NodeLost"), A2)], 1, "NodeLost", None),
+    ("replaced twice", [(A1,), (leaving(A1), A2), (leaving(A2), A3)], 2, "PodReplaced", None),
+    ("replaced twice between two looks", [(A1,), (A3,)], 1, "PodReplaced", None),
+    ("replaced and restarted", [(A1,), (leaving(A1), A2), (restarted(A2, 1, "OOMKilled", 137),)], 2, "OOMKilled", 137),
+    (
+        "restarted, then replaced",
+        [(A1,), (restarted(A1, 2, at=60),), (leaving(restarted(A1, 2)), A2)],
+        3,
+        "PodReplaced",
+        None,
+    ),
+    ("replaced by one that has restarted already", [(A1,), (leaving(A1), restarted(A2, 1))], 2, "Error", 1),
+    ("a rollout", [(A1,), (leaving(A1),), (B1,)], 0, None, None),
+    (
+        "a rollout, then a replacement",
+        [(A1,), (B1,), (pod(uid="b2", template_hash="bbb", created=ago(1)),)],
+        1,
+        "PodReplaced",
+        None,
+    ),
+    ("a rollout and back", [(A1,), (B1,), (A3,)], 0, None, None),
+    ("a restart counts through a rollout", [(A1,), (restarted(A1, 2),), (B1,)], 2, "Error", 1),
+    ("suspended and resumed", [(A1,), None, (A2,)], 0, None, None),
+    ("suspended after a restart", [(A1,), (restarted(A1, 1),), None, (A2,)], 1, "Error", 1),
+    ("a second pod beside the first is none", [(A1,), (A1, A2)], 0, None, None),
+    ("two pods come for one that is gone", [(A1,), (A2, A3)], 1, "PodReplaced", None),
+    ("and none when the first goes", [(A1,), (A1, A2), (A2,)], 0, None, None),
+]
+
+
+@pytest.mark.parametrize(
+    ("looks", "total", "reason", "exit_code"), [look[1:] for look in LOOKS], ids=[look[0] for look in LOOKS]
+)
+def test_count(looks: list[tuple[PodFacts, ...] | None], total: int, reason: str | None, exit_code: int | None) -> None:
+    restarts = count(*looks)
+    assert (restarts.count, restarts.last_reason, restarts.last_exit_code) == (total, reason, exit_code)
+    assert (restarts.last_time is None) == (total == 0)
+
+
+def test_while_suspending_nothing_is_counted_twice() -> None:
+    """The pods of a source that is being suspended are still there for some looks."""
+    restarts = count_restarts(None, (restarted(A1, 2),), wanted=True, now=NOW)
+    for pods in ((restarted(A1, 2),), (leaving(restarted(A1, 2)),), ()):
+        restarts = count_restarts(restarts, pods, wanted=False, now=NOW)
+    assert restarts.count == 2
+    assert restarts.pods == ()
+
+
+def test_suspended_and_resumed_before_the_pod_went() -> None:
+    restarts = count_restarts(None, (restarted(A1, 2),), wanted=True, now=NOW)
+    restarts = count_restarts(restarts, (restarted(A1, 2),), wanted=False, now=NOW)
+    restarts = count_restarts(restarts, (restarted(A1, 2),), wanted=True, now=NOW)
+    assert restarts.count == 2
+
+
+def test_only_pods_that_stay_are_remembered() -> None:
+    restarts = count((A1,), (leaving(A1), A2))
+    assert [item.uid for item in restarts.pods or ()] == ["a2"]

@@ -1,0 +1,149 @@
+from dataclasses import replace
+
+import pytest
+
+from sluice_ingester.contract import State
+from sluice_operator.observed.facts import SinkTrouble
+from sluice_operator.status.stream import human_rate
+from sluice_operator.times import human_duration, parse_time
+from tests.unit.operator.status.given import (
+    NOW,
+    after,
+    ago,
+    facts,
+    health,
+    pod,
+    reporting,
+    sink,
+    trouble,
+)
+
+
+def test_streaming() -> None:
+    stream = after(facts()).firehose
+    assert stream is not None
+    assert stream.dump() == {
+        "state": "streaming",
+        "cursor": "6322875501",
+        "cursorTime": "2026-11-24T11:59:57Z",
+        "lagSeconds": 2,
+        "lag": "2s",
+        "eventsPerSecond": 412.3,
+        "rate": "412/s",
+        "events": 1000,
+        "deadLetters": 0,
+        "streamLength": 1000,
+        "reconnects": 0,
+        "version": "0.1.0",
+        "updatedAt": "2026-11-24T12:00:00Z",
+    }
+
+
+def test_a_quiet_source_that_streams_has_no_growing_lag() -> None:
+    stream = after(facts(sink=sink(health=health(event_time=ago(4000), stored=ago(3999))))).firehose
+    assert stream is not None
+    assert stream.lag_seconds == 1
+
+
+def test_catching_up_shows_how_far_behind_it_is() -> None:
+    stream = after(facts(sink=sink(health=health(event_time=ago(7260), stored=ago(0))))).firehose
+    assert stream is not None
+    assert (stream.lag_seconds, stream.lag) == (7260, "2h1m")
+
+
+def test_lag_grows_while_it_does_not_stream() -> None:
+    down = reporting(State.WAITING, "ConnectionLost", "lost", event_time=ago(100), stored=ago(99), rate=1.5)
+    stream = after(facts(sink=down)).firehose
+    assert stream is not None
+    assert (stream.lag_seconds, stream.message, stream.rate) == (100, "lost", None)
+
+
+def test_nobody_waits_for_a_suspended_source() -> None:
+    stream = after(facts(), facts(suspended=True, pods=())).firehose
+    assert stream is not None
+    assert (stream.lag_seconds, stream.rate, stream.state) == (None, None, None)
+    assert stream.cursor == "6322875501"
+
+
+def test_an_event_of_the_future_makes_no_negative_lag() -> None:
+    stream = after(facts(sink=sink(health=health(event_time=ago(-30), stored=ago(0))))).firehose
+    assert stream is not None
+    assert stream.lag_seconds == 0
+
+
+def test_a_report_that_is_not_believed_gives_no_rate_and_no_state() -> None:
+    stream = after(facts(sink=sink(health=health(silent_seconds=60.0)))).firehose
+    assert stream is not None
+    assert (stream.state, stream.rate, stream.cursor) == (None, None, "6322875501")
+
+
+def test_numbers_stand_while_redis_can_not_be_read() -> None:
+    before = after(facts(now=ago(10))).firehose
+    stream = after(facts(now=ago(10)), facts(sink=trouble(SinkTrouble.UNREACHABLE))).firehose
+    assert before is not None
+    assert stream is not None
+    assert (stream.cursor, stream.stream_length) == (before.cursor, before.stream_length)
+    assert (stream.state, stream.rate, stream.updated_at) == (None, None, ago(10))
+
+
+def test_numbers_of_another_host_do_not_stand() -> None:
+    moved = facts(host="relay2.example", sink=trouble(SinkTrouble.UNREACHABLE))
+    assert after(facts(now=ago(10)), moved).firehose is None
+
+
+def test_nothing_is_known_before_anything_was_read() -> None:
+    assert after(facts(sink=trouble(SinkTrouble.UNREACHABLE))).firehose is None
+
+
+@pytest.mark.parametrize(("state", "shown"), [(State.BACKPRESSURE, "412/s"), (State.CONNECTING, None)])
+def test_the_rate_is_shown_while_events_are_stored_or_wait(state: State, shown: str | None) -> None:
+    stream = after(facts(sink=reporting(state))).firehose
+    assert stream is not None
+    assert stream.rate == shown
+
+
+def test_status_tells_host_and_image() -> None:
+    status = after(facts(pods=(pod(image="sluice:2"),)))
+    assert (status.host, status.image) == ("relay1.us-east.bsky.network", "sluice:2")
+    assert after(facts(), replace(facts(), pods=())).image == "sluice:1"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (-5, "0s"),
+        (0, "0s"),
+        (2.9, "2s"),
+        (59, "59s"),
+        (60, "1m"),
+        (190, "3m10s"),
+        (3600, "1h"),
+        (7265, "2h1m"),
+        (86_400, "1d"),
+        (273_600, "3d4h"),
+    ],
+)
+def test_human_duration(seconds: float, text: str) -> None:
+    assert human_duration(seconds) == text
+
+
+@pytest.mark.parametrize(("rate", "text"), [(0.0, "0.0/s"), (0.44, "0.4/s"), (9.9, "9.9/s"), (412.3, "412/s")])
+def test_human_rate(rate: float, text: str) -> None:
+    assert human_rate(rate) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("2026-11-24T12:00:00Z", True),
+        ("2026-11-24T12:00:00.000Z", True),
+        ("2026-11-24T14:00:00.000000+02:00", True),
+        ("2026-11-24T12:00:00", False),
+        ("yesterday", False),
+        ("", False),
+        (None, False),
+        (5, False),
+    ],
+)
+def test_parse_time(text: object, found: bool) -> None:  # noqa: FBT001
+    assert parse_time(text) == (NOW if found else None)
