@@ -42,7 +42,7 @@ def parse(args: list[str] | None = None) -> Options:
     add("--corpus", type=int, default=0, help="make so many events at the start and serve them in rounds")
     add("--prefill", type=int, default=0, help="events in the window at the start")
     add("--window", type=int, default=d.window, help="replay window, in events")
-    add("--journal", type=int, default=d.journal, help="journal, in events")
+    add("--journal", type=int, default=d.window, help="journal, in events")
     add("--cursors", choices=PROFILES, default="spec", help="how cursors are read")
     add("--listing", choices=("uid", "pds"), default=d.listing, help="form of listRepos' cursors")
     add("--label-rate", type=float, default=d.label_rate, help="label frames a second, 0 as above")

@@ -93,7 +93,7 @@ _COMMITS: Final[Mapping[str, Callable[[World, str], Event]]] = {
     "bad-car": lambda world, how: _whole(world, how, b"\x05\xff\xff\xff\xff\xff" * 20),
     "empty-car": lambda world, how: _whole(world, how, b""),
     "endless-varint": lambda world, how: _whole(world, how, b"\xff" * 64),
-    "bad-block": lambda world, how: _siblings(world, how, lambda b: (b[0], b[1][:-1] + b"\x00")),
+    "bad-block": lambda world, how: _siblings(world, how, lambda b: (b[0], b[1][:-1] + bytes([b[1][-1] ^ 1]))),
     "missing-block": lambda world, how: _siblings(world, how, lambda b: None),
     "not-cbor": lambda world, how: _raw(world, how, b"\xff\xff\xff"),
     "cut-record": lambda world, how: _raw(world, how, b"\xa2\x65$type"),

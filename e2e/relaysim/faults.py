@@ -103,7 +103,7 @@ def odd(sim: RelaySim, *, what: str = "unknown-type", count: int = 1) -> Answer:
 
 
 def seq(sim: RelaySim, *, by: int | None = None, to: int | None = None, stream: str = "repos") -> Answer:
-    """Jump in the sequence. Back: the relay has lost its state, and its window is empty."""
+    """Jump in the sequence. Back: the relay has lost its state; the window and what wasn't sent are gone."""
     feed = _feed(sim, stream)
     if (by is None) == (to is None):
         msg = "fault seq takes either by or to"
@@ -158,9 +158,10 @@ def refuse(
     retry_after: str | None = None,
     html: bool = False,
     location: str | None = None,
+    delay: float = 0.0,
 ) -> Answer:
-    """Answer an endpoint's next requests with an HTTP status; times null: until accept."""
-    refusal = Refusal(status, times, retry_after, html, location)
+    """Answer an endpoint's next requests with an HTTP status after a delay; times null: until accept."""
+    refusal = Refusal(status, times, retry_after, html, location, delay)
     sim.refusals.add(_endpoint(endpoint), refusal)
     return {"endpoint": endpoint, "status": status}
 

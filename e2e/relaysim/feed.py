@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from e2e.relaysim.reader import Reader
 
 _TICK = 0.01
+_LONGEST_TICK = 0.25
 _CHUNK = 32
 _LEAD = 512
 
@@ -91,7 +92,7 @@ class Feed:
                 count = min(int(due), self._left())
                 due -= count
                 await self.emit(count)
-                await asyncio.sleep(max(_TICK, (1 - due) / self._pace.rate))
+                await asyncio.sleep(min(max((1 - due) / self._pace.rate, _TICK), _LONGEST_TICK))
 
     async def emit(self, count: int) -> list[Note]:
         """Emit this many events now, whatever the pace, and say what they were."""
@@ -117,7 +118,10 @@ class Feed:
         self._next_seq += count
 
     def go_to(self, seq: int) -> None:
-        """Number the next event so. Going back is a relay that lost its state: the window empties."""
+        """Number the next event so.
+
+        Going back is a relay that lost its state: the window empties, and what readers weren't sent is lost.
+        """
         if seq < 1:
             msg = f"a seq is positive, got {seq}"
             raise ValueError(msg)

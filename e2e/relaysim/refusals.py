@@ -1,5 +1,6 @@
 """Answers that keep a client out before anything else happens: 429, 500, a load balancer's HTML."""
 
+import asyncio
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -9,13 +10,14 @@ _HTML = "<html><head><title>{status}</title></head><body><h1>{status} {reason}</
 
 @dataclass(slots=True)
 class Refusal:
-    """An HTTP answer, given ``times`` times (None: until it is lifted)."""
+    """An HTTP answer after ``delay`` seconds, given ``times`` times (None: until it is lifted)."""
 
     status: int
     times: int | None = 1
     retry_after: str | None = None
     html: bool = False
     location: str | None = None
+    delay: float = 0.0
 
     def response(self) -> web.Response:
         """The answer itself."""
@@ -47,7 +49,7 @@ class Refusals:
         """Refuse no more."""
         self._waiting.pop(endpoint, None)
 
-    def take(self, endpoint: str) -> web.Response | None:
+    async def take(self, endpoint: str) -> web.Response | None:
         """The answer to a request that is refused."""
         waiting = self._waiting.get(endpoint)
         if not waiting:
@@ -57,4 +59,5 @@ class Refusals:
             refusal.times -= 1
             if refusal.times <= 0:
                 waiting.pop(0)
+        await asyncio.sleep(refusal.delay)
         return refusal.response()

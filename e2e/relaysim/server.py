@@ -45,15 +45,17 @@ class Xrpc:
 
     async def subscribe_repos(self, request: web.Request) -> web.StreamResponse:
         """com.atproto.sync.subscribeRepos."""
-        return self._sim.refusals.take("subscribeRepos") or await _subscribe(self._sim.repos, request)
+        refused = await self._sim.refusals.take("subscribeRepos")
+        return refused or await _subscribe(self._sim.repos, request)
 
     async def subscribe_labels(self, request: web.Request) -> web.StreamResponse:
         """com.atproto.label.subscribeLabels."""
-        return self._sim.refusals.take("subscribeLabels") or await _subscribe(self._sim.labels, request)
+        refused = await self._sim.refusals.take("subscribeLabels")
+        return refused or await _subscribe(self._sim.labels, request)
 
     async def list_repos(self, request: web.Request) -> web.Response:
         """com.atproto.sync.listRepos."""
-        refused = self._sim.refusals.take("listRepos")
+        refused = await self._sim.refusals.take("listRepos")
         if refused:
             return refused
         try:

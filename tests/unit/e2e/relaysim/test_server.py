@@ -1,9 +1,19 @@
 import asyncio
+import ssl
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
 
 import aiohttp
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from e2e.relaysim.__main__ import parse
 from e2e.relaysim.sim import FIRST_SEQ, RelaySim
 from e2e.relaysim.window import PROFILES
 from tests.unit.e2e.relaysim.client import subscribe
@@ -142,6 +152,55 @@ async def test_stopping_says_goodbye() -> None:
             await client.message()
         assert closed.value.rcvd
         assert closed.value.rcvd.code == 1001
+
+
+async def test_it_comes_back_where_it_was() -> None:
+    sim = RelaySim(paused=True, prefill=3)
+    await sim.start()
+    host = sim.host
+    await sim.stop()
+    with pytest.raises(ConnectionRefusedError):
+        async with subscribe(sim):
+            pass
+    await sim.start()
+    try:
+        assert sim.host == host
+        async with subscribe(sim, 0) as client:
+            assert len(await client.seqs(6)) == 6
+    finally:
+        await sim.stop()
+
+
+async def test_a_private_authority_and_wss(tmp_path: Path) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "relay")])
+    now = datetime.now(UTC)
+    cert = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now)
+        .not_valid_after(now + timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    (tmp_path / "cert.pem").write_bytes(cert.public_bytes(Encoding.PEM))
+    pkcs8 = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (tmp_path / "key.pem").write_bytes(pkcs8)
+    files = ["--tls-cert", str(tmp_path / "cert.pem"), "--tls-key", str(tmp_path / "key.pem")]
+    options = parse(["--host", "127.0.0.1", "--port", "0", "--paused", "--prefill", "3", *files])
+    trust = ssl.create_default_context(cafile=str(tmp_path / "cert.pem"))
+    async with RelaySim(options) as sim, subscribe(sim, 0, ssl=trust) as client:
+        assert sim.url.startswith("wss://")
+        assert len(await client.seqs(3)) == 3
+
+
+async def test_an_answer_may_take_long() -> None:
+    async with RelaySim(paused=True) as sim:
+        sim.fault("refuse", status=503, delay=0.5)
+        with pytest.raises(TimeoutError):
+            async with subscribe(sim, open_timeout=0.2):
+                pass
+        async with subscribe(sim) as client:
+            assert client.socket.response
 
 
 async def test_refusals_come_before_the_upgrade() -> None:

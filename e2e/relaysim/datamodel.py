@@ -1,0 +1,29 @@
+"""From JSON back to the data model, so that a record which arrived as JSON can be held to its CID.
+
+Spec: https://atproto.com/specs/data-model#representation
+"""
+
+import base64
+from typing import Any
+
+from e2e.relaysim import dagcbor
+from e2e.relaysim.cid import Cid
+
+
+def from_json(value: Any) -> Any:
+    """The value behind its JSON form: ``$link`` is a CID, ``$bytes`` are bytes, padded or not."""
+    if isinstance(value, list):
+        return [from_json(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if value.keys() == {"$link"}:
+        return Cid.parse(value["$link"])
+    if value.keys() == {"$bytes"}:
+        text = value["$bytes"]
+        return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+    return {key: from_json(item) for key, item in value.items()}
+
+
+def record_cid(record: Any) -> str:
+    """The CID that a record has if this JSON lacks nothing of it and adds nothing to it."""
+    return str(Cid.of(dagcbor.encode(from_json(record))))
