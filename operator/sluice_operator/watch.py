@@ -22,6 +22,9 @@ Add = Callable[[SourceKey], None]
 WATCHED: Final = (*SOURCES.values(), DEPLOYMENTS, PODS)
 """What is watched, and listed by `resync`."""
 
+IDENTITY: Final[Any] = "sluice-operator"
+"""For peers, of which there are none: without it kopf asks for the user's name, and a container's has none."""
+
 
 def selector_of(api: Api) -> str:
     """The label selector by which objects of one kind are watched; the sources themselves need none."""
@@ -37,6 +40,7 @@ async def run_watches(
         registry=_registry(store, add, configuration),
         settings=_settings(),
         standalone=True,
+        identity=IDENTITY,
         clusterwide=not namespaces,
         namespaces=namespaces,
     )
