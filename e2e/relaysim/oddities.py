@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from e2e.relaysim import events, frames, records
+from e2e.relaysim import car, events, frames, records
 from e2e.relaysim.frames import Event, Template, template
 from e2e.relaysim.network import World
 
@@ -52,8 +52,10 @@ def _large(count: int) -> Callable[[World], Event]:
 
 
 def _too_big(world: World) -> Event:
+    """As servers sent them: the commit object alone, and no word of what it changed."""
     data = world.make(world.post())
-    return events.commit(replace(data, ops=()), blocks=b"", changes={"tooBig": True})
+    alone = car.encode(data.cid, (data.block,))
+    return events.commit(replace(data, ops=()), blocks=alone, changes={"tooBig": True})
 
 
 _ODD: Final[Mapping[str, Callable[[World], Event]]] = {

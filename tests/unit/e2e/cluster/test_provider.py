@@ -7,7 +7,7 @@ import pytest
 from e2e.cluster import packages
 from e2e.cluster.errors import ClusterError
 from e2e.cluster.kind import parse_gateway
-from e2e.cluster.provider import choose
+from e2e.cluster.provider import choose, has_capabilities
 
 
 @pytest.mark.parametrize(
@@ -26,6 +26,15 @@ from e2e.cluster.provider import choose
 )
 def test_who_provides(*, system: str, root: bool, docker: bool, kind: bool, provider: str | None) -> None:
     assert choose(system=system, root=root, docker=docker, kind=kind).provider == provider
+
+
+@pytest.mark.parametrize(
+    ("mask", "enough"),
+    [("000001fffeffffff", True), ("00000000a80425fb", False), ("0000000000201000", True), ("0000000000200000", False)],
+)
+def test_roots_powers_are_read_from_the_effective_set(*, mask: str, enough: bool) -> None:
+    status = f"Name:\tx\nCapPrm:\t000001ffffffffff\nCapEff:\t{mask}\nCapBnd:\t000001ffffffffff\n"
+    assert has_capabilities(status) is enough
 
 
 def test_every_choice_has_a_reason_of_one_line() -> None:
