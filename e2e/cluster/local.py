@@ -81,13 +81,13 @@ def _start_node(layout: Layout) -> None:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    outer = ProcessRecord.of(process.pid)
-    records.write(layout, [outer])
     try:
+        outer = ProcessRecord.of(process.pid)
+        records.write(layout, [outer])
         network.connect(process.pid, layout.state)
         records.write(layout, [outer, ProcessRecord.of(records.first_process(process.pid))])
     except (ClusterError, ProcessLookupError) as error:
-        outer.kill()
+        process.kill()
         raise ClusterError(f"the node did not start: {error}; log: {log}\n{tail(log)}") from error
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import time
 from pathlib import Path
@@ -16,7 +17,7 @@ from e2e.cluster.layout import (
     POD_NETWORK,
     SERVICE_NETWORK,
 )
-from e2e.cluster.process import namespace
+from e2e.cluster.process import namespace, start_time
 
 _ALIAS_LIMIT = 255
 
@@ -24,9 +25,10 @@ _ALIAS_LIMIT = 255
 def connect(node_pid: int, state: Path) -> None:
     """Lay the cable to the network namespace of a process. The interface's alias tells whose it is."""
     deadline = time.monotonic() + 10
-    while namespace(node_pid, "net") in (None, namespace(1, "net"), _own()):
-        if time.monotonic() > deadline:
-            raise ClusterError("the node got no network namespace of its own: does unshare(1) work here?")
+    own = os.readlink("/proc/self/ns/net")
+    while (found := namespace(node_pid, "net")) in (None, own):
+        if start_time(node_pid) is None or time.monotonic() > deadline:
+            raise ClusterError(f"no network namespace of its own ({'process ended' if found is None else found})")
         time.sleep(0.02)
     peer = ("peer", "name", NODE_INTERFACE, "netns", str(node_pid))
     _ip("link", "add", HOST_INTERFACE, "type", "veth", *peer)
@@ -65,10 +67,6 @@ def foreign_routes() -> list[str]:
         for route in json.loads(found)
         if route["dst"].startswith(("198.18.", "198.19.")) and route.get("dev") != HOST_INTERFACE
     ]
-
-
-def _own() -> str | None:
-    return namespace(int(Path("/proc/self").resolve().name), "net")
 
 
 def _ip(*args: str) -> None:

@@ -17,7 +17,6 @@ REQUIRED = {
     "runc": "runc",
     "/usr/lib/cni/bridge": "containernetworking-plugins",
     "iptables": "iptables",
-    "conntrack": "conntrack",
     "ip": "iproute2",
     "mount": "mount",
     "unshare": "util-linux",

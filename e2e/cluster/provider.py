@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from e2e.cluster import archive, images, kind, local, packages, progress, tools
@@ -29,6 +30,7 @@ __all__ = [
     "prepare",
 ]
 
+NOWHERE = "Docker does not run, and without it the local cluster needs Linux and root with CAP_SYS_ADMIN"
 # A machine that is busy with other work takes longer than one that a person looks at.
 PATIENCE = 180.0
 
@@ -75,17 +77,32 @@ def choose(*, system: str, root: bool, docker: bool, kind: bool) -> Choice:
         return Choice("local", "Docker does not run" if not docker else "Docker runs, but kind is not installed")
     if docker:
         return Choice(None, "Docker runs, but kind is not installed: install kind and kubectl")
-    return Choice(None, "no cluster: Docker does not run, and without it the local cluster needs Linux and root")
+    return Choice(None, NOWHERE)
 
 
 def look() -> Choice:
     """The choice for this machine."""
     return choose(
         system=sys.platform,
-        root=os.geteuid() == 0,
+        root=os.geteuid() == 0 and holds_capabilities(),
         docker=docker_runs(),
         kind=shutil.which("kind") is not None,
     )
+
+
+def holds_capabilities() -> bool:
+    """Whether we may make namespaces and networks; root in a container often may not."""
+    try:
+        status = Path("/proc/self/status").read_text()
+    except FileNotFoundError:
+        return False
+    return has_capabilities(status)
+
+
+def has_capabilities(status: str) -> bool:
+    """Whether /proc/PID/status tells of CAP_NET_ADMIN and CAP_SYS_ADMIN in effect (capabilities(7))."""
+    effective = next(int(line.split()[1], 16) for line in status.splitlines() if line.startswith("CapEff:"))
+    return all(effective >> bit & 1 for bit in (12, 21))
 
 
 def docker_runs() -> bool:
