@@ -22,6 +22,7 @@ REQUIRED = {
     "unshare": "util-linux",
     "buildah": "buildah",
     "debootstrap": "debootstrap",
+    "/usr/share/keyrings/debian-archive-keyring.gpg": "debian-archive-keyring",
 }
 # Daemons and filesystem tools live where a user's PATH often doesn't look.
 SEARCH_PATH = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin", "/sbin"))

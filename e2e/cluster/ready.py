@@ -52,9 +52,10 @@ def report(layout: Layout) -> dict[str, dict[str, int | None]]:
 
 
 def failing(layout: Layout) -> str | None:
-    """The first component that exited too often in a row."""
+    """The first component that ended by itself too often in a row; one that was killed comes back."""
     for name, entry in report(layout).items():
-        if (entry["exits"] or 0) >= EXITS_ALLOWED and entry["pid"] is None:
+        killed = (entry["exit_code"] or 0) < 0
+        if (entry["exits"] or 0) >= EXITS_ALLOWED and entry["pid"] is None and not killed:
             return name
     return None
 
