@@ -16,7 +16,11 @@ def layout(tmp_path: Path) -> Layout:
 
 
 def test_a_component_that_keeps_exiting_is_named_with_the_end_of_its_log(layout: Layout) -> None:
-    status = {"etcd": {"pid": None, "exits": 3, "exit_code": 1}, "kubelet": {"pid": 7, "exits": 4, "exit_code": 1}}
+    status = {
+        "coredns": {"pid": None, "exits": 5, "exit_code": -9},
+        "etcd": {"pid": None, "exits": 3, "exit_code": 1},
+        "kubelet": {"pid": 7, "exits": 4, "exit_code": 1},
+    }
     layout.status.write_text(json.dumps(status))
     (layout.logs / "etcd.log").write_text("first\nno space left\n")
     with pytest.raises(ClusterError) as caught:
