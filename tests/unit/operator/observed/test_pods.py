@@ -1,0 +1,126 @@
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from sluice_operator.observed.pods import pod_facts, pods_facts
+
+CREATED = "2026-11-24T12:00:00Z"
+STARTED = "2026-11-24T12:00:05Z"
+
+
+def pod(*, metadata: dict[str, Any] | None = None, **status: Any) -> dict[str, Any]:
+    return {
+        "metadata": {
+            "uid": "u1",
+            "name": "us-east-firehose-abc-1",
+            "creationTimestamp": CREATED,
+            "labels": {"pod-template-hash": "abc"},
+            **(metadata or {}),
+        },
+        "spec": {"containers": [{"name": "ingester", "image": "sluice:1"}]},
+        "status": status,
+    }
+
+
+def container(*, restarts: int = 0, last: dict[str, Any] | None = None, **state: Any) -> dict[str, Any]:
+    return {
+        "name": "ingester",
+        "restartCount": restarts,
+        "state": state,
+        "lastState": {"terminated": last} if last else {},
+    }
+
+
+RUNNING = container(running={"startedAt": STARTED})
+OOM = {"reason": "OOMKilled", "exitCode": 137, "finishedAt": "2026-11-24T12:03:00Z"}
+ERROR = {"reason": "Error", "exitCode": 1, "finishedAt": "2026-11-24T12:01:00Z"}
+
+
+def test_a_running_pod() -> None:
+    facts = pod_facts(pod(phase="Running", containerStatuses=[RUNNING]))
+    assert (facts.uid, facts.name, facts.template_hash) == ("u1", "us-east-firehose-abc-1", "abc")
+    assert facts.created == datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
+    assert facts.running_since == datetime(2026, 11, 24, 12, 0, 5, tzinfo=UTC)
+    assert (facts.leaving, facts.waiting_reason, facts.restart_count, facts.image) == (False, "", 0, "sluice:1")
+
+
+def test_a_pod_that_nobody_has_looked_at_yet() -> None:
+    facts = pod_facts({"metadata": {"uid": "u1", "name": "p", "creationTimestamp": CREATED}})
+    assert (facts.running_since, facts.template_hash, facts.image) == (None, "", "")
+
+
+def test_it_runs_only_if_all_its_containers_run() -> None:
+    waits = container(waiting={"reason": "CrashLoopBackOff"})
+    facts = pod_facts(pod(phase="Running", containerStatuses=[RUNNING, waits]))
+    assert (facts.running_since, facts.waiting_reason) == (None, "CrashLoopBackOff")
+
+
+def test_why_it_waits() -> None:
+    waits = container(waiting={"reason": "ImagePullBackOff", "message": "Back-off pulling image"})
+    facts = pod_facts(pod(phase="Pending", containerStatuses=[waits]))
+    assert (facts.waiting_reason, facts.waiting_message) == ("ImagePullBackOff", "Back-off pulling image")
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "exit_code"),
+    [
+        (container(restarts=2, last=OOM, running={"startedAt": STARTED}), "OOMKilled", 137),
+        (container(restarts=1, last=ERROR, terminated=OOM), "OOMKilled", 137),
+        (container(restarts=1, last=OOM, terminated=ERROR), "OOMKilled", 137),
+        (container(restarts=1, last=ERROR, waiting={"reason": "CrashLoopBackOff"}), "Error", 1),
+    ],
+    ids=["before this run", "just now", "the newest counts", "in back-off"],
+)
+def test_how_it_ended(status: dict[str, Any], reason: str, exit_code: int) -> None:
+    end = pod_facts(pod(phase="Running", containerStatuses=[status])).last_termination
+    assert end is not None
+    assert (end.reason, end.exit_code) == (reason, exit_code)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "status", "leaving", "reason"),
+    [
+        ({}, {"phase": "Running"}, False, ""),
+        ({"deletionTimestamp": CREATED}, {"phase": "Running"}, True, ""),
+        ({}, {"phase": "Failed", "reason": "Evicted"}, True, "Evicted"),
+        ({"deletionTimestamp": CREATED}, {"phase": "Running", "reason": "NodeLost"}, True, "NodeLost"),
+        ({}, {"phase": "Succeeded"}, True, ""),
+        (
+            {"deletionTimestamp": CREATED},
+            {"conditions": [{"type": "DisruptionTarget", "status": "True", "reason": "PreemptionByScheduler"}]},
+            True,
+            "PreemptionByScheduler",
+        ),
+        (
+            {},
+            {"conditions": [{"type": "DisruptionTarget", "status": "True", "reason": "EvictionByEvictionAPI"}]},
+            False,
+            "",
+        ),
+    ],
+    ids=["stays", "deleted", "evicted", "node lost", "succeeded", "preempted", "about to be evicted"],
+)
+def test_whether_it_leaves(
+    metadata: dict[str, Any],
+    status: dict[str, Any],
+    leaving: bool,  # noqa: FBT001
+    reason: str,
+) -> None:
+    facts = pod_facts(pod(metadata=metadata, **status))
+    assert (facts.leaving, facts.gone_reason) == (leaving, reason)
+
+
+def test_no_node_takes_it() -> None:
+    condition = {
+        "type": "PodScheduled",
+        "status": "False",
+        "reason": "Unschedulable",
+        "message": "0/1 nodes are available: 1 Insufficient cpu.",
+    }
+    assert "Insufficient cpu" in pod_facts(pod(phase="Pending", conditions=[condition])).unschedulable
+
+
+def test_the_oldest_comes_first() -> None:
+    newer = pod(metadata={"uid": "u2", "creationTimestamp": "2026-11-24T13:00:00Z"})
+    assert [facts.uid for facts in pods_facts([newer, pod()])] == ["u1", "u2"]
