@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from sluice_operator.api.source import Source
-from sluice_operator.desired.drift import covers
+from sluice_operator.desired.drift import covers, removal_patch
 from sluice_operator.desired.manifest import is_controlled_by
 from sluice_operator.desired.naming import DESIRED_HASH_ANNOTATION, FIELD_MANAGER, SOURCE_LABELS, label_value
 from sluice_operator.kube import Api, Kube, KubeError, Manifest
@@ -70,6 +70,9 @@ class Children:
 
     async def _write(self, api: Api, wanted: Manifest, *, path: str, live: Manifest | None, source: Source) -> Outcome:
         try:
+            if live is not None and (removal := removal_patch(live, wanted)):
+                namespace, name = wanted["metadata"]["namespace"], wanted["metadata"]["name"]
+                await self._kube.merge(api, namespace, name, removal, manager=FIELD_MANAGER)
             written = await self._kube.apply(api, wanted, manager=FIELD_MANAGER)
         except KubeError as error:
             if not error.is_refusal:

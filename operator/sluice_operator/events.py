@@ -97,7 +97,7 @@ class Events:
         """Whether the event is still there to be counted up."""
         patch = {"count": memory.count + 1, "lastTimestamp": _now()}
         try:
-            await self._kube.merge(EVENTS, source["metadata"]["namespace"], memory.name, patch)
+            await self._kube.merge(EVENTS, source["metadata"]["namespace"], memory.name, patch, manager=COMPONENT)
         except KubeError as error:
             if error.code == HTTPStatus.NOT_FOUND:
                 return False

@@ -153,9 +153,10 @@ class Kube:
         """Create an object. Raises KubeError."""
         return await self._request("POST", api.path(manifest["metadata"]["namespace"]), body=manifest)
 
-    async def merge(self, api: Api, namespace: str, name: str, patch: Manifest) -> Manifest:
+    async def merge(self, api: Api, namespace: str, name: str, patch: Manifest, *, manager: str) -> Manifest:
         """Merge `patch` into an object. Raises KubeError."""
-        return await self._request("PATCH", api.path(namespace, name), body=patch, content_type=_MERGE)
+        path, query = api.path(namespace, name), {"fieldManager": manager}
+        return await self._request("PATCH", path, query=query, body=patch, content_type=_MERGE)
 
     async def serves(self, api: Api) -> bool:
         """Whether the API server knows the kind. Raises KubeError."""

@@ -90,13 +90,15 @@ def take_source(store: Store, add: Add, api: Api, kind: str | None, source: dict
 
 
 def take_child(store: Store, add: Add, api: Api, kind: str | None, child: dict[str, Any]) -> None:
-    """Take in the news of a child, which are news of its source."""
+    """Take in the news of a child, which are news of its source, and of the one it has belonged to."""
     if kind == "DELETED":
         store.drop(api, child)
+        before = None
     else:
-        store.put(api, child)
-    if owner := store.owner(child):
-        add(owner)
+        before = store.put(api, child)
+    for one in (child, before):
+        if one is not None and (owner := store.owner(one)):
+            add(owner)
 
 
 def _matter(source: dict[str, Any]) -> tuple[object, ...]:

@@ -132,7 +132,9 @@ class TestNews:
         store, added = Store(), list[SourceKey]()
         store.put(RELAYS, item())
         take_child(store, added.append, PODS, "ADDED", child("p", version=1))
-        take_child(store, added.append, PODS, "DELETED", child("p", version=2))
+        take_child(store, added.append, PODS, "MODIFIED", child("p", of="somebody-else", version=2))
+        take_child(store, added.append, PODS, "DELETED", child("p", of="somebody-else", version=3))
+        take_child(store, added.append, PODS, "DELETED", child("q", version=4))
         take_child(store, added.append, PODS, "ADDED", item("stranger"))
-        assert added == [KEY, KEY]
+        assert added == [KEY, KEY, KEY]
         assert names(store.all(PODS)) == ["stranger"]

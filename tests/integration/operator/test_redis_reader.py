@@ -1,0 +1,170 @@
+"""The operator's look at Redis, with real servers in every state that they can be in."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
+
+import pytest
+
+from sluice_ingester.contract import Health, State, Stream, StreamKeys
+from sluice_operator.observed import redis as reader_module
+from sluice_operator.observed.facts import SinkTrouble
+from sluice_operator.observed.redis import RedisReader
+from tests.integration.redis_server import RedisServer, free_port
+
+KEYS = StreamKeys(stream=Stream.FIREHOSE, host="relay.example:2470")
+
+
+@pytest.fixture
+async def reader() -> AsyncIterator[RedisReader]:
+    reader = RedisReader()
+    yield reader
+    await reader.close()
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+async def test_what_an_ingester_wrote_is_read_in_one_look(reader: RedisReader, redis_server: RedisServer) -> None:
+    client = redis_server.client
+    client.set(KEYS.cursor, "6322875501")
+    client.hset(KEYS.health, mapping={Health.STATE: State.STREAMING, Health.BEAT: now().isoformat(), Health.POD: "p"})
+    for seq in range(3):
+        client.xadd(KEYS.entries, {"event": str(seq)})
+    client.xadd(KEYS.deadletter, {"reason": "FrameInvalid"})
+
+    calls = client.info("commandstats")["cmdstat_get"]["calls"] if "cmdstat_get" in client.info("commandstats") else 0
+    facts = await reader.read(redis_server.url.encode(), KEYS, now=now())
+
+    assert facts.trouble is None
+    assert (facts.cursor, facts.length, facts.dead_letters) == ("6322875501", 3, 1)
+    assert facts.health is not None
+    assert (facts.health.state, facts.health.pod) == (State.STREAMING, "p")
+    assert facts.health.silent_seconds is not None
+    assert facts.health.silent_seconds < 5
+    assert client.info("commandstats")["cmdstat_get"]["calls"] == calls + 1
+
+
+async def test_an_empty_redis_is_no_trouble(reader: RedisReader, redis_server: RedisServer) -> None:
+    facts = await reader.read(redis_server.url.encode(), KEYS, now=now())
+    assert (facts.trouble, facts.cursor, facts.length, facts.health) == (None, None, 0, None)
+
+
+async def test_the_look_writes_nothing(reader: RedisReader, redis_server: RedisServer) -> None:
+    await reader.read(redis_server.url.encode(), KEYS, now=now())
+    assert redis_server.client.keys() == []
+
+
+async def test_a_wrong_password_is_told_without_it(reader: RedisReader, own_redis: Callable[..., RedisServer]) -> None:
+    server = own_redis(requirepass="right")
+    for url in (f"redis://:wr0ng@127.0.0.1:{server.port}", server.url):
+        facts = await reader.read(url.encode(), KEYS, now=now())
+        assert facts.trouble is SinkTrouble.UNAUTHORIZED
+        assert "wr0ng" not in facts.trouble_message
+    facts = await reader.read(f"redis://:right@127.0.0.1:{server.port}".encode(), KEYS, now=now())
+    assert facts.trouble is None
+
+
+async def test_a_user_without_rights_is_told_so(reader: RedisReader, own_redis: Callable[..., RedisServer]) -> None:
+    server = own_redis()
+    server.client.acl_setuser("poor", enabled=True, passwords=["+pw"], commands=["+ping"])
+    facts = await reader.read(f"redis://poor:pw@127.0.0.1:{server.port}".encode(), KEYS, now=now())
+    assert facts.trouble is SinkTrouble.UNAUTHORIZED
+
+
+@pytest.mark.parametrize("url", [b"http://x", b"redis://:s3cr/et@redis:port", b"\xff\xfe", b"", b"redis"])
+async def test_what_is_no_url_is_told_without_it(reader: RedisReader, url: bytes) -> None:
+    facts = await reader.read(url, KEYS, now=now())
+    assert facts.trouble is SinkTrouble.URL_INVALID
+    assert "s3cr" not in facts.trouble_message
+
+
+async def test_nobody_listens(reader: RedisReader) -> None:
+    facts = await reader.read(f"redis://:pw@127.0.0.1:{free_port()}".encode(), KEYS, now=now())
+    assert facts.trouble is SinkTrouble.UNREACHABLE
+    assert "pw" not in facts.trouble_message
+
+
+async def test_no_such_host(reader: RedisReader) -> None:
+    facts = await reader.read(b"redis://nowhere.invalid:6379", KEYS, now=now())
+    assert facts.trouble is SinkTrouble.UNREACHABLE
+
+
+async def test_a_redis_that_hangs_costs_seconds_not_minutes_and_not_each_source_anew(
+    reader: RedisReader, own_redis: Callable[..., RedisServer]
+) -> None:
+    server = own_redis()
+    url = server.url.encode()
+    await reader.read(url, KEYS, now=now())
+    server.pause(seconds=20)
+    began = time.monotonic()
+    facts = await reader.read(url, KEYS, now=now())
+    assert facts.trouble is SinkTrouble.UNREACHABLE
+    assert time.monotonic() - began < 8
+    began = time.monotonic()
+    assert (await reader.read(url, StreamKeys(stream=Stream.FIREHOSE, host="b"), now=now())).trouble is not None
+    assert time.monotonic() - began < 0.5
+
+
+async def test_a_redis_that_was_restarted_is_read_again(
+    reader: RedisReader, own_redis: Callable[..., RedisServer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader_module, "AWAY_SECONDS", 0.1)
+    server = own_redis(appendonly="yes", appendfsync="always")
+    url = server.url.encode()
+    server.client.set(KEYS.cursor, "7")
+    assert (await reader.read(url, KEYS, now=now())).cursor == "7"
+    server.kill()
+    assert (await reader.read(url, KEYS, now=now())).trouble is SinkTrouble.UNREACHABLE
+    server.start()
+    await asyncio.sleep(0.2)
+    assert (await reader.read(url, KEYS, now=now())).cursor == "7"
+
+
+async def test_a_restart_between_two_looks_is_not_even_seen(
+    reader: RedisReader, own_redis: Callable[..., RedisServer]
+) -> None:
+    server = own_redis()
+    assert (await reader.read(server.url.encode(), KEYS, now=now())).trouble is None
+    server.kill()
+    server.start()
+    assert (await reader.read(server.url.encode(), KEYS, now=now())).trouble is None
+
+
+async def test_one_source_with_a_broken_key_does_not_spoil_the_others(
+    reader: RedisReader, redis_server: RedisServer
+) -> None:
+    redis_server.client.rpush(KEYS.cursor, "not", "a", "string")
+    facts = await reader.read(redis_server.url.encode(), KEYS, now=now())
+    assert facts.trouble is SinkTrouble.ANSWERED_ERROR
+    other = StreamKeys(stream=Stream.FIREHOSE, host="other.example")
+    assert (await reader.read(redis_server.url.encode(), other, now=now())).trouble is None
+
+
+async def test_connections_that_nobody_uses_are_closed(
+    reader: RedisReader, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def connections() -> int:
+        return sum(client["name"] == "sluice-operator" for client in redis_server.client.client_list())
+
+    await reader.read(redis_server.url.encode(), KEYS, now=now())
+    await reader.close_idle()
+    assert connections() == 1
+    monkeypatch.setattr(reader_module, "IDLE_SECONDS", -1.0)
+    await reader.close_idle()
+    await asyncio.sleep(0.1)
+    assert connections() == 0
+
+
+async def test_a_beat_that_stands_still_grows_old(
+    reader: RedisReader, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    redis_server.client.hset(KEYS.health, mapping={Health.STATE: State.STREAMING, Health.BEAT: now().isoformat()})
+    await reader.read(redis_server.url.encode(), KEYS, now=now())
+    await asyncio.sleep(0.5)
+    facts = await reader.read(redis_server.url.encode(), KEYS, now=now())
+    assert facts.health is not None
+    assert facts.health.silent_seconds is not None
+    assert facts.health.silent_seconds >= 0.5
