@@ -86,7 +86,7 @@ def simulated_relays(cluster: Cluster) -> Iterator[Shown]:
     """Two relays played by the simulator, each with its own sequence."""
     for region, first_seq in REGIONS.items():
         simulator = manifests.simulator(
-            name=region, namespace=NAMESPACE, args=["--first-seq", str(first_seq), "--rate", "200"]
+            name=region, namespace=NAMESPACE, args=["--first-seq", str(first_seq), "--rate", "100"]
         )
         deploy.apply(cluster, *simulator)
     for region in REGIONS:
@@ -97,6 +97,8 @@ def simulated_relays(cluster: Cluster) -> Iterator[Shown]:
                 name=f"relay1.{region}",
                 namespace=NAMESPACE,
                 host=manifests.simulator_address(name=region, namespace=NAMESPACE),
+                # Nobody reads the demo's stream: room for half an hour of events.
+                backpressure={"highWaterMark": 400_000},
             )
             for region in REGIONS
         ],

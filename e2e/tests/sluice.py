@@ -2,6 +2,7 @@
 
 import base64
 import json
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, cast
@@ -17,7 +18,10 @@ from e2e.tests.source import Source, stored_event
 from e2e.tests.wait import eventually
 
 NAMESPACE = "sluice-e2e"
-_SEQS_PER_SOURCE = 1_000_000_000
+DEFAULT_DATABASE = 0
+# A source's seqs begin at the microsecond of its start: no other source, of this run or an earlier one, has the same.
+_MICROSECONDS = 1_000_000
+_SEQS_PER_SOURCE = 1_000_000
 _DATABASES = 16
 
 
@@ -45,11 +49,14 @@ class Sluice:
             cluster=self.cluster,
             name=f"sim-{name}",
             namespace=NAMESPACE,
-            first_seq=manifests.FIRST_SEQ + number * _SEQS_PER_SOURCE,
+            first_seq=int(time.time() * _MICROSECONDS),
             database=1 + number % (_DATABASES - 1) if database is None else database,
         )
         with self.redis(source) as client:
-            client.flushdb()
+            if source.database == DEFAULT_DATABASE:
+                client.delete(f"firehose_live:cursor:{source.host}", f"firehose_live:health:{source.host}")
+            else:
+                client.flushdb()
         objects = manifests.simulator(
             name=source.name, namespace=NAMESPACE, args=["--first-seq", str(source.first_seq), *args]
         )
@@ -100,17 +107,21 @@ class Sluice:
             return int(cast("str | None", client.get(f"firehose_live:cursor:{source.host}")) or 0)
 
     def stored(self, source: Source) -> list[dict[str, Any]]:
-        """All events in the source's stream."""
+        """All of the source's events in the stream."""
         with self.redis(source) as client:
             entries = cast("list[tuple[str, dict[str, str]]]", client.xrange("firehose_live"))
-        return [json.loads(fields["event"]) for _, fields in entries]
+        events = [json.loads(fields["event"]) for _, fields in entries]
+        seqs = range(source.first_seq, source.first_seq + _SEQS_PER_SOURCE)
+        return [event for event in events if event["seq"] in seqs]
 
     def assert_exactly_once(self, source: Source, *, events: int) -> None:
         """Wait for so many events; then all up to the cursor stand in the stream once, in the source's order."""
-        with self.redis(source) as client:
-            eventually(lambda: int(client.xlen("firehose_live")), until=lambda seen: seen >= events, within=120)
-        stored = [stored_event(event) for event in self.stored(source)]
-        assert stored == source.expected(last_seq=stored[-1][0])
+        found = eventually(lambda: self.stored(source), until=lambda seen: len(seen) >= events, within=120, every=2)
+        stored = [stored_event(event) for event in found]
+        expected = source.expected(last_seq=stored[-1][0])
+        for number, pair in enumerate(zip(stored, expected, strict=False)):
+            assert pair[0] == pair[1], f"event {number} of {len(stored)} is {pair[0]}, and should be {pair[1]}"
+        assert len(stored) == len(expected)
 
     def kill_operator(self) -> None:
         """Delete the operator's pod, by force."""

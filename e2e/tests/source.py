@@ -71,9 +71,9 @@ class Source:
 
 
 def _events(note: dict[str, Any]) -> list[tuple[int, str, str]]:
-    if note["kind"] == "commit":
+    if note["kind"] == "#commit":
         return [(note["seq"], op["action"], op["path"]) for op in note["ops"]]
-    return [(note["seq"], note["kind"], "")]
+    return [(note["seq"], note["kind"].removeprefix("#"), "")]
 
 
 def stored_event(entry: dict[str, Any]) -> tuple[int, str, str]:

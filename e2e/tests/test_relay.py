@@ -9,10 +9,10 @@ import pytest
 
 from e2e import manifests
 from e2e.tests.relay import CONTAINER
-from e2e.tests.sluice import Sluice
+from e2e.tests.sluice import DEFAULT_DATABASE, Sluice
 from e2e.tests.wait import eventually
 
-DEFAULT_DATABASE = 0
+NO_MARK = {"highWaterMark": 10_000_000}
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.timeout(300)
 def test_an_applied_relay_becomes_ready_and_its_events_stand_in_redis(sluice: Sluice) -> None:
     """Apply, Ready, and every event of the source in the stream: exactly once, in order."""
     source = sluice.simulator("plain", "--rate", "300", database=DEFAULT_DATABASE)
-    relay = sluice.relay("plain", host=source.address, firehose={"collections": ["*"]})
+    relay = sluice.relay("plain", host=source.address, firehose={"collections": ["*"]}, backpressure=NO_MARK)
     relay.wait_ready()
     sluice.assert_exactly_once(source, events=2_000)
 
@@ -30,7 +30,7 @@ def test_the_table_answers_the_questions_of_the_hand_run_deployment(sluice: Slui
     source = sluice.simulator("table", "--rate", "100")
     relay = sluice.relay("table", source=source)
     relay.wait_ready()
-    eventually(relay.status, until=lambda status: float(status["firehose"].get("rate") or 0) > 0, within=90)
+    eventually(relay.status, until=lambda status: float(status["firehose"].get("eventsPerSecond", 0)) > 0, within=90)
     header, row = relay.kubectl("get", "relay", relay.name).splitlines()
     assert header.split() == ["NAME", "HOST", "READY", "CURSOR", "LAG", "RATE", "RESTARTS", "AGE"]
     name, _, ready, cursor, *_ = row.split()
@@ -156,7 +156,7 @@ def test_full_speed_fits_into_64_mebibytes(sluice: Sluice) -> None:
         "fast",
         source=source,
         firehose={"collections": ["*"]},
-        backpressure={"highWaterMark": 10_000_000},
+        backpressure=NO_MARK,
         resources={"requests": {"memory": "64Mi"}, "limits": {"memory": "64Mi"}},
     )
     last = source.wait_all_sent(within=240)
