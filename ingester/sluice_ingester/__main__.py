@@ -26,9 +26,7 @@ def main() -> None:
         print(f"sluice-ingester: {error}", file=sys.stderr)
         status = 2
     except Exception:
-        logging.getLogger("sluice_ingester").exception(
-            "sluice-ingester ends by its own fault: please report it"
-        )
+        logging.getLogger("sluice_ingester").exception("sluice-ingester ends by its own fault: please report it")
         status = 1
     # Not sys.exit: that would wait for threads, and a name lookup that hangs has one.
     logging.shutdown()

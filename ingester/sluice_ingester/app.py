@@ -26,11 +26,12 @@ from sluice_ingester.sink.url import masked
 from sluice_ingester.sources.address import Address
 from sluice_ingester.sources.subscription import Subscription
 from sluice_ingester.sources.tls import client_context
+from sluice_ingester.tasks import end
 from sluice_ingester.wire.firehose import NSID, FirehoseDecoder
 from sluice_ingester.writer import Writer
 
 VERSION: Final = version("sluice-operator")
-FLUSH_SECONDS: Final = 6.0
+FLUSH_SECONDS: Final = 5.0
 """How long a stopping process offers to Redis what it has read. Kubernetes waits 15 s, people 10."""
 
 _log = logging.getLogger("sluice_ingester")
@@ -61,9 +62,7 @@ async def run(settings: Settings) -> None:
     try:
         server = await listen(settings.metrics_port, pipelines=pipelines, registry=metrics.registry)
     except OSError as error:
-        raise SettingsError(
-            f"METRICS_PORT={settings.metrics_port} can't be used: {error.strerror or error}"
-        ) from None
+        raise SettingsError(f"METRICS_PORT={settings.metrics_port} can't be used: {error.strerror or error}") from None
     port = server.sockets[0].getsockname()[1]
     _log.info(
         "sluice-ingester %s: %s into %s; http port %d",
@@ -80,9 +79,7 @@ async def run(settings: Settings) -> None:
             pipeline.stop()
         await asyncio.wait(working, timeout=FLUSH_SECONDS)
     finally:
-        for task in (*working, *helping):
-            task.cancel()
-        await asyncio.gather(*working, *helping, return_exceptions=True)
+        await end(*working, *helping)
         server.close()
     await _farewell(redis, sinks)
     _log.info("stopped")
@@ -115,9 +112,7 @@ def _tls(settings: Settings) -> ssl.SSLContext | None:
 def _observe(metrics: Metrics, pipelines: list[Pipeline]) -> None:
     """Gauges that are computed when they are read."""
     metrics.gauge("websocket_connections").set_function(lambda: sum(p.report.connected for p in pipelines))
-    metrics.gauge("backpressure_active").set_function(
-        lambda: sum(p.report.in_backpressure for p in pipelines)
-    )
+    metrics.gauge("backpressure_active").set_function(lambda: sum(p.report.in_backpressure for p in pipelines))
     metrics.gauge("events_in_memory").set_function(lambda: sum(p.held[0] for p in pipelines))
     for pipeline in pipelines:
         events, size = (partial(_held, pipeline, index) for index in (0, 1))

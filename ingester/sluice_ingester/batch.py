@@ -42,11 +42,7 @@ class Batch:
         self.size += sum(map(len, frame.events)) + sum(len(letter.payload) for letter in frame.dead)
         if frame.seq is not None:
             self.cursor = frame.seq
-        if (
-            frame.time is not None
-            and frame.time <= self.latest
-            and (self.time is None or frame.time > self.time)
-        ):
+        if frame.time is not None and frame.time <= self.latest and (self.time is None or frame.time > self.time):
             self.time = frame.time
 
     def is_full(self, *, events: int) -> bool:

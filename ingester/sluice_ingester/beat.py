@@ -27,7 +27,8 @@ async def beat(report: Report, sink: Sink) -> None:
             report.error(error.trouble.reason, error.trouble.message)
         await asyncio.sleep(_SETTLE_SECONDS)
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(report.changed.wait(), BEAT_SECONDS - _SETTLE_SECONDS)
+            async with asyncio.timeout(BEAT_SECONDS - _SETTLE_SECONDS):
+                await report.changed.wait()
 
 
 async def measure(redis: Redis, metrics: Metrics, *, prefix: str) -> None:

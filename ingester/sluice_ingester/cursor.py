@@ -2,30 +2,27 @@
 
 The event-stream specification lets a client resume with the seq of the last message that it has
 dealt with, but servers differ in what they send then, and so this module holds one rule that fits
-all of them. `position` is the seq of the newest frame taken; at the start of a connection it is
-the stored cursor.
+all of them. `position` is the seq of the newest frame taken; when a connection begins, it is the
+stored cursor.
 
-- A frame above the position is NEW and becomes the position.
-- A frame at or below it is a REPEAT, and dropped, only where sources really repeat themselves:
-    - before the first new frame of a connection, up to OVERLAP below: the PDS and the plain relay
-      begin after the cursor, rainbow (in front of the public relays) begins with the cursor
-      itself, and behind one host name there may be several of them, one a moment behind another;
-    - later, up to CROSSOVER below: rainbow repeats an event when it goes from replay to live.
-- Any other frame below the position means that the sequence MOVED_BACK: the source was reset or
-  restored, or the cursor belongs to another sequence. Dropping such frames until the seq comes to
-  the cursor again would lose days silently, storing them would mix two sequences under one
-  cursor. So neither is done: the caller halts and a person decides.
-- More than OVERLAP repeats without a new frame between them are a sequence that moved back, too.
-
-A jump upwards is always new: sequences have gaps, and public relays moved theirs up by billions.
+- A frame above the position is NEW and becomes the position. However far above: sequences have
+  gaps, and public relays moved theirs up by billions.
+- A frame at the position, or up to REACH below it, is a REPEAT and dropped. That is how far sources
+  repeat themselves: the PDS and the plain relay begin after the cursor, but rainbow (in front of
+  the public relays) begins with the cursor's own event, and repeats one where its replay meets the
+  live stream.
+- A frame further below means that the sequence MOVED_BACK, and so do more than a few repeats in a
+  row. Dropping such frames until the seq reaches the cursor again would silently lose days;
+  storing them would mix two sequences under one cursor. So neither is done: after some more
+  connections (behind one name there can be several servers, and one of them a moment late) the
+  caller halts, and a person decides.
 """
 
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final, Literal
 
-OVERLAP: Final = 1000
-CROSSOVER: Final = 10
+REACH: Final = 10
 MAX_SEQ: Final = 2**53 - 1
 
 StartFrom = Literal["oldest", "live"] | int
@@ -76,22 +73,19 @@ class Verdict(Enum):
 class Position:
     """Where one connection stands; judges its frames one after the other."""
 
-    __slots__ = ("_passed", "_repeats", "seq")
+    __slots__ = ("_repeats", "seq")
 
     def __init__(self, seq: int | None) -> None:
         self.seq = seq
-        self._passed = False
         self._repeats = 0
 
     def judge(self, seq: int) -> Verdict:
         """The verdict about the next frame; a NEW one moves the position."""
         if self.seq is None or seq > self.seq:
             self.seq = seq
-            self._passed = True
             self._repeats = 0
             return Verdict.NEW
         self._repeats += 1
-        reach = CROSSOVER if self._passed else OVERLAP
-        if self.seq - seq > reach or self._repeats > OVERLAP:
+        if self.seq - seq > REACH or self._repeats > 2 * REACH:
             return Verdict.MOVED_BACK
         return Verdict.REPEAT

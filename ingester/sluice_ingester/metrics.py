@@ -6,7 +6,7 @@ registered and never moved are here, too, so that dashboards and alerts need no 
 
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 
 from sluice_ingester.batch import Batch
 
@@ -44,21 +44,16 @@ class Metrics:
     """Every metric of the process, in a registry of its own."""
 
     def __init__(self) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # a gauge beside every counter, which nobody asked for
         self.registry = CollectorRegistry()
-        self._counters = {
-            name: Counter(name, text, registry=self.registry) for name, text in _COUNTERS.items()
-        }
+        self._counters = {name: Counter(name, text, registry=self.registry) for name, text in _COUNTERS.items()}
         self._gauges = {name: Gauge(name, text, registry=self.registry) for name, text in _GAUGES.items()}
         self.events = self._counter("events", "Events stored.", _KIND)
         self.errors = self._counter("errors", "Errors by kind.", _KIND)
-        self.dead_letters = self._counter(
-            "dead_letters", "Frames and records sent to the dead letters.", _KIND
-        )
+        self.dead_letters = self._counter("dead_letters", "Frames and records sent to the dead letters.", _KIND)
         self.repeats = self._counter("repeats", "Frames dropped because they were stored before.", _SOURCE)
         self.reconnects = self._counter("reconnects", "Connections opened after the first one.", _SOURCE)
-        self.fenced = self._counter(
-            "fenced", "Batches refused because the cursor was set by another.", _SOURCE
-        )
+        self.fenced = self._counter("fenced", "Batches refused because the cursor was set by another.", _SOURCE)
         self.lag = self._gauge("lag_seconds", "How far the stored events are behind the source's clock.")
         self.buffer_events = self._gauge("buffer_events", "Events read and not yet stored.")
         self.buffer_bytes = self._gauge("buffer_bytes", "Bytes of events read and not yet stored.")

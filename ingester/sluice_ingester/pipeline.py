@@ -20,6 +20,7 @@ from sluice_ingester.report import Report
 from sluice_ingester.sources.backoff import Backoff
 from sluice_ingester.sources.failure import Failure, SourceError
 from sluice_ingester.sources.subscription import Subscription
+from sluice_ingester.tasks import end
 from sluice_ingester.wire.events import Decoded, ErrorFrame, Info
 from sluice_ingester.writer import FencedError, Writer
 
@@ -27,9 +28,8 @@ PATIENCE_SECONDS: Final = 10.0
 """A connection that is not read for so long is closed, before the other side does it."""
 CHECK_SECONDS: Final = 3.0
 """How often a cursor is looked at that no append looks at: of a quiet or a halted source."""
-CONFIRMATIONS: Final = 3
-"""So many connections in a row must move back before it is believed: behind one name of a relay
-there can be several, and one of them late."""
+CONFIRMATIONS: Final = 4
+"""So many connections in a row must move back before it is believed: see the module `cursor`."""
 STUCK_SECONDS: Final = 120.0
 
 _OTHER_SEQUENCE: Final = "its sequence began anew, or the cursor belongs to another one"
@@ -119,9 +119,7 @@ class Pipeline:
             except PatienceError:
                 pass
             except Exception as error:  # noqa: BLE001 - one source's fault must not end the others
-                _log.exception(
-                    "a fault of Sluice's own: please report it", extra={"source": self.report.source}
-                )
+                _log.exception("a fault of Sluice's own: please report it", extra={"source": self.report.source})
                 delay = self._source_backoff.failed(after=self._connected_for())
                 self.report.waiting("InternalError", f"{type(error).__name__}: {error}", seconds=delay)
                 await self._pause(delay)
@@ -146,9 +144,7 @@ class Pipeline:
                 if task.done():
                     task.result()
         finally:
-            for task in (reading, keeping, writing):
-                task.cancel()
-            await asyncio.gather(reading, keeping, writing, return_exceptions=True)
+            await end(reading, keeping, writing)
             self._intake = self._new_intake()
 
     def _begin(self, stored: bytes | None) -> cursor.Start:
@@ -201,7 +197,8 @@ class Pipeline:
     async def _put(self, frame: Decoded) -> None:
         if not self._intake.has_room:
             try:
-                await asyncio.wait_for(self._intake.room(), PATIENCE_SECONDS)
+                async with asyncio.timeout(PATIENCE_SECONDS):
+                    await self._intake.room()
             except TimeoutError:
                 raise PatienceError from None
         self._intake.add(frame)
@@ -213,13 +210,10 @@ class Pipeline:
         if frame.error == "FutureCursor":
             return HaltError(
                 "FutureCursor",
-                f"cursor {begin.cursor} is in the future of {self.report.source}: {_OTHER_SEQUENCE}; "
-                f"{self._remedy()}",
+                f"cursor {begin.cursor} is in the future of {self.report.source}: {_OTHER_SEQUENCE}; {self._remedy()}",
             )
         kind = frame.error if frame.error == "ConsumerTooSlow" else "ErrorFrame"
-        return SourceError(
-            Failure(kind, f"{self.report.source} ended the stream with {frame.error[:100]!r}{text}")
-        )
+        return SourceError(Failure(kind, f"{self.report.source} ended the stream with {frame.error[:100]!r}{text}"))
 
     def _inform(self, info: Info, begin: cursor.Start) -> None:
         if info.name == "OutdatedCursor":
@@ -258,18 +252,17 @@ class Pipeline:
 
     async def _pause(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._stopping.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
 
     async def _unless_stopped(self, work: Coroutine[Any, Any, T]) -> T | None:
         """Do `work`, or break it off when the process stops."""
-        tasks = asyncio.ensure_future(work), asyncio.ensure_future(self._stopping.wait())
+        working, stopping = asyncio.create_task(work), asyncio.create_task(self._stopping.wait())
         try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            return tasks[0].result() if tasks[0].done() else None
+            await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            return working.result() if working.done() else None
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await end(working, stopping)
 
     def _connected_for(self) -> float:
         return 0.0 if self._connected_at is None else time.monotonic() - self._connected_at

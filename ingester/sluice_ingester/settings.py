@@ -48,9 +48,7 @@ class Settings(BaseSettings):
     relay_hosts: Annotated[tuple[Address, ...], NoDecode] = Field(
         (Address("bsky.network"),), validation_alias="INGESTER_RELAY_HOSTS"
     )
-    labeler_hosts: Annotated[tuple[Address, ...], NoDecode] = Field(
-        (), validation_alias="INGESTER_LABELER_HOSTS"
-    )
+    labeler_hosts: Annotated[tuple[Address, ...], NoDecode] = Field((), validation_alias="INGESTER_LABELER_HOSTS")
     collections: Annotated[tuple[str, ...], NoDecode] = Field(
         ("app.bsky.*", "chat.bsky.*"), validation_alias="INGESTER_COLLECTIONS"
     )
@@ -62,9 +60,7 @@ class Settings(BaseSettings):
     ca_bundle: Path | None = Field(None, validation_alias="INGESTER_CA_BUNDLE")
     ssl_cert_file: Path | None = Field(None, validation_alias="SSL_CERT_FILE")
     pod_name: str = Field(default_factory=socket.gethostname, validation_alias="POD_NAME")
-    log_format: Literal["json", "plain"] = Field(
-        default_factory=_default_format, validation_alias="LOG_FORMAT"
-    )
+    log_format: Literal["json", "plain"] = Field(default_factory=_default_format, validation_alias="LOG_FORMAT")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", validation_alias="LOG_LEVEL")
 
     @field_validator("redis_url")
@@ -82,9 +78,7 @@ class Settings(BaseSettings):
         if not addresses and info.field_name == "relay_hosts":
             raise ValueError(f"give {ALLOWED}, or several by comma")
         for number, address in enumerate(addresses):
-            if any(
-                address.host == other.host or address.place == other.place for other in addresses[:number]
-            ):
+            if any(address.host == other.host or address.place == other.place for other in addresses[:number]):
                 raise ValueError(f"{address.host!r} is named twice, and would be stored twice")
         return addresses
 
@@ -170,10 +164,7 @@ def _numbers(variable: str) -> str | None:
     """What a number may be: pydantic names the one limit that was hurt, people want both."""
     for field in Settings.model_fields.values():
         limits: dict[str, Any] = {
-            name: getattr(rule, name)
-            for rule in field.metadata
-            for name in ("ge", "le")
-            if hasattr(rule, name)
+            name: getattr(rule, name) for rule in field.metadata for name in ("ge", "le") if hasattr(rule, name)
         }
         if field.validation_alias == variable and field.annotation is int:
             upper = f" to {limits['le']}" if "le" in limits else " up"

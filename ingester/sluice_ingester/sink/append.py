@@ -8,10 +8,10 @@ from importlib import resources
 from typing import Any, Final
 
 from redis.asyncio import Redis
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import NoScriptError
 
 from sluice_ingester.contract import DEADLETTER_CAP, StreamKeys
-from sluice_ingester.sink.errors import SinkError, explain
+from sluice_ingester.sink.call import call
 
 _SCRIPT: Final = resources.files(__package__).joinpath("append.lua").read_bytes()
 _SHA1: Final = hashlib.sha1(_SCRIPT, usedforsecurity=False).hexdigest()
@@ -100,7 +100,7 @@ class Sink:
         ]
         for letter in append.letters:
             arguments += (letter.seq, letter.reason, letter.detail, letter.payload)
-        match await self._script(arguments):
+        match await call(self._script(arguments)):
             case [b"stored", int(length)]:
                 return Stored(length)
             case [b"full", int(length)]:
@@ -112,31 +112,22 @@ class Sink:
 
     async def cursor(self) -> bytes | None:
         """The stored cursor, None if there is none."""
-        stored: bytes | None = await self._call("GET", self.keys.cursor)
+        stored: bytes | None = await call(self._execute("GET", self.keys.cursor))
         return stored
 
     async def length(self) -> int:
         """How many entries the stream holds."""
-        return int(await self._call("XLEN", self.keys.entries))
+        return int(await call(self._execute("XLEN", self.keys.entries)))
 
     async def report(self, fields: dict[str, str]) -> None:
         """Write fields of the health hash."""
-        await self._call("HSET", self.keys.health, *(part for item in fields.items() for part in item))
+        await call(self._execute("HSET", self.keys.health, *(part for item in fields.items() for part in item)))
 
     async def _script(self, arguments: list[Any]) -> Any:
         try:
-            try:
-                return await self._execute("EVALSHA", _SHA1, *arguments)
-            except NoScriptError:
-                return await self._execute("EVAL", _SCRIPT, *arguments)
-        except (RedisError, OSError) as error:
-            raise SinkError(explain(error)) from error
-
-    async def _call(self, *command: Any) -> Any:
-        try:
-            return await self._execute(*command)
-        except (RedisError, OSError) as error:
-            raise SinkError(explain(error)) from error
+            return await self._execute("EVALSHA", _SHA1, *arguments)
+        except NoScriptError:
+            return await self._execute("EVAL", _SCRIPT, *arguments)
 
 
 def timestamp(*, ahead: timedelta = timedelta()) -> str:

@@ -7,15 +7,13 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-CALL_SECONDS = 10.0
-"""After this long without an answer, the outcome of a call is unknown and the call is repeated."""
-
 
 def connect(url: str, *, ca_bundle: Path | None = None) -> Redis:
     """A client for `url` (see sink.url); it connects with its first command.
 
     It repeats nothing by itself: an append must be repeated with the knowledge that it may have
-    been done, and backpressure must be seen. `ca_bundle` names additional CAs for `rediss://`.
+    been done, and backpressure must be seen. Nor has it deadlines but that for connecting: see
+    sink.call. `ca_bundle` names additional CAs for `rediss://`.
     """
     options: dict[str, Any] = {}
     if ca_bundle is not None and url.startswith("rediss:"):
@@ -23,7 +21,7 @@ def connect(url: str, *, ca_bundle: Path | None = None) -> Redis:
     return Redis.from_url(
         url,
         protocol=2,
-        socket_timeout=CALL_SECONDS,
+        socket_timeout=None,
         socket_connect_timeout=5.0,
         socket_keepalive=True,
         health_check_interval=30,

@@ -17,9 +17,7 @@ _ADDRESS: Final = re.compile(
 )
 _PLAIN: Final = {"ws": True, "http": True, "wss": False, "https": False}
 
-ALLOWED: Final = (
-    "a host such as bsky.network, with an optional port and an optional ws://, wss://, http:// or https://"
-)
+ALLOWED: Final = "a host such as bsky.network, with an optional port and an optional ws://, wss://, http:// or https://"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +35,7 @@ class Address:
             raise ValueError(f"{text.strip()!r} is not {ALLOWED}")
         scheme, name, port = match.group("scheme", "name", "port")
         if scheme is not None and scheme not in _PLAIN:
-            raise ValueError(
-                f"{text.strip()!r} has the scheme {scheme}://, which is not one of ws, wss, http, https"
-            )
+            raise ValueError(f"{text.strip()!r} has the scheme {scheme}://, which is not one of ws, wss, http, https")
         if port is not None and not 0 < int(port) < 65536:
             raise ValueError(f"{text.strip()!r} has the port {port}, which is not between 1 and 65535")
         return cls(host=name if port is None else f"{name}:{port}", plain=_PLAIN[scheme or "wss"])

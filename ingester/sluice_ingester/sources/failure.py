@@ -43,9 +43,7 @@ def explain(error: Exception, *, place: str) -> Failure:
         case ProxyError():
             return Failure("ProxyFailed", f"the proxy does not lead to {place}: {_line(error)}")
         case InvalidURI() | SecurityError():
-            return Failure(
-                "RedirectRefused", f"{place} redirects to where it can't be followed: {_line(error)}"
-            )
+            return Failure("RedirectRefused", f"{place} redirects to where it can't be followed: {_line(error)}")
         case _:
             return Failure("NoWebSocket", f"{place} does not speak WebSocket: {_line(error)}")
 
