@@ -1,0 +1,71 @@
+"""A real redis-server for tests: started on a free port, killed and started again at will."""
+
+import contextlib
+import shutil
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import redis
+
+BINARY = shutil.which("redis-server") or shutil.which("valkey-server")
+
+
+class RedisServer:
+    """One server process with its data in `directory`; `url` stays the same over restarts."""
+
+    def __init__(self, directory: Path, **config: str) -> None:
+        self._directory = directory
+        self._config = config
+        self.port = free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}"
+
+    @property
+    def client(self) -> "redis.Redis":
+        return redis.Redis(port=self.port, password=self._config.get("requirepass"), decode_responses=True)
+
+    def start(self) -> None:
+        options = {
+            "port": str(self.port),
+            "bind": "127.0.0.1",
+            "dir": str(self._directory),
+            "save": "",
+            "maxmemory-policy": "noeviction",
+            **self._config,
+        }
+        command = [str(BINARY), *(part for name, value in options.items() for part in (f"--{name}", value))]
+        with (self._directory / "log").open("ab") as log:
+            self._process = subprocess.Popen(command, stdout=log, stderr=log)
+        deadline = time.monotonic() + 20
+        while True:
+            try:
+                self.client.ping()
+            except redis.ConnectionError:
+                if time.monotonic() > deadline or self._process.poll() is not None:
+                    raise RuntimeError((self._directory / "log").read_text()[-2000:]) from None
+                time.sleep(0.02)
+            else:
+                return
+
+    def kill(self) -> None:
+        """As the power cut does it: nothing is flushed."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def pause(self, *, seconds: float) -> None:
+        """Answer nothing for a while; the connections stay."""
+        with contextlib.closing(self.client) as client:
+            client.execute_command("CLIENT", "PAUSE", int(seconds * 1000), "ALL")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
