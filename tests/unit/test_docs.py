@@ -1,0 +1,30 @@
+"""What the documentation promises, held against the code."""
+
+from pathlib import Path
+
+import pytest
+
+from sluice_ingester.settings import Settings as IngesterSettings
+from sluice_operator.api.conditions import ConditionType
+from sluice_operator.settings import Settings as OperatorSettings
+from sluice_operator.status.reasons import Reason
+
+ROOT = Path(__file__).parents[2]
+STATUS = (ROOT / "docs" / "status.md").read_text()
+SETTINGS = (ROOT / "docs" / "settings.md").read_text()
+
+
+@pytest.mark.parametrize("word", [*Reason, *ConditionType])
+def test_every_condition_and_reason_is_documented(word: str) -> None:
+    assert f"`{word}`" in STATUS
+
+
+@pytest.mark.parametrize("field", IngesterSettings.model_fields.values(), ids=IngesterSettings.model_fields.keys())
+def test_every_setting_of_the_ingester_is_documented(field: object) -> None:
+    assert f"`{field.validation_alias}`" in SETTINGS
+
+
+@pytest.mark.parametrize("name", OperatorSettings.model_fields)
+def test_every_setting_of_the_operator_is_documented(name: str) -> None:
+    alias = OperatorSettings.model_fields[name].validation_alias
+    assert f"`{alias or f'SLUICE_{name.upper()}'}`" in SETTINGS
