@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from e2e.cluster import packages, progress
 from e2e.cluster.errors import ClusterError
 from e2e.cluster.layout import Layout
 
+STORAGE_LIMIT = 4 * 2**30
 _PIP_SETTINGS = ("index-url", "extra-index-url", "trusted-host", "proxy", "timeout", "retries", "cert")
 
 
@@ -50,6 +52,18 @@ def has(layout: Layout, tag: str) -> bool:
     argv = command(layout, "inspect", "--type=image", tag)
     done = subprocess.run(argv, env=environment(layout), check=False, capture_output=True)
     return done.returncode == 0
+
+
+def trim(layout: Layout) -> None:
+    """Start the storage anew once it is too large: each layer kept for the next build takes its full size."""
+    storage = layout.images / "storage"
+    size = sum(
+        os.lstat(os.path.join(directory, name)).st_blocks * 512
+        for directory, _, names in os.walk(storage)
+        for name in names
+    )
+    if size > STORAGE_LIMIT:
+        shutil.rmtree(storage)
 
 
 def mounts(layout: Layout) -> list[str]:

@@ -67,12 +67,11 @@ def build(layout: Layout, image: Image) -> Archive:
     foundation = ensure_base(layout)
     with _locked(layout):
         if not _fresh(archive):
+            buildah.trim(layout)
             if not buildah.has(layout, base.TAG):
                 buildah.output(layout, "pull", "--quiet", f"docker-archive:{foundation.path}")
             _build(layout, image)
             _export(layout, image.tag, archive)
-            # The archive is what counts; each image in plain directories takes its full size again.
-            buildah.output(layout, "rmi", "--force", image.tag)
     return archive
 
 
@@ -111,7 +110,7 @@ def _build(layout: Layout, image: Image) -> None:
     flags = [f"--build-arg={name}={value}" for name, value in arguments(image, os.environ).items()]
     buildah.run(
         layout,
-        *("build", "--pull=never", "--layers=false", "--force-rm", *buildah.mounts(layout), *flags),
+        *("build", "--pull=never", "--layers=true", "--force-rm", *buildah.mounts(layout), *flags),
         *(f"--tag={image.tag}", f"--file={image.dockerfile}", image.context),
         label=f"image {image.tag}",
         log=log,
