@@ -1,20 +1,27 @@
 """The reference PDS as the source: what its API was told stands in the firehose, and in Redis."""
 
+import json
+import os
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from e2e.pds import ReferencePds, unavailable_reason
-from e2e.pds.client import Json
+from e2e.pds.client import Account, Json
+from e2e.pds.journal import Journal
 from e2e.pds.reading import read
-from e2e.pds.seed import seed
+from e2e.pds.seed import PROFILE, post, seed
 from e2e.pds.server import PdsError
+from sluice_ingester.contract import Stream, StreamKeys
+from tests.integration.redis_server import RedisServer
 
 pytestmark = [
     pytest.mark.skipif(unavailable_reason() is not None, reason=str(unavailable_reason())),
@@ -36,6 +43,64 @@ def pds() -> Iterator[ReferencePds]:
         yield running
 
 
+@contextmanager
+def ingester(pds: ReferencePds, redis_server: RedisServer) -> Iterator[None]:
+    """The ingester reads that PDS into that Redis, and ends in good order when it is told to."""
+    environment = os.environ | {
+        "REDIS_URL": redis_server.url,
+        "INGESTER_MODE": "firehose",
+        "INGESTER_RELAY_HOSTS": pds.websocket,
+        "INGESTER_COLLECTIONS": "*",
+        "METRICS_PORT": "0",
+    }
+    with subprocess.Popen([sys.executable, "-m", "sluice_ingester"], env=environment) as process:
+        try:
+            yield
+            process.terminate()
+            assert process.wait(10) == 0
+        finally:
+            process.kill()
+
+
+def stored(redis_server: RedisServer) -> list[Json]:
+    """The events of the stream, from its begin."""
+    entries: Any = redis_server.client.xrange(Stream.FIREHOSE)
+    return [json.loads(fields[Stream.FIREHOSE.field]) for _, fields in entries]
+
+
+def wait_until(holds: Callable[[], bool], *, what: str, seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"
+        time.sleep(0.05)
+
+
+def live(journal: Journal) -> Account:
+    """What happens while somebody reads: an account comes and writes."""
+    carol = journal.create_account("carol.test")
+    journal.put(carol, PROFILE, "self", {"$type": PROFILE, "displayName": "Carol"})
+    journal.create(carol, "app.bsky.feed.post", post("here and gone"))
+    journal.delete(carol, PROFILE, "self")
+    return carol
+
+
+def replayed(events: list[Json]) -> dict[tuple[str, str, str], Json]:
+    """The repos as a consumer of the stream knows them, each record as com.atproto.repo.getRecord gives it."""
+    records: dict[tuple[str, str, str], Json] = {}
+    for event in events:
+        did = event["did"]
+        match event["type"]:
+            case "create" | "update":
+                uri = f"at://{did}/{event['collection']}/{event['rkey']}"
+                answer = {"uri": uri, "cid": event["cid"], "value": event["record"]}
+                records[did, event["collection"], event["rkey"]] = answer
+            case "delete":
+                del records[did, event["collection"], event["rkey"]]
+            case "account" if event["status"] == "deleted":
+                records = {key: kept for key, kept in records.items() if key[0] != did}
+    return records
+
+
 def told(event: Json) -> Json:
     """An event without what the firehose alone can tell."""
     return {key: value for key, value in event.items() if key not in {"seq", "time"}}
@@ -47,6 +112,30 @@ async def test_the_journal_tells_what_a_plain_reader_sees(pds: ReferencePds) -> 
     seen = await read(pds.websocket)
 
     assert [told(event) for event in seen] == journal.events
+
+
+def test_what_the_api_was_told_stands_in_redis(pds: ReferencePds, redis_server: RedisServer) -> None:
+    journal = seed(pds.client)
+    keys = StreamKeys(stream=Stream.FIREHOSE, host=pds.address)
+    redis = redis_server.client
+
+    def all_is_stored() -> bool:
+        return redis.xlen(keys.entries) >= len(journal.events)
+
+    with ingester(pds, redis_server):
+        wait_until(all_is_stored, what="what was written before the ingester came")
+        carol = live(journal)
+        wait_until(all_is_stored, what="what was written while the ingester was reading")
+        # Takes the account's past out of the PDS' window: by now it must have been read.
+        journal.delete_account(carol)
+        wait_until(all_is_stored, what="the deletion of an account")
+
+    events = stored(redis_server)
+    assert [told(event) for event in events] == journal.events
+    assert [event["seq"] for event in events] == sorted(event["seq"] for event in events)
+    assert redis.get(keys.cursor) == str(events[-1]["seq"])
+    assert redis.xlen(keys.deadletter) == 0
+    assert replayed(events) == {key: pds.client.get_record(*key) for key in journal.records}
 
 
 def test_a_port_that_is_taken_is_told_in_the_servers_own_words() -> None:
