@@ -86,12 +86,17 @@ class Children:
         return Outcome(live=written, tell=tell)
 
     async def remove(self, api: Api, live: Manifest) -> Tell | None:
-        """Delete a child that is wanted no longer. Raises KubeError."""
+        """Delete a child that is wanted no longer. Raises KubeError if a new try may help."""
         metadata = live["metadata"]
-        if not await self._kube.delete(api, metadata["namespace"], metadata["name"], uid=metadata["uid"]):
+        try:
+            was_there = await self._kube.delete(api, metadata["namespace"], metadata["name"], uid=metadata["uid"])
+        except KubeError as error:
+            if not error.is_refusal:
+                raise
+            logger.warning("%s is wanted no longer and can't be deleted: %s", _name(live), error)
             return None
-        message = f"Deleted {api.kind} {metadata['name']}, which is wanted no longer"
-        return Tell(type="Normal", reason=Happening.DELETED, message=message)
+        message = f"Deleted {_name(live)}, which is wanted no longer"
+        return Tell(type="Normal", reason=Happening.DELETED, message=message) if was_there else None
 
     def forget(self, api: Api, namespace: str, name: str) -> None:
         """Drop what is remembered of a child that is gone for good."""
@@ -148,7 +153,8 @@ def _is_ours(live: Mapping[str, Any], source: Source) -> bool:
 
 def _tell(wanted: Manifest, *, live: Manifest | None, source: Source) -> Tell:
     name = _name(wanted)
-    seen_before = source.status.observed_generation == source.metadata.generation
+    # There was a pod, so there was all that it needs.
+    seen_before = source.status.image is not None
     if live is None and not seen_before:
         return Tell(type="Normal", reason=Happening.CREATED, message=f"Created {name}")
     if live is None:

@@ -1,0 +1,172 @@
+"""A control plane, the operator as a process beside it, and a namespace for each test."""
+
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.operator.control_plane import MISSING, OPERATOR, ROOT, ControlPlane, fetch
+from tests.integration.operator.situation import Situation
+from tests.integration.redis_server import BINARY, RedisServer, free_port
+
+# All that the operator may do: it must need nothing more.
+RULES = [
+    {"apiGroups": ["sluice.dev"], "resources": ["relays"], "verbs": ["get", "list", "watch"]},
+    {"apiGroups": ["sluice.dev"], "resources": ["relays/status"], "verbs": ["patch"]},
+    {
+        "apiGroups": ["apps"],
+        "resources": ["deployments"],
+        "verbs": ["get", "list", "watch", "create", "patch", "delete"],
+    },
+    {"apiGroups": [""], "resources": ["pods"], "verbs": ["list", "watch"]},
+    {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "create", "patch", "delete"]},
+    {"apiGroups": [""], "resources": ["events"], "verbs": ["create", "patch"]},
+]
+RIGHTS = [
+    {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "ClusterRole",
+        "metadata": {"name": "sluice"},
+        "rules": RULES,
+    },
+    {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "ClusterRoleBinding",
+        "metadata": {"name": "sluice"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "sluice"},
+        "subjects": [{"kind": "User", "apiGroup": "rbac.authorization.k8s.io", "name": OPERATOR}],
+    },
+]
+
+
+class OperatorProcess:
+    """`sluice-operator`, started, stopped and killed at will."""
+
+    def __init__(self, control_plane: ControlPlane, log: Path, **environment: str) -> None:
+        self.port = free_port()
+        self._log = log
+        self._environment = {
+            "PATH": os.environ["PATH"],
+            "KUBECONFIG": str(control_plane.kubeconfig(OPERATOR)),
+            "SLUICE_INGESTER_IMAGE": "sluice:test",
+            "SLUICE_PORT": str(self.port),
+            "SLUICE_STATUS_INTERVAL_SECONDS": "2",
+            "LOG_FORMAT": "plain",
+            **environment,
+        }
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text()
+
+    @property
+    def returncode(self) -> int | None:
+        return self._process.poll() if self._process else None
+
+    @property
+    def memory(self) -> int:
+        """Resident bytes."""
+        assert self._process is not None
+        pages = int(Path(f"/proc/{self._process.pid}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE")
+
+    def start(self, *, ready: bool = True) -> None:
+        with self._log.open("ab") as log:
+            command = [sys.executable, "-m", "sluice_operator"]
+            self._process = subprocess.Popen(command, env=self._environment, stdout=log, stderr=log)
+        deadline = time.monotonic() + 60
+        while ready and self.get("readyz")[0] != 200:
+            if time.monotonic() > deadline or self._process.poll() is not None:
+                raise RuntimeError(self.log[-3000:])
+            time.sleep(0.1)
+
+    def get(self, path: str) -> tuple[int, str]:
+        try:
+            return fetch(f"http://127.0.0.1:{self.port}/{path}")
+        except OSError:
+            return 0, ""
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        assert self._process is not None
+        self._process.send_signal(number)
+        try:
+            return self._process.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+            raise
+
+
+@pytest.fixture(scope="session")
+def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+    if MISSING:
+        pytest.skip(f"no control plane without {', '.join(MISSING)}: `make prepare` builds and installs them")
+    control_plane = ControlPlane(tmp_path_factory.mktemp("control-plane"))
+    try:
+        control_plane.start()
+        control_plane.kubectl("apply", "--server-side", "-f", str(ROOT / "crds"))
+        control_plane.apply(*RIGHTS)
+        yield control_plane
+    finally:
+        control_plane.stop()
+
+
+@pytest.fixture(scope="session")
+def sink(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """The operator's default Redis."""
+    if BINARY is None:
+        pytest.fail("redis-server or valkey-server is needed on PATH: install Redis 7 or newer")
+    server = RedisServer(tmp_path_factory.mktemp("sink"), requirepass="s3cret")
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture(scope="module")
+def operator(
+    control_plane: ControlPlane, sink: RedisServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[OperatorProcess]:
+    """The operator that tests share."""
+    url = f"redis://:s3cret@127.0.0.1:{sink.port}/0"
+    log = tmp_path_factory.mktemp("operator") / "log"
+    process = OperatorProcess(control_plane, log, SLUICE_DEFAULT_REDIS_URL=url)
+    process.start()
+    yield process
+    code = process.stop()
+    assert code == 0, process.log[-3000:]
+    assert "s3cret" not in process.log
+    assert "Traceback" not in process.log, process.log
+
+
+@pytest.fixture
+def situation(control_plane: ControlPlane, operator: OperatorProcess, sink: RedisServer) -> Iterator[Situation]:
+    """A namespace with nothing in it, and the means to bring about what an operator may meet."""
+    assert operator.returncode is None, operator.log[-3000:]
+    situation = Situation(control_plane, f"test-{secrets.token_hex(3)}", sink)
+    yield situation
+    situation.remove()
+
+
+@pytest.fixture
+def own_operator(control_plane: ControlPlane, tmp_path: Path) -> Iterator[Callable[..., OperatorProcess]]:
+    """Starts operators of the test's own; the shared one must not serve the same namespaces."""
+    processes: list[OperatorProcess] = []
+
+    def start(**environment: Any) -> OperatorProcess:
+        process = OperatorProcess(control_plane, tmp_path / f"operator{len(processes)}", **environment)
+        processes.append(process)
+        process.start()
+        return process
+
+    yield start
+    for process in processes:
+        if process.returncode is None:
+            process.stop(signal.SIGKILL)

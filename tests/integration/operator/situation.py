@@ -1,0 +1,198 @@
+"""What an operator may meet, brought about: the test plays user, kubelet and ingester."""
+
+import json
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from sluice_ingester.contract import Health, State, Stream, StreamKeys
+from tests.integration.operator.control_plane import ApiError, ControlPlane, KubectlError, Manifest, path_of
+from tests.integration.redis_server import RedisServer
+
+NAME = "us-east"
+
+
+def now(*, ahead: float = 0.0) -> str:
+    when = datetime.fromtimestamp(time.time() + ahead, UTC)
+    return when.isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def eventually(attempt: Callable[[], Any], *, seconds: float = 15) -> Any:
+    """The result of `attempt` as soon as it is true and does not raise; else its last error."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            if result := attempt():
+                return result
+            error: Exception = AssertionError(f"it is still {result!r}")
+        except (AssertionError, ApiError, KubectlError, KeyError, IndexError) as caught:
+            error = caught
+        if time.monotonic() > deadline:
+            raise error
+        time.sleep(0.1)
+
+
+class Situation:
+    """One namespace with one Relay."""
+
+    def __init__(self, control_plane: ControlPlane, namespace: str, sink: RedisServer) -> None:
+        self.control_plane = control_plane
+        self.namespace = namespace
+        self.host = f"{namespace}.example:2470"
+        self.keys = StreamKeys(stream=Stream.FIREHOSE, host=self.host)
+        self.sink = sink
+        control_plane.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
+
+    def remove(self) -> None:
+        self.control_plane.request("DELETE", path_of("Relay", self.namespace))
+        self.control_plane.request("DELETE", path_of("Namespace", None, self.namespace))
+
+    # The user.
+
+    def kubectl(self, *arguments: str, stdin: object = None) -> str:
+        return self.control_plane.kubectl("-n", self.namespace, *arguments, stdin=stdin)
+
+    def apply_relay(self, **spec: Any) -> None:
+        manifest = {
+            "apiVersion": "sluice.dev/v1alpha1",
+            "kind": "Relay",
+            "metadata": {"name": NAME, "namespace": self.namespace},
+            "spec": {"host": f"ws://{self.host}", **spec},
+        }
+        self.control_plane.apply(manifest)
+
+    def apply_secret(self, name: str, **data: str) -> None:
+        metadata = {"name": name, "namespace": self.namespace}
+        self.control_plane.apply({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": data})
+
+    def get(self, kind: str, name: str, query: str = "") -> Any:
+        return self.control_plane.request("GET", path_of(kind, self.namespace, name) + query)
+
+    def all(self, *kinds: str, query: str = "") -> list[Manifest]:
+        lists = (self.control_plane.request("GET", path_of(kind, self.namespace) + query) for kind in kinds)
+        return [item for found in lists for item in found["items"]]
+
+    def names(self, *kinds: str) -> list[str]:
+        return [item["metadata"]["name"] for item in self.all(*kinds)]
+
+    def patch(self, kind: str, name: str, patch: Manifest, *, subresource: str = "") -> None:
+        self.control_plane.patch(kind, self.namespace, name, patch, subresource=subresource)
+
+    def delete(self, kind: str, name: str) -> None:
+        self.control_plane.request("DELETE", path_of(kind, self.namespace, name))
+
+    def relay(self) -> Manifest:
+        relay: Manifest = self.get("Relay", NAME)
+        return relay
+
+    def status(self) -> Manifest:
+        status: Manifest = self.relay()["status"]
+        return status
+
+    def condition(self, kind: str) -> tuple[str, str] | None:
+        """Status and reason of a condition that speaks of the newest generation."""
+        relay = self.relay()
+        for item in relay["status"].get("conditions", []):
+            if item["type"] == kind and item["observedGeneration"] == relay["metadata"]["generation"]:
+                return item["status"], item["reason"]
+        return None
+
+    def becomes(self, kind: str, status: str, reason: str, *, seconds: float = 15) -> None:
+        def attempt() -> bool:
+            found = self.condition(kind)
+            assert found == (status, reason), self.status()
+            return True
+
+        eventually(attempt, seconds=seconds)
+
+    def deployment(self) -> Manifest:
+        deployment: Manifest = self.get("Deployment", f"{NAME}-firehose")
+        return deployment
+
+    def events(self) -> list[tuple[str, str]]:
+        found = self.all("Event", query="?fieldSelector=involvedObject.kind=Relay")
+        return [(event["reason"], event["message"]) for event in found]
+
+    # The kubelet.
+
+    def pod(self) -> Manifest:
+        """The ingester's one pod that is not on its way out, made of what the spec says now."""
+
+        def attempt() -> Manifest | None:
+            relay, deployment = self.relay(), self.deployment()
+            assert relay["status"]["observedGeneration"] == relay["metadata"]["generation"]
+            assert deployment["status"]["observedGeneration"] == deployment["metadata"]["generation"]
+            assert deployment["status"].get("updatedReplicas") == 1
+            pods = self.all("Pod", query="?labelSelector=app.kubernetes.io/component=firehose")
+            staying = [
+                pod
+                for pod in pods
+                if "deletionTimestamp" not in pod["metadata"] and pod.get("status", {}).get("phase") != "Failed"
+            ]
+            assert len(staying) == 1, [pod["metadata"]["name"] for pod in pods]
+            return dict(staying[0])
+
+        pod: Manifest = eventually(attempt)
+        return pod
+
+    def set_container(self, pod: Manifest, *, restarts: int = 0, last: Manifest | None = None, **state: Any) -> None:
+        container = {
+            "name": "ingester",
+            "image": "sluice:test",
+            "imageID": "",
+            "ready": "running" in state,
+            "restartCount": restarts,
+            "state": state,
+            "lastState": {"terminated": last} if last else {},
+        }
+        status = {"phase": "Running" if "running" in state else "Pending", "containerStatuses": [container]}
+        self.patch("Pod", pod["metadata"]["name"], {"status": status}, subresource="status")
+
+    def run_pod(self, *, restarts: int = 0, last: Manifest | None = None) -> Manifest:
+        """Start the pod's container, and its ingester with it."""
+        pod = self.pod()
+        self.set_container(pod, restarts=restarts, last=last, running={"startedAt": now()})
+        self.report(State.CONNECTING, pod=pod)
+        return pod
+
+    # The ingester.
+
+    def report(self, state: State, reason: str = "", message: str = "", *, pod: Manifest | None = None) -> None:
+        """Write what an ingester in the pod would write."""
+        pod = pod or self.pod()
+        fields: dict[str, str] = {
+            Health.STATE: state,
+            Health.REASON: reason,
+            Health.MESSAGE: message,
+            Health.BEAT: now(),
+            Health.STARTED: now(ahead=1),
+            Health.POD: pod["metadata"]["name"],
+            Health.VERSION: "0.1.0",
+            Health.RATE: "12.5",
+            Health.RECONNECTS: "0",
+            Health.FENCED: "0",
+            Health.ERRORS: "0",
+            Health.LAST_ERROR: "",
+            Health.LAST_ERROR_TIME: "",
+        }
+        self.redis.hset(self.keys.health, mapping=dict(fields))
+
+    def store(self, seq: int) -> None:
+        """Store an event, as the append does."""
+        client = self.redis
+        client.xadd(self.keys.entries, {"event": json.dumps({"seq": seq})})
+        client.set(self.keys.cursor, str(seq))
+        client.hset(self.keys.health, mapping={Health.SEQ: str(seq), Health.EVENT_TIME: now(), Health.STORED: now()})
+
+    def stream(self, seq: int = 6_322_875_401) -> Manifest:
+        """From nothing to streaming. The pod."""
+        pod = self.run_pod()
+        self.store(seq)
+        self.report(State.STREAMING, pod=pod)
+        self.becomes("Ready", "True", "Streaming")
+        return pod
+
+    @property
+    def redis(self) -> Any:
+        return self.sink.client
