@@ -43,26 +43,46 @@ class Sluice:
 
     def simulator(self, name: str, *args: str, database: int | None = None) -> Source:
         """Start a simulated relay and wait until it answers."""
-        self._sources += 1
-        number = self._sources
+        first_seq = int(time.time() * _MICROSECONDS)
         source = Source(
             cluster=self.cluster,
             name=f"sim-{name}",
             namespace=NAMESPACE,
-            first_seq=int(time.time() * _MICROSECONDS),
-            database=1 + number % (_DATABASES - 1) if database is None else database,
+            address=manifests.simulator_address(name=f"sim-{name}", namespace=NAMESPACE),
+            seqs=range(first_seq, first_seq + _SEQS_PER_SOURCE),
+            database=self._next_database() if database is None else database,
         )
+        self._clear(source)
+        objects = manifests.simulator(
+            name=source.name, namespace=NAMESPACE, args=["--first-seq", str(first_seq), *args]
+        )
+        deploy.apply(self.cluster, *objects)
+        self.kubectl("rollout", "status", f"deployment/{source.name}", "--timeout=120s")
+        return source
+
+    def outside(self, name: str, *, host: str) -> Source:
+        """A source outside the cluster."""
+        source = Source(
+            cluster=self.cluster,
+            name=name,
+            namespace=NAMESPACE,
+            address=f"ws://{host}",
+            seqs=range(2**53),
+            database=self._next_database(),
+        )
+        self._clear(source)
+        return source
+
+    def _next_database(self) -> int:
+        self._sources += 1
+        return 1 + self._sources % (_DATABASES - 1)
+
+    def _clear(self, source: Source) -> None:
         with self.redis(source) as client:
             if source.database == DEFAULT_DATABASE:
                 client.delete(f"firehose_live:cursor:{source.host}", f"firehose_live:health:{source.host}")
             else:
                 client.flushdb()
-        objects = manifests.simulator(
-            name=source.name, namespace=NAMESPACE, args=["--first-seq", str(source.first_seq), *args]
-        )
-        deploy.apply(self.cluster, *objects)
-        self.kubectl("rollout", "status", f"deployment/{source.name}", "--timeout=120s")
-        return source
 
     def relay(self, name: str, *, source: Source | None = None, host: str | None = None, **spec: Any) -> RelayUnderTest:
         """Apply a Relay that reads `source` into the source's own database; or one with a host of its own."""
@@ -111,8 +131,7 @@ class Sluice:
         with self.redis(source) as client:
             entries = cast("list[tuple[str, dict[str, str]]]", client.xrange("firehose_live"))
         events = [json.loads(fields["event"]) for _, fields in entries]
-        seqs = range(source.first_seq, source.first_seq + _SEQS_PER_SOURCE)
-        return [event for event in events if event["seq"] in seqs]
+        return [event for event in events if event["seq"] in source.seqs]
 
     def assert_exactly_once(self, source: Source, *, events: int) -> None:
         """Wait for so many events; then all up to the cursor stand in the stream once, in the source's order."""

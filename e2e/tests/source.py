@@ -11,18 +11,16 @@ from e2e.tests.wait import eventually
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """One simulator; `first_seq` begins a range of seqs that no other simulator uses."""
+    """One source, with a database of Redis that no other has (the simulators' control is for simulators only)."""
 
     cluster: Cluster
     name: str
     namespace: str
-    first_seq: int
+    address: str
+    """What `spec.host` says."""
+    seqs: range
+    """Every seq that it may give."""
     database: int
-
-    @property
-    def address(self) -> str:
-        """What `spec.host` says."""
-        return manifests.simulator_address(name=self.name, namespace=self.namespace)
 
     @property
     def host(self) -> str:
