@@ -40,12 +40,17 @@ def run() -> int:
         return 2
     set_up_logs(form=settings.log_format, level=settings.log_level)
 
-    from sluice_operator import app  # noqa: PLC0415
+    from sluice_operator.app import run_operator  # noqa: PLC0415
+    from sluice_operator.kube import UnconfiguredError  # noqa: PLC0415
 
+    logger = logging.getLogger("sluice_operator")
     try:
-        asyncio.run(app.run(settings))
+        asyncio.run(run_operator(settings))
+    except UnconfiguredError as error:
+        logger.error("There is no way to an API server: %s", error)
+        return 2
     except Exception:
-        logging.getLogger("sluice_operator").exception("The operator can't go on")
+        logger.exception("The operator can't go on")
         return 1
     return 0
 

@@ -29,7 +29,7 @@ _CRD_SECONDS: Final = 5.0
 _IDLE_CHECK_SECONDS: Final = 60.0
 
 
-async def run(settings: Settings) -> None:
+async def run_operator(settings: Settings) -> None:
     """Run the operator until SIGTERM or SIGINT. Raises what it can't go on with."""
     async with connect() as (kube, configuration):
         logger.info("sluice-operator %s, API server %s", __version__, configuration.host)

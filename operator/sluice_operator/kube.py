@@ -49,6 +49,10 @@ class KubeError(Exception):
         return self.code in {HTTPStatus.BAD_REQUEST, HTTPStatus.FORBIDDEN, HTTPStatus.UNPROCESSABLE_ENTITY}
 
 
+class UnconfiguredError(Exception):
+    """Nothing says how to reach an API server; the text says what to do."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Api:
     """Where the objects of one namespaced kind are found."""
@@ -84,15 +88,18 @@ EVENTS: Final = Api(version="v1", kind="Event", plural="events")
 async def load_configuration() -> Configuration:
     """How to reach the API server: by $KUBECONFIG, else from within the cluster, else by ~/.kube/config.
 
-    Raises ConfigException if none of these says how.
+    Raises UnconfiguredError if none of these says how.
     """
-    configuration = Configuration()
-    if not os.environ.get("KUBECONFIG") and await asyncio.to_thread(_TOKEN.exists):
-        load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
-    else:
-        await load_kube_config(  # type: ignore[no-untyped-call]
-            client_configuration=configuration, persist_config=False
-        )
+    configuration, file = Configuration(), os.environ.get("KUBECONFIG")
+    try:
+        if not file and await asyncio.to_thread(_TOKEN.exists):
+            load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+        else:
+            await load_kube_config(  # type: ignore[no-untyped-call]
+                config_file=file, client_configuration=configuration, persist_config=False
+            )
+    except ConfigException as error:
+        raise UnconfiguredError(f"set KUBECONFIG, or run in a cluster with a service account: {error}") from error
     return configuration
 
 
@@ -199,7 +206,7 @@ class Kube:
 
 @asynccontextmanager
 async def connect() -> AsyncIterator[tuple[Kube, Configuration]]:
-    """A client, and the configuration that it was made from. Raises ConfigException."""
+    """A client, and the configuration that it was made from. Raises UnconfiguredError."""
     configuration = await load_configuration()
     async with ApiClient(configuration) as client:
         yield Kube(client), configuration
@@ -211,18 +218,3 @@ def _error(code: int, content: bytes) -> KubeError:
         return KubeError(code, status.get("reason", ""), status.get("message", ""))
     except (ValueError, AttributeError):
         return KubeError(code, "", content[:200].decode(errors="replace"))
-
-
-__all__ = [
-    "DEPLOYMENTS",
-    "EVENTS",
-    "PODS",
-    "SECRETS",
-    "Api",
-    "ConfigException",
-    "Kube",
-    "KubeError",
-    "Listing",
-    "Manifest",
-    "connect",
-]

@@ -1,0 +1,190 @@
+"""The operator as a process: stopped, killed, away, kept from the API server, kept to one namespace."""
+
+import secrets
+import signal
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from sluice_ingester.contract import State
+from sluice_operator import resync as resync_module
+from sluice_operator.kube import connect
+from sluice_operator.resync import Resync, WatchBlindError
+from sluice_operator.sources import SourceKey
+from sluice_operator.store import Store
+from tests.integration.operator.conftest import RULES, OperatorProcess
+from tests.integration.operator.control_plane import OPERATOR, ApiError, ControlPlane
+from tests.integration.operator.situation import NAME, Situation, eventually, now
+from tests.integration.redis_server import RedisServer
+
+KINDS = ("Relay", "Deployment", "ReplicaSet", "Pod", "Secret", "Event")
+ERROR = {"reason": "Error", "exitCode": 1, "startedAt": now(), "finishedAt": now()}
+
+
+@pytest.fixture
+def place(control_plane: ControlPlane, sink: RedisServer) -> Iterator[Situation]:
+    """A namespace that nobody serves yet."""
+    place = Situation(control_plane, f"test-{secrets.token_hex(3)}", sink)
+    yield place
+    place.remove()
+
+
+@pytest.fixture
+def start(own_operator: Callable[..., OperatorProcess], place: Situation) -> Callable[..., OperatorProcess]:
+    """Starts an operator that serves only that namespace."""
+
+    def start(**environment: str) -> OperatorProcess:
+        url = f"redis://:s3cret@127.0.0.1:{place.sink.port}/0"
+        return own_operator(SLUICE_WATCH_NAMESPACES=place.namespace, SLUICE_DEFAULT_REDIS_URL=url, **environment)
+
+    return start
+
+
+def versions(place: Situation) -> dict[str, str]:
+    return {item["metadata"]["uid"]: item["metadata"]["resourceVersion"] for item in place.all(*KINDS)}
+
+
+def test_a_restart_changes_nothing_that_is_right(place: Situation, start: Callable[..., OperatorProcess]) -> None:
+    operator = start(SLUICE_STATUS_INTERVAL_SECONDS="600")
+    place.apply_relay()
+    pod = place.stream()
+    time.sleep(1)
+    began = time.monotonic()
+    assert operator.stop() == 0
+    assert time.monotonic() - began < 5
+    assert "Traceback" not in operator.log
+    before = versions(place)
+    place.store(7_000_000_000)
+    place.report(State.STREAMING, pod=pod)
+    operator = start(SLUICE_STATUS_INTERVAL_SECONDS="600")
+    time.sleep(5)
+    assert versions(place) == before
+    assert "Updated" not in operator.log
+
+
+def test_killed_in_the_midst(place: Situation, start: Callable[..., OperatorProcess]) -> None:
+    for round_ in range(3):
+        operator = start()
+        place.apply_relay(batch={"size": 100 + round_})
+        time.sleep(0.02 * round_)
+        operator.stop(signal.SIGKILL)
+    start()
+    place.stream()
+    assert place.status()["restarts"]["count"] == 0
+    env = place.deployment()["spec"]["template"]["spec"]["containers"][0]["env"]
+    assert {"name": "INGESTER_BATCH_SIZE", "value": "102"} in env
+
+
+def test_what_happens_while_it_is_away_is_mended_and_counted(
+    place: Situation, start: Callable[..., OperatorProcess]
+) -> None:
+    operator = start()
+    place.apply_relay()
+    place.stream()
+    operator.stop(signal.SIGKILL)
+
+    place.run_pod(restarts=2, last=ERROR)
+    place.delete("Secret", f"{NAME}-redis")
+    place.patch("Deployment", f"{NAME}-firehose", {"spec": {"replicas": 2}})
+    start()
+    eventually(lambda: place.status()["restarts"]["count"] == 2)
+    eventually(lambda: place.get("Secret", f"{NAME}-redis"))
+    eventually(lambda: place.deployment()["spec"]["replicas"] == 1)
+    told = [message for reason, message in place.events() if reason == "Restarted"]
+    assert told == ["The ingester was restarted: Error, exit code 1"]
+
+
+def test_pods_that_are_replaced_while_it_is_away_are_counted(
+    place: Situation, start: Callable[..., OperatorProcess]
+) -> None:
+    operator = start()
+    place.apply_relay()
+    pod = place.stream()
+    operator.stop(signal.SIGKILL)
+    place.delete("Pod", pod["metadata"]["name"])
+    eventually(lambda: place.pod()["metadata"]["uid"] != pod["metadata"]["uid"])
+    start()
+    eventually(lambda: place.status()["restarts"]["count"] == 1)
+    time.sleep(4)
+    assert place.status()["restarts"]["count"] == 1
+
+
+def test_an_api_server_that_goes_and_comes_back(
+    control_plane: ControlPlane, place: Situation, start: Callable[..., OperatorProcess]
+) -> None:
+    operator = start()
+    place.apply_relay()
+    pod = place.stream()
+    control_plane.stop_api_server()
+    try:
+        time.sleep(6)
+        assert operator.get("livez")[0] == 200
+    finally:
+        control_plane.start_api_server()
+    eventually(place.relay, seconds=30)
+    place.store(9)
+    place.report(State.STREAMING, pod=pod)
+    place.patch("Deployment", f"{NAME}-firehose", {"spec": {"replicas": 2}})
+    eventually(lambda: place.deployment()["spec"]["replicas"] == 1, seconds=60)
+    place.apply_relay(suspend=True)
+    place.becomes("Ready", "True", "Suspended", seconds=60)
+    assert operator.returncode is None
+
+
+def test_one_namespace_needs_rights_in_no_other(
+    control_plane: ControlPlane, place: Situation, start: Callable[..., OperatorProcess]
+) -> None:
+    metadata = {"name": "sluice", "namespace": place.namespace}
+    group = "rbac.authorization.k8s.io"
+    role = {"apiVersion": f"{group}/v1", "kind": "Role", "metadata": metadata, "rules": RULES}
+    binding = {
+        "apiVersion": f"{group}/v1",
+        "kind": "RoleBinding",
+        "metadata": metadata,
+        "roleRef": {"apiGroup": group, "kind": "Role", "name": "sluice"},
+        "subjects": [{"kind": "User", "apiGroup": group, "name": "namespaced"}],
+    }
+    control_plane.apply(role, binding)
+    other = Situation(control_plane, f"test-{secrets.token_hex(3)}", place.sink)
+    try:
+        other.apply_relay()
+        operator = start(KUBECONFIG=str(control_plane.kubeconfig("namespaced")))
+        place.apply_relay()
+        place.stream()
+        place.delete("Deployment", f"{NAME}-firehose")
+        eventually(lambda: place.deployment()["metadata"]["uid"])
+        with pytest.raises(ApiError, match="not found"):
+            other.deployment()
+        assert other.status()["observedGeneration"] == -1
+        assert "cannot" not in operator.log
+    finally:
+        other.remove()
+
+
+async def test_a_watch_that_has_gone_blind_is_found_out(
+    control_plane: ControlPlane, place: Situation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resync_module, "GRACE_SECONDS", 0.2)
+    monkeypatch.setenv("KUBECONFIG", str(control_plane.kubeconfig(OPERATOR)))
+    added: list[SourceKey] = []
+    async with connect() as (kube, _):
+        resync = Resync(
+            kube=kube,
+            store=Store(),
+            add=added.append,
+            namespaces=(place.namespace,),
+            interval_seconds=0.1,
+        )
+        await resync.first()
+        assert resync.synced
+        assert added == []
+        place.apply_relay()
+        with pytest.raises(WatchBlindError, match=f"relays has missed a change of {place.namespace}/{NAME}"):
+            await resync.run()
+
+
+def test_a_port_that_is_taken_ends_it(place: Situation, start: Callable[..., OperatorProcess]) -> None:
+    first = start()
+    with pytest.raises(RuntimeError, match="address already in use"):
+        start(SLUICE_PORT=str(first.port))
