@@ -7,6 +7,7 @@ from e2e import images
 from e2e.cluster import provider
 from e2e.cluster.errors import ClusterError
 from e2e.pds import install as pds
+from e2e.pds.install import InstallError
 
 
 def main() -> int:
@@ -16,7 +17,7 @@ def main() -> int:
         try:
             for task in tasks:
                 task.result()
-        except ClusterError as error:
+        except (ClusterError, InstallError) as error:
             print(f"error: {error}", file=sys.stderr)
             return 1
     return 0
