@@ -2,8 +2,9 @@
 -- One batch of whole frames and its cursor, in one atomic step, or nothing of it.
 --
 -- The shebang makes Redis refuse the script before it starts when the server is out of memory,
--- read-only or can't persist. Inside, everything that can fail (a key of a wrong type) is read
--- before the first write, because a script that fails in the middle is not rolled back.
+-- read-only or can't persist. Inside, everything that can fail (a key of a wrong type, a command
+-- that the user may not call) is tried before the first write, because a script that fails in the
+-- middle is not rolled back.
 --
 -- KEYS: cursor, stream, health hash, dead-letter stream
 -- ARGV: 1 expected cursor: "=" and its value, or "" if there must be none
@@ -39,6 +40,12 @@ if (stored and '=' .. stored or '') ~= expected then
 end
 if events > 0 and length >= mark then
   return {'full', length}
+end
+
+for _, command in ipairs({{'SET', cursor, new}, {'HSET', health, 'batch', batch}, {'XADD', stream, '*', field, ''}}) do
+  if not redis.acl_check_cmd(unpack(command)) then
+    return redis.error_reply('NOPERM this user may not call ' .. command[1] .. ' on ' .. command[2])
+  end
 end
 
 for i = first, first + events - 1 do

@@ -15,7 +15,7 @@ def connect(url: str, *, ca_bundle: Path | None = None) -> Redis:
     been done, and backpressure must be seen. Nor has it deadlines but that for connecting: see
     sink.call. `ca_bundle` names additional CAs for `rediss://`.
     """
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = {} if url.startswith("unix:") else {"socket_keepalive": True}
     if ca_bundle is not None and url.startswith("rediss:"):
         options["ssl_ca_certs"] = str(ca_bundle)
     return Redis.from_url(
@@ -23,7 +23,6 @@ def connect(url: str, *, ca_bundle: Path | None = None) -> Redis:
         protocol=2,
         socket_timeout=None,
         socket_connect_timeout=5.0,
-        socket_keepalive=True,
         health_check_interval=30,
         retry=Retry(NoBackoff(), 0),
         **options,

@@ -49,16 +49,15 @@ class Frames:
         return self
 
     async def __anext__(self) -> bytes:
-        while True:
-            self._waiting = True
-            try:
-                data = await self._websocket.recv()
-            except Exception as error:
-                raise SourceError(self._dead or explain(error, place=self._place)) from error
-            self._waiting = False
-            self._received += 1
-            if isinstance(data, bytes):
-                return data
+        self._waiting = True
+        try:
+            # Text is no frame of any event stream, but whoever decodes must see that, too.
+            data = await self._websocket.recv(decode=False)
+        except Exception as error:
+            raise SourceError(self._dead or explain(error, place=self._place)) from error
+        self._waiting = False
+        self._received += 1
+        return data
 
     async def watch(self) -> None:
         """Ask the other side now and then whether it lives, and close the connection if it doesn't.
