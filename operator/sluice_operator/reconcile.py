@@ -13,9 +13,10 @@ from pydantic import ValidationError
 from sluice_operator.api.errors import InvalidResourceError
 from sluice_operator.api.relay import Relay, RelayStatus
 from sluice_operator.kube import Manifest
+from sluice_operator.observed.facts import HealthFacts
 from sluice_operator.publish import Publisher
 from sluice_operator.sources import SourceKey
-from sluice_operator.status.changes import Tell
+from sluice_operator.status.changes import Tell, tell_fenced
 from sluice_operator.status.compute import refused_status, relay_status
 from sluice_operator.status.reasons import Reason
 from sluice_operator.store import Store
@@ -33,6 +34,7 @@ class Reconciler:
         self._publisher = publisher
         self._observe_seconds = observe_seconds
         self._known: dict[SourceKey, str] = {}  # its uid
+        self._health: dict[SourceKey, HealthFacts] = {}  # at the last look
 
     async def look(self, key: SourceKey) -> float | None:
         """Look at the source of that key. In how many seconds to look again; None if it is gone.
@@ -48,7 +50,7 @@ class Reconciler:
         except InvalidResourceError as error:
             await self._refuse(found, str(error))
         else:
-            await self._serve(found, relay)
+            await self._serve(key, found, relay)
         return self._observe_seconds * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311
 
     def _notice(self, key: SourceKey, found: Manifest | None) -> None:
@@ -58,14 +60,18 @@ class Reconciler:
         if known is not None and known != uid:
             self._workload.forget(key, known)
             self._publisher.forget(known)
+            self._health.pop(key, None)
             del self._known[key]
         if uid is not None:
             self._known[key] = uid
 
-    async def _serve(self, found: Manifest, relay: Relay) -> None:
+    async def _serve(self, key: SourceKey, found: Manifest, relay: Relay) -> None:
         news: list[Tell] = []
         try:
             facts = await self._workload.bring_about(relay, news)
+            if facts.sink is not None and facts.sink.health is not None:
+                news += tell_fenced(self._health.get(key), facts.sink.health)
+                self._health[key] = facts.sink.health
         finally:
             await self._publisher.tell(found, news)
         await self._publisher.publish(found, relay.status, relay_status(facts, relay.status))

@@ -7,6 +7,7 @@ from sluice_operator.api.conditions import Condition, ConditionStatus
 from sluice_operator.api.conditions import ConditionType as Type
 from sluice_operator.api.relay import RelayStatus
 from sluice_operator.api.stream import Restarts, StreamStatus
+from sluice_operator.observed.facts import HealthFacts
 from sluice_operator.status.conditions import by_type
 from sluice_operator.status.reasons import Happening, Reason
 
@@ -45,6 +46,16 @@ def tell(before: RelayStatus, after: RelayStatus) -> list[Tell]:
         *_readiness(old.get(Type.READY), new.get(Type.READY), stalled=Type.STALLED in new),
         *(_cursor(before.firehose, after.firehose) if before.host == after.host else []),
     ]
+
+
+def tell_fenced(before: HealthFacts | None, after: HealthFacts | None) -> list[Tell]:
+    """Whether the ingester has met another hand on its cursor since it was looked at before."""
+    if before is None or after is None or before.started != after.started:
+        return []
+    if (after.fenced or 0) <= (before.fenced or 0):
+        return []
+    message = "The cursor was moved by another hand, or another ingester writes it: the ingester goes on from there"
+    return [Tell(type="Warning", reason=Happening.FENCED, message=message)]
 
 
 def _timeless(status: RelayStatus) -> RelayStatus:

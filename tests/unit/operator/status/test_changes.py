@@ -4,8 +4,8 @@ import pytest
 
 from sluice_ingester.contract import State
 from sluice_operator.api.relay import RelayStatus
-from sluice_operator.observed.facts import Facts, SinkTrouble
-from sluice_operator.status.changes import same, tell, urgent
+from sluice_operator.observed.facts import Facts, HealthFacts, SinkTrouble
+from sluice_operator.status.changes import same, tell, tell_fenced, urgent
 from sluice_operator.status.compute import relay_status
 from tests.unit.operator.status.given import (
     after,
@@ -137,3 +137,18 @@ def test_a_restart_is_told_with_its_reason() -> None:
     crashed = facts(pods=(pod(restart_count=1, last_termination=ended("OOMKilled", 137)),))
     messages = [item.message for item in tell(before, relay_status(crashed, before))]
     assert messages == ["The ingester was restarted: OOMKilled, exit code 137"]
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "told"),
+    [
+        (None, health(fenced=3), False),
+        (health(fenced=0), health(fenced=1), True),
+        (health(fenced=1), health(fenced=1), False),
+        (health(fenced=0, started=ago(9000)), health(fenced=1), False),
+        (health(fenced=1), None, False),
+    ],
+    ids=["never seen", "fenced", "no news", "another process", "gone"],
+)
+def test_fencing_is_told_once(before: HealthFacts | None, now: HealthFacts | None, told: bool) -> None:  # noqa: FBT001
+    assert [item.reason for item in tell_fenced(before, now)] == (["Fenced"] if told else [])
