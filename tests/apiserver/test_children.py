@@ -2,6 +2,7 @@
 
 import copy
 import json
+import secrets
 from functools import partial
 from typing import Any
 
@@ -25,10 +26,12 @@ FULL: dict[str, Any] = {
 @pytest.fixture
 def relay(server: ApiServer) -> Any:
     """A suspended Relay that is really there, so that its children have an owner and make no pod."""
-    body = server.relay({"host": "relay.example.com", "suspend": True}, name="owner")
+    # A name of its own for each test, since the garbage collector takes its time.
+    name = f"owner-{secrets.token_hex(3)}"
+    body = server.relay({"host": "relay.example.com", "suspend": True}, name=name)
     server.kubectl("create", "-f", "-", stdin=body)
-    yield Relay.parse(server.read("get", f"relays.{server.group}", "owner", "-n", server.namespace))
-    server.kubectl("delete", f"relays.{server.group}", "owner", "-n", server.namespace)
+    yield Relay.parse(server.read("get", f"relays.{server.group}", name, "-n", server.namespace))
+    server.kubectl("delete", f"relays.{server.group}", name, "-n", server.namespace)
 
 
 def build(server: ApiServer, relay: Relay, **spec: Any) -> Manifest:
@@ -93,7 +96,11 @@ def observed(server: ApiServer, name: str) -> Manifest:
 
 EDITS: dict[str, Manifest] = {
     "another strategy": {"spec": {"strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 2}}}},
-    "replicas": {"spec": {"replicas": 0, "paused": True}, "metadata": {"labels": {"sluice.dev/relay": "x"}}},
+    "replicas": {"spec": {"replicas": 2}, "metadata": {"labels": {"sluice.dev/relay": "x"}}},
+    "a pause": {"spec": {"paused": True}},
+    "a pause and another strategy": {
+        "spec": {"paused": True, "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 2}}}
+    },
     "no owner": {"metadata": {"ownerReferences": None}},
     "no annotations": {"metadata": {"annotations": None}},
     "a pod of another kind": {"spec": {"template": {"spec": {"enableServiceLinks": True, "hostNetwork": True}}}},

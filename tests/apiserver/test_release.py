@@ -174,15 +174,13 @@ def test_the_whole_chart_with_every_default_is_accepted(server: ApiServer, helm:
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ({}, ["all namespaces", "redis-cli XLEN firehose_live", "kubectl delete pvc", "kubectl delete crd"]),
-        ({"redis": {"url": "redis://r"}, "crds": {"keep": False}}, ["your Redis", "kubectl describe relays"]),
+        ({}, ["all namespaces", "redis-cli XLEN firehose_live", "kubectl delete pvc"]),
+        ({"redis": {"url": "redis://r"}}, ["your Redis", "kubectl describe relays"]),
         ({"redis": {"bundled": {"enabled": False}}, "watchNamespaces": ["one"]}, ["no default Redis", "watches one"]),
     ],
 )
 def test_the_notes_say_what_to_do_next(helm: Helm, values: Values, said: list[str]) -> None:
-    notes = helm.try_install({"crds": {"enabled": False}, **values} if "crds" not in values else values)["info"][
-        "notes"
-    ]
+    notes = helm.try_install({**values, "crds": {"enabled": False}})["info"]["notes"]
     for words in said:
         assert words in notes
     assert ("kubectl delete pvc" in notes) is (not values)

@@ -35,7 +35,7 @@ def resources(**fields: Any) -> dict[str, Any]:
 REFUSED = [
     # host
     ({}, "spec.host: Required value"),
-    ({"host": ""}, "spec.host in body should be at least 1 chars long"),
+    ({"host": ""}, 'spec.host: Invalid value: "": give a host name or address alone'),
     ({"host": "a" * 301}, "spec.host: Too long: may not be more than 300 bytes"),
     ({"host": "relay.example.com/xrpc"}, "give a host name or address alone, such as relay1.us-east"),
     ({"host": "relay.example.com/"}, "no path, no user, no spaces"),

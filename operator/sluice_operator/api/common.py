@@ -18,7 +18,7 @@ _PORT: Final = re.compile(r":([0-9]{1,5})$")
 
 Host = Annotated[
     str,
-    Field(min_length=1, max_length=300),
+    Field(max_length=300),
     Rule.matches(
         rf"(?:(?:wss?|https?)://)?(?:{_LABEL}(?:\.{_LABEL})*|\[[0-9A-Fa-f:.]+\])(?::[0-9]{{1,5}})?",
         message=(

@@ -18,7 +18,7 @@ _PREFIX: Final = rf"(?:{_FIRST}(?:\.{_SEGMENT})*\.)?\*"
 
 Collection = Annotated[
     str,
-    Field(min_length=1, max_length=317),
+    Field(max_length=317),
     Rule.matches(
         rf"{_NSID}|{_PREFIX}",
         message="give a collection (app.bsky.feed.post), all that start alike (app.bsky.*), or all (*)",

@@ -41,8 +41,10 @@ def build_deployment(
         body={
             "spec": {
                 "replicas": 1 if running else 0,
-                # Two pods of one source would only fence each other. The null stands for what someone may have
-                # set beside another type, which the API server refuses beside Recreate: see `removal_patch`.
+                # The nulls stand for what someone else may have set (see `removal_patch`): a pause would keep
+                # changes from the pod, and the API server refuses what belongs to another type of strategy.
+                "paused": None,
+                # Two pods of one source would only fence each other.
                 "strategy": {"type": "Recreate", "rollingUpdate": None},
                 "selector": {"matchLabels": labels},
                 "template": {

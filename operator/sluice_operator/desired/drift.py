@@ -38,10 +38,11 @@ def removal_patch(live: Any, desired: Any) -> dict[str, Any]:
     """
     if not isinstance(live, Mapping) or not isinstance(desired, Mapping):
         return {}
-    if any(value is None and live.get(name) is not None for name, value in desired.items()):
-        return {name: value for name, value in desired.items() if not isinstance(value, Mapping | list)}
     nested = {name: removal_patch(live.get(name), value) for name, value in desired.items()}
-    return {name: patch for name, patch in nested.items() if patch}
+    patch = {name: value for name, value in nested.items() if value}
+    if any(value is None and live.get(name) is not None for name, value in desired.items()):
+        patch |= {name: value for name, value in desired.items() if not isinstance(value, Mapping | list)}
+    return patch
 
 
 def _covers_field(live: Mapping[str, Any], *, name: str, desired: Any) -> bool:

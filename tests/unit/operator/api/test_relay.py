@@ -79,7 +79,7 @@ def test_hosts_that_are_taken(host: str) -> None:
         ("relay example", "no spaces"),
         ("relay.example.com\n", "no spaces"),
         ("ftp://relay.example.com", "ws://"),
-        ("", "at least 1 character"),
+        ("", "give a host name"),
         ("relay.example.com:0", "between 1 and 65535"),
         ("relay.example.com:70000", "between 1 and 65535"),
         ("relay.example.com:99999999999999999999", "with a port"),

@@ -61,6 +61,7 @@ def test_what_others_add_is_no_drift() -> None:
 EDITS: dict[str, Callable[[dict[str, Any]], object]] = {
     "replicas": lambda live: live["spec"].update(replicas=3),
     "replicas gone": lambda live: live["spec"].pop("replicas"),
+    "pause": lambda live: live["spec"].update(paused=True),
     "image": lambda live: container_of(live).update(image="other"),
     "command": lambda live: container_of(live)["command"].append("--debug"),
     "env value": lambda live: env_of(live, "INGESTER_BATCH_SIZE").update(value="1"),
@@ -141,4 +142,8 @@ def test_what_must_not_be_there_is_taken_away_before_an_apply() -> None:
     assert removal_patch(live, desired()) == {}
     EDITS["strategy"](live)
     assert removal_patch(live, desired()) == {"spec": {"strategy": {"type": "Recreate", "rollingUpdate": None}}}
+    live["spec"]["paused"] = True
+    assert removal_patch(live, desired()) == {
+        "spec": {"replicas": 1, "paused": None, "strategy": {"type": "Recreate", "rollingUpdate": None}}
+    }
     assert removal_patch(None, desired()) == {}
