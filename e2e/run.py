@@ -1,11 +1,10 @@
 """`make e2e`: the tests on a cluster, or one line that says why there can be none here."""
 
 import shutil
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
-
-import pytest
 
 from e2e.cluster.provider import Cluster, ClusterError, NoClusterError, ensure_cluster
 
@@ -23,7 +22,10 @@ def main() -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     with tempfile.TemporaryDirectory(prefix="sluice-") as directory:
-        return pytest.main([*TESTS, "-q", *provider_options(cluster, Path(directory)), *sys.argv[1:]])
+        options = provider_options(cluster, Path(directory))
+        return subprocess.run(
+            [sys.executable, "-m", "pytest", *TESTS, "-q", *options, *sys.argv[1:]], check=False
+        ).returncode
 
 
 def provider_options(cluster: Cluster, directory: Path) -> list[str]:
