@@ -181,53 +181,6 @@ def test_crds_off(render: Render) -> None:
     assert not [item for item in render(crds={"enabled": False}) if item["kind"] == "CustomResourceDefinition"]
 
 
-def rules(role: dict[str, Any]) -> set[tuple[str, str, str]]:
-    return {
-        (group, resource, verb)
-        for rule in role["rules"]
-        for group in rule["apiGroups"]
-        for resource in rule["resources"]
-        for verb in rule["verbs"]
-    }
-
-
-def test_the_operator_never_writes_a_spec_and_has_no_wildcard(render: Render) -> None:
-    granted = rules(render().one("ClusterRole", NAME))
-    on_relays = {verb for group, resource, verb in granted if resource == "relays"}
-    assert on_relays == {"list", "watch"}
-    assert not [grant for grant in granted if "*" in grant]
-    assert not {("", "secrets", "list"), ("", "secrets", "watch")} & granted
-
-
-def test_watched_namespaces_get_roles_and_nothing_is_cluster_wide(render: Render) -> None:
-    rendered = render(watchNamespaces=["one", "two"], rbac={"aggregateRoles": False})
-    assert not [item for item in rendered if item["kind"].startswith("Cluster")]
-    for kind in ("Role", "RoleBinding"):
-        namespaces = [item["metadata"]["namespace"] for item in rendered if item["kind"] == kind]
-        assert namespaces == ["one", "two"]
-    roles = [item for item in rendered if item["kind"] == "Role"]
-    assert rules(roles[0]) == rules(roles[1]) == rules(render().one("ClusterRole", NAME))
-    for binding in (item for item in rendered if item["kind"] == "RoleBinding"):
-        assert binding["subjects"] == [{"kind": "ServiceAccount", "name": NAME, "namespace": "sluice-system"}]
-    assert env(rendered)["SLUICE_WATCH_NAMESPACES"] == "one,two"
-
-
-def test_rights_of_people(render: Render) -> None:
-    rendered = render()
-    view, edit = rendered.one("ClusterRole", f"{NAME}-view"), rendered.one("ClusterRole", f"{NAME}-edit")
-    assert view["metadata"]["labels"]["rbac.authorization.k8s.io/aggregate-to-view"] == "true"
-    assert {verb for _, _, verb in rules(view)} == {"get", "list", "watch"}
-    assert "rbac.authorization.k8s.io/aggregate-to-view" not in edit["metadata"]["labels"]
-    assert edit["metadata"]["labels"]["rbac.authorization.k8s.io/aggregate-to-edit"] == "true"
-    assert {resource for _, resource, _ in rules(edit)} == {"relays"}
-
-
-def test_a_service_account_of_the_users(render: Render) -> None:
-    rendered = render(serviceAccount={"create": False, "name": "mine"}, rbac={"create": False})
-    assert not [item for item in rendered if item["kind"] in {"ServiceAccount", "ClusterRoleBinding"}]
-    assert pod_specs(rendered)[NAME]["serviceAccountName"] == "mine"
-
-
 def test_placement_and_extras_reach_both_pods(render: Render) -> None:
     place = {
         "nodeSelector": {"disk": "ssd"},
