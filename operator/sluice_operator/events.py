@@ -57,7 +57,7 @@ class Events:
         try:
             memory = self._memories.get(key)
             if memory is None or now > memory.until or not await self._count_up(source, memory):
-                self._remember(key, await self._first(source, key, tell), now)
+                self._remember(key, await self._first(source, tell), now)
         except KubeError as error:
             logger.warning("An event could not be written: %s", error)
 
@@ -65,9 +65,9 @@ class Events:
         """The object is gone."""
         self._buckets.pop(uid, None)
 
-    async def _first(self, source: Manifest, key: str, tell: Tell) -> str:
+    async def _first(self, source: Manifest, tell: Tell) -> str:
         metadata, when = source["metadata"], _now()
-        name = f"{metadata['name'][:200]}.{key[:12]}{int(time.time()):x}"
+        name = f"{metadata['name'][:200]}.{time.time_ns():x}"
         event: dict[str, Any] = {
             "apiVersion": "v1",
             "kind": "Event",

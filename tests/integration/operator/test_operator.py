@@ -110,11 +110,26 @@ def test_what_is_deleted_or_edited_is_back_within_seconds(situation: Situation) 
         < 5
     )
     told = [message for reason, message in situation.events() if reason == "ChildRestored"]
-    assert {
+    assert sorted(told) == [
         f"Put back Deployment {name}: it was deleted",
         f"Put back Deployment {name}: somebody had changed it",
         f"Put back Secret {NAME}-redis: it was deleted",
-    } <= set(told)
+    ]
+    counts = {event["message"]: event["count"] for event in situation.all("Event") if "Put back" in event["message"]}
+    assert counts[f"Put back Deployment {name}: somebody had changed it"] >= 7
+
+
+def test_somebody_who_does_not_give_in_is_told_of(situation: Situation) -> None:
+    situation.apply_relay(suspend=True)
+    situation.becomes("Ready", "True", "Suspended")
+
+    def quarrel() -> bool:
+        situation.patch("Deployment", f"{NAME}-firehose", {"spec": {"paused": True}})
+        return "ChildContested" in [reason for reason, _ in situation.events()]
+
+    eventually(quarrel, seconds=30)
+    time.sleep(1)
+    assert situation.deployment()["spec"].get("paused") is True
 
 
 def _is_right(situation: Situation, wanted: dict[str, Any]) -> bool:
@@ -379,6 +394,7 @@ def test_what_the_api_server_refuses_is_told_and_not_tried_all_the_time(situatio
     finally:
         for kind in ("ValidatingAdmissionPolicyBinding", "ValidatingAdmissionPolicy"):
             situation.control_plane.request("DELETE", path_of(kind, None, situation.namespace))
+    time.sleep(2)
     situation.apply_relay(batch={"size": 100})  # what is wanted otherwise is tried at once
     situation.becomes("Ready", "False", "PodNotRunning")
 
