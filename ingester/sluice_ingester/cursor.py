@@ -13,9 +13,10 @@ stored cursor.
   live stream.
 - A frame further below means that the sequence MOVED_BACK, and so do more than a few repeats in a
   row. Dropping such frames until the seq reaches the cursor again would silently lose days;
-  storing them would mix two sequences under one cursor. So neither is done: after some more
-  connections (behind one name there can be several servers, and one of them a moment late) the
-  caller halts, and a person decides.
+  storing them would mix two sequences under one cursor. So neither is done: the caller halts, and
+  a person decides. At once, if the frame is later than every one before it (`is_later`): then it
+  is a new event under an old seq. If not, an old event came again: behind one name there can be
+  several servers, one of them a moment late, and so some more connections are tried before.
 """
 
 from dataclasses import dataclass
@@ -89,3 +90,8 @@ class Position:
         if self.seq - seq > REACH or self._repeats > 2 * REACH:
             return Verdict.MOVED_BACK
         return Verdict.REPEAT
+
+
+def is_later(time: str | None, *, than: str | None) -> bool:
+    """Whether a frame of `time` can't be one of those whose newest time is `than`; False if unknown."""
+    return time is not None and than is not None and time > than

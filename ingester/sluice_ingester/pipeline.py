@@ -29,7 +29,7 @@ PATIENCE_SECONDS: Final = 10.0
 CHECK_SECONDS: Final = 3.0
 """How often a cursor is looked at that no append looks at: of a quiet or a halted source."""
 CONFIRMATIONS: Final = 4
-"""So many connections in a row must move back before it is believed: see the module `cursor`."""
+"""So many connections in a row must move back before it is believed without proof: see `cursor`."""
 STUCK_SECONDS: Final = 120.0
 
 _OTHER_SEQUENCE: Final = "its sequence began anew, or the cursor belongs to another one"
@@ -187,12 +187,22 @@ class Pipeline:
                 self.report.metrics.repeats.labels(self.report.source).inc()
                 return False
             case cursor.Verdict.MOVED_BACK:
-                self._moved_back += 1
-                message = f"{self.report.source} sent seq {frame.seq} after {position.seq}: {_OTHER_SEQUENCE}"
-                if self._moved_back < CONFIRMATIONS:
-                    raise SourceError(Failure("SequenceMovedBack", message))
-                self._moved_back = 0
-                raise HaltError("SequenceMovedBack", f"{message}; {self._remedy()}")
+                raise self._moved_back_to(frame, position)
+
+    def _moved_back_to(self, frame: Decoded, position: cursor.Position) -> Exception:
+        self._moved_back += 1
+        message = f"{self.report.source} sent seq {frame.seq} after {position.seq}: {_OTHER_SEQUENCE}"
+        certain = cursor.is_later(frame.time, than=self._newest())
+        if not certain and self._moved_back < CONFIRMATIONS:
+            return SourceError(Failure("SequenceMovedBack", message))
+        self._moved_back = 0
+        return HaltError("SequenceMovedBack", f"{message}; {self._remedy()}")
+
+    def _newest(self) -> str | None:
+        """The newest time of all frames that were read."""
+        batches = (self._writer.pending, self._intake.forming)
+        times = (self._writer.newest, *(batch.time for batch in batches if batch is not None))
+        return max((time for time in times if time is not None), default=None)
 
     async def _put(self, frame: Decoded) -> None:
         if not self._intake.has_room:
@@ -228,7 +238,7 @@ class Pipeline:
     def _remedy(self) -> str:
         where = self._start_from if isinstance(self._start_from, str) else f"seq {self._start_from}"
         return (
-            f"nothing of it was stored or dropped; SET {self._cursor_key} to a seq of this source, "
+            f"SET {self._cursor_key} to a seq of this source, "
             f"or DEL it to begin at INGESTER_START_FROM ({where}): the ingester follows within seconds"
         )
 

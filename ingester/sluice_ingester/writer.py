@@ -22,7 +22,11 @@ class FencedError(Exception):
 
 
 class Writer:
-    """Writes the batches of one source, one after the other."""
+    """Writes the batches of one source, one after the other.
+
+    `expected` is the cursor that should be stored now, `pending` the batch that is being written,
+    `newest` the newest time of all frames that were.
+    """
 
     def __init__(self, sink: Sink, report: Report, *, high_water_mark: int) -> None:
         self._sink = sink
@@ -31,6 +35,7 @@ class Writer:
         self._backoff = Backoff(base=0.1, cap=3.0)
         self.expected: bytes | None = None
         self.pending: Batch | None = None
+        self.newest: str | None = None
 
     async def resume(self) -> bytes | None:
         """Read the cursor, for as long as it takes, and expect it from now on."""
@@ -67,6 +72,8 @@ class Writer:
             self.pending = None
         if batch.cursor is not None:
             self.expected = str(batch.cursor).encode()
+        if batch.time is not None:
+            self.newest = max(self.newest or "", batch.time)
         self._well()
         self._report.stored(batch, seconds=time.monotonic() - began)
 

@@ -59,10 +59,27 @@ class RedisServer:
             self._process.wait()
             self._process = None
 
+    def lose_tail(self, size: int) -> None:
+        """While killed: lose the newest bytes of the append-only file, as a power cut does."""
+        newest = max((self._directory / "appendonlydir").glob("*.incr.aof"))
+        with newest.open("r+b") as file:
+            file.truncate(max(0, newest.stat().st_size - size))
+
+    def repair(self) -> None:
+        """While killed: take a torn transaction off the end of the append-only file.
+
+        Redis itself (aof-load-truncated) cuts inside the transaction and not before it, so that the
+        next restart would bring the torn half back (valkey-io/valkey#4342 tells the story).
+        """
+        manifest = self._directory / "appendonlydir" / "appendonly.aof.manifest"
+        subprocess.run(
+            ["redis-check-aof", "--fix", str(manifest)], input=b"y\n", check=True, capture_output=True
+        )
+
     def pause(self, *, seconds: float) -> None:
         """Answer nothing for a while; the connections stay."""
         with contextlib.closing(self.client) as client:
-            client.execute_command("CLIENT", "PAUSE", int(seconds * 1000), "ALL")
+            client.client_pause(int(seconds * 1000))
 
 
 def free_port() -> int:

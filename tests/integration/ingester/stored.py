@@ -1,11 +1,13 @@
 """What stands in Redis, and what should."""
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, cast
 
 from redis.asyncio import Redis
+from redis.exceptions import ConnectionError as RedisGone
 
 from e2e.relaysim.journal import Note
 
@@ -50,9 +52,12 @@ async def health(client: Redis, host: str) -> dict[str, str]:
 
 
 async def until(condition: Callable[[], Awaitable[object]], *, within: float = 20.0) -> None:
-    """Wait until `condition` holds; TimeoutError if it doesn't come to hold."""
+    """Wait until `condition` holds; TimeoutError if it doesn't. Redis may be gone meanwhile."""
     async with asyncio.timeout(within):
-        while not await condition():
+        while True:
+            with contextlib.suppress(RedisGone):
+                if await condition():
+                    return
             await asyncio.sleep(0.03)
 
 
