@@ -87,7 +87,11 @@ class _Operator:
         await self._resync.first()
         await _until_one_ends(
             {
-                "queue": self._queue.run(self._metrics.watched(self._reconciler.look), workers=self._settings.workers),
+                "queue": self._queue.run(
+                    self._metrics.watched(self._reconciler.look),
+                    workers=self._settings.workers,
+                    expected=(KubeError,),
+                ),
                 "resync": self._resync.run(),
                 "idle connections": self._close_idle(),
                 "watches": run_watches(

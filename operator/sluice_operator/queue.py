@@ -65,19 +65,19 @@ class WorkQueue(Generic[Key]):
         limit = _now() - seconds
         return [key for since in (self._waiting, self._working) for key, at in since.items() if at < limit]
 
-    async def run(self, handler: Handler[Key], *, workers: int) -> None:
-        """Look at keys, so many at a time, until cancelled."""
+    async def run(self, handler: Handler[Key], *, workers: int, expected: tuple[type[Exception], ...] = ()) -> None:
+        """Look at keys, so many at a time, until cancelled. `expected` errors are logged in one line."""
         async with asyncio.TaskGroup() as group:
             for number in range(workers):
-                group.create_task(self._work(handler), name=f"queue worker {number}")
+                group.create_task(self._work(handler, expected), name=f"queue worker {number}")
 
-    async def _work(self, handler: Handler[Key]) -> None:
+    async def _work(self, handler: Handler[Key], expected: tuple[type[Exception], ...]) -> None:
         while True:
             key = await self._arrivals.get()
             del self._waiting[key]
             self._working[key] = _now()
             try:
-                again = await self._look(key, handler)
+                again = await self._look(key, handler, expected)
             finally:
                 del self._working[key]
             if again is not None:
@@ -86,13 +86,14 @@ class WorkQueue(Generic[Key]):
                 self._again.discard(key)
                 self.add(key)
 
-    async def _look(self, key: Key, handler: Handler[Key]) -> float | None:
+    async def _look(self, key: Key, handler: Handler[Key], expected: tuple[type[Exception], ...]) -> float | None:
         try:
             again = await handler(key)
-        except Exception:
+        except Exception as error:
             failures = self._failures[key] = self._failures.get(key, 0) + 1
             again = backoff_seconds(failures)
-            logger.exception("%s failed and will be tried again in %.1f s", key, again)
+            trace = None if isinstance(error, expected) else error
+            logger.error("%s will be tried again in %.1f s: %s", key, again, error, exc_info=trace)
         else:
             self._failures.pop(key, None)
         return again

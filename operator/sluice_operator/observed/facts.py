@@ -112,6 +112,8 @@ class SinkFacts:
     """Entries in the dead-letter stream."""
     health: HealthFacts | None = None
     """None if no ingester has written any."""
+    back_seconds: float | None = None
+    """For how long Redis can be read again after an outage; None if no outage was seen."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -7,7 +7,7 @@ where those can't quote the URL.
 
 import asyncio
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -39,6 +39,8 @@ class _Server:
     away: SinkFacts | None = None
     """What is told of it until `away_until`, if it could not be reached."""
     away_until: float = 0.0
+    back: float | None = None
+    """When it could be reached again after that, on the monotonic clock."""
 
 
 class RedisReader:
@@ -62,11 +64,14 @@ class RedisReader:
                 answers = await _look(server.client, keys)
         except (exceptions.RedisError, OSError, TimeoutError) as error:
             facts = trouble_facts(error)
-            server.away = facts if facts.trouble is SinkTrouble.UNREACHABLE else None
-            server.away_until = time.monotonic() + AWAY_SECONDS
+            if facts.trouble is SinkTrouble.UNREACHABLE:
+                server.away, server.away_until = facts, time.monotonic() + AWAY_SECONDS
             return facts
-        server.away = None
-        return self._facts(url, keys, answers, now=now, monotonic=monotonic)
+        if server.away is not None:
+            server.away, server.back = None, monotonic
+        back = None if server.back is None else monotonic - server.back
+        facts = self._facts(url, keys, answers, now=now, monotonic=monotonic)
+        return replace(facts, back_seconds=back)
 
     async def close(self) -> None:
         """Close all connections."""

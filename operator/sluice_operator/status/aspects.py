@@ -21,6 +21,8 @@ _TROUBLES: Final = {
     SinkTrouble.ANSWERED_ERROR: Reason.SINK_ERROR,
 }
 
+_RECOVERING: Final = "Redis is back, and the ingester has not written to it yet"
+
 
 def aspects(reading: Reading, restarts: Restarts) -> list[Draft]:
     """All conditions except Ready, Reconciling and Stalled."""
@@ -128,6 +130,8 @@ def sink_writable(reading: Reading) -> Draft:
         return false(Type.SINK_WRITABLE, _TROUBLES[facts.sink.trouble], facts.sink.trouble_message)
     if report is not None and (report.state is State.BACKPRESSURE or _halted_by_sink(report)):
         return false(Type.SINK_WRITABLE, report.reason or Reason.BACKPRESSURE, report.message)
+    if reading.recovering:
+        return false(Type.SINK_WRITABLE, Reason.SINK_UNREACHABLE, _RECOVERING)
     if reading.silent:
         return _untold(Type.SINK_WRITABLE, reading)
     return true(Type.SINK_WRITABLE, Reason.SINK_REACHABLE, "Redis answers")
@@ -160,6 +164,8 @@ def _untold(kind: Type, reading: Reading) -> Draft:
         return unknown(kind, Reason.SECRET_MISSING, "Redis can't be read without its URL")
     if sink.trouble is not None:
         return unknown(kind, _TROUBLES[sink.trouble], "Redis can't be read")
+    if reading.recovering:
+        return unknown(kind, Reason.SINK_UNREACHABLE, _RECOVERING)
     if reading.silent:
         message = f"The ingester has not reported for {human_duration(FRESH_SECONDS)}"
         return unknown(kind, Reason.NOT_REPORTING, message)

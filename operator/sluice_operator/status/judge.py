@@ -42,7 +42,7 @@ def judge(  # noqa: PLR0911 (one return for each kind of situation)
         return stuck_after_patience(Reason.SECRET_MISSING, facts.secret.problem, seconds=lasted)
     if verdict := rollout_verdict(reading, previous):
         return verdict
-    if facts.sink.trouble is not None:
+    if facts.sink.trouble is not None or reading.recovering:
         return _without_sink(reading, facts.sink, previous=previous, current=current)
     if reading.report is None:
         return _unheard(reading)
@@ -71,7 +71,7 @@ def _without_sink(
         heals=writable.reason,
         first=writable.reason,
         late=writable.reason,
-        message=sink.trouble_message,
+        message=sink.trouble_message or writable.message,
         previous=previous,
     )
 

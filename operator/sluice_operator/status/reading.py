@@ -27,6 +27,9 @@ class Reading:
     silent: bool
     """Whether that pod should have reported by now and has not, although Redis can be read."""
 
+    recovering: bool = False
+    """Whether Redis was away and that pod has not had the time to report since."""
+
     @property
     def wanted(self) -> bool:
         """Whether an ingester should run."""
@@ -50,8 +53,13 @@ def read(facts: Facts) -> Reading:
     if pod is None or pod.running_since is None or facts.sink is None or facts.sink.trouble is not None:
         return Reading(facts=facts, pod=pod, report=None, silent=False)
     report = _believed(facts.sink.health, pod.name, pod.running_since)
+    if report is not None:
+        return Reading(facts=facts, pod=pod, report=report, silent=False)
     up = (facts.now - pod.running_since).total_seconds()
-    return Reading(facts=facts, pod=pod, report=report, silent=report is None and up > FRESH_SECONDS)
+    back = facts.sink.back_seconds
+    recovering = back is not None and back <= FRESH_SECONDS < up
+    silent = up > FRESH_SECONDS and not recovering
+    return Reading(facts=facts, pod=pod, report=None, silent=silent, recovering=recovering)
 
 
 def _believed(health: HealthFacts | None, pod_name: str, running_since: datetime) -> HealthFacts | None:

@@ -130,6 +130,7 @@ def test_an_api_server_that_goes_and_comes_back(
     place.apply_relay(suspend=True)
     place.becomes("Ready", "True", "Suspended", seconds=60)
     assert operator.returncode is None
+    assert "Traceback" not in operator.log
 
 
 def test_one_namespace_needs_rights_in_no_other(

@@ -38,7 +38,7 @@ async def test_what_an_ingester_wrote_is_read_in_one_look(reader: RedisReader, r
     calls = client.info("commandstats")["cmdstat_get"]["calls"] if "cmdstat_get" in client.info("commandstats") else 0
     facts = await reader.read(redis_server.url.encode(), KEYS, now=now())
 
-    assert facts.trouble is None
+    assert (facts.trouble, facts.back_seconds) == (None, None)
     assert (facts.cursor, facts.length, facts.dead_letters) == ("6322875501", 3, 1)
     assert facts.health is not None
     assert (facts.health.state, facts.health.pod) == (State.STREAMING, "p")
@@ -120,7 +120,10 @@ async def test_a_redis_that_was_restarted_is_read_again(
     assert (await reader.read(url, KEYS, now=now())).trouble is SinkTrouble.UNREACHABLE
     server.start()
     await asyncio.sleep(0.2)
-    assert (await reader.read(url, KEYS, now=now())).cursor == "7"
+    facts = await reader.read(url, KEYS, now=now())
+    assert (facts.cursor, facts.back_seconds) == ("7", 0.0)
+    await asyncio.sleep(0.2)
+    assert 0.2 <= ((await reader.read(url, KEYS, now=now())).back_seconds or 0) < 5
 
 
 async def test_a_restart_between_two_looks_is_not_even_seen(

@@ -103,6 +103,23 @@ async def test_a_failed_look_is_repeated() -> None:
     assert looks.keys == ["a", "a", "a"]
 
 
+@pytest.mark.parametrize(("expected", "traced"), [((), True), ((RuntimeError,), False)])
+async def test_an_expected_error_is_logged_in_one_line(
+    caplog: pytest.LogCaptureFixture,
+    expected: tuple[type[Exception], ...],
+    traced: bool,  # noqa: FBT001
+) -> None:
+    queue, looks = WorkQueue[str](), Looks()
+    looks.failures = 1
+    queue.add("a")
+    task = asyncio.create_task(queue.run(looks, workers=1, expected=expected))
+    await until(lambda: len(looks.keys) == 2)
+    task.cancel()
+    assert ("Traceback" in caplog.text) is traced
+    assert "a will be tried again in" in caplog.text
+    assert "the look failed" in caplog.text
+
+
 async def test_the_handler_says_when_to_look_again() -> None:
     queue, looks = WorkQueue[str](), Looks(again=0.01)
     async with running(queue, looks):
