@@ -6,7 +6,6 @@ from e2e import images
 
 SIMULATOR_IMAGE = images.RELAYSIM.tag
 SIMULATOR_PORT = 2470
-FIRST_SEQ = 6_322_875_401
 
 Manifest = dict[str, Any]
 

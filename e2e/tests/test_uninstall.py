@@ -1,4 +1,4 @@
-"""The chart's last promise: what `helm uninstall` leaves. The last of these tests, by its name: it ends the installation."""
+"""What `helm uninstall` leaves. The last of these tests, by its name: it ends the installation."""
 
 import pytest
 
