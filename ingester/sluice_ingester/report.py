@@ -154,6 +154,7 @@ class Report:
         """Count an error; log it, but a kind no more often than every 10 s."""
         self._errors += 1
         self._last_error = (message, timestamp())
+        self.changed.set()
         self.metrics.error(self.source, kind)
         now = time.monotonic()
         if now - self._said.get(kind, -_SAY_AGAIN_SECONDS) < _SAY_AGAIN_SECONDS:
