@@ -4,6 +4,7 @@ import secrets
 import signal
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -14,7 +15,7 @@ from sluice_operator.resync import Resync, WatchBlindError
 from sluice_operator.sources import SourceKey
 from sluice_operator.store import Store
 from tests.integration.operator.conftest import RULES, OperatorProcess
-from tests.integration.operator.control_plane import OPERATOR, ApiError, ControlPlane
+from tests.integration.operator.control_plane import OPERATOR, ROOT, ApiError, ControlPlane
 from tests.integration.operator.situation import NAME, Situation, eventually, now
 from tests.integration.redis_server import RedisServer
 
@@ -189,3 +190,31 @@ def test_a_port_that_is_taken_ends_it(place: Situation, start: Callable[..., Ope
     first = start()
     with pytest.raises(RuntimeError, match="address already in use"):
         start(SLUICE_PORT=str(first.port))
+
+
+def test_without_its_crd_it_waits(control_plane: ControlPlane, place: Situation, tmp_path: Path) -> None:
+    """The last test, since deleting the CRD deletes every Relay."""
+    url = f"redis://:s3cret@127.0.0.1:{place.sink.port}/0"
+    operator = OperatorProcess(
+        control_plane,
+        tmp_path / "log",
+        SLUICE_WATCH_NAMESPACES=place.namespace,
+        SLUICE_DEFAULT_REDIS_URL=url,
+        SLUICE_RESYNC_INTERVAL_SECONDS="5",
+    )
+    operator.start()
+    try:
+        control_plane.kubectl("delete", "crd", "relays.sluice.dev", "--timeout=30s")
+        eventually(lambda: operator.returncode is not None, seconds=60)
+        operator.start(ready=False)
+        eventually(lambda: operator.get("readyz")[0] == 503)
+        assert operator.get("livez")[0] == 200
+        eventually(lambda: "There is no CRD for relays" in operator.log)
+        control_plane.kubectl("apply", "--server-side", "-f", str(ROOT / "crds"))
+        eventually(lambda: operator.get("readyz")[0] == 200, seconds=30)
+        place.apply_relay()
+        place.stream()
+    finally:
+        if operator.returncode is None:
+            operator.stop()
+        control_plane.kubectl("apply", "--server-side", "-f", str(ROOT / "crds"))
