@@ -1,0 +1,199 @@
+"""Connections to sources: what ends them, what must not, and what is said of it."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from e2e.relaysim.sim import RelaySim
+from sluice_ingester.sources.address import Address
+from sluice_ingester.sources.failure import Failure, SourceError
+from sluice_ingester.sources.subscription import MAX_FRAME, Deadlines, Frames, Subscription
+from tests.integration.redis_server import free_port
+
+QUICK = Deadlines(open=1.0, ping_interval=0.2, ping=0.5, close=0.5)
+
+
+def subscription(url: str, deadlines: Deadlines = QUICK) -> Subscription:
+    return Subscription(
+        Address.parse(url),
+        nsid="com.atproto.sync.subscribeRepos",
+        user_agent="sluice/test",
+        tls=None,
+        deadlines=deadlines,
+    )
+
+
+async def end_of(frames: Frames) -> Failure:
+    with pytest.raises(SourceError) as caught:
+        async for _ in frames:
+            pass
+    return caught.value.failure
+
+
+async def failure_to_open(url: str) -> Failure:
+    with pytest.raises(SourceError) as caught:
+        async with subscription(url).open(cursor="0"):
+            pass
+    return caught.value.failure
+
+
+@asynccontextmanager
+async def served(handler: Any) -> AsyncIterator[str]:
+    """A server of the test's own, whose URL this is."""
+    application = web.Application()
+    application.router.add_get("/{path:.*}", handler)
+    runner = web.AppRunner(application, shutdown_timeout=0.1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    yield f"ws://127.0.0.1:{runner.addresses[0][1]}"
+    await runner.cleanup()
+
+
+async def test_a_quiet_source_is_not_dead() -> None:
+    async with RelaySim(paused=True) as sim, subscription(sim.url).open(cursor=None) as frames:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(2.5):  # twelve pings, no event
+                await anext(frames)
+        assert len(sim.repos.readers) == 1
+
+
+async def test_a_stalled_source_is_dead() -> None:
+    async with RelaySim(paused=True, prefill=5) as sim, subscription(sim.url).open(cursor="0") as frames:
+        for _ in range(5):
+            await anext(frames)
+        sim.fault("stall")
+        began = time.monotonic()
+        failure = await end_of(frames)
+        assert (failure.kind, time.monotonic() - began < 3) == ("PingTimeout", True)
+
+
+async def test_a_slow_reader_is_no_reason_to_hang_up() -> None:
+    """The pong waits behind frames that we have not read: that is our fault, not the source's."""
+    sim = RelaySim(rate=2000, corpus=500, window=50_000)
+    async with sim, subscription(sim.url).open(cursor="0") as frames:
+        await anext(frames)
+        await asyncio.sleep(2.0)
+        for _ in range(500):
+            await anext(frames)
+
+
+@pytest.mark.parametrize(
+    ("how", "kind"), [("abort", "ConnectionLost"), ("in-frame", "ConnectionLost"), ("close", "Closed")]
+)
+async def test_the_end_of_a_connection(how: str, kind: str) -> None:
+    async with RelaySim(paused=True, prefill=5) as sim, subscription(sim.url).open(cursor="0") as frames:
+        await anext(frames)
+        sim.fault("cut", how=how)
+        assert (await end_of(frames)).kind == kind
+
+
+async def test_a_frame_above_the_limit() -> None:
+    async def handler(request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        await socket.send_bytes(bytes(MAX_FRAME))
+        await socket.send_bytes(bytes(MAX_FRAME + 1))
+        await socket.receive()
+        return socket
+
+    async with served(handler) as url, subscription(url).open(cursor="0") as frames:
+        assert len(await anext(frames)) == MAX_FRAME
+        failure = await end_of(frames)
+        assert (failure.kind, "set the cursor beyond it" in failure.message) == ("FrameTooLarge", True)
+
+
+@pytest.mark.parametrize(
+    ("refusal", "kind", "wait"),
+    [
+        ({"status": 429, "retry_after": "7"}, "Http429", 7.0),
+        ({"status": 503, "retry_after": "99999"}, "Http503", 600.0),
+        ({"status": 503, "html": True}, "Http503", 0.0),
+        ({"status": 500, "retry_after": "7"}, "Http500", 0.0),
+        ({"status": 501}, "Http501", 60.0),
+        ({"status": 404}, "Http404", 0.0),
+    ],
+)
+async def test_refusals(refusal: dict[str, Any], kind: str, wait: float) -> None:
+    async with RelaySim(paused=True) as sim:
+        sim.fault("refuse", **refusal)
+        failure = await failure_to_open(sim.url)
+        assert (failure.kind, failure.wait) == (kind, wait)
+        assert f"answered {refusal['status']}" in failure.message
+
+
+async def test_a_redirect_is_followed() -> None:
+    async with RelaySim(paused=True, prefill=1) as sim:
+        sim.fault("refuse", status=302, location=f"{sim.url}/xrpc/com.atproto.sync.subscribeRepos?cursor=0")
+        async with subscription(sim.url).open(cursor="0") as frames:
+            assert await anext(frames)
+
+
+async def test_what_is_asked_for() -> None:
+    seen: list[tuple[str, str | None, str | None]] = []
+
+    async def handler(request: web.Request) -> web.Response:
+        seen.append(
+            (request.path_qs, request.headers.get("User-Agent"), request.headers.get("Sec-WebSocket-Extensions"))
+        )
+        return web.Response(status=500)
+
+    async with served(handler) as url:
+        for cursor in ("6322875401", None):
+            with pytest.raises(SourceError):
+                async with subscription(url).open(cursor=cursor):
+                    pass
+    path = "/xrpc/com.atproto.sync.subscribeRepos"
+    assert seen == [(f"{path}?cursor=6322875401", "sluice/test", None), (path, "sluice/test", None)]
+
+
+async def test_no_websocket_there() -> None:
+    async def handler(_request: web.Request) -> web.Response:
+        return web.Response(text="<html>", content_type="text/html")
+
+    async with served(handler) as url:
+        assert (await failure_to_open(url)).kind == "Http200"
+
+
+async def test_nobody_there() -> None:
+    failure = await failure_to_open(f"ws://127.0.0.1:{free_port()}")
+    assert (failure.kind, "no connection to 127.0.0.1:" in failure.message) == ("ConnectFailed", True)
+
+
+async def test_nobody_of_that_name() -> None:
+    failure = await failure_to_open("ws://nobody.invalid")
+    assert (failure.kind, "nobody.invalid" in failure.message) == ("NameUnknown", True)
+
+
+async def test_a_server_that_says_nothing() -> None:
+    server = await asyncio.start_server(lambda _reader, _writer: None, "127.0.0.1", 0)
+    async with server:
+        failure = await failure_to_open(f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+    assert failure.kind == "ConnectTimeout"
+
+
+async def test_a_server_that_speaks_something_else() -> None:
+    async def greet(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 mail.test ESMTP\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(greet, "127.0.0.1", 0)
+    async with server:
+        failure = await failure_to_open(f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+    assert failure.kind == "NoWebSocket"
+
+
+async def test_frames_are_not_piled_up() -> None:
+    """While nobody reads, the socket is not read either: the source stops at what the kernel holds."""
+    sim = RelaySim(rate=0, corpus=200, window=200_000)
+    async with sim, subscription(sim.url).open(cursor="0") as frames:
+        await anext(frames)
+        await asyncio.sleep(1.5)
+        sent = next(iter(sim.repos.readers)).sent
+        await asyncio.sleep(1.0)
+        assert next(iter(sim.repos.readers)).sent - sent < 200
