@@ -53,10 +53,11 @@ def _network(error: OSError, place: str) -> Failure:
         case gaierror():
             return Failure("NameUnknown", f"the name of {place} can't be resolved: {error.strerror or error}")
         case ssl.SSLCertVerificationError():
-            untrusted = f"the certificate of {place} is not trusted: {error.verify_message}"
-            return Failure("TlsFailed", f"{untrusted} (name a private CA in INGESTER_CA_BUNDLE)")
+            why = getattr(error, "verify_message", None) or _line(error)
+            hint = "name a private CA in INGESTER_CA_BUNDLE"
+            return Failure("TlsFailed", f"the certificate of {place} is not trusted: {why} ({hint})")
         case ssl.SSLError():
-            return Failure("TlsFailed", f"TLS with {place} failed: {error.reason or error}")
+            return Failure("TlsFailed", f"TLS with {place} failed: {_line(error)}")
         case TimeoutError():
             return Failure("ConnectTimeout", f"{place} did not answer in time")
         case _:

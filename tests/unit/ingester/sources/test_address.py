@@ -1,0 +1,63 @@
+import pytest
+
+from sluice_ingester.contract import host_of
+from sluice_ingester.sources.address import Address
+
+NSID = "com.atproto.sync.subscribeRepos"
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "url"),
+    [
+        ("bsky.network", "bsky.network", "wss://bsky.network"),
+        (" BSKY.network ", "bsky.network", "wss://bsky.network"),
+        ("wss://bsky.network/", "bsky.network", "wss://bsky.network"),
+        ("https://pds.test:8443", "pds.test:8443", "wss://pds.test:8443"),
+        ("http://pds.test", "pds.test", "ws://pds.test"),
+        ("ws://relay:2470", "relay:2470", "ws://relay:2470"),
+        ("ws://198.18.0.1:2470", "198.18.0.1:2470", "ws://198.18.0.1:2470"),
+        ("ws://[::1]:2470", "[::1]:2470", "ws://[::1]:2470"),
+        ("relay_1.default.svc", "relay_1.default.svc", "wss://relay_1.default.svc"),
+    ],
+)
+def test_parses(text: str, host: str, url: str) -> None:
+    address = Address.parse(text)
+    assert address.host == host == host_of(text)
+    assert address.subscription(NSID, cursor=None) == f"{url}/xrpc/{NSID}"
+    assert address.subscription(NSID, cursor="7") == f"{url}/xrpc/{NSID}?cursor=7"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "a b",
+        "host/path",
+        "host?x=1",
+        "user:pw@host",
+        "ftp://host",
+        "://host",
+        "host:0",
+        "host:65536",
+        "host:x",
+        "-a",
+        "a,b",
+        "ws://",
+    ],
+)
+def test_refuses(text: str) -> None:
+    with pytest.raises(ValueError, match=r"is not|has the"):
+        Address.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("a.test", "wss://a.test:443", True),
+        ("http://a.test", "ws://a.test:80", True),
+        ("a.test", "a.test:8443", False),
+        ("wss://[::1]", "wss://[::1]:443", True),
+    ],
+)
+def test_place(one: str, other: str, *, same: bool) -> None:
+    assert (Address.parse(one).place == Address.parse(other).place) is same
