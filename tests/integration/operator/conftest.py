@@ -144,6 +144,7 @@ def operator(
     assert code == 0, process.log[-3000:]
     assert "s3cret" not in process.log
     assert "Traceback" not in process.log, process.log
+    assert f'User "{OPERATOR}" cannot' not in process.log, "it has needed a right that RULES does not give"
 
 
 @pytest.fixture

@@ -1,0 +1,229 @@
+"""Deployments and Secrets on a real API server: kept as they should be, whoever does what to them."""
+
+import json
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import pytest
+
+from tests.integration.operator.control_plane import ApiError, path_of
+from tests.integration.operator.situation import NAME, Situation, eventually
+
+
+def took(action: Callable[[], Any], attempt: Callable[[], Any]) -> float:
+    """Seconds from the end of `action` until `attempt` is true."""
+    action()
+    began = time.monotonic()
+    eventually(attempt)
+    return time.monotonic() - began
+
+
+def test_what_is_deleted_or_edited_is_back_within_seconds(situation: Situation) -> None:
+    situation.apply_relay()
+    situation.stream()
+    name = f"{NAME}-firehose"
+
+    def edit(patch: dict[str, Any]) -> None:
+        situation.patch("Deployment", name, patch)
+
+    uid = situation.deployment()["metadata"]["uid"]
+    wanted = situation.deployment()["spec"]
+    assert (
+        took(
+            lambda: situation.delete("Deployment", name),
+            lambda: situation.deployment()["metadata"]["uid"] != uid,
+        )
+        < 5
+    )
+    for patch in (
+        {"spec": {"replicas": 3}},
+        {"spec": {"paused": True}},
+        {"spec": {"strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 2}}}},
+        {"metadata": {"labels": {"app.kubernetes.io/managed-by": None}}},
+        {"metadata": {"labels": {"sluice.dev/relay": "another"}}},
+        {"metadata": {"ownerReferences": None}},
+        {"spec": {"template": {"spec": {"enableServiceLinks": True}}}},
+    ):
+        assert took(partial(edit, patch), partial(_is_right, situation, wanted)) < 5, patch
+    assert (
+        took(
+            lambda: situation.delete("Secret", f"{NAME}-redis"),
+            lambda: situation.get("Secret", f"{NAME}-redis"),
+        )
+        < 5
+    )
+    told = [message for reason, message in situation.events() if reason == "ChildRestored"]
+    assert sorted(told) == [
+        f"Put back Deployment {name}: it was deleted",
+        f"Put back Deployment {name}: somebody had changed it",
+        f"Put back Secret {NAME}-redis: it was deleted",
+    ]
+    counts = {event["message"]: event["count"] for event in situation.all("Event") if "Put back" in event["message"]}
+    assert counts[f"Put back Deployment {name}: somebody had changed it"] >= 7
+
+
+def test_somebody_who_does_not_give_in_is_told_of(situation: Situation) -> None:
+    situation.apply_relay(suspend=True)
+    situation.becomes("Ready", "True", "Suspended")
+
+    def quarrel() -> bool:
+        situation.patch("Deployment", f"{NAME}-firehose", {"spec": {"paused": True}})
+        return "ChildContested" in [reason for reason, _ in situation.events()]
+
+    eventually(quarrel, seconds=30)
+    time.sleep(1)
+    assert situation.deployment()["spec"].get("paused") is True
+
+
+def _is_right(situation: Situation, wanted: dict[str, Any]) -> bool:
+    found = situation.deployment()
+    labels = found["metadata"].get("labels", {})
+    return (
+        found["spec"] == wanted
+        and labels.get("sluice.dev/relay") == NAME
+        and labels.get("app.kubernetes.io/managed-by") == "sluice-operator"
+        and bool(found["metadata"].get("ownerReferences"))
+    )
+
+
+def test_what_others_add_stays(situation: Situation) -> None:
+    """Such as the annotation of `kubectl rollout restart`, or a label of the user's."""
+    situation.apply_relay()
+    situation.stream()
+    situation.kubectl("rollout", "restart", f"deployment/{NAME}-firehose")
+    situation.kubectl("label", "deployment", f"{NAME}-firehose", "team=data")
+    time.sleep(4)
+    found = situation.deployment()
+    assert "kubectl.kubernetes.io/restartedAt" in found["spec"]["template"]["metadata"]["annotations"]
+    assert found["metadata"]["labels"]["team"] == "data"
+    assert situation.status()["restarts"]["count"] == 0
+    assert not [reason for reason, _ in situation.events() if reason == "ChildRestored"]
+
+
+def test_deleting_a_relay_leaves_nothing(situation: Situation) -> None:
+    situation.apply_relay()
+    situation.stream()
+    began = time.monotonic()
+    situation.kubectl("delete", "relay", NAME, "--timeout=10s")
+    assert time.monotonic() - began < 5
+    eventually(lambda: not situation.names("Deployment", "ReplicaSet", "Pod", "Secret"), seconds=30)
+    time.sleep(4)
+    assert not situation.names("Deployment", "Secret")
+
+
+class TestSecrets:
+    SPEC = {"redis": {"secretRef": {"name": "mine"}}}  # noqa: RUF012
+
+    def test_one_that_comes_late(self, situation: Situation) -> None:
+        situation.apply_relay(**self.SPEC)
+        situation.becomes("Ready", "False", "SecretMissing")
+        assert situation.condition("Reconciling") == ("True", "SecretMissing")
+        with pytest.raises(ApiError, match="not found"):
+            situation.deployment()
+        situation.apply_secret("mine", other="x")
+        eventually(lambda: "has no key url" in json.dumps(situation.status()))
+        situation.apply_secret("mine", url=f"redis://:s3cret@127.0.0.1:{situation.sink.port}/0")
+        situation.stream()
+
+    def test_a_change_rolls_the_pod(self, situation: Situation) -> None:
+        url = f"redis://:s3cret@127.0.0.1:{situation.sink.port}/0"
+        situation.apply_secret("mine", url=url)
+        situation.apply_relay(**self.SPEC)
+        before = situation.stream()
+        situation.apply_secret("mine", url=f"{url}?client_name=x")
+        eventually(lambda: situation.pod()["metadata"]["uid"] != before["metadata"]["uid"])
+        situation.stream()
+        assert "SecretChanged" in [reason for reason, _ in situation.events()]
+        assert situation.status()["restarts"]["count"] == 0
+
+    def test_one_that_goes_leaves_the_pod_alone(self, situation: Situation) -> None:
+        situation.apply_secret("mine", url=f"redis://:s3cret@127.0.0.1:{situation.sink.port}/0")
+        situation.apply_relay(**self.SPEC)
+        before = situation.stream()
+        situation.delete("Secret", "mine")
+        situation.becomes("Ready", "False", "SecretMissing")
+        assert situation.pod()["metadata"]["uid"] == before["metadata"]["uid"]
+
+    def test_the_operators_own_is_removed_when_it_is_wanted_no_longer(self, situation: Situation) -> None:
+        situation.apply_relay()
+        eventually(lambda: situation.get("Secret", f"{NAME}-redis"))
+        situation.apply_secret("mine", url=f"redis://:s3cret@127.0.0.1:{situation.sink.port}/0")
+        situation.apply_relay(**self.SPEC)
+        eventually(lambda: situation.names("Secret") == ["mine"])
+
+    def test_a_wrong_password(self, situation: Situation) -> None:
+        situation.apply_secret("mine", url=f"redis://:wr0ng@127.0.0.1:{situation.sink.port}/0")
+        situation.apply_relay(**self.SPEC)
+        situation.run_pod()
+        situation.becomes("SinkWritable", "False", "SinkUnauthorized")
+        situation.becomes("Ready", "False", "SinkUnauthorized")
+        assert "wr0ng" not in json.dumps(situation.status())
+
+
+def test_a_child_of_that_name_that_belongs_to_somebody_else_is_left_alone(situation: Situation) -> None:
+    labels = {"app": "other"}
+    other = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": f"{NAME}-firehose", "namespace": situation.namespace},
+        "spec": {
+            "replicas": 0,
+            "selector": {"matchLabels": labels},
+            "template": {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "c", "image": "i"}]}},
+        },
+    }
+    situation.control_plane.apply(other)
+    situation.apply_relay()
+    situation.becomes("Stalled", "True", "ChildConflict")
+    assert situation.deployment()["spec"]["selector"] == {"matchLabels": labels}
+    situation.delete("Deployment", f"{NAME}-firehose")
+    situation.becomes("Ready", "False", "PodNotRunning")
+
+
+def test_what_the_api_server_refuses_is_told_and_not_tried_all_the_time(situation: Situation) -> None:
+    policy = {
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "ValidatingAdmissionPolicy",
+        "metadata": {"name": situation.namespace},
+        "spec": {
+            "failurePolicy": "Fail",
+            "matchConstraints": {
+                "resourceRules": [
+                    {
+                        "apiGroups": ["apps"],
+                        "apiVersions": ["v1"],
+                        "operations": ["CREATE", "UPDATE"],
+                        "resources": ["deployments"],
+                    }
+                ],
+            },
+            "validations": [{"expression": "has(object.metadata.labels.team)", "message": "a team is required"}],
+        },
+    }
+    binding = {
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "ValidatingAdmissionPolicyBinding",
+        "metadata": {"name": situation.namespace},
+        "spec": {
+            "policyName": situation.namespace,
+            "validationActions": ["Deny"],
+            "matchResources": {
+                "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": situation.namespace}}
+            },
+        },
+    }
+    situation.control_plane.apply(policy, binding)
+    try:
+        time.sleep(2)
+        situation.apply_relay()
+        situation.becomes("Stalled", "True", "ChildRefused")
+        message = next(item["message"] for item in situation.status()["conditions"] if item["type"] == "Stalled")
+        assert "a team is required" in message
+    finally:
+        for kind in ("ValidatingAdmissionPolicyBinding", "ValidatingAdmissionPolicy"):
+            situation.control_plane.request("DELETE", path_of(kind, None, situation.namespace))
+    time.sleep(2)
+    situation.apply_relay(batch={"size": 100})  # what is wanted otherwise is tried at once
+    situation.becomes("Ready", "False", "PodNotRunning")
