@@ -64,9 +64,7 @@ class Client:
         body = _json({"did": account.did})
         self._call("com.atproto.admin.deleteAccount", body, authorization=self._admin)
 
-    def create_record(
-        self, account: Account, collection: str, record: Json, *, rkey: str | None = None
-    ) -> Json:
+    def create_record(self, account: Account, collection: str, record: Json, *, rkey: str | None = None) -> Json:
         """com.atproto.repo.createRecord: {uri, cid, commit: {cid, rev}}. The server can choose the rkey."""
         body = {"repo": account.did, "collection": collection, "record": record}
         return self._post("com.atproto.repo.createRecord", body | ({"rkey": rkey} if rkey else {}), account)

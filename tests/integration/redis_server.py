@@ -72,9 +72,7 @@ class RedisServer:
         next restart would bring the torn half back (valkey-io/valkey#4342 tells the story).
         """
         manifest = self._directory / "appendonlydir" / "appendonly.aof.manifest"
-        subprocess.run(
-            ["redis-check-aof", "--fix", str(manifest)], input=b"y\n", check=True, capture_output=True
-        )
+        subprocess.run(["redis-check-aof", "--fix", str(manifest)], input=b"y\n", check=True, capture_output=True)
 
     def pause(self, *, seconds: float) -> None:
         """Answer nothing for a while; the connections stay."""
