@@ -19,7 +19,7 @@ def findings(layout: Layout) -> list[str]:
 
 def lacking(layout: Layout) -> list[str]:
     """What `up` would need."""
-    found = [f"missing package: apt-get install {name}" for name in packages.missing()]
+    found = [f"missing package: apt-get install {name}" for name in packages.missing(packages.CLUSTER)]
     if os.geteuid() != 0:
         found.append("not root: the local cluster makes namespaces and mounts")
     if not tools.ready(layout) and shutil.which("go") is None:

@@ -25,7 +25,7 @@ def up(layout: Layout, *, timeout: float = ready.TIMEOUT) -> None:
     with _locked(layout):
         if os.geteuid() != 0:
             raise ClusterError("the local cluster makes namespaces and mounts: run as root")
-        packages.ensure(layout.cache / "packages.log")
+        packages.ensure(layout.cache / "packages.log", packages.CLUSTER)
         tools.ensure(layout)
         if records.running(layout):
             ready.wait(layout, timeout=timeout)

@@ -1,17 +1,22 @@
-"""The Debian packages that the local cluster and its images are made with."""
+"""The Debian packages that the tests, the local cluster and its images are made with."""
 
 from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from e2e.cluster import progress
 from e2e.cluster.errors import ClusterError
 
 # What must be there: a command, or a file by its path -> the package that brings it.
-REQUIRED = {
+TESTS = {
+    "redis-server": "redis-server",
+    "redis-cli": "redis-tools",
+    "etcd": "etcd-server",
+}
+CLUSTER = {
     "etcd": "etcd-server",
     "containerd": "containerd",
     "runc": "runc",
@@ -33,14 +38,14 @@ def present(what: str) -> bool:
     return Path(what).exists() if what.startswith("/") else shutil.which(what, path=SEARCH_PATH) is not None
 
 
-def missing(exists: Callable[[str], bool] = present) -> list[str]:
-    """The packages that are not installed."""
-    return sorted({package for what, package in REQUIRED.items() if not exists(what)})
+def missing(required: Mapping[str, str], exists: Callable[[str], bool] = present) -> list[str]:
+    """Of the packages that are required, those that are not installed."""
+    return sorted({package for what, package in required.items() if not exists(what)})
 
 
-def ensure(log: Path) -> None:
+def ensure(log: Path, required: Mapping[str, str]) -> None:
     """Install what is missing; ClusterError saying what to install when that is not possible."""
-    packages = missing()
+    packages = missing(required)
     if not packages:
         return
     by_hand = f"apt-get update && apt-get install --no-install-recommends {' '.join(packages)}"

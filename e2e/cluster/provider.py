@@ -115,12 +115,16 @@ def docker_runs() -> bool:
 
 
 def prepare(wanted: Iterable[Image] = (), *, layout: Layout | None = None) -> None:
-    """All that takes minutes when cold: packages, then tools and images side by side. Starts nothing."""
+    """All that takes minutes when cold: packages, then tools and images side by side. Starts nothing.
+
+    Packages for tests and tools are wanted even where there can be no cluster; images are the local one's.
+    """
     layout = layout or Layout()
-    if look().provider != "local":
-        return
-    packages.ensure(layout.cache / "packages.log")
-    tasks: list[Callable[[], object]] = [lambda: tools.ensure(layout), lambda: _build_all(layout, wanted)]
+    local_cluster = look().provider == "local"
+    packages.ensure(layout.cache / "packages.log", packages.TESTS | (packages.CLUSTER if local_cluster else {}))
+    tasks: list[Callable[[], object]] = [lambda: tools.ensure(layout)]
+    if local_cluster:
+        tasks.append(lambda: _build_all(layout, wanted))
     with ThreadPoolExecutor(len(tasks)) as pool:
         for done in [pool.submit(task) for task in tasks]:
             done.result()

@@ -46,8 +46,8 @@ def test_every_choice_has_a_reason_of_one_line() -> None:
 
 
 def test_missing_packages_are_named_once_and_in_order() -> None:
-    assert packages.missing(lambda _: True) == []
-    assert packages.missing(lambda what: what not in {"runc", "/usr/lib/cni/bridge", "etcd"}) == [
+    assert packages.missing(packages.CLUSTER, lambda _: True) == []
+    assert packages.missing(packages.CLUSTER, lambda what: what not in {"runc", "/usr/lib/cni/bridge", "etcd"}) == [
         "containernetworking-plugins",
         "etcd-server",
         "runc",
@@ -56,9 +56,8 @@ def test_missing_packages_are_named_once_and_in_order() -> None:
 
 def test_a_user_who_is_not_root_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("os.geteuid", lambda: 1000)
-    monkeypatch.setattr(packages, "REQUIRED", {"/no/such/file": "some-package"})
     with pytest.raises(ClusterError, match=r"as root: apt-get update && apt-get install .* some-package"):
-        packages.ensure(tmp_path / "log")
+        packages.ensure(tmp_path / "log", {"/no/such/file": "some-package"})
 
 
 def test_gateway_is_the_ipv4_one() -> None:
