@@ -6,7 +6,7 @@ import logging
 import os
 import sys
 
-from sluice_ingester import app, logs, settings
+from sluice_ingester import app, logs, memory, settings
 
 
 def main() -> None:
@@ -19,6 +19,7 @@ def main() -> None:
     parser.parse_args()
     try:
         chosen = settings.load()
+        memory.settle()
         logs.configure(style=chosen.log_format, level=chosen.log_level)
         asyncio.new_event_loop().run_until_complete(app.run(chosen))
         status = 0

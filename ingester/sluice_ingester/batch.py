@@ -9,7 +9,7 @@ from sluice_ingester.wire.deadletter import DeadLetter
 from sluice_ingester.wire.events import Decoded
 
 MAX_BYTES = 2 * 1024 * 1024
-"""A batch of so many bytes is full, however few its events: two of them fit into a small pod."""
+"""A batch of so many bytes is full, however few its events: what is held must fit into a small pod."""
 
 
 @dataclass(slots=True)

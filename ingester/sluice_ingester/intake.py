@@ -1,15 +1,15 @@
 """Where the reader of a source and the writer to Redis meet.
 
 One batch forms while at most one other is being written: the reader fills, the writer takes. When
-the forming batch is full and the writer still busy, the reader waits, so nothing is read from the
-socket that there is no room for.
+the forming batch is full and the writer still busy, or both batches together are as large as one
+may be, the reader waits, so nothing is read from the socket that there is no room for.
 """
 
 import asyncio
 from datetime import timedelta
 from typing import Final
 
-from sluice_ingester.batch import Batch
+from sluice_ingester.batch import MAX_BYTES, Batch
 from sluice_ingester.sink.append import timestamp
 from sluice_ingester.wire.events import Decoded
 
@@ -23,6 +23,7 @@ class Intake:
         self._events = events
         self._seconds = seconds
         self._batch = Batch(latest="")
+        self._taken = 0
         self._began = 0.0
         self._closed = False
         self._changed = asyncio.Event()
@@ -55,9 +56,9 @@ class Intake:
             self._began = asyncio.get_running_loop().time()
             self._changed.set()
         self._batch.add(frame)
-        if self._batch.is_full(events=self._events):
-            self._room.clear()
+        if self._is_full():
             self._changed.set()
+        self._look_for_room()
 
     def close(self) -> None:
         """No frame will come any more: what has formed may be taken at once."""
@@ -66,7 +67,7 @@ class Intake:
 
     async def take(self) -> Batch | None:
         """The next batch, as soon as it is full or old enough; None when closed and empty."""
-        while not (self._closed or not self.has_room):
+        while not (self._closed or self._is_full()):
             remaining = self._seconds - self.age if self._batch.frames else None
             if remaining is not None and remaining <= 0:
                 break
@@ -79,5 +80,20 @@ class Intake:
         if not self._batch.frames:
             return None
         taken, self._batch = self._batch, Batch(latest="")
-        self._room.set()
+        self._taken = taken.size
+        self._look_for_room()
         return taken
+
+    def done(self) -> None:
+        """The batch that was taken last is written, and its memory free."""
+        self._taken = 0
+        self._look_for_room()
+
+    def _is_full(self) -> bool:
+        return self._batch.is_full(events=self._events)
+
+    def _look_for_room(self) -> None:
+        if self._is_full() or self._batch.size + self._taken >= MAX_BYTES:
+            self._room.clear()
+        else:
+            self._room.set()

@@ -163,11 +163,13 @@ class Pipeline:
             self._connected_at = time.monotonic()
             self.report.streaming(cursor=begin.cursor)
             try:
-                async for data in frames:
-                    message = self._decoder.decode(data, received=datetime.now(UTC))
+                while True:
+                    await self._room()
+                    # No name for the frame's bytes: they go when they are decoded.
+                    message = self._decoder.decode(await anext(frames), received=datetime.now(UTC))
                     if isinstance(message, Decoded):
                         if self._is_new(message, position):
-                            await self._put(message)
+                            self._put(message)
                     elif isinstance(message, ErrorFrame):
                         raise self._refusal(message, begin)
                     else:
@@ -204,13 +206,17 @@ class Pipeline:
         times = (self._writer.newest, *(batch.time for batch in batches if batch is not None))
         return max((time for time in times if time is not None), default=None)
 
-    async def _put(self, frame: Decoded) -> None:
-        if not self._intake.has_room:
-            try:
-                async with asyncio.timeout(PATIENCE_SECONDS):
-                    await self._intake.room()
-            except TimeoutError:
-                raise PatienceError from None
+    async def _room(self) -> None:
+        """Wait until there is room for a frame, before one is read."""
+        if self._intake.has_room:
+            return
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await self._intake.room()
+        except TimeoutError:
+            raise PatienceError from None
+
+    def _put(self, frame: Decoded) -> None:
         self._intake.add(frame)
         if frame.filtered:
             self.report.metrics.count("firehose_filtered_operations", frame.filtered)
@@ -245,6 +251,7 @@ class Pipeline:
     async def _write(self) -> None:
         while (batch := await self._intake.take()) is not None:
             await self._writer.write(batch)
+            self._intake.done()
 
     async def _keep(self) -> None:
         while True:

@@ -100,9 +100,9 @@ class Subscription:
     async def open(self, *, cursor: str | None) -> AsyncGenerator[Frames]:
         """Connect and give the frames from `cursor` on; SourceError if that fails.
 
-        The buffers between socket and reader hold about one frame (pause at the second one): the
-        kernel's own hold enough for speed, and large frames must not pile up. Compression is off,
-        it costs more of both sides' time than of anybody's line.
+        The socket is not read while a frame waits for its reader: the kernel's buffers hold enough
+        for speed, and large frames must not pile up. Compression is off, it costs more of both
+        sides' time than of anybody's line.
         """
         place = self.address.host
         tls: dict[str, Any] = {} if self._tls is None else {"ssl": self._tls}
@@ -116,7 +116,7 @@ class Subscription:
                 close_timeout=self._deadlines.close,
                 ping_interval=None,
                 max_size=MAX_FRAME,
-                max_queue=(1, 0),
+                max_queue=(0, 0),
                 logger=_logger,
             )
         except Exception as error:

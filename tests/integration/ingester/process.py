@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
@@ -16,6 +17,7 @@ class Ingester:
     """`python -m sluice_ingester` on these settings; started and ended by `async with`."""
 
     def __init__(self, directory: Path, redis_url: str, hosts: str, **environment: str) -> None:
+        self.wrap: Callable[[list[str]], list[str]] = list
         self._log = directory / f"ingester-{os.urandom(3).hex()}.log"
         # Byte code goes beside the test's files: the repository's may be read-only or switched off.
         self._environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"} | {
@@ -40,8 +42,23 @@ class Ingester:
     async def start(self) -> None:
         with self._log.open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "sluice_ingester", stdout=log, stderr=log, env=self._environment
+                *self.wrap([sys.executable, "-m", "sluice_ingester"]),
+                stdout=log,
+                stderr=log,
+                env=self._environment,
             )
+
+    async def warm_up(self) -> None:
+        """Make the byte code, as an image has it."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "sluice_ingester",
+            "--version",
+            stdout=asyncio.subprocess.DEVNULL,
+            env=self._environment,
+        )
+        assert await process.wait() == 0
 
     async def kill(self) -> None:
         self.process.kill()

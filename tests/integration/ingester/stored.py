@@ -9,6 +9,7 @@ from typing import Any, cast
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisGone
 
+from e2e.relaysim import damage
 from e2e.relaysim.journal import Note
 
 Told = tuple[int, str, str]
@@ -24,7 +25,7 @@ def _told(note: Note) -> list[Told]:
     if note.kind != "#commit":
         return [(note.seq, note.kind[1:], "")]
     lost = note.facts.get("lost", None)
-    if "fault" in note.facts and lost is None:
+    if note.facts.get("fault") in damage.HOW and lost is None:
         return []
     return [(note.seq, op["action"], op["path"]) for op in note.facts["ops"] if op["path"] not in (lost or ())]
 

@@ -1,0 +1,50 @@
+"""64 MiB are enough: at full speed, with the largest frames, and while Redis is gone."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from redis.asyncio import Redis
+
+from bench.cage import Cage, cage
+from e2e.relaysim.sim import RelaySim
+from tests.integration.ingester.process import Ingester
+from tests.integration.ingester.stored import should, stands, until_cursor
+from tests.integration.redis_server import RedisServer
+
+
+@pytest.fixture
+def pod() -> Iterator[Cage]:
+    context = cage(64)
+    try:
+        limited = context.__enter__()
+    except OSError as error:
+        pytest.skip(f"needs root and a memory cgroup: {error}")
+    yield limited
+    context.__exit__(None, None, None)
+
+
+@pytest.mark.timeout(240)
+async def test_64_mib_are_enough(own_redis: Callable[..., RedisServer], tmp_path: Path, pod: Cage) -> None:
+    server = own_redis(appendonly="yes")
+    async with (
+        Redis.from_url(server.url) as client,
+        RelaySim(rate=0, limit=15_000, corpus=1000, window=100_000) as sim,
+    ):
+        ingester = Ingester(tmp_path, server.url, sim.url)
+        await ingester.warm_up()
+        ingester.wrap = pod.command
+        async with ingester:
+            await until_cursor(client, sim.host, sim.options.first_seq + 14_999, within=120)
+            for _ in range(10):
+                last = sim.fault("odd", what="largest")["seqs"][0]
+            await until_cursor(client, sim.host, last, within=60)
+            server.kill()
+            await sim.emit(2000)
+            await asyncio.sleep(12)
+            await asyncio.to_thread(server.start)
+            await until_cursor(client, sim.host, sim.repos.next_seq - 1, within=60)
+            assert await stands(client) == should(sim.journal)
+            assert await ingester.terminate() == 0
+    assert pod.kills == 0, pod.tell()
