@@ -14,7 +14,9 @@ from redis.asyncio import Redis
 
 from sluice_ingester.beat import beat, measure
 from sluice_ingester.contract import Stream, StreamKeys
+from sluice_ingester.halt import Halts
 from sluice_ingester.http import listen
+from sluice_ingester.intake import Intake
 from sluice_ingester.metrics import Metrics
 from sluice_ingester.pipeline import Pipeline
 from sluice_ingester.report import Report
@@ -93,10 +95,8 @@ def _firehose(
         decoder=FirehoseDecoder(collections=settings.collections),
         writer=Writer(sink, report, high_water_mark=settings.high_water_mark),
         report=report,
-        cursor_key=sink.keys.cursor,
-        start_from=settings.start_from,
-        batch_events=settings.batch_size,
-        batch_seconds=settings.batch_timeout_ms / 1000,
+        halts=Halts(source=address.host, cursor_key=sink.keys.cursor, start_from=settings.start_from),
+        new_intake=partial(Intake, events=settings.batch_size, seconds=settings.batch_timeout_ms / 1000),
     )
 
 

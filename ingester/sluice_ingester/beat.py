@@ -14,6 +14,7 @@ from sluice_ingester.sink.lengths import lengths
 
 BEAT_SECONDS: Final = 5.0
 _SETTLE_SECONDS: Final = 0.2
+_TROUBLE_SECONDS: Final = 1.0
 _LENGTHS_SECONDS: Final = 10.0
 
 
@@ -21,13 +22,16 @@ async def beat(report: Report, sink: Sink) -> None:
     """Write the health hash when something changed, and at least every 5 s."""
     while True:
         report.changed.clear()
+        pause = _SETTLE_SECONDS
         try:
             await sink.report(report.fields())
         except SinkError as error:
-            report.error(error.trouble.reason, error.trouble.message)
-        await asyncio.sleep(_SETTLE_SECONDS)
+            pause = _TROUBLE_SECONDS
+            if not report.in_backpressure:  # else the writer says it
+                report.error(error.trouble.reason, error.trouble.message)
+        await asyncio.sleep(pause)
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(BEAT_SECONDS - _SETTLE_SECONDS):
+            async with asyncio.timeout(BEAT_SECONDS - pause):
                 await report.changed.wait()
 
 

@@ -31,7 +31,10 @@ class Condition:
 
 
 class Report:
-    """The truth about one source. A trouble of the sink hides what the connection does meanwhile."""
+    """The truth about one source. A trouble of the sink hides what the connection does meanwhile.
+
+    `connected_for` is how many seconds the last connection lasted; 0 if it never came about.
+    """
 
     def __init__(self, source: str, *, metrics: Metrics, pod: str, version: str) -> None:
         self.source = source
@@ -39,6 +42,8 @@ class Report:
         self.changed = asyncio.Event()
         self.connected = False
         self.ever_connected = False
+        self.connected_for = 0.0
+        self._connected_at = 0.0
         self._log = logging.getLogger("sluice_ingester.source")
         self._connection = Condition(State.CONNECTING)
         self._sink: Condition | None = None
@@ -56,6 +61,8 @@ class Report:
         self._lag_at = time.monotonic()
         self._said: dict[str, float] = {}
         self._unsaid = 0
+        for counter in (metrics.reconnects, metrics.fenced, metrics.repeats):
+            counter.labels(source)  # a counter that is not there is not 0
         metrics.lag.labels(source).set_function(lambda: self.lag)
 
     @property
@@ -79,6 +86,7 @@ class Report:
 
     def connecting(self) -> None:
         """A connection is being opened."""
+        self.connected_for = 0.0
         self._set(connection=Condition(State.CONNECTING), sink=self._sink)
 
     def streaming(self, *, cursor: str | None) -> None:
@@ -87,6 +95,7 @@ class Report:
             self._reconnects += 1
             self.metrics.reconnects.labels(self.source).inc()
         self.connected = self.ever_connected = True
+        self._connected_at = time.monotonic()
         self._say(
             logging.INFO,
             f"connected to {self.source}, from {'now' if cursor is None else f'cursor {cursor}'} on",
@@ -96,6 +105,7 @@ class Report:
     def disconnected(self) -> None:
         """The connection is closed; why, is said by what follows."""
         self.connected = False
+        self.connected_for = time.monotonic() - self._connected_at
 
     def waiting(self, reason: str, message: str, *, seconds: float) -> None:
         """The source failed; the next try comes in `seconds`."""
@@ -141,6 +151,7 @@ class Report:
 
     def stored(self, batch: Batch, *, seconds: float) -> None:
         """A batch was stored, in `seconds`."""
+        self.metrics.count("firehose_filtered_operations", batch.filtered)
         self.metrics.stored(self.source, batch)
         self.metrics.append_seconds.labels(self.source).observe(seconds)
         self._stored += len(batch.events)

@@ -32,19 +32,32 @@ def _told(note: Note) -> list[Told]:
 
 async def stands(client: Redis, stream: str = "firehose_live") -> list[Told]:
     """What is in the stream, entry by entry."""
-    return [
-        (event["seq"], event["type"], f"{event['collection']}/{event['rkey']}" if "rkey" in event else "")
-        for event in await events(client, stream)
-    ]
+    return [_brief(event) for event in await events(client, stream)]
+
+
+async def consumed(client: Redis, stream: str = "firehose_live") -> list[Told]:
+    """As `stands`; and what was read is deleted, as a consumer does it."""
+    entries = await _entries(client, stream)
+    if entries:
+        await client.xdel(stream, *(name for name, _ in entries))
+    return [_brief(event) for _, event in entries]
 
 
 async def events(client: Redis, stream: str = "firehose_live") -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
+    return [event for _, event in await _entries(client, stream)]
+
+
+async def _entries(client: Redis, stream: str) -> list[tuple[bytes, dict[str, Any]]]:
+    found: list[tuple[bytes, dict[str, Any]]] = []
     after: Any = b"-"
     while entries := cast("list[Any]", await client.xrange(stream, min=after, count=5000)):
-        found += [json.loads(fields[b"event"]) for _, fields in entries]
+        found += [(name, json.loads(fields[b"event"])) for name, fields in entries]
         after = b"(" + entries[-1][0]
     return found
+
+
+def _brief(event: dict[str, Any]) -> Told:
+    return event["seq"], event["type"], f"{event['collection']}/{event['rkey']}" if "rkey" in event else ""
 
 
 async def health(client: Redis, host: str) -> dict[str, str]:

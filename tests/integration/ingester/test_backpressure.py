@@ -11,6 +11,7 @@ from e2e.relaysim.sim import RelaySim
 from tests.integration.ingester.process import Ingester
 from tests.integration.ingester.stored import (
     Told,
+    consumed,
     events,
     health,
     should,
@@ -40,8 +41,7 @@ async def test_high_water_mark(redis_server: RedisServer, client: Redis, tmp_pat
         last = sim.options.first_seq + 5999
         while not read or read[-1][0] < last:
             assert await client.xlen("firehose_live") <= 1000 + 100 + 50  # a batch, and a frame of many events
-            read += await stands(client)
-            await client.xtrim("firehose_live", maxlen=0)
+            read += await consumed(client)
             await asyncio.sleep(0.2)
         assert read == should(sim.journal)
         assert (await health(client, sim.host))["state"] == "streaming"
