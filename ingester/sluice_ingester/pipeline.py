@@ -14,11 +14,14 @@ from datetime import UTC, datetime
 from typing import Any, Final, Protocol, TypeVar
 
 from sluice_ingester import cursor
-from sluice_ingester.contract import State
+from sluice_ingester.contract import CURSOR_LIVE, CURSOR_OLDEST, State
+from sluice_ingester.course import Course, CursorLostError, HaltError
 from sluice_ingester.intake import Intake
+from sluice_ingester.lost import OnLost
 from sluice_ingester.report import Report
+from sluice_ingester.sink.append import timestamp
 from sluice_ingester.sources.backoff import Backoff
-from sluice_ingester.sources.failure import Failure, SourceError
+from sluice_ingester.sources.failure import SourceError
 from sluice_ingester.sources.subscription import Subscription
 from sluice_ingester.tasks import end
 from sluice_ingester.wire.events import Decoded, ErrorFrame, Info
@@ -28,11 +31,10 @@ PATIENCE_SECONDS: Final = 10.0
 """A connection that is not read for so long is closed, before the other side does it."""
 CHECK_SECONDS: Final = 3.0
 """How often a cursor is looked at that no append looks at: of a quiet or a halted source."""
-CONFIRMATIONS: Final = 4
-"""So many connections in a row must move back before it is believed: see the module `cursor`."""
+RESET_SECONDS: Final = 600.0
+"""A cursor is reset no more often than this; a source that needs it more often halts."""
 STUCK_SECONDS: Final = 120.0
 
-_OTHER_SEQUENCE: Final = "its sequence began anew, or the cursor belongs to another one"
 T = TypeVar("T")
 
 _log = logging.getLogger("sluice_ingester.pipeline")
@@ -42,14 +44,6 @@ class Decoder(Protocol):
     """Bytes of a frame to what they say; never raises."""
 
     def decode(self, data: bytes, *, received: datetime) -> Decoded | Info | ErrorFrame: ...  # noqa: D102
-
-
-class HaltError(Exception):
-    """It can't go on until a person acts: `reason` is CamelCase, the message says what to do."""
-
-    def __init__(self, reason: str, message: str) -> None:
-        super().__init__(message)
-        self.reason = reason
 
 
 class PatienceError(Exception):
@@ -68,6 +62,7 @@ class Pipeline:
         report: Report,
         cursor_key: str,
         start_from: cursor.StartFrom,
+        on_lost: OnLost | None = None,
         batch_events: int,
         batch_seconds: float,
     ) -> None:
@@ -75,14 +70,15 @@ class Pipeline:
         self._subscription = subscription
         self._decoder = decoder
         self._writer = writer
-        self._cursor_key = cursor_key
-        self._start_from = start_from
+        self._course = Course(
+            report=report, writer=writer, cursor_key=cursor_key, start_from=start_from, on_lost=on_lost
+        )
         self._batch_events = batch_events
         self._batch_seconds = batch_seconds
         self._intake = self._new_intake()
         self._stopping = asyncio.Event()
         self._connected_at: float | None = None
-        self._moved_back = 0
+        self._reset_at: float | None = None
         self._source_backoff = Backoff(base=1.0, cap=60.0, healthy=30.0)
         self._fence_backoff = Backoff(base=0.2, cap=10.0, healthy=30.0)
 
@@ -105,7 +101,7 @@ class Pipeline:
         """Ingest until `stop`."""
         while not self._stopping.is_set():
             try:
-                await self._session()
+                await self._ingest()
             except SourceError as error:
                 delay = self._source_backoff.failed(after=self._connected_for(), at_least=error.failure.wait)
                 self.report.waiting(error.failure.kind, error.failure.message, seconds=delay)
@@ -125,14 +121,30 @@ class Pipeline:
                 await self._pause(delay)
         self.report.stopped()
 
+    async def _ingest(self) -> None:
+        try:
+            await self._session()
+        except CursorLostError as error:
+            await self._settle(error)
+
+    async def _settle(self, error: CursorLostError) -> None:
+        """Go on elsewhere, or HaltError, as a person has chosen."""
+        again = self._reset_at is not None and time.monotonic() - self._reset_at < RESET_SECONDS
+        if self._course.on_lost not in {OnLost.OLDEST, OnLost.LIVE} or again:
+            raise HaltError(error.loss.reason, f"{error}; {self._course.remedy()}") from None
+        target = CURSOR_OLDEST if self._course.on_lost is OnLost.OLDEST else CURSOR_LIVE
+        await self._unless_stopped(self._writer.reset(target, error.loss.opened(now=timestamp())))
+        self._reset_at = time.monotonic()
+        self.report.error(error.loss.reason, f"{error}: going on with its {self._course.on_lost} events, as chosen")
+
     async def _session(self) -> None:
         self._connected_at = None
         stored = await self._unless_stopped(self._writer.resume())
         if self._stopping.is_set():
             return
-        begin = self._begin(stored)
+        connect_with = self._course.begin(stored)
         self._intake = self._new_intake()
-        reading = asyncio.create_task(self._unless_stopped(self._read(begin)))
+        reading = asyncio.create_task(self._unless_stopped(self._read(connect_with)))
         keeping = asyncio.create_task(self._keep())
         writing = asyncio.create_task(self._write())
         try:
@@ -147,52 +159,23 @@ class Pipeline:
             await end(reading, keeping, writing)
             self._intake = self._new_intake()
 
-    def _begin(self, stored: bytes | None) -> cursor.Start:
-        try:
-            return cursor.start(cursor.read(stored), self._start_from)
-        except cursor.CursorUnreadableError as error:
-            raise HaltError(
-                "CursorUnreadable",
-                f"the cursor at {self._cursor_key} is not usable: {error}; {self._remedy()}",
-            ) from None
-
-    async def _read(self, begin: cursor.Start) -> None:
+    async def _read(self, connect_with: str | None) -> None:
         self.report.connecting()
-        position = cursor.Position(begin.position)
-        async with self._subscription.open(cursor=begin.cursor) as frames:
+        async with self._subscription.open(cursor=connect_with) as frames:
             self._connected_at = time.monotonic()
-            self.report.streaming(cursor=begin.cursor)
+            self.report.streaming(cursor=connect_with)
             try:
                 async for data in frames:
                     message = self._decoder.decode(data, received=datetime.now(UTC))
                     if isinstance(message, Decoded):
-                        if self._is_new(message, position):
+                        if self._course.is_new(message):
                             await self._put(message)
                     elif isinstance(message, ErrorFrame):
-                        raise self._refusal(message, begin)
+                        raise self._course.refusal(message)
                     else:
-                        self._inform(message, begin)
+                        self._course.inform(message)
             finally:
                 self.report.disconnected()
-
-    def _is_new(self, frame: Decoded, position: cursor.Position) -> bool:
-        self.report.metrics.count("firehose_events")
-        if frame.seq is None:
-            return True
-        match position.judge(frame.seq):
-            case cursor.Verdict.NEW:
-                self._moved_back = 0
-                return True
-            case cursor.Verdict.REPEAT:
-                self.report.metrics.repeats.labels(self.report.source).inc()
-                return False
-            case cursor.Verdict.MOVED_BACK:
-                self._moved_back += 1
-                message = f"{self.report.source} sent seq {frame.seq} after {position.seq}: {_OTHER_SEQUENCE}"
-                if self._moved_back < CONFIRMATIONS:
-                    raise SourceError(Failure("SequenceMovedBack", message))
-                self._moved_back = 0
-                raise HaltError("SequenceMovedBack", f"{message}; {self._remedy()}")
 
     async def _put(self, frame: Decoded) -> None:
         if not self._intake.has_room:
@@ -204,33 +187,6 @@ class Pipeline:
         self._intake.add(frame)
         if frame.filtered:
             self.report.metrics.count("firehose_filtered_operations", frame.filtered)
-
-    def _refusal(self, frame: ErrorFrame, begin: cursor.Start) -> Exception:
-        text = f": {frame.message[:200]}" if frame.message else ""
-        if frame.error == "FutureCursor":
-            return HaltError(
-                "FutureCursor",
-                f"cursor {begin.cursor} is in the future of {self.report.source}: {_OTHER_SEQUENCE}; {self._remedy()}",
-            )
-        kind = frame.error if frame.error == "ConsumerTooSlow" else "ErrorFrame"
-        return SourceError(Failure(kind, f"{self.report.source} ended the stream with {frame.error[:100]!r}{text}"))
-
-    def _inform(self, info: Info, begin: cursor.Start) -> None:
-        if info.name == "OutdatedCursor":
-            self.report.error(
-                "OutdatedCursor",
-                f"{self.report.source} no longer has what came after cursor {begin.cursor}: "
-                "going on from the oldest that it has",
-            )
-        else:
-            self.report.note(f"{self.report.source} says {info.name[:100]!r}: {(info.message or '')[:200]}")
-
-    def _remedy(self) -> str:
-        where = self._start_from if isinstance(self._start_from, str) else f"seq {self._start_from}"
-        return (
-            f"nothing of it was stored or dropped; SET {self._cursor_key} to a seq of this source, "
-            f"or DEL it to begin at INGESTER_START_FROM ({where}): the ingester follows within seconds"
-        )
 
     async def _write(self) -> None:
         while (batch := await self._intake.take()) is not None:

@@ -15,7 +15,8 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator, mo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from sluice_ingester.cursor import MAX_SEQ, StartFrom
-from sluice_ingester.sink import url
+from sluice_ingester.lost import OnLost
+from sluice_ingester.redis_url import Kind, RedisUrl, has_hash_tag
 from sluice_ingester.sources.address import ALLOWED, Address
 from sluice_ingester.wire.filter import CollectionFilter
 
@@ -53,9 +54,12 @@ class Settings(BaseSettings):
         ("app.bsky.*", "chat.bsky.*"), validation_alias="INGESTER_COLLECTIONS"
     )
     start_from: Annotated[StartFrom, NoDecode] = Field("oldest", validation_alias="INGESTER_START_FROM")
+    on_cursor_lost: OnLost | None = Field(None, validation_alias="INGESTER_ON_CURSOR_LOST")
     high_water_mark: int = Field(100_000, ge=1, validation_alias="INGESTER_HIGH_WATER_MARK")
     batch_size: int = Field(500, ge=1, le=10_000, validation_alias="INGESTER_BATCH_SIZE")
     batch_timeout_ms: int = Field(1000, ge=10, le=60_000, validation_alias="INGESTER_BATCH_TIMEOUT_MS")
+    rescan_seconds: int = Field(0, ge=0, validation_alias="INGESTER_BACKFILL_RESCAN_SECONDS")
+    on_page_error: Literal["retry", "skip-repo"] = Field("retry", validation_alias="INGESTER_ON_PAGE_ERROR")
     metrics_port: int = Field(4100, ge=0, le=65_535, validation_alias="METRICS_PORT")
     ca_bundle: Path | None = Field(None, validation_alias="INGESTER_CA_BUNDLE")
     ssl_cert_file: Path | None = Field(None, validation_alias="SSL_CERT_FILE")
@@ -66,7 +70,7 @@ class Settings(BaseSettings):
     @field_validator("redis_url")
     @classmethod
     def _redis_url(cls, value: str) -> str:
-        url.check(value)
+        RedisUrl.parse(value)
         return value
 
     @field_validator("relay_hosts", "labeler_hosts", mode="before")
@@ -100,6 +104,14 @@ class Settings(BaseSettings):
             return int(value)
         raise ValueError("give oldest, live, or the first seq that is wanted, a decimal number below 2^53")
 
+    @field_validator("on_cursor_lost", mode="before")
+    @classmethod
+    def _on_cursor_lost(cls, value: object) -> object:
+        word = value.lower() if isinstance(value, str) else value
+        if not word or word in set(OnLost):
+            return word or None
+        raise ValueError("give halt, oldest or live, or nothing for the default")
+
     @field_validator("key_prefix")
     @classmethod
     def _key_prefix(cls, value: str) -> str:
@@ -127,8 +139,18 @@ class Settings(BaseSettings):
         return value.lower() if isinstance(value, str) else value
 
     @model_validator(mode="after")
+    def _one_slot(self) -> Self:
+        """A script runs on one node of a cluster, so the keys that it touches must stand together."""
+        if RedisUrl.parse(self.redis_url).kind is Kind.CLUSTER and not has_hash_tag(self.key_prefix):
+            raise SettingsError(
+                f"INGESTER_KEY_PREFIX={self.key_prefix!r} is not valid for a Redis Cluster: give one with a hash "
+                "tag, such as {sluice}:, so that the keys of a source stand in one slot"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _implemented(self) -> Self:
-        if self.mode in {Mode.BACKFILL, Mode.LABELER}:
+        if self.mode is Mode.LABELER:
             raise SettingsError(f"INGESTER_MODE={self.mode} is not in this version yet: set it to firehose")
         if self.mode is Mode.ALL and self.labeler_hosts:
             raise SettingsError(

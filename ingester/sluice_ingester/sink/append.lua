@@ -17,14 +17,16 @@
 --       9 now, RFC 3339
 --      10 time of the newest event, or "" if unknown
 --      11 HOST
---      then the events, then for each dead letter: seq, reason, detail, payload
+--      12 number of further fields of the health hash
+--      then the name and value of each of those, then the events, then for each dead letter: seq, reason, detail, payload
 -- Returns {"stored", length of the stream}, {"full", length} or {"fenced", stored cursor or nil}.
 
 local cursor, stream, health, deadletter = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local expected, new, mark, batch, field = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
 local events, letters, cap = tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[8]
 local now, time, host = ARGV[9], ARGV[10], ARGV[11]
-local first = 12
+local more = tonumber(ARGV[12])
+local first = 13 + 2 * more
 
 local stored = redis.call('GET', cursor)
 local length = redis.call('XLEN', stream)
@@ -64,6 +66,9 @@ end
 if time ~= '' then
   fields[#fields + 1] = 'eventTime'
   fields[#fields + 1] = time
+end
+for i = 13, first - 1 do
+  fields[#fields + 1] = ARGV[i]
 end
 redis.call('HSET', health, unpack(fields))
 return {'stored', length + events}

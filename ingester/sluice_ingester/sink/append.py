@@ -1,19 +1,20 @@
 """The append: one batch of whole frames, with its cursor, in one round trip to Redis."""
 
 import hashlib
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from importlib import resources
 from typing import Any, Final
 
-from redis.asyncio import Redis
 from redis.exceptions import NoScriptError
 
-from sluice_ingester.contract import DEADLETTER_CAP, StreamKeys
+from sluice_ingester.contract import DEADLETTER_CAP, Health, StreamKeys
+from sluice_ingester.redis_client import Client
 from sluice_ingester.sink.call import call
 
 _SCRIPT: Final = resources.files(__package__).joinpath("append.lua").read_bytes()
+_RESET: Final = resources.files(__package__).joinpath("reset.lua").read_bytes()
 _SHA1: Final = hashlib.sha1(_SCRIPT, usedforsecurity=False).hexdigest()
 
 
@@ -33,15 +34,17 @@ class Append:
 
     `expected` is the cursor that must be stored now, exactly; None if there must be none.
     `cursor` is the new one; None leaves it. `name` is unique to the batch and the same in every
-    repetition of the call. `time` is that of the newest event, or None.
+    repetition of the call. `time` is that of the newest event, or None. `fields` of the health hash are
+    written in the same step.
     """
 
     name: str
     expected: bytes | None
-    cursor: int | None
+    cursor: int | str | None
     events: Sequence[bytes]
     letters: Sequence[Letter] = ()
     time: str | None = None
+    fields: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,7 @@ class Fenced:
 class Sink:
     """One source's place in Redis. Every method raises SinkError, and nothing else, if Redis fails."""
 
-    def __init__(self, redis: Redis, keys: StreamKeys, *, high_water_mark: int) -> None:
+    def __init__(self, redis: Client, keys: StreamKeys, *, high_water_mark: int) -> None:
         self.keys = keys
         self._execute: Callable[..., Awaitable[Any]] = redis.execute_command
         self._mark = high_water_mark
@@ -96,6 +99,8 @@ class Sink:
             timestamp(),
             append.time or "",
             keys.host,
+            len(append.fields),
+            *(part for item in append.fields.items() for part in item),
             *append.events,
         ]
         for letter in append.letters:
@@ -114,6 +119,27 @@ class Sink:
         """The stored cursor, None if there is none."""
         stored: bytes | None = await call(self._execute("GET", self.keys.cursor))
         return stored
+
+    async def stored_at(self) -> datetime | None:
+        """When the newest batch was stored, None if the health hash does not tell."""
+        text: bytes | None = await call(self._execute("HGET", self.keys.health, Health.STORED))
+        try:
+            return None if text is None else datetime.fromisoformat(text.decode())
+        except ValueError:
+            return None
+
+    async def health(self, *fields: str) -> list[str]:
+        """Those fields of the health hash, empty where they are missing."""
+        values = await call(self._execute("HMGET", self.keys.health, *fields))
+        return ["" if value is None else value.decode(errors="replace") for value in values]
+
+    async def reset(self, *, expected: bytes | None, cursor: str, fields: Mapping[str, str]) -> Fenced | None:
+        """Put `cursor` in the place of the `expected` one, and `fields` into the health hash, in one step."""
+        keys = self.keys
+        arguments = [2, keys.cursor, keys.health, b"" if expected is None else b"=" + expected, cursor]
+        arguments += [part for item in fields.items() for part in item]
+        answer = await call(self._execute("EVAL", _RESET, *arguments))
+        return None if answer[0] == b"set" else Fenced(answer[1])
 
     async def length(self) -> int:
         """How many entries the stream holds."""

@@ -1,0 +1,81 @@
+"""The ingester as people run it: a process with environment variables, signals and an HTTP port."""
+
+import asyncio
+import json
+import os
+import re
+import signal
+import sys
+from pathlib import Path
+from typing import Self
+
+import aiohttp
+
+
+class Ingester:
+    """`python -m sluice_ingester` on these settings; started and ended by `async with`."""
+
+    def __init__(self, directory: Path, redis_url: str, hosts: str, **environment: str) -> None:
+        self._log = directory / f"ingester-{os.urandom(3).hex()}.log"
+        # Byte code goes beside the test's files: the repository's may be read-only or switched off.
+        self._environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"} | {
+            "PYTHONPYCACHEPREFIX": str(directory.parent / "bytecode"),
+            "REDIS_URL": redis_url,
+            "INGESTER_RELAY_HOSTS": hosts,
+            "INGESTER_COLLECTIONS": "*",
+            "INGESTER_BATCH_TIMEOUT_MS": "200",
+            "METRICS_PORT": "0",
+            **environment,
+        }
+        self.process: asyncio.subprocess.Process
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        if self.process.returncode is None:
+            await self.kill()
+
+    async def start(self) -> None:
+        with self._log.open("ab") as log:
+            self.process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "sluice_ingester", stdout=log, stderr=log, env=self._environment
+            )
+
+    async def kill(self) -> None:
+        self.process.kill()
+        await self.process.wait()
+
+    async def terminate(self, *, within: float = 10.0) -> int:
+        """SIGTERM; the exit status, or TimeoutError."""
+        self.process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(within):
+            return await self.process.wait()
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text()
+
+    @property
+    def lines(self) -> list[dict[str, str]]:
+        return [json.loads(line) for line in self.log.splitlines()]
+
+    async def port(self) -> int:
+        """Of the HTTP server, as the log tells it."""
+        async with asyncio.timeout(20):
+            while not (found := re.search(r"http port (\d+)", self.log)):
+                await asyncio.sleep(0.02)
+        return int(found[1])
+
+    async def get(self, path: str) -> tuple[int, str]:
+        """Status and body of an HTTP answer."""
+        url = f"http://127.0.0.1:{await self.port()}{path}"
+        async with aiohttp.ClientSession() as session, session.get(url) as answer:
+            return answer.status, await answer.text()
+
+    async def metric(self, name: str) -> float:
+        """A metric's value, by its name with its labels."""
+        _, text = await self.get("/metrics")
+        found = re.search(rf"^{re.escape(name)} (\S+)$", text, re.MULTILINE)
+        return float(found[1]) if found else 0.0
