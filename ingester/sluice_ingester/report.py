@@ -56,7 +56,6 @@ class Report:
         self._lag_at = time.monotonic()
         self._said: dict[str, float] = {}
         self._unsaid = 0
-        metrics.lag.labels(source).set_function(lambda: self.lag)
 
     @property
     def condition(self) -> Condition:
@@ -92,6 +91,16 @@ class Report:
             f"connected to {self.source}, from {'now' if cursor is None else f'cursor {cursor}'} on",
         )
         self._set(connection=Condition(State.STREAMING), sink=self._sink)
+
+    def listing(self) -> None:
+        """The source answers, page by page."""
+        self.ever_connected = True
+        self._set(connection=Condition(State.STREAMING), sink=self._sink)
+
+    def done(self) -> None:
+        """The listing has come to its end."""
+        self.ever_connected = True
+        self._set(connection=Condition(State.DONE), sink=self._sink)
 
     def disconnected(self) -> None:
         """The connection is closed; why, is said by what follows."""
@@ -145,7 +154,8 @@ class Report:
         self.metrics.append_seconds.labels(self.source).observe(seconds)
         self._stored += len(batch.events)
         for letter in batch.dead:
-            self.error(letter.reason, f"seq {letter.seq}: {letter.message}", then=" (kept as a dead letter)")
+            what = letter.detail if letter.seq is None else f"seq {letter.seq}"
+            self.error(letter.reason, f"{what or self.source}: {letter.message}", then=" (kept as a dead letter)")
         if batch.time is not None:
             self._lag = max(0.0, time.time() - datetime.fromisoformat(batch.time).timestamp())
             self._lag_at = time.monotonic()

@@ -141,6 +141,14 @@ class Sink:
         answer = await call(self._execute("EVAL", _RESET, *arguments))
         return None if answer[0] == b"set" else Fenced(answer[1])
 
+    async def stored_at(self) -> datetime | None:
+        """When the newest batch was stored, None if the health hash does not tell."""
+        text: bytes | None = await call(self._execute("HGET", self.keys.health, Health.STORED))
+        try:
+            return None if text is None else datetime.fromisoformat(text.decode())
+        except ValueError:
+            return None
+
     async def length(self) -> int:
         """How many entries the stream holds."""
         return int(await call(self._execute("XLEN", self.keys.entries)))
