@@ -7,6 +7,7 @@ from pydantic import AfterValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from sluice_operator.api.base import Model
+from sluice_operator.api.cursor import Cursor, OnCursorLost
 from sluice_operator.api.quantity import PATTERN as QUANTITY
 from sluice_operator.api.quantity import parse_quantity
 from sluice_operator.api.rules import Rule
@@ -194,6 +195,16 @@ class SourceSpec(Model):
 
     redis: Redis | None = None
     """The Redis that takes the events. Without it the operator's default is used."""
+
+    cursor: Cursor | None = None
+    """Sets the cursor, once for each nonce. The running ingester follows within seconds, without a restart."""
+
+    on_cursor_lost: OnCursorLost | None = None
+    """What to do when the source can't go on from the cursor: Halt, until a person acts; Oldest, which goes
+    on from the oldest event that the source still has; or Live, which goes on with what comes from then on.
+    Without it an outdated cursor goes on from the oldest event, and one in the future of the source, or a
+    sequence that moved back, halts. What is lost is named in the status.
+    """
 
     batch: Batch = Batch()
     """How events are gathered before they are written together."""

@@ -16,6 +16,9 @@ FIELD_MANAGER: Final = "sluice-operator"
 SOURCE_LABELS: Final = {"Relay": f"{GROUP}/relay"}
 """By kind, the label that names the resource on all that it owns."""
 
+COMPONENT_LABEL: Final = "app.kubernetes.io/component"
+"""The label that tells what a pod does for its source: see `Component`."""
+
 REDIS_HASH_ANNOTATION: Final = f"{GROUP}/redis-secret-hash"
 """On a pod: the hash of the Redis URL that it was started with."""
 
@@ -27,9 +30,14 @@ _HASH: Final = 8
 
 
 class Component(StrEnum):
-    """What an ingester does for its source; one Deployment each."""
+    """What an ingester does for its source: one stream, and one Deployment, each."""
 
     FIREHOSE = "firehose"
+
+    @property
+    def part(self) -> str:
+        """Its part of the resource's spec and status, and the end of its Deployment's name."""
+        return self.value
 
 
 def child_name(resource: str, suffix: str) -> str:
@@ -47,7 +55,7 @@ def selector(*, resource: str, component: Component) -> dict[str, str]:
     return {
         "app.kubernetes.io/name": "sluice-ingester",
         "app.kubernetes.io/instance": label_value(resource),
-        "app.kubernetes.io/component": component.value,
+        COMPONENT_LABEL: component.value,
     }
 
 

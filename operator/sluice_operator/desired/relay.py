@@ -1,25 +1,27 @@
 """What a Relay should own."""
 
+from sluice_ingester.contract import Stream
 from sluice_operator.api.relay import Relay
-from sluice_operator.desired.deployment import build_deployment
-from sluice_operator.desired.manifest import Manifest
 from sluice_operator.desired.naming import Component
-from sluice_operator.desired.settings import IngesterSettings
+from sluice_operator.desired.stream import StreamComponent
 
 
-def build_firehose(relay: Relay, *, redis_hash: str, settings: IngesterSettings) -> Manifest:
-    """The Deployment that streams the relay's events; without a pod while suspended or not enabled."""
-    firehose = relay.spec.firehose
-    return build_deployment(
-        relay,
+def relay_streams(relay: Relay) -> tuple[StreamComponent, ...]:
+    """The streams of a relay. The Deployment of one that is not named here is removed."""
+    return (firehose(relay),)
+
+
+def firehose(relay: Relay) -> StreamComponent:
+    """The stream of the relay's events."""
+    spec = relay.spec.firehose
+    return StreamComponent(
         component=Component.FIREHOSE,
-        running=firehose.enabled and not relay.spec.suspend,
+        stream=Stream.FIREHOSE,
+        enabled=spec.enabled,
         env={
             "INGESTER_MODE": "firehose",
             "INGESTER_RELAY_HOSTS": relay.spec.host,
-            "INGESTER_COLLECTIONS": ",".join(firehose.collections),
-            "INGESTER_START_FROM": firehose.start_from,
+            "INGESTER_COLLECTIONS": ",".join(spec.collections),
+            "INGESTER_START_FROM": spec.start_from,
         },
-        redis_hash=redis_hash,
-        settings=settings,
     )

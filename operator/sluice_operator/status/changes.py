@@ -1,12 +1,12 @@
 """What changed from one status to the next: whether it is worth a write now, and what to tell people."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from sluice_operator.api.conditions import Condition, ConditionStatus
 from sluice_operator.api.conditions import ConditionType as Type
-from sluice_operator.api.relay import RelayStatus
-from sluice_operator.api.stream import Restarts, StreamStatus
+from sluice_operator.api.stream import Restarts, SourceStatus, StreamStatus
 from sluice_operator.status.conditions import by_type
 from sluice_operator.status.reasons import Happening, Reason
 
@@ -23,17 +23,17 @@ class Tell:
     message: str
 
 
-def same(before: RelayStatus, after: RelayStatus) -> bool:
+def same(before: SourceStatus, after: SourceStatus) -> bool:
     """Whether `after` tells nothing that `before` didn't. When it was observed is no news in itself."""
     return _timeless(before) == _timeless(after)
 
 
-def urgent(before: RelayStatus, after: RelayStatus) -> bool:
+def urgent(before: SourceStatus, after: SourceStatus) -> bool:
     """Whether the change is more than numbers and wording, so that it must not wait for their interval."""
     return _essence(before) != _essence(after)
 
 
-def tell(before: RelayStatus, after: RelayStatus) -> list[Tell]:
+def tell(before: SourceStatus, after: SourceStatus) -> list[Tell]:
     """What people would want to know about the way from `before` to `after`."""
     old, new = by_type(before.conditions), by_type(after.conditions)
     return [
@@ -43,20 +43,19 @@ def tell(before: RelayStatus, after: RelayStatus) -> list[Tell]:
         *_connection(old.get(Type.CONNECTED), new.get(Type.CONNECTED)),
         *_sink(old.get(Type.SINK_WRITABLE), new.get(Type.SINK_WRITABLE)),
         *_readiness(old.get(Type.READY), new.get(Type.READY), stalled=Type.STALLED in new),
-        *(_cursor(before.firehose, after.firehose) if before.host == after.host else []),
+        *(_cursors(before.streams, after.streams) if before.host == after.host else []),
     ]
 
 
-def _timeless(status: RelayStatus) -> RelayStatus:
-    if status.firehose is None:
-        return status
-    return status.model_copy(update={"firehose": status.firehose.model_copy(update={"updated_at": None})})
+def _timeless(status: SourceStatus) -> SourceStatus:
+    parts = {name: part.model_copy(update={"updated_at": None}) for name, part in status.streams.items()}
+    return status.model_copy(update=parts)
 
 
-def _essence(status: RelayStatus) -> tuple[object, ...]:
+def _essence(status: SourceStatus) -> tuple[object, ...]:
     conditions = {(item.type, item.status, item.reason) for item in status.conditions or ()}
-    state = status.firehose.state if status.firehose else None
-    return status.observed_generation, conditions, status.host, status.image, status.restarts, state
+    states = {name: part.state for name, part in status.streams.items()}
+    return status.observed_generation, conditions, status.host, status.image, status.restarts, states
 
 
 def _restarts(old: Restarts | None, new: Restarts | None) -> list[Tell]:
@@ -118,8 +117,11 @@ def _readiness(old: Condition | None, new: Condition | None, *, stalled: bool) -
     return []
 
 
-def _cursor(old: StreamStatus | None, new: StreamStatus | None) -> list[Tell]:
-    before, after = (stream.cursor if stream else None for stream in (old, new))
+def _cursors(old: Mapping[str, StreamStatus], new: Mapping[str, StreamStatus]) -> list[Tell]:
+    return [news for name, part in new.items() if name in old for news in _cursor(old[name].cursor, part.cursor)]
+
+
+def _cursor(before: str | None, after: str | None) -> list[Tell]:
     if before and after and before.isdecimal() and after.isdecimal() and int(after) < int(before):
         message = f"The cursor in Redis went back from {before} to {after}: somebody set it, or Redis lost data"
         return [Tell(type="Warning", reason=Happening.CURSOR_MOVED_BACK, message=message)]

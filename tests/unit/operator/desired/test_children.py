@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 
 from sluice_operator.api.relay import Relay
+from sluice_operator.desired.deployment import build_deployment
 from sluice_operator.desired.manifest import Manifest, is_controlled_by
 from sluice_operator.desired.naming import DESIRED_HASH_ANNOTATION
 from sluice_operator.desired.redis import build_redis_secret, redis_hash, redis_secret
-from sluice_operator.desired.relay import build_firehose
+from sluice_operator.desired.relay import firehose
 from sluice_operator.desired.settings import IngesterSettings
 
 SETTINGS = IngesterSettings(image="sluice:1")
@@ -21,7 +22,7 @@ def relay(name: str = "us-east", **spec: Any) -> Relay:
 
 
 def build(source: Relay, *, url: bytes = b"redis://one", settings: IngesterSettings = SETTINGS) -> Manifest:
-    return build_firehose(source, redis_hash=redis_hash(url), settings=settings)
+    return build_deployment(source, firehose(source), redis_hash=redis_hash(url), settings=settings)
 
 
 def container(manifest: Manifest) -> dict[str, Any]:
