@@ -7,9 +7,10 @@ anywhere can neither lose a reset nor carry it out twice.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from importlib import resources
-from typing import Final
+from typing import Any, Final
 
 from redis import exceptions
 from redis.asyncio import Redis
@@ -34,9 +35,10 @@ async def reset_cursor(client: Redis, keys: StreamKeys, wanted: Cursor) -> str:
     """
     value = _WORDS.get(wanted.position, wanted.position)
     now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    execute: Callable[..., Awaitable[Any]] = client.execute_command
     try:
         async with asyncio.timeout(_SECONDS):
-            await client.execute_command("EVAL", _SCRIPT, 2, keys.cursor, keys.health, wanted.nonce, value, now)
+            await execute("EVAL", _SCRIPT, 2, keys.cursor, keys.health, wanted.nonce, value, now)
     except (exceptions.RedisError, OSError, TimeoutError) as error:
         return " ".join(str(error).split())[:300] or type(error).__name__
     return ""

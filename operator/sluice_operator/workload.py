@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from sluice_ingester.contract import StreamKeys, host_of
+from sluice_ingester.contract import Stream, StreamKeys, host_of
 from sluice_operator.api.source import Source
 from sluice_operator.children import Children, Outcome
+from sluice_operator.cursor import is_due, reset_cursor
 from sluice_operator.desired.deployment import build_deployment
 from sluice_operator.desired.manifest import is_controlled_by
 from sluice_operator.desired.naming import COMPONENT_LABEL, REDIS_HASH_ANNOTATION, Component, child_name
@@ -156,6 +157,8 @@ class Workload:
         if look.url is not None:
             keys = StreamKeys(stream=stream.stream, host=host)
             sink = await self._reader.read(look.url, keys, now=now)
+            if sink.trouble is None and stream.stream is not Stream.BACKFILL and await self._reset(look, keys):
+                sink = await self._reader.read(look.url, keys, now=now)
         return Facts(
             component=stream.component,
             now=now,
@@ -171,6 +174,18 @@ class Workload:
             pods=pods_facts(pods),
             sink=sink,
         )
+
+    async def _reset(self, look: _Look, keys: StreamKeys) -> bool:
+        """Set the cursor if spec.cursor asks for it. Whether it was set, now or before."""
+        wanted, done = look.source.spec.cursor, look.source.status.cursor_reset
+        client = self._reader.client(look.url) if look.url is not None else None
+        if wanted is None or client is None or not is_due(wanted, done):
+            return False
+        problem = await reset_cursor(client, keys, wanted)
+        if problem:
+            message = f"The cursor can't be set as spec.cursor asks, and is tried again: {problem}"
+            look.news.append(Tell(type="Warning", reason=Happening.CURSOR_RESET_FAILED, message=message))
+        return not problem
 
 
 def _key(source: Source) -> SourceKey:

@@ -49,7 +49,7 @@ class Cursor(Model):
     """
 
     nonce: Annotated[str, Field(min_length=1, max_length=64)]
-    """A word of your own, such as a date. The cursor is set once for each nonce: give another one to set it
+    """A word of your own, such as first-try. The cursor is set once for each nonce: give another one to set it
     again.
     """
 

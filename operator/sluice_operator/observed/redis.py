@@ -68,6 +68,10 @@ class RedisReader:
         server.away = None
         return self._facts(url, keys, answers, now=now, monotonic=monotonic)
 
+    def client(self, url: bytes) -> Redis | None:
+        """The client for that URL, for what else is to be done there; None if it is not the URL of a Redis."""
+        return self._server(url, time.monotonic()).client
+
     async def close(self) -> None:
         """Close all connections."""
         for server in self._servers.values():

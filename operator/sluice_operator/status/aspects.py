@@ -5,7 +5,7 @@ Each says True or False only of what was seen, and Unknown of the rest.
 
 from typing import Final
 
-from sluice_ingester.contract import State
+from sluice_ingester.contract import CURSOR_LIVE, State
 from sluice_operator.api.conditions import ConditionType as Type
 from sluice_operator.api.stream import Restarts
 from sluice_operator.observed.facts import HealthFacts, SinkTrouble
@@ -80,6 +80,8 @@ def cursor_valid(reading: Reading) -> Draft:
         return false(Type.CURSOR_VALID, report.reason or Reason.HALTED, report.message)
     if sink.cursor is None:
         return unknown(Type.CURSOR_VALID, Reason.NO_CURSOR, "Nothing is stored yet")
+    if sink.cursor == CURSOR_LIVE:
+        return unknown(Type.CURSOR_VALID, Reason.NO_CURSOR, "Set to live: nothing is stored since")
     if not (sink.cursor.isascii() and sink.cursor.isdecimal()):
         message = (
             f"{sink.cursor[:40]!r} is not a sequence number: set or delete the cursor's key in Redis, "

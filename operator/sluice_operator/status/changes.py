@@ -43,7 +43,13 @@ def tell(before: SourceStatus, after: SourceStatus) -> list[Tell]:
         *_connection(old.get(Type.CONNECTED), new.get(Type.CONNECTED)),
         *_sink(old.get(Type.SINK_WRITABLE), new.get(Type.SINK_WRITABLE)),
         *_readiness(old.get(Type.READY), new.get(Type.READY), stalled=Type.STALLED in new),
-        *(_cursors(before.streams, after.streams) if before.host == after.host else []),
+        *_resets(before, after),
+        *(
+            _cursors(before.streams, after.streams)
+            if before.host == after.host and not _is_reset(before, after)
+            else []
+        ),
+        *(news for name, part in after.streams.items() for news in _gaps(before.streams.get(name), part)),
     ]
 
 
@@ -54,8 +60,9 @@ def _timeless(status: SourceStatus) -> SourceStatus:
 
 def _essence(status: SourceStatus) -> tuple[object, ...]:
     conditions = {(item.type, item.status, item.reason) for item in status.conditions or ()}
-    states = {name: part.state for name, part in status.streams.items()}
-    return status.observed_generation, conditions, status.host, status.image, status.restarts, states
+    states = {name: (part.state, part.last_gap) for name, part in status.streams.items()}
+    rest = (status.host, status.image, status.restarts, status.cursor_reset)
+    return status.observed_generation, conditions, states, rest
 
 
 def _restarts(old: Restarts | None, new: Restarts | None) -> list[Tell]:
@@ -126,3 +133,27 @@ def _cursor(before: str | None, after: str | None) -> list[Tell]:
         message = f"The cursor in Redis went back from {before} to {after}: somebody set it, or Redis lost data"
         return [Tell(type="Warning", reason=Happening.CURSOR_MOVED_BACK, message=message)]
     return []
+
+
+def _resets(before: SourceStatus, after: SourceStatus) -> list[Tell]:
+    if not _is_reset(before, after) or after.cursor_reset is None:
+        return []
+    done = after.cursor_reset
+    message = f"The cursor was set from {done.from_ or 'none'} to {done.to}, as spec.cursor asks (nonce {done.nonce})"
+    return [Tell(type="Normal", reason=Happening.CURSOR_RESET, message=message)]
+
+
+def _is_reset(before: SourceStatus, after: SourceStatus) -> bool:
+    """Whether the cursor was set as asked between the two."""
+    nonces = [status.cursor_reset and status.cursor_reset.nonce for status in (before, after)]
+    return nonces[0] != nonces[1]
+
+
+def _gaps(before: StreamStatus | None, after: StreamStatus) -> list[Tell]:
+    """A range is told of once, when its end is known."""
+    gap, known = after.last_gap, before.last_gap if before else None
+    if gap is None or gap.to_time is None or gap == known:
+        return []
+    times = f"after {gap.from_time or 'an unknown time'}, before {gap.to_time}"
+    message = f"{gap.reason}: the source could not give seq {gap.from_seq} to {gap.to_seq or 'an unknown one'}, {times}"
+    return [Tell(type="Warning", reason=Happening.EVENTS_LOST, message=message)]

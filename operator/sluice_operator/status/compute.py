@@ -10,6 +10,7 @@ from sluice_operator.observed.facts import Facts
 from sluice_operator.status.aspects import aspects
 from sluice_operator.status.combine import Opinion, together
 from sluice_operator.status.conditions import by_type, in_order, settle
+from sluice_operator.status.cursor import cursor_reset
 from sluice_operator.status.judge import judge
 from sluice_operator.status.reading import Reading, read
 from sluice_operator.status.restarts import count_all_restarts
@@ -36,6 +37,7 @@ def source_status(streams: Sequence[Facts], previous: StatusT) -> StatusT:
         "host": first.host,
         "image": pods[0].image if pods else previous.image,
         "restarts": restarts,
+        "cursor_reset": cursor_reset(first, previous.cursor_reset),
     }
     return previous.model_copy(update=update)
 

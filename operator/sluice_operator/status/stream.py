@@ -5,6 +5,7 @@ from typing import Final
 
 from sluice_ingester.contract import State
 from sluice_operator.api.stream import StreamStatus
+from sluice_operator.status.cursor import last_gap
 from sluice_operator.status.reading import Reading
 from sluice_operator.times import human_duration
 
@@ -33,6 +34,7 @@ def stream_status(reading: Reading, previous: StreamStatus | None) -> StreamStat
         events=health.events if health else None,
         dead_letters=health.dead_letters if health and health.dead_letters is not None else sink.dead_letters,
         stream_length=sink.length,
+        last_gap=last_gap(health),
         reconnects=report.reconnects if report else None,
         last_error=health.last_error or None if health else None,
         last_error_time=health.last_error_time if health else None,
