@@ -26,7 +26,10 @@ from sluice_ingester.sources.address import Address
 from sluice_ingester.sources.subscription import Subscription
 from sluice_ingester.sources.tls import client_context
 from sluice_ingester.tasks import end
-from sluice_ingester.wire.firehose import NSID, FirehoseDecoder
+from sluice_ingester.wire.firehose import NSID as SUBSCRIBE_REPOS
+from sluice_ingester.wire.firehose import FirehoseDecoder
+from sluice_ingester.wire.labels import NSID as SUBSCRIBE_LABELS
+from sluice_ingester.wire.labels import LabelsDecoder
 from sluice_ingester.wire.listing import NSID as LIST_REPOS
 from sluice_ingester.work import Work
 from sluice_ingester.writer import Writer
@@ -55,7 +58,7 @@ async def run(settings: Settings) -> None:
         keys = StreamKeys(stream=stream, host=address.host, prefix=settings.key_prefix)
         sink = Sink(redis, keys, high_water_mark=settings.high_water_mark)
         report = Report(address.host, metrics=metrics, pod=settings.pod_name, version=VERSION)
-        make = _backfill if stream is Stream.BACKFILL else _firehose
+        make = _backfill if stream is Stream.BACKFILL else _subscription
         works.append(make(settings, address, tls=tls, sink=sink, report=report))
         beside.append(beat(report, sink))
         sinks.append((report, sink))
@@ -92,14 +95,18 @@ def _sources(settings: Settings) -> Iterator[tuple[Stream, Address]]:
         yield from ((Stream.FIREHOSE, address) for address in settings.relay_hosts)
     if settings.mode in {Mode.ALL, Mode.BACKFILL}:
         yield from ((Stream.BACKFILL, address) for address in settings.relay_hosts)
+    if settings.mode in {Mode.ALL, Mode.LABELER}:
+        yield from ((Stream.LABELS, address) for address in settings.labeler_hosts)
 
 
-def _firehose(
+def _subscription(
     settings: Settings, address: Address, *, tls: ssl.SSLContext | None, sink: Sink, report: Report
 ) -> Pipeline:
+    labels = sink.keys.stream is Stream.LABELS
+    nsid = SUBSCRIBE_LABELS if labels else SUBSCRIBE_REPOS
     return Pipeline(
-        subscription=Subscription(address, nsid=NSID, user_agent=f"sluice/{VERSION}", tls=tls),
-        decoder=FirehoseDecoder(collections=settings.collections),
+        subscription=Subscription(address, nsid=nsid, user_agent=f"sluice/{VERSION}", tls=tls),
+        decoder=LabelsDecoder() if labels else FirehoseDecoder(collections=settings.collections),
         writer=Writer(sink, report, high_water_mark=settings.high_water_mark),
         report=report,
         cursor_key=sink.keys.cursor,
@@ -107,6 +114,8 @@ def _firehose(
         on_lost=settings.on_cursor_lost,
         batch_events=settings.batch_size,
         batch_seconds=settings.batch_timeout_ms / 1000,
+        counter="labeler_events" if labels else "firehose_events",
+        forgets=not labels,
     )
 
 
@@ -129,7 +138,7 @@ def _backfill(
 
 
 def _tls(settings: Settings) -> ssl.SSLContext | None:
-    if all(address.plain for address in settings.relay_hosts):
+    if all(address.plain for _, address in _sources(settings)):
         return None
     try:
         return client_context(settings.ca_bundle)
@@ -147,21 +156,21 @@ def _observe(metrics: Metrics, works: list[Work]) -> None:
     metrics.gauge("backfill_complete").set_function(
         lambda: bool(states) and all(report.condition.state is State.DONE for report in states)
     )
-    for work in works:
-        if work not in listings:
-            source = work.report.source
-            events, size = (partial(_held, work, index) for index in (0, 1))
-            metrics.buffer_events.labels(source).set_function(events)
-            metrics.buffer_bytes.labels(source).set_function(size)
-            metrics.lag.labels(source).set_function(partial(_lag, work.report))
+    live = [work for work in works if work not in listings]
+    for source in {work.report.source for work in live}:
+        of_source = [work for work in live if work.report.source == source]  # one host may be relay and labeler
+        events, size = (partial(_held, of_source, index) for index in (0, 1))
+        metrics.buffer_events.labels(source).set_function(events)
+        metrics.buffer_bytes.labels(source).set_function(size)
+        metrics.lag.labels(source).set_function(partial(_lag, of_source))
 
 
-def _held(work: Work, index: int) -> float:
-    return work.held[index]
+def _held(works: list[Work], index: int) -> float:
+    return sum(work.held[index] for work in works)
 
 
-def _lag(report: Report) -> float:
-    return report.lag
+def _lag(works: list[Work]) -> float:
+    return max(work.report.lag for work in works)
 
 
 async def _until(stop: asyncio.Event, tasks: list[asyncio.Task[None]]) -> None:

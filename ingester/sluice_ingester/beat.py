@@ -4,9 +4,8 @@ import asyncio
 import contextlib
 from typing import Final
 
-from redis.asyncio import Redis
-
 from sluice_ingester.metrics import Metrics
+from sluice_ingester.redis_client import Client
 from sluice_ingester.report import Report
 from sluice_ingester.sink.append import Sink
 from sluice_ingester.sink.errors import SinkError
@@ -31,7 +30,7 @@ async def beat(report: Report, sink: Sink) -> None:
                 await report.changed.wait()
 
 
-async def measure(redis: Redis, metrics: Metrics, *, prefix: str) -> None:
+async def measure(redis: Client, metrics: Metrics, *, prefix: str) -> None:
     """Keep the gauges of the streams' lengths true."""
     while True:
         with contextlib.suppress(SinkError):

@@ -79,7 +79,8 @@ class Settings(BaseSettings):
         if not isinstance(value, str):
             return value
         addresses = tuple(Address.parse(item) for item in _items(value))
-        if not addresses and info.field_name == "relay_hosts":
+        needed = info.field_name == "relay_hosts" and info.data.get("mode") is not Mode.LABELER
+        if not addresses and needed:
             raise ValueError(f"give {ALLOWED}, or several by comma")
         for number, address in enumerate(addresses):
             if any(address.host == other.host or address.place == other.place for other in addresses[:number]):
@@ -149,13 +150,16 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
-    def _implemented(self) -> Self:
-        if self.mode is Mode.LABELER:
-            raise SettingsError(f"INGESTER_MODE={self.mode} is not in this version yet: set it to firehose")
-        if self.mode is Mode.ALL and self.labeler_hosts:
+    def _labelers(self) -> Self:
+        if self.mode is Mode.LABELER and not self.labeler_hosts:
             raise SettingsError(
-                "INGESTER_MODE=all with labelers is not in this version yet: set it to firehose, "
-                "or leave INGESTER_LABELER_HOSTS empty"
+                "INGESTER_LABELER_HOSTS is empty, and INGESTER_MODE=labeler reads nothing else: "
+                f"give {ALLOWED}, or several by comma"
+            )
+        if self.mode is Mode.ALL and self.labeler_hosts and isinstance(self.start_from, int):
+            raise SettingsError(
+                f"INGESTER_START_FROM={self.start_from} can't be a seq of relays and of labelers: "
+                "give oldest or live, or read them in processes of their own (INGESTER_MODE)"
             )
         return self
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from redis.exceptions import NoScriptError
 
-from sluice_ingester.contract import DEADLETTER_CAP, Health, StreamKeys
+from sluice_ingester.contract import DEADLETTER_CAP, StreamKeys
 from sluice_ingester.redis_client import Client
 from sluice_ingester.sink.call import call
 
@@ -120,14 +120,6 @@ class Sink:
         stored: bytes | None = await call(self._execute("GET", self.keys.cursor))
         return stored
 
-    async def stored_at(self) -> datetime | None:
-        """When the newest batch was stored, None if the health hash does not tell."""
-        text: bytes | None = await call(self._execute("HGET", self.keys.health, Health.STORED))
-        try:
-            return None if text is None else datetime.fromisoformat(text.decode())
-        except ValueError:
-            return None
-
     async def health(self, *fields: str) -> list[str]:
         """Those fields of the health hash, empty where they are missing."""
         values = await call(self._execute("HMGET", self.keys.health, *fields))
@@ -140,14 +132,6 @@ class Sink:
         arguments += [part for item in fields.items() for part in item]
         answer = await call(self._execute("EVAL", _RESET, *arguments))
         return None if answer[0] == b"set" else Fenced(answer[1])
-
-    async def stored_at(self) -> datetime | None:
-        """When the newest batch was stored, None if the health hash does not tell."""
-        text: bytes | None = await call(self._execute("HGET", self.keys.health, Health.STORED))
-        try:
-            return None if text is None else datetime.fromisoformat(text.decode())
-        except ValueError:
-            return None
 
     async def length(self) -> int:
         """How many entries the stream holds."""
