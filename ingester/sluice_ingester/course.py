@@ -46,12 +46,17 @@ class Course:
         cursor_key: str,
         start_from: cursor.StartFrom,
         on_lost: OnLost | None,
+        counter: str,
+        forgets: bool,
     ) -> None:
+        """`counter` is the metric of frames received; `forgets`: see `lost`."""
         self.on_lost = on_lost
         self._report = report
         self._writer = writer
         self._cursor_key = cursor_key
         self._start_from = start_from
+        self._counter = counter
+        self._forgets = forgets
         self._misfits = 0
         self._position = cursor.Position(None)
         self._arrival = Arrival(writer.place, None)
@@ -67,13 +72,13 @@ class Course:
                 f"the cursor at {self._cursor_key} is not usable: {error}; {self.remedy()}",
             ) from None
         self._position = cursor.Position(begin.position)
-        self._arrival = Arrival(self._writer.place, begin.position)
+        self._arrival = Arrival(self._writer.place, begin.position, forgets=self._forgets)
         self._cursor = begin.cursor
         return begin.cursor
 
     def is_new(self, frame: Decoded) -> bool:
         """Whether the frame is to be stored. SourceError or CursorLostError if the source can't be read on."""
-        self._report.metrics.count("firehose_events")
+        self._report.metrics.count(self._counter)
         if frame.seq is None:
             return True
         match self._position.judge(frame.seq):

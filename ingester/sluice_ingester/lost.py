@@ -12,6 +12,9 @@ each connection's first new frame is compared with the place where the stored on
   the time of the event at the cursor is unknown (the cursor was set by hand, or written by another
   program), the seqs alone decide.
 
+Labelers forget nothing: theirs is a table of labels, numbered with gaps of any size, and quiet for days.
+So there only what is announced counts (`forgets` is False).
+
 Cursor 0 asks for the oldest, whatever that is: nothing is lost there. Within one connection gaps
 mean nothing; only the source could fill them.
 """
@@ -81,8 +84,9 @@ class Place:
 class Arrival:
     """A connection up to its first new frame, begun at `position`."""
 
-    def __init__(self, place: Place, position: int | None) -> None:
+    def __init__(self, place: Place, position: int | None, *, forgets: bool = True) -> None:
         self.place = place
+        self._forgets = forgets
         self.over = False
         self.announced = False
         self._position = position or None
@@ -103,7 +107,7 @@ class Arrival:
         self.over = True
         if self._position is None or self._repeated or seq <= self._position + 1:
             return None
-        if self.announced or (seq - self._position > REACH and self._jumps(time)):
+        if self.announced or (self._forgets and seq - self._position > REACH and self._jumps(time)):
             return self.loss()
         return None
 

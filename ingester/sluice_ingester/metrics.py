@@ -80,6 +80,8 @@ class Metrics:
             self.events.labels(source, kind).inc(number)
             if kind in {"create", "update", "delete"}:
                 self.count(f"firehose_{kind}_events", number)
+            elif kind == "label":
+                self.count("labels_written", number)
             elif kind == "repo":
                 self.count("backfill_repos_written", number)
         for letter in batch.dead:

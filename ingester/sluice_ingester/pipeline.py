@@ -65,13 +65,22 @@ class Pipeline:
         on_lost: OnLost | None = None,
         batch_events: int,
         batch_seconds: float,
+        counter: str = "firehose_events",
+        forgets: bool = True,
     ) -> None:
+        """`counter` is the metric of frames received; `forgets`: see `lost`."""
         self.report = report
         self._subscription = subscription
         self._decoder = decoder
         self._writer = writer
         self._course = Course(
-            report=report, writer=writer, cursor_key=cursor_key, start_from=start_from, on_lost=on_lost
+            report=report,
+            writer=writer,
+            cursor_key=cursor_key,
+            start_from=start_from,
+            on_lost=on_lost,
+            counter=counter,
+            forgets=forgets,
         )
         self._batch_events = batch_events
         self._batch_seconds = batch_seconds
