@@ -10,7 +10,7 @@ from functools import partial
 from importlib.metadata import version
 from typing import Any, Final
 
-from sluice_ingester.beat import beat, measure
+from sluice_ingester.beat import beat, measure, retain
 from sluice_ingester.contract import State, Stream, StreamKeys
 from sluice_ingester.http import listen
 from sluice_ingester.metrics import Metrics
@@ -62,6 +62,8 @@ async def run(settings: Settings) -> None:
         works.append(make(settings, address, tls=tls, sink=sink, report=report))
         beside.append(beat(report, sink))
         sinks.append((report, sink))
+    if settings.trim_consumed:
+        beside += [retain(redis, stream) for stream in sorted({sink.keys.entries for _, sink in sinks})]
     _observe(metrics, works)
 
     try:

@@ -10,10 +10,13 @@ from sluice_ingester.report import Report
 from sluice_ingester.sink.append import Sink
 from sluice_ingester.sink.errors import SinkError
 from sluice_ingester.sink.lengths import lengths
+from sluice_ingester.sink.trim import LIMIT, trim
 
 BEAT_SECONDS: Final = 5.0
 _SETTLE_SECONDS: Final = 0.2
 _LENGTHS_SECONDS: Final = 10.0
+_TRIM_SECONDS: Final = 1.0
+_TRIM_BUSY_SECONDS: Final = 0.05
 
 
 async def beat(report: Report, sink: Sink) -> None:
@@ -28,6 +31,15 @@ async def beat(report: Report, sink: Sink) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(BEAT_SECONDS - _SETTLE_SECONDS):
                 await report.changed.wait()
+
+
+async def retain(redis: Client, stream: str) -> None:
+    """Remove what every consumer group has acknowledged, for as long as there is some."""
+    while True:
+        removed = 0
+        with contextlib.suppress(SinkError):
+            removed = await trim(redis, stream)
+        await asyncio.sleep(_TRIM_BUSY_SECONDS if removed >= LIMIT // 2 else _TRIM_SECONDS)
 
 
 async def measure(redis: Client, metrics: Metrics, *, prefix: str) -> None:

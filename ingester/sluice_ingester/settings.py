@@ -55,6 +55,7 @@ class Settings(BaseSettings):
     )
     start_from: Annotated[StartFrom, NoDecode] = Field("oldest", validation_alias="INGESTER_START_FROM")
     on_cursor_lost: OnLost | None = Field(None, validation_alias="INGESTER_ON_CURSOR_LOST")
+    trim_consumed: bool = Field(default=False, validation_alias="INGESTER_TRIM_CONSUMED")
     high_water_mark: int = Field(100_000, ge=1, validation_alias="INGESTER_HIGH_WATER_MARK")
     batch_size: int = Field(500, ge=1, le=10_000, validation_alias="INGESTER_BATCH_SIZE")
     batch_timeout_ms: int = Field(1000, ge=10, le=60_000, validation_alias="INGESTER_BATCH_TIMEOUT_MS")

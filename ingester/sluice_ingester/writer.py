@@ -7,6 +7,7 @@ is offered again, under the same name, so that nothing is lost and nothing stand
 import asyncio
 import time
 from collections.abc import Mapping
+from typing import Final
 
 from sluice_ingester.batch import Batch
 from sluice_ingester.contract import Health
@@ -15,6 +16,9 @@ from sluice_ingester.report import Report
 from sluice_ingester.sink.append import Fenced, Full, Sink, Stored
 from sluice_ingester.sink.errors import SinkError
 from sluice_ingester.sources.backoff import Backoff
+
+RESUME_PERCENT: Final = 90
+"""Of the high-water mark: there a full stream is written to again, so that it does not flutter."""
 
 
 class FencedError(Exception):
@@ -42,6 +46,7 @@ class Writer:
         self._fields = {}
         while True:
             try:
+                await self._sink.refuse_eviction()
                 self.place = await self._find_place()
             except SinkError as error:
                 await self._bear(error)
@@ -134,7 +139,7 @@ class Writer:
         while True:
             await asyncio.sleep(self._backoff.failed(at_least=0.05))
             try:
-                if await self._sink.length() < self._mark:
+                if await self._sink.length() <= self._mark * RESUME_PERCENT // 100:
                     return
             except SinkError as error:
                 await self._bear(error)

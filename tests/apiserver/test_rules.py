@@ -83,6 +83,7 @@ REFUSED = [
     ({**HOST, "batch": {"timeoutMilliseconds": 60_001}}, "should be less than or equal to 60000"),
     ({**HOST, "backpressure": {"highWaterMark": 0}}, "spec.backpressure.highWaterMark in body should be greater"),
     ({**HOST, "backpressure": {"highWaterMark": 10**9 + 1}}, "should be less than or equal to 1000000000"),
+    ({**HOST, "retention": {"trimConsumed": "yes"}}, "spec.retention.trimConsumed in body must be of type boolean"),
     # image
     ({**HOST, "image": "sluice 1"}, "give an image as a container runtime takes it"),
     ({**HOST, "image": ""}, "give an image as a container runtime takes it"),

@@ -12,6 +12,7 @@ from redis.exceptions import NoScriptError
 from sluice_ingester.contract import DEADLETTER_CAP, StreamKeys
 from sluice_ingester.redis_client import Client
 from sluice_ingester.sink.call import call
+from sluice_ingester.sink.eviction import refuse_eviction
 
 _SCRIPT: Final = resources.files(__package__).joinpath("append.lua").read_bytes()
 _RESET: Final = resources.files(__package__).joinpath("reset.lua").read_bytes()
@@ -114,6 +115,10 @@ class Sink:
                 return Fenced(stored)
             case answer:
                 raise AssertionError(f"the script answered {answer!r}")
+
+    async def refuse_eviction(self) -> None:
+        """SinkError if this Redis may throw away what stands in it."""
+        await refuse_eviction(self._execute, self.keys.cursor)
 
     async def cursor(self) -> bytes | None:
         """The stored cursor, None if there is none."""

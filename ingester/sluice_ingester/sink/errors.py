@@ -23,6 +23,7 @@ class SinkReason(StrEnum):
     BUSY = "RedisBusy"
     AUTH = "RedisAuth"
     REFUSED = "RedisRefused"
+    EVICTS = "RedisEvicts"
 
 
 @dataclass(frozen=True, slots=True)

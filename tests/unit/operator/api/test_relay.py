@@ -28,6 +28,7 @@ def test_a_host_is_enough() -> None:
         "host": "relay1.us-east.bsky.network",
         "batch": {"size": 500, "timeoutMilliseconds": 1000},
         "backpressure": {"highWaterMark": 100_000},
+        "retention": {"trimConsumed": False},
         "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"memory": "128Mi"}},
         "suspend": False,
         "health": {"degradedAfterSeconds": 300, "stableWindowSeconds": 900},
