@@ -11,7 +11,7 @@ from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 
 from sluice_ingester.redis_url import Kind, RedisUrl
 
-Client: TypeAlias = "Redis | RedisCluster"
+Client: TypeAlias = Redis | RedisCluster
 """What both answer alike: single commands, and pipelines without transactions."""
 
 

@@ -13,9 +13,9 @@ from importlib import resources
 from typing import Any, Final
 
 from redis import exceptions
-from redis.asyncio import Redis
 
 from sluice_ingester.contract import CURSOR_LIVE, CURSOR_OLDEST, StreamKeys
+from sluice_ingester.redis_client import Client
 from sluice_operator.api.cursor import Cursor, CursorReset
 
 _SCRIPT: Final = resources.files(__package__).joinpath("reset.lua").read_text()
@@ -28,7 +28,7 @@ def is_due(wanted: Cursor | None, done: CursorReset | None) -> bool:
     return wanted is not None and (done is None or done.nonce != wanted.nonce)
 
 
-async def reset_cursor(client: Redis, keys: StreamKeys, wanted: Cursor) -> str:
+async def reset_cursor(client: Client, keys: StreamKeys, wanted: Cursor) -> str:
     """Set the cursor at `keys`, unless that was done for this nonce. What went wrong, or nothing.
 
     A failure is no more than a reason to try again at the next look.
@@ -39,6 +39,6 @@ async def reset_cursor(client: Redis, keys: StreamKeys, wanted: Cursor) -> str:
     try:
         async with asyncio.timeout(_SECONDS):
             await execute("EVAL", _SCRIPT, 2, keys.cursor, keys.health, wanted.nonce, value, now)
-    except (exceptions.RedisError, OSError, TimeoutError) as error:
+    except (exceptions.RedisError, exceptions.RedisClusterException, OSError, TimeoutError) as error:
         return " ".join(str(error).split())[:300] or type(error).__name__
     return ""

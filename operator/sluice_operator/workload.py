@@ -13,7 +13,7 @@ from sluice_operator.cursor import is_due, reset_cursor
 from sluice_operator.desired.deployment import build_deployment
 from sluice_operator.desired.manifest import is_controlled_by
 from sluice_operator.desired.naming import COMPONENT_LABEL, REDIS_HASH_ANNOTATION, Component, child_name
-from sluice_operator.desired.redis import build_redis_secret, redis_hash, redis_secret
+from sluice_operator.desired.redis import build_redis_secret, key_prefix, redis_hash, redis_secret
 from sluice_operator.desired.settings import IngesterSettings
 from sluice_operator.desired.stream import StreamComponent
 from sluice_operator.desired.streams import streams_of
@@ -155,7 +155,7 @@ class Workload:
         pods = [pod for pod in self._store.children(PODS, _key(source)) if _is_of(pod, stream)]
         sink = None
         if look.url is not None:
-            keys = StreamKeys(stream=stream.stream, host=host)
+            keys = StreamKeys(stream=stream.stream, host=host, prefix=key_prefix(source))
             sink = await self._reader.read(look.url, keys, now=now)
             if sink.trouble is None and stream.stream is not Stream.BACKFILL and await self._reset(look, keys):
                 sink = await self._reader.read(look.url, keys, now=now)

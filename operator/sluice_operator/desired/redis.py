@@ -24,10 +24,15 @@ class RedisSecret:
 
 def redis_secret(source: Source) -> RedisSecret:
     """The Secret that the source names, or the one that the operator makes for it."""
-    if source.spec.redis is None:
+    reference = None if source.spec.redis is None else source.spec.redis.secret_ref
+    if reference is None:
         return RedisSecret(name=child_name(source.metadata.name, "redis"), key=_KEY, owned=True)
-    reference = source.spec.redis.secret_ref
     return RedisSecret(name=reference.name, key=reference.key, owned=False)
+
+
+def key_prefix(source: Source) -> str:
+    """What stands before every key of the source in Redis."""
+    return "" if source.spec.redis is None else source.spec.redis.key_prefix
 
 
 def build_redis_secret(source: Source, *, url: str) -> Manifest:
