@@ -15,7 +15,7 @@ from http import HTTPStatus
 from typing import Final
 
 from sluice_ingester.batch import Batch
-from sluice_ingester.contract import BACKFILL_DONE, State
+from sluice_ingester.contract import BACKFILL_DONE, Health, State
 from sluice_ingester.pages import Pages
 from sluice_ingester.report import Report
 from sluice_ingester.sink.append import Sink
@@ -223,15 +223,14 @@ class Backfill:
 
     async def _until_rescan(self) -> float:
         """Seconds; counted from the last page, which is the newest batch."""
-        now = datetime.now(UTC)
-        ended = None
         while not self._stopping.is_set():
             try:
-                ended = await self._sink.stored_at()
-                break
+                [ended] = await self._sink.health(Health.STORED)
             except SinkError:
                 await self._pause(CHECK_SECONDS)
-        return self._rescan_seconds - (now - (ended or now)).total_seconds()
+            else:
+                return self._rescan_seconds - _seconds_since(ended)
+        return 0.0
 
     async def _pause(self, seconds: float) -> None:
         """Wait, and look at the cursor meanwhile. FencedError if another hand has set it."""
@@ -264,3 +263,11 @@ def _is_of_the_page(error: PageError) -> bool:
     if error.status is None:
         return error.failure.kind in {"PageTimeout", "PageTooLarge", "PageInvalid"}
     return error.status >= HTTPStatus.INTERNAL_SERVER_ERROR and error.status != HTTPStatus.SERVICE_UNAVAILABLE
+
+
+def _seconds_since(moment: str) -> float:
+    """0 if the hash told no time: somebody has removed it, and now is as good as any."""
+    try:
+        return (datetime.now(UTC) - datetime.fromisoformat(moment)).total_seconds()
+    except ValueError:
+        return 0.0
