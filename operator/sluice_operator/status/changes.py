@@ -154,6 +154,7 @@ def _gaps(before: StreamStatus | None, after: StreamStatus) -> list[Tell]:
     gap, known = after.last_gap, before.last_gap if before else None
     if gap is None or gap.to_time is None or gap == known:
         return []
-    times = f"after {gap.from_time or 'an unknown time'}, before {gap.to_time}"
+    words = gap.dump()
+    times = f"after {words.get('fromTime', 'an unknown time')}, before {words['toTime']}"
     message = f"{gap.reason}: the source could not give seq {gap.from_seq} to {gap.to_seq or 'an unknown one'}, {times}"
     return [Tell(type="Warning", reason=Happening.EVENTS_LOST, message=message)]
