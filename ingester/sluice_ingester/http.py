@@ -3,7 +3,9 @@
 Served by the event loop that does the work: if that hangs, no answer comes, which is the answer.
 """
 
+import contextlib
 import logging
+import socket
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Final
@@ -36,7 +38,15 @@ async def listen(port: int, *, works: Sequence[Work], registry: CollectorRegistr
     async def nothing(_connection: ServerConnection) -> None:
         """No request comes so far: all are answered above."""
 
-    return await serve(nothing, None, port, process_request=answer, open_timeout=5, logger=_logger)
+    return await serve(nothing, sock=_socket(port), process_request=answer, open_timeout=5, logger=_logger)
+
+
+def _socket(port: int) -> socket.socket:
+    """One socket for IPv4 and IPv6: two of them would take two ports where any free one is asked for."""
+    if socket.has_dualstack_ipv6():
+        with contextlib.suppress(OSError):  # IPv6 may be known and still be switched off
+            return socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True)
+    return socket.create_server(("", port))
 
 
 def _health(work: Work) -> tuple[bool, str]:
