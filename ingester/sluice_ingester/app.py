@@ -108,7 +108,7 @@ def _subscription(
     nsid = SUBSCRIBE_LABELS if labels else SUBSCRIBE_REPOS
     return Pipeline(
         subscription=Subscription(address, nsid=nsid, user_agent=f"sluice/{VERSION}", tls=tls),
-        decoder=LabelsDecoder() if labels else FirehoseDecoder(collections=settings.collections),
+        decoder=LabelsDecoder() if labels else _firehose_decoder(settings, address),
         writer=Writer(sink, report, high_water_mark=settings.high_water_mark),
         report=report,
         cursor_key=sink.keys.cursor,
@@ -119,6 +119,11 @@ def _subscription(
         counter="labeler_events" if labels else "firehose_events",
         forgets=not labels,
     )
+
+
+def _firehose_decoder(settings: Settings, address: Address) -> FirehoseDecoder:
+    origin = address.origin if settings.resync_to_backfill else None
+    return FirehoseDecoder(collections=settings.collections, resync_origin=origin)
 
 
 def _backfill(

@@ -26,6 +26,7 @@ class Batch:
     latest: str
     events: list[bytes] = field(default_factory=list)
     dead: list[DeadLetter] = field(default_factory=list)
+    resyncs: list[bytes] = field(default_factory=list)
     cursor: int | str | None = None
     time: str | None = None
     frames: int = 0
@@ -38,6 +39,7 @@ class Batch:
         """Put a frame at the end."""
         self.events += frame.events
         self.dead += frame.dead
+        self.resyncs += frame.resyncs
         self.frames += 1
         self.filtered += frame.filtered
         self.kinds.update(frame.kinds)
@@ -59,6 +61,7 @@ class Batch:
             cursor=self.cursor,
             events=self.events,
             letters=[_letter(letter) for letter in self.dead],
+            resyncs=self.resyncs,
             time=self.time,
             fields=fields,
         )

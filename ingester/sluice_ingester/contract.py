@@ -137,6 +137,11 @@ class StreamKeys:
         return f"{self.prefix}{self.stream}:health:{self.host}"
 
     @property
+    def resyncs(self) -> str:
+        """The stream that is told which repos must be fetched again: the backfill's."""
+        return f"{self.prefix}{Stream.BACKFILL}"
+
+    @property
     def deadletter(self) -> str:
         """A capped stream: see DeadLetterField."""
         return f"{self.prefix}{self.stream}:deadletter"

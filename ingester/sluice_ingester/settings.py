@@ -53,6 +53,7 @@ class Settings(BaseSettings):
     collections: Annotated[tuple[str, ...], NoDecode] = Field(
         ("app.bsky.*", "chat.bsky.*"), validation_alias="INGESTER_COLLECTIONS"
     )
+    resync_to_backfill: bool = Field(default=False, validation_alias="INGESTER_RESYNC_TO_BACKFILL")
     start_from: Annotated[StartFrom, NoDecode] = Field("oldest", validation_alias="INGESTER_START_FROM")
     on_cursor_lost: OnLost | None = Field(None, validation_alias="INGESTER_ON_CURSOR_LOST")
     trim_consumed: bool = Field(default=False, validation_alias="INGESTER_TRIM_CONSUMED")

@@ -5,7 +5,7 @@
 -- read-only or can't persist. Inside, everything that can fail (a key of a wrong type) is read
 -- before the first write, because a script that fails in the middle is not rolled back.
 --
--- KEYS: cursor, stream, health hash, dead-letter stream
+-- KEYS: cursor, stream, health hash, dead-letter stream, and if repos must be fetched again the backfill's stream
 -- ARGV: 1 expected cursor: "=" and its value, or "" if there must be none
 --       2 new cursor, or "" to leave it
 --       3 high-water mark
@@ -18,7 +18,8 @@
 --      10 time of the newest event, or "" if unknown
 --      11 HOST
 --      12 number of further fields of the health hash
---      then the name and value of each of those, then the events, then for each dead letter: seq, reason, detail, payload
+--      then the name and value of each of those, then the events, then for each dead letter: seq, reason, detail, payload,
+--       then an entry for each repo that must be fetched again
 -- Returns {"stored", length of the stream}, {"full", length} or {"fenced", stored cursor or nil}.
 
 local cursor, stream, health, deadletter = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
@@ -32,6 +33,9 @@ local stored = redis.call('GET', cursor)
 local length = redis.call('XLEN', stream)
 local before = redis.call('HMGET', health, 'batch', 'events', 'deadletters')
 redis.call('XLEN', deadletter)
+if KEYS[5] then
+  redis.call('XLEN', KEYS[5])
+end
 
 if before[1] == batch then
   return {'stored', length}
@@ -49,6 +53,9 @@ end
 for i = first + events, first + events + 4 * letters - 1, 4 do
   redis.call('XADD', deadletter, 'MAXLEN', '~', cap, '*',
     'host', host, 'seq', ARGV[i], 'reason', ARGV[i + 1], 'detail', ARGV[i + 2], 'payload', ARGV[i + 3])
+end
+for i = first + events + 4 * letters, #ARGV do
+  redis.call('XADD', KEYS[5], '*', 'repo', ARGV[i])
 end
 
 local function total(text, more)

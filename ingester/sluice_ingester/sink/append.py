@@ -35,8 +35,8 @@ class Append:
 
     `expected` is the cursor that must be stored now, exactly; None if there must be none.
     `cursor` is the new one; None leaves it. `name` is unique to the batch and the same in every
-    repetition of the call. `time` is that of the newest event, or None. `fields` of the health hash are
-    written in the same step.
+    repetition of the call. `resyncs` go to the backfill's stream, and `fields` into the health hash, in
+    the same step. `time` is that of the newest event, or None.
     """
 
     name: str
@@ -44,6 +44,7 @@ class Append:
     cursor: int | str | None
     events: Sequence[bytes]
     letters: Sequence[Letter] = ()
+    resyncs: Sequence[bytes] = ()
     time: str | None = None
     fields: Mapping[str, str] = field(default_factory=dict)
 
@@ -83,12 +84,11 @@ class Sink:
         After a SinkError it is unknown whether it was stored: call again with the same `append`.
         """
         keys = self.keys
+        # A user need not be allowed to touch the backfill's stream where nothing goes there.
+        names = [keys.cursor, keys.entries, keys.health, keys.deadletter, *([keys.resyncs] if append.resyncs else [])]
         arguments: list[Any] = [
-            4,
-            keys.cursor,
-            keys.entries,
-            keys.health,
-            keys.deadletter,
+            len(names),
+            *names,
             b"" if append.expected is None else b"=" + append.expected,
             "" if append.cursor is None else append.cursor,
             self._mark,
@@ -106,6 +106,7 @@ class Sink:
         ]
         for letter in append.letters:
             arguments += (letter.seq, letter.reason, letter.detail, letter.payload)
+        arguments += append.resyncs
         match await call(self._script(arguments)):
             case [b"stored", int(length)]:
                 return Stored(length)

@@ -68,6 +68,11 @@ class FirehoseSpec(Model):
     app.bsky.*, or * for all. Events about accounts and identities are always streamed.
     """
 
+    resync_to_backfill: bool = False
+    """Whether a #sync message, which says that the state of a repo was set anew, also puts that repo into the
+    stream repo_backfill, so that a backfiller fetches it again.
+    """
+
 
 class RelaySpec(SourceSpec):
     """What should be."""

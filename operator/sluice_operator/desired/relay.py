@@ -23,5 +23,6 @@ def firehose(relay: Relay) -> StreamComponent:
             "INGESTER_RELAY_HOSTS": relay.spec.host,
             "INGESTER_COLLECTIONS": ",".join(spec.collections),
             "INGESTER_START_FROM": spec.start_from,
+            **({"INGESTER_RESYNC_TO_BACKFILL": "true"} if spec.resync_to_backfill else {}),
         },
     )

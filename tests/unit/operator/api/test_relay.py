@@ -32,7 +32,12 @@ def test_a_host_is_enough() -> None:
         "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"memory": "128Mi"}},
         "suspend": False,
         "health": {"degradedAfterSeconds": 300, "stableWindowSeconds": 900},
-        "firehose": {"enabled": True, "startFrom": "oldest", "collections": ["app.bsky.*", "chat.bsky.*"]},
+        "firehose": {
+            "enabled": True,
+            "startFrom": "oldest",
+            "collections": ["app.bsky.*", "chat.bsky.*"],
+            "resyncToBackfill": False,
+        },
     }
     assert relay.status.dump() == {"observedGeneration": -1}
 
