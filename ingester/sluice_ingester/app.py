@@ -57,7 +57,9 @@ async def run(settings: Settings) -> None:
     for stream, address in _sources(settings):
         keys = StreamKeys(stream=stream, host=address.host, prefix=settings.key_prefix)
         sink = Sink(redis, keys, high_water_mark=settings.high_water_mark)
-        report = Report(address.host, metrics=metrics, pod=settings.pod_name, version=VERSION)
+        report = Report(
+            address.host, metrics=metrics, pod=settings.pod_name, version=VERSION, rests=stream is Stream.LABELS
+        )
         make = _backfill if stream is Stream.BACKFILL else _subscription
         works.append(make(settings, address, tls=tls, sink=sink, report=report))
         beside.append(beat(report, sink))
@@ -126,9 +128,7 @@ def _firehose_decoder(settings: Settings, address: Address) -> FirehoseDecoder:
     return FirehoseDecoder(collections=settings.collections, resync_origin=origin)
 
 
-def _backfill(
-    settings: Settings, address: Address, *, tls: ssl.SSLContext | None, sink: Sink, report: Report
-) -> Work:
+def _backfill(settings: Settings, address: Address, *, tls: ssl.SSLContext | None, sink: Sink, report: Report) -> Work:
     # Imported here: an ingester that lists nothing does not pay for an HTTP client.
     from sluice_ingester.backfill import Backfill  # noqa: PLC0415
     from sluice_ingester.sources.listing import Listing  # noqa: PLC0415

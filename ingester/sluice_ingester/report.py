@@ -18,6 +18,7 @@ from sluice_ingester.sink.append import timestamp
 from sluice_ingester.sink.errors import SinkReason, Trouble
 
 _RATE_SECONDS: Final = 60.0
+_READ_UP_SECONDS: Final = 60.0
 _SAY_AGAIN_SECONDS: Final = 10.0
 
 
@@ -33,8 +34,10 @@ class Condition:
 class Report:
     """The truth about one source. A trouble of the sink hides what the connection does meanwhile."""
 
-    def __init__(self, source: str, *, metrics: Metrics, pod: str, version: str) -> None:
+    def __init__(self, source: str, *, metrics: Metrics, pod: str, version: str, rests: bool = False) -> None:
+        """`rests`: the source is one that is quiet for long, as labelers are."""
         self.source = source
+        self._rests = rests
         self.metrics = metrics
         self.changed = asyncio.Event()
         self.connected = False
@@ -53,7 +56,7 @@ class Report:
         self._reconnects = self._fenced = self._errors = 0
         self._last_error: tuple[str, str] = ("", "")
         self._lag = 0.0
-        self._lag_at = time.monotonic()
+        self._lag_at = self._away_at = time.monotonic()
         self._said: dict[str, float] = {}
         self._unsaid = 0
 
@@ -71,10 +74,13 @@ class Report:
     def lag(self) -> float:
         """Seconds that the newest stored event was old when it was stored, and more while nothing is.
 
-        A quiet source that we are connected to is not behind.
+        A quiet source that we are connected to is not behind. One that rests for long is read up to its
+        newest once it has been quiet for a moment, however old that is.
         """
-        waiting = 0.0 if self.condition.state is State.STREAMING else time.monotonic() - self._lag_at
-        return self._lag + waiting
+        now, streaming = time.monotonic(), self.condition.state is State.STREAMING
+        if self._rests and now - self._lag_at > _READ_UP_SECONDS:
+            return 0.0 if streaming else now - self._away_at
+        return self._lag if streaming else self._lag + now - self._lag_at
 
     def connecting(self) -> None:
         """A connection is being opened."""
@@ -211,6 +217,8 @@ class Report:
         if self.condition != before:
             if self.condition.state is not before.state:
                 self._since = timestamp()
+                if before.state is State.STREAMING:
+                    self._away_at = time.monotonic()
             self.changed.set()
 
     def _say(self, level: int, message: str, *, kind: str = "") -> None:

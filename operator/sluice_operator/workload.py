@@ -12,7 +12,13 @@ from sluice_operator.children import Children, Outcome
 from sluice_operator.cursor import is_due, reset_cursor
 from sluice_operator.desired.deployment import build_deployment
 from sluice_operator.desired.manifest import is_controlled_by
-from sluice_operator.desired.naming import COMPONENT_LABEL, REDIS_HASH_ANNOTATION, Component, child_name
+from sluice_operator.desired.naming import (
+    COMPONENT_LABEL,
+    REDIS_HASH_ANNOTATION,
+    Component,
+    child_name,
+    redis_secret_name,
+)
 from sluice_operator.desired.redis import build_redis_secret, key_prefix, redis_hash, redis_secret
 from sluice_operator.desired.settings import IngesterSettings
 from sluice_operator.desired.stream import StreamComponent
@@ -78,7 +84,7 @@ class Workload:
     def forget(self, key: SourceKey, uid: str) -> None:
         """The source of that key is gone, and its children go with it."""
         self._tidied.pop(uid, None)
-        self._children.forget(SECRETS, key.namespace, _own_secret(key.name))
+        self._children.forget(SECRETS, key.namespace, redis_secret_name(kind=key.kind, resource=key.name))
         for component in Component:
             self._children.forget(DEPLOYMENTS, key.namespace, child_name(key.name, component.part))
 
@@ -138,7 +144,7 @@ class Workload:
                 await self._remove(look, DEPLOYMENTS, child)
         if self._tidied.get(source.metadata.uid) == generation:
             return
-        name = _own_secret(source.metadata.name)
+        name = redis_secret_name(kind=type(source).__name__, resource=source.metadata.name)
         if redis_secret(source).name != name:
             secret = await self._kube.get(SECRETS, namespace, name)
             if secret is not None and is_controlled_by(secret, source):
@@ -194,10 +200,6 @@ def _key(source: Source) -> SourceKey:
 
 def _is_of(pod: Manifest, stream: StreamComponent) -> bool:
     return bool(pod["metadata"]["labels"].get(COMPONENT_LABEL) == stream.component)
-
-
-def _own_secret(source: str) -> str:
-    return child_name(source, "redis")
 
 
 def _redis_hash_of(deployment: Manifest | None) -> str | None:

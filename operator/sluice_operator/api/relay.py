@@ -1,14 +1,18 @@
 """The Relay: a source of com.atproto.sync, such as a relay or a PDS."""
 
-from typing import Annotated, Any, Final
+import re
+from typing import Annotated, Final
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import Field
 
+from sluice_operator.api.backfill import BackfillSpec, BackfillStatus
 from sluice_operator.api.base import Model
+from sluice_operator.api.columns import stream_columns
 from sluice_operator.api.common import SourceSpec
-from sluice_operator.api.definition import Column, Definition
+from sluice_operator.api.definition import Definition
 from sluice_operator.api.rules import Rule
 from sluice_operator.api.source import Source
+from sluice_operator.api.start import StartFrom
 from sluice_operator.api.stream import SourceStatus, StreamStatus
 
 _FIRST: Final = r"[A-Za-z](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
@@ -26,26 +30,32 @@ Collection = Annotated[
 ]
 
 
-def _text(value: Any) -> Any:
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+_DURATION: Final = re.compile(r"(?:([0-9]{1,2})h)?(?:([0-9]{1,4})m)?(?:([0-9]{1,5})s)?")
 
 
-StartFrom = Annotated[
-    str,
-    BeforeValidator(_text),
-    WithJsonSchema(
-        {
-            "anyOf": [{"type": "integer"}, {"type": "string"}],
-            "maxLength": 19,
-            "x-kubernetes-int-or-string": True,
-        }
-    ),
-    Rule(
-        cel="type(self) == int ? self > 0 : self.matches('^(?:oldest|live|[1-9][0-9]{0,18})$')",
-        message="give oldest, live, or the sequence number to start after, a whole number above 0",
-        holds=lambda value: value in {"oldest", "live"} or (value.isdecimal() and value.isascii() and int(value) > 0),
-    ),
-]
+def seconds_of(duration: str) -> int:
+    """The seconds of a duration such as 1h30m; 0 if it is none."""
+    found = _DURATION.fullmatch(duration)
+    hours, minutes, seconds = (int(part or 0) for part in found.groups()) if found else (0, 0, 0)
+    return hours * 3600 + minutes * 60 + seconds
+
+
+class Deduplicate(Model):
+    """How events are known again that another relay has told of."""
+
+    window: Annotated[
+        str,
+        Field(min_length=2, max_length=16),
+        Rule(
+            cel=(
+                "self.matches('^([0-9]{1,2}h)?([0-9]{1,4}m)?([0-9]{1,5}s)?$') && "
+                "duration(self) >= duration('1s') && duration(self) <= duration('24h')"
+            ),
+            message="give a duration from 1s to 24h, such as 1h or 90m",
+            holds=lambda duration: 1 <= seconds_of(duration) <= 86_400,
+        ),
+    ] = "1h"
+    """For how long an event is known again, such as 1h. It takes memory in Redis for each event in it."""
 
 
 class FirehoseSpec(Model):
@@ -56,8 +66,7 @@ class FirehoseSpec(Model):
 
     start_from: StartFrom = "oldest"
     """Where to start when Redis holds no cursor for this host: oldest (all that the source still has), live
-    (only what comes from now on), or a sequence number, to start with the message after it. A stored cursor
-    always wins.
+    (only what comes from now on), or the first sequence number that is wanted. A stored cursor always wins.
     """
 
     collections: Annotated[tuple[Collection, ...], Field(min_length=1, max_length=100)] = (
@@ -74,11 +83,20 @@ class FirehoseSpec(Model):
     """
 
 
+    deduplicate: Deduplicate | None = None
+    """Stores an event once that several relays tell of, if they write to one stream. Every Relay of that stream
+    needs it. Without it each relay's events are stored.
+    """
+
+
 class RelaySpec(SourceSpec):
     """What should be."""
 
     firehose: FirehoseSpec = FirehoseSpec()
     """The stream of events (com.atproto.sync.subscribeRepos), written to the Redis stream firehose_live."""
+
+    backfill: BackfillSpec = BackfillSpec()
+    """The listing of all repositories (com.atproto.sync.listRepos), written to the Redis stream repo_backfill."""
 
 
 class RelayStatus(SourceStatus):
@@ -86,6 +104,9 @@ class RelayStatus(SourceStatus):
 
     firehose: StreamStatus | None = None
     """What the ingester of the firehose is doing and how far it has come."""
+
+    backfill: BackfillStatus | None = None
+    """What the ingester of the backfill is doing and how far it has come. Absent without a backfill."""
 
 
 class Relay(Source):
@@ -104,50 +125,5 @@ RELAY: Final = Definition(
     model=Relay,
     plural="relays",
     short_names=("rly",),
-    columns=(
-        Column(name="Host", path=".spec.host", description="The host of the source."),
-        Column(
-            name="Ready",
-            path='.status.conditions[?(@.type=="Ready")].status',
-            description="Whether the source is streamed, or suspended as asked.",
-        ),
-        Column(
-            name="Cursor",
-            path=".status.firehose.cursor",
-            description="The sequence number of the newest message stored.",
-        ),
-        Column(name="Lag", path=".status.firehose.lag", description="The age of the newest event stored."),
-        Column(name="Rate", path=".status.firehose.rate", description="Events stored per second."),
-        Column(
-            name="Restarts",
-            path=".status.restarts.count",
-            type="integer",
-            description="Restarts of the ingester that nobody asked for.",
-        ),
-        Column(
-            name="Age",
-            path=".metadata.creationTimestamp",
-            type="date",
-            description="The age of the resource.",
-        ),
-        Column(
-            name="Length",
-            path=".status.firehose.streamLength",
-            type="integer",
-            wide=True,
-            description="How many entries the Redis stream holds.",
-        ),
-        Column(
-            name="Reason",
-            path='.status.conditions[?(@.type=="Ready")].reason',
-            wide=True,
-            description="Why the resource is Ready or not, in one word.",
-        ),
-        Column(
-            name="Message",
-            path='.status.conditions[?(@.type=="Ready")].message',
-            wide=True,
-            description="Why the resource is Ready or not, and what to do.",
-        ),
-    ),
+    columns=stream_columns("firehose"),
 )

@@ -13,7 +13,7 @@ from sluice_operator.api.base import GROUP
 FIELD_MANAGER: Final = "sluice-operator"
 """The field manager under which children are applied."""
 
-SOURCE_LABELS: Final = {"Relay": f"{GROUP}/relay"}
+SOURCE_LABELS: Final = {"Relay": f"{GROUP}/relay", "Labeler": f"{GROUP}/labeler"}
 """By kind, the label that names the resource on all that it owns."""
 
 COMPONENT_LABEL: Final = "app.kubernetes.io/component"
@@ -33,16 +33,23 @@ class Component(StrEnum):
     """What an ingester does for its source: one stream, and one Deployment, each."""
 
     FIREHOSE = "firehose"
+    BACKFILL = "backfill"
+    LABELER = "labeler"
 
     @property
     def part(self) -> str:
         """Its part of the resource's spec and status, and the end of its Deployment's name."""
-        return self.value
+        return "labels" if self is Component.LABELER else self.value
 
 
 def child_name(resource: str, suffix: str) -> str:
     """`<resource>-<suffix>`, at most 63 characters."""
     return _fit(resource, suffix=f"-{suffix}")
+
+
+def redis_secret_name(*, kind: str, resource: str) -> str:
+    """The Secret with the operator's default URL: a Relay and a Labeler of one name have one each."""
+    return child_name(resource, "redis" if kind == "Relay" else f"{kind.lower()}-redis")
 
 
 def label_value(name: str) -> str:

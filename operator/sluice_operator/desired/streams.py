@@ -2,8 +2,10 @@
 
 from functools import singledispatch
 
+from sluice_operator.api.labeler import Labeler
 from sluice_operator.api.relay import Relay
 from sluice_operator.api.source import Source
+from sluice_operator.desired.labeler import labeler_streams
 from sluice_operator.desired.relay import relay_streams
 from sluice_operator.desired.stream import StreamComponent
 
@@ -15,3 +17,4 @@ def streams_of(source: Source) -> tuple[StreamComponent, ...]:
 
 
 streams_of.register(Relay, relay_streams)
+streams_of.register(Labeler, labeler_streams)

@@ -39,11 +39,11 @@ def aspects(reading: Reading, restarts: Restarts) -> list[Draft]:
 
 def connected(reading: Reading) -> Draft:
     """Whether the ingester has a connection to its source."""
-    if absence := _absence(reading):
-        return false(Type.CONNECTED, *absence)
+    if missing := absence(reading):
+        return false(Type.CONNECTED, *missing)
     report = reading.report
     if report is None:
-        return _untold(Type.CONNECTED, reading)
+        return untold(Type.CONNECTED, reading)
     if report.state is State.STREAMING:
         return true(Type.CONNECTED, Reason.STREAMING, f"Connected to {reading.facts.host}")
     if report.state is State.BACKPRESSURE:
@@ -55,17 +55,18 @@ def connected(reading: Reading) -> Draft:
 
 def events_flowing(reading: Reading) -> Draft:
     """Whether events reach Redis."""
-    if absence := _absence(reading):
-        return false(Type.EVENTS_FLOWING, *absence)
+    if missing := absence(reading):
+        return false(Type.EVENTS_FLOWING, *missing)
     report = reading.report
     if report is None:
-        return _untold(Type.EVENTS_FLOWING, reading)
-    if report.state is State.BACKPRESSURE:
-        return false(Type.EVENTS_FLOWING, Reason.BACKPRESSURE, report.message)
+        return untold(Type.EVENTS_FLOWING, reading)
     if report.state is not State.STREAMING:
-        return false(Type.EVENTS_FLOWING, Reason.NOT_CONNECTED, report.message)
+        reason = Reason.BACKPRESSURE if report.state is State.BACKPRESSURE else Reason.NOT_CONNECTED
+        return false(Type.EVENTS_FLOWING, reason, report.message)
     window = reading.facts.degraded_after
     if report.stored is None or (reading.facts.now - report.stored).total_seconds() > window:
+        if reading.rests:
+            return true(Type.EVENTS_FLOWING, Reason.QUIET, "Connected; the labeler has given no label for a while")
         message = f"The source has sent nothing to store for over {human_duration(window)}"
         return false(Type.EVENTS_FLOWING, Reason.QUIET, message if report.stored else "Nothing was stored yet")
     return true(Type.EVENTS_FLOWING, Reason.FLOWING, "Events are being stored")
@@ -75,7 +76,7 @@ def cursor_valid(reading: Reading) -> Draft:
     """Whether what stands in Redis as the cursor is a sequence number that the source takes."""
     sink, report = reading.facts.sink, reading.report
     if sink is None or sink.trouble is not None:
-        return _untold(Type.CURSOR_VALID, reading)
+        return untold(Type.CURSOR_VALID, reading)
     if report is not None and report.state is State.HALTED and not _halted_by_sink(report):
         return false(Type.CURSOR_VALID, report.reason or Reason.HALTED, report.message)
     if sink.cursor is None:
@@ -113,7 +114,7 @@ def error_free(reading: Reading) -> Draft:
         return unknown(Type.ERROR_FREE, *_rest(reading))
     report = reading.report
     if report is None:
-        return _untold(Type.ERROR_FREE, reading)
+        return untold(Type.ERROR_FREE, reading)
     window = reading.facts.stable_window
     when = report.last_error_time
     if when is not None and (reading.facts.now - when).total_seconds() < window:
@@ -131,7 +132,7 @@ def sink_writable(reading: Reading) -> Draft:
     if report is not None and (report.state is State.BACKPRESSURE or _halted_by_sink(report)):
         return false(Type.SINK_WRITABLE, report.reason or Reason.BACKPRESSURE, report.message)
     if reading.silent:
-        return _untold(Type.SINK_WRITABLE, reading)
+        return untold(Type.SINK_WRITABLE, reading)
     return true(Type.SINK_WRITABLE, Reason.SINK_REACHABLE, "Redis answers")
 
 
@@ -140,7 +141,7 @@ def _halted_by_sink(report: HealthFacts) -> bool:
     return report.state is State.HALTED and report.reason.startswith("Redis")
 
 
-def _absence(reading: Reading) -> tuple[str, str] | None:
+def absence(reading: Reading) -> tuple[str, str] | None:
     """Why there is no ingester, if there is none."""
     if not reading.wanted:
         return _rest(reading)
@@ -155,7 +156,7 @@ def _rest(reading: Reading) -> tuple[str, str]:
     return Reason.NOTHING_TO_RUN, "The spec asks for no stream"
 
 
-def _untold(kind: Type, reading: Reading) -> Draft:
+def untold(kind: Type, reading: Reading) -> Draft:
     """The condition of which nothing is known, and why."""
     sink = reading.facts.sink
     if sink is None:
