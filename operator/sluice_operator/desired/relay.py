@@ -1,14 +1,18 @@
 """What a Relay should own."""
 
+from typing import Final
+
 from sluice_ingester.contract import Stream
 from sluice_operator.api.relay import Relay
 from sluice_operator.desired.naming import Component
 from sluice_operator.desired.stream import StreamComponent
 
+_ON_PAGE_ERROR: Final = {"Retry": "retry", "SkipRepo": "skip-repo"}
+
 
 def relay_streams(relay: Relay) -> tuple[StreamComponent, ...]:
     """The streams of a relay. The Deployment of one that is not named here is removed."""
-    return (firehose(relay),)
+    return (firehose(relay), backfill(relay)) if relay.spec.backfill.enabled else (firehose(relay),)
 
 
 def firehose(relay: Relay) -> StreamComponent:
@@ -24,5 +28,21 @@ def firehose(relay: Relay) -> StreamComponent:
             "INGESTER_COLLECTIONS": ",".join(spec.collections),
             "INGESTER_START_FROM": spec.start_from,
             **({"INGESTER_RESYNC_TO_BACKFILL": "true"} if spec.resync_to_backfill else {}),
+        },
+    )
+
+
+def backfill(relay: Relay) -> StreamComponent:
+    """The listing of the relay's repositories."""
+    spec = relay.spec.backfill
+    return StreamComponent(
+        component=Component.BACKFILL,
+        stream=Stream.BACKFILL,
+        enabled=spec.enabled,
+        env={
+            "INGESTER_MODE": "backfill",
+            "INGESTER_RELAY_HOSTS": relay.spec.host,
+            "INGESTER_ON_PAGE_ERROR": _ON_PAGE_ERROR[spec.on_page_error],
+            "INGESTER_BACKFILL_RESCAN_SECONDS": str(spec.rescan_interval_seconds or 0),
         },
     )

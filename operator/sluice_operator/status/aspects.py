@@ -32,9 +32,14 @@ def aspects(reading: Reading, restarts: Restarts) -> list[Draft]:
         error_free(reading),
         sink_writable(reading),
     ]
+    return [*drafts, *suspended(reading)]
+
+
+def suspended(reading: Reading) -> list[Draft]:
+    """Whether the ingester has stopped, as asked; nothing if nobody asked."""
     if reading.facts.suspended and reading.stopped:
-        drafts.append(true(Type.SUSPENDED, Reason.SUSPENDED, "spec.suspend is true"))
-    return drafts
+        return [true(Type.SUSPENDED, Reason.SUSPENDED, "spec.suspend is true")]
+    return []
 
 
 def connected(reading: Reading) -> Draft:

@@ -43,6 +43,7 @@ def tell(before: SourceStatus, after: SourceStatus) -> list[Tell]:
         *_connection(old.get(Type.CONNECTED), new.get(Type.CONNECTED)),
         *_sink(old.get(Type.SINK_WRITABLE), new.get(Type.SINK_WRITABLE)),
         *_readiness(old.get(Type.READY), new.get(Type.READY), stalled=Type.STALLED in new),
+        *_backfill(old.get(Type.BACKFILL_COMPLETE), new.get(Type.BACKFILL_COMPLETE)),
         *_resets(before, after),
         *(
             _cursors(before.streams, after.streams)
@@ -122,6 +123,13 @@ def _readiness(old: Condition | None, new: Condition | None, *, stalled: bool) -
     if was and new.reason in {Reason.SOURCE_UNAVAILABLE, Reason.NOT_REPORTING, Reason.SINK_UNREACHABLE}:
         return [Tell(type="Warning", reason=Happening.NOT_READY, message=f"{new.reason}: {new.message}")]
     return []
+
+
+def _backfill(old: Condition | None, new: Condition | None) -> list[Tell]:
+    was = old is not None and old.status == ConditionStatus.TRUE
+    if new is None or was or new.status != ConditionStatus.TRUE:
+        return []
+    return [Tell(type="Normal", reason=Happening.BACKFILL_DONE, message=new.message)]
 
 
 def _cursors(old: Mapping[str, StreamStatus], new: Mapping[str, StreamStatus]) -> list[Tell]:

@@ -28,6 +28,8 @@ class Opinion:
 
     component: Component
     wanted: bool
+    beside: bool = False
+    """Whether it is a job beside the stream: its trouble is told in Ready only if a person must act."""
     aspects: Sequence[Draft]
     verdict: Verdict
 
@@ -35,11 +37,22 @@ class Opinion:
 def together(opinions: Sequence[Opinion]) -> list[Draft]:
     """The drafts of the resource's conditions. The first of `opinions` is the one that matters most."""
     speaking = [opinion for opinion in opinions if opinion.wanted] or list(opinions)
-    worst = max(speaking, key=lambda opinion: _GRAVITY[opinion.verdict.outlook])
+    judging = speaking if all(one.beside for one in speaking) else [one for one in speaking if _has_a_say(one)]
+    worst = max(judging, key=lambda opinion: _GRAVITY[opinion.verdict.outlook])
     verdict = worst.verdict
     if worst is not opinions[0]:
         verdict = replace(verdict, message=_of(worst, verdict.message))
-    return [*_aspects(speaking, first=opinions[0]), *verdict.drafts()]
+    return [*_aspects(speaking, first=opinions[0]), *_rest(speaking, first=opinions[0]), *verdict.drafts()]
+
+
+def _has_a_say(opinion: Opinion) -> bool:
+    return not opinion.beside or opinion.verdict.outlook is Outlook.STUCK
+
+
+def _rest(speaking: Sequence[Opinion], *, first: Opinion) -> list[Draft]:
+    """What is told of a stream that rests where only jobs beside it are wanted, which say nothing of it."""
+    told = {draft.type for opinion in speaking for draft in opinion.aspects}
+    return [draft for draft in first.aspects if draft.type not in told]
 
 
 def _aspects(speaking: Sequence[Opinion], *, first: Opinion) -> list[Draft]:

@@ -4,10 +4,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar
 
+from sluice_operator.api.backfill import BackfillStatus
 from sluice_operator.api.conditions import Condition
-from sluice_operator.api.stream import Restarts, SourceStatus
+from sluice_operator.api.stream import Restarts, SourceStatus, StreamStatus
+from sluice_operator.desired.naming import Component
 from sluice_operator.observed.facts import Facts
 from sluice_operator.status.aspects import aspects
+from sluice_operator.status.backfill import backfill_aspects, backfill_status
 from sluice_operator.status.combine import Opinion, together
 from sluice_operator.status.conditions import by_type, in_order, settle
 from sluice_operator.status.cursor import cursor_reset
@@ -31,7 +34,7 @@ def source_status(streams: Sequence[Facts], previous: StatusT) -> StatusT:
     parts = previous.streams if previous.host == first.host else {}
     update = {
         **dict.fromkeys(previous.streams),
-        **{(part := reading.facts.component.part): stream_status(reading, parts.get(part)) for reading in readings},
+        **{(part := reading.facts.component.part): _part(reading, parts.get(part)) for reading in readings},
         "observed_generation": first.generation,
         "conditions": in_order(conditions),
         "host": first.host,
@@ -50,12 +53,20 @@ def refused_status(previous: StatusT, *, generation: int, now: datetime, reason:
     return previous.model_copy(update={"observed_generation": generation, "conditions": in_order(conditions)})
 
 
+def _part(reading: Reading, previous: StreamStatus | None) -> StreamStatus | None:
+    if reading.facts.component is Component.BACKFILL:
+        return backfill_status(reading, previous if isinstance(previous, BackfillStatus) else None)
+    return stream_status(reading, previous)
+
+
 def _opinion(reading: Reading, restarts: Restarts, before: Mapping[str, Condition]) -> Opinion:
     facts, drafts = reading.facts, aspects(reading, restarts)
     current = settle(drafts, previous=before, generation=facts.generation, now=facts.now)
+    backfills = facts.component is Component.BACKFILL
     return Opinion(
         component=facts.component,
         wanted=reading.wanted,
-        aspects=drafts,
+        beside=backfills,
+        aspects=backfill_aspects(reading, restarts) if backfills else drafts,
         verdict=judge(reading, previous=before, current=current),
     )
