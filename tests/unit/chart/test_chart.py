@@ -39,6 +39,7 @@ def test_the_defaults_are_enough(render: Render) -> None:
     assert render().names() == {
         ("ServiceAccount", NAME),
         ("CustomResourceDefinition", "relays.sluice.dev"),
+        ("CustomResourceDefinition", "labelers.sluice.dev"),
         ("ClusterRole", NAME),
         ("ClusterRole", f"{NAME}-view"),
         ("ClusterRole", f"{NAME}-edit"),
@@ -167,7 +168,8 @@ def test_another_redis_makes_another_operator_pod(render: Render) -> None:
 
 def test_crds_are_those_of_the_models_and_kept(render: Render) -> None:
     crds = [item for item in render() if item["kind"] == "CustomResourceDefinition"]
-    assert [crd["spec"] for crd in crds] == [build_crd(definition)["spec"] for definition in DEFINITIONS]
+    by_file = sorted(DEFINITIONS, key=lambda definition: definition.plural)
+    assert [crd["spec"] for crd in crds] == [build_crd(definition)["spec"] for definition in by_file]
     assert {crd["metadata"]["annotations"]["helm.sh/resource-policy"] for crd in crds} == {"keep"}
 
 
@@ -193,8 +195,9 @@ def rules(role: dict[str, Any]) -> set[tuple[str, str, str]]:
 
 def test_the_operator_never_writes_a_spec_and_has_no_wildcard(render: Render) -> None:
     granted = rules(render().one("ClusterRole", NAME))
-    on_relays = {verb for group, resource, verb in granted if resource == "relays"}
-    assert on_relays == {"list", "watch"}
+    for definition in DEFINITIONS:
+        assert {verb for _, resource, verb in granted if resource == definition.plural} == {"list", "watch"}
+        assert {verb for _, resource, verb in granted if resource == f"{definition.plural}/status"} == {"patch"}
     assert not [grant for grant in granted if "*" in grant]
     assert not {("", "secrets", "list"), ("", "secrets", "watch")} & granted
 
@@ -219,7 +222,7 @@ def test_rights_of_people(render: Render) -> None:
     assert {verb for _, _, verb in rules(view)} == {"get", "list", "watch"}
     assert "rbac.authorization.k8s.io/aggregate-to-view" not in edit["metadata"]["labels"]
     assert edit["metadata"]["labels"]["rbac.authorization.k8s.io/aggregate-to-edit"] == "true"
-    assert {resource for _, resource, _ in rules(edit)} == {"relays"}
+    assert {resource for _, resource, _ in rules(edit)} == {definition.plural for definition in DEFINITIONS}
 
 
 def test_a_service_account_of_the_users(render: Render) -> None:
