@@ -56,7 +56,12 @@ async def run(settings: Settings) -> None:
     sinks: list[tuple[Report, Sink]] = []
     for stream, address in _sources(settings):
         keys = StreamKeys(stream=stream, host=address.host, prefix=settings.key_prefix)
-        sink = Sink(redis, keys, high_water_mark=settings.high_water_mark)
+        sink = Sink(
+            redis,
+            keys,
+            high_water_mark=settings.high_water_mark,
+            deduplicate_seconds=settings.deduplicate_seconds if stream is Stream.FIREHOSE else None,
+        )
         report = Report(
             address.host, metrics=metrics, pod=settings.pod_name, version=VERSION, rests=stream is Stream.LABELS
         )
@@ -170,6 +175,7 @@ def _observe(metrics: Metrics, works: list[Work]) -> None:
         metrics.buffer_events.labels(source).set_function(events)
         metrics.buffer_bytes.labels(source).set_function(size)
         metrics.lag.labels(source).set_function(partial(_lag, of_source))
+        metrics.begin(source)
 
 
 def _held(works: list[Work], index: int) -> float:

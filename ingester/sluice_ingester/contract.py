@@ -131,6 +131,10 @@ class StreamKeys:
         """A string: the cursor of this source, decimal except for a backfill."""
         return f"{self.prefix}{self.stream}:cursor:{self.host}"
 
+    def seen(self, slot: int) -> str:
+        """A hash that expires: digests of the events that were stored in a slice of time."""
+        return f"{self.prefix}{self.stream}:seen:{slot}"
+
     @property
     def health(self) -> str:
         """A hash: see Health."""

@@ -9,6 +9,7 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 
 from sluice_ingester.batch import Batch
+from sluice_ingester.kinds import error_kind
 
 _COUNTERS: Final = {
     "ingester_firehose_events": "Firehose frames received.",
@@ -52,6 +53,7 @@ class Metrics:
         self.errors = self._counter("errors", "Errors by kind.", _KIND)
         self.dead_letters = self._counter("dead_letters", "Frames and records sent to the dead letters.", _KIND)
         self.repeats = self._counter("repeats", "Frames dropped because they were stored before.", _SOURCE)
+        self.duplicates = self._counter("duplicates", "Events left out since another relay told of them.", _SOURCE)
         self.reconnects = self._counter("reconnects", "Connections opened after the first one.", _SOURCE)
         self.fenced = self._counter("fenced", "Batches refused because the cursor was set by another.", _SOURCE)
         self.lag = self._gauge("lag_seconds", "How far the stored events are behind the source's clock.")
@@ -64,6 +66,11 @@ class Metrics:
             registry=self.registry,
             buckets=_APPEND_SECONDS,
         )
+
+    def begin(self, source: str) -> None:
+        """Show at zero what `source` has had none of: an alert sees no step from nothing to one."""
+        for metric in (self.repeats, self.duplicates, self.reconnects, self.fenced, self.append_seconds):
+            metric.labels(source)
 
     def count(self, name: str, amount: float = 1) -> None:
         """Add to one of the Rust ingester's counters; `name` without `ingester_`."""
@@ -90,7 +97,7 @@ class Metrics:
     def error(self, source: str, kind: str) -> None:
         """Count an error."""
         self.count("errors")
-        self.errors.labels(source, kind).inc()
+        self.errors.labels(source, error_kind(kind)).inc()
 
     def _counter(self, name: str, text: str, labels: tuple[str, ...]) -> Counter:
         return Counter(f"sluice_ingester_{name}", text, labels, registry=self.registry)

@@ -154,11 +154,12 @@ class Report:
         self._say(logging.WARNING, message)
         self.changed.set()
 
-    def stored(self, batch: Batch, *, seconds: float) -> None:
-        """A batch was stored, in `seconds`."""
+    def stored(self, batch: Batch, *, seconds: float, duplicates: int = 0) -> None:
+        """A batch was stored, in `seconds`, but for `duplicates` of its events."""
         self.metrics.stored(self.source, batch)
+        self.metrics.duplicates.labels(self.source).inc(duplicates)
         self.metrics.append_seconds.labels(self.source).observe(seconds)
-        self._stored += len(batch.events)
+        self._stored += len(batch.events) - duplicates
         for letter in batch.dead:
             what = letter.detail if letter.seq is None else f"seq {letter.seq}"
             self.error(letter.reason, f"{what or self.source}: {letter.message}", then=" (kept as a dead letter)")

@@ -56,6 +56,7 @@ class Settings(BaseSettings):
     resync_to_backfill: bool = Field(default=False, validation_alias="INGESTER_RESYNC_TO_BACKFILL")
     start_from: Annotated[StartFrom, NoDecode] = Field("oldest", validation_alias="INGESTER_START_FROM")
     on_cursor_lost: OnLost | None = Field(None, validation_alias="INGESTER_ON_CURSOR_LOST")
+    deduplicate_seconds: int | None = Field(None, ge=1, le=86_400, validation_alias="INGESTER_DEDUPLICATE_SECONDS")
     trim_consumed: bool = Field(default=False, validation_alias="INGESTER_TRIM_CONSUMED")
     high_water_mark: int = Field(100_000, ge=1, validation_alias="INGESTER_HIGH_WATER_MARK")
     batch_size: int = Field(500, ge=1, le=10_000, validation_alias="INGESTER_BATCH_SIZE")

@@ -93,7 +93,7 @@ class Writer:
                     case Fenced(stored):
                         self._well()
                         raise FencedError(expected=self.expected, stored=stored)
-                    case Stored():
+                    case Stored(_, duplicates):
                         break
         finally:
             self.pending = None
@@ -101,7 +101,7 @@ class Writer:
         if batch.cursor is not None:
             self.expected = str(batch.cursor).encode()
         self._well()
-        self._report.stored(batch, seconds=time.monotonic() - began)
+        self._report.stored(batch, seconds=time.monotonic() - began, duplicates=duplicates)
 
     async def check(self) -> None:
         """FencedError if the cursor is no longer ours: a quiet source would never notice it.

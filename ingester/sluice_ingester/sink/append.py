@@ -12,9 +12,11 @@ from redis.exceptions import NoScriptError
 from sluice_ingester.contract import DEADLETTER_CAP, StreamKeys
 from sluice_ingester.redis_client import Client
 from sluice_ingester.sink.call import call
+from sluice_ingester.sink.duplicates import Duplicates, Known
 from sluice_ingester.sink.eviction import refuse_eviction
 
 _SCRIPT: Final = resources.files(__package__).joinpath("append.lua").read_bytes()
+_UNKNOWN: Final = Known(buckets=(), seconds=0, tag=b"", digests=())
 _RESET: Final = resources.files(__package__).joinpath("reset.lua").read_bytes()
 _SHA1: Final = hashlib.sha1(_SCRIPT, usedforsecurity=False).hexdigest()
 
@@ -51,9 +53,12 @@ class Append:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """The batch is in the stream, which is now `length` entries long."""
+    """The batch is in the stream, which is now `length` entries long, without `duplicates` of its events
+    that another relay has told of before.
+    """
 
     length: int
+    duplicates: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +78,14 @@ class Fenced:
 class Sink:
     """One source's place in Redis. Every method raises SinkError, and nothing else, if Redis fails."""
 
-    def __init__(self, redis: Client, keys: StreamKeys, *, high_water_mark: int) -> None:
+    def __init__(
+        self, redis: Client, keys: StreamKeys, *, high_water_mark: int, deduplicate_seconds: int | None = None
+    ) -> None:
+        """`deduplicate_seconds`: for how long events of other relays are known again; None: not at all."""
         self.keys = keys
         self._execute: Callable[..., Awaitable[Any]] = redis.execute_command
         self._mark = high_water_mark
+        self._duplicates = Duplicates(keys, window=deduplicate_seconds) if deduplicate_seconds else None
 
     async def append(self, append: Append) -> Stored | Full | Fenced:
         """Store a batch and its cursor, or nothing of it.
@@ -86,6 +95,8 @@ class Sink:
         keys = self.keys
         # A user need not be allowed to touch the backfill's stream where nothing goes there.
         names = [keys.cursor, keys.entries, keys.health, keys.deadletter, *([keys.resyncs] if append.resyncs else [])]
+        known = self._duplicates.known(append.events) if self._duplicates else _UNKNOWN
+        names += known.buckets
         arguments: list[Any] = [
             len(names),
             *names,
@@ -101,15 +112,19 @@ class Sink:
             append.time or "",
             keys.host,
             len(append.fields),
+            len(known.buckets),
+            known.seconds,
+            known.tag,
             *(part for item in append.fields.items() for part in item),
+            *known.digests,
             *append.events,
         ]
         for letter in append.letters:
             arguments += (letter.seq, letter.reason, letter.detail, letter.payload)
         arguments += append.resyncs
         match await call(self._script(arguments)):
-            case [b"stored", int(length)]:
-                return Stored(length)
+            case [b"stored", int(length), int(duplicates)]:
+                return Stored(length, duplicates)
             case [b"full", int(length)]:
                 return Full(length)
             case [b"fenced", (bytes() | None) as stored]:

@@ -1,6 +1,5 @@
 """The Relay: a source of com.atproto.sync, such as a relay or a PDS."""
 
-import re
 from typing import Annotated, Final
 
 from pydantic import Field
@@ -9,6 +8,7 @@ from sluice_operator.api.backfill import BackfillSpec, BackfillStatus
 from sluice_operator.api.base import Model
 from sluice_operator.api.columns import stream_columns
 from sluice_operator.api.common import SourceSpec
+from sluice_operator.api.deduplicate import Deduplicate
 from sluice_operator.api.definition import Definition
 from sluice_operator.api.rules import Rule
 from sluice_operator.api.source import Source
@@ -28,34 +28,6 @@ Collection = Annotated[
         message="give a collection (app.bsky.feed.post), all that start alike (app.bsky.*), or all (*)",
     ),
 ]
-
-
-_DURATION: Final = re.compile(r"(?:([0-9]{1,2})h)?(?:([0-9]{1,4})m)?(?:([0-9]{1,5})s)?")
-
-
-def seconds_of(duration: str) -> int:
-    """The seconds of a duration such as 1h30m; 0 if it is none."""
-    found = _DURATION.fullmatch(duration)
-    hours, minutes, seconds = (int(part or 0) for part in found.groups()) if found else (0, 0, 0)
-    return hours * 3600 + minutes * 60 + seconds
-
-
-class Deduplicate(Model):
-    """How events are known again that another relay has told of."""
-
-    window: Annotated[
-        str,
-        Field(min_length=2, max_length=16),
-        Rule(
-            cel=(
-                "self.matches('^([0-9]{1,2}h)?([0-9]{1,4}m)?([0-9]{1,5}s)?$') && "
-                "duration(self) >= duration('1s') && duration(self) <= duration('24h')"
-            ),
-            message="give a duration from 1s to 24h, such as 1h or 90m",
-            holds=lambda duration: 1 <= seconds_of(duration) <= 86_400,
-        ),
-    ] = "1h"
-    """For how long an event is known again, such as 1h. It takes memory in Redis for each event in it."""
 
 
 class FirehoseSpec(Model):
@@ -81,7 +53,6 @@ class FirehoseSpec(Model):
     """Whether a #sync message, which says that the state of a repo was set anew, also puts that repo into the
     stream repo_backfill, so that a backfiller fetches it again.
     """
-
 
     deduplicate: Deduplicate | None = None
     """Stores an event once that several relays tell of, if they write to one stream. Every Relay of that stream

@@ -3,6 +3,7 @@
 from typing import Final
 
 from sluice_ingester.contract import Stream
+from sluice_operator.api.deduplicate import seconds_of
 from sluice_operator.api.relay import Relay
 from sluice_operator.desired.naming import Component
 from sluice_operator.desired.stream import StreamComponent
@@ -18,6 +19,7 @@ def relay_streams(relay: Relay) -> tuple[StreamComponent, ...]:
 def firehose(relay: Relay) -> StreamComponent:
     """The stream of the relay's events."""
     spec = relay.spec.firehose
+    window = seconds_of(spec.deduplicate.window) if spec.deduplicate else None
     return StreamComponent(
         component=Component.FIREHOSE,
         stream=Stream.FIREHOSE,
@@ -27,6 +29,7 @@ def firehose(relay: Relay) -> StreamComponent:
             "INGESTER_RELAY_HOSTS": relay.spec.host,
             "INGESTER_COLLECTIONS": ",".join(spec.collections),
             "INGESTER_START_FROM": spec.start_from,
+            **({"INGESTER_DEDUPLICATE_SECONDS": str(window)} if window else {}),
             **({"INGESTER_RESYNC_TO_BACKFILL": "true"} if spec.resync_to_backfill else {}),
         },
     )

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
+from sluice_operator.api.deduplicate import Deduplicate
 from sluice_operator.api.errors import InvalidResourceError
 from sluice_operator.api.relay import Relay
 
@@ -54,6 +55,7 @@ def test_the_full_example_is_full_and_shows_the_defaults() -> None:
     fields = {field.alias for field in Relay.model_fields["spec"].annotation.model_fields.values()}  # type: ignore[union-attr]
     assert example.keys() == fields
     defaults = Relay.parse(body()).spec.dump()
+    assert example["firehose"].pop("deduplicate") == Deduplicate().dump()
     for name in defaults.keys() - {"host"}:
         assert example[name] == defaults[name], name
 
