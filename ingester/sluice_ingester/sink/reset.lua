@@ -12,6 +12,11 @@ redis.call('HLEN', KEYS[2])
 if (stored and '=' .. stored or '') ~= ARGV[1] then
   return {'fenced', stored}
 end
+for _, command in ipairs({{'SET', KEYS[1], ARGV[2]}, {'HSET', KEYS[2], ARGV[3], ARGV[4]}}) do
+  if not redis.acl_check_cmd(unpack(command)) then
+    return redis.error_reply('NOPERM this user may not call ' .. command[1] .. ' on ' .. command[2])
+  end
+end
 redis.call('SET', KEYS[1], ARGV[2])
 redis.call('HSET', KEYS[2], unpack(ARGV, 3))
 return {'set'}
