@@ -14,7 +14,7 @@ from collections.abc import Callable, Generator
 from typing import Final
 
 _UID: Final = re.compile(r"[0-9]{1,18}")
-_KEYSET: Final = re.compile(r"([0-9]{1,18})::did:.+")
+_KEYSET: Final = re.compile(r"([0-9]{1,18})::(did:.+)")
 _MOST: Final = 2**62
 
 Search = Generator[str, bool, str | None]
@@ -31,7 +31,9 @@ def search(cursor: str | None, did: str) -> Search | None:
     if cursor is None or _UID.fullmatch(cursor):
         return _halve(int(cursor or 0), str)
     if match := _KEYSET.fullmatch(cursor):
-        return _halve(int(match[1]) - 1, lambda millis: f"{millis}::{did}")
+        # An account of the cursor's own time stands behind the cursor only if its DID does.
+        before = int(match[1]) - (did > match[2])
+        return _halve(before, lambda millis: f"{millis}::{did}")
     return None
 
 

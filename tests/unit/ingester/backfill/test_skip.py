@@ -33,13 +33,21 @@ def test_behind_the_very_first_uid() -> None:
     assert found(None, lambda asked: int(asked) < 5)[0] == "5"
 
 
+@pytest.mark.parametrize("before", ["did:plc:abc", "did:plc:xyz"])
 @pytest.mark.parametrize("created", [1795549765474, 1795549765475, 1795549999999])
-def test_behind_a_time_and_a_did(created: int) -> None:
+def test_behind_a_time_and_a_did(before: str, created: int) -> None:
+    """The host gives the first of these that stands behind what it is asked for."""
+    start = (1795549765474, before)
+    bad = (created, BAD)
+    if bad < start:
+        bad = (created + 1, BAD)
+    accounts = sorted([start, bad, (bad[0], "did:plc:zzz"), (bad[0] + 7, "did:plc:aaa")])
+
     def fails(asked: str) -> bool:
         millis, _, did = asked.partition("::")
-        return (int(millis), did) < (created, BAD)
+        return next((account for account in accounts if account > (int(millis), did)), None) == bad
 
-    assert found("1795549765474::did:plc:abc", fails)[0] == f"{created}::{BAD}"
+    assert found("::".join(map(str, start)), fails)[0] == f"{bad[0]}::{BAD}"
 
 
 def test_a_host_that_names_it_everywhere() -> None:
