@@ -13,9 +13,9 @@ from sluice_ingester.kinds import error_kind
 
 _COUNTERS: Final = {
     "ingester_firehose_events": "Firehose frames received.",
-    "ingester_firehose_create_events": "Create operations stored.",
-    "ingester_firehose_update_events": "Update operations stored.",
-    "ingester_firehose_delete_events": "Delete operations stored.",
+    "ingester_firehose_create_events": "Create operations of stored batches.",
+    "ingester_firehose_update_events": "Update operations of stored batches.",
+    "ingester_firehose_delete_events": "Delete operations of stored batches.",
     "ingester_firehose_filtered_operations": "Operations left out by the collection filter.",
     "ingester_stream_events": "Events stored in Redis.",
     "ingester_errors": "Errors of any kind.",
@@ -49,7 +49,7 @@ class Metrics:
         self.registry = CollectorRegistry()
         self._counters = {name: Counter(name, text, registry=self.registry) for name, text in _COUNTERS.items()}
         self._gauges = {name: Gauge(name, text, registry=self.registry) for name, text in _GAUGES.items()}
-        self.events = self._counter("events", "Events stored.", _KIND)
+        self.events = self._counter("events", "Events of stored batches.", _KIND)
         self.errors = self._counter("errors", "Errors by kind.", _KIND)
         self.dead_letters = self._counter("dead_letters", "Frames and records sent to the dead letters.", _KIND)
         self.repeats = self._counter("repeats", "Frames dropped because they were stored before.", _SOURCE)
@@ -80,9 +80,10 @@ class Metrics:
         """One of the Rust ingester's gauges; `name` without `ingester_`."""
         return self._gauges[f"ingester_{name}"]
 
-    def stored(self, source: str, batch: Batch) -> None:
-        """Count a batch that was stored."""
-        self.count("stream_events", len(batch.events))
+    def stored(self, source: str, batch: Batch, *, duplicates: int) -> None:
+        """Count a batch that was stored, but for `duplicates` of its events."""
+        self.count("stream_events", len(batch.events) - duplicates)
+        self.duplicates.labels(source).inc(duplicates)
         for kind, number in batch.kinds.items():
             self.events.labels(source, kind).inc(number)
             if kind in {"create", "update", "delete"}:

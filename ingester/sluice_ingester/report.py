@@ -156,8 +156,7 @@ class Report:
 
     def stored(self, batch: Batch, *, seconds: float, duplicates: int = 0) -> None:
         """A batch was stored, in `seconds`, but for `duplicates` of its events."""
-        self.metrics.stored(self.source, batch)
-        self.metrics.duplicates.labels(self.source).inc(duplicates)
+        self.metrics.stored(self.source, batch, duplicates=duplicates)
         self.metrics.append_seconds.labels(self.source).observe(seconds)
         self._stored += len(batch.events) - duplicates
         for letter in batch.dead:

@@ -22,7 +22,8 @@ from sluice_operator.api.cursor import Cursor
 from sluice_operator.cursor import reset_cursor
 from sluice_operator.observed.redis import RedisReader
 from tests.integration.ingester.process import Ingester
-from tests.integration.ingester.stored import should, stands, until_cursor
+from tests.integration.ingester.stored import should, stands, until, until_cursor
+from tests.integration.redis_kinds import Cluster, running
 from tests.integration.redis_server import RedisServer
 
 DOCS = (Path(__file__).parents[2] / "docs" / "redis.md").read_text()
@@ -59,10 +60,15 @@ def denied(server: RedisServer) -> list[str]:
     return [f"{entry['reason']} {entry['object']}" for entry in log]
 
 
-async def ingest(client: Client) -> None:
+async def ingest(client: Client, *, prefix: str = "") -> None:
     """Everything that an ingester ever asks of Redis."""
     for stream in Stream:
-        sink = Sink(client, StreamKeys(stream=stream, host="relay.test"), high_water_mark=10)
+        sink = Sink(
+            client,
+            StreamKeys(stream=stream, host="relay.test", prefix=prefix),
+            high_water_mark=10,
+            deduplicate_seconds=60,
+        )
         await sink.refuse_eviction()
         assert await sink.cursor() is None
         letter = Letter(seq="8", reason="FrameInvalid", detail="", payload=b"\xff")
@@ -74,7 +80,7 @@ async def ingest(client: Client) -> None:
         await sink.report({"state": "streaming"})
         assert await sink.reset(expected=b"8", cursor="0", fields={"lostFrom": "9"}) is None
         await trim(client, sink.keys.entries)
-    assert await lengths(client, prefix="")
+    assert await lengths(client, prefix=prefix)
     await client.execute_command("PING")  # what a connection that was idle for long does
 
 
@@ -110,12 +116,22 @@ async def test_the_ingester_s_rights_suffice(server: RedisServer, tmp_path: Path
 
     server.client.flushall()
     async with (
-        RelaySim(rate=0, limit=300) as sim,
-        Ingester(tmp_path, url, sim.url, INGESTER_MODE="firehose", INGESTER_TRIM_CONSUMED="true") as ingester,
+        RelaySim(rate=0, limit=300, label_rate=0, label_limit=20) as sim,
+        Ingester(
+            tmp_path,
+            url,
+            sim.url,
+            INGESTER_MODE="all",
+            INGESTER_LABELER_HOSTS=sim.url,
+            INGESTER_TRIM_CONSUMED="true",
+            INGESTER_RESYNC_TO_BACKFILL="true",
+        ) as ingester,
         redis.asyncio.Redis(port=server.port) as client,
     ):
         await until_cursor(client, sim.host, sim.options.first_seq + 299)
         assert await stands(client) == should(sim.journal)
+        await until(lambda: client.xlen(Stream.LABELS))
+        await until(lambda: client.xlen(Stream.BACKFILL))
         assert await ingester.terminate() == 0
     assert denied(server) == []
 
@@ -157,3 +173,17 @@ async def test_the_operator_needs_each_right(server: RedisServer, right: str) ->
     with contextlib.suppress(PermissionError):
         await operate(url)
         assert denied(server)
+
+
+async def test_two_more_rights_suffice_for_a_cluster(tmp_path: Path) -> None:
+    (more,) = re.findall(r"a cluster needs `(\S+)` and `(\S+)`", DOCS)
+    prefix = "{sluice}:"
+    given = [right.replace("~", f"~{prefix}") if "~" in right else right for right in [*INGESTER, *more]]
+    cluster = Cluster(tmp_path)
+    with running(cluster):
+        for node in cluster.nodes:
+            admit(node, "sluice-ingester", given)
+        url = cluster.url.replace("://", "://sluice-ingester:s3cret%2F@")
+        async with connect(url) as client:
+            await ingest(client, prefix=prefix)
+        assert [denied(node) for node in cluster.nodes] == [[], [], []]
