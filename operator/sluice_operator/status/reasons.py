@@ -80,7 +80,7 @@ class Reason(StrEnum):
     FLOWING = "Flowing"
     """Events were stored a short time ago."""
     QUIET = "Quiet"
-    """Connected, but the source has sent nothing for a while."""
+    """Connected, but the source has sent nothing for a while. Usual of a labeler."""
     NOT_CONNECTED = "NotConnected"
     """There is no connection that events could come through."""
     CURSOR_STORED = "CursorStored"
