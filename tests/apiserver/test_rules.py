@@ -64,6 +64,12 @@ REFUSED = [
     (firehose(deduplicate={"window": "0s"}), "give a duration from 1s to 24h, such as 1h or 90m"),
     (firehose(deduplicate={"window": "25h"}), "give a duration from 1s to 24h, such as 1h or 90m"),
     (firehose(deduplicate={"window": "1d"}), "give a duration from 1s to 24h, such as 1h or 90m"),
+    # backfill
+    ({**HOST, "backfill": {"enabled": 1}}, "spec.backfill.enabled in body must be of type boolean"),
+    ({**HOST, "backfill": {"rescanIntervalSeconds": 59}}, "should be greater than or equal to 60"),
+    ({**HOST, "backfill": {"rescanIntervalSeconds": 31_536_001}}, "should be less than or equal to 31536000"),
+    ({**HOST, "backfill": {"onPageError": "Skip"}}, 'supported values: "Retry", "SkipRepo"'),
+    ({**HOST, "backfill": {"rescanInterval": 60}}, 'unknown field "spec.backfill.rescanInterval"'),
     # cursor
     ({**HOST, "cursor": {"position": "oldest"}}, "spec.cursor.nonce: Required value"),
     ({**HOST, "cursor": {"nonce": "1"}}, "spec.cursor.position: Required value"),
@@ -128,6 +134,7 @@ TAKEN = [
     {**HOST, "cursor": {"position": 6_322_875_401, "nonce": "1"}, "onCursorLost": "Halt"},
     {**HOST, "cursor": {"position": str(2**53 - 1), "nonce": "2026-11-24"}, "onCursorLost": "Live"},
     {**HOST, "cursor": {"position": "live", "nonce": "again"}, "onCursorLost": "Oldest"},
+    {**HOST, "backfill": {"enabled": True, "rescanIntervalSeconds": 604_800, "onPageError": "SkipRepo"}},
     resources(requests={"cpu": "50m"}, limits={"memory": 134_217_728}),
     resources(requests={"cpu": 1}, limits={"cpu": "1000m", "example.com/nic": 1, "hugepages-2Mi": "4Mi"}),
     resources(),

@@ -39,6 +39,7 @@ def test_a_host_is_enough() -> None:
             "collections": ["app.bsky.*", "chat.bsky.*"],
             "resyncToBackfill": False,
         },
+        "backfill": {"enabled": False, "onPageError": "Retry"},
     }
     assert relay.status.dump() == {"observedGeneration": -1}
 
