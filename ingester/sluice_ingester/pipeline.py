@@ -144,6 +144,7 @@ class Pipeline:
         target = CURSOR_OLDEST if self._course.on_lost is OnLost.OLDEST else CURSOR_LIVE
         await self._unless_stopped(self._writer.reset(target, error.loss.opened(now=timestamp())))
         self._reset_at = time.monotonic()
+        self._source_backoff.reset()
         self.report.error(error.loss.reason, f"{error}: going on with its {self._course.on_lost} events, as chosen")
 
     async def _session(self) -> None:

@@ -49,6 +49,11 @@ end
 local seen = {}
 for i = #KEYS - buckets + 1, #KEYS do
   redis.call('HLEN', KEYS[i])
+  for _, command in ipairs({{'HMGET', KEYS[i], ''}, {'HSET', KEYS[i], '', ''}, {'EXPIRE', KEYS[i], '1'}}) do
+    if not redis.acl_check_cmd(unpack(command)) then
+      return redis.error_reply('NOPERM this user may not call ' .. command[1] .. ' on ' .. command[2])
+    end
+  end
 end
 
 if before[1] == batch then

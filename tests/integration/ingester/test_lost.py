@@ -8,6 +8,9 @@ import pytest
 from redis.asyncio import Redis
 
 from e2e.relaysim.sim import RelaySim
+from sluice_ingester.contract import Stream, StreamKeys
+from sluice_ingester.sink.append import Fenced, Sink
+from sluice_ingester.sink.connection import connect
 from tests.integration.ingester.process import Ingester
 from tests.integration.ingester.stored import health, should, stands, until, until_state
 from tests.integration.redis_server import RedisServer
@@ -188,3 +191,50 @@ async def test_a_sequence_that_began_anew(make: Make, client: Redis, sim: RelayS
 async def moved_to(client: Redis, sim: RelaySim, *, below: int) -> bool:
     stored = await client.get(key(sim))
     return stored is not None and stored.isdigit() and 0 < int(stored) < below
+
+
+async def test_a_crash_before_the_first_live_event_forgets_no_loss(make: Make, client: Redis, sim: RelaySim) -> None:
+    ingester = make("live")
+    newest = await read_some(sim, client, ingester, hours=96)
+    await sim.emit(300)
+    sim.fault("evict", keep=50)
+    async with ingester:
+        await until(lambda: is_live(client, sim))
+        await ingester.kill()
+    async with ingester:
+        await sim.connected()
+        first = (await sim.emit(20))[0].seq
+        await until_cursor(client, sim.host, first + 19)
+        assert lost(await health(client, sim.host)) == ("OutdatedCursor", str(newest + 1), str(first - 1))
+
+
+async def test_a_source_that_begins_anew_again_and_again_halts(make: Make, client: Redis, sim: RelaySim) -> None:
+    """A cursor is reset by itself once; two servers behind one name would have it reset for ever."""
+    ingester = make("oldest")
+    newest = await read_some(sim, client, ingester, hours=1)
+    sim.fault("seq", by=-5_000_000)
+    await sim.emit(50)
+    async with ingester:
+        await until(lambda: moved_to(client, sim, below=newest), within=40)
+        await until_cursor(client, sim.host, sim.repos.next_seq - 1)
+        before = await client.get(key(sim))
+        sim.fault("seq", by=-5_000_000)
+        await sim.emit(50)
+        sim.fault("cut")
+        await until_state(client, sim.host, "halted", "FutureCursor", within=40)
+        assert await client.get(key(sim)) == before
+
+
+async def test_another_hand_is_never_overwritten(redis_server: RedisServer, client: Redis) -> None:
+    keys = StreamKeys(stream=Stream.FIREHOSE, host="relay.test")
+    async with connect(redis_server.url) as redis:
+        sink = Sink(redis, keys, high_water_mark=10)
+        for stored, expected in [(b"8", b"7"), (None, b"7"), (b"7", None)]:
+            await client.delete(keys.cursor)
+            if stored is not None:
+                await client.set(keys.cursor, stored)
+            answer = await sink.reset(expected=expected, cursor="0", fields={"lostFrom": "8"})
+            assert (answer, await client.get(keys.cursor)) == (Fenced(stored), stored)
+            assert await client.exists(keys.health) == 0
+        assert await sink.reset(expected=b"7", cursor="0", fields={"lostFrom": "8"}) is None
+        assert (await client.get(keys.cursor), await client.hgetall(keys.health)) == (b"0", {b"lostFrom": b"8"})
