@@ -15,10 +15,13 @@ Client: TypeAlias = Redis | RedisCluster
 """What both answer alike: single commands, and pipelines without transactions."""
 
 
-def open_client(url: RedisUrl, *, ca_file: str | None = None, **options: Any) -> Client:
+def open_client(
+    url: RedisUrl, *, ca_file: str | None = None, ca_data: str | None = None, **options: Any
+) -> Client:
     """A client for `url`; it connects with its first command.
 
-    `ca_file` holds CAs beside the system's, for TLS. `options` are those of redis-py's connections.
+    `ca_file` holds CAs in PEM form, `ca_data` is such text; TLS trusts them beside the
+    system's. `options` are those of redis-py's connections.
     """
     given = {name: value for name, value in url.options.items() if not name.startswith("sentinel_")}
     common: dict[str, Any] = {"username": url.username, "password": url.password, **given, **options}
@@ -28,6 +31,8 @@ def open_client(url: RedisUrl, *, ca_file: str | None = None, **options: Any) ->
         common["ssl"] = True
         if ca_file is not None:
             common.setdefault("ssl_ca_certs", ca_file)
+        if ca_data is not None:
+            common["ssl_ca_data"] = ca_data
     match url.kind:
         case Kind.SOCKET:
             return Redis(unix_socket_path=url.path, db=url.database, **common)

@@ -78,6 +78,7 @@ class Listing:
 DEPLOYMENTS: Final = Api(version="apps/v1", kind="Deployment", plural="deployments")
 PODS: Final = Api(version="v1", kind="Pod", plural="pods")
 SECRETS: Final = Api(version="v1", kind="Secret", plural="secrets")
+CONFIG_MAPS: Final = Api(version="v1", kind="ConfigMap", plural="configmaps")
 EVENTS: Final = Api(version="v1", kind="Event", plural="events")
 
 
@@ -214,6 +215,7 @@ def _error(code: int, content: bytes) -> KubeError:
 
 
 __all__ = [
+    "CONFIG_MAPS",
     "DEPLOYMENTS",
     "EVENTS",
     "PODS",

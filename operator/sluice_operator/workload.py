@@ -23,7 +23,8 @@ from sluice_operator.desired.redis import build_redis_secret, key_prefix, redis_
 from sluice_operator.desired.settings import IngesterSettings
 from sluice_operator.desired.stream import StreamComponent
 from sluice_operator.desired.streams import streams_of
-from sluice_operator.kube import DEPLOYMENTS, PODS, SECRETS, Api, Kube, KubeError, Manifest
+from sluice_operator.kube import CONFIG_MAPS, DEPLOYMENTS, PODS, SECRETS, Api, Kube, KubeError, Manifest
+from sluice_operator.observed.authorities import authorities
 from sluice_operator.observed.deployments import deployment_facts
 from sluice_operator.observed.facts import Facts, Refusal, SecretFacts
 from sluice_operator.observed.pods import pods_facts
@@ -49,6 +50,7 @@ class _Look:
     refusal: Refusal | None = None
     url: bytes | None = field(default=None, repr=False)
     secret: SecretFacts = field(default_factory=SecretFacts)
+    authorities: str = field(default="", repr=False)
 
     def note(self, outcome: Outcome) -> Manifest | None:
         """Take in what has become of a child. The child."""
@@ -109,6 +111,20 @@ class Workload:
             look.secret = SecretFacts(digest=redis_hash(look.url))
         else:
             look.url, look.secret = redis_url(secret, wanted)
+        look.authorities = await self._find_authorities(look.source)
+
+    async def _find_authorities(self, source: Source) -> str:
+        """The CAs that the source names. Without them Redis is asked, and tells what is wrong."""
+        bundle = source.spec.ca_bundle
+        if bundle is None:
+            return ""
+        try:
+            found = await self._kube.get(CONFIG_MAPS, source.metadata.namespace, bundle.config_map_ref.name)
+        except KubeError as error:
+            if not error.is_refusal:
+                raise
+            return ""
+        return authorities(found, bundle)
 
     async def _keep_deployment(self, look: _Look, stream: StreamComponent) -> Manifest | None:
         source = look.source
@@ -162,9 +178,9 @@ class Workload:
         sink = None
         if look.url is not None:
             keys = StreamKeys(stream=stream.stream, host=host, prefix=key_prefix(source))
-            sink = await self._reader.read(look.url, keys, now=now)
+            sink = await self._reader.read(look.url, keys, now=now, authorities=look.authorities)
             if sink.trouble is None and stream.stream is not Stream.BACKFILL and await self._reset(look, keys):
-                sink = await self._reader.read(look.url, keys, now=now)
+                sink = await self._reader.read(look.url, keys, now=now, authorities=look.authorities)
         return Facts(
             component=stream.component,
             now=now,
@@ -184,7 +200,7 @@ class Workload:
     async def _reset(self, look: _Look, keys: StreamKeys) -> bool:
         """Set the cursor if spec.cursor asks for it. Whether it was set, now or before."""
         wanted, done = look.source.spec.cursor, look.source.status.cursor_reset
-        client = self._reader.client(look.url) if look.url is not None else None
+        client = self._reader.client(look.url, authorities=look.authorities) if look.url is not None else None
         if wanted is None or client is None or not is_due(wanted, done):
             return False
         problem = await reset_cursor(client, keys, wanted)

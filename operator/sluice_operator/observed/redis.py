@@ -52,13 +52,16 @@ class RedisReader:
     """Reads what ingesters wrote, from any number of Redis servers."""
 
     def __init__(self) -> None:
-        self._servers: dict[bytes, _Server] = {}
+        self._servers: dict[tuple[bytes, str], _Server] = {}
         self._freshness = Freshness()
 
-    async def read(self, url: bytes, keys: StreamKeys, *, now: datetime) -> SinkFacts:
-        """What stands at `keys` in the Redis at `url`. Never raises for what Redis does or doesn't do."""
+    async def read(self, url: bytes, keys: StreamKeys, *, now: datetime, authorities: str = "") -> SinkFacts:
+        """What stands at `keys` in the Redis at `url`. Never raises for what Redis does or doesn't do.
+
+        `authorities` are CAs in PEM form, which are trusted beside the system's.
+        """
         monotonic = time.monotonic()
-        server = self._server(url, monotonic)
+        server = self._server(url, authorities, monotonic)
         if server.client is None:
             return SinkFacts(trouble=SinkTrouble.URL_INVALID, trouble_message="The URL of Redis is malformed")
         if server.is_cluster and not has_hash_tag(keys.prefix):
@@ -77,9 +80,9 @@ class RedisReader:
         server.away = None
         return self._facts(url, keys, answers, now=now, monotonic=monotonic)
 
-    def client(self, url: bytes) -> Client | None:
+    def client(self, url: bytes, *, authorities: str = "") -> Client | None:
         """The client for that URL, for what else is to be done there; None if it is not the URL of a Redis."""
-        return self._server(url, time.monotonic()).client
+        return self._server(url, authorities, time.monotonic()).client
 
     async def close(self) -> None:
         """Close all connections."""
@@ -91,18 +94,18 @@ class RedisReader:
     async def close_idle(self) -> None:
         """Close the connections to servers that nobody has asked about for a while."""
         limit = time.monotonic() - IDLE_SECONDS
-        for url in [url for url, server in self._servers.items() if server.used < limit]:
-            client = self._servers.pop(url).client
+        for place in [place for place, server in self._servers.items() if server.used < limit]:
+            client = self._servers.pop(place).client
             if client is not None:
                 await client.aclose()
 
-    def _server(self, url: bytes, monotonic: float) -> _Server:
-        server = self._servers.get(url)
+    def _server(self, url: bytes, authorities: str, monotonic: float) -> _Server:
+        server = self._servers.get((url, authorities))
         if server is None:
-            place = _url(url)
-            server = self._servers[url] = _Server(
-                client=None if place is None else _client(place),
-                is_cluster=place is not None and place.kind is Kind.CLUSTER,
+            read = _url(url)
+            server = self._servers[url, authorities] = _Server(
+                client=None if read is None else _client(read, authorities),
+                is_cluster=read is not None and read.kind is Kind.CLUSTER,
                 used=monotonic,
             )
         server.used = monotonic
@@ -155,9 +158,10 @@ def _url(text: bytes) -> RedisUrl | None:
         return None
 
 
-def _client(url: RedisUrl) -> Client:
+def _client(url: RedisUrl, authorities: str) -> Client:
     return open_client(
         url,
+        ca_data=authorities or None,
         socket_timeout=TIMEOUT_SECONDS,
         socket_connect_timeout=TIMEOUT_SECONDS,
         client_name="sluice-operator",

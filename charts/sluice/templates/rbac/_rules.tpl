@@ -21,6 +21,10 @@
 - apiGroups: [""]
   resources: [secrets]
   verbs: [get, create, patch, delete]
+# The CAs of a private network, that a resource names in `caBundle`.
+- apiGroups: [""]
+  resources: [configmaps]
+  verbs: [get]
 - apiGroups: [""]
   resources: [events]
   verbs: [create, patch]
