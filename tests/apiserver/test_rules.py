@@ -47,6 +47,9 @@ REFUSED = [
     ({"host": "relay.example.com:0"}, "the port of the host must be between 1 and 65535"),
     ({"host": "relay.example.com:65536"}, "the port of the host must be between 1 and 65535"),
     ({"host": "relay.example.com:99999999999999999999"}, "with a port if it needs one"),
+    # redis
+    ({**HOST, "redis": {"keyPrefix": "{sluice} :"}}, "give printable ASCII characters without blanks, such as"),
+    ({**HOST, "redis": {"keyPrefix": "x" * 101}}, "spec.redis.keyPrefix: Too long: may not be more than 100 bytes"),
     # firehose
     (firehose(startFrom="newest"), 'spec.firehose.startFrom: Invalid value: "newest": give oldest, live, or'),
     (firehose(startFrom="0"), "the sequence number to start after, a whole number above 0"),
@@ -60,7 +63,8 @@ REFUSED = [
     (firehose(collections=["a b.c.d"]), "all that start alike (app.bsky.*), or all (*)"),
     (firehose(collections=["app.bsky.feed.post"] * 101), "spec.firehose.collections: Too many: 101: must have at most"),
     (firehose(enabled="yes"), "spec.firehose.enabled in body must be of type boolean"),
-    (firehose(deduplicate={"window": "1"}), "spec.firehose.deduplicate.window in body should be at least 2 chars"),
+    (firehose(deduplicate={"window": ""}), "give a duration from 1s to 24h, such as 1h or 90m"),
+    (firehose(deduplicate={"window": "1"}), "give a duration from 1s to 24h, such as 1h or 90m"),
     (firehose(deduplicate={"window": "0s"}), "give a duration from 1s to 24h, such as 1h or 90m"),
     (firehose(deduplicate={"window": "25h"}), "give a duration from 1s to 24h, such as 1h or 90m"),
     (firehose(deduplicate={"window": "1d"}), "give a duration from 1s to 24h, such as 1h or 90m"),

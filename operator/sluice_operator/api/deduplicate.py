@@ -23,7 +23,7 @@ class Deduplicate(Model):
 
     window: Annotated[
         str,
-        Field(min_length=2, max_length=16),
+        Field(max_length=16),
         Rule(
             cel=(
                 "self.matches('^([0-9]{1,2}h)?([0-9]{1,4}m)?([0-9]{1,5}s)?$') && "
