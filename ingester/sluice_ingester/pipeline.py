@@ -11,6 +11,7 @@ import logging
 import time
 from collections.abc import Coroutine
 from datetime import UTC, datetime
+from itertools import count
 from typing import Any, Final, Protocol, TypeVar
 
 from sluice_ingester import cursor
@@ -33,6 +34,7 @@ CHECK_SECONDS: Final = 3.0
 """How often a cursor is looked at that no append looks at: of a quiet or a halted source."""
 RESET_SECONDS: Final = 600.0
 """A cursor is reset no more often than this; a source that needs it more often halts."""
+_CHECKS_OF_EVICTION: Final = 5
 STUCK_SECONDS: Final = 120.0
 
 T = TypeVar("T")
@@ -47,7 +49,7 @@ class Decoder(Protocol):
 
 
 class PatienceError(Exception):
-    """Redis took nothing for so long that the connection is given up until it does."""
+    """Redis took nothing for so long, or is so set, that the connection is given up until that is over."""
 
 
 class Pipeline:
@@ -203,9 +205,11 @@ class Pipeline:
             await self._writer.write(batch)
 
     async def _keep(self) -> None:
-        while True:
+        for number in count(1):
             await asyncio.sleep(CHECK_SECONDS)
             await self._writer.check()
+            if number % _CHECKS_OF_EVICTION == 0 and await self._writer.may_lose():
+                raise PatienceError
 
     async def _until_cursor_moves(self) -> None:
         while not self._stopping.is_set():

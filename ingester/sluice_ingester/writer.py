@@ -14,7 +14,7 @@ from sluice_ingester.contract import Health
 from sluice_ingester.lost import Loss, Place
 from sluice_ingester.report import Report
 from sluice_ingester.sink.append import Fenced, Full, Sink, Stored
-from sluice_ingester.sink.errors import SinkError
+from sluice_ingester.sink.errors import SinkError, SinkReason
 from sluice_ingester.sources.backoff import Backoff
 
 RESUME_PERCENT: Final = 90
@@ -117,6 +117,14 @@ class Writer:
             return
         if self.pending is None and expected == self.expected != stored:
             raise FencedError(expected=expected, stored=stored)
+
+    async def may_lose(self) -> bool:
+        """Whether Redis has come to evict keys. `resume` then waits until it no longer does."""
+        try:
+            await self._sink.refuse_eviction()
+        except SinkError as error:
+            return error.trouble.reason is SinkReason.EVICTS
+        return False
 
     async def _find_place(self) -> Place:
         seq, time, first, since, until, reason = await self._sink.health(

@@ -242,6 +242,8 @@ async def test_a_redis_that_evicts_is_refused(
         await client.config_set("maxmemory-policy", "noeviction")
         await until_state(client, sim.host, "streaming")
         await until(lambda: longer(client, 0))
+        await client.config_set("maxmemory-policy", policy)
+        await until_state(client, sim.host, "halted", "RedisEvicts", within=30)
 
 
 async def test_a_user_who_may_not_ask_is_not_halted(own_redis: Callable[..., RedisServer], tmp_path: Path) -> None:

@@ -2,13 +2,13 @@
 
 from dataclasses import replace
 
-from sluice_ingester.contract import CURSOR_LIVE, Health
+from sluice_ingester.contract import CURSOR_LIVE, Health, State
 from sluice_operator.api.relay import RelayStatus
 from sluice_operator.observed.facts import Facts, SinkTrouble
 from sluice_operator.observed.health import health_facts
 from sluice_operator.status.changes import same, tell, urgent
 from sluice_operator.status.compute import source_status
-from tests.unit.operator.status.given import after, conditions, facts, health, sink, trouble
+from tests.unit.operator.status.given import after, conditions, facts, health, reporting, sink, trouble
 
 RESET = {
     Health.RESET_NONCE: "first",
@@ -88,3 +88,20 @@ def test_what_was_written_is_read_back_the_same() -> None:
 
 def test_live_is_no_malformed_cursor() -> None:
     assert conditions(after(facts(sink=sink(cursor=CURSOR_LIVE))))["CursorValid"] == ("Unknown", "NoCursor")
+
+
+def test_a_redis_that_evicts_needs_a_person() -> None:
+    status = after(facts(), facts(sink=reporting(State.HALTED, "RedisEvicts", "set it to noeviction")))
+    found = conditions(status)
+    assert found["Ready"] == ("False", "RedisEvicts")
+    assert found["Stalled"] == ("True", "RedisEvicts")
+    assert found["SinkWritable"] == ("False", "RedisEvicts")
+    assert found["CursorValid"] == ("True", "CursorStored")
+
+
+def test_an_outdated_cursor_that_halts_is_not_valid() -> None:
+    status = after(facts(), facts(sink=reporting(State.HALTED, "OutdatedCursor", "seq 1 to 2 is missing")))
+    found = conditions(status)
+    assert found["Ready"] == ("False", "OutdatedCursor")
+    assert found["Stalled"] == ("True", "OutdatedCursor")
+    assert found["CursorValid"] == ("False", "OutdatedCursor")
