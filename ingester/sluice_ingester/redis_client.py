@@ -15,9 +15,7 @@ Client: TypeAlias = Redis | RedisCluster
 """What both answer alike: single commands, and pipelines without transactions."""
 
 
-def open_client(
-    url: RedisUrl, *, ca_file: str | None = None, ca_data: str | None = None, **options: Any
-) -> Client:
+def open_client(url: RedisUrl, *, ca_file: str | None = None, ca_data: str | None = None, **options: Any) -> Client:
     """A client for `url`; it connects with its first command.
 
     `ca_file` holds CAs in PEM form, `ca_data` is such text; TLS trusts them beside the

@@ -47,6 +47,7 @@ PLURALS = {
     "ReplicaSet": "/apis/apps/v1/replicasets",
     "Pod": "/api/v1/pods",
     "Secret": "/api/v1/secrets",
+    "ConfigMap": "/api/v1/configmaps",
     "Event": "/api/v1/events",
     "Namespace": "/api/v1/namespaces",
     "ResourceQuota": "/api/v1/resourcequotas",
