@@ -29,10 +29,11 @@ class _Last:
 def count_all_restarts(previous: Restarts | None, readings: Sequence[Reading]) -> Restarts:
     """The restarts of all streams of a source, each of which replaces no pods but its own."""
     restarts, counted = previous or Restarts(), []
-    memories = restarts.pods or ()
+    memories, first = restarts.pods or (), readings[0].facts.component
     for reading in readings:
         facts = reading.facts
-        own = tuple(memory for memory in memories if memory.component == facts.component)
+        # A memory without a component is of a time when a source had one stream.
+        own = tuple(memory for memory in memories if (memory.component or first) == facts.component)
         restarts = count_restarts(
             restarts.model_copy(update={"pods": own}), facts.pods, wanted=reading.wanted, now=facts.now
         )

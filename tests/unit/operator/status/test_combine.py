@@ -4,6 +4,7 @@ import pytest
 
 from sluice_operator.api.conditions import ConditionStatus
 from sluice_operator.api.conditions import ConditionType as Type
+from sluice_operator.api.stream import CountedPod, Restarts
 from sluice_operator.desired.naming import Component
 from sluice_operator.status.combine import Opinion, together
 from sluice_operator.status.conditions import Draft, false, true, unknown
@@ -79,3 +80,11 @@ def test_each_stream_replaces_its_own_pods_only() -> None:
     assert counted.count == 1
     assert {(memory.uid, memory.component) for memory in counted.pods or ()} == {("a", FIRST), ("c", SECOND)}
     assert count_all_restarts(counted, [read(mine), read(after)]) == counted
+
+
+def test_what_was_counted_before_there_were_components_stays_counted() -> None:
+    mine = facts(pods=(pod(uid="a", restart_count=3),))
+    old = Restarts(count=3, pods=(CountedPod(uid="a", restart_count=3),))
+    counted = count_all_restarts(old, [read(mine), read(facts(component=SECOND, pods=()))])
+    assert counted.count == 3
+    assert [memory.component for memory in counted.pods or ()] == [FIRST]
