@@ -179,6 +179,10 @@ class Backfill:
                 cursor = looking.send(await self._fails(did, behind=cursor))
         except StopIteration as found:
             behind: str | None = found.value
+        except PageError as refusal:
+            if refusal.status == HTTPStatus.BAD_REQUEST:
+                return None  # it takes no cursor but its own
+            raise
         if behind is None:
             return None
         pages.go_to(behind)

@@ -168,6 +168,26 @@ async def test_a_bad_repo_alone_is_passed_over_if_asked(
         assert all(fields[b"reason"].startswith(b"RepoSkipped: ") for _, fields in letters)
 
 
+async def test_what_can_not_be_passed_over_is_waited_for(
+    redis_server: RedisServer, client: Redis, tmp_path: Path
+) -> None:
+    """The very first of a PDS: there is no cursor yet, so nothing is known of their form."""
+    async with RelaySim(paused=True, listing="pds") as sim:
+        sim.fault("listing", bad=[0])
+        async with backfill(tmp_path, redis_server, sim, INGESTER_ON_PAGE_ERROR="skip-repo") as ingester:
+
+            async def often() -> bool:
+                return await ingester.metric("ingester_backfill_fetch_errors_total") >= 14
+
+            await until(often, within=100)
+            found = await health(client, sim)
+            assert (found["state"], found["reason"]) == ("waiting", "Http500")
+            assert await client.xlen(STREAM) == 0
+            sim.fault("listing", bad=[])
+            await until_done(client, sim)
+        assert Counter(repo["did"] for repo in await repos(client)) == dids(sim)
+
+
 async def test_a_bad_repo_is_waited_for(redis_server: RedisServer, client: Redis, tmp_path: Path) -> None:
     async with RelaySim(paused=True, dormant=1500) as sim:
         sim.fault("listing", bad=[700])
