@@ -61,6 +61,7 @@ _BY_CLASS: Final[tuple[tuple[type[Exception], SinkReason], ...]] = (
     (exceptions.MasterDownError, SinkReason.READ_ONLY),
     (exceptions.TryAgainError, SinkReason.BUSY),
     (exceptions.ClusterDownError, SinkReason.UNAVAILABLE),
+    (exceptions.ClusterError, SinkReason.UNAVAILABLE),
     (exceptions.RedisClusterException, SinkReason.UNAVAILABLE),
     (exceptions.TimeoutError, SinkReason.TIMEOUT),
     (exceptions.ConnectionError, SinkReason.UNAVAILABLE),

@@ -11,7 +11,7 @@ from e2e.relaysim.sim import RelaySim
 from sluice_ingester.sink.connection import connect
 from tests.integration.ingester.process import Ingester
 from tests.integration.ingester.stored import should, stands, until, until_cursor
-from tests.integration.redis_kinds import Cluster, SentinelTrio, TlsServer, running
+from tests.integration.redis_kinds import SERVICE, Cluster, SentinelTrio, TlsServer, running
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -87,6 +87,54 @@ async def test_a_node_of_a_cluster_that_dies_and_comes_back(tmp_path: Path) -> N
             assert {key.startswith(prefix) for each in cluster.nodes for key in each.client.scan_iter()} == {True}
 
 
+async def test_a_failover_that_somebody_asked_for(tmp_path: Path) -> None:
+    """The old master lives on as a replica, with our connections to it."""
+    trio = SentinelTrio(tmp_path)
+    with running(trio):
+        async with (
+            RelaySim(rate=400, corpus=1000, window=200_000) as sim,
+            Ingester(tmp_path, trio.url, sim.url, INGESTER_MODE="firehose", INGESTER_BATCH_SIZE="50"),
+            connect(trio.url) as client,
+            Redis(port=trio.ports[0]) as sentinel,
+            Redis(port=trio.servers[1].port) as heir,
+        ):
+            await until_cursor(client, sim.host, sim.options.first_seq + 500)
+            await sentinel.execute_command("SENTINEL", "FAILOVER", SERVICE)
+            await until(lambda: _is_master(heir), within=60)
+            await until_cursor(heir, sim.host, sim.repos.next_seq + 500, within=60)
+            sim.pause()
+            await until_cursor(heir, sim.host, sim.repos.next_seq - 1, within=60)
+            assert await stands(heir) == should(sim.journal)
+
+
+async def test_slots_that_move_to_another_node(tmp_path: Path) -> None:
+    cluster = Cluster(tmp_path)
+    with running(cluster):
+        prefix = "{sluice}:"
+        async with (
+            RelaySim(rate=400, corpus=1000, window=200_000) as sim,
+            Ingester(
+                tmp_path,
+                cluster.url,
+                sim.url,
+                INGESTER_MODE="firehose",
+                INGESTER_BATCH_SIZE="50",
+                INGESTER_KEY_PREFIX=prefix,
+            ),
+        ):
+            old = cluster.owner(f"{prefix}firehose_live:cursor:{sim.host}")
+            await until(lambda: _stored(old.client, prefix, sim, 500))
+            new = await asyncio.to_thread(cluster.move, f"{prefix}firehose_live")
+            further = sim.repos.next_seq + 500 - sim.options.first_seq
+            await until(lambda: _stored(new.client, prefix, sim, further), within=60)
+            sim.pause()
+            await until(
+                lambda: _stored(new.client, prefix, sim, sim.repos.next_seq - 1 - sim.options.first_seq), within=60
+            )
+            async with Redis(port=new.port) as node:
+                assert await stands(node, f"{prefix}firehose_live") == should(sim.journal)
+
+
 async def test_a_cluster_needs_a_hash_tag(tmp_path: Path) -> None:
     async with Ingester(
         tmp_path, "redis+cluster://127.0.0.1:1", "ws://127.0.0.1:1", INGESTER_KEY_PREFIX="p:"
@@ -103,3 +151,7 @@ async def _says(ingester: Ingester, words: str) -> bool:
 async def _stored(client: Any, prefix: str, sim: RelaySim, count: int) -> bool:
     cursor = client.get(f"{prefix}firehose_live:cursor:{sim.host}")
     return cursor is not None and int(cursor) >= sim.options.first_seq + count
+
+
+async def _is_master(server: Redis) -> bool:
+    return bool((await server.info("replication"))["role"] == "master")
