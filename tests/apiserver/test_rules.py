@@ -52,9 +52,9 @@ REFUSED = [
     ({**HOST, "redis": {"keyPrefix": "x" * 101}}, "spec.redis.keyPrefix: Too long: may not be more than 100 bytes"),
     # firehose
     (firehose(startFrom="newest"), 'spec.firehose.startFrom: Invalid value: "newest": give oldest, live, or'),
-    (firehose(startFrom="0"), "the sequence number to start after, a whole number above 0"),
-    (firehose(startFrom=0), "the sequence number to start after, a whole number above 0"),
-    (firehose(startFrom=-1), "the sequence number to start after, a whole number above 0"),
+    (firehose(startFrom="0"), "the first sequence number that is wanted, a whole number above 0"),
+    (firehose(startFrom=0), "the first sequence number that is wanted, a whole number above 0"),
+    (firehose(startFrom=-1), "the first sequence number that is wanted, a whole number above 0"),
     (firehose(startFrom="9" * 20), "spec.firehose.startFrom: Too long: may not be more than 19 bytes"),
     (firehose(startFrom=1.5), "spec.firehose.startFrom in body must be of type integer,string"),
     (firehose(collections=[]), "spec.firehose.collections in body should have at least 1 items"),
@@ -85,7 +85,6 @@ REFUSED = [
     ({**HOST, "cursor": {"position": "9" * 16, "nonce": "1"}}, "a whole number above 0 and below 2^53"),
     ({**HOST, "onCursorLost": "Skip"}, 'supported values: "Halt", "Oldest", "Live"'),
     # redis
-    ({**HOST, "redis": {}}, "spec.redis.secretRef: Required value"),
     ({**HOST, "redis": {"secretRef": {}}}, "spec.redis.secretRef.name: Required value"),
     ({**HOST, "redis": {"secretRef": {"name": "Mine"}}}, "spec.redis.secretRef.name in body should match"),
     ({**HOST, "redis": {"secretRef": {"name": "mine", "key": "a/b"}}}, "spec.redis.secretRef.key in body should match"),
