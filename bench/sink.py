@@ -18,7 +18,6 @@ from redis.asyncio import Redis
 
 from sluice_ingester.contract import Stream, StreamKeys
 from sluice_ingester.sink.append import Append, Sink, Stored
-from sluice_ingester.sink.connection import connect
 from tests.integration.redis_server import RedisServer
 
 KEYS = StreamKeys(stream=Stream.FIREHOSE, host="relay.test")
@@ -41,7 +40,7 @@ def main() -> None:
 
 
 async def _measure(server: RedisServer, events: int) -> None:
-    async with connect(server.url) as redis:
+    async with Redis.from_url(server.url, protocol=2) as redis:
         for size in (1, 50, 500, 2000):
             await _run("append script", size, events, redis, _appending(redis))
             await _run("MULTI of XADDs", size, events, redis, _multi(redis))

@@ -88,9 +88,18 @@ def simulator_address(*, name: str, namespace: str) -> str:
 
 def relay(*, name: str, namespace: str, host: str, **spec: Any) -> Manifest:
     """A Relay; `spec` holds further fields of its spec."""
+    return _source("Relay", name=name, namespace=namespace, host=host, **spec)
+
+
+def labeler(*, name: str, namespace: str, host: str, **spec: Any) -> Manifest:
+    """A Labeler; `spec` holds further fields of its spec."""
+    return _source("Labeler", name=name, namespace=namespace, host=host, **spec)
+
+
+def _source(kind: str, *, name: str, namespace: str, host: str, **spec: Any) -> Manifest:
     return {
         "apiVersion": "sluice.dev/v1alpha1",
-        "kind": "Relay",
+        "kind": kind,
         "metadata": {"name": name, "namespace": namespace},
         "spec": {"host": host, **spec},
     }

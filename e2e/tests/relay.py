@@ -1,8 +1,8 @@
-"""A Relay in the cluster and what belongs to it, seen through kubectl."""
+"""A Relay or a Labeler in the cluster and what belongs to it, seen through kubectl."""
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from e2e.cluster.errors import ClusterError
 from e2e.cluster.provider import Cluster
@@ -14,6 +14,10 @@ CONTAINER = "ingester"
 class RelayUnderTest:
     """A Relay by its name."""
 
+    kind: ClassVar[str] = "relay"
+    part: ClassVar[str] = "firehose"
+    """Of the status, and the end of the Deployment's name."""
+
     cluster: Cluster
     name: str
     namespace: str
@@ -21,26 +25,26 @@ class RelayUnderTest:
     @property
     def deployment(self) -> str:
         """The name of its ingester's Deployment."""
-        return f"{self.name}-firehose"
+        return f"{self.name}-{self.part}"
 
     def kubectl(self, *args: str) -> str:
-        """Run kubectl in the Relay's namespace."""
+        """Run kubectl in the resource's namespace."""
         return self.cluster.kubectl("--namespace", self.namespace, *args)
 
     def patch(self, patch: dict[str, Any]) -> None:
-        """Merge `patch` into the Relay."""
-        self.kubectl("patch", "relay", self.name, "--type=merge", "--patch", json.dumps(patch))
+        """Merge `patch` into the resource."""
+        self.kubectl("patch", self.kind, self.name, "--type=merge", "--patch", json.dumps(patch))
 
     def wait_ready(self, *, seconds: int = 120) -> None:
         """`kubectl wait` for Ready; on failure with the status that was there."""
         try:
-            self.kubectl("wait", f"relay/{self.name}", "--for=condition=Ready", f"--timeout={seconds}s")
+            self.kubectl("wait", f"{self.kind}/{self.name}", "--for=condition=Ready", f"--timeout={seconds}s")
         except ClusterError as error:
             raise AssertionError(f"{error}\n{json.dumps(self.status(), indent=1)}") from error
 
     def body(self) -> dict[str, Any]:
         """The whole resource."""
-        return self._json("relay", self.name)
+        return self._json(self.kind, self.name)
 
     def status(self) -> dict[str, Any]:
         """Its status."""
@@ -88,13 +92,13 @@ class RelayUnderTest:
         return str(pods[0]["metadata"]["name"]) if len(pods) == 1 else ""
 
     def children(self) -> list[str]:
-        """Everything that carries the Relay's label."""
+        """Everything that carries the resource's label."""
         found = self.kubectl("get", "deployments,replicasets,pods,secrets", "-l", self._selector, "-o", "name")
         return found.split()
 
     @property
     def _selector(self) -> str:
-        return f"sluice.dev/relay={self.name}"
+        return f"sluice.dev/{self.kind}={self.name}"
 
     def _json(self, *what: str) -> dict[str, Any]:
         body: dict[str, Any] = json.loads(self.kubectl("get", *what, "-o", "json"))
@@ -103,3 +107,11 @@ class RelayUnderTest:
     def _list(self, kind: str) -> list[dict[str, Any]]:
         items: list[dict[str, Any]] = self._json(kind, "-l", self._selector)["items"]
         return items
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelerUnderTest(RelayUnderTest):
+    """A Labeler by its name."""
+
+    kind: ClassVar[str] = "labeler"
+    part: ClassVar[str] = "labels"

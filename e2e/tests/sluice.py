@@ -13,7 +13,7 @@ import redis
 from e2e import deploy, images, manifests
 from e2e.cluster.errors import ClusterError
 from e2e.cluster.provider import Cluster
-from e2e.tests.relay import RelayUnderTest
+from e2e.tests.relay import LabelerUnderTest, RelayUnderTest
 from e2e.tests.source import Source, stored_event
 from e2e.tests.wait import eventually
 
@@ -87,12 +87,21 @@ class Sluice:
     def relay(self, name: str, *, source: Source | None = None, host: str | None = None, **spec: Any) -> RelayUnderTest:
         """Apply a Relay that reads `source` into the source's own database; or one with a host of its own."""
         if source is not None and "redis" not in spec:
-            self.secret(f"redis-{name}", url=self.url_in_cluster(source))
-            spec["redis"] = {"secretRef": {"name": f"redis-{name}", "key": "url"}}
+            spec["redis"] = self._redis_of(source, name=name)
         address = host or (source.address if source else None)
         assert address, "a relay needs a source or a host"
         deploy.apply(self.cluster, manifests.relay(name=name, namespace=NAMESPACE, host=address, **spec))
         return RelayUnderTest(cluster=self.cluster, name=name, namespace=NAMESPACE)
+
+    def labeler(self, name: str, *, source: Source, **spec: Any) -> LabelerUnderTest:
+        """Apply a Labeler that reads the labels of `source` into the source's own database."""
+        spec["redis"] = self._redis_of(source, name=name)
+        deploy.apply(self.cluster, manifests.labeler(name=name, namespace=NAMESPACE, host=source.address, **spec))
+        return LabelerUnderTest(cluster=self.cluster, name=name, namespace=NAMESPACE)
+
+    def _redis_of(self, source: Source, *, name: str) -> dict[str, Any]:
+        self.secret(f"redis-{name}", url=self.url_in_cluster(source))
+        return {"secretRef": {"name": f"redis-{name}", "key": "url"}}
 
     def secret(self, name: str, **data: str) -> None:
         """Apply a Secret."""

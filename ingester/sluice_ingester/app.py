@@ -5,31 +5,35 @@ import contextlib
 import logging
 import signal
 import ssl
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
 from functools import partial
 from importlib.metadata import version
 from typing import Any, Final
 
-from redis.asyncio import Redis
-
-from sluice_ingester.beat import beat, measure
-from sluice_ingester.contract import Stream, StreamKeys
-from sluice_ingester.halt import Halts
+from sluice_ingester.beat import beat, measure, retain
+from sluice_ingester.contract import State, Stream, StreamKeys
+from sluice_ingester.course import Course
 from sluice_ingester.http import listen
 from sluice_ingester.intake import Intake
 from sluice_ingester.metrics import Metrics
 from sluice_ingester.pipeline import Pipeline
+from sluice_ingester.redis_client import Client
+from sluice_ingester.redis_url import masked
 from sluice_ingester.report import Report
-from sluice_ingester.settings import Settings, SettingsError
+from sluice_ingester.settings import Mode, Settings, SettingsError
 from sluice_ingester.sink.append import Sink
 from sluice_ingester.sink.connection import connect
 from sluice_ingester.sink.errors import SinkError
-from sluice_ingester.sink.url import masked
 from sluice_ingester.sources.address import Address
 from sluice_ingester.sources.subscription import Subscription
 from sluice_ingester.sources.tls import client_context
 from sluice_ingester.tasks import end
-from sluice_ingester.wire.firehose import NSID, FirehoseDecoder
+from sluice_ingester.wire.firehose import NSID as SUBSCRIBE_REPOS
+from sluice_ingester.wire.firehose import FirehoseDecoder
+from sluice_ingester.wire.labels import NSID as SUBSCRIBE_LABELS
+from sluice_ingester.wire.labels import LabelsDecoder
+from sluice_ingester.wire.listing import NSID as LIST_REPOS
+from sluice_ingester.work import Work
 from sluice_ingester.writer import Writer
 
 VERSION: Final = version("sluice-operator")
@@ -49,36 +53,46 @@ async def run(settings: Settings) -> None:
     tls = _tls(settings)
     metrics = Metrics()
     redis = connect(settings.redis_url, ca_bundle=settings.ca_bundle)
-    pipelines: list[Pipeline] = []
+    works: list[Work] = []
     beside: list[Coroutine[Any, Any, None]] = [measure(redis, metrics, prefix=settings.key_prefix)]
     sinks: list[tuple[Report, Sink]] = []
-    for address in settings.relay_hosts:
-        keys = StreamKeys(stream=Stream.FIREHOSE, host=address.host, prefix=settings.key_prefix)
-        sink = Sink(redis, keys, high_water_mark=settings.high_water_mark)
-        report = Report(address.host, metrics=metrics, pod=settings.pod_name, version=VERSION)
-        pipelines.append(_firehose(settings, address, tls=tls, sink=sink, report=report))
+    for stream, address in _sources(settings):
+        keys = StreamKeys(stream=stream, host=address.host, prefix=settings.key_prefix)
+        sink = Sink(
+            redis,
+            keys,
+            high_water_mark=settings.high_water_mark,
+            deduplicate_seconds=settings.deduplicate_seconds if stream is Stream.FIREHOSE else None,
+        )
+        report = Report(
+            address.host, metrics=metrics, pod=settings.pod_name, version=VERSION, rests=stream is Stream.LABELS
+        )
+        make = _backfill if stream is Stream.BACKFILL else _subscription
+        works.append(make(settings, address, tls=tls, sink=sink, report=report))
         beside.append(beat(report, sink))
         sinks.append((report, sink))
-    _observe(metrics, pipelines)
+    if settings.trim_consumed:
+        beside += [retain(redis, stream) for stream in sorted({sink.keys.entries for _, sink in sinks})]
+    _observe(metrics, works)
 
     try:
-        server = await listen(settings.metrics_port, pipelines=pipelines, registry=metrics.registry)
+        server = await listen(settings.metrics_port, works=works, registry=metrics.registry)
     except OSError as error:
         raise SettingsError(f"METRICS_PORT={settings.metrics_port} can't be used: {error.strerror or error}") from None
     port = server.sockets[0].getsockname()[1]
     _log.info(
         "sluice-ingester %s: %s into %s; http port %d",
         VERSION,
-        ", ".join(address.host for address in settings.relay_hosts),
+        ", ".join(f"{stream} of {address.host}" for stream, address in _sources(settings)),
         masked(settings.redis_url),
         port,
     )
-    working = [asyncio.create_task(pipeline.run()) for pipeline in pipelines]
-    helping = [asyncio.create_task(work) for work in beside]
+    working = [asyncio.create_task(work.run()) for work in works]
+    helping = [asyncio.create_task(task) for task in beside]
     try:
         await _until(stop, [*working, *helping])
-        for pipeline in pipelines:
-            pipeline.stop()
+        for work in works:
+            work.stop()
         await asyncio.wait(working, timeout=FLUSH_SECONDS)
     finally:
         await end(*working, *helping)
@@ -87,21 +101,62 @@ async def run(settings: Settings) -> None:
     _log.info("stopped")
 
 
-def _firehose(
+def _sources(settings: Settings) -> Iterator[tuple[Stream, Address]]:
+    if settings.mode in {Mode.ALL, Mode.FIREHOSE}:
+        yield from ((Stream.FIREHOSE, address) for address in settings.relay_hosts)
+    if settings.mode in {Mode.ALL, Mode.BACKFILL}:
+        yield from ((Stream.BACKFILL, address) for address in settings.relay_hosts)
+    if settings.mode in {Mode.ALL, Mode.LABELER}:
+        yield from ((Stream.LABELS, address) for address in settings.labeler_hosts)
+
+
+def _subscription(
     settings: Settings, address: Address, *, tls: ssl.SSLContext | None, sink: Sink, report: Report
 ) -> Pipeline:
+    labels = sink.keys.stream is Stream.LABELS
+    nsid = SUBSCRIBE_LABELS if labels else SUBSCRIBE_REPOS
+    writer = Writer(sink, report, high_water_mark=settings.high_water_mark)
     return Pipeline(
-        subscription=Subscription(address, nsid=NSID, user_agent=f"sluice/{VERSION}", tls=tls),
-        decoder=FirehoseDecoder(collections=settings.collections),
-        writer=Writer(sink, report, high_water_mark=settings.high_water_mark),
+        subscription=Subscription(address, nsid=nsid, user_agent=f"sluice/{VERSION}", tls=tls),
+        decoder=LabelsDecoder() if labels else _firehose_decoder(settings, address),
+        writer=writer,
         report=report,
-        halts=Halts(source=address.host, cursor_key=sink.keys.cursor, start_from=settings.start_from),
+        course=Course(
+            report=report,
+            writer=writer,
+            cursor_key=sink.keys.cursor,
+            start_from=settings.start_from,
+            on_lost=settings.on_cursor_lost,
+            counter="labeler_events" if labels else "firehose_events",
+            forgets=not labels,
+        ),
         new_intake=partial(Intake, events=settings.batch_size, seconds=settings.batch_timeout_ms / 1000),
     )
 
 
+def _firehose_decoder(settings: Settings, address: Address) -> FirehoseDecoder:
+    origin = address.origin if settings.resync_to_backfill else None
+    return FirehoseDecoder(collections=settings.collections, resync_origin=origin)
+
+
+def _backfill(settings: Settings, address: Address, *, tls: ssl.SSLContext | None, sink: Sink, report: Report) -> Work:
+    # Imported here: an ingester that lists nothing does not pay for an HTTP client.
+    from sluice_ingester.backfill import Backfill  # noqa: PLC0415
+    from sluice_ingester.sources.listing import Listing  # noqa: PLC0415
+
+    return Backfill(
+        source=Listing(address, nsid=LIST_REPOS, user_agent=f"sluice/{VERSION}", tls=tls),
+        origin=address.origin,
+        sink=sink,
+        writer=Writer(sink, report, high_water_mark=settings.high_water_mark),
+        report=report,
+        skip_repos=settings.on_page_error == "skip-repo",
+        rescan_seconds=settings.rescan_seconds,
+    )
+
+
 def _tls(settings: Settings) -> ssl.SSLContext | None:
-    if all(address.plain for address in settings.relay_hosts):
+    if all(address.plain for _, address in _sources(settings)):
         return None
     try:
         return client_context(settings.ca_bundle)
@@ -109,19 +164,32 @@ def _tls(settings: Settings) -> ssl.SSLContext | None:
         raise SettingsError(f"INGESTER_CA_BUNDLE={str(settings.ca_bundle)!r} is not valid: {error}") from None
 
 
-def _observe(metrics: Metrics, pipelines: list[Pipeline]) -> None:
+def _observe(metrics: Metrics, works: list[Work]) -> None:
     """Gauges that are computed when they are read."""
-    metrics.gauge("websocket_connections").set_function(lambda: sum(p.report.connected for p in pipelines))
-    metrics.gauge("backpressure_active").set_function(lambda: sum(p.report.in_backpressure for p in pipelines))
-    metrics.gauge("events_in_memory").set_function(lambda: sum(p.held[0] for p in pipelines))
-    for pipeline in pipelines:
-        events, size = (partial(_held, pipeline, index) for index in (0, 1))
-        metrics.buffer_events.labels(pipeline.report.source).set_function(events)
-        metrics.buffer_bytes.labels(pipeline.report.source).set_function(size)
+    metrics.gauge("websocket_connections").set_function(lambda: sum(w.report.connected for w in works))
+    metrics.gauge("backpressure_active").set_function(lambda: sum(w.report.in_backpressure for w in works))
+    metrics.gauge("events_in_memory").set_function(lambda: sum(w.held[0] for w in works))
+    listings = [work for work in works if not isinstance(work, Pipeline)]
+    states = [work.report for work in listings]
+    metrics.gauge("backfill_complete").set_function(
+        lambda: bool(states) and all(report.condition.state is State.DONE for report in states)
+    )
+    live = [work for work in works if work not in listings]
+    for source in {work.report.source for work in live}:
+        of_source = [work for work in live if work.report.source == source]  # one host may be relay and labeler
+        events, size = (partial(_held, of_source, index) for index in (0, 1))
+        metrics.buffer_events.labels(source).set_function(events)
+        metrics.buffer_bytes.labels(source).set_function(size)
+        metrics.lag.labels(source).set_function(partial(_lag, of_source))
+        metrics.begin(source)
 
 
-def _held(pipeline: Pipeline, index: int) -> float:
-    return pipeline.held[index]
+def _held(works: list[Work], index: int) -> float:
+    return sum(work.held[index] for work in works)
+
+
+def _lag(works: list[Work]) -> float:
+    return max(work.report.lag for work in works)
 
 
 async def _until(stop: asyncio.Event, tasks: list[asyncio.Task[None]]) -> None:
@@ -133,7 +201,7 @@ async def _until(stop: asyncio.Event, tasks: list[asyncio.Task[None]]) -> None:
         await task
 
 
-async def _farewell(redis: Redis, sinks: list[tuple[Report, Sink]]) -> None:
+async def _farewell(redis: Client, sinks: list[tuple[Report, Sink]]) -> None:
     """Say in Redis that we stopped, if that takes no time."""
     with contextlib.suppress(TimeoutError, SinkError):
         async with asyncio.timeout(1.0):

@@ -2,6 +2,7 @@
 
 import uuid
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from sluice_ingester.sink.append import Append, Letter
@@ -19,12 +20,14 @@ class Batch:
     `cursor` is the seq of the last frame that told one, None if none did; frames without events
     move it, too. `time` is the newest time that a frame told; one beyond `latest` is a fault of its
     author's clock and tells nothing of how far we are. `kinds` counts the events.
+    A page of a listing is a frame, too, and its cursor any text.
     """
 
     latest: str
     events: list[bytes] = field(default_factory=list)
     dead: list[DeadLetter] = field(default_factory=list)
-    cursor: int | None = None
+    resyncs: list[bytes] = field(default_factory=list)
+    cursor: int | str | None = None
     time: str | None = None
     frames: int = 0
     filtered: int = 0
@@ -36,6 +39,7 @@ class Batch:
         """Put a frame at the end."""
         self.events += frame.events
         self.dead += frame.dead
+        self.resyncs += frame.resyncs
         self.frames += 1
         self.filtered += frame.filtered
         self.kinds.update(frame.kinds)
@@ -49,15 +53,17 @@ class Batch:
         """Whether the batch has come to `events` events, or to MAX_BYTES."""
         return len(self.events) >= events or self.size >= MAX_BYTES
 
-    def append(self, *, expected: bytes | None) -> Append:
-        """The call that stores the batch, if the cursor is the `expected` one."""
+    def append(self, *, expected: bytes | None, fields: Mapping[str, str]) -> Append:
+        """The call that stores the batch, and `fields` of the health hash, if the cursor is `expected`."""
         return Append(
             name=self.name,
             expected=expected,
             cursor=self.cursor,
             events=self.events,
             letters=[_letter(letter) for letter in self.dead],
+            resyncs=self.resyncs,
             time=self.time,
+            fields=fields,
         )
 
 

@@ -4,18 +4,20 @@ import asyncio
 import contextlib
 from typing import Final
 
-from redis.asyncio import Redis
-
 from sluice_ingester.metrics import Metrics
+from sluice_ingester.redis_client import Client
 from sluice_ingester.report import Report
 from sluice_ingester.sink.append import Sink
 from sluice_ingester.sink.errors import SinkError
 from sluice_ingester.sink.lengths import lengths
+from sluice_ingester.sink.trim import LIMIT, trim
 
 BEAT_SECONDS: Final = 5.0
 _SETTLE_SECONDS: Final = 0.2
 _TROUBLE_SECONDS: Final = 1.0
 _LENGTHS_SECONDS: Final = 10.0
+_TRIM_SECONDS: Final = 1.0
+_TRIM_BUSY_SECONDS: Final = 0.05
 
 
 async def beat(report: Report, sink: Sink) -> None:
@@ -35,7 +37,16 @@ async def beat(report: Report, sink: Sink) -> None:
                 await report.changed.wait()
 
 
-async def measure(redis: Redis, metrics: Metrics, *, prefix: str) -> None:
+async def retain(redis: Client, stream: str) -> None:
+    """Remove what every consumer group has acknowledged, for as long as there is some."""
+    while True:
+        removed = 0
+        with contextlib.suppress(SinkError):
+            removed = await trim(redis, stream)
+        await asyncio.sleep(_TRIM_BUSY_SECONDS if removed >= LIMIT // 2 else _TRIM_SECONDS)
+
+
+async def measure(redis: Client, metrics: Metrics, *, prefix: str) -> None:
     """Keep the gauges of the streams' lengths true."""
     while True:
         with contextlib.suppress(SinkError):

@@ -5,7 +5,7 @@ keys and fields named here, so a change in this file is a change of a public con
 of the streams, their fields and the cursor keys are those of the Rust ingester that Sluice
 replaces: what read its streams reads ours.
 
-Pure, and the one module of the ingester that the operator imports.
+Pure. The operator imports it, and of the ingester beside it only `redis_url` and `redis_client`.
 """
 
 from dataclasses import dataclass
@@ -14,6 +14,13 @@ from typing import Final
 
 BACKFILL_DONE: Final = "!ingester-done"
 """Stored in a backfill cursor when the listing of repos has come to its end."""
+
+CURSOR_LIVE: Final = "!live"
+"""Stored as a cursor: go on with what comes from now on, whatever the settings say. The first append
+puts a seq in its place."""
+
+CURSOR_OLDEST: Final = "0"
+"""Stored as a cursor: go on with the oldest event that the source still has."""
 
 DEADLETTER_CAP: Final = 10_000
 """About how many entries a dead-letter stream keeps; the oldest go first."""
@@ -49,10 +56,13 @@ class Health(StrEnum):
     """The fields of the hash at `StreamKeys.health`. All values are text; times are RFC 3339 UTC.
 
     The append writes the first group in the same atomic step as the events; the ingester writes
-    the second group when something changes, and `beat` at least every 5 s.
+    the second group when something changes, and `beat` at least every 5 s. The third group tells of
+    the newest range of seqs that the source could not give: its last seq and the time of the first
+    event after it are empty until that event is stored. The fourth is written by whoever resets the
+    cursor as spec.cursor asks, in the same step.
     """
 
-    SEQ = "seq"  # of the newest frame stored, decimal
+    SEQ = "seq"  # of the newest frame stored, decimal; of a backfill, the cursor
     EVENT_TIME = "eventTime"  # of the newest event stored, as the source gave it
     STORED = "stored"  # when the newest batch was stored
     EVENTS = "events"  # stored so far, counted over all restarts
@@ -74,6 +84,18 @@ class Health(StrEnum):
     LAST_ERROR = "lastError"  # one sentence
     LAST_ERROR_TIME = "lastErrorTime"
 
+    LOST_FROM = "lostFrom"  # the first lost seq, decimal
+    LOST_TO = "lostTo"  # the last lost seq, decimal; empty if the sequence is another one
+    LOST_FROM_TIME = "lostFromTime"  # of the newest event stored before; empty if unknown
+    LOST_TO_TIME = "lostToTime"  # of the first event after
+    LOST_AT = "lostAt"  # when it was noticed
+    LOST_REASON = "lostReason"  # OutdatedCursor, FutureCursor or SequenceMovedBack
+
+    RESET_NONCE = "resetNonce"  # of the newest spec.cursor that was carried out
+    RESET_FROM = "resetFrom"  # the cursor before; empty if there was none
+    RESET_TO = "resetTo"  # the cursor that was set
+    RESET_AT = "resetAt"
+
 
 class State(StrEnum):
     """What an ingester is doing about one source."""
@@ -83,6 +105,7 @@ class State(StrEnum):
     BACKPRESSURE = "backpressure"  # not reading until the sink takes events again
     WAITING = "waiting"  # for the next try, after an error
     HALTED = "halted"  # will not go on until a person acts: see Health.REASON
+    DONE = "done"  # the listing has come to its end: a backfill rests
     STOPPED = "stopped"  # shut down in good order
 
 
@@ -108,10 +131,19 @@ class StreamKeys:
         """A string: the cursor of this source, decimal except for a backfill."""
         return f"{self.prefix}{self.stream}:cursor:{self.host}"
 
+    def seen(self, slot: int) -> str:
+        """A hash that expires: digests of the events that were stored in a slice of time."""
+        return f"{self.prefix}{self.stream}:seen:{slot}"
+
     @property
     def health(self) -> str:
         """A hash: see Health."""
         return f"{self.prefix}{self.stream}:health:{self.host}"
+
+    @property
+    def resyncs(self) -> str:
+        """The stream that is told which repos must be fetched again: the backfill's."""
+        return f"{self.prefix}{Stream.BACKFILL}"
 
     @property
     def deadletter(self) -> str:

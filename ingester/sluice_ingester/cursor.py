@@ -23,6 +23,8 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final, Literal
 
+from sluice_ingester.contract import CURSOR_LIVE
+
 REACH: Final = 10
 MAX_SEQ: Final = 2**53 - 1
 
@@ -49,6 +51,13 @@ def read(stored: bytes | None) -> int | None:
     if stored.isdigit() and len(stored) <= 16 and int(stored) <= MAX_SEQ:
         return int(stored)
     raise CursorUnreadableError(f"{stored[:64]!r} is not a decimal seq below 2^53")
+
+
+def begin(stored: bytes | None, start_from: StartFrom) -> Start:
+    """How to open a connection with that stored cursor; CursorUnreadableError if it is none."""
+    if stored == CURSOR_LIVE.encode():
+        return start(None, "live")
+    return start(read(stored), start_from)
 
 
 def start(seq: int | None, start_from: StartFrom) -> Start:

@@ -16,21 +16,21 @@ from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 
 from sluice_ingester.contract import State
-from sluice_ingester.pipeline import Pipeline
+from sluice_ingester.work import Work
 
 _logger: Final = logging.getLogger("sluice_ingester.http")
 _logger.setLevel(logging.CRITICAL)  # a probe that hangs up is nothing to report
 
 
-async def listen(port: int, *, pipelines: Sequence[Pipeline], registry: CollectorRegistry) -> Server:
+async def listen(port: int, *, works: Sequence[Work], registry: CollectorRegistry) -> Server:
     """Serve on `port` of every address; 0 takes a free one."""
 
     def answer(_connection: ServerConnection, request: Request) -> Response:
         match request.path.split("?", 1)[0]:
             case "/healthz":
-                return _verdict([_health(pipeline) for pipeline in pipelines])
+                return _verdict([_health(work) for work in works])
             case "/readyz":
-                return _verdict([_readiness(pipeline) for pipeline in pipelines])
+                return _verdict([_readiness(work) for work in works])
             case "/metrics":
                 return _response(HTTPStatus.OK, generate_latest(registry), CONTENT_TYPE_LATEST)
         return _response(HTTPStatus.NOT_FOUND, b"/healthz, /readyz and /metrics are here\n")
@@ -49,18 +49,18 @@ def _socket(port: int) -> socket.socket:
     return socket.create_server(("", port))
 
 
-def _health(pipeline: Pipeline) -> tuple[bool, str]:
-    name = pipeline.report.source
-    return (False, f"{name}: stuck") if pipeline.is_stuck else (True, f"{name}: alive")
+def _health(work: Work) -> tuple[bool, str]:
+    name = work.report.source
+    return (False, f"{name}: stuck") if work.is_stuck else (True, f"{name}: alive")
 
 
-def _readiness(pipeline: Pipeline) -> tuple[bool, str]:
-    condition = pipeline.report.condition
+def _readiness(work: Work) -> tuple[bool, str]:
+    condition = work.report.condition
     ready = condition.state is State.BACKPRESSURE or (
-        pipeline.report.ever_connected and condition.state is not State.HALTED
+        work.report.ever_connected and condition.state is not State.HALTED
     )
     words = " ".join(filter(None, (condition.state, condition.reason, condition.message)))
-    return ready, f"{pipeline.report.source}: {words}"
+    return ready, f"{work.report.source}: {words}"
 
 
 def _verdict(parts: Sequence[tuple[bool, str]]) -> Response:

@@ -9,12 +9,13 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 
 from sluice_ingester.batch import Batch
+from sluice_ingester.kinds import error_kind
 
 _COUNTERS: Final = {
     "ingester_firehose_events": "Firehose frames received.",
-    "ingester_firehose_create_events": "Create operations stored.",
-    "ingester_firehose_update_events": "Update operations stored.",
-    "ingester_firehose_delete_events": "Delete operations stored.",
+    "ingester_firehose_create_events": "Create operations of stored batches.",
+    "ingester_firehose_update_events": "Update operations of stored batches.",
+    "ingester_firehose_delete_events": "Delete operations of stored batches.",
     "ingester_firehose_filtered_operations": "Operations left out by the collection filter.",
     "ingester_stream_events": "Events stored in Redis.",
     "ingester_errors": "Errors of any kind.",
@@ -48,10 +49,11 @@ class Metrics:
         self.registry = CollectorRegistry()
         self._counters = {name: Counter(name, text, registry=self.registry) for name, text in _COUNTERS.items()}
         self._gauges = {name: Gauge(name, text, registry=self.registry) for name, text in _GAUGES.items()}
-        self.events = self._counter("events", "Events stored.", _KIND)
+        self.events = self._counter("events", "Events of stored batches.", _KIND)
         self.errors = self._counter("errors", "Errors by kind.", _KIND)
         self.dead_letters = self._counter("dead_letters", "Frames and records sent to the dead letters.", _KIND)
         self.repeats = self._counter("repeats", "Frames dropped because they were stored before.", _SOURCE)
+        self.duplicates = self._counter("duplicates", "Events left out since another relay told of them.", _SOURCE)
         self.reconnects = self._counter("reconnects", "Connections opened after the first one.", _SOURCE)
         self.fenced = self._counter("fenced", "Batches refused because the cursor was set by another.", _SOURCE)
         self.lag = self._gauge("lag_seconds", "How far the stored events are behind the source's clock.")
@@ -65,6 +67,11 @@ class Metrics:
             buckets=_APPEND_SECONDS,
         )
 
+    def begin(self, source: str) -> None:
+        """Show at zero what `source` has had none of: an alert sees no step from nothing to one."""
+        for metric in (self.repeats, self.duplicates, self.reconnects, self.fenced, self.append_seconds):
+            metric.labels(source)
+
     def count(self, name: str, amount: float = 1) -> None:
         """Add to one of the Rust ingester's counters; `name` without `ingester_`."""
         self._counters[f"ingester_{name}"].inc(amount)
@@ -73,20 +80,25 @@ class Metrics:
         """One of the Rust ingester's gauges; `name` without `ingester_`."""
         return self._gauges[f"ingester_{name}"]
 
-    def stored(self, source: str, batch: Batch) -> None:
-        """Count a batch that was stored."""
-        self.count("stream_events", len(batch.events))
+    def stored(self, source: str, batch: Batch, *, duplicates: int) -> None:
+        """Count a batch that was stored, but for `duplicates` of its events."""
+        self.count("stream_events", len(batch.events) - duplicates)
+        self.duplicates.labels(source).inc(duplicates)
         for kind, number in batch.kinds.items():
             self.events.labels(source, kind).inc(number)
             if kind in {"create", "update", "delete"}:
                 self.count(f"firehose_{kind}_events", number)
+            elif kind == "label":
+                self.count("labels_written", number)
+            elif kind == "repo":
+                self.count("backfill_repos_written", number)
         for letter in batch.dead:
             self.dead_letters.labels(source, letter.reason.value).inc()
 
     def error(self, source: str, kind: str) -> None:
         """Count an error."""
         self.count("errors")
-        self.errors.labels(source, kind).inc()
+        self.errors.labels(source, error_kind(kind)).inc()
 
     def _counter(self, name: str, text: str, labels: tuple[str, ...]) -> Counter:
         return Counter(f"sluice_ingester_{name}", text, labels, registry=self.registry)

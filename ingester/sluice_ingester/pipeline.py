@@ -8,15 +8,18 @@ whole by then is written before the next one begins, unless the cursor has moved
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Callable, Coroutine
+from itertools import count
 from typing import Any, Final, TypeVar
 
-from sluice_ingester import cursor
-from sluice_ingester.contract import State
-from sluice_ingester.halt import HaltError, Halts
+from sluice_ingester.contract import CURSOR_LIVE, CURSOR_OLDEST, State
+from sluice_ingester.course import Course, CursorLostError, HaltError
 from sluice_ingester.intake import Intake
+from sluice_ingester.lost import OnLost
 from sluice_ingester.reader import Decoder, PatienceError, Reader
 from sluice_ingester.report import Report
+from sluice_ingester.sink.append import timestamp
 from sluice_ingester.sources.backoff import Backoff
 from sluice_ingester.sources.failure import SourceError
 from sluice_ingester.sources.subscription import Subscription
@@ -25,6 +28,9 @@ from sluice_ingester.writer import FencedError, Writer
 
 CHECK_SECONDS: Final = 3.0
 """How often a cursor is looked at that no append looks at: of a quiet or a halted source."""
+RESET_SECONDS: Final = 600.0
+"""A cursor is reset no more often than this; a source that needs it more often halts."""
+_CHECKS_OF_EVICTION: Final = 5
 STUCK_SECONDS: Final = 120.0
 
 T = TypeVar("T")
@@ -42,18 +48,17 @@ class Pipeline:
         decoder: Decoder,
         writer: Writer,
         report: Report,
-        halts: Halts,
+        course: Course,
         new_intake: Callable[[], Intake],
     ) -> None:
         self.report = report
         self._writer = writer
-        self._halts = halts
+        self._course = course
         self._new_intake = new_intake
         self._intake = new_intake()
-        self._reader = Reader(
-            subscription=subscription, decoder=decoder, report=report, halts=halts, newest=self._newest
-        )
+        self._reader = Reader(subscription=subscription, decoder=decoder, report=report, course=course)
         self._stopping = asyncio.Event()
+        self._reset_at: float | None = None
         self._source_backoff = Backoff(base=1.0, cap=60.0, healthy=30.0)
         self._fence_backoff = Backoff(base=0.2, cap=10.0, healthy=30.0)
 
@@ -76,7 +81,7 @@ class Pipeline:
         """Ingest until `stop`."""
         while not self._stopping.is_set():
             try:
-                await self._session()
+                await self._ingest()
             except SourceError as error:
                 failure = error.failure
                 await self._retry_later(failure.kind, failure.message, at_least=failure.wait)
@@ -93,16 +98,30 @@ class Pipeline:
                 await self._retry_later("InternalError", f"{type(error).__name__}: {error}")
         self.report.stopped()
 
+    async def _ingest(self) -> None:
+        try:
+            await self._session()
+        except CursorLostError as error:
+            await self._settle(error)
+
+    async def _settle(self, error: CursorLostError) -> None:
+        """Go on elsewhere, or HaltError, as a person has chosen."""
+        again = self._reset_at is not None and time.monotonic() - self._reset_at < RESET_SECONDS
+        if self._course.on_lost not in {OnLost.OLDEST, OnLost.LIVE} or again:
+            raise HaltError(error.loss.reason, f"{error}; {self._course.remedy()}") from None
+        target = CURSOR_OLDEST if self._course.on_lost is OnLost.OLDEST else CURSOR_LIVE
+        await self._unless_stopped(self._writer.reset(target, error.loss.opened(now=timestamp())))
+        self._reset_at = time.monotonic()
+        self._source_backoff.reset()
+        self.report.error(error.loss.reason, f"{error}: going on with its {self._course.on_lost} events, as chosen")
+
     async def _session(self) -> None:
         stored = await self._unless_stopped(self._writer.resume())
         if self._stopping.is_set():
             return
-        try:
-            begin = cursor.start(cursor.read(stored), self._halts.start_from)
-        except cursor.CursorUnreadableError as error:
-            raise self._halts.unreadable(error) from None
+        connect_with = self._course.begin(stored)
         intake = self._intake = self._new_intake()
-        reading = asyncio.create_task(self._unless_stopped(self._reader.read(begin, intake)))
+        reading = asyncio.create_task(self._unless_stopped(self._reader.read(connect_with, intake)))
         keeping = asyncio.create_task(self._keep())
         writing = asyncio.create_task(self._write(intake))
         try:
@@ -123,9 +142,11 @@ class Pipeline:
             intake.done()
 
     async def _keep(self) -> None:
-        while True:
+        for number in count(1):
             await asyncio.sleep(CHECK_SECONDS)
             await self._writer.check()
+            if number % _CHECKS_OF_EVICTION == 0 and await self._writer.may_lose():
+                raise PatienceError
 
     async def _until_cursor_moves(self) -> None:
         while not self._stopping.is_set():
@@ -154,8 +175,3 @@ class Pipeline:
             return working.result() if working.done() else None
         finally:
             await end(working, stopping)
-
-    def _newest(self) -> str | None:
-        batches = (self._writer.pending, self._intake.forming)
-        times = (self._writer.newest, *(batch.time for batch in batches if batch is not None))
-        return max((time for time in times if time is not None), default=None)

@@ -1,22 +1,17 @@
 """The reader: frames of one connection after the other, decoded, judged by their seq, put together."""
 
 import asyncio
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final, Protocol
 
-from sluice_ingester import cursor
-from sluice_ingester.halt import Halts
+from sluice_ingester.course import Course
 from sluice_ingester.intake import Intake
 from sluice_ingester.report import Report
-from sluice_ingester.sources.failure import Failure, SourceError
 from sluice_ingester.sources.subscription import Subscription
 from sluice_ingester.wire.events import Decoded, ErrorFrame, Info
 
 PATIENCE_SECONDS: Final = 10.0
 """A connection that is not read for so long is closed, before the other side does it."""
-CONFIRMATIONS: Final = 4
-"""So many connections in a row must move back before it is believed without proof: see `cursor`."""
 
 
 class Decoder(Protocol):
@@ -26,37 +21,27 @@ class Decoder(Protocol):
 
 
 class PatienceError(Exception):
-    """Redis took nothing for so long that the connection is given up until it does."""
+    """Redis took nothing for so long, or is so set, that the connection is given up until that is over."""
 
 
 class Reader:
-    """Reads one source. `newest` gives the newest time of all frames that were read, None if unknown."""
+    """Reads one source; `course` says what its messages mean for the cursor."""
 
-    def __init__(
-        self,
-        *,
-        subscription: Subscription,
-        decoder: Decoder,
-        report: Report,
-        halts: Halts,
-        newest: Callable[[], str | None],
-    ) -> None:
+    def __init__(self, *, subscription: Subscription, decoder: Decoder, report: Report, course: Course) -> None:
         self._subscription = subscription
         self._decoder = decoder
         self._report = report
-        self._halts = halts
-        self._newest = newest
-        self._moved_back = 0
+        self._course = course
 
-    async def read(self, begin: cursor.Start, intake: Intake) -> None:
-        """Open a connection and put its frames into `intake`; never returns.
+    async def read(self, connect_with: str | None, intake: Intake) -> None:
+        """Open a connection from that cursor on and put its frames into `intake`; never returns.
 
-        Raises SourceError when the source fails, HaltError when a person is needed, PatienceError.
+        Raises SourceError when the source fails, CursorLostError when it can't go on from the cursor,
+        HaltError when a person is needed, PatienceError.
         """
         self._report.connecting()
-        position = cursor.Position(begin.position)
-        async with self._subscription.open(cursor=begin.cursor) as frames:
-            self._report.streaming(cursor=begin.cursor)
+        async with self._subscription.open(cursor=connect_with) as frames:
+            self._report.streaming(cursor=connect_with)
             try:
                 while True:
                     if not intake.has_room:
@@ -64,54 +49,14 @@ class Reader:
                     # No name for the frame's bytes: they go when they are decoded.
                     message = self._decoder.decode(await anext(frames), received=datetime.now(UTC))
                     if isinstance(message, Decoded):
-                        if self._is_new(message, position):
+                        if self._course.is_new(message):
                             intake.add(message)
                     elif isinstance(message, ErrorFrame):
-                        raise self._refusal(message, begin)
+                        raise self._course.refusal(message)
                     else:
-                        self._inform(message, begin)
+                        self._course.inform(message)
             finally:
                 self._report.disconnected()
-
-    def _is_new(self, frame: Decoded, position: cursor.Position) -> bool:
-        self._report.metrics.count("firehose_events")
-        if frame.seq is None:
-            return True
-        match position.judge(frame.seq):
-            case cursor.Verdict.NEW:
-                self._moved_back = 0
-                return True
-            case cursor.Verdict.REPEAT:
-                self._report.metrics.repeats.labels(self._report.source).inc()
-                return False
-            case cursor.Verdict.MOVED_BACK:
-                raise self._retreat(frame, position)
-
-    def _retreat(self, frame: Decoded, position: cursor.Position) -> Exception:
-        halt = self._halts.moved_back(seq=frame.seq, position=position.seq)
-        self._moved_back += 1
-        certain = cursor.is_later(frame.time, than=self._newest())
-        if certain or self._moved_back >= CONFIRMATIONS:
-            self._moved_back = 0
-            return halt
-        return SourceError(Failure(halt.reason, str(halt)))
-
-    def _refusal(self, frame: ErrorFrame, begin: cursor.Start) -> Exception:
-        if frame.error == "FutureCursor":
-            return self._halts.future(begin.cursor)
-        kind = frame.error if frame.error == "ConsumerTooSlow" else "ErrorFrame"
-        more = f": {frame.message[:200]}" if frame.message else ""
-        return SourceError(Failure(kind, f"{self._report.source} ended the stream with {frame.error[:100]!r}{more}"))
-
-    def _inform(self, info: Info, begin: cursor.Start) -> None:
-        if info.name != "OutdatedCursor":
-            self._report.note(f"{self._report.source} says {info.name[:100]!r}: {(info.message or '')[:200]}")
-        elif begin.position is not None:  # else it was asked for the oldest, and gives it
-            self._report.error(
-                info.name,
-                f"{self._report.source} no longer has what came after cursor {begin.cursor}: "
-                "going on from the oldest that it has",
-            )
 
 
 async def _room(intake: Intake) -> None:

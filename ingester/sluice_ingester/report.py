@@ -18,6 +18,7 @@ from sluice_ingester.sink.append import timestamp
 from sluice_ingester.sink.errors import SinkReason, Trouble
 
 _RATE_SECONDS: Final = 60.0
+_READ_UP_SECONDS: Final = 60.0
 _SAY_AGAIN_SECONDS: Final = 10.0
 
 
@@ -36,8 +37,10 @@ class Report:
     `connected_for` is how many seconds the last connection lasted; 0 if it never came about.
     """
 
-    def __init__(self, source: str, *, metrics: Metrics, pod: str, version: str) -> None:
+    def __init__(self, source: str, *, metrics: Metrics, pod: str, version: str, rests: bool = False) -> None:
+        """`rests`: the source is one that is quiet for long, as labelers are."""
         self.source = source
+        self._rests = rests
         self.metrics = metrics
         self.changed = asyncio.Event()
         self.connected = False
@@ -58,12 +61,9 @@ class Report:
         self._reconnects = self._fenced = self._errors = 0
         self._last_error: tuple[str, str] = ("", "")
         self._lag = 0.0
-        self._lag_at = time.monotonic()
+        self._lag_at = self._away_at = time.monotonic()
         self._said: dict[str, float] = {}
         self._unsaid = 0
-        for counter in (metrics.reconnects, metrics.fenced, metrics.repeats):
-            counter.labels(source)  # a counter that is not there is not 0
-        metrics.lag.labels(source).set_function(lambda: self.lag)
 
     @property
     def condition(self) -> Condition:
@@ -79,10 +79,13 @@ class Report:
     def lag(self) -> float:
         """Seconds that the newest stored event was old when it was stored, and more while nothing is.
 
-        A quiet source that we are connected to is not behind.
+        A quiet source that we are connected to is not behind. One that rests for long is read up to its
+        newest once it has been quiet for a moment, however old that is.
         """
-        waiting = 0.0 if self.condition.state is State.STREAMING else time.monotonic() - self._lag_at
-        return self._lag + waiting
+        now, streaming = time.monotonic(), self.condition.state is State.STREAMING
+        if self._rests and now - self._lag_at > _READ_UP_SECONDS:
+            return 0.0 if streaming else now - self._away_at
+        return self._lag if streaming else self._lag + now - self._lag_at
 
     def connecting(self) -> None:
         """A connection is being opened."""
@@ -101,6 +104,16 @@ class Report:
             f"connected to {self.source}, from {'now' if cursor is None else f'cursor {cursor}'} on",
         )
         self._set(connection=Condition(State.STREAMING), sink=self._sink)
+
+    def listing(self) -> None:
+        """The source answers, page by page."""
+        self.ever_connected = True
+        self._set(connection=Condition(State.STREAMING), sink=self._sink)
+
+    def done(self) -> None:
+        """The listing has come to its end."""
+        self.ever_connected = True
+        self._set(connection=Condition(State.DONE), sink=self._sink)
 
     def disconnected(self) -> None:
         """The connection is closed; why, is said by what follows."""
@@ -149,14 +162,15 @@ class Report:
         self._say(logging.WARNING, message)
         self.changed.set()
 
-    def stored(self, batch: Batch, *, seconds: float) -> None:
-        """A batch was stored, in `seconds`."""
+    def stored(self, batch: Batch, *, seconds: float, duplicates: int = 0) -> None:
+        """A batch was stored, in `seconds`, but for `duplicates` of its events."""
         self.metrics.count("firehose_filtered_operations", batch.filtered)
-        self.metrics.stored(self.source, batch)
+        self.metrics.stored(self.source, batch, duplicates=duplicates)
         self.metrics.append_seconds.labels(self.source).observe(seconds)
-        self._stored += len(batch.events)
+        self._stored += len(batch.events) - duplicates
         for letter in batch.dead:
-            self.error(letter.reason, f"seq {letter.seq}: {letter.message}", then=" (kept as a dead letter)")
+            what = letter.detail if letter.seq is None else f"seq {letter.seq}"
+            self.error(letter.reason, f"{what or self.source}: {letter.message}", then=" (kept as a dead letter)")
         if batch.time is not None:
             self._lag = max(0.0, time.time() - datetime.fromisoformat(batch.time).timestamp())
             self._lag_at = time.monotonic()
@@ -213,6 +227,8 @@ class Report:
         if self.condition != before:
             if self.condition.state is not before.state:
                 self._since = timestamp()
+                if before.state is State.STREAMING:
+                    self._away_at = time.monotonic()
             self.changed.set()
 
     def _say(self, level: int, message: str, *, kind: str = "") -> None:

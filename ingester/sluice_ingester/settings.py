@@ -15,7 +15,8 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator, mo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from sluice_ingester.cursor import MAX_SEQ, StartFrom
-from sluice_ingester.sink import url
+from sluice_ingester.lost import OnLost
+from sluice_ingester.redis_url import Kind, RedisUrl, has_hash_tag
 from sluice_ingester.sources.address import ALLOWED, Address
 from sluice_ingester.wire.filter import CollectionFilter
 
@@ -52,10 +53,16 @@ class Settings(BaseSettings):
     collections: Annotated[tuple[str, ...], NoDecode] = Field(
         ("app.bsky.*", "chat.bsky.*"), validation_alias="INGESTER_COLLECTIONS"
     )
+    resync_to_backfill: bool = Field(default=False, validation_alias="INGESTER_RESYNC_TO_BACKFILL")
     start_from: Annotated[StartFrom, NoDecode] = Field("oldest", validation_alias="INGESTER_START_FROM")
+    on_cursor_lost: OnLost | None = Field(None, validation_alias="INGESTER_ON_CURSOR_LOST")
+    deduplicate_seconds: int | None = Field(None, ge=1, le=86_400, validation_alias="INGESTER_DEDUPLICATE_SECONDS")
+    trim_consumed: bool = Field(default=False, validation_alias="INGESTER_TRIM_CONSUMED")
     high_water_mark: int = Field(100_000, ge=1, validation_alias="INGESTER_HIGH_WATER_MARK")
     batch_size: int = Field(500, ge=1, le=10_000, validation_alias="INGESTER_BATCH_SIZE")
     batch_timeout_ms: int = Field(1000, ge=10, le=60_000, validation_alias="INGESTER_BATCH_TIMEOUT_MS")
+    rescan_seconds: int = Field(0, ge=0, validation_alias="INGESTER_BACKFILL_RESCAN_SECONDS")
+    on_page_error: Literal["retry", "skip-repo"] = Field("retry", validation_alias="INGESTER_ON_PAGE_ERROR")
     metrics_port: int = Field(4100, ge=0, le=65_535, validation_alias="METRICS_PORT")
     ca_bundle: Path | None = Field(None, validation_alias="INGESTER_CA_BUNDLE")
     ssl_cert_file: Path | None = Field(None, validation_alias="SSL_CERT_FILE")
@@ -66,7 +73,7 @@ class Settings(BaseSettings):
     @field_validator("redis_url")
     @classmethod
     def _redis_url(cls, value: str) -> str:
-        url.check(value)
+        RedisUrl.parse(value)
         return value
 
     @field_validator("relay_hosts", "labeler_hosts", mode="before")
@@ -75,7 +82,8 @@ class Settings(BaseSettings):
         if not isinstance(value, str):
             return value
         addresses = tuple(Address.parse(item) for item in _items(value))
-        if not addresses and info.field_name == "relay_hosts":
+        needed = info.field_name == "relay_hosts" and info.data.get("mode") is not Mode.LABELER
+        if not addresses and needed:
             raise ValueError(f"give {ALLOWED}, or several by comma")
         for number, address in enumerate(addresses):
             if any(address.host == other.host or address.place == other.place for other in addresses[:number]):
@@ -99,6 +107,14 @@ class Settings(BaseSettings):
         if isinstance(value, str) and value.isascii() and value.isdigit() and int(value[:17]) <= MAX_SEQ:
             return int(value)
         raise ValueError("give oldest, live, or the first seq that is wanted, a decimal number below 2^53")
+
+    @field_validator("on_cursor_lost", mode="before")
+    @classmethod
+    def _on_cursor_lost(cls, value: object) -> object:
+        word = value.lower() if isinstance(value, str) else value
+        if not word or word in set(OnLost):
+            return word or None
+        raise ValueError("give halt, oldest or live, or nothing for the default")
 
     @field_validator("key_prefix")
     @classmethod
@@ -127,13 +143,26 @@ class Settings(BaseSettings):
         return value.lower() if isinstance(value, str) else value
 
     @model_validator(mode="after")
-    def _implemented(self) -> Self:
-        if self.mode in {Mode.BACKFILL, Mode.LABELER}:
-            raise SettingsError(f"INGESTER_MODE={self.mode} is not in this version yet: set it to firehose")
-        if self.mode is Mode.ALL and self.labeler_hosts:
+    def _one_slot(self) -> Self:
+        """A script runs on one node of a cluster, so the keys that it touches must stand together."""
+        if RedisUrl.parse(self.redis_url).kind is Kind.CLUSTER and not has_hash_tag(self.key_prefix):
             raise SettingsError(
-                "INGESTER_MODE=all with labelers is not in this version yet: set it to firehose, "
-                "or leave INGESTER_LABELER_HOSTS empty"
+                f"INGESTER_KEY_PREFIX={self.key_prefix!r} is not valid for a Redis Cluster: give one with a hash "
+                "tag, such as {sluice}:, so that the keys of a source stand in one slot"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _labelers(self) -> Self:
+        if self.mode is Mode.LABELER and not self.labeler_hosts:
+            raise SettingsError(
+                "INGESTER_LABELER_HOSTS is empty, and INGESTER_MODE=labeler reads nothing else: "
+                f"give {ALLOWED}, or several by comma"
+            )
+        if self.mode is Mode.ALL and self.labeler_hosts and isinstance(self.start_from, int):
+            raise SettingsError(
+                f"INGESTER_START_FROM={self.start_from} can't be a seq of relays and of labelers: "
+                "give oldest or live, or read them in processes of their own (INGESTER_MODE)"
             )
         return self
 

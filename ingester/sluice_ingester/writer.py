@@ -6,12 +6,19 @@ is offered again, under the same name, so that nothing is lost and nothing stand
 
 import asyncio
 import time
+from collections.abc import Mapping
+from typing import Final
 
 from sluice_ingester.batch import Batch
+from sluice_ingester.contract import Health
+from sluice_ingester.lost import Loss, Place
 from sluice_ingester.report import Report
 from sluice_ingester.sink.append import Fenced, Full, Sink, Stored
-from sluice_ingester.sink.errors import SinkError
+from sluice_ingester.sink.errors import SinkError, SinkReason
 from sluice_ingester.sources.backoff import Backoff
+
+RESUME_PERCENT: Final = 90
+"""Of the high-water mark: there a full stream is written to again, so that it does not flutter."""
 
 
 class FencedError(Exception):
@@ -24,8 +31,7 @@ class FencedError(Exception):
 class Writer:
     """Writes the batches of one source, one after the other.
 
-    `expected` is the cursor that should be stored now, `pending` the batch that is being written,
-    `newest` the newest time of all frames that were.
+    `expected` is the cursor that should be stored now, `pending` the batch that is being written.
     """
 
     def __init__(self, sink: Sink, report: Report, *, high_water_mark: int) -> None:
@@ -33,24 +39,48 @@ class Writer:
         self._report = report
         self._mark = high_water_mark
         self._backoff = Backoff(base=0.1, cap=3.0)
+        self._fields: dict[str, str] = {}
         self.expected: bytes | None = None
+        self.place = Place(cursor=None)
         self.pending: Batch | None = None
-        self.newest: str | None = None
 
     async def resume(self) -> bytes | None:
-        """Read the cursor, for as long as it takes, and expect it from now on."""
+        """Read the cursor, and `place`, for as long as it takes, and expect it from now on."""
+        self._fields = {}
         while True:
             try:
-                self.expected = await self._sink.cursor()
+                await self._sink.refuse_eviction()
+                self.place = await self._find_place()
             except SinkError as error:
                 await self._bear(error)
             else:
                 self._well()
+                self.expected = self.place.cursor
                 return self.expected
+
+    def note(self, fields: Mapping[str, str]) -> None:
+        """Let the next batch write `fields` of the health hash, in the same step."""
+        self._fields = self._fields | dict(fields)
+
+    async def reset(self, cursor: str, fields: Mapping[str, str]) -> None:
+        """Set the cursor to where a source can go on from, for as long as it takes.
+
+        FencedError if it is no longer the one that was found so, or if an answer was lost: read it again.
+        """
+        while True:
+            try:
+                fenced = await self._sink.reset(expected=self.expected, cursor=cursor, fields=fields)
+            except SinkError as error:
+                await self._bear(error)
+                continue
+            self._well()
+            if fenced is not None:
+                raise FencedError(expected=self.expected, stored=fenced.stored)
+            return
 
     async def write(self, batch: Batch) -> None:
         """Store `batch`, for as long as it takes; FencedError if the cursor is no longer ours."""
-        append = batch.append(expected=self.expected)
+        append = batch.append(expected=self.expected, fields=self._fields)
         self.pending = batch
         try:
             while True:
@@ -66,16 +96,15 @@ class Writer:
                     case Fenced(stored):
                         self._well()
                         raise FencedError(expected=self.expected, stored=stored)
-                    case Stored():
+                    case Stored(_, duplicates):
                         break
         finally:
             self.pending = None
+        self._fields = {}
         if batch.cursor is not None:
             self.expected = str(batch.cursor).encode()
-        if batch.time is not None:
-            self.newest = max(self.newest or "", batch.time)
         self._well()
-        self._report.stored(batch, seconds=time.monotonic() - began)
+        self._report.stored(batch, seconds=time.monotonic() - began, duplicates=duplicates)
 
     async def check(self) -> None:
         """FencedError if the cursor is no longer ours: a quiet source would never notice it.
@@ -92,12 +121,36 @@ class Writer:
         if self.pending is None and expected == self.expected != stored:
             raise FencedError(expected=expected, stored=stored)
 
+    async def may_lose(self) -> bool:
+        """Whether Redis has come to evict keys. `resume` then waits until it no longer does."""
+        try:
+            await self._sink.refuse_eviction()
+        except SinkError as error:
+            return error.trouble.reason is SinkReason.EVICTS
+        return False
+
+    async def _find_place(self) -> Place:
+        seq, time, first, since, until, reason = await self._sink.health(
+            Health.SEQ,
+            Health.EVENT_TIME,
+            Health.LOST_FROM,
+            Health.LOST_FROM_TIME,
+            Health.LOST_TO_TIME,
+            Health.LOST_REASON,
+        )
+        cursor = await self._sink.cursor()
+        loss = None
+        if first.isdecimal() and not until:
+            loss = Loss(first=int(first), since=since or None, reason=reason)
+        known = cursor is not None and seq.encode() == cursor
+        return Place(cursor=cursor, time=time or None if known else None, open=loss)
+
     async def _wait_for_room(self) -> None:
         self._report.full(f"{self._sink.keys.entries} is at its high-water mark of {self._mark} entries")
         while True:
             await asyncio.sleep(self._backoff.failed(at_least=0.05))
             try:
-                if await self._sink.length() < self._mark:
+                if await self._sink.length() <= self._mark * RESUME_PERCENT // 100:
                     return
             except SinkError as error:
                 await self._bear(error)

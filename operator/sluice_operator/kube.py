@@ -82,6 +82,7 @@ class Listing:
 DEPLOYMENTS: Final = Api(version="apps/v1", kind="Deployment", plural="deployments")
 PODS: Final = Api(version="v1", kind="Pod", plural="pods")
 SECRETS: Final = Api(version="v1", kind="Secret", plural="secrets")
+CONFIG_MAPS: Final = Api(version="v1", kind="ConfigMap", plural="configmaps")
 EVENTS: Final = Api(version="v1", kind="Event", plural="events")
 
 
@@ -218,3 +219,19 @@ def _error(code: int, content: bytes) -> KubeError:
         return KubeError(code, status.get("reason", ""), status.get("message", ""))
     except (ValueError, AttributeError):
         return KubeError(code, "", content[:200].decode(errors="replace"))
+
+
+__all__ = [
+    "CONFIG_MAPS",
+    "DEPLOYMENTS",
+    "EVENTS",
+    "PODS",
+    "SECRETS",
+    "Api",
+    "ConfigException",
+    "Kube",
+    "KubeError",
+    "Listing",
+    "Manifest",
+    "connect",
+]

@@ -21,6 +21,8 @@ from sluice_operator.sources import SOURCES, SourceKey
 from sluice_operator.store import Store
 
 _BUCKETS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+LIVE_PARTS: Final = ("firehose", "labels")
+"""The parts of a status that tell of what happens now, and so of a lag."""
 
 Look = Callable[[SourceKey], Awaitable[float | None]]
 
@@ -86,7 +88,7 @@ class _Resources(Collector):
                 ready.add_metric(values, float(conditions.get("Ready") == "True"))
                 stalled.add_metric(values, float(conditions.get("Stalled") == "True"))
                 restarts.add_metric(values, (status.get("restarts") or {}).get("count", 0))
-                seconds = (status.get("firehose") or {}).get("lagSeconds")
-                if seconds is not None:
-                    lag.add_metric(values, seconds)
+                behind = [(status.get(part) or {}).get("lagSeconds") for part in LIVE_PARTS]
+                if any(seconds is not None for seconds in behind):
+                    lag.add_metric(values, max(seconds for seconds in behind if seconds is not None))
         yield from (ready, stalled, lag, restarts)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Final
 
-from sluice_operator.api.relay import RelayStatus
+from sluice_operator.api.stream import SourceStatus
 from sluice_operator.events import Events
 from sluice_operator.kube import Kube, KubeError, Manifest
 from sluice_operator.sources import SOURCES
@@ -29,7 +29,7 @@ class Publisher:
         self._interval = interval_seconds
         self._written: dict[str, float] = {}
 
-    async def publish(self, source: Manifest, before: RelayStatus, after: RelayStatus) -> None:
+    async def publish(self, source: Manifest, before: SourceStatus, after: SourceStatus) -> None:
         """Write `after` over `before` if it is time, and tell what changed. Raises KubeError."""
         if same(before, after) or not (urgent(before, after) or self._is_due(source, before)):
             return
@@ -48,15 +48,15 @@ class Publisher:
         self._written.pop(uid, None)
         self._events.forget(uid)
 
-    def _is_due(self, source: Manifest, before: RelayStatus) -> bool:
+    def _is_due(self, source: Manifest, before: SourceStatus) -> bool:
         """Whether numbers may be written again; the time of the last write outlives the process."""
         written = self._written.get(source["metadata"]["uid"])
         if written is not None and time.monotonic() - written < self._interval:
             return False
-        updated = before.firehose.updated_at if before.firehose else None
-        return updated is None or (datetime.now(UTC) - updated).total_seconds() >= self._interval
+        updated = [stream.updated_at for stream in before.streams.values() if stream.updated_at is not None]
+        return not updated or (datetime.now(UTC) - max(updated)).total_seconds() >= self._interval
 
-    async def _write(self, source: Manifest, status: RelayStatus) -> bool:
+    async def _write(self, source: Manifest, status: SourceStatus) -> bool:
         """Whether the source was still there to be written to."""
         metadata = source["metadata"]
         # The uid makes the API server refuse a namesake that has come since.

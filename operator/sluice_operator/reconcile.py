@@ -8,16 +8,16 @@ import random
 from datetime import UTC, datetime
 from typing import Final
 
-from pydantic import ValidationError
-
 from sluice_operator.api.errors import InvalidResourceError
-from sluice_operator.api.relay import Relay, RelayStatus
+from sluice_operator.api.source import Source
+from sluice_operator.api.stream import SourceStatus
+from sluice_operator.desired.naming import Component
 from sluice_operator.kube import Manifest
 from sluice_operator.observed.facts import HealthFacts
 from sluice_operator.publish import Publisher
-from sluice_operator.sources import SourceKey
+from sluice_operator.sources import MODELS, SourceKey
 from sluice_operator.status.changes import Tell, tell_fenced
-from sluice_operator.status.compute import refused_status, relay_status
+from sluice_operator.status.compute import refused_status, source_status
 from sluice_operator.status.reasons import Reason
 from sluice_operator.store import Store
 from sluice_operator.workload import Workload
@@ -34,7 +34,7 @@ class Reconciler:
         self._publisher = publisher
         self._observe_seconds = observe_seconds
         self._known: dict[SourceKey, str] = {}  # its uid
-        self._health: dict[SourceKey, HealthFacts] = {}  # at the last look
+        self._health: dict[SourceKey, dict[Component, HealthFacts]] = {}  # at the last look
 
     async def look(self, key: SourceKey) -> float | None:
         """Look at the source of that key. In how many seconds to look again; None if it is gone.
@@ -46,11 +46,11 @@ class Reconciler:
         if found is None or "deletionTimestamp" in found["metadata"]:
             return None
         try:
-            relay = Relay.parse(found)
+            source = MODELS[key.kind].parse(found)
         except InvalidResourceError as error:
-            await self._refuse(found, str(error))
+            await self._refuse(found, MODELS[key.kind].status_of(found), str(error))
         else:
-            await self._serve(key, found, relay)
+            await self._serve(key, found, source)
         return self._observe_seconds * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311
 
     def _notice(self, key: SourceKey, found: Manifest | None) -> None:
@@ -65,22 +65,20 @@ class Reconciler:
         if uid is not None:
             self._known[key] = uid
 
-    async def _serve(self, key: SourceKey, found: Manifest, relay: Relay) -> None:
+    async def _serve(self, key: SourceKey, found: Manifest, source: Source) -> None:
         news: list[Tell] = []
         try:
-            facts = await self._workload.bring_about(relay, news)
-            if facts.sink is not None and facts.sink.health is not None:
-                news += tell_fenced(self._health.get(key), facts.sink.health)
-                self._health[key] = facts.sink.health
+            streams = await self._workload.bring_about(source, news)
+            known = self._health.setdefault(key, {})
+            for facts in streams:
+                if facts.sink is not None and facts.sink.health is not None:
+                    news += tell_fenced(known.get(facts.component), facts.sink.health)
+                    known[facts.component] = facts.sink.health
         finally:
             await self._publisher.tell(found, news)
-        await self._publisher.publish(found, relay.status, relay_status(facts, relay.status))
+        await self._publisher.publish(found, source.status, source_status(streams, source.status))
 
-    async def _refuse(self, found: Manifest, message: str) -> None:
-        try:
-            before = RelayStatus.model_validate(found.get("status") or {})
-        except ValidationError:
-            before = RelayStatus()
+    async def _refuse(self, found: Manifest, before: SourceStatus, message: str) -> None:
         generation = found["metadata"].get("generation", 0)
         reason, now = Reason.INVALID_SPEC, datetime.now(UTC)
         after = refused_status(before, generation=generation, now=now, reason=reason, message=message)

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from sluice_ingester.redis_url import RedisUrl
 from sluice_operator.desired.settings import IngesterSettings
 
 Names = Annotated[tuple[str, ...], NoDecode]
@@ -78,8 +79,8 @@ class Settings(BaseSettings):
     @field_validator("default_redis_url")
     @classmethod
     def _is_redis(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and not value.get_secret_value().startswith(("redis://", "rediss://")):
-            raise ValueError("give a URL such as redis://:password@redis:6379/0, or rediss:// for TLS")
+        if value is not None:
+            RedisUrl.parse(value.get_secret_value())
         return value
 
     @property

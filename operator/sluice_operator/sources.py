@@ -5,13 +5,18 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from sluice_operator.api.base import API_VERSION
-from sluice_operator.api.relay import RELAY
+from sluice_operator.api.labeler import LABELER, Labeler
+from sluice_operator.api.relay import RELAY, Relay
+from sluice_operator.api.source import Source
 from sluice_operator.desired.naming import FIELD_MANAGER, SOURCE_LABELS
 from sluice_operator.kube import Api
 
 RELAYS: Final = Api(version=API_VERSION, kind=RELAY.kind, plural=RELAY.plural)
-SOURCES: Final = {RELAYS.kind: RELAYS}
+LABELERS: Final = Api(version=API_VERSION, kind=LABELER.kind, plural=LABELER.plural)
+SOURCES: Final = {RELAYS.kind: RELAYS, LABELERS.kind: LABELERS}
 """By kind, where its objects are found."""
+MODELS: Final[Mapping[str, type[Source]]] = {RELAY.kind: Relay, LABELER.kind: Labeler}
+"""By kind, how its objects are read."""
 
 CHILD_SELECTOR: Final = f"app.kubernetes.io/managed-by={FIELD_MANAGER}"
 """The label selector for all that the operator makes."""

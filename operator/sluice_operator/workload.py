@@ -1,19 +1,30 @@
-"""What a source needs to be streamed, brought about: its Secret and its Deployment, and what is left over
+"""What a source needs to be streamed, brought about: its Secret and its Deployments, and what is left over
 removed. And what is seen on the way, as facts.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from sluice_ingester.contract import Stream, StreamKeys, host_of
-from sluice_operator.api.relay import Relay
+from sluice_operator.api.source import Source
 from sluice_operator.children import Children, Outcome
+from sluice_operator.cursor import is_due, reset_cursor
+from sluice_operator.desired.deployment import build_deployment
 from sluice_operator.desired.manifest import is_controlled_by
-from sluice_operator.desired.naming import REDIS_HASH_ANNOTATION, Component, child_name
-from sluice_operator.desired.redis import build_redis_secret, redis_hash, redis_secret
-from sluice_operator.desired.relay import build_firehose
+from sluice_operator.desired.naming import (
+    COMPONENT_LABEL,
+    REDIS_HASH_ANNOTATION,
+    Component,
+    child_name,
+    redis_secret_name,
+)
+from sluice_operator.desired.redis import build_redis_secret, key_prefix, redis_hash, redis_secret
 from sluice_operator.desired.settings import IngesterSettings
-from sluice_operator.kube import DEPLOYMENTS, PODS, SECRETS, Api, Kube, KubeError, Manifest
+from sluice_operator.desired.stream import StreamComponent
+from sluice_operator.desired.streams import streams_of
+from sluice_operator.kube import CONFIG_MAPS, DEPLOYMENTS, PODS, SECRETS, Api, Kube, KubeError, Manifest
+from sluice_operator.observed.authorities import authorities
 from sluice_operator.observed.deployments import deployment_facts
 from sluice_operator.observed.facts import Facts, Refusal, SecretFacts
 from sluice_operator.observed.pods import pods_facts
@@ -32,13 +43,14 @@ _NO_REDIS = (
 
 @dataclass(slots=True)
 class _Look:
-    """What one look at a relay has come to so far."""
+    """What one look at a source has come to so far."""
 
-    relay: Relay
+    source: Source
     news: list[Tell]
     refusal: Refusal | None = None
     url: bytes | None = field(default=None, repr=False)
     secret: SecretFacts = field(default_factory=SecretFacts)
+    authorities: str = field(default="", repr=False)
 
     def note(self, outcome: Outcome) -> Manifest | None:
         """Take in what has become of a child. The child."""
@@ -49,7 +61,7 @@ class _Look:
 
 
 class Workload:
-    """Brings about what relays need."""
+    """Brings about what sources need."""
 
     def __init__(self, *, kube: Kube, store: Store, reader: RedisReader, ingesters: IngesterSettings) -> None:
         self._kube = kube
@@ -59,25 +71,27 @@ class Workload:
         self._ingesters = ingesters
         self._tidied: dict[str, int] = {}
 
-    async def bring_about(self, relay: Relay, news: list[Tell]) -> Facts:
-        """Bring about what `relay` needs, and say what is there. What was done goes to `news`.
+    async def bring_about(self, source: Source, news: list[Tell]) -> list[Facts]:
+        """Bring about what `source` needs, and say what is there, for each of its streams. What was done
+        goes to `news`.
 
         Raises KubeError if the API server did not answer as it should.
         """
-        look = _Look(relay=relay, news=news)
+        look, streams = _Look(source=source, news=news), streams_of(source)
         await self._find_redis(look)
-        deployment = await self._keep_deployment(look)
-        await self._tidy(look)
-        return await self._facts(look, deployment)
+        deployments = [await self._keep_deployment(look, stream) for stream in streams]
+        await self._tidy(look, streams)
+        return [await self._facts(look, *one) for one in zip(streams, deployments, strict=True)]
 
     def forget(self, key: SourceKey, uid: str) -> None:
         """The source of that key is gone, and its children go with it."""
         self._tidied.pop(uid, None)
-        self._children.forget(SECRETS, key.namespace, _own_secret(key.name))
-        self._children.forget(DEPLOYMENTS, key.namespace, _deployment_name(key.name))
+        self._children.forget(SECRETS, key.namespace, redis_secret_name(kind=key.kind, resource=key.name))
+        for component in Component:
+            self._children.forget(DEPLOYMENTS, key.namespace, child_name(key.name, component.part))
 
     async def _find_redis(self, look: _Look) -> None:
-        wanted, namespace = redis_secret(look.relay), look.relay.metadata.namespace
+        wanted, namespace = redis_secret(look.source), look.source.metadata.namespace
         default = self._ingesters.default_redis_url
         if wanted.owned and default is None:
             look.secret = SecretFacts(problem=_NO_REDIS)
@@ -90,17 +104,31 @@ class Workload:
             look.secret = SecretFacts(problem=f"The Secret {wanted.name} can't be read: {error.message}")
             return
         if wanted.owned and default is not None:
-            manifest = build_redis_secret(look.relay, url=default)
-            outcome = await self._children.ensure(SECRETS, manifest, live=secret, source=look.relay)
+            manifest = build_redis_secret(look.source, url=default)
+            outcome = await self._children.ensure(SECRETS, manifest, live=secret, source=look.source)
             look.note(outcome)
             look.url = default.encode()
             look.secret = SecretFacts(digest=redis_hash(look.url))
         else:
             look.url, look.secret = redis_url(secret, wanted)
+        look.authorities = await self._find_authorities(look.source)
 
-    async def _keep_deployment(self, look: _Look) -> Manifest | None:
-        relay = look.relay
-        live = await self._live_deployment(relay)
+    async def _find_authorities(self, source: Source) -> str:
+        """The CAs that the source names. Without them Redis is asked, and tells what is wrong."""
+        bundle = source.spec.ca_bundle
+        if bundle is None:
+            return ""
+        try:
+            found = await self._kube.get(CONFIG_MAPS, source.metadata.namespace, bundle.config_map_ref.name)
+        except KubeError as error:
+            if not error.is_refusal:
+                raise
+            return ""
+        return authorities(found, bundle)
+
+    async def _keep_deployment(self, look: _Look, stream: StreamComponent) -> Manifest | None:
+        source = look.source
+        live = await self._live_deployment(source, child_name(source.metadata.name, stream.component.part))
         running = _redis_hash_of(live)
         digest = look.secret.digest or running
         if digest is None:
@@ -108,75 +136,86 @@ class Workload:
         if live is not None and running is not None and look.secret.digest not in {None, running}:
             message = "The URL of Redis has changed: the ingester is restarted with it"
             look.news.append(Tell(type="Normal", reason=Happening.SECRET_CHANGED, message=message))
-        wanted = build_firehose(relay, redis_hash=digest, settings=self._ingesters)
-        outcome = await self._children.ensure(DEPLOYMENTS, wanted, live=live, source=relay)
+        wanted = build_deployment(source, stream, redis_hash=digest, settings=self._ingesters)
+        outcome = await self._children.ensure(DEPLOYMENTS, wanted, live=live, source=source)
         deployment = look.note(outcome)
         if deployment is not None and deployment is not live:
             self._store.put(DEPLOYMENTS, deployment)
         return deployment
 
-    async def _live_deployment(self, relay: Relay) -> Manifest | None:
-        namespace, name = relay.metadata.namespace, _deployment_name(relay.metadata.name)
-        for child in self._store.children(DEPLOYMENTS, _key(relay)):
+    async def _live_deployment(self, source: Source, name: str) -> Manifest | None:
+        for child in self._store.children(DEPLOYMENTS, _key(source)):
             if child["metadata"]["name"] == name:
                 return child
         # None that bears our labels; one of that name may be a stranger's, or ours without its labels.
-        return await self._kube.get(DEPLOYMENTS, namespace, name)
+        return await self._kube.get(DEPLOYMENTS, source.metadata.namespace, name)
 
-    async def _tidy(self, look: _Look) -> None:
+    async def _tidy(self, look: _Look, streams: Sequence[StreamComponent]) -> None:
         """Remove children that are wanted no longer. Deployments are seen; a Secret is looked for once."""
-        relay = look.relay
-        namespace, generation = relay.metadata.namespace, relay.metadata.generation
-        for child in self._store.children(DEPLOYMENTS, _key(relay)):
-            leftover = child["metadata"]["name"] != _deployment_name(relay.metadata.name)
-            if leftover and is_controlled_by(child, relay):
+        source = look.source
+        namespace, generation = source.metadata.namespace, source.metadata.generation
+        kept = {child_name(source.metadata.name, stream.component.part) for stream in streams}
+        for child in self._store.children(DEPLOYMENTS, _key(source)):
+            if child["metadata"]["name"] not in kept and is_controlled_by(child, source):
                 await self._remove(look, DEPLOYMENTS, child)
-        if self._tidied.get(relay.metadata.uid) == generation:
+        if self._tidied.get(source.metadata.uid) == generation:
             return
-        name = _own_secret(relay.metadata.name)
-        if redis_secret(relay).name != name:
+        name = redis_secret_name(kind=type(source).__name__, resource=source.metadata.name)
+        if redis_secret(source).name != name:
             secret = await self._kube.get(SECRETS, namespace, name)
-            if secret is not None and is_controlled_by(secret, relay):
+            if secret is not None and is_controlled_by(secret, source):
                 await self._remove(look, SECRETS, {**secret, "kind": SECRETS.kind})
-        self._tidied[relay.metadata.uid] = generation
+        self._tidied[source.metadata.uid] = generation
 
     async def _remove(self, look: _Look, api: Api, child: Manifest) -> None:
         if tell := await self._children.remove(api, child):
             look.news.append(tell)
 
-    async def _facts(self, look: _Look, deployment: Manifest | None) -> Facts:
-        relay, spec = look.relay, look.relay.spec
+    async def _facts(self, look: _Look, stream: StreamComponent, deployment: Manifest | None) -> Facts:
+        source, spec = look.source, look.source.spec
         host, now = host_of(spec.host), datetime.now(UTC)
+        pods = [pod for pod in self._store.children(PODS, _key(source)) if _is_of(pod, stream)]
         sink = None
         if look.url is not None:
-            keys = StreamKeys(stream=Stream.FIREHOSE, host=host)
-            sink = await self._reader.read(look.url, keys, now=now)
+            keys = StreamKeys(stream=stream.stream, host=host, prefix=key_prefix(source))
+            sink = await self._reader.read(look.url, keys, now=now, authorities=look.authorities)
+            if sink.trouble is None and stream.stream is not Stream.BACKFILL and await self._reset(look, keys):
+                sink = await self._reader.read(look.url, keys, now=now, authorities=look.authorities)
         return Facts(
+            component=stream.component,
             now=now,
-            generation=relay.metadata.generation,
+            generation=source.metadata.generation,
             host=host,
             suspended=spec.suspend,
-            enabled=spec.firehose.enabled,
+            enabled=stream.enabled,
             degraded_after=float(spec.health.degraded_after_seconds),
             stable_window=float(spec.health.stable_window_seconds),
             secret=look.secret,
             refusal=look.refusal,
             deployment=None if deployment is None else deployment_facts(deployment),
-            pods=pods_facts(self._store.children(PODS, _key(relay))),
+            pods=pods_facts(pods),
             sink=sink,
         )
 
+    async def _reset(self, look: _Look, keys: StreamKeys) -> bool:
+        """Set the cursor if spec.cursor asks for it. Whether it was set, now or before."""
+        wanted, done = look.source.spec.cursor, look.source.status.cursor_reset
+        client = self._reader.client(look.url, authorities=look.authorities) if look.url is not None else None
+        if wanted is None or client is None or not is_due(wanted, done):
+            return False
+        problem = await reset_cursor(client, keys, wanted)
+        if problem:
+            message = f"The cursor can't be set as spec.cursor asks, and is tried again: {problem}"
+            look.news.append(Tell(type="Warning", reason=Happening.CURSOR_RESET_FAILED, message=message))
+        return not problem
 
-def _key(relay: Relay) -> SourceKey:
-    return SourceKey(type(relay).__name__, relay.metadata.namespace, relay.metadata.name)
+
+def _key(source: Source) -> SourceKey:
+    return SourceKey(type(source).__name__, source.metadata.namespace, source.metadata.name)
 
 
-def _deployment_name(relay: str) -> str:
-    return child_name(relay, Component.FIREHOSE.value)
-
-
-def _own_secret(relay: str) -> str:
-    return child_name(relay, "redis")
+def _is_of(pod: Manifest, stream: StreamComponent) -> bool:
+    return bool(pod["metadata"]["labels"].get(COMPONENT_LABEL) == stream.component)
 
 
 def _redis_hash_of(deployment: Manifest | None) -> str | None:

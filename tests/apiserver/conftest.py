@@ -17,7 +17,9 @@ from typing import Any
 import pytest
 
 from sluice_operator.api.base import GROUP, VERSION
-from sluice_operator.api.crd import build_crd
+from sluice_operator.api.crd import DEFINITIONS, build_crd
+from sluice_operator.api.definition import Definition
+from sluice_operator.api.labeler import LABELER
 from sluice_operator.api.relay import RELAY
 
 ROOT = Path(__file__).parents[2]
@@ -60,9 +62,16 @@ class ApiServer:
 
     def relay(self, spec: Manifest, *, name: str = "us-east", **metadata: Any) -> Manifest:
         """A Relay in the group and the namespace of the tests."""
+        return self._source(RELAY, spec, name=name, **metadata)
+
+    def labeler(self, spec: Manifest, *, name: str = "moderation", **metadata: Any) -> Manifest:
+        """A Labeler in the group and the namespace of the tests."""
+        return self._source(LABELER, spec, name=name, **metadata)
+
+    def _source(self, definition: Definition, spec: Manifest, *, name: str, **metadata: Any) -> Manifest:
         return {
             "apiVersion": f"{self.group}/{VERSION}",
-            "kind": "Relay",
+            "kind": definition.kind,
             "metadata": {"name": name, "namespace": self.namespace, **metadata},
             "spec": spec,
         }
@@ -70,6 +79,11 @@ class ApiServer:
     def try_spec(self, **spec: Any) -> Manifest:
         """What the API server would make of a Relay with this spec. Nothing is stored."""
         created: Manifest = self.read("create", "--dry-run=server", "-f", "-", stdin=self.relay(spec))
+        return created
+
+    def try_labeler(self, **spec: Any) -> Manifest:
+        """The same of a Labeler."""
+        created: Manifest = self.read("create", "--dry-run=server", "-f", "-", stdin=self.labeler(spec))
         return created
 
     def apply(self, manifest: Manifest, *flags: str) -> Manifest:
@@ -127,17 +141,25 @@ def server(kubeconfig: Path) -> Iterator[ApiServer]:
         if kubeconfig == ROOT / ".cluster" / "kubeconfig":
             pytest.skip(f"the local cluster does not answer, `make cluster` starts it: {error}")
         raise
-    crd = build_crd(RELAY)
-    crd["metadata"]["name"] = f"{RELAY.plural}.{api.group}"
-    crd["spec"]["group"] = api.group
+    crds = [_under(api.group, definition) for definition in DEFINITIONS]
     restricted = {"pod-security.kubernetes.io/enforce": "restricted"}
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": api.namespace, "labels": restricted}}
     try:
-        api.kubectl("create", "-f", "-", stdin=crd)
         api.kubectl("create", "-f", "-", stdin=namespace)
-        api.kubectl("wait", "--for=condition=Established", f"crd/{crd['metadata']['name']}")
+        for crd in crds:
+            api.kubectl("create", "-f", "-", stdin=crd)
+            api.kubectl("wait", "--for=condition=Established", f"crd/{crd['metadata']['name']}")
         eventually(lambda: api.try_spec(host="relay.example.com"))
+        eventually(lambda: api.try_labeler(host="ozone.example.com"))
         yield api
     finally:
         api.kubectl("delete", "namespace", api.namespace, "--ignore-not-found")
-        api.kubectl("delete", "crd", crd["metadata"]["name"], "--ignore-not-found")
+        for crd in crds:
+            api.kubectl("delete", "crd", crd["metadata"]["name"], "--ignore-not-found")
+
+
+def _under(group: str, definition: Definition) -> Manifest:
+    crd = build_crd(definition)
+    crd["metadata"]["name"] = f"{definition.plural}.{group}"
+    crd["spec"]["group"] = group
+    return crd

@@ -2,11 +2,12 @@
 -- One batch of whole frames and its cursor, in one atomic step, or nothing of it.
 --
 -- The shebang makes Redis refuse the script before it starts when the server is out of memory,
--- read-only or can't persist. Inside, everything that can fail (a key of a wrong type, a command
--- that the user may not call) is tried before the first write, because a script that fails in the
--- middle is not rolled back.
+-- read-only or can't persist. Inside, everything that can fail (a key of a wrong type, a right that
+-- the user lacks) is tried before the first write, because a script that fails in the middle is not
+-- rolled back.
 --
--- KEYS: cursor, stream, health hash, dead-letter stream
+-- KEYS: cursor, stream, health hash, dead-letter stream, and if repos must be fetched again the
+--       backfill's stream, and if events are to be known again the hashes of their digests: see duplicates.py
 -- ARGV: 1 expected cursor: "=" and its value, or "" if there must be none
 --       2 new cursor, or "" to leave it
 --       3 high-water mark
@@ -18,22 +19,45 @@
 --       9 now, RFC 3339
 --      10 time of the newest event, or "" if unknown
 --      11 HOST
---      then the events, then for each dead letter: seq, reason, detail, payload
--- Returns {"stored", length of the stream}, {"full", length} or {"fenced", stored cursor or nil}.
+--      12 number of further fields of the health hash
+--      13 number of hashes of digests; the second of them takes the new ones
+--      14 seconds after which it expires
+--      15 tag of the relay, two bytes
+--      then the name and value of each of those fields, then the digest of each event if there are hashes,
+--      then the events, then for each dead letter: seq, reason, detail, payload, then an entry for each repo
+--      that must be fetched again
+-- Returns {"stored", length of the stream, number of events that another relay has told of before},
+--         {"full", length} or {"fenced", stored cursor or nil}.
 
 local cursor, stream, health, deadletter = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local expected, new, mark, batch, field = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
 local events, letters, cap = tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[8]
 local now, time, host = ARGV[9], ARGV[10], ARGV[11]
-local first = 12
+local more = tonumber(ARGV[12])
+local buckets, expiry, tag = tonumber(ARGV[13]), ARGV[14], ARGV[15]
+local digests = 16 + 2 * more
+local first = digests + (buckets > 0 and events or 0)
+local resyncs = #KEYS - buckets > 4 and KEYS[5] or nil
 
 local stored = redis.call('GET', cursor)
 local length = redis.call('XLEN', stream)
 local before = redis.call('HMGET', health, 'batch', 'events', 'deadletters')
 redis.call('XLEN', deadletter)
+if resyncs then
+  redis.call('XLEN', resyncs)
+end
+local seen = {}
+for i = #KEYS - buckets + 1, #KEYS do
+  redis.call('HLEN', KEYS[i])
+  for _, command in ipairs({{'HMGET', KEYS[i], ''}, {'HSET', KEYS[i], '', ''}, {'EXPIRE', KEYS[i], '1'}}) do
+    if not redis.acl_check_cmd(unpack(command)) then
+      return redis.error_reply('NOPERM this user may not call ' .. command[1] .. ' on ' .. command[2])
+    end
+  end
+end
 
 if before[1] == batch then
-  return {'stored', length}
+  return {'stored', length, 0}
 end
 if (stored and '=' .. stored or '') ~= expected then
   return {'fenced', stored}
@@ -42,18 +66,73 @@ if events > 0 and length >= mark then
   return {'full', length}
 end
 
-for _, command in ipairs({{'SET', cursor, new}, {'HSET', health, 'batch', batch}, {'XADD', stream, '*', field, ''}}) do
+-- Per digest, who has told of it, as a row of tags. A relay's event is new if no other relay has told
+-- of it as often as this one has now. Redis takes some thousands of arguments, but not any number.
+local CHUNK = 1000
+for i = #KEYS - buckets + 1, #KEYS do
+  for from = digests, first - 1, CHUNK do
+    local to = math.min(from + CHUNK, first) - 1
+    for offset, tags in ipairs(redis.call('HMGET', KEYS[i], unpack(ARGV, from, to))) do
+      if tags then
+        seen[ARGV[from + offset - 1]] = {KEYS[i], tags}
+      end
+    end
+  end
+end
+
+local function is_new(digest)
+  local known = seen[digest]
+  local bucket, tags = known and known[1] or KEYS[#KEYS - buckets + 2], (known and known[2] or '') .. tag
+  seen[digest] = {bucket, tags, true}
+  local times, most = {}, 0
+  for one in string.gmatch(tags, '..') do
+    times[one] = (times[one] or 0) + 1
+    if one ~= tag and times[one] > most then
+      most = times[one]
+    end
+  end
+  return times[tag] > most
+end
+
+-- A right that is missing would be noticed in the middle, too late.
+local rights = {{'XADD', stream, '*', field, ''}, {'SET', cursor, new}, {'HSET', health, 'stored', now}}
+if letters > 0 then
+  rights[#rights + 1] = {'XADD', deadletter, '*', 'host', host}
+end
+if resyncs then
+  rights[#rights + 1] = {'XADD', resyncs, '*', 'repo', ''}
+end
+if buckets > 0 then
+  rights[#rights + 1] = {'EXPIRE', KEYS[#KEYS - buckets + 2], expiry}
+end
+for _, command in ipairs(rights) do
   if not redis.acl_check_cmd(unpack(command)) then
     return redis.error_reply('NOPERM this user may not call ' .. command[1] .. ' on ' .. command[2])
   end
 end
 
-for i = first, first + events - 1 do
-  redis.call('XADD', stream, '*', field, ARGV[i])
+local duplicates = 0
+for i = 0, events - 1 do
+  if buckets == 0 or is_new(ARGV[digests + i]) then
+    redis.call('XADD', stream, '*', field, ARGV[first + i])
+  else
+    duplicates = duplicates + 1
+  end
+end
+for digest, known in pairs(seen) do
+  if known[3] then
+    redis.call('HSET', known[1], digest, known[2])
+  end
+end
+if buckets > 0 then
+  redis.call('EXPIRE', KEYS[#KEYS - buckets + 2], expiry)
 end
 for i = first + events, first + events + 4 * letters - 1, 4 do
   redis.call('XADD', deadletter, 'MAXLEN', '~', cap, '*',
     'host', host, 'seq', ARGV[i], 'reason', ARGV[i + 1], 'detail', ARGV[i + 2], 'payload', ARGV[i + 3])
+end
+for i = first + events + 4 * letters, #ARGV do
+  redis.call('XADD', resyncs, '*', 'repo', ARGV[i])
 end
 
 local function total(text, more)
@@ -61,7 +140,7 @@ local function total(text, more)
 end
 local fields = {
   'stored', now, 'batch', batch,
-  'events', total(before[2], events), 'deadletters', total(before[3], letters),
+  'events', total(before[2], events - duplicates), 'deadletters', total(before[3], letters),
 }
 if new ~= '' then
   redis.call('SET', cursor, new)
@@ -72,5 +151,8 @@ if time ~= '' then
   fields[#fields + 1] = 'eventTime'
   fields[#fields + 1] = time
 end
+for i = 16, digests - 1 do
+  fields[#fields + 1] = ARGV[i]
+end
 redis.call('HSET', health, unpack(fields))
-return {'stored', length + events}
+return {'stored', length + events - duplicates, duplicates}

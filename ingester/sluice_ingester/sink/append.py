@@ -1,19 +1,23 @@
 """The append: one batch of whole frames, with its cursor, in one round trip to Redis."""
 
 import hashlib
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from importlib import resources
 from typing import Any, Final
 
-from redis.asyncio import Redis
 from redis.exceptions import NoScriptError
 
 from sluice_ingester.contract import DEADLETTER_CAP, StreamKeys
+from sluice_ingester.redis_client import Client
 from sluice_ingester.sink.call import call
+from sluice_ingester.sink.duplicates import Duplicates, Known
+from sluice_ingester.sink.eviction import refuse_eviction
 
 _SCRIPT: Final = resources.files(__package__).joinpath("append.lua").read_bytes()
+_UNKNOWN: Final = Known(buckets=(), seconds=0, tag=b"", digests=())
+_RESET: Final = resources.files(__package__).joinpath("reset.lua").read_bytes()
 _SHA1: Final = hashlib.sha1(_SCRIPT, usedforsecurity=False).hexdigest()
 
 
@@ -33,22 +37,28 @@ class Append:
 
     `expected` is the cursor that must be stored now, exactly; None if there must be none.
     `cursor` is the new one; None leaves it. `name` is unique to the batch and the same in every
-    repetition of the call. `time` is that of the newest event, or None.
+    repetition of the call. `resyncs` go to the backfill's stream, and `fields` into the health hash, in
+    the same step. `time` is that of the newest event, or None.
     """
 
     name: str
     expected: bytes | None
-    cursor: int | None
+    cursor: int | str | None
     events: Sequence[bytes]
     letters: Sequence[Letter] = ()
+    resyncs: Sequence[bytes] = ()
     time: str | None = None
+    fields: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """The batch is in the stream, which is now `length` entries long."""
+    """The batch is in the stream, which is now `length` entries long, without `duplicates` of its events
+    that another relay has told of before.
+    """
 
     length: int
+    duplicates: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +78,14 @@ class Fenced:
 class Sink:
     """One source's place in Redis. Every method raises SinkError, and nothing else, if Redis fails."""
 
-    def __init__(self, redis: Redis, keys: StreamKeys, *, high_water_mark: int) -> None:
+    def __init__(
+        self, redis: Client, keys: StreamKeys, *, high_water_mark: int, deduplicate_seconds: int | None = None
+    ) -> None:
+        """`deduplicate_seconds`: for how long events of other relays are known again; None: not at all."""
         self.keys = keys
         self._execute: Callable[..., Awaitable[Any]] = redis.execute_command
         self._mark = high_water_mark
+        self._duplicates = Duplicates(keys, window=deduplicate_seconds) if deduplicate_seconds else None
 
     async def append(self, append: Append) -> Stored | Full | Fenced:
         """Store a batch and its cursor, or nothing of it.
@@ -79,12 +93,13 @@ class Sink:
         After a SinkError it is unknown whether it was stored: call again with the same `append`.
         """
         keys = self.keys
+        # A user need not be allowed to touch the backfill's stream where nothing goes there.
+        names = [keys.cursor, keys.entries, keys.health, keys.deadletter, *([keys.resyncs] if append.resyncs else [])]
+        known = self._duplicates.known(append.events) if self._duplicates else _UNKNOWN
+        names += known.buckets
         arguments: list[Any] = [
-            4,
-            keys.cursor,
-            keys.entries,
-            keys.health,
-            keys.deadletter,
+            len(names),
+            *names,
             b"" if append.expected is None else b"=" + append.expected,
             "" if append.cursor is None else append.cursor,
             self._mark,
@@ -96,13 +111,20 @@ class Sink:
             timestamp(),
             append.time or "",
             keys.host,
+            len(append.fields),
+            len(known.buckets),
+            known.seconds,
+            known.tag,
+            *(part for item in append.fields.items() for part in item),
+            *known.digests,
             *append.events,
         ]
         for letter in append.letters:
             arguments += (letter.seq, letter.reason, letter.detail, letter.payload)
+        arguments += append.resyncs
         match await call(self._script(arguments)):
-            case [b"stored", int(length)]:
-                return Stored(length)
+            case [b"stored", int(length), int(duplicates)]:
+                return Stored(length, duplicates)
             case [b"full", int(length)]:
                 return Full(length)
             case [b"fenced", (bytes() | None) as stored]:
@@ -110,10 +132,27 @@ class Sink:
             case answer:
                 raise AssertionError(f"the script answered {answer!r}")
 
+    async def refuse_eviction(self) -> None:
+        """SinkError if this Redis may throw away what stands in it."""
+        await refuse_eviction(self._execute, self.keys.cursor)
+
     async def cursor(self) -> bytes | None:
         """The stored cursor, None if there is none."""
         stored: bytes | None = await call(self._execute("GET", self.keys.cursor))
         return stored
+
+    async def health(self, *fields: str) -> list[str]:
+        """Those fields of the health hash, empty where they are missing."""
+        values = await call(self._execute("HMGET", self.keys.health, *fields))
+        return ["" if value is None else value.decode(errors="replace") for value in values]
+
+    async def reset(self, *, expected: bytes | None, cursor: str, fields: Mapping[str, str]) -> Fenced | None:
+        """Put `cursor` in the place of the `expected` one, and `fields` into the health hash, in one step."""
+        keys = self.keys
+        arguments = [2, keys.cursor, keys.health, b"" if expected is None else b"=" + expected, cursor]
+        arguments += [part for item in fields.items() for part in item]
+        answer = await call(self._execute("EVAL", _RESET, *arguments))
+        return None if answer[0] == b"set" else Fenced(answer[1])
 
     async def length(self) -> int:
         """How many entries the stream holds."""

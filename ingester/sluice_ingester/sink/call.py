@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable
 from typing import Final, TypeVar
 
-from redis.exceptions import RedisError
+from redis.exceptions import RedisClusterException, RedisError
 
 from sluice_ingester.sink.errors import SinkError, explain
 
@@ -21,5 +21,5 @@ async def call(work: Awaitable[T]) -> T:
             return await work
     except TimeoutError as error:
         raise SinkError(explain(TimeoutError(f"no answer in {CALL_SECONDS:g} s"))) from error
-    except (RedisError, OSError) as error:
+    except (RedisError, RedisClusterException, OSError) as error:
         raise SinkError(explain(error)) from error

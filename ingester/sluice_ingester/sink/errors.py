@@ -23,6 +23,7 @@ class SinkReason(StrEnum):
     BUSY = "RedisBusy"
     AUTH = "RedisAuth"
     REFUSED = "RedisRefused"
+    EVICTS = "RedisEvicts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,8 @@ _BY_CLASS: Final[tuple[tuple[type[Exception], SinkReason], ...]] = (
     (exceptions.MasterDownError, SinkReason.READ_ONLY),
     (exceptions.TryAgainError, SinkReason.BUSY),
     (exceptions.ClusterDownError, SinkReason.UNAVAILABLE),
+    (exceptions.ClusterError, SinkReason.UNAVAILABLE),
+    (exceptions.RedisClusterException, SinkReason.UNAVAILABLE),
     (exceptions.TimeoutError, SinkReason.TIMEOUT),
     (exceptions.ConnectionError, SinkReason.UNAVAILABLE),
     (TimeoutError, SinkReason.TIMEOUT),

@@ -2,16 +2,15 @@
 
 from typing import Final
 
-from redis.asyncio import Redis
-
 from sluice_ingester.contract import Stream
+from sluice_ingester.redis_client import Client
 from sluice_ingester.sink.call import call
 
 STREAMS: Final = (*(stream.value for stream in Stream), "firehose_backfill")
 """The ingester's own, and the one in which a backfiller answers."""
 
 
-async def lengths(redis: Redis, *, prefix: str) -> dict[str, int]:
+async def lengths(redis: Client, *, prefix: str) -> dict[str, int]:
     """Entries by stream, in one round trip, without those that this user may not read. SinkError."""
     pipeline = redis.pipeline(transaction=False)
     for name in STREAMS:

@@ -46,6 +46,16 @@ class Address:
         has_port = re.search(r":[0-9]+$", self.host) is not None
         return self.host if has_port else f"{self.host}:{80 if self.plain else 443}"
 
+    @property
+    def origin(self) -> str:
+        """The host with the scheme of its HTTP endpoints."""
+        return f"{'http' if self.plain else 'https'}://{self.host}"
+
+    def query(self, nsid: str, **parameters: str | int | None) -> str:
+        """The URL of a query; a parameter that is None is left out."""
+        given = {name: value for name, value in parameters.items() if value is not None}
+        return f"{self.origin}/xrpc/{nsid}?{urlencode(given)}"
+
     def subscription(self, nsid: str, *, cursor: str | None) -> str:
         """The WebSocket URL of an event stream; without a cursor it begins with the next event."""
         query = "" if cursor is None else "?" + urlencode({"cursor": cursor})

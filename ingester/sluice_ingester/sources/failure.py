@@ -70,13 +70,13 @@ def _status(error: InvalidStatus, place: str) -> Failure:
         phrase = HTTPStatus(code).phrase
     except ValueError:
         phrase = ""
-    wait = _retry_after(error.response.headers.get("Retry-After")) if code in {429, 503} else 0.0
+    wait = retry_after(error.response.headers.get("Retry-After")) if code in {429, 503} else 0.0
     if code == HTTPStatus.NOT_IMPLEMENTED:
         wait = _HOPELESS
     return Failure(f"Http{code}", f"{place} answered {code} {phrase}".rstrip(), wait)
 
 
-def _retry_after(value: str | None) -> float:
+def retry_after(value: str | None) -> float:
     """Seconds of a Retry-After header (RFC 9110, 10.2.3), which holds seconds or a date."""
     if value is None:
         return 0.0

@@ -1,10 +1,12 @@
 """#identity, #account and #sync, and the messages that they replaced: one event each, never filtered."""
 
+from dataclasses import replace
 from typing import Any, Final
 
 from sluice_ingester.wire import car, datajson, fields
 from sluice_ingester.wire.deadletter import Reason
 from sluice_ingester.wire.events import Decoded, Kind
+from sluice_ingester.wire.listing import Repo
 from sluice_ingester.wire.stream import Stamp
 
 _BAD: Final = Reason.MESSAGE_INVALID
@@ -30,15 +32,20 @@ def decode_tombstone(body: fields.Fields, stamp: Stamp) -> Decoded:
     return _one("account", stamp, did, {"active": False, "status": "deleted"})
 
 
-def decode_sync(body: fields.Fields, stamp: Stamp) -> Decoded:
+def decode_sync(body: fields.Fields, stamp: Stamp, *, origin: str | None = None) -> Decoded:
     """#sync: a repository's state was set anew; who follows it must fetch it again.
 
-    `commit` is left out where the message's block doesn't prove it: the call to fetch stands.
+    `commit` is left out where the message's block doesn't prove it: the call to fetch stands. With
+    `origin`, the host with its scheme, it is also told as an entry of the listing of repos.
     """
     did = fields.did(body, "did", _BAD)
     rev = fields.text(body, "rev", _BAD)
     commit = _proven_root(body.get("blocks"))
-    return _one("sync", stamp, did, ({"commit": commit} if commit else {}) | {"rev": rev})
+    decoded = _one("sync", stamp, did, ({"commit": commit} if commit else {}) | {"rev": rev})
+    if origin is None:
+        return decoded
+    repo = Repo(did=did, rev=rev, status=None, active=True)
+    return replace(decoded, resyncs=(repo.event(origin=origin),))
 
 
 def _one(kind: Kind, stamp: Stamp, did: str, rest: dict[str, Any]) -> Decoded:

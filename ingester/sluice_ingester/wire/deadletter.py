@@ -21,6 +21,8 @@ class Reason(StrEnum):
     BLOCK_HASH_MISMATCH = "BlockHashMismatch"  # the block is not what its CID promises
     RECORD_INVALID = "RecordInvalid"  # the block is no record that JSON could carry
     LABEL_INVALID = "LabelInvalid"  # one label of a message is wrong
+    REPO_INVALID = "RepoInvalid"  # one entry of a listing is no repo
+    REPO_SKIPPED = "RepoSkipped"  # the host can't list this repo, and INGESTER_ON_PAGE_ERROR lets us pass over it
     TOO_LARGE = "TooLarge"  # one frame would swell to more than a frame may
     DECODER_FAULT = "DecoderFault"  # Sluice's own fault: please report it
 

@@ -17,6 +17,7 @@ class Decoded:
     `events` are JSON texts (UTF-8) in the order of the message, ready to be appended.
     `kinds` counts what stands in them: one word per firehose event, one per label.
     `filtered` is how many operations the collection filter left out.
+    `resyncs` are JSON texts of repos that must be fetched again, for the backfill's stream.
     `unknown` names the message's type if Sluice doesn't know it, and so ignores it.
     """
 
@@ -26,6 +27,7 @@ class Decoded:
     kinds: tuple[Kind, ...] = ()
     filtered: int = 0
     dead: tuple[DeadLetter, ...] = ()
+    resyncs: tuple[bytes, ...] = ()
     unknown: str | None = None
 
 

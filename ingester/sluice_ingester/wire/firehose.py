@@ -22,15 +22,16 @@ class FirehoseDecoder:
     """Decodes the frames of one firehose; it keeps no state between them.
 
     `collections` are patterns: an NSID, `app.bsky.*`, or `*`. Operations on other collections are
-    left out. ValueError names a pattern that is none.
+    left out. ValueError names a pattern that is none. With `resync_origin`, the host with its
+    scheme, each #sync also gives an entry for the stream of a backfill.
     """
 
-    def __init__(self, *, collections: Sequence[str]) -> None:
+    def __init__(self, *, collections: Sequence[str], resync_origin: str | None = None) -> None:
         self._handlers: dict[str, Handler] = {
             "#commit": partial(decode_commit, collections=CollectionFilter(collections)),
             "#identity": decode_identity,
             "#account": decode_account,
-            "#sync": decode_sync,
+            "#sync": partial(decode_sync, origin=resync_origin),
             "#handle": decode_identity,
             "#tombstone": decode_tombstone,
         }

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from sluice_operator.api.base import Model
+from sluice_operator.api.cursor import Cursor, OnCursorLost
 from sluice_operator.api.quantity import PATTERN as QUANTITY
 from sluice_operator.api.quantity import parse_quantity
 from sluice_operator.api.rules import Rule
@@ -84,6 +85,13 @@ Quantities = Annotated[
 ]
 
 
+KeyPrefix = Annotated[
+    str,
+    Field(max_length=100),
+    Rule.matches(r"[!-~]*", message="give printable ASCII characters without blanks, such as {sluice}:"),
+]
+
+
 class SecretKeyRef(Model):
     """A key of a Secret in the resource's own namespace."""
 
@@ -97,9 +105,15 @@ class SecretKeyRef(Model):
 class Redis(Model):
     """Where events are written."""
 
-    secret_ref: SecretKeyRef
-    """The Secret that holds the URL of the Redis, such as redis://:password@redis:6379/0, or rediss:// for
-    TLS. The ingester restarts by itself when its content changes.
+    secret_ref: SecretKeyRef | None = None
+    """The Secret that holds the URL of the Redis, such as redis://user:password@redis:6379/0, rediss:// for
+    TLS, redis+sentinel://host,host/service or redis+cluster://host,host. The ingester restarts by itself when
+    its content changes. Without it the operator's default Redis is used.
+    """
+
+    key_prefix: KeyPrefix = ""
+    """Stands before every key in Redis. A cluster needs one with a hash tag, such as {sluice}:, so that the
+    keys of a source stand in one slot.
     """
 
 
@@ -121,6 +135,15 @@ class Backpressure(Model):
     high_water_mark: Annotated[int, Field(ge=1, le=1_000_000_000)] = 100_000
     """How many entries the stream may hold. At this length the ingester stops reading, drops nothing, and
     goes on from its cursor when consumers have deleted entries. The last batch may overshoot it.
+    """
+
+
+class Retention(Model):
+    """What becomes of entries in Redis."""
+
+    trim_consumed: bool = False
+    """Whether entries are removed that every consumer group of the stream has acknowledged. What any group
+    has not read or not acknowledged stays, and without groups everything does.
     """
 
 
@@ -195,11 +218,24 @@ class SourceSpec(Model):
     redis: Redis | None = None
     """The Redis that takes the events. Without it the operator's default is used."""
 
+    cursor: Cursor | None = None
+    """Sets the cursor, once for each nonce. The running ingester follows within seconds, without a restart."""
+
+    on_cursor_lost: OnCursorLost | None = None
+    """What to do when the source can't go on from the cursor: Halt, until a person acts; Oldest, which goes
+    on from the oldest event that the source still has; or Live, which goes on with what comes from then on.
+    Without it an outdated cursor goes on from the oldest event, and one in the future of the source, or a
+    sequence that moved back, halts. What is lost is named in the status.
+    """
+
     batch: Batch = Batch()
     """How events are gathered before they are written together."""
 
     backpressure: Backpressure = Backpressure()
     """When the ingester stops reading, so that a slow consumer loses nothing."""
+
+    retention: Retention = Retention()
+    """What becomes of entries in Redis that consumers are done with."""
 
     image: Image | None = None
     """The image of the ingester. Without it the operator's own image is used, so that both are of one

@@ -11,10 +11,11 @@ import yaml
 
 from sluice_operator.api.base import GROUP, VERSION
 from sluice_operator.api.definition import Column, Definition
+from sluice_operator.api.labeler import LABELER
 from sluice_operator.api.relay import RELAY
 from sluice_operator.api.schema import Schema, structural
 
-DEFINITIONS: Final = (RELAY,)
+DEFINITIONS: Final = (RELAY, LABELER)
 DIRECTORIES: Final = (Path("crds"), Path("charts/sluice/files/crds"))
 """Where the files stand, from the root of the repository."""
 

@@ -1,5 +1,10 @@
 """A source of whatever kind, for all that treats them alike."""
 
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
 from sluice_operator.api.common import SourceSpec
 from sluice_operator.api.resource import Resource
 from sluice_operator.api.stream import SourceStatus
@@ -13,3 +18,12 @@ class Source(Resource):
 
     status: SourceStatus = SourceStatus()
     """What is."""
+
+    @classmethod
+    def status_of(cls, body: Mapping[str, Any]) -> SourceStatus:
+        """The status of an object whose spec may be beyond understanding; an empty one if it is, too."""
+        empty: SourceStatus = cls.model_fields["status"].default
+        try:
+            return type(empty).model_validate(body.get("status") or {})
+        except ValidationError:
+            return empty

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from sluice_operator.api.base import Model, Time, listed_by
 from sluice_operator.api.conditions import Condition
+from sluice_operator.api.cursor import CursorReset, Gap
 
 Count = Annotated[int, Field(ge=0)]
 
@@ -48,6 +49,9 @@ class StreamStatus(Model):
     stream_length: Count | None = None
     """How many entries the stream in Redis holds. Several sources may share it."""
 
+    last_gap: Gap | None = None
+    """The newest range of messages that the source could not give. Absent if there has been none."""
+
     reconnects: Count | None = None
     """How many times the ingester has reconnected to the source since its process started."""
 
@@ -75,6 +79,9 @@ class CountedPod(Model):
 
     template_hash: str | None = None
     """The pod-template-hash of the pod: a new pod of the same template is a replacement, not a rollout."""
+
+    component: str | None = None
+    """What the pod does for its source, such as firehose."""
 
     restart_count: Count = 0
     """How many restarts of this pod's containers are in the count."""
@@ -111,8 +118,17 @@ class SourceStatus(Model):
     host: str | None = None
     """The host as it stands in the names of the keys in Redis."""
 
+    cursor_reset: CursorReset | None = None
+    """The newest cursor that was set as spec.cursor asks."""
+
     image: str | None = None
     """The image that the ingester runs."""
 
     restarts: Restarts | None = None
     """Restarts of the ingester that nobody asked for."""
+
+    @property
+    def streams(self) -> dict[str, StreamStatus]:
+        """The parts that each tell of one stream, by the names of their fields."""
+        parts = {name: getattr(self, name) for name in type(self).model_fields}
+        return {name: part for name, part in parts.items() if isinstance(part, StreamStatus)}

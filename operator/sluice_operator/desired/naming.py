@@ -13,8 +13,11 @@ from sluice_operator.api.base import GROUP
 FIELD_MANAGER: Final = "sluice-operator"
 """The field manager under which children are applied."""
 
-SOURCE_LABELS: Final = {"Relay": f"{GROUP}/relay"}
+SOURCE_LABELS: Final = {"Relay": f"{GROUP}/relay", "Labeler": f"{GROUP}/labeler"}
 """By kind, the label that names the resource on all that it owns."""
+
+COMPONENT_LABEL: Final = "app.kubernetes.io/component"
+"""The label that tells what a pod does for its source: see `Component`."""
 
 REDIS_HASH_ANNOTATION: Final = f"{GROUP}/redis-secret-hash"
 """On a pod: the hash of the Redis URL that it was started with."""
@@ -27,14 +30,26 @@ _HASH: Final = 8
 
 
 class Component(StrEnum):
-    """What an ingester does for its source; one Deployment each."""
+    """What an ingester does for its source: one stream, and one Deployment, each."""
 
     FIREHOSE = "firehose"
+    BACKFILL = "backfill"
+    LABELER = "labeler"
+
+    @property
+    def part(self) -> str:
+        """Its part of the resource's spec and status, and the end of its Deployment's name."""
+        return "labels" if self is Component.LABELER else self.value
 
 
 def child_name(resource: str, suffix: str) -> str:
     """`<resource>-<suffix>`, at most 63 characters."""
     return _fit(resource, suffix=f"-{suffix}")
+
+
+def redis_secret_name(*, kind: str, resource: str) -> str:
+    """The Secret with the operator's default URL: a Relay and a Labeler of one name have one each."""
+    return child_name(resource, "redis" if kind == "Relay" else f"{kind.lower()}-redis")
 
 
 def label_value(name: str) -> str:
@@ -47,7 +62,7 @@ def selector(*, resource: str, component: Component) -> dict[str, str]:
     return {
         "app.kubernetes.io/name": "sluice-ingester",
         "app.kubernetes.io/instance": label_value(resource),
-        "app.kubernetes.io/component": component.value,
+        COMPONENT_LABEL: component.value,
     }
 
 

@@ -75,6 +75,12 @@ def _env(spec: SourceSpec, *, env: Mapping[str, str], redis: RedisSecret) -> lis
         "INGESTER_BATCH_TIMEOUT_MS": str(spec.batch.timeout_milliseconds),
         "METRICS_PORT": str(METRICS_PORT),
     }
+    if spec.on_cursor_lost is not None:
+        values["INGESTER_ON_CURSOR_LOST"] = spec.on_cursor_lost.lower()
+    if spec.retention.trim_consumed:
+        values["INGESTER_TRIM_CONSUMED"] = "true"
+    if spec.redis is not None and spec.redis.key_prefix:
+        values["INGESTER_KEY_PREFIX"] = spec.redis.key_prefix
     if spec.ca_bundle is not None:
         values["SSL_CERT_FILE"] = f"{_CA_DIRECTORY}/{_CA_FILE}"
     url = {"secretKeyRef": {"name": redis.name, "key": redis.key}}

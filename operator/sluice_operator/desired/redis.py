@@ -7,7 +7,7 @@ from typing import Final
 
 from sluice_operator.api.source import Source
 from sluice_operator.desired.manifest import Manifest, child
-from sluice_operator.desired.naming import child_name
+from sluice_operator.desired.naming import redis_secret_name
 
 _KEY: Final = "url"
 
@@ -24,10 +24,16 @@ class RedisSecret:
 
 def redis_secret(source: Source) -> RedisSecret:
     """The Secret that the source names, or the one that the operator makes for it."""
-    if source.spec.redis is None:
-        return RedisSecret(name=child_name(source.metadata.name, "redis"), key=_KEY, owned=True)
-    reference = source.spec.redis.secret_ref
+    reference = None if source.spec.redis is None else source.spec.redis.secret_ref
+    if reference is None:
+        name = redis_secret_name(kind=type(source).__name__, resource=source.metadata.name)
+        return RedisSecret(name=name, key=_KEY, owned=True)
     return RedisSecret(name=reference.name, key=reference.key, owned=False)
+
+
+def key_prefix(source: Source) -> str:
+    """What stands before every key of the source in Redis."""
+    return "" if source.spec.redis is None else source.spec.redis.key_prefix
 
 
 def build_redis_secret(source: Source, *, url: str) -> Manifest:

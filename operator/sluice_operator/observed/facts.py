@@ -9,6 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from sluice_ingester.contract import State
+from sluice_operator.desired.naming import Component
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,6 +64,28 @@ class DeploymentFacts:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class LostFacts:
+    """Seqs that the source could not give."""
+
+    from_seq: str
+    to_seq: str | None
+    from_time: datetime | None
+    to_time: datetime | None
+    at: datetime | None
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ResetFacts:
+    """The newest reset of the cursor that spec.cursor asked for."""
+
+    nonce: str
+    before: str | None
+    after: str
+    at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class HealthFacts:
     """What an ingester wrote about itself (`contract.Health`). Fields that it did not write are None or
     empty.
@@ -88,6 +111,8 @@ class HealthFacts:
     last_error: str
     last_error_time: datetime | None
     version: str
+    lost: LostFacts | None = None
+    reset: ResetFacts | None = None
 
 
 class SinkTrouble(StrEnum):
@@ -136,15 +161,16 @@ class Refusal:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Facts:
-    """All that is known about one source at one moment."""
+    """All that is known about one stream of one source at one moment."""
 
+    component: Component
     now: datetime
     generation: int
     host: str
     """As it stands in the names of the keys."""
     suspended: bool
     enabled: bool
-    """Whether the spec wants an ingester at all."""
+    """Whether the spec asks for this stream."""
     degraded_after: float
     """Seconds after which an outage makes the resource not Ready."""
     stable_window: float

@@ -5,7 +5,7 @@ read counts as not written, since an ingester may be of another version than the
 from collections.abc import Mapping
 
 from sluice_ingester.contract import Health, State
-from sluice_operator.observed.facts import HealthFacts
+from sluice_operator.observed.facts import HealthFacts, LostFacts, ResetFacts
 from sluice_operator.times import parse_time
 
 
@@ -33,6 +33,34 @@ def health_facts(fields: Mapping[str, str], *, silent_seconds: float | None) -> 
         last_error=fields.get(Health.LAST_ERROR, ""),
         last_error_time=parse_time(fields.get(Health.LAST_ERROR_TIME)),
         version=fields.get(Health.VERSION, ""),
+        lost=_lost(fields),
+        reset=_reset(fields),
+    )
+
+
+def _lost(fields: Mapping[str, str]) -> LostFacts | None:
+    first = fields.get(Health.LOST_FROM)
+    if not first:
+        return None
+    return LostFacts(
+        from_seq=first,
+        to_seq=fields.get(Health.LOST_TO) or None,
+        from_time=parse_time(fields.get(Health.LOST_FROM_TIME)),
+        to_time=parse_time(fields.get(Health.LOST_TO_TIME)),
+        at=parse_time(fields.get(Health.LOST_AT)),
+        reason=fields.get(Health.LOST_REASON, ""),
+    )
+
+
+def _reset(fields: Mapping[str, str]) -> ResetFacts | None:
+    nonce = fields.get(Health.RESET_NONCE)
+    if not nonce:
+        return None
+    return ResetFacts(
+        nonce=nonce,
+        before=fields.get(Health.RESET_FROM) or None,
+        after=fields.get(Health.RESET_TO, ""),
+        at=parse_time(fields.get(Health.RESET_AT)),
     )
 
 

@@ -12,11 +12,12 @@ from datetime import datetime
 from typing import Any, Final
 
 from redis import exceptions
-from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from sluice_ingester.contract import Health, StreamKeys
+from sluice_ingester.redis_client import Client, open_client
+from sluice_ingester.redis_url import Kind, RedisUrl, has_hash_tag
 from sluice_operator.observed.facts import SinkFacts, SinkTrouble
 from sluice_operator.observed.freshness import Freshness
 from sluice_operator.observed.health import health_facts
@@ -30,11 +31,17 @@ it.
 """
 IDLE_SECONDS: Final = 300.0
 
+_NO_HASH_TAG: Final = (
+    "The Redis is a cluster: give spec.redis.keyPrefix a hash tag, such as {sluice}:, so that the keys of a "
+    "source stand in one slot"
+)
+
 
 @dataclass(slots=True)
 class _Server:
-    client: Redis | None
+    client: Client | None
     """None if the URL is not that of a Redis."""
+    is_cluster: bool
     used: float
     away: SinkFacts | None = None
     """What is told of it until `away_until`, if it could not be reached."""
@@ -47,22 +54,27 @@ class RedisReader:
     """Reads what ingesters wrote, from any number of Redis servers."""
 
     def __init__(self) -> None:
-        self._servers: dict[bytes, _Server] = {}
+        self._servers: dict[tuple[bytes, str], _Server] = {}
         self._freshness = Freshness()
 
-    async def read(self, url: bytes, keys: StreamKeys, *, now: datetime) -> SinkFacts:
-        """What stands at `keys` in the Redis at `url`. Never raises for what Redis does or doesn't do."""
+    async def read(self, url: bytes, keys: StreamKeys, *, now: datetime, authorities: str = "") -> SinkFacts:
+        """What stands at `keys` in the Redis at `url`. Never raises for what Redis does or doesn't do.
+
+        `authorities` are CAs in PEM form, which are trusted beside the system's.
+        """
         monotonic = time.monotonic()
-        server = self._server(url, monotonic)
+        server = self._server(url, authorities, monotonic)
         if server.client is None:
             return SinkFacts(trouble=SinkTrouble.URL_INVALID, trouble_message="The URL of Redis is malformed")
+        if server.is_cluster and not has_hash_tag(keys.prefix):
+            return SinkFacts(trouble=SinkTrouble.URL_INVALID, trouble_message=_NO_HASH_TAG)
         if server.away is not None and monotonic < server.away_until:
             return server.away
         try:
             # The client's own time limits don't cover the resolving of names.
             async with asyncio.timeout(3 * TIMEOUT_SECONDS):
                 answers = await _look(server.client, keys)
-        except (exceptions.RedisError, OSError, TimeoutError) as error:
+        except (exceptions.RedisError, exceptions.RedisClusterException, OSError, TimeoutError) as error:
             facts = trouble_facts(error)
             if facts.trouble is SinkTrouble.UNREACHABLE:
                 server.away, server.away_until = facts, time.monotonic() + AWAY_SECONDS
@@ -72,6 +84,10 @@ class RedisReader:
         back = None if server.back is None else monotonic - server.back
         facts = self._facts(url, keys, answers, now=now, monotonic=monotonic)
         return replace(facts, back_seconds=back)
+
+    def client(self, url: bytes, *, authorities: str = "") -> Client | None:
+        """The client for that URL, for what else is to be done there; None if it is not the URL of a Redis."""
+        return self._server(url, authorities, time.monotonic()).client
 
     async def close(self) -> None:
         """Close all connections."""
@@ -83,15 +99,20 @@ class RedisReader:
     async def close_idle(self) -> None:
         """Close the connections to servers that nobody has asked about for a while."""
         limit = time.monotonic() - IDLE_SECONDS
-        for url in [url for url, server in self._servers.items() if server.used < limit]:
-            client = self._servers.pop(url).client
+        for place in [place for place, server in self._servers.items() if server.used < limit]:
+            client = self._servers.pop(place).client
             if client is not None:
                 await client.aclose()
 
-    def _server(self, url: bytes, monotonic: float) -> _Server:
-        server = self._servers.get(url)
+    def _server(self, url: bytes, authorities: str, monotonic: float) -> _Server:
+        server = self._servers.get((url, authorities))
         if server is None:
-            server = self._servers[url] = _Server(client=_client(url), used=monotonic)
+            read = _url(url)
+            server = self._servers[url, authorities] = _Server(
+                client=None if read is None else _client(read, authorities),
+                is_cluster=read is not None and read.kind is Kind.CLUSTER,
+                used=monotonic,
+            )
         server.used = monotonic
         return server
 
@@ -124,7 +145,7 @@ def trouble_facts(error: Exception) -> SinkFacts:
     return SinkFacts(trouble=SinkTrouble.UNREACHABLE, trouble_message=f"Redis can't be reached: {text}")
 
 
-async def _look(client: Redis, keys: StreamKeys) -> list[Any]:
+async def _look(client: Client, keys: StreamKeys) -> list[Any]:
     async with client.pipeline(transaction=False) as pipe:
         pipe.get(keys.cursor)
         pipe.hgetall(keys.health)
@@ -134,20 +155,24 @@ async def _look(client: Redis, keys: StreamKeys) -> list[Any]:
         return answers
 
 
-def _client(url: bytes) -> Redis | None:
-    """A client for `url`, or None if it is not the URL of a Redis."""
+def _url(text: bytes) -> RedisUrl | None:
+    """The URL that `text` is, or None if it is not the URL of a Redis."""
     try:
-        return Redis.from_url(
-            url.decode().strip(),
-            socket_timeout=TIMEOUT_SECONDS,
-            socket_connect_timeout=TIMEOUT_SECONDS,
-            socket_keepalive=True,
-            client_name="sluice-operator",
-            # Once more, at once: a server that was restarted has closed the connections of the pool.
-            retry=Retry(NoBackoff(), 1),
-        )
-    except ValueError:  # its text may quote the URL
+        return RedisUrl.parse(text.decode().strip())
+    except ValueError:
         return None
+
+
+def _client(url: RedisUrl, authorities: str) -> Client:
+    return open_client(
+        url,
+        ca_data=authorities or None,
+        socket_timeout=TIMEOUT_SECONDS,
+        socket_connect_timeout=TIMEOUT_SECONDS,
+        client_name="sluice-operator",
+        # Once more, at once: a server that was restarted has closed the connections of the pool.
+        retry=Retry(NoBackoff(), 1),
+    )
 
 
 def _text(value: bytes) -> str:

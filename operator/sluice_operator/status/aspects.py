@@ -5,7 +5,7 @@ Each says True or False only of what was seen, and Unknown of the rest.
 
 from typing import Final
 
-from sluice_ingester.contract import State
+from sluice_ingester.contract import CURSOR_LIVE, State
 from sluice_operator.api.conditions import ConditionType as Type
 from sluice_operator.api.stream import Restarts
 from sluice_operator.observed.facts import HealthFacts, SinkTrouble
@@ -34,18 +34,23 @@ def aspects(reading: Reading, restarts: Restarts) -> list[Draft]:
         error_free(reading),
         sink_writable(reading),
     ]
+    return [*drafts, *suspended(reading)]
+
+
+def suspended(reading: Reading) -> list[Draft]:
+    """Whether the ingester has stopped, as asked; nothing if nobody asked."""
     if reading.facts.suspended and reading.stopped:
-        drafts.append(true(Type.SUSPENDED, Reason.SUSPENDED, "spec.suspend is true"))
-    return drafts
+        return [true(Type.SUSPENDED, Reason.SUSPENDED, "spec.suspend is true")]
+    return []
 
 
 def connected(reading: Reading) -> Draft:
     """Whether the ingester has a connection to its source."""
-    if absence := _absence(reading):
-        return false(Type.CONNECTED, *absence)
+    if missing := absence(reading):
+        return false(Type.CONNECTED, *missing)
     report = reading.report
     if report is None:
-        return _untold(Type.CONNECTED, reading)
+        return untold(Type.CONNECTED, reading)
     if report.state is State.STREAMING:
         return true(Type.CONNECTED, Reason.STREAMING, f"Connected to {reading.facts.host}")
     if report.state is State.BACKPRESSURE:
@@ -57,17 +62,18 @@ def connected(reading: Reading) -> Draft:
 
 def events_flowing(reading: Reading) -> Draft:
     """Whether events reach Redis."""
-    if absence := _absence(reading):
-        return false(Type.EVENTS_FLOWING, *absence)
+    if missing := absence(reading):
+        return false(Type.EVENTS_FLOWING, *missing)
     report = reading.report
     if report is None:
-        return _untold(Type.EVENTS_FLOWING, reading)
-    if report.state is State.BACKPRESSURE:
-        return false(Type.EVENTS_FLOWING, Reason.BACKPRESSURE, report.message)
+        return untold(Type.EVENTS_FLOWING, reading)
     if report.state is not State.STREAMING:
-        return false(Type.EVENTS_FLOWING, Reason.NOT_CONNECTED, report.message)
+        reason = Reason.BACKPRESSURE if report.state is State.BACKPRESSURE else Reason.NOT_CONNECTED
+        return false(Type.EVENTS_FLOWING, reason, report.message)
     window = reading.facts.degraded_after
     if report.stored is None or (reading.facts.now - report.stored).total_seconds() > window:
+        if reading.rests:
+            return true(Type.EVENTS_FLOWING, Reason.QUIET, "Connected; the labeler has given no label for a while")
         message = f"The source has sent nothing to store for over {human_duration(window)}"
         return false(Type.EVENTS_FLOWING, Reason.QUIET, message if report.stored else "Nothing was stored yet")
     return true(Type.EVENTS_FLOWING, Reason.FLOWING, "Events are being stored")
@@ -77,11 +83,13 @@ def cursor_valid(reading: Reading) -> Draft:
     """Whether what stands in Redis as the cursor is a sequence number that the source takes."""
     sink, report = reading.facts.sink, reading.report
     if sink is None or sink.trouble is not None:
-        return _untold(Type.CURSOR_VALID, reading)
+        return untold(Type.CURSOR_VALID, reading)
     if report is not None and report.state is State.HALTED and not _halted_by_sink(report):
         return false(Type.CURSOR_VALID, report.reason or Reason.HALTED, report.message)
     if sink.cursor is None:
         return unknown(Type.CURSOR_VALID, Reason.NO_CURSOR, "Nothing is stored yet")
+    if sink.cursor == CURSOR_LIVE:
+        return unknown(Type.CURSOR_VALID, Reason.NO_CURSOR, "Set to live: nothing is stored since")
     if not (sink.cursor.isascii() and sink.cursor.isdecimal()):
         message = (
             f"{sink.cursor[:40]!r} is not a sequence number: set or delete the cursor's key in Redis, "
@@ -113,7 +121,7 @@ def error_free(reading: Reading) -> Draft:
         return unknown(Type.ERROR_FREE, *_rest(reading))
     report = reading.report
     if report is None:
-        return _untold(Type.ERROR_FREE, reading)
+        return untold(Type.ERROR_FREE, reading)
     window = reading.facts.stable_window
     when = report.last_error_time
     if when is not None and (reading.facts.now - when).total_seconds() < window:
@@ -133,7 +141,7 @@ def sink_writable(reading: Reading) -> Draft:
     if reading.recovering:
         return false(Type.SINK_WRITABLE, Reason.SINK_UNREACHABLE, _RECOVERING)
     if reading.silent:
-        return _untold(Type.SINK_WRITABLE, reading)
+        return untold(Type.SINK_WRITABLE, reading)
     return true(Type.SINK_WRITABLE, Reason.SINK_REACHABLE, "Redis answers")
 
 
@@ -142,7 +150,7 @@ def _halted_by_sink(report: HealthFacts) -> bool:
     return report.state is State.HALTED and report.reason.startswith("Redis")
 
 
-def _absence(reading: Reading) -> tuple[str, str] | None:
+def absence(reading: Reading) -> tuple[str, str] | None:
     """Why there is no ingester, if there is none."""
     if not reading.wanted:
         return _rest(reading)
@@ -157,7 +165,7 @@ def _rest(reading: Reading) -> tuple[str, str]:
     return Reason.NOTHING_TO_RUN, "The spec asks for no stream"
 
 
-def _untold(kind: Type, reading: Reading) -> Draft:
+def untold(kind: Type, reading: Reading) -> Draft:
     """The condition of which nothing is known, and why."""
     sink = reading.facts.sink
     if sink is None:

@@ -1,12 +1,12 @@
 """What changed from one status to the next: whether it is worth a write now, and what to tell people."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from sluice_operator.api.conditions import Condition, ConditionStatus
 from sluice_operator.api.conditions import ConditionType as Type
-from sluice_operator.api.relay import RelayStatus
-from sluice_operator.api.stream import Restarts, StreamStatus
+from sluice_operator.api.stream import Restarts, SourceStatus, StreamStatus
 from sluice_operator.observed.facts import HealthFacts
 from sluice_operator.status.conditions import by_type
 from sluice_operator.status.reasons import Happening, Reason
@@ -24,17 +24,17 @@ class Tell:
     message: str
 
 
-def same(before: RelayStatus, after: RelayStatus) -> bool:
+def same(before: SourceStatus, after: SourceStatus) -> bool:
     """Whether `after` tells nothing that `before` didn't. When it was observed is no news in itself."""
     return _timeless(before) == _timeless(after)
 
 
-def urgent(before: RelayStatus, after: RelayStatus) -> bool:
+def urgent(before: SourceStatus, after: SourceStatus) -> bool:
     """Whether the change is more than numbers and wording, so that it must not wait for their interval."""
     return _essence(before) != _essence(after)
 
 
-def tell(before: RelayStatus, after: RelayStatus) -> list[Tell]:
+def tell(before: SourceStatus, after: SourceStatus) -> list[Tell]:
     """What people would want to know about the way from `before` to `after`."""
     old, new = by_type(before.conditions), by_type(after.conditions)
     return [
@@ -44,7 +44,14 @@ def tell(before: RelayStatus, after: RelayStatus) -> list[Tell]:
         *_connection(old.get(Type.CONNECTED), new.get(Type.CONNECTED)),
         *_sink(old.get(Type.SINK_WRITABLE), new.get(Type.SINK_WRITABLE)),
         *_readiness(old.get(Type.READY), new.get(Type.READY), stalled=Type.STALLED in new),
-        *(_cursor(before.firehose, after.firehose) if before.host == after.host else []),
+        *_backfill(old.get(Type.BACKFILL_COMPLETE), new.get(Type.BACKFILL_COMPLETE)),
+        *_resets(before, after),
+        *(
+            _cursors(before.streams, after.streams)
+            if before.host == after.host and not _is_reset(before, after)
+            else []
+        ),
+        *(news for name, part in after.streams.items() for news in _gaps(before.streams.get(name), part)),
     ]
 
 
@@ -58,16 +65,16 @@ def tell_fenced(before: HealthFacts | None, after: HealthFacts | None) -> list[T
     return [Tell(type="Warning", reason=Happening.FENCED, message=message)]
 
 
-def _timeless(status: RelayStatus) -> RelayStatus:
-    if status.firehose is None:
-        return status
-    return status.model_copy(update={"firehose": status.firehose.model_copy(update={"updated_at": None})})
+def _timeless(status: SourceStatus) -> SourceStatus:
+    parts = {name: part.model_copy(update={"updated_at": None}) for name, part in status.streams.items()}
+    return status.model_copy(update=parts)
 
 
-def _essence(status: RelayStatus) -> tuple[object, ...]:
+def _essence(status: SourceStatus) -> tuple[object, ...]:
     conditions = {(item.type, item.status, item.reason) for item in status.conditions or ()}
-    state = status.firehose.state if status.firehose else None
-    return status.observed_generation, conditions, status.host, status.image, status.restarts, state
+    states = {name: (part.state, part.last_gap) for name, part in status.streams.items()}
+    rest = (status.host, status.image, status.restarts, status.cursor_reset)
+    return status.observed_generation, conditions, states, rest
 
 
 def _restarts(old: Restarts | None, new: Restarts | None) -> list[Tell]:
@@ -129,9 +136,44 @@ def _readiness(old: Condition | None, new: Condition | None, *, stalled: bool) -
     return []
 
 
-def _cursor(old: StreamStatus | None, new: StreamStatus | None) -> list[Tell]:
-    before, after = (stream.cursor if stream else None for stream in (old, new))
+def _backfill(old: Condition | None, new: Condition | None) -> list[Tell]:
+    was = old is not None and old.status == ConditionStatus.TRUE
+    if new is None or was or new.status != ConditionStatus.TRUE:
+        return []
+    return [Tell(type="Normal", reason=Happening.BACKFILL_DONE, message=new.message)]
+
+
+def _cursors(old: Mapping[str, StreamStatus], new: Mapping[str, StreamStatus]) -> list[Tell]:
+    return [news for name, part in new.items() if name in old for news in _cursor(old[name].cursor, part.cursor)]
+
+
+def _cursor(before: str | None, after: str | None) -> list[Tell]:
     if before and after and before.isdecimal() and after.isdecimal() and int(after) < int(before):
         message = f"The cursor in Redis went back from {before} to {after}: somebody set it, or Redis lost data"
         return [Tell(type="Warning", reason=Happening.CURSOR_MOVED_BACK, message=message)]
     return []
+
+
+def _resets(before: SourceStatus, after: SourceStatus) -> list[Tell]:
+    if not _is_reset(before, after) or after.cursor_reset is None:
+        return []
+    done = after.cursor_reset
+    message = f"The cursor was set from {done.from_ or 'none'} to {done.to}, as spec.cursor asks (nonce {done.nonce})"
+    return [Tell(type="Normal", reason=Happening.CURSOR_RESET, message=message)]
+
+
+def _is_reset(before: SourceStatus, after: SourceStatus) -> bool:
+    """Whether the cursor was set as asked between the two."""
+    nonces = [status.cursor_reset and status.cursor_reset.nonce for status in (before, after)]
+    return nonces[0] != nonces[1]
+
+
+def _gaps(before: StreamStatus | None, after: StreamStatus) -> list[Tell]:
+    """A range is told of once, when its end is known."""
+    gap, known = after.last_gap, before.last_gap if before else None
+    if gap is None or gap.to_time is None or gap == known:
+        return []
+    words = gap.dump()
+    times = f"after {words.get('fromTime', 'an unknown time')}, before {words['toTime']}"
+    message = f"{gap.reason}: the source could not give seq {gap.from_seq} to {gap.to_seq or 'an unknown one'}, {times}"
+    return [Tell(type="Warning", reason=Happening.EVENTS_LOST, message=message)]

@@ -1,40 +1,72 @@
 """From facts and the status before to the status now. Pure, and the only place that makes a status."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import TypeVar
 
-from sluice_operator.api.relay import RelayStatus
+from sluice_operator.api.backfill import BackfillStatus
+from sluice_operator.api.conditions import Condition
+from sluice_operator.api.stream import Restarts, SourceStatus, StreamStatus
+from sluice_operator.desired.naming import Component
 from sluice_operator.observed.facts import Facts
 from sluice_operator.status.aspects import aspects
+from sluice_operator.status.backfill import backfill_aspects, backfill_status
+from sluice_operator.status.combine import Opinion, together
 from sluice_operator.status.conditions import by_type, in_order, settle
+from sluice_operator.status.cursor import cursor_reset
 from sluice_operator.status.judge import judge
-from sluice_operator.status.reading import read
-from sluice_operator.status.restarts import count_restarts
+from sluice_operator.status.reading import Reading, read
+from sluice_operator.status.restarts import count_all_restarts
 from sluice_operator.status.stream import stream_status
 from sluice_operator.status.verdict import stuck
 
-
-def relay_status(facts: Facts, previous: RelayStatus) -> RelayStatus:
-    """The status of a Relay."""
-    reading, before = read(facts), by_type(previous.conditions)
-    restarts = count_restarts(previous.restarts, facts.pods, wanted=reading.wanted, now=facts.now)
-
-    current = settle(aspects(reading, restarts), previous=before, generation=facts.generation, now=facts.now)
-    verdict = judge(reading, previous=before, current=current)
-    current |= settle(verdict.drafts(), previous=before, generation=facts.generation, now=facts.now)
-
-    return RelayStatus(
-        observed_generation=facts.generation,
-        conditions=in_order(current),
-        host=facts.host,
-        image=reading.pod.image if reading.pod else previous.image,
-        restarts=restarts,
-        firehose=stream_status(reading, previous.firehose if previous.host == facts.host else None),
-    )
+StatusT = TypeVar("StatusT", bound=SourceStatus)
 
 
-def refused_status(previous: RelayStatus, *, generation: int, now: datetime, reason: str, message: str) -> RelayStatus:
-    """The status of a Relay whose spec can't be understood: nothing else is known of it now."""
+def source_status(streams: Sequence[Facts], previous: StatusT) -> StatusT:
+    """The status of a source; the facts of its streams come with the one that matters most first."""
+    first, before = streams[0], by_type(previous.conditions)
+    readings = [read(facts) for facts in streams]
+    restarts = count_all_restarts(previous.restarts, readings)
+    drafts = together([_opinion(reading, restarts, before) for reading in readings])
+    conditions = settle(drafts, previous=before, generation=first.generation, now=first.now)
+    pods = [reading.pod for reading in readings if reading.pod]
+    parts = previous.streams if previous.host == first.host else {}
+    update = {
+        **dict.fromkeys(previous.streams),
+        **{(part := reading.facts.component.part): _part(reading, parts.get(part)) for reading in readings},
+        "observed_generation": first.generation,
+        "conditions": in_order(conditions),
+        "host": first.host,
+        "image": pods[0].image if pods else previous.image,
+        "restarts": restarts,
+        "cursor_reset": cursor_reset(first, previous.cursor_reset),
+    }
+    return previous.model_copy(update=update)
+
+
+def refused_status(previous: StatusT, *, generation: int, now: datetime, reason: str, message: str) -> StatusT:
+    """The status of a source whose spec can't be understood: nothing else is known of it now."""
     conditions = settle(
         stuck(reason, message).drafts(), previous=by_type(previous.conditions), generation=generation, now=now
     )
     return previous.model_copy(update={"observed_generation": generation, "conditions": in_order(conditions)})
+
+
+def _part(reading: Reading, previous: StreamStatus | None) -> StreamStatus | None:
+    if reading.facts.component is Component.BACKFILL:
+        return backfill_status(reading, previous if isinstance(previous, BackfillStatus) else None)
+    return stream_status(reading, previous)
+
+
+def _opinion(reading: Reading, restarts: Restarts, before: Mapping[str, Condition]) -> Opinion:
+    facts, drafts = reading.facts, aspects(reading, restarts)
+    current = settle(drafts, previous=before, generation=facts.generation, now=facts.now)
+    backfills = facts.component is Component.BACKFILL
+    return Opinion(
+        component=facts.component,
+        wanted=reading.wanted,
+        beside=backfills,
+        aspects=backfill_aspects(reading, restarts) if backfills else drafts,
+        verdict=judge(reading, previous=before, current=current),
+    )

@@ -6,11 +6,13 @@ is accepted and the workload does its work; only what needs a person is Stalled.
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Final
 
 from sluice_ingester.contract import State
 from sluice_operator.api.conditions import Condition, ConditionStatus
 from sluice_operator.api.conditions import ConditionType as Type
+from sluice_operator.desired.naming import Component
 from sluice_operator.observed.facts import HealthFacts, SinkFacts, SinkTrouble
 from sluice_operator.status.reading import FRESH_SECONDS, Reading
 from sluice_operator.status.reasons import Reason
@@ -95,7 +97,11 @@ def _reported(
 ) -> Verdict:
     host = reading.facts.host
     if report.state is State.STREAMING:
+        if reading.facts.component is Component.BACKFILL:
+            return good(Reason.LISTING, f"Listing the repos of {host}")
         return good(Reason.STREAMING, f"Streaming from {host}")
+    if report.state is State.DONE:
+        return good(Reason.LISTED, f"All repos of {host} are listed")
     if report.state is State.HALTED:
         return stuck(report.reason or Reason.HALTED, report.message or "The ingester has halted: see its logs")
     if report.state is State.BACKPRESSURE:
@@ -111,13 +117,20 @@ def _reported(
         )
     return _outage(
         reading,
-        lasted=_lasted(reading, current[Type.CONNECTED]),
+        lasted=_away(reading, report, current[Type.CONNECTED]),
         heals=Reason.RECONNECTING,
         first=Reason.CONNECTING,
         late=Reason.SOURCE_UNAVAILABLE,
         message=report.message or f"Connecting to {host}",
         previous=previous,
     )
+
+
+def _away(reading: Reading, report: HealthFacts, connected: Condition) -> float:
+    """For how many seconds the source has given nothing. A backfill has no connection that would tell."""
+    if reading.facts.component is Component.BACKFILL and report.stored is not None:
+        return _since(reading, report.stored)
+    return _lasted(reading, connected)
 
 
 def _outage(
@@ -154,7 +167,10 @@ def _lasted(reading: Reading, condition: Condition) -> float:
     """For how many seconds `condition` has held, though no longer than the ingester that is concerned
     runs.
     """
-    start = condition.last_transition_time
+    return _since(reading, condition.last_transition_time)
+
+
+def _since(reading: Reading, start: datetime) -> float:
     pod = reading.pod
     if pod is not None and pod.running_since is not None:
         start = max(start, pod.running_since)

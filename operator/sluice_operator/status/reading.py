@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from sluice_operator.desired.naming import Component
 from sluice_operator.observed.facts import Facts, HealthFacts, PodFacts
 
 FRESH_SECONDS: Final = 30.0
@@ -34,6 +35,11 @@ class Reading:
     def wanted(self) -> bool:
         """Whether an ingester should run."""
         return self.facts.enabled and not self.facts.suspended
+
+    @property
+    def rests(self) -> bool:
+        """Whether the source is one that is quiet for long: labels are given by people, a few an hour."""
+        return self.facts.component is Component.LABELER
 
     @property
     def running(self) -> bool:

@@ -15,6 +15,7 @@ from datetime import datetime
 
 from sluice_operator.api.stream import CountedPod, Restarts
 from sluice_operator.observed.facts import PodFacts
+from sluice_operator.status.reading import Reading
 from sluice_operator.status.reasons import Cause
 
 
@@ -23,6 +24,21 @@ class _Last:
     reason: str
     exit_code: int | None
     time: datetime
+
+
+def count_all_restarts(previous: Restarts | None, readings: Sequence[Reading]) -> Restarts:
+    """The restarts of all streams of a source, each of which replaces no pods but its own."""
+    restarts, counted = previous or Restarts(), []
+    memories, first = restarts.pods or (), readings[0].facts.component
+    for reading in readings:
+        facts = reading.facts
+        # A memory without a component is of a time when a source had one stream.
+        own = tuple(memory for memory in memories if (memory.component or first) == facts.component)
+        restarts = count_restarts(
+            restarts.model_copy(update={"pods": own}), facts.pods, wanted=reading.wanted, now=facts.now
+        )
+        counted += [pod.model_copy(update={"component": facts.component.value}) for pod in restarts.pods or ()]
+    return restarts.model_copy(update={"pods": tuple(counted)})
 
 
 def count_restarts(previous: Restarts | None, pods: Sequence[PodFacts], *, wanted: bool, now: datetime) -> Restarts:

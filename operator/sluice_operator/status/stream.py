@@ -5,9 +5,11 @@ from typing import Final
 
 from sluice_ingester.contract import State
 from sluice_operator.api.stream import StreamStatus
+from sluice_operator.status.cursor import last_gap
 from sluice_operator.status.reading import Reading
 from sluice_operator.times import human_duration
 
+_READ_UP_SECONDS: Final = 60.0
 _OF_THE_MOMENT: Final = ("state", "message", "rate", "events_per_second")
 
 
@@ -33,6 +35,7 @@ def stream_status(reading: Reading, previous: StreamStatus | None) -> StreamStat
         events=health.events if health else None,
         dead_letters=health.dead_letters if health and health.dead_letters is not None else sink.dead_letters,
         stream_length=sink.length,
+        last_gap=last_gap(health),
         reconnects=report.reconnects if report else None,
         last_error=health.last_error or None if health else None,
         last_error_time=health.last_error_time if health else None,
@@ -51,9 +54,16 @@ def _lag(reading: Reading, *, streaming: bool) -> int | None:
 
     While it streams a quiet source has no lag that grows: what was read is stored. While it doesn't, nobody
     knows what waits at the source, so each second counts. A suspended source has none: nobody waits for it.
+
+    A source that rests for long is read up to its newest once it has been quiet for a moment, however old
+    that is; while it is away its lag can't be told.
     """
     health = reading.facts.sink.health if reading.facts.sink else None
     if health is None or health.event_time is None or not reading.wanted:
         return None
+    if reading.rests and not streaming:
+        return None
+    if reading.rests and health.stored and (reading.facts.now - health.stored).total_seconds() > _READ_UP_SECONDS:
+        return 0
     until: datetime | None = health.stored if streaming else reading.facts.now
     return None if until is None else max(0, round((until - health.event_time).total_seconds()))

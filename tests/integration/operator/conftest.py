@@ -18,8 +18,8 @@ from tests.integration.redis_server import BINARY, RedisServer, free_port
 
 # All that the operator may do: it must need nothing more.
 RULES = [
-    {"apiGroups": ["sluice.dev"], "resources": ["relays"], "verbs": ["get", "list", "watch"]},
-    {"apiGroups": ["sluice.dev"], "resources": ["relays/status"], "verbs": ["patch"]},
+    {"apiGroups": ["sluice.dev"], "resources": ["relays", "labelers"], "verbs": ["get", "list", "watch"]},
+    {"apiGroups": ["sluice.dev"], "resources": ["relays/status", "labelers/status"], "verbs": ["patch"]},
     {
         "apiGroups": ["apps"],
         "resources": ["deployments"],
@@ -27,6 +27,7 @@ RULES = [
     },
     {"apiGroups": [""], "resources": ["pods"], "verbs": ["list", "watch"]},
     {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "create", "patch", "delete"]},
+    {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get"]},
     {"apiGroups": [""], "resources": ["events"], "verbs": ["create", "patch"]},
 ]
 RIGHTS = [

@@ -42,10 +42,12 @@ _UNVERIFIED = ssl._create_unverified_context()  # noqa: S323 (its certificate is
 
 PLURALS = {
     "Relay": "/apis/sluice.dev/v1alpha1/relays",
+    "Labeler": "/apis/sluice.dev/v1alpha1/labelers",
     "Deployment": "/apis/apps/v1/deployments",
     "ReplicaSet": "/apis/apps/v1/replicasets",
     "Pod": "/api/v1/pods",
     "Secret": "/api/v1/secrets",
+    "ConfigMap": "/api/v1/configmaps",
     "Event": "/api/v1/events",
     "Namespace": "/api/v1/namespaces",
     "ResourceQuota": "/api/v1/resourcequotas",

@@ -34,18 +34,23 @@ def eventually(attempt: Callable[[], Any], *, seconds: float = 15) -> Any:
 
 
 class Situation:
-    """One namespace with one Relay."""
+    """One namespace with one source, a Relay or what a subclass says."""
+
+    kind = "Relay"
+    stream_of_it = Stream.FIREHOSE
+    component = "firehose"
+    child = f"{NAME}-firehose"
 
     def __init__(self, control_plane: ControlPlane, namespace: str, sink: RedisServer) -> None:
         self.control_plane = control_plane
         self.namespace = namespace
         self.host = f"{namespace}.example:2470"
-        self.keys = StreamKeys(stream=Stream.FIREHOSE, host=self.host)
+        self.keys = StreamKeys(stream=self.stream_of_it, host=self.host)
         self.sink = sink
         control_plane.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
 
     def remove(self) -> None:
-        self.control_plane.request("DELETE", path_of("Relay", self.namespace))
+        self.control_plane.request("DELETE", path_of(self.kind, self.namespace))
         self.control_plane.request("DELETE", path_of("Namespace", None, self.namespace))
 
     # The user.
@@ -56,7 +61,7 @@ class Situation:
     def apply_relay(self, **spec: Any) -> None:
         manifest = {
             "apiVersion": "sluice.dev/v1alpha1",
-            "kind": "Relay",
+            "kind": self.kind,
             "metadata": {"name": NAME, "namespace": self.namespace},
             "spec": {"host": f"ws://{self.host}", **spec},
         }
@@ -83,7 +88,7 @@ class Situation:
         self.control_plane.request("DELETE", path_of(kind, self.namespace, name))
 
     def relay(self) -> Manifest:
-        relay: Manifest = self.get("Relay", NAME)
+        relay: Manifest = self.get(self.kind, NAME)
         return relay
 
     def status(self) -> Manifest:
@@ -107,11 +112,11 @@ class Situation:
         eventually(attempt, seconds=seconds)
 
     def deployment(self) -> Manifest:
-        deployment: Manifest = self.get("Deployment", f"{NAME}-firehose")
+        deployment: Manifest = self.get("Deployment", self.child)
         return deployment
 
     def events(self) -> list[tuple[str, str]]:
-        found = self.all("Event", query="?fieldSelector=involvedObject.kind=Relay")
+        found = self.all("Event", query=f"?fieldSelector=involvedObject.kind={self.kind}")
         return [(event["reason"], event["message"]) for event in found]
 
     # The kubelet.
@@ -124,7 +129,7 @@ class Situation:
             assert relay["status"]["observedGeneration"] == relay["metadata"]["generation"]
             assert deployment["status"]["observedGeneration"] == deployment["metadata"]["generation"]
             assert deployment["status"].get("updatedReplicas") == 1
-            pods = self.all("Pod", query="?labelSelector=app.kubernetes.io/component=firehose")
+            pods = self.all("Pod", query=f"?labelSelector=app.kubernetes.io/component={self.component}")
             staying = [
                 pod
                 for pod in pods
@@ -181,7 +186,7 @@ class Situation:
     def store(self, seq: int) -> None:
         """Store an event, as the append does."""
         client = self.redis
-        client.xadd(self.keys.entries, {"event": json.dumps({"seq": seq})})
+        client.xadd(self.keys.entries, {self.stream_of_it.field: json.dumps({"seq": seq})})
         client.set(self.keys.cursor, str(seq))
         client.hset(self.keys.health, mapping={Health.SEQ: str(seq), Health.EVENT_TIME: now(), Health.STORED: now()})
 

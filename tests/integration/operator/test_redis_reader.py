@@ -4,13 +4,17 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
 from sluice_ingester.contract import Health, State, Stream, StreamKeys
+from sluice_operator.api.common import CABundle
 from sluice_operator.observed import redis as reader_module
+from sluice_operator.observed.authorities import authorities
 from sluice_operator.observed.facts import SinkTrouble
 from sluice_operator.observed.redis import RedisReader
+from tests.integration.redis_kinds import Cluster, SentinelTrio, TlsServer, running
 from tests.integration.redis_server import RedisServer, free_port
 
 KEYS = StreamKeys(stream=Stream.FIREHOSE, host="relay.example:2470")
@@ -171,3 +175,46 @@ async def test_a_beat_that_stands_still_grows_old(
     assert facts.health is not None
     assert facts.health.silent_seconds is not None
     assert facts.health.silent_seconds >= 0.5
+
+
+@pytest.mark.timeout(120)
+async def test_a_cluster_is_read_where_the_keys_share_a_slot(reader: RedisReader, tmp_path: Path) -> None:
+    cluster = Cluster(tmp_path)
+    keys = StreamKeys(stream=Stream.FIREHOSE, host="relay.example:2470", prefix="{sluice}:")
+    with running(cluster):
+        owner = cluster.owner(keys.cursor).client
+        owner.set(keys.cursor, "7")
+        owner.xadd(keys.entries, {"event": "{}"})
+        facts = await reader.read(cluster.url.encode(), keys, now=now())
+        assert (facts.trouble, facts.cursor, facts.length) == (None, "7", 1)
+
+        facts = await reader.read(cluster.url.encode(), KEYS, now=now())
+        assert facts.trouble is SinkTrouble.URL_INVALID
+        assert "spec.redis.keyPrefix" in facts.trouble_message
+    facts = await reader.read(cluster.url.encode(), keys, now=now())
+    assert facts.trouble is SinkTrouble.UNREACHABLE
+
+
+@pytest.mark.timeout(120)
+async def test_the_master_is_read_that_the_sentinels_name(reader: RedisReader, tmp_path: Path) -> None:
+    trio = SentinelTrio(tmp_path)
+    with running(trio):
+        trio.servers[0].client.set(KEYS.cursor, "7")
+        facts = await reader.read(trio.url.encode(), KEYS, now=now())
+        assert (facts.trouble, facts.cursor) == (None, "7")
+    facts = await reader.read(trio.url.encode(), KEYS, now=now())
+    assert facts.trouble is SinkTrouble.UNREACHABLE
+
+
+async def test_a_private_ca_is_trusted_where_it_is_named(reader: RedisReader, tmp_path: Path) -> None:
+    server = TlsServer(tmp_path)
+    bundle = CABundle.model_validate({"configMapRef": {"name": "private-ca"}})
+    noted = authorities({"data": {"ca.crt": f"# Köln\n{server.ca.read_text()}# the end\n"}}, bundle)
+    with running(server):
+        url = server.url.encode()
+        facts = await reader.read(url, KEYS, now=now())
+        assert facts.trouble is SinkTrouble.UNREACHABLE
+        assert "CERTIFICATE_VERIFY_FAILED" in facts.trouble_message
+        facts = await reader.read(url, KEYS, now=now(), authorities=noted)
+        assert (facts.trouble, facts.length) == (None, 0)
+    assert authorities(None, bundle) == authorities({}, bundle) == ""

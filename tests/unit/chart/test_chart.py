@@ -39,6 +39,7 @@ def test_the_defaults_are_enough(render: Render) -> None:
     assert render().names() == {
         ("ServiceAccount", NAME),
         ("CustomResourceDefinition", "relays.sluice.dev"),
+        ("CustomResourceDefinition", "labelers.sluice.dev"),
         ("ClusterRole", NAME),
         ("ClusterRole", f"{NAME}-view"),
         ("ClusterRole", f"{NAME}-edit"),
@@ -167,7 +168,8 @@ def test_another_redis_makes_another_operator_pod(render: Render) -> None:
 
 def test_crds_are_those_of_the_models_and_kept(render: Render) -> None:
     crds = [item for item in render() if item["kind"] == "CustomResourceDefinition"]
-    assert [crd["spec"] for crd in crds] == [build_crd(definition)["spec"] for definition in DEFINITIONS]
+    by_file = sorted(DEFINITIONS, key=lambda definition: definition.plural)
+    assert [crd["spec"] for crd in crds] == [build_crd(definition)["spec"] for definition in by_file]
     assert {crd["metadata"]["annotations"]["helm.sh/resource-policy"] for crd in crds} == {"keep"}
 
 

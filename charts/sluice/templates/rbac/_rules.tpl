@@ -1,11 +1,11 @@
 {{/* All that the operator may do, in the namespaces that it watches: exactly what it uses. */}}
 {{- define "sluice.rules" -}}
-# It reads Relays and writes only their status: the spec belongs to the user.
+# It reads Relays and Labelers and writes only their status: the spec belongs to the user.
 - apiGroups: [sluice.dev]
-  resources: [relays]
+  resources: [relays, labelers]
   verbs: [list, watch]
 - apiGroups: [sluice.dev]
-  resources: [relays/status]
+  resources: [relays/status, labelers/status]
   verbs: [patch]
 # The ingesters.
 - apiGroups: [apps]
@@ -15,12 +15,16 @@
 - apiGroups: [""]
   resources: [pods]
   verbs: [list, watch]
-# It reads the Secret that a Relay names, to see the cursor in its Redis and to restart the ingester when the URL
-# changes. For a Relay that names none it keeps a Secret of its own with the default URL, and removes it when the
-# Relay names another. It can't list Secrets. RBAC can't name the Secrets beforehand; `watchNamespaces` limits where.
+# It reads the Secret that a resource names, to see the cursor in its Redis and to restart the ingester when the URL
+# changes. For a resource that names none it keeps a Secret of its own with the default URL, and removes it when the
+# resource names another. It can't list Secrets. RBAC can't name the Secrets beforehand; `watchNamespaces` limits where.
 - apiGroups: [""]
   resources: [secrets]
   verbs: [get, create, patch, delete]
+# The CAs of a private network, that a resource names in `caBundle`.
+- apiGroups: [""]
+  resources: [configmaps]
+  verbs: [get]
 - apiGroups: [""]
   resources: [events]
   verbs: [create, patch]

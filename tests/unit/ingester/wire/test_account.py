@@ -103,3 +103,15 @@ def test_wrong_fields(kind: str, fields: dict[str, Any], message: str) -> None:
     (letter,) = decoded.dead
     assert (decoded.seq, decoded.events, letter.seq) == (7, (), 7)
     assert (letter.reason, letter.message) == (Reason.MESSAGE_INVALID, message)
+
+
+def test_a_sync_as_an_entry_of_the_listing() -> None:
+    decoder = FirehoseDecoder(collections=["*"], resync_origin="https://relay.example")
+    frame = build.frame("#sync", {"seq": 7, "did": DID, "time": TIME, "rev": REV})
+    decoded = decoder.decode(frame, received=build.RECEIVED)
+    assert isinstance(decoded, Decoded)
+    assert (decoded.kinds, len(decoded.events)) == (("sync",), 1)
+    assert decoded.resyncs == (
+        f'{{"did":"{DID}","host":"https://relay.example","rev":"{REV}","status":null,"active":true}}'.encode(),
+    )
+    assert decode("#sync", rev=REV).resyncs == ()

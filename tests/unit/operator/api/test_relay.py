@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
+from sluice_operator.api.deduplicate import Deduplicate
 from sluice_operator.api.errors import InvalidResourceError
 from sluice_operator.api.relay import Relay
 
@@ -28,10 +29,17 @@ def test_a_host_is_enough() -> None:
         "host": "relay1.us-east.bsky.network",
         "batch": {"size": 500, "timeoutMilliseconds": 1000},
         "backpressure": {"highWaterMark": 100_000},
+        "retention": {"trimConsumed": False},
         "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"memory": "128Mi"}},
         "suspend": False,
         "health": {"degradedAfterSeconds": 300, "stableWindowSeconds": 900},
-        "firehose": {"enabled": True, "startFrom": "oldest", "collections": ["app.bsky.*", "chat.bsky.*"]},
+        "firehose": {
+            "enabled": True,
+            "startFrom": "oldest",
+            "collections": ["app.bsky.*", "chat.bsky.*"],
+            "resyncToBackfill": False,
+        },
+        "backfill": {"enabled": False, "onPageError": "Retry"},
     }
     assert relay.status.dump() == {"observedGeneration": -1}
 
@@ -48,6 +56,7 @@ def test_the_full_example_is_full_and_shows_the_defaults() -> None:
     fields = {field.alias for field in Relay.model_fields["spec"].annotation.model_fields.values()}  # type: ignore[union-attr]
     assert example.keys() == fields
     defaults = Relay.parse(body()).spec.dump()
+    assert example["firehose"].pop("deduplicate") == Deduplicate().dump()
     for name in defaults.keys() - {"host"}:
         assert example[name] == defaults[name], name
 

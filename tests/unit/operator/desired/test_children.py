@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 
 from sluice_operator.api.relay import Relay
+from sluice_operator.desired.deployment import build_deployment
 from sluice_operator.desired.manifest import Manifest, is_controlled_by
-from sluice_operator.desired.naming import DESIRED_HASH_ANNOTATION
+from sluice_operator.desired.naming import DESIRED_HASH_ANNOTATION, Component
 from sluice_operator.desired.redis import build_redis_secret, redis_hash, redis_secret
-from sluice_operator.desired.relay import build_firehose
+from sluice_operator.desired.relay import firehose, relay_streams
 from sluice_operator.desired.settings import IngesterSettings
 
 SETTINGS = IngesterSettings(image="sluice:1")
@@ -21,7 +22,7 @@ def relay(name: str = "us-east", **spec: Any) -> Relay:
 
 
 def build(source: Relay, *, url: bytes = b"redis://one", settings: IngesterSettings = SETTINGS) -> Manifest:
-    return build_firehose(source, redis_hash=redis_hash(url), settings=settings)
+    return build_deployment(source, firehose(source), redis_hash=redis_hash(url), settings=settings)
 
 
 def container(manifest: Manifest) -> dict[str, Any]:
@@ -74,6 +75,28 @@ def test_the_spec_reaches_the_ingester() -> None:
         "INGESTER_BATCH_TIMEOUT_MS": "250",
         "METRICS_PORT": "4100",
     }
+
+
+def test_a_backfill_is_an_ingester_of_its_own() -> None:
+    one = relay(host="relay.example.com", backfill={"enabled": True})
+    streams = {stream.component: stream for stream in relay_streams(one)}
+    assert set(streams) == {Component.FIREHOSE, Component.BACKFILL}
+    built = build_deployment(one, streams[Component.BACKFILL], redis_hash="x", settings=IngesterSettings(image="i"))
+    assert built["metadata"]["name"] == "us-east-backfill"
+    assert built["spec"]["replicas"] == 1
+    assert (
+        env(built).items()
+        >= {
+            "INGESTER_MODE": "backfill",
+            "INGESTER_RELAY_HOSTS": "relay.example.com",
+            "INGESTER_ON_PAGE_ERROR": "retry",
+            "INGESTER_BACKFILL_RESCAN_SECONDS": "0",
+        }.items()
+    )
+
+
+def test_without_a_backfill_there_is_none() -> None:
+    assert [stream.component for stream in relay_streams(relay())] == [Component.FIREHOSE]
 
 
 def test_the_image_of_the_resource_wins_over_the_operators() -> None:

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from sluice_operator.api.relay import Relay
+from sluice_operator.desired.deployment import build_deployment
 from sluice_operator.desired.drift import covers, removal_patch
-from sluice_operator.desired.relay import build_firehose
+from sluice_operator.desired.relay import firehose
 from sluice_operator.desired.settings import IngesterSettings
 
 BUNDLE = {"configMapRef": {"name": "ca"}}
@@ -17,7 +18,7 @@ BUNDLE = {"configMapRef": {"name": "ca"}}
 def desired(**spec: Any) -> dict[str, Any]:
     metadata = {"name": "us-east", "namespace": "events", "uid": "u-1"}
     relay = Relay.parse({"metadata": metadata, "spec": {"host": "relay.example.com", **spec}})
-    return build_firehose(relay, redis_hash="h", settings=IngesterSettings(image="sluice:1"))
+    return build_deployment(relay, firehose(relay), redis_hash="h", settings=IngesterSettings(image="sluice:1"))
 
 
 def stored(manifest: dict[str, Any]) -> dict[str, Any]:

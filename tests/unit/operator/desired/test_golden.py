@@ -8,8 +8,9 @@ import pytest
 import yaml
 
 from sluice_operator.api.relay import Relay
+from sluice_operator.desired.deployment import build_deployment
 from sluice_operator.desired.redis import build_redis_secret, redis_hash
-from sluice_operator.desired.relay import build_firehose
+from sluice_operator.desired.relay import firehose
 from sluice_operator.desired.settings import IngesterSettings
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -23,13 +24,14 @@ def example(name: str) -> Relay:
     return Relay.parse(body)
 
 
-def firehose(name: str, settings: IngesterSettings) -> dict[str, Any]:
-    return build_firehose(example(name), redis_hash=redis_hash(URL.encode()), settings=settings)
+def deployment(name: str, settings: IngesterSettings) -> dict[str, Any]:
+    relay = example(name)
+    return build_deployment(relay, firehose(relay), redis_hash=redis_hash(URL.encode()), settings=settings)
 
 
 CASES = {
-    "firehose-minimal": lambda: firehose("relay.yaml", IngesterSettings(image="sluice:0.1.0")),
-    "firehose-full": lambda: firehose(
+    "firehose-minimal": lambda: deployment("relay.yaml", IngesterSettings(image="sluice:0.1.0")),
+    "firehose-full": lambda: deployment(
         "relay-full.yaml",
         IngesterSettings(image="sluice:0.1.0", image_pull_policy="Always", image_pull_secrets=("registry",)),
     ),

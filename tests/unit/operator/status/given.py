@@ -6,6 +6,7 @@ from typing import Any
 
 from sluice_ingester.contract import State
 from sluice_operator.api.relay import RelayStatus
+from sluice_operator.desired.naming import Component
 from sluice_operator.observed.facts import (
     DeploymentFacts,
     Facts,
@@ -16,7 +17,7 @@ from sluice_operator.observed.facts import (
     SinkTrouble,
     Termination,
 )
-from sluice_operator.status.compute import relay_status
+from sluice_operator.status.compute import source_status
 
 NOW = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
 HOST = "relay1.us-east.bsky.network"
@@ -99,6 +100,7 @@ def trouble(kind: SinkTrouble, message: str = "in its own words") -> SinkFacts:
 
 def facts(**changes: Any) -> Facts:
     streaming = Facts(
+        component=Component.FIREHOSE,
         now=NOW,
         generation=2,
         host=HOST,
@@ -119,7 +121,7 @@ def after(*situations: Facts) -> RelayStatus:
     """The status after a source went through `situations`, from its creation on."""
     status = RelayStatus()
     for situation in situations:
-        status = relay_status(situation, status)
+        status = source_status([situation], status)
     return status
 
 

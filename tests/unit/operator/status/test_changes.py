@@ -6,7 +6,7 @@ from sluice_ingester.contract import State
 from sluice_operator.api.relay import RelayStatus
 from sluice_operator.observed.facts import Facts, HealthFacts, SinkTrouble
 from sluice_operator.status.changes import same, tell, tell_fenced, urgent
-from sluice_operator.status.compute import relay_status
+from sluice_operator.status.compute import source_status
 from tests.unit.operator.status.given import (
     after,
     ago,
@@ -28,12 +28,12 @@ DOWN = facts(sink=trouble(SinkTrouble.UNREACHABLE))
 
 def news(*past: Facts, now: Facts) -> list[tuple[str, str]]:
     before = after(*past)
-    return [(item.type, item.reason) for item in tell(before, relay_status(now, before))]
+    return [(item.type, item.reason) for item in tell(before, source_status([now], before))]
 
 
 def test_looking_again_tells_nothing_new() -> None:
     before = after(MINUTE_AGO, facts(now=ago(3)))
-    status = relay_status(facts(), before)
+    status = source_status([facts()], before)
     assert status != before
     assert same(before, status)
     assert not urgent(before, status)
@@ -43,13 +43,13 @@ def test_looking_again_tells_nothing_new() -> None:
 def test_what_was_read_from_the_api_server_is_the_same_as_what_was_written() -> None:
     before = after(MINUTE_AGO, facts(now=ago(3)))
     read = RelayStatus.model_validate(before.dump())
-    assert same(read, relay_status(facts(), read))
+    assert same(read, source_status([facts()], read))
 
 
 def test_numbers_are_news_that_can_wait() -> None:
     before = after(facts(now=ago(3)))
     moved = facts(sink=sink(cursor="6322875999", length=2000, health=health(seq="6322875999")))
-    status = relay_status(moved, before)
+    status = source_status([moved], before)
     assert not same(before, status)
     assert not urgent(before, status)
 
@@ -68,7 +68,7 @@ def test_numbers_are_news_that_can_wait() -> None:
 )
 def test_what_can_not_wait(now: Facts) -> None:
     before = after(MINUTE_AGO)
-    assert urgent(before, relay_status(now, before))
+    assert urgent(before, source_status([now], before))
 
 
 TOLD = [
@@ -135,7 +135,7 @@ def test_news(past: tuple[Facts, ...], now: Facts, told: list[tuple[str, str]]) 
 def test_a_restart_is_told_with_its_reason() -> None:
     before = after(MINUTE_AGO)
     crashed = facts(pods=(pod(restart_count=1, last_termination=ended("OOMKilled", 137)),))
-    messages = [item.message for item in tell(before, relay_status(crashed, before))]
+    messages = [item.message for item in tell(before, source_status([crashed], before))]
     assert messages == ["The ingester was restarted: OOMKilled, exit code 137"]
 
 

@@ -1,0 +1,53 @@
+"""The columns of `kubectl get`, the same for all kinds of source."""
+
+from sluice_operator.api.definition import Column
+
+
+def stream_columns(part: str) -> tuple[Column, ...]:
+    """The columns of a kind whose main stream is told of in that `part` of the status."""
+    return (
+        Column(name="Host", path=".spec.host", description="The host of the source."),
+        Column(
+            name="Ready",
+            path='.status.conditions[?(@.type=="Ready")].status',
+            description="Whether the source is streamed, or suspended as asked.",
+        ),
+        Column(
+            name="Cursor",
+            path=f".status.{part}.cursor",
+            description="The sequence number of the newest message stored.",
+        ),
+        Column(name="Lag", path=f".status.{part}.lag", description="The age of the newest event stored."),
+        Column(name="Rate", path=f".status.{part}.rate", description="Events stored per second."),
+        Column(
+            name="Restarts",
+            path=".status.restarts.count",
+            type="integer",
+            description="Restarts of the ingester that nobody asked for.",
+        ),
+        Column(
+            name="Age",
+            path=".metadata.creationTimestamp",
+            type="date",
+            description="The age of the resource.",
+        ),
+        Column(
+            name="Length",
+            path=f".status.{part}.streamLength",
+            type="integer",
+            wide=True,
+            description="How many entries the Redis stream holds.",
+        ),
+        Column(
+            name="Reason",
+            path='.status.conditions[?(@.type=="Ready")].reason',
+            wide=True,
+            description="Why the resource is Ready or not, in one word.",
+        ),
+        Column(
+            name="Message",
+            path='.status.conditions[?(@.type=="Ready")].message',
+            wide=True,
+            description="Why the resource is Ready or not, and what to do.",
+        ),
+    )

@@ -1,0 +1,55 @@
+"""The Labeler: a source of com.atproto.label, such as an Ozone."""
+
+from typing import Final
+
+from sluice_operator.api.base import Model
+from sluice_operator.api.columns import stream_columns
+from sluice_operator.api.common import SourceSpec
+from sluice_operator.api.definition import Definition
+from sluice_operator.api.source import Source
+from sluice_operator.api.start import StartFrom
+from sluice_operator.api.stream import SourceStatus, StreamStatus
+
+
+class LabelsSpec(Model):
+    """The stream of labels (com.atproto.label.subscribeLabels)."""
+
+    start_from: StartFrom = "oldest"
+    """Where to start when Redis holds no cursor for this host: oldest (all labels that the labeler has ever
+    given), live (only what comes from now on), or the first sequence number that is wanted. A stored cursor
+    always wins.
+    """
+
+
+class LabelerSpec(SourceSpec):
+    """What should be."""
+
+    labels: LabelsSpec = LabelsSpec()
+    """The stream of labels (com.atproto.label.subscribeLabels), written to the Redis stream label_live."""
+
+
+class LabelerStatus(SourceStatus):
+    """What is."""
+
+    labels: StreamStatus | None = None
+    """What the ingester of the labels is doing and how far it has come."""
+
+
+class Labeler(Source):
+    """A Labeler is a source of labels on accounts and records, such as an Ozone. The operator keeps an
+    ingester running for it, which streams its labels into Redis, and tells here how it fares.
+    """
+
+    spec: LabelerSpec
+    """What the operator should bring about for this source."""
+
+    status: LabelerStatus = LabelerStatus()
+    """What the operator observes. It is written by the operator alone."""
+
+
+LABELER: Final = Definition(
+    model=Labeler,
+    plural="labelers",
+    short_names=("lblr",),
+    columns=stream_columns("labels"),
+)

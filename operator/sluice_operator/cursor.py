@@ -1,0 +1,44 @@
+"""The reset of a cursor that spec.cursor asks for: the one place where the operator writes to Redis.
+
+The running ingester follows through the fence: its next append, or its next look at the cursor, finds
+another one than it wrote, and goes on from there. The record of the reset stands in the health hash, written
+in the same step as the cursor, and from there it comes into the status like all that is observed. So a crash
+anywhere can neither lose a reset nor carry it out twice.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from importlib import resources
+from typing import Any, Final
+
+from redis import exceptions
+
+from sluice_ingester.contract import CURSOR_LIVE, CURSOR_OLDEST, StreamKeys
+from sluice_ingester.redis_client import Client
+from sluice_operator.api.cursor import Cursor, CursorReset
+
+_SCRIPT: Final = resources.files(__package__).joinpath("reset.lua").read_text()
+_SECONDS: Final = 5.0
+_WORDS: Final = {"oldest": CURSOR_OLDEST, "live": CURSOR_LIVE}
+
+
+def is_due(wanted: Cursor | None, done: CursorReset | None) -> bool:
+    """Whether `wanted` has not been carried out yet, as far as the status tells."""
+    return wanted is not None and (done is None or done.nonce != wanted.nonce)
+
+
+async def reset_cursor(client: Client, keys: StreamKeys, wanted: Cursor) -> str:
+    """Set the cursor at `keys`, unless that was done for this nonce. What went wrong, or nothing.
+
+    A failure is no more than a reason to try again at the next look.
+    """
+    value = _WORDS.get(wanted.position, wanted.position)
+    now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    execute: Callable[..., Awaitable[Any]] = client.execute_command
+    try:
+        async with asyncio.timeout(_SECONDS):
+            await execute("EVAL", _SCRIPT, 2, keys.cursor, keys.health, wanted.nonce, value, now)
+    except (exceptions.RedisError, exceptions.RedisClusterException, OSError, TimeoutError) as error:
+        return " ".join(str(error).split())[:300] or type(error).__name__
+    return ""

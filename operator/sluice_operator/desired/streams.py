@@ -1,0 +1,20 @@
+"""What is streamed of a source, of whatever kind."""
+
+from functools import singledispatch
+
+from sluice_operator.api.labeler import Labeler
+from sluice_operator.api.relay import Relay
+from sluice_operator.api.source import Source
+from sluice_operator.desired.labeler import labeler_streams
+from sluice_operator.desired.relay import relay_streams
+from sluice_operator.desired.stream import StreamComponent
+
+
+@singledispatch
+def streams_of(source: Source) -> tuple[StreamComponent, ...]:
+    """The streams that `source` should have, the one that matters most first."""
+    raise TypeError(f"no streams are known of a {type(source).__name__}")
+
+
+streams_of.register(Relay, relay_streams)
+streams_of.register(Labeler, labeler_streams)

@@ -1,0 +1,28 @@
+"""What the status tells of cursors: resets that were asked for, and ranges that a source could not give."""
+
+from sluice_operator.api.cursor import CursorReset, Gap
+from sluice_operator.observed.facts import Facts, HealthFacts
+
+
+def cursor_reset(facts: Facts, previous: CursorReset | None) -> CursorReset | None:
+    """The newest reset; the one before where nothing is known of Redis."""
+    health = facts.sink.health if facts.sink else None
+    if health is None or health.reset is None:
+        return previous
+    done = health.reset
+    return CursorReset(nonce=done.nonce, from_=done.before, to=done.after, at=done.at)
+
+
+def last_gap(health: HealthFacts | None) -> Gap | None:
+    """The newest range that the source could not give."""
+    if health is None or health.lost is None:
+        return None
+    lost = health.lost
+    return Gap(
+        from_seq=lost.from_seq,
+        to_seq=lost.to_seq,
+        from_time=lost.from_time,
+        to_time=lost.to_time,
+        at=lost.at,
+        reason=lost.reason or None,
+    )

@@ -1,0 +1,86 @@
+"""The Labeler on a real API server: accepted, defaulted, refused and listed like a Relay."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sluice_operator.api.crd import build_crd
+from sluice_operator.api.labeler import LABELER, Labeler
+from sluice_operator.desired.deployment import build_deployment
+from sluice_operator.desired.settings import IngesterSettings
+from sluice_operator.desired.streams import streams_of
+from tests.apiserver.conftest import ApiServer, RefusedError
+
+ROOT = Path(__file__).parents[2]
+HOST = "ozone.example.com"
+
+
+@pytest.fixture
+def stored(server: ApiServer) -> Iterator[Any]:
+    """A Labeler that is really there."""
+    server.kubectl("create", "-f", "-", stdin=server.labeler({"host": HOST}, name="stored"))
+    yield server.read("get", f"labelers.{server.group}", "stored", "-n", server.namespace)
+    server.kubectl("delete", f"labelers.{server.group}", "stored", "-n", server.namespace)
+
+
+def test_the_file_is_accepted(server: ApiServer) -> None:
+    path = ROOT / "crds" / "labelers.yaml"
+    flags = ("--server-side", "--dry-run=server", "--validate=strict", "--force-conflicts")
+    applied = server.read("apply", *flags, "-f", str(path))
+    assert applied["spec"]["versions"][0]["schema"] == build_crd(LABELER)["spec"]["versions"][0]["schema"]
+
+
+def test_the_api_server_and_the_models_have_the_same_defaults(server: ApiServer) -> None:
+    created = server.try_labeler(host=HOST)
+    assert created["spec"] == Labeler.parse({"metadata": created["metadata"], "spec": {"host": HOST}}).spec.dump()
+    assert created["spec"]["labels"] == {"startFrom": "oldest"}
+
+
+def test_a_new_one_waits_for_the_operator(stored: Any) -> None:
+    assert stored["status"] == {"observedGeneration": -1}
+    assert "finalizers" not in stored["metadata"]
+
+
+@pytest.mark.parametrize("given", ["oldest", "live", 1, "6322875401"])
+def test_start_from(server: ApiServer, given: object) -> None:
+    assert server.try_labeler(host=HOST, labels={"startFrom": given})["spec"]["labels"]["startFrom"] == given
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        ({"labels": {"startFrom": 0}}, "give oldest, live"),
+        ({"labels": {"startFrom": "yesterday"}}, "give oldest, live"),
+        ({"host": "https://ozone.example.com/xrpc"}, "no path"),
+        ({"firehose": {"enabled": True}}, 'unknown field "spec.firehose"'),
+        ({"batch": {"size": 0}}, "spec.batch.size"),
+    ],
+)
+def test_what_is_wrong_is_refused_in_words(server: ApiServer, spec: dict[str, Any], said: str) -> None:
+    labeler = server.labeler({"host": HOST, **spec})
+    with pytest.raises(RefusedError, match=said):
+        server.kubectl("apply", "--dry-run=server", "-f", "-", stdin=labeler)
+
+
+def test_the_table(server: ApiServer, stored: Any) -> None:
+    status = {"observedGeneration": 1, "labels": {"cursor": "1234", "lag": "0s", "rate": "0.1/s"}}
+    flags = ("--subresource=status", "--validate=strict")
+    server.apply({**server.labeler({}, name="stored"), "spec": stored["spec"], "status": status}, *flags)
+    listing = ("get", f"labelers.{server.group}", "-n", server.namespace)
+    header, row = server.kubectl(*listing).splitlines()
+    assert header.split() == ["NAME", "HOST", "READY", "CURSOR", "LAG", "RATE", "RESTARTS", "AGE"]
+    assert row.split()[:2] == ["stored", HOST]
+    assert {"1234", "0s", "0.1/s"} <= set(row.split())
+    assert "REASON" in server.kubectl(*listing, "-o", "wide").splitlines()[0]
+
+
+def test_its_deployment_is_taken_as_it_is(server: ApiServer, stored: Any) -> None:
+    """Every field is known to the API server, and the pod meets the restricted standard."""
+    labeler = Labeler.parse(stored)
+    (stream,) = streams_of(labeler)
+    manifest = build_deployment(labeler, stream, redis_hash="h", settings=IngesterSettings(image="sluice:1"))
+    manifest["metadata"]["ownerReferences"][0]["apiVersion"] = stored["apiVersion"]
+    written = server.apply(manifest, "--dry-run=server", "--validate=strict")
+    assert written["metadata"]["name"] == "stored-labels"

@@ -1,0 +1,139 @@
+"""Two relays, one stream: each event once, however they interleave and whatever ends in between."""
+
+import json
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+
+from e2e.relaysim.sim import RelaySim
+from sluice_ingester.contract import Stream, StreamKeys
+from sluice_ingester.sink.append import Append, Sink, Stored
+from sluice_ingester.sink.connection import connect
+from sluice_ingester.sink.duplicates import digest
+from tests.integration.ingester.process import Ingester
+from tests.integration.ingester.stored import events, until
+from tests.integration.redis_server import RedisServer
+
+EAST, WEST = "east.test", "west.test"
+Open = Callable[[str], Sink]
+
+
+@pytest.fixture
+async def sink(redis_server: RedisServer) -> AsyncIterator[Open]:
+    async with connect(redis_server.url) as redis:
+
+        def open_(host: str) -> Sink:
+            keys = StreamKeys(stream=Stream.FIREHOSE, host=host)
+            return Sink(redis, keys, high_water_mark=100_000, deduplicate_seconds=3600)
+
+        yield open_
+
+
+def account(seq: int, *, active: bool, time: str = "2026-11-24T12:00:00.000Z") -> bytes:
+    event = {"type": "account", "seq": seq, "time": time, "did": "did:plc:a", "active": active, "status": None}
+    return json.dumps(event, separators=(",", ":")).encode()
+
+
+def batch(name: str, expected: int | None, *told: bytes) -> Append:
+    seq = json.loads(told[-1])["seq"]
+    return Append(name=name, expected=None if expected is None else str(expected).encode(), cursor=seq, events=told)
+
+
+def test_seq_and_time_make_no_difference_and_all_else_does() -> None:
+    one = account(1, active=True)
+    assert digest(one) == digest(account(99, active=True, time="2026-11-25T00:00:00.000Z"))
+    assert digest(one) != digest(account(1, active=False))
+    assert digest(one) != digest(one.replace(b"did:plc:a", b"did:plc:b"))
+    assert digest(one) != digest(one.replace(b'"account"', b'"identity"'))
+
+
+async def test_what_another_relay_told_is_left_out_and_the_cursor_moves(sink: Open, client: Redis) -> None:
+    east, west = sink(EAST), sink(WEST)
+    assert await east.append(batch("e", None, account(1, active=True), account(2, active=False))) == Stored(2)
+    told = batch("w", None, account(71, active=True), account(72, active=False))
+    assert await west.append(told) == Stored(2, 2)
+    assert await west.append(told) == Stored(2)  # a repeated call
+    assert await client.get(west.keys.cursor) == b"72"
+    assert await client.hget(west.keys.health, "events") == b"0"
+
+
+async def test_the_second_time_of_one_is_the_second_time_of_the_other(sink: Open, client: Redis) -> None:
+    """Active, deactivated, active again: three events, of which two are alike."""
+    east, west = sink(EAST), sink(WEST)
+    there_and_back = [account(1, active=True), account(2, active=False), account(3, active=True)]
+    await east.append(batch("e", None, *there_and_back[:2]))
+    assert await west.append(batch("w", None, *there_and_back)) == Stored(3, 2)
+    assert await east.append(batch("e2", 2, there_and_back[2])) == Stored(3, 1)
+    assert [event["active"] for event in await events(client)] == [True, False, True]
+
+
+async def test_a_replay_that_was_asked_for_is_stored_again(sink: Open, client: Redis) -> None:
+    east = sink(EAST)
+    await east.append(batch("e", None, account(1, active=True)))
+    await client.set(east.keys.cursor, "0")
+    assert await east.append(batch("e2", 0, account(1, active=True))) == Stored(2)
+
+
+async def test_a_refused_batch_remembers_nothing(sink: Open, client: Redis) -> None:
+    east, west = sink(EAST), sink(WEST)
+    await east.append(replace(batch("e", None, account(1, active=True)), expected=b"7"))
+    assert await west.append(batch("w", None, account(1, active=True))) == Stored(1)
+
+
+async def test_what_is_remembered_expires(sink: Open, client: Redis) -> None:
+    await sink(EAST).append(batch("e", None, account(1, active=True)))
+    seen = [key async for key in client.scan_iter("firehose_live:seen:*")]
+    assert len(seen) == 1
+    assert 3600 < await client.ttl(seen[0]) <= 2 * 3600
+
+
+async def test_thousands_at_once(sink: Open, client: Redis) -> None:
+    told = [account(seq, active=True).replace(b"did:plc:a", b"did:plc:%d" % seq) for seq in range(1, 5_001)]
+    assert await sink(EAST).append(batch("e", None, *told[:3_000])) == Stored(3_000)
+    assert await sink(WEST).append(batch("w", None, *told)) == Stored(5_000, 3_000)
+
+
+def content(found: list[dict[str, Any]]) -> Counter[str]:
+    return Counter(json.dumps({k: v for k, v in event.items() if k not in {"seq", "time"}}) for event in found)
+
+
+async def test_two_relays_of_one_network(redis_server: RedisServer, client: Redis, tmp_path: Path) -> None:
+    """Same commits under other seqs; one of the ingesters is killed again and again."""
+    async with (
+        RelaySim(rate=150, limit=900, first_seq=1_000) as east,
+        RelaySim(rate=150, limit=900, first_seq=5_000_000) as west,
+    ):
+        settings = {"INGESTER_MODE": "firehose", "INGESTER_DEDUPLICATE_SECONDS": "3600"}
+        async with (
+            Ingester(tmp_path, redis_server.url, east.url, **settings),
+            Ingester(tmp_path, redis_server.url, west.url, **settings) as killed,
+        ):
+            for _ in range(3):
+                await until(lambda: longer(client, await_more=50))
+                await killed.kill()
+                await killed.start()
+
+            async def both_read() -> bool:
+                cursors = [await client.get(f"firehose_live:cursor:{sim.host}") for sim in (east, west)]
+                return cursors == [b"1899", b"5000899"]
+
+            await until(both_read, within=60)
+            found = content(await events(client))
+    async with RelaySim(rate=0, limit=900, first_seq=1_000) as alone:
+        await client.flushall()
+        async with Ingester(tmp_path, redis_server.url, alone.url, INGESTER_MODE="firehose"):
+
+            async def read() -> bool:
+                return await client.get(f"firehose_live:cursor:{alone.host}") == b"1899"
+
+            await until(read, within=60)
+            assert found == content(await events(client))
+
+
+async def longer(client: Redis, *, await_more: int) -> bool:
+    return await client.xlen("firehose_live") > await_more

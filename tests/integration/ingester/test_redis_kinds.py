@@ -1,0 +1,157 @@
+"""Each event exactly once, whatever way Redis is run, and through what befalls it."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+
+from e2e.relaysim.sim import RelaySim
+from sluice_ingester.sink.connection import connect
+from tests.integration.ingester.process import Ingester
+from tests.integration.ingester.stored import should, stands, until, until_cursor
+from tests.integration.redis_kinds import SERVICE, Cluster, SentinelTrio, TlsServer, running
+
+pytestmark = pytest.mark.timeout(180)
+
+
+async def test_tls_with_a_private_ca(tmp_path: Path) -> None:
+    server = TlsServer(tmp_path)
+    with running(server):
+        async with RelaySim(rate=0, limit=200) as sim:
+            async with Ingester(tmp_path, server.url, sim.url) as stranger:
+                await until(lambda: _says(stranger, "RedisUnavailable"))
+                assert "CERTIFICATE_VERIFY_FAILED" in stranger.log
+            async with (
+                Ingester(tmp_path, server.url, sim.url, SSL_CERT_FILE=str(server.ca)),
+                connect(server.url, ca_bundle=server.ca) as client,
+            ):
+                await until_cursor(client, sim.host, sim.options.first_seq + 199)
+                assert await stands(client) == should(sim.journal)
+
+
+async def test_tls_with_a_certificate_of_the_client(tmp_path: Path) -> None:
+    server = TlsServer(tmp_path, **{"tls-auth-clients": "yes"})
+    with running(server):
+        mutual = f"{server.url}?ssl_certfile={server.client_cert}&ssl_keyfile={server.client_key}"
+        async with (
+            RelaySim(rate=0, limit=200) as sim,
+            Ingester(tmp_path, mutual, sim.url, INGESTER_CA_BUNDLE=str(server.ca)),
+            connect(mutual, ca_bundle=server.ca) as client,
+        ):
+            await until_cursor(client, sim.host, sim.options.first_seq + 199)
+            assert await stands(client) == should(sim.journal)
+
+
+async def test_a_failover_of_sentinel_loses_nothing(tmp_path: Path) -> None:
+    """What the replica has not got goes with the master; the cursor goes with it, so it is read again."""
+    trio = SentinelTrio(tmp_path)
+    with running(trio):
+        async with (
+            RelaySim(rate=400, corpus=1000, window=200_000) as sim,
+            Ingester(tmp_path, trio.url, sim.url, INGESTER_BATCH_SIZE="50") as ingester,
+            connect(trio.url) as client,
+        ):
+            await until_cursor(client, sim.host, sim.options.first_seq + 500)
+            trio.servers[0].kill()
+            await until(lambda: _says(ingester, "takes events again"), within=60)
+            replica = trio.servers[1].client
+            assert replica.info("replication")["role"] == "master"
+            sim.pause()
+            async with Redis(port=trio.servers[1].port) as master:
+                await until_cursor(master, sim.host, sim.repos.next_seq - 1, within=60)
+                assert await stands(master) == should(sim.journal)
+
+
+async def test_a_node_of_a_cluster_that_dies_and_comes_back(tmp_path: Path) -> None:
+    cluster = Cluster(tmp_path)
+    with running(cluster):
+        prefix = "{sluice}:"
+        async with (
+            RelaySim(rate=400, corpus=1000, window=200_000) as sim,
+            Ingester(tmp_path, cluster.url, sim.url, INGESTER_BATCH_SIZE="50", INGESTER_KEY_PREFIX=prefix) as ingester,
+        ):
+            owner = cluster.owner(f"{prefix}firehose_live:cursor:{sim.host}")
+            await until(lambda: _stored(owner.client, prefix, sim, 500))
+            owner.kill()
+            await until(lambda: _says(ingester, '"kind": "Redis'), within=30)
+            owner.start()
+            await until(lambda: _says(ingester, "takes events again"), within=60)
+            sim.pause()
+            await until(
+                lambda: _stored(owner.client, prefix, sim, sim.repos.next_seq - 1 - sim.options.first_seq), within=60
+            )
+            async with Redis(port=owner.port) as node:
+                assert await stands(node, f"{prefix}firehose_live") == should(sim.journal)
+            assert {key.startswith(prefix) for each in cluster.nodes for key in each.client.scan_iter()} == {True}
+
+
+async def test_a_failover_that_somebody_asked_for(tmp_path: Path) -> None:
+    """The old master lives on as a replica, with our connections to it."""
+    trio = SentinelTrio(tmp_path)
+    with running(trio):
+        async with (
+            RelaySim(rate=400, corpus=1000, window=200_000) as sim,
+            Ingester(tmp_path, trio.url, sim.url, INGESTER_MODE="firehose", INGESTER_BATCH_SIZE="50"),
+            connect(trio.url) as client,
+            Redis(port=trio.ports[0]) as sentinel,
+            Redis(port=trio.servers[1].port) as heir,
+        ):
+            await until_cursor(client, sim.host, sim.options.first_seq + 500)
+            await sentinel.execute_command("SENTINEL", "FAILOVER", SERVICE)
+            await until(lambda: _is_master(heir), within=60)
+            await until_cursor(heir, sim.host, sim.repos.next_seq + 500, within=60)
+            sim.pause()
+            await until_cursor(heir, sim.host, sim.repos.next_seq - 1, within=60)
+            assert await stands(heir) == should(sim.journal)
+
+
+async def test_slots_that_move_to_another_node(tmp_path: Path) -> None:
+    cluster = Cluster(tmp_path)
+    with running(cluster):
+        prefix = "{sluice}:"
+        async with (
+            RelaySim(rate=400, corpus=1000, window=200_000) as sim,
+            Ingester(
+                tmp_path,
+                cluster.url,
+                sim.url,
+                INGESTER_MODE="firehose",
+                INGESTER_BATCH_SIZE="50",
+                INGESTER_KEY_PREFIX=prefix,
+            ),
+        ):
+            old = cluster.owner(f"{prefix}firehose_live:cursor:{sim.host}")
+            await until(lambda: _stored(old.client, prefix, sim, 500))
+            new = await asyncio.to_thread(cluster.move, f"{prefix}firehose_live")
+            further = sim.repos.next_seq + 500 - sim.options.first_seq
+            await until(lambda: _stored(new.client, prefix, sim, further), within=60)
+            sim.pause()
+            await until(
+                lambda: _stored(new.client, prefix, sim, sim.repos.next_seq - 1 - sim.options.first_seq), within=60
+            )
+            async with Redis(port=new.port) as node:
+                assert await stands(node, f"{prefix}firehose_live") == should(sim.journal)
+
+
+async def test_a_cluster_needs_a_hash_tag(tmp_path: Path) -> None:
+    async with Ingester(
+        tmp_path, "redis+cluster://127.0.0.1:1", "ws://127.0.0.1:1", INGESTER_KEY_PREFIX="p:"
+    ) as ingester:
+        async with asyncio.timeout(20):
+            assert await ingester.process.wait() != 0
+        assert "INGESTER_KEY_PREFIX='p:' is not valid for a Redis Cluster" in ingester.log
+
+
+async def _says(ingester: Ingester, words: str) -> bool:
+    return words in ingester.log
+
+
+async def _stored(client: Any, prefix: str, sim: RelaySim, count: int) -> bool:
+    cursor = client.get(f"{prefix}firehose_live:cursor:{sim.host}")
+    return cursor is not None and int(cursor) >= sim.options.first_seq + count
+
+
+async def _is_master(server: Redis) -> bool:
+    return bool((await server.info("replication"))["role"] == "master")

@@ -1,0 +1,259 @@
+"""What consumers are done with makes room; what any of them still needs stays."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+
+from e2e.relaysim.sim import RelaySim
+from sluice_ingester.sink.connection import connect
+from sluice_ingester.sink.trim import LIMIT, trim
+from tests.integration.ingester.process import Ingester
+from tests.integration.ingester.stored import Told, health, should, stands, until, until_state
+from tests.integration.redis_server import RedisServer
+
+STREAM = "firehose_live"
+GROUP = "firehose_group"
+
+
+@pytest.fixture
+async def redis(redis_server: RedisServer) -> AsyncIterator[Any]:
+    async with connect(redis_server.url) as client:
+        yield client
+
+
+async def fill(client: Redis, count: int) -> list[bytes]:
+    pipe = client.pipeline(transaction=False)
+    for number in range(count):
+        pipe.xadd(STREAM, {"event": str(number)})
+    ids: list[bytes] = await pipe.execute()
+    return ids
+
+
+async def group(client: Redis, name: str = GROUP) -> None:
+    await client.xgroup_create(STREAM, name, id="0", mkstream=True)
+
+
+async def read(client: Redis, count: int, name: str = GROUP, *, ack: bool = True) -> list[bytes]:
+    answer: Any = await client.xreadgroup(name, "one", {STREAM: ">"}, count=count)
+    ids = [id_ for id_, _ in answer[0][1]]
+    if ack:
+        await client.xack(STREAM, name, *ids)
+    return ids
+
+
+async def left(client: Redis) -> list[bytes]:
+    entries: Any = await client.xrange(STREAM)
+    return [id_ for id_, _ in entries]
+
+
+async def test_without_groups_nothing_is_trimmed(redis: Redis, client: Redis) -> None:
+    assert await trim(redis, STREAM) == 0
+    ids = await fill(client, 500)
+    assert await trim(redis, STREAM) == 0
+    assert await left(client) == ids
+
+
+async def test_a_group_that_has_read_nothing_keeps_everything(redis: Redis, client: Redis) -> None:
+    await group(client)
+    ids = await fill(client, 500)
+    assert await trim(redis, STREAM) == 0
+    assert await left(client) == ids
+
+
+@pytest.mark.parametrize("count", [1, 50, 350, 500])
+async def test_what_is_acknowledged_goes_and_the_rest_stays(redis: Redis, client: Redis, count: int) -> None:
+    await group(client)
+    ids = await fill(client, 500)
+    await read(client, count)
+    while await trim(redis, STREAM):
+        pass
+    assert await left(client) == ids[count:]
+    assert len(await read(client, 500, ack=False) if count < 500 else []) == 500 - count
+
+
+async def test_a_pending_entry_stays_and_all_that_follow_it(redis: Redis, client: Redis) -> None:
+    await group(client)
+    ids = await fill(client, 500)
+    await read(client, 400, ack=False)
+    await client.xack(STREAM, GROUP, *ids[:200], *ids[201:400])
+    while await trim(redis, STREAM):
+        pass
+    assert await left(client) == ids[200:]
+
+
+async def test_another_groups_entries_stay(redis: Redis, client: Redis) -> None:
+    await group(client)
+    await group(client, "slow")
+    ids = await fill(client, 500)
+    await read(client, 500)
+    await read(client, 130, "slow")
+    while await trim(redis, STREAM):
+        pass
+    assert await left(client) == ids[130:]
+
+
+async def test_a_group_that_was_set_back_reads_again_what_is_left(redis: Redis, client: Redis) -> None:
+    await group(client)
+    ids = await fill(client, 500)
+    await read(client, 300, ack=False)
+    await client.xack(STREAM, GROUP, *ids[:250])
+    await client.xgroup_setid(STREAM, GROUP, ids[99])
+    while await trim(redis, STREAM):
+        pass
+    assert await left(client) == ids[100:]
+
+
+async def test_ids_of_any_size_are_compared_as_numbers(redis: Redis, client: Redis) -> None:
+    ids = [b"9-9", b"10-1", b"10-18446744073709551615", b"1526919030474-3"]
+    await group(client)
+    for id_ in ids:
+        await client.xadd(STREAM, {"event": "{}"}, id=id_)
+    await read(client, 3)
+    while await trim(redis, STREAM):
+        pass
+    assert await left(client) == ids[2:]  # the greatest seq has no next one: its entry stays
+
+
+async def test_one_call_is_bounded(redis: Redis, client: Redis) -> None:
+    await group(client)
+    for _ in range(5):
+        await fill(client, 5_000)
+    await read(client, 25_000)
+    first = await trim(redis, STREAM)
+    assert LIMIT // 2 < first <= LIMIT
+    while await trim(redis, STREAM):
+        pass
+    assert await left(client) == []
+
+
+async def test_trims_a_redis_that_is_full(own_redis: Callable[..., RedisServer]) -> None:
+    server = own_redis()
+    async with Redis(port=server.port) as client, connect(server.url) as sink:
+        await group(client)
+        await fill(client, 2_000)
+        await read(client, 2_000)
+        await client.config_set("maxmemory", "1mb")
+        assert await trim(sink, STREAM) == 2_000
+
+
+async def consume(client: Redis, *, pause: Sequence[asyncio.Event], told: list[Told]) -> None:
+    """As rsky's indexer does: its group, in order, each message acknowledged and deleted."""
+    (may_read,) = pause
+    while True:
+        await may_read.wait()
+        answer: Any = await client.xreadgroup(GROUP, "indexer_1", {STREAM: ">"}, count=500, block=200)
+        for id_, fields in answer[0][1] if answer else ():
+            event = json.loads(fields[b"event"])
+            path = f"{event['collection']}/{event['rkey']}" if "rkey" in event else ""
+            told.append((event["seq"], event["type"], path))
+            await client.xack(STREAM, GROUP, id_)
+            await client.xdel(STREAM, id_)
+
+
+async def acknowledge(client: Redis, *, pause: Sequence[asyncio.Event], told: list[Told]) -> None:
+    """A consumer that only acknowledges, and leaves it to the ingester to make room."""
+    (may_read,) = pause
+    while True:
+        await may_read.wait()
+        answer: Any = await client.xreadgroup(GROUP, "one", {STREAM: ">"}, count=500, block=200)
+        for id_, fields in answer[0][1] if answer else ():
+            event = json.loads(fields[b"event"])
+            path = f"{event['collection']}/{event['rkey']}" if "rkey" in event else ""
+            told.append((event["seq"], event["type"], path))
+            await client.xack(STREAM, GROUP, id_)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("consumer", "trims"), [(consume, "false"), (acknowledge, "true")], ids=["rsky", "acks only"])
+async def test_at_the_mark_and_back(
+    redis_server: RedisServer, client: Redis, tmp_path: Path, consumer: Any, trims: str
+) -> None:
+    """The stream fills up under load; then a group catches up: it gets everything, once, in order."""
+    await group(client)
+    told: list[Told] = []
+    may_read = asyncio.Event()
+    async with RelaySim(rate=400, window=50_000) as sim:
+        ingester = Ingester(
+            tmp_path,
+            redis_server.url,
+            sim.url,
+            INGESTER_MODE="firehose",
+            INGESTER_HIGH_WATER_MARK="1000",
+            INGESTER_TRIM_CONSUMED=trims,
+        )
+        consuming = asyncio.create_task(consumer(client, pause=[may_read], told=told))
+        async with ingester:
+            await until_state(client, sim.host, "backpressure", "HighWaterMark")
+            for _ in range(75):  # longer than a connection is held that can't be read
+                await asyncio.sleep(0.2)
+                assert await client.xlen(STREAM) < 1000 + 2 * 500
+            assert not told
+            may_read.set()
+            await asyncio.sleep(3)
+            sim.pause()
+
+            async def caught_up() -> bool:
+                stored = await client.get(f"firehose_live:cursor:{sim.host}")
+                return stored == str(sim.repos.next_seq - 1).encode() and await client.xlen(STREAM) == 0
+
+            await until(caught_up, within=60)
+        consuming.cancel()
+        assert told == should(sim.journal)
+
+
+async def test_resumes_at_nine_tenths(redis_server: RedisServer, client: Redis, tmp_path: Path) -> None:
+    async with RelaySim(paused=True, prefill=300) as sim:
+        mark = len(should(sim.journal)) // 2
+        settings = {"INGESTER_MODE": "firehose", "INGESTER_HIGH_WATER_MARK": str(mark), "INGESTER_BATCH_SIZE": "10"}
+        async with Ingester(tmp_path, redis_server.url, sim.url, **settings):
+            await until_state(client, sim.host, "backpressure", "HighWaterMark")
+            ids, before = await left(client), await stands(client)
+            keep = mark * 9 // 10
+            await client.xdel(STREAM, *ids[: len(ids) - keep - 1])
+            await asyncio.sleep(4)
+            assert await client.xlen(STREAM) == keep + 1
+            await client.xdel(STREAM, ids[len(ids) - keep - 1])
+            await until(lambda: longer(client, keep))
+            assert (await stands(client))[:keep] == before[-keep:]
+
+
+async def longer(client: Redis, length: int) -> bool:
+    return await client.xlen(STREAM) > length
+
+
+@pytest.mark.parametrize("policy", ["allkeys-lru", "volatile-ttl"])
+async def test_a_redis_that_evicts_is_refused(
+    own_redis: Callable[..., RedisServer], tmp_path: Path, policy: str
+) -> None:
+    server = own_redis(maxmemory_policy=policy)
+    async with (
+        RelaySim(rate=50) as sim,
+        Redis(port=server.port) as client,
+        Ingester(tmp_path, server.url, sim.url, INGESTER_MODE="firehose"),
+    ):
+        await until_state(client, sim.host, "halted", "RedisEvicts")
+        assert f"maxmemory-policy {policy}" in (await health(client, sim.host))["message"]
+        assert await client.xlen(STREAM) == 0
+        await client.config_set("maxmemory-policy", "noeviction")
+        await until_state(client, sim.host, "streaming")
+        await until(lambda: longer(client, 0))
+        await client.config_set("maxmemory-policy", policy)
+        await until_state(client, sim.host, "halted", "RedisEvicts", within=30)
+
+
+async def test_a_user_who_may_not_ask_is_not_halted(own_redis: Callable[..., RedisServer], tmp_path: Path) -> None:
+    server = own_redis()
+    server.client.execute_command("ACL", "SETUSER", "ingester", "on", ">x", "~*", "+@all", "-info", "-config")
+    url = f"redis://ingester:x@127.0.0.1:{server.port}"
+    async with (
+        RelaySim(rate=50) as sim,
+        Redis(port=server.port) as client,
+        Ingester(tmp_path, url, sim.url, INGESTER_MODE="firehose"),
+    ):
+        await until_state(client, sim.host, "streaming")
+        await until(lambda: longer(client, 0))

@@ -1,0 +1,130 @@
+"""The reset of a cursor, as spec.cursor asks: once for each nonce, and followed by a running ingester."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from redis.asyncio import Redis
+
+from e2e.relaysim.sim import RelaySim
+from sluice_ingester.contract import Stream, StreamKeys
+from sluice_operator.api.cursor import Cursor, CursorReset
+from sluice_operator.cursor import is_due, reset_cursor
+from tests.integration.ingester.process import Ingester
+from tests.integration.ingester.stored import health, should, stands, until
+from tests.integration.redis_server import RedisServer
+
+KEYS = StreamKeys(stream=Stream.FIREHOSE, host="relay.example:2470")
+
+
+def wanted(position: str | int, nonce: str = "first") -> Cursor:
+    return Cursor.model_validate({"position": position, "nonce": nonce})
+
+
+@pytest.mark.parametrize(
+    ("position", "value"), [("oldest", b"0"), ("live", b"!live"), (6_322_875_401, b"6322875401"), ("7", b"7")]
+)
+@pytest.mark.parametrize("before", [None, "99", "garbage"])
+async def test_sets_the_cursor_and_records_it(
+    client: Redis, position: str | int, value: bytes, before: str | None
+) -> None:
+    if before is not None:
+        await client.set(KEYS.cursor, before)
+    assert await reset_cursor(client, KEYS, wanted(position)) == ""
+    assert await client.get(KEYS.cursor) == value
+    found = await health(client, KEYS.host)
+    assert (found["resetNonce"], found["resetFrom"], found["resetTo"]) == ("first", before or "", value.decode())
+
+
+async def test_once_for_each_nonce_however_often_it_is_asked(client: Redis) -> None:
+    await asyncio.gather(*(reset_cursor(client, KEYS, wanted(7)) for _ in range(5)))
+    await client.set(KEYS.cursor, "12")  # the ingester has gone on
+    before = await health(client, KEYS.host)
+    assert await reset_cursor(client, KEYS, wanted(7)) == ""  # an operator that died before it wrote the status
+    assert (await client.get(KEYS.cursor), await health(client, KEYS.host)) == (b"12", before)
+    assert await reset_cursor(client, KEYS, wanted(7, "second")) == ""
+    assert (await client.get(KEYS.cursor), (await health(client, KEYS.host))["resetFrom"]) == (b"7", "12")
+
+
+async def test_a_redis_that_takes_nothing_is_no_reset(
+    own_redis: Callable[..., RedisServer], redis_server: RedisServer
+) -> None:
+    replica = own_redis(replicaof=f"127.0.0.1 {redis_server.port}")
+    async with Redis.from_url(replica.url) as client:
+        assert "read only" in await reset_cursor(client, KEYS, wanted("oldest"))
+    replica.kill()
+    async with Redis.from_url(replica.url) as client:
+        assert await reset_cursor(client, KEYS, wanted("oldest"))
+
+
+@pytest.mark.parametrize("user", ["+@all -set", "+@all -hset"])
+async def test_without_the_rights_nothing_is_half_done(own_redis: Callable[..., RedisServer], user: str) -> None:
+    server = own_redis()
+    server.client.execute_command("ACL", "SETUSER", "op", "on", ">x", "~*", *user.split())
+    async with Redis(port=server.port, username="op", password="x") as client:
+        assert "may not call" in await reset_cursor(client, KEYS, wanted("oldest"))
+    assert server.client.keys() == []
+
+
+def test_the_status_remembers_what_redis_forgot() -> None:
+    assert is_due(wanted(7), None)
+    assert is_due(wanted(7), CursorReset(nonce="zeroth"))
+    assert not is_due(wanted(7), CursorReset(nonce="first"))
+    assert not is_due(None, None)
+
+
+async def test_a_running_ingester_follows(redis_server: RedisServer, client: Redis, tmp_path: Path) -> None:
+    """To the oldest, to a seq in the middle, to live: without a restart, each event as often as asked for."""
+    async with RelaySim(paused=True, prefill=100) as sim:
+        keys = StreamKeys(stream=Stream.FIREHOSE, host=sim.host)
+        first = sim.options.first_seq
+
+        async def stored(seq: int) -> None:
+            async def reached() -> bool:
+                return await client.get(keys.cursor) == str(seq).encode()
+
+            await until(reached, within=40)
+
+        async with Ingester(tmp_path, redis_server.url, sim.url, INGESTER_MODE="firehose") as ingester:
+            await stored(first + 99)
+            everything = should(sim.journal)
+            await reset_cursor(client, keys, wanted("oldest", "1"))
+            await stored(first + 99)
+            assert await stands(client) == everything * 2
+            await reset_cursor(client, keys, wanted(first + 49, "2"))
+            await stored(first + 99)
+            assert await stands(client) == everything * 2 + should(sim.journal.between(first + 50))
+
+            before = await stands(client)
+            await ingester.kill()
+            await sim.emit(50)
+            await reset_cursor(client, keys, wanted("live", "3"))
+            await ingester.start()
+            await sim.connected()
+            newest = (await sim.emit(10))[-1].seq
+            await stored(newest)
+            assert await stands(client) == before + should(sim.journal.between(newest - 9))
+            found = await health(client, sim.host)
+            assert (found["resetNonce"], found["resetFrom"], found["resetTo"]) == ("3", str(first + 99), "!live")
+            assert "lostFrom" not in found
+
+
+async def test_a_halted_ingester_follows(redis_server: RedisServer, client: Redis, tmp_path: Path) -> None:
+    async with RelaySim(paused=True, prefill=100) as sim:
+        keys = StreamKeys(stream=Stream.FIREHOSE, host=sim.host)
+        await client.set(keys.cursor, "9000000000000000")
+        async with Ingester(tmp_path, redis_server.url, sim.url, INGESTER_MODE="firehose"):
+
+            async def is_(state: str) -> bool:
+                return (await health(client, sim.host)).get("state") == state
+
+            await until(lambda: is_("halted"))
+            await reset_cursor(client, keys, wanted("oldest"))
+            await until(lambda: is_("streaming"))
+            await sim.drained()
+
+            async def all_there() -> bool:
+                return await stands(client) == should(sim.journal)
+
+            await until(all_there)

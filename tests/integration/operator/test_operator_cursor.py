@@ -1,0 +1,58 @@
+"""spec.cursor on a real API server and a real Redis: once for each nonce, whatever ends in between."""
+
+import time
+
+from sluice_ingester.contract import Health
+from tests.integration.operator.situation import Situation, eventually, now
+
+
+def ask(position: str | int, nonce: str) -> dict[str, object]:
+    return {"cursor": {"position": position, "nonce": nonce}}
+
+
+def test_the_cursor_is_set_once_for_each_nonce(situation: Situation) -> None:
+    situation.apply_relay()
+    situation.stream(6_322_875_401)
+    situation.apply_relay(**ask("oldest", "first"))
+    done = eventually(lambda: situation.status().get("cursorReset"))
+    assert {name: done[name] for name in ("nonce", "from", "to")} == {
+        "nonce": "first",
+        "from": "6322875401",
+        "to": "0",
+    }
+    assert situation.redis.get(situation.keys.cursor) == "0"
+
+    situation.store(6_322_875_500)  # the ingester has followed and gone on
+    time.sleep(4)
+    assert situation.redis.get(situation.keys.cursor) == "6322875500"
+
+    situation.apply_relay(**ask(6_322_875_450, "second"))
+    eventually(lambda: situation.status()["cursorReset"]["nonce"] == "second")
+    assert situation.redis.get(situation.keys.cursor) == "6322875450"
+    told = {message for reason, message in situation.events() if reason == "CursorReset"}
+    assert told == {
+        "The cursor was set from 6322875401 to 0, as spec.cursor asks (nonce first)",
+        "The cursor was set from 6322875500 to 6322875450, as spec.cursor asks (nonce second)",
+    }
+    assert "CursorMovedBack" not in [reason for reason, _ in situation.events()]
+
+
+def test_a_status_that_was_never_written_does_not_set_it_twice(situation: Situation) -> None:
+    """As if the operator had died between Redis and the API server."""
+    fields = {
+        Health.RESET_NONCE: "first",
+        Health.RESET_FROM: "12",
+        Health.RESET_TO: "0",
+        Health.RESET_AT: now(),
+    }
+    situation.redis.hset(situation.keys.health, mapping={str(name): value for name, value in fields.items()})
+    situation.redis.set(situation.keys.cursor, "77")
+    situation.apply_relay(**ask("oldest", "first"))
+    done = eventually(lambda: situation.status().get("cursorReset"))
+    assert (done["from"], situation.redis.get(situation.keys.cursor)) == ("12", "77")
+
+
+def test_a_suspended_source_has_its_cursor_set_too(situation: Situation) -> None:
+    situation.apply_relay(suspend=True, **ask("live", "first"))
+    eventually(lambda: situation.status()["cursorReset"]["to"] == "!live")
+    assert situation.redis.get(situation.keys.cursor) == "!live"

@@ -1,0 +1,189 @@
+"""The rights that the documentation lists: they suffice, and each of them is needed."""
+
+import contextlib
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis.asyncio
+
+from e2e.relaysim.sim import RelaySim
+from sluice_ingester.contract import Stream, StreamKeys
+from sluice_ingester.redis_client import Client
+from sluice_ingester.sink.append import Append, Letter, Sink, Stored
+from sluice_ingester.sink.connection import connect
+from sluice_ingester.sink.errors import SinkError, SinkReason
+from sluice_ingester.sink.lengths import lengths
+from sluice_ingester.sink.trim import trim
+from sluice_operator.api.cursor import Cursor
+from sluice_operator.cursor import reset_cursor
+from sluice_operator.observed.redis import RedisReader
+from tests.integration.ingester.process import Ingester
+from tests.integration.ingester.stored import should, stands, until, until_cursor
+from tests.integration.redis_kinds import Cluster, running
+from tests.integration.redis_server import RedisServer
+
+DOCS = (Path(__file__).parents[2] / "docs" / "redis.md").read_text()
+
+
+def rights(user: str) -> list[str]:
+    """As the documentation lists them."""
+    (line,) = re.findall(rf"^ACL SETUSER {user} on >PASSWORD resetkeys resetchannels -@all (.*)$", DOCS, re.MULTILINE)
+    return line.split()
+
+
+INGESTER, OPERATOR = rights("sluice-ingester"), rights("sluice-operator")
+
+
+@pytest.fixture
+def server(own_redis: Callable[..., RedisServer]) -> RedisServer:
+    return own_redis()
+
+
+def admit(server: RedisServer, user: str, given: list[str]) -> str:
+    """The URL of a server that knows `user` with these rights alone."""
+    client = server.client
+    client.execute_command(
+        "ACL", "SETUSER", user, "reset", "on", ">s3cret/", "resetkeys", "resetchannels", "-@all", *given
+    )
+    client.execute_command("ACL", "LOG", "RESET")
+    client.execute_command("SCRIPT", "FLUSH")
+    client.flushall()
+    return f"redis://{user}:s3cret%2F@127.0.0.1:{server.port}"
+
+
+def denied(server: RedisServer) -> list[str]:
+    log: Any = server.client.acl_log()
+    return [f"{entry['reason']} {entry['object']}" for entry in log]
+
+
+async def ingest(client: Client, *, prefix: str = "") -> None:
+    """Everything that an ingester ever asks of Redis."""
+    for stream in Stream:
+        sink = Sink(
+            client,
+            StreamKeys(stream=stream, host="relay.test", prefix=prefix),
+            high_water_mark=10,
+            deduplicate_seconds=60,
+        )
+        await sink.refuse_eviction()
+        assert await sink.cursor() is None
+        letter = Letter(seq="8", reason="FrameInvalid", detail="", payload=b"\xff")
+        resyncs = [b"{}"] if stream is Stream.FIREHOSE else []
+        first = Append(name="1", expected=None, cursor=8, events=[b"{}"], letters=[letter], resyncs=resyncs)
+        assert isinstance(await sink.append(first), Stored)
+        await sink.health("seq")
+        await sink.length()
+        await sink.report({"state": "streaming"})
+        assert await sink.reset(expected=b"8", cursor="0", fields={"lostFrom": "9"}) is None
+        await trim(client, sink.keys.entries)
+    assert await lengths(client, prefix=prefix)
+    await client.execute_command("PING")  # what a connection that was idle for long does
+
+
+async def operate(url: str) -> None:
+    """Everything that the operator ever asks of Redis; PermissionError if it is not let."""
+    reader = RedisReader()
+    try:
+        for stream in Stream:
+            keys = StreamKeys(stream=stream, host="relay.test")
+            facts = await reader.read(url.encode(), keys, now=datetime.now(UTC))
+            client = reader.client(url.encode())
+            assert client is not None
+            trouble = facts.trouble or await reset_cursor(client, keys, Cursor(position="7", nonce="n"))
+            if trouble:
+                raise PermissionError(trouble)
+    finally:
+        await reader.close()
+
+
+async def prepare(server: RedisServer) -> None:
+    """What consumers do first."""
+    async with redis.asyncio.Redis(port=server.port) as client:
+        for stream in Stream:
+            await client.xgroup_create(stream, "group", mkstream=True)  # without one, a trim has nothing to ask
+
+
+async def test_the_ingester_s_rights_suffice(server: RedisServer, tmp_path: Path) -> None:
+    url = admit(server, "sluice-ingester", INGESTER)
+    await prepare(server)
+    async with connect(url) as client:
+        await ingest(client)
+    assert denied(server) == []
+
+    server.client.flushall()
+    async with (
+        RelaySim(rate=0, limit=300, label_rate=0, label_limit=20) as sim,
+        Ingester(
+            tmp_path,
+            url,
+            sim.url,
+            INGESTER_MODE="all",
+            INGESTER_LABELER_HOSTS=sim.url,
+            INGESTER_TRIM_CONSUMED="true",
+            INGESTER_RESYNC_TO_BACKFILL="true",
+        ) as ingester,
+        redis.asyncio.Redis(port=server.port) as client,
+    ):
+        await until_cursor(client, sim.host, sim.options.first_seq + 299)
+        assert await stands(client) == should(sim.journal)
+        await until(lambda: client.xlen(Stream.LABELS))
+        await until(lambda: client.xlen(Stream.BACKFILL))
+        assert await ingester.terminate() == 0
+    assert denied(server) == []
+
+
+@pytest.mark.parametrize("right", INGESTER)
+async def test_the_ingester_needs_each_right(server: RedisServer, right: str) -> None:
+    url = admit(server, "sluice-ingester", [other for other in INGESTER if other != right])
+    await prepare(server)
+    refused = False
+    async with connect(url) as client:
+        try:
+            await ingest(client)
+        except SinkError as error:
+            refused = error.trouble.reason is SinkReason.AUTH
+        except redis.exceptions.NoPermissionError:
+            refused = True
+    assert refused or denied(server)
+
+
+@pytest.mark.parametrize("right", ["+xadd", "+set", "+hset"])
+async def test_a_missing_right_is_noticed_before_the_first_write(server: RedisServer, right: str) -> None:
+    url = admit(server, "sluice-ingester", [other for other in INGESTER if other != right])
+    async with connect(url) as client:
+        sink = Sink(client, StreamKeys(stream=Stream.FIREHOSE, host="relay.test"), high_water_mark=10)
+        with pytest.raises(SinkError, match=f"may not call {right[1:].upper()}") as caught:
+            await sink.append(Append(name="1", expected=None, cursor=8, events=[b"{}"]))
+        assert caught.value.trouble.lasting
+    assert list(server.client.scan_iter()) == []
+
+
+async def test_the_operator_s_rights_suffice(server: RedisServer) -> None:
+    await operate(admit(server, "sluice-operator", OPERATOR))
+    assert denied(server) == []
+
+
+@pytest.mark.parametrize("right", OPERATOR)
+async def test_the_operator_needs_each_right(server: RedisServer, right: str) -> None:
+    url = admit(server, "sluice-operator", [other for other in OPERATOR if other != right])
+    with contextlib.suppress(PermissionError):
+        await operate(url)
+        assert denied(server)
+
+
+async def test_two_more_rights_suffice_for_a_cluster(tmp_path: Path) -> None:
+    (more,) = re.findall(r"a cluster needs `(\S+)` and `(\S+)`", DOCS)
+    prefix = "{sluice}:"
+    given = [right.replace("~", f"~{prefix}") if "~" in right else right for right in [*INGESTER, *more]]
+    cluster = Cluster(tmp_path)
+    with running(cluster):
+        for node in cluster.nodes:
+            admit(node, "sluice-ingester", given)
+        url = cluster.url.replace("://", "://sluice-ingester:s3cret%2F@")
+        async with connect(url) as client:
+            await ingest(client, prefix=prefix)
+        assert [denied(node) for node in cluster.nodes] == [[], [], []]

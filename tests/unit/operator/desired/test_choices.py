@@ -1,0 +1,37 @@
+"""What a resource chooses about cursors and retention reaches its ingester, and is absent otherwise."""
+
+from typing import Any
+
+import pytest
+
+from sluice_operator.api.relay import Relay
+from sluice_operator.desired.deployment import build_deployment
+from sluice_operator.desired.relay import firehose
+from sluice_operator.desired.settings import IngesterSettings
+
+NAMES = {"INGESTER_ON_CURSOR_LOST", "INGESTER_TRIM_CONSUMED", "INGESTER_DEDUPLICATE_SECONDS"}
+
+
+@pytest.mark.parametrize(
+    ("spec", "variables"),
+    [
+        ({}, {}),
+        ({"onCursorLost": "Halt"}, {"INGESTER_ON_CURSOR_LOST": "halt"}),
+        ({"retention": {"trimConsumed": True}}, {"INGESTER_TRIM_CONSUMED": "true"}),
+        ({"firehose": {"deduplicate": {}}}, {"INGESTER_DEDUPLICATE_SECONDS": "3600"}),
+        ({"firehose": {"deduplicate": {"window": "1h30m5s"}}}, {"INGESTER_DEDUPLICATE_SECONDS": "5405"}),
+        ({"cursor": {"position": "oldest", "nonce": "1"}}, {}),  # the ingester follows without a restart
+    ],
+)
+def test_choices_reach_the_ingester(spec: dict[str, Any], variables: dict[str, str]) -> None:
+    relay = Relay.parse(
+        {
+            "apiVersion": "sluice.dev/v1alpha1",
+            "kind": "Relay",
+            "metadata": {"name": "us-east", "namespace": "events", "uid": "u-1", "generation": 1},
+            "spec": {"host": "relay.example.com", **spec},
+        }
+    )
+    built = build_deployment(relay, firehose(relay), redis_hash="x", settings=IngesterSettings(image="sluice"))
+    env = built["spec"]["template"]["spec"]["containers"][0]["env"]
+    assert {item["name"]: item["value"] for item in env if item["name"] in NAMES} == variables

@@ -1,0 +1,107 @@
+"""Resets of the cursor and lost ranges, from the health hash to the status and to Events."""
+
+from dataclasses import replace
+
+from sluice_ingester.contract import CURSOR_LIVE, Health, State
+from sluice_operator.api.relay import RelayStatus
+from sluice_operator.observed.facts import Facts, SinkTrouble
+from sluice_operator.observed.health import health_facts
+from sluice_operator.status.changes import same, tell, urgent
+from sluice_operator.status.compute import source_status
+from tests.unit.operator.status.given import after, conditions, facts, health, reporting, sink, trouble
+
+RESET = {
+    Health.RESET_NONCE: "first",
+    Health.RESET_FROM: "6322875501",
+    Health.RESET_TO: "0",
+    Health.RESET_AT: "2026-11-24T11:59:00.000Z",
+}
+OPEN = {
+    Health.LOST_FROM: "6322875502",
+    Health.LOST_TO: "",
+    Health.LOST_FROM_TIME: "2026-11-20T10:00:00.123Z",
+    Health.LOST_TO_TIME: "",
+    Health.LOST_AT: "2026-11-24T11:59:00.000Z",
+    Health.LOST_REASON: "OutdatedCursor",
+}
+CLOSED = OPEN | {Health.LOST_TO: "6322879999", Health.LOST_TO_TIME: "2026-11-21T11:59:00.000Z"}
+
+
+def told(fields: dict[Health, str], *, cursor: str = "6322875501") -> Facts:
+    """A source that streams, with these fields in its health hash beside the usual."""
+    read = health_facts({str(name): value for name, value in fields.items()}, silent_seconds=1.0)
+    assert read is not None
+    return facts(sink=sink(cursor=cursor, health=replace(health(), lost=read.lost, reset=read.reset)))
+
+
+def news(before: Facts, now: Facts) -> list[tuple[str, str, str]]:
+    status = after(before)
+    return [(item.type, item.reason, item.message) for item in tell(status, source_status([now], status))]
+
+
+def test_a_reset_is_told_once_and_explains_the_cursor() -> None:
+    status = after(facts(), told(RESET, cursor="17"))
+    assert status.cursor_reset is not None
+    assert status.cursor_reset.dump() == {
+        "nonce": "first",
+        "from": "6322875501",
+        "to": "0",
+        "at": "2026-11-24T11:59:00Z",
+    }
+    assert news(facts(), told(RESET, cursor="17")) == [
+        ("Normal", "CursorReset", "The cursor was set from 6322875501 to 0, as spec.cursor asks (nonce first)")
+    ]
+    assert news(told(RESET), told(RESET)) == []
+    assert urgent(after(facts()), status)
+
+
+def test_a_reset_outlives_what_redis_forgets() -> None:
+    done = after(told(RESET)).cursor_reset
+    assert after(told(RESET), facts()).cursor_reset == done
+    assert after(told(RESET), facts(sink=trouble(SinkTrouble.UNREACHABLE))).cursor_reset == done
+
+
+def test_a_lost_range_is_told_when_its_end_is_known() -> None:
+    assert news(facts(), told(OPEN)) == []
+    message = (
+        "OutdatedCursor: the source could not give seq 6322875502 to 6322879999, "
+        "after 2026-11-20T10:00:00Z, before 2026-11-21T11:59:00Z"
+    )
+    assert news(told(OPEN), told(CLOSED)) == [("Warning", "EventsLost", message)]
+    assert news(told(CLOSED), told(CLOSED)) == []
+    gap = after(told(CLOSED)).firehose
+    assert gap is not None
+    assert gap.dump()["lastGap"] == {
+        "fromSeq": "6322875502",
+        "toSeq": "6322879999",
+        "fromTime": "2026-11-20T10:00:00Z",
+        "toTime": "2026-11-21T11:59:00Z",
+        "at": "2026-11-24T11:59:00Z",
+        "reason": "OutdatedCursor",
+    }
+
+
+def test_what_was_written_is_read_back_the_same() -> None:
+    status = after(told(RESET | CLOSED))
+    assert same(RelayStatus.model_validate(status.dump()), status)
+
+
+def test_live_is_no_malformed_cursor() -> None:
+    assert conditions(after(facts(sink=sink(cursor=CURSOR_LIVE))))["CursorValid"] == ("Unknown", "NoCursor")
+
+
+def test_a_redis_that_evicts_needs_a_person() -> None:
+    status = after(facts(), facts(sink=reporting(State.HALTED, "RedisEvicts", "set it to noeviction")))
+    found = conditions(status)
+    assert found["Ready"] == ("False", "RedisEvicts")
+    assert found["Stalled"] == ("True", "RedisEvicts")
+    assert found["SinkWritable"] == ("False", "RedisEvicts")
+    assert found["CursorValid"] == ("True", "CursorStored")
+
+
+def test_an_outdated_cursor_that_halts_is_not_valid() -> None:
+    status = after(facts(), facts(sink=reporting(State.HALTED, "OutdatedCursor", "seq 1 to 2 is missing")))
+    found = conditions(status)
+    assert found["Ready"] == ("False", "OutdatedCursor")
+    assert found["Stalled"] == ("True", "OutdatedCursor")
+    assert found["CursorValid"] == ("False", "OutdatedCursor")

@@ -1,0 +1,89 @@
+"""The status of a labeler: quiet is its usual state, and takes nothing away."""
+
+from typing import Any
+
+import pytest
+
+from sluice_ingester.contract import State
+from sluice_operator.api.labeler import LabelerStatus
+from sluice_operator.desired.naming import Component
+from sluice_operator.observed.facts import Facts
+from sluice_operator.status.compute import source_status
+from tests.unit.operator.status.given import ago, conditions, deployment, facts, health, pod, reporting, sink
+
+POD = "moderation-labels-1"
+DAYS = 10 * 86_400.0
+
+
+def labeler(**changes: Any) -> Facts:
+    mine = {"component": Component.LABELER, "pods": (pod(name=POD),), "sink": sink(health=health(pod=POD))}
+    return facts(**{**mine, **changes})
+
+
+def quiet(state: State = State.STREAMING, *, stored: float | None = DAYS) -> Facts:
+    """Nothing was given for ten days, but for what was stored at that time."""
+    when = None if stored is None else ago(stored)
+    event = None if stored is None else ago(DAYS)
+    return labeler(sink=reporting(state, pod=POD, stored=when, event_time=event))
+
+
+def after(*situations: Facts) -> LabelerStatus:
+    status = LabelerStatus()
+    for situation in situations:
+        status = source_status([situation], status)
+    return status
+
+
+def test_its_stream_stands_under_labels() -> None:
+    status = after(labeler())
+    assert conditions(status)["Ready"] == ("True", "Streaming")
+    assert conditions(status)["EventsFlowing"] == ("True", "Flowing")
+    assert status.labels is not None
+    assert (status.labels.cursor, status.labels.lag, status.labels.rate) == ("6322875501", "2s", "412/s")
+    assert [memory.component for memory in (status.restarts and status.restarts.pods) or ()] == ["labeler"]
+    assert status.dump().keys() == {"observedGeneration", "conditions", "host", "image", "restarts", "labels"}
+
+
+@pytest.mark.parametrize("stored", [DAYS, None])
+def test_quiet_is_well(stored: float | None) -> None:
+    found = conditions(after(labeler(), quiet(stored=stored)))
+    assert found["EventsFlowing"] == ("True", "Quiet")
+    assert found["Ready"] == ("True", "Streaming")
+    assert found["Connected"] == ("True", "Streaming")
+    assert {"Stalled", "Reconciling"}.isdisjoint(found)
+
+
+def test_the_same_of_a_relay_is_told() -> None:
+    relays = facts(sink=reporting(State.STREAMING, stored=ago(DAYS)))
+    assert conditions(after(relays))["EventsFlowing"] == ("False", "Quiet")
+
+
+@pytest.mark.parametrize(
+    ("situation", "lag"),
+    [
+        (labeler(), 2),
+        (quiet(stored=30), round(DAYS) - 30),  # an old label, read a moment ago: perhaps more are to come
+        (quiet(stored=61), 0),  # all was read that there is
+        (quiet(stored=DAYS), 0),
+        (quiet(State.WAITING), None),  # nobody knows what waits there
+    ],
+)
+def test_lag(situation: Facts, lag: int | None) -> None:
+    status = after(situation)
+    assert status.labels is not None
+    assert status.labels.lag_seconds == lag
+
+
+def test_away_is_not_quiet() -> None:
+    away = labeler(sink=reporting(State.WAITING, "ConnectFailed", "no route", pod=POD))
+    found = conditions(after(labeler(), away))
+    assert found["Connected"] == ("False", "ConnectFailed")
+    assert found["EventsFlowing"] == ("False", "NotConnected")
+    assert found["Ready"] == ("True", "Reconnecting")
+
+
+def test_suspended() -> None:
+    rest = labeler(suspended=True, pods=(), deployment=deployment(replicas=0))
+    found = conditions(after(labeler(), rest))
+    assert found["Suspended"] == ("True", "Suspended")
+    assert found["Ready"] == ("True", "Suspended")
