@@ -26,6 +26,7 @@ class Ingester:
             "INGESTER_RELAY_HOSTS": hosts,
             "INGESTER_COLLECTIONS": "*",
             "INGESTER_BATCH_TIMEOUT_MS": "200",
+            "INGESTER_MODE": "firehose",
             "METRICS_PORT": "0",
             **environment,
         }

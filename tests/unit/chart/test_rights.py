@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+from sluice_operator.api.crd import DEFINITIONS
+
 NAME = "sluice"
 
 Render = Callable[..., Any]
@@ -25,8 +27,9 @@ def rules(role: dict[str, Any]) -> set[tuple[str, str, str]]:
 
 def test_the_operator_never_writes_a_spec_and_has_no_wildcard(render: Render) -> None:
     granted = rules(render().one("ClusterRole", NAME))
-    on_relays = {verb for group, resource, verb in granted if resource == "relays"}
-    assert on_relays == {"list", "watch"}
+    for definition in DEFINITIONS:
+        assert {verb for _, resource, verb in granted if resource == definition.plural} == {"list", "watch"}
+        assert {verb for _, resource, verb in granted if resource == f"{definition.plural}/status"} == {"patch"}
     assert not [grant for grant in granted if "*" in grant]
     assert not {("", "secrets", "list"), ("", "secrets", "watch")} & granted
 
@@ -51,7 +54,7 @@ def test_rights_of_people(render: Render) -> None:
     assert {verb for _, _, verb in rules(view)} == {"get", "list", "watch"}
     assert "rbac.authorization.k8s.io/aggregate-to-view" not in edit["metadata"]["labels"]
     assert edit["metadata"]["labels"]["rbac.authorization.k8s.io/aggregate-to-edit"] == "true"
-    assert {resource for _, resource, _ in rules(edit)} == {"relays"}
+    assert {resource for _, resource, _ in rules(edit)} == {definition.plural for definition in DEFINITIONS}
 
 
 def test_a_service_account_of_the_users(render: Render) -> None:

@@ -50,13 +50,14 @@ def test_the_append() -> None:
     batch = Batch(latest=LATEST)
     batch.add(decoded(5, 2, size=1))
     batch.add(decoded(6, 0, dead=1, size=1))
-    assert batch.append(expected=b"4") == Append(
+    assert batch.append(expected=b"4", fields={}) == Append(
         name=batch.name,
         expected=b"4",
         cursor=6,
         events=[b"x", b"x"],
         letters=[Letter(seq="6", reason="RecordInvalid: no map", detail="a/b", payload=b"?")],
         time=TIME,
+        fields={},
     )
     assert batch.kinds == {"create": 2}
     assert batch.size == 3

@@ -62,7 +62,6 @@ def test_values(monkeypatch: pytest.MonkeyPatch) -> None:
         ("INGESTER_RELAY_HOSTS", "a.test,https://A.test", "named twice"),
         ("INGESTER_RELAY_HOSTS", "a.test,a.test:443", "named twice"),
         ("INGESTER_MODE", "fast", "'all', 'firehose', 'backfill' or 'labeler'"),
-        ("INGESTER_MODE", "labeler", "not in this version yet"),
         ("INGESTER_HIGH_WATER_MARK", "0", "a whole number from 1 up"),
         ("INGESTER_HIGH_WATER_MARK", "", "a whole number from 1 up"),
         ("INGESTER_BATCH_SIZE", "10001", "from 1 to 10000"),
@@ -103,11 +102,11 @@ def test_a_password_is_never_said(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "hunter2" not in str(caught.value)
 
 
-def test_labelers_need_a_later_version_but_an_empty_list_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    loaded(monkeypatch, INGESTER_MODE="all", INGESTER_LABELER_HOSTS=" ")
-    with pytest.raises(SettingsError, match="INGESTER_MODE=all"):
-        loaded(monkeypatch, INGESTER_MODE="all", INGESTER_LABELER_HOSTS="labels.test")
+def test_a_list_of_labelers_may_be_empty_unless_nothing_else_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert loaded(monkeypatch, INGESTER_MODE="all", INGESTER_LABELER_HOSTS=" ").mode is Mode.ALL
     assert loaded(monkeypatch, INGESTER_MODE="firehose").mode is Mode.FIREHOSE
+    with pytest.raises(SettingsError, match="INGESTER_LABELER_HOSTS is empty"):
+        loaded(monkeypatch, INGESTER_MODE="labeler", INGESTER_LABELER_HOSTS="")
 
 
 def test_a_ca_bundle_that_exists(monkeypatch: pytest.MonkeyPatch) -> None:
