@@ -171,10 +171,12 @@ async def test_nobody_of_that_name() -> None:
 
 
 async def test_a_server_that_says_nothing() -> None:
-    server = await asyncio.start_server(lambda _reader, _writer: None, "127.0.0.1", 0)
+    kept: list[asyncio.StreamWriter] = []  # a writer that nobody keeps closes its connection
+    server = await asyncio.start_server(lambda _reader, writer: kept.append(writer), "127.0.0.1", 0)
     async with server:
         failure = await failure_to_open(f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}")
-    assert failure.kind == "ConnectTimeout"
+        assert failure.kind == "ConnectTimeout"
+        kept[0].close()
 
 
 async def test_a_server_that_speaks_something_else() -> None:
