@@ -58,6 +58,7 @@ def test_the_append() -> None:
         letters=[Letter(seq="6", reason="RecordInvalid: no map", detail="a/b", payload=b"?")],
         time=TIME,
         fields={},
+        resyncs=[],
     )
     assert batch.kinds == {"create": 2}
     assert batch.size == 3
