@@ -61,17 +61,20 @@ class Reader:
                 while True:
                     if not intake.has_room:
                         await _room(intake)
-                    # No name for the frame's bytes: they go when they are decoded.
-                    message = self._decoder.decode(await anext(frames), received=datetime.now(UTC))
-                    if isinstance(message, Decoded):
-                        if self._is_new(message, position):
-                            intake.add(message)
-                    elif isinstance(message, ErrorFrame):
-                        raise self._refusal(message, begin)
-                    else:
-                        self._inform(message, begin)
+                    # Without names for the frame and its message: large ones go before the next comes.
+                    self._take(await anext(frames), position, begin, intake)
             finally:
                 self._report.disconnected()
+
+    def _take(self, data: bytes, position: cursor.Position, begin: cursor.Start, intake: Intake) -> None:
+        message = self._decoder.decode(data, received=datetime.now(UTC))
+        if isinstance(message, Decoded):
+            if self._is_new(message, position):
+                intake.add(message)
+        elif isinstance(message, ErrorFrame):
+            raise self._refusal(message, begin)
+        else:
+            self._inform(message, begin)
 
     def _is_new(self, frame: Decoded, position: cursor.Position) -> bool:
         self._report.metrics.count("firehose_events")
