@@ -130,7 +130,7 @@ def test_a_changed_secret_rolls_the_pod_and_a_missing_one_is_named(sluice: Sluic
     sluice.secret("my-redis", url=sluice.url_in_cluster(source))
     relay.wait_ready()
     pod = relay.pod_name()
-    sluice.secret("my-redis", url=sluice.url_in_cluster(source, health_check_interval="11"))
+    sluice.secret("my-redis", url=sluice.url_in_cluster(source, db=str(source.database)))
     eventually(relay.pod_name, until=lambda name: name not in {"", pod}, within=90)
     relay.wait_ready()
     assert relay.restarts() == 0

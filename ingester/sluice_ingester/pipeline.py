@@ -139,6 +139,7 @@ class Pipeline:
     async def _write(self, intake: Intake) -> None:
         while (batch := await intake.take()) is not None:
             await self._writer.write(batch)
+            del batch  # or it would stay until the next one comes
             intake.done()
 
     async def _keep(self) -> None:

@@ -46,17 +46,20 @@ class Reader:
                 while True:
                     if not intake.has_room:
                         await _room(intake)
-                    # No name for the frame's bytes: they go when they are decoded.
-                    message = self._decoder.decode(await anext(frames), received=datetime.now(UTC))
-                    if isinstance(message, Decoded):
-                        if self._course.is_new(message):
-                            intake.add(message)
-                    elif isinstance(message, ErrorFrame):
-                        raise self._course.refusal(message)
-                    else:
-                        self._course.inform(message)
+                    # Without names for the frame and its message: large ones go before the next comes.
+                    self._take(await anext(frames), intake)
             finally:
                 self._report.disconnected()
+
+    def _take(self, data: bytes, intake: Intake) -> None:
+        message = self._decoder.decode(data, received=datetime.now(UTC))
+        if isinstance(message, Decoded):
+            if self._course.is_new(message):
+                intake.add(message)
+        elif isinstance(message, ErrorFrame):
+            raise self._course.refusal(message)
+        else:
+            self._course.inform(message)
 
 
 async def _room(intake: Intake) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import InvalidStatus
 
 from sluice_ingester.sources.address import Address
 from sluice_ingester.sources.failure import Failure, SourceError, explain
@@ -32,6 +33,16 @@ class Deadlines:
     ping_interval: float = 20.0
     ping: float = 30.0
     close: float = 1.0
+
+
+class _Connect(connect):
+    """Follows redirects to http(s):// too: servers name the place so, whatever asked for it."""
+
+    def process_redirect(self, exc: Exception) -> Exception | str:
+        if isinstance(exc, InvalidStatus) and (place := exc.response.headers.get("Location", "")).startswith("http"):
+            del exc.response.headers["Location"]
+            exc.response.headers["Location"] = place.replace("http", "ws", 1)
+        return super().process_redirect(exc)
 
 
 class Frames:
@@ -107,7 +118,7 @@ class Subscription:
         place = self.address.host
         tls: dict[str, Any] = {} if self._tls is None else {"ssl": self._tls}
         try:
-            websocket = await connect(
+            websocket = await _Connect(
                 self.address.subscription(self._nsid, cursor=cursor),
                 **tls,
                 user_agent_header=self._user_agent,

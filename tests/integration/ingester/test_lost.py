@@ -221,7 +221,7 @@ async def test_a_source_that_begins_anew_again_and_again_halts(make: Make, clien
         sim.fault("seq", by=-5_000_000)
         await sim.emit(50)
         sim.fault("cut")
-        await until_state(client, sim.host, "halted", "FutureCursor", within=40)
+        await until_state(client, sim.host, "halted", "SequenceMovedBack", within=40)
         assert await client.get(key(sim)) == before
 
 

@@ -71,7 +71,7 @@ def test_version() -> None:
             {"INGESTER_BATCH_SIZE": "many"},
             "INGESTER_BATCH_SIZE='many' is not valid: give a whole number from 1 to 10000",
         ),
-        ({"INGESTER_MODE": "backfill"}, "INGESTER_MODE=backfill"),
+        ({"INGESTER_MODE": "labeler"}, "INGESTER_LABELER_HOSTS is empty"),
         ({"REDIS_URL": "redis://:hunter2/@x"}, "REDIS_URL is not valid"),
         ({"INGESTER_RELAY_HOSTS": "a.test,wss://a.test"}, "INGESTER_RELAY_HOSTS"),
         ({"INGESTER_CA_BUNDLE": __file__}, "INGESTER_CA_BUNDLE"),

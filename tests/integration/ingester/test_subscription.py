@@ -127,9 +127,11 @@ async def test_refusals(refusal: dict[str, Any], kind: str, wait: float) -> None
         assert f"answered {refusal['status']}" in failure.message
 
 
-async def test_a_redirect_is_followed() -> None:
+@pytest.mark.parametrize("scheme", ["ws", "http"])
+async def test_a_redirect_is_followed(scheme: str) -> None:
     async with RelaySim(paused=True, prefill=1) as sim:
-        sim.fault("refuse", status=302, location=f"{sim.url}/xrpc/com.atproto.sync.subscribeRepos?cursor=0")
+        place = f"{scheme}://{sim.host}/xrpc/com.atproto.sync.subscribeRepos?cursor=0"
+        sim.fault("refuse", status=302, location=place)
         async with subscription(sim.url).open(cursor="0") as frames:
             assert await anext(frames)
 

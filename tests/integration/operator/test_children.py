@@ -132,7 +132,7 @@ class TestSecrets:
         situation.apply_secret("mine", url=url)
         situation.apply_relay(**self.SPEC)
         before = situation.stream()
-        situation.apply_secret("mine", url=f"{url}?client_name=x")
+        situation.apply_secret("mine", url=f"{url}?db=0")
         eventually(lambda: situation.pod()["metadata"]["uid"] != before["metadata"]["uid"])
         situation.stream()
         assert "SecretChanged" in [reason for reason, _ in situation.events()]
