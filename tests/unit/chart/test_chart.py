@@ -266,3 +266,12 @@ def test_mistakes_are_refused_by_name(render: Render, values: dict[str, Any], hi
     with pytest.raises(Exception, match=hint) as caught:
         render(**values)
     assert type(caught.value).__name__ == "HelmError"
+
+
+def test_the_bundled_redis_mends_its_file_before_it_starts(render: Render) -> None:
+    pod = pod_specs(render())[f"{NAME}-redis"]
+    (mend,) = pod["initContainers"]
+    assert "redis-check-aof --fix" in mend["command"][-1]
+    assert mend["image"] == pod["containers"][0]["image"]
+    in_memory = render(redis={"bundled": {"persistence": {"enabled": False}}})
+    assert "initContainers" not in pod_specs(in_memory)[f"{NAME}-redis"]
