@@ -8,7 +8,7 @@ PYTEST := $(PY) -m pytest
 export UV_PROJECT_ENVIRONMENT := .venv
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down test lint types unit integration prepare e2e generate format cluster cluster-down image clean
+.PHONY: help demo demo-down test lint types unit integration prepare integration-operator integration-others e2e generate format cluster cluster-down image clean
 
 help: ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -39,9 +39,15 @@ unit: .venv/ready ## tests without any server
 	@echo "==> unit tests"
 	@$(PYTEST) tests/unit -q
 
-integration: .venv/ready ## tests with a real Redis and real WebSockets
-	@echo "==> integration tests"
-	@$(PYTEST) tests/integration -q
+integration: .venv/ready ## tests with a real Redis, real WebSockets and a real API server
+	@echo "==> integration tests: the operator's beside all others"
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target integration-operator integration-others
+
+integration-operator:
+	@$(PYTEST) tests/integration/operator -q -p no:cacheprovider
+
+integration-others:
+	@$(PYTEST) tests/integration --ignore=tests/integration/operator -q -p no:cacheprovider
 
 e2e: .venv/ready ## tests on a real cluster
 	@echo "==> tests on a cluster"
