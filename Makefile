@@ -8,7 +8,7 @@ PYTEST := $(PY) -m pytest
 export UV_PROJECT_ENVIRONMENT := .venv
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down test lint types unit integration prepare integration-operator integration-others e2e generate format cluster cluster-down image clean
+.PHONY: help demo demo-down test lint types unit integration prepare integration-operator integration-others e2e generate format cluster cluster-down clean
 
 help: ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
