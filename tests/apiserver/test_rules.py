@@ -115,6 +115,8 @@ REFUSED = [
     # health and suspend
     ({**HOST, "health": {"degradedAfterSeconds": 0}}, "spec.health.degradedAfterSeconds in body should be greater"),
     ({**HOST, "health": {"stableWindowSeconds": 604_801}}, "should be less than or equal to 604800"),
+    ({**HOST, "health": {"stalledAfterSeconds": 0}}, "spec.health.stalledAfterSeconds in body should be greater"),
+    ({**HOST, "health": {"quietAfterSeconds": -1}}, "spec.health.quietAfterSeconds in body should be greater"),
     ({**HOST, "suspend": 1}, "spec.suspend in body must be of type boolean"),
     # a mistyped field, at any depth
     ({**HOST, "hots": "x"}, 'unknown field "spec.hots"'),

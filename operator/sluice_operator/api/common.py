@@ -8,6 +8,7 @@ from pydantic_core import PydanticCustomError
 
 from sluice_operator.api.base import Model
 from sluice_operator.api.cursor import Cursor, OnCursorLost
+from sluice_operator.api.health import HealthWindows
 from sluice_operator.api.quantity import PATTERN as QUANTITY
 from sluice_operator.api.quantity import parse_quantity
 from sluice_operator.api.rules import Rule
@@ -192,18 +193,6 @@ class CABundle(Model):
 
     config_map_ref: ConfigMapKeyRef
     """The ConfigMap that holds the certificates in PEM form."""
-
-
-class HealthWindows(Model):
-    """How long things may take before the status calls them wrong."""
-
-    degraded_after_seconds: Annotated[int, Field(ge=1, le=86_400)] = 300
-    """For how many seconds the source may be away before the resource is no longer Ready. Shorter
-    interruptions heal by themselves and leave it Ready.
-    """
-
-    stable_window_seconds: Annotated[int, Field(ge=1, le=604_800)] = 900
-    """How many seconds without a restart make the ingester stable."""
 
 
 class SourceSpec(Model):

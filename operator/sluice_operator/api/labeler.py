@@ -6,6 +6,7 @@ from sluice_operator.api.base import Model
 from sluice_operator.api.columns import stream_columns
 from sluice_operator.api.common import SourceSpec
 from sluice_operator.api.definition import Definition
+from sluice_operator.api.health import LabelerHealthWindows
 from sluice_operator.api.source import Source
 from sluice_operator.api.start import StartFrom
 from sluice_operator.api.stream import SourceStatus, StreamStatus
@@ -26,6 +27,9 @@ class LabelerSpec(SourceSpec):
 
     labels: LabelsSpec = LabelsSpec()
     """The stream of labels (com.atproto.label.subscribeLabels), written to the Redis stream label_live."""
+
+    health: LabelerHealthWindows = LabelerHealthWindows()
+    """How long things may take before the status calls them wrong."""
 
 
 class LabelerStatus(SourceStatus):

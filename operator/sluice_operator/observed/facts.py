@@ -9,6 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from sluice_ingester.contract import State
+from sluice_operator.api.health import HealthWindows
 from sluice_operator.desired.naming import Component
 
 
@@ -171,10 +172,7 @@ class Facts:
     suspended: bool
     enabled: bool
     """Whether the spec asks for this stream."""
-    degraded_after: float
-    """Seconds after which an outage makes the resource not Ready."""
-    stable_window: float
-    """Seconds without a restart that make an ingester stable."""
+    windows: HealthWindows
     secret: SecretFacts
     refusal: Refusal | None
     deployment: DeploymentFacts | None

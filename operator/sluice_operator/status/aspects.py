@@ -21,6 +21,9 @@ _TROUBLES: Final = {
     SinkTrouble.ANSWERED_ERROR: Reason.SINK_ERROR,
 }
 
+_QUIET_SECONDS: Final = 300
+"""When a source that may be quiet for as long as it likes is said to be."""
+
 _RECOVERING: Final = "Redis is back, and the ingester has not written to it yet"
 
 
@@ -70,10 +73,11 @@ def events_flowing(reading: Reading) -> Draft:
     if report.state is not State.STREAMING:
         reason = Reason.BACKPRESSURE if report.state is State.BACKPRESSURE else Reason.NOT_CONNECTED
         return false(Type.EVENTS_FLOWING, reason, report.message)
-    window = reading.facts.degraded_after
+    window = reading.facts.windows.quiet_after_seconds or _QUIET_SECONDS
     if report.stored is None or (reading.facts.now - report.stored).total_seconds() > window:
         if reading.rests:
-            return true(Type.EVENTS_FLOWING, Reason.QUIET, "Connected; the labeler has given no label for a while")
+            message = "Connected; the source has given nothing for a while, which is usual of it"
+            return true(Type.EVENTS_FLOWING, Reason.QUIET, message)
         message = f"The source has sent nothing to store for over {human_duration(window)}"
         return false(Type.EVENTS_FLOWING, Reason.QUIET, message if report.stored else "Nothing was stored yet")
     return true(Type.EVENTS_FLOWING, Reason.FLOWING, "Events are being stored")
@@ -103,7 +107,7 @@ def stable(reading: Reading, restarts: Restarts) -> Draft:
     """Whether the ingester stays up."""
     if not reading.wanted:
         return unknown(Type.STABLE, *_rest(reading))
-    window = reading.facts.stable_window
+    window = reading.facts.windows.stable_window_seconds
     last = restarts.last_time
     if last is not None and (reading.facts.now - last).total_seconds() < window:
         how = restarts.last_reason or "unknown reason"
@@ -122,7 +126,7 @@ def error_free(reading: Reading) -> Draft:
     report = reading.report
     if report is None:
         return untold(Type.ERROR_FREE, reading)
-    window = reading.facts.stable_window
+    window = reading.facts.windows.stable_window_seconds
     when = report.last_error_time
     if when is not None and (reading.facts.now - when).total_seconds() < window:
         return false(Type.ERROR_FREE, Reason.RECENT_ERRORS, report.last_error)

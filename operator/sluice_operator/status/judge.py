@@ -17,7 +17,7 @@ from sluice_operator.observed.facts import HealthFacts, SinkFacts, SinkTrouble
 from sluice_operator.status.reading import FRESH_SECONDS, Reading
 from sluice_operator.status.reasons import Reason
 from sluice_operator.status.rollout import rollout_verdict
-from sluice_operator.status.verdict import Verdict, coming, good, stuck, stuck_after_patience, waiting
+from sluice_operator.status.verdict import Verdict, coming, good, stuck, stuck_after, waiting
 from sluice_operator.times import human_duration
 
 _ADVICE: Final = {
@@ -41,7 +41,7 @@ def judge(  # noqa: PLR0911 (one return for each kind of situation)
         return _at_rest(reading)
     if facts.sink is None:
         lasted = _lasted(reading, current[Type.SINK_WRITABLE])
-        return stuck_after_patience(Reason.SECRET_MISSING, facts.secret.problem, seconds=lasted)
+        return stuck_after(facts.windows, Reason.SECRET_MISSING, facts.secret.problem, lasted=lasted)
     if verdict := rollout_verdict(reading, previous):
         return verdict
     if facts.sink.trouble is not None or reading.recovering:
@@ -66,7 +66,7 @@ def _without_sink(
     lasted = _lasted(reading, writable)
     if sink.trouble in _ADVICE:
         message = f"{sink.trouble_message}: {_ADVICE[sink.trouble]}"
-        return stuck_after_patience(writable.reason, message, seconds=lasted)
+        return stuck_after(reading.facts.windows, writable.reason, message, lasted=lasted)
     return _outage(
         reading,
         lasted=lasted,
@@ -148,7 +148,7 @@ def _outage(
     The reason is `heals` while it is an interruption of what has worked, `first` while it has not worked
     yet in this generation of the spec, and `late` when it has lasted too long.
     """
-    limit = reading.facts.degraded_after
+    limit = reading.facts.windows.degraded_after_seconds
     if lasted >= limit:
         return waiting(late, f"For over {human_duration(limit)}: {message}")
     return good(heals, message) if _was_ready(reading, previous) else coming(first, message)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sluice_operator.desired.naming import Component
 from sluice_operator.observed.facts import Facts, HealthFacts, PodFacts
 
 FRESH_SECONDS: Final = 30.0
@@ -38,8 +37,8 @@ class Reading:
 
     @property
     def rests(self) -> bool:
-        """Whether the source is one that is quiet for long: labels are given by people, a few an hour."""
-        return self.facts.component is Component.LABELER
+        """Whether the source may be quiet for as long as it likes: labels are given by people, a few an hour."""
+        return self.facts.windows.quiet_after_seconds == 0
 
     @property
     def running(self) -> bool:

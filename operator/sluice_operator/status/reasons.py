@@ -16,7 +16,7 @@ class Reason(StrEnum):
     INVALID_SPEC = "InvalidSpec"
     """The spec asks for something that can't be: see the message. Stalled."""
     SECRET_MISSING = "SecretMissing"  # noqa: S105 (a reason, not a password)
-    """The Secret with the URL of Redis, or its key, is not there. Stalled after a minute."""
+    """The Secret with the URL of Redis, or its key, is not there. Stalled after `spec.health.stalledAfterSeconds`."""
     CHILD_REFUSED = "ChildRefused"
     """The API server refuses an object that the operator wants to write. Stalled."""
     CHILD_CONFLICT = "ChildConflict"
@@ -29,15 +29,15 @@ class Reason(StrEnum):
     POD_NOT_RUNNING = "PodNotRunning"
     """The ingester's container is not running, and Kubernetes is about to start it."""
     POD_REFUSED = "PodRefused"
-    """Pods can't be created: a quota, a policy or an admission webhook is against it. Stalled after a
-    minute.
+    """Pods can't be created: a quota, a policy or an admission webhook is against it. Stalled after
+    `spec.health.stalledAfterSeconds`.
     """
     PROGRESS_DEADLINE_EXCEEDED = "ProgressDeadlineExceeded"
     """The rollout has not come to its end in the Deployment's time. Stalled."""
     IMAGE_PULL_FAILED = "ImagePullFailed"
     """The ingester's image can't be pulled. Stalled when a retry has not helped."""
     CONTAINER_CONFIG_ERROR = "ContainerConfigError"
-    """The container can't be made, for want of a Secret or a ConfigMap. Stalled after a minute."""
+    """The container can't be made, for want of a Secret or a ConfigMap. after `spec.health.stalledAfterSeconds`."""
     CRASH_LOOP = "CrashLoop"
     """The ingester ends again and again right after its start. Stalled at the third restart."""
 
@@ -69,9 +69,9 @@ class Reason(StrEnum):
     SINK_UNREACHABLE = "SinkUnreachable"
     """Redis does not answer."""
     SINK_UNAUTHORIZED = "SinkUnauthorized"
-    """Redis refuses the user or the password. Stalled after a minute."""
+    """Redis refuses the user or the password. after `spec.health.stalledAfterSeconds`."""
     SINK_URL_INVALID = "SinkUrlInvalid"
-    """What stands in the Secret is not the URL of a Redis. Stalled after a minute."""
+    """What stands in the Secret is not the URL of a Redis. after `spec.health.stalledAfterSeconds`."""
     SINK_ERROR = "SinkError"
     """Redis answers with an error: see the message."""
 

@@ -8,10 +8,11 @@ from typing import Final
 
 from sluice_operator.api.conditions import Condition
 from sluice_operator.api.conditions import ConditionType as Type
+from sluice_operator.api.health import HealthWindows
 from sluice_operator.observed.facts import DeploymentFacts, PodFacts
 from sluice_operator.status.reading import Reading
 from sluice_operator.status.reasons import Reason
-from sluice_operator.status.verdict import Verdict, coming, stuck, stuck_after_patience
+from sluice_operator.status.verdict import Verdict, coming, stuck, stuck_after
 
 _IMAGE_TROUBLE: Final = frozenset(
     {
@@ -40,13 +41,13 @@ def rollout_verdict(  # noqa: PLR0911 (one return for each kind of situation)
         return coming(Reason.PROGRESSING, "The Deployment is being created")
     # Until then the pods are those of an older template, whose trouble the new one may be about to end.
     if deployment.rolled_out and pod is not None:
-        trouble = _pod_trouble(pod, now=facts.now, previous=previous)
+        trouble = _pod_trouble(pod, now=facts.now, windows=facts.windows, previous=previous)
         if trouble is not None:
             return trouble
     if deployment.failure_message:
         message = f"Pods can't be created: {deployment.failure_message}"
         lasted = (facts.now - deployment.failing_since).total_seconds() if deployment.failing_since else 0.0
-        return stuck_after_patience(Reason.POD_REFUSED, message, seconds=lasted)
+        return stuck_after(facts.windows, Reason.POD_REFUSED, message, lasted=lasted)
     if reading.running and deployment.rolled_out:
         return None
     if deployment.deadline_message:
@@ -58,7 +59,9 @@ def rollout_verdict(  # noqa: PLR0911 (one return for each kind of situation)
     return coming(Reason.POD_NOT_RUNNING, _start(pod))
 
 
-def _pod_trouble(pod: PodFacts, *, now: datetime, previous: Mapping[str, Condition]) -> Verdict | None:
+def _pod_trouble(
+    pod: PodFacts, *, now: datetime, windows: HealthWindows, previous: Mapping[str, Condition]
+) -> Verdict | None:
     age = (now - pod.created).total_seconds()
     if pod.waiting_reason in _IMAGE_TROUBLE:
         message = f"The image {pod.image} can't be pulled: {pod.waiting_message or pod.waiting_reason}"
@@ -67,7 +70,7 @@ def _pod_trouble(pod: PodFacts, *, now: datetime, previous: Mapping[str, Conditi
         return coming(Reason.IMAGE_PULL_FAILED, message)
     if pod.waiting_reason in _CONFIG_TROUBLE:
         message = f"The container can't be made: {pod.waiting_message or pod.waiting_reason}"
-        return stuck_after_patience(Reason.CONTAINER_CONFIG_ERROR, message, seconds=age)
+        return stuck_after(windows, Reason.CONTAINER_CONFIG_ERROR, message, lasted=age)
     if _crash_looping(pod, now=now, previous=previous):
         return stuck(Reason.CRASH_LOOP, f"The ingester ends right after each start: {_end(pod)}; see its logs")
     return None

@@ -6,14 +6,10 @@ and never both: readers take whichever comes first.
 
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Final
 
 from sluice_operator.api.conditions import ConditionType as Type
+from sluice_operator.api.health import HealthWindows
 from sluice_operator.status.conditions import Draft, false, true
-
-PATIENCE_SECONDS: Final = 60.0
-"""How long something that only a person can mend may last before it is Stalled: people replace Secrets and
-passwords in two steps, and what is Stalled ends their releases."""
 
 
 class Outlook(Enum):
@@ -69,6 +65,6 @@ def stuck(reason: str, message: str) -> Verdict:
     return Verdict(outlook=Outlook.STUCK, reason=reason, message=message)
 
 
-def stuck_after_patience(reason: str, message: str, *, seconds: float) -> Verdict:
-    """A person must act, unless somebody is about to: it has lasted for `seconds`."""
-    return stuck(reason, message) if seconds >= PATIENCE_SECONDS else coming(reason, message)
+def stuck_after(windows: HealthWindows, reason: str, message: str, *, lasted: float) -> Verdict:
+    """A person must act, unless somebody may be about to: it has `lasted` for so many seconds."""
+    return stuck(reason, message) if lasted >= windows.stalled_after_seconds else coming(reason, message)

@@ -32,7 +32,12 @@ def test_a_host_is_enough() -> None:
         "retention": {"trimConsumed": False},
         "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"memory": "128Mi"}},
         "suspend": False,
-        "health": {"degradedAfterSeconds": 300, "stableWindowSeconds": 900},
+        "health": {
+            "degradedAfterSeconds": 300,
+            "stalledAfterSeconds": 60,
+            "quietAfterSeconds": 300,
+            "stableWindowSeconds": 900,
+        },
         "firehose": {
             "enabled": True,
             "startFrom": "oldest",

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sluice_ingester.contract import State
+from sluice_operator.api.health import HealthWindows
 from sluice_operator.api.relay import RelayStatus
 from sluice_operator.desired.naming import Component
 from sluice_operator.observed.facts import (
@@ -106,8 +107,7 @@ def facts(**changes: Any) -> Facts:
         host=HOST,
         suspended=False,
         enabled=True,
-        degraded_after=300.0,
-        stable_window=900.0,
+        windows=HealthWindows(),
         secret=SecretFacts(digest="abc"),
         refusal=None,
         deployment=deployment(),

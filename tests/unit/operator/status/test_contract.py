@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from sluice_ingester.contract import State
+from sluice_operator.api.health import HealthWindows
 from sluice_operator.observed.facts import Facts, Refusal, SecretFacts, SinkTrouble
 from tests.unit.operator.status.given import (
     after,
@@ -373,6 +374,13 @@ ROWS = [
         "Secret missing",
         replace(NO_SECRET, pods=(), deployment=None),
         STUCK,
+        "SecretMissing",
+        past=since(61, replace(NO_SECRET, pods=(), deployment=None)),
+    ),
+    Row(
+        "Secret missing, and more patience asked for",
+        replace(NO_SECRET, pods=(), deployment=None, windows=HealthWindows(stalled_after_seconds=62)),
+        COMING,
         "SecretMissing",
         past=since(61, replace(NO_SECRET, pods=(), deployment=None)),
     ),

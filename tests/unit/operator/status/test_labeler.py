@@ -1,10 +1,12 @@
 """The status of a labeler: quiet is its usual state, and takes nothing away."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from sluice_ingester.contract import State
+from sluice_operator.api.health import HealthWindows, LabelerHealthWindows
 from sluice_operator.api.labeler import LabelerStatus
 from sluice_operator.desired.naming import Component
 from sluice_operator.observed.facts import Facts
@@ -16,7 +18,12 @@ DAYS = 10 * 86_400.0
 
 
 def labeler(**changes: Any) -> Facts:
-    mine = {"component": Component.LABELER, "pods": (pod(name=POD),), "sink": sink(health=health(pod=POD))}
+    mine = {
+        "component": Component.LABELER,
+        "windows": LabelerHealthWindows(),
+        "pods": (pod(name=POD),),
+        "sink": sink(health=health(pod=POD)),
+    }
     return facts(**{**mine, **changes})
 
 
@@ -56,6 +63,18 @@ def test_quiet_is_well(stored: float | None) -> None:
 def test_the_same_of_a_relay_is_told() -> None:
     relays = facts(sink=reporting(State.STREAMING, stored=ago(DAYS)))
     assert conditions(after(relays))["EventsFlowing"] == ("False", "Quiet")
+
+
+@pytest.mark.parametrize(
+    ("quiet_after", "flowing"),
+    [(599, ("False", "Quiet")), (601, ("True", "Flowing")), (0, ("True", "Quiet"))],
+)
+def test_how_quiet_a_source_may_be_is_a_field(quiet_after: int, flowing: tuple[str, str]) -> None:
+    windows = HealthWindows(quiet_after_seconds=quiet_after)
+    for situation in (facts(), labeler()):
+        name = situation.pods[0].name
+        calm = replace(situation, windows=windows, sink=reporting(State.STREAMING, pod=name, stored=ago(600)))
+        assert conditions(after(calm))["EventsFlowing"] == flowing
 
 
 @pytest.mark.parametrize(
