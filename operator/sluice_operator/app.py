@@ -9,7 +9,7 @@ from kubernetes.aio.client import Configuration
 
 from sluice_operator import __version__
 from sluice_operator.events import Events
-from sluice_operator.kube import Kube, KubeError, connect
+from sluice_operator.kube import Kube, KubeError, connect, retry_after
 from sluice_operator.metrics import Metrics
 from sluice_operator.observed.redis import RedisReader
 from sluice_operator.publish import Publisher
@@ -91,6 +91,7 @@ class _Operator:
                     self._metrics.watched(self._reconciler.look),
                     workers=self._settings.workers,
                     expected=(KubeError,),
+                    asked=retry_after,
                 ),
                 "resync": self._resync.run(),
                 "idle connections": self._close_idle(),

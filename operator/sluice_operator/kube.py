@@ -32,14 +32,16 @@ _TOKEN: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 class KubeError(Exception):
     """The API server did not do what was asked.
 
-    `code` is the HTTP status, or 0 if no answer came; `message` the server's own words.
+    `code` is the HTTP status, or 0 if no answer came; `message` the server's own words; `retry_after` for how many
+    seconds the server asks to be left alone, as a 429 does.
     """
 
-    def __init__(self, code: int, reason: str, message: str) -> None:
+    def __init__(self, code: int, reason: str, message: str, *, retry_after: float = 0.0) -> None:
         super().__init__(f"{code} {reason}: {message}")
         self.code = code
         self.reason = reason
         self.message = message
+        self.retry_after = retry_after
 
     @property
     def is_refusal(self) -> bool:
@@ -122,6 +124,15 @@ class Kube:
 
     async def list(self, api: Api, namespace: str | None, *, selector: str = "") -> Listing:
         """All objects in one namespace or in all (None), by a label selector. Raises KubeError."""
+        try:
+            return await self._pages(api, namespace, selector=selector)
+        except KubeError as error:
+            if error.code != HTTPStatus.GONE:
+                raise
+            # What a page goes on from was compacted away: the whole list begins anew.
+            return await self._pages(api, namespace, selector=selector)
+
+    async def _pages(self, api: Api, namespace: str | None, *, selector: str) -> Listing:
         items: list[Manifest] = []
         query = {"limit": str(PAGE)} | ({"labelSelector": selector} if selector else {})
         while True:
@@ -200,7 +211,7 @@ class Kube:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise KubeError(0, type(error).__name__, str(error) or "no answer in time") from error
         if response.status >= HTTPStatus.BAD_REQUEST:
-            raise _error(response.status, content)
+            raise _error(response.status, content, response.headers.get("Retry-After", ""))
         answer: Manifest = json.loads(content)
         return answer
 
@@ -213,12 +224,18 @@ async def connect() -> AsyncIterator[tuple[Kube, Configuration]]:
         yield Kube(client), configuration
 
 
-def _error(code: int, content: bytes) -> KubeError:
+def retry_after(error: Exception) -> float:
+    """For how many seconds the API server asks to be left alone, if `error` says so."""
+    return error.retry_after if isinstance(error, KubeError) else 0.0
+
+
+def _error(code: int, content: bytes, pause: str) -> KubeError:
+    seconds = float(pause) if pause.isdecimal() else 0.0
     try:
         status = json.loads(content)
-        return KubeError(code, status.get("reason", ""), status.get("message", ""))
+        return KubeError(code, status.get("reason", ""), status.get("message", ""), retry_after=seconds)
     except (ValueError, AttributeError):
-        return KubeError(code, "", content[:200].decode(errors="replace"))
+        return KubeError(code, "", content[:200].decode(errors="replace"), retry_after=seconds)
 
 
 __all__ = [
@@ -234,4 +251,5 @@ __all__ = [
     "Listing",
     "Manifest",
     "connect",
+    "retry_after",
 ]

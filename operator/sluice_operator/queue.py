@@ -3,6 +3,9 @@
 A key says only that there is something to look at; what is to be done is found by looking. So any number
 of additions before a look are one look, a key that is added while it is looked at is looked at once more,
 no key is looked at twice at the same time, and a look that fails is repeated after a growing pause.
+
+An error may tell that whoever was asked wants to be left alone for a while. Then all keys wait, those that are
+news too: what asked too much of the server was the sum of all looks.
 """
 
 import asyncio
@@ -17,8 +20,13 @@ Key = TypeVar("Key", bound=Hashable)
 Handler = Callable[[Key], Awaitable[float | None]]
 """Looks at a key. Answers in how many seconds to look again, or None for not before it is added."""
 
+Asked = Callable[[Exception], float]
+"""For how many seconds an error asks to be left alone; 0 if it asks for nothing."""
+
 FIRST_BACKOFF_SECONDS: Final = 0.2
 LAST_BACKOFF_SECONDS: Final = 60.0
+LOOK_SECONDS: Final = 120.0
+"""How long a look may take. Each step of it has a limit of its own; many slow steps have none."""
 
 
 class WorkQueue(Generic[Key]):
@@ -31,6 +39,8 @@ class WorkQueue(Generic[Key]):
         self._again: set[Key] = set()
         self._planned: dict[Key, asyncio.TimerHandle] = {}
         self._failures: dict[Key, int] = {}
+        self._held_until = 0.0
+        self._moved = 0.0  # when the last look ended
 
     @property
     def depth(self) -> int:
@@ -61,39 +71,62 @@ class WorkQueue(Generic[Key]):
         self._failures.pop(key, None)
 
     def stuck(self, seconds: float) -> list[Key]:
-        """The keys that have waited for a worker, or that a worker has looked at, for over `seconds`."""
-        limit = _now() - seconds
-        return [key for since in (self._waiting, self._working) for key, at in since.items() if at < limit]
+        """The keys that a worker has looked at for over `seconds`; and if no look has ended in that time, those
+        that have waited for so long.
 
-    async def run(self, handler: Handler[Key], *, workers: int, expected: tuple[type[Exception], ...] = ()) -> None:
+        A long queue alone is no sign of that: all looks are slow while the API server or Redis is away.
+        """
+        limit = _now() - seconds
+        hang = [key for key, at in self._working.items() if at < limit]
+        wait = [key for key, at in self._waiting.items() if at < limit]
+        return hang + wait if self._moved < limit else hang
+
+    async def run(
+        self,
+        handler: Handler[Key],
+        *,
+        workers: int,
+        expected: tuple[type[Exception], ...] = (),
+        asked: Asked = lambda _: 0.0,
+    ) -> None:
         """Look at keys, so many at a time, until cancelled. `expected` errors are logged in one line."""
+        self._moved = _now()
         async with asyncio.TaskGroup() as group:
             for number in range(workers):
-                group.create_task(self._work(handler, expected), name=f"queue worker {number}")
+                group.create_task(self._work(handler, expected, asked), name=f"queue worker {number}")
 
-    async def _work(self, handler: Handler[Key], expected: tuple[type[Exception], ...]) -> None:
+    async def _work(self, handler: Handler[Key], expected: tuple[type[Exception], ...], asked: Asked) -> None:
         while True:
             key = await self._arrivals.get()
+            while (left := self._held_until - _now()) > 0:  # noqa: ASYNC110 (a time that may move)
+                await asyncio.sleep(left)
             del self._waiting[key]
             self._working[key] = _now()
             try:
-                again = await self._look(key, handler, expected)
+                again = await self._look(key, handler, expected, asked)
             finally:
                 del self._working[key]
+                self._moved = _now()
             if again is not None:
                 self.add_after(key, again)
             if key in self._again:
                 self._again.discard(key)
                 self.add(key)
 
-    async def _look(self, key: Key, handler: Handler[Key], expected: tuple[type[Exception], ...]) -> float | None:
+    async def _look(
+        self, key: Key, handler: Handler[Key], expected: tuple[type[Exception], ...], asked: Asked
+    ) -> float | None:
         try:
-            again = await handler(key)
+            async with asyncio.timeout(LOOK_SECONDS) as limit:
+                again = await handler(key)
         except Exception as error:
             failures = self._failures[key] = self._failures.get(key, 0) + 1
-            again = backoff_seconds(failures)
-            trace = None if isinstance(error, expected) else error
-            logger.error("%s will be tried again in %.1f s: %s", key, again, error, exc_info=trace)
+            pause = min(asked(error), LAST_BACKOFF_SECONDS)
+            self._held_until = max(self._held_until, _now() + pause)
+            again = max(backoff_seconds(failures), pause)
+            trace = None if limit.expired() or isinstance(error, expected) else error
+            text = f"cut off after {LOOK_SECONDS:g} s" if limit.expired() else error
+            logger.error("%s will be tried again in %.1f s: %s", key, again, text, exc_info=trace)
         else:
             self._failures.pop(key, None)
         return again

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from sluice_operator import queue as queue_module
 from sluice_operator.queue import LAST_BACKOFF_SECONDS, WorkQueue, backoff_seconds
 
 
@@ -164,6 +165,55 @@ async def test_stuck_names_what_waits_and_what_hangs() -> None:
         assert queue.stuck(5) == []
         await asyncio.sleep(0.05)
         assert sorted(queue.stuck(0.02)) == ["hangs", "waits"]
+
+
+async def test_a_long_queue_is_not_stuck_as_long_as_looks_end() -> None:
+    queue = WorkQueue[str]()
+
+    async def slow(_: str) -> None:
+        await asyncio.sleep(0.03)
+
+    for number in range(20):
+        queue.add(str(number))
+    task = asyncio.create_task(queue.run(slow, workers=1))
+    await asyncio.sleep(0.3)
+    assert queue.depth > 5
+    assert queue.stuck(0.2) == []
+    task.cancel()
+
+
+async def test_who_asks_to_be_left_alone_is_and_news_wait_too() -> None:
+    queue, looks, times = WorkQueue[str](), Looks(), []
+
+    async def look(key: str) -> float | None:
+        times.append(asyncio.get_running_loop().time())
+        return await looks(key)
+
+    looks.failures = 1
+    task = asyncio.create_task(queue.run(look, workers=2, expected=(RuntimeError,), asked=lambda _: 0.3))
+    queue.add("a")
+    await until(lambda: looks.keys == ["a"])
+    await asyncio.sleep(0.01)
+    queue.add("a")
+    queue.add("b")
+    await until(lambda: len(looks.keys) >= 3)
+    assert times[1] - times[0] >= 0.3
+    assert sorted(looks.keys) == ["a", "a", "b"]
+    task.cancel()
+
+
+async def test_a_look_without_end_is_cut_off_and_repeated(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(queue_module, "LOOK_SECONDS", 0.05)
+    queue, looks = WorkQueue[str](), Looks()
+    looks.gate.clear()
+    async with running(queue, looks):
+        queue.add("a")
+        await until(lambda: looks.keys == ["a", "a"])
+    assert "a will be tried again in" in caplog.text
+    assert "cut off after 0.05 s" in caplog.text
+    assert "Traceback" not in caplog.text
 
 
 async def test_a_cancelled_queue_ends() -> None:
