@@ -18,6 +18,7 @@ import yaml
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from tests.integration.operator.audit import POLICY, AuditLog
 from tests.integration.redis_server import free_port
 
 ROOT = Path(__file__).parents[3]
@@ -25,7 +26,8 @@ TOOLS = ROOT / ".cache" / "tools" / "bin"
 CONTROLLERS = "deployment-controller,replicaset-controller,garbage-collector-controller,namespace-controller"
 ADMIN = "admin"
 OPERATOR = "operator"
-USERS = (ADMIN, OPERATOR, "namespaced")
+USERS = (ADMIN, OPERATOR, "namespaced", "first", "second")
+"""`namespaced`, `first` and `second` have the rights that a test gives them."""
 
 Manifest = dict[str, Any]
 
@@ -93,8 +95,13 @@ class ControlPlane:
     def kubeconfig(self, user: str) -> Path:
         return self._directory / f"{user}.kubeconfig"
 
+    @property
+    def audit(self) -> AuditLog:
+        return AuditLog(self._directory / "audit.log")
+
     def start(self) -> None:
         self._write_secrets()
+        (self._directory / "audit-policy").write_text(json.dumps(POLICY))
         self._run(
             "etcd",
             f"--data-dir={self._directory / 'etcd'}",
@@ -125,6 +132,8 @@ class ControlPlane:
             "--authorization-mode=RBAC",
             f"--token-auth-file={self._directory / 'tokens'}",
             "--disable-admission-plugins=ServiceAccount",
+            f"--audit-policy-file={self._directory / 'audit-policy'}",
+            f"--audit-log-path={self._directory / 'audit.log'}",
             f"--service-account-key-file={key}",
             f"--service-account-signing-key-file={key}",
             "--service-account-issuer=https://kubernetes.default.svc",
