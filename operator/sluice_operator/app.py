@@ -9,6 +9,7 @@ from kubernetes.aio.client import Configuration
 
 from sluice_operator import __version__
 from sluice_operator.events import Events
+from sluice_operator.heartbeat import guard_loop, trouble
 from sluice_operator.kube import Kube, KubeError, connect, retry_after
 from sluice_operator.metrics import Metrics
 from sluice_operator.observed.redis import RedisReader
@@ -17,10 +18,12 @@ from sluice_operator.queue import WorkQueue
 from sluice_operator.reconcile import Reconciler
 from sluice_operator.resync import Resync
 from sluice_operator.server import serve
+from sluice_operator.session import Login
 from sluice_operator.settings import Settings
+from sluice_operator.sight import Sight
 from sluice_operator.sources import SOURCES, SourceKey
 from sluice_operator.store import Store
-from sluice_operator.watch import run_watches, stop_on_signals
+from sluice_operator.watch import WATCHED, run_watches, stop_on_signals
 from sluice_operator.workload import Workload
 
 logger = logging.getLogger(__name__)
@@ -45,9 +48,11 @@ class _Operator:
         self._queue: WorkQueue[SourceKey] = WorkQueue()
         self._reader = RedisReader()
         self._metrics = Metrics(store=self._store, queue=self._queue)
+        self._sight = Sight()
         self._resync = Resync(
             kube=kube,
             store=self._store,
+            sight=self._sight,
             add=self._queue.add,
             namespaces=settings.watch_namespaces,
             interval_seconds=settings.resync_interval_seconds,
@@ -71,13 +76,13 @@ class _Operator:
         stop_on_signals(stop)
         server = serve(
             self._settings.port,
-            queue=self._queue,
+            trouble=lambda: trouble(self._queue, self._resync),
             is_ready=lambda: self._resync.synced,
             registry=self._metrics.registry,
         )
         async with server:
             try:
-                await _until_one_ends({"stop": stop.wait(), "work": self._work(stop)})
+                await _until_one_ends({"stop": stop.wait(), "event loop": guard_loop(), "work": self._work(stop)})
             finally:
                 await self._reader.close()
         logger.info("Stopped")
@@ -97,8 +102,13 @@ class _Operator:
                 "idle connections": self._close_idle(),
                 "watches": run_watches(
                     store=self._store,
+                    sight=self._sight,
                     add=self._queue.add,
-                    configuration=self._configuration,
+                    login=Login(
+                        self._configuration,
+                        plurals=[api.plural for api in WATCHED],
+                        relisted=self._resync.soon,
+                    ),
                     namespaces=self._settings.watch_namespaces,
                     stop=stop,
                 ),

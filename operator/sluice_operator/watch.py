@@ -2,7 +2,7 @@
 
 Only `on.event` handlers are registered. For those kopf patches nothing: no finalizer, no annotation, no result,
 as long as a handler returns None. What kopf can't see from the inside (a watch that has gone blind without an
-error) is found by `resync`.
+error) is found by `resync`, and what it keeps to itself is heard by `session`.
 """
 
 import asyncio
@@ -11,9 +11,10 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import kopf
-from kubernetes.aio.client import Configuration
 
 from sluice_operator.kube import DEPLOYMENTS, PODS, Api
+from sluice_operator.session import Login
+from sluice_operator.sight import Sight
 from sluice_operator.sources import CHILD_SELECTOR, SOURCES, SourceKey
 from sluice_operator.store import Store
 
@@ -21,6 +22,8 @@ Add = Callable[[SourceKey], None]
 
 WATCHED: Final = (*SOURCES.values(), DEPLOYMENTS, PODS)
 """What is watched, and listed by `resync`."""
+
+_END_SECONDS: Final = 3.0
 
 IDENTITY: Final[Any] = "sluice-operator"
 """For peers, of which there are none: without it kopf asks for the user's name, and a container's has none."""
@@ -32,12 +35,12 @@ def selector_of(api: Api) -> str:
 
 
 async def run_watches(
-    *, store: Store, add: Add, configuration: Configuration, namespaces: Sequence[str], stop: asyncio.Event
+    *, store: Store, sight: Sight, add: Add, login: Login, namespaces: Sequence[str], stop: asyncio.Event
 ) -> None:
     """Watch until cancelled. Raises what ends a watch for good. `stop` is set by SIGTERM and SIGINT."""
     others = asyncio.all_tasks()
     tasks = await kopf.spawn_tasks(
-        registry=_registry(store, add, configuration),
+        registry=_registry(store, sight, add, login),
         settings=_settings(),
         standalone=True,
         identity=IDENTITY,
@@ -45,7 +48,16 @@ async def run_watches(
         namespaces=namespaces,
     )
     stop_on_signals(stop)  # kopf has just made them its own
-    await kopf.run_tasks(tasks, ignored=others)
+    engine = asyncio.create_task(kopf.run_tasks(tasks, ignored=others), name="kopf")
+    try:
+        # The engine itself may wait for ever for its parts to end, when one of them has failed.
+        ended, _ = await asyncio.wait([*tasks, engine, login.refused], return_when=asyncio.FIRST_COMPLETED)
+        for one in ended:
+            one.result()
+        raise RuntimeError("the watches have ended, and nobody asked them to")
+    finally:
+        engine.cancel()
+        await asyncio.wait([engine], timeout=_END_SECONDS)
 
 
 def stop_on_signals(stop: asyncio.Event) -> None:
@@ -55,23 +67,22 @@ def stop_on_signals(stop: asyncio.Event) -> None:
         loop.add_signal_handler(number, stop.set)
 
 
-def _registry(store: Store, add: Add, configuration: Configuration) -> kopf.OperatorRegistry:
+def _registry(store: Store, sight: Sight, add: Add, login: Login) -> kopf.OperatorRegistry:
     registry = kopf.OperatorRegistry()
-
-    @kopf.on.login(registry=registry)
-    async def log_in(**_: Any) -> kopf.ConnectionInfo:
-        return await connection_info(configuration)
+    kopf.on.login(registry=registry, id="login")(login.log_in)
 
     for source in SOURCES.values():
 
         @kopf.on.event(source.version, source.plural, registry=registry, id=source.plural, param=source)
         async def on_source(*, event: kopf.RawEvent, param: Any = None, **_: Any) -> None:
+            sight.saw(param, event["object"])
             take_source(store, add, param, event["type"], dict(event["object"]))
 
     for child in (DEPLOYMENTS, PODS):
 
         @kopf.on.event(child.version, child.plural, registry=registry, id=child.plural, param=child)
         async def on_child(*, event: kopf.RawEvent, param: Any = None, **_: Any) -> None:
+            sight.saw(param, event["object"])
             take_child(store, add, param, event["type"], dict(event["object"]))
 
     return registry
@@ -121,25 +132,10 @@ def _settings() -> kopf.OperatorSettings:
     settings.watching.connect_timeout = 30
     settings.networking.connect_timeout = 30
     settings.networking.request_timeout = 30
+    # Kept up for about as long as kopf would, but with an API server that is back noticed within seconds.
+    settings.networking.error_backoffs = (1, 1, 2, 3, *[5] * 10)
     settings.networking.trust_env = True
     for api in WATCHED:
         if selector := selector_of(api):
             settings.watching.label_selectors[api.version, api.plural] = selector
     return settings
-
-
-async def connection_info(configuration: Configuration) -> kopf.ConnectionInfo:
-    """What kopf needs to reach the same API server, with a token that is fresh now."""
-    header = await configuration.get_api_key_with_prefix("BearerToken")
-    scheme, _, token = (header or "").partition(" ")
-    return kopf.ConnectionInfo(
-        server=configuration.host,
-        ca_path=configuration.ssl_ca_cert,
-        insecure=not configuration.verify_ssl,
-        scheme=scheme.capitalize() if token else None,
-        token=token or None,
-        certificate_path=configuration.cert_file,
-        private_key_path=configuration.key_file,
-        proxy_url=configuration.proxy,
-        trust_env=True,
-    )

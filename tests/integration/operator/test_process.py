@@ -10,8 +10,10 @@ import pytest
 
 from sluice_ingester.contract import State
 from sluice_operator import resync as resync_module
+from sluice_operator import sight as sight_module
 from sluice_operator.kube import connect
-from sluice_operator.resync import Resync, WatchBlindError
+from sluice_operator.resync import Resync
+from sluice_operator.sight import Sight, WatchBlindError
 from sluice_operator.sources import SourceKey
 from sluice_operator.store import Store
 from tests.integration.operator.conftest import RULES, OperatorProcess
@@ -167,13 +169,15 @@ def test_one_namespace_needs_rights_in_no_other(
 async def test_a_watch_that_has_gone_blind_is_found_out(
     control_plane: ControlPlane, place: Situation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(resync_module, "GRACE_SECONDS", 0.2)
+    for module in (resync_module, sight_module):
+        monkeypatch.setattr(module, "GRACE_SECONDS", 0.2)
     monkeypatch.setenv("KUBECONFIG", str(control_plane.kubeconfig(OPERATOR)))
     added: list[SourceKey] = []
     async with connect() as (kube, _):
         resync = Resync(
             kube=kube,
             store=Store(),
+            sight=Sight(),
             add=added.append,
             namespaces=(place.namespace,),
             interval_seconds=0.1,

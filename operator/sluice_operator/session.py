@@ -1,0 +1,82 @@
+"""The session by which kopf talks to the API server, so that what kopf does not tell can be heard.
+
+kopf lists anew when a watch can't go on where it stopped, and never tells: what was deleted in between would be
+kept for alive until the next list of ours. So it is heard by its requests.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Collection
+from http import HTTPStatus
+from typing import Any, Final
+
+import aiohttp
+import kopf
+from kubernetes.aio.client import Configuration
+
+from sluice_operator import __version__
+
+RENEW_SECONDS: Final = 60.0
+"""A token that is refused is given once more if it was good for so long: an API server that has just started may
+refuse each for a moment.
+"""
+
+
+class RefusedError(kopf.PermanentError):
+    """The API server refuses the credentials: the process must end, and may find better ones at its next start."""
+
+
+class Login:
+    """Gives kopf a session at its start, and whenever the API server has refused the last one."""
+
+    def __init__(self, configuration: Configuration, *, plurals: Collection[str], relisted: Callable[[], None]) -> None:
+        self._configuration = configuration
+        self._plurals = plurals
+        self._relisted = relisted
+        self._last: tuple[str | None, float] | None = None
+        self.refused: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        """Fails when the API server refuses the credentials for good: kopf alone would wait for others for ever."""
+
+    async def log_in(self, **_: Any) -> kopf.AiohttpSession:
+        """A new session, with the token of this moment. Raises RefusedError if that was refused."""
+        info, now = await connection_info(self._configuration), time.monotonic()
+        if self._last is not None and info.token == self._last[0] and now - self._last[1] < RENEW_SECONDS:
+            error = RefusedError("the API server refuses the credentials, and there are no newer ones")
+            if not self.refused.done():
+                self.refused.set_exception(error)
+            raise error
+        self._last = info.token, now
+        return kopf.AiohttpSession(server=info.server, aiohttp_session=self._session(info))
+
+    def _session(self, info: kopf.ConnectionInfo) -> aiohttp.ClientSession:
+        trace = aiohttp.TraceConfig()
+        trace.on_request_end.append(self._listen)
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, ssl=info.as_ssl_context()),
+            headers={**info.as_http_headers(), "User-Agent": f"sluice-operator/{__version__} watches"},
+            proxy=info.proxy_url,
+            trust_env=info.trust_env,
+            trace_configs=[trace],
+        )
+
+    async def _listen(self, _session: object, _context: object, request: aiohttp.TraceRequestEndParams) -> None:
+        is_list = request.url.name in self._plurals and "watch" not in request.url.query
+        if is_list and request.response.status == HTTPStatus.OK:
+            self._relisted()
+
+
+async def connection_info(configuration: Configuration) -> kopf.ConnectionInfo:
+    """What kopf needs to reach the same API server, with a token that is fresh now."""
+    header = await configuration.get_api_key_with_prefix("BearerToken")
+    scheme, _, token = (header or "").partition(" ")
+    return kopf.ConnectionInfo(
+        server=configuration.host,
+        ca_path=configuration.ssl_ca_cert,
+        insecure=not configuration.verify_ssl,
+        scheme=scheme.capitalize() if token else None,
+        token=token.strip() or None,
+        certificate_path=configuration.cert_file,
+        private_key_path=configuration.key_file,
+        proxy_url=configuration.proxy,
+        trust_env=True,
+    )
