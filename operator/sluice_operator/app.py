@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import secrets
 from collections.abc import Coroutine
 from typing import Any, Final
 
@@ -11,6 +12,7 @@ from sluice_operator import __version__
 from sluice_operator.events import Events
 from sluice_operator.heartbeat import guard_loop, trouble
 from sluice_operator.kube import Kube, KubeError, connect, retry_after
+from sluice_operator.lease import Candidate
 from sluice_operator.metrics import Metrics
 from sluice_operator.observed.redis import RedisReader
 from sluice_operator.publish import Publisher
@@ -47,7 +49,12 @@ class _Operator:
         self._store = Store()
         self._queue: WorkQueue[SourceKey] = WorkQueue()
         self._reader = RedisReader()
-        self._metrics = Metrics(store=self._store, queue=self._queue)
+        self._candidate = self._make_candidate()
+        self._metrics = Metrics(
+            store=self._store,
+            queue=self._queue,
+            leads=lambda: self._candidate is None or self._candidate.is_leader,
+        )
         self._sight = Sight()
         self._resync = Resync(
             kube=kube,
@@ -70,6 +77,13 @@ class _Operator:
             observe_seconds=settings.observe_interval_seconds,
         )
 
+    def _make_candidate(self) -> Candidate | None:
+        if (terms := self._settings.lease) is None:
+            return None
+        # A process that is started anew in the same pod does not hold what the last one held.
+        identity = f"{self._settings.pod_name}_{secrets.token_hex(4)}"
+        return Candidate(kube=self._kube, terms=terms, identity=identity)
+
     async def run(self) -> None:
         """Run until a signal. Raises what can't be gone on with."""
         stop = asyncio.Event()
@@ -77,15 +91,21 @@ class _Operator:
         server = serve(
             self._settings.port,
             trouble=lambda: trouble(self._queue, self._resync),
-            is_ready=lambda: self._resync.synced,
+            is_ready=lambda: self._resync.synced or (self._candidate is not None and self._candidate.is_standby),
             registry=self._metrics.registry,
         )
         async with server:
             try:
-                await _until_one_ends({"stop": stop.wait(), "event loop": guard_loop(), "work": self._work(stop)})
+                await _until_one_ends({"stop": stop.wait(), "event loop": guard_loop(), "work": self._lead(stop)})
             finally:
                 await self._reader.close()
         logger.info("Stopped")
+
+    async def _lead(self, stop: asyncio.Event) -> None:
+        if self._candidate is None:
+            await self._work(stop)
+        else:
+            await self._candidate.lead(lambda: self._work(stop))
 
     async def _work(self, stop: asyncio.Event) -> None:
         await self._until_served()

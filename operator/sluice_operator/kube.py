@@ -172,6 +172,11 @@ class Kube:
         """Create an object. Raises KubeError."""
         return await self._request("POST", api.path(manifest["metadata"]["namespace"]), body=manifest)
 
+    async def replace(self, api: Api, manifest: Manifest) -> Manifest:
+        """Replace an object as it was read: if it was changed since, that is a KubeError with code 409."""
+        metadata = manifest["metadata"]
+        return await self._request("PUT", api.path(metadata["namespace"], metadata["name"]), body=manifest)
+
     async def merge(self, api: Api, namespace: str, name: str, patch: Manifest, *, manager: str) -> Manifest:
         """Merge `patch` into an object. Raises KubeError."""
         path, query = api.path(namespace, name), {"fieldManager": manager}

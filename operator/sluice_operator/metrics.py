@@ -30,7 +30,7 @@ Look = Callable[[SourceKey], Awaitable[float | None]]
 class Metrics:
     """All metrics of one operator, in a registry of their own."""
 
-    def __init__(self, *, store: Store, queue: WorkQueue[SourceKey]) -> None:
+    def __init__(self, *, store: Store, queue: WorkQueue[SourceKey], leads: Callable[[], bool]) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
         for collector in (PROCESS_COLLECTOR, PLATFORM_COLLECTOR, GC_COLLECTOR):
@@ -48,6 +48,8 @@ class Metrics:
         )
         depth = Gauge("sluice_queue_depth", "Resources that wait to be looked at.", registry=self.registry)
         depth.set_function(lambda: queue.depth)
+        leader = Gauge("sluice_leader", "Whether this replica leads, and so does the work.", registry=self.registry)
+        leader.set_function(lambda: float(leads()))
 
     def watched(self, look: Look) -> Look:
         """`look`, counted and timed."""

@@ -2,11 +2,12 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from sluice_ingester.redis_url import RedisUrl
 from sluice_operator.desired.settings import IngesterSettings
+from sluice_operator.lease_record import Terms
 
 Names = Annotated[tuple[str, ...], NoDecode]
 """Names with commas between them."""
@@ -52,6 +53,20 @@ class Settings(BaseSettings):
     workers: Annotated[int, Field(ge=1, le=64)] = 8
     """How many resources are looked at at the same time."""
 
+    leader_election: bool = False
+    """Whether one of several replicas leads, by a Lease, and the others stand by."""
+
+    lease_namespace: Annotated[str | None, Field(validate_default=True)] = None
+    """The namespace of that Lease: the operator's own."""
+
+    lease_name: Annotated[str, Field(max_length=253, pattern=r"^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$")] = "sluice-operator"
+    """Its name, the same for all replicas."""
+
+    lease_duration_seconds: Annotated[int, Field(ge=5, le=300)] = 10
+    """So long after the last renewal of a leader that is gone another may lead. It is renewed every fifth of that
+    time; a leader that could not renew it for seven tenths of it ends.
+    """
+
     port: Annotated[int, Field(ge=1, le=65_535)] = 8080
     """The port of /livez, /readyz and /metrics."""
 
@@ -71,6 +86,13 @@ class Settings(BaseSettings):
             return tuple(name for part in value.split(",") if (name := part.strip()))
         return value
 
+    @field_validator("lease_namespace")
+    @classmethod
+    def _is_known_to_candidates(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is None and info.data.get("leader_election"):
+            raise ValueError("name the operator's own namespace, since SLUICE_LEADER_ELECTION is on")
+        return value
+
     @field_validator("log_level", "log_format", mode="before")
     @classmethod
     def _lower(cls, value: Any) -> Any:
@@ -82,6 +104,13 @@ class Settings(BaseSettings):
         if value is not None:
             RedisUrl.parse(value.get_secret_value())
         return value
+
+    @property
+    def lease(self) -> Terms | None:
+        """By which Lease to find the leader, or None if there is but one replica."""
+        if not self.leader_election or self.lease_namespace is None:
+            return None
+        return Terms(namespace=self.lease_namespace, name=self.lease_name, duration_seconds=self.lease_duration_seconds)
 
     @property
     def ingesters(self) -> IngesterSettings:

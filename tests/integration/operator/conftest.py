@@ -30,6 +30,17 @@ RULES = [
     {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get"]},
     {"apiGroups": [""], "resources": ["events"], "verbs": ["create", "patch"]},
 ]
+LEASE = "sluice-operator"
+# In the operator's own namespace, if there are several of it.
+LEASE_RULES = [
+    {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["create"]},
+    {
+        "apiGroups": ["coordination.k8s.io"],
+        "resources": ["leases"],
+        "resourceNames": [LEASE],
+        "verbs": ["get", "update"],
+    },
+]
 RIGHTS = [
     {
         "apiVersion": "rbac.authorization.k8s.io/v1",
@@ -95,9 +106,13 @@ class OperatorProcess:
         except OSError:
             return 0, ""
 
-    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+    def send(self, number: signal.Signals) -> None:
         assert self._process is not None
         self._process.send_signal(number)
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        assert self._process is not None
+        self.send(number)
         try:
             return self._process.wait(timeout=20)
         except subprocess.TimeoutExpired:

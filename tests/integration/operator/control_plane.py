@@ -51,6 +51,7 @@ PLURALS = {
     "Secret": "/api/v1/secrets",
     "ConfigMap": "/api/v1/configmaps",
     "Event": "/api/v1/events",
+    "Lease": "/apis/coordination.k8s.io/v1/leases",
     "Namespace": "/api/v1/namespaces",
     "ResourceQuota": "/api/v1/resourcequotas",
     "Role": "/apis/rbac.authorization.k8s.io/v1/roles",

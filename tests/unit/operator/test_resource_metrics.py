@@ -19,7 +19,7 @@ def test_each_kind_is_told_with_its_lag() -> None:
             "restarts": {"count": 2},
         }
         store.put(api, {"metadata": metadata, "status": status})
-    text = generate_latest(Metrics(store=store, queue=queue).registry).decode()
+    text = generate_latest(Metrics(store=store, queue=queue, leads=lambda: True).registry).decode()
     for kind, seconds in (("Relay", 7), ("Labeler", 3)):
         of_it = f'{{kind="{kind}",name="one",namespace="events"}}'
         assert f"sluice_resource_lag_seconds{of_it} {seconds}.0" in text

@@ -1,0 +1,123 @@
+"""The Lease as both sides read it: who leads, for how long that holds, and what is written to take, renew and free it.
+
+Pure. The clocks of two nodes are never compared: a Lease is held for as long as its own duration says since it was
+last *seen to change* by whoever asks, on that one's monotonic clock. The times in it are for people.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Protocol, TypeAlias
+
+Manifest: TypeAlias = dict[str, Any]
+
+_RELEASED_SECONDS: Final = 1
+"""The duration of a Lease that nobody holds: the API server refuses 0."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Terms:
+    """Which Lease, and for how long it is held without a renewal."""
+
+    namespace: str
+    name: str
+    duration_seconds: int
+
+    @property
+    def deadline_seconds(self) -> float:
+        """So long after its last renewal was *sent* the leader ends: three tenths of the duration before another
+        may lead, for what it has asked the API server until then to be answered.
+        """
+        return 0.7 * self.duration_seconds
+
+    @property
+    def retry_seconds(self) -> float:
+        """How often it is renewed, and looked at by the others."""
+        return 0.2 * self.duration_seconds
+
+    @property
+    def attempt_seconds(self) -> float:
+        """How long one attempt may take: a second one must fit before the deadline."""
+        return 0.25 * self.duration_seconds
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Seen:
+    """A Lease, and since when it is unchanged."""
+
+    lease: Manifest | None
+    since: float
+    """On the monotonic clock of whoever has seen it, in seconds."""
+
+    @property
+    def holder(self) -> str:
+        """Who leads, or nothing."""
+        return holder_of(self.lease)
+
+    def held_seconds(self, now: float) -> float:
+        """For how long from `now` on nobody else may take it; 0 if anybody may."""
+        if not self.holder or self.lease is None:
+            return 0.0
+        duration = float(self.lease["spec"].get("leaseDurationSeconds") or 0)
+        return max(0.0, self.since + duration - now)
+
+
+class Change(Protocol):
+    """What its holder makes of a Lease."""
+
+    def __call__(self, lease: Manifest, *, at: datetime) -> Manifest:
+        """What to write in place of `lease`."""
+
+
+def see(before: Seen | None, lease: Manifest | None, *, now: float) -> Seen:
+    """What is seen now: a Lease whose spec is as it was `before` is as old as that."""
+    if before is not None and _spec(before.lease) == _spec(lease):
+        return Seen(lease=lease, since=before.since)
+    return Seen(lease=lease, since=now)
+
+
+def holder_of(lease: Manifest | None) -> str:
+    """Who holds a Lease, or nothing."""
+    return _spec(lease).get("holderIdentity") or ""
+
+
+def taken(lease: Manifest | None, terms: Terms, *, identity: str, at: datetime) -> Manifest:
+    """What to write to take the free `lease`, or to create it (None).
+
+    It keeps the resource version that was read, so of two that try at once the API server refuses one.
+    """
+    spec = _spec(lease)
+    head = lease or {
+        "apiVersion": "coordination.k8s.io/v1",
+        "kind": "Lease",
+        "metadata": {"namespace": terms.namespace, "name": terms.name},
+    }
+    return head | {
+        "spec": spec
+        | {
+            "holderIdentity": identity,
+            "leaseDurationSeconds": terms.duration_seconds,
+            "acquireTime": _time(at),
+            "renewTime": _time(at),
+            "leaseTransitions": (spec.get("leaseTransitions") or 0) + (lease is not None),
+        }
+    }
+
+
+def renewed(lease: Manifest, *, at: datetime) -> Manifest:
+    """What to write to go on holding `lease`."""
+    return lease | {"spec": lease["spec"] | {"renewTime": _time(at)}}
+
+
+def released(lease: Manifest, *, at: datetime) -> Manifest:
+    """What to write for others to take `lease` at once."""
+    free = {"holderIdentity": "", "leaseDurationSeconds": _RELEASED_SECONDS, "renewTime": _time(at)}
+    return lease | {"spec": lease["spec"] | free}
+
+
+def _spec(lease: Manifest | None) -> Manifest:
+    return (lease or {}).get("spec") or {}
+
+
+def _time(at: datetime) -> str:
+    """As a MicroTime of Kubernetes."""
+    return at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -1,0 +1,314 @@
+"""Two operators and one Lease: one leads, and the other takes over, whatever ends the first."""
+
+import logging
+import secrets
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from itertools import count, pairwise
+from pathlib import Path
+
+import pytest
+
+from tests.integration.operator.audit import AuditLog, Request
+from tests.integration.operator.conftest import LEASE, LEASE_RULES, RULES, OperatorProcess
+from tests.integration.operator.control_plane import ControlPlane, Manifest
+from tests.integration.operator.situation import Situation, eventually
+from tests.integration.redis_server import RedisServer
+
+logger = logging.getLogger(__name__)
+
+USERS = ("first", "second")
+GROUP = "rbac.authorization.k8s.io"
+RETRY_SECONDS = 2.2
+FAILOVER_SECONDS = 20
+
+
+class Place(Situation):
+    """A namespace for both operators, their Lease and their resources."""
+
+    def grant(self, *users: str) -> None:
+        metadata = {"name": "sluice", "namespace": self.namespace}
+        role = {"apiVersion": f"{GROUP}/v1", "kind": "Role", "metadata": metadata, "rules": RULES + LEASE_RULES}
+        binding = {
+            "apiVersion": f"{GROUP}/v1",
+            "kind": "RoleBinding",
+            "metadata": metadata,
+            "roleRef": {"apiGroup": GROUP, "kind": "Role", "name": "sluice"},
+            "subjects": [{"kind": "User", "apiGroup": GROUP, "name": user} for user in users],
+        }
+        self.control_plane.apply(role, binding)
+
+    def apply(self, name: str, *, size: int = 100) -> None:
+        manifest = {
+            "apiVersion": "sluice.dev/v1alpha1",
+            "kind": "Relay",
+            "metadata": {"name": name, "namespace": self.namespace},
+            "spec": {"host": f"ws://{name}.{self.host}", "batch": {"size": size}},
+        }
+        self.control_plane.apply(manifest)
+
+    def lease(self) -> Manifest:
+        spec: Manifest = self.get("Lease", LEASE)["spec"]
+        return spec
+
+    def writes(self, log: AuditLog, *users: str) -> list[Request]:
+        """What was written in this namespace, the Lease aside."""
+        return [
+            request
+            for request in log.writes(*users)
+            if request.namespace == self.namespace and request.resource != "leases"
+        ]
+
+
+class Load:
+    """Somebody who edits resources all the time, so that the leader always has something to write."""
+
+    def __init__(self, place: Place, *, resources: int = 5) -> None:
+        self._place = place
+        self._names = [f"load-{number}" for number in range(resources)]
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._edit)
+
+    def __enter__(self) -> None:
+        self._thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _edit(self) -> None:
+        for number in count():
+            if self._over.wait(0.1):
+                return
+            self._place.apply(self._names[number % len(self._names)], size=1 + number % 999)
+
+
+@pytest.fixture
+def place(control_plane: ControlPlane, sink: RedisServer) -> Iterator[Place]:
+    place = Place(control_plane, f"test-{secrets.token_hex(3)}", sink)
+    place.grant(*USERS)
+    yield place
+    place.remove()
+
+
+@pytest.fixture
+def candidate(place: Place, tmp_path: Path) -> Iterator[Callable[[str], OperatorProcess]]:
+    """Makes operators that are not started yet, each with a user of its own."""
+    made: list[OperatorProcess] = []
+
+    def make(user: str) -> OperatorProcess:
+        operator = OperatorProcess(
+            place.control_plane,
+            tmp_path / user,
+            KUBECONFIG=str(place.control_plane.kubeconfig(user)),
+            POD_NAME=user,
+            SLUICE_WATCH_NAMESPACES=place.namespace,
+            SLUICE_DEFAULT_REDIS_URL=f"redis://:s3cret@127.0.0.1:{place.sink.port}/0",
+            SLUICE_LEADER_ELECTION="true",
+            SLUICE_LEASE_NAMESPACE=place.namespace,
+        )
+        made.append(operator)
+        return operator
+
+    yield make
+    for operator in made:
+        if operator.returncode is None:
+            operator.send(signal.SIGCONT)
+            operator.stop(signal.SIGKILL)
+        assert "Traceback" not in operator.log, operator.log
+
+
+@pytest.fixture
+def pair(candidate: Callable[[str], OperatorProcess]) -> tuple[OperatorProcess, OperatorProcess]:
+    """The leader and its standby."""
+    leader, standby = candidate("first"), candidate("second")
+    leader.start()
+    eventually(lambda: leads(leader))
+    standby.start()
+    return leader, standby
+
+
+def leads(operator: OperatorProcess) -> bool:
+    return "sluice_leader 1.0" in operator.get("metrics")[1]
+
+
+def takes_over(place: Place, standby: OperatorProcess, *, log: AuditLog, since: datetime) -> float:
+    """In how many seconds from `since` on the standby has taken the Lease and written what is asked of it."""
+    name = f"after-{secrets.token_hex(3)}"
+    place.apply(name)
+    eventually(lambda: place.get("Deployment", f"{name}-firehose"), seconds=FAILOVER_SECONDS)
+    eventually(lambda: leads(standby))
+    user = place.lease()["holderIdentity"].split("_")[0]
+    assert f"{name}-firehose" in {request.name for request in place.writes(log, user)}
+    written = place.writes(log, user)[0]
+    seconds = (written.answered - since).total_seconds()
+    logger.info("%s writes %.1f s after the other's end", user, seconds)
+    return seconds
+
+
+def assert_one_writes_at_a_time(place: Place, log: AuditLog, *leaders: str) -> None:
+    """Each of `leaders`, in their order, has written only after the last write of the one before it."""
+    order = sorted(place.writes(log, *USERS), key=lambda request: request.received)
+    turns = [request.user for request in order]
+    assert [user for at, user in enumerate(turns) if at == 0 or turns[at - 1] != user] == list(leaders)
+    for before, after in pairwise(order):
+        assert before.user == after.user or before.answered < after.received
+
+
+def test_a_standby_is_ready_and_only_looks_at_the_lease(
+    place: Place, pair: tuple[OperatorProcess, OperatorProcess]
+) -> None:
+    leader, standby = pair
+    log = place.control_plane.audit.from_now()
+    with Load(place):
+        time.sleep(5)
+    assert [operator.get(path)[0] for operator in pair for path in ("livez", "readyz")] == [200] * 4
+    assert (leads(leader), leads(standby)) == (True, False)
+    assert place.writes(log, "first")
+    assert {request.right for request in log.requests("second")} == {("coordination.k8s.io", "leases", "get")}
+    assert 2 <= len(log.requests("second")) <= 4
+    assert 2 <= len([request for request in log.writes("first") if request.resource == "leases"]) <= 4
+    lease = place.lease()
+    assert (lease["leaseDurationSeconds"], lease["leaseTransitions"]) == (10, 0)
+    assert "Standing by: first_" in standby.log
+
+
+def test_killed_under_load(
+    place: Place, pair: tuple[OperatorProcess, OperatorProcess], candidate: Callable[[str], OperatorProcess]
+) -> None:
+    leader, standby = pair
+    begin = place.control_plane.audit.from_now()
+    order = list(USERS)
+    with Load(place):
+        for round_ in range(3):
+            time.sleep(3 + 0.7 * round_)
+            log, since = place.control_plane.audit.from_now(), datetime.now(UTC)
+            leader.stop(signal.SIGKILL)
+            assert takes_over(place, standby, log=log, since=since) < FAILOVER_SECONDS
+            # The one that was killed comes back, and stands by.
+            leader.start()
+            leader, standby = standby, leader
+            order.append(order[-2])
+    assert_one_writes_at_a_time(place, begin, *order[:-1])
+    assert place.lease()["leaseTransitions"] == 3
+
+
+def test_a_graceful_stop_frees_the_lease(place: Place, pair: tuple[OperatorProcess, OperatorProcess]) -> None:
+    leader, standby = pair
+    log = place.control_plane.audit.from_now()
+    with Load(place):
+        time.sleep(2)
+        since = datetime.now(UTC)
+        assert leader.stop() == 0
+        takes_over(place, standby, log=log, since=since)
+    assert "The lease is free for another" in leader.log
+    freed = [request for request in log.writes("first") if request.resource == "leases"][-1]
+    assert freed.received > max(request.answered for request in place.writes(log, "first"))
+    assert (freed.answered - since).total_seconds() < 2
+    taken = next(request for request in log.writes("second") if request.resource == "leases")
+    assert (taken.answered - freed.answered).total_seconds() < RETRY_SECONDS
+    assert_one_writes_at_a_time(place, log, *USERS)
+
+
+def test_the_last_one_leaves_a_lease_that_nobody_holds(
+    place: Place, candidate: Callable[[str], OperatorProcess]
+) -> None:
+    leader = candidate("first")
+    leader.start()
+    eventually(lambda: leads(leader))
+    assert leader.stop() == 0
+    lease = place.lease()
+    assert (lease.get("holderIdentity", ""), lease["leaseDurationSeconds"]) == ("", 1)
+
+
+def test_frozen_until_another_leads(place: Place, pair: tuple[OperatorProcess, OperatorProcess]) -> None:
+    leader, standby = pair
+    log = place.control_plane.audit.from_now()
+    with Load(place):
+        time.sleep(2)
+        since = datetime.now(UTC)
+        leader.send(signal.SIGSTOP)
+        assert takes_over(place, standby, log=log.from_now(), since=since) < FAILOVER_SECONDS
+        thawed = place.control_plane.audit.from_now()
+        leader.send(signal.SIGCONT)
+        eventually(lambda: leader.returncode == 1)
+        time.sleep(2)
+    assert not [request for request in log.requests("first") if request.received > thawed]
+    assert "The lease could not be renewed in time" in leader.log
+    assert_one_writes_at_a_time(place, log, *USERS)
+
+
+def test_frozen_for_a_moment_it_goes_on(place: Place, pair: tuple[OperatorProcess, OperatorProcess]) -> None:
+    leader, standby = pair
+    leader.send(signal.SIGSTOP)
+    time.sleep(3)
+    leader.send(signal.SIGCONT)
+    time.sleep(10)
+    assert (leads(leader), leads(standby)) == (True, False)
+    assert place.lease()["leaseTransitions"] == 0
+
+
+def test_a_leader_that_learns_of_another_ends_at_once(
+    place: Place, pair: tuple[OperatorProcess, OperatorProcess]
+) -> None:
+    leader, standby = pair
+    with Load(place):
+        time.sleep(2)
+        place.patch("Lease", LEASE, {"spec": {"holderIdentity": "somebody"}})
+        log, since = place.control_plane.audit.from_now(), time.monotonic()
+        eventually(lambda: leader.returncode == 1)
+        assert time.monotonic() - since < RETRY_SECONDS + 1
+    assert "The lease is lost: somebody holds it now" in leader.log
+    told = next(request for request in log.requests("first") if request.verb == "get" and request.resource == "leases")
+    assert not [request for request in place.writes(log, "first") if request.received > told.answered]
+    assert not leads(standby)
+
+
+def test_annotating_the_lease_costs_nobody_the_lead(
+    place: Place, pair: tuple[OperatorProcess, OperatorProcess]
+) -> None:
+    leader, standby = pair
+    for number in range(5):
+        place.patch("Lease", LEASE, {"metadata": {"annotations": {"somebody": str(number)}}})
+        time.sleep(1.3)
+    assert (leads(leader), leads(standby)) == (True, False)
+    assert place.get("Lease", LEASE)["metadata"]["annotations"] == {"somebody": "4"}
+
+
+def test_without_an_api_server_the_leader_ends_in_time(
+    place: Place, pair: tuple[OperatorProcess, OperatorProcess]
+) -> None:
+    leader, standby = pair
+    log = place.control_plane.audit
+    since = time.monotonic()
+    place.control_plane.stop_api_server()
+    try:
+        eventually(lambda: leader.returncode == 1)
+        seconds = time.monotonic() - since
+        logger.info("The leader has ended %.1f s after the API server", seconds)
+        assert 4 < seconds < 8
+        time.sleep(3)
+        assert (standby.returncode, standby.get("livez")[0], leads(standby)) == (None, 200, False)
+    finally:
+        place.control_plane.start_api_server()
+    takes_over(place, standby, log=log, since=datetime.now(UTC))
+    assert "The lease could not be renewed in time" in leader.log
+
+
+def test_without_rights_on_the_lease_it_does_nothing(
+    place: Place, candidate: Callable[[str], OperatorProcess], control_plane: ControlPlane
+) -> None:
+    place.grant("second")
+    operator = candidate("first")
+    operator.start(ready=False)
+    log = control_plane.audit.from_now()
+    eventually(lambda: "The lease could not be looked at or taken: 403" in operator.log)
+    assert (operator.get("livez")[0], operator.get("readyz")[0], leads(operator)) == (200, 503, False)
+    place.apply("one")
+    time.sleep(3)
+    assert {request.resource for request in log.requests("first")} == {"leases"}
+    place.grant(*USERS)
+    eventually(lambda: place.get("Deployment", "one-firehose"))
