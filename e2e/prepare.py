@@ -1,9 +1,9 @@
-"""All set-up that takes minutes on a fresh machine, at once: tools, images, the reference PDS."""
+"""All set-up that takes minutes on a fresh machine, at once: tools, images, readers, the reference PDS."""
 
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
-from e2e import images
+from e2e import images, readers
 from e2e.cluster import provider
 from e2e.cluster.errors import ClusterError
 from e2e.pds import install as pds
@@ -12,8 +12,12 @@ from e2e.pds.install import InstallError
 
 def main() -> int:
     """Prepare; 1 with the reason on standard error when something fails."""
-    with ThreadPoolExecutor(2) as pool:
-        tasks = [pool.submit(prepare_pds), pool.submit(provider.prepare, images.ALL)]
+    with ThreadPoolExecutor(3) as pool:
+        tasks = [
+            pool.submit(prepare_pds),
+            pool.submit(prepare_readers),
+            pool.submit(provider.prepare, images.ALL),
+        ]
         try:
             for task in tasks:
                 task.result()
@@ -29,6 +33,11 @@ def prepare_pds() -> None:
         print(f"no reference PDS: {reason}")
         return
     pds.ensure_installed()
+
+
+def prepare_readers() -> None:
+    """Build what reads statuses as Flux, Helm and Argo CD do."""
+    readers.ensure()
 
 
 if __name__ == "__main__":
