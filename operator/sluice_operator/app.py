@@ -48,7 +48,7 @@ class _Operator:
         self._configuration = configuration
         self._store = Store()
         self._queue: WorkQueue[SourceKey] = WorkQueue()
-        self._reader = RedisReader()
+        self._reader = RedisReader(streams_seconds=settings.status_interval_seconds / 3)
         self._candidate = self._make_candidate()
         self._metrics = Metrics(
             store=self._store,

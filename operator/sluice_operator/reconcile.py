@@ -11,12 +11,10 @@ from typing import Final
 from sluice_operator.api.errors import InvalidResourceError
 from sluice_operator.api.source import Source
 from sluice_operator.api.stream import SourceStatus
-from sluice_operator.desired.naming import Component
 from sluice_operator.kube import Manifest
-from sluice_operator.observed.facts import HealthFacts
 from sluice_operator.publish import Publisher
 from sluice_operator.sources import MODELS, SourceKey
-from sluice_operator.status.changes import Tell, tell_fenced
+from sluice_operator.status.changes import Tell
 from sluice_operator.status.compute import refused_status, source_status
 from sluice_operator.status.reasons import Reason
 from sluice_operator.store import Store
@@ -34,7 +32,6 @@ class Reconciler:
         self._publisher = publisher
         self._observe_seconds = observe_seconds
         self._known: dict[SourceKey, str] = {}  # its uid
-        self._health: dict[SourceKey, dict[Component, HealthFacts]] = {}  # at the last look
 
     async def look(self, key: SourceKey) -> float | None:
         """Look at the source of that key. In how many seconds to look again; None if it is gone.
@@ -60,7 +57,6 @@ class Reconciler:
         if known is not None and known != uid:
             self._workload.forget(key, known)
             self._publisher.forget(known)
-            self._health.pop(key, None)
             del self._known[key]
         if uid is not None:
             self._known[key] = uid
@@ -69,11 +65,6 @@ class Reconciler:
         news: list[Tell] = []
         try:
             streams = await self._workload.bring_about(source, news)
-            known = self._health.setdefault(key, {})
-            for facts in streams:
-                if facts.sink is not None and facts.sink.health is not None:
-                    news += tell_fenced(known.get(facts.component), facts.sink.health)
-                    known[facts.component] = facts.sink.health
         finally:
             await self._publisher.tell(found, news)
         await self._publisher.publish(found, source.status, source_status(streams, source.status))

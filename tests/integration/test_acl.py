@@ -107,6 +107,16 @@ async def prepare(server: RedisServer) -> None:
             await client.xgroup_create(stream, "group", mkstream=True)  # without one, a trim has nothing to ask
 
 
+async def consume(server: RedisServer) -> None:
+    """Leave an entry of each stream with a consumer."""
+    await prepare(server)
+    async with redis.asyncio.Redis(port=server.port) as client:
+        for stream in Stream:
+            await client.xadd(stream, {stream.field: "{}"})
+            await client.xgroup_setid(stream, "group", "0")
+            await client.xreadgroup("group", "consumer", {stream: ">"})
+
+
 async def test_the_ingester_s_rights_suffice(server: RedisServer, tmp_path: Path) -> None:
     url = admit(server, "sluice-ingester", INGESTER)
     await prepare(server)
@@ -163,13 +173,16 @@ async def test_a_missing_right_is_noticed_before_the_first_write(server: RedisSe
 
 
 async def test_the_operator_s_rights_suffice(server: RedisServer) -> None:
-    await operate(admit(server, "sluice-operator", OPERATOR))
+    url = admit(server, "sluice-operator", OPERATOR)
+    await consume(server)
+    await operate(url)
     assert denied(server) == []
 
 
 @pytest.mark.parametrize("right", OPERATOR)
 async def test_the_operator_needs_each_right(server: RedisServer, right: str) -> None:
     url = admit(server, "sluice-operator", [other for other in OPERATOR if other != right])
+    await consume(server)
     with contextlib.suppress(PermissionError):
         await operate(url)
         assert denied(server)

@@ -36,6 +36,11 @@ class BackfillStatus(StreamStatus):
     done: bool | None = None
     """Whether the listing has come to its end."""
 
+    progress: str | None = None
+    """How far the listing has come, in short form for people: done, or how many repositories were stored, such as
+    1250000 repos.
+    """
+
     repos: Count | None = None
     """How many repositories were stored, over all restarts and all listings."""
 

@@ -11,6 +11,29 @@ from sluice_operator.api.cursor import CursorReset, Gap
 Count = Annotated[int, Field(ge=0)]
 
 
+class ConsumerGroup(Model):
+    """A consumer group of the stream, as Redis tells of it."""
+
+    name: str
+    """The name of the group."""
+
+    consumers: Count = 0
+    """How many consumers the group has. Redis counts those that are gone until somebody removes them."""
+
+    lag: Count | None = None
+    """How many entries of the stream the group has not been given yet. Absent where Redis can't tell, as after
+    entries were deleted from the middle of what is unread.
+    """
+
+    pending: Count = 0
+    """How many entries were given to consumers and are not acknowledged."""
+
+    oldest_pending_seconds: Count | None = None
+    """How many seconds ago the oldest entry that is not acknowledged was given to a consumer for the last time.
+    It grows when that consumer is dead or stuck. Absent if every entry is acknowledged.
+    """
+
+
 class StreamStatus(Model):
     """What one ingester is doing and how far it has come."""
 
@@ -28,6 +51,11 @@ class StreamStatus(Model):
 
     lag_seconds: Count | None = None
     """How many seconds the newest stored event was old when this was observed."""
+
+    newest_event_age_seconds: Count | None = None
+    """How many seconds old the newest stored event was at updatedAt, by the time that the source gave it. Unlike
+    the lag it grows when the source goes quiet. Its growth alone is written ever more rarely: when it has doubled.
+    """
 
     lag: str | None = None
     """The lag in short form for people, such as 2s or 3h12m."""
@@ -49,11 +77,37 @@ class StreamStatus(Model):
     stream_length: Count | None = None
     """How many entries the stream in Redis holds. Several sources may share it."""
 
+    stream_bytes: Count | None = None
+    """About how many bytes of memory the stream takes in Redis, by a sample of its entries. Absent if the operator
+    may not ask (MEMORY USAGE).
+    """
+
+    consumer_groups: Annotated[tuple[ConsumerGroup, ...], listed_by("name")] | None = None
+    """The consumer groups of the stream, at most 20: those with the greatest lag. Absent if there are none, or if
+    the operator may not ask (XINFO GROUPS).
+    """
+
+    consumers_lag: Count | None = None
+    """How many entries the consumer group that is furthest behind has not been given yet. Absent without groups,
+    and where Redis can't tell.
+    """
+
     last_gap: Gap | None = None
     """The newest range of messages that the source could not give. Absent if there has been none."""
 
     reconnects: Count | None = None
     """How many times the ingester has reconnected to the source since its process started."""
+
+    fenced: Count | None = None
+    """How many times the ingester has found that another hand had set the cursor, and has gone on from there, over
+    all restarts.
+    """
+
+    fenced_since_start: Count | None = None
+    """How many of these times the running process has counted."""
+
+    started_at: Time | None = None
+    """When the process of the ingester started."""
 
     last_error: str | None = None
     """The newest error that the ingester met, in one sentence."""
@@ -92,6 +146,14 @@ class Restarts(Model):
 
     count: Count = 0
     """How many times the ingester was restarted or its pod replaced, over all pods."""
+
+    in_window: Count = 0
+    """How many of the restarts fell into the last spec.health.stableWindowSeconds. 20 means 20 or more."""
+
+    recent_times: tuple[Time, ...] | None = None
+    """When the restarts of that window were, the oldest first; several that were seen together have the time of
+    the last of them. At most 20 are remembered.
+    """
 
     last_reason: str | None = None
     """Why the last restart happened, such as Error, OOMKilled or Evicted."""

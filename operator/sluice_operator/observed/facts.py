@@ -126,6 +126,33 @@ class SinkTrouble(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class GroupFacts:
+    """A consumer group of a stream."""
+
+    name: str
+    consumers: int
+    pending: int
+    lag: int | None
+    """Entries that it has not been given yet; None where Redis can't tell."""
+    oldest_pending_seconds: float | None = None
+    """Since the oldest entry that is not acknowledged was given to a consumer for the last time; None if there is
+    none.
+    """
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StreamFacts:
+    """What costs Redis more than a look should: it is read at longer intervals. See `observed.streams`."""
+
+    bytes: int | None
+    """None if it could not be read."""
+    groups: tuple[GroupFacts, ...]
+    """Some of its groups, by name: those with the greatest lag."""
+    consumers_lag: int | None
+    """The greatest lag of all its groups; None if none is known."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class SinkFacts:
     """What stands in Redis about one source. With `trouble` nothing could be read."""
 
@@ -134,6 +161,8 @@ class SinkFacts:
     cursor: str | None = None
     length: int | None = None
     """Entries in the stream, or None if it could not be read."""
+    stream: StreamFacts | None = None
+    """More of the stream, as it was a short time ago. None before it was first read."""
     dead_letters: int | None = None
     """Entries in the dead-letter stream."""
     health: HealthFacts | None = None

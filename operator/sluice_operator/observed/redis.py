@@ -1,4 +1,4 @@
-"""What stands in Redis about a source, read in one round trip.
+"""What stands in Redis about a source, read in one round trip, or now and then in two: see `streams`.
 
 The operator's own look at Redis: it never writes there. Nothing that comes out of here holds a password:
 URLs are kept as keys of a dict and handed to the client, and errors are told in the client's words only
@@ -21,6 +21,7 @@ from sluice_ingester.redis_url import Kind, RedisUrl, has_hash_tag
 from sluice_operator.observed.facts import SinkFacts, SinkTrouble
 from sluice_operator.observed.freshness import Freshness
 from sluice_operator.observed.health import health_facts
+from sluice_operator.observed.streams import KnownStreams
 from sluice_operator.times import parse_time
 
 TIMEOUT_SECONDS: Final = 2.0
@@ -42,6 +43,7 @@ class _Server:
     client: Client | None
     """None if the URL is not that of a Redis."""
     is_cluster: bool
+    streams: KnownStreams
     used: float
     away: SinkFacts | None = None
     """What is told of it until `away_until`, if it could not be reached."""
@@ -53,7 +55,9 @@ class _Server:
 class RedisReader:
     """Reads what ingesters wrote, from any number of Redis servers."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, streams_seconds: float = 10.0) -> None:
+        """`streams_seconds` is how often the bytes and the groups of a stream are asked for at most."""
+        self._streams_seconds = streams_seconds
         self._servers: dict[tuple[bytes, str], _Server] = {}
         self._freshness = Freshness()
 
@@ -73,7 +77,7 @@ class RedisReader:
         try:
             # The client's own time limits don't cover the resolving of names.
             async with asyncio.timeout(3 * TIMEOUT_SECONDS):
-                answers = await _look(server.client, keys)
+                answers = await _look(server.client, keys, server.streams, monotonic=monotonic)
         except (exceptions.RedisError, exceptions.RedisClusterException, OSError, TimeoutError) as error:
             facts = trouble_facts(error)
             if facts.trouble is SinkTrouble.UNREACHABLE:
@@ -83,7 +87,7 @@ class RedisReader:
             server.away, server.back = None, monotonic
         back = None if server.back is None else monotonic - server.back
         facts = self._facts(url, keys, answers, now=now, monotonic=monotonic)
-        return replace(facts, back_seconds=back)
+        return replace(facts, stream=server.streams.facts(keys.entries), back_seconds=back)
 
     def client(self, url: bytes, *, authorities: str = "") -> Client | None:
         """The client for that URL, for what else is to be done there; None if it is not the URL of a Redis."""
@@ -111,6 +115,7 @@ class RedisReader:
             server = self._servers[url, authorities] = _Server(
                 client=None if read is None else _client(read, authorities),
                 is_cluster=read is not None and read.kind is Kind.CLUSTER,
+                streams=KnownStreams(interval_seconds=self._streams_seconds),
                 used=monotonic,
             )
         server.used = monotonic
@@ -145,14 +150,22 @@ def trouble_facts(error: Exception) -> SinkFacts:
     return SinkFacts(trouble=SinkTrouble.UNREACHABLE, trouble_message=f"Redis can't be reached: {text}")
 
 
-async def _look(client: Client, keys: StreamKeys) -> list[Any]:
+async def _look(client: Client, keys: StreamKeys, streams: KnownStreams, *, monotonic: float) -> list[Any]:
     async with client.pipeline(transaction=False) as pipe:
         pipe.get(keys.cursor)
         pipe.hgetall(keys.health)
         pipe.xlen(keys.entries)
         pipe.xlen(keys.deadletter)
-        answers: list[Any] = await pipe.execute()
-        return answers
+        asked = streams.ask(pipe, keys.entries, monotonic=monotonic)
+        answers: list[Any] = await pipe.execute(raise_on_error=False)
+    needed, more = answers[:4], answers[4:]
+    for answer, key in zip(needed, (keys.cursor, keys.health, keys.entries, keys.deadletter), strict=True):
+        if isinstance(answer, Exception):
+            answer.args = (f"{answer} (asked for {key})",)
+            raise answer
+    if asked:
+        await streams.take(client, keys.entries, more)
+    return needed
 
 
 def _url(text: bytes) -> RedisUrl | None:

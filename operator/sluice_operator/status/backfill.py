@@ -13,8 +13,10 @@ from sluice_operator.api.conditions import ConditionType as Type
 from sluice_operator.api.stream import Restarts
 from sluice_operator.status.aspects import absence, error_free, stable, suspended, untold
 from sluice_operator.status.conditions import Draft, false, true
+from sluice_operator.status.fences import fences
 from sluice_operator.status.reading import Reading
 from sluice_operator.status.reasons import Reason
+from sluice_operator.status.redis_stream import redis_stream
 from sluice_operator.status.stream import human_rate
 
 _OF_THE_MOMENT: Final = ("state", "message", "rate", "repos_per_second")
@@ -51,18 +53,27 @@ def backfill_status(reading: Reading, previous: BackfillStatus | None) -> Backfi
         return previous.model_copy(update=dict.fromkeys(_OF_THE_MOMENT)) if previous else None
     health, report = sink.health, reading.report
     rate = report.rate if report and report.state in {State.STREAMING, State.BACKPRESSURE} else None
+    repos, done = health.events if health else None, sink.cursor == BACKFILL_DONE
     return BackfillStatus(
         state=report.state if report else None,
         message=report.message or None if report else None,
         cursor=sink.cursor,
-        done=sink.cursor == BACKFILL_DONE,
-        repos=health.events if health else None,
+        done=done,
+        progress=_progress(repos, done=done),
+        repos=repos,
         repos_per_second=rate,
         rate=None if rate is None else human_rate(rate),
         dead_letters=health.dead_letters if health and health.dead_letters is not None else sink.dead_letters,
-        stream_length=sink.length,
         last_error=health.last_error or None if health else None,
         last_error_time=health.last_error_time if health else None,
         version=report.version or None if report else None,
         updated_at=reading.facts.now,
+        **redis_stream(sink),
+        **fences(report, previous),
     )
+
+
+def _progress(repos: int | None, *, done: bool) -> str | None:
+    if done:
+        return "done"
+    return None if repos is None else f"{repos} repos"

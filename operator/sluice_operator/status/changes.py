@@ -7,7 +7,7 @@ from typing import Final, Literal
 from sluice_operator.api.conditions import Condition, ConditionStatus
 from sluice_operator.api.conditions import ConditionType as Type
 from sluice_operator.api.stream import Restarts, SourceStatus, StreamStatus
-from sluice_operator.observed.facts import HealthFacts
+from sluice_operator.status.ages import ages_aside
 from sluice_operator.status.conditions import by_type
 from sluice_operator.status.reasons import Happening, Reason
 
@@ -25,7 +25,9 @@ class Tell:
 
 
 def same(before: SourceStatus, after: SourceStatus) -> bool:
-    """Whether `after` tells nothing that `before` didn't. When it was observed is no news in itself."""
+    """Whether `after` tells nothing that `before` didn't. When it was observed is no news in itself, nor is that
+    something has grown older: see `ages`.
+    """
     return _timeless(before) == _timeless(after)
 
 
@@ -39,6 +41,7 @@ def tell(before: SourceStatus, after: SourceStatus) -> list[Tell]:
     old, new = by_type(before.conditions), by_type(after.conditions)
     return [
         *_restarts(before.restarts, after.restarts),
+        *_image(old.get(Type.READY), new.get(Type.READY)),
         *_stalls(old.get(Type.STALLED), new.get(Type.STALLED)),
         *_suspension(old.get(Type.SUSPENDED), new.get(Type.SUSPENDED)),
         *_connection(old.get(Type.CONNECTED), new.get(Type.CONNECTED)),
@@ -52,28 +55,21 @@ def tell(before: SourceStatus, after: SourceStatus) -> list[Tell]:
             else []
         ),
         *(news for name, part in after.streams.items() for news in _gaps(before.streams.get(name), part)),
+        *(news for name, part in after.streams.items() for news in _fences(before.streams.get(name), part)),
     ]
 
 
-def tell_fenced(before: HealthFacts | None, after: HealthFacts | None) -> list[Tell]:
-    """Whether the ingester has met another hand on its cursor since it was looked at before."""
-    if before is None or after is None or before.started != after.started:
-        return []
-    if (after.fenced or 0) <= (before.fenced or 0):
-        return []
-    message = "The cursor was moved by another hand, or another ingester writes it: the ingester goes on from there"
-    return [Tell(type="Warning", reason=Happening.FENCED, message=message)]
-
-
 def _timeless(status: SourceStatus) -> SourceStatus:
-    parts = {name: part.model_copy(update={"updated_at": None}) for name, part in status.streams.items()}
+    parts = {name: ages_aside(part).model_copy(update={"updated_at": None}) for name, part in status.streams.items()}
     return status.model_copy(update=parts)
 
 
 def _essence(status: SourceStatus) -> tuple[object, ...]:
     conditions = {(item.type, item.status, item.reason) for item in status.conditions or ()}
-    states = {name: (part.state, part.last_gap) for name, part in status.streams.items()}
-    rest = (status.host, status.image, status.restarts, status.cursor_reset)
+    states = {name: (part.state, part.last_gap, part.fenced) for name, part in status.streams.items()}
+    # That a restart is no longer recent is a number that can wait.
+    restarts = status.restarts and status.restarts.model_copy(update={"in_window": 0, "recent_times": None})
+    rest = (status.host, status.image, restarts, status.cursor_reset)
     return status.observed_generation, conditions, states, rest
 
 
@@ -82,8 +78,17 @@ def _restarts(old: Restarts | None, new: Restarts | None) -> list[Tell]:
     if new is None or new.count <= before:
         return []
     code = "" if new.last_exit_code is None else f", exit code {new.last_exit_code}"
+    if new.last_reason == Happening.OOM_KILLED:
+        message = f"The ingester was killed because it needed more memory than its limit{code}: raise the limit"
+        return [Tell(type="Warning", reason=Happening.OOM_KILLED, message=message)]
     message = f"The ingester was restarted: {new.last_reason or 'unknown reason'}{code}"
     return [Tell(type="Warning", reason=Happening.RESTARTED, message=message)]
+
+
+def _image(old: Condition | None, new: Condition | None) -> list[Tell]:
+    if new is None or new.reason != Reason.IMAGE_PULL_FAILED or (old is not None and old.reason == new.reason):
+        return []
+    return [Tell(type="Warning", reason=Happening.IMAGE_PULL_FAILED, message=new.message)]
 
 
 def _stalls(old: Condition | None, new: Condition | None) -> list[Tell]:
@@ -168,6 +173,16 @@ def _is_reset(before: SourceStatus, after: SourceStatus) -> bool:
     return nonces[0] != nonces[1]
 
 
+def _fences(before: StreamStatus | None, after: StreamStatus) -> list[Tell]:
+    if before is None or (after.fenced or 0) <= (before.fenced or 0):
+        return []
+    message = (
+        "The cursor was set by another hand (kubectl, redis-cli), or another ingester writes it: "
+        "the ingester goes on from there"
+    )
+    return [Tell(type="Warning", reason=Happening.FENCED, message=message)]
+
+
 def _gaps(before: StreamStatus | None, after: StreamStatus) -> list[Tell]:
     """A range is told of once, when its end is known."""
     gap, known = after.last_gap, before.last_gap if before else None
@@ -175,5 +190,6 @@ def _gaps(before: StreamStatus | None, after: StreamStatus) -> list[Tell]:
         return []
     words = gap.dump()
     times = f"after {words.get('fromTime', 'an unknown time')}, before {words['toTime']}"
-    message = f"{gap.reason}: the source could not give seq {gap.from_seq} to {gap.to_seq or 'an unknown one'}, {times}"
+    lost = f"the source could not give seq {gap.from_seq} to {gap.to_seq or 'an unknown one'}, {times}"
+    message = f"{gap.reason}: {lost}; the ingester has gone on behind them"
     return [Tell(type="Warning", reason=Happening.EVENTS_LOST, message=message)]

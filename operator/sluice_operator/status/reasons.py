@@ -123,6 +123,8 @@ class Happening(StrEnum):
     CONNECTED = "Connected"
     DISCONNECTED = "Disconnected"
     RESTARTED = "Restarted"
+    OOM_KILLED = "OOMKilled"
+    IMAGE_PULL_FAILED = "ImagePullFailed"
     SUSPENDED = "Suspended"
     RESUMED = "Resumed"
     STALLED = "Stalled"

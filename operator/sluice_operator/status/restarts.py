@@ -7,20 +7,29 @@ that was away, or looks twice at the same thing, neither loses a restart nor cou
 A container that restarts counts, and so does a pod whose place another pod of the same template takes. A
 new template is a rollout, and a suspended source's pods are gone because somebody wanted them gone:
 neither counts.
+
+How many of them are recent is counted from their times, of which the newest are remembered.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from sluice_operator.api.stream import CountedPod, Restarts
-from sluice_operator.observed.facts import PodFacts
+from sluice_operator.observed.facts import Facts, PodFacts
 from sluice_operator.status.reading import Reading
 from sluice_operator.status.reasons import Cause
+
+MOST_TIMES: Final = 20
+"""So many restarts are remembered with their times, so that a status doesn't grow without a limit."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Last:
+    """Restarts, of which the last is known."""
+
+    count: int
     reason: str
     exit_code: int | None
     time: datetime
@@ -38,7 +47,10 @@ def count_all_restarts(previous: Restarts | None, readings: Sequence[Reading]) -
             restarts.model_copy(update={"pods": own}), facts.pods, wanted=reading.wanted, now=facts.now
         )
         counted += [pod.model_copy(update={"component": facts.component.value}) for pod in restarts.pods or ()]
-    return restarts.model_copy(update={"pods": tuple(counted)})
+    recent = _in_window(restarts, readings[0].facts)
+    return restarts.model_copy(
+        update={"pods": tuple(counted), "in_window": len(recent), "recent_times": recent or None}
+    )
 
 
 def count_restarts(previous: Restarts | None, pods: Sequence[PodFacts], *, wanted: bool, now: datetime) -> Restarts:
@@ -50,35 +62,45 @@ def count_restarts(previous: Restarts | None, pods: Sequence[PodFacts], *, wante
     previous = previous or Restarts()
     seen = {pod.uid: pod for pod in pods}
     counted = {pod.uid: pod for pod in previous.pods or ()}
-    added, lasts = 0, []
+    lasts: list[_Last] = []
 
     for uid, memory in list(counted.items()):
         pod = seen.get(uid)
         if pod is not None and pod.restart_count > memory.restart_count:
-            added += pod.restart_count - memory.restart_count
-            lasts.append(_of_container(pod, now=now))
+            lasts.append(_of_container(pod, pod.restart_count - memory.restart_count, now=now))
             counted[uid] = _memory(pod)
 
     for pod in pods:
         if pod.uid in counted or pod.leaving:
             continue
         if forerunner := _forerunner(pod, counted, seen):
-            added += 1
             lasts.append(_of_replacement(pod, seen.get(forerunner)))
             del counted[forerunner]
         if pod.restart_count:
-            added += pod.restart_count
-            lasts.append(_of_container(pod, now=now))
+            lasts.append(_of_container(pod, pod.restart_count, now=now))
         counted[pod.uid] = _memory(pod)
 
     last = max(lasts, key=lambda last: last.time, default=None)
     return Restarts(
-        count=previous.count + added,
+        count=previous.count + sum(last.count for last in lasts),
+        recent_times=_recent(previous, lasts),
         last_reason=last.reason if last else previous.last_reason,
         last_exit_code=last.exit_code if last else previous.last_exit_code,
         last_time=last.time if last else previous.last_time,
         pods=tuple(_kept(counted, seen, wanted=wanted)),
     )
+
+
+def _recent(previous: Restarts, lasts: Sequence[_Last]) -> tuple[datetime, ...]:
+    times = [*(previous.recent_times or ())]
+    for last in lasts:
+        times += [last.time] * min(last.count, MOST_TIMES)
+    return tuple(sorted(times)[-MOST_TIMES:])
+
+
+def _in_window(restarts: Restarts, facts: Facts) -> tuple[datetime, ...]:
+    window = facts.windows.stable_window_seconds
+    return tuple(time for time in restarts.recent_times or () if (facts.now - time).total_seconds() < window)
 
 
 def _forerunner(pod: PodFacts, counted: dict[str, CountedPod], seen: dict[str, PodFacts]) -> str | None:
@@ -102,13 +124,13 @@ def _memory(pod: PodFacts) -> CountedPod:
     return CountedPod(uid=pod.uid, name=pod.name, template_hash=pod.template_hash, restart_count=pod.restart_count)
 
 
-def _of_container(pod: PodFacts, *, now: datetime) -> _Last:
+def _of_container(pod: PodFacts, count: int, *, now: datetime) -> _Last:
     end = pod.last_termination
     if end is None:
-        return _Last(reason="Unknown", exit_code=None, time=now)
-    return _Last(reason=end.reason or "Unknown", exit_code=end.exit_code, time=end.time or now)
+        return _Last(count=count, reason="Unknown", exit_code=None, time=now)
+    return _Last(count=count, reason=end.reason or "Unknown", exit_code=end.exit_code, time=end.time or now)
 
 
 def _of_replacement(pod: PodFacts, gone: PodFacts | None) -> _Last:
     reason = gone.gone_reason if gone and gone.gone_reason else Cause.POD_REPLACED
-    return _Last(reason=reason, exit_code=None, time=pod.created)
+    return _Last(count=1, reason=reason, exit_code=None, time=pod.created)

@@ -6,7 +6,9 @@ from typing import Final
 from sluice_ingester.contract import State
 from sluice_operator.api.stream import StreamStatus
 from sluice_operator.status.cursor import last_gap
+from sluice_operator.status.fences import fences
 from sluice_operator.status.reading import Reading
+from sluice_operator.status.redis_stream import redis_stream
 from sluice_operator.times import human_duration
 
 _READ_UP_SECONDS: Final = 60.0
@@ -28,25 +30,35 @@ def stream_status(reading: Reading, previous: StreamStatus | None) -> StreamStat
         message=report.message or None if report and not streaming else None,
         cursor=sink.cursor,
         cursor_time=health.event_time if health else None,
+        newest_event_age_seconds=_newest_event_age(reading),
         lag_seconds=lag,
         lag=None if lag is None else human_duration(lag),
         events_per_second=rate,
         rate=None if rate is None else human_rate(rate),
         events=health.events if health else None,
         dead_letters=health.dead_letters if health and health.dead_letters is not None else sink.dead_letters,
-        stream_length=sink.length,
         last_gap=last_gap(health),
         reconnects=report.reconnects if report else None,
         last_error=health.last_error or None if health else None,
         last_error_time=health.last_error_time if health else None,
         version=report.version or None if report else None,
         updated_at=reading.facts.now,
+        **redis_stream(sink),
+        **fences(report, previous),
     )
 
 
 def human_rate(rate: float) -> str:
     """A rate for people: `0.4/s`, `412/s`."""
     return f"{rate:.1f}/s" if rate < 10 else f"{rate:.0f}/s"
+
+
+def _newest_event_age(reading: Reading) -> int | None:
+    """A suspended source has none: nobody waits for its events."""
+    health = reading.facts.sink.health if reading.facts.sink else None
+    if health is None or health.event_time is None or not reading.wanted:
+        return None
+    return max(0, round((reading.facts.now - health.event_time).total_seconds()))
 
 
 def _lag(reading: Reading, *, streaming: bool) -> int | None:

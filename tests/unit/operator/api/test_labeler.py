@@ -57,7 +57,7 @@ def test_a_status_comes_back_as_it_was_written() -> None:
     status = {
         "observedGeneration": 3,
         "labels": {"cursor": "1234", "lagSeconds": 0, "eventsPerSecond": 0.1},
-        "restarts": {"count": 1, "pods": [{"uid": "p-1", "component": "labeler", "restartCount": 1}]},
+        "restarts": {"count": 1, "inWindow": 0, "pods": [{"uid": "p-1", "component": "labeler", "restartCount": 1}]},
     }
     assert Labeler.parse({**body(), "status": status}).status.dump() == status
 

@@ -187,7 +187,7 @@ def test_a_status_comes_back_as_it_was_written() -> None:
             }
         ],
         "firehose": {"cursor": "6322875401", "lagSeconds": 2, "eventsPerSecond": 412.5},
-        "restarts": {"count": 1, "pods": [{"uid": "p-1", "restartCount": 1}]},
+        "restarts": {"count": 1, "inWindow": 0, "pods": [{"uid": "p-1", "restartCount": 1}]},
     }
     relay = Relay.parse({**body(), "status": status})
     assert relay.status.dump() == status

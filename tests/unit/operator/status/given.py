@@ -11,11 +11,13 @@ from sluice_operator.desired.naming import Component
 from sluice_operator.observed.facts import (
     DeploymentFacts,
     Facts,
+    GroupFacts,
     HealthFacts,
     PodFacts,
     SecretFacts,
     SinkFacts,
     SinkTrouble,
+    StreamFacts,
     Termination,
 )
 from sluice_operator.status.compute import source_status
@@ -93,6 +95,15 @@ def reporting(state: State, reason: str = "", message: str = "", **changes: Any)
 
 def sink(**changes: Any) -> SinkFacts:
     return replace(SinkFacts(cursor="6322875501", length=1000, dead_letters=0, health=health()), **changes)
+
+
+def group(name: str, **changes: Any) -> GroupFacts:
+    return replace(GroupFacts(name=name, consumers=1, pending=0, lag=0), **changes)
+
+
+def stream(*groups: GroupFacts, bytes: int | None = 4096) -> StreamFacts:  # noqa: A002 (the field's name)
+    lags = [one.lag for one in groups if one.lag is not None]
+    return StreamFacts(bytes=bytes, groups=groups, consumers_lag=max(lags, default=None))
 
 
 def trouble(kind: SinkTrouble, message: str = "in its own words") -> SinkFacts:

@@ -1,5 +1,6 @@
 """A backfill in the status: its own condition and numbers, and no say in Ready unless a person must act."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,9 +16,11 @@ from tests.unit.operator.status.given import (
     ago,
     conditions,
     facts,
+    group,
     health,
     pod,
     sink,
+    stream,
     trouble,
     waiting_pod,
 )
@@ -101,22 +104,37 @@ def test_what_needs_a_person_is_stalled(situation: Facts, reason: str) -> None:
 
 
 def test_its_numbers() -> None:
-    found = status([facts(), backfill(listing(last_error="no", last_error_time=ago(5)))]).backfill
+    there = listing(last_error="no", last_error_time=ago(5))
+    there = replace(there, stream=stream(group("fetchers", lag=9)))
+    found = status([facts(), backfill(there)]).backfill
     assert found is not None
     assert found.dump() == {
         "state": "streaming",
         "cursor": "4000",
         "done": False,
+        "progress": "4000 repos",
         "repos": 4000,
         "reposPerSecond": 410.0,
         "rate": "410/s",
         "deadLetters": 0,
         "streamLength": 1000,
+        "streamBytes": 4096,
+        "consumerGroups": [{"name": "fetchers", "consumers": 1, "lag": 9, "pending": 0}],
+        "consumersLag": 9,
+        "fenced": 0,
+        "fencedSinceStart": 0,
+        "startedAt": ago(3599).isoformat().replace("+00:00", "Z"),
         "lastError": "no",
         "lastErrorTime": ago(5).isoformat().replace("+00:00", "Z"),
         "version": "0.1.0",
         "updatedAt": NOW.isoformat().replace("+00:00", "Z"),
     }
+
+
+def test_its_progress_when_it_is_done() -> None:
+    found = status([facts(), backfill(listing(State.DONE, cursor=BACKFILL_DONE))]).backfill
+    assert found is not None
+    assert found.progress == "done"
 
 
 def test_while_redis_is_away_the_numbers_stand() -> None:

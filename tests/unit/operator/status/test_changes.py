@@ -1,21 +1,26 @@
 from dataclasses import replace
+from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from sluice_ingester.contract import State
+from sluice_operator.api.health import LabelerHealthWindows
 from sluice_operator.api.relay import RelayStatus
-from sluice_operator.observed.facts import Facts, HealthFacts, SinkTrouble
-from sluice_operator.status.changes import same, tell, tell_fenced, urgent
+from sluice_operator.observed.facts import Facts, LostFacts, ResetFacts, SinkTrouble
+from sluice_operator.status.changes import same, tell, urgent
 from sluice_operator.status.compute import source_status
 from tests.unit.operator.status.given import (
     after,
     ago,
     ended,
     facts,
+    group,
     health,
     pod,
     reporting,
     sink,
+    stream,
     trouble,
     waiting_pod,
 )
@@ -24,6 +29,21 @@ MINUTE_AGO = facts(now=ago(60))
 LOST = facts(sink=reporting(State.WAITING, "ConnectionLost", "the source closed the connection"))
 FULL = facts(sink=reporting(State.BACKPRESSURE, "HighWaterMark", "the stream is full"))
 DOWN = facts(sink=trouble(SinkTrouble.UNREACHABLE))
+OOM = facts(pods=(pod(restart_count=1, last_termination=ended("OOMKilled", 137)),))
+CRASH = facts(pods=(pod(restart_count=1, last_termination=ended("Error", 1)),))
+KILLED = facts(pods=(pod(restart_count=1, last_termination=ended("Error", 137)),))
+NO_IMAGE = facts(pods=(waiting_pod("ErrImagePull", age=5),))
+GAP = LostFacts(from_seq="8", to_seq="12", from_time=None, to_time=ago(5), at=ago(6), reason="OutdatedCursor")
+OPEN_GAP = replace(GAP, to_seq=None, to_time=None)
+RESET = ResetFacts(nonce="n1", before="6322875501", after="12", at=ago(5))
+
+
+def fenced(times: int, **changes: Any) -> Facts:
+    return facts(sink=sink(health=health(fenced=times, **changes)))
+
+
+def lost(gap: LostFacts) -> Facts:
+    return facts(sink=sink(health=health(lost=gap)))
 
 
 def news(*past: Facts, now: Facts) -> list[tuple[str, str]]:
@@ -63,8 +83,9 @@ def test_numbers_are_news_that_can_wait() -> None:
         facts(generation=3),
         facts(pods=(pod(restart_count=1, last_termination=ended()),)),
         facts(host="other.example"),
+        fenced(1),
     ],
-    ids=["lost", "full", "redis down", "generation", "restart", "host"],
+    ids=["lost", "full", "redis down", "generation", "restart", "host", "fenced"],
 )
 def test_what_can_not_wait(now: Facts) -> None:
     before = after(MINUTE_AGO)
@@ -84,11 +105,51 @@ TOLD = [
     ("full", (MINUTE_AGO,), FULL, [("Warning", "BackpressureOn")]),
     ("no longer full", (MINUTE_AGO, replace(FULL, now=ago(5))), facts(), [("Normal", "BackpressureOff")]),
     ("Redis down", (MINUTE_AGO,), DOWN, [("Warning", "BackpressureOn")]),
+    ("a crash", (MINUTE_AGO,), CRASH, [("Warning", "Restarted")]),
+    ("killed for another reason", (MINUTE_AGO,), KILLED, [("Warning", "Restarted")]),
+    ("out of memory", (MINUTE_AGO,), OOM, [("Warning", "OOMKilled")]),
+    ("out of memory, still", (MINUTE_AGO, replace(OOM, now=ago(5))), OOM, []),
     (
-        "restart",
+        "out of memory again",
+        (MINUTE_AGO, replace(OOM, now=ago(5))),
+        facts(pods=(pod(restart_count=2, last_termination=ended("OOMKilled", 137, seconds_ago=1)),)),
+        [("Warning", "OOMKilled")],
+    ),
+    ("no image", (facts(now=ago(9), pods=()),), NO_IMAGE, [("Warning", "ImagePullFailed")]),
+    (
+        "no image, the other word for it",
+        (replace(NO_IMAGE, now=ago(4)),),
+        facts(pods=(waiting_pod("ImagePullBackOff", age=9),)),
+        [],
+    ),
+    (
+        "no image for long",
+        (replace(NO_IMAGE, now=ago(40)),),
+        facts(pods=(waiting_pod("ImagePullBackOff", age=45),)),
+        [("Warning", "Stalled")],
+    ),
+    ("fenced", (fenced(0),), fenced(1), [("Warning", "Fenced")]),
+    (
+        "fenced before the first look",
+        (facts(now=ago(9), sink=sink(health=None)),),
+        fenced(1),
+        [
+            ("Normal", "Connected"),
+            ("Normal", "Ready"),
+            ("Warning", "Fenced"),
+        ],
+    ),
+    ("fenced, still", (fenced(0), fenced(1)), fenced(1), []),
+    ("another process counts anew", (fenced(2),), fenced(0, started=ago(5)), []),
+    ("another process is fenced", (fenced(2),), fenced(1, started=ago(5)), [("Warning", "Fenced")]),
+    ("a gap whose end is not known yet", (MINUTE_AGO,), lost(OPEN_GAP), []),
+    ("a gap", (MINUTE_AGO, lost(OPEN_GAP)), lost(GAP), [("Warning", "EventsLost")]),
+    ("a gap, still", (MINUTE_AGO, lost(GAP)), lost(GAP), []),
+    (
+        "a cursor set as asked",
         (MINUTE_AGO,),
-        facts(pods=(pod(restart_count=1, last_termination=ended("OOMKilled", 137)),)),
-        [("Warning", "Restarted")],
+        facts(sink=sink(cursor="12", health=health(reset=RESET))),
+        [("Normal", "CursorReset")],
     ),
     (
         "stalled",
@@ -132,23 +193,54 @@ def test_news(past: tuple[Facts, ...], now: Facts, told: list[tuple[str, str]]) 
     assert news(*past, now=now) == told
 
 
-def test_a_restart_is_told_with_its_reason() -> None:
-    before = after(MINUTE_AGO)
-    crashed = facts(pods=(pod(restart_count=1, last_termination=ended("OOMKilled", 137)),))
-    messages = [item.message for item in tell(before, source_status([crashed], before))]
-    assert messages == ["The ingester was restarted: OOMKilled, exit code 137"]
-
-
 @pytest.mark.parametrize(
-    ("before", "now", "told"),
+    ("ended_so", "message"),
     [
-        (None, health(fenced=3), False),
-        (health(fenced=0), health(fenced=1), True),
-        (health(fenced=1), health(fenced=1), False),
-        (health(fenced=0, started=ago(9000)), health(fenced=1), False),
-        (health(fenced=1), None, False),
+        (CRASH, "The ingester was restarted: Error, exit code 1"),
+        (KILLED, "The ingester was restarted: Error, exit code 137"),
+        (
+            OOM,
+            "The ingester was killed because it needed more memory than its limit, exit code 137: raise the limit",
+        ),
     ],
-    ids=["never seen", "fenced", "no news", "another process", "gone"],
 )
-def test_fencing_is_told_once(before: HealthFacts | None, now: HealthFacts | None, told: bool) -> None:  # noqa: FBT001
-    assert [item.reason for item in tell_fenced(before, now)] == (["Fenced"] if told else [])
+def test_a_restart_is_told_with_its_reason(ended_so: Facts, message: str) -> None:
+    before = after(MINUTE_AGO)
+    assert [item.message for item in tell(before, source_status([ended_so], before))] == [message]
+
+
+def test_how_a_lost_cursor_was_handled_is_told() -> None:
+    before = after(MINUTE_AGO)
+    (told,) = tell(before, source_status([lost(GAP)], before))
+    assert told.message == (
+        "OutdatedCursor: the source could not give seq 8 to 12, after an unknown time, before 2026-11-24T11:59:55Z; "
+        "the ingester has gone on behind them"
+    )
+
+
+def test_a_source_that_rests_is_written_about_ever_more_rarely() -> None:
+    resting = facts(
+        windows=LabelerHealthWindows(), sink=sink(stream=stream(group("g", pending=1, oldest_pending_seconds=1.0)))
+    )
+    status, writes = after(resting), []
+    for seconds in range(0, 86_400, 30):
+        later = replace(resting, now=resting.now + timedelta(seconds=seconds))
+        waited = stream(group("g", pending=1, oldest_pending_seconds=1.0 + seconds))
+        seen = source_status([replace(later, sink=replace(sink(), stream=waited))], status)
+        if not same(status, seen):
+            status = seen
+            writes.append(seconds)
+    assert writes == [60, 300, 600, 1200, 2400, 4800, 9600, 19200, 38400, 76800]
+
+
+def test_a_restart_that_is_no_longer_recent_can_wait() -> None:
+    before = after(replace(OOM, now=ago(10)))
+    now = source_status([replace(OOM, now=OOM.now + timedelta(seconds=890))], before)
+    assert now.restarts is not None
+    assert now.restarts.in_window == 1
+    later = source_status([replace(OOM, now=OOM.now + timedelta(seconds=896))], now)
+    assert later.restarts is not None
+    assert later.restarts.in_window == 0
+    assert not same(now, later)
+    conditions_aside = later.model_copy(update={"conditions": now.conditions})
+    assert not urgent(now, conditions_aside)

@@ -65,7 +65,7 @@ def test_a_lost_range_is_told_when_its_end_is_known() -> None:
     assert news(facts(), told(OPEN)) == []
     message = (
         "OutdatedCursor: the source could not give seq 6322875502 to 6322879999, "
-        "after 2026-11-20T10:00:00Z, before 2026-11-21T11:59:00Z"
+        "after 2026-11-20T10:00:00Z, before 2026-11-21T11:59:00Z; the ingester has gone on behind them"
     )
     assert news(told(OPEN), told(CLOSED)) == [("Warning", "EventsLost", message)]
     assert news(told(CLOSED), told(CLOSED)) == []

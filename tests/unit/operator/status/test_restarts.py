@@ -1,9 +1,12 @@
 import pytest
 
+from sluice_operator.api.health import HealthWindows
+from sluice_operator.api.relay import RelayStatus
 from sluice_operator.api.stream import Restarts
 from sluice_operator.observed.facts import PodFacts
+from sluice_operator.status.compute import source_status
 from sluice_operator.status.restarts import count_restarts
-from tests.unit.operator.status.given import NOW, ago, ended, pod
+from tests.unit.operator.status.given import NOW, ago, ended, facts, pod
 
 A1 = pod(uid="a1", name="a1", template_hash="aaa")
 A2 = pod(uid="a2", name="a2", template_hash="aaa", created=ago(50), running_since=ago(45))
@@ -121,3 +124,39 @@ def test_suspended_and_resumed_before_the_pod_went() -> None:
 def test_only_pods_that_stay_are_remembered() -> None:
     restarts = count((A1,), (leaving(A1), A2))
     assert [item.uid for item in restarts.pods or ()] == ["a2"]
+
+
+def in_window(*looks: tuple[float, int], window: int = 900) -> tuple[int, list[float]]:
+    """How many are recent now, and the ages of those that are remembered, after looks at (seconds ago, restarts)."""
+    status = RelayStatus()
+    for age, restarts in [*looks, (0, looks[-1][1])]:
+        last = ended(seconds_ago=age) if restarts else None
+        situation = facts(
+            now=ago(age),
+            windows=HealthWindows(stable_window_seconds=window),
+            pods=(pod(restart_count=restarts, last_termination=last if age else ended(seconds_ago=looks[-1][0])),),
+        )
+        status = RelayStatus.model_validate(source_status([situation], status).dump())
+    assert status.restarts is not None
+    assert status.restarts.count == looks[-1][1]
+    return status.restarts.in_window, [(NOW - time).total_seconds() for time in status.restarts.recent_times or ()]
+
+
+RECENT = [
+    ("none", [(60.0, 0)], 0, []),
+    ("one", [(1000, 0), (60, 1)], 1, [60.0]),
+    ("some, and one that is long ago", [(5000, 1), (800, 2), (60, 3)], 2, [800.0, 60.0]),
+    ("all long ago", [(5000, 1), (900, 3)], 0, []),
+    ("several at once have the time of the last", [(1000, 0), (60, 3)], 3, [60.0, 60.0, 60.0]),
+    ("more than are remembered", [(1000, 0), (80, 500), (60, 501)], 20, [80.0] * 19 + [60.0]),
+]
+
+
+@pytest.mark.parametrize(("looks", "recent", "ages"), [row[1:] for row in RECENT], ids=[row[0] for row in RECENT])
+def test_recent_restarts(looks: list[tuple[float, int]], recent: int, ages: list[float]) -> None:
+    assert in_window(*looks) == (recent, ages)
+
+
+def test_the_window_is_that_of_the_spec() -> None:
+    assert in_window((1000, 0), (60, 1), window=50) == (0, [])
+    assert in_window((5000, 1), (60, 2), window=10_000) == (2, [5000.0, 60.0])

@@ -3,7 +3,9 @@ from dataclasses import replace
 import pytest
 
 from sluice_ingester.contract import State
-from sluice_operator.observed.facts import SinkTrouble
+from sluice_operator.api.relay import RelayStatus
+from sluice_operator.observed.facts import HealthFacts, SinkTrouble, StreamFacts
+from sluice_operator.status.compute import source_status
 from sluice_operator.status.stream import human_rate
 from sluice_operator.times import human_duration, parse_time
 from tests.unit.operator.status.given import (
@@ -11,12 +13,14 @@ from tests.unit.operator.status.given import (
     after,
     ago,
     facts,
+    group,
     health,
     pod,
     reporting,
     sink,
     trouble,
 )
+from tests.unit.operator.status.given import stream as stream_of
 
 
 def test_streaming() -> None:
@@ -26,6 +30,7 @@ def test_streaming() -> None:
         "state": "streaming",
         "cursor": "6322875501",
         "cursorTime": "2026-11-24T11:59:57Z",
+        "newestEventAgeSeconds": 3,
         "lagSeconds": 2,
         "lag": "2s",
         "eventsPerSecond": 412.3,
@@ -34,6 +39,9 @@ def test_streaming() -> None:
         "deadLetters": 0,
         "streamLength": 1000,
         "reconnects": 0,
+        "fenced": 0,
+        "fencedSinceStart": 0,
+        "startedAt": "2026-11-24T11:00:01Z",
         "version": "0.1.0",
         "updatedAt": "2026-11-24T12:00:00Z",
     }
@@ -42,7 +50,7 @@ def test_streaming() -> None:
 def test_a_quiet_source_that_streams_has_no_growing_lag() -> None:
     stream = after(facts(sink=sink(health=health(event_time=ago(4000), stored=ago(3999))))).firehose
     assert stream is not None
-    assert stream.lag_seconds == 1
+    assert (stream.lag_seconds, stream.newest_event_age_seconds) == (1, 4000)
 
 
 def test_catching_up_shows_how_far_behind_it_is() -> None:
@@ -61,14 +69,14 @@ def test_lag_grows_while_it_does_not_stream() -> None:
 def test_nobody_waits_for_a_suspended_source() -> None:
     stream = after(facts(), facts(suspended=True, pods=())).firehose
     assert stream is not None
-    assert (stream.lag_seconds, stream.rate, stream.state) == (None, None, None)
+    assert (stream.lag_seconds, stream.newest_event_age_seconds, stream.rate, stream.state) == (None,) * 4
     assert stream.cursor == "6322875501"
 
 
 def test_an_event_of_the_future_makes_no_negative_lag() -> None:
     stream = after(facts(sink=sink(health=health(event_time=ago(-30), stored=ago(0))))).firehose
     assert stream is not None
-    assert stream.lag_seconds == 0
+    assert (stream.lag_seconds, stream.newest_event_age_seconds) == (0, 0)
 
 
 def test_a_report_that_is_not_believed_gives_no_rate_and_no_state() -> None:
@@ -93,6 +101,47 @@ def test_numbers_of_another_host_do_not_stand() -> None:
 
 def test_nothing_is_known_before_anything_was_read() -> None:
     assert after(facts(sink=trouble(SinkTrouble.UNREACHABLE))).firehose is None
+
+
+def test_the_stream_in_redis_and_its_consumers() -> None:
+    slow = group("slow", lag=70, pending=3, oldest_pending_seconds=12.7, consumers=2)
+    found = after(facts(sink=sink(stream=stream_of(group("quick"), slow, bytes=123_456)))).firehose
+    assert found is not None
+    assert (found.stream_bytes, found.consumers_lag) == (123_456, 70)
+    assert [item.dump() for item in found.consumer_groups or ()] == [
+        {"name": "quick", "consumers": 1, "lag": 0, "pending": 0},
+        {"name": "slow", "consumers": 2, "lag": 70, "pending": 3, "oldestPendingSeconds": 12},
+    ]
+
+
+@pytest.mark.parametrize("known", [None, stream_of(bytes=None)])
+def test_what_redis_does_not_tell_is_absent(known: StreamFacts | None) -> None:
+    found = after(facts(sink=sink(stream=known))).firehose
+    assert found is not None
+    assert not {"streamBytes", "consumerGroups", "consumersLag"} & found.dump().keys()
+
+
+FENCES: list[tuple[str, list[HealthFacts | None], int | None]] = [
+    ("never heard", [None], None),
+    ("as its process counts", [health(fenced=0), health(fenced=1), health(fenced=3)], 3),
+    ("heard late", [None, health(fenced=2)], 2),
+    ("over restarts", [health(fenced=2), health(fenced=0, started=ago(50)), health(fenced=1, started=ago(50))], 3),
+    ("over a restart that was not seen", [health(fenced=2), health(fenced=1, started=ago(50))], 3),
+    ("not heard for a while", [health(fenced=2), None, health(fenced=2)], 2),
+    ("another pod's report is not believed", [health(fenced=2), health(fenced=9, pod="other")], 2),
+    ("an older ingester tells none", [health(fenced=None)], None),
+]
+
+
+@pytest.mark.parametrize(("looks", "count"), [row[1:] for row in FENCES], ids=[row[0] for row in FENCES])
+def test_fences_are_counted_over_all_restarts(looks: list[HealthFacts | None], count: int | None) -> None:
+    status = RelayStatus()
+    for look in looks:
+        for _ in range(2):  # the second look finds nothing new
+            # Each time as an operator that was restarted would read it.
+            status = RelayStatus.model_validate(source_status([facts(sink=sink(health=look))], status).dump())
+    assert status.firehose is not None
+    assert status.firehose.fenced == count
 
 
 @pytest.mark.parametrize(("state", "shown"), [(State.BACKPRESSURE, "412/s"), (State.CONNECTING, None)])
