@@ -9,7 +9,10 @@ from typing import Any, Final
 from kubernetes.aio.client import Configuration
 
 from sluice_operator import __version__
+from sluice_operator.claims import Claims
+from sluice_operator.deletion import Deletion
 from sluice_operator.events import Events
+from sluice_operator.finalizer import Finalizer
 from sluice_operator.heartbeat import guard_loop, trouble
 from sluice_operator.kube import Kube, KubeError, connect, retry_after
 from sluice_operator.lease import Candidate
@@ -64,18 +67,7 @@ class _Operator:
             namespaces=settings.watch_namespaces,
             interval_seconds=settings.resync_interval_seconds,
         )
-        events = Events(kube, instance=settings.pod_name)
-        self._reconciler = Reconciler(
-            store=self._store,
-            workload=Workload(kube=kube, store=self._store, reader=self._reader, ingesters=settings.ingesters),
-            publisher=Publisher(
-                kube=kube,
-                store=self._store,
-                events=events,
-                interval_seconds=settings.status_interval_seconds,
-            ),
-            observe_seconds=settings.observe_interval_seconds,
-        )
+        self._reconciler = self._make_reconciler()
 
     def _make_candidate(self) -> Candidate | None:
         if (terms := self._settings.lease) is None:
@@ -83,6 +75,35 @@ class _Operator:
         # A process that is started anew in the same pod does not hold what the last one held.
         identity = f"{self._settings.pod_name}_{secrets.token_hex(4)}"
         return Candidate(kube=self._kube, terms=terms, identity=identity)
+
+    def _make_reconciler(self) -> Reconciler:
+        kube, store, settings = self._kube, self._store, self._settings
+        default_url = settings.ingesters.default_redis_url
+        claims = Claims(kube=kube, store=store, default_url=default_url)
+        finalizer = Finalizer(kube=kube, store=store)
+        publisher = Publisher(
+            kube=kube,
+            store=store,
+            events=Events(kube, instance=settings.pod_name),
+            interval_seconds=settings.status_interval_seconds,
+        )
+        return Reconciler(
+            store=store,
+            workload=Workload(kube=kube, store=store, reader=self._reader, claims=claims, ingesters=settings.ingesters),
+            publisher=publisher,
+            finalizer=finalizer,
+            deletion=Deletion(
+                kube=kube,
+                store=store,
+                reader=self._reader,
+                claims=claims,
+                finalizer=finalizer,
+                publisher=publisher,
+                default_url=default_url,
+                deadline_seconds=settings.deletion_deadline_seconds,
+            ),
+            observe_seconds=settings.observe_interval_seconds,
+        )
 
     async def run(self) -> None:
         """Run until a signal. Raises what can't be gone on with."""

@@ -157,9 +157,12 @@ class Kube:
             content_type=_APPLY,
         )
 
-    async def delete(self, api: Api, namespace: str, name: str, *, uid: str) -> bool:
-        """Delete the object of this `uid`. Whether it was there. Raises KubeError."""
-        body = {"preconditions": {"uid": uid}, "propagationPolicy": "Background"}
+    async def delete(self, api: Api, namespace: str, name: str, *, uid: str, foreground: bool = False) -> bool:
+        """Delete the object of this `uid`. Whether it was there. Raises KubeError.
+
+        With `foreground` it goes only when all that belongs to it is gone, such as a Deployment after its pods.
+        """
+        body = {"preconditions": {"uid": uid}, "propagationPolicy": "Foreground" if foreground else "Background"}
         try:
             await self._request("DELETE", api.path(namespace, name), body=body)
         except KubeError as error:

@@ -11,6 +11,9 @@ from typing import Final
 from sluice_operator.api.errors import InvalidResourceError
 from sluice_operator.api.source import Source
 from sluice_operator.api.stream import SourceStatus
+from sluice_operator.deletion import Deletion
+from sluice_operator.desired.departure import shall_delete_cursor
+from sluice_operator.finalizer import Finalizer
 from sluice_operator.kube import Manifest
 from sluice_operator.publish import Publisher
 from sluice_operator.sources import MODELS, SourceKey
@@ -26,10 +29,21 @@ _JITTER: Final = 0.1
 class Reconciler:
     """Looks at sources."""
 
-    def __init__(self, *, store: Store, workload: Workload, publisher: Publisher, observe_seconds: float) -> None:
+    def __init__(
+        self,
+        *,
+        store: Store,
+        workload: Workload,
+        publisher: Publisher,
+        finalizer: Finalizer,
+        deletion: Deletion,
+        observe_seconds: float,
+    ) -> None:
         self._store = store
         self._workload = workload
         self._publisher = publisher
+        self._finalizer = finalizer
+        self._deletion = deletion
         self._observe_seconds = observe_seconds
         self._known: dict[SourceKey, str] = {}  # its uid
 
@@ -40,15 +54,21 @@ class Reconciler:
         """
         found = self._store.source(key)
         self._notice(key, found)
-        if found is None or "deletionTimestamp" in found["metadata"]:
+        if found is None:
             return None
+        if "deletionTimestamp" in found["metadata"]:
+            await self._deletion.attend(found)
+        else:
+            await self._look(key, found)
+        return self._observe_seconds * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311
+
+    async def _look(self, key: SourceKey, found: Manifest) -> None:
         try:
             source = MODELS[key.kind].parse(found)
         except InvalidResourceError as error:
             await self._refuse(found, MODELS[key.kind].status_of(found), str(error))
         else:
             await self._serve(key, found, source)
-        return self._observe_seconds * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311
 
     def _notice(self, key: SourceKey, found: Manifest | None) -> None:
         """Forget what is remembered of a source that is gone, or in whose place there is another."""
@@ -57,6 +77,8 @@ class Reconciler:
         if known is not None and known != uid:
             self._workload.forget(key, known)
             self._publisher.forget(known)
+            self._finalizer.forget(known)
+            self._deletion.forget(known)
             del self._known[key]
         if uid is not None:
             self._known[key] = uid
@@ -64,6 +86,9 @@ class Reconciler:
     async def _serve(self, key: SourceKey, found: Manifest, source: Source) -> None:
         news: list[Tell] = []
         try:
+            # Before the first child, so that no cursor is written without it.
+            if told := await self._finalizer.keep(found, held=shall_delete_cursor(found)):
+                news.append(told)
             streams = await self._workload.bring_about(source, news)
         finally:
             await self._publisher.tell(found, news)

@@ -50,6 +50,11 @@ class Settings(BaseSettings):
     resync_interval_seconds: Annotated[float, Field(ge=5, le=86_400)] = 300.0
     """How often everything is listed anew, whatever the watches said."""
 
+    deletion_deadline_seconds: Annotated[float, Field(ge=1, le=3600)] = 60.0
+    """For how long the deletion of a resource with `spec.deletionPolicy: DeleteCursor` may wait for its ingester
+    to stop, and for its Redis. After that the resource goes, and an Event tells what remains.
+    """
+
     workers: Annotated[int, Field(ge=1, le=64)] = 8
     """How many resources are looked at at the same time."""
 

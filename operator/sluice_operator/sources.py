@@ -40,6 +40,11 @@ def key_of(source: Mapping[str, Any]) -> SourceKey:
     return SourceKey(source["kind"], metadata["namespace"], metadata["name"])
 
 
+def source_key(source: Source) -> SourceKey:
+    """The key of a source."""
+    return SourceKey(type(source).__name__, source.metadata.namespace, source.metadata.name)
+
+
 def label_of(child: Mapping[str, Any]) -> tuple[str, str, str] | None:
     """Kind, namespace and label of the source that `child` says it belongs to, or None if it says none."""
     metadata = child["metadata"]

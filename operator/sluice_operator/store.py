@@ -8,6 +8,7 @@ mended by the next list.
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from sluice_ingester.contract import host_of
 from sluice_operator.desired.naming import label_value
 from sluice_operator.kube import Api, Manifest
 from sluice_operator.sources import SOURCES, SourceKey, key_of, label_of
@@ -24,6 +25,7 @@ class Store:
     def __init__(self) -> None:
         self._objects: dict[Api, dict[Place, Manifest]] = {}
         self._gone: dict[str, str] = {}  # by uid, the version at which it went
+        self._hosts: dict[str, list[SourceKey]] | None = None  # made when it is asked for
 
     def put(self, api: Api, found: Mapping[str, Any]) -> Manifest | None:
         """Keep `found`, unless it is old news. What was kept before, if anything."""
@@ -35,6 +37,8 @@ class Store:
         is_gone = gone is not None and not _is_later(_version(found), gone)
         if not is_gone and not (before and _is_newer(before, found)):
             objects[place] = _slim(api, found)
+            if api in SOURCES.values() and (before is None or before.get("spec") != found.get("spec")):
+                self._hosts = None
         return before
 
     def drop(self, api: Api, gone: Mapping[str, Any]) -> None:
@@ -46,12 +50,14 @@ class Store:
         kept = objects.get(_place(gone))
         if kept is not None and kept["metadata"]["uid"] == gone["metadata"]["uid"]:
             del objects[_place(gone)]
+            self._hosts = None
 
     def replace(self, api: Api, found: Iterable[Mapping[str, Any]], *, version: str) -> list[Manifest]:
         """Keep `found`, what has come after that `version`, and nothing else. All that is otherwise now."""
         before = self._objects.get(api, {})
         kept = {place: item for place, item in before.items() if _is_later(_version(item), version)}
         self._objects[api] = kept
+        self._hosts = None
         for item in found:
             place = _place(item)
             if (old := before.get(place)) and _version(old) == _version(item):
@@ -73,6 +79,15 @@ class Store:
     def source(self, key: SourceKey) -> Manifest | None:
         """The source of that key."""
         return self._objects.get(SOURCES[key.kind], {}).get((key.namespace, key.name))
+
+    def sources_at(self, host: str) -> list[Manifest]:
+        """The sources whose keys in Redis bear that host."""
+        if self._hosts is None:
+            self._hosts = {}
+            for source in (item for api in SOURCES.values() for item in self.all(api)):
+                self._hosts.setdefault(host_of(str((source.get("spec") or {}).get("host"))), []).append(key_of(source))
+        found = map(self.source, self._hosts.get(host, ()))
+        return [source for source in found if source is not None]
 
     def children(self, api: Api, key: SourceKey) -> list[Manifest]:
         """The objects of one kind that say that they belong to the source of that key."""

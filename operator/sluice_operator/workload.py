@@ -3,12 +3,13 @@ removed. And what is seen on the way, as facts.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from sluice_ingester.contract import Stream, StreamKeys, host_of
 from sluice_operator.api.source import Source
 from sluice_operator.children import Children, Outcome
+from sluice_operator.claims import Claims, keys_of
 from sluice_operator.cursor import is_due, reset_cursor
 from sluice_operator.desired.deployment import build_deployment
 from sluice_operator.desired.manifest import is_controlled_by
@@ -19,18 +20,18 @@ from sluice_operator.desired.naming import (
     child_name,
     redis_secret_name,
 )
-from sluice_operator.desired.redis import build_redis_secret, key_prefix, redis_hash, redis_secret
+from sluice_operator.desired.redis import build_redis_secret, redis_hash, redis_secret
 from sluice_operator.desired.settings import IngesterSettings
 from sluice_operator.desired.stream import StreamComponent
 from sluice_operator.desired.streams import streams_of
-from sluice_operator.kube import CONFIG_MAPS, DEPLOYMENTS, PODS, SECRETS, Api, Kube, KubeError, Manifest
-from sluice_operator.observed.authorities import authorities
+from sluice_operator.kube import DEPLOYMENTS, PODS, SECRETS, Api, Kube, KubeError, Manifest
 from sluice_operator.observed.deployments import deployment_facts
 from sluice_operator.observed.facts import Facts, Refusal, SecretFacts
 from sluice_operator.observed.pods import pods_facts
 from sluice_operator.observed.redis import RedisReader
 from sluice_operator.observed.secrets import redis_url
-from sluice_operator.sources import SourceKey
+from sluice_operator.reach import find_authorities
+from sluice_operator.sources import SourceKey, source_key
 from sluice_operator.status.changes import Tell
 from sluice_operator.status.reasons import Happening
 from sluice_operator.store import Store
@@ -51,6 +52,8 @@ class _Look:
     url: bytes | None = field(default=None, repr=False)
     secret: SecretFacts = field(default_factory=SecretFacts)
     authorities: str = field(default="", repr=False)
+    owners: dict[Component, str] = field(default_factory=dict)
+    """By stream, the source to which its cursor belongs if it is another one."""
 
     def note(self, outcome: Outcome) -> Manifest | None:
         """Take in what has become of a child. The child."""
@@ -63,11 +66,14 @@ class _Look:
 class Workload:
     """Brings about what sources need."""
 
-    def __init__(self, *, kube: Kube, store: Store, reader: RedisReader, ingesters: IngesterSettings) -> None:
+    def __init__(
+        self, *, kube: Kube, store: Store, reader: RedisReader, claims: Claims, ingesters: IngesterSettings
+    ) -> None:
         self._kube = kube
         self._store = store
         self._children = Children(kube)
         self._reader = reader
+        self._claims = claims
         self._ingesters = ingesters
         self._tidied: dict[str, int] = {}
 
@@ -79,6 +85,9 @@ class Workload:
         """
         look, streams = _Look(source=source, news=news), streams_of(source)
         await self._find_redis(look)
+        self._claims.note(source, look.url, authorities=look.authorities)
+        for stream in streams:
+            look.owners[stream.component] = await self._claims.owner(source, stream)
         deployments = [await self._keep_deployment(look, stream) for stream in streams]
         await self._tidy(look, streams)
         return [await self._facts(look, *one) for one in zip(streams, deployments, strict=True)]
@@ -86,6 +95,7 @@ class Workload:
     def forget(self, key: SourceKey, uid: str) -> None:
         """The source of that key is gone, and its children go with it."""
         self._tidied.pop(uid, None)
+        self._claims.forget(uid)
         self._children.forget(SECRETS, key.namespace, redis_secret_name(kind=key.kind, resource=key.name))
         for component in Component:
             self._children.forget(DEPLOYMENTS, key.namespace, child_name(key.name, component.part))
@@ -111,20 +121,7 @@ class Workload:
             look.secret = SecretFacts(digest=redis_hash(look.url))
         else:
             look.url, look.secret = redis_url(secret, wanted)
-        look.authorities = await self._find_authorities(look.source)
-
-    async def _find_authorities(self, source: Source) -> str:
-        """The CAs that the source names. Without them Redis is asked, and tells what is wrong."""
-        bundle = source.spec.ca_bundle
-        if bundle is None:
-            return ""
-        try:
-            found = await self._kube.get(CONFIG_MAPS, source.metadata.namespace, bundle.config_map_ref.name)
-        except KubeError as error:
-            if not error.is_refusal:
-                raise
-            return ""
-        return authorities(found, bundle)
+        look.authorities = await find_authorities(self._kube, look.source)
 
     async def _keep_deployment(self, look: _Look, stream: StreamComponent) -> Manifest | None:
         source = look.source
@@ -136,7 +133,8 @@ class Workload:
         if live is not None and running is not None and look.secret.digest not in {None, running}:
             message = "The URL of Redis has changed: the ingester is restarted with it"
             look.news.append(Tell(type="Normal", reason=Happening.SECRET_CHANGED, message=message))
-        wanted = build_deployment(source, stream, redis_hash=digest, settings=self._ingesters)
+        may_run = replace(stream, enabled=stream.enabled and not look.owners[stream.component])
+        wanted = build_deployment(source, may_run, redis_hash=digest, settings=self._ingesters)
         outcome = await self._children.ensure(DEPLOYMENTS, wanted, live=live, source=source)
         deployment = look.note(outcome)
         if deployment is not None and deployment is not live:
@@ -144,7 +142,7 @@ class Workload:
         return deployment
 
     async def _live_deployment(self, source: Source, name: str) -> Manifest | None:
-        for child in self._store.children(DEPLOYMENTS, _key(source)):
+        for child in self._store.children(DEPLOYMENTS, source_key(source)):
             if child["metadata"]["name"] == name:
                 return child
         # None that bears our labels; one of that name may be a stranger's, or ours without its labels.
@@ -155,7 +153,7 @@ class Workload:
         source = look.source
         namespace, generation = source.metadata.namespace, source.metadata.generation
         kept = {child_name(source.metadata.name, stream.component.part) for stream in streams}
-        for child in self._store.children(DEPLOYMENTS, _key(source)):
+        for child in self._store.children(DEPLOYMENTS, source_key(source)):
             if child["metadata"]["name"] not in kept and is_controlled_by(child, source):
                 await self._remove(look, DEPLOYMENTS, child)
         if self._tidied.get(source.metadata.uid) == generation:
@@ -174,10 +172,11 @@ class Workload:
     async def _facts(self, look: _Look, stream: StreamComponent, deployment: Manifest | None) -> Facts:
         source, spec = look.source, look.source.spec
         host, now = host_of(spec.host), datetime.now(UTC)
-        pods = [pod for pod in self._store.children(PODS, _key(source)) if _is_of(pod, stream)]
+        pods = [pod for pod in self._store.children(PODS, source_key(source)) if _is_of(pod, stream)]
         sink = None
-        if look.url is not None:
-            keys = StreamKeys(stream=stream.stream, host=host, prefix=key_prefix(source))
+        owner = look.owners[stream.component]
+        if look.url is not None and not owner:  # another's cursor and numbers are not this one's to tell or to set
+            keys = keys_of(source, stream)
             sink = await self._reader.read(look.url, keys, now=now, authorities=look.authorities)
             if sink.trouble is None and stream.stream is not Stream.BACKFILL and await self._reset(look, keys):
                 sink = await self._reader.read(look.url, keys, now=now, authorities=look.authorities)
@@ -188,6 +187,7 @@ class Workload:
             host=host,
             suspended=spec.suspend,
             enabled=stream.enabled,
+            owner=owner,
             windows=spec.health,
             secret=look.secret,
             refusal=look.refusal,
@@ -207,10 +207,6 @@ class Workload:
             message = f"The cursor can't be set as spec.cursor asks, and is tried again: {problem}"
             look.news.append(Tell(type="Warning", reason=Happening.CURSOR_RESET_FAILED, message=message))
         return not problem
-
-
-def _key(source: Source) -> SourceKey:
-    return SourceKey(type(source).__name__, source.metadata.namespace, source.metadata.name)
 
 
 def _is_of(pod: Manifest, stream: StreamComponent) -> bool:

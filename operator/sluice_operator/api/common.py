@@ -8,6 +8,7 @@ from pydantic_core import PydanticCustomError
 
 from sluice_operator.api.base import Model
 from sluice_operator.api.cursor import Cursor, OnCursorLost
+from sluice_operator.api.deletion import DeletionPolicy
 from sluice_operator.api.health import HealthWindows
 from sluice_operator.api.quantity import PATTERN as QUANTITY
 from sluice_operator.api.quantity import parse_quantity
@@ -17,6 +18,7 @@ _RESOURCE: Final = re.compile(r"(cpu|memory|ephemeral-storage)$|hugepages-|.*/")
 _LABEL: Final = r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?"
 
 _PORT: Final = re.compile(r":([0-9]{1,5})$")
+_WITHOUT_SCHEME: Final = "lowerAscii().find('[^/]+$')"
 
 Host = Annotated[
     str,
@@ -33,7 +35,21 @@ Host = Annotated[
         message="the port of the host must be between 1 and 65535",
         holds=lambda host: (port := _PORT.search(host)) is None or 1 <= int(port[1]) <= 65535,
     ),
+    Rule.of_change(
+        f"self.{_WITHOUT_SCHEME} == oldSelf.{_WITHOUT_SCHEME}",
+        message=(
+            "the host can't be changed, except for ws://, wss://, http:// or https:// in front and for capitals: "
+            "make another resource for another source, and delete this one"
+        ),
+    ),
 ]
+"""Where a source is found. It can't be changed: all that a status counts and compares (cursor, gaps, restarts,
+rates), the seq in `startFrom` and `cursor.position`, and the listing of a backfill are of one source.
+
+Nothing else of a spec would mix two cursors, so nothing else is immutable: `redis.secretRef` and
+`redis.keyPrefix` lead to other keys, which have a cursor of their own or begin at `startFrom`; a scheme or a
+capital leads to the same key of the same source; streams that are switched off and on go on from their cursor.
+"""
 
 Image = Annotated[
     str,
@@ -200,8 +216,8 @@ class SourceSpec(Model):
 
     host: Host
     """The host of the source, with its port if it has one, such as relay1.us-east.bsky.network. TLS is used
-    unless ws:// or http:// stands in front. The cursor in Redis is kept under this host, so a changed host
-    starts with a cursor of its own.
+    unless ws:// or http:// stands in front. The cursor in Redis is kept under this host, so it can't be
+    changed, except for what stands in front of :// and for capitals: another source is another resource.
     """
 
     redis: Redis | None = None
@@ -248,6 +264,13 @@ class SourceSpec(Model):
 
     suspend: bool = False
     """Stops the ingester, and keeps its cursor, until this is false again."""
+
+    deletion_policy: DeletionPolicy = DeletionPolicy.RETAIN
+    """What becomes of the cursor in Redis when this resource is deleted: Retain keeps it, so that a resource of
+    the same host goes on from there; DeleteCursor stops the ingester and deletes its cursors and what it told of
+    its health, so that a resource of the same host begins anew. What stands in the streams stays in any case.
+    If Redis can't be reached for a minute, the resource goes nevertheless, and an Event tells what remains.
+    """
 
     health: HealthWindows = HealthWindows()
     """How long things may take before the status calls them wrong."""

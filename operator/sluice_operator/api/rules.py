@@ -35,6 +35,11 @@ class Rule:
             holds=lambda value: compiled.fullmatch(value) is not None,
         )
 
+    @classmethod
+    def of_change(cls, cel: str, *, message: str) -> Self:
+        """A change from `oldSelf` to `self` is allowed. Only the API server knows both."""
+        return cls(cel=cel, message=message, holds=lambda _: True)
+
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_after_validator_function(self._check, handler(source))
 

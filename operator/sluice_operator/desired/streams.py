@@ -1,11 +1,15 @@
 """What is streamed of a source, of whatever kind."""
 
+from collections.abc import Mapping
 from functools import singledispatch
+from typing import Final
 
+from sluice_ingester.contract import Stream
 from sluice_operator.api.labeler import Labeler
 from sluice_operator.api.relay import Relay
 from sluice_operator.api.source import Source
 from sluice_operator.desired.labeler import labeler_streams
+from sluice_operator.desired.naming import Component
 from sluice_operator.desired.relay import relay_streams
 from sluice_operator.desired.stream import StreamComponent
 
@@ -18,3 +22,9 @@ def streams_of(source: Source) -> tuple[StreamComponent, ...]:
 
 streams_of.register(Relay, relay_streams)
 streams_of.register(Labeler, labeler_streams)
+
+COMPONENTS: Final[Mapping[str, Mapping[Component, Stream]]] = {
+    "Relay": {Component.FIREHOSE: Stream.FIREHOSE, Component.BACKFILL: Stream.BACKFILL},
+    "Labeler": {Component.LABELER: Stream.LABELS},
+}
+"""By kind, all streams that a source may have had, whatever its spec says now."""

@@ -201,6 +201,9 @@ class Facts:
     suspended: bool
     enabled: bool
     """Whether the spec asks for this stream."""
+    owner: str = ""
+    """The source to which the cursor of this stream belongs, such as `Relay default/us-east`, if it is another
+    one; empty if it is its own."""
     windows: HealthWindows
     secret: SecretFacts
     refusal: Refusal | None

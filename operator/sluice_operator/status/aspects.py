@@ -137,7 +137,7 @@ def sink_writable(reading: Reading) -> Draft:
     """Whether Redis takes what the ingester writes."""
     facts, report = reading.facts, reading.report
     if facts.sink is None:
-        return unknown(Type.SINK_WRITABLE, Reason.SECRET_MISSING, facts.secret.problem)
+        return unknown(Type.SINK_WRITABLE, *_without_url(reading, facts.secret.problem))
     if facts.sink.trouble is not None:
         return false(Type.SINK_WRITABLE, _TROUBLES[facts.sink.trouble], facts.sink.trouble_message)
     if report is not None and (report.state is State.BACKPRESSURE or _halted_by_sink(report)):
@@ -166,14 +166,24 @@ def absence(reading: Reading) -> tuple[str, str] | None:
 def _rest(reading: Reading) -> tuple[str, str]:
     if reading.facts.suspended:
         return Reason.SUSPENDED, "spec.suspend is true"
+    if reading.asked:
+        return _other_owner(reading)
     return Reason.NOTHING_TO_RUN, "The spec asks for no stream"
+
+
+def _other_owner(reading: Reading) -> tuple[str, str]:
+    return Reason.DUPLICATE_SOURCE, f"The cursor is that of {reading.facts.owner}"
+
+
+def _without_url(reading: Reading, message: str) -> tuple[str, str]:
+    return _other_owner(reading) if reading.facts.owner else (Reason.SECRET_MISSING, message)
 
 
 def untold(kind: Type, reading: Reading) -> Draft:
     """The condition of which nothing is known, and why."""
     sink = reading.facts.sink
     if sink is None:
-        return unknown(kind, Reason.SECRET_MISSING, "Redis can't be read without its URL")
+        return unknown(kind, *_without_url(reading, "Redis can't be read without its URL"))
     if sink.trouble is not None:
         return unknown(kind, _TROUBLES[sink.trouble], "Redis can't be read")
     if reading.recovering:

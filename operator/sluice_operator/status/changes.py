@@ -11,7 +11,15 @@ from sluice_operator.status.ages import ages_aside
 from sluice_operator.status.conditions import by_type
 from sluice_operator.status.reasons import Happening, Reason
 
-_REST: Final = frozenset({Reason.SUSPENDED, Reason.SUSPENDING, Reason.NOTHING_TO_RUN, Reason.POD_NOT_RUNNING})
+_REST: Final = frozenset(
+    {
+        Reason.SUSPENDED,
+        Reason.SUSPENDING,
+        Reason.NOTHING_TO_RUN,
+        Reason.POD_NOT_RUNNING,
+        Reason.DUPLICATE_SOURCE,
+    }
+)
 """Why a connection may be absent without having been lost."""
 
 
@@ -39,6 +47,8 @@ def urgent(before: SourceStatus, after: SourceStatus) -> bool:
 def tell(before: SourceStatus, after: SourceStatus) -> list[Tell]:
     """What people would want to know about the way from `before` to `after`."""
     old, new = by_type(before.conditions), by_type(after.conditions)
+    if Type.READY in new and new[Type.READY].reason == Reason.TERMINATING:
+        return []  # that conditions are told no longer doesn't mean that something has come to its end
     return [
         *_restarts(before.restarts, after.restarts),
         *_image(old.get(Type.READY), new.get(Type.READY)),

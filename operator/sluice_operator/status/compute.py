@@ -16,9 +16,10 @@ from sluice_operator.status.conditions import by_type, in_order, settle
 from sluice_operator.status.cursor import cursor_reset
 from sluice_operator.status.judge import judge
 from sluice_operator.status.reading import Reading, read
+from sluice_operator.status.reasons import Reason
 from sluice_operator.status.restarts import count_all_restarts
 from sluice_operator.status.stream import stream_status
-from sluice_operator.status.verdict import stuck
+from sluice_operator.status.verdict import coming, stuck
 
 StatusT = TypeVar("StatusT", bound=SourceStatus)
 
@@ -53,6 +54,17 @@ def refused_status(previous: StatusT, *, generation: int, now: datetime, reason:
     return previous.model_copy(update={"observed_generation": generation, "conditions": in_order(conditions)})
 
 
+def leaving_status(previous: StatusT, *, generation: int, now: datetime, message: str) -> StatusT:
+    """The status of a source that is being deleted: all that is told of it is what its end waits for."""
+    conditions = settle(
+        coming(Reason.TERMINATING, message).drafts(),
+        previous=by_type(previous.conditions),
+        generation=generation,
+        now=now,
+    )
+    return previous.model_copy(update={"observed_generation": generation, "conditions": in_order(conditions)})
+
+
 def _part(reading: Reading, previous: StreamStatus | None) -> StreamStatus | None:
     if reading.facts.component is Component.BACKFILL:
         return backfill_status(reading, previous if isinstance(previous, BackfillStatus) else None)
@@ -65,7 +77,7 @@ def _opinion(reading: Reading, restarts: Restarts, before: Mapping[str, Conditio
     backfills = facts.component is Component.BACKFILL
     return Opinion(
         component=facts.component,
-        wanted=reading.wanted,
+        wanted=reading.asked,
         beside=backfills,
         aspects=backfill_aspects(reading, restarts) if backfills else drafts,
         verdict=judge(reading, previous=before, current=current),

@@ -37,6 +37,8 @@ def judge(  # noqa: PLR0911 (one return for each kind of situation)
     facts = reading.facts
     if facts.refusal is not None:
         return stuck(facts.refusal.reason, facts.refusal.message)
+    if reading.asked and facts.owner:
+        return _duplicate(facts.host, facts.owner)
     if not reading.wanted:
         return _at_rest(reading)
     if facts.sink is None:
@@ -49,6 +51,15 @@ def judge(  # noqa: PLR0911 (one return for each kind of situation)
     if reading.report is None:
         return _unheard(reading)
     return _reported(reading, reading.report, previous=previous, current=current)
+
+
+def _duplicate(host: str, owner: str) -> Verdict:
+    message = (
+        f"{owner} streams from {host} into the same keys of the same Redis, and is older: this ingester does not run, "
+        "for two with one cursor would only hinder each other. Delete one of the two, or give this one another "
+        "Redis (spec.redis.secretRef) or other keys (spec.redis.keyPrefix)"
+    )
+    return stuck(Reason.DUPLICATE_SOURCE, message)
 
 
 def _at_rest(reading: Reading) -> Verdict:

@@ -33,6 +33,11 @@ class Reading:
     @property
     def wanted(self) -> bool:
         """Whether an ingester should run."""
+        return self.asked and not self.facts.owner
+
+    @property
+    def asked(self) -> bool:
+        """Whether the spec asks for an ingester that runs."""
         return self.facts.enabled and not self.facts.suspended
 
     @property

@@ -21,6 +21,10 @@ class Reason(StrEnum):
     """The API server refuses an object that the operator wants to write. Stalled."""
     CHILD_CONFLICT = "ChildConflict"
     """An object of the name that the operator needs exists and belongs to somebody else. Stalled."""
+    DUPLICATE_SOURCE = "DuplicateSource"
+    """An older resource writes the same cursor: the ingester does not run. Stalled."""
+    TERMINATING = "Terminating"
+    """The resource is being deleted: the message tells what its end waits for."""
 
     # The rollout.
 
@@ -137,6 +141,8 @@ class Happening(StrEnum):
     CURSOR_MOVED_BACK = "CursorMovedBack"
     CURSOR_RESET = "CursorReset"
     CURSOR_RESET_FAILED = "CursorResetFailed"
+    CURSOR_DELETED = "CursorDeleted"
+    CURSOR_NOT_DELETED = "CursorNotDeleted"
     EVENTS_LOST = "EventsLost"
     FENCED = "Fenced"
     CREATED = "Created"

@@ -18,7 +18,7 @@ from tests.integration.redis_server import BINARY, RedisServer, free_port
 
 # All that the operator may do: it must need nothing more.
 RULES = [
-    {"apiGroups": ["sluice.dev"], "resources": ["relays", "labelers"], "verbs": ["get", "list", "watch"]},
+    {"apiGroups": ["sluice.dev"], "resources": ["relays", "labelers"], "verbs": ["list", "watch", "patch"]},
     {"apiGroups": ["sluice.dev"], "resources": ["relays/status", "labelers/status"], "verbs": ["patch"]},
     {
         "apiGroups": ["apps"],

@@ -1,9 +1,10 @@
 {{/* All that the operator may do, in the namespaces that it watches: exactly what it uses. */}}
 {{- define "sluice.rules" -}}
-# It reads Relays and Labelers and writes only their status: the spec belongs to the user.
+# It reads Relays and Labelers and writes only their status, and the finalizer of `deletionPolicy: DeleteCursor` into
+# their metadata, for which there is no smaller right: the spec belongs to the user.
 - apiGroups: [sluice.dev]
   resources: [relays, labelers]
-  verbs: [list, watch]
+  verbs: [list, watch, patch]
 - apiGroups: [sluice.dev]
   resources: [relays/status, labelers/status]
   verbs: [patch]

@@ -32,6 +32,7 @@ def test_a_host_is_enough() -> None:
         "retention": {"trimConsumed": False},
         "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"memory": "128Mi"}},
         "suspend": False,
+        "deletionPolicy": "Retain",
         "health": {
             "degradedAfterSeconds": 300,
             "stalledAfterSeconds": 60,

@@ -1,0 +1,117 @@
+"""Who else would write a source's cursor: read from the store, and from Secrets only where hosts are shared.
+
+Nearly always nobody has the same host, and then nothing is asked. Else what the looks at the others have found
+is remembered; only after a start of the operator, or when another Secret was named, one is read here. So the
+answer is right from the first look on, in whatever order resources are looked at.
+"""
+
+from dataclasses import dataclass, field
+
+from sluice_ingester.contract import StreamKeys, host_of
+from sluice_operator.api.errors import InvalidResourceError
+from sluice_operator.api.source import Source
+from sluice_operator.desired.claim import Claim, owner_of, rank_of
+from sluice_operator.desired.naming import COMPONENT_LABEL, REDIS_HASH_ANNOTATION
+from sluice_operator.desired.place import Place
+from sluice_operator.desired.redis import RedisSecret, key_prefix, redis_hash, redis_secret
+from sluice_operator.desired.stream import StreamComponent
+from sluice_operator.desired.streams import streams_of
+from sluice_operator.kube import DEPLOYMENTS, Kube, Manifest
+from sluice_operator.reach import Reach, find_url
+from sluice_operator.sources import MODELS, key_of, source_key
+from sluice_operator.store import Store
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sink:
+    """The Redis of a source, as it was found."""
+
+    secret: RedisSecret
+    url: bytes | None = field(repr=False)
+    """None if there is none."""
+
+
+class Claims:
+    """Tells to whom cursors belong."""
+
+    def __init__(self, *, kube: Kube, store: Store, default_url: str | None) -> None:
+        self._kube = kube
+        self._store = store
+        self._default = default_url
+        self._found: dict[str, Sink] = {}  # by uid
+        self._reached: dict[str, Reach] = {}
+
+    def note(self, source: Source, url: bytes | None, *, authorities: str = "") -> None:
+        """Remember what a look at `source` has found."""
+        uid = source.metadata.uid
+        self._found[uid] = Sink(secret=redis_secret(source), url=url)
+        if url is not None:
+            self._reached[uid] = Reach(url=url, authorities=authorities)
+
+    def last_reach(self, source: Source) -> Reach | None:
+        """How the Redis of `source` was reached when that was last known, if it ever was."""
+        return self._reached.get(source.metadata.uid)
+
+    def forget(self, uid: str) -> None:
+        """The source is gone."""
+        self._found.pop(uid, None)
+        self._reached.pop(uid, None)
+
+    async def owner(self, source: Source, stream: StreamComponent, *, in_doubt: bool = False) -> str:
+        """The source to which the cursor of that stream of `source` belongs, such as `Relay default/us-east`;
+        empty if it is its own.
+
+        `in_doubt` is what an unknown Redis counts as: see `claim.owner_of`. Raises KubeError.
+        """
+        neighbours = [
+            found
+            for found in self._store.sources_at(host_of(source.spec.host))
+            if found["metadata"]["uid"] != source.metadata.uid
+        ]
+        if not neighbours:
+            return ""
+        mine = self._store.source(source_key(source))
+        if mine is None:
+            return ""
+        others = [claim for found in neighbours if (claim := await self._rival(found, source, stream))]
+        if not others:
+            return ""
+        own = await self._claim(mine, source, stream)
+        owner = owner_of(own, others, claims=stream.enabled, in_doubt=in_doubt)
+        return owner.name if owner else ""
+
+    async def _rival(self, found: Manifest, source: Source, stream: StreamComponent) -> Claim | None:
+        """The claim of the source `found` to the same keys, if it makes one. Whether in the same Redis is open."""
+        try:
+            other = MODELS[found["kind"]].parse(found)
+        except InvalidResourceError:
+            return None  # what it wants can't be known, and nothing is made for it
+        same = [one for one in streams_of(other) if one.enabled and one.stream is stream.stream]
+        if not same or key_prefix(other) != key_prefix(source):
+            return None
+        return await self._claim(found, other, same[0])
+
+    async def _claim(self, found: Manifest, source: Source, stream: StreamComponent) -> Claim:
+        known = self._found.get(source.metadata.uid)
+        if known is None or known.secret != redis_secret(source):
+            self.note(source, (await find_url(self._kube, source, default=self._default))[0])
+        url = self._found[source.metadata.uid].url
+        return Claim(
+            name=str(key_of(found)),
+            rank=rank_of(found),
+            place=None if url is None else Place.of(url, namespace=source.metadata.namespace),
+            digest=self._running(found, stream) if url is None else redis_hash(url),
+        )
+
+    def _running(self, found: Manifest, stream: StreamComponent) -> str | None:
+        """The hash of the URL that the stream's pods were started with: its Secret may be gone, and they run on."""
+        for child in self._store.children(DEPLOYMENTS, key_of(found)):
+            template = child.get("spec", {}).get("template", {}).get("metadata", {})
+            if (template.get("labels") or {}).get(COMPONENT_LABEL) == stream.component:
+                return (template.get("annotations") or {}).get(REDIS_HASH_ANNOTATION)
+        return None
+
+
+def keys_of(source: Source, stream: StreamComponent) -> StreamKeys:
+    """The keys of that stream of `source` in Redis."""
+    return StreamKeys(stream=stream.stream, host=host_of(source.spec.host), prefix=key_prefix(source))

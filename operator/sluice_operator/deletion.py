@@ -1,0 +1,208 @@
+"""The end of a source: what its deletion waits for, and what goes with it.
+
+Only a resource that bears the operator's finalizer is waited for. Its ingesters are stopped first, since one
+that still runs would write its cursor anew; then its cursors and health hashes are deleted, and the resource is
+let go. Each look begins from what is there, so it may be cut off anywhere. A Redis that is gone, a node that is
+lost or a spec that can't be read ends in a Warning that says what remains, never in a resource that can't go.
+"""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from redis import exceptions
+
+from sluice_ingester.contract import StreamKeys
+from sluice_operator.api.errors import InvalidResourceError
+from sluice_operator.api.source import Source
+from sluice_operator.claims import Claims, keys_of
+from sluice_operator.desired.departure import (
+    Deadline,
+    belongs_to,
+    children_of,
+    is_held,
+    keys_by_hand,
+    may_write,
+    names_of,
+    not_deleted,
+    others_that_hold,
+    shall_delete_cursor,
+)
+from sluice_operator.desired.stream import StreamComponent
+from sluice_operator.desired.streams import COMPONENTS, streams_of
+from sluice_operator.finalizer import Finalizer
+from sluice_operator.kube import DEPLOYMENTS, PODS, Kube, KubeError, Manifest
+from sluice_operator.observed.redis import RedisReader
+from sluice_operator.publish import Publisher
+from sluice_operator.reach import Reach, find_authorities, find_url
+from sluice_operator.sources import MODELS, key_of
+from sluice_operator.status.changes import Tell
+from sluice_operator.status.compute import leaving_status
+from sluice_operator.status.reasons import Happening
+from sluice_operator.store import Store
+from sluice_operator.times import parse_time
+
+_LEAST_SECONDS: Final = 10.0
+_REDIS_SECONDS: Final = 5.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Obstacle:
+    """What keeps the cursor from being deleted."""
+
+    message: str
+    since: tuple[datetime | None, ...] = ()
+    """When what is in the way was itself asked to go."""
+    for_good: bool = False
+    """Whether waiting is of no use."""
+
+
+class Deletion:
+    """Attends to sources that are being deleted."""
+
+    def __init__(
+        self,
+        *,
+        kube: Kube,
+        store: Store,
+        reader: RedisReader,
+        claims: Claims,
+        finalizer: Finalizer,
+        publisher: Publisher,
+        default_url: str | None,
+        deadline_seconds: float,
+    ) -> None:
+        self._kube = kube
+        self._store = store
+        self._reader = reader
+        self._claims = claims
+        self._finalizer = finalizer
+        self._publisher = publisher
+        self._default = default_url
+        self._deadline = Deadline(seconds=deadline_seconds, least=min(_LEAST_SECONDS, deadline_seconds))
+        self._tried: dict[str, float] = {}  # by uid, since when something has been in the way of Redis
+
+    def forget(self, uid: str) -> None:
+        """The source is gone."""
+        self._tried.pop(uid, None)
+
+    async def attend(self, found: Manifest) -> None:
+        """Look at a source that is being deleted. Raises KubeError if the API server did not answer as it should."""
+        if not is_held(found):
+            held = ", ".join(others_that_hold(found)) or "nothing"
+            await self._publish(found, f"The resource is being deleted; it is held by the finalizers {held}")
+        elif not shall_delete_cursor(found):
+            await self._finalizer.write(found, held=False)
+        else:
+            await self._delete_cursor(found)
+
+    async def _delete_cursor(self, found: Manifest) -> None:
+        obstacle = await self._stop(found)
+        if obstacle is None:
+            obstacle = await self._clear(found)
+        if obstacle is None:
+            await self._finalizer.write(found, held=False)
+        elif obstacle.for_good or self._is_late(found, obstacle):
+            message = not_deleted(obstacle.message, keys_by_hand(found))
+            await self._let_go(found, Tell(type="Warning", reason=Happening.CURSOR_NOT_DELETED, message=message))
+        else:
+            await self._publish(found, f"The cursor is to be deleted with the resource: {obstacle.message}")
+
+    def _is_late(self, found: Manifest, obstacle: _Obstacle) -> bool:
+        began = self._tried.setdefault(found["metadata"]["uid"], time.monotonic())
+        asked = (parse_time(found["metadata"]["deletionTimestamp"]), *obstacle.since)
+        return self._deadline.has_passed(asked=asked, now=datetime.now(UTC), tried=time.monotonic() - began)
+
+    async def _stop(self, found: Manifest) -> _Obstacle | None:
+        """Stop the ingesters. What still runs, if anything does."""
+        namespace, left, since = found["metadata"]["namespace"], [], []
+        for name in children_of(found):
+            live = await self._kube.get(DEPLOYMENTS, namespace, name)
+            if live is None or not belongs_to(live, found):
+                continue
+            metadata = live["metadata"]
+            left.append(f"Deployment {name}")
+            since.append(parse_time(metadata.get("deletionTimestamp")))
+            if "deletionTimestamp" not in metadata:
+                try:
+                    await self._kube.delete(DEPLOYMENTS, namespace, name, uid=metadata["uid"], foreground=True)
+                except KubeError as error:
+                    if not error.is_refusal:
+                        raise
+                    return _Obstacle(message=f"Deployment {name} can't be deleted: {error.message}")
+        pods = [pod for pod in self._store.children(PODS, key_of(found)) if may_write(pod)]
+        left += [f"pod {pod['metadata']['name']}" for pod in pods]
+        if left:
+            return _Obstacle(message=f"the ingester is still there ({', '.join(left)})", since=tuple(since))
+        return None
+
+    async def _clear(self, found: Manifest) -> _Obstacle | None:
+        """Delete in Redis what is this source's alone, and tell it. What is in the way, if anything is."""
+        try:
+            source = MODELS[found["kind"]].parse(found)
+        except InvalidResourceError as error:
+            return _Obstacle(message=f"The spec can't be read: {error}", for_good=True)
+        doomed, kept = [], []
+        for stream in _all_streams(source):
+            owner = await self._claims.owner(source, stream, in_doubt=True)
+            keys = keys_of(source, stream)
+            if owner:
+                kept.append(f"{keys.cursor} is kept: {owner} goes on from it")
+            else:
+                doomed.append(keys)
+        if not doomed:
+            news = Tell(type="Normal", reason=Happening.CURSOR_NOT_DELETED, message="; ".join(kept))
+            await self._publisher.tell(found, [news])
+            return None
+        reach, problem = await self._reach(source)
+        if reach is not None:
+            problem = await self._erase(reach, doomed)
+        if problem:
+            return _Obstacle(message=problem)
+        message = "; ".join([f"Deleted {', '.join(keys.cursor for keys in doomed)} in Redis", *kept])
+        await self._publisher.tell(found, [Tell(type="Normal", reason=Happening.CURSOR_DELETED, message=message)])
+        return None
+
+    async def _reach(self, source: Source) -> tuple[Reach | None, str]:
+        url, problem = await find_url(self._kube, source, default=self._default)
+        if url is None:  # a namespace that is deleted loses its Secrets first
+            return self._claims.last_reach(source), problem
+        return Reach(url=url, authorities=await find_authorities(self._kube, source)), ""
+
+    async def _erase(self, reach: Reach, doomed: Sequence[StreamKeys]) -> str:
+        """Delete the keys. What went wrong, or nothing."""
+        client = self._reader.client(reach.url, authorities=reach.authorities)
+        if client is None:
+            return "what stands in the Secret is not the URL of a Redis"
+        try:
+            async with asyncio.timeout(_REDIS_SECONDS):
+                for name in names_of(doomed):  # one by one: those of a cluster may stand on several nodes
+                    await client.delete(name)
+        except (exceptions.RedisError, exceptions.RedisClusterException, OSError, TimeoutError) as error:
+            words = " ".join(str(error).split())[:300] or type(error).__name__
+            return f"Redis does not delete it: {words}"
+        return ""
+
+    async def _let_go(self, found: Manifest, news: Tell) -> None:
+        await self._publisher.tell(found, [news])
+        await self._finalizer.write(found, held=False)
+
+    async def _publish(self, found: Manifest, message: str) -> None:
+        before = MODELS[found["kind"]].status_of(found)
+        generation = found["metadata"].get("generation", 0)
+        after = leaving_status(before, generation=generation, now=datetime.now(UTC), message=message)
+        await self._publisher.publish(found, before, after)
+
+
+def _all_streams(source: Source) -> list[StreamComponent]:
+    """The streams of `source`, and those that it had before its spec was changed."""
+    asked = {stream.component: stream for stream in streams_of(source)}
+    return [
+        asked[component]
+        if component in asked
+        else StreamComponent(component=component, stream=stream, enabled=False, env={})
+        for component, stream in COMPONENTS[type(source).__name__].items()
+    ]

@@ -1,0 +1,96 @@
+"""What is to be told and done when a source is deleted whose cursor shall go with it. Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sluice_ingester.contract import StreamKeys, host_of
+from sluice_operator.api.deletion import FINALIZER, DeletionPolicy
+from sluice_operator.desired.naming import SOURCE_LABELS, child_name, label_value
+from sluice_operator.desired.streams import COMPONENTS
+
+_ENDED: Final = frozenset({"Succeeded", "Failed"})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Deadline:
+    """Until when it is tried to delete a cursor, in seconds since the deletion was asked for.
+
+    It is counted from times that the API server keeps, so it goes on where it was when the operator is
+    restarted. An operator that comes only after it has passed still tries, for `least` seconds.
+    """
+
+    seconds: float
+    least: float
+
+    def has_passed(self, *, asked: Iterable[datetime | None], now: datetime, tried: float) -> bool:
+        """Whether it has, after the last of the times at which somebody was `asked` to go, and `tried` seconds of
+        trying.
+        """
+        times = [time for time in asked if time is not None]
+        return tried >= self.least and all((now - time).total_seconds() >= self.seconds for time in times)
+
+
+def is_held(source: Mapping[str, Any]) -> bool:
+    """Whether the operator's finalizer keeps that source's object."""
+    return FINALIZER in (source["metadata"].get("finalizers") or [])
+
+
+def others_that_hold(source: Mapping[str, Any]) -> list[str]:
+    """The finalizers of others that keep it."""
+    return [name for name in source["metadata"].get("finalizers") or [] if name != FINALIZER]
+
+
+def shall_delete_cursor(source: Mapping[str, Any]) -> bool:
+    """Whether the cursor shall go with that source's object, even if nothing else of its spec can be read."""
+    return bool((source.get("spec") or {}).get("deletionPolicy") == DeletionPolicy.DELETE_CURSOR)
+
+
+def finalizers_patch(source: Mapping[str, Any], *, held: bool) -> dict[str, Any]:
+    """The JSON merge patch that puts the operator's finalizer on that source's object, or takes it away.
+
+    A list is merged as a whole, so it names the version that it was made from: if somebody else has changed the
+    object, it is refused (409) and made anew.
+    """
+    wanted = [*others_that_hold(source), *([FINALIZER] if held else [])]
+    return {"metadata": {"finalizers": wanted, "resourceVersion": source["metadata"]["resourceVersion"]}}
+
+
+def children_of(source: Mapping[str, Any]) -> tuple[str, ...]:
+    """The names of the Deployments that the source may have, whatever its spec says."""
+    return tuple(child_name(source["metadata"]["name"], component.part) for component in COMPONENTS[source["kind"]])
+
+
+def belongs_to(child: Mapping[str, Any], source: Mapping[str, Any]) -> bool:
+    """Whether the Deployment `child` is that source's, even one whose owner somebody took away."""
+    metadata = child["metadata"]
+    controllers = [one["uid"] for one in metadata.get("ownerReferences") or [] if one.get("controller")]
+    if controllers:
+        return bool(controllers == [source["metadata"]["uid"]])
+    label = (metadata.get("labels") or {}).get(SOURCE_LABELS[source["kind"]])
+    return bool(label == label_value(source["metadata"]["name"]))
+
+
+def may_write(pod: Mapping[str, Any]) -> bool:
+    """Whether an ingester may still run in `pod`."""
+    return (pod.get("status") or {}).get("phase") not in _ENDED
+
+
+def keys_by_hand(source: Mapping[str, Any]) -> list[StreamKeys]:
+    """The keys of all streams that the source may have had, as far as its object tells."""
+    spec, status = source.get("spec") or {}, source.get("status") or {}
+    host = host_of(str(spec.get("host") or status.get("host") or "HOST"))
+    prefix = str((spec.get("redis") or {}).get("keyPrefix") or "")
+    return [StreamKeys(stream=stream, host=host, prefix=prefix) for stream in COMPONENTS[source["kind"]].values()]
+
+
+def names_of(keys: Iterable[StreamKeys]) -> list[str]:
+    """The names of the keys that are deleted: never a stream, since other sources write to it as well."""
+    return [name for one in keys for name in (one.cursor, one.health)]
+
+
+def not_deleted(problem: str, keys: Sequence[StreamKeys]) -> str:
+    """What is told when a source has been let go without its cursor having been deleted."""
+    names = " ".join(f"'{name}'" for name in names_of(keys))
+    return f"{problem}. The resource is let go; the cursor may remain. To delete it by hand: redis-cli DEL {names}"

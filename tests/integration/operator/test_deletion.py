@@ -1,0 +1,120 @@
+"""spec.deletionPolicy on a real API server and a real Redis: what goes, and what stays."""
+
+import time
+
+from sluice_ingester.contract import Stream, StreamKeys
+from sluice_operator.api.deletion import FINALIZER
+from tests.integration.operator.leaving import ASKED, bind, end, finalizers, gone, keys, told
+from tests.integration.operator.situation import NAME, Situation, eventually
+
+OTHERS = "example.com/other"
+
+
+def stored(situation: Situation) -> set[str]:
+    """What a Relay with a backfill leaves in Redis, written here. All the keys of its host."""
+    backfill = StreamKeys(stream=Stream.BACKFILL, host=situation.host)
+    situation.store(12)
+    situation.redis.set(backfill.cursor, "page-2")
+    situation.redis.hset(backfill.health, "state", "done")
+    return {situation.keys.cursor, situation.keys.health, backfill.cursor, backfill.health}
+
+
+def test_the_finalizer_follows_the_policy_and_nothing_else_is_touched(situation: Situation) -> None:
+    situation.apply_relay()
+    situation.stream()
+    assert finalizers(situation) == []
+    situation.patch(situation.kind, NAME, {"metadata": {"finalizers": [OTHERS]}})
+    situation.apply_relay(**ASKED)
+    eventually(lambda: finalizers(situation) == [OTHERS, FINALIZER])
+    before = situation.relay()
+    situation.apply_relay(**ASKED)  # as a GitOps tool does, again and again
+    time.sleep(4)
+    assert (finalizers(situation), situation.relay()["spec"]) == ([OTHERS, FINALIZER], before["spec"])
+    managers = {entry["manager"]: entry for entry in situation.relay()["metadata"]["managedFields"]}
+    written = managers["sluice-operator-finalizer"]["fieldsV1"]
+    assert set(written) == {"f:metadata"}
+    assert set(written["f:metadata"]) == {"f:finalizers"}
+    situation.apply_relay(deletionPolicy="Retain")
+    eventually(lambda: finalizers(situation) == [OTHERS])
+    situation.patch(situation.kind, NAME, {"metadata": {"finalizers": None}})
+
+
+def test_a_finalizer_that_somebody_takes_away_comes_back(situation: Situation) -> None:
+    situation.apply_relay(**ASKED)
+    eventually(lambda: finalizers(situation) == [FINALIZER])
+    situation.patch(situation.kind, NAME, {"metadata": {"finalizers": None}})
+    eventually(lambda: finalizers(situation) == [FINALIZER])
+
+
+def test_cursors_and_health_go_and_streams_stay(situation: Situation) -> None:
+    situation.apply_relay(**ASKED)
+    situation.stream()
+    entries = situation.redis.xlen(situation.keys.entries)
+    assert keys(situation) == {situation.keys.cursor, situation.keys.health}
+    assert keys(situation) < stored(situation)  # of a backfill that was switched off since
+    situation.delete(situation.kind, NAME)
+    eventually(lambda: gone(situation))
+    assert keys(situation) == set()
+    assert situation.redis.xlen(situation.keys.entries) == entries + 1
+    assert situation.all("Deployment") == situation.all("Pod") == []
+    assert f"firehose_live:cursor:{situation.host}" in told(situation)["CursorDeleted"]
+    assert "CursorNotDeleted" not in told(situation)
+
+
+def test_retain_is_gone_at_once_and_the_cursor_stays(situation: Situation) -> None:
+    situation.apply_relay()
+    situation.stream()
+    situation.delete(situation.kind, NAME)
+    assert gone(situation)
+    eventually(lambda: situation.all("Deployment") == [], seconds=60)  # a young garbage collector learns of a new kind
+    time.sleep(4)
+    assert situation.redis.get(situation.keys.cursor) == "6322875401"
+    assert situation.all("Deployment") == []
+
+
+def test_the_pods_are_waited_for(situation: Situation) -> None:
+    situation.apply_relay(**ASKED)
+    pod = situation.stream()
+    bind(situation, pod)
+    situation.delete(situation.kind, NAME)
+    situation.becomes("Reconciling", "True", "Terminating")
+    time.sleep(3)
+    message = next(item["message"] for item in situation.status()["conditions"] if item["type"] == "Ready")
+    assert f"pod {pod['metadata']['name']}" in message
+    assert situation.redis.get(situation.keys.cursor) == "6322875401"
+    assert situation.condition("Ready") == ("False", "Terminating")
+    situation.store(6_322_875_500)  # it still runs
+    end(situation, pod)
+    eventually(lambda: gone(situation))
+    assert keys(situation) == set()
+    assert {"Resumed", "Recovered", "Disconnected"}.isdisjoint(told(situation))
+
+
+def test_the_finalizers_of_others_hold_it_and_it_says_so(situation: Situation) -> None:
+    situation.apply_relay()
+    situation.stream()
+    situation.patch(situation.kind, NAME, {"metadata": {"finalizers": [OTHERS]}})
+    situation.delete(situation.kind, NAME)
+    situation.becomes("Reconciling", "True", "Terminating")
+    situation.delete("Deployment", situation.child)
+    time.sleep(4)
+    assert situation.all("Deployment") == []  # nothing is made for what is on its way out
+    situation.patch(situation.kind, NAME, {"metadata": {"finalizers": None}})
+    eventually(lambda: gone(situation))
+
+
+def test_foreground_deletion(situation: Situation) -> None:
+    situation.apply_relay(**ASKED)
+    situation.stream()
+    situation.kubectl("delete", "relay", NAME, "--cascade=foreground", "--timeout=50s")
+    assert keys(situation) == set()
+
+
+def test_a_change_of_mind_while_it_is_being_deleted(situation: Situation) -> None:
+    situation.apply_relay(**ASKED)
+    bind(situation, situation.stream())
+    situation.delete(situation.kind, NAME)
+    situation.becomes("Reconciling", "True", "Terminating")
+    situation.patch(situation.kind, NAME, {"spec": {"deletionPolicy": "Retain"}})
+    eventually(lambda: gone(situation))
+    assert situation.redis.get(situation.keys.cursor) == "6322875401"

@@ -1,0 +1,177 @@
+"""The end of a resource, with a Redis, a Secret, a node or an operator that goes at the wrong time: it never hangs."""
+
+import secrets
+import signal
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from sluice_operator.api.deletion import FINALIZER
+from tests.integration.operator.conftest import OperatorProcess
+from tests.integration.operator.control_plane import ControlPlane
+from tests.integration.operator.leaving import ASKED, HELD, bind, end, finalizers, gone, keys, told
+from tests.integration.operator.situation import NAME, Situation, eventually
+from tests.integration.redis_server import RedisServer
+
+DEADLINE = 3.0
+
+
+@pytest.fixture
+def place(control_plane: ControlPlane, sink: RedisServer) -> Iterator[Situation]:
+    """A namespace that nobody serves yet."""
+    place = Situation(control_plane, f"test-{secrets.token_hex(3)}", sink)
+    yield place
+    place.remove()
+
+
+@pytest.fixture
+def start(own_operator: Callable[..., OperatorProcess], place: Situation) -> Callable[..., OperatorProcess]:
+    """Starts an operator that serves only that namespace and soon loses patience."""
+
+    def start(**environment: str) -> OperatorProcess:
+        url = f"redis://:s3cret@127.0.0.1:{place.sink.port}/0"
+        settings = {"SLUICE_DEFAULT_REDIS_URL": url, "SLUICE_DELETION_DEADLINE_SECONDS": str(DEADLINE), **environment}
+        return own_operator(SLUICE_WATCH_NAMESPACES=place.namespace, **settings)
+
+    return start
+
+
+def test_created_and_deleted_while_the_operator_is_away(
+    place: Situation, start: Callable[..., OperatorProcess]
+) -> None:
+    place.apply_relay(**ASKED)
+    place.delete(place.kind, NAME)
+    assert gone(place)
+    start()
+    assert place.all("Deployment") == []
+
+
+def test_redis_is_gone(
+    place: Situation, start: Callable[..., OperatorProcess], own_redis: Callable[..., RedisServer]
+) -> None:
+    server = own_redis()
+    operator = start(SLUICE_DEFAULT_REDIS_URL=server.url)
+    place.apply_relay(**ASKED)
+    eventually(lambda: finalizers(place) == HELD)
+    eventually(place.deployment)
+    server.kill()
+    began = time.monotonic()
+    place.delete(place.kind, NAME)
+    eventually(lambda: gone(place), seconds=40)
+    assert DEADLINE - 1 <= time.monotonic() - began < DEADLINE + 15
+    message = eventually(lambda: told(place)["CursorNotDeleted"])
+    assert "Redis does not delete it" in message
+    assert f"redis-cli DEL 'firehose_live:cursor:{place.host}' 'firehose_live:health:{place.host}'" in message
+    assert "Traceback" not in operator.log
+
+
+def test_redis_comes_back_in_time(
+    place: Situation, start: Callable[..., OperatorProcess], own_redis: Callable[..., RedisServer]
+) -> None:
+    server = own_redis()
+    start(SLUICE_DEFAULT_REDIS_URL=server.url, SLUICE_DELETION_DEADLINE_SECONDS="60")
+    place.apply_relay(**ASKED)
+    eventually(lambda: finalizers(place) == HELD)
+    server.client.set(place.keys.cursor, "12")
+    server.kill()
+    place.delete(place.kind, NAME)
+    place.becomes("Ready", "False", "Terminating")
+    server.start()
+    eventually(lambda: gone(place), seconds=30)
+    assert server.client.exists(place.keys.cursor) == 0
+
+
+def test_the_secret_is_gone(place: Situation, start: Callable[..., OperatorProcess]) -> None:
+    operator = start()
+    place.apply_secret("mine", url=f"redis://:s3cret@127.0.0.1:{place.sink.port}/0")
+    place.apply_relay(**ASKED, redis={"secretRef": {"name": "mine"}})
+    eventually(place.deployment)
+    place.store(12)
+    place.delete("Secret", "mine")
+    time.sleep(4)
+    place.delete(place.kind, NAME)
+    eventually(lambda: gone(place))
+    assert keys(place) == set()  # its URL was known
+
+    place.apply_secret("mine", url=f"redis://:s3cret@127.0.0.1:{place.sink.port}/0")
+    place.apply_relay(**ASKED, redis={"secretRef": {"name": "mine"}})
+    eventually(lambda: finalizers(place) == HELD)
+    place.store(13)
+    operator.stop(signal.SIGKILL)
+    place.delete("Secret", "mine")
+    place.delete(place.kind, NAME)
+    start()
+    eventually(lambda: gone(place), seconds=30)
+    assert "There is no Secret mine" in eventually(lambda: told(place)["CursorNotDeleted"])
+    assert place.redis.get(place.keys.cursor) == "13"
+
+
+def test_a_node_is_lost(place: Situation, start: Callable[..., OperatorProcess]) -> None:
+    start()
+    place.apply_relay(**ASKED)
+    pod = place.stream()
+    bind(place, pod)
+    place.delete(place.kind, NAME)
+    eventually(lambda: gone(place), seconds=DEADLINE + 15)
+    assert f"pod {pod['metadata']['name']}" in told(place)["CursorNotDeleted"]
+    assert place.redis.get(place.keys.cursor) == "6322875401"  # an ingester that may still run would write it anew
+    end(place, pod)
+
+
+def test_killed_in_the_midst(place: Situation, start: Callable[..., OperatorProcess]) -> None:
+    operator = start(SLUICE_DELETION_DEADLINE_SECONDS="60")
+    place.apply_relay(**ASKED)
+    pod = place.stream()
+    bind(place, pod)
+    place.delete(place.kind, NAME)
+    place.becomes("Ready", "False", "Terminating")
+    operator.stop(signal.SIGKILL)
+    end(place, pod)
+    eventually(lambda: place.all("Deployment") == [])
+    time.sleep(1)
+    assert not gone(place)
+    assert keys(place) != set()
+    start(SLUICE_DELETION_DEADLINE_SECONDS="60")
+    eventually(lambda: gone(place))
+    assert keys(place) == set()
+
+
+def test_it_is_deleted_while_the_operator_is_away_for_longer_than_the_deadline(
+    place: Situation, start: Callable[..., OperatorProcess]
+) -> None:
+    operator = start()
+    place.apply_relay(**ASKED)
+    place.stream()
+    operator.stop(signal.SIGKILL)
+    place.delete(place.kind, NAME)
+    time.sleep(DEADLINE + 1)
+    assert not gone(place)
+    start()
+    eventually(lambda: gone(place))
+    assert keys(place) == set()
+    assert "CursorNotDeleted" not in told(place)
+
+
+def test_a_spec_that_can_not_be_read_can_go(
+    control_plane: ControlPlane, place: Situation, start: Callable[..., OperatorProcess]
+) -> None:
+    """As after an upgrade to a CRD that refuses what an older one has taken."""
+    path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/relays.sluice.dev"
+    crd = control_plane.request("GET", path)
+    schema = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]
+    strict = schema["host"].pop("x-kubernetes-validations")
+    control_plane.request("PUT", path, crd)
+    try:
+        eventually(lambda: place.apply_relay(host="relay.example.com/xrpc", **ASKED) is None)
+        place.patch(place.kind, NAME, {"metadata": {"finalizers": [FINALIZER]}})
+    finally:
+        crd = control_plane.request("GET", path)
+        schema = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]
+        schema["host"]["x-kubernetes-validations"] = strict
+        control_plane.request("PUT", path, crd)
+    start()
+    place.becomes("Stalled", "True", "InvalidSpec")
+    place.delete(place.kind, NAME)
+    eventually(lambda: gone(place))
+    assert "The spec can't be read: spec.host" in eventually(lambda: told(place)["CursorNotDeleted"])

@@ -1,0 +1,126 @@
+"""Two resources that would write one cursor: the older one does, and the younger says so."""
+
+import secrets
+from collections.abc import Iterator
+
+import pytest
+
+from sluice_ingester.contract import Health
+from tests.integration.operator.control_plane import ControlPlane
+from tests.integration.operator.duplicate import One, first, second, wait_a_second
+from tests.integration.operator.situation import NAME, Situation, eventually
+from tests.integration.redis_server import RedisServer
+
+
+@pytest.fixture
+def elsewhere(control_plane: ControlPlane, sink: RedisServer) -> Iterator[Situation]:
+    """Another namespace."""
+    place = Situation(control_plane, f"test-{secrets.token_hex(3)}", sink)
+    yield place
+    place.remove()
+
+
+def test_the_younger_stalls_and_takes_over(situation: Situation) -> None:
+    older, younger = first(situation), second(of=situation, name="a-younger")
+    older.apply()
+    situation.stream()
+    wait_a_second()
+    younger.apply(cursor={"position": "oldest", "nonce": "mine"})
+    younger.stalls(older)
+    status = younger.get()["status"]
+    conditions = {item["type"]: (item["status"], item["reason"]) for item in status["conditions"]}
+    assert conditions["Ready"] == ("False", "DuplicateSource")
+    assert "Reconciling" not in conditions
+    assert conditions["Connected"] == conditions["EventsFlowing"] == ("False", "DuplicateSource")
+    assert conditions["CursorValid"] == conditions["SinkWritable"] == ("Unknown", "DuplicateSource")
+    assert "firehose" not in status  # another's numbers are not its own
+    assert situation.redis.get(situation.keys.cursor) == "6322875401"  # nor is another's cursor its to set
+    assert situation.condition("Ready") == ("True", "Streaming")
+    assert situation.deployment()["spec"]["replicas"] == 1
+
+    younger.apply()
+    older.delete()
+    younger.runs(seconds=10)
+    situation.redis.delete(situation.keys.health)
+
+
+def test_in_another_namespace_by_another_user(situation: Situation, elsewhere: Situation) -> None:
+    client = situation.redis
+    client.execute_command("ACL", "SETUSER", "other", "on", ">pass", "~*", "&*", "+@all")
+    elsewhere.apply_secret("mine", url=f"redis://other:pass@127.0.0.1:{situation.sink.port}")
+    redis = {"secretRef": {"name": "mine"}}
+    older, younger = first(situation), second(of=situation, name=NAME, namespace=elsewhere.namespace)
+    younger_but_apart = second(of=situation, name="apart", namespace=elsewhere.namespace)
+    older.apply()
+    older.runs()
+    wait_a_second()
+    younger.apply(redis=redis)
+    younger_but_apart.apply(redis={**redis, "keyPrefix": "apart:"})
+    younger.stalls(older)
+    younger_but_apart.runs()
+
+    younger.apply(redis={**redis, "keyPrefix": "mine:"})
+    younger.runs(seconds=10)
+    younger.apply(redis=redis)
+    younger.stalls(older)
+    elsewhere.apply_secret("mine", url=f"redis://other:pass@127.0.0.1:{situation.sink.port}/7")
+    younger.runs(seconds=10)
+
+
+def test_other_streams_and_other_kinds_are_no_duplicates(situation: Situation) -> None:
+    older, lists = first(situation), second(of=situation, name="lists")
+    labels = One(situation.control_plane, situation.namespace, "labels", f"ws://{situation.host}", kind="Labeler")
+    older.apply()
+    wait_a_second()
+    lists.apply(firehose={"enabled": False}, backfill={"enabled": True})
+    labels.apply()
+    eventually(lambda: lists.condition("Ready"))
+    assert lists.condition("Stalled") is None
+    eventually(lambda: lists.replicas("backfill") == 1)
+    eventually(lambda: labels.condition("Ready"))
+    assert labels.condition("Stalled") is None
+    lists.apply(firehose={"enabled": True}, backfill={"enabled": True})
+    lists.stalls(older)
+    assert lists.replicas("backfill") == 1  # that cursor is its own
+
+
+def test_a_suspended_older_one_keeps_its_cursor(situation: Situation) -> None:
+    older, younger = first(situation), second(of=situation, name="a-younger")
+    older.apply(suspend=True)
+    wait_a_second()
+    younger.apply()
+    younger.stalls(older)
+    younger.apply(suspend=True)
+    eventually(lambda: (younger.condition("Ready") or {}).get("reason") == "Suspended")
+    older.delete()
+    younger.apply()
+    younger.runs()
+
+
+def test_a_younger_one_that_is_deleted_does_not_delete_the_cursor_of_the_older(situation: Situation) -> None:
+    older, younger = first(situation), second(of=situation, name="a-younger")
+    older.apply()
+    situation.stream()
+    wait_a_second()
+    younger.apply(deletionPolicy="DeleteCursor")
+    younger.stalls(older)
+    younger.delete()
+    eventually(lambda: "a-younger" not in situation.names("Relay"))
+    assert situation.redis.get(situation.keys.cursor) == "6322875401"
+    assert situation.redis.hget(situation.keys.health, Health.STATE) == "streaming"
+    told = [event["message"] for event in situation.all("Event") if event["reason"] == "CursorNotDeleted"]
+    assert told
+    assert f"firehose_live:cursor:{situation.host} is kept: {older} goes on from it" in told[0]
+
+
+def test_an_older_one_on_its_way_out_keeps_its_cursor_until_it_is_gone(situation: Situation) -> None:
+    older, younger = first(situation), second(of=situation, name="a-younger")
+    older.apply()
+    older.runs()
+    situation.patch("Relay", NAME, {"metadata": {"finalizers": ["example.com/other"]}})
+    wait_a_second()
+    older.delete()
+    younger.apply()
+    younger.stalls(older)
+    situation.patch("Relay", NAME, {"metadata": {"finalizers": None}})
+    younger.runs(seconds=10)

@@ -1,0 +1,103 @@
+"""Two resources that would write one cursor, and an operator that begins anew: never do both run."""
+
+import secrets
+import signal
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.integration.operator.conftest import OperatorProcess
+from tests.integration.operator.control_plane import ControlPlane
+from tests.integration.operator.duplicate import first, second, wait_a_second
+from tests.integration.operator.situation import Situation, eventually
+from tests.integration.redis_server import RedisServer
+
+START = Callable[..., OperatorProcess]
+
+
+@pytest.fixture
+def place(control_plane: ControlPlane, sink: RedisServer) -> Iterator[Situation]:
+    """A namespace that nobody serves yet."""
+    place = Situation(control_plane, f"test-{secrets.token_hex(3)}", sink)
+    yield place
+    place.remove()
+
+
+@pytest.fixture
+def elsewhere(control_plane: ControlPlane, sink: RedisServer) -> Iterator[Situation]:
+    """Another namespace."""
+    place = Situation(control_plane, f"test-{secrets.token_hex(3)}", sink)
+    yield place
+    place.remove()
+
+
+@pytest.fixture
+def start(own_operator: START, place: Situation, elsewhere: Situation) -> START:
+    """Starts an operator that serves only those two."""
+
+    def start(**environment: str) -> OperatorProcess:
+        url = f"redis://:s3cret@127.0.0.1:{place.sink.port}/0"
+        namespaces = f"{place.namespace},{elsewhere.namespace}"
+        return own_operator(SLUICE_WATCH_NAMESPACES=namespaces, SLUICE_DEFAULT_REDIS_URL=url, **environment)
+
+    return start
+
+
+@pytest.mark.parametrize("names", [("a", "b"), ("b", "a")], ids=["in order", "out of order"])
+def test_a_restart_never_starts_both(
+    place: Situation, elsewhere: Situation, start: START, names: tuple[str, str]
+) -> None:
+    """Both are known to a new operator at once, the Secrets' contents of neither."""
+    for namespace in (place, elsewhere):
+        namespace.apply_secret("mine", url=f"redis://:s3cret@127.0.0.1:{place.sink.port}/0")
+    redis = {"secretRef": {"name": "mine"}}
+    older = second(of=place, name=names[0])
+    younger = second(of=place, name=names[1], namespace=elsewhere.namespace)
+    older.apply(redis=redis)
+    wait_a_second()
+    younger.apply(redis=redis)
+    for _ in range(3):
+        operator = start()
+        older.runs()
+        younger.stalls(older)
+        operator.stop(signal.SIGKILL)
+    assert older.replicas_ever() == younger.replicas_ever() == 1  # never scaled up, never scaled down
+    assert "Stalled" not in {
+        event["reason"] for event in place.all("Event") if event["involvedObject"]["name"] == older.name
+    }
+
+
+def test_made_in_the_same_second(place: Situation, start: START) -> None:
+    ones = [second(of=place, name=name) for name in ("a", "b", "c")]
+    operator = start()
+    for one in reversed(ones):
+        one.apply()
+    eventually(lambda: sum(one.replicas() for one in ones) == 1)
+    time.sleep(4)
+    running = [one.name for one in ones if one.replicas()]
+    oldest = min(ones, key=lambda one: (one.get()["metadata"]["creationTimestamp"], one.name))
+    assert running == [oldest.name]
+    operator.stop()
+    start()
+    time.sleep(4)
+    assert [one.name for one in ones if one.replicas()] == running
+
+
+def test_the_secret_of_the_older_is_gone_while_its_pods_run(place: Situation, start: START) -> None:
+    operator = start()
+    url = f"redis://:s3cret@127.0.0.1:{place.sink.port}/0"
+    place.apply_secret("mine", url=url)
+    place.apply_secret("other", url=url)
+    older, younger = first(place), second(of=place, name="a-younger")
+    older.apply(redis={"secretRef": {"name": "mine"}})
+    older.runs()
+    wait_a_second()
+    younger.apply(redis={"secretRef": {"name": "other"}})
+    younger.stalls(older)
+    place.delete("Secret", "mine")
+    operator.stop(signal.SIGKILL)
+    start()
+    time.sleep(6)
+    younger.stalls(older)
+    assert younger.replicas_ever() == 1
