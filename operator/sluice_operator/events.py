@@ -1,12 +1,14 @@
 """Kubernetes Events: what a user would want to know, once, however often it happens.
 
-The same event about the same object counts up for as long as the API server keeps it, and one object can't
-flood the others: as kubectl and its users know it from Kubernetes' own controllers.
+The same event about the same object counts up for as long as the API server keeps it, events that differ in their
+words alone are few, and one object can't flood the others: as kubectl and its users know it from Kubernetes' own
+controllers.
 """
 
-import hashlib
+import asyncio
 import logging
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -21,13 +23,17 @@ COMPONENT: Final = "sluice-operator"
 REPEAT_SECONDS: Final = 3000.0  # an API server keeps events for an hour
 BURST: Final = 25
 REFILL_SECONDS: Final = 30.0
+MOST_WORDINGS: Final = 5
+"""So many events of one reason stand side by side; what comes in other words counts up the one told last."""
 _LONGEST_MESSAGE: Final = 1000
-_MOST_MEMORIES: Final = 4096
+_AGAIN_SECONDS: Final = 1.0
+_PATIENCE_SECONDS: Final = 5.0
 
 
 @dataclass(slots=True)
 class _Memory:
     name: str
+    message: str
     count: int
     until: float
 
@@ -44,7 +50,8 @@ class Events:
     def __init__(self, kube: Kube, *, instance: str) -> None:
         self._kube = kube
         self._instance = instance
-        self._memories: dict[str, _Memory] = {}
+        self._told: dict[str, dict[str, list[_Memory]]] = {}
+        """By the uid of the object and by reason, the one told last at the end."""
         self._buckets: dict[str, _Bucket] = {}
 
     async def tell(self, source: Manifest, tell: Tell) -> None:
@@ -53,19 +60,36 @@ class Events:
         if not self._may(source["metadata"]["uid"], now):
             logger.debug("Too many events, not told: %s", tell)
             return
-        key = _digest(source, tell)
         try:
-            memory = self._memories.get(key)
-            if memory is None or now > memory.until or not await self._count_up(source, memory):
-                self._remember(key, await self._first(source, tell), now)
+            await self._write(source, tell, now)
         except KubeError as error:
-            logger.warning("An event could not be written: %s", error)
+            if error.code == 0 or error.is_refusal:
+                logger.warning("An event could not be written: %s", error)
+                return
+            # The status that tells of it is written already: what is not told now will never be.
+            await asyncio.sleep(min(error.retry_after or _AGAIN_SECONDS, _PATIENCE_SECONDS))
+            await self._once_more(source, tell, now)
 
     def forget(self, uid: str) -> None:
         """The object is gone."""
         self._buckets.pop(uid, None)
+        self._told.pop(uid, None)
 
-    async def _first(self, source: Manifest, tell: Tell) -> str:
+    async def _once_more(self, source: Manifest, tell: Tell, now: float) -> None:
+        try:
+            await self._write(source, tell, now)
+        except KubeError as error:
+            logger.warning("An event could not be written: %s", error)
+
+    async def _write(self, source: Manifest, tell: Tell, now: float) -> None:
+        reasons = self._told.setdefault(source["metadata"]["uid"], {})
+        told = reasons[tell.reason] = [memory for memory in reasons.get(tell.reason, ()) if memory.until > now]
+        memory = _fitting(told, tell.message)
+        is_counted = memory is not None and await self._count_up(source, memory, tell)
+        newest = memory if memory is not None and is_counted else await self._first(source, tell, now)
+        told[:] = [*(one for one in told if one is not memory), newest]
+
+    async def _first(self, source: Manifest, tell: Tell, now: float) -> _Memory:
         metadata, when = source["metadata"], _now()
         name = f"{metadata['name'][:200]}.{time.time_ns():x}"
         event: dict[str, Any] = {
@@ -91,25 +115,21 @@ class Events:
             "reportingInstance": self._instance,
         }
         await self._kube.create(EVENTS, event)
-        return name
+        return _Memory(name=name, message=tell.message, count=1, until=now + REPEAT_SECONDS)
 
-    async def _count_up(self, source: Manifest, memory: _Memory) -> bool:
+    async def _count_up(self, source: Manifest, memory: _Memory, tell: Tell) -> bool:
         """Whether the event is still there to be counted up."""
-        patch = {"count": memory.count + 1, "lastTimestamp": _now()}
+        patch: Manifest = {"count": memory.count + 1, "lastTimestamp": _now()}
+        if tell.message != memory.message:
+            patch["message"] = tell.message[:_LONGEST_MESSAGE]
         try:
             await self._kube.merge(EVENTS, source["metadata"]["namespace"], memory.name, patch, manager=COMPONENT)
         except KubeError as error:
             if error.code == HTTPStatus.NOT_FOUND:
                 return False
             raise
-        memory.count += 1
+        memory.count, memory.message = memory.count + 1, tell.message
         return True
-
-    def _remember(self, key: str, name: str, now: float) -> None:
-        if len(self._memories) >= _MOST_MEMORIES:
-            self._memories = {key: kept for key, kept in self._memories.items() if kept.until > now}
-        if len(self._memories) < _MOST_MEMORIES:
-            self._memories[key] = _Memory(name=name, count=1, until=now + REPEAT_SECONDS)
 
     def _may(self, uid: str, now: float) -> bool:
         """Whether one more event about the object is allowed: a burst, then one at each refill."""
@@ -122,9 +142,10 @@ class Events:
         return True
 
 
-def _digest(source: Manifest, tell: Tell) -> str:
-    parts = "\0".join((source["metadata"]["uid"], tell.type, tell.reason, tell.message))
-    return hashlib.sha256(parts.encode()).hexdigest()
+def _fitting(told: Sequence[_Memory], message: str) -> _Memory | None:
+    """The event to count up, if there is one."""
+    same = next((memory for memory in told if memory.message == message), None)
+    return told[-1] if same is None and len(told) >= MOST_WORDINGS else same
 
 
 def _now() -> str:

@@ -16,10 +16,10 @@ from kubernetes.aio.client import Configuration
 
 from sluice_operator import __version__
 
-RENEW_SECONDS: Final = 60.0
-"""A token that is refused is given once more if it was good for so long: an API server that has just started may
-refuse each for a moment.
-"""
+PAUSES: Final = (0.0, 1.0, 5.0, 15.0)
+"""Before the same token is offered again: an API server that has just started may refuse any for a moment."""
+FORGET_SECONDS: Final = 60.0
+"""A token that was good for so long is offered again at once."""
 
 
 class RefusedError(kopf.PermanentError):
@@ -33,19 +33,27 @@ class Login:
         self._configuration = configuration
         self._plurals = plurals
         self._relisted = relisted
-        self._last: tuple[str | None, float] | None = None
+        self._token: str | None = None
+        self._at = 0.0
+        self._tries = 0
         self.refused: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Fails when the API server refuses the credentials for good: kopf alone would wait for others for ever."""
 
     async def log_in(self, **_: Any) -> kopf.AiohttpSession:
-        """A new session, with the token of this moment. Raises RefusedError if that was refused."""
-        info, now = await connection_info(self._configuration), time.monotonic()
-        if self._last is not None and info.token == self._last[0] and now - self._last[1] < RENEW_SECONDS:
+        """A new session, with the token of this moment. Raises RefusedError if that was refused again
+        and again.
+        """
+        token, now = (await connection_info(self._configuration)).token, time.monotonic()
+        is_new = token != self._token or now - self._at > FORGET_SECONDS
+        self._tries = 0 if is_new else self._tries + 1
+        if self._tries >= len(PAUSES):
             error = RefusedError("the API server refuses the credentials, and there are no newer ones")
             if not self.refused.done():
                 self.refused.set_exception(error)
             raise error
-        self._last = info.token, now
+        await asyncio.sleep(PAUSES[self._tries])
+        info = await connection_info(self._configuration)
+        self._token, self._at = info.token, time.monotonic()
         return kopf.AiohttpSession(server=info.server, aiohttp_session=self._session(info))
 
     def _session(self, info: kopf.ConnectionInfo) -> aiohttp.ClientSession:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.integration.operator.control_plane import MISSING, OPERATOR, ROOT, ControlPlane, fetch
+from tests.integration.operator.faults import FaultyProxy
 from tests.integration.operator.situation import Situation
 from tests.integration.redis_server import BINARY, RedisServer, free_port
 
@@ -187,3 +188,31 @@ def own_operator(control_plane: ControlPlane, tmp_path: Path) -> Iterator[Callab
     for process in processes:
         if process.returncode is None:
             process.stop(signal.SIGKILL)
+
+
+@pytest.fixture
+def place(control_plane: ControlPlane, sink: RedisServer) -> Iterator[Situation]:
+    """A namespace that nobody serves yet."""
+    place = Situation(control_plane, f"test-{secrets.token_hex(3)}", sink)
+    yield place
+    place.remove()
+
+
+@pytest.fixture
+def start(own_operator: Callable[..., OperatorProcess], place: Situation) -> Callable[..., OperatorProcess]:
+    """Starts an operator that serves only that namespace."""
+
+    def start(**environment: str) -> OperatorProcess:
+        url = f"redis://:s3cret@127.0.0.1:{place.sink.port}/0"
+        return own_operator(SLUICE_WATCH_NAMESPACES=place.namespace, SLUICE_DEFAULT_REDIS_URL=url, **environment)
+
+    return start
+
+
+@pytest.fixture(scope="module")
+def proxy(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaultyProxy]:
+    """A way to the API server on which faults can be played."""
+    proxy = FaultyProxy(control_plane, tmp_path_factory.mktemp("proxy"))
+    proxy.start()
+    yield proxy
+    proxy.stop()

@@ -3,7 +3,7 @@
 import secrets
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,29 +19,9 @@ from sluice_operator.store import Store
 from tests.integration.operator.conftest import RULES, OperatorProcess
 from tests.integration.operator.control_plane import OPERATOR, ROOT, ApiError, ControlPlane
 from tests.integration.operator.situation import NAME, Situation, eventually, now
-from tests.integration.redis_server import RedisServer
 
 KINDS = ("Relay", "Deployment", "ReplicaSet", "Pod", "Secret", "Event")
 ERROR = {"reason": "Error", "exitCode": 1, "startedAt": now(), "finishedAt": now()}
-
-
-@pytest.fixture
-def place(control_plane: ControlPlane, sink: RedisServer) -> Iterator[Situation]:
-    """A namespace that nobody serves yet."""
-    place = Situation(control_plane, f"test-{secrets.token_hex(3)}", sink)
-    yield place
-    place.remove()
-
-
-@pytest.fixture
-def start(own_operator: Callable[..., OperatorProcess], place: Situation) -> Callable[..., OperatorProcess]:
-    """Starts an operator that serves only that namespace."""
-
-    def start(**environment: str) -> OperatorProcess:
-        url = f"redis://:s3cret@127.0.0.1:{place.sink.port}/0"
-        return own_operator(SLUICE_WATCH_NAMESPACES=place.namespace, SLUICE_DEFAULT_REDIS_URL=url, **environment)
-
-    return start
 
 
 def versions(place: Situation) -> dict[str, str]:

@@ -1,0 +1,225 @@
+"""A proxy between an operator and the API server, for what a real server can't be made to do.
+
+It forwards everything, watches included, until it is told otherwise: to answer in the server's place, late or
+never, to cut connections, and to make watches fall silent as a dead network path does, with the connection open.
+"""
+
+import asyncio
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import aiohttp
+import yaml
+from aiohttp import web
+from yarl import URL
+
+from tests.integration.operator.control_plane import ControlPlane
+from tests.integration.operator.tricks import LOST, Trick, abort, never
+
+_VERBS = {"GET": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
+_PASSED = ("Content-Type", "Content-Encoding", "Retry-After")
+GONE = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Expired", "code": 410}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ask:
+    """A request that came by."""
+
+    verb: str
+    """As the server calls it; a list that is continued is a `page`."""
+    resource: str
+    """The plural with the subresource, such as `relays/status`; empty if it is for no resource."""
+    namespace: str
+    at: float = field(default_factory=time.monotonic)
+
+
+@dataclass(kw_only=True)
+class _Rule:
+    verb: str
+    resource: str
+    namespace: str
+    trick: Trick
+    left: float
+
+    def takes(self, ask: Ask) -> bool:
+        wanted = ((self.verb, ask.verb), (self.resource, ask.resource), (self.namespace, ask.namespace))
+        return self.left > 0 and all(one in {"", other} for one, other in wanted)
+
+
+@dataclass(kw_only=True, eq=False)
+class _Stream:
+    ask: Ask
+    request: web.Request
+    response: web.StreamResponse
+    silent: bool = False
+
+
+class FaultyProxy:
+    """The proxy, on a thread of its own."""
+
+    def __init__(self, control_plane: ControlPlane, directory: Path) -> None:
+        self._upstream = control_plane.url
+        self._directory = directory
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._rules: list[_Rule] = []
+        self._streams: set[_Stream] = set()
+        self._port = 0
+        self.asks: list[Ask] = []
+
+    def start(self) -> None:
+        self._thread.start()
+        asyncio.run_coroutine_threadsafe(self._start(), self._loop).result(10)
+
+    def stop(self) -> None:
+        asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(10)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def kubeconfig(self, user: str) -> str:
+        path = self._directory / f"{user}.kubeconfig"
+        manifest = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{"name": "faulty", "cluster": {"server": f"http://127.0.0.1:{self._port}"}}],
+            "users": [{"name": user, "user": {"token": f"{user}-token"}}],
+            "contexts": [{"name": "faulty", "context": {"cluster": "faulty", "user": user}}],
+            "current-context": "faulty",
+        }
+        path.write_text(yaml.safe_dump(manifest))
+        return str(path)
+
+    # What goes wrong. An empty word means any.
+
+    @contextmanager
+    def fault(
+        self, trick: Trick, verb: str = "", resource: str = "", *, namespace: str = "", times: float = float("inf")
+    ) -> Iterator[_Rule]:
+        """Play `trick` on such requests, for so many of them at most, while the context lasts."""
+        rule = _Rule(verb=verb, resource=resource, namespace=namespace, trick=trick, left=times)
+        self._rules.insert(0, rule)
+        try:
+            yield rule
+        finally:
+            self._rules.remove(rule)
+
+    @contextmanager
+    def silence(self, resource: str = "", *, namespace: str = "") -> Iterator[None]:
+        """Let running watches fall silent for ever, and new ones for as long as the context lasts."""
+        self.hush(resource, namespace=namespace)
+        with self.fault(_silent_watch, "watch", resource, namespace=namespace):
+            yield
+
+    def hush(self, resource: str = "", *, namespace: str = "") -> None:
+        """Let running watches fall silent for ever; new ones are as they should be."""
+        for stream in self.watches(resource, namespace):
+            stream.silent = True
+
+    def cut(self, resource: str = "", *, namespace: str = "") -> None:
+        """Cut running watches off."""
+        for stream in self.watches(resource, namespace):
+            self._loop.call_soon_threadsafe(abort, stream.request)
+
+    def expire(self, resource: str = "", *, namespace: str = "") -> None:
+        """Tell running watches, the silent ones too, that their resource version is too old."""
+        for stream in self.watches(resource, namespace, silent=True):
+            asyncio.run_coroutine_threadsafe(_expire(stream), self._loop).result(5)
+
+    def watches(self, resource: str = "", namespace: str = "", *, silent: bool = False) -> list[_Stream]:
+        """The running watches, those that are `silent` too if that is asked for."""
+        rule = _Rule(verb="watch", resource=resource, namespace=namespace, trick=never, left=1)
+        return [one for one in list(self._streams) if rule.takes(one.ask) and (silent or not one.silent)]
+
+    # The proxy itself.
+
+    async def _start(self) -> None:
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(ssl=False, limit=0),
+            auto_decompress=False,
+            timeout=aiohttp.ClientTimeout(total=None),
+        )
+        app = web.Application(client_max_size=2**24)
+        app.router.add_route("*", "/{path:.*}", self._serve)
+        self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        self._port = self._runner.addresses[0][1]
+
+    async def _stop(self) -> None:
+        await self._runner.cleanup()
+        await self._session.close()
+
+    async def _serve(self, request: web.Request) -> web.StreamResponse:
+        ask = _ask(request)
+        self.asks.append(ask)
+        for rule in list(self._rules):
+            if rule.takes(ask):
+                rule.left -= 1
+                if (answer := await rule.trick(request)) is not None:
+                    return answer
+                break
+        headers = {name: value for name, value in request.headers.items() if name not in {"Host", "Connection"}}
+        url, body = URL(self._upstream + request.raw_path, encoded=True), await request.read()
+        try:
+            async with self._session.request(
+                request.method, url, headers=headers, data=body or None, allow_redirects=False
+            ) as found:
+                passed = {name: found.headers[name] for name in _PASSED if name in found.headers}
+                if request.get(LOST):
+                    return abort(request)
+                if ask.verb != "watch":
+                    return web.Response(status=found.status, headers=passed, body=await found.read())
+                return await self._stream(request, ask, found, passed)
+        except aiohttp.ClientError:
+            return abort(request)
+
+    async def _stream(
+        self, request: web.Request, ask: Ask, found: aiohttp.ClientResponse, headers: dict[str, str]
+    ) -> web.StreamResponse:
+        response = web.StreamResponse(status=found.status, headers=headers)
+        await response.prepare(request)
+        stream = _Stream(ask=ask, request=request, response=response)
+        self._streams.add(stream)
+        try:
+            async for chunk in found.content.iter_any():
+                if not stream.silent:
+                    await response.write(chunk)
+            while stream.silent:
+                await asyncio.sleep(0.1)
+        finally:
+            self._streams.discard(stream)
+        return response
+
+
+async def _silent_watch(request: web.Request) -> web.StreamResponse:
+    await web.StreamResponse(headers={"Content-Type": "application/json"}).prepare(request)
+    return await never(request)
+
+
+async def _expire(stream: _Stream) -> None:
+    event = {"type": "ERROR", "object": {**GONE, "message": "too old resource version"}}
+    await stream.response.write(json.dumps(event).encode() + b"\n")
+    stream.silent = True
+
+
+def _ask(request: web.Request) -> Ask:
+    steps = request.path.strip("/").split("/")
+    steps = steps[2:] if steps[0] == "api" else steps[3:]
+    namespace = ""
+    if steps[:1] == ["namespaces"] and len(steps) > 2:
+        namespace, steps = steps[1], steps[2:]
+    plural, name, *subresource = [*steps, "", ""][: max(2, len(steps))]
+    verb = _VERBS[request.method]
+    if verb == "get" and not name:
+        verb = "watch" if "watch" in request.query else "page" if "continue" in request.query else "list"
+    return Ask(
+        verb=verb,
+        resource="/".join(filter(None, (plural, *subresource))),
+        namespace=namespace,
+    )

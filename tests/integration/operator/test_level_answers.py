@@ -1,0 +1,182 @@
+"""What an API server under load, in trouble or in an upgrade answers: the operator ends up right, in one process.
+
+All is played by a proxy between the operator and the real API server; no resync comes to its help.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from itertools import pairwise
+
+import pytest
+
+from sluice_ingester.contract import State
+from sluice_operator import kube as kube_module
+from sluice_operator.kube import connect
+from sluice_operator.sources import RELAYS
+from tests.integration.operator.conftest import OperatorProcess
+from tests.integration.operator.control_plane import OPERATOR, ControlPlane
+from tests.integration.operator.faults import FaultyProxy
+from tests.integration.operator.situation import Situation, eventually
+from tests.integration.operator.tricks import answers, cut_off, late, lost
+from tests.integration.redis_server import RedisServer
+
+READS = {"list", "watch"}
+
+
+@pytest.fixture(scope="module")
+def operator(
+    control_plane: ControlPlane, proxy: FaultyProxy, sink: RedisServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[OperatorProcess]:
+    process = OperatorProcess(
+        control_plane,
+        tmp_path_factory.mktemp("operator") / "log",
+        KUBECONFIG=proxy.kubeconfig(OPERATOR),
+        SLUICE_DEFAULT_REDIS_URL=f"redis://:s3cret@127.0.0.1:{sink.port}/0",
+        SLUICE_RESYNC_INTERVAL_SECONDS="86400",
+    )
+    process.start()
+    yield process
+    assert process.stop() == 0, process.log[-3000:]
+
+
+def told(situation: Situation) -> Counter[str]:
+    """How often each event was told."""
+    events = situation.all("Event", query=f"?fieldSelector=involvedObject.kind={situation.kind}")
+    return Counter({event["reason"]: 0 for event in events}) + Counter(
+        reason for event in events for reason in [event["reason"]] * event["count"]
+    )
+
+
+@pytest.mark.parametrize("code", [409, 503])
+def test_children_and_status_that_are_refused_for_a_moment(situation: Situation, proxy: FaultyProxy, code: int) -> None:
+    place = situation.namespace
+    with (
+        proxy.fault(answers(code), "patch", "secrets", namespace=place, times=2),
+        proxy.fault(answers(code), "patch", "deployments", namespace=place, times=3),
+        proxy.fault(answers(code), "patch", "relays/status", namespace=place, times=2) as last,
+    ):
+        situation.apply_relay()
+        situation.stream()
+        assert last.left == 0
+    assert situation.status()["restarts"]["count"] == 0
+    assert {reason: count for reason, count in told(situation).items() if count > 1 and reason != "Created"} == {}
+    assert told(situation)["Created"] == 2  # a Secret and a Deployment
+
+
+def test_an_answer_that_is_lost_makes_nothing_twice(situation: Situation, proxy: FaultyProxy) -> None:
+    place = situation.namespace
+    with (
+        proxy.fault(lost, "patch", "deployments", namespace=place, times=1),
+        proxy.fault(lost, "patch", "relays/status", namespace=place, times=1),
+        proxy.fault(cut_off, "get", "secrets", namespace=place, times=2),
+    ):
+        situation.apply_relay()
+        situation.stream()
+    assert len(situation.all("Deployment")) == 1
+    assert [reason for reason, count in told(situation).items() if count > 1 and reason != "Created"] == []
+
+
+def test_who_asks_to_be_left_alone_is(situation: Situation, proxy: FaultyProxy) -> None:
+    situation.apply_relay()
+    pod = situation.stream()
+    began = len(proxy.asks)
+    with proxy.fault(answers(429, retry_after=3), times=1) as fault:
+        situation.apply_relay(batch={"size": 123})
+        eventually(lambda: fault.left == 0)
+        situation.apply_relay(batch={"size": 124})
+        situation.pod()
+    after = [ask for ask in proxy.asks[began:] if ask.verb not in READS]
+    assert max(later.at - earlier.at for earlier, later in pairwise(after)) >= 3
+    env = situation.deployment()["spec"]["template"]["spec"]["containers"][0]["env"]
+    assert {"name": "INGESTER_BATCH_SIZE", "value": "124"} in env
+    assert situation.pod()["metadata"]["uid"] != pod["metadata"]["uid"]
+
+
+def test_an_event_waits_for_a_server_that_is_busy(situation: Situation, proxy: FaultyProxy) -> None:
+    with proxy.fault(answers(429, retry_after=1), "create", "events", namespace=situation.namespace, times=1) as fault:
+        situation.apply_relay()
+        situation.stream()
+        assert fault.left == 0
+    assert told(situation)["Created"] == 2
+
+
+def test_a_slow_server_makes_nobody_impatient(
+    situation: Situation, proxy: FaultyProxy, operator: OperatorProcess
+) -> None:
+    with proxy.fault(late(0.7), namespace=situation.namespace):
+        situation.apply_relay()
+        eventually(situation.deployment)
+        eventually(lambda: situation.status()["observedGeneration"] == 1, seconds=20)
+    situation.stream()
+    assert operator.get("livez") == (200, "alive\n")
+
+
+def test_a_watch_that_is_cut_off_goes_on(situation: Situation, proxy: FaultyProxy) -> None:
+    situation.apply_relay()
+    situation.stream()
+    for _ in range(3):
+        proxy.cut()
+        situation.patch("Deployment", situation.child, {"spec": {"replicas": 2}})
+        eventually(lambda: situation.deployment()["spec"]["replicas"] == 1, seconds=5)
+        eventually(lambda: proxy.watches("relays"))
+
+
+@pytest.mark.parametrize("code", [429, 500, 401])
+def test_a_watch_that_is_refused_for_a_moment_is_asked_for_again(
+    situation: Situation, proxy: FaultyProxy, operator: OperatorProcess, code: int
+) -> None:
+    situation.apply_relay()
+    situation.stream()
+    with proxy.fault(answers(code), "watch", "relays", times=1 if code == 401 else 2) as fault:
+        proxy.cut("relays")
+        eventually(lambda: fault.left == 0)
+        situation.apply_relay(suspend=True)
+        situation.becomes("Ready", "True", "Suspended", seconds=10)
+    assert operator.returncode is None
+
+
+def test_what_went_while_a_watch_had_to_begin_anew_is_missed(situation: Situation, proxy: FaultyProxy) -> None:
+    """A list tells of no deletion. The Deployment is back long before the next resync all the same."""
+    situation.apply_relay()
+    situation.stream()
+    proxy.hush("deployments")
+    uid = situation.deployment()["metadata"]["uid"]
+    situation.delete("Deployment", situation.child)
+    time.sleep(1)
+    proxy.expire("deployments")
+    eventually(lambda: situation.deployment()["metadata"]["uid"] != uid, seconds=10)
+    situation.stream()
+
+
+def test_a_version_that_is_too_old_is_survived_by_each_watch(situation: Situation, proxy: FaultyProxy) -> None:
+    situation.apply_relay()
+    pod = situation.stream()
+    for kind in ("relays", "deployments", "pods"):
+        proxy.expire(kind)
+    situation.run_pod(restarts=1)
+    eventually(lambda: situation.status()["restarts"]["count"] == 1)
+    situation.report(State.STREAMING, pod=pod)
+    situation.apply_relay(suspend=True)
+    situation.becomes("Ready", "True", "Suspended")
+
+
+async def test_a_list_whose_rest_was_compacted_away_begins_anew(
+    situation: Situation, proxy: FaultyProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kube_module, "PAGE", 1)
+    monkeypatch.setenv("KUBECONFIG", proxy.kubeconfig(OPERATOR))
+    for name in ("a", "b", "c"):
+        situation.control_plane.apply(
+            {
+                "apiVersion": RELAYS.version,
+                "kind": RELAYS.kind,
+                "metadata": {"name": name, "namespace": situation.namespace},
+                "spec": {"host": f"ws://{name}.{situation.host}", "suspend": True},
+            }
+        )
+    with proxy.fault(answers(410), "page", "relays", times=1) as fault:
+        async with connect() as (kube, _):
+            found = await kube.list(RELAYS, situation.namespace)
+        assert fault.left == 0
+    assert [item["metadata"]["name"] for item in found.items] == ["a", "b", "c"]
