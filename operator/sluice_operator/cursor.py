@@ -1,4 +1,5 @@
-"""The reset of a cursor that spec.cursor asks for: the one place where the operator writes to Redis.
+"""The reset of a cursor that spec.cursor asks for, and the deletion that spec.deletionPolicy asks for: the one
+place where the operator writes to Redis.
 
 The running ingester follows through the fence: its next append, or its next look at the cursor, finds
 another one than it wrote, and goes on from there. The record of the reset stands in the health hash, written
@@ -7,7 +8,7 @@ anywhere can neither lose a reset nor carry it out twice.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime
 from importlib import resources
 from typing import Any, Final
@@ -20,7 +21,12 @@ from sluice_operator.api.cursor import Cursor, CursorReset
 
 _SCRIPT: Final = resources.files(__package__).joinpath("reset.lua").read_text()
 _SECONDS: Final = 5.0
+_TROUBLES: Final = (exceptions.RedisError, exceptions.RedisClusterException, OSError, TimeoutError)
 _WORDS: Final = {"oldest": CURSOR_OLDEST, "live": CURSOR_LIVE}
+
+
+class CursorError(Exception):
+    """Redis did not do what was asked; the text says why."""
 
 
 def is_due(wanted: Cursor | None, done: CursorReset | None) -> bool:
@@ -39,6 +45,23 @@ async def reset_cursor(client: Client, keys: StreamKeys, wanted: Cursor) -> str:
     try:
         async with asyncio.timeout(_SECONDS):
             await execute("EVAL", _SCRIPT, 2, keys.cursor, keys.health, wanted.nonce, value, now)
-    except (exceptions.RedisError, exceptions.RedisClusterException, OSError, TimeoutError) as error:
-        return " ".join(str(error).split())[:300] or type(error).__name__
+    except _TROUBLES as error:
+        return _words(error)
     return ""
+
+
+async def delete_cursors(client: Client, doomed: Iterable[StreamKeys]) -> list[StreamKeys]:
+    """Delete the cursors and the health hashes at `doomed`, never a stream. Those of which anything was there.
+
+    Raises CursorError.
+    """
+    try:
+        async with asyncio.timeout(_SECONDS):
+            # One by one: those of a cluster may stand on several nodes.
+            return [keys for keys in doomed if sum([await client.delete(name) for name in (keys.cursor, keys.health)])]
+    except _TROUBLES as error:
+        raise CursorError(f"Redis does not delete it: {_words(error)}") from error
+
+
+def _words(error: Exception) -> str:
+    return " ".join(str(error).split())[:300] or type(error).__name__

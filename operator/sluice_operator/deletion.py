@@ -6,19 +6,17 @@ let go. Each look begins from what is there, so it may be cut off anywhere. A Re
 lost or a spec that can't be read ends in a Warning that says what remains, never in a resource that can't go.
 """
 
-import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from redis import exceptions
-
 from sluice_ingester.contract import StreamKeys
 from sluice_operator.api.errors import InvalidResourceError
 from sluice_operator.api.source import Source
 from sluice_operator.claims import Claims, keys_of
+from sluice_operator.cursor import CursorError, delete_cursors
 from sluice_operator.desired.departure import (
     Deadline,
     belongs_to,
@@ -26,7 +24,6 @@ from sluice_operator.desired.departure import (
     is_held,
     keys_by_hand,
     may_write,
-    names_of,
     not_deleted,
     others_that_hold,
     shall_delete_cursor,
@@ -46,7 +43,6 @@ from sluice_operator.store import Store
 from sluice_operator.times import parse_time
 
 _LEAST_SECONDS: Final = 10.0
-_REDIS_SECONDS: Final = 5.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -145,6 +141,20 @@ class Deletion:
             source = MODELS[found["kind"]].parse(found)
         except InvalidResourceError as error:
             return _Obstacle(message=f"The spec can't be read: {error}", for_good=True)
+        doomed, kept = await self._sorted_out(source)
+        reach, problem = await self._reach(source) if doomed else (None, "")
+        if reach is not None:
+            try:
+                doomed = await self._erase(reach, doomed)
+            except CursorError as error:
+                problem = str(error)
+        if problem:
+            return _Obstacle(message=problem)
+        await self._publisher.tell(found, [_told(doomed, kept)])
+        return None
+
+    async def _sorted_out(self, source: Source) -> tuple[list[StreamKeys], list[str]]:
+        """The keys that go with `source`, and what is to be told of those that stay."""
         doomed, kept = [], []
         for stream in _all_streams(source):
             owner = await self._claims.owner(source, stream, in_doubt=True)
@@ -153,38 +163,20 @@ class Deletion:
                 kept.append(f"{keys.cursor} is kept: {owner} goes on from it")
             else:
                 doomed.append(keys)
-        if not doomed:
-            news = Tell(type="Normal", reason=Happening.CURSOR_NOT_DELETED, message="; ".join(kept))
-            await self._publisher.tell(found, [news])
-            return None
-        reach, problem = await self._reach(source)
-        if reach is not None:
-            problem = await self._erase(reach, doomed)
-        if problem:
-            return _Obstacle(message=problem)
-        message = "; ".join([f"Deleted {', '.join(keys.cursor for keys in doomed)} in Redis", *kept])
-        await self._publisher.tell(found, [Tell(type="Normal", reason=Happening.CURSOR_DELETED, message=message)])
-        return None
+        return doomed, kept
 
     async def _reach(self, source: Source) -> tuple[Reach | None, str]:
         url, problem = await find_url(self._kube, source, default=self._default)
-        if url is None:  # a namespace that is deleted loses its Secrets first
-            return self._claims.last_reach(source), problem
-        return Reach(url=url, authorities=await find_authorities(self._kube, source)), ""
+        if url is not None:
+            return Reach(url=url, authorities=await find_authorities(self._kube, source)), ""
+        known = self._claims.last_reach(source)  # a namespace that is deleted loses its Secrets first
+        return known, "" if known else problem
 
-    async def _erase(self, reach: Reach, doomed: Sequence[StreamKeys]) -> str:
-        """Delete the keys. What went wrong, or nothing."""
+    async def _erase(self, reach: Reach, doomed: Sequence[StreamKeys]) -> list[StreamKeys]:
         client = self._reader.client(reach.url, authorities=reach.authorities)
         if client is None:
-            return "what stands in the Secret is not the URL of a Redis"
-        try:
-            async with asyncio.timeout(_REDIS_SECONDS):
-                for name in names_of(doomed):  # one by one: those of a cluster may stand on several nodes
-                    await client.delete(name)
-        except (exceptions.RedisError, exceptions.RedisClusterException, OSError, TimeoutError) as error:
-            words = " ".join(str(error).split())[:300] or type(error).__name__
-            return f"Redis does not delete it: {words}"
-        return ""
+            raise CursorError("what stands in the Secret is not the URL of a Redis")
+        return await delete_cursors(client, doomed)
 
     async def _let_go(self, found: Manifest, news: Tell) -> None:
         await self._publisher.tell(found, [news])
@@ -195,6 +187,15 @@ class Deletion:
         generation = found["metadata"].get("generation", 0)
         after = leaving_status(before, generation=generation, now=datetime.now(UTC), message=message)
         await self._publisher.publish(found, before, after)
+
+
+def _told(deleted: Sequence[StreamKeys], kept: Sequence[str]) -> Tell:
+    """What is told when all has been deleted that goes with the source."""
+    if not deleted and kept:
+        return Tell(type="Normal", reason=Happening.CURSOR_NOT_DELETED, message="; ".join(kept))
+    names = ", ".join(keys.cursor for keys in deleted)
+    done = f"Deleted {names} in Redis" if deleted else "There was no cursor in Redis"
+    return Tell(type="Normal", reason=Happening.CURSOR_DELETED, message="; ".join([done, *kept]))
 
 
 def _all_streams(source: Source) -> list[StreamComponent]:

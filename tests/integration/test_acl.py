@@ -19,7 +19,7 @@ from sluice_ingester.sink.errors import SinkError, SinkReason
 from sluice_ingester.sink.lengths import lengths
 from sluice_ingester.sink.trim import trim
 from sluice_operator.api.cursor import Cursor
-from sluice_operator.cursor import reset_cursor
+from sluice_operator.cursor import CursorError, delete_cursors, reset_cursor
 from sluice_operator.observed.redis import RedisReader
 from tests.integration.ingester.process import Ingester
 from tests.integration.ingester.stored import should, stands, until, until_cursor
@@ -96,6 +96,10 @@ async def operate(url: str) -> None:
             trouble = facts.trouble or await reset_cursor(client, keys, Cursor(position="7", nonce="n"))
             if trouble:
                 raise PermissionError(trouble)
+            try:
+                assert await delete_cursors(client, [keys]) == [keys]
+            except CursorError as error:
+                raise PermissionError(str(error)) from error
     finally:
         await reader.close()
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from shlex import quote
 from typing import Any, Final
 
 from sluice_ingester.contract import StreamKeys, host_of
@@ -85,12 +86,7 @@ def keys_by_hand(source: Mapping[str, Any]) -> list[StreamKeys]:
     return [StreamKeys(stream=stream, host=host, prefix=prefix) for stream in COMPONENTS[source["kind"]].values()]
 
 
-def names_of(keys: Iterable[StreamKeys]) -> list[str]:
-    """The names of the keys that are deleted: never a stream, since other sources write to it as well."""
-    return [name for one in keys for name in (one.cursor, one.health)]
-
-
 def not_deleted(problem: str, keys: Sequence[StreamKeys]) -> str:
     """What is told when a source has been let go without its cursor having been deleted."""
-    names = " ".join(f"'{name}'" for name in names_of(keys))
+    names = " ".join(quote(name) for one in keys for name in (one.cursor, one.health))
     return f"{problem}. The resource is let go; the cursor may remain. To delete it by hand: redis-cli DEL {names}"

@@ -111,6 +111,7 @@ def test_a_younger_one_that_is_deleted_does_not_delete_the_cursor_of_the_older(s
     told = [event["message"] for event in situation.all("Event") if event["reason"] == "CursorNotDeleted"]
     assert told
     assert f"firehose_live:cursor:{situation.host} is kept: {older} goes on from it" in told[0]
+    assert "Warning" not in {event["type"] for event in situation.all("Event") if "is kept" in event["message"]}
 
 
 def test_an_older_one_on_its_way_out_keeps_its_cursor_until_it_is_gone(situation: Situation) -> None:
