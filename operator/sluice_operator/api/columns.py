@@ -3,8 +3,11 @@
 from sluice_operator.api.definition import Column
 
 
-def stream_columns(part: str) -> tuple[Column, ...]:
-    """The columns of a kind whose main stream is told of in that `part` of the status."""
+def stream_columns(part: str, *wide: Column) -> tuple[Column, ...]:
+    """The columns of a kind whose main stream is told of in that `part` of the status; those in `wide` are its own.
+
+    What is always shown fits into a terminal of a hundred columns.
+    """
     return (
         Column(name="Host", path=".spec.host", description="The host of the source."),
         Column(
@@ -37,6 +40,20 @@ def stream_columns(part: str) -> tuple[Column, ...]:
             type="integer",
             wide=True,
             description="How many entries the Redis stream holds.",
+        ),
+        Column(
+            name="Consumers",
+            path=f".status.{part}.consumersLag",
+            type="integer",
+            wide=True,
+            description="How many entries the slowest consumer group has not been given yet.",
+        ),
+        *wide,
+        Column(
+            name="Last-Error",
+            path=f".status.{part}.lastError",
+            wide=True,
+            description="The newest error that the ingester met.",
         ),
         Column(
             name="Reason",

@@ -9,7 +9,7 @@ from sluice_operator.api.base import Model
 from sluice_operator.api.columns import stream_columns
 from sluice_operator.api.common import SourceSpec
 from sluice_operator.api.deduplicate import Deduplicate
-from sluice_operator.api.definition import Definition
+from sluice_operator.api.definition import Column, Definition
 from sluice_operator.api.rules import Rule
 from sluice_operator.api.source import Source
 from sluice_operator.api.start import StartFrom
@@ -96,5 +96,13 @@ RELAY: Final = Definition(
     model=Relay,
     plural="relays",
     short_names=("rly",),
-    columns=stream_columns("firehose"),
+    columns=stream_columns(
+        "firehose",
+        Column(
+            name="Backfill",
+            path=".status.backfill.progress",
+            wide=True,
+            description="How far the listing of all repositories has come.",
+        ),
+    ),
 )

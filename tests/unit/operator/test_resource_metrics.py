@@ -1,5 +1,11 @@
-"""What Prometheus is told of resources, of every kind."""
+"""What Prometheus is told of resources, of every kind, and of the looks at them."""
 
+import asyncio
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
 from prometheus_client import generate_latest
 
 from sluice_operator.metrics import Metrics
@@ -7,21 +13,106 @@ from sluice_operator.queue import WorkQueue
 from sluice_operator.sources import LABELERS, RELAYS, SourceKey
 from sluice_operator.store import Store
 
+DOCS = (Path(__file__).parents[3] / "docs" / "metrics.md").read_text()
+
+
+def metrics(store: Store) -> Metrics:
+    queue: WorkQueue[SourceKey] = WorkQueue()
+    return Metrics(store=store, queue=queue, leads=lambda: True)
+
+
+def text(of: Metrics) -> list[str]:
+    return generate_latest(of.registry).decode().splitlines()
+
+
+def ready(status: str) -> dict[str, Any]:
+    return {"conditions": [{"type": "Ready", "status": status}]}
+
+
+def hold(store: Store, api: Any, name: str, status: dict[str, Any]) -> None:
+    metadata = {"name": name, "namespace": "events", "uid": f"{api.kind}-{name}", "resourceVersion": "1"}
+    store.put(api, {"metadata": metadata, "status": status})
+
 
 def test_each_kind_is_told_with_its_lag() -> None:
     store = Store()
-    queue: WorkQueue[SourceKey] = WorkQueue()
     for api, part, seconds in ((RELAYS, "firehose", 7), (LABELERS, "labels", 3)):
-        metadata = {"name": "one", "namespace": "events", "uid": api.kind, "resourceVersion": "1"}
-        status = {
-            "conditions": [{"type": "Ready", "status": "True"}],
-            part: {"lagSeconds": seconds},
-            "restarts": {"count": 2},
-        }
-        store.put(api, {"metadata": metadata, "status": status})
-    text = generate_latest(Metrics(store=store, queue=queue, leads=lambda: True).registry).decode()
+        hold(store, api, "one", {**ready("True"), part: {"lagSeconds": seconds}, "restarts": {"count": 2}})
+    lines = text(metrics(store))
     for kind, seconds in (("Relay", 7), ("Labeler", 3)):
         of_it = f'{{kind="{kind}",name="one",namespace="events"}}'
-        assert f"sluice_resource_lag_seconds{of_it} {seconds}.0" in text
-        assert f"sluice_resource_ready{of_it} 1.0" in text
-        assert f"sluice_resource_restarts_total{of_it} 2.0" in text
+        assert f"sluice_resource_lag_seconds{of_it} {seconds}.0" in lines
+        assert f"sluice_resource_ready{of_it} 1.0" in lines
+        assert f"sluice_resource_restarts_total{of_it} 2.0" in lines
+
+
+def test_each_stream_is_told_with_its_consumers() -> None:
+    store, streams = Store(), {"streamLength": 100, "streamBytes": 4096, "consumersLag": 5}
+    newest = {"cursorTime": "2026-11-24T12:00:00Z"}
+    hold(store, RELAYS, "one", {"firehose": {**streams, **newest}, "backfill": {"streamLength": 3}})
+    lines = text(metrics(store))
+    firehose = '{kind="Relay",name="one",namespace="events",stream="firehose"}'
+    assert f"sluice_resource_consumers_lag_entries{firehose} 5.0" in lines
+    assert f"sluice_resource_stream_entries{firehose} 100.0" in lines
+    assert f"sluice_resource_stream_bytes{firehose} 4096.0" in lines
+    assert f"sluice_resource_newest_event_timestamp_seconds{firehose} 1.7955216e+09" in lines
+    backfill = firehose.replace("firehose", "backfill")
+    assert f"sluice_resource_stream_entries{backfill} 3.0" in lines
+    assert not [line for line in lines if line.startswith("sluice_resource_consumers_lag_entries") and backfill in line]
+
+
+def test_resources_are_counted_by_kind_and_ready_state() -> None:
+    store = Store()
+    for number, status in enumerate((ready("True"), ready("True"), ready("False"), {}, {"observedGeneration": -1})):
+        hold(store, RELAYS, f"relay-{number}", status)
+    lines = text(metrics(store))
+    for kind, state, count in (
+        ("Relay", "True", 2),
+        ("Relay", "False", 1),
+        ("Relay", "Unknown", 2),
+        ("Labeler", "True", 0),
+        ("Labeler", "False", 0),
+        ("Labeler", "Unknown", 0),
+    ):
+        assert f'sluice_resources{{kind="{kind}",ready="{state}"}} {count}.0' in lines
+
+
+def test_what_is_deleted_is_told_no_longer() -> None:
+    store = Store()
+    hold(store, RELAYS, "one", ready("True"))
+    told = metrics(store)
+    assert any("sluice_resource_ready{" in line for line in text(told))
+    store.drop(RELAYS, store.all(RELAYS)[0])
+    assert not any("sluice_resource_ready{" in line for line in text(told))
+
+
+async def test_looks_are_counted_with_their_result() -> None:
+    told, key = metrics(Store()), SourceKey("Relay", "events", "one")
+
+    async def well(_: SourceKey) -> float | None:
+        return 3.0
+
+    async def badly(_: SourceKey) -> float | None:
+        raise RuntimeError
+
+    async def without_end(_: SourceKey) -> float | None:
+        await asyncio.sleep(60)
+        return None
+
+    assert 'sluice_reconcile_total{kind="Relay",result="error"} 0.0' in text(told)
+    assert await told.watched(well)(key) == 3.0
+    with pytest.raises(RuntimeError):
+        await told.watched(badly)(key)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(told.watched(without_end)(key), timeout=0.01)
+    lines = text(told)
+    assert 'sluice_reconcile_total{kind="Relay",result="success"} 1.0' in lines
+    assert 'sluice_reconcile_total{kind="Relay",result="error"} 2.0' in lines
+    assert 'sluice_reconcile_duration_seconds_count{kind="Relay"} 3.0' in lines
+
+
+def test_every_metric_is_documented() -> None:
+    told = {line.split()[2] for line in text(metrics(Store())) if line.startswith("# TYPE sluice_")}
+    assert len(told) > 10
+    for name in told:
+        assert re.search(rf"^\| `{name}` \| ", DOCS, re.MULTILINE), name

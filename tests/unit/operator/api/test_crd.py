@@ -1,5 +1,6 @@
 """The CRDs: what stands in the repository is what the models give, and it is strict and described."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,18 @@ def test_numbers_name_their_unit_and_bounds(definition: Definition) -> None:
             assert {"minimum", "maximum"} <= node.keys(), path
 
 
+_UNITS = re.compile(r"[Hh]ow many|seconds|bytes|per second|exit code|metadata\.generation")
+
+
+@each_kind
+def test_numbers_of_the_status_name_their_unit(definition: Definition) -> None:
+    for path, node in nodes(schema_of(definition)["properties"]["status"]):
+        if node.get("type") in {"integer", "number"}:
+            assert _UNITS.search(node["description"]), path
+        if path.endswith("Seconds"):
+            assert "seconds" in node["description"], path
+
+
 @each_kind
 def test_status_waits_for_the_operator_from_the_first_moment(definition: Definition) -> None:
     crd = build_crd(definition)
@@ -108,7 +121,10 @@ def test_relay_is_listed_with_what_one_wants_to_know() -> None:
     columns = crd["spec"]["versions"][0]["additionalPrinterColumns"]
     shown = [column["name"] for column in columns if "priority" not in column]
     assert shown == ["Host", "Ready", "Cursor", "Lag", "Rate", "Restarts", "Age"]
+    wide = [column["name"] for column in columns if column.get("priority") == 1]
+    assert wide == ["Length", "Consumers", "Backfill", "Last-Error", "Reason", "Message"]
     assert crd["spec"]["names"]["categories"] == ["atproto"]
+    assert crd["spec"]["names"]["shortNames"] == ["rly"]
 
 
 @each_kind
