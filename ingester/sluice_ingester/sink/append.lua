@@ -102,9 +102,6 @@ end
 if resyncs then
   rights[#rights + 1] = {'XADD', resyncs, '*', 'repo', ''}
 end
-if buckets > 0 then
-  rights[#rights + 1] = {'EXPIRE', KEYS[#KEYS - buckets + 2], expiry}
-end
 for _, command in ipairs(rights) do
   if not redis.acl_check_cmd(unpack(command)) then
     return redis.error_reply('NOPERM this user may not call ' .. command[1] .. ' on ' .. command[2])

@@ -15,6 +15,7 @@ from sluice_ingester.contract import Stream, StreamKeys
 from sluice_ingester.sink.append import Append, Sink, Stored
 from sluice_ingester.sink.connection import connect
 from sluice_ingester.sink.duplicates import digest
+from sluice_ingester.sink.errors import SinkError
 from tests.integration.ingester.process import Ingester
 from tests.integration.ingester.stored import events, until
 from tests.integration.redis_server import RedisServer
@@ -70,6 +71,27 @@ async def test_the_second_time_of_one_is_the_second_time_of_the_other(sink: Open
     assert await west.append(batch("w", None, *there_and_back)) == Stored(3, 2)
     assert await east.append(batch("e2", 2, there_and_back[2])) == Stored(3, 1)
     assert [event["active"] for event in await events(client)] == [True, False, True]
+
+
+@pytest.mark.parametrize("right", ["hmget", "hset", "expire"])
+async def test_a_right_on_the_digests_that_is_missing_is_noticed_before_the_first_write(
+    own_redis: Callable[..., RedisServer], right: str
+) -> None:
+    server = own_redis()
+    all_else = [other for other in ("hmget", "hset", "expire") if other != right]
+    commands = ["eval", "evalsha", "get", "set", "xlen", "xadd", "hlen", *all_else]
+    server.client.execute_command(
+        *("ACL", "SETUSER", "poor", "on", ">pw", "resetkeys", "~firehose_live*"),
+        *(f"+{command}" for command in commands),
+        f"(+{right} ~firehose_live:health:*)",
+    )
+    async with connect(f"redis://poor:pw@127.0.0.1:{server.port}") as redis:
+        keys = StreamKeys(stream=Stream.FIREHOSE, host=EAST)
+        sink = Sink(redis, keys, high_water_mark=10, deduplicate_seconds=3600)
+        with pytest.raises(SinkError, match=f"may not call {right.upper()} on firehose_live:seen:") as caught:
+            await sink.append(batch("e", None, account(1, active=True)))
+    assert caught.value.trouble.lasting
+    assert list(server.client.scan_iter()) == []
 
 
 async def test_a_replay_that_was_asked_for_is_stored_again(sink: Open, client: Redis) -> None:
