@@ -34,6 +34,11 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{- end }}
 {{- end }}
 
+{{/* By which the operator's replicas agree who leads. */}}
+{{- define "sluice.leaseName" -}}
+{{ include "sluice.fullname" . }}-operator
+{{- end }}
+
 {{/* Call with (dict "image" .Values.image "tag" "the default tag"). */}}
 {{- define "sluice.image" -}}
 {{- if .image.digest -}}

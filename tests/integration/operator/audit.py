@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,8 @@ class Request:
     """The plural with the subresource, such as `relays/status`."""
     namespace: str
     name: str
+    is_allowed: bool
+    """Whether its user had the right to ask."""
     code: int
     """The HTTP status of the answer."""
     received: datetime
@@ -51,8 +54,14 @@ class Request:
 
     @property
     def right(self) -> tuple[str, str, str]:
-        """What RBAC must grant for it: group, resource, verb."""
+        """What RBAC must grant to ask: group, resource, verb."""
         return self.group, self.resource, self.verb
+
+    @property
+    def rights(self) -> set[tuple[str, str, str]]:
+        """What RBAC must grant for what has come of it: a patch that has created needs both."""
+        created = self.verb in {"patch", "update"} and self.code == HTTPStatus.CREATED
+        return {self.right} | ({(self.group, self.resource, "create")} if created else set())
 
 
 class AuditLog:
@@ -92,6 +101,7 @@ def _request(event: dict[str, Any], target: dict[str, Any]) -> Request:
         resource="/".join(filter(None, (target["resource"], target.get("subresource")))),
         namespace=target.get("namespace", ""),
         name=target.get("name", ""),
+        is_allowed=event["annotations"].get("authorization.k8s.io/decision") == "allow",
         code=event.get("responseStatus", {}).get("code", 0),
         received=datetime.fromisoformat(event["requestReceivedTimestamp"]),
         answered=datetime.fromisoformat(event["stageTimestamp"]),

@@ -14,49 +14,9 @@ import pytest
 
 from tests.integration.operator.control_plane import MISSING, OPERATOR, ROOT, ControlPlane, fetch
 from tests.integration.operator.faults import FaultyProxy
+from tests.integration.operator.rights import cluster_wide, rules
 from tests.integration.operator.situation import Situation
 from tests.integration.redis_server import BINARY, RedisServer, free_port
-
-# All that the operator may do: it must need nothing more.
-RULES = [
-    {"apiGroups": ["sluice.dev"], "resources": ["relays", "labelers"], "verbs": ["list", "watch", "patch"]},
-    {"apiGroups": ["sluice.dev"], "resources": ["relays/status", "labelers/status"], "verbs": ["patch"]},
-    {
-        "apiGroups": ["apps"],
-        "resources": ["deployments"],
-        "verbs": ["get", "list", "watch", "create", "patch", "delete"],
-    },
-    {"apiGroups": [""], "resources": ["pods"], "verbs": ["list", "watch"]},
-    {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "create", "patch", "delete"]},
-    {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get"]},
-    {"apiGroups": [""], "resources": ["events"], "verbs": ["create", "patch"]},
-]
-LEASE = "sluice-operator"
-# In the operator's own namespace, if there are several of it.
-LEASE_RULES = [
-    {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["create"]},
-    {
-        "apiGroups": ["coordination.k8s.io"],
-        "resources": ["leases"],
-        "resourceNames": [LEASE],
-        "verbs": ["get", "update"],
-    },
-]
-RIGHTS = [
-    {
-        "apiVersion": "rbac.authorization.k8s.io/v1",
-        "kind": "ClusterRole",
-        "metadata": {"name": "sluice"},
-        "rules": RULES,
-    },
-    {
-        "apiVersion": "rbac.authorization.k8s.io/v1",
-        "kind": "ClusterRoleBinding",
-        "metadata": {"name": "sluice"},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "sluice"},
-        "subjects": [{"kind": "User", "apiGroup": "rbac.authorization.k8s.io", "name": OPERATOR}],
-    },
-]
 
 
 class OperatorProcess:
@@ -130,7 +90,7 @@ def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlP
     try:
         control_plane.start()
         control_plane.kubectl("apply", "--server-side", "-f", str(ROOT / "crds"))
-        control_plane.apply(*RIGHTS)
+        control_plane.apply(*cluster_wide(rules(), OPERATOR))
         yield control_plane
     finally:
         control_plane.stop()
@@ -161,7 +121,8 @@ def operator(
     assert code == 0, process.log[-3000:]
     assert "s3cret" not in process.log
     assert "Traceback" not in process.log, process.log
-    assert f'User "{OPERATOR}" cannot' not in process.log, "it has needed a right that RULES does not give"
+    denied = {request.right for request in control_plane.audit.requests(OPERATOR) if not request.is_allowed}
+    assert not denied, "it has needed rights that the chart does not give"
 
 
 @pytest.fixture

@@ -37,7 +37,8 @@ def program(name: str) -> str | None:
     return str(built) if built.exists() else shutil.which(name)
 
 
-MISSING = [name for name in ("etcd", "kube-apiserver", "kube-controller-manager", "kubectl") if program(name) is None]
+_PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager", "kubectl", "helm")
+MISSING = [name for name in _PROGRAMS if program(name) is None]
 
 
 _UNVERIFIED = ssl._create_unverified_context()  # noqa: S323 (its certificate is as young as the server)

@@ -16,8 +16,9 @@ from sluice_operator.resync import Resync
 from sluice_operator.sight import Sight, WatchBlindError
 from sluice_operator.sources import SourceKey
 from sluice_operator.store import Store
-from tests.integration.operator.conftest import RULES, OperatorProcess
+from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.control_plane import OPERATOR, ROOT, ApiError, ControlPlane
+from tests.integration.operator.rights import namespaced, rules
 from tests.integration.operator.situation import NAME, Situation, eventually, now
 
 KINDS = ("Relay", "Deployment", "ReplicaSet", "Pod", "Secret", "Event")
@@ -119,17 +120,7 @@ def test_an_api_server_that_goes_and_comes_back(
 def test_one_namespace_needs_rights_in_no_other(
     control_plane: ControlPlane, place: Situation, start: Callable[..., OperatorProcess]
 ) -> None:
-    metadata = {"name": "sluice", "namespace": place.namespace}
-    group = "rbac.authorization.k8s.io"
-    role = {"apiVersion": f"{group}/v1", "kind": "Role", "metadata": metadata, "rules": RULES}
-    binding = {
-        "apiVersion": f"{group}/v1",
-        "kind": "RoleBinding",
-        "metadata": metadata,
-        "roleRef": {"apiGroup": group, "kind": "Role", "name": "sluice"},
-        "subjects": [{"kind": "User", "apiGroup": group, "name": "namespaced"}],
-    }
-    control_plane.apply(role, binding)
+    control_plane.apply(*namespaced(place.namespace, rules(), "namespaced"))
     other = Situation(control_plane, f"test-{secrets.token_hex(3)}", place.sink)
     try:
         other.apply_relay()

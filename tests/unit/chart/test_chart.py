@@ -44,6 +44,9 @@ def test_the_defaults_are_enough(render: Render) -> None:
         ("ClusterRole", f"{NAME}-view"),
         ("ClusterRole", f"{NAME}-edit"),
         ("ClusterRoleBinding", NAME),
+        ("Role", f"{NAME}-lease"),
+        ("RoleBinding", f"{NAME}-lease"),
+        ("PodDisruptionBudget", NAME),
         ("Deployment", NAME),
         ("StatefulSet", REDIS),
         ("Service", REDIS),
@@ -51,10 +54,9 @@ def test_the_defaults_are_enough(render: Render) -> None:
     }
 
 
-def test_the_operator_is_one_and_knows_its_image(render: Render) -> None:
+def test_the_operator_knows_its_image(render: Render) -> None:
     rendered = render(image={"repository": "registry.example.com/sluice", "tag": "1.2.3"})
     spec = rendered.one("Deployment", NAME)["spec"]
-    assert (spec["replicas"], spec["strategy"]) == (1, {"type": "Recreate"})
     image = spec["template"]["spec"]["containers"][0]["image"]
     assert image == env(rendered)["SLUICE_INGESTER_IMAGE"] == "registry.example.com/sluice:1.2.3"
 
@@ -63,7 +65,9 @@ def test_the_operators_settings(render: Render) -> None:
     variables = env(render(imagePullSecrets=[{"name": "one"}, {"name": "two"}]))
     assert variables == {
         "POD_NAME": {"fieldRef": {"fieldPath": "metadata.name"}},
-        "POD_NAMESPACE": {"fieldRef": {"fieldPath": "metadata.namespace"}},
+        "SLUICE_LEADER_ELECTION": "true",
+        "SLUICE_LEASE_NAME": f"{NAME}-operator",
+        "SLUICE_LEASE_NAMESPACE": {"fieldRef": {"fieldPath": "metadata.namespace"}},
         "LOG_FORMAT": "json",
         "SLUICE_WATCH_NAMESPACES": "",
         "SLUICE_STATUS_INTERVAL_SECONDS": "30",
@@ -252,6 +256,8 @@ def test_long_release_names_fit(helm: Callable[..., str]) -> None:
         ({"redis": {"bundle": {"enabled": False}}}, "'bundle' not allowed"),
         ({"crd": {"enabled": False}}, "'crd' not allowed"),
         ({"operator": {"statusIntervalSeconds": "often"}}, "/operator/statusIntervalSeconds"),
+        ({"operator": {"replicas": "two"}}, "/operator/replicas"),
+        ({"operator": {"replicas": -1}}, "/operator/replicas"),
         ({"operator": {"logFormat": "xml"}}, "/operator/logFormat"),
         ({"redis": {"url": "http://redis"}}, "/redis/url"),
         ({"redis": {"bundled": {"maxMemory": "lots"}}}, "/redis/bundled/maxMemory"),

@@ -25,6 +25,10 @@ def rules(role: dict[str, Any]) -> set[tuple[str, str, str]]:
     }
 
 
+def is_of(kind: str, name: str, item: dict[str, Any]) -> bool:
+    return bool(item["kind"] == kind and item["metadata"]["name"] == name)
+
+
 def test_the_operator_has_only_the_rights_that_it_uses_and_no_wildcard(render: Render) -> None:
     granted = rules(render().one("ClusterRole", NAME))
     for definition in DEFINITIONS:
@@ -38,13 +42,33 @@ def test_watched_namespaces_get_roles_and_nothing_is_cluster_wide(render: Render
     rendered = render(watchNamespaces=["one", "two"], rbac={"aggregateRoles": False})
     assert not [item for item in rendered if item["kind"].startswith("Cluster")]
     for kind in ("Role", "RoleBinding"):
-        namespaces = [item["metadata"]["namespace"] for item in rendered if item["kind"] == kind]
+        namespaces = [item["metadata"]["namespace"] for item in rendered if is_of(kind, NAME, item)]
         assert namespaces == ["one", "two"]
-    roles = [item for item in rendered if item["kind"] == "Role"]
+    roles = [item for item in rendered if is_of("Role", NAME, item)]
     assert rules(roles[0]) == rules(roles[1]) == rules(render().one("ClusterRole", NAME))
-    for binding in (item for item in rendered if item["kind"] == "RoleBinding"):
+    for binding in (item for item in rendered if is_of("RoleBinding", NAME, item)):
         assert binding["subjects"] == [{"kind": "ServiceAccount", "name": NAME, "namespace": "sluice-system"}]
     assert {"name": "SLUICE_WATCH_NAMESPACES", "value": "one,two"} in container(rendered)["env"]
+
+
+def test_the_lease_is_the_only_one_that_may_be_changed(render: Render) -> None:
+    for watched in ([], ["one", "sluice-system"]):
+        rendered = render(watchNamespaces=watched)
+        role = rendered.one("Role", f"{NAME}-lease")
+        assert "namespace" not in role["metadata"], "that of the release"
+        assert role["rules"] == [
+            {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["create"]},
+            {
+                "apiGroups": ["coordination.k8s.io"],
+                "resources": ["leases"],
+                "resourceNames": [f"{NAME}-operator"],
+                "verbs": ["get", "update"],
+            },
+        ]
+        binding = rendered.one("RoleBinding", f"{NAME}-lease")
+        assert binding["roleRef"]["name"] == role["metadata"]["name"]
+        assert binding["subjects"] == [{"kind": "ServiceAccount", "name": NAME, "namespace": "sluice-system"}]
+        assert {"name": "SLUICE_LEASE_NAME", "value": f"{NAME}-operator"} in container(rendered)["env"]
 
 
 def test_rights_of_people(render: Render) -> None:
@@ -59,5 +83,5 @@ def test_rights_of_people(render: Render) -> None:
 
 def test_a_service_account_of_the_users(render: Render) -> None:
     rendered = render(serviceAccount={"create": False, "name": "mine"}, rbac={"create": False})
-    assert not [item for item in rendered if item["kind"] in {"ServiceAccount", "ClusterRoleBinding"}]
+    assert not [item for item in rendered if item["kind"] in {"ServiceAccount", "ClusterRoleBinding", "RoleBinding"}]
     assert rendered.one("Deployment", NAME)["spec"]["template"]["spec"]["serviceAccountName"] == "mine"

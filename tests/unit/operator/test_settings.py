@@ -6,6 +6,7 @@ from subprocess import run
 
 import pytest
 
+from sluice_operator.lease_record import Terms
 from sluice_operator.logs import JsonFormatter
 from sluice_operator.settings import SettingsError, load_settings
 
@@ -58,6 +59,10 @@ def test_all(monkeypatch: pytest.MonkeyPatch) -> None:
         ("SLUICE_INGESTER_IMAGE", "two words"),
         ("SLUICE_INGESTER_IMAGE", ""),
         ("SLUICE_INGESTER_IMAGE_PULL_POLICY", "Sometimes"),
+        ("SLUICE_LEADER_ELECTION", "perhaps"),
+        ("SLUICE_LEASE_NAME", "Sluice Operator"),
+        ("SLUICE_LEASE_DURATION_SECONDS", "4"),
+        ("SLUICE_LEASE_DURATION_SECONDS", "7.5"),
         ("LOG_LEVEL", "loud"),
         ("LOG_FORMAT", "xml"),
     ],
@@ -68,6 +73,15 @@ def test_a_bad_one_is_told_by_its_name(monkeypatch: pytest.MonkeyPatch, name: st
         load_settings()
     assert str(error.value).startswith(f"{name}: ")
     assert "s3cret" not in str(error.value)
+
+
+def test_the_lease(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_settings().lease is None
+    monkeypatch.setenv("SLUICE_LEADER_ELECTION", "true")
+    with pytest.raises(SettingsError, match=r"^SLUICE_LEASE_NAMESPACE: name the operator's own namespace"):
+        load_settings()
+    monkeypatch.setenv("SLUICE_LEASE_NAMESPACE", "sluice-system")
+    assert load_settings().lease == Terms(namespace="sluice-system", name="sluice-operator", duration_seconds=10)
 
 
 def test_the_command_stops_at_a_bad_setting() -> None:

@@ -1,0 +1,98 @@
+"""Two operators that may lead, each with a user of its own, and what they write."""
+
+import logging
+import secrets
+import threading
+from datetime import datetime
+from itertools import count, pairwise
+from typing import Any
+
+from tests.integration.operator.audit import AuditLog, Request
+from tests.integration.operator.conftest import OperatorProcess
+from tests.integration.operator.control_plane import Manifest
+from tests.integration.operator.rights import LEASE, lease_rules, namespaced, rules
+from tests.integration.operator.situation import Situation, eventually
+
+logger = logging.getLogger(__name__)
+
+USERS = ("first", "second")
+FAILOVER_SECONDS = 20
+
+
+class Place(Situation):
+    """A namespace for both operators, their Lease and their resources."""
+
+    def grant(self, *users: str) -> None:
+        granted = namespaced(self.namespace, rules() + lease_rules(), *users)
+        self.control_plane.apply(*granted)
+
+    def apply(self, name: str, *, kind: str = "Relay", **spec: Any) -> None:
+        manifest = {
+            "apiVersion": "sluice.dev/v1alpha1",
+            "kind": kind,
+            "metadata": {"name": name, "namespace": self.namespace},
+            "spec": {"host": f"ws://{name}.{self.host}", **spec},
+        }
+        self.control_plane.apply(manifest)
+
+    def lease(self) -> Manifest:
+        spec: Manifest = self.get("Lease", LEASE)["spec"]
+        return spec
+
+    def writes(self, log: AuditLog, *users: str) -> list[Request]:
+        """What was written in this namespace, the Lease aside."""
+        return [
+            request
+            for request in log.writes(*users)
+            if request.namespace == self.namespace and request.resource != "leases"
+        ]
+
+
+class Load:
+    """Somebody who edits resources all the time, so that the leader always has something to write."""
+
+    def __init__(self, place: Place, *, resources: int = 5) -> None:
+        self._place = place
+        self._names = [f"load-{number}" for number in range(resources)]
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._edit)
+
+    def __enter__(self) -> None:
+        self._thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _edit(self) -> None:
+        for number in count():
+            if self._over.wait(0.1):
+                return
+            self._place.apply(self._names[number % len(self._names)], batch={"size": 1 + number % 999})
+
+
+def leads(operator: OperatorProcess) -> bool:
+    return "sluice_leader 1.0" in operator.get("metrics")[1]
+
+
+def takes_over(place: Place, standby: OperatorProcess, *, log: AuditLog, since: datetime) -> float:
+    """In how many seconds from `since` on the standby has taken the Lease and written what is asked of it."""
+    name = f"after-{secrets.token_hex(3)}"
+    place.apply(name)
+    eventually(lambda: place.get("Deployment", f"{name}-firehose"), seconds=FAILOVER_SECONDS)
+    eventually(lambda: leads(standby))
+    user = place.lease()["holderIdentity"].split("_")[0]
+    assert f"{name}-firehose" in {request.name for request in place.writes(log, user)}
+    written = place.writes(log, user)[0]
+    seconds = (written.answered - since).total_seconds()
+    logger.info("%s writes %.1f s after the other's end", user, seconds)
+    return seconds
+
+
+def assert_one_writes_at_a_time(place: Place, log: AuditLog, *leaders: str) -> None:
+    """Each of `leaders`, in their order, has written only after the last write of the one before it."""
+    order = sorted(place.writes(log, *USERS), key=lambda request: request.received)
+    turns = [request.user for request in order]
+    assert [user for at, user in enumerate(turns) if at == 0 or turns[at - 1] != user] == list(leaders)
+    for before, after in pairwise(order):
+        assert before.user == after.user or before.answered < after.received

@@ -1,0 +1,68 @@
+"""What the operator may do in the tests: what the chart grants, and nothing more."""
+
+import subprocess
+from functools import cache
+
+import yaml
+
+from tests.integration.operator.control_plane import ROOT, Manifest, program
+
+GROUP = "rbac.authorization.k8s.io"
+LEASE = "sluice-operator"
+
+
+@cache
+def _rendered(template: str) -> tuple[Manifest, ...]:
+    command = [str(program("helm")), "template", "sluice", str(ROOT / "charts" / "sluice"), "--kube-version=1.35.0"]
+    command += [f"--show-only=templates/rbac/{template}.yaml", "--namespace=sluice-system"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return tuple(item["rules"] for item in yaml.safe_load_all(done.stdout) if "rules" in item)
+
+
+def rules() -> list[Manifest]:
+    """In the namespaces that it watches."""
+    (granted,) = _rendered("operator")
+    return list(granted)
+
+
+def lease_rules() -> list[Manifest]:
+    """In its own namespace, on the Lease named `LEASE`."""
+    (granted,) = _rendered("lease")
+    return list(granted)
+
+
+def namespaced(namespace: str, granted: list[Manifest], *users: str) -> list[Manifest]:
+    """A Role in one namespace, and those who have it."""
+    metadata = {"name": "sluice", "namespace": namespace}
+    return [
+        {"apiVersion": f"{GROUP}/v1", "kind": "Role", "metadata": metadata, "rules": granted},
+        {"apiVersion": f"{GROUP}/v1", "kind": "RoleBinding", "metadata": metadata} | _binding("Role", *users),
+    ]
+
+
+def cluster_wide(granted: list[Manifest], *users: str) -> list[Manifest]:
+    """A ClusterRole, and those who have it."""
+    metadata = {"name": "sluice"}
+    return [
+        {"apiVersion": f"{GROUP}/v1", "kind": "ClusterRole", "metadata": metadata, "rules": granted},
+        {"apiVersion": f"{GROUP}/v1", "kind": "ClusterRoleBinding", "metadata": metadata}
+        | _binding("ClusterRole", *users),
+    ]
+
+
+def _binding(kind: str, *users: str) -> Manifest:
+    return {
+        "roleRef": {"apiGroup": GROUP, "kind": kind, "name": "sluice"},
+        "subjects": [{"kind": "User", "apiGroup": GROUP, "name": user} for user in users],
+    }
+
+
+def flat(granted: list[Manifest]) -> set[tuple[str, str, str]]:
+    """Rules as group, resource and verb."""
+    return {
+        (group, resource, verb)
+        for rule in granted
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }

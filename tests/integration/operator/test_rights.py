@@ -1,0 +1,87 @@
+"""The chart's rights are exactly those that are used: all that the operator does, once, by its requests."""
+
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.operator.candidates import Place, leads
+from tests.integration.operator.conftest import OperatorProcess
+from tests.integration.operator.control_plane import ControlPlane
+from tests.integration.operator.rights import flat, lease_rules, rules
+from tests.integration.operator.situation import eventually
+from tests.integration.redis_server import RedisServer
+
+USER = "namespaced"
+
+
+@pytest.fixture
+def place(control_plane: ControlPlane, sink: RedisServer) -> Iterator[Place]:
+    place = Place(control_plane, f"test-{secrets.token_hex(3)}", sink)
+    place.grant(USER)
+    yield place
+    place.remove()
+
+
+@pytest.fixture
+def operator(place: Place, tmp_path: Path) -> Iterator[OperatorProcess]:
+    """An operator that has Roles in one namespace and no rights elsewhere."""
+    operator = OperatorProcess(
+        place.control_plane,
+        tmp_path / "log",
+        KUBECONFIG=str(place.control_plane.kubeconfig(USER)),
+        SLUICE_WATCH_NAMESPACES=place.namespace,
+        SLUICE_DEFAULT_REDIS_URL=f"redis://:s3cret@127.0.0.1:{place.sink.port}/0",
+        SLUICE_LEADER_ELECTION="true",
+        SLUICE_LEASE_NAMESPACE=place.namespace,
+    )
+    operator.start()
+    yield operator
+    if operator.returncode is None:
+        operator.stop()
+
+
+def test_no_right_is_missed_and_none_is_too_many(place: Place, operator: OperatorProcess) -> None:
+    log = place.control_plane.audit
+    eventually(lambda: leads(operator))
+    metadata = {"name": "private-ca", "namespace": place.namespace}
+    place.control_plane.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {}})
+    place.apply_secret("mine", url=f"redis://:s3cret@127.0.0.1:{place.sink.port}/0")
+    bundle = {"configMapRef": {"name": "private-ca"}}
+    for kind in ("Relay", "Labeler"):
+        place.apply("one", kind=kind, caBundle=bundle, deletionPolicy="DeleteCursor")
+        eventually(lambda kind=kind: place.get(kind, "one")["metadata"]["finalizers"])
+    eventually(lambda: place.get("Secret", "one-redis"))
+
+    # It puts back what somebody changes, and tells so again and again.
+    for replicas in (2, 3):
+        place.patch("Deployment", "one-firehose", {"spec": {"replicas": replicas}})
+        eventually(lambda: place.get("Deployment", "one-firehose")["spec"]["replicas"] == 1)
+    # A Secret of its own that is wanted no longer goes, and so does a resource with its cursor.
+    place.apply("one", caBundle=bundle, deletionPolicy="DeleteCursor", redis={"secretRef": {"name": "mine"}})
+    eventually(lambda: "one-redis" not in place.names("Secret"))
+    for kind in ("Relay", "Labeler"):
+        place.delete(kind, "one")
+        eventually(lambda kind=kind: place.names(kind) == [], seconds=30)
+    assert operator.stop() == 0
+
+    asked = log.requests(USER)
+    assert not [request for request in asked if not request.is_allowed or request.code == 403]
+    used = {right for request in asked for right in request.rights}
+    granted = flat(rules()) | flat(lease_rules())
+    assert granted - used == set(), "granted and never used"
+    assert used - granted == set(), "used and granted by whom?"
+
+
+def test_nothing_is_granted_outside_its_namespace(place: Place, operator: OperatorProcess) -> None:
+    other = Place(place.control_plane, f"test-{secrets.token_hex(3)}", place.sink)
+    try:
+        log = place.control_plane.audit.from_now()
+        other.apply("one")
+        place.apply("one")
+        eventually(lambda: place.get("Deployment", "one-firehose"))
+        assert other.names("Deployment") == []
+        assert {request.namespace for request in log.requests(USER)} == {place.namespace}
+    finally:
+        other.remove()
