@@ -16,6 +16,16 @@ from tests.apiserver.conftest import ApiServer, RefusedError
 ROOT = Path(__file__).parents[2]
 HOST = "ozone.example.com"
 
+REFUSED: list[tuple[dict[str, Any], str]] = [
+    ({"labels": {"startFrom": 0}}, "give oldest, live"),
+    ({"labels": {"startFrom": "yesterday"}}, "give oldest, live"),
+    ({"labels": {"startFrom": "9" * 20}}, "spec.labels.startFrom: Too long"),
+    ({"host": "https://ozone.example.com/xrpc"}, "no path"),
+    ({"firehose": {"enabled": True}}, 'unknown field "spec.firehose"'),
+    ({"batch": {"size": 0}}, "spec.batch.size"),
+    ({"deletionPolicy": "Delete"}, 'supported values: "Retain", "DeleteCursor"'),
+]
+
 
 @pytest.fixture
 def stored(server: ApiServer) -> Iterator[Any]:
@@ -48,16 +58,7 @@ def test_start_from(server: ApiServer, given: object) -> None:
     assert server.try_labeler(host=HOST, labels={"startFrom": given})["spec"]["labels"]["startFrom"] == given
 
 
-@pytest.mark.parametrize(
-    ("spec", "said"),
-    [
-        ({"labels": {"startFrom": 0}}, "give oldest, live"),
-        ({"labels": {"startFrom": "yesterday"}}, "give oldest, live"),
-        ({"host": "https://ozone.example.com/xrpc"}, "no path"),
-        ({"firehose": {"enabled": True}}, 'unknown field "spec.firehose"'),
-        ({"batch": {"size": 0}}, "spec.batch.size"),
-    ],
-)
+@pytest.mark.parametrize(("spec", "said"), REFUSED)
 def test_what_is_wrong_is_refused_in_words(server: ApiServer, spec: dict[str, Any], said: str) -> None:
     labeler = server.labeler({"host": HOST, **spec})
     with pytest.raises(RefusedError, match=said):

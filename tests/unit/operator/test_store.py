@@ -1,7 +1,7 @@
 from typing import Any
 
 from sluice_operator.kube import DEPLOYMENTS, PODS
-from sluice_operator.sources import RELAYS, SourceKey
+from sluice_operator.sources import LABELERS, RELAYS, SourceKey
 from sluice_operator.store import Store
 from sluice_operator.watch import take_child, take_source
 
@@ -138,3 +138,24 @@ class TestNews:
         take_child(store, added.append, PODS, "ADDED", item("stranger"))
         assert added == [KEY, KEY, KEY]
         assert names(store.all(PODS)) == ["stranger"]
+
+
+def test_sources_are_found_by_the_host_of_their_keys() -> None:
+    store = Store()
+
+    def source(name: str, host: object, *, version: int = 1) -> dict[str, Any]:
+        return {**item(name, uid=f"uid-of-{name}", version=version), "spec": {"host": host}}
+
+    store.put(RELAYS, source("a", "ws://Relay.Example:2470"))
+    store.put(LABELERS, source("b", "relay.example:2470"))
+    store.put(RELAYS, source("c", "other.example"))
+    store.put(RELAYS, source("broken", None))
+    assert names(store.sources_at("relay.example:2470")) == ["a", "b"]
+    store.put(RELAYS, source("c", "https://relay.example:2470", version=2))
+    assert names(store.sources_at("relay.example:2470")) == ["a", "b", "c"]
+    store.drop(RELAYS, source("a", "ws://Relay.Example:2470", version=3))
+    assert names(store.sources_at("relay.example:2470")) == ["b", "c"]
+    store.replace(RELAYS, [source("d", "relay.example:2470", version=4)], version="4")
+    assert names(store.sources_at("relay.example:2470")) == ["b", "d"]
+    store.put(RELAYS, {**source("d", "relay.example:2470", version=5), "status": {"host": "x"}})
+    assert [found.get("status") for found in store.sources_at("relay.example:2470")] == [{"host": "x"}, None]

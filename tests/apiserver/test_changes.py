@@ -1,0 +1,56 @@
+"""What can't be changed of a resource that is there, with the message that a user sees."""
+
+import secrets
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.apiserver.conftest import ApiServer, RefusedError
+
+ANOTHER = "make another resource for another source, and delete this one"
+
+CHANGES_REFUSED: list[tuple[dict[str, Any], dict[str, Any], str]] = [
+    ({"host": "one.example.com"}, {"host": "two.example.com"}, ANOTHER),
+    ({"host": "one.example.com"}, {"host": "wss://two.example.com"}, ANOTHER),
+    ({"host": "ws://one.example.com"}, {"host": "ws://one.example.com:2470"}, ANOTHER),
+    ({"host": "one.example.com:443"}, {"host": "one.example.com"}, ANOTHER),
+    ({"host": "[fd00::1]:2470"}, {"host": "[fd00::2]:2470"}, ANOTHER),
+    ({"host": "wss"}, {"host": "https"}, "the host can't be changed, except for ws://, wss://, http:// or https://"),
+]
+
+CHANGES_TAKEN: list[tuple[dict[str, Any], dict[str, Any]]] = [
+    ({"host": "one.example.com"}, {"host": "ws://one.example.com"}),
+    ({"host": "ws://one.example.com:2470"}, {"host": "https://One.Example.COM:2470"}),
+    ({"host": "[FD00::1]:2470"}, {"host": "http://[fd00::1]:2470"}),
+    ({"host": "one.example.com"}, {"host": "one.example.com", "redis": {"keyPrefix": "mine:"}}),
+    ({"host": "one.example.com"}, {"host": "one.example.com", "redis": {"secretRef": {"name": "mine"}}}),
+    ({"host": "one.example.com"}, {"host": "one.example.com", "deletionPolicy": "DeleteCursor"}),
+]
+
+Change = Callable[[dict[str, Any], dict[str, Any]], dict[str, Any]]
+
+
+@pytest.fixture(params=["relays", "labelers"])
+def change(server: ApiServer, request: pytest.FixtureRequest) -> Iterator[Change]:
+    """Creates a resource with one spec; what the API server makes of it with another."""
+    name, make = f"changed-{secrets.token_hex(3)}", {"relays": server.relay, "labelers": server.labeler}[request.param]
+
+    def change(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
+        server.kubectl("create", "-f", "-", stdin=make(before, name=name))
+        return server.apply(make(after, name=name), "--dry-run=server")
+
+    yield change
+    server.kubectl("delete", f"{request.param}.{server.group}", name, "-n", server.namespace)
+
+
+@pytest.mark.parametrize(("before", "after", "message"), CHANGES_REFUSED)
+def test_refused(change: Change, before: dict[str, Any], after: dict[str, Any], message: str) -> None:
+    with pytest.raises(RefusedError, match=r"spec\.host: Invalid value") as caught:
+        change(before, after)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(("before", "after"), CHANGES_TAKEN)
+def test_taken(change: Change, before: dict[str, Any], after: dict[str, Any]) -> None:
+    assert change(before, after)["spec"]["host"] == after["host"]

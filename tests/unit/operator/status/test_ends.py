@@ -1,0 +1,76 @@
+"""What is told of a source whose cursor is another's, and of one that is being deleted."""
+
+from dataclasses import replace
+
+from sluice_ingester.contract import State
+from sluice_operator.desired.naming import Component
+from sluice_operator.status.changes import tell, urgent
+from sluice_operator.status.compute import leaving_status, source_status
+from tests.unit.operator.status.given import NOW, after, ago, conditions, deployment, facts, pod, reporting
+
+OWNER = "Relay events/older"
+DUPLICATE = facts(owner=OWNER, sink=None, pods=(), deployment=deployment(replicas=0))
+LEAVING = "The cursor is to be deleted with the resource: Redis does not delete it: no answer in time"
+
+
+def test_a_duplicate_is_stalled_and_tells_nothing_that_is_not_its_own() -> None:
+    status = after(DUPLICATE)
+    assert conditions(status) == {
+        "Ready": ("False", "DuplicateSource"),
+        "Stalled": ("True", "DuplicateSource"),
+        "Connected": ("False", "DuplicateSource"),
+        "EventsFlowing": ("False", "DuplicateSource"),
+        "CursorValid": ("Unknown", "DuplicateSource"),
+        "SinkWritable": ("Unknown", "DuplicateSource"),
+        "Stable": ("Unknown", "DuplicateSource"),
+        "ErrorFree": ("Unknown", "DuplicateSource"),
+    }
+    messages = {item.type: item.message for item in status.conditions or ()}
+    assert messages["Stalled"].startswith(f"{OWNER} streams from relay1.us-east.bsky.network into the same keys")
+    assert "spec.redis.keyPrefix" in messages["Stalled"]
+    assert status.firehose is None
+
+
+def test_the_pod_of_one_that_became_a_duplicate_is_no_restart() -> None:
+    going = replace(DUPLICATE, pods=(pod(leaving=True),))
+    status = after(facts(now=ago(60)), replace(going, now=ago(30)), DUPLICATE, facts(pods=(pod(uid="uid-2"),)))
+    assert status.restarts is not None
+    assert status.restarts.count == 0
+    assert conditions(status)["Ready"] == ("True", "Streaming")
+
+
+def test_a_duplicate_that_is_suspended_rests_as_asked() -> None:
+    status = after(replace(DUPLICATE, suspended=True))
+    assert conditions(status)["Ready"] == ("True", "Suspended")
+    assert "Stalled" not in conditions(status)
+
+
+def test_a_backfill_that_is_another_s_stalls_the_relay_that_streams() -> None:
+    both = [facts(), replace(DUPLICATE, component=Component.BACKFILL)]
+    status = source_status(both, after(facts(now=ago(60))))
+    assert conditions(status)["Stalled"] == ("True", "DuplicateSource")
+    assert conditions(status)["Connected"] == ("True", "Streaming")
+    assert (status.conditions or ())[0].message.startswith(f"backfill: {OWNER} streams from")
+
+
+def test_a_stream_that_is_another_s_and_not_enabled_is_no_duplicate() -> None:
+    status = after(replace(DUPLICATE, enabled=False))
+    assert conditions(status)["Ready"] == ("True", "NothingToRun")
+
+
+def test_events_of_becoming_a_duplicate_and_of_taking_over() -> None:
+    streaming, duplicate = after(facts(now=ago(60))), after(facts(now=ago(60)), DUPLICATE)
+    assert [(news.type, news.reason) for news in tell(streaming, duplicate)] == [("Warning", "Stalled")]
+    took_over = source_status([facts(sink=reporting(State.STREAMING))], duplicate)
+    assert {news.reason for news in tell(duplicate, took_over)} == {"Recovered", "Connected", "Ready"}
+
+
+def test_a_resource_that_is_being_deleted_tells_what_it_waits_for_and_nothing_else() -> None:
+    for before in (after(facts()), after(DUPLICATE), after(facts(suspended=True, pods=()))):
+        status = leaving_status(before, generation=4, now=NOW, message=LEAVING)
+        assert conditions(status) == {"Ready": ("False", "Terminating"), "Reconciling": ("True", "Terminating")}
+        assert {item.message for item in status.conditions or ()} == {LEAVING}
+        assert {item.observed_generation for item in status.conditions or ()} == {status.observed_generation} == {4}
+        assert (status.firehose, status.restarts) == (before.firehose, before.restarts)
+        assert urgent(before, status)
+        assert tell(before, status) == []
