@@ -1,0 +1,101 @@
+"""What people are told with Events, on a real API server: each transition once, and a few for a source that flaps."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from sluice_ingester.contract import Health, State
+from tests.integration.operator.conftest import OperatorProcess
+from tests.integration.operator.situation import Situation, eventually, now
+
+QUICK = {"SLUICE_OBSERVE_INTERVAL_SECONDS": "0.5"}
+OOM = {"reason": "OOMKilled", "exitCode": 137, "startedAt": now(), "finishedAt": now()}
+Start = Callable[..., OperatorProcess]
+
+
+def told(place: Situation, *reasons: str) -> list[Any]:
+    found = place.all("Event", query="?fieldSelector=involvedObject.kind=Relay")
+    return [event for event in found if event["reason"] in reasons]
+
+
+def counts(place: Situation, reason: str) -> list[int]:
+    return [event["count"] for event in told(place, reason)]
+
+
+def flap(place: Situation, pod: Any, message: str) -> None:
+    place.report(State.WAITING, "ConnectionLost", message, pod=pod)
+    place.becomes("Connected", "False", "ConnectionLost")
+    place.report(State.STREAMING, pod=pod)
+    place.becomes("Connected", "True", "Streaming")
+
+
+def test_a_source_that_flaps_counts_up_a_few_events(place: Situation, start: Start) -> None:
+    operator = start(**QUICK)
+    place.apply_relay()
+    pod = place.stream()
+    for number in range(8):
+        flap(place, pod, f"the source closed the connection for the {number // 2}. time")
+    eventually(lambda: sum(counts(place, "Disconnected")) == 8)
+    assert sorted(counts(place, "Disconnected")) == [2, 2, 2, 2]
+    assert counts(place, "Connected") == [9]
+    for number in range(3):
+        flap(place, pod, f"in other words {number}")
+    eventually(lambda: sum(counts(place, "Disconnected")) == 11)
+    assert sorted(counts(place, "Disconnected")) == [2, 2, 2, 2, 3]
+    assert "in other words 2" in {event["message"] for event in told(place, "Disconnected")}
+
+    events = {event["metadata"]["uid"]: event["metadata"]["resourceVersion"] for event in place.all("Event")}
+    operator.stop()
+    start(**QUICK)
+    time.sleep(4)
+    place.report(State.STREAMING, pod=pod)
+    assert events == {event["metadata"]["uid"]: event["metadata"]["resourceVersion"] for event in place.all("Event")}
+    flap(place, pod, "after the restart")
+    eventually(lambda: "after the restart" in {event["message"] for event in told(place, "Disconnected")})
+
+
+def test_an_image_that_can_not_be_pulled_is_told_at_once_and_once(place: Situation, start: Start) -> None:
+    start(**QUICK)
+    place.apply_relay(image="nowhere.example/sluice:0")
+    pod = place.pod()
+    for _ in range(2):
+        for reason, message in (("ErrImagePull", "not found"), ("ImagePullBackOff", "Back-off pulling image")):
+            place.set_container(pod, waiting={"reason": reason, "message": message})
+            time.sleep(1)
+    assert counts(place, "ImagePullFailed") == [1]
+    assert "The image nowhere.example/sluice:0 can't be pulled" in told(place, "ImagePullFailed")[0]["message"]
+    assert place.condition("Stalled") is None
+
+
+def test_out_of_memory_is_told_from_a_crash(place: Situation, start: Start) -> None:
+    start(**QUICK)
+    place.apply_relay()
+    place.stream()
+    place.run_pod(restarts=1, last=OOM)
+    eventually(lambda: counts(place, "OOMKilled") == [1])
+    place.run_pod(restarts=2, last={**OOM, "reason": "Error"})
+    eventually(lambda: counts(place, "Restarted") == [1])
+    place.run_pod(restarts=3, last=OOM)
+    eventually(lambda: counts(place, "OOMKilled") == [2])
+    restarts = place.status()["restarts"]
+    assert (restarts["count"], restarts["inWindow"], restarts["lastReason"]) == (3, 3, "OOMKilled")
+    assert len(restarts["recentTimes"]) == 3
+
+
+def test_fences_are_told_and_counted_whatever_becomes_of_the_operator(place: Situation, start: Start) -> None:
+    operator = start(**QUICK)
+    place.apply_relay()
+    place.stream()
+    place.redis.hset(place.keys.health, Health.FENCED, "1")
+    eventually(lambda: counts(place, "Fenced") == [1])
+    assert place.status()["firehose"]["fenced"] == 1
+
+    operator.stop()
+    place.redis.hset(place.keys.health, Health.FENCED, "2")  # while nobody looks
+    start(**QUICK)
+    eventually(lambda: place.status()["firehose"]["fenced"] == 2)
+    eventually(lambda: counts(place, "Fenced") == [1, 1])
+
+    place.report(State.STREAMING, pod=place.run_pod(restarts=1, last=OOM))  # which counts from zero
+    place.redis.hset(place.keys.health, Health.FENCED, "1")
+    eventually(lambda: place.status()["firehose"]["fenced"] == 3)
