@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, Literal
 
 from sluice_ingester.contract import StreamKeys
 from sluice_operator.api.errors import InvalidResourceError
@@ -49,6 +49,7 @@ _LEAST_SECONDS: Final = 10.0
 class _Obstacle:
     """What keeps the cursor from being deleted."""
 
+    what: Literal["ingester", "spec", "Redis"]
     message: str
     since: tuple[datetime | None, ...] = ()
     """When what is in the way was itself asked to go."""
@@ -79,7 +80,7 @@ class Deletion:
         self._publisher = publisher
         self._default = default_url
         self._deadline = Deadline(seconds=deadline_seconds, least=min(_LEAST_SECONDS, deadline_seconds))
-        self._tried: dict[str, float] = {}  # by uid, since when something has been in the way of Redis
+        self._tried: dict[str, dict[str, float]] = {}  # by uid and by what is in the way, since when it is tried
 
     def forget(self, uid: str) -> None:
         """The source is gone."""
@@ -108,7 +109,7 @@ class Deletion:
             await self._publish(found, f"The cursor is to be deleted with the resource: {obstacle.message}")
 
     def _is_late(self, found: Manifest, obstacle: _Obstacle) -> bool:
-        began = self._tried.setdefault(found["metadata"]["uid"], time.monotonic())
+        began = self._tried.setdefault(found["metadata"]["uid"], {}).setdefault(obstacle.what, time.monotonic())
         asked = (parse_time(found["metadata"]["deletionTimestamp"]), *obstacle.since)
         return self._deadline.has_passed(asked=asked, now=datetime.now(UTC), tried=time.monotonic() - began)
 
@@ -128,11 +129,12 @@ class Deletion:
                 except KubeError as error:
                     if not error.is_refusal:
                         raise
-                    return _Obstacle(message=f"Deployment {name} can't be deleted: {error.message}")
+                    return _Obstacle(what="ingester", message=f"Deployment {name} can't be deleted: {error.message}")
         pods = [pod for pod in self._store.children(PODS, key_of(found)) if may_write(pod)]
         left += [f"pod {pod['metadata']['name']}" for pod in pods]
         if left:
-            return _Obstacle(message=f"the ingester is still there ({', '.join(left)})", since=tuple(since))
+            message = f"the ingester is still there ({', '.join(left)})"
+            return _Obstacle(what="ingester", message=message, since=tuple(since))
         return None
 
     async def _clear(self, found: Manifest) -> _Obstacle | None:
@@ -140,7 +142,7 @@ class Deletion:
         try:
             source = MODELS[found["kind"]].parse(found)
         except InvalidResourceError as error:
-            return _Obstacle(message=f"The spec can't be read: {error}", for_good=True)
+            return _Obstacle(what="spec", message=f"the spec can't be read: {error}", for_good=True)
         doomed, kept = await self._sorted_out(source)
         reach, problem = await self._reach(source) if doomed else (None, "")
         if reach is not None:
@@ -149,7 +151,7 @@ class Deletion:
             except CursorError as error:
                 problem = str(error)
         if problem:
-            return _Obstacle(message=problem)
+            return _Obstacle(what="Redis", message=problem)
         await self._publisher.tell(found, [_told(doomed, kept)])
         return None
 

@@ -89,4 +89,4 @@ def keys_by_hand(source: Mapping[str, Any]) -> list[StreamKeys]:
 def not_deleted(problem: str, keys: Sequence[StreamKeys]) -> str:
     """What is told when a source has been let go without its cursor having been deleted."""
     names = " ".join(quote(name) for one in keys for name in (one.cursor, one.health))
-    return f"{problem}. The resource is let go; the cursor may remain. To delete it by hand: redis-cli DEL {names}"
+    return f"The resource is let go without its cursor: {problem}. To delete it by hand: redis-cli DEL {names}"

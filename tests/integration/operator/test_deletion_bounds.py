@@ -9,7 +9,7 @@ import pytest
 
 from sluice_operator.api.deletion import FINALIZER
 from tests.integration.operator.conftest import OperatorProcess
-from tests.integration.operator.control_plane import ControlPlane
+from tests.integration.operator.control_plane import ControlPlane, path_of
 from tests.integration.operator.leaving import ASKED, HELD, bind, end, finalizers, gone, keys, told
 from tests.integration.operator.situation import NAME, Situation, eventually
 from tests.integration.redis_server import RedisServer
@@ -107,6 +107,21 @@ def test_the_secret_is_gone(place: Situation, start: Callable[..., OperatorProce
     assert place.redis.get(place.keys.cursor) == "13"
 
 
+def test_a_namespace_is_deleted(place: Situation, start: Callable[..., OperatorProcess]) -> None:
+    """Its Secret may go before its Relay, and no Event can be written there any more."""
+    operator = start()
+    place.apply_secret("mine", url=f"redis://:s3cret@127.0.0.1:{place.sink.port}/0")
+    place.apply_relay(**ASKED, redis={"secretRef": {"name": "mine"}})
+    eventually(lambda: place.condition("Ready"))
+    place.store(12)
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": place.namespace}}
+    place.control_plane.request("DELETE", path_of("Namespace", None, place.namespace))
+    eventually(lambda: gone(place), seconds=30)
+    assert keys(place) == set()
+    eventually(lambda: place.control_plane.request("POST", path_of("Namespace", None), namespace), seconds=60)
+    assert "Traceback" not in operator.log
+
+
 def test_a_node_is_lost(place: Situation, start: Callable[..., OperatorProcess]) -> None:
     start()
     place.apply_relay(**ASKED)
@@ -174,4 +189,4 @@ def test_a_spec_that_can_not_be_read_can_go(
     place.becomes("Stalled", "True", "InvalidSpec")
     place.delete(place.kind, NAME)
     eventually(lambda: gone(place))
-    assert "The spec can't be read: spec.host" in eventually(lambda: told(place)["CursorNotDeleted"])
+    assert "the spec can't be read: spec.host" in eventually(lambda: told(place)["CursorNotDeleted"])

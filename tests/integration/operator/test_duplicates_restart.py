@@ -84,6 +84,22 @@ def test_made_in_the_same_second(place: Situation, start: START) -> None:
     assert [one.name for one in ones if one.replicas()] == running
 
 
+def test_neighbours_do_not_cost_a_look_at_each_others_secrets(place: Situation, start: START) -> None:
+    """Six of one host, each with a Redis of its own."""
+    start()
+    ones = [second(of=place, name=f"n{number}") for number in range(6)]
+    for number, one in enumerate(ones):
+        place.apply_secret(one.name, url=f"redis://:s3cret@127.0.0.1:{place.sink.port}/{number}")
+        one.apply(redis={"secretRef": {"name": one.name}})
+    for one in ones:
+        one.runs()
+    log = place.control_plane.audit.from_now()
+    time.sleep(9)
+    read = [request.name for request in log.requests() if (request.verb, request.resource) == ("get", "secrets")]
+    looks = {one.name: read.count(one.name) for one in ones}
+    assert all(2 <= count <= 5 for count in looks.values()), looks
+
+
 def test_the_secret_of_the_older_is_gone_while_its_pods_run(place: Situation, start: START) -> None:
     operator = start()
     url = f"redis://:s3cret@127.0.0.1:{place.sink.port}/0"

@@ -97,7 +97,7 @@ def test_pods_that_have_ended_write_no_more(*, phase: str | None, may: bool) -> 
 def test_what_remains_is_told_with_the_command() -> None:
     told = not_deleted("Redis is away", keys_by_hand(source("Labeler")))
     assert told == (
-        "Redis is away. The resource is let go; the cursor may remain. To delete it by hand: "
+        "The resource is let go without its cursor: Redis is away. To delete it by hand: "
         "redis-cli DEL label_live:cursor:relay.example:2470 label_live:health:relay.example:2470"
     )
     told = not_deleted("", keys_by_hand(source(redis={"keyPrefix": "{p}:"})))
