@@ -7,7 +7,7 @@ import pytest
 from sluice_ingester.settings import Settings as IngesterSettings
 from sluice_operator.api.conditions import ConditionType
 from sluice_operator.settings import Settings as OperatorSettings
-from sluice_operator.status.reasons import Reason
+from sluice_operator.status.reasons import Happening, Reason
 
 ROOT = Path(__file__).parents[2]
 STATUS = (ROOT / "docs" / "status.md").read_text()
@@ -17,6 +17,11 @@ SETTINGS = (ROOT / "docs" / "settings.md").read_text()
 @pytest.mark.parametrize("word", [*Reason, *ConditionType])
 def test_every_condition_and_reason_is_documented(word: str) -> None:
     assert f"`{word}`" in STATUS
+
+
+@pytest.mark.parametrize("word", [*Happening])
+def test_every_event_is_documented(word: str) -> None:
+    assert f"\n| `{word}` | " in STATUS.partition("\n## Events\n")[2].partition("\n## ")[0]
 
 
 @pytest.mark.parametrize("field", IngesterSettings.model_fields.values(), ids=IngesterSettings.model_fields.keys())

@@ -1,7 +1,7 @@
 """Ages in a status, which grow though nothing happens.
 
 An age that only ticks is no news, else a labeler that rests would be written about twice a minute for ever. But one
-that is never written becomes a lie. So it is news when it has doubled, from five minutes on: ten times in a day of
+that is never written becomes a lie. So it is news when it has doubled, from five minutes on: nine times in a day of
 rest, and what stands there is never less than half of the truth.
 """
 
