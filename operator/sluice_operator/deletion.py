@@ -6,6 +6,7 @@ let go. Each look begins from what is there, so it may be cut off anywhere. A Re
 lost or a spec that can't be read ends in a Warning that says what remains, never in a resource that can't go.
 """
 
+import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -41,6 +42,8 @@ from sluice_operator.status.compute import leaving_status
 from sluice_operator.status.reasons import Happening
 from sluice_operator.store import Store
 from sluice_operator.times import parse_time
+
+logger = logging.getLogger(__name__)
 
 _LEAST_SECONDS: Final = 10.0
 
@@ -181,6 +184,7 @@ class Deletion:
         return await delete_cursors(client, doomed)
 
     async def _let_go(self, found: Manifest, news: Tell) -> None:
+        logger.warning("%s: %s", key_of(found), news.message)
         await self._publisher.tell(found, [news])
         await self._finalizer.write(found, held=False)
 

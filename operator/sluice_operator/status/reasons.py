@@ -163,7 +163,9 @@ class Happening(StrEnum):
     CURSOR_DELETED = "CursorDeleted"
     """The resource is gone and its cursors with it, as `spec.deletionPolicy: DeleteCursor` asks."""
     CURSOR_NOT_DELETED = "CursorNotDeleted"
-    """The resource is gone and its cursors are not: the message names what remains."""
+    """The cursors are not deleted with the resource, since they are another's (Normal), or because something is in
+    the way: the message names what remains.
+    """
     EVENTS_LOST = "EventsLost"
     """The source could not give a range of events: which one, why, and that the ingester has gone on behind it."""
     FENCED = "Fenced"
