@@ -92,10 +92,13 @@ class Candidate:
         return 0.0
 
     async def _keep(self, ended: asyncio.Event) -> None:
-        while not await _comes(ended, within=self._terms.retry_seconds):
+        pause = self._terms.retry_seconds
+        while not await _comes(ended, within=pause):
+            pause = self._terms.again_seconds
             try:
                 async with asyncio.timeout(self._terms.attempt_seconds):
                     await self._write_own(renewed)
+                pause = self._terms.retry_seconds
             except (KubeError, TimeoutError) as error:
                 logger.warning("The lease could not be renewed: %s", _told(error))
             except Exception:

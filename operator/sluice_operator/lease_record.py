@@ -35,6 +35,11 @@ class Terms:
         return 0.2 * self.duration_seconds
 
     @property
+    def again_seconds(self) -> float:
+        """How soon the leader tries again after an attempt that has failed."""
+        return 0.05 * self.duration_seconds
+
+    @property
     def attempt_seconds(self) -> float:
         """How long one attempt may take: a second one must fit before the deadline."""
         return 0.25 * self.duration_seconds

@@ -1,49 +1,19 @@
 """The chart's rights are exactly those that are used: all that the operator does, once, by its requests."""
 
 import secrets
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable
 
-import pytest
-
-from tests.integration.operator.candidates import Place, leads
 from tests.integration.operator.conftest import OperatorProcess
-from tests.integration.operator.control_plane import ControlPlane
+from tests.integration.operator.lease.candidates import Place, leads
 from tests.integration.operator.rights import flat, lease_rules, rules
 from tests.integration.operator.situation import eventually
-from tests.integration.redis_server import RedisServer
 
-USER = "namespaced"
-
-
-@pytest.fixture
-def place(control_plane: ControlPlane, sink: RedisServer) -> Iterator[Place]:
-    place = Place(control_plane, f"test-{secrets.token_hex(3)}", sink)
-    place.grant(USER)
-    yield place
-    place.remove()
+USER = "first"
 
 
-@pytest.fixture
-def operator(place: Place, tmp_path: Path) -> Iterator[OperatorProcess]:
-    """An operator that has Roles in one namespace and no rights elsewhere."""
-    operator = OperatorProcess(
-        place.control_plane,
-        tmp_path / "log",
-        KUBECONFIG=str(place.control_plane.kubeconfig(USER)),
-        SLUICE_WATCH_NAMESPACES=place.namespace,
-        SLUICE_DEFAULT_REDIS_URL=f"redis://:s3cret@127.0.0.1:{place.sink.port}/0",
-        SLUICE_LEADER_ELECTION="true",
-        SLUICE_LEASE_NAMESPACE=place.namespace,
-    )
+def test_no_right_is_missed_and_none_is_too_many(place: Place, candidate: Callable[..., OperatorProcess]) -> None:
+    log, operator = place.control_plane.audit.from_now(), candidate(USER)
     operator.start()
-    yield operator
-    if operator.returncode is None:
-        operator.stop()
-
-
-def test_no_right_is_missed_and_none_is_too_many(place: Place, operator: OperatorProcess) -> None:
-    log = place.control_plane.audit
     eventually(lambda: leads(operator))
     metadata = {"name": "private-ca", "namespace": place.namespace}
     place.control_plane.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {}})
@@ -74,7 +44,8 @@ def test_no_right_is_missed_and_none_is_too_many(place: Place, operator: Operato
     assert used - granted == set(), "used and granted by whom?"
 
 
-def test_nothing_is_granted_outside_its_namespace(place: Place, operator: OperatorProcess) -> None:
+def test_nothing_is_granted_outside_its_namespace(place: Place, candidate: Callable[..., OperatorProcess]) -> None:
+    candidate(USER).start()
     other = Place(place.control_plane, f"test-{secrets.token_hex(3)}", place.sink)
     try:
         log = place.control_plane.audit.from_now()

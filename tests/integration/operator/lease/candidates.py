@@ -71,6 +71,13 @@ class Load:
             self._place.apply(self._names[number % len(self._names)], batch={"size": 1 + number % 999})
 
 
+def start_pair(leader: OperatorProcess, standby: OperatorProcess) -> tuple[OperatorProcess, OperatorProcess]:
+    leader.start()
+    eventually(lambda: leads(leader))
+    standby.start()
+    return leader, standby
+
+
 def leads(operator: OperatorProcess) -> bool:
     return "sluice_leader 1.0" in operator.get("metrics")[1]
 

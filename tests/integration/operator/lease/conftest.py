@@ -1,0 +1,54 @@
+"""A namespace for two operators, and operators that may lead there."""
+
+import secrets
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.operator.conftest import OperatorProcess
+from tests.integration.operator.control_plane import ControlPlane
+from tests.integration.operator.lease.candidates import USERS, Place, start_pair
+from tests.integration.redis_server import RedisServer
+
+
+@pytest.fixture
+def place(control_plane: ControlPlane, sink: RedisServer) -> Iterator[Place]:
+    place = Place(control_plane, f"test-{secrets.token_hex(3)}", sink)
+    place.grant(*USERS)
+    yield place
+    place.remove()
+
+
+@pytest.fixture
+def candidate(place: Place, tmp_path: Path) -> Iterator[Callable[..., OperatorProcess]]:
+    """Makes operators that are not started yet, each with a user of its own and Roles in one namespace only."""
+    made: list[OperatorProcess] = []
+
+    def make(user: str, **environment: str) -> OperatorProcess:
+        operator = OperatorProcess(
+            place.control_plane,
+            tmp_path / user,
+            POD_NAME=user,
+            SLUICE_WATCH_NAMESPACES=place.namespace,
+            SLUICE_DEFAULT_REDIS_URL=f"redis://:s3cret@127.0.0.1:{place.sink.port}/0",
+            SLUICE_LEADER_ELECTION="true",
+            SLUICE_LEASE_NAMESPACE=place.namespace,
+            **{"KUBECONFIG": str(place.control_plane.kubeconfig(user)), **environment},
+        )
+        made.append(operator)
+        return operator
+
+    yield make
+    for operator in made:
+        if operator.returncode is None:
+            operator.send(signal.SIGCONT)
+            operator.stop(signal.SIGKILL)
+        assert "Traceback" not in operator.log, operator.log
+
+
+@pytest.fixture
+def pair(candidate: Callable[..., OperatorProcess]) -> tuple[OperatorProcess, OperatorProcess]:
+    """The leader and its standby."""
+    return start_pair(candidate("first"), candidate("second"))

@@ -1,0 +1,125 @@
+"""The Lease when the API server answers late, never, or as if it had not done what it did."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+
+from sluice_operator.kube import connect
+from sluice_operator.lease import Candidate
+from sluice_operator.lease_record import Terms
+from tests.integration.operator.conftest import OperatorProcess
+from tests.integration.operator.faults import FaultyProxy
+from tests.integration.operator.lease.candidates import (
+    FAILOVER_SECONDS,
+    USERS,
+    Load,
+    Place,
+    assert_one_writes_at_a_time,
+    leads,
+    start_pair,
+    takes_over,
+)
+from tests.integration.operator.rights import LEASE
+from tests.integration.operator.situation import eventually
+from tests.integration.operator.tricks import Trick, answers, cut_off, lost, never
+
+Pair = tuple[OperatorProcess, OperatorProcess]
+
+
+@pytest.fixture
+def pair(candidate: Callable[..., OperatorProcess], proxy: FaultyProxy) -> Pair:
+    """The leader, on a way with faults, and its standby."""
+    return start_pair(candidate("first", KUBECONFIG=proxy.kubeconfig("first")), candidate("second"))
+
+
+def test_no_answer_about_the_lease_ends_the_leader_though_it_could_write(
+    place: Place, pair: Pair, proxy: FaultyProxy
+) -> None:
+    leader, standby = pair
+    log = place.control_plane.audit.from_now()
+    with Load(place), proxy.fault(never, resource="leases", namespace=place.namespace):
+        since = datetime.now(UTC)
+        eventually(lambda: leader.returncode == 1)
+        assert 4 < (datetime.now(UTC) - since).total_seconds() < 8
+        assert takes_over(place, standby, log=log.from_now(), since=since) < FAILOVER_SECONDS
+    assert "The lease could not be renewed in time" in leader.log
+    assert_one_writes_at_a_time(place, log, *USERS)
+
+
+@pytest.mark.parametrize(
+    ("trick", "times"),
+    [(lost, 2), (cut_off, 2), (answers(429, retry_after=30), 2), (answers(500), 2), (never, 1)],
+    ids=["answers are lost", "connections are cut off", "429", "500", "no answer"],
+)
+def test_a_renewal_that_fails_for_a_moment_costs_nobody_the_lead(
+    place: Place, pair: Pair, proxy: FaultyProxy, trick: Trick, times: int
+) -> None:
+    leader, standby = pair
+    with proxy.fault(trick, "update", "leases", namespace=place.namespace, times=times) as fault:
+        eventually(lambda: fault.left == 0)
+        time.sleep(8)
+    assert (leads(leader), leads(standby), place.lease()["leaseTransitions"]) == (True, False, 0)
+
+
+def test_a_lease_that_was_taken_though_the_answer_is_lost_is_taken(
+    place: Place, candidate: Callable[..., OperatorProcess], proxy: FaultyProxy
+) -> None:
+    leader = candidate("first", KUBECONFIG=proxy.kubeconfig("first"))
+    with proxy.fault(lost, "create", "leases", namespace=place.namespace, times=1) as fault:
+        leader.start(ready=False)
+        eventually(lambda: leads(leader), seconds=8)
+    assert fault.left == 0
+
+
+def test_a_release_whose_answer_is_lost_is_a_release(place: Place, pair: Pair, proxy: FaultyProxy) -> None:
+    leader, standby = pair
+    with proxy.fault(lost, "update", "leases", namespace=place.namespace):
+        leader.stop()
+        eventually(lambda: leads(standby), seconds=4)
+
+
+async def test_work_that_fails_frees_the_lease_when_it_has_ended(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KUBECONFIG", str(place.control_plane.kubeconfig(USERS[0])))
+    terms = Terms(namespace=place.namespace, name=LEASE, duration_seconds=60)
+    done: list[str] = []
+    async with connect() as (kube, _):
+        first, second = (Candidate(kube=kube, terms=terms, identity=name) for name in USERS)
+
+        async def fail() -> None:
+            try:
+                raise ValueError("broken")
+            finally:
+                await asyncio.sleep(1)
+                done.append("work has ended")
+
+        async def succeed() -> None:
+            done.append(place.lease()["holderIdentity"])
+
+        with pytest.raises(ValueError, match="broken"):
+            await first.lead(fail)
+        assert not first.is_leader
+        await second.lead(succeed)
+    assert done == ["work has ended", "second"]
+
+
+async def test_of_many_at_once_one_leads(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KUBECONFIG", str(place.control_plane.kubeconfig(USERS[0])))
+    terms = Terms(namespace=place.namespace, name=LEASE, duration_seconds=30)
+    together: list[int] = []
+    working = 0
+
+    async def work() -> None:
+        nonlocal working
+        working += 1
+        together.append(working)
+        await asyncio.sleep(0.2)
+        working -= 1
+
+    async with connect() as (kube, _):
+        candidates = [Candidate(kube=kube, terms=terms, identity=str(number)) for number in range(3)]
+        await asyncio.gather(*(candidate.lead(work) for candidate in candidates))
+    assert together == [1] * 3
+    assert place.lease()["leaseTransitions"] == 2
