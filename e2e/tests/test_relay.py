@@ -157,7 +157,7 @@ def test_full_speed_fits_into_64_mebibytes(sluice: Sluice) -> None:
         source=source,
         firehose={"collections": ["*"]},
         backpressure=NO_MARK,
-        resources={"requests": {"memory": "64Mi"}, "limits": {"memory": "64Mi"}},
+        podTemplate={"resources": {"requests": {"memory": "64Mi"}, "limits": {"memory": "64Mi"}}},
     )
     last = source.wait_all_sent(within=240)
     eventually(lambda: sluice.cursor(source), until=lambda seen: seen >= last, within=200)

@@ -20,7 +20,9 @@ from tests.apiserver.conftest import ApiServer, eventually
 FULL: dict[str, Any] = {
     "caBundle": {"configMapRef": {"name": "ca"}},
     "imagePullPolicy": "Never",
-    "resources": {"requests": {"cpu": 0, "memory": "0.5Gi"}, "limits": {"cpu": "1500m", "memory": "1024Mi"}},
+    "podTemplate": {
+        "resources": {"requests": {"cpu": 0, "memory": "0.5Gi"}, "limits": {"cpu": "1500m", "memory": "1024Mi"}},
+    },
 }
 
 

@@ -56,8 +56,8 @@ def test_defaults_fill_a_part_that_was_given(server: ApiServer) -> None:
     created = server.try_spec(host="relay.example.com", batch={"size": 5}, firehose={"startFrom": "live"})
     assert created["spec"]["batch"] == {"size": 5, "timeoutMilliseconds": 1000}
     assert created["spec"]["firehose"]["collections"] == ["app.bsky.*", "chat.bsky.*"]
-    given = server.try_spec(host="relay.example.com", resources={"limits": {"memory": "1Gi"}})
-    assert given["spec"]["resources"] == {"limits": {"memory": "1Gi"}}
+    given = server.try_spec(host="relay.example.com", podTemplate={"resources": {"limits": {"memory": "1Gi"}}})
+    assert given["spec"]["podTemplate"] == {"resources": {"limits": {"memory": "1Gi"}}}
 
 
 def test_a_new_resource_waits_for_the_operator(stored: Any) -> None:

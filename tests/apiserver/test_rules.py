@@ -10,6 +10,7 @@ from sluice_operator.api.errors import InvalidResourceError
 from sluice_operator.api.relay import Relay
 from sluice_operator.api.rules import VALIDATIONS
 from sluice_operator.api.schema import structural
+from tests.apiserver import pod_template
 from tests.apiserver.conftest import ApiServer, RefusedError
 
 
@@ -29,7 +30,7 @@ def firehose(**fields: Any) -> dict[str, Any]:
 
 
 def resources(**fields: Any) -> dict[str, Any]:
-    return {**HOST, "resources": fields}
+    return {**HOST, "podTemplate": {"resources": fields}}
 
 
 REFUSED = [
@@ -114,15 +115,16 @@ REFUSED = [
     (resources(requests={"memory": "1Gi"}, limits={"memory": "128Mi"}), "a request is above the limit"),
     (resources(requests={"cpu": 2}, limits={"cpu": "1500m"}), "lower the request or raise the limit"),
     (resources(limits={"mem": "1Gi"}), "the resources are cpu, memory, ephemeral-storage, hugepages-SIZE"),
-    (resources(limits={"memory": "lots"}), "spec.resources.limits.memory in body should match"),
-    (resources(limits={"memory": "-1Gi"}), "spec.resources.limits.memory in body should match"),
-    (resources(limits={"memory": -1}), "spec.resources.limits.memory in body should be greater than or equal to 0"),
+    (resources(limits={"memory": "lots"}), "spec.podTemplate.resources.limits.memory in body should match"),
+    (resources(limits={"memory": "-1Gi"}), "spec.podTemplate.resources.limits.memory in body should match"),
+    (resources(limits={"memory": -1}), "resources.limits.memory in body should be greater than or equal to 0"),
     (resources(limits={f"example.com/r{i}": 1 for i in range(17)}), "must have at most 16 items"),
     (resources(limits={"cpu": "1" * 41}), "resources.limits.cpu: Too long: may not be more than 40 bytes"),
     (resources(requests={"memory": "lots"}), "resources.requests.memory in body should match"),
     (resources(requests={"memory": -1}), "resources.requests.memory in body should be greater than or equal to 0"),
     (resources(requests={"cpu": "1" * 41}), "resources.requests.cpu: Too long: may not be more than 40 bytes"),
     (resources(requests={f"example.com/r{i}": 1 for i in range(17)}), "must have at most 16 items"),
+    *pod_template.REFUSED,
     # caBundle
     ({**HOST, "caBundle": {}}, "spec.caBundle.configMapRef: Required value"),
     ({**HOST, "caBundle": {"configMapRef": {}}}, "spec.caBundle.configMapRef.name: Required value"),
@@ -168,6 +170,7 @@ TAKEN = [
     resources(requests={"cpu": "50m"}, limits={"memory": 134_217_728}),
     resources(requests={"cpu": 1}, limits={"cpu": "1000m", "example.com/nic": 1, "hugepages-2Mi": "4Mi"}),
     resources(),
+    *pod_template.TAKEN,
 ]
 
 
@@ -187,7 +190,9 @@ def test_taken(server: ApiServer, spec: dict[str, Any]) -> None:
     relay = server.try_spec(**spec)
     Relay.parse(relay)
     created = relay["spec"]
-    assert {name: created[name] for name in spec if name != "firehose"} == {
-        name: value for name, value in spec.items() if name != "firehose"
+    parts = ("firehose", "podTemplate")  # these have defaults of their own
+    assert {name: created[name] for name in spec if name not in parts} == {
+        name: value for name, value in spec.items() if name not in parts
     }
-    assert created["firehose"].items() >= spec.get("firehose", {}).items()
+    for name in parts:
+        assert created[name].items() >= spec.get(name, {}).items()

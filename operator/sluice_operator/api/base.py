@@ -48,7 +48,11 @@ Time = Annotated[
 """A time of the API: UTC in whole seconds, as Kubernetes writes its own: a round trip changes nothing."""
 
 
-def listed_by(key: str) -> FieldInfo:
-    """The annotation of a list in which each item is known by its `key`, for server-side apply."""
-    info: FieldInfo = Field(json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": [key]})
+def listed_by(*keys: str) -> FieldInfo:
+    """The annotation of a list in which each item is known by its `keys`: for server-side apply, and so that the API
+    server refuses a second one with the same.
+    """
+    info: FieldInfo = Field(
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": list(keys)}
+    )
     return info

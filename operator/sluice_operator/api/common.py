@@ -3,18 +3,16 @@
 import re
 from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, Field, WithJsonSchema
-from pydantic_core import PydanticCustomError
+from pydantic import Field
 
 from sluice_operator.api.base import Model
 from sluice_operator.api.cursor import Cursor, OnCursorLost
 from sluice_operator.api.deletion import DeletionPolicy
 from sluice_operator.api.health import HealthWindows
-from sluice_operator.api.quantity import PATTERN as QUANTITY
-from sluice_operator.api.quantity import parse_quantity
+from sluice_operator.api.names import Key, ObjectName
+from sluice_operator.api.pod_template import MOUNTS_FIT, PodTemplate
 from sluice_operator.api.rules import Rule
 
-_RESOURCE: Final = re.compile(r"(cpu|memory|ephemeral-storage)$|hugepages-|.*/")
 _LABEL: Final = r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?"
 
 _PORT: Final = re.compile(r":([0-9]{1,5})$")
@@ -59,48 +57,6 @@ Image = Annotated[
         message="give an image as a container runtime takes it, such as registry.example.com/sluice:0.1.0",
     ),
 ]
-
-ObjectName = Annotated[
-    str,
-    Field(min_length=1, max_length=253, pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$"),
-]
-Key = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[-._a-zA-Z0-9]+$")]
-
-
-def _quantity(value: str | int) -> str | int:
-    try:
-        parse_quantity(value)
-    except ValueError as error:
-        raise PydanticCustomError("quantity", "{error}", {"error": str(error)}) from error
-    return value
-
-
-Quantity = Annotated[
-    str | int,
-    AfterValidator(_quantity),
-    WithJsonSchema(
-        {
-            "anyOf": [{"type": "integer"}, {"type": "string"}],
-            "maxLength": 40,
-            "minimum": 0,
-            "pattern": QUANTITY,
-            "x-kubernetes-int-or-string": True,
-        }
-    ),
-]
-Quantities = Annotated[
-    dict[str, Quantity],
-    Field(max_length=16),
-    Rule(
-        cel=(
-            "self.all(name, name in ['cpu', 'memory', 'ephemeral-storage'] || "
-            "name.startsWith('hugepages-') || name.contains('/'))"
-        ),
-        message="the resources are cpu, memory, ephemeral-storage, hugepages-SIZE and DOMAIN/NAME",
-        holds=lambda quantities: all(_RESOURCE.match(name) for name in quantities),
-    ),
-]
-
 
 KeyPrefix = Annotated[
     str,
@@ -164,36 +120,6 @@ class Retention(Model):
     """
 
 
-class Resources(Model):
-    """Resource requests and limits of a container, as in a Pod."""
-
-    requests: Quantities | None = None
-    """The least that the container needs, by resource, such as cpu in cores (50m is a twentieth) and memory
-    in bytes (64Mi).
-    """
-
-    limits: Quantities | None = None
-    """The most that the container may use, by resource, such as cpu in cores and memory in bytes (128Mi)."""
-
-    def fit(self) -> bool:
-        """Whether no request is above its limit. Raises ValueError at what isn't a quantity."""
-        limits = self.limits or {}
-        return all(
-            parse_quantity(amount) <= parse_quantity(limits.get(name, amount))
-            for name, amount in (self.requests or {}).items()
-        )
-
-
-RESOURCES_FIT: Final = Rule(
-    cel=(
-        "!has(self.requests) || !has(self.limits) || self.requests.all(name, !(name in self.limits) || "
-        "quantity(string(self.requests[name])).compareTo(quantity(string(self.limits[name]))) <= 0)"
-    ),
-    message="a request is above the limit of the same resource: lower the request or raise the limit",
-    holds=Resources.fit,
-)
-
-
 class ConfigMapKeyRef(Model):
     """A key of a ConfigMap in the resource's own namespace."""
 
@@ -252,10 +178,10 @@ class SourceSpec(Model):
     used.
     """
 
-    resources: Annotated[Resources, RESOURCES_FIT] = Resources(
-        requests={"cpu": "50m", "memory": "64Mi"}, limits={"memory": "128Mi"}
-    )
-    """The resources of the ingester's container. What is given here replaces the default as a whole."""
+    pod_template: Annotated[PodTemplate, MOUNTS_FIT] = PodTemplate()
+    """What is added to the ingester's pod: labels, variables, resources, placement and volumes. A change makes
+    another pod, which goes on from the cursor.
+    """
 
     ca_bundle: CABundle | None = None
     """Certificate authorities that the ingester trusts, for the source and for Redis, in place of the

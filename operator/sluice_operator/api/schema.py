@@ -2,7 +2,7 @@
 
 A structural schema has no references, no titles, no `null` alternatives and no `additionalProperties` next
 to `properties`. Unknown fields are pruned, or refused to a client that asks for strict validation, as
-kubectl does.
+kubectl does; they are kept only where a model says that it takes them.
 """
 
 from collections.abc import Mapping
@@ -31,6 +31,8 @@ def _convert(schema: Schema, definitions: Mapping[str, Schema]) -> Schema:
         del result["default"]
     if node.get("type") == "integer":
         result["format"] = "int64"
+    if result.pop("additionalProperties", None) is True:
+        result["x-kubernetes-preserve-unknown-fields"] = True
     if isinstance(node.get("additionalProperties"), dict):
         result["additionalProperties"] = _convert(node["additionalProperties"], definitions)
     if "items" in node:

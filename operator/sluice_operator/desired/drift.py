@@ -9,17 +9,20 @@ from typing import Any, Final
 
 from sluice_operator.api.quantity import parse_quantity
 
-_MERGE_KEYS: Final = ("mountPath", "containerPort", "uid", "name", "key")
-"""What tells the items of a list apart, the most telling first."""
+_MERGE_KEYS: Final = (("mountPath",), ("containerPort",), ("uid",), ("topologyKey", "whenUnsatisfiable"), ("name",))
+"""What tells the items of a list apart, the most telling first. Lists that the API server takes as a whole, such as
+tolerations, have none of these: their items count by their places.
+"""
 
 _QUANTITIES: Final = frozenset({"requests", "limits"})
+_QUANTITY: Final = frozenset({"sizeLimit", "divisor"})
 
 
 def covers(live: Any, desired: Any) -> bool:
     """Whether every field of `desired` stands in `live`.
 
     Lists of objects are compared by name, whatever their order; quantities by their value. None means that
-    the field must not be there. An empty string is the same as no field, since the API server drops it.
+    the field must not be there. What is empty is the same as no field, since the API server drops most of that.
     """
     if isinstance(desired, Mapping):
         return isinstance(live, Mapping) and all(
@@ -49,27 +52,40 @@ def _covers_field(live: Mapping[str, Any], *, name: str, desired: Any) -> bool:
     if desired is None or desired == "":
         return live.get(name) in (None, "")
     if name not in live:
-        return False
+        return desired in ({}, [])
     if name in _QUANTITIES and isinstance(desired, Mapping):
         return _covers_quantities(live[name], desired)
+    if name in _QUANTITY:
+        return _is_quantity(live[name], desired)
     return covers(live[name], desired)
 
 
 def _covers_list(live: Sequence[Any], desired: Sequence[Any]) -> bool:
-    key = _merge_key(desired)
-    if key is None:
+    keys = _merge_keys(desired)
+    if keys is None:
         return len(live) == len(desired) and all(map(covers, live, desired))
-    by_key = {item[key]: item for item in live if isinstance(item, Mapping) and key in item}
-    return all(item[key] in by_key and covers(by_key[item[key]], item) for item in desired)
+    by_key = {_identity(item, keys): item for item in live if isinstance(item, Mapping)}
+    return all(covers(by_key.get(_identity(item, keys)), item) for item in desired)
 
 
-def _merge_key(items: Sequence[Any]) -> str | None:
-    if not all(isinstance(item, Mapping) for item in items):
+def _merge_keys(items: Sequence[Any]) -> tuple[str, ...] | None:
+    if not items or not all(isinstance(item, Mapping) for item in items):
         return None
-    return next((key for key in _MERGE_KEYS if items and all(key in item for item in items)), None)
+    return next((keys for keys in _MERGE_KEYS if all(key in item for item in items for key in keys)), None)
+
+
+def _identity(item: Mapping[str, Any], keys: tuple[str, ...]) -> tuple[Any, ...]:
+    return tuple(item.get(key) for key in keys)
 
 
 def _covers_quantities(live: Any, desired: Mapping[str, Any]) -> bool:
     return isinstance(live, Mapping) and all(
         name in live and parse_quantity(live[name]) == parse_quantity(amount) for name, amount in desired.items()
     )
+
+
+def _is_quantity(live: Any, desired: Any) -> bool:
+    try:
+        return parse_quantity(live) == parse_quantity(desired)
+    except ValueError:
+        return bool(live == desired)

@@ -22,6 +22,9 @@ COMPONENT_LABEL: Final = "app.kubernetes.io/component"
 REDIS_HASH_ANNOTATION: Final = f"{GROUP}/redis-secret-hash"
 """On a pod: the hash of the Redis URL that it was started with."""
 
+CA_HASH_ANNOTATION: Final = f"{GROUP}/ca-bundle-hash"
+"""On a pod: the hash of the certificate authorities that it was started with."""
+
 DESIRED_HASH_ANNOTATION: Final = f"{GROUP}/desired-hash"
 """On each child: the hash of all that is wanted of it, which shows a field that is wanted no longer."""
 

@@ -1,4 +1,7 @@
-"""The pod of an ingester, of whatever source: restricted, read-only, without a token."""
+"""The pod of an ingester, of whatever source: restricted, read-only, without a token.
+
+What a user adds to it, its resources among them, comes with `pod_template`.
+"""
 
 from collections.abc import Mapping
 from typing import Final
@@ -48,7 +51,6 @@ def _container(spec: SourceSpec, *, env: Mapping[str, str], redis: RedisSecret, 
         "command": ["sluice-ingester"],
         "env": _env(spec, env=env, redis=redis),
         "ports": [{"name": "metrics", "containerPort": METRICS_PORT, "protocol": "TCP"}],
-        "resources": spec.resources.dump(),
         # Half a minute to start in, then a hang is noticed within half a minute too.
         "startupProbe": {**_probe("/healthz"), "periodSeconds": 1, "failureThreshold": 30},
         "livenessProbe": {**_probe("/healthz"), "periodSeconds": 10, "failureThreshold": 3},

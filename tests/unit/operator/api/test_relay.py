@@ -8,6 +8,7 @@ import yaml
 
 from sluice_operator.api.deduplicate import Deduplicate
 from sluice_operator.api.errors import InvalidResourceError
+from sluice_operator.api.pod_template import PodTemplate
 from sluice_operator.api.relay import Relay
 
 EXAMPLES = Path(__file__).parents[4] / "examples"
@@ -30,7 +31,9 @@ def test_a_host_is_enough() -> None:
         "batch": {"size": 500, "timeoutMilliseconds": 1000},
         "backpressure": {"highWaterMark": 100_000},
         "retention": {"trimConsumed": False},
-        "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"memory": "128Mi"}},
+        "podTemplate": {
+            "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"memory": "128Mi"}},
+        },
         "suspend": False,
         "deletionPolicy": "Retain",
         "health": {
@@ -54,6 +57,8 @@ def test_a_host_is_enough() -> None:
 def test_examples_hold_no_unknown_field(path: Path) -> None:
     example = yaml.safe_load(path.read_text(encoding="utf-8"))
     Relay.model_validate({"spec": example["spec"], "metadata": {"namespace": "x", **example["metadata"]}})
+    for volume in example["spec"].get("podTemplate", {}).get("volumes", ()):
+        del volume["secret"]  # the source of a volume is taken as it is
     Relay.model_fields["spec"].annotation.model_validate(example["spec"], extra="forbid")  # type: ignore[union-attr]
 
 
@@ -63,6 +68,9 @@ def test_the_full_example_is_full_and_shows_the_defaults() -> None:
     assert example.keys() == fields
     defaults = Relay.parse(body()).spec.dump()
     assert example["firehose"].pop("deduplicate") == Deduplicate().dump()
+    template = example["podTemplate"]
+    assert template.keys() == {field.alias for field in PodTemplate.model_fields.values()}
+    example["podTemplate"] = {name: template[name] for name in defaults["podTemplate"]}
     for name in defaults.keys() - {"host"}:
         assert example[name] == defaults[name], name
 
@@ -141,21 +149,27 @@ def test_no_collections_refused() -> None:
 
 def test_requests_above_limits_refused() -> None:
     resources = {"requests": {"memory": "1Gi"}, "limits": {"memory": "128Mi"}}
-    with pytest.raises(InvalidResourceError, match=r"spec\.resources: a request is above the limit"):
-        Relay.parse(body(resources=resources))
-    assert Relay.parse(body(resources={"requests": {"cpu": 1}, "limits": {"memory": "1Gi"}})).spec.resources.fit()
+    with pytest.raises(InvalidResourceError, match=r"spec\.podTemplate\.resources: a request is above the limit"):
+        Relay.parse(body(podTemplate={"resources": resources}))
+    fitting = {"requests": {"cpu": 1}, "limits": {"memory": "1Gi"}}
+    assert Relay.parse(body(podTemplate={"resources": fitting})).spec.pod_template.resources.fit()
 
 
 @pytest.mark.parametrize("amount", ["lots", "1 Gi", "1..5", "1GiB", -1, "-1"])
 def test_what_is_no_quantity_is_refused(amount: str | int) -> None:
-    with pytest.raises(InvalidResourceError, match=r"spec\.resources\.requests\.memory: .* is not a quantity"):
-        Relay.parse(body(resources={"requests": {"memory": amount}}))
+    with pytest.raises(
+        InvalidResourceError, match=r"spec\.podTemplate\.resources\.requests\.memory: .* is not a quantity"
+    ):
+        Relay.parse(body(podTemplate={"resources": {"requests": {"memory": amount}}}))
 
 
 def test_a_resource_that_does_not_exist_is_refused() -> None:
-    with pytest.raises(InvalidResourceError, match=r"spec\.resources\.limits: the resources are cpu, memory"):
-        Relay.parse(body(resources={"limits": {"mem": "1Gi"}}))
-    assert Relay.parse(body(resources={"limits": {"example.com/nic": 1, "hugepages-2Mi": "4Mi"}}))
+    with pytest.raises(
+        InvalidResourceError, match=r"spec\.podTemplate\.resources\.limits: the resources are cpu, memory"
+    ):
+        Relay.parse(body(podTemplate={"resources": {"limits": {"mem": "1Gi"}}}))
+    taken = {"limits": {"example.com/nic": 1, "hugepages-2Mi": "4Mi"}}
+    assert Relay.parse(body(podTemplate={"resources": taken}))
 
 
 def test_the_error_names_every_field_and_its_value() -> None:

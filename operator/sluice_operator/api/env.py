@@ -1,0 +1,129 @@
+"""Variables of a user's own for the ingester's process: none of those that the operator sets from the spec."""
+
+from typing import Annotated, Final
+
+from pydantic import Field
+
+from sluice_operator.api.base import Model
+from sluice_operator.api.names import Key, ObjectName
+from sluice_operator.api.rules import Rule
+
+FIELDS: Final = {
+    "REDIS_URL": "spec.redis.secretRef",
+    "SSL_CERT_FILE": "spec.caBundle",
+    "INGESTER_CA_BUNDLE": "spec.caBundle",
+    "INGESTER_RELAY_HOSTS": "spec.host",
+    "INGESTER_LABELER_HOSTS": "spec.host",
+    "INGESTER_KEY_PREFIX": "spec.redis.keyPrefix",
+    "INGESTER_COLLECTIONS": "spec.firehose.collections",
+    "INGESTER_RESYNC_TO_BACKFILL": "spec.firehose.resyncToBackfill",
+    "INGESTER_DEDUPLICATE_SECONDS": "spec.firehose.deduplicate",
+    "INGESTER_START_FROM": "startFrom of the stream",
+    "INGESTER_BACKFILL_RESCAN_SECONDS": "spec.backfill.rescanIntervalSeconds",
+    "INGESTER_ON_PAGE_ERROR": "spec.backfill.onPageError",
+    "INGESTER_ON_CURSOR_LOST": "spec.onCursorLost",
+    "INGESTER_TRIM_CONSUMED": "spec.retention.trimConsumed",
+    "INGESTER_HIGH_WATER_MARK": "spec.backpressure.highWaterMark",
+    "INGESTER_BATCH_SIZE": "spec.batch.size",
+    "INGESTER_BATCH_TIMEOUT_MS": "spec.batch.timeoutMilliseconds",
+}
+"""By variable, the field that says the same."""
+
+_OWN: Final = ("POD_NAME", "METRICS_PORT")
+
+
+def _instead(field: str) -> Rule:
+    names = [name for name, place in FIELDS.items() if place == field]
+    return Rule(
+        cel=f"!(self in {names})",
+        message=f"{' and '.join(names)} can't be set here: use {field}",
+        holds=lambda name: name not in names,
+    )
+
+
+EnvName = Annotated[
+    str,
+    Field(min_length=1, max_length=128, pattern=r"^[-._a-zA-Z][-._a-zA-Z0-9]*$"),
+    _instead("spec.redis.secretRef"),
+    _instead("spec.caBundle"),
+    _instead("spec.host"),
+    _instead("spec.redis.keyPrefix"),
+    _instead("spec.firehose.collections"),
+    _instead("spec.firehose.resyncToBackfill"),
+    _instead("spec.firehose.deduplicate"),
+    _instead("startFrom of the stream"),
+    _instead("spec.backfill.rescanIntervalSeconds"),
+    _instead("spec.backfill.onPageError"),
+    _instead("spec.onCursorLost"),
+    _instead("spec.retention.trimConsumed"),
+    _instead("spec.backpressure.highWaterMark"),
+    _instead("spec.batch.size"),
+    _instead("spec.batch.timeoutMilliseconds"),
+    Rule(
+        cel=f"!(self in {list(_OWN)}) && (!self.startsWith('INGESTER_') || self in {list(FIELDS)})",
+        message="POD_NAME, METRICS_PORT and what begins with INGESTER_ are the operator's own: leave them out",
+        holds=lambda name: name not in _OWN and (not name.startswith("INGESTER_") or name in FIELDS),
+    ),
+]
+
+
+class EnvKeyRef(Model):
+    """A key of a Secret or a ConfigMap in the resource's own namespace."""
+
+    name: ObjectName
+    """The name of the Secret or ConfigMap, in the namespace of this resource."""
+
+    key: Key
+    """The key under which the value stands."""
+
+    optional: bool | None = None
+    """Whether the ingester may start without it. Without this it may not."""
+
+
+class EnvFieldRef(Model):
+    """A field of the ingester's pod."""
+
+    field_path: Annotated[str, Field(min_length=1, max_length=400)]
+    """The path of the field, such as spec.nodeName, status.podIP or metadata.labels['NAME']."""
+
+
+class EnvSource(Model):
+    """Where the value of a variable stands: one of these."""
+
+    secret_key_ref: EnvKeyRef | None = None
+    """A key of a Secret. A change of its content reaches the ingester at its next start."""
+
+    config_map_key_ref: EnvKeyRef | None = None
+    """A key of a ConfigMap. A change of its content reaches the ingester at its next start."""
+
+    field_ref: EnvFieldRef | None = None
+    """A field of the pod itself."""
+
+
+_ONE_SOURCE: Final = Rule(
+    cel="[has(self.secretKeyRef), has(self.configMapKeyRef), has(self.fieldRef)].filter(given, given).size() == 1",
+    message="give one of secretKeyRef, configMapKeyRef and fieldRef",
+    holds=lambda source: [source.secret_key_ref, source.config_map_key_ref, source.field_ref].count(None) == 2,
+)
+
+
+class EnvVar(Model):
+    """A variable of the ingester's process."""
+
+    name: EnvName
+    """The name of the variable, such as LOG_LEVEL. What the operator sets from other fields can't be set here."""
+
+    value: Annotated[str, Field(max_length=32_768)] | None = None
+    """The value. $(NAME) stands for the value of another variable, as in a Pod."""
+
+    value_from: Annotated[EnvSource, _ONE_SOURCE] | None = None
+    """Where the value stands, in the place of value."""
+
+
+ONE_VALUE: Final = Rule(
+    cel="has(self.value) != has(self.valueFrom)",
+    message="give a variable either value or valueFrom",
+    holds=lambda variable: (variable.value is None) != (variable.value_from is None),
+)
+
+Env = Annotated[EnvVar, ONE_VALUE]

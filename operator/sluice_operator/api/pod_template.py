@@ -1,0 +1,123 @@
+"""What a user adds to the pod of an ingester: merged over what the operator builds, and never against it.
+
+What the operator sets from other fields of the spec can't be set here, so that each thing is said in one place.
+Rules refuse what would break the pod; what only the validation of a Deployment knows (a toleration with a value
+too many, a mistyped field of an affinity) is refused by the API server when the Deployment is written, and the
+resource is then Stalled with its words.
+"""
+
+from typing import Annotated, Final
+
+from pydantic import Field
+
+from sluice_operator.api.base import GROUP, Model, listed_by
+from sluice_operator.api.env import Env
+from sluice_operator.api.names import LabelValue, ObjectName
+from sluice_operator.api.placement import Affinity, Toleration, TopologySpread
+from sluice_operator.api.resources import RESOURCES_FIT, Resources
+from sluice_operator.api.rules import Rule
+from sluice_operator.api.volumes import Volume, VolumeMount
+
+_DOMAIN: Final = f"{GROUP}/"
+_KUBECTL: Final = "kubectl.kubernetes.io/"
+_LABELS: Final = (
+    "app.kubernetes.io/name",
+    "app.kubernetes.io/instance",
+    "app.kubernetes.io/component",
+    "app.kubernetes.io/managed-by",
+    "pod-template-hash",
+)
+
+Labels = Annotated[
+    dict[str, LabelValue],
+    Field(max_length=32),
+    Rule(
+        cel=f"self.all(name, !name.startsWith('{_DOMAIN}') && !(name in {list(_LABELS)}))",
+        message=(
+            f"the labels {', '.join(_LABELS)} and what begins with {_DOMAIN} tell the pods of ingesters apart: "
+            "choose other names"
+        ),
+        holds=lambda labels: not any(name.startswith(_DOMAIN) or name in _LABELS for name in labels),
+    ),
+]
+
+Annotations = Annotated[
+    dict[str, Annotated[str, Field(max_length=16_384)]],
+    Field(max_length=32),
+    Rule(
+        cel=f"self.all(name, !name.startsWith('{_DOMAIN}') && !name.startsWith('{_KUBECTL}'))",
+        message=(
+            f"annotations that begin with {_DOMAIN} or {_KUBECTL} are those of the operator and of kubectl: choose "
+            "other names; `kubectl rollout restart` restarts an ingester"
+        ),
+        holds=lambda annotations: not any(name.startswith((_DOMAIN, _KUBECTL)) for name in annotations),
+    ),
+]
+
+
+class PullSecret(Model):
+    """A Secret with the credentials of a registry."""
+
+    name: ObjectName
+    """The name of the Secret, in the namespace of this resource."""
+
+
+class PodTemplate(Model):
+    """What is added to the ingester's pod. All is as in a Pod and its container, without the levels between."""
+
+    labels: Labels | None = None
+    """Labels of the pod."""
+
+    annotations: Annotations | None = None
+    """Annotations of the pod, such as those of a service mesh."""
+
+    env: Annotated[tuple[Env, ...], Field(max_length=64), listed_by("name")] | None = None
+    """Variables of the ingester's process, such as LOG_LEVEL or HTTPS_PROXY."""
+
+    resources: Annotated[Resources, RESOURCES_FIT] = Resources(
+        requests={"cpu": "50m", "memory": "64Mi"}, limits={"memory": "128Mi"}
+    )
+    """The resources of the ingester's container. What is given here replaces the default as a whole."""
+
+    node_selector: Annotated[dict[str, LabelValue], Field(max_length=32)] | None = None
+    """Labels that a node must have to run the pod."""
+
+    tolerations: Annotated[tuple[Toleration, ...], Field(max_length=32)] | None = None
+    """Taints of nodes that the pod tolerates."""
+
+    affinity: Affinity | None = None
+    """Which nodes, and which other pods beside it, the pod wants or shuns."""
+
+    topology_spread_constraints: (
+        Annotated[tuple[TopologySpread, ...], Field(max_length=8), listed_by("topologyKey", "whenUnsatisfiable")] | None
+    ) = None
+    """How the pods of ingesters are spread over nodes, zones or the like."""
+
+    image_pull_secrets: Annotated[tuple[PullSecret, ...], Field(max_length=16), listed_by("name")] | None = None
+    """Secrets with the credentials of registries, beside those of the operator."""
+
+    priority_class_name: ObjectName | None = None
+    """The PriorityClass of the pod."""
+
+    volumes: Annotated[tuple[Volume, ...], Field(max_length=16), listed_by("name")] | None = None
+    """Volumes of the pod, such as a Secret with a client certificate: a name, and beside it one source as in a
+    Pod, such as secret, configMap, emptyDir, projected, csi or persistentVolumeClaim.
+    """
+
+    volume_mounts: Annotated[tuple[VolumeMount, ...], Field(max_length=16), listed_by("mountPath")] | None = None
+    """Where the ingester's container sees these volumes."""
+
+    def mounts_what_is_there(self) -> bool:
+        """Whether every mount is of a volume that is given."""
+        volumes = {volume.name for volume in self.volumes or ()}
+        return all(mount.name in volumes for mount in self.volume_mounts or ())
+
+
+MOUNTS_FIT: Final = Rule(
+    cel=(
+        "!has(self.volumeMounts) || self.volumeMounts.all(mount, has(self.volumes) && "
+        "self.volumes.exists(volume, volume.name == mount.name))"
+    ),
+    message="a mount names a volume that is not there: add it to podTemplate.volumes, or drop the mount",
+    holds=PodTemplate.mounts_what_is_there,
+)

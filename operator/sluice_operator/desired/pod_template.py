@@ -1,0 +1,60 @@
+"""The user's part of a pod, merged over what the operator builds. Pure.
+
+Maps and lists grow by what the user gives; where both name the same thing, the operator's stands, for the pod
+would not work otherwise. The rules of the API refuse such a name before: this is what holds without them.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from sluice_operator.api.pod_template import PodTemplate
+from sluice_operator.desired.manifest import Manifest
+
+
+def merged(template: Mapping[str, Any], wanted: PodTemplate) -> Manifest:
+    """The pod template that holds `template`, of one container, and what of `wanted` adds to it."""
+    metadata, spec = template["metadata"], template["spec"]
+    (container,) = spec["containers"]
+    given: Manifest = plain(wanted.dump())
+    grown = _grown(container, {"env": given.get("env"), "volumeMounts": given.get("volumeMounts")})
+    pod = _grown(
+        {**spec, "containers": [{**grown, "resources": wanted.resources.dump()}]},
+        {name: given.get(name) for name in ("volumes", "imagePullSecrets")},
+    )
+    alone = ("nodeSelector", "tolerations", "affinity", "topologySpreadConstraints", "priorityClassName")
+    pod |= {name: given[name] for name in alone if given.get(name)}
+    labels = {name: {**(given.get(name) or {}), **metadata.get(name, {})} for name in ("labels", "annotations")}
+    return {**template, "metadata": {**metadata, **labels}, "spec": pod}
+
+
+def plain(value: Any) -> Any:
+    """`value` without what the API server drops when it stores an object: null, false and empty lists.
+
+    False is the default of every flag that a user may give here. With them an object would never be as wanted.
+    """
+    if isinstance(value, Mapping):
+        fields = {name: plain(field) for name, field in value.items()}
+        return {name: field for name, field in fields.items() if not _is_dropped(field)}
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    return value
+
+
+def _is_dropped(value: Any) -> bool:
+    return value is None or value is False or value == []
+
+
+def _grown(base: Mapping[str, Any], more: Mapping[str, list[Manifest] | None]) -> Manifest:
+    """`base` with the items of `more` in its lists, behind its own."""
+    lists = {name: [*base.get(name, []), *_others(base.get(name, []), items)] for name, items in more.items() if items}
+    return {**base, **lists}
+
+
+def _others(own: Iterable[Manifest], given: Iterable[Manifest]) -> list[Manifest]:
+    """Those of `given` that are not among `own` by name, or by place."""
+    taken = {_identity(item) for item in own}
+    return [item for item in given if _identity(item) not in taken]
+
+
+def _identity(item: Manifest) -> str:
+    return str(item.get("mountPath") or item["name"])

@@ -1,0 +1,244 @@
+"""What podTemplate refuses, with the message that a user sees, and what it takes."""
+
+from typing import Any
+
+HOST = {"host": "relay1.us-east.bsky.network"}
+AT = "spec.podTemplate."
+
+
+def pod(**fields: Any) -> dict[str, Any]:
+    return {**HOST, "podTemplate": fields}
+
+
+def env(name: str = "LOG_LEVEL", **fields: Any) -> dict[str, Any]:
+    return pod(env=[{"name": name, **(fields or {"value": "debug"})}])
+
+
+def env_from(**source: Any) -> dict[str, Any]:
+    return env(valueFrom=source)
+
+
+def toleration(**fields: Any) -> dict[str, Any]:
+    return pod(tolerations=[fields])
+
+
+def spread(**fields: Any) -> dict[str, Any]:
+    return pod(topologySpreadConstraints=[{"topologyKey": "kubernetes.io/hostname", **fields}])
+
+
+def spread_of(**fields: Any) -> dict[str, Any]:
+    return spread(labelSelector={"matchExpressions": [{"key": "team", "operator": "In", **fields}]})
+
+
+def mount(path: str, **fields: Any) -> dict[str, Any]:
+    name = fields.pop("name", "data")
+    mounts = [{"name": name, "mountPath": path, **fields}]
+    return pod(volumes=[{"name": name, "emptyDir": {}}], volumeMounts=mounts)
+
+
+INSTEAD = {
+    "REDIS_URL": "REDIS_URL can't be set here: use spec.redis.secretRef",
+    "SSL_CERT_FILE": "SSL_CERT_FILE and INGESTER_CA_BUNDLE can't be set here: use spec.caBundle",
+    "INGESTER_CA_BUNDLE": "SSL_CERT_FILE and INGESTER_CA_BUNDLE can't be set here: use spec.caBundle",
+    "INGESTER_RELAY_HOSTS": "INGESTER_RELAY_HOSTS and INGESTER_LABELER_HOSTS can't be set here: use spec.host",
+    "INGESTER_LABELER_HOSTS": "INGESTER_RELAY_HOSTS and INGESTER_LABELER_HOSTS can't be set here: use spec.host",
+    "INGESTER_KEY_PREFIX": "INGESTER_KEY_PREFIX can't be set here: use spec.redis.keyPrefix",
+    "INGESTER_COLLECTIONS": "INGESTER_COLLECTIONS can't be set here: use spec.firehose.collections",
+    "INGESTER_RESYNC_TO_BACKFILL": "can't be set here: use spec.firehose.resyncToBackfill",
+    "INGESTER_DEDUPLICATE_SECONDS": "can't be set here: use spec.firehose.deduplicate",
+    "INGESTER_START_FROM": "INGESTER_START_FROM can't be set here: use startFrom of the stream",
+    "INGESTER_BACKFILL_RESCAN_SECONDS": "can't be set here: use spec.backfill.rescanIntervalSeconds",
+    "INGESTER_ON_PAGE_ERROR": "can't be set here: use spec.backfill.onPageError",
+    "INGESTER_ON_CURSOR_LOST": "INGESTER_ON_CURSOR_LOST can't be set here: use spec.onCursorLost",
+    "INGESTER_TRIM_CONSUMED": "INGESTER_TRIM_CONSUMED can't be set here: use spec.retention.trimConsumed",
+    "INGESTER_HIGH_WATER_MARK": "can't be set here: use spec.backpressure.highWaterMark",
+    "INGESTER_BATCH_SIZE": "INGESTER_BATCH_SIZE can't be set here: use spec.batch.size",
+    "INGESTER_BATCH_TIMEOUT_MS": "INGESTER_BATCH_TIMEOUT_MS can't be set here: use spec.batch.timeoutMilliseconds",
+    "POD_NAME": "POD_NAME, METRICS_PORT and what begins with INGESTER_ are the operator's own: leave them out",
+    "METRICS_PORT": "POD_NAME, METRICS_PORT and what begins with INGESTER_ are the operator's own",
+    "INGESTER_MODE": "what begins with INGESTER_ are the operator's own: leave them out",
+    "INGESTER_SOMETHING": "what begins with INGESTER_ are the operator's own: leave them out",
+}
+
+NO_NAME = {"name": ""}
+LONG, LONGER = "x" * 254, "x" * 318
+TEN = 10_001
+
+REFUSED: list[tuple[dict[str, Any], str]] = [
+    # labels and annotations
+    (pod(labels={"app.kubernetes.io/instance": "mine"}), "tell the pods of ingesters apart: choose other names"),
+    (pod(labels={"sluice.dev/relay": "mine"}), "the labels app.kubernetes.io/name, app.kubernetes.io/instance"),
+    (pod(labels={"team": "not a label"}), f"{AT}labels.team in body should match"),
+    (pod(labels={"team": "x" * 64}), f"{AT}labels.team: Too long: may not be more than 63 bytes"),
+    (pod(labels={f"l{i}": "x" for i in range(33)}), f"{AT}labels: Too many: 33: must have at most 32 items"),
+    (
+        pod(annotations={"sluice.dev/desired-hash": "x"}),
+        "annotations that begin with sluice.dev/ or kubectl.kubernetes",
+    ),
+    (pod(annotations={"kubectl.kubernetes.io/restartedAt": "x"}), "`kubectl rollout restart` restarts an ingester"),
+    (pod(annotations={"note": "x" * 16_385}), f"{AT}annotations.note: Too long: may not be more than 16384 bytes"),
+    (pod(annotations={f"a{i}": "x" for i in range(33)}), f"{AT}annotations: Too many: 33: must have at most 32 items"),
+    # env
+    *((env(name), message) for name, message in INSTEAD.items()),
+    (env(""), f"{AT}env[0].name in body should be at least 1 chars long"),
+    (env("9LIVES"), f"{AT}env[0].name in body should match"),
+    (env("A" * 129), f"{AT}env[0].name: Too long: may not be more than 128 bytes"),
+    (env(value="x" * 32_769), f"{AT}env[0].value: Too long: may not be more than 32768 bytes"),
+    (pod(env=[{"value": "debug"}]), f"{AT}env[0].name: Required value"),
+    (
+        pod(env=[{"name": "A", "value": "1"}, {"name": "A", "value": "2"}]),
+        f'{AT}env[1]: Duplicate value: {{"name":"A"}}',
+    ),
+    (
+        pod(env=[{"name": f"V{i}", "value": "x"} for i in range(65)]),
+        f"{AT}env: Too many: 65: must have at most 64 items",
+    ),
+    (pod(env=[{"name": "A"}]), "give a variable either value or valueFrom"),
+    (
+        env(value="x", valueFrom={"fieldRef": {"fieldPath": "spec.nodeName"}}),
+        "give a variable either value or valueFrom",
+    ),
+    (env_from(), "give one of secretKeyRef, configMapKeyRef and fieldRef"),
+    (
+        env_from(fieldRef={"fieldPath": "spec.nodeName"}, secretKeyRef={"name": "a", "key": "b"}),
+        "give one of secretKeyRef, configMapKeyRef and fieldRef",
+    ),
+    (
+        env_from(resourceFieldRef={"resource": "limits.cpu"}),
+        'unknown field "spec.podTemplate.env[0].valueFrom.resource',
+    ),
+    *(
+        (env_from(**{kind: {"name": "a", "key": "b", **wrong}}), f"{AT}env[0].valueFrom.{kind}.{message}")
+        for kind in ("secretKeyRef", "configMapKeyRef")
+        for wrong, message in (
+            ({"name": ""}, "name in body should be at least 1 chars long"),
+            ({"name": "A_B"}, "name in body should match"),
+            ({"name": LONG}, "name: Too long: may not be more than 253 bytes"),
+            ({"key": ""}, "key in body should be at least 1 chars long"),
+            ({"key": "a/b"}, "key in body should match"),
+            ({"key": LONG}, "key: Too long: may not be more than 253 bytes"),
+        )
+    ),
+    (env_from(secretKeyRef={"name": "a"}), f"{AT}env[0].valueFrom.secretKeyRef.key: Required value"),
+    (env_from(configMapKeyRef={"name": "a"}), f"{AT}env[0].valueFrom.configMapKeyRef.key: Required value"),
+    (env_from(fieldRef={}), f"{AT}env[0].valueFrom.fieldRef.fieldPath: Required value"),
+    (env_from(fieldRef={"fieldPath": ""}), "fieldRef.fieldPath in body should be at least 1 chars long"),
+    (env_from(fieldRef={"fieldPath": "x" * 401}), "fieldRef.fieldPath: Too long: may not be more than 400 bytes"),
+    # placement
+    (pod(nodeSelector={"zone": "not a label"}), f"{AT}nodeSelector.zone in body should match"),
+    (pod(nodeSelector={"zone": "x" * 64}), f"{AT}nodeSelector.zone: Too long: may not be more than 63 bytes"),
+    (pod(nodeSelector={f"l{i}": "x" for i in range(33)}), f"{AT}nodeSelector: Too many: 33: must have at most 32"),
+    (toleration(key=""), f"{AT}tolerations[0].key in body should be at least 1 chars long"),
+    (toleration(key="a b"), f"{AT}tolerations[0].key in body should match"),
+    (toleration(key=LONGER), f"{AT}tolerations[0].key: Too long: may not be more than 317 bytes"),
+    (
+        toleration(operator="Is"),
+        'tolerations[0].operator: Unsupported value: "Is": supported values: "Exists", "Equal"',
+    ),
+    (toleration(value="a b"), f"{AT}tolerations[0].value in body should match"),
+    (toleration(value="x" * 64), f"{AT}tolerations[0].value: Too long: may not be more than 63 bytes"),
+    (toleration(effect="Never"), 'supported values: "NoSchedule", "PreferNoSchedule", "NoExecute"'),
+    (toleration(tolerationSeconds=-1), "tolerations[0].tolerationSeconds in body should be greater than or equal to 0"),
+    (toleration(tolerationSeconds=2**31), "tolerationSeconds in body should be less than or equal to 2147483647"),
+    (pod(tolerations=[{"operator": "Exists"}] * 33), f"{AT}tolerations: Too many: 33: must have at most 32 items"),
+    (pod(affinity={"nodeAfinity": {}}), 'unknown field "spec.podTemplate.affinity.nodeAfinity"'),
+    (pod(topologySpreadConstraints=[{}]), f"{AT}topologySpreadConstraints[0].topologyKey: Required value"),
+    (
+        pod(topologySpreadConstraints=[{"topologyKey": f"zone{i}"} for i in range(9)]),
+        f"{AT}topologySpreadConstraints: Too many: 9: must have at most 8 items",
+    ),
+    (spread(topologyKey=""), "topologySpreadConstraints[0].topologyKey in body should be at least 1 chars long"),
+    (spread(topologyKey="a b"), "topologySpreadConstraints[0].topologyKey in body should match"),
+    (spread(topologyKey=LONGER), "topologyKey: Too long: may not be more than 317 bytes"),
+    (spread(whenUnsatisfiable="Wait"), 'supported values: "ScheduleAnyway", "DoNotSchedule"'),
+    (spread(maxSkew=0), "maxSkew in body should be greater than or equal to 1"),
+    (spread(maxSkew=TEN), "maxSkew in body should be less than or equal to 10000"),
+    (spread(minDomains=0), "minDomains in body should be greater than or equal to 1"),
+    (spread(minDomains=TEN), "minDomains in body should be less than or equal to 10000"),
+    (spread(nodeAffinityPolicy="No"), 'nodeAffinityPolicy: Unsupported value: "No": supported values: "Honor"'),
+    (spread(nodeTaintsPolicy="No"), 'nodeTaintsPolicy: Unsupported value: "No": supported values: "Honor", "Ignore"'),
+    (spread(labelSelector={"matchLabels": {"team": "a b"}}), "labelSelector.matchLabels.team in body should match"),
+    (spread(labelSelector={"matchLabels": {"team": "x" * 64}}), "team: Too long: may not be more than 63 bytes"),
+    (
+        spread(labelSelector={"matchLabels": {f"l{i}": "x" for i in range(33)}}),
+        "labelSelector.matchLabels: Too many: 33: must have at most 32 items",
+    ),
+    (
+        spread(labelSelector={"matchExpressions": [{"key": "team", "operator": "Exists"}] * 17}),
+        "labelSelector.matchExpressions: Too many: 17: must have at most 16 items",
+    ),
+    (spread(labelSelector={"matchExpressions": [{"key": "team"}]}), "matchExpressions[0].operator: Required value"),
+    (spread_of(key=""), "matchExpressions[0].key in body should be at least 1 chars long"),
+    (spread_of(key="a b"), "matchExpressions[0].key in body should match"),
+    (spread_of(key=LONGER), "matchExpressions[0].key: Too long: may not be more than 317 bytes"),
+    (spread_of(operator="Is"), 'supported values: "In", "NotIn", "Exists", "DoesNotExist"'),
+    (spread_of(values=["x"] * 33), "matchExpressions[0].values: Too many: 33: must have at most 32 items"),
+    (spread_of(values=["a b"]), "matchExpressions[0].values[0] in body should match"),
+    (spread_of(values=["x" * 64]), "matchExpressions[0].values[0]: Too long: may not be more than 63 bytes"),
+    (pod(priorityClassName=""), f"{AT}priorityClassName in body should be at least 1 chars long"),
+    (pod(priorityClassName="High"), f"{AT}priorityClassName in body should match"),
+    (pod(priorityClassName=LONG), f"{AT}priorityClassName: Too long: may not be more than 253 bytes"),
+    # image pull secrets, volumes and their mounts
+    (pod(imagePullSecrets=[{}]), f"{AT}imagePullSecrets[0].name: Required value"),
+    (pod(imagePullSecrets=[NO_NAME]), f"{AT}imagePullSecrets[0].name in body should be at least 1 chars long"),
+    (pod(imagePullSecrets=[{"name": "A_B"}]), f"{AT}imagePullSecrets[0].name in body should match"),
+    (pod(imagePullSecrets=[{"name": LONG}]), f"{AT}imagePullSecrets[0].name: Too long: may not be more than 253"),
+    (pod(imagePullSecrets=[{"name": "a"}] * 2), f'{AT}imagePullSecrets[1]: Duplicate value: {{"name":"a"}}'),
+    (pod(imagePullSecrets=[{"name": f"a{i}"} for i in range(17)]), f"{AT}imagePullSecrets: Too many: 17: must have"),
+    (pod(volumes=[{"emptyDir": {}}]), f"{AT}volumes[0].name: Required value"),
+    (pod(volumes=[{**NO_NAME, "emptyDir": {}}]), f"{AT}volumes[0].name in body should be at least 1 chars long"),
+    (pod(volumes=[{"name": "a.b", "emptyDir": {}}]), f"{AT}volumes[0].name in body should match"),
+    (pod(volumes=[{"name": "x" * 64, "emptyDir": {}}]), f"{AT}volumes[0].name: Too long: may not be more than 63"),
+    (pod(volumes=[{"name": "ca-bundle", "emptyDir": {}}]), "a volume can't be called ca-bundle: it is the name of"),
+    (pod(volumes=[{"name": "a", "emptyDir": {}}] * 2), f'{AT}volumes[1]: Duplicate value: {{"name":"a"}}'),
+    (pod(volumes=[{"name": f"v{i}", "emptyDir": {}} for i in range(17)]), f"{AT}volumes: Too many: 17: must have at"),
+    (pod(volumeMounts=[{"name": "data", "mountPath": "/data"}]), "a mount names a volume that is not there: add it"),
+    (pod(volumeMounts=[{"name": "data"}]), f"{AT}volumeMounts[0].mountPath: Required value"),
+    (mount("/data", name=""), f"{AT}volumeMounts[0].name in body should be at least 1 chars long"),
+    (mount("/data", name="a.b"), f"{AT}volumeMounts[0].name in body should match"),
+    (mount("/data", name="x" * 64), f"{AT}volumeMounts[0].name: Too long: may not be more than 63 bytes"),
+    (mount("/data", subPath="x" * 1025), f"{AT}volumeMounts[0].subPath: Too long: may not be more than 1024 bytes"),
+    (mount("/" + "x" * 256), f"{AT}volumeMounts[0].mountPath: Too long: may not be more than 256 bytes"),
+    *(
+        (
+            mount(path),
+            "give an absolute path such as /etc/redis-tls, without a colon, without . and .., and no / at its",
+        )
+        for path in ("", "data", "/", "/data/", "/a:b", "/a/../etc/sluice", "/a/./b", "//data", "/..")
+    ),
+    *(
+        (
+            mount(path),
+            "the ingester itself, or the system under it, stands at this path: mount the volume at one of its",
+        )
+        for path in ("/etc", "/etc/sluice", "/etc/sluice/ca", "/opt", "/opt/sluice/bin", "/usr", "/proc")
+    ),
+    (
+        pod(
+            volumes=[{"name": "a", "emptyDir": {}}, {"name": "b", "emptyDir": {}}],
+            volumeMounts=[{"name": name, "mountPath": "/data"} for name in "ab"],
+        ),
+        f'{AT}volumeMounts[1]: Duplicate value: {{"mountPath":"/data"}}',
+    ),
+    (pod(volumeMounts=[{"name": "a", "mountPath": f"/v{i}"} for i in range(17)]), f"{AT}volumeMounts: Too many: 17"),
+    # fields of a pod that are the operator's own
+    (pod(serviceAccountName="mine"), 'unknown field "spec.podTemplate.serviceAccountName"'),
+    (pod(containers=[]), 'unknown field "spec.podTemplate.containers"'),
+]
+
+TAKEN: list[dict[str, Any]] = [
+    pod(labels={"team": "moderation", "empty": ""}, annotations={"sidecar.istio.io/inject": "false"}),
+    env("LOG_LEVEL", value=""),
+    env("HTTPS_PROXY", valueFrom={"secretKeyRef": {"name": "proxy", "key": "url", "optional": True}}),
+    env("NODE", valueFrom={"fieldRef": {"fieldPath": "metadata.labels['team']"}}),
+    pod(
+        nodeSelector={"kubernetes.io/arch": "amd64"}, priorityClassName="high.example", imagePullSecrets=[{"name": "r"}]
+    ),
+    toleration(operator="Exists"),
+    toleration(key="example.com/streaming", operator="Equal", value="x", effect="NoExecute", tolerationSeconds=0),
+    pod(affinity={"podAntiAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": []}}),
+    mount("/etc/redis-client", readOnly=True),
+    mount("/.hidden/..data/a.b", subPath="x"),
+    mount("/etc/sluiced"),
+    pod(volumes=[{"name": "a", "projected": {"sources": [{"secret": {"name": "a"}}]}}]),
+]
