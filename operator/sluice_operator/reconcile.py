@@ -13,6 +13,7 @@ from sluice_operator.api.source import Source
 from sluice_operator.api.stream import SourceStatus
 from sluice_operator.deletion import Deletion
 from sluice_operator.desired.departure import shall_delete_cursor
+from sluice_operator.desired.request import answered, is_new
 from sluice_operator.finalizer import Finalizer
 from sluice_operator.kube import Manifest
 from sluice_operator.publish import Publisher
@@ -20,6 +21,7 @@ from sluice_operator.sources import MODELS, SourceKey
 from sluice_operator.status.changes import Tell
 from sluice_operator.status.compute import refused_status, source_status
 from sluice_operator.status.reasons import Reason
+from sluice_operator.status.restarts import spare_all
 from sluice_operator.store import Store
 from sluice_operator.workload import Workload
 
@@ -85,17 +87,33 @@ class Reconciler:
 
     async def _serve(self, key: SourceKey, found: Manifest, source: Source) -> None:
         news: list[Tell] = []
+        annotations = source.metadata.annotations
+        if is_new(annotations, source.status):
+            self._workload.try_again(key, source.metadata.uid)
+            self._finalizer.forget(source.metadata.uid)
         try:
             # Before the first child, so that no cursor is written without it.
             if told := await self._finalizer.keep(found, held=shall_delete_cursor(found)):
                 news.append(told)
+            source = await self._spare(found, source)
             streams = await self._workload.bring_about(source, news)
         finally:
             await self._publisher.tell(found, news)
-        await self._publisher.publish(found, source.status, source_status(streams, source.status))
+        after = answered(annotations, source_status(streams, source.status))
+        await self._publisher.publish(found, source.status, after)
+
+    async def _spare(self, found: Manifest, source: Source) -> Source:
+        """`source`, with it written down that its pods may go, if they are about to be stopped."""
+        before = source.status
+        spared = spare_all(before.restarts) if source.spec.suspend else before.restarts
+        if spared is before.restarts:
+            return source
+        after = before.model_copy(update={"restarts": spared})
+        await self._publisher.publish(found, before, after)
+        return source.model_copy(update={"status": after})
 
     async def _refuse(self, found: Manifest, before: SourceStatus, message: str) -> None:
         generation = found["metadata"].get("generation", 0)
         reason, now = Reason.INVALID_SPEC, datetime.now(UTC)
         after = refused_status(before, generation=generation, now=now, reason=reason, message=message)
-        await self._publisher.publish(found, before, after)
+        await self._publisher.publish(found, before, answered(found["metadata"].get("annotations"), after))

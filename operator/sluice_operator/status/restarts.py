@@ -56,8 +56,8 @@ def count_all_restarts(previous: Restarts | None, readings: Sequence[Reading]) -
 def count_restarts(previous: Restarts | None, pods: Sequence[PodFacts], *, wanted: bool, now: datetime) -> Restarts:
     """The restarts after `pods` (the oldest first) were seen, with `previous` as the memory.
 
-    `wanted` is False while no pod should run: then a pod that goes is forgotten, so that the pod that
-    comes when the source is resumed stands for itself.
+    `wanted` is False while no pod should run: then a pod that goes is forgotten and one that is there is
+    spared, so that the pod that comes when the source is resumed stands for itself.
     """
     previous = previous or Restarts()
     seen = {pod.uid: pod for pod in pods}
@@ -91,6 +91,17 @@ def count_restarts(previous: Restarts | None, pods: Sequence[PodFacts], *, wante
     )
 
 
+def spare_all(restarts: Restarts | None) -> Restarts | None:
+    """`restarts` with all pods free to go, to be written down before they are stopped because somebody wants it.
+
+    An operator that ends right after it has stopped them, and begins when they are wanted again, would count
+    those that come as replacements.
+    """
+    if restarts is None or all(pod.template_hash is None for pod in restarts.pods or ()):
+        return restarts
+    return restarts.model_copy(update={"pods": tuple(map(_spared, restarts.pods or ()))})
+
+
 def _recent(previous: Restarts, lasts: Sequence[_Last]) -> tuple[datetime, ...]:
     times = [*(previous.recent_times or ())]
     for last in lasts:
@@ -117,7 +128,14 @@ def _forerunner(pod: PodFacts, counted: dict[str, CountedPod], seen: dict[str, P
 def _kept(counted: dict[str, CountedPod], seen: dict[str, PodFacts], *, wanted: bool) -> list[CountedPod]:
     """What to remember: the pods that stay, or until one is there, those that may yet be replaced."""
     staying = [memory for uid, memory in counted.items() if uid in seen and not seen[uid].leaving]
-    return staying or (list(counted.values()) if wanted else [])
+    if not wanted:
+        return [_spared(memory) for memory in staying]
+    return staying or list(counted.values())
+
+
+def _spared(memory: CountedPod) -> CountedPod:
+    """No pod is of no template, so none takes the place of this one."""
+    return memory if memory.template_hash is None else memory.model_copy(update={"template_hash": None})
 
 
 def _memory(pod: PodFacts) -> CountedPod:

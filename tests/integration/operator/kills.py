@@ -99,10 +99,10 @@ def _assert_child(relay: Manifest, deployment: Manifest, spec: Manifest) -> None
 
 def _assert_status(relay: Manifest, spec: Manifest, *, restarts: int) -> None:
     status = relay["status"]
-    assert status["observedGeneration"] == relay["metadata"]["generation"], relay["metadata"]["name"]
+    assert status["observedGeneration"] == relay["metadata"]["generation"], relay
     types = {item["type"] for item in status["conditions"]}
     assert ("Suspended" in types) == spec["suspend"]
-    assert status["restarts"]["count"] == restarts, relay["metadata"]["name"]
+    assert status["restarts"]["count"] == restarts, relay
     nonce = spec.get("cursor", {}).get("nonce")
     assert status.get("cursorReset", {}).get("nonce") == nonce
 

@@ -37,5 +37,6 @@ def test_killed_again_and_again(place: Situation, start: Callable[..., OperatorP
     time.sleep(1)
     log = place.control_plane.audit.from_now()
     time.sleep(4)
-    assert log.writes(OPERATOR) == []
+    # Deadlines of what has no ingester may pass meanwhile, so a status may be written.
+    assert {request.resource for request in log.writes(OPERATOR)} <= {"relays/status"}
     assert is_settled(place, users)

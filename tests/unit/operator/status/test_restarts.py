@@ -5,7 +5,7 @@ from sluice_operator.api.relay import RelayStatus
 from sluice_operator.api.stream import Restarts
 from sluice_operator.observed.facts import PodFacts
 from sluice_operator.status.compute import source_status
-from sluice_operator.status.restarts import count_restarts
+from sluice_operator.status.restarts import count_restarts, spare_all
 from tests.unit.operator.status.given import NOW, ago, ended, facts, pod
 
 A1 = pod(uid="a1", name="a1", template_hash="aaa")
@@ -47,6 +47,20 @@ def count(*looks: tuple[PodFacts, ...] | None) -> Restarts:
             restarts = count_restarts(restarts, look or (), wanted=look is not None, now=NOW)
     assert restarts is not None
     return Restarts.model_validate(restarts.dump())  # what an operator that was restarted would read
+
+
+def test_a_pod_that_is_stopped_because_it_is_to_be_has_no_successor() -> None:
+    """Suspended and resumed between two looks at what is there, with an operator that ends in between."""
+    running = count_restarts(None, (restarted(A1, 1),), wanted=True, now=NOW)
+    spared = spare_all(running)
+    assert spared is not None
+    assert spared.count == running.count
+    assert spare_all(spared) is spared
+    assert count_restarts(spared, (A2,), wanted=True, now=NOW).count == 1
+    assert count_restarts(spared, (restarted(A1, 3),), wanted=True, now=NOW).count == 3
+    suspended = count_restarts(running, (restarted(A1, 1),), wanted=False, now=NOW)
+    assert suspended == spared
+    assert count_restarts(suspended, (A2,), wanted=True, now=NOW).count == 1
 
 
 LOOKS = [
