@@ -47,6 +47,7 @@ class Situation:
         self.host = f"{namespace}.example:2470"
         self.keys = StreamKeys(stream=self.stream_of_it, host=self.host)
         self.sink = sink
+        self._started: dict[str, str] = {}  # by pod, when its ingester did
         control_plane.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
 
     def remove(self) -> None:
@@ -142,6 +143,8 @@ class Situation:
         return pod
 
     def set_container(self, pod: Manifest, *, restarts: int = 0, last: Manifest | None = None, **state: Any) -> None:
+        if "running" in state:
+            self._started[pod["metadata"]["name"]] = now(ahead=1)
         container = {
             "name": "ingester",
             "image": "sluice:test",
@@ -171,7 +174,7 @@ class Situation:
             Health.REASON: reason,
             Health.MESSAGE: message,
             Health.BEAT: now(),
-            Health.STARTED: now(ahead=1),
+            Health.STARTED: self._started.setdefault(pod["metadata"]["name"], now(ahead=1)),
             Health.POD: pod["metadata"]["name"],
             Health.VERSION: "0.1.0",
             Health.RATE: "12.5",
