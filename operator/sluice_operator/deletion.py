@@ -29,6 +29,7 @@ from sluice_operator.desired.departure import (
     others_that_hold,
     shall_delete_cursor,
 )
+from sluice_operator.desired.request import answered
 from sluice_operator.desired.stream import StreamComponent
 from sluice_operator.desired.streams import COMPONENTS, streams_of
 from sluice_operator.finalizer import Finalizer
@@ -192,7 +193,7 @@ class Deletion:
         before = MODELS[found["kind"]].status_of(found)
         generation = found["metadata"].get("generation", 0)
         after = leaving_status(before, generation=generation, now=datetime.now(UTC), message=message)
-        await self._publisher.publish(found, before, after)
+        await self._publisher.publish(found, before, answered(found["metadata"].get("annotations"), after))
 
 
 def _told(deleted: Sequence[StreamKeys], kept: Sequence[str]) -> Tell:

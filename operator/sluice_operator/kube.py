@@ -26,6 +26,10 @@ TIMEOUT: Final = aiohttp.ClientTimeout(total=30, sock_connect=10)
 PAGE: Final = 500
 _APPLY: Final = "application/apply-patch+yaml"  # JSON is YAML
 _MERGE: Final = "application/merge-patch+json"
+_UNREADABLE: Final = ("failed to create typed patch object", "failed to convert new object")
+"""How the API server's 500 begins if a field of a server-side apply is unknown or of the wrong type: it is strict
+there, whatever fieldValidation asks, but has no code of its own for that.
+"""
 _TOKEN: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 
 
@@ -48,6 +52,8 @@ class KubeError(Exception):
         """Whether the server understood the request and will refuse it as long as nobody changes
         something.
         """
+        if self.code == HTTPStatus.INTERNAL_SERVER_ERROR:
+            return self.message.startswith(_UNREADABLE)
         return self.code in {HTTPStatus.BAD_REQUEST, HTTPStatus.FORBIDDEN, HTTPStatus.UNPROCESSABLE_ENTITY}
 
 

@@ -14,6 +14,7 @@ from sluice_operator.cursor import is_due, reset_cursor
 from sluice_operator.desired.deployment import build_deployment
 from sluice_operator.desired.manifest import is_controlled_by
 from sluice_operator.desired.naming import (
+    CA_HASH_ANNOTATION,
     COMPONENT_LABEL,
     REDIS_HASH_ANNOTATION,
     Component,
@@ -21,10 +22,12 @@ from sluice_operator.desired.naming import (
     redis_secret_name,
 )
 from sluice_operator.desired.redis import build_redis_secret, redis_hash, redis_secret
+from sluice_operator.desired.request import is_new
 from sluice_operator.desired.settings import IngesterSettings
 from sluice_operator.desired.stream import StreamComponent
 from sluice_operator.desired.streams import streams_of
 from sluice_operator.kube import DEPLOYMENTS, PODS, SECRETS, Api, Kube, KubeError, Manifest
+from sluice_operator.observed.authorities import authorities_hash
 from sluice_operator.observed.deployments import deployment_facts
 from sluice_operator.observed.facts import Facts, Refusal, SecretFacts
 from sluice_operator.observed.pods import pods_facts
@@ -85,6 +88,8 @@ class Workload:
         """
         look, streams = _Look(source=source, news=news), streams_of(source)
         await self._find_redis(look)
+        if look.url is not None and is_new(source.metadata.annotations, source.status):
+            self._reader.ask_again(look.url, authorities=look.authorities)
         self._claims.note(source, look.url, authorities=look.authorities)
         for stream in streams:
             look.owners[stream.component] = await self._claims.owner(source, stream)
@@ -94,8 +99,12 @@ class Workload:
 
     def forget(self, key: SourceKey, uid: str) -> None:
         """The source of that key is gone, and its children go with it."""
-        self._tidied.pop(uid, None)
         self._claims.forget(uid)
+        self.try_again(key, uid)
+
+    def try_again(self, key: SourceKey, uid: str) -> None:
+        """Forget what was refused, contested or done for the source of that key, so that it is tried at once."""
+        self._tidied.pop(uid, None)
         self._children.forget(SECRETS, key.namespace, redis_secret_name(kind=key.kind, resource=key.name))
         for component in Component:
             self._children.forget(DEPLOYMENTS, key.namespace, child_name(key.name, component.part))
@@ -126,7 +135,7 @@ class Workload:
     async def _keep_deployment(self, look: _Look, stream: StreamComponent) -> Manifest | None:
         source = look.source
         live = await self._live_deployment(source, child_name(source.metadata.name, stream.component.part))
-        running = _redis_hash_of(live)
+        running = _annotation_of(live, REDIS_HASH_ANNOTATION)
         digest = look.secret.digest or running
         if digest is None:
             return live  # a pod without a URL could only fail
@@ -134,12 +143,24 @@ class Workload:
             message = "The URL of Redis has changed: the ingester is restarted with it"
             look.news.append(Tell(type="Normal", reason=Happening.SECRET_CHANGED, message=message))
         may_run = replace(stream, enabled=stream.enabled and not look.owners[stream.component])
-        wanted = build_deployment(source, may_run, redis_hash=digest, settings=self._ingesters)
+        ca_hash = self._ca_hash(look, live)
+        wanted = build_deployment(source, may_run, redis_hash=digest, ca_hash=ca_hash, settings=self._ingesters)
         outcome = await self._children.ensure(DEPLOYMENTS, wanted, live=live, source=source)
         deployment = look.note(outcome)
         if deployment is not None and deployment is not live:
             self._store.put(DEPLOYMENTS, deployment)
         return deployment
+
+    def _ca_hash(self, look: _Look, live: Manifest | None) -> str | None:
+        """The hash of the CAs that the source names. While they can't be found it is that of those that run."""
+        running = _annotation_of(live, CA_HASH_ANNOTATION)
+        if look.source.spec.ca_bundle is None or not look.authorities:
+            return running
+        digest = authorities_hash(look.authorities)
+        if running is not None and running != digest:
+            message = "The certificate authorities in spec.caBundle have changed: the ingester is restarted with them"
+            look.news.append(Tell(type="Normal", reason=Happening.CA_BUNDLE_CHANGED, message=message))
+        return digest
 
     async def _live_deployment(self, source: Source, name: str) -> Manifest | None:
         for child in self._store.children(DEPLOYMENTS, source_key(source)):
@@ -213,10 +234,10 @@ def _is_of(pod: Manifest, stream: StreamComponent) -> bool:
     return bool(pod["metadata"]["labels"].get(COMPONENT_LABEL) == stream.component)
 
 
-def _redis_hash_of(deployment: Manifest | None) -> str | None:
-    """The hash of the URL that the pods of `deployment` were started with."""
+def _annotation_of(deployment: Manifest | None, name: str) -> str | None:
+    """An annotation of the pods of `deployment`, such as the hash of the URL that they were started with."""
     if deployment is None:
         return None
     template = deployment.get("spec", {}).get("template", {})
     annotations = template.get("metadata", {}).get("annotations") or {}
-    return annotations.get(REDIS_HASH_ANNOTATION) or None
+    return annotations.get(name) or None

@@ -1,6 +1,6 @@
 """The parts of a status that every kind of source has."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import Field
 
@@ -9,6 +9,9 @@ from sluice_operator.api.conditions import Condition
 from sluice_operator.api.cursor import CursorReset, Gap
 
 Count = Annotated[int, Field(ge=0)]
+
+ANSWER_LENGTH: Final = 256
+"""At how many characters a word of the user's is cut in the status."""
 
 
 class ConsumerGroup(Model):
@@ -179,6 +182,11 @@ class SourceStatus(Model):
 
     host: str | None = None
     """The host as it stands in the names of the keys in Redis."""
+
+    last_handled_reconcile_at: Annotated[str, Field(max_length=ANSWER_LENGTH)] | None = None
+    """The newest value of the annotation sluice.dev/reconcile-requested-at with which a look at the resource has
+    come to its end, at most 256 characters of it.
+    """
 
     cursor_reset: CursorReset | None = None
     """The newest cursor that was set as spec.cursor asks."""

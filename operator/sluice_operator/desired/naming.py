@@ -25,6 +25,9 @@ REDIS_HASH_ANNOTATION: Final = f"{GROUP}/redis-secret-hash"
 CA_HASH_ANNOTATION: Final = f"{GROUP}/ca-bundle-hash"
 """On a pod: the hash of the certificate authorities that it was started with."""
 
+RECONCILE_ANNOTATION: Final = f"{GROUP}/reconcile-requested-at"
+"""On a resource, set by anybody: look at it at once, whatever was given up for a while."""
+
 DESIRED_HASH_ANNOTATION: Final = f"{GROUP}/desired-hash"
 """On each child: the hash of all that is wanted of it, which shows a field that is wanted no longer."""
 

@@ -93,6 +93,10 @@ class RedisReader:
         """The client for that URL, for what else is to be done there; None if it is not the URL of a Redis."""
         return self._server(url, authorities, time.monotonic()).client
 
+    def ask_again(self, url: bytes, *, authorities: str = "") -> None:
+        """Ask that Redis at the next read, even if it could not be reached a moment ago."""
+        self._server(url, authorities, time.monotonic()).away_until = 0.0
+
     async def close(self) -> None:
         """Close all connections."""
         for server in self._servers.values():

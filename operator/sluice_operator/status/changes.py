@@ -79,7 +79,7 @@ def _essence(status: SourceStatus) -> tuple[object, ...]:
     states = {name: (part.state, part.last_gap, part.fenced) for name, part in status.streams.items()}
     # That a restart is no longer recent is a number that can wait.
     restarts = status.restarts and status.restarts.model_copy(update={"in_window": 0, "recent_times": None})
-    rest = (status.host, status.image, restarts, status.cursor_reset)
+    rest = (status.host, status.image, restarts, status.cursor_reset, status.last_handled_reconcile_at)
     return status.observed_generation, conditions, states, rest
 
 
