@@ -89,7 +89,8 @@ def _restarts(old: Restarts | None, new: Restarts | None) -> list[Tell]:
         return []
     code = "" if new.last_exit_code is None else f", exit code {new.last_exit_code}"
     if new.last_reason == Happening.OOM_KILLED:
-        message = f"The ingester was killed because it needed more memory than its limit{code}: raise the limit"
+        killed = f"The ingester was killed because it needed more memory than its limit{code}"
+        message = f"{killed}: raise spec.podTemplate.resources.limits"
         return [Tell(type="Warning", reason=Happening.OOM_KILLED, message=message)]
     message = f"The ingester was restarted: {new.last_reason or 'unknown reason'}{code}"
     return [Tell(type="Warning", reason=Happening.RESTARTED, message=message)]

@@ -102,7 +102,8 @@ def test_restarts_are_counted_over_containers_and_pods(situation: Situation) -> 
     assert situation.status()["restarts"]["count"] == 3
     told = [message for reason, message in situation.events() if reason == "OOMKilled"]
     assert told == [
-        "The ingester was killed because it needed more memory than its limit, exit code 137: raise the limit"
+        "The ingester was killed because it needed more memory than its limit, exit code 137: "
+        "raise spec.podTemplate.resources.limits"
     ]
 
 

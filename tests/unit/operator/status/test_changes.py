@@ -200,7 +200,8 @@ def test_news(past: tuple[Facts, ...], now: Facts, told: list[tuple[str, str]]) 
         (KILLED, "The ingester was restarted: Error, exit code 137"),
         (
             OOM,
-            "The ingester was killed because it needed more memory than its limit, exit code 137: raise the limit",
+            "The ingester was killed because it needed more memory than its limit, exit code 137: "
+            "raise spec.podTemplate.resources.limits",
         ),
     ],
 )
