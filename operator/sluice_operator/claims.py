@@ -11,6 +11,7 @@ from sluice_ingester.contract import StreamKeys, host_of
 from sluice_operator.api.errors import InvalidResourceError
 from sluice_operator.api.source import Source
 from sluice_operator.desired.claim import Claim, owner_of, rank_of
+from sluice_operator.desired.departure import keys_by_hand
 from sluice_operator.desired.naming import COMPONENT_LABEL, REDIS_HASH_ANNOTATION
 from sluice_operator.desired.place import Place
 from sluice_operator.desired.redis import RedisSecret, key_prefix, redis_hash, redis_secret
@@ -82,14 +83,17 @@ class Claims:
 
     async def _rival(self, found: Manifest, source: Source, stream: StreamComponent) -> Claim | None:
         """The claim of the source `found` to the same keys, if it makes one. Whether in the same Redis is open."""
+        wanted = keys_of(source, stream)
         try:
             other = MODELS[found["kind"]].parse(found)
         except InvalidResourceError:
-            return None  # what it wants can't be known, and nothing is made for it
-        same = [one for one in streams_of(other) if one.enabled and one.stream is stream.stream]
-        if not same or key_prefix(other) != key_prefix(source):
-            return None
-        return await self._claim(found, other, same[0])
+            # Nothing is made for it now, but what was made before may run on.
+            return self._unread(found, stream) if wanted in keys_by_hand(found) else None
+        same = [one for one in streams_of(other) if one.enabled and keys_of(other, one) == wanted]
+        return await self._claim(found, other, same[0]) if same else None
+
+    def _unread(self, found: Manifest, stream: StreamComponent) -> Claim:
+        return Claim(name=str(key_of(found)), rank=rank_of(found), place=None, digest=self._running(found, stream))
 
     async def _claim(self, found: Manifest, source: Source, stream: StreamComponent) -> Claim:
         known = self._found.get(source.metadata.uid)

@@ -45,7 +45,7 @@ def others_that_hold(source: Mapping[str, Any]) -> list[str]:
 
 def shall_delete_cursor(source: Mapping[str, Any]) -> bool:
     """Whether the cursor shall go with that source's object, even if nothing else of its spec can be read."""
-    return bool((source.get("spec") or {}).get("deletionPolicy") == DeletionPolicy.DELETE_CURSOR)
+    return bool(_part(source, "spec").get("deletionPolicy") == DeletionPolicy.DELETE_CURSOR)
 
 
 def finalizers_patch(source: Mapping[str, Any], *, held: bool) -> dict[str, Any]:
@@ -79,11 +79,16 @@ def may_write(pod: Mapping[str, Any]) -> bool:
 
 
 def keys_by_hand(source: Mapping[str, Any]) -> list[StreamKeys]:
-    """The keys of all streams that the source may have had, as far as its object tells."""
-    spec, status = source.get("spec") or {}, source.get("status") or {}
-    host = host_of(str(spec.get("host") or status.get("host") or "HOST"))
-    prefix = str((spec.get("redis") or {}).get("keyPrefix") or "")
+    """The keys of all streams that the source may have had, as far as its object tells, whatever stands in it."""
+    spec, status = _part(source, "spec"), _part(source, "status")
+    host = host_of(str(spec.get("host") or status.get("host") or "")) or "HOST"
+    prefix = str(_part(spec, "redis").get("keyPrefix") or "")
     return [StreamKeys(stream=stream, host=host, prefix=prefix) for stream in COMPONENTS[source["kind"]].values()]
+
+
+def _part(whole: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    part = whole.get(name)
+    return part if isinstance(part, Mapping) else {}
 
 
 def not_deleted(problem: str, keys: Sequence[StreamKeys]) -> str:

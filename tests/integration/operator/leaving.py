@@ -1,9 +1,11 @@
 """What tests of deletion look at, and the kubelet's part in it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from sluice_operator.api.deletion import FINALIZER
-from tests.integration.operator.control_plane import ApiError
+from tests.integration.operator.control_plane import ApiError, ControlPlane
 from tests.integration.operator.situation import Situation
 
 ASKED: dict[str, Any] = {"deletionPolicy": "DeleteCursor"}
@@ -44,3 +46,22 @@ def end(situation: Situation, pod: dict[str, Any]) -> None:
     """What the kubelet does when the container has ended."""
     path = f"/api/v1/namespaces/{situation.namespace}/pods/{pod['metadata']['name']}"
     situation.control_plane.request("DELETE", path, {"gracePeriodSeconds": 0})
+
+
+@contextmanager
+def lenient(control_plane: ControlPlane, field: str) -> Iterator[None]:
+    """A while in which the rules of a field of Relays are off: what is stored then is as of an older CRD."""
+    path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/relays.sluice.dev"
+
+    def fields(crd: Any) -> Any:
+        return crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]
+
+    crd = control_plane.request("GET", path)
+    rules = fields(crd)[field].pop("x-kubernetes-validations")
+    control_plane.request("PUT", path, crd)
+    try:
+        yield
+    finally:
+        crd = control_plane.request("GET", path)
+        fields(crd)[field]["x-kubernetes-validations"] = rules
+        control_plane.request("PUT", path, crd)

@@ -4,6 +4,7 @@ import time
 
 from sluice_ingester.contract import Stream, StreamKeys
 from sluice_operator.api.deletion import FINALIZER
+from tests.integration.operator.control_plane import path_of
 from tests.integration.operator.leaving import ASKED, bind, end, finalizers, gone, keys, told
 from tests.integration.operator.situation import NAME, Situation, eventually
 
@@ -44,6 +45,45 @@ def test_a_finalizer_that_somebody_takes_away_comes_back(situation: Situation) -
     eventually(lambda: finalizers(situation) == [FINALIZER])
     situation.patch(situation.kind, NAME, {"metadata": {"finalizers": None}})
     eventually(lambda: finalizers(situation) == [FINALIZER])
+
+
+def test_a_finalizer_that_is_refused_is_told_of_once_and_the_source_streams_nevertheless(situation: Situation) -> None:
+    """Somebody's admission policy is against it."""
+    namespace = situation.namespace
+    rule = {"apiGroups": ["sluice.dev"], "apiVersions": ["*"], "operations": ["UPDATE"], "resources": ["relays"]}
+    validation = {"expression": "!has(object.metadata.finalizers)", "message": "no finalizers here"}
+    selector = {"matchLabels": {"kubernetes.io/metadata.name": namespace}}
+    group, metadata = "admissionregistration.k8s.io/v1", {"name": namespace}
+    situation.control_plane.apply(
+        {
+            "apiVersion": group,
+            "kind": "ValidatingAdmissionPolicy",
+            "metadata": metadata,
+            "spec": {"matchConstraints": {"resourceRules": [rule]}, "validations": [validation]},
+        },
+        {
+            "apiVersion": group,
+            "kind": "ValidatingAdmissionPolicyBinding",
+            "metadata": metadata,
+            "spec": {
+                "policyName": namespace,
+                "validationActions": ["Deny"],
+                "matchResources": {"namespaceSelector": selector},
+            },
+        },
+    )
+    try:
+        time.sleep(2)
+        situation.apply_relay(**ASKED)
+        situation.stream()
+        time.sleep(4)
+        (event,) = [event for event in situation.all("Event") if event["reason"] == "CursorNotDeleted"]
+        assert (event["type"], event["count"]) == ("Warning", 1)
+        assert "no finalizers here" in event["message"]
+        assert finalizers(situation) == []
+    finally:
+        for kind in ("ValidatingAdmissionPolicyBinding", "ValidatingAdmissionPolicy"):
+            situation.control_plane.request("DELETE", path_of(kind, None, namespace))
 
 
 def test_cursors_and_health_go_and_streams_stay(situation: Situation) -> None:

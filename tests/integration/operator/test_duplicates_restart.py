@@ -10,6 +10,7 @@ import pytest
 from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.control_plane import ControlPlane
 from tests.integration.operator.duplicate import first, second, wait_a_second
+from tests.integration.operator.leaving import lenient
 from tests.integration.operator.situation import Situation, eventually
 from tests.integration.redis_server import RedisServer
 
@@ -98,6 +99,25 @@ def test_neighbours_do_not_cost_a_look_at_each_others_secrets(place: Situation, 
     read = [request.name for request in log.requests() if (request.verb, request.resource) == ("get", "secrets")]
     looks = {one.name: read.count(one.name) for one in ones}
     assert all(2 <= count <= 5 for count in looks.values()), looks
+
+
+def test_an_older_one_whose_spec_can_not_be_read_keeps_the_cursor_of_its_pods(place: Situation, start: START) -> None:
+    """As after an upgrade to a CRD that refuses what an older one has taken."""
+    operator = start()
+    older, younger = first(place), second(of=place, name="a-younger")
+    older.apply()
+    older.runs()
+    with lenient(place.control_plane, "image"):
+        eventually(lambda: older.apply(image="not an image") is None)
+    eventually(lambda: (older.condition("Stalled") or {})["reason"] == "InvalidSpec")
+    wait_a_second()
+    younger.apply()
+    younger.stalls(older)
+    operator.stop(signal.SIGKILL)
+    start()
+    time.sleep(4)
+    younger.stalls(older)
+    assert (older.replicas(), younger.replicas_ever()) == (1, 1)
 
 
 def test_the_secret_of_the_older_is_gone_while_its_pods_run(place: Situation, start: START) -> None:

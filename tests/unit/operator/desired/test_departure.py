@@ -105,5 +105,7 @@ def test_what_remains_is_told_with_the_command() -> None:
         "redis-cli DEL '{p}:firehose_live:cursor:relay.example:2470' '{p}:firehose_live:health:relay.example:2470' "
         "'{p}:repo_backfill:cursor:relay.example:2470' '{p}:repo_backfill:health:relay.example:2470'"
     )
+    assert "label_live:cursor:HOST" in not_deleted("", keys_by_hand({"kind": "Labeler", "metadata": {}, "spec": []}))
+    assert keys_by_hand(source("Labeler", redis="x")) == keys_by_hand(source("Labeler"))
     unreadable = {"kind": "Labeler", "metadata": {}, "spec": {}, "status": {"host": "known.example"}}
     assert "label_live:cursor:known.example" in not_deleted("", keys_by_hand(unreadable))
