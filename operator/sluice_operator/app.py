@@ -35,6 +35,7 @@ logger = logging.getLogger(__name__)
 
 _CRD_SECONDS: Final = 5.0
 _IDLE_CHECK_SECONDS: Final = 60.0
+_SETTLE_SECONDS: Final = 5.0
 
 
 async def run_operator(settings: Settings) -> None:
@@ -124,9 +125,15 @@ class _Operator:
 
     async def _lead(self, stop: asyncio.Event) -> None:
         if self._candidate is None:
-            await self._work(stop)
+            await self._work_to_the_end(stop)
         else:
-            await self._candidate.lead(lambda: self._work(stop))
+            await self._candidate.lead(lambda: self._work_to_the_end(stop))
+
+    async def _work_to_the_end(self, stop: asyncio.Event) -> None:
+        try:
+            await self._work(stop)
+        finally:
+            await self._kube.settle(_SETTLE_SECONDS)
 
     async def _work(self, stop: asyncio.Event) -> None:
         await self._until_served()

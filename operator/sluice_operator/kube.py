@@ -19,6 +19,7 @@ from kubernetes.aio.client import ApiClient, Configuration
 from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
 
 from sluice_operator import __version__
+from sluice_operator.underway import UnderWay
 
 Manifest: TypeAlias = dict[str, Any]
 
@@ -118,6 +119,7 @@ class Kube:
     def __init__(self, client: ApiClient) -> None:
         self._client = client
         self._client.user_agent = f"sluice-operator/{__version__}"
+        self._writes = UnderWay()
 
     async def get(self, api: Api, namespace: str, name: str) -> Manifest | None:
         """An object, or None if there is none. Raises KubeError."""
@@ -155,7 +157,7 @@ class Kube:
         Raises KubeError.
         """
         metadata = manifest["metadata"]
-        return await self._request(
+        return await self._write(
             "PATCH",
             api.path(metadata["namespace"], metadata["name"], subresource),
             query={"fieldManager": manager, "force": "true"},
@@ -170,7 +172,7 @@ class Kube:
         """
         body = {"preconditions": {"uid": uid}, "propagationPolicy": "Foreground" if foreground else "Background"}
         try:
-            await self._request("DELETE", api.path(namespace, name), body=body)
+            await self._write("DELETE", api.path(namespace, name), body=body)
         except KubeError as error:
             if error.code in {HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT}:
                 return False
@@ -179,7 +181,7 @@ class Kube:
 
     async def create(self, api: Api, manifest: Manifest) -> Manifest:
         """Create an object. Raises KubeError."""
-        return await self._request("POST", api.path(manifest["metadata"]["namespace"]), body=manifest)
+        return await self._write("POST", api.path(manifest["metadata"]["namespace"]), body=manifest)
 
     async def replace(self, api: Api, manifest: Manifest) -> Manifest:
         """Replace an object as it was read: if it was changed since, that is a KubeError with code 409."""
@@ -189,7 +191,16 @@ class Kube:
     async def merge(self, api: Api, namespace: str, name: str, patch: Manifest, *, manager: str) -> Manifest:
         """Merge `patch` into an object. Raises KubeError."""
         path, query = api.path(namespace, name), {"fieldManager": manager}
-        return await self._request("PATCH", path, query=query, body=patch, content_type=_MERGE)
+        return await self._write("PATCH", path, query=query, body=patch, content_type=_MERGE)
+
+    async def settle(self, seconds: float) -> None:
+        """Wait for the answers to what was written, whoever has given up waiting for them. A `replace` is not
+        waited for: it names the version that it replaces, so late it does nothing.
+        """
+        await self._writes.settle(seconds)
+
+    async def _write(self, method: str, path: str, **request: Any) -> Manifest:
+        return await self._writes.ask(self._request(method, path, **request))
 
     async def serves(self, api: Api) -> bool:
         """Whether the API server knows the kind. Raises KubeError."""

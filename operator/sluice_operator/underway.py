@@ -1,0 +1,34 @@
+"""Requests that come to their end even if nobody waits for them any longer.
+
+A request that is cut off may be carried out all the same: only its answer tells that it is over. An operator that
+stops must know that before it lets another one lead.
+"""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+Answer = TypeVar("Answer")
+
+
+class UnderWay:
+    """The requests that are not answered yet."""
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    async def ask(self, request: Coroutine[Any, Any, Answer]) -> Answer:
+        """The answer to `request`, which goes on if this is cancelled."""
+        task = asyncio.create_task(request)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return await asyncio.shield(task)
+
+    async def settle(self, seconds: float) -> None:
+        """Wait for all answers, but not for longer than that; what is left is cut off."""
+        if not self._tasks:
+            return
+        _, left = await asyncio.wait(self._tasks, timeout=seconds)
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
