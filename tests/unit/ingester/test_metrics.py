@@ -13,7 +13,7 @@ from sluice_ingester.sink.errors import SinkReason
 from sluice_ingester.wire.deadletter import Reason
 
 ROOT = Path(__file__).parents[3]
-DOCS = (ROOT / "docs" / "metrics.md").read_text()
+DOCS = (ROOT / "docs" / "metrics.md").read_text().partition("## Of the ingester")[2]
 CODE = Path(kinds.__file__).parent
 
 

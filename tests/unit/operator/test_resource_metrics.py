@@ -112,7 +112,7 @@ async def test_looks_are_counted_with_their_result() -> None:
 
 
 def test_every_metric_is_documented() -> None:
-    told = {line.split()[2] for line in text(metrics(Store())) if line.startswith("# TYPE sluice_")}
+    told = [line.split()[2:] for line in text(metrics(Store())) if line.startswith("# TYPE sluice_")]
     assert len(told) > 10
-    for name in told:
-        assert re.search(rf"^\| `{name}` \| ", DOCS, re.MULTILINE), name
+    for name, kind in told:
+        assert re.search(rf"^\| `{name}` \| {kind} \| ", DOCS, re.MULTILINE), name
