@@ -12,7 +12,7 @@ from sluice_operator.api.health import HealthWindows
 from sluice_operator.observed.facts import DeploymentFacts, PodFacts
 from sluice_operator.status.reading import Reading
 from sluice_operator.status.reasons import Reason
-from sluice_operator.status.verdict import Verdict, coming, stuck, stuck_after
+from sluice_operator.status.verdict import Outlook, Verdict, coming, stuck, stuck_after
 
 _IMAGE_TROUBLE: Final = frozenset(
     {
@@ -28,6 +28,7 @@ _IMAGE_TROUBLE: Final = frozenset(
 _IMAGE_TROUBLE_FOR_GOOD: Final = frozenset({"ErrImageNeverPull", "InvalidImageName"})
 _IMAGE_RETRY_SECONDS: Final = 30.0  # the kubelet tries again after 10 and 20 s
 _CONFIG_TROUBLE: Final = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
+_OF_PODS: Final = frozenset({Reason.IMAGE_PULL_FAILED, Reason.CONTAINER_CONFIG_ERROR, Reason.CRASH_LOOP})
 _CRASH_LOOP_RESTARTS: Final = 3
 _CRASH_LOOP_OVER_SECONDS: Final = 30.0
 
@@ -42,6 +43,8 @@ def rollout_verdict(  # noqa: PLR0911 (one return for each kind of situation)
     # Until then the pods are those of an older template, whose trouble the new one may be about to end.
     if deployment.rolled_out and pod is not None:
         trouble = _pod_trouble(pod, now=facts.now, windows=facts.windows, previous=previous)
+        if trouble is None or trouble.outlook is not Outlook.STUCK:
+            trouble = _lasting_trouble(pod, previous, generation=facts.generation) or trouble
         if trouble is not None:
             return trouble
     if deployment.failure_message:
@@ -72,8 +75,20 @@ def _pod_trouble(
         message = f"The container can't be made: {pod.waiting_message or pod.waiting_reason}"
         return stuck_after(windows, Reason.CONTAINER_CONFIG_ERROR, message, lasted=age)
     if _crash_looping(pod, now=now, previous=previous):
-        return stuck(Reason.CRASH_LOOP, f"The ingester ends right after each start: {_end(pod)}; see its logs")
+        return stuck(Reason.CRASH_LOOP, f"The ingester ends right after each start: {_end(pod)}; {_advice(pod)}")
     return None
+
+
+def _lasting_trouble(pod: PodFacts, previous: Mapping[str, Condition], *, generation: int) -> Verdict | None:
+    """The trouble that `pod` was Stalled for, until its container has run: between two tries of the kubelet a pod
+    that can't start shows other states, which are no news.
+    """
+    stalled = previous.get(Type.STALLED)
+    if pod.running_since is not None or stalled is None or stalled.observed_generation != generation:
+        return None
+    if stalled.reason not in _OF_PODS or stalled.last_transition_time < pod.created:
+        return None
+    return stuck(stalled.reason, stalled.message)
 
 
 def _crash_looping(pod: PodFacts, *, now: datetime, previous: Mapping[str, Condition]) -> bool:
@@ -99,6 +114,12 @@ def _start(pod: PodFacts | None) -> str:
     if pod.last_termination and pod.restart_count:
         return f"The ingester is being started again: it ended with {_end(pod)}"
     return "The ingester's container is being started"
+
+
+def _advice(pod: PodFacts) -> str:
+    if pod.last_termination and pod.last_termination.reason == "OOMKilled":
+        return "raise spec.podTemplate.resources.limits.memory"
+    return "see its logs"
 
 
 def _end(pod: PodFacts) -> str:

@@ -173,6 +173,27 @@ ROWS = [
         past=(facts(now=ago(40), pods=(waiting_pod("CrashLoopBackOff", age=90, restart_count=3),)),),
     ),
     Row(
+        "a container that can't start, between two tries",
+        facts(pods=(waiting_pod("", age=100, restart_count=1, last_termination=ended("StartError", 128)),)),
+        STUCK,
+        "ContainerConfigError",
+        past=(facts(now=ago(10), pods=(waiting_pod("RunContainerError", age=100),)),),
+    ),
+    Row(
+        "another pod after one that can't start",
+        facts(pods=(waiting_pod("ContainerCreating", age=5, uid="uid-2"),)),
+        COMING,
+        "PodNotRunning",
+        past=(facts(now=ago(10), pods=(waiting_pod("RunContainerError", age=100),)),),
+    ),
+    Row(
+        "another spec after one whose container can't start",
+        facts(generation=NEW_GENERATION, pods=(waiting_pod("", age=100),)),
+        COMING,
+        "PodNotRunning",
+        past=(facts(now=ago(10), pods=(waiting_pod("RunContainerError", age=100),)),),
+    ),
+    Row(
         "pod replaced, the new one not up yet",
         facts(
             pods=(pod(leaving=True, running_since=None), waiting_pod("ContainerCreating", age=1, uid="uid-2")),
@@ -460,3 +481,10 @@ def test_row(row: Row) -> None:
     assert {item.observed_generation for item in status.conditions or ()} == {row.now.generation}
     messages = {item.type: item.message for item in status.conditions or ()}
     assert messages["Ready"]
+
+
+def test_whose_memory_is_too_small_is_told_which_field_to_raise() -> None:
+    end = ended("OOMKilled", 137)
+    status = after(facts(pods=(waiting_pod("CrashLoopBackOff", age=90, restart_count=3, last_termination=end),)))
+    messages = {item.type: item.message for item in status.conditions or ()}
+    assert messages["Stalled"].endswith("OOMKilled, exit code 137; raise spec.podTemplate.resources.limits.memory")
