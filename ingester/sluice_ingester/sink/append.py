@@ -18,6 +18,7 @@ from sluice_ingester.sink.eviction import refuse_eviction
 _SCRIPT: Final = resources.files(__package__).joinpath("append.lua").read_bytes()
 _UNKNOWN: Final = Known(buckets=(), seconds=0, tag=b"", digests=())
 _RESET: Final = resources.files(__package__).joinpath("reset.lua").read_bytes()
+_REPORT: Final = resources.files(__package__).joinpath("report.lua").read_bytes()
 _SHA1: Final = hashlib.sha1(_SCRIPT, usedforsecurity=False).hexdigest()
 
 
@@ -159,8 +160,9 @@ class Sink:
         return int(await call(self._execute("XLEN", self.keys.entries)))
 
     async def report(self, fields: dict[str, str]) -> None:
-        """Write fields of the health hash."""
-        await call(self._execute("HSET", self.keys.health, *(part for item in fields.items() for part in item)))
+        """Write fields of the health hash, even if Redis is out of memory."""
+        arguments = (part for item in fields.items() for part in item)
+        await call(self._execute("EVAL", _REPORT, 1, self.keys.health, *arguments))
 
     async def _script(self, arguments: list[Any]) -> Any:
         try:

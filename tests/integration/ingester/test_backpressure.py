@@ -57,6 +57,7 @@ async def test_out_of_memory(own_redis: Callable[..., RedisServer], tmp_path: Pa
         await until(lambda: has_error(ingester, "RedisOutOfMemory"))
         await asyncio.sleep(2)
         assert "RedisOutOfMemory" in (await ingester.get("/readyz"))[1]
+        await until_state(client, sim.host, "backpressure", "RedisOutOfMemory")
         await client.config_set("maxmemory", 0)
         await until_cursor(client, sim.host, sim.options.first_seq + 7999, within=60)
         assert await stands(client) == should(sim.journal)
