@@ -12,6 +12,7 @@ from pytest_kubernetes.providers.base import AClusterManager
 
 from e2e import deploy, manifests
 from e2e.cluster.provider import Cluster, ensure_cluster
+from e2e.tests.situations import report
 from e2e.tests.sluice import NAMESPACE, Sluice
 
 
@@ -38,6 +39,13 @@ def sluice(cluster: Cluster) -> Iterator[Sluice]:
     with PortForward(cluster, "service/sluice-redis", 6379) as port:
         yield Sluice(cluster, redis_port=port)
     cluster.kubectl("delete", "namespace", NAMESPACE, "--timeout=120s")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The table of the situations, if they were played."""
+    if table := terminalreporter.config.stash.get(report.TABLE, None):
+        terminalreporter.section("situations")
+        terminalreporter.write_line("\n".join(table))
 
 
 class PortForward:

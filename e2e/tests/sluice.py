@@ -41,6 +41,11 @@ class Sluice:
         secret = json.loads(self._system("get", "secret", "sluice-redis", "-o", "json"))
         self._url = _decoded(secret["data"]["url"])
 
+    @property
+    def default_redis_url(self) -> str:
+        """The URL of the installation's Redis, for pods."""
+        return self._url
+
     def simulator(self, name: str, *args: str, database: int | None = None) -> Source:
         """Start a simulated relay and wait until it answers."""
         first_seq = int(time.time() * _MICROSECONDS)

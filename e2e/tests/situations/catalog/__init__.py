@@ -1,0 +1,16 @@
+"""All situations."""
+
+from typing import Final
+
+from e2e.tests.situations.catalog import cursors, lifetime, operator, pods, rollouts, sinks, sources
+from e2e.tests.situations.situation import Situation
+
+SITUATIONS: Final[tuple[Situation, ...]] = (
+    *operator.SITUATIONS,
+    *rollouts.SITUATIONS,
+    *pods.SITUATIONS,
+    *sources.SITUATIONS,
+    *sinks.SITUATIONS,
+    *cursors.SITUATIONS,
+    *lifetime.SITUATIONS,
+)

@@ -1,0 +1,30 @@
+"""Steps that many situations begin with."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from e2e.tests.situations.situation import Step, because, via
+from e2e.tests.situations.verdicts import Verdict
+
+STARTING: Final = via(Verdict.COMING)
+"""What may be said until an ingester has started and connected."""
+
+
+def streaming(**spec: Any) -> Step:
+    """It is applied and comes to stream."""
+    return Step(
+        what="applied",
+        does=lambda stage: stage.apply(**spec),
+        becomes=Verdict.READY,
+        because=because("Streaming"),
+        through=STARTING,
+        within=120,
+    )
+
+
+def mended(what: str, does: Any, *, through: frozenset[Verdict] = STARTING, within: float = 120) -> Step:
+    """The cause is taken away, and it streams."""
+    return Step(
+        what=what, does=does, becomes=Verdict.READY, because=because("Streaming"), through=through, within=within
+    )

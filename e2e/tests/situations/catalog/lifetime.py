@@ -1,0 +1,203 @@
+"""From what the API server refuses to deletion."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+from e2e.tests.situations.catalog.common import STARTING, mended, streaming
+from e2e.tests.situations.situation import Act, Situation, Step, because, via
+from e2e.tests.situations.stage import Stage
+from e2e.tests.situations.verdicts import Verdict
+from e2e.tests.wait import eventually
+
+ELDER: Final = "duplicate-elder"
+REFUSED: Final[Mapping[str, tuple[dict[str, Any], str]]] = {
+    "a URL as host": ({"host": "https://relay.example/xrpc"}, "give a host name"),
+    "a port that can't be": ({"host": "relay.example:99999"}, "port"),
+    "an unknown start": ({"firehose": {"startFrom": "yesterday"}}, "oldest"),
+    "an unknown field": ({"hosts": []}, "hosts"),
+}
+"""What is wrong, and what the API server must say."""
+
+
+def refused(spec: dict[str, Any], words: str) -> Act:
+    """The API server refuses it, and says these words."""
+
+    def attempt(stage: Stage) -> None:
+        said = stage.refused(**spec)
+        assert words in said, said
+
+    return attempt
+
+
+def listed(stage: Stage) -> None:
+    complete = eventually(
+        lambda: stage.condition("BackfillComplete"), until=lambda seen: seen.get("status") == "True", within=60
+    )
+    assert complete["reason"] == "Listed", complete
+    assert "BackfillDone" in stage.events()
+
+
+def cursor_is_kept(stage: Stage) -> None:
+    host = stage.world.simulator().host
+    assert stage.redis_cli("GET", stage.redis_key(f"firehose_live:cursor:{host}")).strip().isdecimal()
+
+
+def apply_elder(stage: Stage) -> None:
+    """Another resource with the same cursor, a second older; then the one under test."""
+    stage.world.apply(stage.manifest(name=ELDER))
+    time.sleep(1.1)
+    stage.apply()
+
+
+def elder_runs(stage: Stage) -> None:
+    assert ELDER in stage.condition("Stalled")["message"]
+    versions = stage.world.recorder.versions(("relay", ELDER))
+    assert versions[-1].reading.verdict is Verdict.READY, versions[-1].reading
+
+
+def delete_elder(stage: Stage) -> None:
+    kind, _ = stage.resource
+    stage.world.kubectl("delete", kind, ELDER, "--wait=false")
+
+
+def apply_to_own_redis(stage: Stage) -> None:
+    stage.world.secret(f"url-{stage.name}", url=stage.redis().start())
+    stage.apply(redis={"secretRef": {"name": f"url-{stage.name}"}}, deletionPolicy="DeleteCursor")
+
+
+def delete_without_redis(stage: Stage) -> None:
+    stage.redis().scale(0)
+    stage.delete()
+
+
+def cursor_is_gone(stage: Stage) -> None:
+    host = stage.world.simulator().host
+    assert stage.redis_cli("EXISTS", stage.redis_key(f"firehose_live:cursor:{host}")).strip() == "0"
+    assert "CursorDeleted" in stage.events()
+
+
+def what_remains_is_told(stage: Stage) -> None:
+    assert "CursorNotDeleted" in stage.events()
+
+
+def suspended(what: str, does: Any) -> Step:
+    return Step(
+        what=what,
+        does=does,
+        becomes=Verdict.SUSPENDED,
+        because=because("Suspended"),
+        through=STARTING,
+        stays=3,
+    )
+
+
+SITUATIONS: Final = (
+    Situation(
+        name="refused",
+        steps=tuple(
+            Step(what=what, does=refused(spec, words), becomes=Verdict.GONE) for what, (spec, words) in REFUSED.items()
+        ),
+    ),
+    Situation(
+        name="suspended",
+        seconds=45,
+        steps=(
+            streaming(),
+            suspended("suspended", lambda stage: stage.patch(suspend=True)),
+            mended("resumed", lambda stage: stage.patch(suspend=False)),
+        ),
+    ),
+    Situation(
+        name="born-suspended",
+        steps=(suspended("applied", lambda stage: stage.apply(suspend=True)),),
+    ),
+    Situation(
+        name="backfill-done",
+        seconds=40,
+        steps=(
+            streaming(backfill={"enabled": True}),
+            Step(what="listed", becomes=Verdict.READY, because=because("Streaming"), stays=8, then=listed),
+        ),
+    ),
+    Situation(
+        name="backfill-alone",
+        seconds=40,
+        steps=(
+            Step(
+                what="applied",
+                does=lambda stage: stage.apply(firehose={"enabled": False}, backfill={"enabled": True}),
+                becomes=Verdict.READY,
+                because=because("Listed"),
+                through=via(Verdict.COMING, Verdict.READY),
+                stays=3,
+            ),
+        ),
+    ),
+    Situation(
+        name="deleted",
+        steps=(
+            streaming(),
+            Step(
+                what="deleted",
+                does=lambda stage: stage.delete("--cascade=foreground"),
+                becomes=Verdict.GONE,
+                through=via(Verdict.LET_GO, Verdict.LEAVING),
+                then=cursor_is_kept,
+            ),
+        ),
+    ),
+    Situation(
+        name="deleted-with-cursor",
+        steps=(
+            streaming(deletionPolicy="DeleteCursor"),
+            Step(
+                what="deleted",
+                does=lambda stage: stage.delete(),
+                becomes=Verdict.GONE,
+                through=via(Verdict.LET_GO, Verdict.LEAVING),
+                then=cursor_is_gone,
+            ),
+        ),
+    ),
+    Situation(
+        name="deleted-redis-gone",
+        seconds=110,
+        steps=(
+            Step(what="applied", does=apply_to_own_redis, becomes=Verdict.READY, through=STARTING),
+            Step(
+                what="Redis gone, deleted",
+                does=delete_without_redis,
+                becomes=Verdict.LEAVING,
+                because=because("Terminating"),
+                through=via(Verdict.LET_GO, Verdict.READY),
+                stays=10,
+            ),
+            Step(
+                what="past the deadline",
+                becomes=Verdict.GONE,
+                through=via(Verdict.LEAVING),
+                within=150,
+                then=what_remains_is_told,
+            ),
+        ),
+    ),
+    Situation(
+        name="duplicate-source",
+        seconds=50,
+        steps=(
+            Step(
+                what="applied as the younger",
+                does=apply_elder,
+                becomes=Verdict.STUCK,
+                because=because("DuplicateSource"),
+                through=STARTING,
+                stays=15,
+                then=elder_runs,
+            ),
+            mended("the elder deleted", delete_elder, through=via(Verdict.COMING)),
+        ),
+    ),
+)

@@ -1,0 +1,74 @@
+"""The operator itself is away: nobody may take its last word for the present one."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from e2e.tests.situations.catalog.common import STARTING, mended, streaming
+from e2e.tests.situations.situation import Situation, Step, because
+from e2e.tests.situations.stage import Stage
+from e2e.tests.situations.verdicts import Verdict
+
+
+def apply_without_operator(stage: Stage) -> None:
+    stage.world.scale_operator(0)
+    stage.apply()
+
+
+def edit_without_operator(stage: Stage) -> None:
+    stage.world.scale_operator(0)
+    stage.patch(batch={"size": 100})
+
+
+def apply_and_kill(stage: Stage) -> None:
+    stage.apply()
+    stage.world.kill_operator()
+
+
+def edit_and_kill(stage: Stage) -> None:
+    stage.patch(batch={"size": 100})
+    stage.world.kill_operator()
+
+
+def has_one_pod(stage: Stage) -> None:
+    assert stage.pod()
+    assert stage.status()["restarts"]["count"] == 0, stage.status()["restarts"]
+
+
+SITUATIONS: Final = (
+    Situation(
+        name="just-applied",
+        alone=True,
+        seconds=40,
+        steps=(
+            Step(what="applied, no operator", does=apply_without_operator, becomes=Verdict.UNSEEN, stays=2),
+            mended("the operator comes", lambda stage: stage.world.scale_operator(1)),
+            Step(
+                what="edited, no operator",
+                does=edit_without_operator,
+                becomes=Verdict.OUTDATED,
+                because=because("Streaming"),
+                stays=2,
+            ),
+            mended("the operator comes back", lambda stage: stage.world.scale_operator(1)),
+        ),
+    ),
+    Situation(
+        name="operator-killed",
+        alone=True,
+        seconds=40,
+        steps=(
+            mended("killed while it creates", apply_and_kill),
+            Step(
+                what="killed while it rolls",
+                does=edit_and_kill,
+                becomes=Verdict.READY,
+                because=because("Streaming"),
+                through=STARTING,
+                within=120,
+                then=has_one_pod,
+            ),
+        ),
+    ),
+    Situation(name="streaming", seconds=50, steps=(streaming(), Step(what="later", becomes=Verdict.READY, stays=30))),
+)

@@ -1,0 +1,156 @@
+"""Pods that end, or don't come to be."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+from e2e.tests.situations.catalog.common import STARTING, mended, streaming
+from e2e.tests.situations.situation import Act, Situation, Step, because, via
+from e2e.tests.situations.stage import Stage
+from e2e.tests.situations.verdicts import Verdict
+
+BROKEN: Final = via(Verdict.COMING, Verdict.STUCK)
+NO_CONFIG_MAP: Final = {"name": "no-such-map", "key": "proxy"}
+
+
+def resources(memory: str) -> dict[str, Any]:
+    return {"requests": {"memory": memory}, "limits": {"memory": memory}}
+
+
+def evict(stage: Stage) -> None:
+    pod = stage.pod()
+    eviction = {
+        "apiVersion": "policy/v1",
+        "kind": "Eviction",
+        "metadata": {"name": pod, "namespace": stage.world.namespace},
+    }
+    path = f"/api/v1/namespaces/{stage.world.namespace}/pods/{pod}/eviction"
+    stage.world.kubectl("create", "--raw", path, "-f", "-", stdin=json.dumps(eviction))
+
+
+def counted_as_evicted(stage: Stage) -> None:
+    restarts = stage.status()["restarts"]
+    assert (restarts["count"], restarts["lastReason"]) == (1, "EvictionByEvictionAPI"), restarts
+    assert stage.condition("Stable")["status"] == "False"
+
+
+def template(**fields: Any) -> Act:
+    """Change spec.podTemplate."""
+    return lambda stage: stage.patch(podTemplate=fields)
+
+
+def killed_for_memory(stage: Stage) -> None:
+    assert stage.status()["restarts"]["lastReason"] == "OOMKilled", stage.status()["restarts"]
+    assert "memory" in stage.condition("Stalled")["message"]
+    assert "OOMKilled" in stage.events()
+
+
+SITUATIONS: Final = (
+    Situation(
+        name="evicted",
+        steps=(
+            streaming(),
+            Step(what="pod evicted", does=evict, becomes=Verdict.COMING),
+            Step(
+                what="replaced",
+                becomes=Verdict.READY,
+                because=because("Streaming"),
+                through=STARTING,
+                stays=3,
+                then=counted_as_evicted,
+            ),
+        ),
+    ),
+    Situation(
+        name="crash-loop",
+        seconds=80,
+        steps=(
+            Step(
+                what="applied",
+                does=lambda stage: stage.apply(podTemplate={"env": [{"name": "LOG_LEVEL", "value": "loud"}]}),
+                becomes=Verdict.COMING,
+                because=because("PodNotRunning"),
+                through=STARTING,
+            ),
+            Step(
+                what="after three restarts",
+                becomes=Verdict.STUCK,
+                because=because("CrashLoop"),
+                through=STARTING,
+                within=120,
+                stays=25,
+            ),
+            mended("setting mended", template(env=None), through=BROKEN),
+        ),
+    ),
+    Situation(
+        name="oom-killed",
+        seconds=80,
+        steps=(
+            Step(
+                what="a limit far too low",
+                does=lambda stage: stage.apply(podTemplate={"resources": resources("20Mi")}),
+                becomes=Verdict.STUCK,
+                because=because("CrashLoop"),
+                through=STARTING,
+                within=150,
+                stays=5,
+                then=killed_for_memory,
+            ),
+            mended("limit raised", template(resources=resources("128Mi")), through=BROKEN),
+        ),
+    ),
+    Situation(
+        name="container-config-error",
+        seconds=50,
+        steps=(
+            streaming(),
+            Step(
+                what="ConfigMap missing",
+                does=template(env=[{"name": "PROXY", "valueFrom": {"configMapKeyRef": NO_CONFIG_MAP}}]),
+                becomes=Verdict.COMING,
+                because=because("ContainerConfigError"),
+                through=STARTING,
+            ),
+            Step(
+                what="past the deadline",
+                becomes=Verdict.STUCK,
+                because=because("ContainerConfigError"),
+                through=STARTING,
+                stays=5,
+            ),
+            mended("reference taken away", template(env=None), through=BROKEN),
+        ),
+    ),
+    Situation(
+        name="pod-refused",
+        seconds=60,
+        steps=(
+            Step(
+                what="priority class missing",
+                does=lambda stage: stage.apply(podTemplate={"priorityClassName": "no-such-class"}),
+                becomes=Verdict.STUCK,
+                because=because("PodRefused"),
+                through=STARTING,
+                stays=5,
+            ),
+            mended("class taken away", template(priorityClassName=None), through=BROKEN),
+        ),
+    ),
+    Situation(
+        name="unschedulable",
+        seconds=40,
+        steps=(
+            Step(
+                what="no such node",
+                does=lambda stage: stage.apply(podTemplate={"nodeSelector": {"example.org/disk": "none"}}),
+                becomes=Verdict.COMING,
+                because=because("Progressing"),
+                through=STARTING,
+                stays=15,
+            ),
+            mended("any node", template(nodeSelector=None)),
+        ),
+    ),
+)

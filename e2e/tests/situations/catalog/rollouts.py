@@ -1,0 +1,112 @@
+"""A new spec is brought about, or can't be."""
+
+from __future__ import annotations
+
+import json
+from typing import Final
+
+from e2e.cluster.images import REDIS
+from e2e.tests.situations.catalog.common import STARTING, mended, streaming
+from e2e.tests.situations.situation import Situation, Step, because, via
+from e2e.tests.situations.stage import Stage
+from e2e.tests.situations.verdicts import Verdict
+
+NO_IMAGE: Final = "localhost/no-such-image:1"
+ROLLING: Final = because("Progressing", "PodNotRunning", "Connecting")
+
+
+def has_the_last_size(stage: Stage) -> None:
+    pod = json.loads(stage.world.kubectl("get", "pod", stage.pod(), "-o", "json"))
+    environment = {item["name"]: item.get("value") for item in pod["spec"]["containers"][0]["env"]}
+    assert "102" in environment.values(), environment
+
+
+def no_restart(stage: Stage) -> None:
+    assert stage.status()["restarts"]["count"] == 0, stage.status()["restarts"]
+
+
+SITUATIONS: Final = (
+    Situation(
+        name="rolling",
+        steps=(
+            streaming(),
+            Step(
+                what="spec edited",
+                does=lambda stage: stage.patch(batch={"size": 100}),
+                becomes=Verdict.COMING,
+                because=ROLLING,
+            ),
+            Step(
+                what="rolled out",
+                becomes=Verdict.READY,
+                because=because("Streaming"),
+                through=STARTING,
+                stays=5,
+                then=no_restart,
+            ),
+        ),
+    ),
+    Situation(
+        name="edited-in-rollout",
+        steps=(
+            streaming(),
+            Step(
+                what="spec edited",
+                does=lambda stage: stage.patch(batch={"size": 101}),
+                becomes=Verdict.COMING,
+                because=ROLLING,
+            ),
+            Step(
+                what="edited again",
+                does=lambda stage: stage.patch(batch={"size": 102}),
+                becomes=Verdict.READY,
+                because=because("Streaming"),
+                through=STARTING,
+                stays=3,
+                then=has_the_last_size,
+            ),
+        ),
+    ),
+    Situation(
+        name="image-pull-error",
+        seconds=60,
+        steps=(
+            Step(
+                what="applied",
+                does=lambda stage: stage.apply(image=NO_IMAGE),
+                becomes=Verdict.COMING,
+                because=because("ImagePullFailed"),
+            ),
+            Step(
+                what="half a minute later",
+                becomes=Verdict.STUCK,
+                because=because("ImagePullFailed"),
+                through=STARTING,
+                within=90,
+                stays=5,
+            ),
+            mended("image mended", lambda stage: stage.patch(image=None), through=via(Verdict.COMING, Verdict.STUCK)),
+        ),
+    ),
+    Situation(
+        name="rolled-to-bad-image",
+        seconds=60,
+        steps=(
+            streaming(),
+            Step(
+                what="image without ingester",
+                does=lambda stage: stage.patch(image=REDIS.tag),
+                becomes=Verdict.COMING,
+            ),
+            Step(
+                what="soon",
+                becomes=Verdict.STUCK,
+                because=because("ContainerConfigError", "CrashLoop"),
+                through=STARTING,
+                within=90,
+                stays=20,
+            ),
+            mended("image mended", lambda stage: stage.patch(image=None), through=via(Verdict.COMING, Verdict.STUCK)),
+        ),
+    ),
+)

@@ -1,0 +1,222 @@
+"""Redis is away, full, or not to be had with what stands in the Secret."""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+from urllib.parse import urlsplit, urlunsplit
+
+from e2e.tests.situations.catalog.common import STARTING, mended, streaming
+from e2e.tests.situations.situation import Act, Situation, Step, because, via
+from e2e.tests.situations.stage import Stage
+from e2e.tests.situations.verdicts import Verdict
+
+MARK: Final = 600
+
+
+def secret_name(stage: Stage) -> str:
+    return f"url-{stage.name}"
+
+
+def put(stage: Stage, url: str) -> None:
+    """Put `url` into the situation's own Secret."""
+    stage.world.secret(secret_name(stage), url=url)
+
+
+def apply_with_secret(stage: Stage, **spec: object) -> None:
+    stage.apply(redis={"secretRef": {"name": secret_name(stage)}}, **spec)
+
+
+def apply_with_redis(stage: Stage) -> None:
+    put(stage, stage.redis().start())
+    apply_with_secret(stage)
+
+
+def apply_with_evicting_redis(stage: Stage) -> None:
+    put(stage, stage.redis().start())
+    stage.redis().cli("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+    apply_with_secret(stage)
+
+
+def keep_keys(stage: Stage) -> None:
+    stage.redis().cli("CONFIG", "SET", "maxmemory-policy", "noeviction")
+
+
+def apply_with_good_url(stage: Stage) -> None:
+    put(stage, stage.world.redis_url)
+    apply_with_secret(stage)
+
+
+def apply_with_wrong_password(stage: Stage) -> None:
+    parts = urlsplit(stage.world.redis_url)
+    put(stage, urlunsplit(parts._replace(netloc=f":wrong@{parts.hostname}:{parts.port}")))
+    apply_with_secret(stage)
+
+
+def change_secret(stage: Stage) -> None:
+    put(stage, urlunsplit(urlsplit(stage.world.redis_url)._replace(path="/1")))
+
+
+def no_memory(stage: Stage) -> None:
+    stage.redis().cli("CONFIG", "SET", "maxmemory", "1")
+
+
+def memory(stage: Stage) -> None:
+    stage.redis().cli("CONFIG", "SET", "maxmemory", "0")
+
+
+def consume(stage: Stage) -> None:
+    """Empty the stream until the ingester has seen that there is room."""
+    for _ in range(5):
+        stage.redis_cli("DEL", stage.redis_key("firehose_live"))
+        time.sleep(0.5)
+    stage.patch(backpressure={"highWaterMark": 1_000_000})
+
+
+def restarts_are(count: int) -> Act:
+    """No restart that nobody asked for."""
+
+    def look(stage: Stage) -> None:
+        assert stage.status()["restarts"]["count"] == count, stage.status()["restarts"]
+
+    return look
+
+
+SITUATIONS: Final = (
+    Situation(
+        name="redis-down",
+        seconds=70,
+        steps=(
+            Step(what="applied", does=apply_with_redis, becomes=Verdict.READY, through=STARTING),
+            Step(
+                what="Redis gone",
+                does=lambda stage: stage.redis().scale(0),
+                becomes=Verdict.READY,
+                because=because("SinkUnreachable", "RedisUnavailable", "RedisTimeout"),
+            ),
+            Step(
+                what="past the deadline",
+                becomes=Verdict.WAITING,
+                because=because("SinkUnreachable"),
+                stays=3,
+            ),
+            mended("Redis back", lambda stage: stage.redis().scale(1), through=via(Verdict.WAITING)),
+        ),
+    ),
+    Situation(
+        name="redis-full",
+        seconds=70,
+        steps=(
+            Step(what="applied", does=apply_with_redis, becomes=Verdict.READY, through=STARTING),
+            Step(
+                what="no memory left",
+                does=no_memory,
+                becomes=Verdict.READY,
+                because=because("RedisOutOfMemory"),
+            ),
+            Step(
+                what="past the deadline",
+                becomes=Verdict.WAITING,
+                because=because("RedisOutOfMemory"),
+                stays=30,
+            ),
+            mended("memory again", memory, through=frozenset()),
+        ),
+    ),
+    Situation(
+        name="wrong-password",
+        seconds=50,
+        steps=(
+            Step(
+                what="applied",
+                does=apply_with_wrong_password,
+                becomes=Verdict.STUCK,
+                because=because("SinkUnauthorized"),
+                through=STARTING,
+                stays=5,
+            ),
+            mended(
+                "password mended",
+                lambda stage: put(stage, stage.world.redis_url),
+                through=via(Verdict.COMING, Verdict.STUCK),
+            ),
+        ),
+    ),
+    Situation(
+        name="missing-secret",
+        seconds=60,
+        steps=(
+            Step(
+                what="applied",
+                does=apply_with_secret,
+                becomes=Verdict.COMING,
+                because=because("SecretMissing"),
+                through=STARTING,
+            ),
+            Step(
+                what="past the deadline",
+                becomes=Verdict.STUCK,
+                because=because("SecretMissing"),
+                through=STARTING,
+                stays=3,
+            ),
+            mended("Secret created", lambda stage: put(stage, stage.world.redis_url)),
+            Step(
+                what="Secret deleted",
+                does=lambda stage: stage.world.kubectl("delete", "secret", secret_name(stage)),
+                becomes=Verdict.STUCK,
+                because=because("SecretMissing"),
+                through=STARTING,
+            ),
+        ),
+    ),
+    Situation(
+        name="secret-changed",
+        steps=(
+            Step(what="applied", does=apply_with_good_url, becomes=Verdict.READY, through=STARTING),
+            Step(what="Secret changed", does=change_secret, becomes=Verdict.COMING),
+            Step(
+                what="rolled out",
+                becomes=Verdict.READY,
+                because=because("Streaming"),
+                through=STARTING,
+                stays=3,
+                then=restarts_are(0),
+            ),
+        ),
+    ),
+    Situation(
+        name="backpressure",
+        seconds=60,
+        steps=(
+            streaming(firehose={"startFrom": "live", "collections": ["*"]}, backpressure={"highWaterMark": MARK}),
+            Step(
+                what="stream at its mark",
+                becomes=Verdict.READY,
+                because=because("HighWaterMark"),
+            ),
+            Step(
+                what="past the deadline",
+                becomes=Verdict.WAITING,
+                because=because("HighWaterMark"),
+                stays=5,
+            ),
+            mended("room again", consume),
+        ),
+    ),
+    Situation(
+        name="redis-evicts",
+        seconds=50,
+        steps=(
+            Step(
+                what="applied",
+                does=apply_with_evicting_redis,
+                becomes=Verdict.STUCK,
+                because=because("RedisEvicts"),
+                through=STARTING,
+                stays=5,
+            ),
+            mended("eviction switched off", keep_keys, through=via(Verdict.COMING, Verdict.STUCK)),
+        ),
+    ),
+)

@@ -1,0 +1,160 @@
+"""The source is away, flaps or says nothing."""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+from e2e.tests.situations.catalog.common import STARTING, mended
+from e2e.tests.situations.simulator import Simulator
+from e2e.tests.situations.situation import Act, Situation, Step, because
+from e2e.tests.situations.stage import Stage
+from e2e.tests.situations.verdicts import Verdict
+
+FLAPS: Final = 3
+LONG: Final = {"degradedAfterSeconds": 300}
+
+
+def own(stage: Stage, *, up: bool = True) -> Simulator:
+    """The simulator of this situation alone."""
+    return stage.world.simulator(stage.name, up=up)
+
+
+def silent(stage: Stage) -> str:
+    """The address of one that says nothing."""
+    options = ("--rate", "1", "--limit", "0", "--label-rate", "1", "--label-limit", "0")
+    return stage.world.simulator("silent", *options).address
+
+
+def flap(stage: Stage) -> None:
+    for _ in range(FLAPS):
+        own(stage).fault("cut")
+        time.sleep(2)
+
+
+def quiet_is(status: str) -> Act:
+    """Whether EventsFlowing says so, with the reason Quiet."""
+
+    def look(stage: Stage) -> None:
+        flowing = stage.condition("EventsFlowing")
+        assert (flowing["status"], flowing["reason"]) == (status, "Quiet"), flowing
+
+    return look
+
+
+def reconnected(stage: Stage) -> None:
+    assert stage.status()["firehose"]["reconnects"] >= FLAPS
+    assert {"Disconnected", "Connected"} <= stage.events()
+
+
+SITUATIONS: Final = (
+    Situation(
+        name="first-connect",
+        seconds=45,
+        steps=(
+            Step(
+                what="no source yet",
+                does=lambda stage: stage.apply(host=own(stage, up=False).address, health=LONG),
+                becomes=Verdict.COMING,
+                because=because("Connecting"),
+                through=STARTING,
+                stays=10,
+            ),
+            mended("the source comes", lambda stage: own(stage).scale(1)),
+        ),
+    ),
+    Situation(
+        name="source-never-there",
+        seconds=40,
+        steps=(
+            Step(
+                what="applied",
+                does=lambda stage: stage.apply(host="ws://nowhere.invalid"),
+                becomes=Verdict.COMING,
+                because=because("Connecting"),
+                through=STARTING,
+            ),
+            Step(
+                what="past the deadline",
+                becomes=Verdict.WAITING,
+                because=because("SourceUnavailable"),
+                through=STARTING,
+                stays=10,
+            ),
+        ),
+    ),
+    Situation(
+        name="source-flapping",
+        seconds=45,
+        steps=(
+            Step(
+                what="applied",
+                does=lambda stage: stage.apply(host=own(stage).address, health=LONG),
+                becomes=Verdict.READY,
+                through=STARTING,
+            ),
+            Step(
+                what="connection cut thrice",
+                does=flap,
+                becomes=Verdict.READY,
+                because=because("Streaming", "Reconnecting"),
+                stays=10,
+                then=reconnected,
+            ),
+        ),
+    ),
+    Situation(
+        name="source-down",
+        seconds=60,
+        steps=(
+            Step(
+                what="applied",
+                does=lambda stage: stage.apply(host=own(stage).address),
+                becomes=Verdict.READY,
+                through=STARTING,
+            ),
+            Step(
+                what="source gone",
+                does=lambda stage: own(stage).scale(0),
+                becomes=Verdict.READY,
+                because=because("Reconnecting"),
+            ),
+            Step(
+                what="past the deadline",
+                becomes=Verdict.WAITING,
+                because=because("SourceUnavailable"),
+                stays=3,
+            ),
+            mended("source back", lambda stage: own(stage).scale(1), through=frozenset()),
+        ),
+    ),
+    Situation(
+        name="quiet-relay",
+        steps=(
+            Step(
+                what="applied",
+                does=lambda stage: stage.apply(host=silent(stage), health={"quietAfterSeconds": 3}),
+                becomes=Verdict.READY,
+                because=because("Streaming"),
+                through=STARTING,
+                stays=15,
+                then=quiet_is("False"),
+            ),
+        ),
+    ),
+    Situation(
+        name="labeler-quiet",
+        kind="labeler",
+        steps=(
+            Step(
+                what="applied",
+                does=lambda stage: stage.apply(host=silent(stage)),
+                becomes=Verdict.READY,
+                because=because("Streaming"),
+                through=STARTING,
+                stays=15,
+                then=quiet_is("True"),
+            ),
+        ),
+    ),
+)

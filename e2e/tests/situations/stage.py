@@ -1,0 +1,111 @@
+"""What a step can do with the resource of its situation, and around it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from e2e import deploy, manifests
+from e2e.cluster.errors import ClusterError
+from e2e.tests.situations import readings
+from e2e.tests.situations.recorder import Key
+from e2e.tests.situations.redis_server import RedisServer
+from e2e.tests.situations.situation import Situation
+from e2e.tests.situations.verdicts import Reading, condition
+from e2e.tests.situations.world import World, merged
+
+__all__ = ["Stage", "World"]
+
+HEALTH = {"degradedAfterSeconds": 8, "stalledAfterSeconds": 8}
+"""Short deadlines, so that what comes after them is seen."""
+
+
+class Stage:
+    """For one situation."""
+
+    def __init__(self, world: World, situation: Situation) -> None:
+        self.world = world
+        self.name = situation.name
+        self.kind = situation.kind
+
+    @property
+    def key(self) -> Key:
+        """Of the resource under test."""
+        return self.kind, self.name
+
+    @property
+    def resource(self) -> tuple[str, str]:
+        """The same for kubectl."""
+        return readings.named(self.key)
+
+    def manifest(self, *, host: str | None = None, name: str | None = None, **spec: Any) -> manifests.Manifest:
+        """The resource, with keys of its own in Redis, or one of another `name` with the same; without a host it reads
+        the calm simulator.
+        """
+        make = manifests.labeler if self.kind == "labeler" else manifests.relay
+        address = host or self.world.simulator().address
+        base = {"redis": {"keyPrefix": self.redis_key("")}, "health": HEALTH}
+        return make(name=name or self.name, namespace=self.world.namespace, host=address, **merged(base, spec))
+
+    def apply(self, **spec: Any) -> None:
+        """Apply it."""
+        self.world.apply(self.manifest(**spec))
+
+    def refused(self, **spec: Any) -> str:
+        """What the API server says when it refuses it; AssertionError if it takes it."""
+        try:
+            self.apply(**spec)
+        except ClusterError as error:
+            return str(error)
+        raise AssertionError("the API server took it")
+
+    def patch(self, **spec: Any) -> None:
+        """Merge into its spec."""
+        self.world.kubectl("patch", *self.resource, "--type=merge", "--patch", json.dumps({"spec": spec}))
+
+    def delete(self, *args: str) -> None:
+        """Ask for its deletion."""
+        self.world.kubectl("delete", *self.resource, "--wait=false", *args)
+
+    def generation(self) -> int | None:
+        """Of its spec, None if it is not there."""
+        found = self.world.kubectl("get", *self.resource, "--ignore-not-found", "-o", "jsonpath={.metadata.generation}")
+        return int(found) if found else None
+
+    def read(self) -> Reading:
+        """What the four readers say now."""
+        return readings.read(self.world.cluster, self.world.recorder, self.key, namespace=self.world.namespace)
+
+    def status(self) -> dict[str, Any]:
+        """Its status."""
+        status: dict[str, Any] = json.loads(self.world.kubectl("get", *self.resource, "-o", "json"))["status"]
+        return status
+
+    def condition(self, kind: str) -> dict[str, Any]:
+        """One of its conditions."""
+        return condition({"status": self.status()}, kind)
+
+    def events(self) -> set[str]:
+        """The reasons of its Events."""
+        selector = f"--field-selector=involvedObject.name={self.name}"
+        return set(self.world.kubectl("get", "events", selector, "-o", "jsonpath={.items[*].reason}").split())
+
+    def pod(self) -> str:
+        """Of its ingester."""
+        selector = f"sluice.dev/{self.kind}={self.name}"
+        pods = json.loads(self.world.kubectl("get", "pods", "-l", selector, "-o", "json"))["items"]
+        staying = [pod["metadata"]["name"] for pod in pods if "deletionTimestamp" not in pod["metadata"]]
+        assert len(staying) == 1, f"pods: {staying}"
+        return str(staying[0])
+
+    def redis(self) -> RedisServer:
+        """A Redis of its own."""
+        return RedisServer(name=f"redis-{self.name}", namespace=self.world.namespace, kubectl=self.world.kubectl)
+
+    def redis_cli(self, *command: str) -> str:
+        """Run redis-cli in the Redis that situations share."""
+        return deploy.redis_cli(self.world.cluster, *command)
+
+    def redis_key(self, key: str) -> str:
+        """The name of one of its keys there."""
+        return f"{self.name}-{self.world.run}:{key}"

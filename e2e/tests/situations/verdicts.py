@@ -1,0 +1,95 @@
+"""The verdicts, and the words that each of the four readers has for them.
+
+`docs/gitops.md` has the same table; a test holds it to this one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Final
+
+MET, WAITS, GONE = "met", "waits", "gone"
+
+
+@dataclass(frozen=True)
+class Words:
+    """What the readers say."""
+
+    wait: str
+    """`kubectl wait --for=condition=Ready`: met or waits."""
+    kstatus: str
+    argo: str
+    ready: str
+    """The column of `kubectl get`, empty before the operator has seen the resource."""
+
+    def __str__(self) -> str:
+        return f"{self.wait:5} {self.kstatus:11} {self.argo:11} {self.ready or '-':5}"
+
+
+class Verdict(Enum):
+    """What becomes of a resource, by the words for it."""
+
+    UNSEEN = Words(WAITS, "InProgress", "Progressing", "")
+    """The operator has not looked at it yet."""
+    COMING = Words(WAITS, "InProgress", "Progressing", "False")
+    """Somebody is at work."""
+    READY = Words(MET, "Current", "Healthy", "True")
+    """It is as it should be."""
+    SUSPENDED = Words(MET, "Current", "Suspended", "True")
+    """It rests, as asked."""
+    WAITING = Words(WAITS, "InProgress", "Degraded", "False")
+    """It is broken for too long, and may yet heal by itself."""
+    STUCK = Words(WAITS, "Failed", "Degraded", "False")
+    """A person must act."""
+    OUTDATED = Words(WAITS, "InProgress", "Progressing", "True")
+    """It was Ready before the newest edit, which the operator has not looked at yet: only the column, which can't
+    know of generations, still says so.
+    """
+    LEAVING = Words(WAITS, "Terminating", "Progressing", "False")
+    """It is being deleted, and the operator keeps it until its cursor is gone."""
+    LET_GO = Words(WAITS, "Terminating", "Progressing", "True")
+    """It was Ready and is being deleted; others keep it for a moment. Deletion is a new generation."""
+    GONE = Words(GONE, "NotFound", "Missing", "gone")
+    """There is no such resource."""
+
+
+BY_WORDS: Final[Mapping[Words, Verdict]] = {verdict.value: verdict for verdict in Verdict}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What the four readers make of one version, and the reason in the table."""
+
+    words: Words
+    reason: str
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """The verdict that has these words, or None if the readers don't agree on one."""
+        return BY_WORDS.get(self.words)
+
+    def __str__(self) -> str:
+        return f"{self.words} {self.reason or '-'}"
+
+
+NOT_THERE: Final = Reading(Verdict.GONE.value, "")
+
+
+def condition(body: Mapping[str, Any], kind: str) -> dict[str, Any]:
+    """One condition of a resource, empty if it is not there."""
+    conditions = (body.get("status") or {}).get("conditions") or ()
+    return next((item for item in conditions if item["type"] == kind), {})
+
+
+def waits_for_ready(body: Mapping[str, Any]) -> str:
+    """What `kubectl wait --for=condition=Ready` finds in one version: its rule, for the versions that are over.
+
+    At checkpoints kubectl itself is asked.
+    """
+    ready = condition(body, "Ready")
+    observed = ready.get("observedGeneration", body.get("status", {}).get("observedGeneration"))
+    if not ready or (observed is not None and observed < body["metadata"]["generation"]):
+        return WAITS
+    return MET if ready["status"] == "True" else WAITS
