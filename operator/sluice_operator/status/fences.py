@@ -12,11 +12,11 @@ from sluice_operator.observed.facts import HealthFacts
 
 def fences(report: HealthFacts | None, previous: StreamStatus | None) -> dict[str, Any]:
     """The fields of a StreamStatus that tell of it, with those of `previous` as the memory."""
-    total = previous.fenced if previous else None
-    counted = (previous.fenced_since_start if previous else None) or 0
-    started = previous.started_at if previous else None
     if report is None or report.fenced is None or report.started is None:
-        return {"fenced": total, "fenced_since_start": counted if previous else None, "started_at": started}
-    is_the_same = started is not None and started == report.started.replace(microsecond=0)
-    added = max(0, report.fenced - counted) if is_the_same else report.fenced
-    return {"fenced": (total or 0) + added, "fenced_since_start": report.fenced, "started_at": report.started}
+        names = ("fenced", "fenced_since_start", "started_at")
+        return {name: getattr(previous, name) for name in names} if previous else {}
+    is_the_same = previous is not None and previous.started_at == report.started.replace(microsecond=0)
+    counted = (previous.fenced_since_start or 0) if previous and is_the_same else 0
+    total = (previous.fenced or 0) if previous else 0
+    added = max(0, report.fenced - counted)
+    return {"fenced": total + added, "fenced_since_start": report.fenced, "started_at": report.started}
