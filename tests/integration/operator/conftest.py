@@ -115,13 +115,14 @@ def operator(
     url = f"redis://:s3cret@127.0.0.1:{sink.port}/0"
     log = tmp_path_factory.mktemp("operator") / "log"
     process = OperatorProcess(control_plane, log, SLUICE_DEFAULT_REDIS_URL=url)
+    audit = control_plane.audit.from_now()
     process.start()
     yield process
     code = process.stop()
     assert code == 0, process.log[-3000:]
     assert "s3cret" not in process.log
     assert "Traceback" not in process.log, process.log
-    denied = {request.right for request in control_plane.audit.requests(OPERATOR) if not request.is_allowed}
+    denied = {request.right for request in audit.requests(OPERATOR) if not request.is_allowed}
     assert not denied, "it has needed rights that the chart does not give"
 
 
