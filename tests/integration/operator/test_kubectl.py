@@ -1,5 +1,6 @@
 """What people see of a source with kubectl, and the numbers of its stream and consumers behind it."""
 
+import time
 from collections.abc import Callable
 
 import pytest
@@ -60,6 +61,20 @@ def test_numbers_of_the_stream_and_its_consumers(streaming: Situation) -> None:
     streaming.redis.xgroup_destroy(streaming.keys.entries, "indexer")
     eventually(lambda: "consumerGroups" not in streaming.status()["firehose"])
     assert "consumersLag" not in streaming.status()["firehose"]
+
+
+def test_ages_that_tick_are_not_written(streaming: Situation) -> None:
+    pod = streaming.pod()
+    eventually(lambda: streaming.status()["firehose"]["consumerGroups"][0]["oldestPendingSeconds"] >= 0)
+    time.sleep(3)
+    before = streaming.relay()["metadata"]["resourceVersion"]
+    for _ in range(7):
+        time.sleep(1)
+        streaming.report(State.STREAMING, pod=pod)
+    assert streaming.relay()["metadata"]["resourceVersion"] == before
+    streaming.store(SEQ + 100)
+    eventually(lambda: streaming.status()["firehose"]["cursor"] == str(SEQ + 100))
+    assert streaming.status()["firehose"]["consumerGroups"][0]["oldestPendingSeconds"] >= 9
 
 
 def test_get(streaming: Situation) -> None:
