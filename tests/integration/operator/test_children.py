@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.integration.operator.control_plane import ApiError, path_of
+from tests.integration.operator.control_plane import ApiError
+from tests.integration.operator.refusal import MESSAGE, deployments_refused
 from tests.integration.operator.situation import NAME, Situation, eventually
 
 
@@ -183,47 +184,10 @@ def test_a_child_of_that_name_that_belongs_to_somebody_else_is_left_alone(situat
 
 
 def test_what_the_api_server_refuses_is_told_and_not_tried_all_the_time(situation: Situation) -> None:
-    policy = {
-        "apiVersion": "admissionregistration.k8s.io/v1",
-        "kind": "ValidatingAdmissionPolicy",
-        "metadata": {"name": situation.namespace},
-        "spec": {
-            "failurePolicy": "Fail",
-            "matchConstraints": {
-                "resourceRules": [
-                    {
-                        "apiGroups": ["apps"],
-                        "apiVersions": ["v1"],
-                        "operations": ["CREATE", "UPDATE"],
-                        "resources": ["deployments"],
-                    }
-                ],
-            },
-            "validations": [{"expression": "has(object.metadata.labels.team)", "message": "a team is required"}],
-        },
-    }
-    binding = {
-        "apiVersion": "admissionregistration.k8s.io/v1",
-        "kind": "ValidatingAdmissionPolicyBinding",
-        "metadata": {"name": situation.namespace},
-        "spec": {
-            "policyName": situation.namespace,
-            "validationActions": ["Deny"],
-            "matchResources": {
-                "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": situation.namespace}}
-            },
-        },
-    }
-    situation.control_plane.apply(policy, binding)
-    try:
-        time.sleep(2)
+    with deployments_refused(situation):
         situation.apply_relay()
         situation.becomes("Stalled", "True", "ChildRefused")
         message = next(item["message"] for item in situation.status()["conditions"] if item["type"] == "Stalled")
-        assert "a team is required" in message
-    finally:
-        for kind in ("ValidatingAdmissionPolicyBinding", "ValidatingAdmissionPolicy"):
-            situation.control_plane.request("DELETE", path_of(kind, None, situation.namespace))
-    time.sleep(2)
+        assert MESSAGE in message
     situation.apply_relay(batch={"size": 100})  # what is wanted otherwise is tried at once
     situation.becomes("Ready", "False", "PodNotRunning")

@@ -110,6 +110,22 @@ def test_a_field_that_is_wanted_no_longer_is_drift() -> None:
         ({"a": {}}, {"a": {}}),
         ({"items": [1, 2]}, {"items": [1, 2]}),
         ({"items": [{"x": 1, "y": 2}]}, {"items": [{"x": 1}]}),
+        ({"sizeLimit": "1Gi"}, {"sizeLimit": "1024Mi"}),
+        ({}, {"emptyDir": {}}),
+        ({}, {"items": []}),
+        (
+            {"taints": [{"key": "a", "effect": "x"}, {"key": "a"}]},
+            {"taints": [{"key": "a", "effect": "x"}, {"key": "a"}]},
+        ),
+        (
+            {
+                "spread": [
+                    {"topologyKey": "z", "whenUnsatisfiable": "B"},
+                    {"topologyKey": "z", "whenUnsatisfiable": "A"},
+                ]
+            },
+            {"spread": [{"topologyKey": "z", "whenUnsatisfiable": "A"}]},
+        ),
         ({}, {"gone": None}),
         ({"gone": None}, {"gone": None}),
     ],
@@ -131,6 +147,10 @@ def test_equal_in_other_words(live: dict[str, Any], wanted: dict[str, Any]) -> N
         ({"items": None}, {"items": [{"name": "a"}]}),
         ({"items": [{"x": 1}, {"x": 2}]}, {"items": [{"x": 1}]}),
         ({"a": 1}, {"a": {"b": 1}}),
+        ({"sizeLimit": "2Gi"}, {"sizeLimit": "1024Mi"}),
+        ({"sizeLimit": "much"}, {"sizeLimit": "1024Mi"}),
+        ({"taints": [{"key": "a"}, {"key": "b"}]}, {"taints": [{"key": "a"}]}),
+        ({"taints": [{"key": "b"}, {"key": "a"}]}, {"taints": [{"key": "a"}, {"key": "b"}]}),
         (None, {"a": 1}),
     ],
 )

@@ -1,0 +1,74 @@
+"""The certificate authorities that a source names: others make another pod, and nothing else does."""
+
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from e2e.cluster.certs import make_authority
+from sluice_operator.desired.naming import CA_HASH_ANNOTATION
+from tests.integration.operator.situation import Situation, eventually
+from tests.integration.operator.test_pod_template import template_of
+
+SPEC = {"caBundle": {"configMapRef": {"name": "private-ca"}}}
+
+
+def authority() -> str:
+    return make_authority().certificate.public_bytes(Encoding.PEM).decode()
+
+
+def apply_bundle(situation: Situation, pem: str) -> None:
+    metadata = {"name": "private-ca", "namespace": situation.namespace}
+    situation.control_plane.apply(
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"ca.crt": pem}}
+    )
+
+
+def hash_of(situation: Situation) -> str | None:
+    found: str | None = template_of(situation)["metadata"]["annotations"].get(CA_HASH_ANNOTATION)
+    return found
+
+
+def looked_at(situation: Situation, word: str) -> None:
+    situation.kubectl("annotate", "--overwrite", "relay", "us-east", f"sluice.dev/reconcile-requested-at={word}")
+    eventually(lambda: situation.status().get("lastHandledReconcileAt") == word)
+
+
+def test_other_authorities_make_another_pod(situation: Situation) -> None:
+    first, second = authority(), authority()
+    apply_bundle(situation, first)
+    situation.apply_relay(**SPEC)
+    before = situation.stream()
+    digest = hash_of(situation)
+    assert digest
+
+    apply_bundle(situation, f"a note for people\n{first}\n")
+    looked_at(situation, "note")
+    assert hash_of(situation) == digest
+    assert situation.pod()["metadata"]["uid"] == before["metadata"]["uid"]
+
+    apply_bundle(situation, first + second)
+    eventually(lambda: situation.pod()["metadata"]["uid"] != before["metadata"]["uid"])
+    situation.stream()
+    assert hash_of(situation) not in {digest, None}
+    assert "CABundleChanged" in [reason for reason, _ in situation.events()]
+    assert situation.status()["restarts"]["count"] == 0
+
+
+def test_authorities_that_go_or_are_none_leave_the_pod_alone(situation: Situation) -> None:
+    apply_bundle(situation, authority())
+    situation.apply_relay(**SPEC)
+    before = situation.stream()
+    digest = hash_of(situation)
+    apply_bundle(situation, "no certificate at all")
+    looked_at(situation, "none")
+    situation.delete("ConfigMap", "private-ca")
+    looked_at(situation, "gone")
+    assert hash_of(situation) == digest
+    assert situation.pod()["metadata"]["uid"] == before["metadata"]["uid"]
+
+
+def test_those_that_are_named_no_longer_are_not_told_of(situation: Situation) -> None:
+    apply_bundle(situation, authority())
+    situation.apply_relay(suspend=True, **SPEC)
+    eventually(lambda: hash_of(situation))
+    situation.apply_relay(suspend=True)
+    eventually(lambda: hash_of(situation) is None)
+    assert "volumes" not in template_of(situation)["spec"]
