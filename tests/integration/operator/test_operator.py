@@ -39,8 +39,7 @@ def test_from_nothing_to_streaming(situation: Situation) -> None:
     table = situation.kubectl("get", "relays").splitlines()
     assert table[0].split() == ["NAME", "HOST", "READY", "CURSOR", "LAG", "RATE", "RESTARTS", "AGE"]
     assert {"True", "6322875401", "0s", "12/s", "0"} <= set(table[1].split()), table
-    reasons = [reason for reason, _ in situation.events()]
-    assert {"Created", "Connected", "Ready"} <= set(reasons)
+    eventually(lambda: {"Created", "Connected", "Ready"} <= {reason for reason, _ in situation.events()})
 
 
 def test_the_operator_leaves_no_mark_on_a_relay_but_its_status(situation: Situation) -> None:
@@ -75,8 +74,7 @@ def test_suspend_and_resume(situation: Situation) -> None:
     situation.stream()
     assert situation.condition("Suspended") is None
     assert situation.status()["restarts"]["count"] == 0
-    reasons = [reason for reason, _ in situation.events()]
-    assert {"Suspended", "Resumed"} <= set(reasons)
+    eventually(lambda: {"Suspended", "Resumed"} <= {reason for reason, _ in situation.events()})
 
 
 def test_restarts_are_counted_over_containers_and_pods(situation: Situation) -> None:
@@ -162,8 +160,9 @@ def test_redis_down_and_back(situation: Situation, own_redis: Callable[..., Redi
     situation.store(7)
     situation.report(State.STREAMING, pod=pod)
     situation.becomes("Ready", "True", "Streaming")
-    reasons = [reason for reason, _ in situation.events()]
-    assert {"BackpressureOn", "NotReady", "BackpressureOff"} <= set(reasons)
+    # Events come after the status that they are told with.
+    told = {"BackpressureOn", "NotReady", "BackpressureOff"}
+    eventually(lambda: told <= {reason for reason, _ in situation.events()})
 
 
 def test_a_source_that_flaps_and_one_that_stays_away(situation: Situation) -> None:
