@@ -21,6 +21,8 @@ _REST: Final = frozenset(
     }
 )
 """Why a connection may be absent without having been lost."""
+_UNSEEN: Final = frozenset({Reason.BACKPRESSURE, Reason.SINK_UNREACHABLE, Reason.SINK_ERROR, Reason.NOT_REPORTING})
+"""Why nothing may be known of a connection that stood."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -124,7 +126,8 @@ def _connection(old: Condition | None, new: Condition | None) -> list[Tell]:
         return []
     if new.status == ConditionStatus.TRUE and (old is None or old.reason != Reason.BACKPRESSURE):
         return [Tell(type="Normal", reason=Happening.CONNECTED, message=new.message)]
-    if was == ConditionStatus.TRUE and new.status == ConditionStatus.FALSE and new.reason not in _REST:
+    stood = was == ConditionStatus.TRUE or (old is not None and old.reason in _UNSEEN)
+    if stood and new.status == ConditionStatus.FALSE and new.reason not in _REST:
         message = new.message or "The connection to the source was lost"
         return [Tell(type="Warning", reason=Happening.DISCONNECTED, message=message)]
     return []
@@ -142,12 +145,12 @@ def _sink(old: Condition | None, new: Condition | None) -> list[Tell]:
 
 def _readiness(old: Condition | None, new: Condition | None, *, stalled: bool) -> list[Tell]:
     was = old is not None and old.status == ConditionStatus.TRUE
-    now = new is not None and new.status == ConditionStatus.TRUE
-    if new is None or was == now or stalled:
+    if new is None or stalled:
         return []
-    if now and new.reason not in _REST:
-        return [Tell(type="Normal", reason=Happening.READY, message=new.message)]
-    if was and new.reason in {Reason.SOURCE_UNAVAILABLE, Reason.NOT_REPORTING, Reason.SINK_UNREACHABLE}:
+    if new.status == ConditionStatus.TRUE:
+        return [] if was or new.reason in _REST else [Tell(type="Normal", reason=Happening.READY, message=new.message)]
+    is_news = old is None or was or old.reason != new.reason
+    if is_news and new.reason in {Reason.SOURCE_UNAVAILABLE, Reason.NOT_REPORTING, Reason.SINK_UNREACHABLE}:
         return [Tell(type="Warning", reason=Happening.NOT_READY, message=f"{new.reason}: {new.message}")]
     return []
 

@@ -127,7 +127,7 @@ class Happening(StrEnum):
     CONNECTED = "Connected"
     """The ingester is connected to the source, for the first time or again."""
     DISCONNECTED = "Disconnected"
-    """The connection to the source was lost, or could not be made: see the message."""
+    """The connection to the source was lost: see the message."""
     RESTARTED = "Restarted"
     """The ingester was restarted or its pod replaced, and nobody asked for it: with reason and exit code."""
     OOM_KILLED = "OOMKilled"

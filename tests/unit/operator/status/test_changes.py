@@ -33,6 +33,7 @@ OOM = facts(pods=(pod(restart_count=1, last_termination=ended("OOMKilled", 137))
 CRASH = facts(pods=(pod(restart_count=1, last_termination=ended("Error", 1)),))
 KILLED = facts(pods=(pod(restart_count=1, last_termination=ended("Error", 137)),))
 NO_IMAGE = facts(pods=(waiting_pod("ErrImagePull", age=5),))
+YOUNG = pod(running_since=ago(12))
 GAP = LostFacts(from_seq="8", to_seq="12", from_time=None, to_time=ago(5), at=ago(6), reason="OutdatedCursor")
 OPEN_GAP = replace(GAP, to_seq=None, to_time=None)
 RESET = ResetFacts(nonce="n1", before="6322875501", after="12", at=ago(5))
@@ -102,6 +103,37 @@ TOLD = [
     ("lost", (MINUTE_AGO,), LOST, [("Warning", "Disconnected")]),
     ("found again", (MINUTE_AGO, replace(LOST, now=ago(5))), facts(), [("Normal", "Connected")]),
     ("lost for long", (facts(now=ago(900)), replace(LOST, now=ago(301))), LOST, [("Warning", "NotReady")]),
+    ("still lost for long", (facts(now=ago(900)), replace(LOST, now=ago(400)), replace(LOST, now=ago(50))), LOST, []),
+    (
+        "never found",
+        (facts(now=ago(400), sink=sink(health=None)), replace(LOST, now=ago(390)), replace(LOST, now=ago(100))),
+        LOST,
+        [("Warning", "NotReady")],
+    ),
+    (
+        "not found yet",
+        (facts(now=ago(9), pods=(YOUNG,), sink=sink(health=None)),),
+        facts(pods=(YOUNG,), sink=reporting(State.WAITING, "NameUnknown", "no such name", started=ago(11))),
+        [],
+    ),
+    (
+        "lost while Redis was away",
+        (MINUTE_AGO, replace(DOWN, now=ago(5))),
+        LOST,
+        [
+            ("Warning", "Disconnected"),
+            ("Normal", "BackpressureOff"),
+        ],
+    ),
+    (
+        "lost while Redis was full",
+        (MINUTE_AGO, replace(FULL, now=ago(5))),
+        LOST,
+        [
+            ("Warning", "Disconnected"),
+            ("Normal", "BackpressureOff"),
+        ],
+    ),
     ("full", (MINUTE_AGO,), FULL, [("Warning", "BackpressureOn")]),
     ("no longer full", (MINUTE_AGO, replace(FULL, now=ago(5))), facts(), [("Normal", "BackpressureOff")]),
     ("Redis down", (MINUTE_AGO,), DOWN, [("Warning", "BackpressureOn")]),
