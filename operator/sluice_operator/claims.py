@@ -5,7 +5,8 @@ is remembered; only after a start of the operator, or when another Secret was na
 answer is right from the first look on, in whatever order resources are looked at.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from typing import Any
 
 from sluice_ingester.contract import StreamKeys, host_of
 from sluice_operator.api.errors import InvalidResourceError
@@ -14,22 +15,14 @@ from sluice_operator.desired.claim import Claim, owner_of, rank_of
 from sluice_operator.desired.departure import keys_by_hand
 from sluice_operator.desired.naming import COMPONENT_LABEL, REDIS_HASH_ANNOTATION
 from sluice_operator.desired.place import Place
-from sluice_operator.desired.redis import RedisSecret, key_prefix, redis_hash, redis_secret
+from sluice_operator.desired.redis import key_prefix, redis_hash, redis_secret
 from sluice_operator.desired.stream import StreamComponent
 from sluice_operator.desired.streams import streams_of
 from sluice_operator.kube import DEPLOYMENTS, Kube, Manifest
 from sluice_operator.reach import Reach, find_url
+from sluice_operator.remains import Found, Remains
 from sluice_operator.sources import MODELS, key_of, source_key
 from sluice_operator.store import Store
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Sink:
-    """The Redis of a source, as it was found."""
-
-    secret: RedisSecret
-    url: bytes | None = field(repr=False)
-    """None if there is none."""
 
 
 class Claims:
@@ -39,13 +32,14 @@ class Claims:
         self._kube = kube
         self._store = store
         self._default = default_url
-        self._found: dict[str, Sink] = {}  # by uid
+        self._found: dict[str, Found] = {}  # by uid
         self._reached: dict[str, Reach] = {}
+        self._remains = Remains(store)
 
     def note(self, source: Source, url: bytes | None, *, authorities: str = "") -> None:
         """Remember what a look at `source` has found."""
         uid = source.metadata.uid
-        self._found[uid] = Sink(secret=redis_secret(source), url=url)
+        self._found[uid] = Found(source=source, url=url)
         if url is not None:
             self._reached[uid] = Reach(url=url, authorities=authorities)
 
@@ -55,12 +49,12 @@ class Claims:
 
     def forget(self, uid: str) -> None:
         """The source is gone."""
-        self._found.pop(uid, None)
+        if found := self._found.pop(uid, None):
+            self._remains.add(found)
         self._reached.pop(uid, None)
 
-    async def owner(self, source: Source, stream: StreamComponent, *, in_doubt: bool = False) -> str:
-        """The source to which the cursor of that stream of `source` belongs, such as `Relay default/us-east`;
-        empty if it is its own.
+    async def owner(self, source: Source, stream: StreamComponent, *, in_doubt: bool = False) -> Claim | None:
+        """The claim of the source to which the cursor of that stream of `source` belongs; None if it is its own.
 
         `in_doubt` is what an unknown Redis counts as: see `claim.owner_of`. Raises KubeError.
         """
@@ -69,43 +63,41 @@ class Claims:
             for found in self._store.sources_at(host_of(source.spec.host))
             if found["metadata"]["uid"] != source.metadata.uid
         ]
-        if not neighbours:
-            return ""
+        gone = [found for found in self._remains.running() if source_key(found.source) != source_key(source)]
         mine = self._store.source(source_key(source))
-        if mine is None:
-            return ""
-        others = [claim for found in neighbours if (claim := await self._rival(found, source, stream))]
-        if not others:
-            return ""
-        own = await self._claim(mine, source, stream)
-        owner = owner_of(own, others, claims=stream.enabled, in_doubt=in_doubt)
-        return owner.name if owner else ""
-
-    async def _rival(self, found: Manifest, source: Source, stream: StreamComponent) -> Claim | None:
-        """The claim of the source `found` to the same keys, if it makes one. Whether in the same Redis is open."""
+        if mine is None or not (neighbours or gone):
+            return None
         wanted = keys_of(source, stream)
+        others = [claim for found in neighbours if (claim := await self._rival(found, wanted, stream))]
+        others += [_claim(found, _body(found.source), None) for found in gone if _writes(found.source, wanted)]
+        if not others:
+            return None
+        own = await self._claim(mine, source, stream)
+        return owner_of(own, others, claims=stream.enabled, in_doubt=in_doubt)
+
+    async def _rival(self, found: Manifest, wanted: StreamKeys, stream: StreamComponent) -> Claim | None:
+        """The claim of the source `found` to the keys `wanted`, if it makes one. Whether in the same Redis is open."""
         try:
             other = MODELS[found["kind"]].parse(found)
         except InvalidResourceError:
             # Nothing is made for it now, but what was made before may run on.
             return self._unread(found, stream) if wanted in keys_by_hand(found) else None
-        same = [one for one in streams_of(other) if one.enabled and keys_of(other, one) == wanted]
-        return await self._claim(found, other, same[0]) if same else None
+        return await self._claim(found, other, stream) if _writes(other, wanted) else None
 
     def _unread(self, found: Manifest, stream: StreamComponent) -> Claim:
-        return Claim(name=str(key_of(found)), rank=rank_of(found), place=None, digest=self._running(found, stream))
-
-    async def _claim(self, found: Manifest, source: Source, stream: StreamComponent) -> Claim:
-        known = self._found.get(source.metadata.uid)
-        if known is None or known.secret != redis_secret(source):
-            self.note(source, (await find_url(self._kube, source, default=self._default))[0])
-        url = self._found[source.metadata.uid].url
         return Claim(
             name=str(key_of(found)),
             rank=rank_of(found),
-            place=None if url is None else Place.of(url, namespace=source.metadata.namespace),
-            digest=self._running(found, stream) if url is None else redis_hash(url),
+            place=None,
+            digest=self._running(found, stream),
+            leaves="deletionTimestamp" in found["metadata"],
         )
+
+    async def _claim(self, found: Manifest, source: Source, stream: StreamComponent) -> Claim:
+        known = self._found.get(source.metadata.uid)
+        if known is None or redis_secret(known.source) != redis_secret(source):
+            self.note(source, (await find_url(self._kube, source, default=self._default))[0])
+        return _claim(self._found[source.metadata.uid], found, self._running(found, stream))
 
     def _running(self, found: Manifest, stream: StreamComponent) -> str | None:
         """The hash of the URL that the stream's pods were started with: its Secret may be gone, and they run on."""
@@ -114,6 +106,27 @@ class Claims:
             if (template.get("labels") or {}).get(COMPONENT_LABEL) == stream.component:
                 return (template.get("annotations") or {}).get(REDIS_HASH_ANNOTATION)
         return None
+
+
+def _claim(found: Found, body: Mapping[str, Any], running: str | None) -> Claim:
+    """The claim of the source of that `body`; `running` is the hash of the URL that its pods were started with."""
+    url = found.url
+    return Claim(
+        name=str(key_of(body)),
+        rank=rank_of(body),
+        place=None if url is None else Place.of(url, namespace=found.source.metadata.namespace),
+        digest=running if url is None else redis_hash(url),
+        leaves="deletionTimestamp" in body["metadata"],
+    )
+
+
+def _body(gone: Source) -> Mapping[str, Any]:
+    """The object of a source that is gone, as far as a claim needs it."""
+    return {"kind": type(gone).__name__, "metadata": {**gone.metadata.dump(), "deletionTimestamp": ""}}
+
+
+def _writes(source: Source, wanted: StreamKeys) -> bool:
+    return any(stream.enabled and keys_of(source, stream) == wanted for stream in streams_of(source))
 
 
 def keys_of(source: Source, stream: StreamComponent) -> StreamKeys:

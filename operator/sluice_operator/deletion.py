@@ -9,7 +9,7 @@ lost or a spec that can't be read ends in a Warning that says what remains, neve
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final, Literal
 
@@ -17,6 +17,7 @@ from sluice_ingester.contract import StreamKeys
 from sluice_operator.api.errors import InvalidResourceError
 from sluice_operator.api.source import Source
 from sluice_operator.claims import Claims, keys_of
+from sluice_operator.client_files import ClientFiles
 from sluice_operator.cursor import CursorError, delete_cursors
 from sluice_operator.desired.departure import (
     Deadline,
@@ -71,6 +72,7 @@ class Deletion:
         store: Store,
         reader: RedisReader,
         claims: Claims,
+        files: ClientFiles,
         finalizer: Finalizer,
         publisher: Publisher,
         default_url: str | None,
@@ -80,6 +82,7 @@ class Deletion:
         self._store = store
         self._reader = reader
         self._claims = claims
+        self._files = files
         self._finalizer = finalizer
         self._publisher = publisher
         self._default = default_url
@@ -150,6 +153,7 @@ class Deletion:
         doomed, kept = await self._sorted_out(source)
         reach, problem = await self._reach(source) if doomed else (None, "")
         if reach is not None:
+            reach = replace(reach, url=(await self._files.localized(source, reach.url)).url)
             try:
                 doomed = await self._erase(reach, doomed)
             except CursorError as error:
@@ -166,7 +170,7 @@ class Deletion:
             owner = await self._claims.owner(source, stream, in_doubt=True)
             keys = keys_of(source, stream)
             if owner:
-                kept.append(f"{keys.cursor} is kept: {owner} goes on from it")
+                kept.append(f"{keys.cursor} is kept: {owner.name} goes on from it")
             else:
                 doomed.append(keys)
         return doomed, kept

@@ -30,6 +30,8 @@ class Claim:
     """None if the URL of its Redis is not known."""
     digest: str | None
     """Of the URL that it has, or that its pods were started with; see `redis.redis_hash`."""
+    leaves: bool = False
+    """Whether the resource is on its way out, so that its claim will come to an end by itself."""
 
     def conflicts(self, other: "Claim") -> bool | None:
         """Whether both are to the same Redis; None if that can't be told."""
@@ -48,15 +50,12 @@ def rank_of(source: Mapping[str, Any]) -> Rank:
 
 
 def owner_of(mine: Claim, others: Iterable[Claim], *, claims: bool, in_doubt: bool = False) -> Claim | None:
-    """The claim that goes before `mine` to the same cursor, or None if there is none.
+    """The claim that goes before `mine` to the same cursor, or None if there is none: the oldest, or of those that
+    stay the oldest.
 
     `claims` tells whether mine is one at all: else any other goes before it. `in_doubt` is what a Redis that is
     not known counts as: as another, or as the same where something is to be deleted.
     """
-    for other in sorted(others, key=lambda claim: claim.rank):
-        if claims and other.rank > mine.rank:
-            return None
-        same = mine.conflicts(other)
-        if same or (same is None and in_doubt):
-            return other
-    return None
+    before = [other for other in others if not claims or other.rank < mine.rank]
+    same = [other for other in before if (mine.conflicts(other) or (in_doubt and mine.conflicts(other) is None))]
+    return min(same, key=lambda claim: (claim.leaves, claim.rank), default=None)

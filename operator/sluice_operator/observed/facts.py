@@ -204,6 +204,8 @@ class Facts:
     owner: str = ""
     """The source to which the cursor of this stream belongs, such as `Relay default/us-east`, if it is another
     one; empty if it is its own."""
+    owner_leaves: bool = False
+    """Whether that source is on its way out, so that the cursor will be this one's by itself."""
     windows: HealthWindows
     secret: SecretFacts
     refusal: Refusal | None

@@ -13,7 +13,7 @@ from sluice_ingester.contract import State
 from sluice_operator.api.conditions import Condition, ConditionStatus
 from sluice_operator.api.conditions import ConditionType as Type
 from sluice_operator.desired.naming import Component
-from sluice_operator.observed.facts import HealthFacts, SinkFacts, SinkTrouble
+from sluice_operator.observed.facts import Facts, HealthFacts, SinkFacts, SinkTrouble
 from sluice_operator.status.reading import FRESH_SECONDS, Reading
 from sluice_operator.status.reasons import Reason
 from sluice_operator.status.rollout import rollout_verdict
@@ -38,7 +38,7 @@ def judge(  # noqa: PLR0911 (one return for each kind of situation)
     if facts.refusal is not None:
         return stuck(facts.refusal.reason, facts.refusal.message)
     if reading.asked and facts.owner:
-        return _duplicate(facts.host, facts.owner)
+        return _duplicate(facts)
     if not reading.wanted:
         return _at_rest(reading)
     if facts.sink is None:
@@ -53,11 +53,16 @@ def judge(  # noqa: PLR0911 (one return for each kind of situation)
     return _reported(reading, reading.report, previous=previous, current=current)
 
 
-def _duplicate(host: str, owner: str) -> Verdict:
+def _duplicate(facts: Facts) -> Verdict:
+    if facts.owner_leaves:
+        message = (
+            f"{facts.owner}, whose cursor it is until then, is being deleted: this ingester runs when that is gone"
+        )
+        return coming(Reason.DUPLICATE_SOURCE, message)
     message = (
-        f"{owner} streams from {host} into the same keys of the same Redis, and is older: this ingester does not run, "
-        "for two with one cursor would only hinder each other. Delete one of the two, or give this one another "
-        "Redis (spec.redis.secretRef) or other keys (spec.redis.keyPrefix)"
+        f"{facts.owner} streams from {facts.host} into the same keys of the same Redis, and is older: this ingester "
+        "does not run, for two with one cursor would only hinder each other. Delete one of the two, or give this one "
+        "another Redis (spec.redis.secretRef) or other keys (spec.redis.keyPrefix)"
     )
     return stuck(Reason.DUPLICATE_SOURCE, message)
 

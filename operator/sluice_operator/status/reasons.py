@@ -22,7 +22,7 @@ class Reason(StrEnum):
     CHILD_CONFLICT = "ChildConflict"
     """An object of the name that the operator needs exists and belongs to somebody else. Stalled."""
     DUPLICATE_SOURCE = "DuplicateSource"
-    """An older resource writes the same cursor: the ingester does not run. Stalled."""
+    """An older resource writes the same cursor: the ingester does not run. Stalled, unless that one is about to go."""
     TERMINATING = "Terminating"
     """The resource is being deleted: the message tells what its end waits for."""
 

@@ -1,13 +1,15 @@
 """Two resources that would write one cursor: the older one does, and the younger says so."""
 
 import secrets
+import time
 from collections.abc import Iterator
 
 import pytest
 
 from sluice_ingester.contract import Health
-from tests.integration.operator.control_plane import ControlPlane
+from tests.integration.operator.control_plane import ControlPlane, Manifest
 from tests.integration.operator.duplicate import One, first, second, wait_a_second
+from tests.integration.operator.leaving import bind, end
 from tests.integration.operator.situation import NAME, Situation, eventually
 from tests.integration.redis_server import RedisServer
 
@@ -23,7 +25,7 @@ def elsewhere(control_plane: ControlPlane, sink: RedisServer) -> Iterator[Situat
 def test_the_younger_stalls_and_takes_over(situation: Situation) -> None:
     older, younger = first(situation), second(of=situation, name="a-younger")
     older.apply()
-    situation.stream()
+    pod = situation.stream()
     wait_a_second()
     younger.apply(cursor={"position": "oldest", "nonce": "mine"})
     younger.stalls(older)
@@ -39,9 +41,22 @@ def test_the_younger_stalls_and_takes_over(situation: Situation) -> None:
     assert situation.deployment()["spec"]["replicas"] == 1
 
     younger.apply()
+    bind(situation, pod)
     older.delete()
+    eventually(lambda: "deletionTimestamp" in pod_now(situation, pod)["metadata"], seconds=60)
+    time.sleep(4)
+    assert younger.replicas() == 0  # the pod of the older may still write
+    assert (younger.condition("Reconciling") or {})["reason"] == "DuplicateSource"
+    end(situation, pod)
+    began = time.monotonic()
     younger.runs(seconds=10)
+    assert time.monotonic() - began < 6
     situation.redis.delete(situation.keys.health)
+
+
+def pod_now(situation: Situation, pod: Manifest) -> Manifest:
+    found: Manifest = situation.get("Pod", pod["metadata"]["name"])
+    return found
 
 
 def test_in_another_namespace_by_another_user(situation: Situation, elsewhere: Situation) -> None:
@@ -94,7 +109,7 @@ def test_a_suspended_older_one_keeps_its_cursor(situation: Situation) -> None:
     eventually(lambda: (younger.condition("Ready") or {}).get("reason") == "Suspended")
     older.delete()
     younger.apply()
-    younger.runs()
+    younger.runs(seconds=60)
 
 
 def test_a_younger_one_that_is_deleted_does_not_delete_the_cursor_of_the_older(situation: Situation) -> None:
@@ -122,6 +137,14 @@ def test_an_older_one_on_its_way_out_keeps_its_cursor_until_it_is_gone(situation
     wait_a_second()
     older.delete()
     younger.apply()
-    younger.stalls(older)
+
+    def waits() -> bool:
+        found = younger.condition("Reconciling")
+        assert found is not None, younger.get()["status"]
+        assert (found["reason"], younger.condition("Stalled")) == ("DuplicateSource", None)
+        assert f"{older}, whose cursor it is until then, is being deleted" in found["message"]
+        return younger.replicas() == 0
+
+    eventually(waits)
     situation.patch("Relay", NAME, {"metadata": {"finalizers": None}})
-    younger.runs(seconds=10)
+    younger.runs(seconds=60)

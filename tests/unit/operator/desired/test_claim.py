@@ -68,6 +68,12 @@ def test_a_stream_that_is_not_enabled_yields_to_younger_ones() -> None:
     assert owner(claim("a"), claims=False) is None
 
 
+def test_one_that_stays_is_named_before_one_that_leaves() -> None:
+    leaving, staying, mine = replace(claim("a"), leaves=True), claim("b", 1), claim("c", 2)
+    assert owner(mine, leaving, staying) == staying.name
+    assert owner(mine, leaving) == owner(staying, leaving) == leaving.name
+
+
 def test_ranks_sort_by_age_then_name() -> None:
     def body(created: str, namespace: str, name: str, kind: str = "Relay") -> dict[str, object]:
         return {"kind": kind, "metadata": {"creationTimestamp": created, "namespace": namespace, "name": name}}

@@ -31,6 +31,13 @@ def test_a_duplicate_is_stalled_and_tells_nothing_that_is_not_its_own() -> None:
     assert status.firehose is None
 
 
+def test_one_that_waits_for_another_s_end_is_at_work_and_needs_nobody() -> None:
+    status = after(replace(DUPLICATE, owner_leaves=True))
+    assert conditions(status)["Reconciling"] == ("True", "DuplicateSource")
+    assert "Stalled" not in conditions(status)
+    assert f"{OWNER}, whose cursor it is until then, is being deleted" in (status.conditions or ())[0].message
+
+
 def test_the_pod_of_one_that_became_a_duplicate_is_no_restart() -> None:
     going = replace(DUPLICATE, pods=(pod(leaving=True),))
     status = after(facts(now=ago(60)), replace(going, now=ago(30)), DUPLICATE, facts(pods=(pod(uid="uid-2"),)))
