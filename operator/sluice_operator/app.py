@@ -10,6 +10,7 @@ from kubernetes.aio.client import Configuration
 
 from sluice_operator import __version__
 from sluice_operator.claims import Claims
+from sluice_operator.client_files import ClientFiles
 from sluice_operator.deletion import Deletion
 from sluice_operator.events import Events
 from sluice_operator.finalizer import Finalizer
@@ -81,7 +82,7 @@ class _Operator:
         kube, store, settings = self._kube, self._store, self._settings
         default_url = settings.ingesters.default_redis_url
         claims = Claims(kube=kube, store=store, default_url=default_url)
-        finalizer = Finalizer(kube=kube, store=store)
+        finalizer, files = Finalizer(kube=kube, store=store), ClientFiles(kube)
         publisher = Publisher(
             kube=kube,
             store=store,
@@ -90,7 +91,14 @@ class _Operator:
         )
         return Reconciler(
             store=store,
-            workload=Workload(kube=kube, store=store, reader=self._reader, claims=claims, ingesters=settings.ingesters),
+            workload=Workload(
+                kube=kube,
+                store=store,
+                reader=self._reader,
+                claims=claims,
+                files=files,
+                ingesters=settings.ingesters,
+            ),
             publisher=publisher,
             finalizer=finalizer,
             deletion=Deletion(
@@ -98,6 +106,7 @@ class _Operator:
                 store=store,
                 reader=self._reader,
                 claims=claims,
+                files=files,
                 finalizer=finalizer,
                 publisher=publisher,
                 default_url=default_url,

@@ -10,12 +10,13 @@ from sluice_ingester.contract import Stream, StreamKeys, host_of
 from sluice_operator.api.source import Source
 from sluice_operator.children import Children, Outcome
 from sluice_operator.claims import Claims, keys_of
+from sluice_operator.client_files import ClientFiles
 from sluice_operator.cursor import is_due, reset_cursor
 from sluice_operator.desired.deployment import build_deployment
-from sluice_operator.desired.claim import Claim
 from sluice_operator.desired.manifest import is_controlled_by
 from sluice_operator.desired.naming import (
     CA_HASH_ANNOTATION,
+    CLIENT_HASH_ANNOTATION,
     COMPONENT_LABEL,
     REDIS_HASH_ANNOTATION,
     Component,
@@ -27,6 +28,7 @@ from sluice_operator.desired.request import is_new
 from sluice_operator.desired.settings import IngesterSettings
 from sluice_operator.desired.stream import StreamComponent
 from sluice_operator.desired.streams import streams_of
+from sluice_operator.hashes import changes, hashes
 from sluice_operator.kube import DEPLOYMENTS, PODS, SECRETS, Api, Kube, KubeError, Manifest
 from sluice_operator.observed.authorities import authorities_hash
 from sluice_operator.observed.deployments import deployment_facts
@@ -55,9 +57,13 @@ class _Look:
     refusal: Refusal | None = None
     url: bytes | None = field(default=None, repr=False)
     secret: SecretFacts = field(default_factory=SecretFacts)
+    own_url: bytes | None = field(default=None, repr=False)
+    """The same as the operator itself can use it: see `client_files`."""
+    hashes: dict[str, str | None] = field(default_factory=dict)
+    """Of what the ingester reads at its start, by annotation: see `hashes`."""
     authorities: str = field(default="", repr=False)
-    owners: dict[Component, Claim | None] = field(default_factory=dict)
-    """By stream, the claim of the source to which its cursor belongs if it is another one."""
+    owners: dict[Component, str] = field(default_factory=dict)
+    """By stream, the source to which its cursor belongs if it is another one."""
 
     def note(self, outcome: Outcome) -> Manifest | None:
         """Take in what has become of a child. The child."""
@@ -71,13 +77,21 @@ class Workload:
     """Brings about what sources need."""
 
     def __init__(
-        self, *, kube: Kube, store: Store, reader: RedisReader, claims: Claims, ingesters: IngesterSettings
+        self,
+        *,
+        kube: Kube,
+        store: Store,
+        reader: RedisReader,
+        claims: Claims,
+        files: ClientFiles,
+        ingesters: IngesterSettings,
     ) -> None:
         self._kube = kube
         self._store = store
         self._children = Children(kube)
         self._reader = reader
         self._claims = claims
+        self._files = files
         self._ingesters = ingesters
         self._tidied: dict[str, int] = {}
 
@@ -89,8 +103,8 @@ class Workload:
         """
         look, streams = _Look(source=source, news=news), streams_of(source)
         await self._find_redis(look)
-        if look.url is not None and is_new(source.metadata.annotations, source.status):
-            self._reader.ask_again(look.url, authorities=look.authorities)
+        if look.own_url is not None and is_new(source.metadata.annotations, source.status):
+            self._reader.ask_again(look.own_url, authorities=look.authorities)
         self._claims.note(source, look.url, authorities=look.authorities)
         for stream in streams:
             look.owners[stream.component] = await self._claims.owner(source, stream)
@@ -101,6 +115,7 @@ class Workload:
     def forget(self, key: SourceKey, uid: str) -> None:
         """The source of that key is gone, and its children go with it."""
         self._claims.forget(uid)
+        self._files.forget(uid)
         self.try_again(key, uid)
 
     def try_again(self, key: SourceKey, uid: str) -> None:
@@ -132,36 +147,29 @@ class Workload:
         else:
             look.url, look.secret = redis_url(secret, wanted)
         look.authorities = await find_authorities(self._kube, look.source)
+        if look.url is not None:
+            local = await self._files.localized(look.source, look.url)
+            look.own_url = local.url
+            look.hashes[CLIENT_HASH_ANNOTATION] = local.digest
+        look.hashes |= {
+            REDIS_HASH_ANNOTATION: look.secret.digest,
+            CA_HASH_ANNOTATION: authorities_hash(look.authorities) if look.authorities else None,
+        }
 
     async def _keep_deployment(self, look: _Look, stream: StreamComponent) -> Manifest | None:
         source = look.source
         live = await self._live_deployment(source, child_name(source.metadata.name, stream.component.part))
-        running = _annotation_of(live, REDIS_HASH_ANNOTATION)
-        digest = look.secret.digest or running
-        if digest is None:
+        wanted_hashes = hashes(live, found=look.hashes, source=source)
+        if REDIS_HASH_ANNOTATION not in wanted_hashes:
             return live  # a pod without a URL could only fail
-        if live is not None and running is not None and look.secret.digest not in {None, running}:
-            message = "The URL of Redis has changed: the ingester is restarted with it"
-            look.news.append(Tell(type="Normal", reason=Happening.SECRET_CHANGED, message=message))
+        look.news += changes(live, wanted_hashes)
         may_run = replace(stream, enabled=stream.enabled and not look.owners[stream.component])
-        ca_hash = self._ca_hash(look, live)
-        wanted = build_deployment(source, may_run, redis_hash=digest, ca_hash=ca_hash, settings=self._ingesters)
+        wanted = build_deployment(source, may_run, hashes=wanted_hashes, settings=self._ingesters)
         outcome = await self._children.ensure(DEPLOYMENTS, wanted, live=live, source=source)
         deployment = look.note(outcome)
         if deployment is not None and deployment is not live:
             self._store.put(DEPLOYMENTS, deployment)
         return deployment
-
-    def _ca_hash(self, look: _Look, live: Manifest | None) -> str | None:
-        """The hash of the CAs that the source names. While they can't be found it is that of those that run."""
-        running = _annotation_of(live, CA_HASH_ANNOTATION)
-        if look.source.spec.ca_bundle is None or not look.authorities:
-            return running
-        digest = authorities_hash(look.authorities)
-        if running is not None and running != digest:
-            message = "The certificate authorities in spec.caBundle have changed: the ingester is restarted with them"
-            look.news.append(Tell(type="Normal", reason=Happening.CA_BUNDLE_CHANGED, message=message))
-        return digest
 
     async def _live_deployment(self, source: Source, name: str) -> Manifest | None:
         for child in self._store.children(DEPLOYMENTS, source_key(source)):
@@ -197,11 +205,11 @@ class Workload:
         pods = [pod for pod in self._store.children(PODS, source_key(source)) if _is_of(pod, stream)]
         sink = None
         owner = look.owners[stream.component]
-        if look.url is not None and not owner:  # another's cursor and numbers are not this one's to tell or to set
+        if look.own_url is not None and not owner:  # another's cursor and numbers are not this one's to tell or to set
             keys = keys_of(source, stream)
-            sink = await self._reader.read(look.url, keys, now=now, authorities=look.authorities)
+            sink = await self._reader.read(look.own_url, keys, now=now, authorities=look.authorities)
             if sink.trouble is None and stream.stream is not Stream.BACKFILL and await self._reset(look, keys):
-                sink = await self._reader.read(look.url, keys, now=now, authorities=look.authorities)
+                sink = await self._reader.read(look.own_url, keys, now=now, authorities=look.authorities)
         return Facts(
             component=stream.component,
             now=now,
@@ -209,8 +217,7 @@ class Workload:
             host=host,
             suspended=spec.suspend,
             enabled=stream.enabled,
-            owner=owner.name if owner else "",
-            owner_leaves=owner is not None and owner.leaves,
+            owner=owner,
             windows=spec.health,
             secret=look.secret,
             refusal=look.refusal,
@@ -222,7 +229,7 @@ class Workload:
     async def _reset(self, look: _Look, keys: StreamKeys) -> bool:
         """Set the cursor if spec.cursor asks for it. Whether it was set, now or before."""
         wanted, done = look.source.spec.cursor, look.source.status.cursor_reset
-        client = self._reader.client(look.url, authorities=look.authorities) if look.url is not None else None
+        client = self._reader.client(look.own_url, authorities=look.authorities) if look.own_url is not None else None
         if wanted is None or client is None or not is_due(wanted, done):
             return False
         problem = await reset_cursor(client, keys, wanted)
@@ -234,12 +241,3 @@ class Workload:
 
 def _is_of(pod: Manifest, stream: StreamComponent) -> bool:
     return bool(pod["metadata"]["labels"].get(COMPONENT_LABEL) == stream.component)
-
-
-def _annotation_of(deployment: Manifest | None, name: str) -> str | None:
-    """An annotation of the pods of `deployment`, such as the hash of the URL that they were started with."""
-    if deployment is None:
-        return None
-    template = deployment.get("spec", {}).get("template", {})
-    annotations = template.get("metadata", {}).get("annotations") or {}
-    return annotations.get(name) or None

@@ -12,6 +12,7 @@ from sluice_operator.api.relay import Relay
 from sluice_operator.desired.deployment import build_deployment
 from sluice_operator.desired.drift import covers, removal_patch
 from sluice_operator.desired.manifest import Manifest, is_controlled_by
+from sluice_operator.desired.naming import REDIS_HASH_ANNOTATION
 from sluice_operator.desired.redis import build_redis_secret
 from sluice_operator.desired.relay import firehose
 from sluice_operator.desired.settings import IngesterSettings
@@ -40,7 +41,9 @@ def relay(server: ApiServer) -> Any:
 def build(server: ApiServer, relay: Relay, **spec: Any) -> Manifest:
     given = relay.model_copy(update={"spec": type(relay.spec).model_validate({**relay.spec.dump(), **spec})})
     settings = IngesterSettings(image="sluice:1", image_pull_secrets=("registry",))
-    return owned(server, build_deployment(given, firehose(given), redis_hash="h", settings=settings))
+    return owned(
+        server, build_deployment(given, firehose(given), hashes={REDIS_HASH_ANNOTATION: "h"}, settings=settings)
+    )
 
 
 def owned(server: ApiServer, manifest: Manifest) -> Manifest:

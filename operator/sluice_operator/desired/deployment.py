@@ -1,10 +1,10 @@
 """The Deployment of an ingester, of whatever source."""
 
+from collections.abc import Mapping
+
 from sluice_operator.api.source import Source
 from sluice_operator.desired.manifest import Manifest, child
 from sluice_operator.desired.naming import (
-    CA_HASH_ANNOTATION,
-    REDIS_HASH_ANNOTATION,
     child_name,
     owned_labels,
     selector,
@@ -17,20 +17,21 @@ from sluice_operator.desired.stream import StreamComponent
 
 
 def build_deployment(
-    source: Source, stream: StreamComponent, *, redis_hash: str, ca_hash: str | None = None, settings: IngesterSettings
+    source: Source,
+    stream: StreamComponent,
+    *,
+    hashes: Mapping[str, str],
+    settings: IngesterSettings,
 ) -> Manifest:
     """One pod of the ingester of `stream`, or none while it is not enabled or the source is suspended.
 
-    `redis_hash` is of the Redis URL in the source's Secret: see `redis.redis_hash`. `ca_hash` is of the CAs that
-    the source names, None if they were never found.
+    `hashes` are of what the ingester reads at its start, by annotation, such as the Redis URL in the source's Secret:
+    another hash makes another pod.
     """
     labels = selector(resource=source.metadata.name, component=stream.component)
     owned = owned_labels(kind=type(source).__name__, resource=source.metadata.name)
-    annotations = {REDIS_HASH_ANNOTATION: redis_hash}
-    if source.spec.ca_bundle is not None and ca_hash is not None:
-        annotations[CA_HASH_ANNOTATION] = ca_hash
     template = {
-        "metadata": {"labels": {**labels, **owned}, "annotations": annotations},
+        "metadata": {"labels": {**labels, **owned}, "annotations": dict(hashes)},
         "spec": build_pod_spec(source.spec, env=stream.env, redis=redis_secret(source), settings=settings),
     }
     return child(

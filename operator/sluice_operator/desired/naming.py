@@ -25,6 +25,9 @@ REDIS_HASH_ANNOTATION: Final = f"{GROUP}/redis-secret-hash"
 CA_HASH_ANNOTATION: Final = f"{GROUP}/ca-bundle-hash"
 """On a pod: the hash of the certificate authorities that it was started with."""
 
+CLIENT_HASH_ANNOTATION: Final = f"{GROUP}/redis-client-hash"
+"""On a pod: the hash of the files that its Redis URL names, such as a client certificate."""
+
 RECONCILE_ANNOTATION: Final = f"{GROUP}/reconcile-requested-at"
 """On a resource, set by anybody: look at it at once, whatever was given up for a while."""
 

@@ -37,6 +37,11 @@ _NO_HASH_TAG: Final = (
     "source stand in one slot"
 )
 
+_NO_FILE: Final = "No such file or directory"
+_FILE_WANTED: Final = (
+    "A file that the URL names must come from a Secret or a ConfigMap: see spec.podTemplate.volumes and volumeMounts"
+)
+
 
 @dataclass(slots=True)
 class _Server:
@@ -151,6 +156,8 @@ def trouble_facts(error: Exception) -> SinkFacts:
         return SinkFacts(trouble=SinkTrouble.ANSWERED_ERROR, trouble_message=f"Redis answers: {text}")
     if isinstance(error, exceptions.TimeoutError | TimeoutError):
         text = "no answer in time"
+    if _NO_FILE in text and "unix" not in text:
+        text = f"{text} {_FILE_WANTED}"
     return SinkFacts(trouble=SinkTrouble.UNREACHABLE, trouble_message=f"Redis can't be reached: {text}")
 
 

@@ -8,7 +8,7 @@ import pytest
 from sluice_operator.api.relay import Relay
 from sluice_operator.desired.deployment import build_deployment
 from sluice_operator.desired.manifest import Manifest, is_controlled_by
-from sluice_operator.desired.naming import DESIRED_HASH_ANNOTATION, Component
+from sluice_operator.desired.naming import DESIRED_HASH_ANNOTATION, REDIS_HASH_ANNOTATION, Component
 from sluice_operator.desired.redis import build_redis_secret, redis_hash, redis_secret
 from sluice_operator.desired.relay import firehose, relay_streams
 from sluice_operator.desired.settings import IngesterSettings
@@ -22,7 +22,9 @@ def relay(name: str = "us-east", **spec: Any) -> Relay:
 
 
 def build(source: Relay, *, url: bytes = b"redis://one", settings: IngesterSettings = SETTINGS) -> Manifest:
-    return build_deployment(source, firehose(source), redis_hash=redis_hash(url), settings=settings)
+    return build_deployment(
+        source, firehose(source), hashes={REDIS_HASH_ANNOTATION: redis_hash(url)}, settings=settings
+    )
 
 
 def container(manifest: Manifest) -> dict[str, Any]:
@@ -81,7 +83,9 @@ def test_a_backfill_is_an_ingester_of_its_own() -> None:
     one = relay(host="relay.example.com", backfill={"enabled": True})
     streams = {stream.component: stream for stream in relay_streams(one)}
     assert set(streams) == {Component.FIREHOSE, Component.BACKFILL}
-    built = build_deployment(one, streams[Component.BACKFILL], redis_hash="x", settings=IngesterSettings(image="i"))
+    built = build_deployment(
+        one, streams[Component.BACKFILL], hashes={REDIS_HASH_ANNOTATION: "x"}, settings=IngesterSettings(image="i")
+    )
     assert built["metadata"]["name"] == "us-east-backfill"
     assert built["spec"]["replicas"] == 1
     assert (

@@ -6,6 +6,7 @@ import pytest
 
 from sluice_operator.api.relay import Relay
 from sluice_operator.desired.deployment import build_deployment
+from sluice_operator.desired.naming import REDIS_HASH_ANNOTATION
 from sluice_operator.desired.relay import firehose
 from sluice_operator.desired.settings import IngesterSettings
 
@@ -32,6 +33,8 @@ def test_choices_reach_the_ingester(spec: dict[str, Any], variables: dict[str, s
             "spec": {"host": "relay.example.com", **spec},
         }
     )
-    built = build_deployment(relay, firehose(relay), redis_hash="x", settings=IngesterSettings(image="sluice"))
+    built = build_deployment(
+        relay, firehose(relay), hashes={REDIS_HASH_ANNOTATION: "x"}, settings=IngesterSettings(image="sluice")
+    )
     env = built["spec"]["template"]["spec"]["containers"][0]["env"]
     assert {item["name"]: item["value"] for item in env if item["name"] in NAMES} == variables

@@ -9,6 +9,7 @@ import pytest
 from sluice_operator.api.relay import Relay
 from sluice_operator.desired.deployment import build_deployment
 from sluice_operator.desired.drift import covers, removal_patch
+from sluice_operator.desired.naming import REDIS_HASH_ANNOTATION
 from sluice_operator.desired.relay import firehose
 from sluice_operator.desired.settings import IngesterSettings
 
@@ -18,7 +19,9 @@ BUNDLE = {"configMapRef": {"name": "ca"}}
 def desired(**spec: Any) -> dict[str, Any]:
     metadata = {"name": "us-east", "namespace": "events", "uid": "u-1"}
     relay = Relay.parse({"metadata": metadata, "spec": {"host": "relay.example.com", **spec}})
-    return build_deployment(relay, firehose(relay), redis_hash="h", settings=IngesterSettings(image="sluice:1"))
+    return build_deployment(
+        relay, firehose(relay), hashes={REDIS_HASH_ANNOTATION: "h"}, settings=IngesterSettings(image="sluice:1")
+    )
 
 
 def stored(manifest: dict[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import yaml
 
 from sluice_operator.api.relay import Relay
 from sluice_operator.desired.deployment import build_deployment
+from sluice_operator.desired.naming import REDIS_HASH_ANNOTATION
 from sluice_operator.desired.redis import build_redis_secret, redis_hash
 from sluice_operator.desired.relay import firehose
 from sluice_operator.desired.settings import IngesterSettings
@@ -26,7 +27,9 @@ def example(name: str) -> Relay:
 
 def deployment(name: str, settings: IngesterSettings) -> dict[str, Any]:
     relay = example(name)
-    return build_deployment(relay, firehose(relay), redis_hash=redis_hash(URL.encode()), settings=settings)
+    return build_deployment(
+        relay, firehose(relay), hashes={REDIS_HASH_ANNOTATION: redis_hash(URL.encode())}, settings=settings
+    )
 
 
 CASES = {

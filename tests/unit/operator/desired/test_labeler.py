@@ -9,6 +9,7 @@ import yaml
 from sluice_operator.api.labeler import Labeler
 from sluice_operator.api.relay import Relay
 from sluice_operator.desired.deployment import build_deployment
+from sluice_operator.desired.naming import REDIS_HASH_ANNOTATION
 from sluice_operator.desired.redis import build_redis_secret
 from sluice_operator.desired.settings import IngesterSettings
 from sluice_operator.desired.streams import streams_of
@@ -25,7 +26,9 @@ def labeler(**spec: Any) -> Labeler:
 
 def deployment(source: Labeler) -> dict[str, Any]:
     (stream,) = streams_of(source)
-    return build_deployment(source, stream, redis_hash="h", settings=IngesterSettings(image="sluice:1"))
+    return build_deployment(
+        source, stream, hashes={REDIS_HASH_ANNOTATION: "h"}, settings=IngesterSettings(image="sluice:1")
+    )
 
 
 def env(source: Labeler) -> dict[str, str]:
@@ -63,7 +66,10 @@ def test_suspend(*, suspend: bool, replicas: int) -> None:
 def test_a_relay_of_the_same_name_is_no_rival() -> None:
     relay = Relay.parse({"metadata": labeler().metadata.dump(), "spec": {"host": "relay.example.com"}})
     settings = IngesterSettings(image="sluice:1")
-    relays = [build_deployment(relay, stream, redis_hash="h", settings=settings) for stream in streams_of(relay)]
+    relays = [
+        build_deployment(relay, stream, hashes={REDIS_HASH_ANNOTATION: "h"}, settings=settings)
+        for stream in streams_of(relay)
+    ]
     relays.append(build_redis_secret(relay, url="redis://r"))
     mine = [deployment(labeler()), build_redis_secret(labeler(), url="redis://r")]
     names = [(child["kind"], child["metadata"]["name"]) for child in (*relays, *mine)]

@@ -14,6 +14,7 @@ from sluice_operator.api.relay import Relay
 from sluice_operator.api.source import Source
 from sluice_operator.desired.deployment import build_deployment
 from sluice_operator.desired.drift import covers
+from sluice_operator.desired.naming import REDIS_HASH_ANNOTATION
 from sluice_operator.desired.pod_template import merged, plain
 from sluice_operator.desired.settings import IngesterSettings
 from sluice_operator.desired.streams import streams_of
@@ -41,7 +42,7 @@ def relay(**spec: Any) -> Relay:
 def templates(source: Source) -> list[dict[str, Any]]:
     """Of all ingesters of a source."""
     return [
-        build_deployment(source, stream, redis_hash="h", ca_hash="c", settings=SETTINGS)["spec"]["template"]
+        build_deployment(source, stream, hashes={REDIS_HASH_ANNOTATION: "h"}, settings=SETTINGS)["spec"]["template"]
         for stream in streams_of(source)
     ]
 

@@ -1,0 +1,91 @@
+"""A Redis that wants a client certificate: mounted by podTemplate for the ingester, and used by the operator too."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from e2e.cluster.certs import Leaf, issue, make_authority
+from sluice_ingester.redis_client import open_client
+from sluice_ingester.redis_url import RedisUrl
+from sluice_operator.desired.naming import CLIENT_HASH_ANNOTATION
+from tests.integration.operator.situation import Situation, eventually
+from tests.integration.operator.test_pod_template import template_of
+from tests.integration.redis_kinds import TlsServer, running
+
+FILES = "ssl_certfile=/etc/redis-client/tls.crt&ssl_keyfile=/etc/redis-client/tls.key"
+TEMPLATE: dict[str, Any] = {
+    "volumes": [{"name": "redis-client", "secret": {"secretName": "redis-client"}}],
+    "volumeMounts": [{"name": "redis-client", "mountPath": "/etc/redis-client", "readOnly": True}],
+}
+SPEC: dict[str, Any] = {
+    "redis": {"secretRef": {"name": "mine"}},
+    "caBundle": {"configMapRef": {"name": "private-ca"}},
+    "podTemplate": TEMPLATE,
+}
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[TlsServer]:
+    server = TlsServer(tmp_path, **{"tls-auth-clients": "yes"})
+    with running(server):
+        yield server
+
+
+def apply_all(situation: Situation, server: TlsServer, *, certificate: str, key: str) -> None:
+    server.client.set(situation.keys.cursor, "7")
+    situation.apply_secret("redis-client", **{"tls.crt": certificate, "tls.key": key})
+    situation.apply_secret("mine", url=f"{server.url}?{FILES}")
+    metadata = {"name": "private-ca", "namespace": situation.namespace}
+    data = {"ca.crt": server.ca.read_text()}
+    situation.control_plane.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data})
+    situation.apply_relay(**SPEC)
+
+
+def test_it_is_used_by_the_operator_and_renewed(situation: Situation, server: TlsServer) -> None:
+    apply_all(situation, server, certificate=server.client_cert.read_text(), key=server.client_key.read_text())
+    eventually(lambda: situation.status()["firehose"]["cursor"] == "7", seconds=20)
+    template = template_of(situation)
+    mounts = template["spec"]["containers"][0]["volumeMounts"]
+    assert {"name": "redis-client", "mountPath": "/etc/redis-client", "readOnly": True} in mounts
+    before = template["metadata"]["annotations"][CLIENT_HASH_ANNOTATION]
+
+    # Some other certificate: the server does not know who has issued it.
+    certificate, key = issue(make_authority(), Leaf(file="stranger", user="stranger"))
+    situation.apply_secret(
+        "redis-client",
+        **{
+            "tls.crt": certificate.public_bytes(Encoding.PEM).decode(),
+            "tls.key": key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode(),
+        },
+    )
+    eventually(lambda: template_of(situation)["metadata"]["annotations"][CLIENT_HASH_ANNOTATION] != before)
+    situation.becomes("SinkWritable", "False", "SinkUnreachable", seconds=20)
+    situation.apply_secret(
+        "redis-client", **{"tls.crt": server.client_cert.read_text(), "tls.key": server.client_key.read_text()}
+    )
+    eventually(lambda: template_of(situation)["metadata"]["annotations"][CLIENT_HASH_ANNOTATION] == before)
+    situation.becomes("SinkWritable", "True", "SinkReachable", seconds=20)
+
+    situation.delete("Secret", "redis-client")
+    situation.kubectl("annotate", "relay", "us-east", "sluice.dev/reconcile-requested-at=1")
+    eventually(lambda: situation.status().get("lastHandledReconcileAt") == "1")
+    assert template_of(situation)["metadata"]["annotations"][CLIENT_HASH_ANNOTATION] == before
+    assert situation.condition("SinkWritable") == ("True", "SinkReachable")
+
+
+def test_files_that_the_operator_can_not_have_are_told_of(situation: Situation, server: TlsServer) -> None:
+    situation.apply_secret("mine", url=f"{server.url}?{FILES}")
+    situation.apply_relay(**{**SPEC, "podTemplate": {}})
+    situation.becomes("SinkWritable", "False", "SinkUnreachable", seconds=20)
+    message = next(item["message"] for item in situation.status()["conditions"] if item["type"] == "SinkWritable")
+    assert "spec.podTemplate" in message
+
+
+async def test_the_ingesters_own_client_takes_them(server: TlsServer) -> None:
+    files = f"ssl_certfile={server.client_cert}&ssl_keyfile={server.client_key}"
+    client = open_client(RedisUrl.parse(f"{server.url}?{files}"), ca_file=str(server.ca))
+    assert await client.ping()
+    await client.aclose()
