@@ -55,9 +55,10 @@ def test_it_ends_in_time_whatever_the_loop_does(steps: str) -> None:
 
 
 def test_renewed_or_dropped_it_lives() -> None:
-    steps = "for _ in range(4):\n    " + HOLD + "    await asyncio.sleep(0.3)\nguard.drop()\nawait asyncio.sleep(1)"
+    renewal = HOLD.replace("0.5", "2")
+    steps = f"for _ in range(3):\n    {renewal}    await asyncio.sleep(0.9)\nguard.drop()\nawait asyncio.sleep(2.2)"
     process = start(steps)
-    out, err = process.communicate(timeout=10)
+    out, err = process.communicate(timeout=20)
     assert (process.returncode, err) == (0, "")
     assert out.endswith("the end\n")
 
