@@ -170,7 +170,7 @@ class Deletion:
             owner = await self._claims.owner(source, stream, in_doubt=True)
             keys = keys_of(source, stream)
             if owner:
-                kept.append(f"{keys.cursor} is kept: {owner} goes on from it")
+                kept.append(f"{keys.cursor} is kept: {owner.name} goes on from it")
             else:
                 doomed.append(keys)
         return doomed, kept

@@ -12,6 +12,7 @@ from sluice_operator.children import Children, Outcome
 from sluice_operator.claims import Claims, keys_of
 from sluice_operator.client_files import ClientFiles
 from sluice_operator.cursor import is_due, reset_cursor
+from sluice_operator.desired.claim import Claim
 from sluice_operator.desired.deployment import build_deployment
 from sluice_operator.desired.manifest import is_controlled_by
 from sluice_operator.desired.naming import (
@@ -62,8 +63,8 @@ class _Look:
     hashes: dict[str, str | None] = field(default_factory=dict)
     """Of what the ingester reads at its start, by annotation: see `hashes`."""
     authorities: str = field(default="", repr=False)
-    owners: dict[Component, str] = field(default_factory=dict)
-    """By stream, the source to which its cursor belongs if it is another one."""
+    owners: dict[Component, Claim | None] = field(default_factory=dict)
+    """By stream, the claim of the source to which its cursor belongs if it is another one."""
 
     def note(self, outcome: Outcome) -> Manifest | None:
         """Take in what has become of a child. The child."""
@@ -217,7 +218,8 @@ class Workload:
             host=host,
             suspended=spec.suspend,
             enabled=stream.enabled,
-            owner=owner,
+            owner=owner.name if owner else "",
+            owner_leaves=owner is not None and owner.leaves,
             windows=spec.health,
             secret=look.secret,
             refusal=look.refusal,
