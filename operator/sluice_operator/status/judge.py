@@ -100,7 +100,9 @@ def _unheard(reading: Reading) -> Verdict:
             f"The ingester's container runs, but for over {human_duration(FRESH_SECONDS)} it has written no "
             "report to Redis: see its logs, and whether its pod reaches Redis"
         )
-        return waiting(Reason.NOT_REPORTING, message)
+        # On a busy node a start takes its time.
+        young = _up(reading) < reading.facts.windows.degraded_after_seconds
+        return coming(Reason.NOT_REPORTING, message) if young else waiting(Reason.NOT_REPORTING, message)
     return coming(Reason.CONNECTING, "The ingester has started and is about to connect")
 
 
@@ -184,6 +186,12 @@ def _lasted(reading: Reading, condition: Condition) -> float:
     runs.
     """
     return _since(reading, condition.last_transition_time)
+
+
+def _up(reading: Reading) -> float:
+    """For how many seconds the ingester's container runs."""
+    pod = reading.pod
+    return (reading.facts.now - pod.running_since).total_seconds() if pod and pod.running_since else 0.0
 
 
 def _since(reading: Reading, start: datetime) -> float:

@@ -283,6 +283,18 @@ ROWS = [
         also={"Connected": ("Unknown", "NotReporting"), "EventsFlowing": ("Unknown", "NotReporting")},
     ),
     Row(
+        "not heard of since its start a minute ago",
+        facts(pods=(pod(created=ago(62), running_since=ago(60)),), sink=sink(health=None)),
+        COMING,
+        "NotReporting",
+    ),
+    Row(
+        "not heard of since its start long ago",
+        facts(pods=(pod(created=ago(303), running_since=ago(301)),), sink=sink(health=None)),
+        WAITING,
+        "NotReporting",
+    ),
+    Row(
         "report is of another pod",
         facts(sink=sink(health=health(pod="us-east-firehose-0"))),
         WAITING,
