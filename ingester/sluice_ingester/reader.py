@@ -13,6 +13,9 @@ from sluice_ingester.wire.events import Decoded, ErrorFrame, Info
 PATIENCE_SECONDS: Final = 10.0
 """A connection that is not read for so long is closed, before the other side does it."""
 
+SILENCE_SECONDS: Final = 2.0
+"""A source that has said nothing for so long after a connection was opened takes the cursor: it is quiet."""
+
 
 class Decoder(Protocol):
     """Bytes of a frame to what they say; never raises."""
@@ -41,14 +44,20 @@ class Reader:
         """
         self._report.connecting()
         async with self._subscription.open(cursor=connect_with) as frames:
-            self._report.streaming(cursor=connect_with)
+            self._report.connected_from(connect_with)
+            # It doesn't stream before the first frame is taken, which may say that the cursor is none of its own.
+            quiet = asyncio.get_running_loop().call_later(SILENCE_SECONDS, self._report.streaming)
             try:
                 while True:
                     if not intake.has_room:
                         await _room(intake)
                     # Without names for the frame and its message: large ones go before the next comes.
                     self._take(await anext(frames), intake)
+                    if not quiet.cancelled():
+                        quiet.cancel()
+                        self._report.streaming()
             finally:
+                quiet.cancel()
                 self._report.disconnected()
 
     def _take(self, data: bytes, intake: Intake) -> None:

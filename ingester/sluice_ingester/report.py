@@ -92,7 +92,7 @@ class Report:
         self.connected_for = 0.0
         self._set(connection=Condition(State.CONNECTING), sink=self._sink)
 
-    def streaming(self, *, cursor: str | None) -> None:
+    def connected_from(self, cursor: str | None) -> None:
         """The connection is open, from `cursor` on."""
         if self.ever_connected:
             self._reconnects += 1
@@ -103,6 +103,9 @@ class Report:
             logging.INFO,
             f"connected to {self.source}, from {'now' if cursor is None else f'cursor {cursor}'} on",
         )
+
+    def streaming(self) -> None:
+        """The source goes on from the cursor."""
         self._set(connection=Condition(State.STREAMING), sink=self._sink)
 
     def listing(self) -> None:

@@ -33,7 +33,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 def streaming(*, rests: bool) -> Report:
     """Connected, and an event of a day ago has just been stored."""
     report = Report("ozone.example.com", metrics=Metrics(), pod="pod", version="0", rests=rests)
-    report.streaming(cursor="7")
+    report.connected_from("7")
+    report.streaming()
     old = datetime.now(UTC) - timedelta(seconds=DAY)
     report.stored(Batch(latest="", time=old.isoformat()), seconds=0.001)
     return report
@@ -60,5 +61,6 @@ def test_away_it_is_behind_by_as_much_as_it_is_away(clock: Clock) -> None:
     report.connecting()
     clock.now += 10
     assert report.lag == 40
-    report.streaming(cursor="7")
+    report.connected_from("7")
+    report.streaming()
     assert report.lag == 0

@@ -40,7 +40,8 @@ async def test_every_field_of_its_own_and_no_other(report: Report) -> None:
 
 
 async def test_a_trouble_of_redis_hides_what_the_connection_does(report: Report) -> None:
-    report.streaming(cursor="5")
+    report.connected_from("5")
+    report.streaming()
     report.full("firehose_live is at its high-water mark of 10 entries")
     report.disconnected()
     report.connecting()
@@ -60,7 +61,8 @@ async def test_trouble(report: Report, *, lasting: bool, state: State) -> None:
 async def test_streaming_has_no_reason(report: Report) -> None:
     report.waiting("Http503", "relay.test answered 503", seconds=1)
     assert report.fields()[Health.REASON] == "Http503"
-    report.streaming(cursor=None)
+    report.connected_from(None)
+    report.streaming()
     fields = report.fields()
     assert (fields[Health.STATE], fields[Health.REASON], fields[Health.MESSAGE]) == ("streaming", "", "")
     assert fields[Health.ERRORS] == "1"
@@ -72,16 +74,19 @@ async def test_since_changes_with_the_state_alone(report: Report) -> None:
     time.sleep(0.01)
     report.waiting("Http502", "b", seconds=1)
     assert report.fields()[Health.SINCE] == since
-    report.streaming(cursor=None)
+    report.connected_from(None)
+    report.streaming()
     assert report.fields()[Health.SINCE] > since
 
 
 async def test_reconnects_begin_with_the_second_connection(report: Report) -> None:
     assert not report.ever_connected
-    report.streaming(cursor=None)
+    report.connected_from(None)
+    report.streaming()
     assert report.fields()[Health.RECONNECTS] == "0"
     report.disconnected()
-    report.streaming(cursor=None)
+    report.connected_from(None)
+    report.streaming()
     assert report.fields()[Health.RECONNECTS] == "1"
 
 
@@ -104,7 +109,8 @@ async def test_the_rate_is_the_mean_of_the_last_minute(clock: list[float]) -> No
 
 async def test_lag_grows_unless_connected(clock: list[float]) -> None:
     report = Report("relay.test", metrics=Metrics(), pod="", version="")
-    report.streaming(cursor=None)
+    report.connected_from(None)
+    report.streaming()
     report.stored(batch(1, age=7), seconds=0.01)
     clock[0] += 50
     assert report.lag == pytest.approx(7, abs=1)  # quiet, not behind
