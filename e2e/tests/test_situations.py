@@ -18,7 +18,7 @@ from e2e.cluster.provider import Cluster
 from e2e.readers import Readers
 from e2e.tests.situations import checks, report
 from e2e.tests.situations.catalog import SITUATIONS
-from e2e.tests.situations.play import play_all
+from e2e.tests.situations.play import changes_afterwards, play_all
 from e2e.tests.situations.recorder import Recorder
 from e2e.tests.situations.situation import Played
 from e2e.tests.situations.world import World
@@ -61,6 +61,12 @@ def test_situation(performance: Performance, name: str) -> None:
     """Each step comes to the verdict that it must, through none that it must not, by all four readers."""
     played = performance.results[name].result(LONGEST_SECONDS)
     assert not played.wrong
+
+
+def test_what_a_situation_came_to_lasts(performance: Performance) -> None:
+    """To the end of all others: as long as nothing happens, nobody changes his mind."""
+    changes = [change for played in performance.done() for change in changes_afterwards(performance.recorder, played)]
+    assert not changes, "\n".join(changes)
 
 
 def test_no_version_says_what_none_may_say(performance: Performance) -> None:

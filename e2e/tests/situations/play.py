@@ -6,8 +6,8 @@ import time
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from e2e.tests.situations.recorder import Version
-from e2e.tests.situations.situation import Played, Situation, Step
+from e2e.tests.situations.recorder import Recorder, Version
+from e2e.tests.situations.situation import Played, Seen, Situation, Step
 from e2e.tests.situations.stage import Stage, World
 from e2e.tests.situations.verdicts import NOT_THERE, Reading, Verdict
 
@@ -44,35 +44,45 @@ def play(world: World, situation: Situation) -> Played:
     """Go through the steps of one situation, up to the first that comes to a wrong verdict."""
     begun = time.monotonic()
     stage, played = Stage(world, situation), Played(situation)
-    before: Reading | None = None
     for step in situation.steps:
         try:
-            before = _take(stage, step, before=before)
+            played.seen.append(_take(stage, step, before=played.seen[-1] if played.seen else None))
         except AssertionError as error:
             played.wrong.append(f"{situation.name}, {step.what}: {error}")
             break
-        played.seen.append((step, before))
     played.seconds = time.monotonic() - begun
     return played
 
 
-def _take(stage: Stage, step: Step, *, before: Reading | None) -> Reading:
+def changes_afterwards(recorder: Recorder, played: Played) -> list[str]:
+    """What was said of the resource after the last step of its situation, other than the verdict of that step."""
+    if played.wrong:
+        return []
+    last = played.seen[-1]
+    later = recorder.versions(played.situation.key)[last.number :]
+    return [
+        f"{played.situation.name}, after its end: {version.reading}"
+        for version in later
+        if version.reading.verdict is not last.step.becomes
+    ]
+
+
+def _take(stage: Stage, step: Step, *, before: Seen | None) -> Seen:
     recorder, key = stage.world.recorder, stage.key
-    start = len(recorder.versions(key))
+    start = before.number if before else 0
     step.does(stage)
     generation = stage.generation()
 
     def found(versions: list[Version]) -> int | None:
-        """Of the first version that is as it should become; the one before the step counts if it still is."""
-        for number in range(max(0, start - 1), len(versions)):
-            if _is_it(versions[number], step, generation):
-                return number
-        return None
+        """Of the first version that is as it should become; the one of the step before counts if it still is."""
+        return next(
+            (number for number in range(start, len(versions)) if _is_it(versions[number], step, generation)), None
+        )
 
     if step.becomes is Verdict.GONE and not recorder.versions(key):
         reading = stage.read()
         assert reading == NOT_THERE, f"there is one: {reading}"
-        return reading
+        return Seen(step, 0, reading)
     recorder.wait(key, lambda versions: found(versions) is not None, seconds=step.within)
     versions = recorder.versions(key)
     assert versions, "nothing was recorded"
@@ -85,7 +95,7 @@ def _take(stage: Stage, step: Step, *, before: Reading | None) -> Reading:
         for version in recorder.versions(key)[number:]:
             assert _is_it(version, step, generation), f"did not stay {_wanted(step)}: {version.reading}"
     step.then(stage)
-    return versions[number].reading
+    return Seen(step, number, versions[number].reading)
 
 
 def _is_it(version: Version, step: Step, generation: int | None) -> bool:
@@ -95,9 +105,9 @@ def _is_it(version: Version, step: Step, generation: int | None) -> bool:
     return version.gone or version.generation == generation
 
 
-def _check_way(versions: list[Version], step: Step, *, before: Reading | None) -> None:
+def _check_way(versions: list[Version], step: Step, *, before: Seen | None) -> None:
     """The verdict that was there may still be told at first: nobody knows at once."""
-    old, left = before.verdict if before else Verdict.UNSEEN, False
+    old, left = before.reading.verdict if before else Verdict.UNSEEN, False
     for version in versions:
         verdict = version.reading.verdict
         if (verdict is old and not left) or version.outdated:

@@ -53,7 +53,7 @@ class RedisServer:
             "command": ["redis-server", "--save", "", "--maxmemory-policy", "noeviction"],
             "ports": [{"name": "redis", "containerPort": 6379}],
             "readinessProbe": {"tcpSocket": {"port": "redis"}, "periodSeconds": 1},
-            "resources": {"requests": {"cpu": "20m", "memory": "32Mi"}},
+            "resources": {"requests": {"cpu": "5m", "memory": "32Mi"}},
             "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
             "volumeMounts": [{"name": "data", "mountPath": "/data"}],
         }

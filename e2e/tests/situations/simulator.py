@@ -37,10 +37,14 @@ class Simulator:
         with self._lock:
             if self._started:
                 return
-            options = args or ("--rate", "20", "--label-rate", "2", "--first-seq", "clock")
+            options = args or ("--rate", "5", "--label-rate", "1", "--first-seq", "clock")
             deployment, service = manifests.simulator(name=self.name, namespace=self.namespace, args=list(options))
+            pod = deployment["spec"]["template"]["spec"]
             deployment["spec"]["replicas"] = int(up)
-            deployment["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] = 0
+            pod["terminationGracePeriodSeconds"] = 0
+            # A busy machine must not look like a source that is away.
+            pod["containers"][0]["readinessProbe"] |= {"timeoutSeconds": 10, "failureThreshold": 10}
+            pod["containers"][0]["resources"]["requests"]["cpu"] = "10m"
             apply(deployment, service)
             if up:
                 self._wait()

@@ -27,7 +27,7 @@ class Step:
     through: frozenset[Verdict] = frozenset()
     """What else any version may say on the way there. What the step before came to may be said until the first
     other verdict."""
-    within: float = 60
+    within: float = 120
     """Seconds."""
     stays: float = 0
     """For so many seconds no version may say anything else."""
@@ -47,13 +47,28 @@ class Situation:
     alone: bool = False
     """Whether it takes the operator away, so that no other may be on stage."""
 
+    @property
+    def key(self) -> tuple[str, str]:
+        """Of its resource: see recorder.Key."""
+        return self.kind, self.name
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A step that came to its verdict."""
+
+    step: Step
+    number: int
+    """Of the recorded version that did."""
+    reading: Reading
+
 
 @dataclass
 class Played:
     """What came of a situation."""
 
     situation: Situation
-    seen: list[tuple[Step, Reading]] = field(default_factory=list)
+    seen: list[Seen] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
     seconds: float = 0
 

@@ -13,11 +13,12 @@ from e2e.tests.situations.redis_server import RedisServer
 from e2e.tests.situations.situation import Situation
 from e2e.tests.situations.verdicts import Reading, condition
 from e2e.tests.situations.world import World, merged
+from e2e.tests.wait import eventually
 
 __all__ = ["Stage", "World"]
 
-HEALTH = {"degradedAfterSeconds": 8, "stalledAfterSeconds": 8}
-"""Short deadlines, so that what comes after them is seen."""
+SMALL = {"requests": {"cpu": "5m", "memory": "40Mi"}, "limits": {"memory": "128Mi"}}
+"""All situations fit onto one node."""
 
 
 class Stage:
@@ -27,11 +28,7 @@ class Stage:
         self.world = world
         self.name = situation.name
         self.kind = situation.kind
-
-    @property
-    def key(self) -> Key:
-        """Of the resource under test."""
-        return self.kind, self.name
+        self.key: Key = situation.key
 
     @property
     def resource(self) -> tuple[str, str]:
@@ -44,7 +41,7 @@ class Stage:
         """
         make = manifests.labeler if self.kind == "labeler" else manifests.relay
         address = host or self.world.simulator().address
-        base = {"redis": {"keyPrefix": self.redis_key("")}, "health": HEALTH}
+        base = {"redis": {"keyPrefix": self.redis_key("")}, "podTemplate": {"resources": SMALL}}
         return make(name=name or self.name, namespace=self.world.namespace, host=address, **merged(base, spec))
 
     def apply(self, **spec: Any) -> None:
@@ -85,10 +82,10 @@ class Stage:
         """One of its conditions."""
         return condition({"status": self.status()}, kind)
 
-    def events(self) -> set[str]:
-        """The reasons of its Events."""
-        selector = f"--field-selector=involvedObject.name={self.name}"
-        return set(self.world.kubectl("get", "events", selector, "-o", "jsonpath={.items[*].reason}").split())
+    def wait_event(self, reason: str) -> None:
+        """Wait for an Event on it with that reason."""
+        path = f"--field-selector=involvedObject.name={self.name},reason={reason}"
+        eventually(lambda: self.world.kubectl("get", "events", path, "-o", "name"), until=bool, within=30, every=1)
 
     def pod(self) -> str:
         """Of its ingester."""

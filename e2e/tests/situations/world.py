@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from e2e import deploy, manifests
 from e2e.cluster.provider import Cluster
@@ -28,6 +28,9 @@ class World:
     """Of the installation's own Redis, for pods."""
     run: str = field(default_factory=lambda: f"{time.time():.0f}")
     """Stands in the names of keys, since the installation's Redis keeps those of earlier runs."""
+    _replicas: int = 1
+    _operator: ClassVar = f"deployment/{deploy.RELEASE}"
+    _selector: ClassVar = ("--selector", "app.kubernetes.io/component=operator")
     _simulators: dict[str, Simulator] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -53,26 +56,28 @@ class World:
         known.start(self.apply, *args, up=up)
         return known
 
-    def scale_operator(self, replicas: int) -> None:
-        """Stop the operator, or start it; back when it is so."""
-        system = ("--namespace", deploy.NAMESPACE)
-        self.cluster.kubectl(*system, "scale", f"deployment/{deploy.RELEASE}", f"--replicas={replicas}")
-        if replicas:
-            self.cluster.kubectl(*system, "rollout", "status", f"deployment/{deploy.RELEASE}", "--timeout=90s")
-        else:
-            eventually(self.operator_pods, until=lambda pods: pods == [], within=60)
+    def stop_operator(self) -> None:
+        """End all its replicas in good order."""
+        found = self._system("get", self._operator, "-o", "jsonpath={.spec.replicas}")
+        self._replicas = int(found) or self._replicas
+        self._system("scale", self._operator, "--replicas=0")
+        eventually(self.operator_pods, until=lambda pods: pods == [], within=60)
+
+    def start_operator(self) -> None:
+        """Bring back as many as there were."""
+        self._system("scale", self._operator, f"--replicas={self._replicas}")
+        self._system("rollout", "status", self._operator, "--timeout=90s")
 
     def operator_pods(self) -> list[str]:
         """The pods of the operator, those that are about to end included."""
-        selector = "app.kubernetes.io/component=operator"
-        return self.cluster.kubectl("-n", deploy.NAMESPACE, "get", "pods", "-l", selector, "-o", "name").split()
+        return self._system("get", "pods", *self._selector, "-o", "name").split()
 
     def kill_operator(self) -> None:
         """End all its pods at once, without a chance to tidy up."""
-        selector = "app.kubernetes.io/component=operator"
-        self.cluster.kubectl(
-            "-n", deploy.NAMESPACE, "delete", "pod", "-l", selector, "--grace-period=0", "--force", "--wait=false"
-        )
+        self._system("delete", "pod", *self._selector, "--grace-period=0", "--force", "--wait=false")
+
+    def _system(self, *args: str) -> str:
+        return self.cluster.kubectl("--namespace", deploy.NAMESPACE, *args)
 
 
 def merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,9 @@ from e2e.tests.situations.verdicts import Verdict
 STARTING: Final = via(Verdict.COMING)
 """What may be said until an ingester has started and connected."""
 
+QUICK: Final = {"degradedAfterSeconds": 8, "stalledAfterSeconds": 8}
+"""Of spec.health: short deadlines, so that what comes after them is seen."""
+
 
 def streaming(**spec: Any) -> Step:
     """It is applied and comes to stream."""
@@ -19,7 +22,6 @@ def streaming(**spec: Any) -> Step:
         becomes=Verdict.READY,
         because=because("Streaming"),
         through=STARTING,
-        within=120,
     )
 
 

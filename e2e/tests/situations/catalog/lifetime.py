@@ -37,7 +37,7 @@ def listed(stage: Stage) -> None:
         lambda: stage.condition("BackfillComplete"), until=lambda seen: seen.get("status") == "True", within=60
     )
     assert complete["reason"] == "Listed", complete
-    assert "BackfillDone" in stage.events()
+    stage.wait_event("BackfillDone")
 
 
 def cursor_is_kept(stage: Stage) -> None:
@@ -76,11 +76,11 @@ def delete_without_redis(stage: Stage) -> None:
 def cursor_is_gone(stage: Stage) -> None:
     host = stage.world.simulator().host
     assert stage.redis_cli("EXISTS", stage.redis_key(f"firehose_live:cursor:{host}")).strip() == "0"
-    assert "CursorDeleted" in stage.events()
+    stage.wait_event("CursorDeleted")
 
 
 def what_remains_is_told(stage: Stage) -> None:
-    assert "CursorNotDeleted" in stage.events()
+    stage.wait_event("CursorNotDeleted")
 
 
 def suspended(what: str, does: Any) -> Step:

@@ -11,12 +11,12 @@ from e2e.tests.situations.verdicts import Verdict
 
 
 def apply_without_operator(stage: Stage) -> None:
-    stage.world.scale_operator(0)
+    stage.world.stop_operator()
     stage.apply()
 
 
 def edit_without_operator(stage: Stage) -> None:
-    stage.world.scale_operator(0)
+    stage.world.stop_operator()
     stage.patch(batch={"size": 100})
 
 
@@ -42,7 +42,7 @@ SITUATIONS: Final = (
         seconds=40,
         steps=(
             Step(what="applied, no operator", does=apply_without_operator, becomes=Verdict.UNSEEN, stays=2),
-            mended("the operator comes", lambda stage: stage.world.scale_operator(1)),
+            mended("the operator comes", lambda stage: stage.world.start_operator()),
             Step(
                 what="edited, no operator",
                 does=edit_without_operator,
@@ -50,7 +50,7 @@ SITUATIONS: Final = (
                 because=because("Streaming"),
                 stays=2,
             ),
-            mended("the operator comes back", lambda stage: stage.world.scale_operator(1)),
+            mended("the operator comes back", lambda stage: stage.world.start_operator()),
         ),
     ),
     Situation(
@@ -65,7 +65,6 @@ SITUATIONS: Final = (
                 becomes=Verdict.READY,
                 because=because("Streaming"),
                 through=STARTING,
-                within=120,
                 then=has_one_pod,
             ),
         ),

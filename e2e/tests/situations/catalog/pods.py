@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-from e2e.tests.situations.catalog.common import STARTING, mended, streaming
+from e2e.tests.situations.catalog.common import QUICK, STARTING, mended, streaming
 from e2e.tests.situations.situation import Act, Situation, Step, because, via
 from e2e.tests.situations.stage import Stage
 from e2e.tests.situations.verdicts import Verdict
@@ -43,7 +43,7 @@ def template(**fields: Any) -> Act:
 def killed_for_memory(stage: Stage) -> None:
     assert stage.status()["restarts"]["lastReason"] == "OOMKilled", stage.status()["restarts"]
     assert "memory" in stage.condition("Stalled")["message"]
-    assert "OOMKilled" in stage.events()
+    stage.wait_event("OOMKilled")
 
 
 SITUATIONS: Final = (
@@ -78,7 +78,6 @@ SITUATIONS: Final = (
                 becomes=Verdict.STUCK,
                 because=because("CrashLoop"),
                 through=STARTING,
-                within=120,
                 stays=25,
             ),
             mended("setting mended", template(env=None), through=BROKEN),
@@ -105,7 +104,7 @@ SITUATIONS: Final = (
         name="container-config-error",
         seconds=50,
         steps=(
-            streaming(),
+            streaming(health=QUICK),
             Step(
                 what="ConfigMap missing",
                 does=template(env=[{"name": "PROXY", "valueFrom": {"configMapKeyRef": NO_CONFIG_MAP}}]),
@@ -129,7 +128,7 @@ SITUATIONS: Final = (
         steps=(
             Step(
                 what="priority class missing",
-                does=lambda stage: stage.apply(podTemplate={"priorityClassName": "no-such-class"}),
+                does=lambda stage: stage.apply(podTemplate={"priorityClassName": "no-such-class"}, health=QUICK),
                 becomes=Verdict.STUCK,
                 because=because("PodRefused"),
                 through=STARTING,

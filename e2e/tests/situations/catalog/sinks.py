@@ -6,12 +6,12 @@ import time
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
-from e2e.tests.situations.catalog.common import STARTING, mended, streaming
+from e2e.tests.situations.catalog.common import QUICK, STARTING, mended, streaming
 from e2e.tests.situations.situation import Act, Situation, Step, because, via
 from e2e.tests.situations.stage import Stage
 from e2e.tests.situations.verdicts import Verdict
 
-MARK: Final = 600
+MARK: Final = 60
 
 
 def secret_name(stage: Stage) -> str:
@@ -23,8 +23,8 @@ def put(stage: Stage, url: str) -> None:
     stage.world.secret(secret_name(stage), url=url)
 
 
-def apply_with_secret(stage: Stage, **spec: object) -> None:
-    stage.apply(redis={"secretRef": {"name": secret_name(stage)}}, **spec)
+def apply_with_secret(stage: Stage) -> None:
+    stage.apply(redis={"secretRef": {"name": secret_name(stage)}}, health=QUICK)
 
 
 def apply_with_redis(stage: Stage) -> None:
@@ -189,7 +189,9 @@ SITUATIONS: Final = (
         name="backpressure",
         seconds=60,
         steps=(
-            streaming(firehose={"startFrom": "live", "collections": ["*"]}, backpressure={"highWaterMark": MARK}),
+            streaming(
+                firehose={"startFrom": "live", "collections": ["*"]}, backpressure={"highWaterMark": MARK}, health=QUICK
+            ),
             Step(
                 what="stream at its mark",
                 becomes=Verdict.READY,
