@@ -89,3 +89,12 @@ async def test_the_ingesters_own_client_takes_them(server: TlsServer) -> None:
     client = open_client(RedisUrl.parse(f"{server.url}?{files}"), ca_file=str(server.ca))
     assert await client.ping()
     await client.aclose()
+
+
+def test_the_cursor_is_deleted_with_it(situation: Situation, server: TlsServer) -> None:
+    apply_all(situation, server, certificate=server.client_cert.read_text(), key=server.client_key.read_text())
+    eventually(lambda: situation.status()["firehose"]["cursor"] == "7", seconds=20)
+    situation.apply_relay(**SPEC, deletionPolicy="DeleteCursor")
+    eventually(lambda: situation.relay()["metadata"].get("finalizers"))
+    situation.kubectl("delete", "relay", "us-east", "--timeout=30s")
+    assert server.client.get(situation.keys.cursor) is None
