@@ -64,15 +64,14 @@ class Claims:
             if found["metadata"]["uid"] != source.metadata.uid
         ]
         gone = [found for found in self._remains.running() if source_key(found.source) != source_key(source)]
-        mine = self._store.source(source_key(source))
-        if mine is None or not (neighbours or gone):
+        if not neighbours and not gone:
             return None
         wanted = keys_of(source, stream)
         others = [claim for found in neighbours if (claim := await self._rival(found, wanted, stream))]
-        others += [_claim(found, _body(found.source), None) for found in gone if _writes(found.source, wanted)]
+        others += [_claim(found, _gone(found.source), None) for found in gone if _writes(found.source, wanted)]
         if not others:
             return None
-        own = await self._claim(mine, source, stream)
+        own = await self._claim(_body(source), source, stream)
         return owner_of(own, others, claims=stream.enabled, in_doubt=in_doubt)
 
     async def _rival(self, found: Manifest, wanted: StreamKeys, stream: StreamComponent) -> Claim | None:
@@ -120,9 +119,13 @@ def _claim(found: Found, body: Mapping[str, Any], running: str | None) -> Claim:
     )
 
 
-def _body(gone: Source) -> Mapping[str, Any]:
-    """The object of a source that is gone, as far as a claim needs it."""
-    return {"kind": type(gone).__name__, "metadata": {**gone.metadata.dump(), "deletionTimestamp": ""}}
+def _body(source: Source) -> Manifest:
+    """The object of a source, as far as a claim needs it: the store may have dropped it by now."""
+    return {"kind": type(source).__name__, "metadata": source.metadata.dump()}
+
+
+def _gone(source: Source) -> Manifest:
+    return {**_body(source), "metadata": {**source.metadata.dump(), "deletionTimestamp": ""}}
 
 
 def _writes(source: Source, wanted: StreamKeys) -> bool:

@@ -88,18 +88,22 @@ class Deletion:
         self._default = default_url
         self._deadline = Deadline(seconds=deadline_seconds, least=min(_LEAST_SECONDS, deadline_seconds))
         self._tried: dict[str, dict[str, float]] = {}  # by uid and by what is in the way, since when it is tried
+        self._let_go: set[str] = set()  # uids: what the watch has not told of yet must not be done again
 
     def forget(self, uid: str) -> None:
         """The source is gone."""
         self._tried.pop(uid, None)
+        self._let_go.discard(uid)
 
     async def attend(self, found: Manifest) -> None:
         """Look at a source that is being deleted. Raises KubeError if the API server did not answer as it should."""
         if not is_held(found):
             held = ", ".join(others_that_hold(found)) or "nothing"
             await self._publish(found, f"The resource is being deleted; it is held by the finalizers {held}")
+        elif found["metadata"]["uid"] in self._let_go:
+            return
         elif not shall_delete_cursor(found):
-            await self._finalizer.write(found, held=False)
+            await self._release(found)
         else:
             await self._delete_cursor(found)
 
@@ -108,10 +112,10 @@ class Deletion:
         if obstacle is None:
             obstacle = await self._clear(found)
         if obstacle is None:
-            await self._finalizer.write(found, held=False)
+            await self._release(found)
         elif obstacle.for_good or self._is_late(found, obstacle):
             message = not_deleted(obstacle.message, keys_by_hand(found))
-            await self._let_go(found, Tell(type="Warning", reason=Happening.CURSOR_NOT_DELETED, message=message))
+            await self._give_up(found, Tell(type="Warning", reason=Happening.CURSOR_NOT_DELETED, message=message))
         else:
             await self._publish(found, f"The cursor is to be deleted with the resource: {obstacle.message}")
 
@@ -188,10 +192,14 @@ class Deletion:
             raise CursorError("what stands in the Secret is not the URL of a Redis")
         return await delete_cursors(client, doomed)
 
-    async def _let_go(self, found: Manifest, news: Tell) -> None:
+    async def _give_up(self, found: Manifest, news: Tell) -> None:
         logger.warning("%s: %s", key_of(found), news.message)
         await self._publisher.tell(found, [news])
+        await self._release(found)
+
+    async def _release(self, found: Manifest) -> None:
         await self._finalizer.write(found, held=False)
+        self._let_go.add(found["metadata"]["uid"])
 
     async def _publish(self, found: Manifest, message: str) -> None:
         before = MODELS[found["kind"]].status_of(found)

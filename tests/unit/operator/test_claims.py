@@ -1,0 +1,82 @@
+"""Who else would write a cursor, where nothing has to be asked for: all write to the operator's default Redis."""
+
+from typing import Any, cast
+
+from sluice_operator.api.relay import Relay
+from sluice_operator.api.source import Source
+from sluice_operator.claims import Claims
+from sluice_operator.desired.streams import streams_of
+from sluice_operator.kube import PODS, Kube
+from sluice_operator.sources import RELAYS
+from sluice_operator.store import Store
+
+NO_KUBE = cast("Kube", None)  # a request would fail
+
+
+def body(name: str, created: int, *, version: int = 1) -> dict[str, Any]:
+    metadata = {
+        "name": name,
+        "namespace": "n",
+        "uid": f"uid-of-{name}",
+        "resourceVersion": str(version),
+        "creationTimestamp": f"2026-11-25T00:00:{created:02}Z",
+    }
+    return {"kind": "Relay", "metadata": metadata, "spec": {"host": "relay.example"}}
+
+
+def source(name: str, created: int) -> Source:
+    return Relay.parse(body(name, created))
+
+
+def pod(of: str) -> dict[str, Any]:
+    labels = {"sluice.dev/relay": of}
+    return {"metadata": {"name": f"{of}-1", "namespace": "n", "uid": "p", "resourceVersion": "1", "labels": labels}}
+
+
+def claims(store: Store) -> Claims:
+    return Claims(kube=NO_KUBE, store=store, default_url="redis://redis.data")
+
+
+async def owner(found: Claims, of: Source) -> tuple[str, bool] | None:
+    claim = await found.owner(of, streams_of(of)[0])
+    return (claim.name, claim.leaves) if claim else None
+
+
+async def test_nobody_else_has_the_host() -> None:
+    store = Store()
+    store.put(RELAYS, body("a", 1))
+    assert await owner(claims(store), source("a", 1)) is None
+
+
+async def test_the_older_owns_even_if_the_store_has_dropped_the_younger_meanwhile() -> None:
+    """As in a look that began before its deletion came to its end: it must not delete the cursor of the older."""
+    store = Store()
+    store.put(RELAYS, body("a", 1))
+    assert await owner(claims(store), source("b", 2)) == ("Relay n/a", False)
+
+
+async def test_one_that_is_gone_owns_until_its_pods_have_ended() -> None:
+    store = Store()
+    found, older, younger = claims(store), source("a", 1), source("b", 2)
+    store.put(RELAYS, body("a", 1))
+    store.put(RELAYS, body("b", 2))
+    store.put(PODS, pod("a"))
+    found.note(older, b"redis://redis.data")
+    store.drop(RELAYS, body("a", 1, version=2))
+    found.forget("uid-of-a")
+    assert await owner(found, younger) == ("Relay n/a", True)
+    assert await owner(found, source("c", 0)) is None  # what is younger has no say
+    assert await owner(found, source("a", 3)) == ("Relay n/b", False)  # made anew: not its own past is in its way
+    store.put(
+        PODS,
+        {**pod("a"), "status": {"phase": "Succeeded"}, "metadata": {**pod("a")["metadata"], "resourceVersion": "2"}},
+    )
+    assert await owner(found, younger) is None
+
+
+async def test_one_that_is_gone_and_had_no_pods_is_forgotten_at_once() -> None:
+    store = Store()
+    found = claims(store)
+    found.note(source("a", 1), b"redis://redis.data")
+    found.forget("uid-of-a")
+    assert await owner(found, source("b", 2)) is None
