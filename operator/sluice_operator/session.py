@@ -9,10 +9,12 @@ import time
 from collections.abc import Callable, Collection
 from http import HTTPStatus
 from typing import Any, Final
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import kopf
 from kubernetes.aio.client import Configuration
+from yarl import URL
 
 from sluice_operator import __version__
 
@@ -62,8 +64,7 @@ class Login:
         return aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, ssl=info.as_ssl_context()),
             headers={**info.as_http_headers(), "User-Agent": f"sluice-operator/{__version__} watches"},
-            proxy=info.proxy_url,
-            trust_env=info.trust_env,
+            proxy=_proxy(info),
             trace_configs=[trace],
         )
 
@@ -71,6 +72,18 @@ class Login:
         is_list = request.url.name in self._plurals and "watch" not in request.url.query
         if is_list and request.response.status == HTTPStatus.OK:
             self._relisted()
+
+
+def _proxy(info: kopf.ConnectionInfo) -> str | None:
+    """The proxy to the API server, from the environment if none is configured.
+
+    aiohttp would look that up at each request, in a thread. In that moment kopf may close the session because
+    another request was refused, and the watch would end in an error that kopf does not expect.
+    """
+    url = URL(info.server)
+    if info.proxy_url or (url.host and proxy_bypass(url.host)):
+        return info.proxy_url
+    return getproxies().get(url.scheme)
 
 
 async def connection_info(configuration: Configuration) -> kopf.ConnectionInfo:
@@ -86,5 +99,4 @@ async def connection_info(configuration: Configuration) -> kopf.ConnectionInfo:
         certificate_path=configuration.cert_file,
         private_key_path=configuration.key_file,
         proxy_url=configuration.proxy,
-        trust_env=True,
     )

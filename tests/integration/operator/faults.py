@@ -82,12 +82,16 @@ class FaultyProxy:
         self._thread.join()
         self._loop.close()
 
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._port}"
+
     def kubeconfig(self, user: str) -> str:
         path = self._directory / f"{user}.kubeconfig"
         manifest = {
             "apiVersion": "v1",
             "kind": "Config",
-            "clusters": [{"name": "faulty", "cluster": {"server": f"http://127.0.0.1:{self._port}"}}],
+            "clusters": [{"name": "faulty", "cluster": {"server": self.url}}],
             "users": [{"name": user, "user": {"token": f"{user}-token"}}],
             "contexts": [{"name": "faulty", "context": {"cluster": "faulty", "user": user}}],
             "current-context": "faulty",

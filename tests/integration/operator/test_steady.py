@@ -150,7 +150,7 @@ def world(
     other.start()
     world = World(control_plane, sink, other)
     world.settle()
-    world.live(3 * INTERVAL)
+    world.live(2 * INTERVAL)
     yield world
     for place in world.places:
         place.remove()
@@ -172,8 +172,8 @@ def _place(request: Request) -> tuple[str, str, str]:
 
 def test_a_steady_state_is_not_written_to(world: World, control_plane: ControlPlane) -> None:
     log = control_plane.audit.from_now()
-    world.live(16)
-    assert needless(world, log, seconds=16) == {}
+    world.live(12)
+    assert needless(world, log, seconds=12) == {}
 
 
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGKILL])

@@ -1,0 +1,143 @@
+"""The API server killed and started anew, etcd compacted, a token revoked: the real ones, no proxy's."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+from kubernetes.aio.client import Configuration
+
+from sluice_operator import session as session_module
+from sluice_operator.session import Login, RefusedError
+from sluice_operator.sight import Sight
+from sluice_operator.sources import SourceKey
+from sluice_operator.store import Store
+from sluice_operator.watch import WATCHED, run_watches
+from tests.integration.operator.conftest import OperatorProcess
+from tests.integration.operator.control_plane import ControlPlane
+from tests.integration.operator.faults import FaultyProxy
+from tests.integration.operator.situation import NAME, Situation, eventually
+from tests.integration.operator.tricks import answers
+
+SECONDS = 15
+"""Within which all is right again, with a machine that is busy."""
+
+
+def test_killed_and_started_while_things_change(
+    control_plane: ControlPlane, place: Situation, start: Callable[..., OperatorProcess], tmp_path: Path
+) -> None:
+    """No resync comes to help, and it is the same process to the end. An outage kills nobody."""
+    operator, newcomer = start(SLUICE_RESYNC_INTERVAL_SECONDS="86400"), OperatorProcess(control_plane, tmp_path / "log")
+    place.apply_relay()
+    place.stream()
+    place.apply_relay(batch={"size": 101})
+    control_plane.stop_api_server()
+    try:
+        newcomer.start(ready=False)
+        for _ in range(5):
+            time.sleep(1)
+            assert operator.get("livez") == (200, "alive\n")
+        assert newcomer.get("livez") == (200, "alive\n")
+        assert newcomer.get("readyz")[0] == 503
+        assert newcomer.stop() == 0
+    finally:
+        control_plane.start_api_server()
+    # Before a watch is there again: nobody will tell of the deletion.
+    uid = place.deployment()["metadata"]["uid"]
+    place.delete("Deployment", place.child)
+    place.apply_relay(batch={"size": 102})
+    control_plane.compact()
+    eventually(partial(_is_as_wanted, place, uid), seconds=SECONDS)
+    # The controllers of Kubernetes, which have to come back as well, are not waited for.
+    eventually(lambda: place.status()["observedGeneration"] == place.relay()["metadata"]["generation"])
+    assert place.condition("Stalled") is None
+    assert place.status()["restarts"]["count"] == 0
+    assert operator.returncode is None
+    assert operator.get("livez") == (200, "alive\n")
+
+
+def _is_as_wanted(place: Situation, uid: str) -> bool:
+    deployment = place.deployment()
+    env = deployment["spec"]["template"]["spec"]["containers"][0]["env"]
+    is_new = deployment["metadata"]["uid"] != uid
+    return is_new and {"name": "INGESTER_BATCH_SIZE", "value": "102"} in env
+
+
+async def test_a_token_that_is_revoked_is_renewed(
+    place: Situation, proxy: FaultyProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session_module, "PAUSES", (0.0, 0.1, 0.1))
+    _let_account_in(place)
+    tokens = [_Token(place, name) for name in ("first", "second")]
+    configuration = Configuration(host=proxy.url)
+    current = tokens[0]
+
+    def refresh(configuration: Configuration) -> None:
+        configuration.api_key = {"BearerToken": f"bearer {current.text}"}
+
+    configuration.refresh_api_key_hook = refresh  # type: ignore[assignment]
+    added: list[SourceKey] = []
+    login = Login(configuration, plurals=[api.plural for api in WATCHED], relisted=lambda: None)
+    watches = asyncio.create_task(
+        run_watches(
+            store=Store(),
+            sight=Sight(),
+            add=added.append,
+            login=login,
+            namespaces=(place.namespace,),
+            stop=asyncio.Event(),
+        )
+    )
+    await _until(lambda: bool(proxy.watches("relays", place.namespace)))
+    current = tokens[1]
+    tokens[0].revoke()
+    await asyncio.sleep(11)  # for so long the API server remembers a token that was good
+    proxy.cut("relays", namespace=place.namespace)
+    await asyncio.to_thread(place.apply_relay)
+    await _until(lambda: added == [SourceKey("Relay", place.namespace, NAME)])
+    assert not watches.done()
+    with proxy.fault(answers(401), "watch", namespace=place.namespace):
+        proxy.cut("relays", namespace=place.namespace)
+        with pytest.raises(RefusedError, match="refuses the credentials, and there are no newer ones"):
+            await asyncio.wait_for(watches, timeout=20)
+
+
+def _let_account_in(place: Situation) -> None:
+    """Make a service account with the operator's rights."""
+    metadata, group = {"name": "default", "namespace": place.namespace}, "rbac.authorization.k8s.io"
+    path = f"/api/v1/namespaces/{place.namespace}/serviceaccounts"
+    place.control_plane.request("POST", path, {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata})
+    place.control_plane.apply(
+        {
+            "apiVersion": f"{group}/v1",
+            "kind": "RoleBinding",
+            "metadata": metadata,
+            "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": "sluice"},
+            "subjects": [{"kind": "ServiceAccount", **metadata}],
+        }
+    )
+
+
+class _Token:
+    """A token of a service account that ends with a Secret of its own."""
+
+    def __init__(self, place: Situation, name: str) -> None:
+        self._place, self._name = place, name
+        place.apply_secret(name)
+        uid = place.get("Secret", name)["metadata"]["uid"]
+        bound = {"kind": "Secret", "apiVersion": "v1", "name": name, "uid": uid}
+        request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest"}
+        path = f"/api/v1/namespaces/{place.namespace}/serviceaccounts/default/token"
+        answer = place.control_plane.request("POST", path, {**request, "spec": {"boundObjectRef": bound}})
+        self.text = answer["status"]["token"]
+
+    def revoke(self) -> None:
+        self._place.delete("Secret", self._name)
+
+
+async def _until(condition: Callable[[], bool], seconds: float = 20) -> None:
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.1)

@@ -1,0 +1,83 @@
+"""/livez: what makes it fail, and what must not."""
+
+import asyncio
+import secrets
+import signal
+import socket
+from collections.abc import Callable
+
+import pytest
+
+from sluice_operator import heartbeat as heartbeat_module
+from sluice_operator import kube as kube_module
+from sluice_operator.heartbeat import trouble
+from sluice_operator.kube import connect
+from sluice_operator.queue import WorkQueue
+from sluice_operator.resync import Resync
+from sluice_operator.sight import Sight
+from sluice_operator.sources import SourceKey
+from sluice_operator.store import Store
+from tests.integration.operator.conftest import OperatorProcess
+from tests.integration.operator.control_plane import OPERATOR, ControlPlane
+from tests.integration.operator.faults import FaultyProxy
+from tests.integration.operator.situation import Situation, now
+from tests.integration.operator.tricks import never
+
+ALIVE = (200, "alive\n")
+
+
+def test_a_process_that_stands_still_does_not_answer(place: Situation, start: Callable[..., OperatorProcess]) -> None:
+    operator = start()
+    operator.send(signal.SIGSTOP)
+    assert operator.get("livez") == (0, "")
+    operator.send(signal.SIGCONT)
+    assert operator.get("livez") == ALIVE
+    place.apply_relay()
+    place.stream()
+
+
+def test_a_redis_that_takes_connections_and_never_answers(
+    control_plane: ControlPlane, place: Situation, own_operator: Callable[..., OperatorProcess]
+) -> None:
+    neighbour = Situation(control_plane, f"test-{secrets.token_hex(3)}", place.sink)
+    operator = own_operator(
+        SLUICE_WATCH_NAMESPACES=f"{place.namespace},{neighbour.namespace}",
+        SLUICE_DEFAULT_REDIS_URL=f"redis://:s3cret@127.0.0.1:{place.sink.port}/0",
+        SLUICE_WORKERS="1",
+    )
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        place.apply_secret("silent", url=f"redis://127.0.0.1:{silent.getsockname()[1]}")
+        place.apply_relay(redis={"secretRef": {"name": "silent"}})
+        place.set_container(place.pod(), running={"startedAt": now()})
+        place.becomes("SinkWritable", "False", "SinkUnreachable", seconds=20)
+        neighbour.apply_relay()
+        neighbour.stream()
+        assert operator.get("livez") == ALIVE
+    neighbour.remove()
+
+
+async def test_a_list_that_never_ends_is_the_end(
+    proxy: FaultyProxy, place: Situation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if the client's own time limit had failed."""
+    monkeypatch.setattr(kube_module, "TIMEOUT", None)
+    monkeypatch.setattr(heartbeat_module, "OVERDUE_SECONDS", 1.0)
+    monkeypatch.setenv("KUBECONFIG", proxy.kubeconfig(OPERATOR))
+    queue: WorkQueue[SourceKey] = WorkQueue()
+    async with connect() as (kube, _):
+        resync = Resync(
+            kube=kube,
+            store=Store(),
+            sight=Sight(),
+            add=queue.add,
+            namespaces=(place.namespace,),
+            interval_seconds=0.2,
+        )
+        await resync.first()
+        work = asyncio.create_task(resync.run())
+        await asyncio.sleep(0.5)
+        assert trouble(queue, resync) == ""
+        with proxy.fault(never, "list", "pods", namespace=place.namespace):
+            await asyncio.sleep(2.5)
+            assert trouble(queue, resync) == "stuck: everything should have been listed long ago"
+        work.cancel()

@@ -1,0 +1,74 @@
+"""The HTTP port, asked as a kubelet asks."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+import aiohttp
+import pytest
+from prometheus_client import CollectorRegistry
+
+from sluice_operator import heartbeat as heartbeat_module
+from sluice_operator import queue as queue_module
+from sluice_operator.heartbeat import trouble
+from sluice_operator.kube import Kube
+from sluice_operator.queue import WorkQueue
+from sluice_operator.resync import Resync
+from sluice_operator.server import serve
+from sluice_operator.sight import Sight
+from sluice_operator.sources import SourceKey
+from sluice_operator.store import Store
+from tests.integration.redis_server import free_port
+
+KEY = SourceKey("Relay", "n", "us-east")
+
+
+@pytest.fixture
+def queue() -> WorkQueue[SourceKey]:
+    return WorkQueue()
+
+
+@pytest.fixture
+async def url(queue: WorkQueue[SourceKey]) -> AsyncIterator[str]:
+    kube: Kube = None  # type: ignore[assignment]  # nothing is listed
+    resync = Resync(kube=kube, store=Store(), sight=Sight(), add=queue.add, namespaces=(), interval_seconds=300)
+    async with serve(
+        free_port(), trouble=lambda: trouble(queue, resync), is_ready=lambda: False, registry=CollectorRegistry()
+    ) as port:
+        yield f"http://127.0.0.1:{port}"
+
+
+async def ask(url: str) -> tuple[int, str]:
+    async with aiohttp.ClientSession() as session, session.get(url) as answer:
+        return answer.status, await answer.text()
+
+
+async def test_a_process_that_still_waits_for_its_work_is_alive_and_not_ready(url: str) -> None:
+    assert await ask(f"{url}/livez") == (200, "alive\n")
+    assert (await ask(f"{url}/readyz"))[0] == 503
+
+
+async def test_a_look_that_can_not_even_be_cut_off_is_the_end(
+    queue: WorkQueue[SourceKey], url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue_module, "LOOK_SECONDS", 0.1)
+    monkeypatch.setattr(heartbeat_module, "STUCK_SECONDS", 0.5)
+    release = asyncio.Event()
+
+    async def hang(_: SourceKey) -> None:
+        while not release.is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                await release.wait()
+
+    work = asyncio.create_task(queue.run(hang, workers=1))
+    queue.add(KEY)
+    try:
+        await asyncio.sleep(0.2)
+        assert await ask(f"{url}/livez") == (200, "alive\n")
+        await asyncio.sleep(0.4)
+        assert await ask(f"{url}/livez") == (503, "stuck: Relay n/us-east\n")
+    finally:
+        release.set()
+    await asyncio.sleep(0.1)
+    assert await ask(f"{url}/livez") == (200, "alive\n")
+    work.cancel()
