@@ -45,6 +45,8 @@ class Performance:
 def performance(sluice: Sluice, cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[Performance]:
     """Begin to play those that are asked for, in a namespace of their own."""
     cluster.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--timeout=120s")
+    # What earlier tests have left running takes the node's time and room.
+    sluice.kubectl("delete", "relays.sluice.dev,labelers.sluice.dev,deployments.apps", "--all", "--timeout=120s")
     deploy.apply(cluster, manifests.namespace(NAMESPACE))
     wanted = {item.callspec.params["name"] for item in request.session.items if hasattr(item, "callspec")}
     with Readers() as readers, Recorder(cluster, readers, namespace=NAMESPACE) as recorder:

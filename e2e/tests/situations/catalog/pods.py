@@ -31,7 +31,9 @@ def evict(stage: Stage) -> None:
 
 def counted_as_evicted(stage: Stage) -> None:
     restarts = stage.status()["restarts"]
-    assert (restarts["count"], restarts["lastReason"]) == (1, "EvictionByEvictionAPI"), restarts
+    assert restarts["count"] == 1, restarts
+    # A pod that is gone before it was looked at can't tell why.
+    assert restarts["lastReason"] in {"EvictionByEvictionAPI", "PodReplaced"}, restarts
     assert stage.condition("Stable")["status"] == "False"
 
 

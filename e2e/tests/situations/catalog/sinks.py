@@ -100,7 +100,7 @@ SITUATIONS: Final = (
                 because=because("SinkUnreachable"),
                 stays=3,
             ),
-            mended("Redis back", lambda stage: stage.redis().scale(1), through=via(Verdict.WAITING)),
+            mended("Redis back", lambda stage: stage.redis().scale(1)),
         ),
     ),
     Situation(
@@ -120,7 +120,7 @@ SITUATIONS: Final = (
                 because=because("RedisOutOfMemory"),
                 stays=30,
             ),
-            mended("memory again", memory, through=frozenset()),
+            mended("memory again", memory),
         ),
     ),
     Situation(

@@ -119,7 +119,7 @@ SITUATIONS: Final = (
                 because=because("SourceUnavailable"),
                 stays=3,
             ),
-            mended("source back", lambda stage: own(stage).scale(1), through=frozenset()),
+            mended("source back", lambda stage: own(stage).scale(1)),
         ),
     ),
     Situation(
