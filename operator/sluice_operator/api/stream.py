@@ -143,6 +143,9 @@ class CountedPod(Model):
     restart_count: Count = 0
     """How many restarts of this pod's containers are in the count."""
 
+    gone_reason: str | None = None
+    """Why the pod leaves, such as Evicted, if Kubernetes has said so."""
+
 
 class Restarts(Model):
     """Restarts of the ingester that nobody asked for."""

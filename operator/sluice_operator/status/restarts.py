@@ -74,8 +74,7 @@ def count_restarts(previous: Restarts | None, pods: Sequence[PodFacts], *, wante
         if pod.uid in counted or pod.leaving:
             continue
         if forerunner := _forerunner(pod, counted, seen):
-            lasts.append(_of_replacement(pod, seen.get(forerunner)))
-            del counted[forerunner]
+            lasts.append(_of_replacement(pod, _reason_to_go(counted.pop(forerunner), seen)))
         if pod.restart_count:
             lasts.append(_of_container(pod, pod.restart_count, now=now))
         counted[pod.uid] = _memory(pod)
@@ -130,7 +129,9 @@ def _kept(counted: dict[str, CountedPod], seen: dict[str, PodFacts], *, wanted: 
     staying = [memory for uid, memory in counted.items() if uid in seen and not seen[uid].leaving]
     if not wanted:
         return [_spared(memory) for memory in staying]
-    return staying or list(counted.values())
+    return staying or [
+        memory.model_copy(update={"gone_reason": _reason_to_go(memory, seen)}) for memory in counted.values()
+    ]
 
 
 def _spared(memory: CountedPod) -> CountedPod:
@@ -149,6 +150,11 @@ def _of_container(pod: PodFacts, count: int, *, now: datetime) -> _Last:
     return _Last(count=count, reason=end.reason or "Unknown", exit_code=end.exit_code, time=end.time or now)
 
 
-def _of_replacement(pod: PodFacts, gone: PodFacts | None) -> _Last:
-    reason = gone.gone_reason if gone and gone.gone_reason else Cause.POD_REPLACED
-    return _Last(count=1, reason=reason, exit_code=None, time=pod.created)
+def _reason_to_go(memory: CountedPod, seen: dict[str, PodFacts]) -> str | None:
+    """Why that pod leaves, or has left: it was said while it did."""
+    pod = seen.get(memory.uid)
+    return (pod.gone_reason if pod else None) or memory.gone_reason
+
+
+def _of_replacement(pod: PodFacts, gone_reason: str | None) -> _Last:
+    return _Last(count=1, reason=gone_reason or Cause.POD_REPLACED, exit_code=None, time=pod.created)

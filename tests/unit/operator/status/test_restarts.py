@@ -73,6 +73,7 @@ LOOKS = [
     ("a pod replaced, seen with a gap", [(A1,), (), (A2,)], 1, "PodReplaced", None),
     ("a pod replaced between two looks", [(A1,), (A2,)], 1, "PodReplaced", None),
     ("evicted", [(A1,), (leaving(A1, "Evicted"), A2)], 1, "Evicted", None),
+    ("evicted, and gone before the next came", [(A1,), (leaving(A1, "Evicted"),), (), (A2,)], 1, "Evicted", None),
     (
         "evicted, and the remains lie around",
         [(A1,), (leaving(A1, "Evicted"), A2), (leaving(A1, "Evicted"), A2)],
