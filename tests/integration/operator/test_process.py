@@ -94,29 +94,6 @@ def test_pods_that_are_replaced_while_it_is_away_are_counted(
     assert place.status()["restarts"]["count"] == 1
 
 
-def test_an_api_server_that_goes_and_comes_back(
-    control_plane: ControlPlane, place: Situation, start: Callable[..., OperatorProcess]
-) -> None:
-    operator = start()
-    place.apply_relay()
-    pod = place.stream()
-    control_plane.stop_api_server()
-    try:
-        time.sleep(6)
-        assert operator.get("livez")[0] == 200
-    finally:
-        control_plane.start_api_server()
-    eventually(place.relay, seconds=30)
-    place.store(9)
-    place.report(State.STREAMING, pod=pod)
-    place.patch("Deployment", f"{NAME}-firehose", {"spec": {"replicas": 2}})
-    eventually(lambda: place.deployment()["spec"]["replicas"] == 1, seconds=60)
-    place.apply_relay(suspend=True)
-    place.becomes("Ready", "True", "Suspended", seconds=60)
-    assert operator.returncode is None
-    assert "Traceback" not in operator.log
-
-
 def test_one_namespace_needs_rights_in_no_other(
     control_plane: ControlPlane, place: Situation, start: Callable[..., OperatorProcess]
 ) -> None:

@@ -7,7 +7,7 @@ from aiohttp import web
 
 Trick = Callable[[web.Request], Awaitable[web.StreamResponse | None]]
 """Answers a request in the server's place, or does not (None)."""
-LOST = "lost"
+LOST = web.RequestKey("lost", bool)
 """The mark of a request whose answer is to be lost."""
 
 
