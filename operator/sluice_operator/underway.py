@@ -21,7 +21,7 @@ class UnderWay:
         """The answer to `request`, which goes on if this is cancelled."""
         task = asyncio.create_task(request)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._end)
         return await asyncio.shield(task)
 
     async def settle(self, seconds: float) -> None:
@@ -32,3 +32,8 @@ class UnderWay:
         for task in left:
             task.cancel()
         await asyncio.gather(*left, return_exceptions=True)
+
+    def _end(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()  # nobody may be left to hear of it, and asyncio would complain

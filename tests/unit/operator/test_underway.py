@@ -1,6 +1,7 @@
 """Requests that nobody waits for any longer."""
 
 import asyncio
+import gc
 import time
 
 import pytest
@@ -19,7 +20,7 @@ async def test_an_answer_is_an_answer_and_an_error_an_error() -> None:
 
 
 @pytest.mark.parametrize("fails", [False, True])
-async def test_what_is_cut_off_is_waited_for(*, fails: bool) -> None:
+async def test_what_is_cut_off_is_waited_for(caplog: pytest.LogCaptureFixture, *, fails: bool) -> None:
     done: list[str] = []
 
     async def write() -> None:
@@ -37,6 +38,9 @@ async def test_what_is_cut_off_is_waited_for(*, fails: bool) -> None:
     assert done == []
     await under_way.settle(5)
     assert done == ["written"]
+    del asking
+    gc.collect()
+    assert "never retrieved" not in caplog.text
 
 
 async def test_what_never_ends_is_cut_off_in_the_end() -> None:
