@@ -112,10 +112,12 @@ def test_the_pods_are_admitted_under_the_restricted_standard(server: ApiServer, 
     [
         ("list", "relays.sluice.dev", True),
         ("patch", "relays.sluice.dev/status", True),
-        ("patch", "relays.sluice.dev", False),
+        ("patch", "relays.sluice.dev", True),
+        ("update", "relays.sluice.dev", False),
         ("watch", "labelers.sluice.dev", True),
         ("patch", "labelers.sluice.dev/status", True),
-        ("patch", "labelers.sluice.dev", False),
+        ("patch", "labelers.sluice.dev", True),
+        ("update", "labelers.sluice.dev", False),
         ("get", "secrets", True),
         ("list", "secrets", False),
         ("get", "configmaps", True),
@@ -123,6 +125,8 @@ def test_the_pods_are_admitted_under_the_restricted_standard(server: ApiServer, 
         ("delete", "deployments.apps", True),
         ("delete", "pods", False),
         ("create", "events", True),
+        ("create", "leases.coordination.k8s.io", True),
+        ("list", "leases.coordination.k8s.io", False),
     ],
 )
 def test_the_operators_rights_in_its_namespace_and_beyond(
@@ -154,7 +158,7 @@ def test_an_uninstall_leaves_nothing(server: ApiServer, helm: Helm, release: str
     helm.run("uninstall", release, "--wait")
     kinds = (
         "deployments,statefulsets,replicasets,pods,services,secrets,serviceaccounts,roles,rolebindings,"
-        "networkpolicies,persistentvolumeclaims"
+        "networkpolicies,persistentvolumeclaims,poddisruptionbudgets"
     )
     flags = ("-n", server.namespace, "-l", f"app.kubernetes.io/instance={release}", "-o", "name")
     eventually(lambda: _empty(server.kubectl("get", kinds, *flags)))
