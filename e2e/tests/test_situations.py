@@ -48,7 +48,8 @@ def performance(sluice: Sluice, cluster: Cluster, request: pytest.FixtureRequest
     # What earlier tests have left running takes the node's time and room.
     sluice.kubectl("delete", "relays.sluice.dev,labelers.sluice.dev,deployments.apps", "--all", "--timeout=120s")
     deploy.apply(cluster, manifests.namespace(NAMESPACE))
-    wanted = {item.callspec.params["name"] for item in request.session.items if hasattr(item, "callspec")}
+    items = [item for item in request.session.items if getattr(item, "originalname", "") == test_situation.__name__]
+    wanted = {item.callspec.params["name"] for item in items if isinstance(item, pytest.Function)}
     with Readers() as readers, Recorder(cluster, readers, namespace=NAMESPACE) as recorder:
         world = World(cluster=cluster, recorder=recorder, namespace=NAMESPACE, redis_url=sluice.default_redis_url)
         results = play_all(world, [one for one in SITUATIONS if one.name in wanted])
