@@ -8,8 +8,8 @@ import asyncio, time
 from sluice_operator.heartbeat import guard_loop
 
 async def main():
-    guard = asyncio.create_task(guard_loop(0.5))
-    await asyncio.sleep(1.2)
+    guard = asyncio.create_task(guard_loop(2))
+    await asyncio.sleep(2.5)
     print("busy is not blocked", flush=True)
     {end}
 
