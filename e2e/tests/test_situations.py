@@ -55,7 +55,11 @@ def performance(sluice: Sluice, cluster: Cluster, request: pytest.FixtureRequest
         results = play_all(world, [one for one in SITUATIONS if one.name in wanted])
         performance = Performance(recorder, results)
         yield performance
-        request.config.stash[report.TABLE] = list(report.lines(performance.done()))
+        versions = sum(len(recorder.versions(key)) for key in recorder.seen())
+        request.config.stash[report.TABLE] = [
+            *report.lines(performance.done()),
+            f"{versions} versions of {len(recorder.seen())} resources were read",
+        ]
     cluster.kubectl("delete", "namespace", NAMESPACE, "--timeout=120s")
 
 
