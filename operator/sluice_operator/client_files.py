@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from sluice_operator.api.source import Source
 from sluice_operator.desired.mounts import Mounted, mounted_at
-from sluice_operator.kube import CONFIG_MAPS, SECRETS, Kube, KubeError
+from sluice_operator.kube import CONFIG_MAPS, SECRETS, Kube
 
 _OPTIONS: Final = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
 _CLOSE_SECONDS: Final = 900.0
@@ -76,12 +76,7 @@ class ClientFiles:
         if mounted is None:
             return None
         api = SECRETS if mounted.kind == "Secret" else CONFIG_MAPS
-        try:
-            found = await self._kube.get(api, source.metadata.namespace, mounted.name)
-        except KubeError as error:
-            if not error.is_refusal:
-                raise
-            return None
+        found = await self._kube.find(api, source.metadata.namespace, mounted.name)
         return _content((found or {}).get("data") or {}, mounted)
 
     def _keep(self, uid: str, option: str, content: bytes) -> None:

@@ -130,6 +130,15 @@ class Kube:
                 return None
             raise
 
+    async def find(self, api: Api, namespace: str, name: str) -> Manifest | None:
+        """An object, or None if there is none or the server refuses to show it. Raises KubeError."""
+        try:
+            return await self.get(api, namespace, name)
+        except KubeError as error:
+            if error.is_refusal:
+                return None
+            raise
+
     async def list(self, api: Api, namespace: str | None, *, selector: str = "") -> Listing:
         """All objects in one namespace or in all (None), by a label selector. Raises KubeError."""
         try:

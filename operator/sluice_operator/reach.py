@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from sluice_operator.api.source import Source
 from sluice_operator.desired.redis import redis_secret
-from sluice_operator.kube import CONFIG_MAPS, SECRETS, Kube, KubeError
+from sluice_operator.kube import CONFIG_MAPS, SECRETS, Kube, KubeError, Manifest
 from sluice_operator.observed.authorities import authorities
 from sluice_operator.observed.secrets import redis_url
 
@@ -18,18 +18,29 @@ class Reach:
     """In PEM form, or empty."""
 
 
+async def find_secret(kube: Kube, source: Source) -> tuple[Manifest | None, str]:
+    """The Secret with the URL, None if there is none; and why it can't be read, such as `Secret x can't be ...`.
+
+    Raises KubeError if the API server did not answer as it should.
+    """
+    wanted = redis_secret(source)
+    try:
+        return await kube.get(SECRETS, source.metadata.namespace, wanted.name), ""
+    except KubeError as error:
+        if not error.is_refusal:
+            raise
+        return None, f"Secret {wanted.name} can't be read: {error.message}"
+
+
 async def find_url(kube: Kube, source: Source, *, default: str | None) -> tuple[bytes | None, str]:
     """The URL, or None and what is missing. Raises KubeError if the API server did not answer as it should."""
     wanted = redis_secret(source)
     if wanted.owned:
         problem = "" if default else "the resource names no Secret, and the operator has no default Redis"
         return (default.encode() if default else None), problem
-    try:
-        secret = await kube.get(SECRETS, source.metadata.namespace, wanted.name)
-    except KubeError as error:
-        if not error.is_refusal:
-            raise
-        return None, f"the Secret {wanted.name} can't be read: {error.message}"
+    secret, refusal = await find_secret(kube, source)
+    if refusal:
+        return None, f"the {refusal}"
     url, facts = redis_url(secret, wanted)
     return url, facts.problem
 
@@ -39,10 +50,5 @@ async def find_authorities(kube: Kube, source: Source) -> str:
     bundle = source.spec.ca_bundle
     if bundle is None:
         return ""
-    try:
-        found = await kube.get(CONFIG_MAPS, source.metadata.namespace, bundle.config_map_ref.name)
-    except KubeError as error:
-        if not error.is_refusal:
-            raise
-        return ""
+    found = await kube.find(CONFIG_MAPS, source.metadata.namespace, bundle.config_map_ref.name)
     return authorities(found, bundle)

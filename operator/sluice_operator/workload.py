@@ -30,14 +30,14 @@ from sluice_operator.desired.settings import IngesterSettings
 from sluice_operator.desired.stream import StreamComponent
 from sluice_operator.desired.streams import streams_of
 from sluice_operator.hashes import changes, hashes
-from sluice_operator.kube import DEPLOYMENTS, PODS, SECRETS, Api, Kube, KubeError, Manifest
+from sluice_operator.kube import DEPLOYMENTS, PODS, SECRETS, Api, Kube, Manifest
 from sluice_operator.observed.authorities import authorities_hash
 from sluice_operator.observed.deployments import deployment_facts
 from sluice_operator.observed.facts import Facts, Refusal, SecretFacts
 from sluice_operator.observed.pods import pods_facts
 from sluice_operator.observed.redis import RedisReader
 from sluice_operator.observed.secrets import redis_url
-from sluice_operator.reach import find_authorities
+from sluice_operator.reach import find_authorities, find_secret
 from sluice_operator.sources import SourceKey, source_key
 from sluice_operator.status.changes import Tell
 from sluice_operator.status.reasons import Happening
@@ -127,17 +127,14 @@ class Workload:
             self._children.forget(DEPLOYMENTS, key.namespace, child_name(key.name, component.part))
 
     async def _find_redis(self, look: _Look) -> None:
-        wanted, namespace = redis_secret(look.source), look.source.metadata.namespace
+        wanted = redis_secret(look.source)
         default = self._ingesters.default_redis_url
         if wanted.owned and default is None:
             look.secret = SecretFacts(problem=_NO_REDIS)
             return
-        try:
-            secret = await self._kube.get(SECRETS, namespace, wanted.name)
-        except KubeError as error:
-            if not error.is_refusal:
-                raise
-            look.secret = SecretFacts(problem=f"The Secret {wanted.name} can't be read: {error.message}")
+        secret, refusal = await find_secret(self._kube, look.source)
+        if refusal:
+            look.secret = SecretFacts(problem=f"The {refusal}")
             return
         if wanted.owned and default is not None:
             manifest = build_redis_secret(look.source, url=default)
