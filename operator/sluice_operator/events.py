@@ -60,38 +60,38 @@ class Events:
         if not self._may(source["metadata"]["uid"], now):
             logger.debug("Too many events, not told: %s", tell)
             return
+        name = f"{source['metadata']['name'][:200]}.{time.time_ns():x}"
         try:
-            await self._write(source, tell, now)
+            await self._write(source, tell, now, name=name)
         except KubeError as error:
-            if error.code == 0 or error.is_refusal:
+            if error.is_refusal:
                 logger.warning("An event could not be written: %s", error)
                 return
             # The status that tells of it is written already: what is not told now will never be.
             await asyncio.sleep(min(error.retry_after or _AGAIN_SECONDS, _PATIENCE_SECONDS))
-            await self._once_more(source, tell, now)
+            await self._once_more(source, tell, now, name=name)
 
     def forget(self, uid: str) -> None:
         """The object is gone."""
         self._buckets.pop(uid, None)
         self._told.pop(uid, None)
 
-    async def _once_more(self, source: Manifest, tell: Tell, now: float) -> None:
+    async def _once_more(self, source: Manifest, tell: Tell, now: float, *, name: str) -> None:
         try:
-            await self._write(source, tell, now)
+            await self._write(source, tell, now, name=name)
         except KubeError as error:
             logger.warning("An event could not be written: %s", error)
 
-    async def _write(self, source: Manifest, tell: Tell, now: float) -> None:
+    async def _write(self, source: Manifest, tell: Tell, now: float, *, name: str) -> None:
         reasons = self._told.setdefault(source["metadata"]["uid"], {})
         told = reasons[tell.reason] = [memory for memory in reasons.get(tell.reason, ()) if memory.until > now]
         memory = _fitting(told, tell.message)
         is_counted = memory is not None and await self._count_up(source, memory, tell)
-        newest = memory if memory is not None and is_counted else await self._first(source, tell, now)
+        newest = memory if memory is not None and is_counted else await self._first(source, tell, now, name=name)
         told[:] = [*(one for one in told if one is not memory), newest]
 
-    async def _first(self, source: Manifest, tell: Tell, now: float) -> _Memory:
+    async def _first(self, source: Manifest, tell: Tell, now: float, *, name: str) -> _Memory:
         metadata, when = source["metadata"], _now()
-        name = f"{metadata['name'][:200]}.{time.time_ns():x}"
         event: dict[str, Any] = {
             "apiVersion": "v1",
             "kind": "Event",
@@ -114,7 +114,11 @@ class Events:
             "reportingComponent": COMPONENT,
             "reportingInstance": self._instance,
         }
-        await self._kube.create(EVENTS, event)
+        try:
+            await self._kube.create(EVENTS, event)
+        except KubeError as error:
+            if error.code != HTTPStatus.CONFLICT:  # nobody else writes that name: only the answer was lost
+                raise
         return _Memory(name=name, message=tell.message, count=1, until=now + REPEAT_SECONDS)
 
     async def _count_up(self, source: Manifest, memory: _Memory, tell: Tell) -> bool:

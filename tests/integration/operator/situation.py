@@ -120,6 +120,14 @@ class Situation:
         found = self.all("Event", query=f"?fieldSelector=involvedObject.kind={self.kind}")
         return [(event["reason"], event["message"]) for event in found]
 
+    def told(self, reason: str) -> set[str]:
+        """The messages of the Events of that reason."""
+        return {message for found, message in self.events() if found == reason}
+
+    def tells(self, *reasons: str) -> None:
+        """Wait for Events of those reasons: each comes after what it tells of."""
+        eventually(lambda: set(reasons) <= {reason for reason, _ in self.events()})
+
     # The kubelet.
 
     def pod(self) -> Manifest:

@@ -48,7 +48,7 @@ def test_other_authorities_make_another_pod(situation: Situation) -> None:
     eventually(lambda: situation.pod()["metadata"]["uid"] != before["metadata"]["uid"])
     situation.stream()
     assert hash_of(situation) not in {digest, None}
-    assert "CABundleChanged" in [reason for reason, _ in situation.events()]
+    situation.tells("CABundleChanged")
     assert situation.status()["restarts"]["count"] == 0
 
 

@@ -52,7 +52,7 @@ def test_from_nothing_to_streaming(situation: LabelerSituation) -> None:
     table = situation.kubectl("get", "labelers").splitlines()
     assert table[0].split() == ["NAME", "HOST", "READY", "CURSOR", "LAG", "RATE", "RESTARTS", "AGE"]
     assert {"True", "1234", "0s", "12/s", "0"} <= set(table[1].split()), table
-    eventually(lambda: {"Created", "Connected", "Ready"} <= {reason for reason, _ in situation.events()})
+    situation.tells("Created", "Connected", "Ready")
 
 
 def test_quiet_for_days_is_ready(situation: LabelerSituation) -> None:
@@ -79,7 +79,7 @@ def test_suspend_and_resume(situation: LabelerSituation) -> None:
     situation.kubectl("patch", "labeler", NAME, "--type=merge", "-p", '{"spec":{"suspend":false}}')
     situation.stream(78)
     assert situation.status()["restarts"]["count"] == 0
-    eventually(lambda: {"Suspended", "Resumed"} <= {reason for reason, _ in situation.events()})
+    situation.tells("Suspended", "Resumed")
 
 
 def _end(situation: LabelerSituation) -> bool:

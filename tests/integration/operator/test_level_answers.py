@@ -18,7 +18,7 @@ from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.control_plane import OPERATOR, ControlPlane
 from tests.integration.operator.faults import FaultyProxy
 from tests.integration.operator.situation import Situation, eventually
-from tests.integration.operator.tricks import answers, cut_off, late, lost
+from tests.integration.operator.tricks import Trick, answers, cut_off, late, lost
 from tests.integration.redis_server import RedisServer
 
 READS = {"list", "watch"}
@@ -95,6 +95,15 @@ def test_who_asks_to_be_left_alone_is(situation: Situation, proxy: FaultyProxy) 
 
 def test_an_event_waits_for_a_server_that_is_busy(situation: Situation, proxy: FaultyProxy) -> None:
     with proxy.fault(answers(429, retry_after=1), "create", "events", namespace=situation.namespace, times=1) as fault:
+        situation.apply_relay()
+        situation.stream()
+        assert fault.left == 0
+    assert told(situation)["Created"] == 2
+
+
+@pytest.mark.parametrize("trick", [lost, cut_off])
+def test_an_event_whose_answer_is_lost_is_told_once(situation: Situation, proxy: FaultyProxy, trick: Trick) -> None:
+    with proxy.fault(trick, "create", "events", namespace=situation.namespace, times=1) as fault:
         situation.apply_relay()
         situation.stream()
         assert fault.left == 0

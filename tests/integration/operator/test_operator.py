@@ -39,7 +39,7 @@ def test_from_nothing_to_streaming(situation: Situation) -> None:
     table = situation.kubectl("get", "relays").splitlines()
     assert table[0].split() == ["NAME", "HOST", "READY", "CURSOR", "LAG", "RATE", "RESTARTS", "AGE"]
     assert {"True", "6322875401", "0s", "12/s", "0"} <= set(table[1].split()), table
-    eventually(lambda: {"Created", "Connected", "Ready"} <= {reason for reason, _ in situation.events()})
+    situation.tells("Created", "Connected", "Ready")
 
 
 def test_the_operator_leaves_no_mark_on_a_relay_but_its_status(situation: Situation) -> None:
@@ -74,7 +74,7 @@ def test_suspend_and_resume(situation: Situation) -> None:
     situation.stream()
     assert situation.condition("Suspended") is None
     assert situation.status()["restarts"]["count"] == 0
-    eventually(lambda: {"Suspended", "Resumed"} <= {reason for reason, _ in situation.events()})
+    situation.tells("Suspended", "Resumed")
 
 
 def test_restarts_are_counted_over_containers_and_pods(situation: Situation) -> None:
@@ -98,11 +98,10 @@ def test_restarts_are_counted_over_containers_and_pods(situation: Situation) -> 
     situation.apply_relay(batch={"size": 100})
     situation.stream()
     assert situation.status()["restarts"]["count"] == 3
-    told = [message for reason, message in situation.events() if reason == "OOMKilled"]
-    assert told == [
+    assert situation.told("OOMKilled") == {
         "The ingester was killed because it needed more memory than its limit, exit code 137: "
         "raise spec.podTemplate.resources.limits"
-    ]
+    }
 
 
 def test_a_crash_loop_is_stalled_until_a_start_has_proved_itself(situation: Situation) -> None:
@@ -160,9 +159,7 @@ def test_redis_down_and_back(situation: Situation, own_redis: Callable[..., Redi
     situation.store(7)
     situation.report(State.STREAMING, pod=pod)
     situation.becomes("Ready", "True", "Streaming")
-    # Events come after the status that they are told with.
-    told = {"BackpressureOn", "NotReady", "BackpressureOff"}
-    eventually(lambda: told <= {reason for reason, _ in situation.events()})
+    situation.tells("BackpressureOn", "NotReady", "BackpressureOff")
 
 
 def test_a_source_that_flaps_and_one_that_stays_away(situation: Situation) -> None:

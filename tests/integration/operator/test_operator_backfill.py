@@ -69,7 +69,7 @@ def test_from_enabled_to_done(situation: Situation, listing: BackfillSituation) 
     listing.report(State.DONE)
     situation.becomes("BackfillComplete", "True", "Listed")
     assert eventually(lambda: situation.status()["backfill"]["done"])
-    eventually(lambda: "BackfillDone" in {reason for reason, _ in situation.events()})
+    situation.tells("BackfillDone")
 
 
 def test_switched_off_again(situation: Situation, listing: BackfillSituation) -> None:

@@ -75,8 +75,8 @@ def test_what_happens_while_it_is_away_is_mended_and_counted(
     eventually(lambda: place.status()["restarts"]["count"] == 2)
     eventually(lambda: place.get("Secret", f"{NAME}-redis"))
     eventually(lambda: place.deployment()["spec"]["replicas"] == 1)
-    told = [message for reason, message in place.events() if reason == "Restarted"]
-    assert told == ["The ingester was restarted: Error, exit code 1"]
+    place.tells("Restarted")
+    assert place.told("Restarted") == {"The ingester was restarted: Error, exit code 1"}
 
 
 def test_pods_that_are_replaced_while_it_is_away_are_counted(

@@ -65,7 +65,7 @@ def test_what_was_contested_is_put_right_at_once(situation: Situation) -> None:
 
     def quarrel() -> bool:
         situation.patch("Deployment", f"{NAME}-firehose", {"spec": {"paused": True}})
-        return "ChildContested" in [reason for reason, _ in situation.events()]
+        return bool(situation.told("ChildContested"))
 
     eventually(quarrel, seconds=30)
     time.sleep(4)
