@@ -168,7 +168,7 @@ def running(kind: "SentinelTrio | Cluster | RedisServer") -> Iterator[None]:
         kind.kill() if isinstance(kind, RedisServer) else kind.stop()
 
 
-def wait(holds: Callable[[], object], *, seconds: float = 20) -> None:
+def wait(holds: Callable[[], object], *, seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while True:
         with contextlib.suppress(redis.ConnectionError, redis.ResponseError):

@@ -68,7 +68,7 @@ def stored(redis_server: RedisServer) -> list[Json]:
     return [json.loads(fields[Stream.FIREHOSE.field]) for _, fields in entries]
 
 
-def wait_until(holds: Callable[[], bool], *, what: str, seconds: float = 20) -> None:
+def wait_until(holds: Callable[[], bool], *, what: str, seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"

@@ -65,7 +65,7 @@ async def health(client: Redis, host: str) -> dict[str, str]:
     return {name.decode(): value.decode() for name, value in fields.items()}
 
 
-async def until(condition: Callable[[], Awaitable[object]], *, within: float = 20.0) -> None:
+async def until(condition: Callable[[], Awaitable[object]], *, within: float = 60.0) -> None:
     """Wait until `condition` holds; TimeoutError if it doesn't. Redis may be gone meanwhile."""
     async with asyncio.timeout(within):
         while True:
@@ -75,7 +75,7 @@ async def until(condition: Callable[[], Awaitable[object]], *, within: float = 2
             await asyncio.sleep(0.03)
 
 
-async def until_state(client: Redis, host: str, state: str, reason: str = "", *, within: float = 20.0) -> None:
+async def until_state(client: Redis, host: str, state: str, reason: str = "", *, within: float = 60.0) -> None:
     async def holds() -> bool:
         found = await health(client, host)
         return (found.get("state"), found.get("reason")) == (state, reason)
@@ -83,7 +83,7 @@ async def until_state(client: Redis, host: str, state: str, reason: str = "", *,
     await until(holds, within=within)
 
 
-async def until_cursor(client: Redis, host: str, seq: int, *, within: float = 30.0) -> None:
+async def until_cursor(client: Redis, host: str, seq: int, *, within: float = 60.0) -> None:
     """Wait until the frame `seq`, or a later one, is stored."""
 
     async def reached() -> bool:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.integration.operator.control_plane import ControlPlane, Manifest, path_of
-from tests.integration.operator.situation import NAME, Situation, eventually
+from tests.integration.operator.situation import NAME, PATIENCE, Situation, eventually
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class One:
         path = path_of("Deployment", self.namespace, f"{self.name}-{part}")
         return int(self.control_plane.request("GET", path)["spec"]["replicas"])
 
-    def stalls(self, other: "One", *, seconds: float = 15) -> None:
+    def stalls(self, other: "One", *, seconds: float = PATIENCE) -> None:
         """It does not run, and says because of whom."""
 
         def attempt() -> bool:
@@ -66,7 +66,7 @@ class One:
 
         eventually(attempt, seconds=seconds)
 
-    def runs(self, *, seconds: float = 15) -> None:
+    def runs(self, *, seconds: float = PATIENCE) -> None:
         def attempt() -> bool:
             assert self.condition("Stalled") is None
             return self.replicas() == 1 and self.condition("Ready") is not None

@@ -8,13 +8,12 @@ from typing import Any
 
 from sluice_ingester.contract import Stream, StreamKeys
 from tests.integration.operator.control_plane import Manifest
-from tests.integration.operator.situation import Situation, now
+from tests.integration.operator.situation import ERROR, Situation, now
 
 CHANGED = tuple(f"changed-{number}" for number in range(8))
 STEADY = ("steady-0", "steady-1")
 """Edited by nobody, but their containers end again and again."""
 COMPONENT = "?labelSelector=app.kubernetes.io/component=firehose"
-ERROR = {"reason": "Error", "exitCode": 1, "startedAt": now(), "finishedAt": now()}
 
 
 class Users:

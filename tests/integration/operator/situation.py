@@ -11,6 +11,8 @@ from tests.integration.operator.control_plane import ApiError, ControlPlane, Kub
 from tests.integration.redis_server import RedisServer
 
 NAME = "us-east"
+ERROR = {"reason": "Error", "exitCode": 1}
+OOM = {"reason": "OOMKilled", "exitCode": 137}
 
 
 def now(*, ahead: float = 0.0) -> str:
@@ -18,7 +20,11 @@ def now(*, ahead: float = 0.0) -> str:
     return when.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def eventually(attempt: Callable[[], Any], *, seconds: float = 15) -> Any:
+PATIENCE: float = 60
+"""Seconds: far more than anything needs, for a busy machine. Who claims that something is quick says how quick."""
+
+
+def eventually(attempt: Callable[[], Any], *, seconds: float = PATIENCE) -> Any:
     """The result of `attempt` as soon as it is true and does not raise; else its last error."""
     deadline = time.monotonic() + seconds
     while True:
@@ -104,7 +110,7 @@ class Situation:
                 return item["status"], item["reason"]
         return None
 
-    def becomes(self, kind: str, status: str, reason: str, *, seconds: float = 15) -> None:
+    def becomes(self, kind: str, status: str, reason: str, *, seconds: float = PATIENCE) -> None:
         def attempt() -> bool:
             found = self.condition(kind)
             assert found == (status, reason), self.status()
@@ -153,6 +159,7 @@ class Situation:
     def set_container(self, pod: Manifest, *, restarts: int = 0, last: Manifest | None = None, **state: Any) -> None:
         if "running" in state:
             self._started[pod["metadata"]["name"]] = now(ahead=1)
+        ended = {"startedAt": now(), "finishedAt": now(), **last} if last else None
         container = {
             "name": "ingester",
             "image": "sluice:test",
@@ -160,7 +167,7 @@ class Situation:
             "ready": "running" in state,
             "restartCount": restarts,
             "state": state,
-            "lastState": {"terminated": last} if last else {},
+            "lastState": {"terminated": ended} if ended else {},
         }
         status = {"phase": "Running" if "running" in state else "Pending", "containerStatuses": [container]}
         self.patch("Pod", pod["metadata"]["name"], {"status": status}, subresource="status")

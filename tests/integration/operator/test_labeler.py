@@ -9,10 +9,8 @@ import pytest
 from sluice_ingester.contract import Health, State, Stream
 from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.control_plane import ControlPlane
-from tests.integration.operator.situation import NAME, Situation, eventually, now
+from tests.integration.operator.situation import ERROR, NAME, Situation, eventually
 from tests.integration.redis_server import RedisServer
-
-ERROR = {"reason": "Error", "exitCode": 1, "startedAt": now(), "finishedAt": now()}
 
 
 class LabelerSituation(Situation):
@@ -92,7 +90,7 @@ def _end(situation: LabelerSituation) -> bool:
 def test_restarts_are_counted_with_their_cause(situation: LabelerSituation) -> None:
     situation.apply_relay()
     situation.stream()
-    situation.run_pod(restarts=1, last={**ERROR, "finishedAt": now()})
+    situation.run_pod(restarts=1, last=ERROR)
     eventually(lambda: situation.status()["restarts"]["count"] == 1)
     restarts = situation.status()["restarts"]
     assert (restarts["lastReason"], restarts["lastExitCode"]) == ("Error", 1)

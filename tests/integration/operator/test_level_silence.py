@@ -16,11 +16,10 @@ import pytest
 from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.control_plane import OPERATOR, ControlPlane
 from tests.integration.operator.faults import FaultyProxy
-from tests.integration.operator.situation import Situation, eventually, now
+from tests.integration.operator.situation import ERROR, Situation, eventually
 from tests.integration.operator.tricks import answers, never
 from tests.integration.redis_server import RedisServer
 
-ERROR = {"reason": "Error", "exitCode": 1, "startedAt": now(), "finishedAt": now()}
 RESYNC = 5
 """Seconds, the least that is allowed."""
 GRACE = 30

@@ -6,11 +6,8 @@ from typing import Any
 
 from sluice_ingester.contract import State
 from tests.integration.operator.conftest import OperatorProcess
-from tests.integration.operator.situation import NAME, Situation, eventually, now
+from tests.integration.operator.situation import ERROR, NAME, OOM, Situation, eventually
 from tests.integration.redis_server import RedisServer
-
-OOM = {"reason": "OOMKilled", "exitCode": 137, "startedAt": now(), "finishedAt": now()}
-ERROR = {"reason": "Error", "exitCode": 1, "startedAt": now(), "finishedAt": now()}
 
 
 def test_from_nothing_to_streaming(situation: Situation) -> None:

@@ -19,10 +19,9 @@ from sluice_operator.store import Store
 from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.control_plane import OPERATOR, ROOT, ApiError, ControlPlane
 from tests.integration.operator.rights import namespaced, rules
-from tests.integration.operator.situation import NAME, Situation, eventually, now
+from tests.integration.operator.situation import ERROR, NAME, Situation, eventually
 
 KINDS = ("Relay", "Deployment", "ReplicaSet", "Pod", "Secret", "Event")
-ERROR = {"reason": "Error", "exitCode": 1, "startedAt": now(), "finishedAt": now()}
 
 
 def versions(place: Situation) -> dict[str, str]:

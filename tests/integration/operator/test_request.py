@@ -18,15 +18,15 @@ def answer(situation: Situation) -> str | None:
     return found
 
 
-def test_it_is_answered_within_a_second_or_two(situation: Situation) -> None:
+def test_it_is_answered_within_seconds(situation: Situation) -> None:
     situation.apply_relay()
     situation.stream()
     assert answer(situation) is None
     for word in ("2026-11-25T01:00:00Z", "again"):
         ask(situation, word)
-        eventually(lambda word=word: answer(situation) == word, seconds=3)
+        eventually(lambda word=word: answer(situation) == word, seconds=5)
     ask(situation, "x" * 300)
-    eventually(lambda: answer(situation) == "x" * 256, seconds=3)
+    eventually(lambda: answer(situation) == "x" * 256, seconds=5)
     situation.kubectl("annotate", "relay", NAME, f"{ANNOTATION}-")
     time.sleep(2)
     assert answer(situation) == "x" * 256
@@ -36,7 +36,7 @@ def test_of_one_that_is_suspended(situation: Situation) -> None:
     situation.apply_relay(suspend=True)
     situation.becomes("Ready", "True", "Suspended")
     ask(situation, "now")
-    eventually(lambda: answer(situation) == "now", seconds=3)
+    eventually(lambda: answer(situation) == "now", seconds=5)
 
 
 def test_of_one_that_is_invalid(situation: Situation) -> None:
@@ -44,7 +44,7 @@ def test_of_one_that_is_invalid(situation: Situation) -> None:
         eventually(lambda: situation.apply_relay(host="a.example/xrpc") is None)
     situation.becomes("Stalled", "True", "InvalidSpec")
     ask(situation, "now")
-    eventually(lambda: answer(situation) == "now", seconds=3)
+    eventually(lambda: answer(situation) == "now", seconds=5)
     assert situation.condition("Stalled") == ("True", "InvalidSpec")
 
 
@@ -72,4 +72,4 @@ def test_what_was_contested_is_put_right_at_once(situation: Situation) -> None:
     assert situation.deployment()["spec"].get("paused") is True, "it is left as it is for a while"
     ask(situation, "they gave in")
     eventually(lambda: "paused" not in situation.deployment()["spec"], seconds=5)
-    eventually(lambda: answer(situation) == "they gave in", seconds=3)
+    eventually(lambda: answer(situation) == "they gave in", seconds=5)

@@ -17,7 +17,7 @@ from sluice_ingester.contract import BACKFILL_DONE, Health, State
 from tests.integration.operator.audit import AuditLog, Request
 from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.control_plane import OPERATOR, ControlPlane, Manifest
-from tests.integration.operator.situation import NAME, Situation, eventually, now
+from tests.integration.operator.situation import ERROR, NAME, Situation, eventually
 from tests.integration.operator.test_labeler import LabelerSituation
 from tests.integration.operator.test_operator_backfill import BackfillSituation
 from tests.integration.redis_server import RedisServer
@@ -25,7 +25,6 @@ from tests.integration.redis_server import RedisServer
 INTERVAL = 2
 """Seconds between two writes of the same status for numbers alone."""
 LONG_AGO = "2026-01-01T00:00:00.000Z"
-ERROR = {"reason": "Error", "exitCode": 1, "startedAt": now(), "finishedAt": now()}
 
 
 @pytest.fixture(scope="module")
