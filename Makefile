@@ -5,10 +5,12 @@ UV_VERSION := 0.13.9
 UV := .cache/uv/bin/uv
 PY := .venv/bin/python
 PYTEST := $(PY) -m pytest
+# Integration tests mostly wait, each file for servers of its own: so many files at a time, on however few cores.
+WORKERS ?= 5
 export UV_PROJECT_ENVIRONMENT := .venv
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down test lint types unit integration prepare integration-operator integration-lease integration-others e2e generate format cluster cluster-down clean
+.PHONY: help demo demo-down test lint types unit integration prepare e2e generate format cluster cluster-down clean
 
 help: ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -40,17 +42,8 @@ unit: .venv/ready ## tests without any server
 	@$(PYTEST) tests/unit -q
 
 integration: .venv/ready ## tests with a real Redis, real WebSockets and a real API server
-	@echo "==> integration tests: the operator's and the Lease's beside all others"
-	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target integration-operator integration-others integration-lease
-
-integration-operator:
-	@$(PYTEST) tests/integration/operator --ignore=tests/integration/operator/lease -q -p no:cacheprovider
-
-integration-lease: # it mostly waits for Leases to run out
-	@$(PYTEST) tests/integration/operator/lease -q -p no:cacheprovider
-
-integration-others:
-	@$(PYTEST) tests/integration --ignore=tests/integration/operator -q -p no:cacheprovider
+	@echo "==> integration tests, $(WORKERS) files at a time"
+	@$(PYTEST) tests/integration -q -n $(WORKERS) --dist loadfile -p no:cacheprovider
 
 e2e: .venv/ready ## tests on a real cluster
 	@echo "==> tests on a cluster"
