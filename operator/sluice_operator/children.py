@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from sluice_operator.api.source import Source
 from sluice_operator.desired.drift import covers, removal_patch
-from sluice_operator.desired.manifest import is_controlled_by
-from sluice_operator.desired.naming import DESIRED_HASH_ANNOTATION, FIELD_MANAGER, SOURCE_LABELS, label_value
+from sluice_operator.desired.manifest import belongs_to
+from sluice_operator.desired.naming import DESIRED_HASH_ANNOTATION, FIELD_MANAGER
 from sluice_operator.kube import Api, Kube, KubeError, Manifest
 from sluice_operator.observed.facts import Refusal
 from sluice_operator.status.changes import Tell
@@ -56,7 +56,7 @@ class Children:
     async def ensure(self, api: Api, wanted: Manifest, *, live: Manifest | None, source: Source) -> Outcome:
         """Make the child be as `wanted`; `live` is what it is. Raises KubeError if a new try may help."""
         if live is not None:
-            if not _is_ours(live, source):
+            if not belongs_to(live, kind=type(source).__name__, name=source.metadata.name, uid=source.metadata.uid):
                 return Outcome(live=None, refusal=_conflict(live))
             # One that is being deleted is made anew when its end is seen.
             if "deletionTimestamp" in live["metadata"] or covers(live, wanted):
@@ -135,20 +135,6 @@ class Children:
         )
         logger.warning("%s", message)
         return Tell(type="Warning", reason=Happening.CHILD_CONTESTED, message=message)
-
-
-def _is_ours(live: Mapping[str, Any], source: Source) -> bool:
-    """Whether `live` is a child of `source`, even one whose owner somebody took away."""
-    if is_controlled_by(live, source):
-        return True
-    metadata = live["metadata"]
-    labels = metadata.get("labels") or {}
-    label = SOURCE_LABELS[type(source).__name__]
-    return (
-        labels.get("app.kubernetes.io/managed-by") == FIELD_MANAGER
-        and labels.get(label) == label_value(source.metadata.name)
-        and not any(reference.get("controller") for reference in metadata.get("ownerReferences") or [])
-    )
 
 
 def _tell(wanted: Manifest, *, live: Manifest | None, source: Source) -> Tell:

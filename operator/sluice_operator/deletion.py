@@ -21,7 +21,6 @@ from sluice_operator.client_files import ClientFiles
 from sluice_operator.cursor import CursorError, delete_cursors
 from sluice_operator.desired.departure import (
     Deadline,
-    belongs_to,
     children_of,
     is_held,
     keys_by_hand,
@@ -30,6 +29,7 @@ from sluice_operator.desired.departure import (
     others_that_hold,
     shall_delete_cursor,
 )
+from sluice_operator.desired.manifest import belongs_to
 from sluice_operator.desired.request import answered
 from sluice_operator.desired.stream import StreamComponent
 from sluice_operator.desired.streams import COMPONENTS, streams_of
@@ -126,10 +126,11 @@ class Deletion:
 
     async def _stop(self, found: Manifest) -> _Obstacle | None:
         """Stop the ingesters. What still runs, if anything does."""
-        namespace, left, since = found["metadata"]["namespace"], [], []
+        own, left, since = found["metadata"], [], []
+        namespace = own["namespace"]
         for name in children_of(found):
             live = await self._kube.get(DEPLOYMENTS, namespace, name)
-            if live is None or not belongs_to(live, found):
+            if live is None or not belongs_to(live, kind=found["kind"], name=own["name"], uid=own["uid"]):
                 continue
             metadata = live["metadata"]
             left.append(f"Deployment {name}")

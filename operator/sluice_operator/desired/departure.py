@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from sluice_ingester.contract import StreamKeys, host_of
 from sluice_operator.api.deletion import FINALIZER, DeletionPolicy
-from sluice_operator.desired.naming import SOURCE_LABELS, child_name, label_value
+from sluice_operator.desired.naming import child_name
 from sluice_operator.desired.streams import COMPONENTS
 
 _ENDED: Final = frozenset({"Succeeded", "Failed"})
@@ -61,16 +61,6 @@ def finalizers_patch(source: Mapping[str, Any], *, held: bool) -> dict[str, Any]
 def children_of(source: Mapping[str, Any]) -> tuple[str, ...]:
     """The names of the Deployments that the source may have, whatever its spec says."""
     return tuple(child_name(source["metadata"]["name"], component.part) for component in COMPONENTS[source["kind"]])
-
-
-def belongs_to(child: Mapping[str, Any], source: Mapping[str, Any]) -> bool:
-    """Whether the Deployment `child` is that source's, even one whose owner somebody took away."""
-    metadata = child["metadata"]
-    controllers = [one["uid"] for one in metadata.get("ownerReferences") or [] if one.get("controller")]
-    if controllers:
-        return bool(controllers == [source["metadata"]["uid"]])
-    label = (metadata.get("labels") or {}).get(SOURCE_LABELS[source["kind"]])
-    return bool(label == label_value(source["metadata"]["name"]))
 
 
 def may_write(pod: Mapping[str, Any]) -> bool:

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from sluice_operator.api.base import API_VERSION
 from sluice_operator.api.source import Source
-from sluice_operator.desired.naming import DESIRED_HASH_ANNOTATION, owned_labels
+from sluice_operator.desired.naming import DESIRED_HASH_ANNOTATION, SOURCE_LABELS, label_value, owned_labels
 
 Manifest: TypeAlias = dict[str, Any]
 """A Kubernetes object that holds only the fields that the operator owns, ready for server-side apply."""
@@ -45,6 +45,17 @@ def is_controlled_by(live: Mapping[str, Any], source: Source) -> bool:
     return any(
         reference.get("controller") is True and reference["uid"] == source.metadata.uid for reference in references
     )
+
+
+def belongs_to(live: Mapping[str, Any], *, kind: str, name: str, uid: str) -> bool:
+    """Whether `live` is a child of the source of that kind, name and uid, even one whose owner somebody took away:
+    then its label tells.
+    """
+    metadata = live["metadata"]
+    controllers = [one["uid"] for one in metadata.get("ownerReferences") or [] if one.get("controller")]
+    if controllers:
+        return bool(controllers == [uid])
+    return bool((metadata.get("labels") or {}).get(SOURCE_LABELS[kind]) == label_value(name))
 
 
 def _owner(source: Source) -> Manifest:

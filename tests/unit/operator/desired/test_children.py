@@ -7,7 +7,7 @@ import pytest
 
 from sluice_operator.api.relay import Relay
 from sluice_operator.desired.deployment import build_deployment
-from sluice_operator.desired.manifest import Manifest, is_controlled_by
+from sluice_operator.desired.manifest import Manifest, belongs_to, is_controlled_by
 from sluice_operator.desired.naming import DESIRED_HASH_ANNOTATION, REDIS_HASH_ANNOTATION, Component
 from sluice_operator.desired.redis import build_redis_secret, redis_hash, redis_secret
 from sluice_operator.desired.relay import firehose, relay_streams
@@ -174,6 +174,23 @@ def test_children_take_nothing_from_the_labels_of_their_owner() -> None:
     }
     labelled = Relay.parse({"metadata": metadata, "spec": {"host": "relay.example.com"}})
     assert build(labelled) == build(relay())
+
+
+@pytest.mark.parametrize(
+    ("owners", "labels", "ours"),
+    [
+        ([{"uid": "u-1", "controller": True}], {}, True),
+        ([{"uid": "u-2", "controller": True}], {"sluice.dev/relay": "us-east"}, False),
+        ([], {"sluice.dev/relay": "us-east"}, True),  # somebody took its owner away
+        ([{"uid": "u-2"}], {"sluice.dev/relay": "us-east"}, True),
+        ([], {"sluice.dev/labeler": "us-east"}, False),
+        ([], {"app.kubernetes.io/managed-by": "sluice-operator"}, False),
+        ([], {}, False),
+    ],
+)
+def test_a_stranger_is_left_alone(*, owners: list[Any], labels: dict[str, str], ours: bool) -> None:
+    live = {"metadata": {"ownerReferences": owners, "labels": labels}}
+    assert belongs_to(live, kind="Relay", name="us-east", uid="u-1") is ours
 
 
 def test_only_a_child_of_this_very_resource_is_its_own() -> None:

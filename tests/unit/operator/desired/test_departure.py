@@ -8,7 +8,6 @@ import pytest
 from sluice_operator.api.deletion import FINALIZER
 from sluice_operator.desired.departure import (
     Deadline,
-    belongs_to,
     children_of,
     finalizers_patch,
     is_held,
@@ -69,21 +68,6 @@ def test_the_policy_is_read_from_a_spec_that_is_otherwise_beyond_understanding()
 def test_children_are_those_that_it_may_ever_have_had() -> None:
     assert children_of(source()) == ("us-east-firehose", "us-east-backfill")
     assert children_of(source("Labeler")) == ("us-east-labels",)
-
-
-@pytest.mark.parametrize(
-    ("owners", "labels", "ours"),
-    [
-        ([{"uid": "u-1", "controller": True}], {}, True),
-        ([{"uid": "u-2", "controller": True}], {"sluice.dev/relay": "us-east"}, False),
-        ([], {"sluice.dev/relay": "us-east"}, True),  # somebody took its owner away
-        ([{"uid": "u-2"}], {"sluice.dev/relay": "us-east"}, True),
-        ([], {"sluice.dev/labeler": "us-east"}, False),
-        ([], {}, False),
-    ],
-)
-def test_a_strangers_deployment_is_left_alone(*, owners: list[Any], labels: dict[str, str], ours: bool) -> None:
-    assert belongs_to({"metadata": {"ownerReferences": owners, "labels": labels}}, source()) is ours
 
 
 @pytest.mark.parametrize(
