@@ -270,20 +270,3 @@ def _error(code: int, content: bytes, pause: str) -> KubeError:
         return KubeError(code, status.get("reason", ""), status.get("message", ""), retry_after=seconds)
     except (ValueError, AttributeError):
         return KubeError(code, "", content[:200].decode(errors="replace"), retry_after=seconds)
-
-
-__all__ = [
-    "CONFIG_MAPS",
-    "DEPLOYMENTS",
-    "EVENTS",
-    "PODS",
-    "SECRETS",
-    "Api",
-    "ConfigException",
-    "Kube",
-    "KubeError",
-    "Listing",
-    "Manifest",
-    "connect",
-    "retry_after",
-]

@@ -9,12 +9,12 @@ import time
 from collections.abc import Callable, Collection
 from http import HTTPStatus
 from typing import Any, Final
+from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import kopf
 from kubernetes.aio.client import Configuration
-from yarl import URL
 
 from sluice_operator import __version__
 
@@ -80,8 +80,8 @@ def _proxy(info: kopf.ConnectionInfo) -> str | None:
     aiohttp would look that up at each request, in a thread. In that moment kopf may close the session because
     another request was refused, and the watch would end in an error that kopf does not expect.
     """
-    url = URL(info.server)
-    if info.proxy_url or (url.host and proxy_bypass(url.host)):
+    url = urlsplit(info.server)
+    if info.proxy_url or (url.hostname and proxy_bypass(url.hostname)):
         return info.proxy_url
     return getproxies().get(url.scheme)
 
