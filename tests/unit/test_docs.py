@@ -1,9 +1,13 @@
 """What the documentation promises, held against the code."""
 
+import re
+import tomllib
+from itertools import chain
 from pathlib import Path
 
 import pytest
 
+from e2e.tests.situations.catalog import SITUATIONS
 from sluice_ingester.settings import Settings as IngesterSettings
 from sluice_operator.api.conditions import ConditionType
 from sluice_operator.settings import Settings as OperatorSettings
@@ -11,6 +15,7 @@ from sluice_operator.status.reasons import Happening, Reason
 
 ROOT = Path(__file__).parents[2]
 STATUS = (ROOT / "docs" / "status.md").read_text()
+README = (ROOT / "README.md").read_text()
 SETTINGS = (ROOT / "docs" / "settings.md").read_text()
 
 
@@ -33,3 +38,15 @@ def test_every_setting_of_the_ingester_is_documented(field: object) -> None:
 def test_every_setting_of_the_operator_is_documented(name: str) -> None:
     alias = OperatorSettings.model_fields[name].validation_alias
     assert f"`{alias or f'SLUICE_{name.upper()}'}`" in SETTINGS
+
+
+def test_every_dependency_earns_its_place() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    wanted = [*project["project"]["dependencies"], *chain.from_iterable(project["dependency-groups"].values())]
+    names = {re.split(r"[^\w-]", one)[0] for one in wanted if isinstance(one, str)} - {"types-pyyaml"}
+    table = "\n".join(re.findall(r"^\| ([^|]+) \|", README, flags=re.MULTILINE))
+    assert {name for name in names if not re.search(rf"(^|[ ,]){name}\b", table, flags=re.MULTILINE)} == set()
+
+
+def test_the_situations_are_counted() -> None:
+    assert f" {len(SITUATIONS)} situations on a real cluster" in README

@@ -41,7 +41,9 @@ class Reason(StrEnum):
     IMAGE_PULL_FAILED = "ImagePullFailed"
     """The ingester's image can't be pulled. Stalled when a retry has not helped."""
     CONTAINER_CONFIG_ERROR = "ContainerConfigError"
-    """The container can't be made, for want of a Secret or a ConfigMap. after `spec.health.stalledAfterSeconds`."""
+    """The container can't be made, for want of a Secret or a ConfigMap. Stalled after
+    `spec.health.stalledAfterSeconds`.
+    """
     CRASH_LOOP = "CrashLoop"
     """The ingester ends again and again right after its start. Stalled at the third restart."""
 
@@ -73,9 +75,9 @@ class Reason(StrEnum):
     SINK_UNREACHABLE = "SinkUnreachable"
     """Redis does not answer."""
     SINK_UNAUTHORIZED = "SinkUnauthorized"
-    """Redis refuses the user or the password. after `spec.health.stalledAfterSeconds`."""
+    """Redis refuses the user or the password. Stalled after `spec.health.stalledAfterSeconds`."""
     SINK_URL_INVALID = "SinkUrlInvalid"
-    """What stands in the Secret is not the URL of a Redis. after `spec.health.stalledAfterSeconds`."""
+    """What stands in the Secret is not the URL of a Redis. Stalled after `spec.health.stalledAfterSeconds`."""
     SINK_ERROR = "SinkError"
     """Redis answers with an error: see the message."""
 
