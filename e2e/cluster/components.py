@@ -112,40 +112,36 @@ def apiserver() -> Component:
 
 def controller_manager() -> Component:
     """The controllers, with the in-tree provisioner of hostPath volumes."""
-    kubeconfig = PKI / "kube-controller-manager.kubeconfig"
-    return Component(
-        name="kube-controller-manager",
-        needs=(API_READY,),
-        argv=(
-            str(BIN / "kube-controller-manager"),
-            f"--kubeconfig={kubeconfig}",
-            f"--authentication-kubeconfig={kubeconfig}",
-            f"--authorization-kubeconfig={kubeconfig}",
-            "--bind-address=127.0.0.1",
-            "--leader-elect=false",
-            "--use-service-account-credentials=true",
-            "--enable-hostpath-provisioner=true",
-            f"--root-ca-file={PKI / 'ca.crt'}",
-            f"--cluster-signing-cert-file={PKI / 'ca.crt'}",
-            f"--cluster-signing-key-file={PKI / 'ca.key'}",
-            f"--service-account-private-key-file={PKI / 'service-accounts.key'}",
-        ),
+    return _controller(
+        "kube-controller-manager",
+        "--use-service-account-credentials=true",
+        "--enable-hostpath-provisioner=true",
+        f"--root-ca-file={PKI / 'ca.crt'}",
+        f"--cluster-signing-cert-file={PKI / 'ca.crt'}",
+        f"--cluster-signing-key-file={PKI / 'ca.key'}",
+        f"--service-account-private-key-file={PKI / 'service-accounts.key'}",
     )
 
 
 def scheduler() -> Component:
     """The scheduler."""
-    kubeconfig = PKI / "kube-scheduler.kubeconfig"
+    return _controller("kube-scheduler")
+
+
+def _controller(name: str, *flags: str) -> Component:
+    """What is alone at its work, with a kubeconfig of its own, and asked from the node only."""
+    kubeconfig = PKI / f"{name}.kubeconfig"
     return Component(
-        name="kube-scheduler",
+        name=name,
         needs=(API_READY,),
         argv=(
-            str(BIN / "kube-scheduler"),
+            str(BIN / name),
             f"--kubeconfig={kubeconfig}",
             f"--authentication-kubeconfig={kubeconfig}",
             f"--authorization-kubeconfig={kubeconfig}",
             "--bind-address=127.0.0.1",
             "--leader-elect=false",
+            *flags,
         ),
     )
 
