@@ -39,7 +39,7 @@ prepare: .venv/ready ## packages, cluster tools and images: minutes when cold, s
 
 unit: .venv/ready ## tests without any server
 	@echo "==> unit tests"
-	@$(PYTEST) tests/unit -q
+	@$(PYTEST) tests/unit -q -n auto -p no:cacheprovider
 
 integration: .venv/ready ## tests with a real Redis, real WebSockets and a real API server
 	@echo "==> integration tests, $(WORKERS) files at a time"

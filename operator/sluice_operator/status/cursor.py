@@ -5,11 +5,17 @@ from sluice_operator.observed.facts import Facts, HealthFacts
 
 
 def cursor_reset(facts: Facts, previous: CursorReset | None) -> CursorReset | None:
-    """The newest reset; the one before where nothing is known of Redis."""
+    """The newest reset: that of Redis, or the one before where nothing is known of Redis, or only an older one.
+
+    A source that comes back to a Redis or a prefix of former times finds a former reset there, which does not
+    mean that the newest was not carried out.
+    """
     health = facts.sink.health if facts.sink else None
     if health is None or health.reset is None:
         return previous
     done = health.reset
+    if previous is not None and previous.at is not None and done.at is not None and done.at < previous.at:
+        return previous
     return CursorReset(nonce=done.nonce, from_=done.before, to=done.after, at=done.at)
 
 

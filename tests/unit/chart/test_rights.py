@@ -39,7 +39,7 @@ def test_the_operator_has_only_the_rights_that_it_uses_and_no_wildcard(render: R
 
 
 def test_watched_namespaces_get_roles_and_nothing_is_cluster_wide(render: Render) -> None:
-    rendered = render(watchNamespaces=["one", "two"], rbac={"aggregateRoles": False})
+    rendered = render(watchNamespaces=["one", "two"])
     assert not [item for item in rendered if item["kind"].startswith("Cluster")]
     for kind in ("Role", "RoleBinding"):
         namespaces = [item["metadata"]["namespace"] for item in rendered if is_of(kind, NAME, item)]

@@ -61,6 +61,16 @@ def test_a_reset_outlives_what_redis_forgets() -> None:
     assert after(told(RESET), facts(sink=trouble(SinkTrouble.UNREACHABLE))).cursor_reset == done
 
 
+def test_an_older_reset_of_another_place_does_not_undo_the_newest() -> None:
+    older = RESET | {Health.RESET_NONCE: "of before", Health.RESET_AT: "2026-11-24T11:58:00Z"}
+    newer = RESET | {Health.RESET_NONCE: "next", Health.RESET_AT: "2026-11-24T11:59:30Z"}
+    done = after(told(RESET)).cursor_reset
+    assert after(told(RESET), told(older)).cursor_reset == done
+    following = after(told(RESET), told(newer)).cursor_reset
+    assert following is not None
+    assert following.nonce == "next"
+
+
 def test_a_lost_range_is_told_when_its_end_is_known() -> None:
     assert news(facts(), told(OPEN)) == []
     message = (
