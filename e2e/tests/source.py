@@ -1,12 +1,15 @@
 """A simulated relay in the cluster: its address, and its control interface through the API server's proxy."""
 
 import json
+import time
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from e2e import manifests
-from e2e.cluster.provider import Cluster
+from e2e.cluster.provider import Cluster, ClusterError
 from e2e.tests.wait import eventually
+
+_TRIES: Final = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +32,15 @@ class Source:
 
     def control(self, path: str) -> Any:
         """GET `/control/<path>`."""
-        return json.loads(self.cluster.kubectl("get", "--raw", f"{self._proxy}/control/{path}"))
+        for _ in range(_TRIES):
+            try:
+                return json.loads(self._get(path))
+            except ClusterError:  # a simulator on a busy machine may not be ready for a moment
+                time.sleep(2)
+        return json.loads(self._get(path))
+
+    def _get(self, path: str) -> str:
+        return self.cluster.kubectl("get", "--raw", f"{self._proxy}/control/{path}")
 
     def command(self, path: str, **body: Any) -> Any:
         """POST `/control/<path>` with `body`."""
