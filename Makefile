@@ -6,7 +6,7 @@ UV := .cache/uv/bin/uv
 PY := .venv/bin/python
 PYTEST := $(PY) -m pytest
 # Integration tests mostly wait, each file for servers of its own: so many files at a time, on however few cores.
-WORKERS ?= 5
+WORKERS ?= 4
 export UV_PROJECT_ENVIRONMENT := .venv
 
 .DEFAULT_GOAL := help
