@@ -2,6 +2,7 @@
 
 import json
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -32,15 +33,14 @@ class Source:
 
     def control(self, path: str) -> Any:
         """GET `/control/<path>`."""
-        for _ in range(_TRIES):
-            try:
-                return json.loads(self._get(path))
-            except ClusterError:  # a simulator on a busy machine may not be ready for a moment
-                time.sleep(2)
-        return json.loads(self._get(path))
+        for _ in range(_TRIES - 1):
+            with suppress(ClusterError):  # a simulator on a busy machine may not be ready for a moment
+                return self._get(path)
+            time.sleep(2)
+        return self._get(path)
 
-    def _get(self, path: str) -> str:
-        return self.cluster.kubectl("get", "--raw", f"{self._proxy}/control/{path}")
+    def _get(self, path: str) -> Any:
+        return json.loads(self.cluster.kubectl("get", "--raw", f"{self._proxy}/control/{path}"))
 
     def command(self, path: str, **body: Any) -> Any:
         """POST `/control/<path>` with `body`."""

@@ -61,26 +61,22 @@ class Events:
             logger.debug("Too many events, not told: %s", tell)
             return
         name = f"{source['metadata']['name'][:200]}.{time.time_ns():x}"
-        try:
-            await self._write(source, tell, now, name=name)
-        except KubeError as error:
-            if error.is_refusal:
-                logger.warning("An event could not be written: %s", error)
+        for is_last in (False, True):
+            try:
+                await self._write(source, tell, now, name=name)
+            except KubeError as error:
+                if is_last or error.is_refusal:
+                    logger.warning("An event could not be written: %s", error)
+                    return
+                # The status that tells of it is written already: what is not told now will never be.
+                await asyncio.sleep(min(error.retry_after or _AGAIN_SECONDS, _PATIENCE_SECONDS))
+            else:
                 return
-            # The status that tells of it is written already: what is not told now will never be.
-            await asyncio.sleep(min(error.retry_after or _AGAIN_SECONDS, _PATIENCE_SECONDS))
-            await self._once_more(source, tell, now, name=name)
 
     def forget(self, uid: str) -> None:
         """The object is gone."""
         self._buckets.pop(uid, None)
         self._told.pop(uid, None)
-
-    async def _once_more(self, source: Manifest, tell: Tell, now: float, *, name: str) -> None:
-        try:
-            await self._write(source, tell, now, name=name)
-        except KubeError as error:
-            logger.warning("An event could not be written: %s", error)
 
     async def _write(self, source: Manifest, tell: Tell, now: float, *, name: str) -> None:
         reasons = self._told.setdefault(source["metadata"]["uid"], {})

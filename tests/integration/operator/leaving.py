@@ -25,10 +25,6 @@ def gone(situation: Situation) -> bool:
     return False
 
 
-def told(situation: Situation) -> dict[str, str]:
-    return dict(situation.events())
-
-
 def keys(situation: Situation) -> set[str]:
     """The keys of that host in Redis."""
     return set(situation.redis.keys(f"*{situation.host}*"))

@@ -126,9 +126,9 @@ class Situation:
         found = self.all("Event", query=f"?fieldSelector=involvedObject.kind={self.kind}")
         return [(event["reason"], event["message"]) for event in found]
 
-    def told(self, reason: str) -> set[str]:
-        """The messages of the Events of that reason."""
-        return {message for found, message in self.events() if found == reason}
+    def told(self, reason: str) -> list[str]:
+        """The message of each Event of that reason, sorted."""
+        return sorted(message for found, message in self.events() if found == reason)
 
     def tells(self, *reasons: str) -> None:
         """Wait for Events of those reasons: each comes after what it tells of."""

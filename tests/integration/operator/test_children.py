@@ -55,14 +55,13 @@ def test_what_is_deleted_or_edited_is_back_within_seconds(situation: Situation) 
         )
         < 5
     )
-    words = {
+    words = [
         f"Put back Deployment {name}: it was deleted",
         f"Put back Deployment {name}: somebody had changed it",
         f"Put back Secret {NAME}-redis: it was deleted",
-    }
+    ]
     eventually(lambda: situation.told("ChildRestored") == words)
     counts = {event["message"]: event["count"] for event in situation.all("Event") if "Put back" in event["message"]}
-    assert len(counts) == len(words)
     assert counts[f"Put back Deployment {name}: somebody had changed it"] >= 7
 
 

@@ -5,7 +5,7 @@ import time
 from sluice_ingester.contract import Stream, StreamKeys
 from sluice_operator.api.deletion import FINALIZER
 from tests.integration.operator.control_plane import path_of
-from tests.integration.operator.leaving import ASKED, bind, end, finalizers, gone, keys, told
+from tests.integration.operator.leaving import ASKED, bind, end, finalizers, gone, keys
 from tests.integration.operator.situation import NAME, Situation, eventually
 
 OTHERS = "example.com/other"
@@ -97,8 +97,8 @@ def test_cursors_and_health_go_and_streams_stay(situation: Situation) -> None:
     assert keys(situation) == set()
     assert situation.redis.xlen(situation.keys.entries) == entries + 1
     assert situation.all("Deployment") == situation.all("Pod") == []
-    assert f"firehose_live:cursor:{situation.host}" in told(situation)["CursorDeleted"]
-    assert "CursorNotDeleted" not in told(situation)
+    assert f"firehose_live:cursor:{situation.host}" in situation.told("CursorDeleted")[0]
+    assert not situation.told("CursorNotDeleted")
 
 
 def test_retain_is_gone_at_once_and_the_cursor_stays(situation: Situation) -> None:
@@ -127,7 +127,7 @@ def test_the_pods_are_waited_for(situation: Situation) -> None:
     end(situation, pod)
     eventually(lambda: gone(situation))
     assert keys(situation) == set()
-    assert {"Resumed", "Recovered", "Disconnected"}.isdisjoint(told(situation))
+    assert {"Resumed", "Recovered", "Disconnected"}.isdisjoint(reason for reason, _ in situation.events())
 
 
 def test_the_finalizers_of_others_hold_it_and_it_says_so(situation: Situation) -> None:

@@ -10,7 +10,7 @@ import pytest
 from sluice_operator.api.deletion import FINALIZER
 from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.control_plane import ControlPlane, path_of
-from tests.integration.operator.leaving import ASKED, HELD, bind, end, finalizers, gone, keys, lenient, told
+from tests.integration.operator.leaving import ASKED, HELD, bind, end, finalizers, gone, keys, lenient
 from tests.integration.operator.situation import NAME, Situation, eventually
 from tests.integration.redis_server import RedisServer
 
@@ -60,7 +60,7 @@ def test_redis_is_gone(
     place.delete(place.kind, NAME)
     eventually(lambda: gone(place), seconds=40)
     assert DEADLINE - 1 <= time.monotonic() - began < DEADLINE + 15
-    message = eventually(lambda: told(place)["CursorNotDeleted"])
+    message = eventually(lambda: place.told("CursorNotDeleted")[0])
     assert "Redis does not delete it" in message
     assert f"redis-cli DEL firehose_live:cursor:{place.host} firehose_live:health:{place.host}" in message
     assert "Traceback" not in operator.log
@@ -103,7 +103,7 @@ def test_the_secret_is_gone(place: Situation, start: Callable[..., OperatorProce
     place.delete(place.kind, NAME)
     start()
     eventually(lambda: gone(place), seconds=30)
-    assert "There is no Secret mine" in eventually(lambda: told(place)["CursorNotDeleted"])
+    assert "There is no Secret mine" in eventually(lambda: place.told("CursorNotDeleted")[0])
     assert place.redis.get(place.keys.cursor) == "13"
 
 
@@ -129,7 +129,7 @@ def test_a_node_is_lost(place: Situation, start: Callable[..., OperatorProcess])
     bind(place, pod)
     place.delete(place.kind, NAME)
     eventually(lambda: gone(place), seconds=DEADLINE + 15)
-    assert f"pod {pod['metadata']['name']}" in told(place)["CursorNotDeleted"]
+    assert f"pod {pod['metadata']['name']}" in place.told("CursorNotDeleted")[0]
     assert place.redis.get(place.keys.cursor) == "6322875401"  # an ingester that may still run would write it anew
     end(place, pod)
 
@@ -165,7 +165,7 @@ def test_it_is_deleted_while_the_operator_is_away_for_longer_than_the_deadline(
     start()
     eventually(lambda: gone(place))
     assert keys(place) == set()
-    assert "CursorNotDeleted" not in told(place)
+    assert not place.told("CursorNotDeleted")
 
 
 def test_a_spec_that_can_not_be_read_can_go(
@@ -179,4 +179,4 @@ def test_a_spec_that_can_not_be_read_can_go(
     place.becomes("Stalled", "True", "InvalidSpec")
     place.delete(place.kind, NAME)
     eventually(lambda: gone(place))
-    assert "the spec can't be read: spec.host" in eventually(lambda: told(place)["CursorNotDeleted"])
+    assert "the spec can't be read: spec.host" in eventually(lambda: place.told("CursorNotDeleted")[0])

@@ -95,10 +95,10 @@ def test_restarts_are_counted_over_containers_and_pods(situation: Situation) -> 
     situation.apply_relay(batch={"size": 100})
     situation.stream()
     assert situation.status()["restarts"]["count"] == 3
-    assert situation.told("OOMKilled") == {
+    assert situation.told("OOMKilled") == [
         "The ingester was killed because it needed more memory than its limit, exit code 137: "
         "raise spec.podTemplate.resources.limits"
-    }
+    ]
 
 
 def test_a_crash_loop_is_stalled_until_a_start_has_proved_itself(situation: Situation) -> None:

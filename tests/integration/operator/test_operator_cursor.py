@@ -29,10 +29,10 @@ def test_the_cursor_is_set_once_for_each_nonce(situation: Situation) -> None:
     situation.apply_relay(**ask(6_322_875_450, "second"))
     eventually(lambda: situation.status()["cursorReset"]["nonce"] == "second")
     assert situation.redis.get(situation.keys.cursor) == "6322875450"
-    told = {
+    told = [
         "The cursor was set from 6322875401 to 0, as spec.cursor asks (nonce first)",
         "The cursor was set from 6322875500 to 6322875450, as spec.cursor asks (nonce second)",
-    }
+    ]
     eventually(lambda: situation.told("CursorReset") == told)
     assert not situation.told("CursorMovedBack")
 

@@ -75,7 +75,7 @@ def test_what_happens_while_it_is_away_is_mended_and_counted(
     eventually(lambda: place.get("Secret", f"{NAME}-redis"))
     eventually(lambda: place.deployment()["spec"]["replicas"] == 1)
     place.tells("Restarted")
-    assert place.told("Restarted") == {"The ingester was restarted: Error, exit code 1"}
+    assert place.told("Restarted") == ["The ingester was restarted: Error, exit code 1"]
 
 
 def test_pods_that_are_replaced_while_it_is_away_are_counted(
