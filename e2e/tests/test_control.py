@@ -22,7 +22,7 @@ def test_a_cursor_of_the_spec_is_followed_once_by_the_running_pod(sluice: Sluice
 
     relay.patch({"spec": {"cursor": {"position": begin, "nonce": "1"}}})
     reset = eventually(
-        lambda: relay.status().get("cursorReset", {}), until=lambda seen: seen.get("nonce") == "1", within=30
+        lambda: relay.status().get("cursorReset", {}), until=lambda seen: seen.get("nonce") == "1", within=60
     )
     assert reset["to"] == str(begin)
     assert int(reset["from"]) >= reached

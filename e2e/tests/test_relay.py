@@ -122,7 +122,7 @@ def test_a_changed_secret_rolls_the_pod_and_a_missing_one_is_named(sluice: Sluic
     missing = eventually(
         lambda: relay.condition("Ready"),
         until=lambda ready: ready.get("reason") == "SecretMissing",
-        within=30,
+        within=60,
     )
     assert missing["status"] == "False"
     assert "my-redis" in missing["message"]

@@ -73,7 +73,7 @@ class Simulator:
     def newest(self) -> int:
         """The newest seq, once there is one."""
         status = eventually(
-            lambda: self.control("status")["repos"], until=lambda repos: repos["emitted"] > 0, within=30, every=0.5
+            lambda: self.control("status")["repos"], until=lambda repos: repos["emitted"] > 0, within=60, every=0.5
         )
         return int(status["newest"])
 

@@ -85,7 +85,7 @@ class Stage:
     def wait_event(self, reason: str) -> None:
         """Wait for an Event on it with that reason."""
         path = f"--field-selector=involvedObject.name={self.name},reason={reason}"
-        eventually(lambda: self.world.kubectl("get", "events", path, "-o", "name"), until=bool, within=30, every=1)
+        eventually(lambda: self.world.kubectl("get", "events", path, "-o", "name"), until=bool, within=60, every=1)
 
     def pod(self) -> str:
         """Of its ingester."""
