@@ -35,8 +35,10 @@ class RefusedError(Exception):
 class ApiServer:
     """kubectl on the cluster, in the namespace of the tests, for the group of the tests."""
 
-    def __init__(self, kubeconfig: Path) -> None:
+    def __init__(self, kubeconfig: Path, cache: Path) -> None:
         self.kubeconfig = kubeconfig
+        # The user's own cache would go on naming the group of the tests after it is gone.
+        self._cache = cache
         run = secrets.token_hex(3)
         self.group = f"test-{run}.{GROUP}"
         self.namespace = f"sluice-test-{run}"
@@ -44,8 +46,9 @@ class ApiServer:
 
     def kubectl(self, *arguments: str, stdin: object = None) -> str:
         """Run kubectl, with `stdin` as JSON; RefusedError with what it says if it fails."""
+        options = [f"--kubeconfig={self.kubeconfig}", f"--cache-dir={self._cache}", "--request-timeout=30s"]
         done = subprocess.run(
-            [self._program, "--kubeconfig", str(self.kubeconfig), "--request-timeout", "30s", *arguments],
+            [self._program, *options, *arguments],
             input=None if stdin is None else json.dumps(stdin),
             capture_output=True,
             text=True,
@@ -132,9 +135,9 @@ def kubeconfig(request: pytest.FixtureRequest) -> Path:
 
 
 @pytest.fixture(scope="session")
-def server(kubeconfig: Path) -> Iterator[ApiServer]:
+def server(kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
     """The API server, with the CRD in a group of its own and a restricted namespace."""
-    api = ApiServer(kubeconfig)
+    api = ApiServer(kubeconfig, tmp_path_factory.mktemp("kubectl"))
     try:
         api.kubectl("get", "--raw", "/readyz")
     except RefusedError as error:

@@ -173,9 +173,9 @@ class ControlPlane:
             process.wait()
 
     def kubectl(self, *arguments: str, stdin: object = None) -> str:
-        command = [str(program("kubectl")), f"--kubeconfig={self.kubeconfig(ADMIN)}", "--request-timeout=20s"]
+        options = [f"--kubeconfig={self.kubeconfig(ADMIN)}", f"--cache-dir={self._directory}", "--request-timeout=20s"]
         done = subprocess.run(
-            [*command, *arguments],
+            [str(program("kubectl")), *options, *arguments],
             input=None if stdin is None else json.dumps(stdin),
             capture_output=True,
             text=True,
