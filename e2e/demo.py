@@ -24,7 +24,8 @@ from e2e.steps import Steps
 
 NAMESPACE = "demo"
 REGIONS = ("us-east", "us-west")
-BETWEEN_LOOKS_SECONDS = 8
+BETWEEN_LOOKS_SECONDS = 35
+"""The numbers of a status are written every 30 s."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +72,7 @@ def run(source: Callable[[Cluster], AbstractContextManager[Shown]]) -> None:
         with steps.step("kubectl wait --for=condition=Ready"):
             relays = [f"relay/{name}" for name in names]
             cluster.kubectl("wait", "-n", NAMESPACE, "--for=condition=Ready", "--timeout=180s", *relays)
-        with steps.step("look twice"):
+        with steps.step(f"look, and again {BETWEEN_LOOKS_SECONDS} s later, when the numbers have been written anew"):
             look(cluster)
             shown.between()
             look(cluster)

@@ -77,7 +77,7 @@ class Health(StrEnum):
     STARTED = "started"  # when the process started
     POD = "pod"  # the name of the pod (its host name) that wrote the hash
     VERSION = "version"  # of the ingester
-    RATE = "rate"  # events a second stored, mean of the last 60 s, one decimal
+    RATE = "rate"  # events a second stored, mean of the last 60 s, one decimal; empty in the first 3 s
     RECONNECTS = "reconnects"  # since the process started
     FENCED = "fenced"  # since the process started
     ERRORS = "errors"  # since the process started

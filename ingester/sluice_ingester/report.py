@@ -18,6 +18,7 @@ from sluice_ingester.sink.append import timestamp
 from sluice_ingester.sink.errors import SinkReason, Trouble
 
 _RATE_SECONDS: Final = 60.0
+_RATE_KNOWN_SECONDS: Final = 3.0
 _READ_UP_SECONDS: Final = 60.0
 _SAY_AGAIN_SECONDS: Final = 10.0
 
@@ -207,7 +208,7 @@ class Report:
             Health.MESSAGE: condition.message,
             Health.SINCE: self._since,
             Health.BEAT: timestamp(),
-            Health.RATE: f"{self._events_per_second():.1f}",
+            Health.RATE: self._events_per_second(),
             Health.RECONNECTS: str(self._reconnects),
             Health.FENCED: str(self._fenced),
             Health.ERRORS: str(self._errors),
@@ -215,14 +216,15 @@ class Report:
             Health.LAST_ERROR_TIME: self._last_error[1],
         }
 
-    def _events_per_second(self) -> float:
+    def _events_per_second(self) -> str:
+        """Unknown at first: a mean over the start alone would say that nothing comes."""
         now = time.monotonic()
         while len(self._rate) > 1 and now - self._rate[1][0] >= _RATE_SECONDS:
             self._rate.popleft()
         began, before = self._rate[0]
         if now - self._rate[-1][0] >= 1.0:
             self._rate.append((now, self._stored))
-        return (self._stored - before) / max(now - began, 1.0)
+        return f"{(self._stored - before) / (now - began):.1f}" if now - began >= _RATE_KNOWN_SECONDS else ""
 
     def _set(self, *, connection: Condition, sink: Condition | None) -> None:
         before = self.condition

@@ -92,6 +92,7 @@ async def test_reconnects_begin_with_the_second_connection(report: Report) -> No
 
 async def test_the_rate_is_the_mean_of_the_last_minute(clock: list[float]) -> None:
     report = Report("relay.test", metrics=Metrics(), pod="", version="")
+    assert report.fields()[Health.RATE] == ""
     for _ in range(4):  # 100 a second for 20 s
         clock[0] += 5
         report.stored(batch(500), seconds=0.01)
