@@ -20,7 +20,8 @@ HOST = "ozone.example.com"
 REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"labels": {"startFrom": 0}}, "give oldest, live"),
     ({"labels": {"startFrom": "yesterday"}}, "give oldest, live"),
-    ({"labels": {"startFrom": "9" * 20}}, "spec.labels.startFrom: Too long"),
+    ({"labels": {"startFrom": 2**53}}, "a whole number above 0 and below 2\\^53"),
+    ({"labels": {"startFrom": "9" * 17}}, "spec.labels.startFrom: Too long"),
     ({"host": "https://ozone.example.com/xrpc"}, "no path"),
     ({"firehose": {"enabled": True}}, 'unknown field "spec.firehose"'),
     ({"batch": {"size": 0}}, "spec.batch.size"),
@@ -54,7 +55,7 @@ def test_a_new_one_waits_for_the_operator(stored: Any) -> None:
     assert "finalizers" not in stored["metadata"]
 
 
-@pytest.mark.parametrize("given", ["oldest", "live", 1, "6322875401"])
+@pytest.mark.parametrize("given", ["oldest", "live", 1, "6322875401", str(2**53 - 1)])
 def test_start_from(server: ApiServer, given: object) -> None:
     assert server.try_labeler(host=HOST, labels={"startFrom": given})["spec"]["labels"]["startFrom"] == given
 

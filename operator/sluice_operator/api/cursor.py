@@ -31,13 +31,14 @@ Position = Annotated[
             f"type(self) == int ? (self > 0 && self <= {_MAX_SEQ}) : (self in ['oldest', 'live'] || "
             f"(self.matches('^[1-9][0-9]{{0,15}}$') && int(self) <= {_MAX_SEQ}))"
         ),
-        message="give oldest, live, or the sequence number to go on after, a whole number above 0 and below 2^53",
+        message="give oldest, live, or a sequence number, a whole number above 0 and below 2^53",
         holds=lambda value: (
             value in {"oldest", "live"}
             or (value.isascii() and value.isdecimal() and value[0] != "0" and int(value[:17]) <= _MAX_SEQ)
         ),
     ),
 ]
+"""A place in a source's sequence, as a user gives it: every number that the ingester takes, and no other."""
 
 
 class Cursor(Model):

@@ -5,17 +5,17 @@ from typing import Final
 from sluice_operator.api.base import Model
 from sluice_operator.api.columns import stream_columns
 from sluice_operator.api.common import SourceSpec
+from sluice_operator.api.cursor import Position
 from sluice_operator.api.definition import Definition
 from sluice_operator.api.health import LabelerHealthWindows
 from sluice_operator.api.source import Source
-from sluice_operator.api.start import StartFrom
 from sluice_operator.api.stream import SourceStatus, StreamStatus
 
 
 class LabelsSpec(Model):
     """The stream of labels (com.atproto.label.subscribeLabels)."""
 
-    start_from: StartFrom = "oldest"
+    start_from: Position = "oldest"
     """Where to start when Redis holds no cursor for this host: oldest (all labels that the labeler has ever
     given), live (only what comes from now on), or the first sequence number that is wanted. A stored cursor
     always wins.

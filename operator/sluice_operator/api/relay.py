@@ -8,11 +8,11 @@ from sluice_operator.api.backfill import BackfillSpec, BackfillStatus
 from sluice_operator.api.base import Model
 from sluice_operator.api.columns import stream_columns
 from sluice_operator.api.common import SourceSpec
+from sluice_operator.api.cursor import Position
 from sluice_operator.api.deduplicate import Deduplicate
 from sluice_operator.api.definition import Column, Definition
 from sluice_operator.api.rules import Rule
 from sluice_operator.api.source import Source
-from sluice_operator.api.start import StartFrom
 from sluice_operator.api.stream import SourceStatus, StreamStatus
 
 _FIRST: Final = r"[A-Za-z](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
@@ -36,7 +36,7 @@ class FirehoseSpec(Model):
     enabled: bool = True
     """Whether the events of this source are streamed into Redis."""
 
-    start_from: StartFrom = "oldest"
+    start_from: Position = "oldest"
     """Where to start when Redis holds no cursor for this host: oldest (all that the source still has), live
     (only what comes from now on), or the first sequence number that is wanted. A stored cursor always wins.
     """

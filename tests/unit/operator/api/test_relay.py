@@ -122,7 +122,9 @@ def test_start_from(given: object, read: str) -> None:
     assert Relay.parse(body(firehose={"startFrom": given})).spec.firehose.start_from == read
 
 
-@pytest.mark.parametrize("given", ["", "newest", "0", 0, -5, "-5", "1.5", 1.5, "٣", True, None])
+@pytest.mark.parametrize(
+    "given", ["", "newest", "0", "07", 0, -5, "-5", "1.5", 1.5, "٣", 2**53, str(2**53), "9" * 19, True, None]
+)
 def test_start_from_refused(given: object) -> None:
     with pytest.raises(InvalidResourceError, match=r"spec\.firehose\.startFrom"):
         Relay.parse(body(firehose={"startFrom": given}))
