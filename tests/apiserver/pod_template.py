@@ -80,6 +80,18 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     (pod(annotations={f"a{i}": "x" for i in range(33)}), f"{AT}annotations: Too many: 33: must have at most 32 items"),
     # env
     *((env(name), message) for name, message in INSTEAD.items()),
+    *(
+        (env(name), "PATH and what begins with PYTHON or LD_ decide which program runs, and how: leave them out")
+        for name in ("PATH", "PYTHONPATH", "PYTHONHOME", "LD_PRELOAD", "LD_LIBRARY_PATH")
+    ),
+    *(
+        (env("LOG_LEVEL", value=value), "the ingester does not know this LOG_LEVEL: give debug, info, warning or error")
+        for value in ("", "verbose", "warn", "debug ")
+    ),
+    *(
+        (env("LOG_FORMAT", value=value), "the ingester does not know this LOG_FORMAT: give json or plain")
+        for value in ("text", "JSON")
+    ),
     (env(""), f"{AT}env[0].name in body should be at least 1 chars long"),
     (env("9LIVES"), f"{AT}env[0].name in body should match"),
     (env("A" * 129), f"{AT}env[0].name: Too long: may not be more than 128 bytes"),
@@ -95,7 +107,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ),
     (pod(env=[{"name": "A"}]), "give a variable either value or valueFrom"),
     (
-        env(value="x", valueFrom={"fieldRef": {"fieldPath": "spec.nodeName"}}),
+        env("A", value="x", valueFrom={"fieldRef": {"fieldPath": "spec.nodeName"}}),
         "give a variable either value or valueFrom",
     ),
     (env_from(), "give one of secretKeyRef, configMapKeyRef and fieldRef"),
@@ -228,7 +240,12 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
 
 TAKEN: list[dict[str, Any]] = [
     pod(labels={"team": "moderation", "empty": ""}, annotations={"sidecar.istio.io/inject": "false"}),
-    env("LOG_LEVEL", value=""),
+    env("LOG_LEVEL", value="WARNING"),
+    env("LOG_LEVEL", valueFrom={"configMapKeyRef": {"name": "logs", "key": "level"}}),
+    env("LOG_FORMAT", value="plain"),
+    env("LOG_FORMAT", value=""),
+    env("NO_PROXY", value=""),
+    env("path", value="/data"),
     env("HTTPS_PROXY", valueFrom={"secretKeyRef": {"name": "proxy", "key": "url", "optional": True}}),
     env("NODE", valueFrom={"fieldRef": {"fieldPath": "metadata.labels['team']"}}),
     pod(

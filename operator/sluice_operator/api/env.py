@@ -30,6 +30,8 @@ FIELDS: Final = {
 """By variable, the field that says the same."""
 
 _OWN: Final = ("POD_NAME", "METRICS_PORT")
+_LEVELS: Final = ("debug", "info", "warning", "error")
+_FORMATS: Final = ("json", "plain", "")
 
 
 def _instead(field: str) -> Rule:
@@ -63,6 +65,14 @@ EnvName = Annotated[
         cel=f"!(self in {list(_OWN)}) && (!self.startsWith('INGESTER_') || self in {list(FIELDS)})",
         message="POD_NAME, METRICS_PORT and what begins with INGESTER_ are the operator's own: leave them out",
         holds=lambda name: name not in _OWN and (not name.startswith("INGESTER_") or name in FIELDS),
+    ),
+    Rule(
+        cel="self != 'PATH' && !self.startsWith('PYTHON') && !self.startsWith('LD_')",
+        message=(
+            "PATH and what begins with PYTHON or LD_ decide which program runs, and how: leave them out, or set them "
+            "in an image of your own and give that in spec.image"
+        ),
+        holds=lambda name: name != "PATH" and not name.startswith(("PYTHON", "LD_")),
     ),
 ]
 
@@ -126,4 +136,16 @@ ONE_VALUE: Final = Rule(
     holds=lambda variable: (variable.value is None) != (variable.value_from is None),
 )
 
-Env = Annotated[EnvVar, ONE_VALUE]
+_LOG_LEVEL: Final = Rule(
+    cel=f"self.name != 'LOG_LEVEL' || !has(self.value) || self.value.lowerAscii() in {list(_LEVELS)}",
+    message="the ingester does not know this LOG_LEVEL: give debug, info, warning or error",
+    holds=lambda variable: variable.name != "LOG_LEVEL" or variable.value is None or variable.value.lower() in _LEVELS,
+)
+
+_LOG_FORMAT: Final = Rule(
+    cel=f"self.name != 'LOG_FORMAT' || !has(self.value) || self.value in {list(_FORMATS)}",
+    message="the ingester does not know this LOG_FORMAT: give json or plain",
+    holds=lambda variable: variable.name != "LOG_FORMAT" or variable.value is None or variable.value in _FORMATS,
+)
+
+Env = Annotated[EnvVar, ONE_VALUE, _LOG_LEVEL, _LOG_FORMAT]

@@ -11,6 +11,8 @@ from e2e.tests.situations.stage import Stage
 from e2e.tests.situations.verdicts import Verdict
 
 BROKEN: Final = via(Verdict.COMING, Verdict.STUCK)
+# No level of the log, as nobody knows before the ingester reads it.
+WRONG_LEVEL: Final = {"name": "LOG_LEVEL", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}
 NO_CONFIG_MAP: Final = {"name": "no-such-map", "key": "proxy"}
 
 
@@ -70,7 +72,7 @@ SITUATIONS: Final = (
         steps=(
             Step(
                 what="applied",
-                does=lambda stage: stage.apply(podTemplate={"env": [{"name": "LOG_LEVEL", "value": "loud"}]}),
+                does=lambda stage: stage.apply(podTemplate={"env": [WRONG_LEVEL]}),
                 becomes=Verdict.COMING,
                 because=because("PodNotRunning"),
                 through=STARTING,
