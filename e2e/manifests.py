@@ -37,7 +37,13 @@ def simulator(*, name: str, namespace: str, args: list[str]) -> list[Manifest]:
             *args,
         ],
         "ports": [{"name": "xrpc", "containerPort": SIMULATOR_PORT}],
-        "readinessProbe": {"httpGet": {"path": "/xrpc/_health", "port": "xrpc"}, "periodSeconds": 1},
+        "readinessProbe": {
+            "httpGet": {"path": "/xrpc/_health", "port": "xrpc"},
+            "periodSeconds": 1,
+            # A busy machine must not look like a source that is away.
+            "timeoutSeconds": 10,
+            "failureThreshold": 10,
+        },
         "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"memory": "512Mi"}},
         "securityContext": {
             "allowPrivilegeEscalation": False,

@@ -5,6 +5,7 @@
 
 import re
 import subprocess
+import threading
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -63,8 +64,12 @@ class PortForward:
         line = self._process.stdout.readline()
         found = re.search(r"127\.0\.0\.1:(\d+)", line)
         assert found, f"kubectl port-forward: {line}"
+        # It tells of each connection, and stands still once nobody reads what it says.
+        self._reader = threading.Thread(target=self._process.stdout.read, daemon=True)
+        self._reader.start()
         return int(found[1])
 
     def __exit__(self, *_: object) -> None:
         self._process.terminate()
         self._process.wait()
+        self._reader.join()

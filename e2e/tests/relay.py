@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from e2e.cluster.errors import ClusterError
 from e2e.cluster.provider import Cluster
+from e2e.tests.wait import eventually
 
 CONTAINER = "ingester"
 
@@ -87,14 +88,17 @@ class RelayUnderTest:
         return self._list("pods")
 
     def pod_name(self) -> str:
-        """The pod that is meant to run, empty while there is none or more than one."""
-        pods = [pod for pod in self.pods() if "deletionTimestamp" not in pod["metadata"]]
-        return str(pods[0]["metadata"]["name"]) if len(pods) == 1 else ""
+        """The pod that is meant to run, once there is just one."""
+        pods = eventually(self._staying, until=lambda found: len(found) == 1, within=60)
+        return str(pods[0]["metadata"]["name"])
 
     def children(self) -> list[str]:
         """Everything that carries the resource's label."""
         found = self.kubectl("get", "deployments,replicasets,pods,secrets", "-l", self._selector, "-o", "name")
         return found.split()
+
+    def _staying(self) -> list[dict[str, Any]]:
+        return [pod for pod in self.pods() if "deletionTimestamp" not in pod["metadata"]]
 
     @property
     def _selector(self) -> str:

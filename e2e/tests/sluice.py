@@ -157,12 +157,13 @@ class Sluice:
         assert len(stored) == len(expected)
 
     def kill_operator(self) -> None:
-        """Delete the operator's pod, by force."""
+        """Delete the operator's pod, by force, and wait until another leads."""
+        before = self._leader()
         self._system("delete", "pod", "-l", "app.kubernetes.io/component=operator", "--grace-period=0", "--force")
+        eventually(self._leader, until=lambda name: name not in {"", before}, within=180, every=1)
 
-    def wait_operator(self) -> None:
-        """Wait until the operator is back."""
-        self._system("rollout", "status", "deployment/sluice", "--timeout=90s")
+    def _leader(self) -> str:
+        return self._system("get", "lease", f"{deploy.RELEASE}-operator", "-o", "jsonpath={.spec.holderIdentity}")
 
     def kubectl(self, *args: str) -> str:
         """Run kubectl in the tests' namespace."""

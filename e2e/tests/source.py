@@ -1,16 +1,11 @@
 """A simulated relay in the cluster: its address, and its control interface through the API server's proxy."""
 
-import json
-import time
-from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
-from e2e import manifests
-from e2e.cluster.provider import Cluster, ClusterError
+from e2e.cluster.provider import Cluster
+from e2e.tests.control import Control
 from e2e.tests.wait import eventually
-
-_TRIES: Final = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,23 +26,10 @@ class Source:
         """HOST in the keys of Redis."""
         return self.address.removeprefix("ws://")
 
-    def control(self, path: str) -> Any:
-        """GET `/control/<path>`."""
-        for _ in range(_TRIES - 1):
-            with suppress(ClusterError):  # a simulator on a busy machine may not be ready for a moment
-                return self._get(path)
-            time.sleep(2)
-        return self._get(path)
-
-    def _get(self, path: str) -> Any:
-        return json.loads(self.cluster.kubectl("get", "--raw", f"{self._proxy}/control/{path}"))
-
-    def command(self, path: str, **body: Any) -> Any:
-        """POST `/control/<path>` with `body`."""
-        answer = self.cluster.kubectl(
-            "create", "--raw", f"{self._proxy}/control/{path}", "-f", "-", stdin=json.dumps(body)
-        )
-        return json.loads(answer)
+    @property
+    def control(self) -> Control:
+        """What can be asked of the simulator."""
+        return Control(kubectl=self.cluster.kubectl, service=self.name, namespace=self.namespace)
 
     def expected(self, *, last_seq: int) -> list[tuple[int, str, str]]:
         """(seq, type, path) of every event that must stand in the stream up to `last_seq`, in order."""
@@ -56,7 +38,7 @@ class Source:
     def wait_all_sent(self, *, within: float) -> int:
         """Wait until the simulator has emitted all that it was limited to; the last seq."""
         status = eventually(
-            lambda: self.control("status")["repos"],
+            lambda: self.control.get("status")["repos"],
             until=lambda repos: bool(repos["emitted"] == repos["limit"]),
             within=within,
             every=1,
@@ -67,16 +49,11 @@ class Source:
         notes: list[dict[str, Any]] = []
         offset: int | None = 0
         while offset is not None:
-            page = self.control(f"journal?offset={offset}")
+            page = self.control.get(f"journal?offset={offset}")
             assert not page["dropped"], "the simulator's journal is too short for this test"
             notes += page["entries"]
             offset = page["next"]
         return notes
-
-    @property
-    def _proxy(self) -> str:
-        service = f"{self.name}:{manifests.SIMULATOR_PORT}"
-        return f"/api/v1/namespaces/{self.namespace}/services/{service}/proxy"
 
 
 def _events(note: dict[str, Any]) -> list[tuple[int, str, str]]:

@@ -8,7 +8,7 @@ import pytest
 from e2e.tests.sluice import Sluice
 from e2e.tests.wait import eventually
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 
 def test_a_cursor_of_the_spec_is_followed_once_by_the_running_pod(sluice: Sluice) -> None:
@@ -34,7 +34,8 @@ def test_a_cursor_of_the_spec_is_followed_once_by_the_running_pod(sluice: Sluice
     assert seqs[back:] == sorted(seqs[back:])
     assert relay.pod_name() == pod
     assert relay.status()["cursorReset"] == reset
-    assert "CursorReset" in relay.kubectl("get", "events", "--field-selector", f"involvedObject.name={relay.name}")
+    of_relay = f"--field-selector=involvedObject.name={relay.name},reason=CursorReset"
+    eventually(lambda: relay.kubectl("get", "events", of_relay, "-o", "name"), until=bool, within=60)
 
 
 def test_a_backfill_lists_every_repo_once_beside_the_firehose(sluice: Sluice) -> None:
@@ -43,7 +44,7 @@ def test_a_backfill_lists_every_repo_once_beside_the_firehose(sluice: Sluice) ->
     source = sluice.simulator("listing", "--rate", "20", "--accounts", "50", "--dormant", str(repos - 50))
     relay = sluice.relay("listing", source=source, backfill={"enabled": True})
     relay.wait_ready()
-    relay.kubectl("wait", f"relay/{relay.name}", "--for=condition=BackfillComplete", "--timeout=90s")
+    relay.kubectl("wait", f"relay/{relay.name}", "--for=condition=BackfillComplete", "--timeout=180s")
     with sluice.redis(source) as client:
         entries = cast("list[tuple[str, dict[str, str]]]", client.xrange("repo_backfill"))
     dids = [json.loads(fields["repo"])["did"] for _, fields in entries]

@@ -9,7 +9,7 @@ from e2e.tests.wait import eventually
 
 pytestmark = [
     pytest.mark.skipif(unavailable_reason() is not None, reason=str(unavailable_reason())),
-    pytest.mark.timeout(400),
+    pytest.mark.timeout(600),
 ]
 
 

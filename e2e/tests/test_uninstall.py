@@ -6,7 +6,7 @@ from e2e import deploy
 from e2e.tests.sluice import Sluice
 from e2e.tests.wait import eventually
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 
 def test_uninstall_leaves_the_crd_and_the_volume_and_nothing_else(sluice: Sluice) -> None:
@@ -17,7 +17,7 @@ def test_uninstall_leaves_the_crd_and_the_volume_and_nothing_else(sluice: Sluice
     eventually(
         lambda: sorted(cluster.kubectl("get", kinds, "--namespace", deploy.NAMESPACE, "-o", "name").split()),
         until=["persistentvolumeclaim/data-sluice-redis-0", "serviceaccount/default"].__eq__,
-        within=60,
+        within=120,
     )
     ours = f"app.kubernetes.io/instance={deploy.RELEASE}"
     assert cluster.kubectl("get", "clusterroles,clusterrolebindings", "-l", ours, "-o", "name") == ""

@@ -52,7 +52,13 @@ class RedisServer:
             "imagePullPolicy": "IfNotPresent",
             "command": ["redis-server", "--save", "", "--maxmemory-policy", "noeviction"],
             "ports": [{"name": "redis", "containerPort": 6379}],
-            "readinessProbe": {"tcpSocket": {"port": "redis"}, "periodSeconds": 1},
+            "readinessProbe": {
+                "tcpSocket": {"port": "redis"},
+                "periodSeconds": 1,
+                # A busy machine must not look like a Redis that is away.
+                "timeoutSeconds": 10,
+                "failureThreshold": 10,
+            },
             "resources": {"requests": {"cpu": "5m", "memory": "32Mi"}},
             "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
             "volumeMounts": [{"name": "data", "mountPath": "/data"}],

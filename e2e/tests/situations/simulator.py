@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from e2e import manifests
+from e2e.tests.control import Control
 from e2e.tests.wait import eventually
 
 
@@ -42,8 +42,6 @@ class Simulator:
             pod = deployment["spec"]["template"]["spec"]
             deployment["spec"]["replicas"] = int(up)
             pod["terminationGracePeriodSeconds"] = 0
-            # A busy machine must not look like a source that is away.
-            pod["containers"][0]["readinessProbe"] |= {"timeoutSeconds": 10, "failureThreshold": 10}
             pod["containers"][0]["resources"]["requests"]["cpu"] = "10m"
             apply(deployment, service)
             if up:
@@ -56,30 +54,21 @@ class Simulator:
         if replicas:
             self._wait()
 
-    def control(self, path: str) -> Any:
-        """GET `/control/<path>`."""
-        return json.loads(self.kubectl("get", "--raw", f"{self._proxy}/control/{path}"))
-
-    def command(self, path: str, **body: Any) -> Any:
-        """POST `/control/<path>`."""
-        return json.loads(
-            self.kubectl("create", "--raw", f"{self._proxy}/control/{path}", "-f", "-", stdin=json.dumps(body))
-        )
+    @property
+    def control(self) -> Control:
+        """What can be asked of it."""
+        return Control(kubectl=self.kubectl, service=self.name, namespace=self.namespace)
 
     def fault(self, name: str, **params: Any) -> Any:
         """Let something go wrong: e2e.relaysim.faults."""
-        return self.command(f"fault/{name}", **params)
+        return self.control.post(f"fault/{name}", **params)
 
     def newest(self) -> int:
         """The newest seq, once there is one."""
         status = eventually(
-            lambda: self.control("status")["repos"], until=lambda repos: repos["emitted"] > 0, within=60, every=0.5
+            lambda: self.control.get("status")["repos"], until=lambda repos: repos["emitted"] > 0, within=60, every=0.5
         )
         return int(status["newest"])
 
     def _wait(self) -> None:
         self.kubectl("rollout", "status", f"deployment/{self.name}", "--timeout=120s")
-
-    @property
-    def _proxy(self) -> str:
-        return f"/api/v1/namespaces/{self.namespace}/services/{self.name}:{manifests.SIMULATOR_PORT}/proxy"

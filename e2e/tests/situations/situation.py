@@ -27,7 +27,7 @@ class Step:
     through: frozenset[Verdict] = frozenset()
     """What else any version may say on the way there. What the step before came to may be said until the first
     other verdict."""
-    within: float = 120
+    within: float = 180
     """Seconds."""
     stays: float = 0
     """For so many seconds no version may say anything else."""

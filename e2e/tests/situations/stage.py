@@ -88,12 +88,13 @@ class Stage:
         eventually(lambda: self.world.kubectl("get", "events", path, "-o", "name"), until=bool, within=60, every=1)
 
     def pod(self) -> str:
-        """Of its ingester."""
+        """Of its ingester, once there is just one that stays."""
+        return eventually(self._pods, until=lambda names: len(names) == 1, within=60, every=1)[0]
+
+    def _pods(self) -> list[str]:
         selector = f"sluice.dev/{self.kind}={self.name}"
         pods = json.loads(self.world.kubectl("get", "pods", "-l", selector, "-o", "json"))["items"]
-        staying = [pod["metadata"]["name"] for pod in pods if "deletionTimestamp" not in pod["metadata"]]
-        assert len(staying) == 1, f"pods: {staying}"
-        return str(staying[0])
+        return [pod["metadata"]["name"] for pod in pods if "deletionTimestamp" not in pod["metadata"]]
 
     def redis(self) -> RedisServer:
         """A Redis of its own."""

@@ -61,12 +61,12 @@ class World:
         found = self._system("get", self._operator, "-o", "jsonpath={.spec.replicas}")
         self._replicas = int(found) or self._replicas
         self._system("scale", self._operator, "--replicas=0")
-        eventually(self.operator_pods, until=lambda pods: pods == [], within=60)
+        eventually(self.operator_pods, until=lambda pods: pods == [], within=120)
 
     def start_operator(self) -> None:
         """Bring back as many as there were."""
         self._system("scale", self._operator, f"--replicas={self._replicas}")
-        self._system("rollout", "status", self._operator, "--timeout=90s")
+        self._system("rollout", "status", self._operator, "--timeout=180s")
 
     def operator_pods(self) -> list[str]:
         """The pods of the operator, those that are about to end included."""

@@ -9,6 +9,7 @@ from e2e.tests.situations.simulator import Simulator
 from e2e.tests.situations.situation import Situation, Step, because, via
 from e2e.tests.situations.stage import Stage
 from e2e.tests.situations.verdicts import Verdict
+from e2e.tests.wait import eventually
 
 LATER: Final = 1_000
 HALTED: Final = via(Verdict.COMING, Verdict.STUCK)
@@ -30,9 +31,9 @@ def apply_outdated(stage: Stage, **spec: Any) -> None:
 
 
 def gap_is_told(stage: Stage) -> None:
-    gap = stage.status()["firehose"]["lastGap"]
+    gap = eventually(lambda: stage.status()["firehose"].get("lastGap"), until=bool, within=60, every=1)
     assert gap["reason"] == "OutdatedCursor", gap
-    assert stage.condition("ErrorFree")["status"] == "False"
+    eventually(lambda: stage.condition("ErrorFree"), until=lambda seen: seen["status"] == "False", within=60, every=1)
     stage.wait_event("EventsLost")
 
 

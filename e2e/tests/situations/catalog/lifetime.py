@@ -40,9 +40,20 @@ def listed(stage: Stage) -> None:
     stage.wait_event("BackfillDone")
 
 
-def cursor_is_kept(stage: Stage) -> None:
+def has_cursor(stage: Stage) -> bool:
+    """Whether its cursor is stored."""
     host = stage.world.simulator().host
-    assert stage.redis_cli("GET", stage.redis_key(f"firehose_live:cursor:{host}")).strip().isdecimal()
+    return stage.redis_cli("EXISTS", stage.redis_key(f"firehose_live:cursor:{host}")).strip() == "1"
+
+
+def delete_with_cursor(stage: Stage, *args: str) -> None:
+    """Delete it once there is a cursor: it streams from when it is connected."""
+    eventually(lambda: has_cursor(stage), until=bool, within=60, every=1)
+    stage.delete(*args)
+
+
+def cursor_is_kept(stage: Stage) -> None:
+    assert has_cursor(stage)
 
 
 def apply_elder(stage: Stage) -> None:
@@ -54,8 +65,9 @@ def apply_elder(stage: Stage) -> None:
 
 def elder_runs(stage: Stage) -> None:
     assert ELDER in stage.condition("Stalled")["message"]
-    versions = stage.world.recorder.versions(("relay", ELDER))
-    assert versions[-1].reading.verdict is Verdict.READY, versions[-1].reading
+    elder, recorder = ("relay", ELDER), stage.world.recorder
+    ready = recorder.wait(elder, lambda seen: bool(seen) and seen[-1].reading.verdict is Verdict.READY, seconds=60)
+    assert ready, recorder.versions(elder)[-1].reading
 
 
 def delete_elder(stage: Stage) -> None:
@@ -74,8 +86,7 @@ def delete_without_redis(stage: Stage) -> None:
 
 
 def cursor_is_gone(stage: Stage) -> None:
-    host = stage.world.simulator().host
-    assert stage.redis_cli("EXISTS", stage.redis_key(f"firehose_live:cursor:{host}")).strip() == "0"
+    assert not has_cursor(stage)
     stage.wait_event("CursorDeleted")
 
 
@@ -142,7 +153,7 @@ SITUATIONS: Final = (
             streaming(),
             Step(
                 what="deleted",
-                does=lambda stage: stage.delete("--cascade=foreground"),
+                does=lambda stage: delete_with_cursor(stage, "--cascade=foreground"),
                 becomes=Verdict.GONE,
                 through=via(Verdict.LET_GO, Verdict.LEAVING),
                 then=cursor_is_kept,
@@ -155,7 +166,7 @@ SITUATIONS: Final = (
             streaming(deletionPolicy="DeleteCursor"),
             Step(
                 what="deleted",
-                does=lambda stage: stage.delete(),
+                does=delete_with_cursor,
                 becomes=Verdict.GONE,
                 through=via(Verdict.LET_GO, Verdict.LEAVING),
                 then=cursor_is_gone,

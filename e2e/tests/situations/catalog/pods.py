@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-from e2e.tests.situations.catalog.common import QUICK, STARTING, mended, streaming
+from e2e.tests.situations.catalog.common import LATE, QUICK, STARTING, mended, streaming
 from e2e.tests.situations.situation import Act, Situation, Step, because, via
 from e2e.tests.situations.stage import Stage
 from e2e.tests.situations.verdicts import Verdict
+from e2e.tests.wait import eventually
 
+# Of spec.health: time enough for a busy kubelet to say what is wrong before the deadline.
+PATIENT: Final = {"stalledAfterSeconds": 30}
 BROKEN: Final = via(Verdict.COMING, Verdict.STUCK)
 # No level of the log, as nobody knows before the ingester reads it.
 WRONG_LEVEL: Final = {"name": "LOG_LEVEL", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}
@@ -32,11 +35,11 @@ def evict(stage: Stage) -> None:
 
 
 def counted_as_evicted(stage: Stage) -> None:
-    restarts = stage.status()["restarts"]
+    restarts = eventually(lambda: stage.status()["restarts"], until=lambda seen: seen["count"] > 0, within=60, every=1)
     assert restarts["count"] == 1, restarts
     # A pod that is gone before it was looked at can't tell why.
     assert restarts["lastReason"] in {"EvictionByEvictionAPI", "PodReplaced"}, restarts
-    assert stage.condition("Stable")["status"] == "False"
+    eventually(lambda: stage.condition("Stable"), until=lambda seen: seen["status"] == "False", within=60, every=1)
 
 
 def template(**fields: Any) -> Act:
@@ -106,9 +109,9 @@ SITUATIONS: Final = (
     ),
     Situation(
         name="container-config-error",
-        seconds=50,
+        seconds=75,
         steps=(
-            streaming(health=QUICK),
+            streaming(health=PATIENT),
             Step(
                 what="ConfigMap missing",
                 does=template(env=[{"name": "PROXY", "valueFrom": {"configMapKeyRef": NO_CONFIG_MAP}}]),
@@ -138,7 +141,7 @@ SITUATIONS: Final = (
                 through=STARTING,
                 stays=5,
             ),
-            mended("class taken away", template(priorityClassName=None), through=BROKEN),
+            mended("class taken away", template(priorityClassName=None), through=BROKEN | LATE),
         ),
     ),
     Situation(

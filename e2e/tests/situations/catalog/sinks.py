@@ -6,12 +6,13 @@ import time
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
-from e2e.tests.situations.catalog.common import QUICK, STARTING, mended, streaming
+from e2e.tests.situations.catalog.common import LATE, QUICK, STARTING, mended, streaming
 from e2e.tests.situations.situation import Act, Situation, Step, because, via
 from e2e.tests.situations.stage import Stage
 from e2e.tests.situations.verdicts import Verdict
 
-MARK: Final = 60
+MARK: Final = 150
+"""Half a minute of events: time enough to be seen streaming before it is reached."""
 
 
 def secret_name(stage: Stage) -> str:
@@ -87,7 +88,7 @@ SITUATIONS: Final = (
         name="redis-down",
         seconds=70,
         steps=(
-            Step(what="applied", does=apply_with_redis, becomes=Verdict.READY, through=STARTING),
+            Step(what="applied", does=apply_with_redis, becomes=Verdict.READY, through=LATE),
             Step(
                 what="Redis gone",
                 does=lambda stage: stage.redis().scale(0),
@@ -100,14 +101,14 @@ SITUATIONS: Final = (
                 because=because("SinkUnreachable"),
                 stays=3,
             ),
-            mended("Redis back", lambda stage: stage.redis().scale(1)),
+            mended("Redis back", lambda stage: stage.redis().scale(1), through=LATE),
         ),
     ),
     Situation(
         name="redis-full",
         seconds=70,
         steps=(
-            Step(what="applied", does=apply_with_redis, becomes=Verdict.READY, through=STARTING),
+            Step(what="applied", does=apply_with_redis, becomes=Verdict.READY, through=LATE),
             Step(
                 what="no memory left",
                 does=no_memory,
@@ -120,7 +121,7 @@ SITUATIONS: Final = (
                 because=because("RedisOutOfMemory"),
                 stays=30,
             ),
-            mended("memory again", memory),
+            mended("memory again", memory, through=LATE),
         ),
     ),
     Situation(
@@ -132,13 +133,13 @@ SITUATIONS: Final = (
                 does=apply_with_wrong_password,
                 becomes=Verdict.STUCK,
                 because=because("SinkUnauthorized"),
-                through=STARTING,
+                through=LATE,
                 stays=5,
             ),
             mended(
                 "password mended",
                 lambda stage: put(stage, stage.world.redis_url),
-                through=via(Verdict.COMING, Verdict.STUCK),
+                through=LATE | via(Verdict.STUCK),
             ),
         ),
     ),
@@ -160,7 +161,7 @@ SITUATIONS: Final = (
                 through=STARTING,
                 stays=3,
             ),
-            mended("Secret created", lambda stage: put(stage, stage.world.redis_url)),
+            mended("Secret created", lambda stage: put(stage, stage.world.redis_url), through=LATE),
             Step(
                 what="Secret deleted",
                 does=lambda stage: stage.world.kubectl("delete", "secret", secret_name(stage)),
@@ -173,13 +174,13 @@ SITUATIONS: Final = (
     Situation(
         name="secret-changed",
         steps=(
-            Step(what="applied", does=apply_with_good_url, becomes=Verdict.READY, through=STARTING),
+            Step(what="applied", does=apply_with_good_url, becomes=Verdict.READY, through=LATE),
             Step(what="Secret changed", does=change_secret, becomes=Verdict.COMING),
             Step(
                 what="rolled out",
                 becomes=Verdict.READY,
                 because=because("Streaming"),
-                through=STARTING,
+                through=LATE,
                 stays=3,
                 then=restarts_are(0),
             ),
@@ -187,10 +188,13 @@ SITUATIONS: Final = (
     ),
     Situation(
         name="backpressure",
-        seconds=60,
+        seconds=80,
         steps=(
             streaming(
-                firehose={"startFrom": "live", "collections": ["*"]}, backpressure={"highWaterMark": MARK}, health=QUICK
+                firehose={"startFrom": "live", "collections": ["*"]},
+                backpressure={"highWaterMark": MARK},
+                health=QUICK,
+                through=LATE,
             ),
             Step(
                 what="stream at its mark",
@@ -203,7 +207,7 @@ SITUATIONS: Final = (
                 because=because("HighWaterMark"),
                 stays=5,
             ),
-            mended("room again", consume),
+            mended("room again", consume, through=LATE),
         ),
     ),
     Situation(
@@ -215,10 +219,10 @@ SITUATIONS: Final = (
                 does=apply_with_evicting_redis,
                 becomes=Verdict.STUCK,
                 because=because("RedisEvicts"),
-                through=STARTING,
+                through=LATE,
                 stays=5,
             ),
-            mended("eviction switched off", keep_keys, through=via(Verdict.COMING, Verdict.STUCK)),
+            mended("eviction switched off", keep_keys, through=LATE | via(Verdict.STUCK)),
         ),
     ),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Final
 
-from e2e.tests.situations.catalog.common import QUICK, STARTING, mended
+from e2e.tests.situations.catalog.common import LATE, QUICK, STARTING, mended
 from e2e.tests.situations.simulator import Simulator
 from e2e.tests.situations.situation import Act, Situation, Step, because
 from e2e.tests.situations.stage import Stage
@@ -37,8 +37,10 @@ def quiet_is(status: str) -> Act:
     """Whether EventsFlowing says so, with the reason Quiet."""
 
     def look(stage: Stage) -> None:
-        flowing = stage.condition("EventsFlowing")
-        assert (flowing["status"], flowing["reason"]) == (status, "Quiet"), flowing
+        flowing = eventually(
+            lambda: stage.condition("EventsFlowing"), until=lambda seen: seen["reason"] == "Quiet", within=60, every=1
+        )
+        assert flowing["status"] == status, flowing
 
     return look
 
@@ -73,7 +75,7 @@ SITUATIONS: Final = (
                 does=lambda stage: stage.apply(host="ws://nowhere.invalid", health=QUICK),
                 becomes=Verdict.WAITING,
                 because=because("SourceUnavailable"),
-                through=STARTING,
+                through=LATE,
                 stays=10,
             ),
         ),
@@ -106,7 +108,7 @@ SITUATIONS: Final = (
                 what="applied",
                 does=lambda stage: stage.apply(host=own(stage).address, health=QUICK),
                 becomes=Verdict.READY,
-                through=STARTING,
+                through=LATE,
             ),
             Step(
                 what="source gone",
@@ -120,7 +122,7 @@ SITUATIONS: Final = (
                 because=because("SourceUnavailable"),
                 stays=3,
             ),
-            mended("source back", lambda stage: own(stage).scale(1)),
+            mended("source back", lambda stage: own(stage).scale(1), through=LATE),
         ),
     ),
     Situation(
@@ -131,7 +133,7 @@ SITUATIONS: Final = (
                 does=lambda stage: stage.apply(host=silent(stage), health={**QUICK, "quietAfterSeconds": 3}),
                 becomes=Verdict.READY,
                 because=because("Streaming"),
-                through=STARTING,
+                through=LATE,
                 stays=15,
                 then=quiet_is("False"),
             ),
@@ -146,7 +148,7 @@ SITUATIONS: Final = (
                 does=lambda stage: stage.apply(host=silent(stage), health=QUICK),
                 becomes=Verdict.READY,
                 because=because("Streaming"),
-                through=STARTING,
+                through=LATE,
                 stays=15,
                 then=quiet_is("True"),
             ),
