@@ -223,7 +223,21 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
             mount(path),
             "the ingester itself, or the system under it, stands at this path: mount the volume at one of its",
         )
-        for path in ("/etc", "/etc/sluice", "/etc/sluice/ca", "/opt", "/opt/sluice/bin", "/usr", "/proc")
+        for path in (
+            *("/etc", "/opt", "/dev", "/usr"),
+            *("/etc/sluice", "/etc/sluice/ca", "/opt/sluice", "/opt/sluice/bin"),
+            *("/bin", "/bin/sh", "/sbin", "/lib", "/lib/x86_64-linux-gnu", "/lib32", "/lib64", "/libx32"),
+            *(
+                "/usr/bin",
+                "/usr/sbin",
+                "/usr/lib",
+                "/usr/lib/ssl",
+                "/usr/lib64",
+                "/usr/local",
+                "/usr/local/lib/python3.13",
+            ),
+            *("/proc", "/proc/x", "/sys", "/sys/fs"),
+        )
     ),
     (
         pod(
@@ -256,6 +270,12 @@ TAKEN: list[dict[str, Any]] = [
     pod(affinity={"podAntiAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": []}}),
     mount("/etc/redis-client", readOnly=True),
     mount("/.hidden/..data/a.b", subPath="x"),
-    mount("/etc/sluiced"),
+    *(
+        mount(path)
+        for path in (
+            *("/etc/sluiced", "/etc/ssl/certs", "/opt/data", "/dev/shm", "/usr/share/zoneinfo"),  # noqa: S108
+            *("/binary", "/library", "/libs", "/process", "/system", "/usr/locale", "/data/usr/local", "/tmp"),  # noqa: S108
+        )
+    ),
     pod(volumes=[{"name": "a", "projected": {"sources": [{"secret": {"name": "a"}}]}}]),
 ]

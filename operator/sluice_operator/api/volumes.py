@@ -9,8 +9,9 @@ from sluice_operator.api.base import Model
 from sluice_operator.api.rules import Rule
 
 _CA_VOLUME: Final = "ca-bundle"
-_ROOTS: Final = ("/bin", "/dev", "/etc", "/lib", "/lib64", "/opt", "/proc", "/sys", "/usr")
-_OURS: Final = re.compile(r"/(etc|opt)/sluice(/|$)")
+_BINARIES: Final = "s?bin|lib(?:32|64|x32)?"
+_BELOW_TOO: Final = f"{_BINARIES}|proc|sys|usr/(?:{_BINARIES}|local)|(?:etc|opt)/sluice"
+_TAKEN: Final = f"/(?:dev|etc|opt|usr|(?:{_BELOW_TOO})(?:/[^:]*)?)"
 
 VolumeName = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
 
@@ -22,12 +23,12 @@ MountPath = Annotated[
         message="give an absolute path such as /etc/redis-tls, without a colon, without . and .., and no / at its end",
     ),
     Rule(
-        cel=f"!(self in {list(_ROOTS)}) && !self.matches('^/(etc|opt)/sluice(/|$)')",
+        cel=f"!self.matches('^{_TAKEN}$')",
         message=(
             "the ingester itself, or the system under it, stands at this path: mount the volume at one of its own, "
             "such as /etc/redis-tls"
         ),
-        holds=lambda path: path not in _ROOTS and not _OURS.match(path),
+        holds=lambda path: re.fullmatch(_TAKEN, path) is None,
     ),
 ]
 
