@@ -18,6 +18,7 @@ from sluice_operator.heartbeat import guard_loop, trouble
 from sluice_operator.kube import Kube, KubeError, connect, retry_after
 from sluice_operator.lease import Candidate
 from sluice_operator.metrics import Metrics
+from sluice_operator.namespaces import Namespaces
 from sluice_operator.observed.redis import RedisReader
 from sluice_operator.publish import Publisher
 from sluice_operator.queue import WorkQueue
@@ -52,11 +53,13 @@ class _Operator:
         self._kube = kube
         self._configuration = configuration
         self._store = Store()
+        self._namespaces = Namespaces(settings.watch_namespaces)
         self._queue: WorkQueue[SourceKey] = WorkQueue()
         self._reader = RedisReader(streams_seconds=settings.status_interval_seconds / 3)
         self._candidate = self._make_candidate()
         self._metrics = Metrics(
             store=self._store,
+            namespaces=self._namespaces,
             queue=self._queue,
             leads=lambda: self._candidate is None or self._candidate.is_leader,
         )
@@ -66,10 +69,12 @@ class _Operator:
             store=self._store,
             sight=self._sight,
             add=self._queue.add,
-            namespaces=settings.watch_namespaces,
+            namespaces=self._namespaces,
             interval_seconds=settings.resync_interval_seconds,
         )
         self._reconciler = self._make_reconciler()
+        self._counted_look = self._metrics.watched(self._reconciler.look)
+        self._waits_for = "the API server"
 
     def _make_candidate(self) -> Candidate | None:
         if (terms := self._settings.lease) is None:
@@ -122,7 +127,7 @@ class _Operator:
         server = serve(
             self._settings.port,
             trouble=lambda: trouble(self._queue, self._resync),
-            is_ready=lambda: self._resync.synced or (self._candidate is not None and self._candidate.is_standby),
+            lacks=self._lacks,
             registry=self._metrics.registry,
         )
         async with server:
@@ -131,6 +136,12 @@ class _Operator:
             finally:
                 await self._reader.close()
         logger.info("Stopped")
+
+    def _lacks(self) -> str:
+        """What is waited for before this replica is ready, or nothing."""
+        if self._resync.synced or (self._candidate is not None and self._candidate.is_standby):
+            return ""
+        return self._resync.failure or self._waits_for
 
     async def _lead(self, stop: asyncio.Event) -> None:
         if self._candidate is None:
@@ -150,7 +161,7 @@ class _Operator:
         await _until_one_ends(
             {
                 "queue": self._queue.run(
-                    self._metrics.watched(self._reconciler.look),
+                    self._look,
                     workers=self._settings.workers,
                     expected=(KubeError,),
                     asked=retry_after,
@@ -165,12 +176,18 @@ class _Operator:
                         self._configuration,
                         plurals=[api.plural for api in WATCHED],
                         relisted=self._resync.soon,
+                        forbidden=self._resync.doubt,
                     ),
-                    namespaces=self._settings.watch_namespaces,
+                    namespaces=self._namespaces,
                     stop=stop,
                 ),
             }
         )
+
+    async def _look(self, key: SourceKey) -> float | None:
+        if not self._namespaces.serves(key.namespace):
+            return None  # until the resync in which it is served again
+        return await self._counted_look(key)
 
     async def _until_served(self) -> None:
         """Wait until the API server answers and knows the kinds: kopf looks for them only once."""
@@ -179,8 +196,10 @@ class _Operator:
                 try:
                     if await self._kube.serves(api):
                         break
+                    self._waits_for = f"the CRD of {api.plural}: install it, as the chart does"
                     logger.warning("There is no CRD for %s: install it, as the chart does", api.plural)
                 except KubeError as error:
+                    self._waits_for = f"the API server: {error}"
                     logger.warning("The API server does not answer: %s", error)
                 await asyncio.sleep(_CRD_SECONDS)
 

@@ -160,6 +160,11 @@ class Kube:
                 return Listing(items=items, version=metadata.get("resourceVersion", ""))
             query["continue"] = more
 
+    async def try_watch(self, api: Api, namespace: str | None, *, version: str) -> None:
+        """Watch for a second, to see whether that is allowed. Raises KubeError."""
+        query = {"watch": "true", "resourceVersion": version, "timeoutSeconds": "1"}
+        await self._exchange("GET", api.path(namespace), query=query)
+
     async def apply(self, api: Api, manifest: Manifest, *, manager: str, subresource: str = "") -> Manifest:
         """Apply `manifest` server-side, as the owner of the fields in it. The object as it is then.
 
@@ -222,7 +227,11 @@ class Kube:
             raise
         return any(resource["name"] == api.plural for resource in found.get("resources") or [])
 
-    async def _request(
+    async def _request(self, method: str, path: str, **request: Any) -> Manifest:
+        answer: Manifest = json.loads(await self._exchange(method, path, **request))
+        return answer
+
+    async def _exchange(
         self,
         method: str,
         path: str,
@@ -230,7 +239,7 @@ class Kube:
         query: dict[str, str] | None = None,
         body: Manifest | None = None,
         content_type: str = "application/json",
-    ) -> Manifest:
+    ) -> bytes:
         try:
             request = await self._client.param_serialize(
                 method,
@@ -246,8 +255,7 @@ class Kube:
             raise KubeError(0, type(error).__name__, str(error) or "no answer in time") from error
         if response.status >= HTTPStatus.BAD_REQUEST:
             raise _error(response.status, content, response.headers.get("Retry-After", ""))
-        answer: Manifest = json.loads(content)
-        return answer
+        return content
 
 
 @asynccontextmanager

@@ -14,6 +14,7 @@ from prometheus_client import (
     disable_created_metrics,
 )
 
+from sluice_operator.namespaces import Namespaces
 from sluice_operator.queue import WorkQueue
 from sluice_operator.resource_metrics import ResourceMetrics
 from sluice_operator.sources import SOURCES, SourceKey
@@ -27,12 +28,14 @@ Look = Callable[[SourceKey], Awaitable[float | None]]
 class Metrics:
     """All metrics of one operator, in a registry of their own."""
 
-    def __init__(self, *, store: Store, queue: WorkQueue[SourceKey], leads: Callable[[], bool]) -> None:
+    def __init__(
+        self, *, store: Store, namespaces: Namespaces, queue: WorkQueue[SourceKey], leads: Callable[[], bool]
+    ) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
         for collector in (PROCESS_COLLECTOR, PLATFORM_COLLECTOR, GC_COLLECTOR):
             self.registry.register(collector)
-        self.registry.register(ResourceMetrics(store))
+        self.registry.register(ResourceMetrics(store, namespaces))
         self._looks = Counter(
             "sluice_reconcile", "Looks at resources, by kind and result.", ["kind", "result"], registry=self.registry
         )

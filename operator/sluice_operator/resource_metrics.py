@@ -11,6 +11,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from sluice_operator.desired.naming import Component
+from sluice_operator.namespaces import Namespaces
 from sluice_operator.sources import SOURCES
 from sluice_operator.store import Store
 from sluice_operator.times import parse_time
@@ -25,26 +26,34 @@ _LABELS: Final = ("kind", "namespace", "name")
 class ResourceMetrics(Collector):
     """The metrics of all resources."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, namespaces: Namespaces) -> None:
         self._store = store
+        self._namespaces = namespaces
 
     def collect(self) -> Iterator[Metric]:
         """One family for each question."""
         counts = GaugeMetricFamily(
             "sluice_resources", "Resources, by whether they are Ready.", labels=["kind", "ready"]
         )
+        served = GaugeMetricFamily(
+            "sluice_namespace_served", "Whether a watched namespace is served.", labels=["namespace"]
+        )
+        for name, is_served in self._namespaces.states.items():
+            served.add_metric([name], float(is_served))
         families = _families()
         for api in SOURCES.values():
             states = dict.fromkeys(_STATES, 0)
             for source in self._store.all(api):
                 metadata, status = source["metadata"], source.get("status") or {}
+                if not self._namespaces.serves(metadata["namespace"]):
+                    continue  # nobody knows how it fares
                 labels = [api.kind, metadata["namespace"], metadata["name"]]
                 states[_condition(status, "Ready")] += 1
                 for family, labelled, value in _samples(status):
                     families[family].add_metric([*labels, *labelled], value)
             for state, count in states.items():
                 counts.add_metric([api.kind, state], count)
-        yield from (counts, *families.values())
+        yield from (served, counts, *families.values())
 
 
 def _families() -> dict[str, GaugeMetricFamily | CounterMetricFamily]:

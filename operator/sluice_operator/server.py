@@ -15,11 +15,11 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 
 @asynccontextmanager
 async def serve(
-    port: int, *, trouble: Callable[[], str], is_ready: Callable[[], bool], registry: CollectorRegistry
+    port: int, *, trouble: Callable[[], str], lacks: Callable[[], str], registry: CollectorRegistry
 ) -> AsyncIterator[int]:
     """Serve on `port` of every address while the context lasts; 0 takes a free one. The port.
 
-    `trouble` names what is stuck, or nothing.
+    `trouble` names what is stuck, `lacks` what is waited for before it is ready; or nothing.
     """
 
     async def livez(_: web.Request) -> web.Response:
@@ -27,8 +27,8 @@ async def serve(
         return _verdict(good=not stuck, text=stuck or "alive")
 
     async def readyz(_: web.Request) -> web.Response:
-        ready = is_ready()
-        return _verdict(good=ready, text="ready" if ready else "waiting for the API server and the CRDs")
+        lacking = lacks()
+        return _verdict(good=not lacking, text=f"waiting for {lacking}" if lacking else "ready")
 
     async def metrics(_: web.Request) -> web.Response:
         return web.Response(body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})

@@ -1,7 +1,8 @@
 """The session by which kopf talks to the API server, so that what kopf does not tell can be heard.
 
 kopf lists anew when a watch can't go on where it stopped, and never tells: what was deleted in between would be
-kept for alive until the next list of ours. So it is heard by its requests.
+kept for alive until the next list of ours. So it is heard by its requests. It also keeps on for a minute where it is
+forbidden to read, and then ends everything: so that is heard as well.
 """
 
 import asyncio
@@ -31,10 +32,19 @@ class RefusedError(kopf.PermanentError):
 class Login:
     """Gives kopf a session at its start, and whenever the API server has refused the last one."""
 
-    def __init__(self, configuration: Configuration, *, plurals: Collection[str], relisted: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        configuration: Configuration,
+        *,
+        plurals: Collection[str],
+        relisted: Callable[[], None],
+        forbidden: Callable[[str], None],
+    ) -> None:
+        """`relisted` is called after each list of kopf's, `forbidden` with the namespace that it may not read."""
         self._configuration = configuration
         self._plurals = plurals
         self._relisted = relisted
+        self._forbidden = forbidden
         self._token: str | None = None
         self._at = 0.0
         self._tries = 0
@@ -69,9 +79,14 @@ class Login:
         )
 
     async def _listen(self, _session: object, _context: object, request: aiohttp.TraceRequestEndParams) -> None:
-        is_list = request.url.name in self._plurals and "watch" not in request.url.query
-        if is_list and request.response.status == HTTPStatus.OK:
+        url, status = request.url, request.response.status
+        if url.name not in self._plurals:
+            return
+        if status == HTTPStatus.OK and "watch" not in url.query:
             self._relisted()
+        *_, scope, namespace, _ = url.parts
+        if status == HTTPStatus.FORBIDDEN and scope == "namespaces":
+            self._forbidden(namespace)
 
 
 def _proxy(info: kopf.ConnectionInfo) -> str | None:

@@ -7,12 +7,14 @@ error) is found by `resync`, and what it keeps to itself is heard by `session`.
 
 import asyncio
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Final
 
 import kopf
+from kopf._cogs.structs.references import Insights, NamespaceName
 
 from sluice_operator.kube import DEPLOYMENTS, PODS, Api
+from sluice_operator.namespaces import Namespaces
 from sluice_operator.session import Login
 from sluice_operator.sight import Sight
 from sluice_operator.sources import CHILD_SELECTOR, SOURCES, SourceKey
@@ -35,29 +37,48 @@ def selector_of(api: Api) -> str:
 
 
 async def run_watches(
-    *, store: Store, sight: Sight, add: Add, login: Login, namespaces: Sequence[str], stop: asyncio.Event
+    *, store: Store, sight: Sight, add: Add, login: Login, namespaces: Namespaces, stop: asyncio.Event
 ) -> None:
     """Watch until cancelled. Raises what ends a watch for good. `stop` is set by SIGTERM and SIGINT."""
-    others = asyncio.all_tasks()
+    others, insights = asyncio.all_tasks(), Insights()
     tasks = await kopf.spawn_tasks(
         registry=_registry(store, sight, add, login),
         settings=_settings(),
         standalone=True,
         identity=IDENTITY,
-        clusterwide=not namespaces,
-        namespaces=namespaces,
+        insights=insights,
+        clusterwide=not namespaces.names,
+        namespaces=namespaces.served,
     )
     stop_on_signals(stop)  # kopf has just made them its own
     engine = asyncio.create_task(kopf.run_tasks(tasks, ignored=others), name="kopf")
+    following = asyncio.create_task(_follow(namespaces, insights), name="namespaces")
     try:
         # The engine itself may wait for ever for its parts to end, when one of them has failed.
-        ended, _ = await asyncio.wait([*tasks, engine, login.refused], return_when=asyncio.FIRST_COMPLETED)
+        ended, _ = await asyncio.wait([*tasks, engine, following, login.refused], return_when=asyncio.FIRST_COMPLETED)
         for one in ended:
             one.result()
         raise RuntimeError("the watches have ended, and nobody asked them to")
     finally:
+        following.cancel()
         engine.cancel()
         await asyncio.wait([engine], timeout=_END_SECONDS)
+
+
+async def _follow(namespaces: Namespaces, insights: Insights) -> None:
+    """Watch where it is allowed, as that changes.
+
+    kopf would do so by itself if it might list all namespaces. It takes its `Insights` from outside, for what is
+    done here, but does not export the class.
+    """
+    await insights.ready_namespaces.wait()
+    while True:
+        await namespaces.changed.wait()
+        namespaces.changed.clear()
+        async with insights.revised:
+            insights.namespaces.clear()
+            insights.namespaces.update(map(NamespaceName, namespaces.served))
+            insights.revised.notify_all()
 
 
 def stop_on_signals(stop: asyncio.Event) -> None:

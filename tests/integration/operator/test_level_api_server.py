@@ -10,6 +10,7 @@ import pytest
 from kubernetes.aio.client import Configuration
 
 from sluice_operator import session as session_module
+from sluice_operator.namespaces import Namespaces
 from sluice_operator.session import Login, RefusedError
 from sluice_operator.sight import Sight
 from sluice_operator.sources import SourceKey
@@ -79,14 +80,16 @@ async def test_a_token_that_is_revoked_is_renewed(
 
     configuration.refresh_api_key_hook = refresh  # type: ignore[assignment]
     added: list[SourceKey] = []
-    login = Login(configuration, plurals=[api.plural for api in WATCHED], relisted=lambda: None)
+    login = Login(
+        configuration, plurals=[api.plural for api in WATCHED], relisted=lambda: None, forbidden=lambda _: None
+    )
     watches = asyncio.create_task(
         run_watches(
             store=Store(),
             sight=Sight(),
             add=added.append,
             login=login,
-            namespaces=(place.namespace,),
+            namespaces=Namespaces((place.namespace,)),
             stop=asyncio.Event(),
         )
     )

@@ -12,6 +12,7 @@ from sluice_operator import heartbeat as heartbeat_module
 from sluice_operator import kube as kube_module
 from sluice_operator.heartbeat import trouble
 from sluice_operator.kube import connect
+from sluice_operator.namespaces import Namespaces
 from sluice_operator.queue import WorkQueue
 from sluice_operator.resync import Resync
 from sluice_operator.sight import Sight
@@ -70,7 +71,7 @@ async def test_a_list_that_never_ends_is_the_end(
             store=Store(),
             sight=Sight(),
             add=queue.add,
-            namespaces=(place.namespace,),
+            namespaces=Namespaces((place.namespace,)),
             interval_seconds=0.2,
         )
         await resync.first()

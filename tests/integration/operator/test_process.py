@@ -12,6 +12,7 @@ from sluice_ingester.contract import State
 from sluice_operator import resync as resync_module
 from sluice_operator import sight as sight_module
 from sluice_operator.kube import connect
+from sluice_operator.namespaces import Namespaces
 from sluice_operator.resync import Resync
 from sluice_operator.sight import Sight, WatchBlindError
 from sluice_operator.sources import SourceKey
@@ -68,11 +69,11 @@ def test_what_happens_while_it_is_away_is_mended_and_counted(
     operator.stop(signal.SIGKILL)
 
     place.run_pod(restarts=2, last=ERROR)
-    place.delete("Secret", f"{NAME}-redis")
+    place.delete("Secret", f"{NAME}-relay-redis-url")
     place.patch("Deployment", f"{NAME}-firehose", {"spec": {"replicas": 2}})
     start()
     eventually(lambda: place.status()["restarts"]["count"] == 2)
-    eventually(lambda: place.get("Secret", f"{NAME}-redis"))
+    eventually(lambda: place.get("Secret", f"{NAME}-relay-redis-url"))
     eventually(lambda: place.deployment()["spec"]["replicas"] == 1)
     place.tells("Restarted")
     assert place.told("Restarted") == ["The ingester was restarted: Error, exit code 1"]
@@ -126,7 +127,7 @@ async def test_a_watch_that_has_gone_blind_is_found_out(
             store=Store(),
             sight=Sight(),
             add=added.append,
-            namespaces=(place.namespace,),
+            namespaces=Namespaces((place.namespace,)),
             interval_seconds=0.1,
         )
         await resync.first()

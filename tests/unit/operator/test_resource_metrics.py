@@ -9,16 +9,18 @@ import pytest
 from prometheus_client import generate_latest
 
 from sluice_operator.metrics import Metrics
+from sluice_operator.namespaces import Namespaces
 from sluice_operator.queue import WorkQueue
 from sluice_operator.sources import LABELERS, RELAYS, SourceKey
 from sluice_operator.store import Store
 
 DOCS = (Path(__file__).parents[3] / "docs" / "metrics.md").read_text()
+EVERYWHERE = Namespaces()
 
 
-def metrics(store: Store) -> Metrics:
+def metrics(store: Store, namespaces: Namespaces = EVERYWHERE) -> Metrics:
     queue: WorkQueue[SourceKey] = WorkQueue()
-    return Metrics(store=store, queue=queue, leads=lambda: True)
+    return Metrics(store=store, namespaces=namespaces, queue=queue, leads=lambda: True)
 
 
 def text(of: Metrics) -> list[str]:
@@ -84,6 +86,20 @@ def test_what_is_deleted_is_told_no_longer() -> None:
     assert any("sluice_resource_ready{" in line for line in text(told))
     store.drop(RELAYS, store.all(RELAYS)[0])
     assert not any("sluice_resource_ready{" in line for line in text(told))
+
+
+def test_a_namespace_that_is_not_served_is_told_and_what_is_there_is_not() -> None:
+    store, namespaces = Store(), Namespaces(("events", "other"))
+    hold(store, RELAYS, "one", ready("True"))
+    told = metrics(store, namespaces)
+    assert not any(line.startswith("sluice_namespace_served{") for line in text(told)), "before anything was tried"
+    for refusals, served in (({}, 1.0), ({"events": "forbidden"}, 0.0), ({}, 1.0)):
+        namespaces.settle(refusals)
+        lines = text(told)
+        assert f'sluice_namespace_served{{namespace="events"}} {served}' in lines
+        assert 'sluice_namespace_served{namespace="other"} 1.0' in lines
+        assert any(line.startswith("sluice_resource_ready{") for line in lines) == bool(served)
+        assert f'sluice_resources{{kind="Relay",ready="True"}} {served}' in lines
 
 
 async def test_looks_are_counted_with_their_result() -> None:

@@ -12,6 +12,7 @@ from sluice_operator import heartbeat as heartbeat_module
 from sluice_operator import queue as queue_module
 from sluice_operator.heartbeat import trouble
 from sluice_operator.kube import Kube
+from sluice_operator.namespaces import Namespaces
 from sluice_operator.queue import WorkQueue
 from sluice_operator.resync import Resync
 from sluice_operator.server import serve
@@ -31,9 +32,11 @@ def queue() -> WorkQueue[SourceKey]:
 @pytest.fixture
 async def url(queue: WorkQueue[SourceKey]) -> AsyncIterator[str]:
     kube: Kube = None  # type: ignore[assignment]  # nothing is listed
-    resync = Resync(kube=kube, store=Store(), sight=Sight(), add=queue.add, namespaces=(), interval_seconds=300)
+    resync = Resync(
+        kube=kube, store=Store(), sight=Sight(), add=queue.add, namespaces=Namespaces(), interval_seconds=300
+    )
     async with serve(
-        free_port(), trouble=lambda: trouble(queue, resync), is_ready=lambda: False, registry=CollectorRegistry()
+        free_port(), trouble=lambda: trouble(queue, resync), lacks=lambda: "rights", registry=CollectorRegistry()
     ) as port:
         yield f"http://127.0.0.1:{port}"
 
@@ -45,7 +48,7 @@ async def ask(url: str) -> tuple[int, str]:
 
 async def test_a_process_that_still_waits_for_its_work_is_alive_and_not_ready(url: str) -> None:
     assert await ask(f"{url}/livez") == (200, "alive\n")
-    assert (await ask(f"{url}/readyz"))[0] == 503
+    assert await ask(f"{url}/readyz") == (503, "waiting for rights\n")
 
 
 async def test_a_look_that_can_not_even_be_cut_off_is_the_end(

@@ -1,0 +1,198 @@
+"""One of several watched namespaces without the operator's Role, or without all of it: no other is touched by that."""
+
+import secrets
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.operator.audit import AuditLog, Request
+from tests.integration.operator.conftest import OperatorProcess
+from tests.integration.operator.control_plane import ControlPlane, Manifest
+from tests.integration.operator.faults import FaultyProxy
+from tests.integration.operator.rights import namespaced, rules
+from tests.integration.operator.situation import Situation, eventually
+from tests.integration.redis_server import RedisServer
+
+USER = "namespaced"
+KINDS = 4
+
+
+class Place(Situation):
+    """A namespace, and what its users grant the operator."""
+
+    def grant(self, granted: list[Manifest] | None = None) -> None:
+        self.control_plane.apply(*namespaced(self.namespace, granted or rules(), USER))
+
+    def revoke(self) -> None:
+        self.delete("Role", "sluice")
+
+    def is_told_served(self, operator: OperatorProcess, *, served: bool) -> bool:
+        return f'sluice_namespace_served{{namespace="{self.namespace}"}} {float(served)}' in operator.get("metrics")[1]
+
+    def times_refused(self, operator: OperatorProcess) -> int:
+        return operator.log.count(f"Namespace {self.namespace} is not served until")
+
+    def batch_is(self, size: int) -> bool:
+        env = self.deployment()["spec"]["template"]["spec"]["containers"][0]["env"]
+        return {"name": "INGESTER_BATCH_SIZE", "value": str(size)} in env
+
+
+@pytest.fixture
+def make_place(control_plane: ControlPlane, sink: RedisServer) -> Iterator[Callable[[], Place]]:
+    places: list[Place] = []
+
+    def make() -> Place:
+        places.append(Place(control_plane, f"test-{secrets.token_hex(3)}", sink))
+        return places[-1]
+
+    yield make
+    for place in places:
+        place.remove()
+
+
+@pytest.fixture
+def serve(proxy: FaultyProxy, own_operator: Callable[..., OperatorProcess]) -> Callable[..., OperatorProcess]:
+    """Starts an operator that watches those namespaces, by the proxy. It is ready then."""
+
+    def start(*places: Place, more: str = "") -> OperatorProcess:
+        names = [place.namespace for place in places] + ([more] if more else [])
+        return own_operator(
+            KUBECONFIG=proxy.kubeconfig(USER),
+            SLUICE_WATCH_NAMESPACES=",".join(names),
+            SLUICE_DEFAULT_REDIS_URL=f"redis://:s3cret@127.0.0.1:{places[0].sink.port}/0",
+            SLUICE_RESYNC_INTERVAL_SECONDS="5",
+        )
+
+    return start
+
+
+def test_a_namespace_without_its_role_keeps_no_other_waiting(
+    control_plane: ControlPlane,
+    proxy: FaultyProxy,
+    make_place: Callable[[], Place],
+    serve: Callable[..., OperatorProcess],
+) -> None:
+    granted, bare, missing = make_place(), make_place(), f"test-{secrets.token_hex(3)}"
+    granted.grant()
+    bare.apply_relay()
+    operator = serve(bare, granted, more=missing)
+    granted.apply_relay()
+    granted.stream()
+    assert granted.is_told_served(operator, served=True)
+    assert bare.is_told_served(operator, served=False)
+    assert f'sluice_namespace_served{{namespace="{missing}"}} 0.0' in operator.get("metrics")[1]
+    # So many resyncs, each of which tries it, and one line.
+    tries = control_plane.audit.from_now()
+    eventually(lambda: len(_refused(tries, bare)) >= 3)
+    assert bare.times_refused(operator) == 1
+    assert f'User "{USER}" cannot list resource "relays" in API group "sluice.dev" in the namespace "{missing}"' in (
+        operator.log
+    )
+    assert not proxy.watches(namespace=bare.namespace)
+
+    bare.grant()
+    bare.stream()
+    assert bare.is_told_served(operator, served=True)
+    assert f"Namespace {bare.namespace} is served" in operator.log
+    eventually(lambda: len(proxy.watches(namespace=bare.namespace)) == KINDS)
+    assert operator.returncode is None
+    assert f'sluice_namespace_served{{namespace="{missing}"}} 0.0' in operator.get("metrics")[1]
+
+
+def test_a_role_that_goes_and_comes_back(
+    control_plane: ControlPlane,
+    proxy: FaultyProxy,
+    make_place: Callable[[], Place],
+    serve: Callable[..., OperatorProcess],
+) -> None:
+    staying, left = make_place(), make_place()
+    for place in (staying, left):
+        place.grant()
+    operator = serve(staying, left)
+    left.apply_relay()
+    left.stream()
+    eventually(lambda: len(proxy.watches(namespace=left.namespace)) == KINDS)
+    of_it = f'namespace="{left.namespace}"'
+    assert f'sluice_resource_ready{{kind="Relay",name="us-east",{of_it}}} 1.0' in operator.get("metrics")[1]
+
+    left.revoke()
+    proxy.cut(namespace=left.namespace)
+    eventually(lambda: left.is_told_served(operator, served=False))
+    eventually(lambda: not proxy.watches(namespace=left.namespace))
+    assert not [line for line in operator.get("metrics")[1].splitlines() if of_it in line and "_resource" in line]
+    # No watch is tried in vain, which would be the end of all in a minute; nor does a look write in vain.
+    log = control_plane.audit.from_now()
+    eventually(lambda: len(_refused(log, left)) >= 3)
+    assert {(request.verb, request.resource) for request in _refused(log, left)} == {("list", "relays")}
+    assert not [request for request in _refused(log, left) if request.agent.endswith(" watches")]
+    # Its ingester runs on, so its cursor is not free for a younger resource.
+    staying.apply_relay(host=f"ws://{left.host}")
+    staying.becomes("Stalled", "True", "DuplicateSource")
+    left.apply_relay(batch={"size": 101})
+
+    left.grant()
+    eventually(lambda: left.batch_is(101))
+    eventually(lambda: len(proxy.watches(namespace=left.namespace)) == KINDS)
+    assert left.times_refused(operator) == 1
+    assert left.status()["restarts"]["count"] == 0
+    assert operator.returncode is None
+    assert operator.get("livez") == (200, "alive\n")
+
+
+def test_a_role_that_allows_to_list_and_not_to_watch(
+    control_plane: ControlPlane,
+    proxy: FaultyProxy,
+    make_place: Callable[[], Place],
+    serve: Callable[..., OperatorProcess],
+) -> None:
+    """What is listed there would look like what a watch has missed, which ends the process."""
+    whole, part = make_place(), make_place()
+    whole.grant()
+    part.grant([{**rule, "verbs": [verb for verb in rule["verbs"] if verb != "watch"]} for rule in rules()])
+    part.apply_relay()
+    operator = serve(part, whole)
+    eventually(lambda: part.is_told_served(operator, served=False))
+    log = control_plane.audit.from_now()
+    eventually(lambda: len(_refused(log, part)) >= 3)
+    assert {request.verb for request in _refused(log, part)} == {"watch"}
+    assert not [request for request in _refused(log, part) if request.agent.endswith(" watches")]
+    whole.apply_relay()
+    whole.stream()
+    part.grant()
+    part.stream()
+    eventually(lambda: len(proxy.watches(namespace=part.namespace)) == KINDS)
+    assert part.times_refused(operator) == 1
+    assert operator.returncode is None
+
+
+def test_with_no_role_anywhere_it_tells_what_it_waits_for(
+    control_plane: ControlPlane, make_place: Callable[[], Place], tmp_path: Path
+) -> None:
+    one, other = make_place(), make_place()
+    operator = OperatorProcess(
+        control_plane,
+        tmp_path / "log",
+        KUBECONFIG=str(control_plane.kubeconfig(USER)),
+        SLUICE_WATCH_NAMESPACES=f"{one.namespace},{other.namespace}",
+        SLUICE_DEFAULT_REDIS_URL=f"redis://:s3cret@127.0.0.1:{one.sink.port}/0",
+    )
+    operator.start(ready=False)
+    try:
+        eventually(lambda: "no namespace is served" in operator.get("readyz")[1])
+        code, text = operator.get("readyz")
+        assert code == 503
+        assert f'cannot list resource "relays" in API group "sluice.dev" in the namespace "{one.namespace}"' in text
+        assert operator.get("livez") == (200, "alive\n")
+        other.grant()
+        eventually(lambda: operator.get("readyz") == (200, "ready\n"))
+        other.apply_relay()
+        other.stream()
+    finally:
+        operator.stop()
+    assert one.times_refused(operator) == other.times_refused(operator) == 1
+
+
+def _refused(log: AuditLog, place: Place) -> list[Request]:
+    """What the operator has asked for in that namespace and was refused."""
+    return [ask for ask in log.requests(USER) if ask.namespace == place.namespace and ask.code == 403]
