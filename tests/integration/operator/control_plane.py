@@ -52,6 +52,7 @@ PLURALS = {
     "Secret": "/api/v1/secrets",
     "ConfigMap": "/api/v1/configmaps",
     "Event": "/api/v1/events",
+    "ServiceAccount": "/api/v1/serviceaccounts",
     "Lease": "/apis/coordination.k8s.io/v1/leases",
     "Namespace": "/api/v1/namespaces",
     "ResourceQuota": "/api/v1/resourcequotas",

@@ -1,6 +1,9 @@
 """What the operator may do in the tests: what the chart grants, and nothing more."""
 
+import json
 import subprocess
+from collections.abc import Iterable
+from copy import deepcopy
 from functools import cache
 
 import yaml
@@ -12,23 +15,33 @@ LEASE = "sluice-operator"
 
 
 @cache
-def _rendered(template: str) -> tuple[Manifest, ...]:
+def _rendered(*templates: str, namespace: str = "sluice-system", watched: tuple[str, ...] = ()) -> tuple[Manifest, ...]:
     command = [str(program("helm")), "template", "sluice", str(ROOT / "charts" / "sluice"), "--kube-version=1.35.0"]
-    command += [f"--show-only=templates/rbac/{template}.yaml", "--namespace=sluice-system"]
+    command += [f"--namespace={namespace}", f"--set-json=watchNamespaces={json.dumps(watched)}"]
+    command += [f"--show-only=templates/{template}.yaml" for template in templates]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    return tuple(item["rules"] for item in yaml.safe_load_all(done.stdout) if "rules" in item)
+    return tuple(filter(None, yaml.safe_load_all(done.stdout)))
 
 
 def rules() -> list[Manifest]:
     """In the namespaces that it watches."""
-    (granted,) = _rendered("operator")
+    (granted,) = (item["rules"] for item in _rendered("rbac/operator") if "rules" in item)
     return list(granted)
 
 
 def lease_rules() -> list[Manifest]:
     """In its own namespace, on the Lease named `LEASE`."""
-    (granted,) = _rendered("lease")
+    (granted,) = (item["rules"] for item in _rendered("rbac/lease") if "rules" in item)
     return list(granted)
+
+
+def release(namespace: str, *, watched: Iterable[str]) -> list[Manifest]:
+    """The account and all the rights that the chart makes for a release there that watches those namespaces."""
+    templates = ("operator/serviceaccount", "rbac/operator", "rbac/lease")
+    found = deepcopy(_rendered(*templates, namespace=namespace, watched=tuple(watched)))
+    for item in found:
+        item["metadata"].setdefault("namespace", namespace)
+    return list(found)
 
 
 def namespaced(namespace: str, granted: list[Manifest], *users: str) -> list[Manifest]:

@@ -31,11 +31,14 @@ def candidate(place: Place, tmp_path: Path) -> Iterator[Callable[..., OperatorPr
             place.control_plane,
             tmp_path / user,
             POD_NAME=user,
-            SLUICE_WATCH_NAMESPACES=place.namespace,
             SLUICE_DEFAULT_REDIS_URL=f"redis://:s3cret@127.0.0.1:{place.sink.port}/0",
             SLUICE_LEADER_ELECTION="true",
             SLUICE_LEASE_NAMESPACE=place.namespace,
-            **{"KUBECONFIG": str(place.control_plane.kubeconfig(user)), **environment},
+            **{
+                "KUBECONFIG": str(place.control_plane.kubeconfig(user)),
+                "SLUICE_WATCH_NAMESPACES": place.namespace,
+                **environment,
+            },
         )
         made.append(operator)
         return operator

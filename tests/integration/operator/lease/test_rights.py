@@ -1,47 +1,63 @@
 """The chart's rights are exactly those that are used: all that the operator does, once, by its requests."""
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
+import pytest
+import yaml
+
+from tests.integration.operator.audit import Request
 from tests.integration.operator.conftest import OperatorProcess
+from tests.integration.operator.control_plane import path_of
 from tests.integration.operator.lease.candidates import Place, leads
-from tests.integration.operator.rights import flat, lease_rules, rules
+from tests.integration.operator.rights import flat, lease_rules, release, rules
 from tests.integration.operator.situation import eventually
 
 USER = "first"
 
 
+@pytest.fixture
+def watched(place: Place) -> Iterator[list[Place]]:
+    """Two namespaces beside the one of the release."""
+    places = [Place(place.control_plane, f"test-{secrets.token_hex(3)}", place.sink) for _ in range(2)]
+    yield places
+    for one in places:
+        one.remove()
+
+
 def test_no_right_is_missed_and_none_is_too_many(place: Place, candidate: Callable[..., OperatorProcess]) -> None:
+    """Those of a release that watches the whole cluster, granted in one namespace."""
     log, operator = place.control_plane.audit.from_now(), candidate(USER)
     operator.start()
     eventually(lambda: leads(operator))
-    metadata = {"name": "private-ca", "namespace": place.namespace}
-    place.control_plane.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {}})
-    place.apply_secret("mine", url=f"redis://:s3cret@127.0.0.1:{place.sink.port}/0")
-    bundle = {"configMapRef": {"name": "private-ca"}}
-    for kind in ("Relay", "Labeler"):
-        place.apply("one", kind=kind, caBundle=bundle, deletionPolicy="DeleteCursor")
-        eventually(lambda kind=kind: place.get(kind, "one")["metadata"]["finalizers"])
-    eventually(lambda: place.get("Secret", "one-redis"))
+    _do_everything(place)
+    assert operator.stop() == 0
+    _assert_exact(log.requests(USER), flat(rules()) | flat(lease_rules()))
 
-    # It puts back what somebody changes, and tells so again and again.
-    for replicas in (2, 3):
-        place.patch("Deployment", "one-firehose", {"spec": {"replicas": replicas}})
-        eventually(lambda: place.get("Deployment", "one-firehose")["spec"]["replicas"] == 1)
-    # A Secret of its own that is wanted no longer goes, and so does a resource with its cursor.
-    place.apply("one", caBundle=bundle, deletionPolicy="DeleteCursor", redis={"secretRef": {"name": "mine"}})
-    eventually(lambda: "one-redis" not in place.names("Secret"))
-    for kind in ("Relay", "Labeler"):
-        place.delete(kind, "one")
-        eventually(lambda kind=kind: place.names(kind) == [], seconds=30)
+
+def test_no_right_is_missed_and_none_is_too_many_in_watched_namespaces(
+    place: Place, watched: list[Place], candidate: Callable[..., OperatorProcess], tmp_path: Path
+) -> None:
+    """Those of a release that watches two namespaces from a third, with its own account."""
+    names = [one.namespace for one in watched]
+    made = release(place.namespace, watched=names)
+    place.control_plane.apply(*made)
+    log = place.control_plane.audit.from_now()
+    kubeconfig = _kubeconfig(place, "sluice", tmp_path / "kubeconfig")
+    operator = candidate("release", KUBECONFIG=str(kubeconfig), SLUICE_WATCH_NAMESPACES=",".join(names))
+    operator.start()
+    eventually(lambda: leads(operator))
+    for one in watched:
+        _do_everything(one)
     assert operator.stop() == 0
 
-    asked = log.requests(USER)
-    assert not [request for request in asked if not request.is_allowed or request.code == 403]
-    used = {right for request in asked for right in request.rights}
-    granted = flat(rules()) | flat(lease_rules())
-    assert granted - used == set(), "granted and never used"
-    assert used - granted == set(), "used and granted by whom?"
+    asked = log.requests(f"system:serviceaccount:{place.namespace}:sluice")
+    assert {request.namespace for request in asked} == {place.namespace, *names}
+    for namespace in (place.namespace, *names):
+        roles = [item for item in made if item["kind"] == "Role" and item["metadata"]["namespace"] == namespace]
+        granted = {right for role in roles for right in flat(role["rules"])}
+        _assert_exact([request for request in asked if request.namespace == namespace], granted)
 
 
 def test_nothing_is_granted_outside_its_namespace(place: Place, candidate: Callable[..., OperatorProcess]) -> None:
@@ -56,3 +72,45 @@ def test_nothing_is_granted_outside_its_namespace(place: Place, candidate: Calla
         assert {request.namespace for request in log.requests(USER)} == {place.namespace}
     finally:
         other.remove()
+
+
+def _do_everything(place: Place) -> None:
+    """All that the operator does there, once."""
+    metadata = {"name": "private-ca", "namespace": place.namespace}
+    place.control_plane.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {}})
+    place.apply_secret("mine", url=f"redis://:s3cret@127.0.0.1:{place.sink.port}/0")
+    bundle = {"configMapRef": {"name": "private-ca"}}
+    for kind in ("Relay", "Labeler"):
+        place.apply("one", kind=kind, caBundle=bundle, deletionPolicy="DeleteCursor")
+        eventually(lambda kind=kind: place.get(kind, "one")["metadata"]["finalizers"])
+    eventually(lambda: place.get("Secret", "one-relay-redis-url"))
+
+    # It puts back what somebody changes, and tells so again and again.
+    eventually(lambda: place.get("Deployment", "one-firehose"))
+    for replicas in (2, 3):
+        place.patch("Deployment", "one-firehose", {"spec": {"replicas": replicas}})
+        eventually(lambda: place.get("Deployment", "one-firehose")["spec"]["replicas"] == 1)
+    # A Secret of its own that is wanted no longer goes, and so does a resource with its cursor.
+    place.apply("one", caBundle=bundle, deletionPolicy="DeleteCursor", redis={"secretRef": {"name": "mine"}})
+    eventually(lambda: "one-relay-redis-url" not in place.names("Secret"))
+    for kind in ("Relay", "Labeler"):
+        place.delete(kind, "one")
+        eventually(lambda kind=kind: place.names(kind) == [])
+
+
+def _assert_exact(asked: list[Request], granted: set[tuple[str, str, str]]) -> None:
+    assert not [request for request in asked if not request.is_allowed or request.code == 403]
+    used = {right for request in asked for right in request.rights}
+    assert granted - used == set(), "granted and never used"
+    assert used - granted == set(), "used and granted by whom?"
+
+
+def _kubeconfig(place: Place, account: str, path: Path) -> Path:
+    """The way in for a service account."""
+    request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
+    accounts = path_of("ServiceAccount", place.namespace, account)
+    answer = place.control_plane.request("POST", f"{accounts}/token", request)
+    manifest = yaml.safe_load(place.control_plane.kubeconfig(USER).read_text())
+    manifest["users"][0]["user"]["token"] = answer["status"]["token"]
+    path.write_text(yaml.safe_dump(manifest))
+    return path
