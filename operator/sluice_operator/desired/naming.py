@@ -57,8 +57,11 @@ def child_name(resource: str, suffix: str) -> str:
 
 
 def redis_secret_name(*, kind: str, resource: str) -> str:
-    """The Secret with the operator's default URL: a Relay and a Labeler of one name have one each."""
-    return child_name(resource, "redis" if kind == "Relay" else f"{kind.lower()}-redis")
+    """The Secret with the operator's default URL: a Relay and a Labeler of one name have one each.
+
+    It is never `<release>-redis`, as the chart calls the Secret of its own Redis.
+    """
+    return child_name(resource, f"{kind.lower()}-redis-url")
 
 
 def label_value(name: str) -> str:

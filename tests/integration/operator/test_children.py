@@ -50,8 +50,8 @@ def test_what_is_deleted_or_edited_is_back_within_seconds(situation: Situation) 
         assert took(partial(edit, patch), partial(_is_right, situation, wanted)) < 5, patch
     assert (
         took(
-            lambda: situation.delete("Secret", f"{NAME}-redis"),
-            lambda: situation.get("Secret", f"{NAME}-redis"),
+            lambda: situation.delete("Secret", f"{NAME}-relay-redis-url"),
+            lambda: situation.get("Secret", f"{NAME}-relay-redis-url"),
         )
         < 5
     )
@@ -149,7 +149,7 @@ class TestSecrets:
 
     def test_the_operators_own_is_removed_when_it_is_wanted_no_longer(self, situation: Situation) -> None:
         situation.apply_relay()
-        eventually(lambda: situation.get("Secret", f"{NAME}-redis"))
+        eventually(lambda: situation.get("Secret", f"{NAME}-relay-redis-url"))
         situation.apply_secret("mine", url=f"redis://:s3cret@127.0.0.1:{situation.sink.port}/0")
         situation.apply_relay(**self.SPEC)
         eventually(lambda: situation.names("Secret") == ["mine"])

@@ -123,7 +123,7 @@ def test_a_relay_and_a_labeler_of_one_name(situation: LabelerSituation) -> None:
     relay = {"apiVersion": "sluice.dev/v1alpha1", "kind": "Relay", "metadata": {"name": NAME}}
     situation.kubectl("apply", "-f", "-", stdin={**relay, "spec": {"host": f"ws://{situation.host}"}})
     eventually(lambda: {f"{NAME}-firehose", situation.child} <= set(situation.names("Deployment")))
-    eventually(lambda: {f"{NAME}-redis", f"{NAME}-labeler-redis"} <= set(situation.names("Secret")))
+    eventually(lambda: {f"{NAME}-relay-redis-url", f"{NAME}-labeler-redis-url"} <= set(situation.names("Secret")))
     table = situation.kubectl("get", "atproto")
     assert f"relay.sluice.dev/{NAME}" in table
     assert f"labeler.sluice.dev/{NAME}" in table

@@ -17,7 +17,7 @@ def test_from_nothing_to_streaming(situation: Situation) -> None:
 
     deployment = situation.deployment()
     assert deployment["metadata"]["ownerReferences"][0]["uid"] == situation.relay()["metadata"]["uid"]
-    secret = situation.get("Secret", f"{NAME}-redis")
+    secret = situation.get("Secret", f"{NAME}-relay-redis-url")
     assert secret["metadata"]["ownerReferences"][0]["uid"] == situation.relay()["metadata"]["uid"]
 
     situation.run_pod()

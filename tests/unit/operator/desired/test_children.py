@@ -7,7 +7,7 @@ import pytest
 
 from sluice_operator.api.relay import Relay
 from sluice_operator.desired.deployment import build_deployment
-from sluice_operator.desired.manifest import Manifest, belongs_to, is_controlled_by
+from sluice_operator.desired.manifest import Manifest, belongs_to, is_controlled_by, is_remnant
 from sluice_operator.desired.naming import DESIRED_HASH_ANNOTATION, REDIS_HASH_ANNOTATION, Component
 from sluice_operator.desired.redis import build_redis_secret, redis_hash, redis_secret
 from sluice_operator.desired.relay import firehose, relay_streams
@@ -150,7 +150,7 @@ def test_a_ca_bundle_is_mounted_and_named() -> None:
 
 def test_redis_of_the_resource_or_of_the_operator() -> None:
     own = redis_secret(relay())
-    assert (own.name, own.key, own.owned) == ("us-east-redis", "url", True)
+    assert (own.name, own.key, own.owned) == ("us-east-relay-redis-url", "url", True)
     other = redis_secret(relay(redis={"secretRef": {"name": "events", "key": "dsn"}}))
     assert (other.name, other.key, other.owned) == ("events", "dsn", False)
     built = build(relay(redis={"secretRef": {"name": "events", "key": "dsn"}}))
@@ -191,6 +191,25 @@ def test_children_take_nothing_from_the_labels_of_their_owner() -> None:
 def test_a_stranger_is_left_alone(*, owners: list[Any], labels: dict[str, str], ours: bool) -> None:
     live = {"metadata": {"ownerReferences": owners, "labels": labels}}
     assert belongs_to(live, kind="Relay", name="us-east", uid="u-1") is ours
+
+
+@pytest.mark.parametrize(
+    ("changes", "remnant"),
+    [
+        ({}, True),
+        ({"apiVersion": "sluice.dev/v1"}, True),
+        ({"uid": "u-1"}, False),
+        ({"name": "eu-west"}, False),
+        ({"kind": "Labeler"}, False),
+        ({"apiVersion": "example.com/v1"}, False),
+        ({"controller": False}, False),
+    ],
+)
+def test_a_former_one_of_that_name_has_left_remnants(*, changes: dict[str, Any], remnant: bool) -> None:
+    owner = build(relay())["metadata"]["ownerReferences"][0]
+    live = {"metadata": {"ownerReferences": [{**owner, "uid": "u-0", **changes}]}}
+    assert is_remnant(live, kind="Relay", name="us-east", uid="u-1") is remnant
+    assert not is_remnant({"metadata": {}}, kind="Relay", name="us-east", uid="u-1")
 
 
 def test_only_a_child_of_this_very_resource_is_its_own() -> None:

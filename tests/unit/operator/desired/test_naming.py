@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sluice_operator.desired.naming import child_name, label_value
+from sluice_operator.desired.naming import child_name, label_value, redis_secret_name
 
 LABEL_VALUE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 SUBDOMAIN = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
@@ -35,6 +35,21 @@ def test_long_names_that_start_alike_stay_apart(length: int) -> None:
     one, two = "a" * length, "a" * (length - 1) + "b"
     assert child_name(one, "firehose") != child_name(two, "firehose")
     assert label_value(one) != label_value(two)
+
+
+@given(names, names)
+def test_a_secret_is_never_another_kinds_or_that_of_the_bundled_redis(one: str, other: str) -> None:
+    relay = redis_secret_name(kind="Relay", resource=one)
+    labeler = redis_secret_name(kind="Labeler", resource=other)
+    assert relay != labeler
+    # The chart names it <release>-redis.
+    assert not relay.endswith("-redis")
+    assert not labeler.endswith("-redis")
+
+
+def test_a_relay_called_like_a_labeler_and_its_kind() -> None:
+    relay = redis_secret_name(kind="Relay", resource="us-east-labeler")
+    assert relay != redis_secret_name(kind="Labeler", resource="us-east")
 
 
 def test_a_cut_never_ends_in_a_mark() -> None:
