@@ -58,7 +58,7 @@ def test_what_is_deleted_or_edited_is_back_within_seconds(situation: Situation) 
     words = [
         f"Put back Deployment {name}: it was deleted",
         f"Put back Deployment {name}: somebody had changed it",
-        f"Put back Secret {NAME}-redis: it was deleted",
+        f"Put back Secret {NAME}-relay-redis-url: it was deleted",
     ]
     eventually(lambda: situation.told("ChildRestored") == words)
     counts = {event["message"]: event["count"] for event in situation.all("Event") if "Put back" in event["message"]}
