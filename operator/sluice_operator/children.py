@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from sluice_operator.api.source import Source
 from sluice_operator.desired.drift import covers, removal_patch
-from sluice_operator.desired.manifest import belongs_to
+from sluice_operator.desired.manifest import belongs_to, is_remnant
 from sluice_operator.desired.naming import DESIRED_HASH_ANNOTATION, FIELD_MANAGER
 from sluice_operator.kube import Api, Kube, KubeError, Manifest
 from sluice_operator.observed.facts import Refusal
@@ -56,7 +56,10 @@ class Children:
     async def ensure(self, api: Api, wanted: Manifest, *, live: Manifest | None, source: Source) -> Outcome:
         """Make the child be as `wanted`; `live` is what it is. Raises KubeError if a new try may help."""
         if live is not None:
-            if not belongs_to(live, kind=type(source).__name__, name=source.metadata.name, uid=source.metadata.uid):
+            own = {"kind": type(source).__name__, "name": source.metadata.name, "uid": source.metadata.uid}
+            if is_remnant(live, **own):
+                return Outcome(live=None, refusal=_leaving(live))
+            if not belongs_to(live, **own):
                 return Outcome(live=None, refusal=_conflict(live))
             # One that is being deleted is made anew when its end is seen.
             if "deletionTimestamp" in live["metadata"] or covers(live, wanted):
@@ -154,6 +157,14 @@ def _tell(wanted: Manifest, *, live: Manifest | None, source: Source) -> Tell:
 def _conflict(live: Manifest) -> Refusal:
     message = f"{_name(live)} exists and belongs to somebody else: rename this resource, or delete that object"
     return Refusal(reason=Reason.CHILD_CONFLICT, message=message)
+
+
+def _leaving(live: Manifest) -> Refusal:
+    message = (
+        f"{_name(live)} is that of a former resource of this kind and name: it is made anew when the garbage collector "
+        "has removed that"
+    )
+    return Refusal(reason=Reason.PROGRESSING, message=message, passes=True)
 
 
 def _stamp(manifest: Mapping[str, Any]) -> str:

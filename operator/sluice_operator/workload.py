@@ -34,7 +34,7 @@ from sluice_operator.kube import DEPLOYMENTS, PODS, SECRETS, Api, Kube, Manifest
 from sluice_operator.observed.authorities import authorities_hash
 from sluice_operator.observed.deployments import deployment_facts
 from sluice_operator.observed.facts import Facts, Refusal, SecretFacts
-from sluice_operator.observed.pods import pods_facts
+from sluice_operator.observed.pods import first_pods, pods_facts
 from sluice_operator.observed.redis import RedisReader
 from sluice_operator.observed.secrets import redis_url
 from sluice_operator.reach import find_authorities, find_secret
@@ -159,7 +159,8 @@ class Workload:
         live = await self._live_deployment(source, child_name(source.metadata.name, stream.component.part))
         wanted_hashes = hashes(live, found=look.hashes, source=source)
         if REDIS_HASH_ANNOTATION not in wanted_hashes:
-            return live  # a pod without a URL could only fail
+            # A pod without a URL could only fail.
+            return live if live is not None and is_controlled_by(live, source) else None
         look.news += changes(live, wanted_hashes)
         may_run = replace(stream, enabled=stream.enabled and not look.owners[stream.component])
         wanted = build_deployment(source, may_run, hashes=wanted_hashes, settings=self._ingesters)
@@ -221,7 +222,7 @@ class Workload:
             secret=look.secret,
             refusal=look.refusal,
             deployment=None if deployment is None else deployment_facts(deployment),
-            pods=pods_facts(pods),
+            pods=pods_facts(pods, since=first_pods(source=source.metadata.creation_timestamp, deployment=deployment)),
             sink=sink,
         )
 

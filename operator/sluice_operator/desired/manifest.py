@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
-from sluice_operator.api.base import API_VERSION
+from sluice_operator.api.base import API_VERSION, GROUP
 from sluice_operator.api.source import Source
 from sluice_operator.desired.naming import DESIRED_HASH_ANNOTATION, SOURCE_LABELS, label_value, owned_labels
 
@@ -56,6 +56,18 @@ def belongs_to(live: Mapping[str, Any], *, kind: str, name: str, uid: str) -> bo
     if controllers:
         return bool(controllers == [uid])
     return bool((metadata.get("labels") or {}).get(SOURCE_LABELS[kind]) == label_value(name))
+
+
+def is_remnant(live: Mapping[str, Any], *, kind: str, name: str, uid: str) -> bool:
+    """Whether `live` is a child of a former source of that kind and name, which the garbage collector is about to
+    remove.
+    """
+    controllers = [one for one in live["metadata"].get("ownerReferences") or [] if one.get("controller")]
+    former = [
+        one["apiVersion"].startswith(f"{GROUP}/") and (one["kind"], one["name"]) == (kind, name) and one["uid"] != uid
+        for one in controllers
+    ]
+    return former == [True]
 
 
 def _owner(source: Source) -> Manifest:

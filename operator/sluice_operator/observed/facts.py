@@ -31,7 +31,7 @@ class PodFacts:
     template_hash: str
     created: datetime
     leaving: bool
-    """Whether it is being deleted, or has come to its end (Succeeded, Failed)."""
+    """Whether it is being deleted or about to be, or has come to its end (Succeeded, Failed)."""
     gone_reason: str
     """Why it is leaving where Kubernetes says so, such as Evicted or NodeLost; else empty."""
     running_since: datetime | None
@@ -187,6 +187,8 @@ class Refusal:
 
     reason: str
     message: str
+    passes: bool = False
+    """Whether it ends by itself."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,6 +1,7 @@
 """Pods, as the API server has them, turned into facts. Pure."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -10,9 +11,18 @@ from sluice_operator.times import parse_time
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
 
-def pods_facts(pods: Iterable[Mapping[str, Any]]) -> tuple[PodFacts, ...]:
-    """The facts of `pods`, the oldest first."""
-    return tuple(sorted(map(pod_facts, pods), key=lambda pod: (pod.created, pod.name)))
+def pods_facts(pods: Iterable[Mapping[str, Any]], *, since: datetime | None = None) -> tuple[PodFacts, ...]:
+    """The facts of `pods`, the oldest first. Those from before `since` are a former source's, and leave with it."""
+    facts = sorted(map(pod_facts, pods), key=lambda pod: (pod.created, pod.name))
+    return tuple(replace(pod, leaving=True) if since and pod.created < since else pod for pod in facts)
+
+
+def first_pods(*, source: datetime | None, deployment: Mapping[str, Any] | None) -> datetime | None:
+    """Since when pods can be those of a source: not before it was created. None if its Deployment is older, which it
+    has taken over with all its pods.
+    """
+    made = parse_time(deployment["metadata"].get("creationTimestamp")) if deployment else None
+    return None if source and made and made < source else source
 
 
 def pod_facts(pod: Mapping[str, Any]) -> PodFacts:

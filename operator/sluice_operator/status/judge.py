@@ -36,7 +36,8 @@ def judge(  # noqa: PLR0911 (one return for each kind of situation)
     """
     facts = reading.facts
     if facts.refusal is not None:
-        return stuck(facts.refusal.reason, facts.refusal.message)
+        refused = coming if facts.refusal.passes else stuck
+        return refused(facts.refusal.reason, facts.refusal.message)
     if reading.asked and facts.owner:
         return _duplicate(facts)
     if not reading.wanted:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.integration.operator.control_plane import ApiError
 from tests.integration.operator.refusal import MESSAGE, deployments_refused
-from tests.integration.operator.situation import NAME, Situation, eventually
+from tests.integration.operator.situation import NAME, Situation, eventually, now
 
 
 def took(action: Callable[[], Any], attempt: Callable[[], Any]) -> float:
@@ -181,6 +181,40 @@ def test_a_child_of_that_name_that_belongs_to_somebody_else_is_left_alone(situat
     assert situation.deployment()["spec"]["selector"] == {"matchLabels": labels}
     situation.delete("Deployment", f"{NAME}-firehose")
     situation.becomes("Ready", "False", "PodNotRunning")
+
+
+class TestMadeAnew:
+    """One that is deleted and made again at once, by `kubectl replace --force` or a GitOps tool."""
+
+    def test_it_waits_for_the_end_of_the_former_ones_children(self, situation: Situation) -> None:
+        situation.apply_relay()
+        created = situation.stream()["metadata"]["creationTimestamp"]
+        former = situation.deployment()["metadata"]["uid"]
+        eventually(lambda: now() > created)  # whose pod it is, is told by such times
+        # The garbage collector takes its time.
+        situation.patch("Deployment", situation.child, {"metadata": {"finalizers": ["sluice.dev/test"]}})
+        situation.delete("Relay", NAME)
+        situation.apply_relay()
+        situation.becomes("Reconciling", "True", "Progressing")
+        messages = [item["message"] for item in situation.status()["conditions"] if item["type"] == "Ready"]
+        assert "a former resource of this kind and name" in messages[0]
+        situation.patch("Deployment", situation.child, {"metadata": {"finalizers": None}})
+        eventually(lambda: situation.deployment()["metadata"]["uid"] != former)
+        situation.stream()
+        assert situation.status()["restarts"]["count"] == 0, "the former one's pod was none of its own"
+        assert not situation.told("Restarted") + situation.told("ChildRestored") + situation.told("Stalled")
+
+    def test_children_that_were_left_behind_on_purpose_become_its_own(self, situation: Situation) -> None:
+        situation.apply_relay()
+        situation.stream()
+        former = situation.deployment()["metadata"]["uid"]
+        situation.kubectl("delete", "relays.sluice.dev", NAME, "--cascade=orphan")
+        situation.apply_relay()
+        situation.becomes("Ready", "True", "Streaming")
+        assert situation.deployment()["metadata"]["uid"] == former
+        owners = situation.deployment()["metadata"]["ownerReferences"]
+        assert [owner["uid"] for owner in owners] == [situation.relay()["metadata"]["uid"]]
+        assert not situation.told("Restarted") + situation.told("Stalled")
 
 
 def test_what_the_api_server_refuses_is_told_and_not_tried_all_the_time(situation: Situation) -> None:

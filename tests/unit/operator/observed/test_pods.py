@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from sluice_operator.observed.pods import pod_facts, pods_facts
+from sluice_operator.observed.pods import first_pods, pod_facts, pods_facts
 
 CREATED = "2026-11-24T12:00:00Z"
 STARTED = "2026-11-24T12:00:05Z"
@@ -124,3 +124,26 @@ def test_no_node_takes_it() -> None:
 def test_the_oldest_comes_first() -> None:
     newer = pod(metadata={"uid": "u2", "creationTimestamp": "2026-11-24T13:00:00Z"})
     assert [facts.uid for facts in pods_facts([newer, pod()])] == ["u1", "u2"]
+
+
+BEFORE, AFTER = datetime(2026, 11, 24, 11, tzinfo=UTC), datetime(2026, 11, 24, 13, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("source", "deployment", "former"),
+    [
+        (BEFORE, None, False),
+        (AFTER, None, True),  # its own Deployment is not there yet
+        (AFTER, AFTER, True),  # the garbage collector has not come to them yet
+        (AFTER, BEFORE, False),  # it has taken over that Deployment, and its pods with it
+        (None, AFTER, False),
+    ],
+)
+def test_pods_of_a_former_source_are_on_their_way_out(
+    source: datetime | None,
+    deployment: datetime | None,
+    former: bool,  # noqa: FBT001
+) -> None:
+    live = {"metadata": {"creationTimestamp": deployment.isoformat()}} if deployment else None
+    (facts,) = pods_facts([pod()], since=first_pods(source=source, deployment=live))
+    assert facts.leaving is former

@@ -431,6 +431,16 @@ ROWS = [
         STUCK,
         "ChildRefused",
     ),
+    Row(
+        "a former one's Deployment is about to go",
+        facts(
+            refusal=Refusal(reason="Progressing", message="made anew then", passes=True),
+            deployment=None,
+            pods=(pod(leaving=True),),
+        ),
+        COMING,
+        "Progressing",
+    ),
     # Rest.
     Row(
         "suspending",
