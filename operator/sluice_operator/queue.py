@@ -119,7 +119,11 @@ class WorkQueue(Generic[Key]):
         try:
             async with asyncio.timeout(LOOK_SECONDS) as limit:
                 again = await handler(key)
-        except Exception as error:
+        except (Exception, asyncio.CancelledError) as caught:
+            if (worker := asyncio.current_task()) is None or worker.cancelling():
+                raise asyncio.CancelledError from caught
+            # Somebody else has cancelled what the look waited for: a failure like others.
+            error = caught if isinstance(caught, Exception) else RuntimeError("what it waited for was cancelled")
             failures = self._failures[key] = self._failures.get(key, 0) + 1
             pause = min(asked(error), LAST_BACKOFF_SECONDS)
             self._held_until = max(self._held_until, _now() + pause)

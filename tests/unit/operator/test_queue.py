@@ -216,6 +216,26 @@ async def test_a_look_without_end_is_cut_off_and_repeated(
     assert "Traceback" not in caplog.text
 
 
+async def test_a_look_that_somebody_else_has_cancelled_costs_neither_the_key_nor_the_worker() -> None:
+    """A task that several wait for may be cancelled with one of them: the others see a cancellation, too."""
+    queue, keys = WorkQueue[str](), []
+
+    async def look(key: str) -> None:
+        keys.append(key)
+        if len(keys) == 1:
+            shared = asyncio.ensure_future(asyncio.sleep(60))
+            shared.cancel()
+            await shared
+
+    task = asyncio.create_task(queue.run(look, workers=1))
+    queue.add("a")
+    await until(lambda: keys == ["a", "a"])
+    queue.add("b")
+    await until(lambda: keys == ["a", "a", "b"])
+    assert not task.done()
+    task.cancel()
+
+
 async def test_a_cancelled_queue_ends() -> None:
     queue, looks = WorkQueue[str](), Looks()
     looks.gate.clear()
@@ -223,6 +243,25 @@ async def test_a_cancelled_queue_ends() -> None:
         queue.add("a")
         await until(lambda: looks.keys == ["a"])
     assert looks.now == {"a": 0}
+
+
+async def test_a_cancelled_queue_ends_even_if_a_look_makes_an_error_of_it() -> None:
+    queue, begun = WorkQueue[str](), asyncio.Event()
+
+    async def look(_: str) -> None:
+        begun.set()
+        try:
+            await asyncio.sleep(60)
+        finally:
+            raise RuntimeError("the clean-up failed")
+
+    task = asyncio.create_task(queue.run(look, workers=2))
+    queue.add("a")
+    await begun.wait()
+    task.cancel()
+    async with asyncio.timeout(5):
+        with pytest.raises(asyncio.CancelledError):
+            await task
 
 
 @pytest.mark.parametrize(("failures", "longest"), [(1, 0.2), (2, 0.4), (5, 3.2), (9, 51.2), (10, 60), (10_000, 60)])
