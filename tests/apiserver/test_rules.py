@@ -48,6 +48,10 @@ REFUSED = [
     ({"host": "relay.example.com:0"}, "the port of the host must be between 1 and 65535"),
     ({"host": "relay.example.com:65536"}, "the port of the host must be between 1 and 65535"),
     ({"host": "relay.example.com:99999999999999999999"}, "with a port if it needs one"),
+    *(
+        ({"host": host}, "this is no IP address: give four numbers from 0 to 255 (198.51.100.7), an IPv6 address in")
+        for host in ("[1]", "ws://[1::2::3]:80", "[1:2:3:4:5:6:7]", "[::1.2.3.256]", "999.1.1.1", "http://1.2.3.256:80")
+    ),
     # redis
     ({**HOST, "redis": {"keyPrefix": "{sluice} :"}}, "give printable ASCII characters without blanks, such as"),
     ({**HOST, "redis": {"keyPrefix": "x" * 101}}, "spec.redis.keyPrefix: Too long: may not be more than 100 bytes"),
@@ -158,6 +162,9 @@ TAKEN = [
     {"host": "ws://us-east.demo.svc:2470"},
     {"host": "https://relay.example.com:65535"},
     {"host": "[fd00::1]:443"},
+    {"host": "ws://[::ffff:198.51.100.7]:80"},
+    {"host": "255.255.255.255"},
+    {"host": "999.1.1.1.example.com"},
     firehose(startFrom=6_322_875_401),
     firehose(startFrom=2**53 - 1),
     firehose(startFrom=str(2**53 - 1)),

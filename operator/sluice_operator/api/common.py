@@ -5,13 +5,14 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
+from sluice_operator.api.address import ADDRESS, LIKE_ADDRESS
 from sluice_operator.api.base import Model
 from sluice_operator.api.cursor import Cursor, OnCursorLost
 from sluice_operator.api.deletion import DeletionPolicy
 from sluice_operator.api.health import HealthWindows
 from sluice_operator.api.names import Key, ObjectName
 from sluice_operator.api.pod_template import MOUNTS_FIT, PodTemplate
-from sluice_operator.api.rules import Rule
+from sluice_operator.api.rules import Rule, quoted
 
 _LABEL: Final = r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?"
 
@@ -32,6 +33,14 @@ Host = Annotated[
         cel=("!self.matches(':[0-9]{1,5}$') || (int(self.find('[0-9]+$')) >= 1 && int(self.find('[0-9]+$')) <= 65535)"),
         message="the port of the host must be between 1 and 65535",
         holds=lambda host: (port := _PORT.search(host)) is None or 1 <= int(port[1]) <= 65535,
+    ),
+    Rule(
+        cel=f"!self.matches({quoted(LIKE_ADDRESS)}) || self.matches({quoted(ADDRESS)})",
+        message=(
+            "this is no IP address: give four numbers from 0 to 255 (198.51.100.7), an IPv6 address in brackets "
+            "([2001:db8::7]), or a host name"
+        ),
+        holds=lambda host: re.search(LIKE_ADDRESS, host) is None or re.search(ADDRESS, host) is not None,
     ),
     Rule.of_change(
         f"self.{_WITHOUT_SCHEME} == oldSelf.{_WITHOUT_SCHEME}",

@@ -16,6 +16,12 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 VALIDATIONS = "x-kubernetes-validations"
 
 
+def quoted(text: str) -> str:
+    """`text` as a string of CEL."""
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rule:
     """An annotation of a field: `Annotated[str, Rule(...)]`. The message says what to do."""
@@ -28,9 +34,8 @@ class Rule:
     def matches(cls, pattern: str, *, message: str) -> Self:
         """The value matches `pattern`, of the syntax that RE2 and Python share, from end to end."""
         compiled = re.compile(pattern)
-        escaped = pattern.replace("\\", "\\\\").replace("'", "\\'")
         return cls(
-            cel=f"self.matches('^(?:{escaped})$')",
+            cel=f"self.matches({quoted(f'^(?:{pattern})$')})",
             message=message,
             holds=lambda value: compiled.fullmatch(value) is not None,
         )

@@ -1,0 +1,30 @@
+"""IP addresses as the host of a URL (RFC 3986, appendix A), in the syntax that RE2 and Python share."""
+
+from typing import Final
+
+_OCTET: Final = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+_IPV4: Final = f"{_OCTET}(?:[.]{_OCTET}){{3}}"
+
+_GROUP: Final = "[0-9A-Fa-f]{1,4}"
+_LAST_TWO: Final = f"(?:{_GROUP}:{_GROUP}|{_IPV4})"
+
+
+def _up_to(count: int) -> str:
+    """So many groups at most, and the :: that stands for those that are missing."""
+    return f"(?:(?:{_GROUP}:){{0,{count - 1}}}{_GROUP})?::"
+
+
+_BEFORE_TWO: Final = "|".join(
+    (
+        f"(?:{_GROUP}:){{6}}",
+        f"::(?:{_GROUP}:){{5}}",
+        *(f"{_up_to(count)}(?:{_GROUP}:){{{5 - count}}}" for count in range(1, 6)),
+    )
+)
+_IPV6: Final = f"(?:{_BEFORE_TWO}){_LAST_TWO}|{_up_to(6)}{_GROUP}|{_up_to(7)}"
+
+LIKE_ADDRESS: Final = r"(?:^|//)(?:\[|[0-9]+(?:[.][0-9]+){3}(?::|$))"
+"""Finds a host that can only be meant as an address."""
+
+ADDRESS: Final = rf"(?:^|//)(?:{_IPV4}|\[(?:{_IPV6})\])(?::[0-9]+)?$"
+"""Finds a host that is an address."""
