@@ -163,17 +163,17 @@ class RelaySim:
         """Let something go wrong; ``faults.FAULTS`` lists what can. ``ValueError`` explains a wrong call."""
         return faults.inflict(self, name, params)
 
-    async def until(self, condition: Callable[[], bool], *, timeout: float = 10.0) -> None:
+    async def until(self, condition: Callable[[], bool], *, timeout: float = 60.0) -> None:
         """Wait until something is so; ``TimeoutError`` if it doesn't become so."""
         async with asyncio.timeout(timeout):
             while not condition():
                 await asyncio.sleep(0.01)
 
-    async def connected(self, count: int = 1, *, timeout: float = 10.0) -> None:
+    async def connected(self, count: int = 1, *, timeout: float = 60.0) -> None:
         """Wait until at least so many readers are subscribed to the relay."""
         await self.until(lambda: len(self.repos.readers) >= count, timeout=timeout)
 
-    async def drained(self, *, timeout: float = 30.0) -> None:
+    async def drained(self, *, timeout: float = 60.0) -> None:
         """Wait until every reader of the relay has been handed all that was emitted."""
         end = self.repos.window.end
         await self.until(lambda: all(r.position >= end for r in self.repos.readers), timeout=timeout)

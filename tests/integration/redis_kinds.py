@@ -10,7 +10,8 @@ import redis
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from e2e.cluster.certs import Authority, Leaf, issue, make_authority
-from tests.integration.redis_server import RedisServer, free_port
+from tests.integration.ports import free_port
+from tests.integration.redis_server import RedisServer
 
 SERVICE = "events"
 

@@ -2,12 +2,13 @@
 
 import contextlib
 import shutil
-import socket
 import subprocess
 import time
 from pathlib import Path
 
 import redis
+
+from tests.integration.ports import free_port
 
 BINARY = shutil.which("redis-server") or shutil.which("valkey-server")
 
@@ -41,7 +42,7 @@ class RedisServer:
         command = [str(BINARY), *(part for name, value in options.items() for part in (f"--{name}", value))]
         with (self._directory / "log").open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while True:
             try:
                 self.client.ping()
@@ -78,9 +79,3 @@ class RedisServer:
         """Answer nothing for a while; the connections stay."""
         with contextlib.closing(self.client) as client:
             client.client_pause(int(seconds * 1000))
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Self
@@ -65,7 +66,7 @@ class Ingester:
         self.process.kill()
         await self.process.wait()
 
-    async def terminate(self, *, within: float = 10.0) -> int:
+    async def terminate(self, *, within: float = 60.0) -> int:
         """SIGTERM; the exit status, or TimeoutError."""
         self.process.send_signal(signal.SIGTERM)
         async with asyncio.timeout(within):
@@ -81,7 +82,7 @@ class Ingester:
 
     async def port(self) -> int:
         """Of the HTTP server, as the log tells it."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not (found := re.search(r"http port (\d+)", self.log)):
                 await asyncio.sleep(0.02)
         return int(found[1])
@@ -97,3 +98,12 @@ class Ingester:
         _, text = await self.get("/metrics")
         found = re.search(rf"^{re.escape(name)} (\S+)$", text, re.MULTILINE)
         return float(found[1]) if found else 0.0
+
+    async def shows(self, name: str, value: float) -> bool:
+        """Whether that metric comes to be `value`: what stands in Redis is counted a moment later."""
+        deadline = time.monotonic() + 60
+        while await self.metric(name) != value:
+            if time.monotonic() > deadline:
+                return False
+            await asyncio.sleep(0.05)
+        return True

@@ -29,7 +29,7 @@ async def test_twenty_kills(redis_server: RedisServer, client: Redis, tmp_path: 
         for _ in range(20):
             await ingester.start()
             before = await client.get(f"firehose_live:cursor:{sim.host}")
-            async with asyncio.timeout(20):  # it must get somewhere before it dies
+            async with asyncio.timeout(60):  # it must get somewhere before it dies
                 while await client.get(f"firehose_live:cursor:{sim.host}") == before:
                     await asyncio.sleep(0.01)
             await asyncio.sleep(chance.uniform(0.0, 0.4))
@@ -56,23 +56,23 @@ async def test_two_at_once(redis_server: RedisServer, client: Redis, tmp_path: P
         async def often() -> bool:
             return sum((await fenced()).values()) >= 5
 
-        await until(often, within=60)
+        await until(often)
         counts = await fenced()
         leader = min(counts, key=lambda each: counts[each])
         await leader.kill()
         sim.pause()
-        await until_cursor(client, sim.host, sim.repos.next_seq - 1, within=40)
+        await until_cursor(client, sim.host, sim.repos.next_seq - 1)
         assert await stands(client) == should(sim.journal)
 
 
 async def test_cuts_of_every_kind(redis_server: RedisServer, client: Redis, tmp_path: Path) -> None:
     async with RelaySim(rate=300, window=50_000) as sim, Ingester(tmp_path, redis_server.url, sim.url):
         for how in ("abort", "in-frame", "close", "abort"):
-            await sim.connected(timeout=30)
+            await sim.connected()
             await asyncio.sleep(0.3)
             sim.fault("cut", how=how)
             await sim.until(lambda: not sim.repos.readers)
-        await sim.connected(timeout=60)
+        await sim.connected()
         sim.pause()
         await until_cursor(client, sim.host, sim.repos.next_seq - 1)
         assert await stands(client) == should(sim.journal)

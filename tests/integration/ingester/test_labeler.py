@@ -38,7 +38,7 @@ def labeler(redis_server: RedisServer, tmp_path: Path, sim: RelaySim) -> Make:
     return make
 
 
-async def until_cursor(client: Redis, sim: RelaySim, seq: int, *, within: float = 30.0) -> None:
+async def until_cursor(client: Redis, sim: RelaySim, seq: int, *, within: float = 60.0) -> None:
     async def reached() -> bool:
         return (await cursor(client, sim.host) or 0) >= seq
 
@@ -46,7 +46,7 @@ async def until_cursor(client: Redis, sim: RelaySim, seq: int, *, within: float 
 
 
 async def until_connected(sim: RelaySim) -> None:
-    await sim.until(lambda: len(sim.labels.readers) > 0, timeout=20)
+    await sim.until(lambda: len(sim.labels.readers) > 0)
 
 
 async def test_every_label_as_it_was_given(labeler: Make, client: Redis, sim: RelaySim) -> None:
@@ -56,12 +56,12 @@ async def test_every_label_as_it_was_given(labeler: Make, client: Redis, sim: Re
         await until_cursor(client, sim, notes[-1].seq)
         found, wanted = await stands(client), should(notes)
         assert found == wanted
-        assert await ingester.metric("ingester_labeler_events_total") == 400
+        assert await ingester.shows("ingester_labeler_events_total", 400)
         labels = [label for _, entry in found for label in entry]
         assert await ingester.metric("ingester_labels_written_total") == len(labels) > 400
-        assert await ingester.metric("ingester_stream_events_total") == 400
-        assert await ingester.metric("ingester_firehose_events_total") == 0
-        assert await ingester.metric(f'sluice_ingester_events_total{{kind="label",source="{sim.host}"}}') == len(labels)
+        assert await ingester.shows("ingester_stream_events_total", 400)
+        assert await ingester.shows("ingester_firehose_events_total", 0)
+        assert await ingester.shows(f'sluice_ingester_events_total{{kind="label",source="{sim.host}"}}', len(labels))
         assert await ingester.terminate() == 0
     assert {"neg", "exp", "sig"} <= {name for label in labels for name, value in label.items() if value is not None}
     assert any("sig" not in label for label in labels)
@@ -82,26 +82,25 @@ async def test_the_gauge_of_the_length(labeler: Make, client: Redis, sim: RelayS
 
 async def test_exactly_once_across_kills(labeler: Make, client: Redis, sim: RelaySim) -> None:
     ingester = labeler(INGESTER_BATCH_SIZE="7", INGESTER_BATCH_TIMEOUT_MS="30")
-    sim.labels.set_pace(rate=400, limit=1500, paused=False)
-    kills = 0
+    sim.labels.set_pace(rate=400, paused=False)
     for _ in range(4):
         before = await cursor(client, sim.host) or 0
         await ingester.start()
         await until_cursor(client, sim, before + 60)
         await ingester.kill()
-        kills += (await cursor(client, sim.host) or 0) < 1500
-    assert kills >= 3, "the labeler had ended before the ingester was killed"
+    sim.labels.set_pace(paused=True)
+    last = sim.labels.next_seq - 1
     async with ingester:
-        await until_cursor(client, sim, 1500, within=60)
+        await until_cursor(client, sim, last)
     found = await stands(client)
     assert found == should(sim.labels.journal)
-    assert [seq for seq, _ in found] == list(range(1, 1501))
+    assert [seq for seq, _ in found] == list(range(1, last + 1))
 
 
 async def test_two_at_once(labeler: Make, client: Redis, sim: RelaySim) -> None:
     sim.labels.set_pace(rate=300, limit=900, paused=False)
     async with labeler(), labeler():
-        await until_cursor(client, sim, 900, within=60)
+        await until_cursor(client, sim, 900)
     assert await stands(client) == should(sim.labels.journal)
 
 
@@ -179,9 +178,9 @@ async def test_quiet_is_not_dead(labeler: Make, client: Redis, sim: RelaySim) ->
         found = await health(client, sim.host)
         assert (found["state"], found["reconnects"], found["errors"]) == ("streaming", "0", "0")
         assert (await ingester.get("/readyz"))[0] == 200
-        assert await ingester.metric(f'sluice_ingester_lag_seconds{{source="{sim.host}"}}') == 0
+        assert await ingester.shows(f'sluice_ingester_lag_seconds{{source="{sim.host}"}}', 0)
         notes = await sim.labels.emit(1)
-        await until_cursor(client, sim, notes[-1].seq, within=5)
+        await until_cursor(client, sim, notes[-1].seq)
 
 
 async def test_only_a_ping_that_is_not_answered_ends_a_quiet_connection(sim: RelaySim) -> None:
@@ -192,7 +191,7 @@ async def test_only_a_ping_that_is_not_answered_ends_a_quiet_connection(sim: Rel
         nsid=NSID,
         user_agent="test",
         tls=tls,
-        deadlines=Deadlines(ping_interval=0.1, ping=1.0),
+        deadlines=Deadlines(ping_interval=0.1, ping=5.0),
     )
     async with subscription.open(cursor="0") as frames:
         waiting = asyncio.ensure_future(anext(frames))
@@ -201,7 +200,7 @@ async def test_only_a_ping_that_is_not_answered_ends_a_quiet_connection(sim: Rel
         assert not waiting.done()
         sim.fault("stall", stream="labels")
         with pytest.raises(SourceError) as caught:
-            await asyncio.wait_for(waiting, 10)
+            await asyncio.wait_for(waiting, 60)
         assert caught.value.failure.kind == "PingTimeout"
 
 
@@ -219,20 +218,20 @@ async def test_relays_and_labelers_in_one_process(
 
         await until(reached)
         assert await stands(client) == should(notes)
-        assert await ingester.metric("ingester_labeler_events_total") == 30
-        assert await ingester.metric("ingester_firehose_events_total") == 50
-        assert await ingester.metric("ingester_websocket_connections") == 2
+        assert await ingester.shows("ingester_labeler_events_total", 30)
+        assert await ingester.shows("ingester_firehose_events_total", 50)
+        assert await ingester.shows("ingester_websocket_connections", 2)
         assert await ingester.terminate() == 0
 
 
 async def test_without_a_labeler_all_is_no_error(redis_server: RedisServer, tmp_path: Path, sim: RelaySim) -> None:
     names = {"INGESTER_MODE": "all", "INGESTER_LABELER_HOSTS": ""}
     async with Ingester(tmp_path, redis_server.url, sim.url, **names) as ingester:
-        await sim.connected(timeout=20)
+        await sim.connected()
         assert not sim.labels.readers
         assert await ingester.terminate() == 0
     async with Ingester(tmp_path, redis_server.url, sim.url, **{**names, "INGESTER_MODE": "labeler"}) as wrong:
-        assert await asyncio.wait_for(wrong.process.wait(), 20) != 0
+        assert await asyncio.wait_for(wrong.process.wait(), 60) != 0
         assert "INGESTER_LABELER_HOSTS is empty" in wrong.log
 
 
@@ -246,7 +245,7 @@ async def test_the_rust_indexer_reads_it_unchanged(labeler: Make, client: Redis,
         async def full() -> bool:
             return (await health(client, sim.host)).get("reason") == "HighWaterMark"
 
-        await until(full, within=30)
+        await until(full)
         assert await client.xlen("label_live") < 1000
         assert await indexer.read(then_die=True) > 0
         async with asyncio.timeout(60):

@@ -55,7 +55,7 @@ async def until_cursor(client: Redis, host: str, seq: int) -> None:
         stored = await client.get(f"firehose_live:cursor:{host}")
         return stored is not None and stored.isdigit() and int(stored) >= seq
 
-    await until(reached, within=40)
+    await until(reached)
 
 
 def lost(found: dict[str, str]) -> tuple[str | None, ...]:
@@ -174,10 +174,10 @@ async def test_a_sequence_that_began_anew(make: Make, client: Redis, sim: RelayS
     sim.repos.set_pace(rate=20, paused=False)
     async with ingester:
         if choice in {"", "halt"}:
-            await until_state(client, sim.host, "halted", reason, within=40)
+            await until_state(client, sim.host, "halted", reason)
             assert (await client.get(key(sim)), await stands(client)) == (str(newest).encode(), before)
             return
-        await until(lambda: moved_to(client, sim, below=newest), within=40)
+        await until(lambda: moved_to(client, sim, below=newest))
         sim.pause()
         await until_cursor(client, sim.host, sim.repos.next_seq - 1)
         found = await health(client, sim.host)
@@ -215,13 +215,13 @@ async def test_a_source_that_begins_anew_again_and_again_halts(make: Make, clien
     sim.fault("seq", by=-5_000_000)
     await sim.emit(50)
     async with ingester:
-        await until(lambda: moved_to(client, sim, below=newest), within=40)
+        await until(lambda: moved_to(client, sim, below=newest))
         await until_cursor(client, sim.host, sim.repos.next_seq - 1)
         before = await client.get(key(sim))
         sim.fault("seq", by=-5_000_000)
         await sim.emit(50)
         sim.fault("cut")
-        await until_state(client, sim.host, "halted", "SequenceMovedBack", within=40)
+        await until_state(client, sim.host, "halted", "SequenceMovedBack")
         assert await client.get(key(sim)) == before
 
 

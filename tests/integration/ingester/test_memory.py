@@ -39,12 +39,12 @@ async def test_64_mib_are_enough(own_redis: Callable[..., RedisServer], tmp_path
             await until_cursor(client, sim.host, sim.options.first_seq + 14_999, within=120)
             for _ in range(10):
                 last = sim.fault("odd", what="largest")["seqs"][0]
-            await until_cursor(client, sim.host, last, within=60)
+            await until_cursor(client, sim.host, last)
             server.kill()
             await sim.emit(2000)
             await asyncio.sleep(12)
             await asyncio.to_thread(server.start)
-            await until_cursor(client, sim.host, sim.repos.next_seq - 1, within=60)
+            await until_cursor(client, sim.host, sim.repos.next_seq - 1)
             assert await stands(client) == should(sim.journal)
             assert await ingester.terminate() == 0
     assert pod.kills == 0, pod.tell()

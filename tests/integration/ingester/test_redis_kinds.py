@@ -55,12 +55,12 @@ async def test_a_failover_of_sentinel_loses_nothing(tmp_path: Path) -> None:
         ):
             await until_cursor(client, sim.host, sim.options.first_seq + 500)
             trio.servers[0].kill()
-            await until(lambda: _says(ingester, "takes events again"), within=60)
+            await until(lambda: _says(ingester, "takes events again"))
             replica = trio.servers[1].client
             assert replica.info("replication")["role"] == "master"
             sim.pause()
             async with Redis(port=trio.servers[1].port) as master:
-                await until_cursor(master, sim.host, sim.repos.next_seq - 1, within=60)
+                await until_cursor(master, sim.host, sim.repos.next_seq - 1)
                 assert await stands(master) == should(sim.journal)
 
 
@@ -75,9 +75,9 @@ async def test_a_node_of_a_cluster_that_dies_and_comes_back(tmp_path: Path) -> N
             owner = cluster.owner(f"{prefix}firehose_live:cursor:{sim.host}")
             await until(lambda: _stored(owner.client, prefix, sim, 500))
             owner.kill()
-            await until(lambda: _says(ingester, '"kind": "Redis'), within=30)
+            await until(lambda: _says(ingester, '"kind": "Redis'))
             owner.start()
-            await until(lambda: _says(ingester, "takes events again"), within=60)
+            await until(lambda: _says(ingester, "takes events again"))
             sim.pause()
             await until(
                 lambda: _stored(owner.client, prefix, sim, sim.repos.next_seq - 1 - sim.options.first_seq), within=60
@@ -100,10 +100,10 @@ async def test_a_failover_that_somebody_asked_for(tmp_path: Path) -> None:
         ):
             await until_cursor(client, sim.host, sim.options.first_seq + 500)
             await sentinel.execute_command("SENTINEL", "FAILOVER", SERVICE)
-            await until(lambda: _is_master(heir), within=60)
-            await until_cursor(heir, sim.host, sim.repos.next_seq + 500, within=60)
+            await until(lambda: _is_master(heir))
+            await until_cursor(heir, sim.host, sim.repos.next_seq + 500)
             sim.pause()
-            await until_cursor(heir, sim.host, sim.repos.next_seq - 1, within=60)
+            await until_cursor(heir, sim.host, sim.repos.next_seq - 1)
             assert await stands(heir) == should(sim.journal)
 
 
@@ -126,7 +126,7 @@ async def test_slots_that_move_to_another_node(tmp_path: Path) -> None:
             await until(lambda: _stored(old.client, prefix, sim, 500))
             new = await asyncio.to_thread(cluster.move, f"{prefix}firehose_live")
             further = sim.repos.next_seq + 500 - sim.options.first_seq
-            await until(lambda: _stored(new.client, prefix, sim, further), within=60)
+            await until(lambda: _stored(new.client, prefix, sim, further))
             sim.pause()
             await until(
                 lambda: _stored(new.client, prefix, sim, sim.repos.next_seq - 1 - sim.options.first_seq), within=60
@@ -139,7 +139,7 @@ async def test_a_cluster_needs_a_hash_tag(tmp_path: Path) -> None:
     async with Ingester(
         tmp_path, "redis+cluster://127.0.0.1:1", "ws://127.0.0.1:1", INGESTER_KEY_PREFIX="p:"
     ) as ingester:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             assert await ingester.process.wait() != 0
         assert "INGESTER_KEY_PREFIX='p:' is not valid for a Redis Cluster" in ingester.log
 

@@ -1,7 +1,6 @@
 """Connections to sources: what ends them, what must not, and what is said of it."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -13,9 +12,12 @@ from e2e.relaysim.sim import RelaySim
 from sluice_ingester.sources.address import Address
 from sluice_ingester.sources.failure import Failure, SourceError
 from sluice_ingester.sources.subscription import MAX_FRAME, Deadlines, Frames, Subscription
-from tests.integration.redis_server import free_port
+from tests.integration.ports import free_port
 
-QUICK = Deadlines(open=1.0, ping_interval=0.2, ping=0.5, close=0.5)
+QUICK = Deadlines(open=60.0, ping_interval=0.2, ping=60.0, close=0.5)
+"""Many pings, and all the time that a busy machine may need."""
+IMPATIENT = Deadlines(open=1.0, ping_interval=0.2, ping=2.0, close=0.5)
+"""For those that do not answer."""
 
 
 def subscription(url: str, deadlines: Deadlines = QUICK) -> Subscription:
@@ -35,9 +37,9 @@ async def end_of(frames: Frames) -> Failure:
     return caught.value.failure
 
 
-async def failure_to_open(url: str) -> Failure:
+async def failure_to_open(url: str, deadlines: Deadlines = QUICK) -> Failure:
     with pytest.raises(SourceError) as caught:
-        async with subscription(url).open(cursor="0"):
+        async with subscription(url, deadlines).open(cursor="0"):
             pass
     return caught.value.failure
 
@@ -64,21 +66,20 @@ async def test_a_quiet_source_is_not_dead() -> None:
 
 
 async def test_a_stalled_source_is_dead() -> None:
-    async with RelaySim(paused=True, prefill=5) as sim, subscription(sim.url).open(cursor="0") as frames:
+    async with RelaySim(paused=True, prefill=5) as sim, subscription(sim.url, IMPATIENT).open(cursor="0") as frames:
         for _ in range(5):
             await anext(frames)
         sim.fault("stall")
-        began = time.monotonic()
-        failure = await end_of(frames)
-        assert (failure.kind, time.monotonic() - began < 3) == ("PingTimeout", True)
+        async with asyncio.timeout(30):
+            assert (await end_of(frames)).kind == "PingTimeout"
 
 
 async def test_a_slow_reader_is_no_reason_to_hang_up() -> None:
     """The pong waits behind frames that we have not read: that is our fault, not the source's."""
     sim = RelaySim(rate=2000, corpus=500, window=50_000)
-    async with sim, subscription(sim.url).open(cursor="0") as frames:
+    async with sim, subscription(sim.url, IMPATIENT).open(cursor="0") as frames:
         await anext(frames)
-        await asyncio.sleep(2.0)
+        await asyncio.sleep(2 * IMPATIENT.ping)
         for _ in range(500):
             await anext(frames)
 
@@ -176,7 +177,7 @@ async def test_a_server_that_says_nothing() -> None:
     kept: list[asyncio.StreamWriter] = []  # a writer that nobody keeps closes its connection
     server = await asyncio.start_server(lambda _reader, writer: kept.append(writer), "127.0.0.1", 0)
     async with server:
-        failure = await failure_to_open(f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        failure = await failure_to_open(f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}", IMPATIENT)
         assert failure.kind == "ConnectTimeout"
         kept[0].close()
 
@@ -197,7 +198,9 @@ async def test_frames_are_not_piled_up() -> None:
     sim = RelaySim(rate=0, corpus=200, window=200_000)
     async with sim, subscription(sim.url).open(cursor="0") as frames:
         await anext(frames)
-        await asyncio.sleep(1.5)
-        sent = next(iter(sim.repos.readers)).sent
-        await asyncio.sleep(1.0)
-        assert next(iter(sim.repos.readers)).sent - sent < 200
+        (reader,) = sim.repos.readers
+        before = -200
+        async with asyncio.timeout(60):
+            while reader.sent - before >= 200:
+                before = reader.sent
+                await asyncio.sleep(1.0)

@@ -10,7 +10,8 @@ from e2e.relaysim.sim import RelaySim
 from tests.integration.ingester.certificate import make_certificate
 from tests.integration.ingester.process import Ingester
 from tests.integration.ingester.stored import health, should, stands, until_cursor, until_state
-from tests.integration.redis_server import RedisServer, free_port
+from tests.integration.ports import free_port
+from tests.integration.redis_server import RedisServer
 
 
 @pytest.mark.parametrize("variable", ["INGESTER_CA_BUNDLE", "SSL_CERT_FILE"])

@@ -16,7 +16,8 @@ from tests.integration.operator.control_plane import MISSING, OPERATOR, ROOT, Co
 from tests.integration.operator.faults import FaultyProxy
 from tests.integration.operator.rights import cluster_wide, rules
 from tests.integration.operator.situation import Situation
-from tests.integration.redis_server import BINARY, RedisServer, free_port
+from tests.integration.ports import free_port
+from tests.integration.redis_server import BINARY, RedisServer
 
 
 class OperatorProcess:

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tests.integration.operator.audit import POLICY, AuditLog
-from tests.integration.redis_server import free_port
+from tests.integration.ports import free_port
 
 ROOT = Path(__file__).parents[3]
 TOOLS = ROOT / ".cache" / "tools" / "bin"

@@ -14,8 +14,9 @@ from sluice_operator.observed import redis as reader_module
 from sluice_operator.observed.authorities import authorities
 from sluice_operator.observed.facts import SinkTrouble
 from sluice_operator.observed.redis import RedisReader
+from tests.integration.ports import free_port
 from tests.integration.redis_kinds import Cluster, SentinelTrio, TlsServer, running
-from tests.integration.redis_server import RedisServer, free_port
+from tests.integration.redis_server import RedisServer
 
 KEYS = StreamKeys(stream=Stream.FIREHOSE, host="relay.example:2470")
 
@@ -109,7 +110,7 @@ async def test_a_redis_that_hangs_costs_seconds_not_minutes_and_not_each_source_
     assert time.monotonic() - began < 8
     began = time.monotonic()
     assert (await reader.read(url, StreamKeys(stream=Stream.FIREHOSE, host="b"), now=now())).trouble is not None
-    assert time.monotonic() - began < 0.5
+    assert time.monotonic() - began < 2
 
 
 async def test_a_redis_that_was_restarted_is_read_again(
@@ -161,8 +162,9 @@ async def test_connections_that_nobody_uses_are_closed(
     assert connections() == 1
     monkeypatch.setattr(reader_module, "IDLE_SECONDS", -1.0)
     await reader.close_idle()
-    await asyncio.sleep(0.1)
-    assert connections() == 0
+    async with asyncio.timeout(60):
+        while connections():
+            await asyncio.sleep(0.1)
 
 
 async def test_a_beat_that_stands_still_grows_old(

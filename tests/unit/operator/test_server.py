@@ -19,7 +19,7 @@ from sluice_operator.server import serve
 from sluice_operator.sight import Sight
 from sluice_operator.sources import SourceKey
 from sluice_operator.store import Store
-from tests.integration.redis_server import free_port
+from tests.integration.ports import free_port
 
 KEY = SourceKey("Relay", "n", "us-east")
 
