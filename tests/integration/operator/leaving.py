@@ -6,7 +6,7 @@ from typing import Any
 
 from sluice_operator.api.deletion import FINALIZER
 from tests.integration.operator.control_plane import ApiError, ControlPlane
-from tests.integration.operator.situation import Situation
+from tests.integration.operator.situation import Situation, eventually
 
 ASKED: dict[str, Any] = {"deletionPolicy": "DeleteCursor"}
 HELD = [FINALIZER]
@@ -49,15 +49,19 @@ def lenient(control_plane: ControlPlane, field: str) -> Iterator[None]:
     """A while in which the rules of a field of Relays are off: what is stored then is as of an older CRD."""
     path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/relays.sluice.dev"
 
-    def fields(crd: Any) -> Any:
-        return crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]
+    def exchange(rules: Any) -> Any:
+        """Put `rules` in the place of those of the field. Those."""
+        crd = control_plane.request("GET", path)
+        schema = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"][field]
+        before = schema.pop("x-kubernetes-validations", [])
+        if rules:
+            schema["x-kubernetes-validations"] = rules
+        control_plane.request("PUT", path, crd)
+        return [before]
 
-    crd = control_plane.request("GET", path)
-    rules = fields(crd)[field].pop("x-kubernetes-validations")
-    control_plane.request("PUT", path, crd)
+    # Again, if the API server writes its status at the same time.
+    (rules,) = eventually(lambda: exchange([]))
     try:
         yield
     finally:
-        crd = control_plane.request("GET", path)
-        fields(crd)[field]["x-kubernetes-validations"] = rules
-        control_plane.request("PUT", path, crd)
+        eventually(lambda: exchange(rules))

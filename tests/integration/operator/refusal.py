@@ -1,15 +1,13 @@
 """An API server that refuses Deployments without a label of the user's, in one namespace, for a while."""
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tests.integration.operator.control_plane import path_of
-from tests.integration.operator.situation import Situation
+from tests.integration.operator.control_plane import ApiError, path_of
+from tests.integration.operator.situation import Situation, eventually
 
 MESSAGE = "a team is required"
 _GROUP = "admissionregistration.k8s.io/v1"
-_SETTLE_SECONDS = 2
 
 
 @contextmanager
@@ -40,9 +38,26 @@ def deployments_refused(situation: Situation) -> Iterator[None]:
     }
     situation.control_plane.apply(policy, binding)
     try:
-        time.sleep(_SETTLE_SECONDS)
+        eventually(lambda: _are_refused(situation))
         yield
     finally:
         for kind in ("ValidatingAdmissionPolicyBinding", "ValidatingAdmissionPolicy"):
             situation.control_plane.request("DELETE", path_of(kind, None, namespace))
-        time.sleep(_SETTLE_SECONDS)
+        eventually(lambda: not _are_refused(situation))
+
+
+def _are_refused(situation: Situation) -> bool:
+    """Whether the policy is in force: the API server hears of it some time after it was stored."""
+    labels = {"matchLabels": {"app": "probe"}}
+    template = {"metadata": {"labels": {"app": "probe"}}, "spec": {"containers": [{"name": "a", "image": "a"}]}}
+    probe = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "probe", "labels": {"app": "probe"}},
+        "spec": {"selector": labels, "template": template},
+    }
+    try:
+        situation.control_plane.request("POST", path_of("Deployment", situation.namespace) + "?dryRun=All", probe)
+    except ApiError as error:
+        return MESSAGE in str(error)
+    return False

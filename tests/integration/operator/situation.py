@@ -32,7 +32,7 @@ def eventually(attempt: Callable[[], Any], *, seconds: float = PATIENCE) -> Any:
             if result := attempt():
                 return result
             error: Exception = AssertionError(f"it is still {result!r}")
-        except (AssertionError, ApiError, KubectlError, KeyError, IndexError) as caught:
+        except (AssertionError, ApiError, KubectlError, KeyError, IndexError, OSError) as caught:
             error = caught
         if time.monotonic() > deadline:
             raise error
@@ -206,7 +206,8 @@ class Situation:
         client = self.redis
         client.xadd(self.keys.entries, {self.stream_of_it.field: json.dumps({"seq": seq})})
         client.set(self.keys.cursor, str(seq))
-        client.hset(self.keys.health, mapping={Health.SEQ: str(seq), Health.EVENT_TIME: now(), Health.STORED: now()})
+        at = now()
+        client.hset(self.keys.health, mapping={Health.SEQ: str(seq), Health.EVENT_TIME: at, Health.STORED: at})
 
     def stream(self, seq: int = 6_322_875_401) -> Manifest:
         """From nothing to streaming. The pod."""

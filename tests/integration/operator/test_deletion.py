@@ -4,7 +4,7 @@ import time
 
 from sluice_ingester.contract import Stream, StreamKeys
 from sluice_operator.api.deletion import FINALIZER
-from tests.integration.operator.control_plane import path_of
+from tests.integration.operator.control_plane import ApiError, path_of
 from tests.integration.operator.leaving import ASKED, bind, end, finalizers, gone, keys
 from tests.integration.operator.situation import NAME, Situation, eventually
 
@@ -72,8 +72,19 @@ def test_a_finalizer_that_is_refused_is_told_of_once_and_the_source_streams_neve
             },
         },
     )
+
+    def is_in_force() -> bool:
+        path = path_of(situation.kind, namespace, NAME) + "?dryRun=All"
+        body = {"metadata": {"finalizers": [OTHERS]}}
+        try:
+            situation.control_plane.request("PATCH", path, body, kind="application/merge-patch+json")
+        except ApiError as error:
+            return "no finalizers here" in str(error)
+        return False
+
     try:
-        time.sleep(2)
+        situation.apply_relay()
+        eventually(is_in_force)
         situation.apply_relay(**ASKED)
         situation.stream()
         time.sleep(4)
@@ -106,7 +117,7 @@ def test_retain_is_gone_at_once_and_the_cursor_stays(situation: Situation) -> No
     situation.stream()
     situation.delete(situation.kind, NAME)
     assert gone(situation)
-    eventually(lambda: situation.all("Deployment") == [], seconds=60)  # a young garbage collector learns of a new kind
+    eventually(lambda: situation.all("Deployment") == [])  # a young garbage collector learns of a new kind
     time.sleep(4)
     assert situation.redis.get(situation.keys.cursor) == "6322875401"
     assert situation.all("Deployment") == []
@@ -146,7 +157,7 @@ def test_the_finalizers_of_others_hold_it_and_it_says_so(situation: Situation) -
 def test_foreground_deletion(situation: Situation) -> None:
     situation.apply_relay(**ASKED)
     situation.stream()
-    situation.kubectl("delete", "relay", NAME, "--cascade=foreground", "--timeout=50s")
+    situation.kubectl("delete", "relay", NAME, "--cascade=foreground", "--timeout=60s")
     assert keys(situation) == set()
 
 

@@ -31,8 +31,9 @@ def streaming(
     for seq in range(9):
         place.store(SEQ + seq)
     client.xgroup_create(place.keys.entries, "indexer", id="0")
-    client.xgroup_create(place.keys.entries, "search", id="0")
     client.xreadgroup("indexer", "one", {place.keys.entries: ">"}, count=4)
+    # The last, so that whoever sees its lag sees all that was done before.
+    client.xgroup_create(place.keys.entries, "search", id="0")
     eventually(lambda: place.status()["firehose"]["consumersLag"] == 10)
     return place
 
@@ -97,6 +98,7 @@ def test_get_wide(streaming: Situation) -> None:
     pod = listing.run_pod()
     listing.list_page("1000", 3)
     listing.report(State.STREAMING, pod=pod)
+    streaming.report(State.STREAMING)
     streaming.redis.hset(streaming.keys.health, "lastError", "the source closed the connection")
     eventually(lambda: streaming.status()["backfill"]["progress"] == "3 repos")
     eventually(lambda: streaming.status()["firehose"]["lastError"])

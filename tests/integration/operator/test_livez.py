@@ -50,7 +50,7 @@ def test_a_redis_that_takes_connections_and_never_answers(
         place.apply_secret("silent", url=f"redis://127.0.0.1:{silent.getsockname()[1]}")
         place.apply_relay(redis={"secretRef": {"name": "silent"}})
         place.set_container(place.pod(), running={"startedAt": now()})
-        place.becomes("SinkWritable", "False", "SinkUnreachable", seconds=20)
+        place.becomes("SinkWritable", "False", "SinkUnreachable")
         neighbour.apply_relay()
         neighbour.stream()
         assert operator.get("livez") == ALIVE
@@ -62,7 +62,7 @@ async def test_a_list_that_never_ends_is_the_end(
 ) -> None:
     """As if the client's own time limit had failed."""
     monkeypatch.setattr(kube_module, "TIMEOUT", None)
-    monkeypatch.setattr(heartbeat_module, "OVERDUE_SECONDS", 1.0)
+    monkeypatch.setattr(heartbeat_module, "OVERDUE_SECONDS", 5.0)
     monkeypatch.setenv("KUBECONFIG", proxy.kubeconfig(OPERATOR))
     queue: WorkQueue[SourceKey] = WorkQueue()
     async with connect() as (kube, _):
@@ -79,6 +79,7 @@ async def test_a_list_that_never_ends_is_the_end(
         await asyncio.sleep(0.5)
         assert trouble(queue, resync) == ""
         with proxy.fault(never, "list", "pods", namespace=place.namespace):
-            await asyncio.sleep(2.5)
-            assert trouble(queue, resync) == "stuck: everything should have been listed long ago"
+            async with asyncio.timeout(60):
+                while trouble(queue, resync) != "stuck: everything should have been listed long ago":
+                    await asyncio.sleep(0.1)
         work.cancel()
