@@ -51,9 +51,9 @@ def _container(spec: SourceSpec, *, env: Mapping[str, str], redis: RedisSecret, 
         "command": ["sluice-ingester"],
         "env": _env(spec, env=env, redis=redis),
         "ports": [{"name": "metrics", "containerPort": METRICS_PORT, "protocol": "TCP"}],
-        # Half a minute to start in, then a hang is noticed within half a minute too.
-        "startupProbe": {**_probe("/healthz"), "periodSeconds": 1, "failureThreshold": 30},
-        "livenessProbe": {**_probe("/healthz"), "periodSeconds": 10, "failureThreshold": 3},
+        # A node that comes back starts all its pods at once: to kill the slow ones would make all of them slower.
+        "startupProbe": {**_probe("/healthz"), "periodSeconds": 1, "failureThreshold": 300},
+        "livenessProbe": {**_probe("/healthz"), "periodSeconds": 10, "failureThreshold": 6},
         "readinessProbe": {**_probe("/readyz"), "periodSeconds": 5, "failureThreshold": 2},
         "securityContext": {
             "allowPrivilegeEscalation": False,
