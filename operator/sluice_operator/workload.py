@@ -161,13 +161,13 @@ class Workload:
         if REDIS_HASH_ANNOTATION not in wanted_hashes:
             # A pod without a URL could only fail.
             return live if live is not None and is_controlled_by(live, source) else None
-        look.news += changes(live, wanted_hashes)
         may_run = replace(stream, enabled=stream.enabled and not look.owners[stream.component])
         wanted = build_deployment(source, may_run, hashes=wanted_hashes, settings=self._ingesters)
         outcome = await self._children.ensure(DEPLOYMENTS, wanted, live=live, source=source)
         deployment = look.note(outcome)
         if deployment is not None and deployment is not live:
             self._store.put(DEPLOYMENTS, deployment)
+            look.news += changes(live, wanted_hashes)
         return deployment
 
     async def _live_deployment(self, source: Source, name: str) -> Manifest | None:
