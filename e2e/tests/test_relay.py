@@ -154,7 +154,7 @@ def test_the_operator_can_be_killed_and_changes_nothing_that_is_right(sluice: Sl
 
 def test_full_speed_fits_into_64_mebibytes(sluice: Sluice) -> None:
     """Reading as fast as it can, the ingester is never OOMKilled with a limit of 64Mi."""
-    source = sluice.simulator("fast", "--rate", "0", "--limit", "100000", "--corpus", "2000")
+    source = sluice.simulator("fast", "--rate", "0", "--limit", "50000", "--corpus", "2000")
     relay = sluice.relay(
         "fast",
         source=source,
