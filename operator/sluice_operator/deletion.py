@@ -88,11 +88,13 @@ class Deletion:
         self._default = default_url
         self._deadline = Deadline(seconds=deadline_seconds, least=min(_LEAST_SECONDS, deadline_seconds))
         self._tried: dict[str, dict[str, float]] = {}  # by uid and by what is in the way, since when it is tried
+        self._cleared: set[str] = set()  # uids
         self._let_go: set[str] = set()  # uids: what the watch has not told of yet must not be done again
 
     def forget(self, uid: str) -> None:
         """The source is gone."""
         self._tried.pop(uid, None)
+        self._cleared.discard(uid)
         self._let_go.discard(uid)
 
     async def attend(self, found: Manifest) -> None:
@@ -165,7 +167,10 @@ class Deletion:
                 problem = str(error)
         if problem:
             return _Obstacle(what="Redis", message=problem)
-        await self._publisher.tell(found, [_told(doomed, kept)])
+        # Again, because it could not be let go: then it is told of only if there was something again.
+        if doomed or found["metadata"]["uid"] not in self._cleared:
+            self._cleared.add(found["metadata"]["uid"])
+            await self._publisher.tell(found, [_told(doomed, kept)])
         return None
 
     async def _sorted_out(self, source: Source) -> tuple[list[StreamKeys], list[str]]:
