@@ -59,6 +59,7 @@ def test_an_image_that_can_not_be_pulled_is_told_at_once_and_once(place: Situati
     for _ in range(2):
         for reason, message in (("ErrImagePull", "not found"), ("ImagePullBackOff", "Back-off pulling image")):
             place.set_container(pod, waiting={"reason": reason, "message": message})
+            eventually(lambda: counts(place, "ImagePullFailed"))
             time.sleep(1)
     assert counts(place, "ImagePullFailed") == [1]
     assert "The image nowhere.example/sluice:0 can't be pulled" in told(place, "ImagePullFailed")[0]["message"]

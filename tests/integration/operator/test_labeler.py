@@ -62,7 +62,7 @@ def test_quiet_for_days_is_ready(situation: LabelerSituation) -> None:
     situation.becomes("EventsFlowing", "True", "Quiet")
     assert situation.condition("Ready") == ("True", "Streaming")
     eventually(lambda: situation.status()["labels"]["lag"] == "0s")
-    situation.kubectl("wait", f"labeler/{NAME}", "--for=condition=Ready", "--timeout=5s")
+    situation.kubectl("wait", f"labeler/{NAME}", "--for=condition=Ready", "--timeout=60s")
 
 
 def test_suspend_and_resume(situation: LabelerSituation) -> None:
@@ -72,7 +72,7 @@ def test_suspend_and_resume(situation: LabelerSituation) -> None:
     eventually(lambda: situation.deployment()["spec"]["replicas"] == 0)
     eventually(lambda: not situation.names("Pod") or _end(situation))
     situation.becomes("Suspended", "True", "Suspended")
-    assert situation.condition("Ready") == ("True", "Suspended")
+    situation.becomes("Ready", "True", "Suspended")
     assert situation.status()["labels"]["cursor"] == "77"
     situation.kubectl("patch", "labeler", NAME, "--type=merge", "-p", '{"spec":{"suspend":false}}')
     situation.stream(78)
@@ -104,7 +104,7 @@ def test_what_is_deleted_is_back_within_seconds(situation: LabelerSituation) -> 
     situation.delete("Deployment", situation.child)
     began = time.monotonic()
     eventually(lambda: situation.deployment()["metadata"]["uid"] != uid)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 15
 
 
 def test_spec_cursor_sets_the_labelers(situation: LabelerSituation) -> None:
@@ -131,6 +131,7 @@ def test_a_relay_and_a_labeler_of_one_name(situation: LabelerSituation) -> None:
     situation.kubectl("delete", "relay", NAME)
     eventually(lambda: f"{NAME}-firehose" not in situation.names("Deployment"))
     time.sleep(4)
+    situation.report(State.STREAMING)  # an old report is not believed
     situation.becomes("Ready", "True", "Streaming")
     assert situation.deployment()["metadata"]["uid"] == uid
     assert situation.status()["restarts"]["count"] == 0
