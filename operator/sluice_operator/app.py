@@ -179,6 +179,7 @@ class _Operator:
                         forbidden=self._resync.doubt,
                     ),
                     namespaces=self._namespaces,
+                    writes=self._kube.writes,
                     stop=stop,
                 ),
             }

@@ -7,7 +7,7 @@ fields that are newer than they. Requests are not repeated here; the work queue 
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Set
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -206,6 +206,11 @@ class Kube:
         """Merge `patch` into an object. Raises KubeError."""
         path, query = api.path(namespace, name), {"fieldManager": manager}
         return await self._write("PATCH", path, query=query, body=patch, content_type=_MERGE)
+
+    @property
+    def writes(self) -> Set[asyncio.Task[Any]]:
+        """The tasks of what is written at any time: see `settle`."""
+        return self._writes.tasks
 
     async def settle(self, seconds: float) -> None:
         """Wait for the answers to what was written, whoever has given up waiting for them. A `replace` is not

@@ -5,7 +5,7 @@ stops must know that before it lets another one lead.
 """
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Set
 from typing import Any, TypeVar
 
 Answer = TypeVar("Answer")
@@ -16,6 +16,11 @@ class UnderWay:
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[Any]] = set()
+
+    @property
+    def tasks(self) -> Set[asyncio.Task[Any]]:
+        """Those of now, whenever they are looked at."""
+        return self._tasks
 
     async def ask(self, request: Coroutine[Any, Any, Answer]) -> Answer:
         """The answer to `request`, which goes on if this is cancelled."""

@@ -7,8 +7,9 @@ error) is found by `resync`, and what it keeps to itself is heard by `session`.
 
 import asyncio
 import signal
-from collections.abc import Callable
-from typing import Any, Final
+from collections.abc import Callable, Collection, Iterator, Set
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
 
 import kopf
 from kopf._cogs.structs.references import Insights, NamespaceName
@@ -20,6 +21,7 @@ from sluice_operator.sight import Sight
 from sluice_operator.sources import CHILD_SELECTOR, SOURCES, SourceKey
 from sluice_operator.store import Store
 
+Task: TypeAlias = asyncio.Task[Any]
 Add = Callable[[SourceKey], None]
 
 WATCHED: Final = (*SOURCES.values(), DEPLOYMENTS, PODS)
@@ -37,9 +39,18 @@ def selector_of(api: Api) -> str:
 
 
 async def run_watches(
-    *, store: Store, sight: Sight, add: Add, login: Login, namespaces: Namespaces, stop: asyncio.Event
+    *,
+    store: Store,
+    sight: Sight,
+    add: Add,
+    login: Login,
+    namespaces: Namespaces,
+    writes: Set[Task],
+    stop: asyncio.Event,
 ) -> None:
-    """Watch until cancelled. Raises what ends a watch for good. `stop` is set by SIGTERM and SIGINT."""
+    """Watch until cancelled. Raises what ends a watch for good. `stop` is set by SIGTERM and SIGINT. The tasks in
+    `writes`, whenever they come, are none of the engine's.
+    """
     others, insights = asyncio.all_tasks(), Insights()
     tasks = await kopf.spawn_tasks(
         registry=_registry(store, sight, add, login),
@@ -51,7 +62,7 @@ async def run_watches(
         namespaces=namespaces.served,
     )
     stop_on_signals(stop)  # kopf has just made them its own
-    engine = asyncio.create_task(kopf.run_tasks(tasks, ignored=others), name="kopf")
+    engine = asyncio.create_task(kopf.run_tasks(tasks, ignored=_Spared(others, writes)), name="kopf")
     following = asyncio.create_task(_follow(namespaces, insights), name="namespaces")
     try:
         # The engine itself may wait for ever for its parts to end, when one of them has failed.
@@ -63,6 +74,25 @@ async def run_watches(
         following.cancel()
         engine.cancel()
         await asyncio.wait([engine], timeout=_END_SECONDS)
+
+
+@dataclass(frozen=True, eq=False)
+class _Spared(Collection[Task]):
+    """The tasks that kopf must not take for its own: at its end it cancels all that came after its start, and what is
+    being written would be cut off without anybody knowing whether it is carried out.
+    """
+
+    others: Set[Task]
+    writes: Set[Task]
+
+    def __contains__(self, task: object) -> bool:
+        return task in self.others or task in self.writes
+
+    def __iter__(self) -> Iterator[Task]:
+        return iter(self.others | self.writes)
+
+    def __len__(self) -> int:
+        return len(self.others | self.writes)
 
 
 async def _follow(namespaces: Namespaces, insights: Insights) -> None:
