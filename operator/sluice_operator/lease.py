@@ -14,11 +14,11 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from sluice_operator.kube import Api, Kube, KubeError
 from sluice_operator.lease_guard import LeaseGuard, end_at_once
@@ -27,6 +27,9 @@ from sluice_operator.lease_record import Change, Manifest, Seen, Terms, holder_o
 logger = logging.getLogger(__name__)
 
 LEASES: Final = Api(version="coordination.k8s.io/v1", kind="Lease", plural="leases")
+
+
+Answer = TypeVar("Answer")
 
 
 class Candidate:
@@ -51,7 +54,14 @@ class Candidate:
         """Do `work` as soon as nobody else leads. Its end, its error or a cancellation frees the Lease for others,
         once the work has really ended. When the Lease is lost, the process ends at once with code 1.
         """
-        await self._acquire()
+        try:
+            await self._acquire()
+            await self._lead(work)
+        finally:
+            if self.is_leader:
+                await self._release()
+
+    async def _lead(self, work: Callable[[], Awaitable[None]]) -> None:
         ended = asyncio.Event()
         keeping = asyncio.create_task(self._keep(ended), name="lease")
         try:
@@ -60,21 +70,26 @@ class Candidate:
             # A renewal that is under way comes to its end: cut off, it could come after the release.
             ended.set()
             await keeping
-            await self._release()
 
     async def _acquire(self) -> None:
         while not self.is_leader:
-            pause = self._terms.retry_seconds
-            try:
-                async with asyncio.timeout(self._terms.attempt_seconds):
-                    pause = min(pause, await self._try())
-            except (KubeError, TimeoutError) as error:
-                logger.warning("The lease could not be looked at or taken: %s", _told(error))
-            except Exception:
-                logger.exception("The lease could not be looked at or taken")
+            # As long as it takes, whoever cuts it off: the Lease may be taken, and would have to be freed.
+            pause = await _to_its_end(self._attempt())
             if not self.is_leader:
                 await asyncio.sleep(pause * random.uniform(1.0, 1.1))  # noqa: S311 (jitter)
         logger.info("This operator leads, as %s", self._identity)
+
+    async def _attempt(self) -> float:
+        """Try to take the Lease. After how many seconds to try again, if that was in vain."""
+        pause = self._terms.retry_seconds
+        try:
+            async with asyncio.timeout(self._terms.attempt_seconds):
+                pause = min(pause, await self._try())
+        except (KubeError, TimeoutError) as error:
+            logger.warning("The lease could not be looked at or taken: %s", _told(error))
+        except Exception:
+            logger.exception("The lease could not be looked at or taken")
+        return pause
 
     async def _try(self) -> float:
         """Take the Lease if it is free. In how many seconds it may be free otherwise."""
@@ -82,7 +97,9 @@ class Candidate:
         now = time.monotonic()
         before, self._seen = self._seen, see(self._seen, lease, now=now)
         # Held by this process it is if the answer got lost when it was taken.
-        if self._seen.holder != self._identity and (left := self._seen.held_seconds(now)):
+        if self._seen.holder != self._identity and (
+            left := self._seen.held_seconds(now, least=self._terms.duration_seconds)
+        ):
             if before is None or before.holder != self._seen.holder:
                 logger.info("Standing by: %s leads", self._seen.holder)
             return left
@@ -117,7 +134,7 @@ class Candidate:
 
     async def _write_own(self, change: Change) -> None:
         try:
-            await self._write(self._kube.replace, change(self._lease, at=datetime.now(UTC)))
+            await self._write(self._kube.replace, change(self._lease, self._terms, at=datetime.now(UTC)))
         except KubeError as error:
             if error.code not in {HTTPStatus.CONFLICT, HTTPStatus.NOT_FOUND}:
                 raise
@@ -125,7 +142,7 @@ class Candidate:
             if lease is None or holder_of(lease) != self._identity:
                 end_at_once(f"The lease is lost: {holder_of(lease) or 'nobody'} holds it now")
             # It is still its own: an answer got lost, or somebody has annotated it.
-            await self._write(self._kube.replace, change(lease, at=datetime.now(UTC)))
+            await self._write(self._kube.replace, change(lease, self._terms, at=datetime.now(UTC)))
 
     async def _write(self, write: Callable[[Api, Manifest], Awaitable[Manifest]], lease: Manifest) -> None:
         sent = time.monotonic()
@@ -138,6 +155,15 @@ async def _comes(event: asyncio.Event, *, within: float) -> bool:
         async with asyncio.timeout(within):
             await event.wait()
     return event.is_set()
+
+
+async def _to_its_end(step: Coroutine[Any, Any, Answer]) -> Answer:
+    """What comes of `step`, for which a cancellation waits."""
+    task = asyncio.create_task(step)
+    try:
+        return await asyncio.shield(task)
+    finally:
+        await asyncio.wait([task])
 
 
 def _told(error: Exception) -> str:

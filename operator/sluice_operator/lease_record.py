@@ -2,6 +2,9 @@
 
 Pure. The clocks of two nodes are never compared: a Lease is held for as long as its own duration says since it was
 last *seen to change* by whoever asks, on that one's monotonic clock. The times in it are for people.
+
+People may edit or delete it. Its holder learns of that only when it renews it, and may lead until then: what was not
+freed by its holder stays held for a whole duration, and nobody's hand makes that shorter than all agree on.
 """
 
 from dataclasses import dataclass
@@ -52,32 +55,37 @@ class Seen:
     lease: Manifest | None
     since: float
     """On the monotonic clock of whoever has seen it, in seconds."""
+    is_torn: bool = False
+    """Whether it was taken from its holder, who may not know it yet."""
 
     @property
     def holder(self) -> str:
         """Who leads, or nothing."""
         return holder_of(self.lease)
 
-    def held_seconds(self, now: float) -> float:
-        """For how long from `now` on nobody else may take it; 0 if anybody may."""
-        if not self.holder or self.lease is None:
+    def held_seconds(self, now: float, *, least: float) -> float:
+        """For how long from `now` on nobody else may take it; 0 if anybody may. Whatever it says of itself, it is held
+        for `least` seconds, if it is held.
+        """
+        if not self.holder and not self.is_torn:
             return 0.0
-        duration = float(self.lease["spec"].get("leaseDurationSeconds") or 0)
+        duration = max(least, float(_spec(self.lease).get("leaseDurationSeconds") or 0))
         return max(0.0, self.since + duration - now)
 
 
 class Change(Protocol):
     """What its holder makes of a Lease."""
 
-    def __call__(self, lease: Manifest, *, at: datetime) -> Manifest:
+    def __call__(self, lease: Manifest, terms: Terms, /, *, at: datetime) -> Manifest:
         """What to write in place of `lease`."""
 
 
 def see(before: Seen | None, lease: Manifest | None, *, now: float) -> Seen:
     """What is seen now: a Lease whose spec is as it was `before` is as old as that."""
     if before is not None and _spec(before.lease) == _spec(lease):
-        return Seen(lease=lease, since=before.since)
-    return Seen(lease=lease, since=now)
+        return Seen(lease=lease, since=before.since, is_torn=before.is_torn)
+    was_held = before is not None and (before.holder != "" or before.is_torn)
+    return Seen(lease=lease, since=now, is_torn=was_held and not holder_of(lease) and not _is_freed(lease))
 
 
 def holder_of(lease: Manifest | None) -> str:
@@ -108,15 +116,21 @@ def taken(lease: Manifest | None, terms: Terms, *, identity: str, at: datetime) 
     }
 
 
-def renewed(lease: Manifest, *, at: datetime) -> Manifest:
+def renewed(lease: Manifest, terms: Terms, *, at: datetime) -> Manifest:
     """What to write to go on holding `lease`."""
-    return lease | {"spec": lease["spec"] | {"renewTime": _time(at)}}
+    spec = {"leaseDurationSeconds": terms.duration_seconds, "renewTime": _time(at)}
+    return lease | {"spec": lease["spec"] | spec}
 
 
-def released(lease: Manifest, *, at: datetime) -> Manifest:
+def released(lease: Manifest, _terms: Terms, *, at: datetime) -> Manifest:
     """What to write for others to take `lease` at once."""
     free = {"holderIdentity": "", "leaseDurationSeconds": _RELEASED_SECONDS, "renewTime": _time(at)}
     return lease | {"spec": lease["spec"] | free}
+
+
+def _is_freed(lease: Manifest | None) -> bool:
+    """Whether its holder itself has let it go."""
+    return bool(_spec(lease).get("leaseDurationSeconds") == _RELEASED_SECONDS)
 
 
 def _spec(lease: Manifest | None) -> Manifest:

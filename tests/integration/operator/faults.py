@@ -19,7 +19,7 @@ from aiohttp import web
 from yarl import URL
 
 from tests.integration.operator.control_plane import ControlPlane
-from tests.integration.operator.tricks import LOST, Trick, abort, never
+from tests.integration.operator.tricks import KEPT, LOST, Trick, abort, never
 
 _VERBS = {"GET": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 _PASSED = ("Content-Type", "Content-Encoding", "Retry-After")
@@ -177,6 +177,7 @@ class FaultyProxy:
                 passed = {name: found.headers[name] for name in _PASSED if name in found.headers}
                 if request.get(LOST):
                     return abort(request)
+                await asyncio.sleep(request.get(KEPT, 0.0))
                 if ask.verb != "watch":
                     return web.Response(status=found.status, headers=passed, body=await found.read())
                 return await self._stream(request, ask, found, passed)

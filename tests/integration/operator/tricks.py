@@ -9,6 +9,8 @@ Trick = Callable[[web.Request], Awaitable[web.StreamResponse | None]]
 """Answers a request in the server's place, or does not (None)."""
 LOST = web.RequestKey("lost", bool)
 """The mark of a request whose answer is to be lost."""
+KEPT = web.RequestKey("kept", float)
+"""The mark of a request whose answer is kept back for so many seconds."""
 
 
 def answers(code: int, *, retry_after: int | None = None) -> Trick:
@@ -45,6 +47,15 @@ def late(seconds: float) -> Trick:
 async def lost(request: web.Request) -> None:
     """A trick: the server does as asked, and its answer is lost."""
     request[LOST] = True
+
+
+def kept(seconds: float) -> Trick:
+    """A trick: the server does as asked, and its answer comes late."""
+
+    async def trick(request: web.Request) -> None:
+        request[KEPT] = seconds
+
+    return trick
 
 
 def abort(request: web.Request) -> web.StreamResponse:

@@ -19,22 +19,42 @@ def lease(holder: str | None = "other", *, version: str = "7", **spec: Any) -> d
     }
 
 
+def held(seen: Seen, now: float) -> float:
+    return seen.held_seconds(now, least=TERMS.duration_seconds)
+
+
 @pytest.mark.parametrize(
     "free",
-    [None, {"metadata": {}}, {"metadata": {}, "spec": None}, lease(None), lease(""), lease(leaseDurationSeconds=None)],
+    [None, {"metadata": {}}, {"metadata": {}, "spec": None}, lease(None), lease("")],
 )
 def test_what_nobody_holds_is_free_at_once(free: dict[str, Any] | None) -> None:
-    assert see(None, free, now=5.0).held_seconds(5.0) == 0.0
+    assert held(see(None, free, now=5.0), 5.0) == 0.0
 
 
 def test_one_that_is_seen_first_is_held_for_its_whole_duration_whatever_its_times_say() -> None:
     seen = see(None, lease(renewTime="1970-01-01T00:00:00Z"), now=100.0)
-    assert (seen.holder, seen.held_seconds(100.0), seen.held_seconds(104.0)) == ("other", 10.0, 6.0)
-    assert (seen.held_seconds(110.0), seen.held_seconds(1e9)) == (0.0, 0.0)
+    assert (seen.holder, held(seen, 100.0), held(seen, 104.0)) == ("other", 10.0, 6.0)
+    assert (held(seen, 110.0), held(seen, 1e9)) == (0.0, 0.0)
 
 
-def test_its_duration_is_its_holders_and_not_the_readers() -> None:
-    assert see(None, lease(leaseDurationSeconds=60), now=0.0).held_seconds(0.0) == 60.0
+@pytest.mark.parametrize(("duration", "held_for"), [(60, 60.0), (1, 10.0), (None, 10.0)])
+def test_its_duration_is_its_holders_but_no_shorter_than_the_readers(duration: int | None, held_for: float) -> None:
+    """A hand that makes it shorter lets nobody lead beside its holder."""
+    assert held(see(None, lease(leaseDurationSeconds=duration), now=0.0), 0.0) == held_for
+
+
+@pytest.mark.parametrize("torn", [None, lease(""), lease(None)])
+def test_what_its_holder_has_not_freed_itself_is_held_for_a_while(torn: dict[str, Any] | None) -> None:
+    seen = see(see(None, lease(), now=0.0), torn, now=4.0)
+    assert (seen.holder, held(seen, 4.0)) == ("", 10.0)
+    seen = see(seen, torn, now=6.0)
+    assert (held(seen, 6.0), held(seen, 14.0)) == (8.0, 0.0)
+
+
+def test_what_its_holder_has_freed_is_free_at_once_even_if_it_is_deleted_then() -> None:
+    freed = released(lease(), TERMS, at=AT)
+    seen = see(see(None, lease(), now=0.0), freed, now=4.0)
+    assert held(seen, 4.0) == held(see(seen, None, now=5.0), 5.0) == 0.0
 
 
 def test_it_grows_old_until_it_is_renewed() -> None:
@@ -79,11 +99,12 @@ def test_taken_from_another_with_all_else_that_it_holds() -> None:
 
 
 def test_renewed() -> None:
-    assert renewed(lease("me", acquireTime="then"), at=AT) == lease("me", acquireTime="then", renewTime=TIME)
+    edited = lease("me", acquireTime="then", leaseDurationSeconds=3600)
+    assert renewed(edited, TERMS, at=AT) == lease("me", acquireTime="then", renewTime=TIME)
 
 
 def test_released() -> None:
-    after = released(lease("me", leaseTransitions=3), at=AT)
+    after = released(lease("me", leaseTransitions=3), TERMS, at=AT)
     assert after["spec"] == {
         "holderIdentity": "",
         "leaseDurationSeconds": 1,
@@ -91,7 +112,7 @@ def test_released() -> None:
         "leaseTransitions": 3,
     }
     assert holder_of(after) == ""
-    assert see(None, after, now=0.0).held_seconds(0.0) == 0.0
+    assert held(see(None, after, now=0.0), 0.0) == 0.0
 
 
 @pytest.mark.parametrize("duration", [5, 10, 300])

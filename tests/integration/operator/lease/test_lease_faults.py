@@ -24,7 +24,7 @@ from tests.integration.operator.lease.candidates import (
 )
 from tests.integration.operator.rights import LEASE
 from tests.integration.operator.situation import eventually
-from tests.integration.operator.tricks import Trick, answers, cut_off, lost, never
+from tests.integration.operator.tricks import Trick, answers, cut_off, kept, late, lost, never
 
 Pair = tuple[OperatorProcess, OperatorProcess]
 
@@ -123,3 +123,32 @@ async def test_of_many_at_once_one_leads(place: Place, monkeypatch: pytest.Monke
         await asyncio.gather(*(candidate.lead(work) for candidate in candidates))
     assert together == [1] * 3
     assert place.lease()["leaseTransitions"] == 2
+
+
+def test_what_the_leader_has_asked_for_is_answered_before_another_leads(
+    place: Place, pair: Pair, proxy: FaultyProxy
+) -> None:
+    leader, standby = pair
+    log = place.control_plane.audit.from_now()
+    with proxy.fault(late(3.0), "patch", "deployments", namespace=place.namespace, times=1) as fault:
+        place.apply("asked")
+        eventually(lambda: fault.left == 0)
+        assert leader.stop() == 0
+        eventually(lambda: leads(standby), seconds=5)
+    assert "asked-firehose" in {request.name for request in place.writes(log, "first")}
+    place.apply("after")
+    eventually(lambda: place.get("Deployment", "after-firehose"))
+    assert_one_writes_at_a_time(place, log, *USERS)
+
+
+def test_stopped_while_it_takes_the_lease_it_frees_it(
+    place: Place, candidate: Callable[..., OperatorProcess], proxy: FaultyProxy
+) -> None:
+    first, second = candidate("first", KUBECONFIG=proxy.kubeconfig("first")), candidate("second")
+    with proxy.fault(kept(1.5), "create", "leases", namespace=place.namespace):
+        first.start(ready=False)
+        eventually(place.lease)
+        assert first.stop() == 0
+    assert place.lease().get("holderIdentity", "") == ""
+    second.start()
+    eventually(lambda: leads(second), seconds=5)
