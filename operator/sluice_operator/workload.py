@@ -11,7 +11,6 @@ from sluice_operator.api.source import Source
 from sluice_operator.children import Children, Outcome
 from sluice_operator.claims import Claims, keys_of
 from sluice_operator.client_files import ClientFiles
-from sluice_operator.cursor import is_due, reset_cursor
 from sluice_operator.desired.claim import Claim
 from sluice_operator.desired.deployment import build_deployment
 from sluice_operator.desired.manifest import is_controlled_by
@@ -38,9 +37,9 @@ from sluice_operator.observed.pods import first_pods, pods_facts
 from sluice_operator.observed.redis import RedisReader
 from sluice_operator.observed.secrets import redis_url
 from sluice_operator.reach import find_authorities, find_secret
+from sluice_operator.resets import Resets
 from sluice_operator.sources import SourceKey, source_key
 from sluice_operator.status.changes import Tell
-from sluice_operator.status.reasons import Happening
 from sluice_operator.store import Store
 
 _NO_REDIS = (
@@ -93,6 +92,7 @@ class Workload:
         self._reader = reader
         self._claims = claims
         self._files = files
+        self._resets = Resets()
         self._ingesters = ingesters
         self._tidied: dict[str, int] = {}
 
@@ -122,6 +122,7 @@ class Workload:
     def try_again(self, key: SourceKey, uid: str) -> None:
         """Forget what was refused, contested or done for the source of that key, so that it is tried at once."""
         self._tidied.pop(uid, None)
+        self._resets.forget(uid)
         self._children.forget(SECRETS, key.namespace, redis_secret_name(kind=key.kind, resource=key.name))
         for component in Component:
             self._children.forget(DEPLOYMENTS, key.namespace, child_name(key.name, component.part))
@@ -228,15 +229,8 @@ class Workload:
 
     async def _reset(self, look: _Look, keys: StreamKeys) -> bool:
         """Set the cursor if spec.cursor asks for it. Whether it was set, now or before."""
-        wanted, done = look.source.spec.cursor, look.source.status.cursor_reset
         client = self._reader.client(look.own_url, authorities=look.authorities) if look.own_url is not None else None
-        if wanted is None or client is None or not is_due(wanted, done):
-            return False
-        problem = await reset_cursor(client, keys, wanted)
-        if problem:
-            message = f"The cursor can't be set as spec.cursor asks, and is tried again: {problem}"
-            look.news.append(Tell(type="Warning", reason=Happening.CURSOR_RESET_FAILED, message=message))
-        return not problem
+        return client is not None and await self._resets.carry_out(look.source, client, keys, look.news)
 
 
 def _is_of(pod: Manifest, stream: StreamComponent) -> bool:

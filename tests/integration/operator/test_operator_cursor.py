@@ -56,3 +56,19 @@ def test_a_suspended_source_has_its_cursor_set_too(situation: Situation) -> None
     situation.apply_relay(suspend=True, **ask("live", "first"))
     eventually(lambda: situation.status()["cursorReset"]["to"] == "!live")
     assert situation.redis.get(situation.keys.cursor) == "!live"
+
+
+def test_one_that_redis_refuses_is_told_of_once_and_leaves_room_for_other_news(situation: Situation) -> None:
+    situation.redis.execute_command("ACL", "SETUSER", situation.namespace, "on", ">x", "~*", "+@all", "-set")
+    url = f"redis://{situation.namespace}:x@127.0.0.1:{situation.sink.port}/0"
+    situation.apply_secret("mine", url=url)
+    spec = {"redis": {"secretRef": {"name": "mine"}}, "cursor": {"position": "oldest", "nonce": "once"}}
+    situation.apply_relay(**spec)
+    situation.stream()
+    situation.tells("CursorResetFailed")
+    time.sleep(10)
+    (event,) = [event for event in situation.all("Event") if event["reason"] == "CursorResetFailed"]
+    assert "may not call SET" in event["message"]
+    assert event["count"] == 1
+    situation.redis.execute_command("ACL", "SETUSER", situation.namespace, "+set")
+    eventually(lambda: situation.status()["cursorReset"]["nonce"] == "once")
