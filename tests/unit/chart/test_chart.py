@@ -259,6 +259,7 @@ def test_long_release_names_fit(helm: Callable[..., str]) -> None:
         ({"operator": {"replicas": "two"}}, "/operator/replicas"),
         ({"operator": {"replicas": -1}}, "/operator/replicas"),
         ({"operator": {"logFormat": "xml"}}, "/operator/logFormat"),
+        ({"operator": {"podLabels": {"app.kubernetes.io/component": "mine"}}}, "/operator/podLabels"),
         ({"redis": {"url": "http://redis"}}, "/redis/url"),
         ({"redis": {"bundled": {"maxMemory": "lots"}}}, "/redis/bundled/maxMemory"),
         ({"image": {"digest": "latest"}}, "/image/digest"),
