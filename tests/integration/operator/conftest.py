@@ -162,6 +162,14 @@ def place(control_plane: ControlPlane, sink: RedisServer) -> Iterator[Situation]
 
 
 @pytest.fixture
+def elsewhere(control_plane: ControlPlane, sink: RedisServer) -> Iterator[Situation]:
+    """Another one."""
+    place = Situation(control_plane, f"test-{secrets.token_hex(3)}", sink)
+    yield place
+    place.remove()
+
+
+@pytest.fixture
 def start(own_operator: Callable[..., OperatorProcess], place: Situation) -> Callable[..., OperatorProcess]:
     """Starts an operator that serves only that namespace."""
 

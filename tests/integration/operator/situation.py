@@ -122,6 +122,11 @@ class Situation:
         deployment: Manifest = self.get("Deployment", self.child)
         return deployment
 
+    def template(self) -> Manifest:
+        """Of the pod, as the Deployment has it."""
+        template: Manifest = self.deployment()["spec"]["template"]
+        return template
+
     def events(self) -> list[tuple[str, str]]:
         found = self.all("Event", query=f"?fieldSelector=involvedObject.kind={self.kind}")
         return [(event["reason"], event["message"]) for event in found]

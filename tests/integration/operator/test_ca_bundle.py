@@ -4,8 +4,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from e2e.cluster.certs import make_authority
 from sluice_operator.desired.naming import CA_HASH_ANNOTATION
+from tests.integration.operator.asking import answer, ask
 from tests.integration.operator.situation import Situation, eventually
-from tests.integration.operator.test_pod_template import template_of
 
 SPEC = {"caBundle": {"configMapRef": {"name": "private-ca"}}}
 
@@ -22,13 +22,13 @@ def apply_bundle(situation: Situation, pem: str) -> None:
 
 
 def hash_of(situation: Situation) -> str | None:
-    found: str | None = template_of(situation)["metadata"]["annotations"].get(CA_HASH_ANNOTATION)
+    found: str | None = situation.template()["metadata"]["annotations"].get(CA_HASH_ANNOTATION)
     return found
 
 
 def looked_at(situation: Situation, word: str) -> None:
-    situation.kubectl("annotate", "--overwrite", "relay", "us-east", f"sluice.dev/reconcile-requested-at={word}")
-    eventually(lambda: situation.status().get("lastHandledReconcileAt") == word)
+    ask(situation, word)
+    eventually(lambda: answer(situation) == word)
 
 
 def test_other_authorities_make_another_pod(situation: Situation) -> None:
@@ -71,4 +71,4 @@ def test_those_that_are_named_no_longer_are_not_told_of(situation: Situation) ->
     eventually(lambda: hash_of(situation))
     situation.apply_relay(suspend=True)
     eventually(lambda: hash_of(situation) is None)
-    assert "volumes" not in template_of(situation)["spec"]
+    assert "volumes" not in situation.template()["spec"]

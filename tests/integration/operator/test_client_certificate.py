@@ -11,8 +11,8 @@ from e2e.cluster.certs import Leaf, issue, make_authority
 from sluice_ingester.redis_client import open_client
 from sluice_ingester.redis_url import RedisUrl
 from sluice_operator.desired.naming import CLIENT_HASH_ANNOTATION
+from tests.integration.operator.asking import answer, ask
 from tests.integration.operator.situation import Situation, eventually
-from tests.integration.operator.test_pod_template import template_of
 from tests.integration.redis_kinds import TlsServer, running
 
 FILES = "ssl_certfile=/etc/redis-client/tls.crt&ssl_keyfile=/etc/redis-client/tls.key"
@@ -46,8 +46,8 @@ def apply_all(situation: Situation, server: TlsServer, *, certificate: str, key:
 
 def test_it_is_used_by_the_operator_and_renewed(situation: Situation, server: TlsServer) -> None:
     apply_all(situation, server, certificate=server.client_cert.read_text(), key=server.client_key.read_text())
-    eventually(lambda: situation.status()["firehose"]["cursor"] == "7", seconds=20)
-    template = template_of(situation)
+    eventually(lambda: situation.status()["firehose"]["cursor"] == "7")
+    template = situation.template()
     mounts = template["spec"]["containers"][0]["volumeMounts"]
     assert {"name": "redis-client", "mountPath": "/etc/redis-client", "readOnly": True} in mounts
     before = template["metadata"]["annotations"][CLIENT_HASH_ANNOTATION]
@@ -61,25 +61,25 @@ def test_it_is_used_by_the_operator_and_renewed(situation: Situation, server: Tl
             "tls.key": key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode(),
         },
     )
-    eventually(lambda: template_of(situation)["metadata"]["annotations"][CLIENT_HASH_ANNOTATION] != before)
-    situation.becomes("SinkWritable", "False", "SinkUnreachable", seconds=20)
+    eventually(lambda: situation.template()["metadata"]["annotations"][CLIENT_HASH_ANNOTATION] != before)
+    situation.becomes("SinkWritable", "False", "SinkUnreachable")
     situation.apply_secret(
         "redis-client", **{"tls.crt": server.client_cert.read_text(), "tls.key": server.client_key.read_text()}
     )
-    eventually(lambda: template_of(situation)["metadata"]["annotations"][CLIENT_HASH_ANNOTATION] == before)
-    situation.becomes("SinkWritable", "True", "SinkReachable", seconds=20)
+    eventually(lambda: situation.template()["metadata"]["annotations"][CLIENT_HASH_ANNOTATION] == before)
+    situation.becomes("SinkWritable", "True", "SinkReachable")
 
     situation.delete("Secret", "redis-client")
-    situation.kubectl("annotate", "relay", "us-east", "sluice.dev/reconcile-requested-at=1")
-    eventually(lambda: situation.status().get("lastHandledReconcileAt") == "1")
-    assert template_of(situation)["metadata"]["annotations"][CLIENT_HASH_ANNOTATION] == before
+    ask(situation, "gone")
+    eventually(lambda: answer(situation) == "gone")
+    assert situation.template()["metadata"]["annotations"][CLIENT_HASH_ANNOTATION] == before
     assert situation.condition("SinkWritable") == ("True", "SinkReachable")
 
 
 def test_files_that_the_operator_can_not_have_are_told_of(situation: Situation, server: TlsServer) -> None:
     situation.apply_secret("mine", url=f"{server.url}?{FILES}")
     situation.apply_relay(**{**SPEC, "podTemplate": {}})
-    situation.becomes("SinkWritable", "False", "SinkUnreachable", seconds=20)
+    situation.becomes("SinkWritable", "False", "SinkUnreachable")
     message = next(item["message"] for item in situation.status()["conditions"] if item["type"] == "SinkWritable")
     assert "spec.podTemplate" in message
 
@@ -93,8 +93,8 @@ async def test_the_ingesters_own_client_takes_them(server: TlsServer) -> None:
 
 def test_the_cursor_is_deleted_with_it(situation: Situation, server: TlsServer) -> None:
     apply_all(situation, server, certificate=server.client_cert.read_text(), key=server.client_key.read_text())
-    eventually(lambda: situation.status()["firehose"]["cursor"] == "7", seconds=20)
+    eventually(lambda: situation.status()["firehose"]["cursor"] == "7")
     situation.apply_relay(**SPEC, deletionPolicy="DeleteCursor")
     eventually(lambda: situation.relay()["metadata"].get("finalizers"))
-    situation.kubectl("delete", "relay", "us-east", "--timeout=30s")
+    situation.kubectl("delete", "relay", "us-east", "--timeout=60s")
     assert server.client.get(situation.keys.cursor) is None

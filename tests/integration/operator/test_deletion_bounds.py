@@ -1,9 +1,8 @@
 """The end of a resource, with a Redis, a Secret, a node or an operator that goes at the wrong time: it never hangs."""
 
-import secrets
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -17,14 +16,6 @@ from tests.integration.operator.tricks import answers
 from tests.integration.redis_server import RedisServer
 
 DEADLINE = 3.0
-
-
-@pytest.fixture
-def place(control_plane: ControlPlane, sink: RedisServer) -> Iterator[Situation]:
-    """A namespace that nobody serves yet."""
-    place = Situation(control_plane, f"test-{secrets.token_hex(3)}", sink)
-    yield place
-    place.remove()
 
 
 @pytest.fixture

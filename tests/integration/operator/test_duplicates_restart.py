@@ -1,36 +1,17 @@
 """Two resources that would write one cursor, and an operator that begins anew: never do both run."""
 
-import secrets
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
 from tests.integration.operator.conftest import OperatorProcess
-from tests.integration.operator.control_plane import ControlPlane
 from tests.integration.operator.duplicate import first, second, wait_a_second
 from tests.integration.operator.leaving import lenient
 from tests.integration.operator.situation import Situation, eventually
-from tests.integration.redis_server import RedisServer
 
 START = Callable[..., OperatorProcess]
-
-
-@pytest.fixture
-def place(control_plane: ControlPlane, sink: RedisServer) -> Iterator[Situation]:
-    """A namespace that nobody serves yet."""
-    place = Situation(control_plane, f"test-{secrets.token_hex(3)}", sink)
-    yield place
-    place.remove()
-
-
-@pytest.fixture
-def elsewhere(control_plane: ControlPlane, sink: RedisServer) -> Iterator[Situation]:
-    """Another namespace."""
-    place = Situation(control_plane, f"test-{secrets.token_hex(3)}", sink)
-    yield place
-    place.remove()
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ import pytest
 
 from sluice_ingester.contract import State, Stream, StreamKeys
 from tests.integration.operator.conftest import OperatorProcess
+from tests.integration.operator.kinds import BackfillSituation
 from tests.integration.operator.situation import NAME, Situation, eventually
-from tests.integration.operator.test_operator_backfill import BackfillSituation
 from tests.integration.redis_server import RedisServer
 
 HOST = "relay1.us-east.bsky.network"

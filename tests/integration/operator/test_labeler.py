@@ -6,20 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from sluice_ingester.contract import Health, State, Stream
+from sluice_ingester.contract import Health, State
 from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.control_plane import ControlPlane
-from tests.integration.operator.situation import ERROR, NAME, Situation, eventually
+from tests.integration.operator.kinds import LabelerSituation
+from tests.integration.operator.situation import ERROR, NAME, eventually
 from tests.integration.redis_server import RedisServer
-
-
-class LabelerSituation(Situation):
-    """One namespace with one Labeler."""
-
-    kind = "Labeler"
-    stream_of_it = Stream.LABELS
-    component = "labeler"
-    child = f"{NAME}-labels"
 
 
 @pytest.fixture

@@ -77,11 +77,25 @@ def test_an_answer_that_is_lost_makes_nothing_twice(situation: Situation, proxy:
     assert [reason for reason, count in told(situation).items() if count > 1 and reason != "Created"] == []
 
 
+def test_what_a_status_tells_is_told_though_the_answer_to_its_write_is_lost(
+    situation: Situation, proxy: FaultyProxy
+) -> None:
+    situation.apply_relay()
+    pod = situation.stream()
+    # The first may be for numbers.
+    with proxy.fault(lost, "patch", "relays/status", namespace=situation.namespace, times=3) as fault:
+        situation.report(State.WAITING, "ConnectionLost", "cut", pod=pod)
+        situation.becomes("Connected", "False", "ConnectionLost")
+        assert fault.left < 3
+    situation.tells("Disconnected")
+    assert told(situation)["Disconnected"] == 1
+
+
 def test_who_asks_to_be_left_alone_is(situation: Situation, proxy: FaultyProxy) -> None:
     situation.apply_relay()
     pod = situation.stream()
     began = len(proxy.asks)
-    with proxy.fault(answers(429, retry_after=3), times=1) as fault:
+    with proxy.fault(answers(429, retry_after=3), namespace=situation.namespace, times=1) as fault:
         situation.apply_relay(batch={"size": 123})
         eventually(lambda: fault.left == 0)
         situation.apply_relay(batch={"size": 124})
@@ -116,7 +130,7 @@ def test_a_slow_server_makes_nobody_impatient(
     with proxy.fault(late(0.7), namespace=situation.namespace):
         situation.apply_relay()
         eventually(situation.deployment)
-        eventually(lambda: situation.status()["observedGeneration"] == 1, seconds=20)
+        eventually(lambda: situation.status()["observedGeneration"] == 1)
     situation.stream()
     assert operator.get("livez") == (200, "alive\n")
 
@@ -127,7 +141,7 @@ def test_a_watch_that_is_cut_off_goes_on(situation: Situation, proxy: FaultyProx
     for _ in range(3):
         proxy.cut()
         situation.patch("Deployment", situation.child, {"spec": {"replicas": 2}})
-        eventually(lambda: situation.deployment()["spec"]["replicas"] == 1, seconds=5)
+        eventually(lambda: situation.deployment()["spec"]["replicas"] == 1)
         eventually(lambda: proxy.watches("relays"))
 
 
@@ -141,7 +155,7 @@ def test_a_watch_that_is_refused_for_a_moment_is_asked_for_again(
         proxy.cut("relays")
         eventually(lambda: fault.left == 0)
         situation.apply_relay(suspend=True)
-        situation.becomes("Ready", "True", "Suspended", seconds=10)
+        situation.becomes("Ready", "True", "Suspended")
     assert operator.returncode is None
 
 
@@ -154,7 +168,7 @@ def test_what_went_while_a_watch_had_to_begin_anew_is_missed(situation: Situatio
     situation.delete("Deployment", situation.child)
     time.sleep(1)
     proxy.expire("deployments")
-    eventually(lambda: situation.deployment()["metadata"]["uid"] != uid, seconds=10)
+    eventually(lambda: situation.deployment()["metadata"]["uid"] != uid)
     situation.stream()
 
 

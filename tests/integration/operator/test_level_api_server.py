@@ -22,9 +22,6 @@ from tests.integration.operator.faults import FaultyProxy
 from tests.integration.operator.situation import NAME, Situation, eventually
 from tests.integration.operator.tricks import answers
 
-SECONDS = 15
-"""Within which all is right again, with a machine that is busy."""
-
 
 def test_killed_and_started_while_things_change(
     control_plane: ControlPlane, place: Situation, start: Callable[..., OperatorProcess], tmp_path: Path
@@ -40,7 +37,7 @@ def test_killed_and_started_while_things_change(
         for _ in range(5):
             time.sleep(1)
             assert operator.get("livez") == (200, "alive\n")
-        assert newcomer.get("livez") == (200, "alive\n")
+        eventually(lambda: newcomer.get("livez") == (200, "alive\n"))
         assert newcomer.get("readyz")[0] == 503
         assert newcomer.stop() == 0
     finally:
@@ -50,7 +47,7 @@ def test_killed_and_started_while_things_change(
     place.delete("Deployment", place.child)
     place.apply_relay(batch={"size": 102})
     control_plane.compact()
-    eventually(partial(_is_as_wanted, place, uid), seconds=SECONDS)
+    eventually(partial(_is_as_wanted, place, uid))
     # The controllers of Kubernetes, which have to come back as well, are not waited for.
     eventually(lambda: place.status()["observedGeneration"] == place.relay()["metadata"]["generation"])
     assert place.condition("Stalled") is None
@@ -91,6 +88,7 @@ async def test_a_token_that_is_revoked_is_renewed(
             login=login,
             namespaces=Namespaces((place.namespace,)),
             stop=asyncio.Event(),
+            writes=set(),
         )
     )
     await _until(lambda: bool(proxy.watches("relays", place.namespace)))
@@ -104,7 +102,7 @@ async def test_a_token_that_is_revoked_is_renewed(
     with proxy.fault(answers(401), "watch", namespace=place.namespace):
         proxy.cut("relays", namespace=place.namespace)
         with pytest.raises(RefusedError, match="refuses the credentials, and there are no newer ones"):
-            await asyncio.wait_for(watches, timeout=20)
+            await asyncio.wait_for(watches, timeout=60)
 
 
 def _let_account_in(place: Situation) -> None:

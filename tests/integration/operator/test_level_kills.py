@@ -32,7 +32,7 @@ def test_killed_again_and_again(place: Situation, start: Callable[..., OperatorP
         users.change()
         operator.start(ready=rng.random() < 0.7)
         time.sleep(rng.uniform(0, 0.4))
-    eventually(lambda: is_settled(place, users), seconds=20)
+    eventually(lambda: is_settled(place, users))
     assert repeated(place, users) == {}
     time.sleep(1)
     log = place.control_plane.audit.from_now()

@@ -1,32 +1,13 @@
 """A Relay's backfill on a real API server: an ingester of its own beside the stream's, and its end told."""
 
-import json
 from typing import Any
 
 import pytest
 
-from sluice_ingester.contract import BACKFILL_DONE, Health, State, Stream
+from sluice_ingester.contract import BACKFILL_DONE, State
 from tests.integration.operator.control_plane import ApiError
-from tests.integration.operator.situation import NAME, Situation, eventually, now
-
-
-class BackfillSituation(Situation):
-    """The half of a Relay's namespace that is its backfill."""
-
-    stream_of_it = Stream.BACKFILL
-    component = "backfill"
-    child = f"{NAME}-backfill"
-
-    def list_page(self, cursor: str, repos: int) -> None:
-        """Store a page, as the append does."""
-        for number in range(repos):
-            self.redis.xadd(self.keys.entries, {"repo": json.dumps({"did": f"did:plc:{cursor}{number}"})})
-        self.redis.set(self.keys.cursor, cursor)
-        stored = int(self.redis.hget(self.keys.health, Health.EVENTS) or 0)
-        self.redis.hset(
-            self.keys.health,
-            mapping={Health.SEQ: cursor, Health.STORED: now(), Health.EVENTS: str(stored + repos)},
-        )
+from tests.integration.operator.kinds import BackfillSituation
+from tests.integration.operator.situation import Situation, eventually
 
 
 @pytest.fixture

@@ -111,11 +111,6 @@ FULL: dict[str, Any] = {
 PARTS = ("nodeSelector", "tolerations", "affinity", "topologySpreadConstraints", "priorityClassName", "volumes")
 
 
-def template_of(situation: Situation) -> Manifest:
-    found: Manifest = situation.deployment()["spec"]["template"]
-    return found
-
-
 def env_of(template: Manifest) -> dict[str, Manifest]:
     return {item["name"]: item for item in template["spec"]["containers"][0]["env"]}
 
@@ -135,10 +130,10 @@ def message_of(situation: Situation, kind: str) -> str:
 def test_all_of_it_comes_and_goes_without_endless_writes(situation: Situation) -> None:
     situation.apply_relay(suspend=True)
     situation.becomes("Ready", "True", "Suspended")
-    bare = template_of(situation)
+    bare = situation.template()
 
     situation.apply_relay(suspend=True, podTemplate=FULL)
-    template = eventually(lambda: template_of(situation) if "affinity" in template_of(situation)["spec"] else None)
+    template = eventually(lambda: situation.template() if "affinity" in situation.template()["spec"] else None)
     assert template["metadata"]["labels"].items() > {"team": "moderation", "empty": ""}.items()
     assert template["metadata"]["annotations"]["sidecar.istio.io/inject"] == "false"
     assert {"LOG_LEVEL", "EMPTY", "NODE", "PROXY", "MODE", "REDIS_URL"} <= env_of(template).keys()
@@ -150,8 +145,8 @@ def test_all_of_it_comes_and_goes_without_endless_writes(situation: Situation) -
     assert writes_while(situation, 8) == []
 
     situation.apply_relay(suspend=True)
-    eventually(lambda: template_of(situation)["spec"] == bare["spec"])
-    assert template_of(situation)["metadata"] == bare["metadata"]
+    eventually(lambda: situation.template()["spec"] == bare["spec"])
+    assert situation.template()["metadata"] == bare["metadata"]
     assert writes_while(situation, 4) == []
 
 
@@ -160,10 +155,10 @@ def test_what_is_taken_back_one_by_one_goes(situation: Situation) -> None:
     situation.apply_relay(
         suspend=True, podTemplate={"labels": {"a": "1", "b": "2"}, "env": env, "tolerations": tolerations}
     )
-    eventually(lambda: template_of(situation)["spec"]["tolerations"] == tolerations)
+    eventually(lambda: situation.template()["spec"]["tolerations"] == tolerations)
     situation.kubectl("rollout", "restart", f"deployment/{NAME}-firehose")
     situation.apply_relay(suspend=True, podTemplate={"labels": {"b": "2"}})
-    found = eventually(lambda: None if "a" in template_of(situation)["metadata"]["labels"] else template_of(situation))
+    found = eventually(lambda: None if "a" in situation.template()["metadata"]["labels"] else situation.template())
     assert found["metadata"]["labels"]["b"] == "2"
     assert "tolerations" not in found["spec"]
     assert "LOG_LEVEL" not in env_of(found)
@@ -172,10 +167,10 @@ def test_what_is_taken_back_one_by_one_goes(situation: Situation) -> None:
 
 def test_a_variable_goes_from_a_value_to_a_reference(situation: Situation) -> None:
     situation.apply_relay(suspend=True, podTemplate={"env": [{"name": "A", "value": "1"}]})
-    eventually(lambda: env_of(template_of(situation))["A"] == {"name": "A", "value": "1"})
+    eventually(lambda: env_of(situation.template())["A"] == {"name": "A", "value": "1"})
     reference = {"secretKeyRef": {"name": "mine", "key": "a"}}
     situation.apply_relay(suspend=True, podTemplate={"env": [{"name": "A", "valueFrom": reference}]})
-    eventually(lambda: env_of(template_of(situation))["A"] == {"name": "A", "valueFrom": reference})
+    eventually(lambda: env_of(situation.template())["A"] == {"name": "A", "valueFrom": reference})
 
 
 EDITS: dict[str, Callable[[Manifest], object]] = {
@@ -188,14 +183,14 @@ EDITS: dict[str, Callable[[Manifest], object]] = {
 
 def test_what_somebody_changes_of_it_is_put_back(situation: Situation) -> None:
     situation.apply_relay(suspend=True, podTemplate=FULL)
-    before = eventually(lambda: template_of(situation) if "affinity" in template_of(situation)["spec"] else None)
+    before = eventually(lambda: situation.template() if "affinity" in situation.template()["spec"] else None)
     for name, edit in EDITS.items():
-        spec = template_of(situation)["spec"]
+        spec = situation.template()["spec"]
         edit(spec)
         changed = {part: spec[part] for part in PARTS}
         situation.patch("Deployment", f"{NAME}-firehose", {"spec": {"template": {"spec": changed}}})
-        eventually(lambda: template_of(situation)["spec"] == before["spec"])
-        assert template_of(situation)["spec"] == before["spec"], name
+        eventually(lambda: situation.template()["spec"] == before["spec"])
+        assert situation.template()["spec"] == before["spec"], name
 
 
 @pytest.mark.parametrize(

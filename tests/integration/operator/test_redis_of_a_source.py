@@ -26,7 +26,7 @@ def test_a_redis_with_a_private_ca_and_a_prefix(situation: Situation, tmp_path: 
         situation.control_plane.apply(
             {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"ca.crt": server.ca.read_text()}}
         )
-        eventually(lambda: situation.status()["firehose"]["cursor"] == "7", seconds=30)
+        eventually(lambda: situation.status()["firehose"]["cursor"] == "7")
 
 
 @pytest.mark.parametrize(
@@ -57,4 +57,4 @@ def test_a_cluster_without_a_hash_tag_is_said_so(situation: Situation, tmp_path:
         conditions = situation.status()["conditions"]
         return any("spec.redis.keyPrefix" in condition["message"] for condition in conditions)
 
-    eventually(told, seconds=30)
+    eventually(told)

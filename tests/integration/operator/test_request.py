@@ -2,22 +2,13 @@
 
 import time
 
+from tests.integration.operator.asking import ANNOTATION, answer, ask
 from tests.integration.operator.leaving import lenient
 from tests.integration.operator.refusal import deployments_refused
 from tests.integration.operator.situation import NAME, Situation, eventually
 
-ANNOTATION = "sluice.dev/reconcile-requested-at"
 SOON = 15
 """Seconds: what is given up for a while is not tried again so early."""
-
-
-def ask(situation: Situation, word: str) -> None:
-    situation.kubectl("annotate", "--overwrite", situation.kind.lower(), NAME, f"{ANNOTATION}={word}")
-
-
-def answer(situation: Situation) -> str | None:
-    found: str | None = situation.status().get("lastHandledReconcileAt")
-    return found
 
 
 def test_it_is_answered_within_seconds(situation: Situation) -> None:

@@ -3,11 +3,11 @@
 import time
 from collections.abc import Callable
 
+from tests.integration.operator.asking import answer, ask
 from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.control_plane import OPERATOR
 from tests.integration.operator.faults import FaultyProxy
 from tests.integration.operator.situation import Situation, eventually
-from tests.integration.operator.test_request import answer, ask
 from tests.integration.operator.tricks import answers
 
 
@@ -22,4 +22,4 @@ def test_no_answer_before_the_look_has_come_to_its_end(
         ask(place, "now")
         time.sleep(5)
         assert answer(place) is None
-    eventually(lambda: answer(place) == "now", seconds=20)
+    eventually(lambda: answer(place) == "now")

@@ -16,10 +16,9 @@ from sluice_ingester.contract import BACKFILL_DONE, Health, State
 from tests.integration.operator.audit import AuditLog, Request
 from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.control_plane import OPERATOR, ControlPlane, Manifest
+from tests.integration.operator.kinds import BackfillSituation, LabelerSituation
 from tests.integration.operator.leaving import lenient
 from tests.integration.operator.situation import ERROR, NAME, Situation, eventually
-from tests.integration.operator.test_labeler import LabelerSituation
-from tests.integration.operator.test_operator_backfill import BackfillSituation
 from tests.integration.redis_server import RedisServer
 
 INTERVAL = 2

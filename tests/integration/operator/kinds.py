@@ -1,0 +1,34 @@
+"""The situations of other sources: a Labeler, and the half of a Relay that is its backfill."""
+
+import json
+
+from sluice_ingester.contract import Health, Stream
+from tests.integration.operator.situation import NAME, Situation, now
+
+
+class LabelerSituation(Situation):
+    """One namespace with one Labeler."""
+
+    kind = "Labeler"
+    stream_of_it = Stream.LABELS
+    component = "labeler"
+    child = f"{NAME}-labels"
+
+
+class BackfillSituation(Situation):
+    """The half of a Relay's namespace that is its backfill."""
+
+    stream_of_it = Stream.BACKFILL
+    component = "backfill"
+    child = f"{NAME}-backfill"
+
+    def list_page(self, cursor: str, repos: int) -> None:
+        """Store a page, as the append does."""
+        for number in range(repos):
+            self.redis.xadd(self.keys.entries, {"repo": json.dumps({"did": f"did:plc:{cursor}{number}"})})
+        self.redis.set(self.keys.cursor, cursor)
+        stored = int(self.redis.hget(self.keys.health, Health.EVENTS) or 0)
+        self.redis.hset(
+            self.keys.health,
+            mapping={Health.SEQ: cursor, Health.STORED: now(), Health.EVENTS: str(stored + repos)},
+        )
