@@ -47,7 +47,10 @@ class Sluice:
         return self._url
 
     def simulator(self, name: str, *args: str, database: int | None = None) -> Source:
-        """Start a simulated relay and wait until it answers."""
+        """Start a simulated relay and wait until it answers.
+
+        It still has its newest 20,000 events: at 100 a second a pod may take 200 s to come, or to come back.
+        """
         first_seq = int(time.time() * _MICROSECONDS)
         source = Source(
             cluster=self.cluster,

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.timeout(600)
 
 def test_an_applied_relay_becomes_ready_and_its_events_stand_in_redis(sluice: Sluice) -> None:
     """Apply, Ready, and every event of the source in the stream: exactly once, in order."""
-    source = sluice.simulator("plain", "--rate", "300", database=DEFAULT_DATABASE)
+    source = sluice.simulator("plain", "--rate", "200", database=DEFAULT_DATABASE)
     relay = sluice.relay("plain", host=source.address, firehose={"collections": ["*"]}, backpressure=NO_MARK)
     relay.wait_ready()
     sluice.assert_exactly_once(source, events=2_000)
@@ -47,7 +47,7 @@ def test_the_table_answers_the_questions_of_the_hand_run_deployment(sluice: Slui
 
 def test_a_killed_pod_is_counted_and_loses_nothing(sluice: Sluice) -> None:
     """Deleting the pod by force raises the count of restarts; the stream has no gap and no double."""
-    source = sluice.simulator("killed", "--rate", "500")
+    source = sluice.simulator("killed", "--rate", "200")
     relay = sluice.relay("killed", source=source, firehose={"collections": ["*"]})
     relay.wait_ready()
     assert relay.status()["restarts"]["count"] == 0
@@ -80,7 +80,7 @@ def test_an_edited_or_deleted_deployment_comes_back_within_seconds(sluice: Sluic
 
 def test_suspend_stops_and_resume_goes_on_where_it_was(sluice: Sluice) -> None:
     """Suspended: no pod, Ready with reason Suspended. Resumed: nothing is missing."""
-    source = sluice.simulator("paused", "--rate", "200")
+    source = sluice.simulator("paused", "--rate", "100")
     relay = sluice.relay("paused", source=source, firehose={"collections": ["*"]})
     relay.wait_ready()
 
