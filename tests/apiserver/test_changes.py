@@ -9,6 +9,12 @@ import pytest
 from tests.apiserver.conftest import ApiServer, RefusedError
 
 ANOTHER = "make another resource for another source, and delete this one"
+NONCE = "give another nonce with another position: the cursor is set once for each nonce"
+
+
+def to(position: str | int, nonce: str) -> dict[str, Any]:
+    return {"host": "one.example.com", "cursor": {"position": position, "nonce": nonce}}
+
 
 CHANGES_REFUSED: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     ({"host": "one.example.com"}, {"host": "two.example.com"}, ANOTHER),
@@ -16,6 +22,8 @@ CHANGES_REFUSED: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     ({"host": "ws://one.example.com"}, {"host": "ws://one.example.com:2470"}, ANOTHER),
     ({"host": "one.example.com:443"}, {"host": "one.example.com"}, ANOTHER),
     ({"host": "[fd00::1]:2470"}, {"host": "[fd00::2]:2470"}, ANOTHER),
+    (to("oldest", "first"), to("live", "first"), NONCE),
+    (to(7, "first"), to("8", "first"), NONCE),
     ({"host": "wss"}, {"host": "https"}, "the host can't be changed, except for ws://, wss://, http:// or https://"),
 ]
 
@@ -26,6 +34,10 @@ CHANGES_TAKEN: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"host": "one.example.com"}, {"host": "one.example.com", "redis": {"keyPrefix": "mine:"}}),
     ({"host": "one.example.com"}, {"host": "one.example.com", "redis": {"secretRef": {"name": "mine"}}}),
     ({"host": "one.example.com"}, {"host": "one.example.com", "deletionPolicy": "DeleteCursor"}),
+    (to("oldest", "first"), to("live", "second")),
+    (to(7, "first"), to(7, "first")),
+    (to(7, "first"), {"host": "one.example.com"}),
+    ({"host": "one.example.com"}, to(7, "first")),
 ]
 
 Change = Callable[[dict[str, Any], dict[str, Any]], dict[str, Any]]
@@ -46,7 +58,7 @@ def change(server: ApiServer, request: pytest.FixtureRequest) -> Iterator[Change
 
 @pytest.mark.parametrize(("before", "after", "message"), CHANGES_REFUSED)
 def test_refused(change: Change, before: dict[str, Any], after: dict[str, Any], message: str) -> None:
-    with pytest.raises(RefusedError, match=r"spec\.host: Invalid value") as caught:
+    with pytest.raises(RefusedError, match=r"spec\.(host|cursor): Invalid value") as caught:
         change(before, after)
     assert message in str(caught.value)
 

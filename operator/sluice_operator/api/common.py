@@ -7,7 +7,7 @@ from pydantic import Field
 
 from sluice_operator.api.address import ADDRESS, LIKE_ADDRESS
 from sluice_operator.api.base import Model
-from sluice_operator.api.cursor import Cursor, OnCursorLost
+from sluice_operator.api.cursor import ANOTHER_NONCE, Cursor, OnCursorLost
 from sluice_operator.api.deletion import DeletionPolicy
 from sluice_operator.api.health import HealthWindows
 from sluice_operator.api.names import Key, ObjectName
@@ -158,7 +158,7 @@ class SourceSpec(Model):
     redis: Redis | None = None
     """The Redis that takes the events. Without it the operator's default is used."""
 
-    cursor: Cursor | None = None
+    cursor: Annotated[Cursor, ANOTHER_NONCE] | None = None
     """Sets the cursor, once for each nonce. The running ingester follows within seconds, without a restart."""
 
     on_cursor_lost: OnCursorLost | None = None

@@ -55,6 +55,12 @@ class Cursor(Model):
     """
 
 
+ANOTHER_NONCE: Final = Rule.of_change(
+    "self.nonce != oldSelf.nonce || self.position == oldSelf.position",
+    message="give another nonce with another position: the cursor is set once for each nonce",
+)
+
+
 class CursorReset(Model):
     """A cursor that was set as spec.cursor asks."""
 
