@@ -88,13 +88,13 @@ class Deletion:
         self._default = default_url
         self._deadline = Deadline(seconds=deadline_seconds, least=min(_LEAST_SECONDS, deadline_seconds))
         self._tried: dict[str, dict[str, float]] = {}  # by uid and by what is in the way, since when it is tried
-        self._cleared: set[str] = set()  # uids
+        self._ended: set[str] = set()  # uids: it was told what has become of the cursor
         self._let_go: set[str] = set()  # uids: what the watch has not told of yet must not be done again
 
     def forget(self, uid: str) -> None:
         """The source is gone."""
         self._tried.pop(uid, None)
-        self._cleared.discard(uid)
+        self._ended.discard(uid)
         self._let_go.discard(uid)
 
     async def attend(self, found: Manifest) -> None:
@@ -168,9 +168,8 @@ class Deletion:
         if problem:
             return _Obstacle(what="Redis", message=problem)
         # Again, because it could not be let go: then it is told of only if there was something again.
-        if doomed or found["metadata"]["uid"] not in self._cleared:
-            self._cleared.add(found["metadata"]["uid"])
-            await self._publisher.tell(found, [_told(doomed, kept)])
+        if doomed or found["metadata"]["uid"] not in self._ended:
+            await self._tell(found, _told(doomed, kept))
         return None
 
     async def _sorted_out(self, source: Source) -> tuple[list[StreamKeys], list[str]]:
@@ -199,13 +198,25 @@ class Deletion:
         return await delete_cursors(client, doomed)
 
     async def _give_up(self, found: Manifest, news: Tell) -> None:
-        logger.warning("%s: %s", key_of(found), news.message)
-        await self._publisher.tell(found, [news])
+        if found["metadata"]["uid"] not in self._ended:
+            logger.warning("%s: %s", key_of(found), news.message)
+            await self._tell(found, news)
         await self._release(found)
 
+    async def _tell(self, found: Manifest, end: Tell) -> None:
+        self._ended.add(found["metadata"]["uid"])
+        await self._publisher.tell(found, [end])
+
     async def _release(self, found: Manifest) -> None:
-        await self._finalizer.write(found, held=False)
-        self._let_go.add(found["metadata"]["uid"])
+        try:
+            await self._finalizer.write(found, held=False)
+        except KubeError as error:
+            if not error.is_refusal:
+                raise
+            message = f"Nothing is waited for, but the API server refuses to take the finalizer away: {error.message}"
+            await self._publish(found, message)
+        else:
+            self._let_go.add(found["metadata"]["uid"])
 
     async def _publish(self, found: Manifest, message: str) -> None:
         before = MODELS[found["kind"]].status_of(found)

@@ -90,6 +90,31 @@ def test_what_was_deleted_is_told_of_even_if_the_resource_is_let_go_at_a_second_
     assert place.told("CursorDeleted") == [f"Deleted {place.keys.cursor} in Redis"]
 
 
+def message(place: Situation) -> str:
+    return next(item["message"] for item in place.status()["conditions"] if item["type"] == "Ready")
+
+
+@pytest.mark.parametrize("policy", ["DeleteCursor", "Retain"])
+def test_somebody_refuses_to_let_it_go(
+    place: Situation, start: Callable[..., OperatorProcess], proxy: FaultyProxy, policy: str
+) -> None:
+    """As an admission policy may that wants a label: nothing can be done but to say so."""
+    start(KUBECONFIG=str(proxy.kubeconfig(OPERATOR)))
+    place.apply_relay(**ASKED)
+    eventually(lambda: finalizers(place) == HELD)
+    eventually(place.deployment)
+    place.store(12)
+    with proxy.fault(answers(403), "patch", "relays", namespace=place.namespace):
+        place.delete(place.kind, NAME)
+        place.patch(place.kind, NAME, {"spec": {"deletionPolicy": policy}})
+        eventually(lambda: "refuses to take the finalizer away: a fault" in message(place), seconds=15)
+        assert place.condition("Reconciling") == ("True", "Terminating")
+        time.sleep(7)
+        counts = [event["count"] for event in place.all("Event") if event["reason"].startswith("Cursor")]
+        assert counts in ([1], [] if policy == "Retain" else [1])  # the change of mind may come too late
+    eventually(lambda: gone(place), seconds=15)
+
+
 def test_the_secret_is_gone(place: Situation, start: Callable[..., OperatorProcess]) -> None:
     operator = start()
     place.apply_secret("mine", url=f"redis://:s3cret@127.0.0.1:{place.sink.port}/0")
