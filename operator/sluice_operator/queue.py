@@ -65,11 +65,6 @@ class WorkQueue(Generic[Key]):
             self._cancel_plan(key)
             self._planned[key] = asyncio.get_running_loop().call_at(due, self.add, key)
 
-    def forget(self, key: Key) -> None:
-        """Drop what is planned for `key` and its failures, for it is gone."""
-        self._cancel_plan(key)
-        self._failures.pop(key, None)
-
     def stuck(self, seconds: float) -> list[Key]:
         """The keys that a worker has looked at for over `seconds`; and if no look has ended in that time, those
         that have waited for so long.

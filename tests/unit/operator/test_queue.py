@@ -146,15 +146,6 @@ async def test_an_addition_takes_the_place_of_a_plan() -> None:
     assert looks.keys == ["a"]
 
 
-async def test_a_forgotten_key_is_looked_at_no_more() -> None:
-    queue, looks = WorkQueue[str](), Looks()
-    async with running(queue, looks):
-        queue.add_after("a", 0.02)
-        queue.forget("a")
-        await asyncio.sleep(0.08)
-    assert looks.keys == []
-
-
 async def test_stuck_names_what_waits_and_what_hangs() -> None:
     queue, looks = WorkQueue[str](), Looks()
     looks.gate.clear()
