@@ -19,7 +19,8 @@ class Deadline:
     """Until when it is tried to delete a cursor, in seconds since the deletion was asked for.
 
     It is counted from times that the API server keeps, so it goes on where it was when the operator is
-    restarted. An operator that comes only after it has passed still tries, for `least` seconds.
+    restarted. An operator that comes only after it has passed still tries, for `least` seconds. A time that is yet to
+    come tells that the clocks differ: then the trying alone counts, which the operator's own clock measures.
     """
 
     seconds: float
@@ -30,7 +31,8 @@ class Deadline:
         trying.
         """
         times = [time for time in asked if time is not None]
-        return tried >= self.least and all((now - time).total_seconds() >= self.seconds for time in times)
+        since = [tried if time > now else (now - time).total_seconds() for time in times]
+        return tried >= self.least and all(seconds >= self.seconds for seconds in since)
 
 
 def is_held(source: Mapping[str, Any]) -> bool:

@@ -43,6 +43,8 @@ def source(kind: str = "Relay", *, finalizers: list[str] | None = None, **spec: 
         ([ago(3600), ago(59)], 100, False),  # its Deployment was asked to go only then
         ([ago(3600), ago(60), None], 10, True),
         ([None], 10, True),
+        ([ago(-3600)], 59, False),  # the clock of the API server is ahead
+        ([ago(-3600)], 60, True),
     ],
 )
 def test_the_deadline(*, asked: list[datetime | None], tried: float, passed: bool) -> None:
