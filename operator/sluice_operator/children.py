@@ -50,7 +50,8 @@ class Children:
     def __init__(self, kube: Kube) -> None:
         self._kube = kube
         self._refused: dict[str, _Refused] = {}
-        self._writes: dict[str, deque[float]] = {}
+        self._writes: dict[str, tuple[str, deque[float]]] = {}
+        """By path, what was wanted and when it was written."""
         self._told: set[str] = set()
 
     async def ensure(self, api: Api, wanted: Manifest, *, live: Manifest | None, source: Source) -> Outcome:
@@ -67,7 +68,7 @@ class Children:
         path, stamp = api.path(wanted["metadata"]["namespace"], wanted["metadata"]["name"]), _stamp(wanted)
         if refusal := self._still_refused(path, stamp):
             return Outcome(live=live, refusal=refusal)
-        if live is not None and self._is_contested(path):
+        if live is not None and self._is_contested(path, stamp):
             return Outcome(live=live, tell=self._tell_contested(path, wanted))
         return await self._write(api, wanted, path=path, live=live, source=source)
 
@@ -83,7 +84,7 @@ class Children:
             return Outcome(live=live, refusal=self._refuse(path, wanted, error))
         self._refused.pop(path, None)
         self._told.discard(path)
-        self._writes.setdefault(path, deque(maxlen=CONTESTED_WRITES)).append(time.monotonic())
+        self._note_write(path, _stamp(wanted))
         tell = _tell(wanted, live=live, source=source)
         logger.info("%s/%s: %s", source.metadata.namespace, source.metadata.name, tell.message)
         return Outcome(live=written, tell=tell)
@@ -122,11 +123,18 @@ class Children:
         logger.warning("%s", message)
         return refusal
 
-    def _is_contested(self, path: str) -> bool:
-        writes = self._writes.get(path)
-        if writes is None or len(writes) < CONTESTED_WRITES:
+    def _note_write(self, path: str, stamp: str) -> None:
+        of, times = self._writes.get(path, ("", deque[float]()))
+        if of != stamp:  # what is wanted otherwise is not contested yet
+            times = deque(maxlen=CONTESTED_WRITES)
+        times.append(time.monotonic())
+        self._writes[path] = stamp, times
+
+    def _is_contested(self, path: str, stamp: str) -> bool:
+        of, times = self._writes.get(path, ("", deque[float]()))
+        if of != stamp or len(times) < CONTESTED_WRITES:
             return False
-        return time.monotonic() - writes[0] < CONTESTED_SECONDS
+        return time.monotonic() - times[0] < CONTESTED_SECONDS
 
     def _tell_contested(self, path: str, wanted: Manifest) -> Tell | None:
         if path in self._told:

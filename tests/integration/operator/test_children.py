@@ -79,6 +79,10 @@ def test_somebody_who_does_not_give_in_is_told_of(situation: Situation) -> None:
     eventually(quarrel)
     time.sleep(1)
     assert situation.deployment()["spec"].get("paused") is True
+    situation.apply_relay(suspend=True, batch={"size": 123})
+    situation.becomes("Ready", "True", "Suspended")
+    env = situation.deployment()["spec"]["template"]["spec"]["containers"][0]["env"]
+    assert {"name": "INGESTER_BATCH_SIZE", "value": "123"} in env, "Ready speaks of a spec that nothing was made of"
 
 
 def _is_right(situation: Situation, wanted: dict[str, Any]) -> bool:
