@@ -28,14 +28,21 @@ class Publisher:
         self._events = events
         self._interval = interval_seconds
         self._written: dict[str, float] = {}
+        self._untold: dict[str, SourceStatus] = {}
+        """By uid, the status before a write whose answer never came: it may have been done."""
 
     async def publish(self, source: Manifest, before: SourceStatus, after: SourceStatus) -> None:
         """Write `after` over `before` if it is time, and tell what changed. Raises KubeError."""
-        if same(before, after) or not (urgent(before, after) or self._is_due(source, before)):
+        uid, is_new = source["metadata"]["uid"], not same(before, after)
+        if is_new and (urgent(before, after) or self._is_due(source, before)):
+            told = self._untold.setdefault(uid, before)
+            is_there = await self._write(source, after)
+        elif uid in self._untold:
+            told, is_there = self._untold[uid], True
+        else:
             return
-        if not await self._write(source, after):
-            return
-        for news in tell(before, after):
+        del self._untold[uid]
+        for news in tell(told, after) if is_there else ():
             await self._events.tell(source, news)
 
     async def tell(self, source: Manifest, news: Sequence[Tell]) -> None:
@@ -46,6 +53,7 @@ class Publisher:
     def forget(self, uid: str) -> None:
         """The source is gone."""
         self._written.pop(uid, None)
+        self._untold.pop(uid, None)
         self._events.forget(uid)
 
     def _is_due(self, source: Manifest, before: SourceStatus) -> bool:
@@ -54,7 +62,8 @@ class Publisher:
         if written is not None and time.monotonic() - written < self._interval:
             return False
         updated = [stream.updated_at for stream in before.streams.values() if stream.updated_at is not None]
-        return not updated or (datetime.now(UTC) - max(updated)).total_seconds() >= self._interval
+        # A former operator's clock may have been ahead.
+        return not updated or not 0 <= (datetime.now(UTC) - max(updated)).total_seconds() < self._interval
 
     async def _write(self, source: Manifest, status: SourceStatus) -> bool:
         """Whether the source was still there to be written to."""

@@ -200,3 +200,13 @@ def test_metrics_and_memory(situation: Situation, operator: OperatorProcess) -> 
     assert 'sluice_reconcile_total{kind="Relay",result="success"}' in text
     assert operator.get("livez") == (200, "alive\n")
     assert operator.memory < 128 * 2**20
+
+
+def test_a_former_operator_whose_clock_was_ahead_stops_no_numbers(situation: Situation) -> None:
+    situation.apply_relay()
+    situation.stream(seq=12)
+    ahead = {"status": {"firehose": {"updatedAt": "2099-01-01T00:00:00Z"}}}
+    situation.patch("Relay", NAME, ahead, subresource="status")
+    situation.store(13)
+    # The silence of the ingester, half a minute later, would be written with all numbers.
+    eventually(lambda: situation.status()["firehose"]["cursor"] == "13", seconds=20)
