@@ -2,11 +2,16 @@
 read counts as not written, since an ingester may be of another version than the operator.
 """
 
+import re
 from collections.abc import Mapping
+from typing import Final
 
 from sluice_ingester.contract import Health, State
 from sluice_operator.observed.facts import HealthFacts, LostFacts, ResetFacts
 from sluice_operator.times import parse_time
+
+_WORD: Final = re.compile(r"[A-Za-z][A-Za-z0-9]{0,127}")
+_MOST_DIGITS: Final = 18  # the API has 64 bits
 
 
 def health_facts(fields: Mapping[str, str], *, silent_seconds: float | None) -> HealthFacts | None:
@@ -16,7 +21,7 @@ def health_facts(fields: Mapping[str, str], *, silent_seconds: float | None) -> 
     return HealthFacts(
         pod=fields.get(Health.POD, ""),
         state=_state(fields.get(Health.STATE)),
-        reason=fields.get(Health.REASON, ""),
+        reason=_word(fields.get(Health.REASON, "")),
         message=fields.get(Health.MESSAGE, ""),
         seq=fields.get(Health.SEQ),
         event_time=parse_time(fields.get(Health.EVENT_TIME)),
@@ -71,8 +76,15 @@ def _state(text: str | None) -> State | None:
         return None
 
 
+def _word(text: str) -> str:
+    """A reason must be one word, else the API server refuses the whole status."""
+    return text if _WORD.fullmatch(text) else ""
+
+
 def _count(text: str | None) -> int | None:
-    return int(text) if text is not None and text.isascii() and text.isdecimal() else None
+    if text is None or len(text) > _MOST_DIGITS or not (text.isascii() and text.isdecimal()):
+        return None
+    return int(text)
 
 
 def _rate(text: str | None) -> float | None:

@@ -3,13 +3,16 @@
 Each says True or False only of what was seen, and Unknown of the rest.
 """
 
+from collections.abc import Mapping
 from typing import Final
 
 from sluice_ingester.contract import CURSOR_LIVE, State
+from sluice_operator.api.conditions import Condition, ConditionStatus
 from sluice_operator.api.conditions import ConditionType as Type
 from sluice_operator.api.stream import Restarts
 from sluice_operator.observed.facts import HealthFacts, SinkTrouble
 from sluice_operator.status.conditions import Draft, false, true, unknown
+from sluice_operator.status.cursor import is_seq
 from sluice_operator.status.reading import FRESH_SECONDS, Reading
 from sluice_operator.status.reasons import Reason
 from sluice_operator.times import human_duration
@@ -27,15 +30,15 @@ _QUIET_SECONDS: Final = 300
 _RECOVERING: Final = "Redis is back, and the ingester has not written to it yet"
 
 
-def aspects(reading: Reading, restarts: Restarts) -> list[Draft]:
-    """All conditions except Ready, Reconciling and Stalled."""
+def aspects(reading: Reading, restarts: Restarts, previous: Mapping[str, Condition]) -> list[Draft]:
+    """All conditions except Ready, Reconciling and Stalled; `previous` are those before this look."""
     drafts = [
         connected(reading),
         cursor_valid(reading),
         events_flowing(reading),
         stable(reading, restarts),
         error_free(reading),
-        sink_writable(reading),
+        sink_writable(reading, previous.get(Type.SINK_WRITABLE)),
     ]
     return [*drafts, *suspended(reading)]
 
@@ -60,7 +63,7 @@ def connected(reading: Reading) -> Draft:
         return unknown(Type.CONNECTED, Reason.BACKPRESSURE, "Not reading from the source until Redis takes events")
     usual = {State.WAITING: Reason.RECONNECTING, State.HALTED: Reason.HALTED}
     reason = usual.get(report.state, Reason.CONNECTING) if report.state else Reason.CONNECTING
-    return false(Type.CONNECTED, report.reason or reason, report.message)
+    return false(Type.CONNECTED, report.reason or reason, reading.words)
 
 
 def events_flowing(reading: Reading) -> Draft:
@@ -72,7 +75,7 @@ def events_flowing(reading: Reading) -> Draft:
         return untold(Type.EVENTS_FLOWING, reading)
     if report.state is not State.STREAMING:
         reason = Reason.BACKPRESSURE if report.state is State.BACKPRESSURE else Reason.NOT_CONNECTED
-        return false(Type.EVENTS_FLOWING, reason, report.message)
+        return false(Type.EVENTS_FLOWING, reason, reading.words)
     window = reading.facts.windows.quiet_after_seconds or _QUIET_SECONDS
     if report.stored is None or (reading.facts.now - report.stored).total_seconds() > window:
         if reading.rests:
@@ -89,12 +92,12 @@ def cursor_valid(reading: Reading) -> Draft:
     if sink is None or sink.trouble is not None:
         return untold(Type.CURSOR_VALID, reading)
     if report is not None and report.state is State.HALTED and not _halted_by_sink(report):
-        return false(Type.CURSOR_VALID, report.reason or Reason.HALTED, report.message)
+        return false(Type.CURSOR_VALID, report.reason or Reason.HALTED, reading.words)
     if sink.cursor is None:
         return unknown(Type.CURSOR_VALID, Reason.NO_CURSOR, "Nothing is stored yet")
     if sink.cursor == CURSOR_LIVE:
         return unknown(Type.CURSOR_VALID, Reason.NO_CURSOR, "Set to live: nothing is stored since")
-    if not (sink.cursor.isascii() and sink.cursor.isdecimal()):
+    if not is_seq(sink.cursor):
         message = (
             f"{sink.cursor[:40]!r} is not a sequence number: set or delete the cursor's key in Redis, "
             "the ingester follows by itself"
@@ -129,24 +132,37 @@ def error_free(reading: Reading) -> Draft:
     window = reading.facts.windows.stable_window_seconds
     when = report.last_error_time
     if when is not None and (reading.facts.now - when).total_seconds() < window:
-        return false(Type.ERROR_FREE, Reason.RECENT_ERRORS, report.last_error)
+        return false(Type.ERROR_FREE, Reason.RECENT_ERRORS, report.last_error or "See the ingester's logs")
     return true(Type.ERROR_FREE, Reason.NO_RECENT_ERRORS, f"No error in the last {human_duration(window)}")
 
 
-def sink_writable(reading: Reading) -> Draft:
-    """Whether Redis takes what the ingester writes."""
+def sink_writable(  # noqa: PLR0911 (one return for each kind of situation)
+    reading: Reading, previous: Condition | None
+) -> Draft:
+    """Whether Redis takes what the ingester writes. What an ingester has said against it stands until one has had
+    another try: a restart makes no room in Redis.
+    """
     facts, report = reading.facts, reading.report
     if facts.sink is None:
         return unknown(Type.SINK_WRITABLE, *_without_url(reading, facts.secret.problem))
     if facts.sink.trouble is not None:
         return false(Type.SINK_WRITABLE, _TROUBLES[facts.sink.trouble], facts.sink.trouble_message)
     if report is not None and (report.state is State.BACKPRESSURE or _halted_by_sink(report)):
-        return false(Type.SINK_WRITABLE, report.reason or Reason.BACKPRESSURE, report.message)
+        return false(Type.SINK_WRITABLE, report.reason or Reason.BACKPRESSURE, reading.words)
     if reading.recovering:
         return false(Type.SINK_WRITABLE, Reason.SINK_UNREACHABLE, _RECOVERING)
+    if not reading.wanted:
+        return unknown(Type.SINK_WRITABLE, *_rest(reading))
+    if report is None and previous is not None and _is_refused(previous):
+        return false(Type.SINK_WRITABLE, previous.reason, previous.message)
     if reading.silent:
         return untold(Type.SINK_WRITABLE, reading)
     return true(Type.SINK_WRITABLE, Reason.SINK_REACHABLE, "Redis answers")
+
+
+def _is_refused(writable: Condition) -> bool:
+    """Whether an ingester has found that Redis takes nothing; the operator's own troubles end with its own look."""
+    return writable.status == ConditionStatus.FALSE and writable.reason not in _TROUBLES.values()
 
 
 def _halted_by_sink(report: HealthFacts) -> bool:

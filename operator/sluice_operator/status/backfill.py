@@ -41,7 +41,7 @@ def backfill_complete(reading: Reading) -> Draft:
     if report is None:
         return false(Type.BACKFILL_COMPLETE, Reason.CONNECTING, untold(Type.BACKFILL_COMPLETE, reading).message)
     if report.state is not State.STREAMING:
-        return false(Type.BACKFILL_COMPLETE, report.reason or Reason.CONNECTING, report.message)
+        return false(Type.BACKFILL_COMPLETE, report.reason or Reason.CONNECTING, reading.words)
     rate = "" if report.rate is None else f", {human_rate(report.rate)}"
     return false(Type.BACKFILL_COMPLETE, Reason.LISTING, f"{stored or 0} repos are listed so far{rate}")
 

@@ -9,6 +9,7 @@ from sluice_operator.api.conditions import ConditionType as Type
 from sluice_operator.api.stream import Restarts, SourceStatus, StreamStatus
 from sluice_operator.status.ages import ages_aside
 from sluice_operator.status.conditions import by_type
+from sluice_operator.status.cursor import is_seq
 from sluice_operator.status.reasons import Happening, Reason
 
 _REST: Final = frozenset(
@@ -55,10 +56,10 @@ def tell(before: SourceStatus, after: SourceStatus) -> list[Tell]:
         *_restarts(before.restarts, after.restarts),
         *_image(old.get(Type.READY), new.get(Type.READY)),
         *_stalls(old.get(Type.STALLED), new.get(Type.STALLED)),
-        *_suspension(old.get(Type.SUSPENDED), new.get(Type.SUSPENDED)),
+        *_suspension(old.get(Type.SUSPENDED), new.get(Type.SUSPENDED), connected=new.get(Type.CONNECTED)),
         *_connection(old.get(Type.CONNECTED), new.get(Type.CONNECTED)),
         *_sink(old.get(Type.SINK_WRITABLE), new.get(Type.SINK_WRITABLE)),
-        *_readiness(old.get(Type.READY), new.get(Type.READY), stalled=Type.STALLED in new),
+        *_readiness(old, new),
         *_backfill(old.get(Type.BACKFILL_COMPLETE), new.get(Type.BACKFILL_COMPLETE)),
         *_resets(before, after),
         *(
@@ -112,10 +113,11 @@ def _stalls(old: Condition | None, new: Condition | None) -> list[Tell]:
     return []
 
 
-def _suspension(old: Condition | None, new: Condition | None) -> list[Tell]:
+def _suspension(old: Condition | None, new: Condition | None, *, connected: Condition | None) -> list[Tell]:
     if old is None and new is not None:
         return [Tell(type="Normal", reason=Happening.SUSPENDED, message="The ingester has stopped, as asked")]
-    if old is not None and new is None:
+    # An ingester that runs although it should not does not mean that anybody has resumed it.
+    if old is not None and new is None and connected is not None and connected.reason != Reason.SUSPENDED:
         return [Tell(type="Normal", reason=Happening.RESUMED, message="The ingester is being started again")]
     return []
 
@@ -143,16 +145,23 @@ def _sink(old: Condition | None, new: Condition | None) -> list[Tell]:
     return []
 
 
-def _readiness(old: Condition | None, new: Condition | None, *, stalled: bool) -> list[Tell]:
-    was = old is not None and old.status == ConditionStatus.TRUE
-    if new is None or stalled:
+def _readiness(before: Mapping[str, Condition], after: Mapping[str, Condition]) -> list[Tell]:
+    old, new = before.get(Type.READY), after.get(Type.READY)
+    if new is None:
         return []
     if new.status == ConditionStatus.TRUE:
+        was = old is not None and old.status == ConditionStatus.TRUE
         return [] if was or new.reason in _REST else [Tell(type="Normal", reason=Happening.READY, message=new.message)]
-    is_news = old is None or was or old.reason != new.reason
-    if is_news and new.reason in {Reason.SOURCE_UNAVAILABLE, Reason.NOT_REPORTING, Reason.SINK_UNREACHABLE}:
+    if _waits(after) and not (old is not None and old.reason == new.reason and _waits(before)):
         return [Tell(type="Warning", reason=Happening.NOT_READY, message=f"{new.reason}: {new.message}")]
     return []
+
+
+def _waits(conditions: Mapping[str, Condition]) -> bool:
+    """Whether it is not Ready and nobody is at work: see `verdict.Outlook`."""
+    ready = conditions.get(Type.READY)
+    at_work = Type.STALLED in conditions or Type.RECONCILING in conditions
+    return ready is not None and ready.status != ConditionStatus.TRUE and not at_work
 
 
 def _backfill(old: Condition | None, new: Condition | None) -> list[Tell]:
@@ -167,7 +176,7 @@ def _cursors(old: Mapping[str, StreamStatus], new: Mapping[str, StreamStatus]) -
 
 
 def _cursor(before: str | None, after: str | None) -> list[Tell]:
-    if before and after and before.isdecimal() and after.isdecimal() and int(after) < int(before):
+    if before and after and is_seq(before) and is_seq(after) and int(after) < int(before):
         message = f"The cursor in Redis went back from {before} to {after}: somebody set it, or Redis lost data"
         return [Tell(type="Warning", reason=Happening.CURSOR_MOVED_BACK, message=message)]
     return []

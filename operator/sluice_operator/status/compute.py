@@ -72,7 +72,7 @@ def _part(reading: Reading, previous: StreamStatus | None) -> StreamStatus | Non
 
 
 def _opinion(reading: Reading, restarts: Restarts, before: Mapping[str, Condition]) -> Opinion:
-    facts, drafts = reading.facts, aspects(reading, restarts)
+    facts, drafts = reading.facts, aspects(reading, restarts, before)
     current = settle(drafts, previous=before, generation=facts.generation, now=facts.now)
     backfills = facts.component is Component.BACKFILL
     return Opinion(

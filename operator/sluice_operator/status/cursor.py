@@ -1,7 +1,16 @@
 """What the status tells of cursors: resets that were asked for, and ranges that a source could not give."""
 
+from typing import Final
+
 from sluice_operator.api.cursor import CursorReset, Gap
 from sluice_operator.observed.facts import Facts, HealthFacts
+
+_MOST_DIGITS: Final = 19  # of a signed 64-bit integer
+
+
+def is_seq(text: str) -> bool:
+    """Whether `text` is a sequence number."""
+    return text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS
 
 
 def cursor_reset(facts: Facts, previous: CursorReset | None) -> CursorReset | None:

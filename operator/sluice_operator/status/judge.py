@@ -122,16 +122,16 @@ def _reported(
     if report.state is State.DONE:
         return good(Reason.LISTED, f"All repos of {host} are listed")
     if report.state is State.HALTED:
-        return stuck(report.reason or Reason.HALTED, report.message or "The ingester has halted: see its logs")
+        return stuck(report.reason or Reason.HALTED, reading.words)
     if report.state is State.BACKPRESSURE:
         reason = report.reason or Reason.BACKPRESSURE
         return _outage(
             reading,
-            lasted=_lasted(reading, current[Type.SINK_WRITABLE]),
+            lasted=_away(reading, report, current[Type.SINK_WRITABLE]),
             heals=reason,
             first=reason,
             late=reason,
-            message=report.message or "Redis takes no events: nothing is read until it does, and nothing is lost",
+            message=reading.words,
             previous=previous,
         )
     return _outage(
@@ -140,16 +140,18 @@ def _reported(
         heals=Reason.RECONNECTING,
         first=Reason.CONNECTING,
         late=Reason.SOURCE_UNAVAILABLE,
-        message=report.message or f"Connecting to {host}",
+        message=reading.words,
         previous=previous,
     )
 
 
-def _away(reading: Reading, report: HealthFacts, connected: Condition) -> float:
-    """For how many seconds the source has given nothing. A backfill has no connection that would tell."""
+def _away(reading: Reading, report: HealthFacts, condition: Condition) -> float:
+    """For how many seconds nothing has come from the source, or gone to Redis: for so long `condition` has held. A
+    backfill has none of its own that would tell.
+    """
     if reading.facts.component is Component.BACKFILL and report.stored is not None:
         return _since(reading, report.stored)
-    return _lasted(reading, connected)
+    return _lasted(reading, condition)
 
 
 def _outage(

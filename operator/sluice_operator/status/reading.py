@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from sluice_ingester.contract import State
 from sluice_operator.observed.facts import Facts, HealthFacts, PodFacts
 
 FRESH_SECONDS: Final = 30.0
@@ -44,6 +45,18 @@ class Reading:
     def rests(self) -> bool:
         """Whether the source may be quiet for as long as it likes: labels are given by people, a few an hour."""
         return self.facts.windows.quiet_after_seconds == 0
+
+    @property
+    def words(self) -> str:
+        """What the ingester says of its state, or where it says nothing, what that state is."""
+        if self.report is not None and self.report.message:
+            return self.report.message
+        state = self.report.state if self.report else None
+        if state is State.HALTED:
+            return "The ingester has halted: see its logs"
+        if state is State.BACKPRESSURE:
+            return "Redis takes no events: nothing is read until it does, and nothing is lost"
+        return f"Connecting to {self.facts.host}"
 
     @property
     def running(self) -> bool:

@@ -147,8 +147,8 @@ class Happening(StrEnum):
     READY = "Ready"
     """The resource has become Ready."""
     NOT_READY = "NotReady"
-    """The source or Redis has been away for longer than `spec.health.degradedAfterSeconds`, or the ingester
-    is silent.
+    """The source or Redis has been away, or Redis full, for longer than `spec.health.degradedAfterSeconds`, or the
+    ingester is silent.
     """
     BACKPRESSURE_ON = "BackpressureOn"
     """Redis is full, gone or refuses: nothing is read from the source, and nothing is lost."""

@@ -80,12 +80,14 @@ def count_restarts(previous: Restarts | None, pods: Sequence[PodFacts], *, wante
         counted[pod.uid] = _memory(pod)
 
     last = max(lasts, key=lambda last: last.time, default=None)
+    times = [time for time in (previous.last_time, last.time if last else None) if time is not None]
     return Restarts(
         count=previous.count + sum(last.count for last in lasts),
         recent_times=_recent(previous, lasts),
         last_reason=last.reason if last else previous.last_reason,
         last_exit_code=last.exit_code if last else previous.last_exit_code,
-        last_time=last.time if last else previous.last_time,
+        # One that is seen late does not make the last one older.
+        last_time=max(times, default=None),
         pods=tuple(_kept(counted, seen, wanted=wanted)),
     )
 

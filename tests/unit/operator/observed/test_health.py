@@ -51,12 +51,22 @@ def test_no_hash_is_no_report() -> None:
     assert health_facts({}, silent_seconds=None) is None
 
 
-@pytest.mark.parametrize("junk", ["", "x", "-1", "1e999", "nan", "²", "99999999999999999999x"])
+@pytest.mark.parametrize("junk", ["", "x", "-1", "1e999", "nan", "²", "99999999999999999999x", "9" * 5000])
 def test_what_can_not_be_read_counts_as_not_written(junk: str) -> None:
     facts = health_facts(dict.fromkeys(FIELDS, junk), silent_seconds=None)
     assert facts is not None
     assert facts.state is None
     assert (facts.events, facts.rate, facts.beat, facts.stored) == (None, None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [("ConnectionLost", "ConnectionLost"), ("no such host", ""), ("9", ""), ("Tür", ""), ("a" * 129, "")],
+)
+def test_a_reason_is_one_word(written: str, read: str) -> None:
+    facts = health_facts({Health.REASON: written}, silent_seconds=None)
+    assert facts is not None
+    assert facts.reason == read
 
 
 class TestFreshness:

@@ -167,6 +167,15 @@ def test_alone_it_degrades_when_no_page_has_come_for_long() -> None:
     assert conditions(status(working, [off, long]))["Ready"] == ("False", "SourceUnavailable")
 
 
+def test_alone_it_degrades_when_its_stream_has_been_full_for_long() -> None:
+    off = facts(enabled=False, pods=(), sink=sink(health=None))
+    working = [off, backfill(listing())]
+    short = backfill(listing(State.BACKPRESSURE, reason="HighWaterMark", message="full", stored=ago(100)))
+    long = backfill(listing(State.BACKPRESSURE, reason="HighWaterMark", message="full", stored=ago(400)))
+    assert conditions(status(working, [off, short]))["Ready"] == ("True", "HighWaterMark")
+    assert conditions(status(working, [off, long]))["Ready"] == ("False", "HighWaterMark")
+
+
 def test_suspended() -> None:
     resting = [
         facts(suspended=True, pods=()),

@@ -9,7 +9,7 @@ from sluice_operator.api.health import LabelerHealthWindows
 from sluice_operator.api.relay import RelayStatus
 from sluice_operator.observed.facts import Facts, LostFacts, ResetFacts, SinkTrouble
 from sluice_operator.status.changes import same, tell, urgent
-from sluice_operator.status.compute import source_status
+from sluice_operator.status.compute import refused_status, source_status
 from tests.unit.operator.status.given import (
     after,
     ago,
@@ -34,6 +34,7 @@ CRASH = facts(pods=(pod(restart_count=1, last_termination=ended("Error", 1)),))
 KILLED = facts(pods=(pod(restart_count=1, last_termination=ended("Error", 137)),))
 NO_IMAGE = facts(pods=(waiting_pod("ErrImagePull", age=5),))
 YOUNG = pod(running_since=ago(12))
+RESTARTED = facts(pods=(pod(running_since=ago(2), restart_count=1, last_termination=ended()),))
 GAP = LostFacts(from_seq="8", to_seq="12", from_time=None, to_time=ago(5), at=ago(6), reason="OutdatedCursor")
 OPEN_GAP = replace(GAP, to_seq=None, to_time=None)
 RESET = ResetFacts(nonce="n1", before="6322875501", after="12", at=ago(5))
@@ -135,6 +136,22 @@ TOLD = [
         ],
     ),
     ("full", (MINUTE_AGO,), FULL, [("Warning", "BackpressureOn")]),
+    ("full for long", (facts(now=ago(900)), replace(FULL, now=ago(301))), FULL, [("Warning", "NotReady")]),
+    ("full, and the ingester restarts", (MINUTE_AGO, replace(FULL, now=ago(5))), RESTARTED, [("Warning", "Restarted")]),
+    (
+        "full, and restarted, and full no longer",
+        (MINUTE_AGO, replace(FULL, now=ago(5)), replace(RESTARTED, now=ago(1))),
+        replace(RESTARTED, sink=sink(health=health(started=ago(2)))),
+        [("Normal", "Connected"), ("Normal", "BackpressureOff"), ("Normal", "Ready")],
+    ),
+    (
+        "full, and suspended",
+        (MINUTE_AGO, replace(FULL, now=ago(5))),
+        facts(suspended=True, pods=()),
+        [("Normal", "Suspended")],
+    ),
+    ("Redis down from the start", (), replace(DOWN, pods=(YOUNG,)), [("Warning", "BackpressureOn")]),
+    ("Redis down from the start, for long", (replace(DOWN, now=ago(400)),), DOWN, [("Warning", "NotReady")]),
     ("no longer full", (MINUTE_AGO, replace(FULL, now=ago(5))), facts(), [("Normal", "BackpressureOff")]),
     ("Redis down", (MINUTE_AGO,), DOWN, [("Warning", "BackpressureOn")]),
     ("a crash", (MINUTE_AGO,), CRASH, [("Warning", "Restarted")]),
@@ -214,6 +231,12 @@ TOLD = [
         facts(pods=(waiting_pod("ContainerCreating", age=1),)),
         [("Normal", "Resumed")],
     ),
+    (
+        "suspended, and somebody starts a pod nevertheless",
+        (facts(now=ago(9), suspended=True, pods=()),),
+        facts(suspended=True),
+        [],
+    ),
     ("pod restarting is not a lost connection", (MINUTE_AGO,), facts(pods=(waiting_pod("", age=60),)), []),
     ("cursor went back", (MINUTE_AGO,), facts(sink=sink(cursor="12")), [("Warning", "CursorMovedBack")]),
     ("another host's cursor is another cursor", (MINUTE_AGO,), facts(host="other", sink=sink(cursor="12")), []),
@@ -264,6 +287,12 @@ def test_a_source_that_rests_is_written_about_ever_more_rarely() -> None:
             status = seen
             writes.append(seconds)
     assert writes == [60, 300, 600, 1200, 2400, 4800, 9600, 19200, 38400, 76800]
+
+
+def test_a_spec_that_can_not_be_read_resumes_nothing() -> None:
+    before = after(facts(suspended=True, pods=()))
+    refused = refused_status(before, generation=3, now=facts().now, reason="InvalidSpec", message="spec.host: x")
+    assert [item.reason for item in tell(before, refused)] == ["Stalled"]
 
 
 def test_a_restart_that_is_no_longer_recent_can_wait() -> None:

@@ -370,6 +370,14 @@ ROWS = [
         COMING,
         "HighWaterMark",
     ),
+    Row(
+        "stream full, the ingester restarted and not heard of yet",
+        facts(pods=(pod(running_since=ago(4), restart_count=1, last_termination=ended()),)),
+        COMING,
+        "Connecting",
+        past=since(60, FULL, AN_HOUR_AGO),
+        also={"SinkWritable": ("False", "HighWaterMark")},
+    ),
     # Halted.
     Row(
         "cursor in the future",
@@ -392,6 +400,14 @@ ROWS = [
         facts(sink=sink(cursor="abc")),
         READY,
         "Streaming",
+        also={"CursorValid": ("False", "CursorMalformed")},
+    ),
+    Row(
+        "cursor is a number without end",
+        facts(sink=sink(cursor="9" * 5000)),
+        READY,
+        "Streaming",
+        past=(STREAMED,),
         also={"CursorValid": ("False", "CursorMalformed")},
     ),
     Row(
@@ -458,6 +474,7 @@ ROWS = [
         also={
             "Suspended": ("True", "Suspended"),
             "Connected": ("False", "Suspended"),
+            "SinkWritable": ("Unknown", "Suspended"),
             "EventsFlowing": ("False", "Suspended"),
             "Stable": ("Unknown", "Suspended"),
             "ErrorFree": ("Unknown", "Suspended"),

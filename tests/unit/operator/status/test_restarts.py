@@ -175,3 +175,8 @@ def test_recent_restarts(looks: list[tuple[float, int]], recent: int, ages: list
 def test_the_window_is_that_of_the_spec() -> None:
     assert in_window((1000, 0), (60, 1), window=50) == (0, [])
     assert in_window((5000, 1), (60, 2), window=10_000) == (2, [5000.0, 60.0])
+
+
+def test_one_that_is_seen_late_does_not_make_the_last_one_older() -> None:
+    restarts = count((A1,), (restarted(A1, 1, at=5),), (restarted(A1, 2, "OOMKilled", 137, at=60),))
+    assert (restarts.count, restarts.last_time, restarts.last_reason) == (2, ago(5), "OOMKilled")

@@ -1,0 +1,180 @@
+"""What must hold of every status, whatever is seen in whatever order."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sluice_ingester.contract import BACKFILL_DONE, State
+from sluice_operator.api.health import HealthWindows
+from sluice_operator.api.relay import RelayStatus
+from sluice_operator.desired.naming import Component
+from sluice_operator.observed.facts import (
+    DeploymentFacts,
+    Facts,
+    HealthFacts,
+    PodFacts,
+    Refusal,
+    SecretFacts,
+    SinkFacts,
+    SinkTrouble,
+    StreamFacts,
+    Termination,
+)
+from sluice_operator.status.changes import same, tell, urgent
+from sluice_operator.status.compute import source_status
+from tests.unit.operator.status.given import HOST, NOW, ago, health
+
+WORDS = st.sampled_from(["", "ConnectionLost", "HighWaterMark", "RedisRefused"])
+TEXTS = st.sampled_from(["", "as it is", "x" * 5000, "\x00\n"])
+WAITING = ["", "CrashLoopBackOff", "ErrImagePull", "ImagePullBackOff", "CreateContainerConfigError", "InvalidImageName"]
+AGES = st.sampled_from([-3700.0, -1.0, 0.0, 1.0, 29.0, 31.0, 61.0, 299.0, 301.0, 899.0, 901.0, 1e6])
+TIMES = st.none() | AGES.map(ago)
+COUNTS = st.none() | st.integers(0, 10)
+NAMES = st.sampled_from(["p1", "p2", "p3"])
+
+
+def healths() -> st.SearchStrategy[HealthFacts]:
+    return st.builds(
+        replace,
+        st.just(health()),
+        pod=NAMES,
+        state=st.none() | st.sampled_from(State),
+        reason=WORDS,
+        message=TEXTS,
+        event_time=TIMES,
+        stored=TIMES,
+        silent_seconds=st.sampled_from([None, 0.0, 29.0, 31.0, 1e6]),
+        started=TIMES,
+        events=COUNTS,
+        dead_letters=COUNTS,
+        rate=st.none() | st.floats(0, 1e6),
+        reconnects=COUNTS,
+        fenced=COUNTS,
+        last_error=TEXTS,
+        last_error_time=TIMES,
+    )
+
+
+def sinks() -> st.SearchStrategy[SinkFacts]:
+    troubles = st.builds(SinkFacts, trouble=st.sampled_from(SinkTrouble), trouble_message=st.just("it is away"))
+    read = st.builds(
+        SinkFacts,
+        cursor=st.sampled_from([None, "", "0", "12", "abc", "!live", BACKFILL_DONE, "9" * 5000]),
+        length=COUNTS,
+        stream=st.none() | st.just(StreamFacts(bytes=None, groups=(), consumers_lag=None)),
+        dead_letters=COUNTS,
+        health=st.none() | healths(),
+        back_seconds=st.sampled_from([None, 0.0, 31.0]),
+    )
+    return st.none() | troubles | read
+
+
+def pods() -> st.SearchStrategy[PodFacts]:
+    return st.builds(
+        PodFacts,
+        uid=NAMES,
+        name=NAMES,
+        template_hash=st.sampled_from(["a", "b"]),
+        created=AGES.map(ago),
+        leaving=st.booleans(),
+        gone_reason=st.sampled_from(["", "Evicted"]),
+        running_since=TIMES,
+        restart_count=st.integers(0, 5),
+        last_termination=st.none()
+        | st.builds(Termination, reason=st.sampled_from(["", "OOMKilled"]), exit_code=COUNTS, time=TIMES),
+        waiting_reason=st.sampled_from(WAITING),
+        waiting_message=TEXTS,
+        unschedulable=TEXTS,
+        image=st.just("sluice:1"),
+    )
+
+
+def streams(component: Component) -> st.SearchStrategy[Facts]:
+    return st.builds(
+        Facts,
+        component=st.just(component),
+        now=st.just(NOW),
+        generation=st.integers(1, 3),
+        host=st.just(HOST),
+        suspended=st.booleans(),
+        enabled=st.booleans(),
+        owner=st.sampled_from(["", "", "Relay default/other"]),
+        owner_leaves=st.booleans(),
+        windows=st.just(HealthWindows()),
+        secret=st.just(SecretFacts(problem="There is no Secret redis")),
+        refusal=st.none()
+        | st.builds(Refusal, reason=st.just("Progressing"), message=st.just("x"), passes=st.booleans()),
+        deployment=st.none()
+        | st.builds(
+            DeploymentFacts,
+            replicas=st.integers(0, 1),
+            rolled_out=st.booleans(),
+            deadline_message=st.sampled_from(["", "late"]),
+            failure_message=st.sampled_from(["", "quota"]),
+            failing_since=TIMES,
+        ),
+        pods=st.lists(pods(), max_size=3, unique_by=lambda one: one.uid).map(tuple),
+        sink=sinks(),
+    )
+
+
+def looks() -> st.SearchStrategy[list[Facts]]:
+    def alike(first: Facts, second: Facts) -> list[Facts]:
+        of_the_source = {name: getattr(first, name) for name in ("generation", "suspended", "secret", "refusal")}
+        return [first, replace(second, **of_the_source)]
+
+    return st.builds(alike, streams(Component.FIREHOSE), streams(Component.BACKFILL))
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(looks(), min_size=1, max_size=4))
+def test_invariants(story: list[list[Facts]]) -> None:
+    before = RelayStatus()
+    for step, look in enumerate(story):
+        now = NOW + timedelta(seconds=3 * step)
+        seen = [replace(facts, now=now) for facts in look]
+        status = source_status(seen, before)
+        _is_well_formed(status, generation=look[0].generation)
+        _is_consistent_with(before, status, moved=now)
+        read = RelayStatus.model_validate(status.dump())
+        again = source_status(seen, read)
+        assert same(read, again), "a second look at the same things finds nothing new"
+        assert not tell(read, again)
+        if tell(before, status):
+            assert urgent(before, status), "what is worth an Event is worth a write"
+        before = read
+
+
+def _is_well_formed(status: RelayStatus, *, generation: int) -> None:
+    found = {item.type: item for item in status.conditions or ()}
+    assert len(found) == len(status.conditions or ()), "each type stands once"
+    assert "Ready" in found
+    assert not {"Reconciling", "Stalled"} <= set(found)
+    for kind in ("Reconciling", "Stalled", "Suspended"):
+        assert kind not in found or found[kind].status == "True"
+    if found["Ready"].status == "True":
+        assert not {"Reconciling", "Stalled"} & set(found)
+    assert status.observed_generation == generation
+    for item in found.values():
+        assert item.observed_generation == generation
+        assert item.reason, item
+        assert item.message, item
+    for part in status.streams.values():
+        for number in (part.lag_seconds, part.newest_event_age_seconds, part.fenced):
+            assert number is None or number >= 0
+
+
+def _is_consistent_with(before: RelayStatus, status: RelayStatus, *, moved: object) -> None:
+    old = {item.type: item for item in before.conditions or ()}
+    for item in status.conditions or ():
+        kept = item.type in old and old[item.type].status == item.status
+        assert item.last_transition_time == (old[item.type].last_transition_time if kept else moved), item.type
+    assert status.restarts is not None
+    if before.restarts is not None:
+        assert status.restarts.count >= before.restarts.count
+        assert not (before.restarts.last_time and status.restarts.last_time) or (
+            status.restarts.last_time >= before.restarts.last_time
+        )
+    assert status.restarts.in_window <= status.restarts.count
