@@ -101,7 +101,8 @@ class Candidate:
             left := self._seen.held_seconds(now, least=self._terms.duration_seconds)
         ):
             if before is None or before.holder != self._seen.holder:
-                logger.info("Standing by: %s leads", self._seen.holder)
+                holder = self._seen.holder or "somebody from whom the lease was taken"
+                logger.info("Standing by: %s leads", holder)
             return left
         wanted = taken(lease, self._terms, identity=self._identity, at=datetime.now(UTC))
         await self._write(self._kube.replace if lease else self._kube.create, wanted)
