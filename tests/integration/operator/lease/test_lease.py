@@ -23,6 +23,8 @@ from tests.integration.operator.situation import eventually
 logger = logging.getLogger(__name__)
 
 RETRY_SECONDS = 2.2
+SLACK_SECONDS = 4
+"""For a busy machine. With RETRY_SECONDS it is still less than the Lease lasts."""
 LOOK = {("coordination.k8s.io", "leases", "get")}
 
 
@@ -30,15 +32,17 @@ def test_a_standby_is_ready_and_only_looks_at_the_lease(
     place: Place, pair: tuple[OperatorProcess, OperatorProcess]
 ) -> None:
     leader, standby = pair
-    log = place.control_plane.audit.from_now()
+    log, began = place.control_plane.audit.from_now(), time.monotonic()
     with Load(place):
         time.sleep(5)
     assert [operator.get(path)[0] for operator in pair for path in ("livez", "readyz")] == [200] * 4
     assert (leads(leader), leads(standby)) == (True, False)
     assert place.writes(log, "first")
     assert {request.right for request in log.requests("second")} == LOOK
-    assert 2 <= len(log.requests("second")) <= 4
-    assert 2 <= len([request for request in log.writes("first") if request.resource == "leases"]) <= 4
+    looks, renewals = log.requests("second"), [one for one in log.writes("first") if one.resource == "leases"]
+    most = (time.monotonic() - began) / 2 + 2
+    assert 2 <= len(looks) <= most
+    assert 2 <= len(renewals) <= most
     lease = place.lease()
     assert (lease["leaseDurationSeconds"], lease["leaseTransitions"]) == (10, 0)
     assert "Standing by: first_" in standby.log
@@ -76,9 +80,9 @@ def test_a_graceful_stop_frees_the_lease(place: Place, pair: tuple[OperatorProce
     freed = [request for request in log.writes("first") if request.resource == "leases"][-1]
     # Not `answered`: the log is stamped only after the client has its answer, and goes on at once.
     assert freed.received > max(request.received for request in place.writes(log, "first"))
-    assert (freed.answered - since).total_seconds() < 2
+    assert (freed.answered - since).total_seconds() < SLACK_SECONDS
     taken = next(request for request in log.writes("second") if request.resource == "leases")
-    assert (taken.answered - freed.answered).total_seconds() < RETRY_SECONDS + 1
+    assert (taken.answered - freed.answered).total_seconds() < RETRY_SECONDS + SLACK_SECONDS
     assert_one_writes_at_a_time(place, log, *USERS)
 
 
@@ -127,11 +131,11 @@ def test_a_leader_that_learns_of_another_ends_at_once(
         place.patch("Lease", LEASE, {"spec": {"holderIdentity": "somebody"}})
         log, since = place.control_plane.audit.from_now(), time.monotonic()
         eventually(lambda: leader.returncode == 1)
-        assert time.monotonic() - since < RETRY_SECONDS + 1
+        assert time.monotonic() - since < RETRY_SECONDS + SLACK_SECONDS
     assert "The lease is lost: somebody holds it now" in leader.log
     (told,) = {request.answered for request in log.requests("first") if request.rights == LOOK}
     # It is told as soon as it reads the answer, and what it has sent until then can't be called back.
-    assert not [request for request in place.writes(log, "first") if request.received > told + timedelta(seconds=0.2)]
+    assert not [request for request in place.writes(log, "first") if request.received > told + timedelta(seconds=1)]
     assert not leads(standby)
 
 
@@ -157,7 +161,7 @@ def test_without_an_api_server_the_leader_ends_in_time(
         eventually(lambda: leader.returncode == 1)
         seconds = time.monotonic() - since
         logger.info("The leader has ended %.1f s after the API server", seconds)
-        assert 4 < seconds < 8
+        assert 4 < seconds < 10
         time.sleep(3)
         assert (standby.returncode, standby.get("livez")[0], leads(standby)) == (None, 200, False)
     finally:

@@ -43,7 +43,7 @@ def test_no_answer_about_the_lease_ends_the_leader_though_it_could_write(
     with Load(place), proxy.fault(never, resource="leases", namespace=place.namespace):
         since = datetime.now(UTC)
         eventually(lambda: leader.returncode == 1)
-        assert 4 < (datetime.now(UTC) - since).total_seconds() < 8
+        assert 4 < (datetime.now(UTC) - since).total_seconds() < 10
         assert takes_over(place, standby, log=log.from_now(), since=since) < FAILOVER_SECONDS
     assert "The lease could not be renewed in time" in leader.log
     assert_one_writes_at_a_time(place, log, *USERS)
@@ -70,15 +70,15 @@ def test_a_lease_that_was_taken_though_the_answer_is_lost_is_taken(
     leader = candidate("first", KUBECONFIG=proxy.kubeconfig("first"))
     with proxy.fault(lost, "create", "leases", namespace=place.namespace, times=1) as fault:
         leader.start(ready=False)
-        eventually(lambda: leads(leader), seconds=8)
-    assert fault.left == 0
+        eventually(lambda: fault.left == 0)
+        eventually(lambda: leads(leader), seconds=8)  # not when it would have run out
 
 
 def test_a_release_whose_answer_is_lost_is_a_release(place: Place, pair: Pair, proxy: FaultyProxy) -> None:
     leader, standby = pair
     with proxy.fault(lost, "update", "leases", namespace=place.namespace):
         leader.stop()
-        eventually(lambda: leads(standby), seconds=4)
+        eventually(lambda: leads(standby), seconds=8)
 
 
 async def test_work_that_fails_frees_the_lease_when_it_has_ended(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,7 +134,7 @@ def test_what_the_leader_has_asked_for_is_answered_before_another_leads(
         place.apply("asked")
         eventually(lambda: fault.left == 0)
         assert leader.stop() == 0
-        eventually(lambda: leads(standby), seconds=5)
+        eventually(lambda: leads(standby), seconds=8)
     assert "asked-firehose" in {request.name for request in place.writes(log, "first")}
     place.apply("after")
     eventually(lambda: place.get("Deployment", "after-firehose"))
@@ -151,4 +151,4 @@ def test_stopped_while_it_takes_the_lease_it_frees_it(
         assert first.stop() == 0
     assert place.lease().get("holderIdentity", "") == ""
     second.start()
-    eventually(lambda: leads(second), seconds=5)
+    eventually(lambda: leads(second), seconds=8)
