@@ -77,7 +77,7 @@ def events_flowing(reading: Reading) -> Draft:
         reason = Reason.BACKPRESSURE if report.state is State.BACKPRESSURE else Reason.NOT_CONNECTED
         return false(Type.EVENTS_FLOWING, reason, reading.words)
     window = reading.facts.windows.quiet_after_seconds or _QUIET_SECONDS
-    if report.stored is None or (reading.facts.now - report.stored).total_seconds() > window:
+    if report.stored is None or reading.age(report.stored) > window:
         if reading.rests:
             message = "Connected; the source has given nothing for a while, which is usual of it"
             return true(Type.EVENTS_FLOWING, Reason.QUIET, message)
@@ -131,7 +131,7 @@ def error_free(reading: Reading) -> Draft:
         return untold(Type.ERROR_FREE, reading)
     window = reading.facts.windows.stable_window_seconds
     when = report.last_error_time
-    if when is not None and (reading.facts.now - when).total_seconds() < window:
+    if when is not None and reading.age(when) < window:
         return false(Type.ERROR_FREE, Reason.RECENT_ERRORS, report.last_error or "See the ingester's logs")
     return true(Type.ERROR_FREE, Reason.NO_RECENT_ERRORS, f"No error in the last {human_duration(window)}")
 

@@ -43,7 +43,7 @@ def judge(  # noqa: PLR0911 (one return for each kind of situation)
     if not reading.wanted:
         return _at_rest(reading)
     if facts.sink is None:
-        lasted = _lasted(reading, current[Type.SINK_WRITABLE])
+        lasted = _lasted_as(Reason.SECRET_MISSING, reading, current[Type.SINK_WRITABLE], previous)
         return stuck_after(facts.windows, Reason.SECRET_MISSING, facts.secret.problem, lasted=lasted)
     if verdict := rollout_verdict(reading, previous):
         return verdict
@@ -80,13 +80,13 @@ def _without_sink(
     reading: Reading, sink: SinkFacts, *, previous: Mapping[str, Condition], current: Mapping[str, Condition]
 ) -> Verdict:
     writable = current[Type.SINK_WRITABLE]
-    lasted = _lasted(reading, writable)
     if sink.trouble in _ADVICE:
         message = f"{sink.trouble_message}: {_ADVICE[sink.trouble]}"
+        lasted = _lasted_as(writable.reason, reading, writable, previous)
         return stuck_after(reading.facts.windows, writable.reason, message, lasted=lasted)
     return _outage(
         reading,
-        lasted=lasted,
+        lasted=_lasted(reading, writable),
         heals=writable.reason,
         first=writable.reason,
         late=writable.reason,
@@ -150,7 +150,7 @@ def _away(reading: Reading, report: HealthFacts, condition: Condition) -> float:
     backfill has none of its own that would tell.
     """
     if reading.facts.component is Component.BACKFILL and report.stored is not None:
-        return _since(reading, report.stored)
+        return min(reading.age(report.stored), _up(reading))
     return _lasted(reading, condition)
 
 
@@ -189,6 +189,17 @@ def _lasted(reading: Reading, condition: Condition) -> float:
     runs.
     """
     return _since(reading, condition.last_transition_time)
+
+
+def _lasted_as(reason: str, reading: Reading, condition: Condition, previous: Mapping[str, Condition]) -> float:
+    """The same of what a person must mend, from when it was first told: `condition` may have begun with trouble of
+    another kind, which has healed by itself.
+    """
+    told = previous.get(Type.STALLED) or previous.get(Type.RECONCILING)
+    if told is None or told.reason != reason:
+        return 0.0
+    lasted = _lasted(reading, condition)
+    return lasted if told.type == Type.STALLED else min(lasted, _since(reading, told.last_transition_time))
 
 
 def _up(reading: Reading) -> float:

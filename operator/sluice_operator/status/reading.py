@@ -46,6 +46,13 @@ class Reading:
         """Whether the source may be quiet for as long as it likes: labels are given by people, a few an hour."""
         return self.facts.windows.quiet_after_seconds == 0
 
+    def age(self, time: datetime) -> float:
+        """How many seconds ago the ingester wrote that `time`, whatever its clock says."""
+        report = self.report
+        if report is None or report.beat is None or report.silent_seconds is None:
+            return (self.facts.now - time).total_seconds()
+        return report.silent_seconds + (report.beat - time).total_seconds()
+
     @property
     def words(self) -> str:
         """What the ingester says of its state, or where it says nothing, what that state is."""

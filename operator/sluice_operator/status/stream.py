@@ -75,7 +75,7 @@ def _lag(reading: Reading, *, streaming: bool) -> int | None:
         return None
     if reading.rests and not streaming:
         return None
-    if reading.rests and health.stored and (reading.facts.now - health.stored).total_seconds() > _READ_UP_SECONDS:
+    if reading.rests and health.stored and reading.age(health.stored) > _READ_UP_SECONDS:
         return 0
     until: datetime | None = health.stored if streaming else reading.facts.now
     return None if until is None else max(0, round((until - health.event_time).total_seconds()))

@@ -282,7 +282,7 @@ def test_a_source_that_rests_is_written_about_ever_more_rarely() -> None:
     for seconds in range(0, 86_400, 30):
         later = replace(resting, now=resting.now + timedelta(seconds=seconds))
         waited = stream(group("g", pending=1, oldest_pending_seconds=1.0 + seconds))
-        seen = source_status([replace(later, sink=replace(sink(), stream=waited))], status)
+        seen = source_status([replace(later, sink=sink(stream=waited, health=health(beat=later.now)))], status)
         if not same(status, seen):
             status = seen
             writes.append(seconds)

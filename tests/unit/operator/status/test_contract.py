@@ -273,6 +273,20 @@ ROWS = [
         "Streaming",
         also={"EventsFlowing": ("False", "Quiet")},
     ),
+    Row(
+        "the ingester's clock is behind",
+        facts(sink=sink(health=health(beat=ago(3602), stored=ago(3601), last_error_time=ago(3700)))),
+        READY,
+        "Streaming",
+        also={"EventsFlowing": ("True", "Flowing"), "ErrorFree": ("False", "RecentErrors")},
+    ),
+    Row(
+        "the ingester's clock is ahead",
+        facts(sink=sink(health=health(beat=ago(-3600), stored=ago(-3200), last_error_time=ago(-2600)))),
+        READY,
+        "Streaming",
+        also={"EventsFlowing": ("False", "Quiet"), "ErrorFree": ("True", "NoRecentErrors")},
+    ),
     # Reports that must not be believed.
     Row(
         "report is stale",
@@ -350,6 +364,31 @@ ROWS = [
     Row("Redis down from the start", replace(REDIS_DOWN, pods=(YOUNG,)), COMING, "SinkUnreachable"),
     Row("wrong password a moment ago", replace(WRONG_PASSWORD, pods=(YOUNG,)), COMING, "SinkUnauthorized"),
     Row("wrong password", WRONG_PASSWORD, STUCK, "SinkUnauthorized", past=since(61, WRONG_PASSWORD)),
+    Row(
+        "wrong password after an outage",
+        WRONG_PASSWORD,
+        COMING,
+        "SinkUnauthorized",
+        past=since(100, REDIS_DOWN, AN_HOUR_AGO),
+    ),
+    Row(
+        "wrong password after an outage, for long",
+        WRONG_PASSWORD,
+        STUCK,
+        "SinkUnauthorized",
+        past=(*since(200, REDIS_DOWN, AN_HOUR_AGO), replace(WRONG_PASSWORD, now=ago(61))),
+    ),
+    Row(
+        "wrong password after an outage, and Stalled for that",
+        WRONG_PASSWORD,
+        STUCK,
+        "SinkUnauthorized",
+        past=(
+            *since(200, REDIS_DOWN, AN_HOUR_AGO),
+            replace(WRONG_PASSWORD, now=ago(64)),
+            replace(WRONG_PASSWORD, now=ago(3)),
+        ),
+    ),
     Row("no URL in the Secret", BAD_URL, STUCK, "SinkUrlInvalid", past=since(61, BAD_URL)),
     Row(
         "stream full for a moment",
@@ -432,6 +471,13 @@ ROWS = [
         COMING,
         "SecretMissing",
         past=since(61, replace(NO_SECRET, pods=(), deployment=None)),
+    ),
+    Row(
+        "Secret gone from under a pod that is silent",
+        NO_SECRET,
+        COMING,
+        "SecretMissing",
+        past=since(100, facts(sink=sink(health=health(silent_seconds=31.0))), AN_HOUR_AGO),
     ),
     Row(
         "Secret gone from under a running pod",
