@@ -12,7 +12,7 @@ from e2e import manifests
 from e2e.cluster.errors import ClusterError
 
 _PATIENCE_SECONDS: Final = 60.0
-_NOT_REACHED: Final = ("no endpoints available", "error trying to reach service: dial")
+_NOT_REACHED: Final = ("no endpoints available", 'services "', "error trying to reach service: dial")
 
 
 @dataclass(frozen=True, kw_only=True)
