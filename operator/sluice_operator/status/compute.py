@@ -31,7 +31,7 @@ def source_status(streams: Sequence[Facts], previous: StatusT) -> StatusT:
     restarts = count_all_restarts(previous.restarts, readings)
     drafts = together([_opinion(reading, restarts, before) for reading in readings])
     conditions = settle(drafts, previous=before, generation=first.generation, now=first.now)
-    pods = [reading.pod for reading in readings if reading.pod]
+    images = [reading.pod.image for reading in readings if reading.pod and reading.running]
     parts = previous.streams if previous.host == first.host else {}
     update = {
         **dict.fromkeys(previous.streams),
@@ -39,7 +39,7 @@ def source_status(streams: Sequence[Facts], previous: StatusT) -> StatusT:
         "observed_generation": first.generation,
         "conditions": in_order(conditions),
         "host": first.host,
-        "image": pods[0].image if pods else previous.image,
+        "image": images[0] if images else previous.image,
         "restarts": restarts,
         "cursor_reset": cursor_reset(first, previous.cursor_reset),
     }

@@ -19,6 +19,7 @@ from tests.unit.operator.status.given import (
     reporting,
     sink,
     trouble,
+    waiting_pod,
 )
 from tests.unit.operator.status.given import stream as stream_of
 
@@ -155,6 +156,11 @@ def test_status_tells_host_and_image() -> None:
     status = after(facts(pods=(pod(image="sluice:2"),)))
     assert (status.host, status.image) == ("relay1.us-east.bsky.network", "sluice:2")
     assert after(facts(), replace(facts(), pods=())).image == "sluice:1"
+
+
+def test_an_image_that_can_not_be_pulled_is_not_what_runs() -> None:
+    status = after(facts(now=ago(60)), facts(pods=(waiting_pod("ImagePullBackOff", age=40, image="nowhere:2"),)))
+    assert status.image == "sluice:1"
 
 
 @pytest.mark.parametrize(
