@@ -32,6 +32,7 @@ class OperatorProcess:
             "SLUICE_INGESTER_IMAGE": "sluice:test",
             "SLUICE_PORT": str(self.port),
             "SLUICE_STATUS_INTERVAL_SECONDS": "2",
+            "SLUICE_OBSERVE_INTERVAL_SECONDS": "0.5",
             "LOG_FORMAT": "plain",
             **environment,
         }

@@ -68,7 +68,7 @@ def test_made_in_the_same_second(place: Situation, start: START) -> None:
 
 def test_neighbours_do_not_cost_a_look_at_each_others_secrets(place: Situation, start: START) -> None:
     """Six of one host, each with a Redis of its own."""
-    start()
+    start(SLUICE_OBSERVE_INTERVAL_SECONDS="3")
     ones = [second(of=place, name=f"n{number}") for number in range(6)]
     for number, one in enumerate(ones):
         place.apply_secret(one.name, url=f"redis://:s3cret@127.0.0.1:{place.sink.port}/{number}")

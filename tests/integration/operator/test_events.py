@@ -8,7 +8,6 @@ from sluice_ingester.contract import Health, State
 from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.situation import OOM, Situation, eventually
 
-QUICK = {"SLUICE_OBSERVE_INTERVAL_SECONDS": "0.5"}
 Start = Callable[..., OperatorProcess]
 
 
@@ -29,7 +28,7 @@ def flap(place: Situation, pod: Any, message: str) -> None:
 
 
 def test_a_source_that_flaps_counts_up_a_few_events(place: Situation, start: Start) -> None:
-    operator = start(**QUICK)
+    operator = start()
     place.apply_relay()
     pod = place.stream()
     for number in range(6):
@@ -44,7 +43,7 @@ def test_a_source_that_flaps_counts_up_a_few_events(place: Situation, start: Sta
 
     events = {event["metadata"]["uid"]: event["metadata"]["resourceVersion"] for event in place.all("Event")}
     operator.stop()
-    start(**QUICK)
+    start()
     time.sleep(4)
     place.report(State.STREAMING, pod=pod)
     assert events == {event["metadata"]["uid"]: event["metadata"]["resourceVersion"] for event in place.all("Event")}
@@ -53,7 +52,7 @@ def test_a_source_that_flaps_counts_up_a_few_events(place: Situation, start: Sta
 
 
 def test_an_image_that_can_not_be_pulled_is_told_at_once_and_once(place: Situation, start: Start) -> None:
-    start(**QUICK)
+    start()
     place.apply_relay(image="nowhere.example/sluice:0")
     pod = place.pod()
     for _ in range(2):
@@ -67,7 +66,7 @@ def test_an_image_that_can_not_be_pulled_is_told_at_once_and_once(place: Situati
 
 
 def test_out_of_memory_is_told_from_a_crash(place: Situation, start: Start) -> None:
-    start(**QUICK)
+    start()
     place.apply_relay()
     place.stream()
     place.run_pod(restarts=1, last=OOM)
@@ -82,7 +81,7 @@ def test_out_of_memory_is_told_from_a_crash(place: Situation, start: Start) -> N
 
 
 def test_fences_are_told_and_counted_whatever_becomes_of_the_operator(place: Situation, start: Start) -> None:
-    operator = start(**QUICK)
+    operator = start()
     place.apply_relay()
     place.stream()
     place.redis.hset(place.keys.health, Health.FENCED, "1")
@@ -91,7 +90,7 @@ def test_fences_are_told_and_counted_whatever_becomes_of_the_operator(place: Sit
 
     operator.stop()
     place.redis.hset(place.keys.health, Health.FENCED, "2")  # while nobody looks
-    start(**QUICK)
+    start()
     eventually(lambda: place.status()["firehose"]["fenced"] == 2)
     eventually(lambda: counts(place, "Fenced") == [1, 1])
 

@@ -24,7 +24,7 @@ def streaming(
     place.sink, place.host = own_redis(), HOST
     place.keys = StreamKeys(stream=Stream.FIREHOSE, host=HOST)
     place.apply_secret(SECRET, url=place.sink.url)
-    start(SLUICE_OBSERVE_INTERVAL_SECONDS="0.5")
+    start()
     place.apply_relay(host=HOST, redis={"secretRef": {"name": SECRET}}, backfill={"enabled": True})
     place.stream(SEQ)
     client = place.redis

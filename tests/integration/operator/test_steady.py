@@ -35,7 +35,6 @@ def operator(
         tmp_path_factory.mktemp("operator") / "log",
         SLUICE_DEFAULT_REDIS_URL=f"redis://:s3cret@127.0.0.1:{sink.port}/0",
         SLUICE_STATUS_INTERVAL_SECONDS=str(INTERVAL),
-        SLUICE_OBSERVE_INTERVAL_SECONDS="0.5",
         SLUICE_RESYNC_INTERVAL_SECONDS="5",
     )
     process.start()

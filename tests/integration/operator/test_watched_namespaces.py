@@ -79,9 +79,9 @@ def test_a_namespace_without_its_role_keeps_no_other_waiting(
     operator = serve(bare, granted, more=missing)
     granted.apply_relay()
     granted.stream()
-    assert granted.is_told_served(operator, served=True)
-    assert bare.is_told_served(operator, served=False)
-    assert f'sluice_namespace_served{{namespace="{missing}"}} 0.0' in operator.get("metrics")[1]
+    eventually(lambda: granted.is_told_served(operator, served=True))
+    eventually(lambda: bare.is_told_served(operator, served=False))
+    eventually(lambda: f'sluice_namespace_served{{namespace="{missing}"}} 0.0' in operator.get("metrics")[1])
     # So many resyncs, each of which tries it, and one line.
     tries = control_plane.audit.from_now()
     eventually(lambda: len(_refused(tries, bare)) >= 3)
@@ -93,11 +93,11 @@ def test_a_namespace_without_its_role_keeps_no_other_waiting(
 
     bare.grant()
     bare.stream()
-    assert bare.is_told_served(operator, served=True)
+    eventually(lambda: bare.is_told_served(operator, served=True))
     assert f"Namespace {bare.namespace} is served" in operator.log
     eventually(lambda: len(proxy.watches(namespace=bare.namespace)) == KINDS)
     assert operator.returncode is None
-    assert f'sluice_namespace_served{{namespace="{missing}"}} 0.0' in operator.get("metrics")[1]
+    eventually(lambda: f'sluice_namespace_served{{namespace="{missing}"}} 0.0' in operator.get("metrics")[1])
 
 
 def test_a_role_that_goes_and_comes_back(
@@ -114,13 +114,17 @@ def test_a_role_that_goes_and_comes_back(
     left.stream()
     eventually(lambda: len(proxy.watches(namespace=left.namespace)) == KINDS)
     of_it = f'namespace="{left.namespace}"'
-    assert f'sluice_resource_ready{{kind="Relay",name="us-east",{of_it}}} 1.0' in operator.get("metrics")[1]
+    eventually(
+        lambda: f'sluice_resource_ready{{kind="Relay",name="us-east",{of_it}}} 1.0' in operator.get("metrics")[1]
+    )
 
     left.revoke()
     proxy.cut(namespace=left.namespace)
     eventually(lambda: left.is_told_served(operator, served=False))
     eventually(lambda: not proxy.watches(namespace=left.namespace))
-    assert not [line for line in operator.get("metrics")[1].splitlines() if of_it in line and "_resource" in line]
+    eventually(
+        lambda: not [line for line in operator.get("metrics")[1].splitlines() if of_it in line and "_resource" in line]
+    )
     # No watch is tried in vain, which would be the end of all in a minute; nor does a look write in vain.
     log = control_plane.audit.from_now()
     eventually(lambda: len(_refused(log, left)) >= 3)
