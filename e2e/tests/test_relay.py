@@ -66,15 +66,15 @@ def test_an_edited_or_deleted_deployment_comes_back_within_seconds(sluice: Sluic
     relay.wait_ready()
 
     relay.kubectl("scale", f"deployment/{relay.deployment}", "--replicas=3")
-    eventually(relay.replicas, until=lambda replicas: replicas == 1, within=20)
+    eventually(relay.replicas, until=lambda replicas: replicas == 1, within=10)
 
     patch = {"spec": {"template": {"spec": {"containers": [{"name": CONTAINER, "image": "localhost/other"}]}}}}
     relay.kubectl("patch", f"deployment/{relay.deployment}", "--patch", json.dumps(patch))
-    eventually(relay.image, until=lambda image: image == sluice.image, within=20)
+    eventually(relay.image, until=lambda image: image == sluice.image, within=10)
 
     uid, _ = relay.identity()
     relay.kubectl("delete", f"deployment/{relay.deployment}", "--wait=false")
-    eventually(relay.identity, until=lambda seen: seen[0] not in {"", uid}, within=20)
+    eventually(relay.identity, until=lambda seen: seen[0] not in {"", uid}, within=10)
     relay.wait_ready()
 
 
