@@ -75,14 +75,19 @@ def test_redis_comes_back_in_time(
     assert server.client.exists(place.keys.cursor) == 0
 
 
-def test_what_was_deleted_is_told_of_even_if_the_resource_is_let_go_at_a_second_try(
-    place: Situation, start: Callable[..., OperatorProcess], proxy: FaultyProxy
-) -> None:
+def start_behind(place: Situation, start: Callable[..., OperatorProcess], proxy: FaultyProxy) -> None:
+    """Start the operator on a way with faults; there is a source whose cursor is to be deleted with it."""
     start(KUBECONFIG=str(proxy.kubeconfig(OPERATOR)))
     place.apply_relay(**ASKED)
     eventually(lambda: finalizers(place) == HELD)
     eventually(place.deployment)
     place.store(12)
+
+
+def test_what_was_deleted_is_told_of_even_if_the_resource_is_let_go_at_a_second_try(
+    place: Situation, start: Callable[..., OperatorProcess], proxy: FaultyProxy
+) -> None:
+    start_behind(place, start, proxy)
     with proxy.fault(answers(500), "patch", "relays", namespace=place.namespace, times=3) as fault:
         place.delete(place.kind, NAME)
         eventually(lambda: gone(place))
@@ -99,11 +104,7 @@ def test_somebody_refuses_to_let_it_go(
     place: Situation, start: Callable[..., OperatorProcess], proxy: FaultyProxy, policy: str
 ) -> None:
     """As an admission policy may that wants a label: nothing can be done but to say so."""
-    start(KUBECONFIG=str(proxy.kubeconfig(OPERATOR)))
-    place.apply_relay(**ASKED)
-    eventually(lambda: finalizers(place) == HELD)
-    eventually(place.deployment)
-    place.store(12)
+    start_behind(place, start, proxy)
     with proxy.fault(answers(403), "patch", "relays", namespace=place.namespace):
         place.delete(place.kind, NAME)
         place.patch(place.kind, NAME, {"spec": {"deletionPolicy": policy}})

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.operator.audit import AuditLog, Request
+from tests.integration.operator.audit import Request
 from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.control_plane import ControlPlane, Manifest
 from tests.integration.operator.faults import FaultyProxy
@@ -83,8 +83,7 @@ def test_a_namespace_without_its_role_keeps_no_other_waiting(
     eventually(lambda: bare.is_told_served(operator, served=False))
     eventually(lambda: f'sluice_namespace_served{{namespace="{missing}"}} 0.0' in operator.get("metrics")[1])
     # So many resyncs, each of which tries it, and one line.
-    tries = control_plane.audit.from_now()
-    eventually(lambda: len(_refused(tries, bare)) >= 3)
+    _refused_again(control_plane, bare)
     assert bare.times_refused(operator) == 1
     assert f'User "{USER}" cannot list resource "relays" in API group "sluice.dev" in the namespace "{missing}"' in (
         operator.log
@@ -126,10 +125,9 @@ def test_a_role_that_goes_and_comes_back(
         lambda: not [line for line in operator.get("metrics")[1].splitlines() if of_it in line and "_resource" in line]
     )
     # No watch is tried in vain, which would be the end of all in a minute; nor does a look write in vain.
-    log = control_plane.audit.from_now()
-    eventually(lambda: len(_refused(log, left)) >= 3)
-    assert {(request.verb, request.resource) for request in _refused(log, left)} == {("list", "relays")}
-    assert not [request for request in _refused(log, left) if request.agent.endswith(" watches")]
+    refused = _refused_again(control_plane, left)
+    assert {(request.verb, request.resource) for request in refused} == {("list", "relays")}
+    assert not [request for request in refused if request.agent.endswith(" watches")]
     # Its ingester runs on, so its cursor is not free for a younger resource.
     staying.apply_relay(host=f"ws://{left.host}")
     staying.becomes("Stalled", "True", "DuplicateSource")
@@ -157,10 +155,9 @@ def test_a_role_that_allows_to_list_and_not_to_watch(
     part.apply_relay()
     operator = serve(part, whole)
     eventually(lambda: part.is_told_served(operator, served=False))
-    log = control_plane.audit.from_now()
-    eventually(lambda: len(_refused(log, part)) >= 3)
-    assert {request.verb for request in _refused(log, part)} == {"watch"}
-    assert not [request for request in _refused(log, part) if request.agent.endswith(" watches")]
+    refused = _refused_again(control_plane, part)
+    assert {request.verb for request in refused} == {"watch"}
+    assert not [request for request in refused if request.agent.endswith(" watches")]
     whole.apply_relay()
     whole.stream()
     part.grant()
@@ -197,6 +194,13 @@ def test_with_no_role_anywhere_it_tells_what_it_waits_for(
     assert one.times_refused(operator) == other.times_refused(operator) == 1
 
 
-def _refused(log: AuditLog, place: Place) -> list[Request]:
-    """What the operator has asked for in that namespace and was refused."""
-    return [ask for ask in log.requests(USER) if ask.namespace == place.namespace and ask.code == 403]
+def _refused_again(control_plane: ControlPlane, place: Place) -> list[Request]:
+    """What the operator asks for in that namespace from now on and is refused, once there are three of them."""
+    log = control_plane.audit.from_now()
+
+    def refused() -> list[Request]:
+        found = [ask for ask in log.requests(USER) if ask.namespace == place.namespace and ask.code == 403]
+        return found if len(found) >= 3 else []
+
+    found: list[Request] = eventually(refused)
+    return found

@@ -5,7 +5,7 @@ import secrets
 import threading
 from datetime import datetime
 from itertools import count, pairwise
-from typing import Any
+from typing import Any, TypeAlias
 
 from tests.integration.operator.audit import AuditLog, Request
 from tests.integration.operator.conftest import OperatorProcess
@@ -14,6 +14,9 @@ from tests.integration.operator.rights import LEASE, lease_rules, namespaced, ru
 from tests.integration.operator.situation import Situation, eventually
 
 logger = logging.getLogger(__name__)
+
+Pair: TypeAlias = tuple[OperatorProcess, OperatorProcess]
+"""The leader and its standby."""
 
 USERS = ("first", "second")
 FAILOVER_SECONDS = 20
@@ -71,7 +74,7 @@ class Load:
             self._place.apply(self._names[number % len(self._names)], batch={"size": 1 + number % 999})
 
 
-def start_pair(leader: OperatorProcess, standby: OperatorProcess) -> tuple[OperatorProcess, OperatorProcess]:
+def start_pair(leader: OperatorProcess, standby: OperatorProcess) -> Pair:
     leader.start()
     eventually(lambda: leads(leader))
     standby.start()

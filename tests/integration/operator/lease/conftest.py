@@ -9,7 +9,8 @@ import pytest
 
 from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.control_plane import ControlPlane
-from tests.integration.operator.lease.candidates import USERS, Place, start_pair
+from tests.integration.operator.faults import FaultyProxy
+from tests.integration.operator.lease.candidates import USERS, Pair, Place, start_pair
 from tests.integration.redis_server import RedisServer
 
 
@@ -52,6 +53,12 @@ def candidate(place: Place, tmp_path: Path) -> Iterator[Callable[..., OperatorPr
 
 
 @pytest.fixture
-def pair(candidate: Callable[..., OperatorProcess]) -> tuple[OperatorProcess, OperatorProcess]:
+def pair(candidate: Callable[..., OperatorProcess]) -> Pair:
     """The leader and its standby."""
     return start_pair(candidate("first"), candidate("second"))
+
+
+@pytest.fixture
+def faulty_pair(candidate: Callable[..., OperatorProcess], proxy: FaultyProxy) -> Pair:
+    """The leader, on a way with faults, and its standby."""
+    return start_pair(candidate("first", KUBECONFIG=proxy.kubeconfig("first")), candidate("second"))

@@ -12,6 +12,7 @@ from tests.integration.operator.lease.candidates import (
     FAILOVER_SECONDS,
     USERS,
     Load,
+    Pair,
     Place,
     assert_one_writes_at_a_time,
     leads,
@@ -28,9 +29,7 @@ SLACK_SECONDS = 4
 LOOK = {("coordination.k8s.io", "leases", "get")}
 
 
-def test_a_standby_is_ready_and_only_looks_at_the_lease(
-    place: Place, pair: tuple[OperatorProcess, OperatorProcess]
-) -> None:
+def test_a_standby_is_ready_and_only_looks_at_the_lease(place: Place, pair: Pair) -> None:
     leader, standby = pair
     log, began = place.control_plane.audit.from_now(), time.monotonic()
     with Load(place):
@@ -48,9 +47,7 @@ def test_a_standby_is_ready_and_only_looks_at_the_lease(
     assert "Standing by: first_" in standby.log
 
 
-def test_killed_under_load(
-    place: Place, pair: tuple[OperatorProcess, OperatorProcess], candidate: Callable[..., OperatorProcess]
-) -> None:
+def test_killed_under_load(place: Place, pair: Pair, candidate: Callable[..., OperatorProcess]) -> None:
     leader, standby = pair
     begin = place.control_plane.audit.from_now()
     order = list(USERS)
@@ -68,7 +65,7 @@ def test_killed_under_load(
     assert place.lease()["leaseTransitions"] == 3
 
 
-def test_a_graceful_stop_frees_the_lease(place: Place, pair: tuple[OperatorProcess, OperatorProcess]) -> None:
+def test_a_graceful_stop_frees_the_lease(place: Place, pair: Pair) -> None:
     leader, standby = pair
     log = place.control_plane.audit.from_now()
     with Load(place):
@@ -95,7 +92,7 @@ def test_the_last_one_leaves_a_lease_that_nobody_holds(place: Place, candidate: 
     assert (lease.get("holderIdentity", ""), lease["leaseDurationSeconds"]) == ("", 1)
 
 
-def test_frozen_until_another_leads(place: Place, pair: tuple[OperatorProcess, OperatorProcess]) -> None:
+def test_frozen_until_another_leads(place: Place, pair: Pair) -> None:
     leader, standby = pair
     log = place.control_plane.audit.from_now()
     with Load(place):
@@ -112,7 +109,7 @@ def test_frozen_until_another_leads(place: Place, pair: tuple[OperatorProcess, O
     assert_one_writes_at_a_time(place, log, *USERS)
 
 
-def test_frozen_for_a_moment_it_goes_on(place: Place, pair: tuple[OperatorProcess, OperatorProcess]) -> None:
+def test_frozen_for_a_moment_it_goes_on(place: Place, pair: Pair) -> None:
     leader, standby = pair
     leader.send(signal.SIGSTOP)
     time.sleep(3)
@@ -122,9 +119,7 @@ def test_frozen_for_a_moment_it_goes_on(place: Place, pair: tuple[OperatorProces
     assert place.lease()["leaseTransitions"] == 0
 
 
-def test_a_leader_that_learns_of_another_ends_at_once(
-    place: Place, pair: tuple[OperatorProcess, OperatorProcess]
-) -> None:
+def test_a_leader_that_learns_of_another_ends_at_once(place: Place, pair: Pair) -> None:
     leader, standby = pair
     with Load(place):
         time.sleep(2)
@@ -139,9 +134,7 @@ def test_a_leader_that_learns_of_another_ends_at_once(
     assert not leads(standby)
 
 
-def test_annotating_the_lease_costs_nobody_the_lead(
-    place: Place, pair: tuple[OperatorProcess, OperatorProcess]
-) -> None:
+def test_annotating_the_lease_costs_nobody_the_lead(place: Place, pair: Pair) -> None:
     leader, standby = pair
     for number in range(5):
         place.patch("Lease", LEASE, {"metadata": {"annotations": {"somebody": str(number)}}})
@@ -150,9 +143,7 @@ def test_annotating_the_lease_costs_nobody_the_lead(
     assert place.get("Lease", LEASE)["metadata"]["annotations"] == {"somebody": "4"}
 
 
-def test_without_an_api_server_the_leader_ends_in_time(
-    place: Place, pair: tuple[OperatorProcess, OperatorProcess]
-) -> None:
+def test_without_an_api_server_the_leader_ends_in_time(place: Place, pair: Pair) -> None:
     leader, standby = pair
     log = place.control_plane.audit
     since = time.monotonic()

@@ -7,16 +7,15 @@ from typing import Any
 
 import pytest
 
-from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.faults import FaultyProxy
 from tests.integration.operator.lease.candidates import (
     FAILOVER_SECONDS,
     USERS,
     Load,
+    Pair,
     Place,
     assert_one_writes_at_a_time,
     leads,
-    start_pair,
     takes_over,
 )
 from tests.integration.operator.rights import LEASE
@@ -34,9 +33,9 @@ def empty(place: Place) -> None:
 
 @pytest.mark.parametrize("hand", [delete, empty])
 def test_a_lease_that_is_taken_from_its_holder_is_nobodys_until_the_holder_knows(
-    place: Place, candidate: Callable[..., OperatorProcess], proxy: FaultyProxy, hand: Callable[[Place], None]
+    place: Place, faulty_pair: Pair, proxy: FaultyProxy, hand: Callable[[Place], None]
 ) -> None:
-    leader, standby = start_pair(candidate("first", KUBECONFIG=proxy.kubeconfig("first")), candidate("second"))
+    leader, standby = faulty_pair
     log = place.control_plane.audit.from_now()
     # The holder learns of it as late as it may.
     with Load(place), proxy.fault(late(1.0), "update", "leases", namespace=place.namespace):
@@ -51,9 +50,7 @@ def test_a_lease_that_is_taken_from_its_holder_is_nobodys_until_the_holder_knows
 
 
 @pytest.mark.parametrize("seconds", [1, None, 3600])
-def test_another_duration_than_that_of_its_holder_does_not_last(
-    place: Place, pair: tuple[OperatorProcess, OperatorProcess], seconds: Any
-) -> None:
+def test_another_duration_than_that_of_its_holder_does_not_last(place: Place, pair: Pair, seconds: Any) -> None:
     """A shorter one would let another lead beside it, a longer one would keep all from leading after it."""
     leader, standby = pair
     place.patch("Lease", LEASE, {"spec": {"leaseDurationSeconds": seconds}})

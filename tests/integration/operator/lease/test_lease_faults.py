@@ -16,29 +16,21 @@ from tests.integration.operator.lease.candidates import (
     FAILOVER_SECONDS,
     USERS,
     Load,
+    Pair,
     Place,
     assert_one_writes_at_a_time,
     leads,
-    start_pair,
     takes_over,
 )
 from tests.integration.operator.rights import LEASE
 from tests.integration.operator.situation import eventually
 from tests.integration.operator.tricks import Trick, answers, cut_off, kept, late, lost, never
 
-Pair = tuple[OperatorProcess, OperatorProcess]
-
-
-@pytest.fixture
-def pair(candidate: Callable[..., OperatorProcess], proxy: FaultyProxy) -> Pair:
-    """The leader, on a way with faults, and its standby."""
-    return start_pair(candidate("first", KUBECONFIG=proxy.kubeconfig("first")), candidate("second"))
-
 
 def test_no_answer_about_the_lease_ends_the_leader_though_it_could_write(
-    place: Place, pair: Pair, proxy: FaultyProxy
+    place: Place, faulty_pair: Pair, proxy: FaultyProxy
 ) -> None:
-    leader, standby = pair
+    leader, standby = faulty_pair
     log = place.control_plane.audit.from_now()
     with Load(place), proxy.fault(never, resource="leases", namespace=place.namespace):
         since = datetime.now(UTC)
@@ -55,9 +47,9 @@ def test_no_answer_about_the_lease_ends_the_leader_though_it_could_write(
     ids=["answers are lost", "connections are cut off", "429", "500", "no answer"],
 )
 def test_a_renewal_that_fails_for_a_moment_costs_nobody_the_lead(
-    place: Place, pair: Pair, proxy: FaultyProxy, trick: Trick, times: int
+    place: Place, faulty_pair: Pair, proxy: FaultyProxy, trick: Trick, times: int
 ) -> None:
-    leader, standby = pair
+    leader, standby = faulty_pair
     with proxy.fault(trick, "update", "leases", namespace=place.namespace, times=times) as fault:
         eventually(lambda: fault.left == 0)
         time.sleep(8)
@@ -74,8 +66,8 @@ def test_a_lease_that_was_taken_though_the_answer_is_lost_is_taken(
         eventually(lambda: leads(leader), seconds=8)  # not when it would have run out
 
 
-def test_a_release_whose_answer_is_lost_is_a_release(place: Place, pair: Pair, proxy: FaultyProxy) -> None:
-    leader, standby = pair
+def test_a_release_whose_answer_is_lost_is_a_release(place: Place, faulty_pair: Pair, proxy: FaultyProxy) -> None:
+    leader, standby = faulty_pair
     with proxy.fault(lost, "update", "leases", namespace=place.namespace):
         leader.stop()
         eventually(lambda: leads(standby), seconds=8)
@@ -126,9 +118,9 @@ async def test_of_many_at_once_one_leads(place: Place, monkeypatch: pytest.Monke
 
 
 def test_what_the_leader_has_asked_for_is_answered_before_another_leads(
-    place: Place, pair: Pair, proxy: FaultyProxy
+    place: Place, faulty_pair: Pair, proxy: FaultyProxy
 ) -> None:
-    leader, standby = pair
+    leader, standby = faulty_pair
     log = place.control_plane.audit.from_now()
     with proxy.fault(late(3.0), "patch", "deployments", namespace=place.namespace, times=1) as fault:
         place.apply("asked")

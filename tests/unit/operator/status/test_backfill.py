@@ -158,22 +158,20 @@ def test_alone_it_is_what_ready_tells_of() -> None:
     assert conditions(status([off, backfill(listing())]))["Connected"] == ("False", "NothingToRun")
 
 
-def test_alone_it_degrades_when_no_page_has_come_for_long() -> None:
+@pytest.mark.parametrize(
+    ("state", "reason", "first", "late"),
+    [
+        (State.WAITING, "Http502", "Reconnecting", "SourceUnavailable"),
+        (State.BACKPRESSURE, "HighWaterMark", "HighWaterMark", "HighWaterMark"),
+    ],
+    ids=["no page has come", "its stream is full"],
+)
+def test_alone_it_degrades_when_nothing_is_stored_for_long(state: State, reason: str, first: str, late: str) -> None:
     off = facts(enabled=False, pods=(), sink=sink(health=None))
     working = [off, backfill(listing())]
-    short = backfill(listing(State.WAITING, reason="Http502", message="no", stored=ago(100)))
-    long = backfill(listing(State.WAITING, reason="Http502", message="no", stored=ago(400)))
-    assert conditions(status(working, [off, short]))["Ready"] == ("True", "Reconnecting")
-    assert conditions(status(working, [off, long]))["Ready"] == ("False", "SourceUnavailable")
-
-
-def test_alone_it_degrades_when_its_stream_has_been_full_for_long() -> None:
-    off = facts(enabled=False, pods=(), sink=sink(health=None))
-    working = [off, backfill(listing())]
-    short = backfill(listing(State.BACKPRESSURE, reason="HighWaterMark", message="full", stored=ago(100)))
-    long = backfill(listing(State.BACKPRESSURE, reason="HighWaterMark", message="full", stored=ago(400)))
-    assert conditions(status(working, [off, short]))["Ready"] == ("True", "HighWaterMark")
-    assert conditions(status(working, [off, long]))["Ready"] == ("False", "HighWaterMark")
+    short, long = (backfill(listing(state, reason=reason, message="no", stored=ago(age))) for age in (100, 400))
+    assert conditions(status(working, [off, short]))["Ready"] == ("True", first)
+    assert conditions(status(working, [off, long]))["Ready"] == ("False", late)
 
 
 def test_suspended() -> None:
