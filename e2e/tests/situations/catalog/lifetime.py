@@ -40,20 +40,19 @@ def listed(stage: Stage) -> None:
     stage.wait_event("BackfillDone")
 
 
-def has_cursor(stage: Stage) -> bool:
-    """Whether its cursor is stored."""
-    host = stage.world.simulator().host
-    return stage.redis_cli("EXISTS", stage.redis_key(f"firehose_live:cursor:{host}")).strip() == "1"
+def cursor(stage: Stage) -> str:
+    """Its stored cursor, empty if there is none."""
+    return stage.redis_cli("GET", stage.redis_key(f"firehose_live:cursor:{stage.world.simulator().host}")).strip()
 
 
 def delete_with_cursor(stage: Stage, *args: str) -> None:
     """Delete it once there is a cursor: it streams from when it is connected."""
-    eventually(lambda: has_cursor(stage), until=bool, within=60, every=1)
+    eventually(lambda: cursor(stage), until=str.isdecimal, within=60, every=1)
     stage.delete(*args)
 
 
 def cursor_is_kept(stage: Stage) -> None:
-    assert has_cursor(stage)
+    assert cursor(stage).isdecimal()
 
 
 def apply_elder(stage: Stage) -> None:
@@ -86,7 +85,7 @@ def delete_without_redis(stage: Stage) -> None:
 
 
 def cursor_is_gone(stage: Stage) -> None:
-    assert not has_cursor(stage)
+    assert cursor(stage) == ""
     stage.wait_event("CursorDeleted")
 
 
