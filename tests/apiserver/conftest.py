@@ -109,7 +109,7 @@ def find(program: str) -> str:
     return found
 
 
-def eventually(attempt: Callable[[], Any], *, seconds: float = 30) -> Any:
+def eventually(attempt: Callable[[], Any], *, seconds: float = 60) -> Any:
     """The first result of `attempt` that doesn't raise; its last error after `seconds`."""
     deadline = time.monotonic() + seconds
     while True:
