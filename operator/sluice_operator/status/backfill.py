@@ -5,8 +5,6 @@ nothing from that: it may take days, and stands in a condition and a part of the
 what needs a person is told in Ready as well.
 """
 
-from typing import Final
-
 from sluice_ingester.contract import BACKFILL_DONE, State
 from sluice_operator.api.backfill import BackfillStatus
 from sluice_operator.api.conditions import ConditionType as Type
@@ -17,9 +15,7 @@ from sluice_operator.status.fences import fences
 from sluice_operator.status.reading import Reading
 from sluice_operator.status.reasons import Reason
 from sluice_operator.status.redis_stream import redis_stream
-from sluice_operator.status.stream import human_rate
-
-_OF_THE_MOMENT: Final = ("state", "message", "rate", "repos_per_second")
+from sluice_operator.status.stream import human_rate, unseen
 
 
 def backfill_aspects(reading: Reading, restarts: Restarts) -> list[Draft]:
@@ -47,10 +43,10 @@ def backfill_complete(reading: Reading) -> Draft:
 
 
 def backfill_status(reading: Reading, previous: BackfillStatus | None) -> BackfillStatus | None:
-    """The numbers now. While Redis can't be read the previous ones stand, except for what is surely over."""
+    """The numbers now; while Redis can't be read, what is left of the previous ones."""
     sink = reading.facts.sink
     if sink is None or sink.trouble is not None:
-        return previous.model_copy(update=dict.fromkeys(_OF_THE_MOMENT)) if previous else None
+        return previous and unseen(previous)
     health, report = sink.health, reading.report
     rate = report.rate if report and report.state in {State.STREAMING, State.BACKPRESSURE} else None
     repos, done = health.events if health else None, sink.cursor == BACKFILL_DONE

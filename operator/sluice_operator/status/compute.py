@@ -18,7 +18,7 @@ from sluice_operator.status.judge import judge
 from sluice_operator.status.reading import Reading, read
 from sluice_operator.status.reasons import Reason
 from sluice_operator.status.restarts import count_all_restarts
-from sluice_operator.status.stream import stream_status
+from sluice_operator.status.stream import stream_status, unseen
 from sluice_operator.status.verdict import coming, stuck
 
 StatusT = TypeVar("StatusT", bound=SourceStatus)
@@ -51,7 +51,7 @@ def refused_status(previous: StatusT, *, generation: int, now: datetime, reason:
     conditions = settle(
         stuck(reason, message).drafts(), previous=by_type(previous.conditions), generation=generation, now=now
     )
-    return previous.model_copy(update={"observed_generation": generation, "conditions": in_order(conditions)})
+    return _blind(previous, conditions, generation=generation)
 
 
 def leaving_status(previous: StatusT, *, generation: int, now: datetime, message: str) -> StatusT:
@@ -62,7 +62,13 @@ def leaving_status(previous: StatusT, *, generation: int, now: datetime, message
         generation=generation,
         now=now,
     )
-    return previous.model_copy(update={"observed_generation": generation, "conditions": in_order(conditions)})
+    return _blind(previous, conditions, generation=generation)
+
+
+def _blind(previous: StatusT, conditions: Mapping[str, Condition], *, generation: int) -> StatusT:
+    parts = {name: unseen(part) for name, part in previous.streams.items()}
+    update = {"observed_generation": generation, "conditions": in_order(conditions), **parts}
+    return previous.model_copy(update=update)
 
 
 def _part(reading: Reading, previous: StreamStatus | None) -> StreamStatus | None:

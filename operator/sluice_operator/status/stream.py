@@ -1,7 +1,7 @@
 """The numbers of one stream, as the status tells them."""
 
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeVar
 
 from sluice_ingester.contract import State
 from sluice_operator.api.stream import StreamStatus
@@ -12,14 +12,32 @@ from sluice_operator.status.redis_stream import redis_stream
 from sluice_operator.times import human_duration
 
 _READ_UP_SECONDS: Final = 60.0
-_OF_THE_MOMENT: Final = ("state", "message", "rate", "events_per_second")
+_OF_THE_MOMENT: Final = frozenset(
+    {
+        "state",
+        "message",
+        "lag",
+        "lag_seconds",
+        "newest_event_age_seconds",
+        "rate",
+        "events_per_second",
+        "repos_per_second",
+        "stream_length",
+        "stream_bytes",
+        "consumer_groups",
+        "consumers_lag",
+    }
+)
+"""What was true when it was observed, and says nothing of now."""
+
+PartT = TypeVar("PartT", bound=StreamStatus)
 
 
 def stream_status(reading: Reading, previous: StreamStatus | None) -> StreamStatus | None:
-    """The numbers now. While Redis can't be read the previous ones stand, except for what is surely over."""
+    """The numbers now; while Redis can't be read, what is left of the previous ones."""
     sink = reading.facts.sink
     if sink is None or sink.trouble is not None:
-        return previous.model_copy(update=dict.fromkeys(_OF_THE_MOMENT)) if previous else None
+        return previous and unseen(previous)
     health, report = sink.health, reading.report
     state = report.state if report else None
     streaming = state is State.STREAMING
@@ -46,6 +64,14 @@ def stream_status(reading: Reading, previous: StreamStatus | None) -> StreamStat
         **redis_stream(sink),
         **fences(report, previous),
     )
+
+
+def unseen(part: PartT) -> PartT:
+    """What stands of `part` while nobody knows better: how far it has come, and what it counts. A lag or a length that
+    stays as it was would be taken for that of now.
+    """
+    gone = {name: None for name in type(part).model_fields if name in _OF_THE_MOMENT}
+    return part.model_copy(update=gone)
 
 
 def human_rate(rate: float) -> str:

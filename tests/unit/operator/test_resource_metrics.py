@@ -10,9 +10,11 @@ from prometheus_client import generate_latest
 
 from sluice_operator.metrics import Metrics
 from sluice_operator.namespaces import Namespaces
+from sluice_operator.observed.facts import SinkTrouble
 from sluice_operator.queue import WorkQueue
 from sluice_operator.sources import LABELERS, RELAYS, SourceKey
 from sluice_operator.store import Store
+from tests.unit.operator.status.given import after, ago, facts, group, sink, stream, trouble
 
 DOCS = (Path(__file__).parents[3] / "docs" / "metrics.md").read_text()
 EVERYWHERE = Namespaces()
@@ -61,6 +63,21 @@ def test_each_stream_is_told_with_its_consumers() -> None:
     backfill = firehose.replace("firehose", "backfill")
     assert f"sluice_resource_stream_entries{backfill} 3.0" in lines
     assert not [line for line in lines if line.startswith("sluice_resource_consumers_lag_entries") and backfill in line]
+
+
+def test_while_redis_is_away_no_number_is_told_that_nobody_knows() -> None:
+    seen = facts(now=ago(10), sink=sink(stream=stream(group("indexer", lag=5))))
+    store, of_the_moment = Store(), {"lag_seconds", "stream_entries", "stream_bytes", "consumers_lag_entries"}
+    told = metrics(store)
+
+    def families() -> set[str]:
+        found = (re.match(r"sluice_resource_(\w+?)(_total)?\{", line) for line in text(told))
+        return {match[1] for match in found if match}
+
+    hold(store, RELAYS, "one", after(seen).dump())
+    assert of_the_moment < families()
+    hold(store, RELAYS, "one", after(seen, facts(sink=trouble(SinkTrouble.UNREACHABLE))).dump())
+    assert families() == {"ready", "stalled", "restarts", "newest_event_timestamp_seconds"}
 
 
 def test_resources_are_counted_by_kind_and_ready_state() -> None:

@@ -137,10 +137,11 @@ def test_its_progress_when_it_is_done() -> None:
     assert found.progress == "done"
 
 
-def test_while_redis_is_away_the_numbers_stand() -> None:
+def test_while_redis_is_away_its_progress_stands() -> None:
     found = status([facts(), backfill(listing())], [facts(), backfill(trouble(SinkTrouble.UNREACHABLE))]).backfill
     assert found is not None
-    assert (found.repos, found.cursor, found.state, found.rate) == (4000, "4000", None, None)
+    assert (found.repos, found.cursor, found.progress) == (4000, "4000", "4000 repos")
+    assert (found.state, found.rate, found.repos_per_second, found.stream_length) == (None,) * 4
 
 
 def test_an_event_when_it_is_done() -> None:

@@ -5,6 +5,7 @@ from sluice_operator.api.conditions import Condition
 from sluice_operator.api.relay import RelayStatus
 from sluice_operator.observed.facts import SecretFacts
 from sluice_operator.status.compute import refused_status
+from sluice_operator.status.stream import unseen
 from tests.unit.operator.status.given import NOW, after, ago, conditions, facts, pod, reporting, sink
 
 
@@ -61,9 +62,10 @@ def test_stable_says_why_not() -> None:
     assert condition(later, "Stable").status == "True"
 
 
-def test_a_spec_that_can_not_be_read_is_stalled_and_keeps_the_numbers() -> None:
+def test_a_spec_that_can_not_be_read_is_stalled_and_keeps_what_was_counted() -> None:
     before = after(facts(now=ago(60)))
     status = refused_status(before, generation=3, now=NOW, reason="InvalidSpec", message="spec.host: missing")
     assert conditions(status) == {"Ready": ("False", "InvalidSpec"), "Stalled": ("True", "InvalidSpec")}
     assert status.observed_generation == 3
-    assert (status.firehose, status.restarts) == (before.firehose, before.restarts)
+    assert before.firehose is not None
+    assert (status.firehose, status.restarts) == (unseen(before.firehose), before.restarts)

@@ -6,6 +6,7 @@ from sluice_ingester.contract import State
 from sluice_operator.desired.naming import Component
 from sluice_operator.status.changes import tell, urgent
 from sluice_operator.status.compute import leaving_status, source_status
+from sluice_operator.status.stream import unseen
 from tests.unit.operator.status.given import NOW, after, ago, conditions, deployment, facts, pod, reporting
 
 OWNER = "Relay events/older"
@@ -78,6 +79,6 @@ def test_a_resource_that_is_being_deleted_tells_what_it_waits_for_and_nothing_el
         assert conditions(status) == {"Ready": ("False", "Terminating"), "Reconciling": ("True", "Terminating")}
         assert {item.message for item in status.conditions or ()} == {LEAVING}
         assert {item.observed_generation for item in status.conditions or ()} == {status.observed_generation} == {4}
-        assert (status.firehose, status.restarts) == (before.firehose, before.restarts)
+        assert (status.firehose, status.restarts) == (before.firehose and unseen(before.firehose), before.restarts)
         assert urgent(before, status)
         assert tell(before, status) == []

@@ -4,7 +4,7 @@ import pytest
 
 from sluice_ingester.contract import State
 from sluice_operator.api.relay import RelayStatus
-from sluice_operator.observed.facts import HealthFacts, SinkTrouble, StreamFacts
+from sluice_operator.observed.facts import Facts, HealthFacts, SecretFacts, SinkTrouble, StreamFacts
 from sluice_operator.status.compute import source_status
 from sluice_operator.status.stream import human_rate
 from sluice_operator.times import human_duration, parse_time
@@ -86,13 +86,26 @@ def test_a_report_that_is_not_believed_gives_no_rate_and_no_state() -> None:
     assert (stream.state, stream.rate, stream.cursor) == (None, None, "6322875501")
 
 
-def test_numbers_stand_while_redis_can_not_be_read() -> None:
-    before = after(facts(now=ago(10))).firehose
-    stream = after(facts(now=ago(10)), facts(sink=trouble(SinkTrouble.UNREACHABLE))).firehose
+UNSEEN = [
+    ("Redis is away", facts(sink=trouble(SinkTrouble.UNREACHABLE))),
+    ("there is no Secret", facts(secret=SecretFacts(problem="There is no Secret redis"), sink=None)),
+]
+
+
+@pytest.mark.parametrize("now", [row[1] for row in UNSEEN], ids=[row[0] for row in UNSEEN])
+def test_what_nobody_can_see_is_not_told_as_if_it_were_seen(now: Facts) -> None:
+    """How far it has come, and what it counts, stands; a lag or a length of some time ago does not."""
+    seen = sink(stream=stream_of(group("slow", lag=70)), health=health(dead_letters=4, fenced=2))
+    before = after(facts(now=ago(10), sink=seen)).firehose
+    stream = after(facts(now=ago(10), sink=seen), now).firehose
     assert before is not None
     assert stream is not None
-    assert (stream.cursor, stream.stream_length) == (before.cursor, before.stream_length)
-    assert (stream.state, stream.rate, stream.updated_at) == (None, None, ago(10))
+    told = before.dump()
+    gone = {"state", "lag", "lagSeconds", "newestEventAgeSeconds", "rate", "eventsPerSecond"}
+    gone |= {"streamLength", "streamBytes", "consumerGroups", "consumersLag"}
+    assert gone <= told.keys()
+    assert stream.dump() == {name: value for name, value in told.items() if name not in gone}
+    assert {"cursor", "cursorTime", "events", "deadLetters", "fenced", "updatedAt"} <= stream.dump().keys()
 
 
 def test_numbers_of_another_host_do_not_stand() -> None:
