@@ -53,7 +53,9 @@ class StreamStatus(Model):
     """The time of the newest event that was stored, as the source gave it."""
 
     lag_seconds: Count | None = None
-    """How many seconds the newest stored event was old when this was observed."""
+    """How many seconds the newest stored event was old when this was observed. Absent while nobody knows, as when
+    Redis can't be read.
+    """
 
     newest_event_age_seconds: Count | None = None
     """How many seconds old the newest stored event was at updatedAt, by the time that the source gave it. Unlike
@@ -100,6 +102,11 @@ class StreamStatus(Model):
 
     reconnects: Count | None = None
     """How many times the ingester has reconnected to the source since its process started."""
+
+    connected_since: Time | None = None
+    """When the operator first saw the connection to the source that stands now, or stood when Redis could last be
+    read. Absent without a connection.
+    """
 
     fenced: Count | None = None
     """How many times the ingester has found that another hand had set the cursor, and has gone on from there, over

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final, Literal
 
 from sluice_operator.api.conditions import Condition, ConditionStatus
@@ -22,8 +23,6 @@ _REST: Final = frozenset(
     }
 )
 """Why a connection may be absent without having been lost."""
-_UNSEEN: Final = frozenset({Reason.BACKPRESSURE, Reason.SINK_UNREACHABLE, Reason.SINK_ERROR, Reason.NOT_REPORTING})
-"""Why nothing may be known of a connection that stood."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,7 +56,7 @@ def tell(before: SourceStatus, after: SourceStatus) -> list[Tell]:
         *_image(old.get(Type.READY), new.get(Type.READY)),
         *_stalls(old.get(Type.STALLED), new.get(Type.STALLED)),
         *_suspension(old.get(Type.SUSPENDED), new.get(Type.SUSPENDED), connected=new.get(Type.CONNECTED)),
-        *_connection(old.get(Type.CONNECTED), new.get(Type.CONNECTED)),
+        *_connection(old.get(Type.CONNECTED), new.get(Type.CONNECTED), stood=_stood(before), stands=_stood(after)),
         *_sink(old.get(Type.SINK_WRITABLE), new.get(Type.SINK_WRITABLE)),
         *_readiness(old, new),
         *_backfill(old.get(Type.BACKFILL_COMPLETE), new.get(Type.BACKFILL_COMPLETE)),
@@ -122,14 +121,21 @@ def _suspension(old: Condition | None, new: Condition | None, *, connected: Cond
     return []
 
 
-def _connection(old: Condition | None, new: Condition | None) -> list[Tell]:
+def _stood(status: SourceStatus) -> datetime | None:
+    """Since when the connection stands that was seen last, if it was not seen to end."""
+    return next((part.connected_since for part in status.streams.values() if part.connected_since), None)
+
+
+def _connection(
+    old: Condition | None, new: Condition | None, *, stood: datetime | None, stands: datetime | None
+) -> list[Tell]:
     was = old.status if old else ConditionStatus.FALSE
     if new is None or new.status == was:
         return []
-    if new.status == ConditionStatus.TRUE and (old is None or old.reason != Reason.BACKPRESSURE):
+    if new.status == ConditionStatus.TRUE and (stood is None or stands != stood):
         return [Tell(type="Normal", reason=Happening.CONNECTED, message=new.message)]
-    stood = was == ConditionStatus.TRUE or (old is not None and old.reason in _UNSEEN)
-    if stood and new.status == ConditionStatus.FALSE and new.reason not in _REST:
+    had = was == ConditionStatus.TRUE or stood is not None
+    if had and new.status == ConditionStatus.FALSE and new.reason not in _REST:
         message = new.message or "The connection to the source was lost"
         return [Tell(type="Warning", reason=Happening.DISCONNECTED, message=message)]
     return []

@@ -71,6 +71,13 @@ class Reading:
         return self.pod is not None and self.pod.running_since is not None
 
     @property
+    def unseen(self) -> bool:
+        """Whether an ingester runs as it should, and what it does can't be seen."""
+        sink = self.facts.sink
+        blind = sink is None or sink.trouble is not None or self.silent or self.recovering
+        return self.wanted and self.running and blind
+
+    @property
     def stopped(self) -> bool:
         """Whether no ingester runs or is about to end."""
         return all(pod.leaving and pod.running_since is None for pod in self.facts.pods)

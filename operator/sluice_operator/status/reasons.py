@@ -127,7 +127,9 @@ class Happening(StrEnum):
     """The reasons of Kubernetes Events."""
 
     CONNECTED = "Connected"
-    """The ingester is connected to the source, for the first time or again."""
+    """The ingester is connected to the source, for the first time or again. Not told of one that only could not be
+    seen for a while.
+    """
     DISCONNECTED = "Disconnected"
     """The connection to the source was lost: see the message."""
     RESTARTED = "Restarted"

@@ -5,6 +5,7 @@ from typing import Final, TypeVar
 
 from sluice_ingester.contract import State
 from sluice_operator.api.stream import StreamStatus
+from sluice_operator.status.connection import connection
 from sluice_operator.status.cursor import last_gap
 from sluice_operator.status.fences import fences
 from sluice_operator.status.reading import Reading
@@ -37,7 +38,7 @@ def stream_status(reading: Reading, previous: StreamStatus | None) -> StreamStat
     """The numbers now; while Redis can't be read, what is left of the previous ones."""
     sink = reading.facts.sink
     if sink is None or sink.trouble is not None:
-        return previous and unseen(previous)
+        return previous and unseen(previous).model_copy(update=connection(reading, previous))
     health, report = sink.health, reading.report
     state = report.state if report else None
     streaming = state is State.STREAMING
@@ -56,13 +57,13 @@ def stream_status(reading: Reading, previous: StreamStatus | None) -> StreamStat
         events=health.events if health else None,
         dead_letters=health.dead_letters if health and health.dead_letters is not None else sink.dead_letters,
         last_gap=last_gap(health),
-        reconnects=report.reconnects if report else None,
         last_error=health.last_error or None if health else None,
         last_error_time=health.last_error_time if health else None,
         version=report.version or None if report else None,
         updated_at=reading.facts.now,
         **redis_stream(sink),
         **fences(report, previous),
+        **connection(reading, previous),
     )
 
 

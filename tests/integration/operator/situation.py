@@ -186,7 +186,9 @@ class Situation:
 
     # The ingester.
 
-    def report(self, state: State, reason: str = "", message: str = "", *, pod: Manifest | None = None) -> None:
+    def report(
+        self, state: State, reason: str = "", message: str = "", *, pod: Manifest | None = None, reconnects: int = 0
+    ) -> None:
         """Write what an ingester in the pod would write."""
         pod = pod or self.pod()
         fields: dict[str, str] = {
@@ -198,7 +200,7 @@ class Situation:
             Health.POD: pod["metadata"]["name"],
             Health.VERSION: "0.1.0",
             Health.RATE: "12.5",
-            Health.RECONNECTS: "0",
+            Health.RECONNECTS: str(reconnects),
             Health.FENCED: "0",
             Health.ERRORS: "0",
             Health.LAST_ERROR: "",

@@ -7,6 +7,7 @@ from typing import Any
 from sluice_ingester.contract import Health, State
 from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.situation import OOM, Situation, eventually
+from tests.integration.redis_server import RedisServer
 
 Start = Callable[..., OperatorProcess]
 
@@ -49,6 +50,42 @@ def test_a_source_that_flaps_counts_up_a_few_events(place: Situation, start: Sta
     assert events == {event["metadata"]["uid"]: event["metadata"]["resourceVersion"] for event in place.all("Event")}
     flap(place, pod, "after the restart")
     eventually(lambda: "after the restart" in {event["message"] for event in told(place, "Disconnected")})
+
+
+def test_a_connection_that_nobody_saw_for_a_while_is_told_again_only_if_it_is_another_one(
+    place: Situation, start: Start, own_redis: Callable[..., RedisServer]
+) -> None:
+    place.sink = own_redis(requirepass="s3cret", appendonly="yes", appendfsync="always")
+    operator = start()
+    place.apply_relay()
+    pod = place.stream()
+    eventually(lambda: counts(place, "Connected") == [1])
+    since = place.status()["firehose"]["connectedSince"]
+
+    def unseen_until_back(*, reconnects: int) -> None:
+        place.becomes("Connected", "Unknown", "SinkUnreachable")
+        place.sink.start()
+        place.report(State.STREAMING, pod=pod, reconnects=reconnects)
+        place.becomes("Connected", "True", "Streaming")
+
+    place.sink.kill()
+    unseen_until_back(reconnects=0)
+    eventually(lambda: told(place, "BackpressureOff"))  # which is told after the connection
+    assert counts(place, "Connected") == [1]
+
+    place.sink.kill()
+    place.becomes("Connected", "Unknown", "SinkUnreachable")
+    operator.stop()
+    start()
+    unseen_until_back(reconnects=0)
+    eventually(lambda: len(told(place, "BackpressureOff")) == 2)  # an operator counts up no event of a former one
+    assert counts(place, "Connected") == [1]
+    assert place.status()["firehose"]["connectedSince"] == since
+
+    place.sink.kill()
+    unseen_until_back(reconnects=1)
+    eventually(lambda: len(told(place, "Connected")) == 2)
+    assert not told(place, "Disconnected")
 
 
 def test_an_image_that_can_not_be_pulled_is_told_at_once_and_once(place: Situation, start: Start) -> None:

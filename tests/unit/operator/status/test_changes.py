@@ -7,7 +7,7 @@ import pytest
 from sluice_ingester.contract import State
 from sluice_operator.api.health import LabelerHealthWindows
 from sluice_operator.api.relay import RelayStatus
-from sluice_operator.observed.facts import Facts, LostFacts, ResetFacts, SinkTrouble
+from sluice_operator.observed.facts import Facts, LostFacts, ResetFacts, SecretFacts, SinkTrouble
 from sluice_operator.status.changes import same, tell, urgent
 from sluice_operator.status.compute import refused_status, source_status
 from tests.unit.operator.status.given import (
@@ -29,6 +29,11 @@ MINUTE_AGO = facts(now=ago(60))
 LOST = facts(sink=reporting(State.WAITING, "ConnectionLost", "the source closed the connection"))
 FULL = facts(sink=reporting(State.BACKPRESSURE, "HighWaterMark", "the stream is full"))
 DOWN = facts(sink=trouble(SinkTrouble.UNREACHABLE))
+NO_SECRET = facts(secret=SecretFacts(problem="There is no Secret redis"), sink=None)
+SILENT = facts(sink=sink(health=health(silent_seconds=31.0)))
+CONNECTING = facts(sink=reporting(State.CONNECTING))
+RECONNECTED = facts(sink=sink(health=health(reconnects=1)))
+CONNECTED_AND_BACK = [("Normal", "Connected"), ("Normal", "BackpressureOff")]
 OOM = facts(pods=(pod(restart_count=1, last_termination=ended("OOMKilled", 137)),))
 CRASH = facts(pods=(pod(restart_count=1, last_termination=ended("Error", 1)),))
 KILLED = facts(pods=(pod(restart_count=1, last_termination=ended("Error", 137)),))
@@ -49,7 +54,7 @@ def lost(gap: LostFacts) -> Facts:
 
 
 def news(*past: Facts, now: Facts) -> list[tuple[str, str]]:
-    before = after(*past)
+    before = RelayStatus.model_validate(after(*past).dump())  # as an operator that was restarted would read it
     return [(item.type, item.reason) for item in tell(before, source_status([now], before))]
 
 
@@ -134,6 +139,35 @@ TOLD = [
             ("Warning", "Disconnected"),
             ("Normal", "BackpressureOff"),
         ],
+    ),
+    ("not seen for one look", (MINUTE_AGO, replace(DOWN, now=ago(5))), facts(), [("Normal", "BackpressureOff")]),
+    ("without its Secret for one look", (MINUTE_AGO, replace(NO_SECRET, now=ago(5))), facts(), [("Normal", "Ready")]),
+    ("silent for a while", (MINUTE_AGO, replace(SILENT, now=ago(5))), facts(), [("Normal", "Ready")]),
+    ("made anew while Redis was away", (MINUTE_AGO, replace(DOWN, now=ago(5))), RECONNECTED, CONNECTED_AND_BACK),
+    ("made anew while Redis was full", (MINUTE_AGO, replace(FULL, now=ago(5))), RECONNECTED, CONNECTED_AND_BACK),
+    (
+        "another process while Redis was away",
+        (MINUTE_AGO, replace(DOWN, now=ago(9))),
+        replace(RESTARTED, sink=sink(health=health(started=ago(2)))),
+        [("Warning", "Restarted"), *CONNECTED_AND_BACK],
+    ),
+    (
+        "found when Redis is back",
+        (facts(now=ago(90), sink=sink(health=None)), replace(CONNECTING, now=ago(60)), replace(DOWN, now=ago(5))),
+        facts(),
+        [*CONNECTED_AND_BACK, ("Normal", "Ready")],
+    ),
+    (
+        "not found when Redis is back",
+        (facts(now=ago(90), sink=sink(health=None)), replace(CONNECTING, now=ago(60)), replace(DOWN, now=ago(5))),
+        LOST,
+        [("Normal", "BackpressureOff")],
+    ),
+    (
+        "lost, and told so, before Redis was away",
+        (MINUTE_AGO, replace(LOST, now=ago(30)), replace(DOWN, now=ago(5))),
+        LOST,
+        [("Normal", "BackpressureOff")],
     ),
     ("full", (MINUTE_AGO,), FULL, [("Warning", "BackpressureOn")]),
     ("full for long", (facts(now=ago(900)), replace(FULL, now=ago(301))), FULL, [("Warning", "NotReady")]),

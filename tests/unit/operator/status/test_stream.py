@@ -40,6 +40,7 @@ def test_streaming() -> None:
         "deadLetters": 0,
         "streamLength": 1000,
         "reconnects": 0,
+        "connectedSince": "2026-11-24T12:00:00Z",
         "fenced": 0,
         "fencedSinceStart": 0,
         "startedAt": "2026-11-24T11:00:01Z",
