@@ -151,7 +151,6 @@ def server(kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         api.kubectl("create", "-f", "-", stdin=namespace)
         for crd in crds:
             api.kubectl("create", "-f", "-", stdin=crd)
-            api.kubectl("wait", "--for=condition=Established", f"crd/{crd['metadata']['name']}")
         eventually(lambda: api.try_spec(host="relay.example.com"))
         eventually(lambda: api.try_labeler(host="ozone.example.com"))
         yield api
