@@ -102,6 +102,10 @@ class HealthFacts:
     beat: datetime | None
     silent_seconds: float | None
     """For how long it has not written, as far as known: see `observed.freshness`."""
+    watched_seconds: float | None = None
+    """For how long it has been watched without being seen to write: `silent_seconds` may then be what a clock says that
+    is wrong. None once it was seen to write.
+    """
     started: datetime | None
     events: int | None
     dead_letters: int | None

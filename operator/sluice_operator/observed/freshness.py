@@ -11,13 +11,15 @@ class _Seen:
     """When this beat was first seen, on the monotonic clock."""
     moved: bool
     """Whether another beat was seen before, so that `at` is about when it was written."""
+    asked: float
+    """When somebody last asked, on the same clock."""
 
 
 class Freshness:
     """Remembers when each ingester's beat last moved.
 
     A beat is a time of the ingester's clock. Whether it moves can be seen without trusting that clock; the
-    clock is asked only about a beat that has not moved before our eyes yet.
+    clock is asked only about a beat that has not moved before our eyes yet, and what it says may be wrong.
     """
 
     def __init__(self) -> None:
@@ -27,6 +29,17 @@ class Freshness:
         """For how many seconds the ingester that writes at `key` has not written; `beat` is its newest."""
         seen = self._seen.get(key)
         if seen is None or seen.beat != beat:
-            seen = self._seen[key] = _Seen(beat=beat, at=monotonic, moved=seen is not None)
-        watched = monotonic - seen.at
+            seen = self._seen[key] = _Seen(beat=beat, at=monotonic, moved=seen is not None, asked=monotonic)
+        seen.asked, watched = monotonic, monotonic - seen.at
         return watched if seen.moved else max(watched, (now - beat).total_seconds())
+
+    def watched_seconds(self, key: str, *, monotonic: float) -> float | None:
+        """For how many seconds the ingester that writes at `key` has been watched and was not seen to write; None once
+        it was.
+        """
+        seen = self._seen.get(key)
+        return None if seen is None or seen.moved else monotonic - seen.at
+
+    def forget(self, *, before: float) -> None:
+        """Forget the ingesters that nobody has asked about since `before`, on the monotonic clock."""
+        self._seen = {key: seen for key, seen in self._seen.items() if seen.asked >= before}

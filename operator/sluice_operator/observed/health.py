@@ -14,7 +14,9 @@ _WORD: Final = re.compile(r"[A-Za-z][A-Za-z0-9]{0,127}")
 _MOST_DIGITS: Final = 18  # the API has 64 bits
 
 
-def health_facts(fields: Mapping[str, str], *, silent_seconds: float | None) -> HealthFacts | None:
+def health_facts(
+    fields: Mapping[str, str], *, silent_seconds: float | None, watched_seconds: float | None = None
+) -> HealthFacts | None:
     """The facts of the fields of one hash, or None if it has none."""
     if not fields:
         return None
@@ -28,6 +30,7 @@ def health_facts(fields: Mapping[str, str], *, silent_seconds: float | None) -> 
         stored=parse_time(fields.get(Health.STORED)),
         beat=parse_time(fields.get(Health.BEAT)),
         silent_seconds=silent_seconds,
+        watched_seconds=watched_seconds,
         started=parse_time(fields.get(Health.STARTED)),
         events=_count(fields.get(Health.EVENTS)),
         dead_letters=_count(fields.get(Health.DEADLETTERS)),

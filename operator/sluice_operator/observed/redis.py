@@ -7,7 +7,7 @@ where those can't quote the URL.
 
 import asyncio
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -50,6 +50,7 @@ class _Server:
     is_cluster: bool
     streams: KnownStreams
     used: float
+    freshness: Freshness = field(default_factory=Freshness)
     away: SinkFacts | None = None
     """What is told of it until `away_until`, if it could not be reached."""
     away_until: float = 0.0
@@ -64,7 +65,6 @@ class RedisReader:
         """`streams_seconds` is how often the bytes and the groups of a stream are asked for at most."""
         self._streams_seconds = streams_seconds
         self._servers: dict[tuple[bytes, str], _Server] = {}
-        self._freshness = Freshness()
 
     async def read(self, url: bytes, keys: StreamKeys, *, now: datetime, authorities: str = "") -> SinkFacts:
         """What stands at `keys` in the Redis at `url`. Never raises for what Redis does or doesn't do.
@@ -91,7 +91,7 @@ class RedisReader:
         if server.away is not None:
             server.away, server.back = None, monotonic
         back = None if server.back is None else monotonic - server.back
-        facts = self._facts(url, keys, answers, now=now, monotonic=monotonic)
+        facts = _facts(server.freshness, keys, answers, now=now, monotonic=monotonic)
         return replace(facts, stream=server.streams.facts(keys.entries), back_seconds=back)
 
     def client(self, url: bytes, *, authorities: str = "") -> Client | None:
@@ -110,12 +110,17 @@ class RedisReader:
         self._servers.clear()
 
     async def close_idle(self) -> None:
-        """Close the connections to servers that nobody has asked about for a while."""
+        """Close the connections to servers that nobody has asked about for a while, and forget what is remembered of
+        sources that nobody has asked about.
+        """
         limit = time.monotonic() - IDLE_SECONDS
         for place in [place for place, server in self._servers.items() if server.used < limit]:
             client = self._servers.pop(place).client
             if client is not None:
                 await client.aclose()
+        for server in self._servers.values():
+            server.freshness.forget(before=limit)
+            server.streams.forget(before=limit)
 
     def _server(self, url: bytes, authorities: str, monotonic: float) -> _Server:
         server = self._servers.get((url, authorities))
@@ -129,21 +134,6 @@ class RedisReader:
             )
         server.used = monotonic
         return server
-
-    def _facts(self, url: bytes, keys: StreamKeys, answers: list[Any], *, now: datetime, monotonic: float) -> SinkFacts:
-        cursor, hash_, length, dead_letters = answers
-        fields = {_text(name): _text(value) for name, value in hash_.items()}
-        beat = parse_time(fields.get(Health.BEAT))
-        silent = None
-        if beat is not None:
-            place = f"{hash(url)}:{keys.health}"
-            silent = self._freshness.silent_seconds(place, beat, now=now, monotonic=monotonic)
-        return SinkFacts(
-            cursor=None if cursor is None else _text(cursor),
-            length=length,
-            dead_letters=dead_letters,
-            health=health_facts(fields, silent_seconds=silent),
-        )
 
 
 def trouble_facts(error: Exception) -> SinkFacts:
@@ -159,6 +149,20 @@ def trouble_facts(error: Exception) -> SinkFacts:
     if _NO_FILE in text and "unix" not in text:
         text = f"{text} {_FILE_WANTED}"
     return SinkFacts(trouble=SinkTrouble.UNREACHABLE, trouble_message=f"Redis can't be reached: {text}")
+
+
+def _facts(freshness: Freshness, keys: StreamKeys, answers: list[Any], *, now: datetime, monotonic: float) -> SinkFacts:
+    cursor, hash_, length, dead_letters = answers
+    fields = {_text(name): _text(value) for name, value in hash_.items()}
+    beat = parse_time(fields.get(Health.BEAT))
+    silent = None if beat is None else freshness.silent_seconds(keys.health, beat, now=now, monotonic=monotonic)
+    watched = freshness.watched_seconds(keys.health, monotonic=monotonic)
+    return SinkFacts(
+        cursor=None if cursor is None else _text(cursor),
+        length=length,
+        dead_letters=dead_letters,
+        health=health_facts(fields, silent_seconds=silent, watched_seconds=watched),
+    )
 
 
 async def _look(client: Client, keys: StreamKeys, streams: KnownStreams, *, monotonic: float) -> list[Any]:

@@ -25,6 +25,7 @@ _LONGEST_NAME: Final = 250
 class _Known:
     facts: StreamFacts | None
     asked: float
+    """When Redis was asked, on the monotonic clock."""
 
 
 class KnownStreams:
@@ -48,6 +49,10 @@ class KnownStreams:
         pipe.memory_usage(key, samples=_SAMPLES)
         pipe.xinfo_groups(key)
         return True
+
+    def forget(self, *, before: float) -> None:
+        """Forget the streams that nobody has needed to ask about since `before`, on the monotonic clock."""
+        self._known = {key: known for key, known in self._known.items() if known.asked >= before}
 
     async def take(self, client: Client, key: str, answers: Sequence[Any]) -> None:
         """Take in the `answers` to those questions. Raises RedisError or OSError if Redis is gone meanwhile."""

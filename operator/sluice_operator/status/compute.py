@@ -15,7 +15,7 @@ from sluice_operator.status.combine import Opinion, together
 from sluice_operator.status.conditions import by_type, in_order, settle
 from sluice_operator.status.cursor import cursor_reset
 from sluice_operator.status.judge import judge
-from sluice_operator.status.reading import Reading, read
+from sluice_operator.status.reading import Reading, Told, read
 from sluice_operator.status.reasons import Reason
 from sluice_operator.status.restarts import count_all_restarts
 from sluice_operator.status.stream import stream_status, unseen
@@ -27,12 +27,13 @@ StatusT = TypeVar("StatusT", bound=SourceStatus)
 def source_status(streams: Sequence[Facts], previous: StatusT) -> StatusT:
     """The status of a source; the facts of its streams come with the one that matters most first."""
     first, before = streams[0], by_type(previous.conditions)
-    readings = [read(facts) for facts in streams]
+    parts = previous.streams if previous.host == first.host else {}
+    reasons = frozenset(condition.reason for condition in before.values())
+    readings = [read(facts, _told(parts.get(facts.component.part), reasons)) for facts in streams]
     restarts = count_all_restarts(previous.restarts, readings)
     drafts = together([_opinion(reading, restarts, before) for reading in readings])
     conditions = settle(drafts, previous=before, generation=first.generation, now=first.now)
     images = [reading.pod.image for reading in readings if reading.pod and reading.running]
-    parts = previous.streams if previous.host == first.host else {}
     update = {
         **dict.fromkeys(previous.streams),
         **{(part := reading.facts.component.part): _part(reading, parts.get(part)) for reading in readings},
@@ -69,6 +70,10 @@ def _blind(previous: StatusT, conditions: Mapping[str, Condition], *, generation
     parts = {name: unseen(part) for name, part in previous.streams.items()}
     update = {"observed_generation": generation, "conditions": in_order(conditions), **parts}
     return previous.model_copy(update=update)
+
+
+def _told(part: StreamStatus | None, reasons: frozenset[str]) -> Told:
+    return Told(state=part.state if part else None, reasons=reasons)
 
 
 def _part(reading: Reading, previous: StreamStatus | None) -> StreamStatus | None:

@@ -4,12 +4,13 @@ A health hash outlives the process that wrote it, so it is believed only if the 
 wrote it, and a short time ago. All else in this package reads health through here.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
 from sluice_ingester.contract import State
 from sluice_operator.observed.facts import Facts, HealthFacts, PodFacts
+from sluice_operator.status.reasons import Reason
 
 FRESH_SECONDS: Final = 30.0
 """For how long a report is believed; an ingester writes one at least every 5 s."""
@@ -83,25 +84,56 @@ class Reading:
         return all(pod.leaving and pod.running_since is None for pod in self.facts.pods)
 
 
-def read(facts: Facts) -> Reading:
-    """Read `facts` together."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Told:
+    """What the status has told so far: it stands where a look alone can't decide."""
+
+    state: str | None = None
+    """What the ingester was doing."""
+    reasons: frozenset[str] = frozenset()
+    """Those of all conditions."""
+
+
+NOTHING_TOLD: Final = Told()
+
+
+def read(facts: Facts, told: Told = NOTHING_TOLD) -> Reading:
+    """Read `facts` together, after what was `told` before.
+
+    An ingester that has not been seen to write yet, as by an operator that has just started, is old by its clock
+    alone, and that may be wrong. Then what was told stands, for as long as any silence is borne with.
+    """
     staying = [pod for pod in facts.pods if not pod.leaving]
     pod = max(staying, key=lambda pod: pod.created, default=None)
     if pod is None or pod.running_since is None or facts.sink is None or facts.sink.trouble is not None:
         return Reading(facts=facts, pod=pod, report=None, silent=False)
-    report = _believed(facts.sink.health, pod.name, pod.running_since)
-    if report is not None:
+    own = _own(facts.sink.health, pod.name, pod.running_since)
+    doubtful = own is not None and _is_doubtful(own)
+    if own is not None and (_is_fresh(own.silent_seconds) or (doubtful and told.state is not None)):
+        report = replace(own, silent_seconds=own.watched_seconds) if doubtful else own
         return Reading(facts=facts, pod=pod, report=report, silent=False)
     up = (facts.now - pod.running_since).total_seconds()
     back = facts.sink.back_seconds
+    if back is None and own is not None and doubtful and Reason.SINK_UNREACHABLE in told.reasons:
+        back = own.watched_seconds  # an operator before this one has seen the outage
     recovering = back is not None and back <= FRESH_SECONDS < up
-    silent = up > FRESH_SECONDS and not recovering
+    in_doubt = doubtful and Reason.NOT_REPORTING not in told.reasons
+    silent = up > FRESH_SECONDS and not recovering and not in_doubt
     return Reading(facts=facts, pod=pod, report=None, silent=silent, recovering=recovering)
 
 
-def _believed(health: HealthFacts | None, pod_name: str, running_since: datetime) -> HealthFacts | None:
+def _own(health: HealthFacts | None, pod_name: str, running_since: datetime) -> HealthFacts | None:
+    """What the ingester that runs in that pod has written."""
     if health is None or health.pod != pod_name or health.state is None or health.silent_seconds is None:
         return None
     if health.started is not None and (running_since - health.started).total_seconds() > _START_SLACK_SECONDS:
         return None  # of the process before this one, in the same pod
-    return health if health.silent_seconds <= FRESH_SECONDS else None
+    return health
+
+
+def _is_doubtful(own: HealthFacts) -> bool:
+    return not _is_fresh(own.silent_seconds) and _is_fresh(own.watched_seconds)
+
+
+def _is_fresh(seconds: float | None) -> bool:
+    return seconds is not None and seconds <= FRESH_SECONDS

@@ -46,6 +46,8 @@ class Situation:
     stream_of_it = Stream.FIREHOSE
     component = "firehose"
     child = f"{NAME}-firehose"
+    clock = 0.0
+    """Seconds that the ingester's clock is ahead."""
 
     def __init__(self, control_plane: ControlPlane, namespace: str, sink: RedisServer) -> None:
         self.control_plane = control_plane
@@ -195,7 +197,7 @@ class Situation:
             Health.STATE: state,
             Health.REASON: reason,
             Health.MESSAGE: message,
-            Health.BEAT: now(),
+            Health.BEAT: now(ahead=self.clock),
             Health.STARTED: self._started.setdefault(pod["metadata"]["name"], now(ahead=1)),
             Health.POD: pod["metadata"]["name"],
             Health.VERSION: "0.1.0",
@@ -213,7 +215,7 @@ class Situation:
         client = self.redis
         client.xadd(self.keys.entries, {self.stream_of_it.field: json.dumps({"seq": seq})})
         client.set(self.keys.cursor, str(seq))
-        at = now()
+        at = now(ahead=self.clock)
         client.hset(self.keys.health, mapping={Health.SEQ: str(seq), Health.EVENT_TIME: at, Health.STORED: at})
 
     def stream(self, seq: int = 6_322_875_401) -> Manifest:

@@ -179,6 +179,33 @@ async def test_a_beat_that_stands_still_grows_old(
     assert facts.health.silent_seconds >= 0.5
 
 
+async def test_what_nobody_asks_about_is_forgotten_though_others_ask_that_redis(
+    redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def asked() -> int:
+        return int(redis_server.client.info("commandstats").get("cmdstat_memory|usage", {"calls": 0})["calls"])
+
+    reader, url = RedisReader(streams_seconds=3600), redis_server.url.encode()
+    redis_server.client.hset(KEYS.health, mapping={Health.STATE: State.STREAMING, Health.BEAT: "2026-01-01T00:00:00Z"})
+    before = asked()
+    for _ in range(2):
+        facts = await reader.read(url, KEYS, now=now())
+    assert facts.health is not None
+    assert (facts.health.watched_seconds or 0) > 0
+    assert asked() == before + 1
+
+    last = time.monotonic()
+    await asyncio.sleep(0.5)
+    await reader.read(url, StreamKeys(stream=Stream.LABELS, host="other.example"), now=now())
+    monkeypatch.setattr(reader_module, "IDLE_SECONDS", time.monotonic() - last - 0.1)
+    await reader.close_idle()
+    facts = await reader.read(url, KEYS, now=now())
+    assert facts.health is not None
+    assert facts.health.watched_seconds == 0
+    assert asked() == before + 3
+    await reader.close()
+
+
 @pytest.mark.timeout(120)
 async def test_a_cluster_is_read_where_the_keys_share_a_slot(reader: RedisReader, tmp_path: Path) -> None:
     cluster = Cluster(tmp_path)

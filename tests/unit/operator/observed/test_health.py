@@ -93,6 +93,25 @@ class TestFreshness:
         assert freshness.silent_seconds("k", moved, now=NOW, monotonic=1005.0) == 0.0
         assert freshness.silent_seconds("k", moved, now=NOW, monotonic=1009.0) == 4.0
 
+    def test_what_a_clock_alone_says_is_told_as_such(self) -> None:
+        freshness, behind = Freshness(), NOW - timedelta(hours=1)
+        freshness.silent_seconds("k", behind, now=NOW, monotonic=1000.0)
+        assert freshness.watched_seconds("k", monotonic=1000.0) == 0.0
+        assert freshness.silent_seconds("k", behind, now=NOW, monotonic=1031.0) == 3600.0
+        assert freshness.watched_seconds("k", monotonic=1031.0) == 31.0
+        freshness.silent_seconds("k", behind + timedelta(seconds=40), now=NOW, monotonic=1040.0)
+        assert freshness.watched_seconds("k", monotonic=1045.0) is None
+
+    def test_what_nobody_asks_about_is_forgotten(self) -> None:
+        freshness, behind = Freshness(), NOW - timedelta(hours=1)
+        for key, moment in (("gone", 1000.0), ("stays", 1000.0), ("stays", 1009.0)):
+            freshness.silent_seconds(key, behind, now=NOW, monotonic=moment)
+        freshness.forget(before=1005.0)
+        assert freshness.watched_seconds("stays", monotonic=1010.0) == 10.0
+        assert freshness.watched_seconds("gone", monotonic=1010.0) is None
+        freshness.silent_seconds("gone", behind, now=NOW, monotonic=1010.0)
+        assert freshness.watched_seconds("gone", monotonic=1010.0) == 0.0
+
     def test_each_ingester_has_its_own(self) -> None:
         freshness = Freshness()
         freshness.silent_seconds("a", self.BEAT, now=NOW, monotonic=1000.0)

@@ -51,6 +51,9 @@ WRONG_PASSWORD = facts(sink=trouble(SinkTrouble.UNAUTHORIZED))
 BAD_URL = facts(sink=trouble(SinkTrouble.URL_INVALID))
 FULL = facts(sink=reporting(State.BACKPRESSURE, "HighWaterMark", "the stream is at its high-water mark"))
 NO_SECRET = facts(secret=SecretFacts(problem="There is no Secret redis"), sink=None)
+BEHIND = health(beat=ago(601), stored=ago(602), silent_seconds=601.0, watched_seconds=0.0)
+FIRST_SEEN = sink(health=BEHIND)
+WATCHED_LONG = sink(health=replace(BEHIND, watched_seconds=31.0))
 YOUNG = pod(created=ago(20), running_since=ago(15))
 NEW_GENERATION = 3
 
@@ -324,6 +327,46 @@ ROWS = [
         also={"Connected": ("Unknown", "Connecting"), "Stable": ("False", "RestartedRecently")},
     ),
     Row("report says stopped", facts(sink=reporting(State.STOPPED)), COMING, "Connecting", past=(STARTING,)),
+    # An operator that has just started: what the ingester's clock says may be wrong.
+    Row(
+        "behind by its clock, and not seen to write yet",
+        facts(sink=FIRST_SEEN),
+        READY,
+        "Streaming",
+        past=(STREAMED,),
+        also={"Connected": ("True", "Streaming"), "EventsFlowing": ("True", "Flowing")},
+    ),
+    Row(
+        "behind by its clock, and not seen to write for long",
+        facts(sink=WATCHED_LONG),
+        WAITING,
+        "NotReporting",
+        past=(STREAMED, facts(now=ago(31), sink=FIRST_SEEN)),
+        also={"Connected": ("Unknown", "NotReporting")},
+    ),
+    Row(
+        "behind by its clock, and known to be silent",
+        facts(sink=FIRST_SEEN),
+        WAITING,
+        "NotReporting",
+        past=(STREAMED, facts(now=ago(60), sink=sink(health=health(silent_seconds=31.0)))),
+    ),
+    Row(
+        "behind by its clock, and nothing was told of it yet",
+        facts(sink=FIRST_SEEN),
+        COMING,
+        "Connecting",
+        also={"Connected": ("Unknown", "Connecting")},
+    ),
+    Row("never told of, and not seen to write for long", facts(sink=WATCHED_LONG), WAITING, "NotReporting"),
+    Row(
+        "Redis is back, which another operator has seen go",
+        facts(sink=FIRST_SEEN),
+        READY,
+        "SinkUnreachable",
+        past=since(60, REDIS_DOWN, AN_HOUR_AGO),
+        also={"SinkWritable": ("False", "SinkUnreachable"), "Connected": ("Unknown", "SinkUnreachable")},
+    ),
     # The sink.
     Row(
         "Redis down for a moment",

@@ -46,6 +46,7 @@ def healths() -> st.SearchStrategy[HealthFacts]:
         event_time=TIMES,
         stored=TIMES,
         silent_seconds=st.sampled_from([None, 0.0, 29.0, 31.0, 1e6]),
+        watched_seconds=st.sampled_from([None, None, 0.0, 31.0]),
         started=TIMES,
         events=COUNTS,
         dead_letters=COUNTS,
