@@ -51,7 +51,7 @@ class Cursor(Model):
 
     nonce: Annotated[str, Field(min_length=1, max_length=64)]
     """A word of your own, such as first-try. The cursor is set once for each nonce: give another one to set it
-    again.
+    again. Only the newest is remembered, so going back to an earlier one, as a revert in Git does, sets it again too.
     """
 
 

@@ -47,6 +47,16 @@ async def test_once_for_each_nonce_however_often_it_is_asked(client: Redis) -> N
     assert (await client.get(KEYS.cursor), (await health(client, KEYS.host))["resetFrom"]) == (b"7", "12")
 
 
+async def test_a_revert_to_an_earlier_nonce_is_a_request_like_any_other(client: Redis) -> None:
+    """The newest nonce alone is remembered, so that the status comes to be what the spec asks for: docs/control.md."""
+    first, second = wanted(7, "a"), wanted("live", "b")
+    for asked, value in ((first, b"7"), (second, b"!live"), (first, b"7")):
+        assert await reset_cursor(client, KEYS, asked) == ""
+        assert await client.get(KEYS.cursor) == value
+        done = CursorReset(nonce=(await health(client, KEYS.host))["resetNonce"])
+        assert [is_due(one, done) for one in (first, second, None)] == [asked is second, asked is first, False]
+
+
 async def test_a_redis_that_takes_nothing_is_no_reset(
     own_redis: Callable[..., RedisServer], redis_server: RedisServer
 ) -> None:
