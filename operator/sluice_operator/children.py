@@ -116,7 +116,7 @@ class Children:
         return memory.refusal
 
     def _refuse(self, path: str, wanted: Manifest, error: KubeError) -> Refusal:
-        message = f"The API server refuses {_name(wanted)}: {error.message}"
+        message = f"The API server refuses {_name(wanted)}: {error.message}; mend the spec, or what forbids it"
         refusal = Refusal(reason=Reason.CHILD_REFUSED, message=message)
         until = time.monotonic() + REFUSED_SECONDS
         self._refused[path] = _Refused(stamp=_stamp(wanted), until=until, refusal=refusal)

@@ -21,5 +21,7 @@ def redis_url(secret: Mapping[str, Any] | None, wanted: RedisSecret) -> tuple[by
     except (binascii.Error, ValueError):
         url = b""
     if not url.strip():
-        return None, SecretFacts(problem=f"The key {wanted.key} of the Secret {wanted.name} is empty")
+        return None, SecretFacts(
+            problem=f"The key {wanted.key} of the Secret {wanted.name} is empty: put the URL there"
+        )
     return url, SecretFacts(digest=redis_hash(url))

@@ -21,7 +21,9 @@ from sluice_operator.status.verdict import Verdict, coming, good, stuck, stuck_a
 from sluice_operator.times import human_duration
 
 _ADVICE: Final = {
-    SinkTrouble.UNAUTHORIZED: "put the right user and password into the URL in the Secret",
+    SinkTrouble.UNAUTHORIZED: (
+        "put the right user and password into the URL in the Secret, or give that user the right that it lacks"
+    ),
     SinkTrouble.URL_INVALID: "put the URL of a Redis into the Secret, such as redis://:password@redis:6379/0",
 }
 

@@ -29,6 +29,9 @@ _IMAGE_TROUBLE_FOR_GOOD: Final = frozenset({"ErrImageNeverPull", "InvalidImageNa
 _IMAGE_RETRY_SECONDS: Final = 30.0  # the kubelet tries again after 10 and 20 s
 _CONFIG_TROUBLE: Final = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
 _OF_PODS: Final = frozenset({Reason.IMAGE_PULL_FAILED, Reason.CONTAINER_CONFIG_ERROR, Reason.CRASH_LOOP})
+_MEND_IMAGE: Final = "mend spec.image, spec.imagePullPolicy or spec.podTemplate.imagePullSecrets"
+_MEND_CONTAINER: Final = "create what is missing, or mend spec.podTemplate or spec.image"
+_MEND_REFUSAL: Final = "mend the quota, the policy or the webhook that is against it, or spec.podTemplate"
 _CRASH_LOOP_RESTARTS: Final = 3
 _CRASH_LOOP_OVER_SECONDS: Final = 30.0
 
@@ -48,7 +51,7 @@ def rollout_verdict(  # noqa: PLR0911 (one return for each kind of situation)
         if trouble is not None:
             return trouble
     if deployment.failure_message:
-        message = f"Pods can't be created: {deployment.failure_message}"
+        message = f"Pods can't be created: {deployment.failure_message}; {_MEND_REFUSAL}"
         lasted = (facts.now - deployment.failing_since).total_seconds() if deployment.failing_since else 0.0
         return stuck_after(facts.windows, Reason.POD_REFUSED, message, lasted=lasted)
     if reading.running and deployment.rolled_out:
@@ -67,12 +70,12 @@ def _pod_trouble(
 ) -> Verdict | None:
     age = (now - pod.created).total_seconds()
     if pod.waiting_reason in _IMAGE_TROUBLE:
-        message = f"The image {pod.image} can't be pulled: {pod.waiting_message or pod.waiting_reason}"
+        message = f"The image {pod.image} can't be pulled: {pod.waiting_message or pod.waiting_reason}; {_MEND_IMAGE}"
         if pod.waiting_reason in _IMAGE_TROUBLE_FOR_GOOD or age >= _IMAGE_RETRY_SECONDS:
             return stuck(Reason.IMAGE_PULL_FAILED, message)
         return coming(Reason.IMAGE_PULL_FAILED, message)
     if pod.waiting_reason in _CONFIG_TROUBLE:
-        message = f"The container can't be made: {pod.waiting_message or pod.waiting_reason}"
+        message = f"The container can't be made: {pod.waiting_message or pod.waiting_reason}; {_MEND_CONTAINER}"
         return stuck_after(windows, Reason.CONTAINER_CONFIG_ERROR, message, lasted=age)
     if _crash_looping(pod, now=now, previous=previous):
         return stuck(Reason.CRASH_LOOP, f"The ingester ends right after each start: {_end(pod)}; {_advice(pod)}")
@@ -104,8 +107,12 @@ def _crash_looping(pod: PodFacts, *, now: datetime, previous: Mapping[str, Condi
 
 
 def _with_cause(deployment: DeploymentFacts, pod: PodFacts | None) -> str:
-    cause = pod.unschedulable or pod.waiting_message if pod else ""
-    return f"{deployment.deadline_message}: {cause}" if cause else deployment.deadline_message
+    late = deployment.deadline_message.rstrip(".")
+    if pod is None:
+        return f"{late}: `kubectl get events` tells why there is no pod"
+    cause = pod.unschedulable or pod.waiting_message
+    what = f": {cause}" if cause else ""
+    return f"{late}{what}; `kubectl describe pod {pod.name}` tells what it waits for"
 
 
 def _start(pod: PodFacts | None) -> str:
@@ -119,7 +126,7 @@ def _start(pod: PodFacts | None) -> str:
 def _advice(pod: PodFacts) -> str:
     if pod.last_termination and pod.last_termination.reason == "OOMKilled":
         return "raise spec.podTemplate.resources.limits.memory"
-    return "see its logs"
+    return f"`kubectl logs --previous {pod.name}` tells why"
 
 
 def _end(pod: PodFacts) -> str:

@@ -28,8 +28,8 @@ def test_the_url_and_its_digest() -> None:
         (None, "There is no Secret redis: create it with the key url"),
         (secret(None), "The Secret redis has no key url: add it"),
         (secret({"other": "eA=="}), "The Secret redis has no key url: add it"),
-        (secret({"url": ""}), "The key url of the Secret redis is empty"),
-        (secret({"url": "ICAK"}), "The key url of the Secret redis is empty"),
+        (secret({"url": ""}), "The key url of the Secret redis is empty: put the URL there"),
+        (secret({"url": "ICAK"}), "The key url of the Secret redis is empty: put the URL there"),
     ],
 )
 def test_what_is_missing_is_told(found: dict[str, Any] | None, told: str) -> None:

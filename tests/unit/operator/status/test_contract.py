@@ -594,6 +594,21 @@ ROWS = [
 ]
 
 
+TO_DO = {
+    "ImagePullFailed": "; mend spec.image, spec.imagePullPolicy or spec.podTemplate.imagePullSecrets",
+    "ContainerConfigError": "; create what is missing, or mend spec.podTemplate or spec.image",
+    "PodRefused": "; mend the quota, the policy or the webhook that is against it, or spec.podTemplate",
+    "CrashLoop": "; `kubectl logs --previous us-east-firehose-1` tells why",
+    "ProgressDeadlineExceeded": "; `kubectl describe pod us-east-firehose-1` tells what it waits for",
+    "SinkUnauthorized": ": put the right user and password into the URL",
+    "SinkUrlInvalid": ": put the URL of a Redis into the Secret",
+    "Halted": ": see its logs",
+}
+"""By reason, what a Stalled source of which the operator itself knows is told to do. Others bring words of their own:
+Secrets, refusals, duplicates, and ingesters that have halted.
+"""
+
+
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 def test_row(row: Row) -> None:
     status = after(*row.past, row.now)
@@ -609,6 +624,7 @@ def test_row(row: Row) -> None:
     assert {item.observed_generation for item in status.conditions or ()} == {row.now.generation}
     messages = {item.type: item.message for item in status.conditions or ()}
     assert messages["Ready"]
+    assert TO_DO.get(row.reason, "") in messages.get("Stalled", TO_DO.get(row.reason, "")), "it says what to do"
 
 
 def test_whose_memory_is_too_small_is_told_which_field_to_raise() -> None:
@@ -616,3 +632,9 @@ def test_whose_memory_is_too_small_is_told_which_field_to_raise() -> None:
     status = after(facts(pods=(waiting_pod("CrashLoopBackOff", age=90, restart_count=3, last_termination=end),)))
     messages = {item.type: item.message for item in status.conditions or ()}
     assert messages["Stalled"].endswith("OOMKilled, exit code 137; raise spec.podTemplate.resources.limits.memory")
+
+
+def test_a_rollout_that_is_late_tells_where_to_look_where_there_is_no_pod() -> None:
+    status = after(facts(deployment=deployment(rolled_out=False, deadline_message="It has timed out."), pods=()))
+    messages = {item.type: item.message for item in status.conditions or ()}
+    assert messages["Stalled"] == "It has timed out: `kubectl get events` tells why there is no pod"
