@@ -60,7 +60,7 @@ def test_renewed_or_dropped_it_lives() -> None:
     process = start(steps)
     out, err = process.communicate(timeout=20)
     assert (process.returncode, err) == (0, "")
-    assert out.endswith("the end\n")
+    assert "the end\n" in out  # the work may make one more step while it is cancelled
 
 
 def test_frozen_it_does_not_make_another_step() -> None:
