@@ -28,6 +28,7 @@ _IMAGE_TROUBLE: Final = frozenset(
 _IMAGE_TROUBLE_FOR_GOOD: Final = frozenset({"ErrImageNeverPull", "InvalidImageName"})
 _IMAGE_RETRY_SECONDS: Final = 30.0  # the kubelet tries again after 10 and 20 s
 _CONFIG_TROUBLE: Final = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
+_NEVER_RAN: Final = frozenset({"StartError", "ContainerCannotRun"})
 _OF_PODS: Final = frozenset({Reason.IMAGE_PULL_FAILED, Reason.CONTAINER_CONFIG_ERROR, Reason.CRASH_LOOP})
 _MEND_IMAGE: Final = "mend spec.image, spec.imagePullPolicy or spec.podTemplate.imagePullSecrets"
 _MEND_CONTAINER: Final = "create what is missing, or mend spec.podTemplate or spec.image"
@@ -68,18 +69,25 @@ def rollout_verdict(  # noqa: PLR0911 (one return for each kind of situation)
 def _pod_trouble(
     pod: PodFacts, *, now: datetime, windows: HealthWindows, previous: Mapping[str, Condition]
 ) -> Verdict | None:
-    age = (now - pod.created).total_seconds()
+    lasted = (now - _last_up(pod)).total_seconds()
     if pod.waiting_reason in _IMAGE_TROUBLE:
         message = f"The image {pod.image} can't be pulled: {pod.waiting_message or pod.waiting_reason}; {_MEND_IMAGE}"
-        if pod.waiting_reason in _IMAGE_TROUBLE_FOR_GOOD or age >= _IMAGE_RETRY_SECONDS:
+        if pod.waiting_reason in _IMAGE_TROUBLE_FOR_GOOD or lasted >= _IMAGE_RETRY_SECONDS:
             return stuck(Reason.IMAGE_PULL_FAILED, message)
         return coming(Reason.IMAGE_PULL_FAILED, message)
     if pod.waiting_reason in _CONFIG_TROUBLE:
         message = f"The container can't be made: {pod.waiting_message or pod.waiting_reason}; {_MEND_CONTAINER}"
-        return stuck_after(windows, Reason.CONTAINER_CONFIG_ERROR, message, lasted=age)
+        return stuck_after(windows, Reason.CONTAINER_CONFIG_ERROR, message, lasted=lasted)
     if _crash_looping(pod, now=now, previous=previous):
         return stuck(Reason.CRASH_LOOP, f"The ingester ends right after each start: {_end(pod)}; {_advice(pod)}")
     return None
+
+
+def _last_up(pod: PodFacts) -> datetime:
+    """When its container ran for the last time, or the pod was made: what keeps it from starting began no earlier."""
+    end = pod.last_termination
+    ran = end is not None and end.reason not in _NEVER_RAN
+    return max(pod.created, end.time) if end and end.time and ran else pod.created
 
 
 def _lasting_trouble(pod: PodFacts, previous: Mapping[str, Condition], *, generation: int) -> Verdict | None:

@@ -137,6 +137,30 @@ ROWS = [
         "ContainerConfigError",
     ),
     Row(
+        "config gone from under a pod that has run for long",
+        facts(pods=(waiting_pod("CreateContainerConfigError", age=3600, last_termination=ended()),)),
+        COMING,
+        "ContainerConfigError",
+    ),
+    Row(
+        "config gone from under a pod that has run for long, a minute ago",
+        facts(pods=(waiting_pod("CreateContainerConfigError", age=3600, last_termination=ended(seconds_ago=61)),)),
+        STUCK,
+        "ContainerConfigError",
+    ),
+    Row(
+        "another try to start has failed",
+        facts(pods=(waiting_pod("RunContainerError", age=90, last_termination=ended("StartError", 128)),)),
+        STUCK,
+        "ContainerConfigError",
+    ),
+    Row(
+        "first pull failed of a pod that has run for long",
+        facts(pods=(waiting_pod("ErrImagePull", age=3600, last_termination=ended()),)),
+        COMING,
+        "ImagePullFailed",
+    ),
+    Row(
         "crashed once",
         facts(pods=(waiting_pod("CrashLoopBackOff", age=60, restart_count=1, last_termination=ended()),)),
         COMING,
