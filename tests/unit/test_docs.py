@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from e2e.tests.situations.catalog import SITUATIONS
+from sluice_ingester.kinds import SOURCE_KINDS
 from sluice_ingester.settings import Settings as IngesterSettings
+from sluice_ingester.sink.errors import SinkReason
 from sluice_operator.api.conditions import ConditionType
 from sluice_operator.settings import Settings as OperatorSettings
 from sluice_operator.status.reasons import Happening, Reason
@@ -22,6 +24,14 @@ SETTINGS = (ROOT / "docs" / "settings.md").read_text()
 @pytest.mark.parametrize("word", [*Reason, *ConditionType])
 def test_every_condition_and_reason_is_documented(word: str) -> None:
     assert f"`{word}`" in STATUS
+
+
+@pytest.mark.parametrize("word", sorted({*SOURCE_KINDS, *SinkReason}))
+def test_every_reason_that_an_ingester_may_give_is_documented(word: str) -> None:
+    assert (
+        f"`{word}`"
+        in STATUS.partition("\nAn ingester that knows more gives a word of its own:\n")[2].partition("\n## ")[0]
+    )
 
 
 @pytest.mark.parametrize("word", [*Happening])

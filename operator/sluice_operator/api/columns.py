@@ -20,7 +20,11 @@ def stream_columns(part: str, *wide: Column) -> tuple[Column, ...]:
             path=f".status.{part}.cursor",
             description="The sequence number of the newest message stored.",
         ),
-        Column(name="Lag", path=f".status.{part}.lag", description="The age of the newest event stored."),
+        Column(
+            name="Lag",
+            path=f".status.{part}.lag",
+            description="How far the ingester is behind: the age of the newest event when it was stored.",
+        ),
         Column(name="Rate", path=f".status.{part}.rate", description="Events stored per second."),
         Column(
             name="Restarts",

@@ -42,10 +42,10 @@ class Condition(Model):
     """Whether the condition holds: True, False or Unknown."""
 
     reason: Annotated[str, Field(max_length=1024, pattern=r"^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$")]
-    """Why the condition last changed, as one CamelCase word for programs."""
+    """Why the condition has this status, as one CamelCase word for programs."""
 
     message: Annotated[str, Field(max_length=32768)]
-    """What is the case and what to do about it, for people. May be empty."""
+    """What is the case and what to do about it, for people."""
 
     last_transition_time: Time
     """When the status of this condition last changed."""

@@ -53,8 +53,9 @@ class StreamStatus(Model):
     """The time of the newest event that was stored, as the source gave it."""
 
     lag_seconds: Count | None = None
-    """How many seconds the newest stored event was old when this was observed. Absent while nobody knows, as when
-    Redis can't be read.
+    """How many seconds the newest event was old when it was stored: how far the ingester is behind. While it does not
+    stream, how many it is old at updatedAt, since nobody knows what waits. Absent while nobody can tell, as when Redis
+    can't be read, and while suspended.
     """
 
     newest_event_age_seconds: Count | None = None

@@ -185,5 +185,8 @@ class Happening(StrEnum):
     CHILD_CONTESTED = "ChildContested"
     """Somebody changes a Deployment or a Secret again and again: it is left as it is for a while."""
     SECRET_CHANGED = "SecretChanged"  # noqa: S105 (a reason, not a password)
-    CA_BUNDLE_CHANGED = "CABundleChanged"
     """The URL of Redis has changed: the ingester is restarted with it."""
+    CA_BUNDLE_CHANGED = "CABundleChanged"
+    """The certificates in the ConfigMap that `spec.caBundle` names have changed: the ingester is restarted with
+    them.
+    """
