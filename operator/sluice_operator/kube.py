@@ -202,9 +202,11 @@ class Kube:
         metadata = manifest["metadata"]
         return await self._request("PUT", api.path(metadata["namespace"], metadata["name"]), body=manifest)
 
-    async def merge(self, api: Api, namespace: str, name: str, patch: Manifest, *, manager: str) -> Manifest:
-        """Merge `patch` into an object. Raises KubeError."""
-        path, query = api.path(namespace, name), {"fieldManager": manager}
+    async def merge(
+        self, api: Api, namespace: str, name: str, patch: Manifest, *, manager: str, subresource: str = ""
+    ) -> Manifest:
+        """Merge `patch` into an object. The object as it is then. Raises KubeError."""
+        path, query = api.path(namespace, name, subresource), {"fieldManager": manager}
         return await self._write("PATCH", path, query=query, body=patch, content_type=_MERGE)
 
     @property

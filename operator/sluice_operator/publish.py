@@ -9,9 +9,10 @@ from typing import Final
 
 from sluice_operator.api.stream import SourceStatus
 from sluice_operator.events import Events
-from sluice_operator.kube import Kube, KubeError, Manifest
+from sluice_operator.kube import Api, Kube, KubeError, Manifest
 from sluice_operator.sources import SOURCES
 from sluice_operator.status.changes import Tell, same, tell, urgent
+from sluice_operator.status.strays import strays_patch
 from sluice_operator.store import Store
 
 logger = logging.getLogger(__name__)
@@ -86,4 +87,20 @@ class Publisher:
             raise
         self._written[metadata["uid"]] = time.monotonic()
         self._store.put(api, written)
+        if strays := strays_patch(written["status"], manifest["status"]):
+            await self._clear(api, written, strays)
         return True
+
+    async def _clear(self, api: Api, written: Manifest, strays: Manifest) -> None:
+        """Take out of a status what somebody else has put there."""
+        namespace, name, version = (written["metadata"][field] for field in ("namespace", "name", "resourceVersion"))
+        patch = {"metadata": {"resourceVersion": version}, "status": strays}
+        logger.info("%s/%s: somebody else has written to its status: %s", namespace, name, ", ".join(strays))
+        try:
+            cleared = await self._kube.merge(api, namespace, name, patch, manager=STATUS_MANAGER, subresource="status")
+        except KubeError as error:
+            if error.code not in {HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT}:
+                raise
+            logger.debug("%s is gone, or another by now, which the next look sees: %s", name, error)
+        else:
+            self._store.put(api, cleared)

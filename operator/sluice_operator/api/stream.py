@@ -2,10 +2,10 @@
 
 from typing import Annotated, Final
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from sluice_operator.api.base import Model, Time, listed_by
-from sluice_operator.api.conditions import Condition
+from sluice_operator.api.conditions import Condition, ConditionType
 from sluice_operator.api.cursor import CursorReset, Gap
 
 Count = Annotated[int, Field(ge=0)]
@@ -182,13 +182,18 @@ class Restarts(Model):
     """The pods that the count already holds."""
 
 
+def _own(conditions: tuple[Condition, ...]) -> tuple[Condition, ...]:
+    """Without those of others, which are none of the operator's business."""
+    return tuple(condition for condition in conditions if condition.type in frozenset(ConditionType))
+
+
 class SourceStatus(Model):
     """What the statuses of all kinds of source have in common."""
 
     observed_generation: int = -1
     """The metadata.generation that this status speaks of; -1 until the operator has seen the resource."""
 
-    conditions: Annotated[tuple[Condition, ...], listed_by("type")] | None = None
+    conditions: Annotated[tuple[Condition, ...], AfterValidator(_own), listed_by("type")] | None = None
     """The state of the resource, one condition for each type."""
 
     host: str | None = None

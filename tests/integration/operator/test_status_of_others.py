@@ -1,0 +1,66 @@
+"""Others who write to a status, of which the operator is the one writer."""
+
+import time
+
+from sluice_ingester.contract import State
+from tests.integration.operator.control_plane import OPERATOR
+from tests.integration.operator.situation import NAME, Situation, eventually, now
+
+FOREIGN = "example.com/Approved"
+
+
+def condition(kind: str) -> dict[str, str]:
+    return {"type": kind, "status": "True", "reason": "Given", "message": "by hand", "lastTransitionTime": now()}
+
+
+def write(situation: Situation, *kinds: str, **fields: object) -> None:
+    """Write to the status, as `kubectl edit --subresource=status` or a backup that is restored does."""
+    conditions = [*situation.status()["conditions"], *map(condition, kinds)]
+    situation.patch("Relay", NAME, {"status": {**fields, "conditions": conditions}}, subresource="status")
+
+
+def writes_while_nothing_happens(situation: Situation) -> list[str]:
+    pod = situation.pod()
+    situation.report(State.STREAMING, pod=pod)
+    time.sleep(5)  # the numbers of what has happened before are written by then
+    log = situation.control_plane.audit.from_now()
+    for _ in range(5):
+        time.sleep(1)
+        situation.report(State.STREAMING, pod=pod)
+    return [request.resource for request in log.writes(OPERATOR) if request.namespace == situation.namespace]
+
+
+def test_what_is_the_operators_to_tell_is_put_right(situation: Situation) -> None:
+    situation.apply_relay()
+    situation.stream()
+    good = situation.status()
+    stray = {"uid": "of-another-cluster", "name": "gone", "component": "firehose", "restartCount": 3}
+    write(
+        situation,
+        "Stalled",
+        firehose={"message": "it is all well", "lastError": "of another time"},
+        backfill={"done": True},
+        restarts={"pods": [*good["restarts"]["pods"], stray]},
+    )
+
+    def is_put_right() -> bool:
+        status = situation.status()
+        assert {item["type"] for item in status["conditions"]} == {item["type"] for item in good["conditions"]}
+        assert not {"message", "lastError"} & status["firehose"].keys()
+        assert "backfill" not in status
+        assert status["restarts"] == good["restarts"]
+        return True
+
+    eventually(is_put_right)
+    assert writes_while_nothing_happens(situation) == []
+
+
+def test_a_condition_of_others_is_left_to_them(situation: Situation) -> None:
+    situation.apply_relay()
+    situation.stream()
+    write(situation, FOREIGN)
+    assert writes_while_nothing_happens(situation) == []
+    situation.report(State.WAITING, "ConnectionLost", "the source closed the connection")
+    situation.becomes("Connected", "False", "ConnectionLost")
+    theirs = [item for item in situation.status()["conditions"] if item["type"] == FOREIGN]
+    assert [item["message"] for item in theirs] == ["by hand"]
