@@ -89,10 +89,11 @@ class Feed:
                 await asyncio.sleep(0)
             else:
                 due = min(due, max(self._pace.rate, 1.0))
-                count = min(int(due), self._left())
+                # No more at a time: a pause is looked for in between, and nothing comes after it.
+                count = min(int(due), self._left(), _CHUNK)
                 due -= count
                 await self.emit(count)
-                await asyncio.sleep(min(max((1 - due) / self._pace.rate, _TICK), _LONGEST_TICK))
+                await asyncio.sleep(0 if due >= 1 else min(max((1 - due) / self._pace.rate, _TICK), _LONGEST_TICK))
 
     async def emit(self, count: int) -> list[Note]:
         """Emit this many events now, whatever the pace, and say what they were."""

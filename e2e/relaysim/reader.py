@@ -37,6 +37,11 @@ class Reader:
         return not self._flowing.is_set()
 
     @property
+    def cursor(self) -> str | None:
+        """The cursor that it asked for; None asks for what is live."""
+        return self._request.query.get("cursor")
+
+    @property
     def peer(self) -> str:
         """The client's address."""
         return str(self._request.remote)

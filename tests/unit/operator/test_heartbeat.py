@@ -8,8 +8,8 @@ import asyncio, time
 from sluice_operator.heartbeat import guard_loop
 
 async def main():
-    guard = asyncio.create_task(guard_loop(2))
-    await asyncio.sleep(2.5)
+    guard = asyncio.create_task(guard_loop(4))
+    await asyncio.sleep(4.5)
     print("busy is not blocked", flush=True)
     {end}
 
@@ -23,7 +23,7 @@ print("the end", flush=True)
 
 def run(end: str) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-c", START.format(end=end)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
 def test_a_blocked_loop_ends_the_process_and_says_where_it_hangs() -> None:

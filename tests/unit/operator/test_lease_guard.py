@@ -48,7 +48,7 @@ def start(steps: str) -> "subprocess.Popen[str]":
 )
 def test_it_ends_in_time_whatever_the_loop_does(steps: str) -> None:
     process = start(steps)
-    out, err = process.communicate(timeout=10)
+    out, err = process.communicate(timeout=60)
     assert process.returncode == 1
     assert "The lease could not be renewed in time" in err
     assert "the end" not in out
@@ -58,7 +58,7 @@ def test_renewed_or_dropped_it_lives() -> None:
     renewal = HOLD.replace("0.5", "5")  # a busy machine may stand still for a second or two
     steps = f"for _ in range(3):\n    {renewal}    await asyncio.sleep(2)\nguard.drop()\nawait asyncio.sleep(3.2)"
     process = start(steps)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (0, "")
     assert "the end\n" in out  # the work may make one more step while it is cancelled
 
@@ -72,6 +72,6 @@ def test_frozen_it_does_not_make_another_step() -> None:
     time.sleep(1)
     thawed = time.monotonic()
     os.kill(process.pid, signal.SIGCONT)
-    out, _ = process.communicate(timeout=10)
+    out, _ = process.communicate(timeout=60)
     assert process.returncode == 1
     assert float(out.splitlines()[-1]) < thawed

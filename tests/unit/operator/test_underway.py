@@ -22,9 +22,10 @@ async def test_an_answer_is_an_answer_and_an_error_an_error() -> None:
 @pytest.mark.parametrize("fails", [False, True])
 async def test_what_is_cut_off_is_waited_for(caplog: pytest.LogCaptureFixture, *, fails: bool) -> None:
     done: list[str] = []
+    answered = asyncio.Event()
 
     async def write() -> None:
-        await asyncio.sleep(0.1)
+        await answered.wait()
         done.append("written")
         if fails:
             raise ValueError("too late to tell anybody")
@@ -36,7 +37,8 @@ async def test_what_is_cut_off_is_waited_for(caplog: pytest.LogCaptureFixture, *
     with pytest.raises(asyncio.CancelledError):
         await asking
     assert done == []
-    await under_way.settle(5)
+    answered.set()
+    await under_way.settle(60)
     assert done == ["written"]
     del asking
     gc.collect()
@@ -57,7 +59,7 @@ async def test_what_never_ends_is_cut_off_in_the_end() -> None:
     asking.cancel()
     began = time.monotonic()
     await under_way.settle(0.1)
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 30
     assert cut_off.is_set()
 
 

@@ -12,10 +12,11 @@ from e2e.cluster.components import Component
 from e2e.cluster.layout import Layout
 from e2e.cluster.node import LONGEST_PAUSE, STEADY, Supervised, answers, reap
 from e2e.cluster.process import ProcessRecord, parse_start_time, start_time, wait_until_gone
+from tests.integration.ports import free_port
 
 
 def sleeper() -> subprocess.Popen[bytes]:
-    return subprocess.Popen(["sleep", "60"])
+    return subprocess.Popen(["sleep", "600"])
 
 
 def test_only_the_recorded_process_is_killed() -> None:
@@ -30,7 +31,7 @@ def test_only_the_recorded_process_is_killed() -> None:
     assert process.poll() is None
     assert record.alive()
     record.kill()
-    assert process.wait(5) == -9
+    assert process.wait(60) == -9
     assert not record.alive()
     record.kill()
 
@@ -39,7 +40,7 @@ def test_a_zombie_counts_as_gone() -> None:
     process = sleeper()
     record = ProcessRecord.of(process.pid)
     process.kill()
-    assert wait_until_gone([record], seconds=5)
+    assert wait_until_gone([record], seconds=60)
     assert process.returncode is None
     process.wait()
 
@@ -90,7 +91,7 @@ def test_restarts_are_put_off_the_longer_the_more_quickly_they_follow() -> None:
 
 def test_reaping_notes_the_exit_code_of_the_component() -> None:
     item = Supervised(Component(name="x", argv=("x",)), pid=os.posix_spawnp("false", ["false"], {}))
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while not reap([item]) and time.monotonic() < deadline:
         time.sleep(0.01)
     assert (item.pid, item.exit_code, item.exits) == (None, 1, 1)
@@ -99,7 +100,7 @@ def test_reaping_notes_the_exit_code_of_the_component() -> None:
 def test_answers_tells_open_sockets_from_closed_ones(tmp_path: Path) -> None:
     path = tmp_path / "socket"
     assert not answers(str(path))
-    with socket.socket(socket.AF_UNIX) as unix, socket.create_server(("127.0.0.1", 0)) as tcp:
+    with socket.socket(socket.AF_UNIX) as unix, socket.create_server(("127.0.0.1", free_port())) as tcp:
         unix.bind(str(path))
         unix.listen()
         port = tcp.getsockname()[1]

@@ -22,7 +22,7 @@ class Client:
 
     async def message(self) -> bytes:
         """The next message as it came."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             data = await self.socket.recv()
         assert isinstance(data, bytes)
         return data

@@ -105,17 +105,15 @@ async def test_without_an_upgrade_it_asks_for_one() -> None:
 
 async def test_pings_are_answered() -> None:
     async with RelaySim(paused=True) as sim, subscribe(sim) as client:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await (await client.socket.ping())
 
 
 async def test_full_speed_waits_for_the_slowest_reader_and_ends_at_the_limit() -> None:
     async with RelaySim(rate=0, corpus=50, limit=_MANY, window=_MANY) as sim, subscribe(sim, 0, max_queue=1) as slow:
         await slow.message()
-        await asyncio.sleep(0.2)
-        stuck = sim.journal.total
-        await asyncio.sleep(0.2)
-        assert sim.journal.total == stuck < _MANY
+        stuck = await at_rest(sim)
+        assert stuck < _MANY
         async with subscribe(sim, 0) as fast:
             first = await fast.seqs(stuck)
             assert first == list(range(FIRST_SEQ, FIRST_SEQ + stuck))
@@ -124,13 +122,23 @@ async def test_full_speed_waits_for_the_slowest_reader_and_ends_at_the_limit() -
         assert await slow.silent(0.2)
 
 
+async def at_rest(sim: RelaySim) -> int:
+    """How many events were emitted when no more came for many rounds of the loop."""
+    total, rounds = -1, 0
+    while rounds < 40:
+        total, rounds = sim.journal.total, rounds + 1 if sim.journal.total == total else 0
+        await asyncio.sleep(0.01)
+    return total
+
+
 async def test_a_rate_is_kept() -> None:
+    """It makes up for at most a second in which this process stood still."""
     async with RelaySim(rate=500, corpus=50) as sim, subscribe(sim) as client:
         await client.message()
         loop = asyncio.get_running_loop()
         begin = loop.time()
-        await client.seqs(500)
-        assert 0.7 < loop.time() - begin < 2.5
+        await client.seqs(1000)
+        assert 0.9 < loop.time() - begin < 20
 
 
 async def test_a_reader_that_falls_out_of_the_window_is_too_slow() -> None:
@@ -195,9 +203,9 @@ async def test_a_private_authority_and_wss(tmp_path: Path) -> None:
 
 async def test_an_answer_may_take_long() -> None:
     async with RelaySim(paused=True) as sim:
-        sim.fault("refuse", status=503, delay=0.5)
+        sim.fault("refuse", status=503, delay=3)
         with pytest.raises(TimeoutError):
-            async with subscribe(sim, open_timeout=0.2):
+            async with subscribe(sim, open_timeout=1):
                 pass
         async with subscribe(sim) as client:
             assert client.socket.response

@@ -129,7 +129,7 @@ def looks() -> st.SearchStrategy[list[Facts]]:
     return st.builds(alike, streams(Component.FIREHOSE), streams(Component.BACKFILL))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(looks(), min_size=1, max_size=4))
 def test_invariants(story: list[list[Facts]]) -> None:
     before = RelayStatus()
