@@ -188,11 +188,21 @@ def test_the_whole_chart_with_every_default_is_accepted(server: ApiServer, helm:
         ({}, ["all namespaces", "redis-cli XLEN firehose_live", "kubectl delete pvc", "kubectl delete lease"]),
         ({"redis": {"url": "redis://r"}}, ["your Redis", "kubectl describe relays"]),
         ({"redis": {"bundled": {"enabled": False}}, "watchNamespaces": ["one"]}, ["no default Redis", "watches one"]),
+        (
+            {"watchNamespaces": ["one", "two"]},
+            [
+                "\n     namespace: one\n",
+                "kubectl get atproto --namespace one",
+                "\n   kubectl delete relays,labelers --all --namespace one\n"
+                "   kubectl delete relays,labelers --all --namespace two\n",
+            ],
+        ),
     ],
 )
 def test_the_notes_say_what_to_do_next(helm: Helm, values: Values, said: list[str]) -> None:
     notes = helm.try_install({**values, "crds": {"enabled": False}})["info"]["notes"]
     for words in said:
         assert words in notes
-    assert ("kubectl delete pvc" in notes) is (not values)
+    assert ("kubectl delete pvc" in notes) is ("redis" not in values)
+    assert ("--all-namespaces" in notes) is ("watchNamespaces" not in values), "what it does not watch is not its own"
     assert "kubectl apply -f -" in notes
