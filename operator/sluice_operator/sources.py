@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from sluice_operator.api.base import API_VERSION
 from sluice_operator.api.labeler import LABELER, Labeler
 from sluice_operator.api.relay import RELAY, Relay
 from sluice_operator.api.source import Source
-from sluice_operator.desired.naming import FIELD_MANAGER, SOURCE_LABELS
+from sluice_operator.desired.naming import FIELD_MANAGER, SOURCE_LABELS, label_value
 from sluice_operator.kube import Api
 
 RELAYS: Final = Api(version=API_VERSION, kind=RELAY.kind, plural=RELAY.plural)
@@ -20,6 +20,9 @@ MODELS: Final[Mapping[str, type[Source]]] = {RELAY.kind: Relay, LABELER.kind: La
 
 CHILD_SELECTOR: Final = f"app.kubernetes.io/managed-by={FIELD_MANAGER}"
 """The label selector for all that the operator makes."""
+
+Label: TypeAlias = tuple[str, str, str]
+"""Kind and namespace of a source, and its name as the value of a label."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +48,13 @@ def source_key(source: Source) -> SourceKey:
     return SourceKey(type(source).__name__, source.metadata.namespace, source.metadata.name)
 
 
-def label_of(child: Mapping[str, Any]) -> tuple[str, str, str] | None:
-    """Kind, namespace and label of the source that `child` says it belongs to, or None if it says none."""
+def label_for(key: SourceKey) -> Label:
+    """The label that says of a child that it belongs to the source of that key."""
+    return key.kind, key.namespace, label_value(key.name)
+
+
+def label_of(child: Mapping[str, Any]) -> Label | None:
+    """The label of the source that `child` says it belongs to, or None if it says none."""
     metadata = child["metadata"]
     labels = metadata.get("labels") or {}
     for kind, label in SOURCE_LABELS.items():

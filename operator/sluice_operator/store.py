@@ -9,12 +9,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from sluice_ingester.contract import host_of
-from sluice_operator.desired.naming import label_value
+from sluice_operator.index import Index, place_of
 from sluice_operator.kube import Api, Manifest
-from sluice_operator.sources import SOURCES, SourceKey, key_of, label_of
-
-Place = tuple[str, str]
-"""Namespace and name."""
+from sluice_operator.sources import SOURCES, Label, SourceKey, key_of, label_for, label_of
 
 _GONE: Final = 1000  # how many of the last that went are remembered
 
@@ -23,22 +20,18 @@ class Store:
     """Objects by their kind and place."""
 
     def __init__(self) -> None:
-        self._objects: dict[Api, dict[Place, Manifest]] = {}
+        self._objects: dict[Api, Index] = {}
         self._gone: dict[str, str] = {}  # by uid, the version at which it went
-        self._hosts: dict[str, list[SourceKey]] | None = None  # made when it is asked for
 
     def put(self, api: Api, found: Mapping[str, Any]) -> Manifest | None:
         """Keep `found`, unless it is old news. What was kept before, if anything."""
-        objects = self._objects.setdefault(api, {})
-        place = _place(found)
-        before = objects.get(place)
+        objects = self._of(api)
+        before = objects.get(place_of(found))
         # One that has lost its label leaves the watch like one that is deleted, and may come back.
         gone = self._gone.get(found["metadata"]["uid"])
         is_gone = gone is not None and not _is_later(_version(found), gone)
         if not is_gone and not (before and _is_newer(before, found)):
-            objects[place] = _slim(api, found)
-            if api in SOURCES.values() and (before is None or before.get("spec") != found.get("spec")):
-                self._hosts = None
+            objects.put(_slim(api, found))
         return before
 
     def drop(self, api: Api, gone: Mapping[str, Any]) -> None:
@@ -46,67 +39,69 @@ class Store:
         self._gone[gone["metadata"]["uid"]] = _version(gone)
         if len(self._gone) > _GONE:
             del self._gone[next(iter(self._gone))]
-        objects = self._objects.setdefault(api, {})
-        kept = objects.get(_place(gone))
+        kept = self._of(api).get(place_of(gone))
         if kept is not None and kept["metadata"]["uid"] == gone["metadata"]["uid"]:
-            del objects[_place(gone)]
-            self._hosts = None
+            self._of(api).remove(place_of(gone))
 
     def replace(self, api: Api, found: Iterable[Mapping[str, Any]], *, version: str) -> list[Manifest]:
         """Keep `found`, what has come after that `version`, and nothing else. All that is otherwise now."""
-        before = self._objects.get(api, {})
-        kept = {place: item for place, item in before.items() if _is_later(_version(item), version)}
+        before, kept = self._of(api), _index(api)
         self._objects[api] = kept
-        self._hosts = None
+        for known in before.all():
+            if _is_later(_version(known), version):
+                kept.put(known)
         for item in found:
-            place = _place(item)
-            if (old := before.get(place)) and _version(old) == _version(item):
-                kept[place] = old
+            if (old := before.get(place_of(item))) and _version(old) == _version(item):
+                kept.put(old)
             else:
                 self.put(api, item)
-        changed = [item for place, item in kept.items() if before.get(place) is not item]
-        return changed + [item for place, item in before.items() if place not in kept]
+        changed = [item for item in kept.all() if before.get(place_of(item)) is not item]
+        return changed + [item for item in before.all() if kept.get(place_of(item)) is None]
 
     def version(self, api: Api, namespace: str, name: str) -> str:
         """The resource version of the object that is kept, or nothing."""
-        kept = self._objects.get(api, {}).get((namespace, name))
+        kept = self._of(api).get((namespace, name))
         return _version(kept) if kept else ""
 
     def all(self, api: Api) -> list[Manifest]:
         """All objects of one kind."""
-        return list(self._objects.get(api, {}).values())
+        return self._of(api).all()
 
     def source(self, key: SourceKey) -> Manifest | None:
         """The source of that key."""
-        return self._objects.get(SOURCES[key.kind], {}).get((key.namespace, key.name))
+        return self._of(SOURCES[key.kind]).get((key.namespace, key.name))
 
     def sources_at(self, host: str) -> list[Manifest]:
         """The sources whose keys in Redis bear that host."""
-        if self._hosts is None:
-            self._hosts = {}
-            for source in (item for api in SOURCES.values() for item in self.all(api)):
-                self._hosts.setdefault(host_of(str((source.get("spec") or {}).get("host"))), []).append(key_of(source))
-        found = map(self.source, self._hosts.get(host, ()))
-        return [source for source in found if source is not None]
+        return [source for api in SOURCES.values() for source in self._of(api).by(_host, host)]
 
     def children(self, api: Api, key: SourceKey) -> list[Manifest]:
         """The objects of one kind that say that they belong to the source of that key."""
-        wanted = (key.kind, key.namespace, label_value(key.name))
-        return [item for item in self.all(api) if label_of(item) == wanted]
+        return self._of(api).by(label_of, label_for(key))
 
     def owner(self, child: Mapping[str, Any]) -> SourceKey | None:
         """The key of the source that `child` says it belongs to, if that source is known."""
         if (label := label_of(child)) is None:
             return None
-        kind, namespace, value = label
-        for key in map(key_of, self.all(SOURCES[kind])):
-            if key.namespace == namespace and label_value(key.name) == value:
-                return key
-        return None
+        kind, *_ = label
+        return next(map(key_of, self._of(SOURCES[kind]).by(_own_label, label)), None)
+
+    def _of(self, api: Api) -> Index:
+        if api not in self._objects:
+            self._objects[api] = _index(api)
+        return self._objects[api]
 
 
-def _place(item: Mapping[str, Any]) -> Place:
-    return item["metadata"]["namespace"], item["metadata"]["name"]
+def _index(api: Api) -> Index:
+    return Index(_own_label, _host) if api in SOURCES.values() else Index(label_of)
+
+
+def _own_label(source: Mapping[str, Any]) -> Label:
+    return label_for(key_of(source))
+
+
+def _host(source: Mapping[str, Any]) -> str:
+    return host_of(str((source.get("spec") or {}).get("host")))
 
 
 def _version(item: Mapping[str, Any]) -> str:
