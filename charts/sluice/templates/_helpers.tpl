@@ -89,3 +89,24 @@ readOnlyRootFilesystem: true
 capabilities:
   drop: [ALL]
 {{- end }}
+
+{{/* Fails if operator.extraEnv has a variable that the chart sets: of two with one name Kubernetes takes the last. */}}
+{{- define "sluice.refuseOwnEnv" -}}
+{{- $own := dict
+  "LOG_FORMAT" "use operator.logFormat"
+  "SLUICE_DEFAULT_REDIS_URL" "use redis"
+  "SLUICE_INGESTER_IMAGE" "use image, or spec.image of a resource"
+  "SLUICE_INGESTER_IMAGE_PULL_POLICY" "use image.pullPolicy"
+  "SLUICE_INGESTER_IMAGE_PULL_SECRETS" "use imagePullSecrets"
+  "SLUICE_STATUS_INTERVAL_SECONDS" "use operator.statusIntervalSeconds"
+  "SLUICE_WATCH_NAMESPACES" "use watchNamespaces"
+}}
+{{- range $name := list "POD_NAME" "SLUICE_LEADER_ELECTION" "SLUICE_LEASE_NAME" "SLUICE_LEASE_NAMESPACE" "SLUICE_PORT" }}
+{{- $_ := set $own $name "leave it out" }}
+{{- end }}
+{{- range .Values.operator.extraEnv }}
+{{- if hasKey $own .name }}
+{{- fail (printf "operator.extraEnv: the chart sets %s itself: %s" .name (get $own .name)) }}
+{{- end }}
+{{- end }}
+{{- end }}

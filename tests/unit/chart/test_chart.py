@@ -226,8 +226,17 @@ def test_monitors_find_their_pods(render: Render) -> None:
     assert ingesters["podMetricsEndpoints"][0]["port"] == "metrics"
     service = rendered.one("Service", f"{NAME}-metrics")
     assert service["spec"]["selector"].items() <= labels.items()
-    monitor = rendered.one("ServiceMonitor", NAME)["spec"]["selector"]["matchLabels"]
-    assert monitor.items() <= service["metadata"]["labels"].items()
+    monitor = rendered.one("ServiceMonitor", NAME)["spec"]
+    assert monitor["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
+    # Else Prometheus puts the operator's namespace in the place of the resource's.
+    for endpoint in (*operator["spec"]["podMetricsEndpoints"], *monitor["endpoints"]):
+        assert endpoint["honorLabels"] is True
+
+
+def test_what_the_chart_sets_itself_is_no_extra_variable(render: Render) -> None:
+    for name in env(render(imagePullSecrets=[{"name": "one"}])).keys() | {"SLUICE_PORT"}:
+        with pytest.raises(Exception, match=f"extraEnv: the chart sets {name} itself: (use|leave)"):
+            render(operator={"extraEnv": [{"name": name, "value": "x"}]})
 
 
 def test_network_policies_let_the_right_ones_in(render: Render) -> None:
@@ -263,6 +272,9 @@ def test_long_release_names_fit(helm: Callable[..., str]) -> None:
         ({"redis": {"url": "http://redis"}}, "/redis/url"),
         ({"redis": {"bundled": {"maxMemory": "lots"}}}, "/redis/bundled/maxMemory"),
         ({"image": {"digest": "latest"}}, "/image/digest"),
+        ({"fullnameOverride": "My_Sluice"}, "/fullnameOverride"),
+        ({"nameOverride": "sluice/two"}, "/nameOverride"),
+        ({"operator": {"extraEnv": [{"value": "x"}]}}, "/operator/extraEnv/0"),
         ({"watchNamespaces": "one"}, "/watchNamespaces"),
         ({"watchNamespaces": ["One"]}, "/watchNamespaces/0"),
         ({"redis": {"url": "redis://a", "existingSecret": {"name": "b"}}}, "keep one"),
