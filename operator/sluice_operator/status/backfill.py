@@ -35,7 +35,8 @@ def backfill_complete(reading: Reading) -> Draft:
     if missing := absence(reading):
         return false(Type.BACKFILL_COMPLETE, *missing)
     if report is None:
-        return false(Type.BACKFILL_COMPLETE, Reason.CONNECTING, untold(Type.BACKFILL_COMPLETE, reading).message)
+        unheard = untold(Type.BACKFILL_COMPLETE, reading)
+        return false(Type.BACKFILL_COMPLETE, unheard.reason, unheard.message)
     if report.state is not State.STREAMING:
         return false(Type.BACKFILL_COMPLETE, report.reason or Reason.CONNECTING, reading.words)
     rate = "" if report.rate is None else f", {human_rate(report.rate)}"

@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from sluice_operator.api.backfill import BackfillStatus
 from sluice_operator.api.conditions import Condition
+from sluice_operator.api.conditions import ConditionType as Type
 from sluice_operator.api.stream import Restarts, SourceStatus, StreamStatus
 from sluice_operator.desired.naming import Component
 from sluice_operator.observed.facts import Facts
@@ -28,8 +29,7 @@ def source_status(streams: Sequence[Facts], previous: StatusT) -> StatusT:
     """The status of a source; the facts of its streams come with the one that matters most first."""
     first, before = streams[0], by_type(previous.conditions)
     parts = previous.streams if previous.host == first.host else {}
-    reasons = frozenset(condition.reason for condition in before.values())
-    readings = [read(facts, _told(parts.get(facts.component.part), reasons)) for facts in streams]
+    readings = [read(facts, _told(facts.component, parts, before)) for facts in streams]
     restarts = count_all_restarts(previous.restarts, readings)
     drafts = together([_opinion(reading, restarts, before) for reading in readings])
     conditions = settle(drafts, previous=before, generation=first.generation, now=first.now)
@@ -72,7 +72,10 @@ def _blind(previous: StatusT, conditions: Mapping[str, Condition], *, generation
     return previous.model_copy(update=update)
 
 
-def _told(part: StreamStatus | None, reasons: frozenset[str]) -> Told:
+def _told(component: Component, parts: Mapping[str, StreamStatus], before: Mapping[str, Condition]) -> Told:
+    part = parts.get(component.part)
+    kinds = (Type.BACKFILL_COMPLETE,) if component is Component.BACKFILL else (Type.CONNECTED, Type.SINK_WRITABLE)
+    reasons = frozenset(before[kind].reason for kind in kinds if kind in before)
     return Told(state=part.state if part else None, reasons=reasons)
 
 

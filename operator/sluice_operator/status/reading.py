@@ -86,12 +86,12 @@ class Reading:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Told:
-    """What the status has told so far: it stands where a look alone can't decide."""
+    """What the status has told of a stream so far: it stands where a look alone can't decide."""
 
     state: str | None = None
     """What the ingester was doing."""
     reasons: frozenset[str] = frozenset()
-    """Those of all conditions."""
+    """Those of the conditions that tell of this stream alone."""
 
 
 NOTHING_TOLD: Final = Told()

@@ -33,6 +33,11 @@ def listing(state: State = State.STREAMING, cursor: str | None = "4000", **chang
     return sink(cursor=cursor, health=health(pod=POD, state=state, **changes))
 
 
+SILENT = listing(silent_seconds=31.0)
+FIRST_SEEN = listing(silent_seconds=601.0, watched_seconds=0.0)
+"""Behind by its clock, as an operator finds it that has just started."""
+
+
 def backfill(found: SinkFacts | None, **changes: Any) -> Facts:
     changes = {"pods": (pod(uid="uid-2", name=POD),), **changes}
     return facts(component=Component.BACKFILL, sink=found, **changes)
@@ -54,10 +59,31 @@ def status(*situations: list[Facts]) -> RelayStatus:
         (listing(State.CONNECTING, cursor=None), ("False", "Connecting")),
         (listing(State.DONE, cursor=BACKFILL_DONE), ("True", "Listed")),
         (trouble(SinkTrouble.UNREACHABLE), ("Unknown", "SinkUnreachable")),
+        (SILENT, ("False", "NotReporting")),
     ],
 )
 def test_whether_it_is_complete(found: SinkFacts, condition: tuple[str, str]) -> None:
     assert conditions(status([facts(), backfill(found)]))["BackfillComplete"] == condition
+
+
+@pytest.mark.parametrize(
+    ("before", "condition"),
+    [
+        ([], ("False", "Connecting")),
+        ([listing()], ("False", "Listing")),
+        ([SILENT], ("False", "NotReporting")),
+    ],
+    ids=["nothing", "it lists", "it is silent"],
+)
+def test_in_doubt_stands_what_was_told_of_it_whatever_the_firehose_does(
+    before: list[SinkFacts], condition: tuple[str, str]
+) -> None:
+    unheard = facts(sink=sink(health=None))
+    past = [[unheard, backfill(found)] for found in before]
+    for looks in (1, 2):
+        found = status(*past, *[[unheard, backfill(FIRST_SEEN)]] * looks)
+        assert conditions(found)["Connected"] == ("Unknown", "NotReporting")
+        assert conditions(found)["BackfillComplete"] == condition
 
 
 def test_done_is_done_whether_or_not_a_pod_runs() -> None:
