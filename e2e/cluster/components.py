@@ -23,6 +23,8 @@ PKI = STATE / "pki"
 CONTAINERD_SOCKET = "/run/containerd/containerd.sock"
 FRONT_PROXY = "sluice:front-proxy"
 ETCD_ADDRESS = "127.0.0.1:2379"
+# It takes connections before it serves them; an API server that waits for that too long exits.
+ETCD_READY = f"http://{ETCD_ADDRESS}/health"
 API_ADDRESS = API_SERVER.removeprefix("https://")
 # Says yes only once the default roles are there: before that, the controllers are refused and exit.
 API_READY = f"{API_SERVER}/readyz"
@@ -80,7 +82,7 @@ def apiserver() -> Component:
     """The API server. It asks the kubelet by address: no DNS knows the node's name."""
     return Component(
         name="kube-apiserver",
-        needs=(ETCD_ADDRESS,),
+        needs=(ETCD_READY,),
         argv=(
             str(BIN / "kube-apiserver"),
             f"--etcd-servers=http://{ETCD_ADDRESS}",

@@ -95,7 +95,7 @@ def _stop_node(layout: Layout) -> None:
     processes = records.read(layout)
     for process in processes:
         process.kill()
-    if not wait_until_gone(processes, seconds=20):
+    if not wait_until_gone(processes, seconds=60):
         raise ClusterError(f"processes don't end: {[process.pid for process in processes if process.alive()]}")
     if network.owner() == network.alias(layout.state):
         network.disconnect()

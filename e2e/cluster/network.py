@@ -24,7 +24,7 @@ _ALIAS_LIMIT = 255
 
 def connect(node_pid: int, state: Path) -> None:
     """Lay the cable to the network namespace of a process. The interface's alias tells whose it is."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     own = os.readlink("/proc/self/ns/net")
     while (found := namespace(node_pid, "net")) in (None, own):
         if start_time(node_pid) is None or time.monotonic() > deadline:

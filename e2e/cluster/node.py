@@ -6,6 +6,7 @@ ends every process of the node. Standard library only: it stays in memory for as
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import signal
@@ -28,6 +29,11 @@ PRIVATE = tuple(Path(p) for p in ("/var/lib/kubelet", "/var/lib/cni", "/var/log/
 MOUNT_POINTS = (*PRIVATE, VOLUMES)
 LONGEST_PAUSE = 10.0
 STEADY = 30.0
+# Who answers is no question here: the network is the node's own. Nor does any proxy lead into it.
+_DIRECTLY = urllib.request.build_opener(
+    urllib.request.ProxyHandler({}),
+    urllib.request.HTTPSHandler(context=ssl._create_unverified_context()),  # noqa: S323
+)
 
 
 @dataclass
@@ -82,7 +88,7 @@ def mount(*args: str) -> None:
 
 def bring_up_network() -> None:
     """Set up the node's end of the cable to the host. No default route: nothing can leave the machine."""
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + 60
     while not any(line.strip().startswith(f"{NODE_INTERFACE}:") for line in open("/proc/net/dev")):  # noqa: SIM115
         if time.monotonic() > deadline:
             raise SystemExit(f"{NODE_INTERFACE} did not appear in the node's network namespace")
@@ -149,10 +155,8 @@ def reap(everything: list[Supervised]) -> bool:
 def answers(address: str) -> bool:
     """Whether a socket, given as a path or as host:port, takes connections, or a URL says 200."""
     try:
-        if address.startswith("https:"):
-            # Who answers is no question here: the network is the node's own.
-            trusting = ssl._create_unverified_context()  # noqa: S323
-            urllib.request.urlopen(address, timeout=1, context=trusting).close()  # noqa: S310
+        if address.startswith("http"):
+            _DIRECTLY.open(address, timeout=5).close()
         elif address.startswith("/"):
             with socket.socket(socket.AF_UNIX) as client:
                 client.settimeout(1)
@@ -160,7 +164,7 @@ def answers(address: str) -> bool:
         else:
             host, _, port = address.rpartition(":")
             socket.create_connection((host, int(port)), timeout=1).close()
-    except OSError:
+    except (OSError, http.client.HTTPException):
         return False
     return True
 

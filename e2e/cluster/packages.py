@@ -53,6 +53,8 @@ def ensure(log: Path, required: Mapping[str, str]) -> None:
         raise ClusterError(f"these Debian packages are missing; as root: {by_hand}")
     env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     label = f"install {', '.join(packages)}"
-    progress.run(["apt-get", "update", "--quiet"], log=log, label="apt-get update", env=env)
-    install = ["apt-get", "install", "--yes", "--quiet", "--no-install-recommends", *packages]
+    # A fresh machine's own updates may hold the lock, and its mirror may fail once.
+    patient = ["apt-get", "--quiet", "--option=Acquire::Retries=3", "--option=DPkg::Lock::Timeout=300"]
+    progress.run([*patient, "update"], log=log, label="apt-get update", env=env)
+    install = [*patient, "install", "--yes", "--no-install-recommends", *packages]
     progress.run(install, log=log, label=label, env=env, hint=f"by hand: {by_hand}")

@@ -55,7 +55,7 @@ def in_node(layout: Layout, *argv: str | Path) -> list[str]:
 
 def first_process(outer: int) -> int:
     """The pid, as the machine counts, of the node's pid 1, once the outer process has forked it."""
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         inner = namespace(outer, "pid_for_children")
         if inner and inner != namespace(outer, "pid"):

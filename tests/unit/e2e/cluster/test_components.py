@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from e2e.cluster import base, layout, traces
-from e2e.cluster.components import API_READY, ETCD_ADDRESS, Component, all_components
+from e2e.cluster.components import API_READY, ETCD_ADDRESS, ETCD_READY, Component, all_components
 from e2e.cluster.layout import PACKAGE
 from e2e.cluster.node import PRIVATE
 
@@ -38,7 +38,7 @@ def test_every_configuration_file_named_on_a_command_line_is_there() -> None:
 def test_components_start_after_what_they_talk_to() -> None:
     order = [component.name for component in all_components()]
     assert order.index("etcd") < order.index("kube-apiserver") < order.index("kubelet")
-    assert ETCD_ADDRESS in by_name("kube-apiserver").needs
+    assert ETCD_READY in by_name("kube-apiserver").needs
     assert flags(by_name("kube-apiserver"))["etcd-servers"] == f"http://{ETCD_ADDRESS}"
     for name in ("kube-controller-manager", "kube-scheduler", "kube-proxy", "coredns"):
         assert by_name(name).needs == (API_READY,)

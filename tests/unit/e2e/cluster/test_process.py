@@ -1,8 +1,10 @@
 import os
 import socket
 import subprocess
+import threading
 import time
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -108,3 +110,24 @@ def test_answers_tells_open_sockets_from_closed_ones(tmp_path: Path) -> None:
         assert answers(f"127.0.0.1:{port}")
     assert not answers(f"127.0.0.1:{port}")
     assert not answers(f"https://127.0.0.1:{port}/readyz")
+
+
+def test_an_url_answers_when_it_says_200() -> None:
+    words = {200: True, 503: False}
+
+    class Health(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(int(self.path[1:]))
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Health) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        for code, good in words.items():
+            assert answers(f"http://127.0.0.1:{server.server_port}/{code}") is good
+        server.shutdown()
+    with socket.create_server(("127.0.0.1", 0)) as babbler:
+        threading.Thread(target=lambda: babbler.accept()[0].sendall(b"220 no HTTP\r\n\r\n"), daemon=True).start()
+        assert not answers(f"http://127.0.0.1:{babbler.getsockname()[1]}/health")
