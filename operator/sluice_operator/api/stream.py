@@ -149,7 +149,7 @@ class CountedPod(Model):
     """What the pod does for its source, such as firehose."""
 
     restart_count: Count = 0
-    """How many restarts of this pod's containers are in the count."""
+    """How many restarts of the ingester in this pod are in the count."""
 
     gone_reason: str | None = None
     """Why the pod leaves, such as Evicted, if Kubernetes has said so."""
@@ -208,7 +208,7 @@ class SourceStatus(Model):
     """The newest cursor that was set as spec.cursor asks."""
 
     image: str | None = None
-    """The image that the ingester runs."""
+    """The image that the ingester runs, or ran when it last did."""
 
     restarts: Restarts | None = None
     """Restarts of the ingester that nobody asked for."""

@@ -1,10 +1,15 @@
-"""Pods, as the API server has them, turned into facts. Pure."""
+"""Pods, as the API server has them, turned into facts. Pure.
+
+Of a pod's containers only the ingester counts: what a service mesh or the like has put beside it has restarts,
+images and limits of its own, which are nothing that a source or its owner could do anything about.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from sluice_operator.desired.pod import CONTAINER
 from sluice_operator.observed.facts import PodFacts, Termination
 from sluice_operator.times import parse_time
 
@@ -28,11 +33,9 @@ def first_pods(*, source: datetime | None, deployment: Mapping[str, Any] | None)
 def pod_facts(pod: Mapping[str, Any]) -> PodFacts:
     """The facts of one v1 Pod."""
     metadata, status = pod["metadata"], pod.get("status") or {}
-    containers = status.get("containerStatuses") or []
+    container = _ingester(status.get("containerStatuses"))
     finished = status.get("phase") in {"Succeeded", "Failed"}
-    waiting: Mapping[str, Any] = next(
-        filter(None, (container.get("state", {}).get("waiting") for container in containers)), {}
-    )
+    waiting = container.get("state", {}).get("waiting") or {}
     return PodFacts(
         uid=metadata["uid"],
         name=metadata["name"],
@@ -40,33 +43,27 @@ def pod_facts(pod: Mapping[str, Any]) -> PodFacts:
         created=parse_time(metadata.get("creationTimestamp")) or _NEVER,
         leaving=finished or "deletionTimestamp" in metadata,
         gone_reason=_gone_reason(status) if finished or "deletionTimestamp" in metadata else "",
-        running_since=_running_since(containers),
-        restart_count=sum(container.get("restartCount", 0) for container in containers),
-        last_termination=_last_termination(containers),
+        running_since=parse_time((container.get("state", {}).get("running") or {}).get("startedAt")),
+        restart_count=container.get("restartCount", 0),
+        last_termination=_last_termination(container),
         waiting_reason=waiting.get("reason", ""),
         waiting_message=waiting.get("message", ""),
         unschedulable=_unschedulable(status),
-        image=next((container.get("image", "") for container in (pod.get("spec") or {}).get("containers", [])), ""),
+        image=_ingester((pod.get("spec") or {}).get("containers")).get("image", ""),
     )
 
 
-def _running_since(containers: Iterable[Mapping[str, Any]]) -> datetime | None:
-    """When the last of the containers started, if all of them run."""
-    starts = [
-        parse_time((container.get("state", {}).get("running") or {}).get("startedAt")) for container in containers
-    ]
-    times = [start for start in starts if start is not None]
-    return max(times) if times and len(times) == len(starts) else None
+def _ingester(containers: Iterable[Mapping[str, Any]] | None) -> Mapping[str, Any]:
+    return next((container for container in containers or () if container["name"] == CONTAINER), {})
 
 
-def _last_termination(containers: Iterable[Mapping[str, Any]]) -> Termination | None:
+def _last_termination(container: Mapping[str, Any]) -> Termination | None:
     ends = [
         Termination(
             reason=end.get("reason", ""),
             exit_code=end.get("exitCode"),
             time=parse_time(end.get("finishedAt")),
         )
-        for container in containers
         for state in ("lastState", "state")
         if (end := (container.get(state) or {}).get("terminated"))
     ]

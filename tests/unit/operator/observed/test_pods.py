@@ -50,10 +50,20 @@ def test_a_pod_that_nobody_has_looked_at_yet() -> None:
     assert (facts.running_since, facts.template_hash, facts.image) == (None, "", "")
 
 
-def test_it_runs_only_if_all_its_containers_run() -> None:
-    waits = container(waiting={"reason": "CrashLoopBackOff"})
-    facts = pod_facts(pod(phase="Running", containerStatuses=[RUNNING, waits]))
-    assert (facts.running_since, facts.waiting_reason) == (None, "CrashLoopBackOff")
+@pytest.mark.parametrize(
+    "beside",
+    [
+        container(restarts=4, last=OOM, waiting={"reason": "CrashLoopBackOff", "message": "of the mesh"}),
+        container(restarts=4, last=OOM, running={"startedAt": CREATED}),
+    ],
+    ids=["crashing", "running"],
+)
+def test_what_was_put_beside_the_ingester_is_not_taken_for_it(beside: dict[str, Any]) -> None:
+    mesh = {**beside, "name": "istio-proxy"}
+    body = pod(phase="Running", containerStatuses=[mesh, RUNNING])
+    body["spec"]["containers"].insert(0, {"name": "istio-proxy", "image": "mesh:2"})
+    alone = pod_facts(pod(phase="Running", containerStatuses=[RUNNING]))
+    assert pod_facts(body) == alone
 
 
 def test_why_it_waits() -> None:
