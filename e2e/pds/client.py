@@ -10,7 +10,7 @@ from typing import Any, Final
 
 Json = dict[str, Any]
 
-TIMEOUT_SECONDS: Final = 30
+TIMEOUT_SECONDS: Final = 120
 
 
 class XrpcError(Exception):

@@ -15,19 +15,23 @@ from websockets.asyncio.client import connect
 from e2e.pds.client import Json
 
 MAX_FRAME_BYTES: Final = 5_000_000
+QUIET_SECONDS: Final = 1.5
+PATIENCE_SECONDS: Final = 60.0
 
 
-async def read(websocket: str, *, cursor: int = 0, quiet_seconds: float = 1.5) -> list[Json]:
+async def read(websocket: str, *, at_least: int, cursor: int = 0) -> list[Json]:
     """All events after `cursor`, in the shape of the Redis contract, until the source falls silent.
 
-    `websocket` is the base, `ws://host:port`. A PDS looks for news every second.
+    `websocket` is the base, `ws://host:port`. A PDS looks for news every second; on a busy machine it takes longer,
+    so silence before there are `at_least` so many events means nothing, until it lasts for a minute.
     """
     url = f"{websocket}/xrpc/com.atproto.sync.subscribeRepos?cursor={cursor}"
     events: list[Json] = []
-    async with connect(url, max_size=MAX_FRAME_BYTES, proxy=None) as connection:
+    async with connect(url, max_size=MAX_FRAME_BYTES, proxy=None, open_timeout=PATIENCE_SECONDS) as connection:
         while True:
+            seconds = QUIET_SECONDS if len(events) >= at_least else PATIENCE_SECONDS
             try:
-                frame = await asyncio.wait_for(connection.recv(decode=False), quiet_seconds)
+                frame = await asyncio.wait_for(connection.recv(decode=False), seconds)
             except TimeoutError:
                 return events
             events += _events(io.BytesIO(frame))

@@ -12,7 +12,7 @@ from typing import Any, Final, Self
 from e2e.pds.client import Client
 from e2e.pds.install import HERE, ensure_installed, node
 
-START_SECONDS: Final = 90
+START_SECONDS: Final = 180
 STOP_SECONDS: Final = 10
 
 

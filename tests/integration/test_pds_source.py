@@ -33,7 +33,7 @@ import time
 from e2e.pds import ReferencePds
 with ReferencePds() as pds:
     print(pds.pid, pds.data, flush=True)
-    time.sleep(60)
+    time.sleep(600)
 """
 
 
@@ -109,7 +109,7 @@ def told(event: Json) -> Json:
 async def test_the_journal_tells_what_a_plain_reader_sees(pds: ReferencePds) -> None:
     journal = seed(pds.client)
 
-    seen = await read(pds.websocket)
+    seen = await read(pds.websocket, at_least=len(journal.events))
 
     assert [told(event) for event in seen] == journal.events
 
