@@ -1,5 +1,6 @@
 import asyncio
 import ssl
+import time
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -139,6 +140,19 @@ async def test_a_rate_is_kept() -> None:
         begin = loop.time()
         await client.seqs(1000)
         assert 0.9 < loop.time() - begin < 20
+
+
+async def test_nothing_comes_after_a_pause_though_much_was_due() -> None:
+    async with RelaySim(rate=2000, corpus=50) as sim:
+        await sim.until(lambda: sim.journal.total > 0)
+        time.sleep(0.5)  # this process stood still
+        before = sim.journal.total
+        while sim.journal.total == before:
+            await asyncio.sleep(0)
+        sim.pause()
+        paused = sim.repos.next_seq
+        await asyncio.sleep(0.1)
+        assert sim.repos.next_seq == paused
 
 
 async def test_a_reader_that_falls_out_of_the_window_is_too_slow() -> None:
