@@ -32,6 +32,11 @@ it.
 """
 IDLE_SECONDS: Final = 300.0
 
+_LONGEST_TEXT: Final = 4096
+"""More than an ingester writes. Whatever else stands there must not make a status that no API server takes: the one
+before would stand for ever.
+"""
+
 _NO_HASH_TAG: Final = (
     "The Redis is a cluster: give spec.redis.keyPrefix a hash tag, such as {sluice}:, so that the keys of a "
     "source stand in one slot"
@@ -204,4 +209,4 @@ def _client(url: RedisUrl, authorities: str) -> Client:
 
 
 def _text(value: bytes) -> str:
-    return value.decode(errors="replace")
+    return value.decode(errors="replace")[:_LONGEST_TEXT]

@@ -52,6 +52,16 @@ async def test_what_an_ingester_wrote_is_read_in_one_look(reader: RedisReader, r
     assert client.info("commandstats")["cmdstat_get"]["calls"] == calls + 1
 
 
+async def test_what_no_status_could_hold_is_cut(reader: RedisReader, redis_server: RedisServer) -> None:
+    endless = "x" * 2_000_000
+    redis_server.client.set(KEYS.cursor, endless)
+    redis_server.client.hset(KEYS.health, mapping={Health.MESSAGE: endless, Health.LAST_ERROR: endless})
+    facts = await reader.read(redis_server.url.encode(), KEYS, now=now())
+    assert facts.health is not None
+    for text in (facts.cursor, facts.health.message, facts.health.last_error):
+        assert text == endless[:4096]
+
+
 async def test_an_empty_redis_is_no_trouble(reader: RedisReader, redis_server: RedisServer) -> None:
     facts = await reader.read(redis_server.url.encode(), KEYS, now=now())
     assert (facts.trouble, facts.cursor, facts.length, facts.health) == (None, None, 0, None)
