@@ -47,5 +47,5 @@ def own_redis(tmp_path: Path) -> Iterator[Callable[..., RedisServer]]:
 
 @pytest.fixture
 async def client(redis_server: RedisServer) -> AsyncIterator["redis.asyncio.Redis"]:
-    async with redis.asyncio.Redis.from_url(redis_server.url) as connection:
+    async with redis_server.connect() as connection:
         yield connection

@@ -62,9 +62,13 @@ def _issue(directory: Path, authority: Authority, leaf: Leaf) -> tuple[Path, Pat
 
 
 class SentinelTrio:
-    """A master, a replica of it, and three Sentinels that watch them."""
+    """A master, a replica of it, and three Sentinels that watch them.
 
-    def __init__(self, directory: Path) -> None:
+    A server that says nothing for `down_after` seconds is down to them.
+    """
+
+    def __init__(self, directory: Path, *, down_after: float = 1.0) -> None:
+        self._down_after = int(down_after * 1000)
         self.servers = [RedisServer(_within(directory, f"server{number}"), appendonly="yes") for number in range(2)]
         self._directory = directory
         self.ports = [free_port() for _ in range(3)]
@@ -84,7 +88,8 @@ class SentinelTrio:
             config.write_text(
                 f"port {port}\nbind 127.0.0.1\ndir {self._directory}\n"
                 f"sentinel monitor {SERVICE} 127.0.0.1 {self.servers[0].port} 2\n"
-                f"sentinel down-after-milliseconds {SERVICE} 1000\nsentinel failover-timeout {SERVICE} 5000\n"
+                f"sentinel down-after-milliseconds {SERVICE} {self._down_after}\n"
+                f"sentinel failover-timeout {SERVICE} 5000\n"
             )
             with (self._directory / f"sentinel{port}.log").open("ab") as log:
                 command = ["redis-server", str(config), "--sentinel"]
@@ -134,11 +139,9 @@ class Cluster:
 
     def owner(self, key: str) -> RedisServer:
         """The node on which `key` stands."""
-        for node in self.nodes:
-            with contextlib.suppress(redis.ResponseError):
-                node.client.exists(key)
-                return node
-        raise AssertionError(f"no node has {key}")
+        owners: list[RedisServer] = []
+        wait(lambda: owners.extend(node for node in self.nodes if _owns(node, key)) or owners)
+        return owners[0]
 
     def move(self, key: str) -> RedisServer:
         """Move the slot of `key`, with all that stands in it, to another node: that node."""
@@ -172,12 +175,19 @@ def running(kind: "SentinelTrio | Cluster | RedisServer") -> Iterator[None]:
 def wait(holds: Callable[[], object], *, seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while True:
-        with contextlib.suppress(redis.ConnectionError, redis.ResponseError):
+        with contextlib.suppress(redis.ConnectionError, redis.ResponseError, redis.TimeoutError):
             if holds():
                 return
         if time.monotonic() > deadline:
             raise TimeoutError("it did not come about")
         time.sleep(0.05)
+
+
+def _owns(node: RedisServer, key: str) -> bool:
+    with contextlib.suppress(redis.ResponseError):
+        node.client.exists(key)
+        return True
+    return False
 
 
 def _within(directory: Path, name: str) -> Path:

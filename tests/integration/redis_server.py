@@ -7,10 +7,13 @@ import time
 from pathlib import Path
 
 import redis
+import redis.asyncio
 
 from tests.integration.ports import free_port
 
 BINARY = shutil.which("redis-server") or shutil.which("valkey-server")
+PATIENCE = 60.0
+"""Seconds. After 5 of its own accord a client would ask again, and a command be done twice on a busy machine."""
 
 
 class RedisServer:
@@ -28,7 +31,16 @@ class RedisServer:
 
     @property
     def client(self) -> "redis.Redis":
-        return redis.Redis(port=self.port, password=self._config.get("requirepass"), decode_responses=True)
+        return redis.Redis(
+            port=self.port,
+            password=self._config.get("requirepass"),
+            decode_responses=True,
+            socket_timeout=PATIENCE,
+        )
+
+    def connect(self) -> "redis.asyncio.Redis":
+        """An asynchronous client, of bytes."""
+        return redis.asyncio.Redis.from_url(self.url, socket_timeout=PATIENCE)
 
     def start(self) -> None:
         options = {

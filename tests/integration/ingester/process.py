@@ -78,7 +78,8 @@ class Ingester:
 
     @property
     def lines(self) -> list[dict[str, str]]:
-        return [json.loads(line) for line in self.log.splitlines()]
+        whole, _, _ = self.log.rpartition("\n")  # the last one may be half written
+        return [json.loads(line) for line in whole.splitlines()]
 
     async def port(self) -> int:
         """Of the HTTP server, as the log tells it."""

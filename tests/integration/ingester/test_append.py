@@ -132,7 +132,7 @@ async def test_a_health_hash_that_was_tampered_with_stops_nothing(sink: Sink, cl
 
 async def test_out_of_memory_stores_nothing_of_it(own_redis: Callable[..., RedisServer]) -> None:
     server = own_redis(maxmemory="3mb")
-    async with connect(server.url) as redis, Redis.from_url(server.url) as client:
+    async with connect(server.url) as redis, server.connect() as client:
         sink = Sink(redis, KEYS, high_water_mark=100_000)
         big = replace(FIRST, events=[b"x" * 1000] * 500)
         expected, number = None, 0

@@ -126,7 +126,7 @@ async def test_a_kill_with_a_page_underway(redis_server: RedisServer, client: Re
     """Killed while the host is about to answer, and again while Redis holds the answer back."""
     async with RelaySim(paused=True, dormant=5000) as sim:
         ingester = backfill(tmp_path, redis_server, sim)
-        sim.fault("listing", shrink=100)
+        sim.fault("listing", shrink=100, bad=[4900])  # there it waits, however late we are
         await ingester.start()
         await until(lambda: cursor(client, sim))
         redis_server.pause(seconds=0.5)
@@ -134,6 +134,7 @@ async def test_a_kill_with_a_page_underway(redis_server: RedisServer, client: Re
         await ingester.kill()
         await asyncio.sleep(0.5)
         assert await cursor(client, sim) != BACKFILL_DONE
+        sim.fault("listing", bad=[])
         async with ingester:
             await until_done(client, sim)
         assert Counter(repo["did"] for repo in await repos(client)) == dids(sim)
@@ -235,12 +236,13 @@ async def consume(client: Redis) -> list[str]:
 
 async def test_redis_goes_and_comes(own_redis: Any, tmp_path: Path) -> None:
     server = own_redis(appendonly="yes", appendfsync="always")
-    async with RelaySim(paused=True, dormant=6000) as sim, Redis.from_url(server.url) as client:
-        sim.fault("listing", shrink=200)
+    async with RelaySim(paused=True, dormant=6000) as sim, server.connect() as client:
+        sim.fault("listing", shrink=200, bad=[5900])  # there it waits, however late we are
         async with backfill(tmp_path, server, sim):
             await until(lambda: cursor(client, sim))
             server.kill()
             await asyncio.sleep(0.5)
+            sim.fault("listing", bad=[])
             server.start()
             await client.connection_pool.disconnect()  # ours was cut, too
             await until_done(client, sim)
@@ -263,14 +265,14 @@ async def test_a_rescan_lists_all_anew(redis_server: RedisServer, client: Redis,
     async with RelaySim(paused=True, dormant=1200) as sim:
         size = len(sim.world)
         async with backfill(tmp_path, redis_server, sim, INGESTER_BACKFILL_RESCAN_SECONDS="3"):
-            await until_done(client, sim)
-            assert await client.xlen(STREAM) == size
+            await until_health(client, sim, state="done")  # it rests in between
 
-            async def twice() -> bool:
-                return await client.xlen(STREAM) == 2 * size and await cursor(client, sim) == BACKFILL_DONE
+            async def twice() -> bool:  # on a slow machine the third time may have begun
+                return await client.xlen(STREAM) >= 2 * size
 
             await until(twice)
-        assert set(Counter(repo["did"] for repo in await repos(client)).values()) == {2}
+        found = [repo["did"] for repo in await repos(client)]
+        assert Counter(found[:size]) == Counter(found[size : 2 * size]) == dids(sim)
 
 
 async def test_stopped_while_it_waits(redis_server: RedisServer, client: Redis, tmp_path: Path) -> None:

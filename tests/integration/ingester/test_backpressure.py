@@ -50,7 +50,7 @@ async def test_high_water_mark(redis_server: RedisServer, client: Redis, tmp_pat
 async def test_out_of_memory(own_redis: Callable[..., RedisServer], tmp_path: Path) -> None:
     server = own_redis(maxmemory="6mb", maxmemory_policy="noeviction")
     async with (
-        Redis.from_url(server.url) as client,
+        server.connect() as client,
         RelaySim(rate=0, limit=8000, corpus=1000, window=100_000) as sim,
         Ingester(tmp_path, server.url, sim.url) as ingester,
     ):
@@ -70,7 +70,7 @@ async def test_redis_is_killed(own_redis: Callable[..., RedisServer], tmp_path: 
     """With everysec the last events can be gone with their cursor: they are read again."""
     server = own_redis(appendonly="yes", appendfsync=fsync)
     async with (
-        Redis.from_url(server.url) as client,
+        server.connect() as client,
         RelaySim(rate=600, corpus=1000, window=100_000) as sim,
         Ingester(tmp_path, server.url, sim.url) as ingester,
     ):
@@ -93,7 +93,7 @@ async def test_redis_loses_everything(own_redis: Callable[..., RedisServer], tmp
     """Without persistence the cursor is gone, too: all that the source still has comes again."""
     server = own_redis()
     async with (
-        Redis.from_url(server.url) as client,
+        server.connect() as client,
         RelaySim(rate=0, limit=2000) as sim,
         Ingester(tmp_path, server.url, sim.url),
     ):

@@ -159,4 +159,4 @@ async def has_length(client: Redis, length: int) -> bool:
 
 
 async def says(client: Redis, host: str, text: str) -> bool:
-    return text in (await health(client, host))["lastError"]
+    return text in (await health(client, host)).get("lastError", "")

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from redis.asyncio import Redis
 
 from bench.cage import Cage, cage
 from e2e.relaysim.sim import RelaySim
@@ -29,7 +28,7 @@ def pod() -> Iterator[Cage]:
 async def test_64_mib_are_enough(own_redis: Callable[..., RedisServer], tmp_path: Path, pod: Cage) -> None:
     server = own_redis(appendonly="yes")
     async with (
-        Redis.from_url(server.url) as client,
+        server.connect() as client,
         RelaySim(rate=0, limit=15_000, corpus=1000, window=100_000) as sim,
     ):
         ingester = Ingester(tmp_path, server.url, sim.url)

@@ -60,8 +60,12 @@ async def test_all_of_it_is_true(redis_server: RedisServer, client: Redis, tmp_p
             async def at_rest() -> bool:
                 now = await scrape(ingester)
                 lengths = {name: await client.xlen(name) for name in ("firehose_live", "label_live", "repo_backfill")}
-                return now["ingester_backfill_complete", "", ""] == 1 and all(
-                    now[f"ingester_{name}_length", "", ""] == length > 0 for name, length in lengths.items()
+                wanted = {"backfill_complete": 1, "websocket_connections": 2, "events_in_memory": 0}
+                wanted |= {f"{name}_length": length for name, length in lengths.items()}
+                return (
+                    lengths["label_live"] == 200
+                    and lengths["repo_backfill"] > 0
+                    and all(now[f"ingester_{name}", "", ""] == value for name, value in wanted.items())
                 )
 
             await until(at_rest)

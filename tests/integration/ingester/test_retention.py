@@ -133,7 +133,7 @@ async def test_one_call_is_bounded(redis: Redis, client: Redis) -> None:
 
 async def test_trims_a_redis_that_is_full(own_redis: Callable[..., RedisServer]) -> None:
     server = own_redis()
-    async with Redis(port=server.port) as client, connect(server.url) as sink:
+    async with server.connect() as client, connect(server.url) as sink:
         await group(client)
         await fill(client, 2_000)
         await read(client, 2_000)
@@ -234,7 +234,7 @@ async def test_a_redis_that_evicts_is_refused(
     server = own_redis(maxmemory_policy=policy)
     async with (
         RelaySim(rate=50) as sim,
-        Redis(port=server.port) as client,
+        server.connect() as client,
         Ingester(tmp_path, server.url, sim.url, INGESTER_MODE="firehose"),
     ):
         await until_state(client, sim.host, "halted", "RedisEvicts")
@@ -253,7 +253,7 @@ async def test_a_user_who_may_not_ask_is_not_halted(own_redis: Callable[..., Red
     url = f"redis://ingester:x@127.0.0.1:{server.port}"
     async with (
         RelaySim(rate=50) as sim,
-        Redis(port=server.port) as client,
+        server.connect() as client,
         Ingester(tmp_path, url, sim.url, INGESTER_MODE="firehose"),
     ):
         await until_state(client, sim.host, "streaming")

@@ -49,7 +49,7 @@ async def test_a_redis_with_a_private_ca(own_redis: Callable[..., RedisServer], 
         tls_auth_clients="no",
     )
     async with (
-        Redis.from_url(server.url) as client,
+        server.connect() as client,
         RelaySim(rate=0, limit=200) as sim,
         Ingester(tmp_path, f"rediss://127.0.0.1:{port}", sim.url, **{variable: str(certificate.chain)}),
     ):
