@@ -146,7 +146,10 @@ class Writer:
         return Place(cursor=cursor, time=time or None if known else None, open=loss)
 
     async def _wait_for_room(self) -> None:
-        self._report.full(f"{self._sink.keys.entries} is at its high-water mark of {self._mark} entries")
+        self._report.full(
+            f"{self._sink.keys.entries} is at its high-water mark of {self._mark} entries: let consumers delete what "
+            "they are done with, or see spec.retention.trimConsumed and spec.backpressure.highWaterMark"
+        )
         while True:
             await asyncio.sleep(self._backoff.failed(at_least=0.05))
             try:
