@@ -31,12 +31,12 @@ def test_a_process_serves_and_ends_cleanly(number: signal.Signals) -> None:
         assert process.stderr
         listening = json.loads(process.stdout.readline())
         assert (listening["event"], listening["next_seq"]) == ("listening", FIRST_SEQ + 5)
-        connection = http.client.HTTPConnection(listening["url"].removeprefix("ws://"), timeout=5)
+        connection = http.client.HTTPConnection(listening["url"].removeprefix("ws://"), timeout=60)
         connection.request("GET", "/xrpc/com.atproto.sync.listRepos?limit=2")
         assert len(json.load(connection.getresponse())["repos"]) == 2
         connection.close()
         process.send_signal(number)
         rest = process.stdout.read()
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
         assert json.loads(rest.splitlines()[-1])["event"] == "stopped"
         assert process.stderr.read() == ""
