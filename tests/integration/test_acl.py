@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import redis.asyncio
+import redis.exceptions
 
 from e2e.relaysim.sim import RelaySim
 from sluice_ingester.contract import Stream, StreamKeys
@@ -106,7 +106,7 @@ async def operate(url: str) -> None:
 
 async def prepare(server: RedisServer) -> None:
     """What consumers do first."""
-    async with redis.asyncio.Redis(port=server.port) as client:
+    async with server.connect() as client:
         for stream in Stream:
             await client.xgroup_create(stream, "group", mkstream=True)  # without one, a trim has nothing to ask
 
@@ -114,7 +114,7 @@ async def prepare(server: RedisServer) -> None:
 async def consume(server: RedisServer) -> None:
     """Leave an entry of each stream with a consumer."""
     await prepare(server)
-    async with redis.asyncio.Redis(port=server.port) as client:
+    async with server.connect() as client:
         for stream in Stream:
             await client.xadd(stream, {stream.field: "{}"})
             await client.xgroup_setid(stream, "group", "0")
@@ -140,7 +140,7 @@ async def test_the_ingester_s_rights_suffice(server: RedisServer, tmp_path: Path
             INGESTER_TRIM_CONSUMED="true",
             INGESTER_RESYNC_TO_BACKFILL="true",
         ) as ingester,
-        redis.asyncio.Redis(port=server.port) as client,
+        server.connect() as client,
     ):
         await until_cursor(client, sim.host, sim.options.first_seq + 299)
         assert await stands(client) == should(sim.journal)
