@@ -1,6 +1,7 @@
 """The deletion of cursors in every kind of Redis: what it takes, what it leaves, and what it says when it can't."""
 
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from sluice_ingester.contract import Stream, StreamKeys
 from sluice_ingester.redis_client import Client
 from sluice_operator.cursor import CursorError, delete_cursors
 from sluice_operator.observed.redis import RedisReader
-from tests.integration.redis_kinds import Cluster, SentinelTrio, TlsServer, running
+from tests.integration.redis_kinds import Cluster, SentinelTrio, TlsServer, running, wait
 from tests.integration.redis_server import RedisServer
 
 MINE, EMPTY, OTHERS = (
@@ -29,7 +30,7 @@ async def reader() -> AsyncIterator[RedisReader]:
     await reader.close()
 
 
-@pytest.mark.parametrize("kind", [TlsServer, SentinelTrio, Cluster])
+@pytest.mark.parametrize("kind", [TlsServer, partial(SentinelTrio, down_after=60), Cluster])
 async def test_cursor_and_health_go_and_all_else_stays(
     reader: RedisReader, kind: Callable[[Path], TlsServer | SentinelTrio | Cluster], tmp_path: Path
 ) -> None:
@@ -57,6 +58,7 @@ async def test_a_redis_that_does_not_is_told_of_in_its_words(
     reader: RedisReader, own_redis: Callable[..., RedisServer], redis_server: RedisServer
 ) -> None:
     replica = own_redis(replicaof=f"127.0.0.1 {redis_server.port}")
+    wait(lambda: replica.client.info("replication")["master_link_status"] == "up")
     client = reader.client(replica.url.encode())
     assert client is not None
     with pytest.raises(CursorError, match=r"Redis does not delete it: .*read only"):

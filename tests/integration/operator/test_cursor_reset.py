@@ -13,6 +13,7 @@ from sluice_operator.api.cursor import Cursor, CursorReset
 from sluice_operator.cursor import is_due, reset_cursor
 from tests.integration.ingester.process import Ingester
 from tests.integration.ingester.stored import health, should, stands, until
+from tests.integration.redis_kinds import wait
 from tests.integration.redis_server import RedisServer
 
 KEYS = StreamKeys(stream=Stream.FIREHOSE, host="relay.example:2470")
@@ -61,6 +62,7 @@ async def test_a_redis_that_takes_nothing_is_no_reset(
     own_redis: Callable[..., RedisServer], redis_server: RedisServer
 ) -> None:
     replica = own_redis(replicaof=f"127.0.0.1 {redis_server.port}")
+    wait(lambda: replica.client.info("replication")["master_link_status"] == "up")
     async with Redis.from_url(replica.url) as client:
         assert "read only" in await reset_cursor(client, KEYS, wanted("oldest"))
     replica.kill()

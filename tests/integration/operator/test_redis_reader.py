@@ -15,14 +15,17 @@ from sluice_operator.observed.authorities import authorities
 from sluice_operator.observed.facts import SinkTrouble
 from sluice_operator.observed.redis import RedisReader
 from tests.integration.ports import free_port
-from tests.integration.redis_kinds import Cluster, SentinelTrio, TlsServer, running
+from tests.integration.redis_kinds import Cluster, SentinelTrio, TlsServer, running, wait
 from tests.integration.redis_server import RedisServer
 
 KEYS = StreamKeys(stream=Stream.FIREHOSE, host="relay.example:2470")
+TIMEOUT_SECONDS = reader_module.TIMEOUT_SECONDS
 
 
 @pytest.fixture
-async def reader() -> AsyncIterator[RedisReader]:
+async def reader(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[RedisReader]:
+    """One that is patient: how soon it gives a Redis up has a test of its own."""
+    monkeypatch.setattr(reader_module, "TIMEOUT_SECONDS", 20.0)
     reader = RedisReader()
     yield reader
     await reader.close()
@@ -108,8 +111,9 @@ async def test_no_such_host(reader: RedisReader) -> None:
 
 
 async def test_a_redis_that_hangs_costs_seconds_not_minutes_and_not_each_source_anew(
-    reader: RedisReader, own_redis: Callable[..., RedisServer]
+    reader: RedisReader, own_redis: Callable[..., RedisServer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(reader_module, "TIMEOUT_SECONDS", TIMEOUT_SECONDS)
     server = own_redis()
     url = server.url.encode()
     await reader.read(url, KEYS, now=now())
@@ -167,6 +171,7 @@ async def test_connections_that_nobody_uses_are_closed(
     def connections() -> int:
         return sum(client["name"] == "sluice-operator" for client in redis_server.client.client_list())
 
+    wait(lambda: connections() == 0)  # of the tests before
     await reader.read(redis_server.url.encode(), KEYS, now=now())
     await reader.close_idle()
     assert connections() == 1
@@ -236,7 +241,7 @@ async def test_a_cluster_is_read_where_the_keys_share_a_slot(reader: RedisReader
 
 @pytest.mark.timeout(120)
 async def test_the_master_is_read_that_the_sentinels_name(reader: RedisReader, tmp_path: Path) -> None:
-    trio = SentinelTrio(tmp_path)
+    trio = SentinelTrio(tmp_path, down_after=60)
     with running(trio):
         trio.servers[0].client.set(KEYS.cursor, "7")
         facts = await reader.read(trio.url.encode(), KEYS, now=now())
