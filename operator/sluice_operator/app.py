@@ -86,7 +86,7 @@ class _Operator:
     def _make_reconciler(self) -> Reconciler:
         kube, store, settings = self._kube, self._store, self._settings
         default_url = settings.ingesters.default_redis_url
-        claims = Claims(kube=kube, store=store, default_url=default_url)
+        claims = Claims(kube=kube, store=store, namespaces=self._namespaces, default_url=default_url)
         finalizer, files = Finalizer(kube=kube, store=store), ClientFiles(kube)
         publisher = Publisher(
             kube=kube,

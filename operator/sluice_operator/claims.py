@@ -6,6 +6,7 @@ answer is right from the first look on, in whatever order resources are looked a
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from sluice_ingester.contract import StreamKeys, host_of
@@ -19,6 +20,7 @@ from sluice_operator.desired.redis import key_prefix, redis_hash, redis_secret
 from sluice_operator.desired.stream import StreamComponent
 from sluice_operator.desired.streams import streams_of
 from sluice_operator.kube import DEPLOYMENTS, Kube, Manifest
+from sluice_operator.namespaces import Namespaces
 from sluice_operator.reach import Reach, find_url
 from sluice_operator.remains import Found, Remains
 from sluice_operator.sources import MODELS, key_of, source_key
@@ -28,9 +30,10 @@ from sluice_operator.store import Store
 class Claims:
     """Tells to whom cursors belong."""
 
-    def __init__(self, *, kube: Kube, store: Store, default_url: str | None) -> None:
+    def __init__(self, *, kube: Kube, store: Store, namespaces: Namespaces, default_url: str | None) -> None:
         self._kube = kube
         self._store = store
+        self._namespaces = namespaces
         self._default = default_url
         self._found: dict[str, Found] = {}  # by uid
         self._reached: dict[str, Reach] = {}
@@ -90,13 +93,18 @@ class Claims:
             place=None,
             digest=self._running(found, stream),
             leaves="deletionTimestamp" in found["metadata"],
+            unseen=self._is_unseen(found),
         )
 
     async def _claim(self, found: Manifest, source: Source, stream: StreamComponent) -> Claim:
         known = self._found.get(source.metadata.uid)
         if known is None or redis_secret(known.source) != redis_secret(source):
             self.note(source, (await find_url(self._kube, source, default=self._default))[0])
-        return _claim(self._found[source.metadata.uid], found, self._running(found, stream))
+        claim = _claim(self._found[source.metadata.uid], found, self._running(found, stream))
+        return replace(claim, unseen=self._is_unseen(found))
+
+    def _is_unseen(self, found: Manifest) -> bool:
+        return not self._namespaces.serves(found["metadata"]["namespace"])
 
     def _running(self, found: Manifest, stream: StreamComponent) -> str | None:
         """The hash of the URL that the stream's pods were started with: its Secret may be gone, and they run on."""

@@ -219,6 +219,7 @@ class Workload:
             enabled=stream.enabled,
             owner=owner.name if owner else "",
             owner_leaves=owner is not None and owner.leaves,
+            owner_unseen=owner is not None and owner.unseen,
             windows=spec.health,
             secret=look.secret,
             refusal=look.refusal,

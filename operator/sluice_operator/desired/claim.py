@@ -6,7 +6,7 @@ the resources themselves, so it doesn't matter which is looked at first, or whet
 
 A suspended resource still owns its cursor, since it means to go on from there; so does one that is being
 deleted, until it is gone: its ingester may still be writing. A stream that its resource doesn't enable claims
-nothing.
+nothing. One that nobody sees any more keeps what it had when it was last seen, for its ingester may run on.
 """
 
 from collections.abc import Iterable, Mapping
@@ -32,6 +32,8 @@ class Claim:
     """Of the URL that it has, or that its pods were started with; see `redis.redis_hash`."""
     leaves: bool = False
     """Whether the resource is on its way out, so that its claim will come to an end by itself."""
+    unseen: bool = False
+    """Whether nobody sees if the resource is still there, so that its claim may have no end."""
 
     def conflicts(self, other: "Claim") -> bool | None:
         """Whether both are to the same Redis; None if that can't be told."""

@@ -37,7 +37,7 @@ class PodFacts:
     running_since: datetime | None
     """When its container started, if it is running now."""
     restart_count: int
-    """Restarts of its containers, as the kubelet counts them."""
+    """Restarts of its container, as the kubelet counts them."""
     last_termination: Termination | None
     waiting_reason: str
     """Why its container waits to run, such as CrashLoopBackOff; else empty."""
@@ -212,6 +212,8 @@ class Facts:
     one; empty if it is its own."""
     owner_leaves: bool = False
     """Whether that source is on its way out, so that the cursor will be this one's by itself."""
+    owner_unseen: bool = False
+    """Whether nobody sees if that source is still there, for its namespace is not served."""
     windows: HealthWindows
     secret: SecretFacts
     refusal: Refusal | None

@@ -57,6 +57,14 @@ def judge(  # noqa: PLR0911 (one return for each kind of situation)
 
 
 def _duplicate(facts: Facts) -> Verdict:
+    if facts.owner_unseen:
+        message = (
+            f"{facts.owner} had this cursor when it was last seen, and nobody sees whether it is still there, for the "
+            "operator is refused in its namespace: this ingester does not run, for that one may still do. Give the "
+            "operator its Role there again (helm upgrade makes it), or take that namespace from the chart's "
+            "watchNamespaces if nothing streams there any more"
+        )
+        return stuck(Reason.DUPLICATE_SOURCE, message)
     if facts.owner_leaves:
         message = (
             f"{facts.owner}, whose cursor it is until then, is being deleted: this ingester runs when that is gone"

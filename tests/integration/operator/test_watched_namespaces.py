@@ -9,8 +9,9 @@ import pytest
 from tests.integration.operator.audit import Request
 from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.control_plane import ControlPlane, Manifest
+from tests.integration.operator.duplicate import first, second, wait_a_second
 from tests.integration.operator.faults import FaultyProxy
-from tests.integration.operator.rights import namespaced, rules
+from tests.integration.operator.rights import grant, rules
 from tests.integration.operator.situation import Situation, eventually
 from tests.integration.redis_server import RedisServer
 
@@ -22,7 +23,7 @@ class Place(Situation):
     """A namespace, and what its users grant the operator."""
 
     def grant(self, granted: list[Manifest] | None = None) -> None:
-        self.control_plane.apply(*namespaced(self.namespace, granted or rules(), USER))
+        grant(self.control_plane, self.namespace, granted or rules(), USER)
 
     def revoke(self) -> None:
         self.delete("Role", "sluice")
@@ -140,6 +141,50 @@ def test_a_role_that_goes_and_comes_back(
     assert left.status()["restarts"]["count"] == 0
     assert operator.returncode is None
     assert operator.get("livez") == (200, "alive\n")
+
+
+def test_what_is_deleted_where_nobody_sees_it(
+    control_plane: ControlPlane,
+    proxy: FaultyProxy,
+    make_place: Callable[[], Place],
+    serve: Callable[..., OperatorProcess],
+) -> None:
+    """As with a namespace that is deleted whole, and whose Role goes first. Its cursor is not free before somebody says
+    so, for its pod may run on; who waits for it is told that, and not that the one that is gone still streams.
+    """
+    staying, left = make_place(), make_place()
+    for place in (staying, left):
+        place.grant()
+    operator = serve(staying, left)
+    left.apply_relay()
+    left.stream()
+    wait_a_second()
+    older, younger = first(left), second(of=left, name="a-younger", namespace=staying.namespace)
+    younger.apply()
+    younger.stalls(older)
+
+    left.revoke()
+    proxy.cut(namespace=left.namespace)
+    eventually(lambda: left.is_told_served(operator, served=False))
+    older.delete()
+
+    def waits_for_a_person() -> bool:
+        found = younger.condition("Stalled")
+        assert found is not None, younger.get()["status"]
+        assert found["reason"] == "DuplicateSource"
+        assert f"{older} had this cursor when it was last seen, and nobody sees whether" in found["message"]
+        return younger.replicas() == 0
+
+    eventually(waits_for_a_person)
+    _refused_again(control_plane, left)
+    assert waits_for_a_person()
+    told = operator.get("metrics")[1].splitlines()
+    assert not [line for line in told if f'namespace="{left.namespace}"' in line and "_resource" in line]
+    assert 'sluice_resources{kind="Relay",ready="True"} 0.0' in told
+    assert 'sluice_resources{kind="Relay",ready="False"} 1.0' in told
+
+    left.grant()
+    younger.runs()
 
 
 def test_a_role_that_allows_to_list_and_not_to_watch(

@@ -2,15 +2,21 @@
 
 from typing import Any, cast
 
+import pytest
+
 from sluice_operator.api.relay import Relay
 from sluice_operator.api.source import Source
 from sluice_operator.claims import Claims
+from sluice_operator.desired.naming import COMPONENT_LABEL, REDIS_HASH_ANNOTATION
+from sluice_operator.desired.redis import redis_hash
 from sluice_operator.desired.streams import streams_of
-from sluice_operator.kube import PODS, Kube
+from sluice_operator.kube import DEPLOYMENTS, PODS, Kube
+from sluice_operator.namespaces import Namespaces
 from sluice_operator.sources import RELAYS
 from sluice_operator.store import Store
 
 NO_KUBE = cast("Kube", None)  # a request would fail
+URL = "redis://redis.data"
 
 
 def body(name: str, created: int, *, version: int = 1) -> dict[str, Any]:
@@ -28,13 +34,23 @@ def source(name: str, created: int) -> Source:
     return Relay.parse(body(name, created))
 
 
+def deployment(of: str) -> dict[str, Any]:
+    labels, digest = {"sluice.dev/relay": of}, redis_hash(URL.encode())
+    template = {"labels": {COMPONENT_LABEL: "firehose"}, "annotations": {REDIS_HASH_ANNOTATION: digest}}
+    metadata = {"name": f"{of}-firehose", "namespace": "n", "uid": "d", "resourceVersion": "1", "labels": labels}
+    return {"metadata": metadata, "spec": {"template": {"metadata": template}}}
+
+
 def pod(of: str) -> dict[str, Any]:
     labels = {"sluice.dev/relay": of}
     return {"metadata": {"name": f"{of}-1", "namespace": "n", "uid": "p", "resourceVersion": "1", "labels": labels}}
 
 
-def claims(store: Store) -> Claims:
-    return Claims(kube=NO_KUBE, store=store, default_url="redis://redis.data")
+EVERYWHERE = Namespaces()
+
+
+def claims(store: Store, namespaces: Namespaces = EVERYWHERE) -> Claims:
+    return Claims(kube=NO_KUBE, store=store, namespaces=namespaces, default_url=URL)
 
 
 async def owner(found: Claims, of: Source) -> tuple[str, bool] | None:
@@ -61,7 +77,7 @@ async def test_one_that_is_gone_owns_until_its_pods_have_ended() -> None:
     store.put(RELAYS, body("a", 1))
     store.put(RELAYS, body("b", 2))
     store.put(PODS, pod("a"))
-    found.note(older, b"redis://redis.data")
+    found.note(older, URL.encode())
     store.drop(RELAYS, body("a", 1, version=2))
     found.forget("uid-of-a")
     assert await owner(found, younger) == ("Relay n/a", True)
@@ -77,6 +93,20 @@ async def test_one_that_is_gone_owns_until_its_pods_have_ended() -> None:
 async def test_one_that_is_gone_and_had_no_pods_is_forgotten_at_once() -> None:
     store = Store()
     found = claims(store)
-    found.note(source("a", 1), b"redis://redis.data")
+    found.note(source("a", 1), URL.encode())
     found.forget("uid-of-a")
     assert await owner(found, source("b", 2)) is None
+
+
+@pytest.mark.parametrize("spec", [{"host": "relay.example"}, {"host": "relay.example", "firehose": "unreadable"}])
+async def test_one_that_nobody_sees_any_more_owns_and_is_told_as_such(spec: dict[str, Any]) -> None:
+    """Its ingester may run on, and it may have been deleted: who waits for it would wait for ever."""
+    store, namespaces = Store(), Namespaces(("n",))
+    found, younger = claims(store, namespaces), source("b", 2)
+    store.put(RELAYS, {**body("a", 1), "spec": spec})
+    store.put(DEPLOYMENTS, deployment("a"))  # which tells the Redis of one that can't be read
+    for refusals in (dict[str, str](), {"n": "forbidden"}, dict[str, str]()):
+        namespaces.settle(refusals)
+        claim = await found.owner(younger, streams_of(younger)[0])
+        assert claim is not None
+        assert (claim.name, claim.unseen) == ("Relay n/a", bool(refusals))

@@ -39,6 +39,17 @@ def test_one_that_waits_for_another_s_end_is_at_work_and_needs_nobody() -> None:
     assert f"{OWNER}, whose cursor it is until then, is being deleted" in (status.conditions or ())[0].message
 
 
+def test_one_that_waits_for_what_nobody_sees_needs_a_person() -> None:
+    """Whether that one was being deleted or not: its end would not be seen."""
+    for leaves in (False, True):
+        status = after(replace(DUPLICATE, owner_unseen=True, owner_leaves=leaves))
+        assert conditions(status)["Stalled"] == ("True", "DuplicateSource")
+        assert "Reconciling" not in conditions(status)
+        message = next(item.message for item in status.conditions or () if item.type == "Stalled")
+        assert message.startswith(f"{OWNER} had this cursor when it was last seen, and nobody sees whether it is still")
+        assert "watchNamespaces" in message
+
+
 def test_the_pod_of_one_that_became_a_duplicate_is_no_restart() -> None:
     going = replace(DUPLICATE, pods=(pod(leaving=True),))
     status = after(facts(now=ago(60)), replace(going, now=ago(30)), DUPLICATE, facts(pods=(pod(uid="uid-2"),)))

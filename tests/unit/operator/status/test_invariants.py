@@ -103,6 +103,7 @@ def streams(component: Component) -> st.SearchStrategy[Facts]:
         enabled=st.booleans(),
         owner=st.sampled_from(["", "", "Relay default/other"]),
         owner_leaves=st.booleans(),
+        owner_unseen=st.booleans(),
         windows=st.just(HealthWindows()),
         secret=st.just(SecretFacts(problem="There is no Secret redis")),
         refusal=st.none()
