@@ -114,6 +114,7 @@ def _build(layout: Layout, image: Image) -> None:
         *(f"--tag={image.tag}", f"--file={image.dockerfile}", image.context),
         label=f"image {image.tag}",
         log=log,
+        tries=2,
     )
 
 

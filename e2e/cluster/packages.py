@@ -55,6 +55,6 @@ def ensure(log: Path, required: Mapping[str, str]) -> None:
     label = f"install {', '.join(packages)}"
     # A fresh machine's own updates may hold the lock, and its mirror may fail once.
     patient = ["apt-get", "--quiet", "--option=Acquire::Retries=3", "--option=DPkg::Lock::Timeout=300"]
-    progress.run([*patient, "update"], log=log, label="apt-get update", env=env)
+    progress.run([*patient, "update"], log=log, label="apt-get update", env=env, tries=3)
     install = [*patient, "install", "--yes", "--no-install-recommends", *packages]
     progress.run(install, log=log, label=label, env=env, hint=f"by hand: {by_hand}")

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from e2e.cluster.errors import ClusterError, tail
 
@@ -51,28 +52,39 @@ def run(
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
     hint: str = "",
+    tries: int = 1,
 ) -> None:
-    """Run a command as a step, its output appended to `log`; ClusterError with the log's end if it fails."""
+    """Run a command as a step, its output appended to `log`; ClusterError with the log's end if it fails.
+
+    `tries`: what fetches over a network may fail once, and goes on where it was.
+    """
     log.parent.mkdir(parents=True, exist_ok=True)
     with step(label), log.open("ab") as output:
-        output.write(f"$ {' '.join(map(str, argv))}\n".encode())
-        output.flush()
-        process = subprocess.Popen(
-            argv, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, cwd=cwd, env=env
-        )
-        try:
-            while process.poll() is None:
-                try:
-                    process.wait(timeout=1)
-                except subprocess.TimeoutExpired:
-                    paint()
-        except BaseException:
-            process.kill()
-            process.wait()
-            raise
-        if process.returncode:
-            message = f"{label} failed (exit code {process.returncode}); log: {log}\n{tail(log)}"
-            raise ClusterError(f"{message}\n{hint}".rstrip())
+        for _ in range(tries):
+            output.write(f"$ {' '.join(map(str, argv))}\n".encode())
+            output.flush()
+            code = _exit_code(argv, output=output, cwd=cwd, env=env)
+            if code == 0:
+                return
+        message = f"{label} failed (exit code {code}); log: {log}\n{tail(log)}"
+        raise ClusterError(f"{message}\n{hint}".rstrip())
+
+
+def _exit_code(argv: Sequence[str | Path], *, output: BinaryIO, cwd: Path | None, env: Mapping[str, str] | None) -> int:
+    process = subprocess.Popen(
+        argv, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, cwd=cwd, env=env
+    )
+    try:
+        while process.poll() is None:
+            try:
+                process.wait(timeout=1)
+            except subprocess.TimeoutExpired:
+                paint()
+    except BaseException:
+        process.kill()
+        process.wait()
+        raise
+    return process.returncode
 
 
 def _finish(label: str, message: str) -> None:

@@ -43,7 +43,8 @@ def _build(program: Path, *, log: Path) -> None:
     log.unlink(missing_ok=True)
     fresh = program.with_suffix(".fresh")
     command = [*_COMMAND, "-o", str(fresh), "."]
-    progress.run(command, log=log, label="build kstatus and Lua", cwd=SOURCE, env={**os.environ, "CGO_ENABLED": "0"})
+    env = {**os.environ, "CGO_ENABLED": "0"}
+    progress.run(command, log=log, label="build kstatus and Lua", cwd=SOURCE, env=env, tries=3)
     for old in program.parent.glob("readers-*"):
         if old != fresh:
             old.unlink()

@@ -43,6 +43,12 @@ def test_a_failed_command_shows_its_log_and_the_hint(tmp_path: Path) -> None:
     assert message.endswith("    out\n    err\ndo that")
 
 
+def test_what_fails_once_is_tried_again(tmp_path: Path) -> None:
+    command = ["sh", "-c", f"echo one more >> {tmp_path / 'tried'}; test $(wc -l < {tmp_path / 'tried'}) = 2"]
+    progress.run(command, log=tmp_path / "x.log", label="thing", tries=3)
+    assert len((tmp_path / "tried").read_text().splitlines()) == 2
+
+
 def test_tail_of_no_log(tmp_path: Path) -> None:
     assert tail(tmp_path / "none") == "    (no log)"
 
