@@ -80,7 +80,7 @@ async def test_a_listing_arrives_whole(redis_server: RedisServer, client: Redis,
         assert (await health(client, sim))["state"] == "stopped"
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 async def test_twenty_thousand_repos_through_everything(
     redis_server: RedisServer, client: Redis, tmp_path: Path
 ) -> None:
@@ -110,7 +110,7 @@ async def test_twenty_thousand_repos_through_everything(
                 kills += 1
                 await ingester.start()
         try:
-            await until_done(client, sim, within=200)
+            await until_done(client, sim, within=400)
         finally:
             log = ingester.log
             await ingester.kill()
@@ -151,6 +151,7 @@ async def test_two_at_once(redis_server: RedisServer, client: Redis, tmp_path: P
         assert Counter(repo["did"] for repo in await repos(client)) == dids(sim)
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("listing", ["uid", "pds"])
 async def test_a_bad_repo_alone_is_passed_over_if_asked(
     redis_server: RedisServer, client: Redis, tmp_path: Path, listing: Any
@@ -161,7 +162,7 @@ async def test_a_bad_repo_alone_is_passed_over_if_asked(
             sim.fault("listing", bad=[1, 700, 701])
         bad = tuple(sim.listing.faults.bad)
         async with backfill(tmp_path, redis_server, sim, INGESTER_ON_PAGE_ERROR="skip-repo") as ingester:
-            await until_done(client, sim, within=110)
+            await until_done(client, sim, within=300)
             assert Counter(repo["did"] for repo in await repos(client)) == dids(sim, *bad)
             assert await ingester.shows("ingester_backfill_cursor_skips_total", 3)
         letters = cast("list[Any]", await client.xrange(f"{STREAM}:deadletter"))
@@ -169,6 +170,7 @@ async def test_a_bad_repo_alone_is_passed_over_if_asked(
         assert all(fields[b"reason"].startswith(b"RepoSkipped: ") for _, fields in letters)
 
 
+@pytest.mark.timeout(600)
 async def test_what_can_not_be_passed_over_is_waited_for(
     redis_server: RedisServer, client: Redis, tmp_path: Path
 ) -> None:
@@ -180,7 +182,7 @@ async def test_what_can_not_be_passed_over_is_waited_for(
             async def often() -> bool:
                 return await ingester.metric("ingester_backfill_fetch_errors_total") >= 14
 
-            await until(often, within=100)
+            await until(often, within=300)
             found = await health(client, sim)
             assert (found["state"], found["reason"]) == ("waiting", "Http500")
             assert await client.xlen(STREAM) == 0

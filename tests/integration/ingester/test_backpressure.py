@@ -65,7 +65,7 @@ async def test_out_of_memory(own_redis: Callable[..., RedisServer], tmp_path: Pa
         await until_state(client, sim.host, "streaming")
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize(("fsync", "lost"), [("always", 0), ("everysec", 100_000)])
 async def test_redis_is_killed(own_redis: Callable[..., RedisServer], tmp_path: Path, fsync: str, lost: int) -> None:
     """With everysec the last events can be gone with their cursor: they are read again."""

@@ -19,7 +19,7 @@ async def test_a_source_arrives_whole(redis_server: RedisServer, client: Redis, 
         assert await stands(client) == should(sim.journal)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("cursors", ["rainbow", "pds"])
 async def test_twenty_kills(redis_server: RedisServer, client: Redis, tmp_path: Path, cursors: str) -> None:
     chance = random.Random(20)
@@ -40,7 +40,7 @@ async def test_twenty_kills(redis_server: RedisServer, client: Redis, tmp_path: 
         assert await stands(client) == should(sim.journal)
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)
 async def test_two_at_once(redis_server: RedisServer, client: Redis, tmp_path: Path) -> None:
     """One leads, the other is fenced again and again; when the leader dies, the other goes on."""
     async with (

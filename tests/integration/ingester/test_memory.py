@@ -24,7 +24,7 @@ def pod() -> Iterator[Cage]:
     context.__exit__(None, None, None)
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 async def test_64_mib_are_enough(own_redis: Callable[..., RedisServer], tmp_path: Path, pod: Cage) -> None:
     server = own_redis(appendonly="yes")
     async with (
@@ -35,7 +35,7 @@ async def test_64_mib_are_enough(own_redis: Callable[..., RedisServer], tmp_path
         await ingester.warm_up()
         ingester.wrap = pod.command
         async with ingester:
-            await until_cursor(client, sim.host, sim.options.first_seq + 14_999, within=120)
+            await until_cursor(client, sim.host, sim.options.first_seq + 14_999, within=300)
             for _ in range(10):
                 last = sim.fault("odd", what="largest")["seqs"][0]
             await until_cursor(client, sim.host, last)

@@ -31,7 +31,7 @@ async def scrape(ingester: Ingester) -> Samples:
     }
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)
 async def test_all_of_it_is_true(redis_server: RedisServer, client: Redis, tmp_path: Path) -> None:
     async with RelaySim(rate=0, limit=1500, label_rate=0, label_limit=200, dormant=300) as sim:
         sim.fault("refuse", endpoint="subscribeRepos", status=503)

@@ -16,7 +16,7 @@ from tests.integration.ingester.stored import should, stands, until, until_curso
 from tests.integration.redis_kinds import SERVICE, Cluster, SentinelTrio, TlsServer, running
 from tests.integration.redis_server import PATIENCE
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(600)
 
 
 async def test_tls_with_a_private_ca(tmp_path: Path) -> None:

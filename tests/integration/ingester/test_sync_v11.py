@@ -44,7 +44,7 @@ async def test_odd_messages_each_move_the_cursor(redis_server: RedisServer, clie
         assert (int(letter[b"seq"]), letter[b"reason"].split(b":")[0]) == (seqs["too-big"], b"BlockMissing")
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)
 async def test_frames_of_five_megabytes_stay_inside_the_pod(
     redis_server: RedisServer, client: Redis, tmp_path: Path
 ) -> None:
@@ -54,7 +54,7 @@ async def test_frames_of_five_megabytes_stay_inside_the_pod(
     ):
         await sim.connected()
         seqs = sim.fault("odd", what="largest", count=30)["seqs"]
-        await until_cursor(client, sim.host, seqs[-1], within=120)
+        await until_cursor(client, sim.host, seqs[-1], within=300)
         assert await client.xlen("firehose_live") == 30 * 5
         assert peak(ingester) < MEMORY
 
