@@ -62,7 +62,7 @@ class Publisher:
         written = self._written.get(source["metadata"]["uid"])
         if written is not None and time.monotonic() - written < self._interval:
             return False
-        updated = [stream.updated_at for stream in before.streams.values() if stream.updated_at is not None]
+        updated = [part.updated_at for part in before.parts.values() if part.updated_at is not None]
         # A former operator's clock may have been ahead.
         return not updated or not 0 <= (datetime.now(UTC) - max(updated)).total_seconds() < self._interval
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from sluice_operator.api.base import Model
-from sluice_operator.api.stream import Count, StreamStatus
+from sluice_operator.api.stream import Count, PartStatus
 
 
 class BackfillSpec(Model):
@@ -25,7 +25,7 @@ class BackfillSpec(Model):
     """
 
 
-class BackfillStatus(StreamStatus):
+class BackfillStatus(PartStatus):
     """What the ingester of the backfill is doing and how far it has come."""
 
     cursor: str | None = None

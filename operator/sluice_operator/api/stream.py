@@ -37,11 +37,13 @@ class ConsumerGroup(Model):
     """
 
 
-class StreamStatus(Model):
-    """What one ingester is doing and how far it has come."""
+class PartStatus(Model):
+    """What one ingester is doing and how far it has come, whatever it does."""
 
     state: str | None = None
-    """What the ingester is doing: connecting, streaming, backpressure, waiting, halted or stopped."""
+    """What the ingester is doing: connecting, streaming, backpressure, waiting, halted, stopped or, of a backfill whose
+    listing has come to its end, done.
+    """
 
     message: str | None = None
     """Why the ingester is not streaming, in one sentence. Absent while it is streaming."""
@@ -49,31 +51,8 @@ class StreamStatus(Model):
     cursor: str | None = None
     """The sequence number of the newest message that stands in Redis as a whole, decimal."""
 
-    cursor_time: Time | None = None
-    """The time of the newest event that was stored, as the source gave it."""
-
-    lag_seconds: Count | None = None
-    """How many seconds the newest event was old when it was stored: how far the ingester is behind. While it does not
-    stream, how many it is old at updatedAt, since nobody knows what waits. Absent while nobody can tell, as when Redis
-    can't be read, and while suspended.
-    """
-
-    newest_event_age_seconds: Count | None = None
-    """How many seconds old the newest stored event was at updatedAt, by the time that the source gave it. Unlike
-    the lag it grows when the source goes quiet. Its growth alone is written ever more rarely: when it has doubled.
-    """
-
-    lag: str | None = None
-    """The lag in short form for people, such as 2s or 3h12m."""
-
-    events_per_second: Annotated[float | None, Field(ge=0)] = None
-    """How many events were stored per second, as the mean of the last 60 seconds."""
-
     rate: str | None = None
     """The rate in short form for people, such as 412/s."""
-
-    events: Count | None = None
-    """How many events were stored since the source was first read, over all restarts."""
 
     dead_letters: Count | None = None
     """How many messages and records could not be decoded and stand in the dead-letter stream, over all
@@ -98,17 +77,6 @@ class StreamStatus(Model):
     and where Redis can't tell.
     """
 
-    last_gap: Gap | None = None
-    """The newest range of messages that the source could not give. Absent if there has been none."""
-
-    reconnects: Count | None = None
-    """How many times the ingester has reconnected to the source since its process started."""
-
-    connected_since: Time | None = None
-    """When the operator first saw the connection to the source that stands now, or stood when Redis could last be
-    read. Absent without a connection.
-    """
-
     fenced: Count | None = None
     """How many times the ingester has found that another hand had set the cursor, and has gone on from there, over
     all restarts.
@@ -131,6 +99,44 @@ class StreamStatus(Model):
 
     updated_at: Time | None = None
     """When the numbers here were observed."""
+
+
+class StreamStatus(PartStatus):
+    """The same of one that streams: of what happens now, in the order of the source."""
+
+    cursor_time: Time | None = None
+    """The time of the newest event that was stored, as the source gave it."""
+
+    lag_seconds: Count | None = None
+    """How many seconds the newest event was old when it was stored: how far the ingester is behind. While it does not
+    stream, how many it is old at updatedAt, since nobody knows what waits. Absent while nobody can tell, as when Redis
+    can't be read, and while suspended.
+    """
+
+    newest_event_age_seconds: Count | None = None
+    """How many seconds old the newest stored event was at updatedAt, by the time that the source gave it. Unlike
+    the lag it grows when the source goes quiet. Its growth alone is written ever more rarely: when it has doubled.
+    """
+
+    lag: str | None = None
+    """The lag in short form for people, such as 2s or 3h12m."""
+
+    events_per_second: Annotated[float | None, Field(ge=0)] = None
+    """How many events were stored per second, as the mean of the last 60 seconds."""
+
+    events: Count | None = None
+    """How many events were stored since the source was first read, over all restarts."""
+
+    last_gap: Gap | None = None
+    """The newest range of messages that the source could not give. Absent if there has been none."""
+
+    reconnects: Count | None = None
+    """How many times the ingester has reconnected to the source since its process started."""
+
+    connected_since: Time | None = None
+    """When the operator first saw the connection to the source that stands now, or stood when Redis could last be
+    read. Absent without a connection.
+    """
 
 
 class CountedPod(Model):
@@ -214,7 +220,12 @@ class SourceStatus(Model):
     """Restarts of the ingester that nobody asked for."""
 
     @property
-    def streams(self) -> dict[str, StreamStatus]:
-        """The parts that each tell of one stream, by the names of their fields."""
+    def parts(self) -> dict[str, PartStatus]:
+        """The parts that each tell of one ingester, by the names of their fields."""
         parts = {name: getattr(self, name) for name in type(self).model_fields}
-        return {name: part for name, part in parts.items() if isinstance(part, StreamStatus)}
+        return {name: part for name, part in parts.items() if isinstance(part, PartStatus)}
+
+    @property
+    def streams(self) -> dict[str, StreamStatus]:
+        """Those of ingesters that stream."""
+        return {name: part for name, part in self.parts.items() if isinstance(part, StreamStatus)}

@@ -7,19 +7,21 @@ rest, and what stands there is never less than half of the truth.
 
 from typing import Final
 
-from sluice_operator.api.stream import StreamStatus
+from sluice_operator.api.stream import PartStatus, StreamStatus
 
 FIRST_SECONDS: Final = 300
 
 
-def ages_aside(part: StreamStatus) -> StreamStatus:
+def ages_aside(part: PartStatus) -> PartStatus:
     """`part` with ages that tell no more than how often they have doubled."""
     groups = part.consumer_groups and tuple(
         group.model_copy(update={"oldest_pending_seconds": doublings(group.oldest_pending_seconds)})
         for group in part.consumer_groups
     )
-    age = doublings(part.newest_event_age_seconds)
-    return part.model_copy(update={"newest_event_age_seconds": age, "consumer_groups": groups})
+    update: dict[str, object] = {"consumer_groups": groups}
+    if isinstance(part, StreamStatus):
+        update["newest_event_age_seconds"] = doublings(part.newest_event_age_seconds)
+    return part.model_copy(update=update)
 
 
 def doublings(seconds: int | None) -> int | None:

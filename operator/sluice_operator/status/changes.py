@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 from sluice_operator.api.conditions import Condition, ConditionStatus
 from sluice_operator.api.conditions import ConditionType as Type
-from sluice_operator.api.stream import Restarts, SourceStatus, StreamStatus
+from sluice_operator.api.stream import PartStatus, Restarts, SourceStatus, StreamStatus
 from sluice_operator.status.ages import ages_aside
 from sluice_operator.status.conditions import by_type
 from sluice_operator.status.cursor import is_seq
@@ -61,28 +61,25 @@ def tell(before: SourceStatus, after: SourceStatus) -> list[Tell]:
         *_readiness(old, new),
         *_backfill(old.get(Type.BACKFILL_COMPLETE), new.get(Type.BACKFILL_COMPLETE)),
         *_resets(before, after),
-        *(
-            _cursors(before.streams, after.streams)
-            if before.host == after.host and not _is_reset(before, after)
-            else []
-        ),
+        *(_cursors(before.parts, after.parts) if before.host == after.host and not _is_reset(before, after) else []),
         *(news for name, part in after.streams.items() for news in _gaps(before.streams.get(name), part)),
-        *(news for name, part in after.streams.items() for news in _fences(before.streams.get(name), part)),
+        *(news for name, part in after.parts.items() for news in _fences(before.parts.get(name), part)),
     ]
 
 
 def _timeless(status: SourceStatus) -> SourceStatus:
-    parts = {name: ages_aside(part).model_copy(update={"updated_at": None}) for name, part in status.streams.items()}
+    parts = {name: ages_aside(part).model_copy(update={"updated_at": None}) for name, part in status.parts.items()}
     return status.model_copy(update=parts)
 
 
 def _essence(status: SourceStatus) -> tuple[object, ...]:
     conditions = {(item.type, item.status, item.reason) for item in status.conditions or ()}
-    states = {name: (part.state, part.last_gap, part.fenced) for name, part in status.streams.items()}
+    states = {name: (part.state, part.fenced) for name, part in status.parts.items()}
+    gaps = {name: part.last_gap for name, part in status.streams.items()}
     # That a restart is no longer recent is a number that can wait.
     restarts = status.restarts and status.restarts.model_copy(update={"in_window": 0, "recent_times": None})
     rest = (status.host, status.image, restarts, status.cursor_reset, status.last_handled_reconcile_at)
-    return status.observed_generation, conditions, states, rest
+    return status.observed_generation, conditions, states, gaps, rest
 
 
 def _restarts(old: Restarts | None, new: Restarts | None) -> list[Tell]:
@@ -177,7 +174,7 @@ def _backfill(old: Condition | None, new: Condition | None) -> list[Tell]:
     return [Tell(type="Normal", reason=Happening.BACKFILL_DONE, message=new.message)]
 
 
-def _cursors(old: Mapping[str, StreamStatus], new: Mapping[str, StreamStatus]) -> list[Tell]:
+def _cursors(old: Mapping[str, PartStatus], new: Mapping[str, PartStatus]) -> list[Tell]:
     return [news for name, part in new.items() if name in old for news in _cursor(old[name].cursor, part.cursor)]
 
 
@@ -202,7 +199,7 @@ def _is_reset(before: SourceStatus, after: SourceStatus) -> bool:
     return nonces[0] != nonces[1]
 
 
-def _fences(before: StreamStatus | None, after: StreamStatus) -> list[Tell]:
+def _fences(before: PartStatus | None, after: PartStatus) -> list[Tell]:
     if before is None or (after.fenced or 0) <= (before.fenced or 0):
         return []
     message = (

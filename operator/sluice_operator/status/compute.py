@@ -7,7 +7,7 @@ from typing import TypeVar
 from sluice_operator.api.backfill import BackfillStatus
 from sluice_operator.api.conditions import Condition
 from sluice_operator.api.conditions import ConditionType as Type
-from sluice_operator.api.stream import Restarts, SourceStatus, StreamStatus
+from sluice_operator.api.stream import PartStatus, Restarts, SourceStatus, StreamStatus
 from sluice_operator.desired.naming import Component
 from sluice_operator.observed.facts import Facts
 from sluice_operator.status.aspects import aspects
@@ -28,14 +28,14 @@ StatusT = TypeVar("StatusT", bound=SourceStatus)
 def source_status(streams: Sequence[Facts], previous: StatusT) -> StatusT:
     """The status of a source; the facts of its streams come with the one that matters most first."""
     first, before = streams[0], by_type(previous.conditions)
-    parts = previous.streams if previous.host == first.host else {}
+    parts = previous.parts if previous.host == first.host else {}
     readings = [read(facts, _told(facts.component, parts, before)) for facts in streams]
     restarts = count_all_restarts(previous.restarts, readings)
     drafts = together([_opinion(reading, restarts, before) for reading in readings])
     conditions = settle(drafts, previous=before, generation=first.generation, now=first.now)
     images = [reading.pod.image for reading in readings if reading.pod and reading.running]
     update = {
-        **dict.fromkeys(previous.streams),
+        **dict.fromkeys(previous.parts),
         **{(part := reading.facts.component.part): _part(reading, parts.get(part)) for reading in readings},
         "observed_generation": first.generation,
         "conditions": in_order(conditions),
@@ -67,22 +67,22 @@ def leaving_status(previous: StatusT, *, generation: int, now: datetime, message
 
 
 def _blind(previous: StatusT, conditions: Mapping[str, Condition], *, generation: int) -> StatusT:
-    parts = {name: unseen(part) for name, part in previous.streams.items()}
+    parts = {name: unseen(part) for name, part in previous.parts.items()}
     update = {"observed_generation": generation, "conditions": in_order(conditions), **parts}
     return previous.model_copy(update=update)
 
 
-def _told(component: Component, parts: Mapping[str, StreamStatus], before: Mapping[str, Condition]) -> Told:
+def _told(component: Component, parts: Mapping[str, PartStatus], before: Mapping[str, Condition]) -> Told:
     part = parts.get(component.part)
     kinds = (Type.BACKFILL_COMPLETE,) if component is Component.BACKFILL else (Type.CONNECTED, Type.SINK_WRITABLE)
     reasons = frozenset(before[kind].reason for kind in kinds if kind in before)
     return Told(state=part.state if part else None, reasons=reasons)
 
 
-def _part(reading: Reading, previous: StreamStatus | None) -> StreamStatus | None:
+def _part(reading: Reading, previous: PartStatus | None) -> PartStatus | None:
     if reading.facts.component is Component.BACKFILL:
         return backfill_status(reading, previous if isinstance(previous, BackfillStatus) else None)
-    return stream_status(reading, previous)
+    return stream_status(reading, previous if isinstance(previous, StreamStatus) else None)
 
 
 def _opinion(reading: Reading, restarts: Restarts, before: Mapping[str, Condition]) -> Opinion:

@@ -6,12 +6,12 @@ counted. Only the ingester that is believed counts: the hash may be another's, i
 
 from typing import Any
 
-from sluice_operator.api.stream import StreamStatus
+from sluice_operator.api.stream import PartStatus
 from sluice_operator.observed.facts import HealthFacts
 
 
-def fences(report: HealthFacts | None, previous: StreamStatus | None) -> dict[str, Any]:
-    """The fields of a StreamStatus that tell of it, with those of `previous` as the memory."""
+def fences(report: HealthFacts | None, previous: PartStatus | None) -> dict[str, Any]:
+    """The fields of a PartStatus that tell of it, with those of `previous` as the memory."""
     if report is None or report.fenced is None or report.started is None:
         names = ("fenced", "fenced_since_start", "started_at")
         return {name: getattr(previous, name) for name in names} if previous else {}

@@ -7,7 +7,7 @@ from sluice_operator.observed.facts import GroupFacts, SinkFacts
 
 
 def redis_stream(sink: SinkFacts) -> dict[str, Any]:
-    """The fields of a StreamStatus that tell of the stream at which `sink` was looked at."""
+    """The fields of a PartStatus that tell of the stream at which `sink` was looked at."""
     stream = sink.stream
     groups = stream.groups if stream else ()
     return {

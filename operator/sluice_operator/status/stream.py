@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Final, TypeVar
 
 from sluice_ingester.contract import State
-from sluice_operator.api.stream import StreamStatus
+from sluice_operator.api.stream import PartStatus, StreamStatus
 from sluice_operator.status.connection import connection
 from sluice_operator.status.cursor import last_gap
 from sluice_operator.status.fences import fences
@@ -31,7 +31,7 @@ _OF_THE_MOMENT: Final = frozenset(
 )
 """What was true when it was observed, and says nothing of now."""
 
-PartT = TypeVar("PartT", bound=StreamStatus)
+PartT = TypeVar("PartT", bound=PartStatus)
 
 
 def stream_status(reading: Reading, previous: StreamStatus | None) -> StreamStatus | None:

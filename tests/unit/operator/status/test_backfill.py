@@ -50,6 +50,14 @@ def status(*situations: list[Facts]) -> RelayStatus:
     return found
 
 
+def test_every_field_that_is_described_is_told() -> None:
+    errors = {"last_error": "no page", "last_error_time": ago(5)}
+    found = listing(State.BACKPRESSURE, message="full", **errors)
+    told = status([facts(), backfill(replace(found, stream=stream(group("fetchers"))))]).backfill
+    assert told is not None
+    assert told.dump().keys() == {field.alias for field in type(told).model_fields.values()}
+
+
 @pytest.mark.parametrize(
     ("found", "condition"),
     [
