@@ -71,4 +71,5 @@ def in_order(conditions: Mapping[str, Condition]) -> tuple[Condition, ...]:
 
 
 def _cut(message: str) -> str:
+    message = " ".join(message.split())  # a table shows the first line alone
     return message if len(message) <= _LONGEST_MESSAGE else message[: _LONGEST_MESSAGE - 1] + "…"

@@ -38,6 +38,11 @@ def test_each_type_stands_once() -> None:
     assert sorted(set(types)) == sorted(types)
 
 
+def test_a_message_of_many_lines_is_one_since_a_table_shows_no_more() -> None:
+    status = after(facts(sink=reporting(State.HALTED, "FutureCursor", "the cursor\n  is in the future:\nset it\n")))
+    assert condition(status, "Stalled").message == "the cursor is in the future: set it"
+
+
 def test_a_long_message_is_cut() -> None:
     status = after(facts(sink=reporting(State.HALTED, "FutureCursor", "x" * 5000)))
     assert len(condition(status, "Ready").message) == 1024
