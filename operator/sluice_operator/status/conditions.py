@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Final
 
 from sluice_operator.api.conditions import Condition, ConditionStatus, ConditionType
+from sluice_operator.words import shortened
 
 _ORDER: Final = {kind: place for place, kind in enumerate(ConditionType)}
 _LONGEST_MESSAGE: Final = 1024
@@ -71,5 +72,5 @@ def in_order(conditions: Mapping[str, Condition]) -> tuple[Condition, ...]:
 
 
 def _cut(message: str) -> str:
-    message = " ".join(message.split())  # a table shows the first line alone
-    return message if len(message) <= _LONGEST_MESSAGE else message[: _LONGEST_MESSAGE - 1] + "…"
+    line = " ".join(message.split())  # a table shows the first line alone
+    return shortened(line, most=_LONGEST_MESSAGE)

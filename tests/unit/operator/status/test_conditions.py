@@ -43,9 +43,12 @@ def test_a_message_of_many_lines_is_one_since_a_table_shows_no_more() -> None:
     assert condition(status, "Stalled").message == "the cursor is in the future: set it"
 
 
-def test_a_long_message_is_cut() -> None:
-    status = after(facts(sink=reporting(State.HALTED, "FutureCursor", "x" * 5000)))
-    assert len(condition(status, "Ready").message) == 1024
+def test_a_long_message_is_cut_before_its_end_which_says_what_to_do() -> None:
+    status = after(facts(sink=reporting(State.HALTED, "FutureCursor", f"too long{'x' * 5000}; set it to 12")))
+    message = condition(status, "Ready").message
+    assert len(message) == 1024
+    assert message.startswith("too long")
+    assert message.endswith("; set it to 12")
 
 
 @pytest.mark.parametrize(

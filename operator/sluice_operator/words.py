@@ -1,0 +1,11 @@
+"""Words of others in words of ours, cut to what their place takes. Pure."""
+
+from typing import Final
+
+_END: Final = 300
+"""So much of the end of a text stays in any case: it says what to do."""
+
+
+def shortened(text: str, *, most: int) -> str:
+    """`text` in at most so many characters, more than 300: what is too much is taken out before its end."""
+    return text if len(text) <= most else f"{text[: most - _END - 1]}…{text[-_END:]}"
