@@ -7,15 +7,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.integration.operator.control_plane import MISSING, OPERATOR, ROOT, ControlPlane, fetch
+from tests.integration.operator.control_plane import MISSING, OPERATOR, PLURALS, ROOT, ControlPlane, fetch
 from tests.integration.operator.faults import FaultyProxy
-from tests.integration.operator.rights import cluster_wide, rules
-from tests.integration.operator.situation import Situation
+from tests.integration.operator.rights import grant_everywhere, rules
+from tests.integration.operator.situation import PATIENCE, Situation, eventually
 from tests.integration.ports import free_port
 from tests.integration.redis_server import BINARY, RedisServer
 
@@ -63,9 +64,10 @@ class OperatorProcess:
                 raise RuntimeError(self.log[-3000:])
             time.sleep(0.1)
 
-    def get(self, path: str) -> tuple[int, str]:
+    def get(self, path: str, *, seconds: float = PATIENCE) -> tuple[int, str]:
+        """Status and body; 0 if nobody listens, or answers for so long."""
         try:
-            return fetch(f"http://127.0.0.1:{self.port}/{path}")
+            return fetch(f"http://127.0.0.1:{self.port}/{path}", seconds=seconds)
         except OSError:
             return 0, ""
 
@@ -92,7 +94,9 @@ def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlP
     try:
         control_plane.start()
         control_plane.kubectl("apply", "--server-side", "-f", str(ROOT / "crds"))
-        control_plane.apply(*cluster_wide(rules(), OPERATOR))
+        grant_everywhere(control_plane, rules(), OPERATOR)
+        for kind in ("Relay", "Labeler"):  # which are served some time after their CRDs were stored
+            eventually(partial(control_plane.request, "GET", PLURALS[kind]))
         yield control_plane
     finally:
         control_plane.stop()

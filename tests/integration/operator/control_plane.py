@@ -210,6 +210,21 @@ class ControlPlane:
         path = path_of(kind, namespace, name) + (f"/{subresource}" if subresource else "")
         self.request("PATCH", path, patch, kind="application/merge-patch+json")
 
+    def allows(self, user: str, right: tuple[str, str, str], *, namespace: str = "", name: str = "") -> bool:
+        """Whether the API server knows by now that `user` has a right (group, resource, verb): roles take effect some
+        time after they were stored.
+        """
+        group, resource, verb = right
+        resource, _, subresource = resource.partition("/")
+        asked = {"group": group, "resource": resource, "subresource": subresource, "verb": verb, "name": name}
+        review = {
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SubjectAccessReview",
+            "spec": {"user": user, "resourceAttributes": {**asked, "namespace": namespace}},
+        }
+        answer = self.request("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", review)
+        return bool(answer["status"]["allowed"])
+
     def _run(self, name: str, *arguments: str) -> None:
         with (self._directory / f"{name}.log").open("ab") as log:
             self._processes[name] = subprocess.Popen([str(program(name)), *arguments], stdout=log, stderr=log)
@@ -236,10 +251,10 @@ class ControlPlane:
         }
 
 
-def fetch(url: str) -> tuple[int, str]:
-    """Status and body of a GET."""
+def fetch(url: str, *, seconds: float) -> tuple[int, str]:
+    """Status and body of a GET; OSError if nothing comes for so long."""
     try:
-        with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 (loopback)
+        with urllib.request.urlopen(url, timeout=seconds) as answer:  # noqa: S310 (loopback)
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()

@@ -74,10 +74,10 @@ class FaultyProxy:
 
     def start(self) -> None:
         self._thread.start()
-        asyncio.run_coroutine_threadsafe(self._start(), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(self._start(), self._loop).result(60)
 
     def stop(self) -> None:
-        asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(60)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -133,7 +133,7 @@ class FaultyProxy:
     def expire(self, resource: str = "", *, namespace: str = "") -> None:
         """Tell running watches, the silent ones too, that their resource version is too old."""
         for stream in self.watches(resource, namespace, silent=True):
-            asyncio.run_coroutine_threadsafe(_expire(stream), self._loop).result(5)
+            asyncio.run_coroutine_threadsafe(_expire(stream), self._loop).result(60)
 
     def watches(self, resource: str = "", namespace: str = "", *, silent: bool = False) -> list[_Stream]:
         """The running watches, those that are `silent` too if that is asked for."""

@@ -4,11 +4,12 @@ import json
 import subprocess
 from collections.abc import Iterable
 from copy import deepcopy
-from functools import cache
+from functools import cache, partial
 
 import yaml
 
-from tests.integration.operator.control_plane import ROOT, Manifest, program
+from tests.integration.operator.control_plane import ROOT, ControlPlane, Manifest, program
+from tests.integration.operator.situation import eventually
 
 GROUP = "rbac.authorization.k8s.io"
 LEASE = "sluice-operator"
@@ -44,23 +45,35 @@ def release(namespace: str, *, watched: Iterable[str]) -> list[Manifest]:
     return list(found)
 
 
-def namespaced(namespace: str, granted: list[Manifest], *users: str) -> list[Manifest]:
-    """A Role in one namespace, and those who have it."""
+def grant(control_plane: ControlPlane, namespace: str, granted: list[Manifest], *users: str) -> None:
+    """Make a Role in one namespace, which these users have and nobody else. It is in force then."""
     metadata = {"name": "sluice", "namespace": namespace}
-    return [
+    control_plane.apply(
         {"apiVersion": f"{GROUP}/v1", "kind": "Role", "metadata": metadata, "rules": granted},
         {"apiVersion": f"{GROUP}/v1", "kind": "RoleBinding", "metadata": metadata} | _binding("Role", *users),
-    ]
+    )
+    for user in users:
+        come_into_force(control_plane, granted, user, namespace=namespace)
 
 
-def cluster_wide(granted: list[Manifest], *users: str) -> list[Manifest]:
-    """A ClusterRole, and those who have it."""
+def grant_everywhere(control_plane: ControlPlane, granted: list[Manifest], *users: str) -> None:
+    """Make a ClusterRole, which these users have. It is in force then."""
     metadata = {"name": "sluice"}
-    return [
+    control_plane.apply(
         {"apiVersion": f"{GROUP}/v1", "kind": "ClusterRole", "metadata": metadata, "rules": granted},
         {"apiVersion": f"{GROUP}/v1", "kind": "ClusterRoleBinding", "metadata": metadata}
         | _binding("ClusterRole", *users),
-    ]
+    )
+    for user in users:
+        come_into_force(control_plane, granted, user)
+
+
+def come_into_force(control_plane: ControlPlane, granted: list[Manifest], user: str, *, namespace: str = "") -> None:
+    """Wait until the API server knows that `user` has these rights."""
+    for rule in granted:
+        for right in flat([rule]):
+            for name in rule.get("resourceNames", [""]):
+                eventually(partial(control_plane.allows, user, right, namespace=namespace, name=name))
 
 
 def _binding(kind: str, *users: str) -> Manifest:

@@ -30,7 +30,7 @@ ALIVE = (200, "alive\n")
 def test_a_process_that_stands_still_does_not_answer(place: Situation, start: Callable[..., OperatorProcess]) -> None:
     operator = start()
     operator.send(signal.SIGSTOP)
-    assert operator.get("livez") == (0, "")
+    assert operator.get("livez", seconds=5) == (0, "")
     operator.send(signal.SIGCONT)
     assert operator.get("livez") == ALIVE
     place.apply_relay()

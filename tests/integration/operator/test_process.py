@@ -19,7 +19,7 @@ from sluice_operator.sources import SourceKey
 from sluice_operator.store import Store
 from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.control_plane import OPERATOR, ROOT, ApiError, ControlPlane
-from tests.integration.operator.rights import namespaced, rules
+from tests.integration.operator.rights import grant, rules
 from tests.integration.operator.situation import ERROR, NAME, Situation, eventually
 
 KINDS = ("Relay", "Deployment", "ReplicaSet", "Pod", "Secret", "Event")
@@ -33,7 +33,7 @@ def test_a_restart_changes_nothing_that_is_right(place: Situation, start: Callab
     operator = start(SLUICE_STATUS_INTERVAL_SECONDS="600")
     place.apply_relay()
     pod = place.stream()
-    time.sleep(1)
+    place.tells("Created", "Connected", "Ready")
     began = time.monotonic()
     assert operator.stop() == 0
     assert time.monotonic() - began < 5
@@ -97,7 +97,7 @@ def test_pods_that_are_replaced_while_it_is_away_are_counted(
 def test_one_namespace_needs_rights_in_no_other(
     control_plane: ControlPlane, place: Situation, start: Callable[..., OperatorProcess]
 ) -> None:
-    control_plane.apply(*namespaced(place.namespace, rules(), "namespaced"))
+    grant(control_plane, place.namespace, rules(), "namespaced")
     other = Situation(control_plane, f"test-{secrets.token_hex(3)}", place.sink)
     try:
         other.apply_relay()

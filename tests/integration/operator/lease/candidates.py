@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 from tests.integration.operator.audit import AuditLog, Request
 from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.control_plane import Manifest
-from tests.integration.operator.rights import LEASE, lease_rules, namespaced, rules
+from tests.integration.operator.rights import LEASE, grant, lease_rules, rules
 from tests.integration.operator.situation import Situation, eventually
 
 logger = logging.getLogger(__name__)
@@ -20,14 +20,16 @@ Pair: TypeAlias = tuple[OperatorProcess, OperatorProcess]
 
 USERS = ("first", "second")
 FAILOVER_SECONDS = 20
+LONG_SECONDS = 20
+LONG_LEASE = {"SLUICE_LEASE_DURATION_SECONDS": str(LONG_SECONDS)}
+"""Of those that shall go on, on a busy machine too, after they could not renew it for a while."""
 
 
 class Place(Situation):
     """A namespace for both operators, their Lease and their resources."""
 
     def grant(self, *users: str) -> None:
-        granted = namespaced(self.namespace, rules() + lease_rules(), *users)
-        self.control_plane.apply(*granted)
+        grant(self.control_plane, self.namespace, rules() + lease_rules(), *users)
 
     def apply(self, name: str, *, kind: str = "Relay", **spec: Any) -> None:
         manifest = {
@@ -41,6 +43,10 @@ class Place(Situation):
     def lease(self) -> Manifest:
         spec: Manifest = self.get("Lease", LEASE)["spec"]
         return spec
+
+    def writes_begin(self, log: AuditLog, *users: str) -> None:
+        """Wait until they write in this namespace."""
+        eventually(lambda: self.writes(log, *users))
 
     def writes(self, log: AuditLog, *users: str) -> list[Request]:
         """What was written in this namespace, the Lease aside."""
@@ -92,7 +98,8 @@ def takes_over(place: Place, standby: OperatorProcess, *, log: AuditLog, since: 
     eventually(lambda: place.get("Deployment", f"{name}-firehose"), seconds=FAILOVER_SECONDS)
     eventually(lambda: leads(standby))
     user = place.lease()["holderIdentity"].split("_")[0]
-    assert f"{name}-firehose" in {request.name for request in place.writes(log, user)}
+    # Others see what is made before the audit log tells of it.
+    eventually(lambda: f"{name}-firehose" in {request.name for request in place.writes(log, user)})
     written = place.writes(log, user)[0]
     seconds = (written.answered - since).total_seconds()
     logger.info("%s writes %.1f s after the other's end", user, seconds)

@@ -39,6 +39,7 @@ def test_a_lease_that_is_taken_from_its_holder_is_nobodys_until_the_holder_knows
     log = place.control_plane.audit.from_now()
     # The holder learns of it as late as it may.
     with Load(place), proxy.fault(late(1.0), "update", "leases", namespace=place.namespace):
+        place.writes_begin(log, "first")
         renewed = place.lease()["renewTime"]
         eventually(lambda: place.lease()["renewTime"] != renewed)
         hand(place)

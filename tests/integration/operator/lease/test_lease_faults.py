@@ -14,12 +14,15 @@ from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.faults import FaultyProxy
 from tests.integration.operator.lease.candidates import (
     FAILOVER_SECONDS,
+    LONG_LEASE,
+    LONG_SECONDS,
     USERS,
     Load,
     Pair,
     Place,
     assert_one_writes_at_a_time,
     leads,
+    start_pair,
     takes_over,
 )
 from tests.integration.operator.rights import LEASE
@@ -34,6 +37,7 @@ def test_no_answer_about_the_lease_ends_the_leader_though_it_could_write(
     log = place.control_plane.audit.from_now()
     with Load(place), proxy.fault(never, resource="leases", namespace=place.namespace):
         since = datetime.now(UTC)
+        place.writes_begin(log, "first")
         eventually(lambda: leader.returncode == 1)
         assert 4 < (datetime.now(UTC) - since).total_seconds() < 10
         assert takes_over(place, standby, log=log.from_now(), since=since) < FAILOVER_SECONDS
@@ -47,12 +51,15 @@ def test_no_answer_about_the_lease_ends_the_leader_though_it_could_write(
     ids=["answers are lost", "connections are cut off", "429", "500", "no answer"],
 )
 def test_a_renewal_that_fails_for_a_moment_costs_nobody_the_lead(
-    place: Place, faulty_pair: Pair, proxy: FaultyProxy, trick: Trick, times: int
+    place: Place, candidate: Callable[..., OperatorProcess], proxy: FaultyProxy, trick: Trick, times: int
 ) -> None:
-    leader, standby = faulty_pair
+    ways = (proxy.kubeconfig("first"), str(place.control_plane.kubeconfig("second")))
+    leader, standby = start_pair(
+        *(candidate(user, KUBECONFIG=way, **LONG_LEASE) for user, way in zip(USERS, ways, strict=True))
+    )
     with proxy.fault(trick, "update", "leases", namespace=place.namespace, times=times) as fault:
         eventually(lambda: fault.left == 0)
-        time.sleep(8)
+        time.sleep(0.8 * LONG_SECONDS)
     assert (leads(leader), leads(standby), place.lease()["leaseTransitions"]) == (True, False, 0)
 
 

@@ -11,7 +11,7 @@ from tests.integration.operator.audit import Request
 from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.control_plane import path_of
 from tests.integration.operator.lease.candidates import Place, leads
-from tests.integration.operator.rights import flat, lease_rules, release, rules
+from tests.integration.operator.rights import come_into_force, flat, lease_rules, release, rules
 from tests.integration.operator.situation import eventually
 
 USER = "first"
@@ -43,6 +43,9 @@ def test_no_right_is_missed_and_none_is_too_many_in_watched_namespaces(
     names = [one.namespace for one in watched]
     made = release(place.namespace, watched=names)
     place.control_plane.apply(*made)
+    account = f"system:serviceaccount:{place.namespace}:sluice"
+    for role in (item for item in made if item["kind"] == "Role"):
+        come_into_force(place.control_plane, role["rules"], account, namespace=role["metadata"]["namespace"])
     log = place.control_plane.audit.from_now()
     kubeconfig = _kubeconfig(place, "sluice", tmp_path / "kubeconfig")
     operator = candidate("release", KUBECONFIG=str(kubeconfig), SLUICE_WATCH_NAMESPACES=",".join(names))
@@ -52,7 +55,7 @@ def test_no_right_is_missed_and_none_is_too_many_in_watched_namespaces(
         _do_everything(one)
     assert operator.stop() == 0
 
-    asked = log.requests(f"system:serviceaccount:{place.namespace}:sluice")
+    asked = log.requests(account)
     assert {request.namespace for request in asked} == {place.namespace, *names}
     for namespace in (place.namespace, *names):
         roles = [item for item in made if item["kind"] == "Role" and item["metadata"]["namespace"] == namespace]
