@@ -4,7 +4,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from e2e.cluster.certs import make_authority
 from sluice_operator.desired.naming import CA_HASH_ANNOTATION
-from tests.integration.operator.asking import answer, ask
+from tests.integration.operator.asking import looked_at
 from tests.integration.operator.situation import Situation, eventually
 
 SPEC = {"caBundle": {"configMapRef": {"name": "private-ca"}}}
@@ -24,11 +24,6 @@ def apply_bundle(situation: Situation, pem: str) -> None:
 def hash_of(situation: Situation) -> str | None:
     found: str | None = situation.template()["metadata"]["annotations"].get(CA_HASH_ANNOTATION)
     return found
-
-
-def looked_at(situation: Situation, word: str) -> None:
-    ask(situation, word)
-    eventually(lambda: answer(situation) == word)
 
 
 def test_other_authorities_make_another_pod(situation: Situation) -> None:

@@ -11,7 +11,7 @@ from e2e.cluster.certs import Leaf, issue, make_authority
 from sluice_ingester.redis_client import open_client
 from sluice_ingester.redis_url import RedisUrl
 from sluice_operator.desired.naming import CLIENT_HASH_ANNOTATION
-from tests.integration.operator.asking import answer, ask
+from tests.integration.operator.asking import looked_at
 from tests.integration.operator.situation import Situation, eventually
 from tests.integration.redis_kinds import TlsServer, running
 
@@ -70,8 +70,7 @@ def test_it_is_used_by_the_operator_and_renewed(situation: Situation, server: Tl
     situation.becomes("SinkWritable", "True", "SinkReachable")
 
     situation.delete("Secret", "redis-client")
-    ask(situation, "gone")
-    eventually(lambda: answer(situation) == "gone")
+    looked_at(situation, "gone")
     assert situation.template()["metadata"]["annotations"][CLIENT_HASH_ANNOTATION] == before
     assert situation.condition("SinkWritable") == ("True", "SinkReachable")
 

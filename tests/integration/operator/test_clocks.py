@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from sluice_ingester.contract import State
-from tests.integration.operator.asking import answer, ask
+from tests.integration.operator.asking import looked_at
 from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.situation import Situation, eventually, now
 
@@ -12,11 +12,6 @@ from tests.integration.operator.situation import Situation, eventually, now
 def ready(place: Situation) -> Any:
     """The condition as a whole: the time of its last transition would tell of a verdict that has passed."""
     return next(item for item in place.status()["conditions"] if item["type"] == "Ready")
-
-
-def looks(place: Situation, word: str) -> None:
-    ask(place, word)
-    eventually(lambda: answer(place) == word)
 
 
 def test_an_operator_that_starts_takes_a_clock_that_is_behind_for_no_silence_and_finds_a_silence(
@@ -34,19 +29,20 @@ def test_an_operator_that_starts_takes_a_clock_that_is_behind_for_no_silence_and
 
     eventually(streams)
     seen = ready(place)
+    place.tells("Connected", "Ready")  # an operator that ends tells no more
     operator.stop()
     place.set_container(pod, running={"startedAt": now(ahead=-400)})  # it is no start that would take its time
 
     second = start()
-    looks(place, "second")
+    looked_at(place, "second")
     assert ready(place) == seen
     place.becomes("Ready", "False", "NotReporting")  # it has never written since
     silent = ready(place)
+    place.tells("NotReady")
     second.stop()
 
     start()
-    looks(place, "third")
+    looked_at(place, "third")
     assert ready(place) == silent
-    place.tells("NotReady")
     told = sorted(reason for reason, _ in place.events() if reason in {"Connected", "Ready", "NotReady"})
     assert told == ["Connected", "NotReady", "Ready"]

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from sluice_ingester.contract import State, Stream, StreamKeys
+from tests.integration.operator.asking import settled
 from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.kinds import BackfillSituation
 from tests.integration.operator.situation import NAME, Situation, eventually
@@ -32,9 +33,14 @@ def streaming(
         place.store(SEQ + seq)
     client.xgroup_create(place.keys.entries, "indexer", id="0")
     client.xreadgroup("indexer", "one", {place.keys.entries: ">"}, count=4)
-    # The last, so that whoever sees its lag sees all that was done before.
     client.xgroup_create(place.keys.entries, "search", id="0")
-    eventually(lambda: place.status()["firehose"]["consumersLag"] == 10)
+
+    def is_told() -> bool:
+        found = place.status()["firehose"]
+        numbers = found["cursor"], found["streamLength"], found["consumersLag"], len(found["consumerGroups"])
+        return numbers == (str(SEQ + 8), 10, 10, 2)
+
+    eventually(is_told)
     return place
 
 
@@ -66,10 +72,9 @@ def test_numbers_of_the_stream_and_its_consumers(streaming: Situation) -> None:
 
 def test_ages_that_tick_are_not_written(streaming: Situation) -> None:
     pod = streaming.pod()
-    eventually(lambda: streaming.status()["firehose"]["consumerGroups"][0]["oldestPendingSeconds"] >= 0)
-    time.sleep(3)
+    settled(streaming)
     before = streaming.relay()["metadata"]["resourceVersion"]
-    for _ in range(7):
+    for _ in range(12):  # seconds: consumers are asked about once in ten
         time.sleep(1)
         streaming.report(State.STREAMING, pod=pod)
     assert streaming.relay()["metadata"]["resourceVersion"] == before
@@ -102,6 +107,7 @@ def test_get_wide(streaming: Situation) -> None:
     streaming.redis.hset(streaming.keys.health, "lastError", "the source closed the connection")
     eventually(lambda: streaming.status()["backfill"]["progress"] == "3 repos")
     eventually(lambda: streaming.status()["firehose"]["lastError"])
+    streaming.becomes("Ready", "True", "Streaming")
     row = columns(streaming, "relay", NAME, "-o", "wide")
     assert (row["LENGTH"], row["CONSUMERS"], row["BACKFILL"]) == ("10", "10", "3 repos")
     assert (row["LAST-ERROR"], row["REASON"]) == ("the source closed the connection", "Streaming")

@@ -49,7 +49,7 @@ def test_what_was_refused_is_tried_at_once(situation: Situation) -> None:
     assert situation.condition("Stalled") == ("True", "ChildRefused"), "it is remembered for a while"
     ask(situation, "mended")
     situation.becomes("Ready", "False", "PodNotRunning", seconds=SOON)
-    assert answer(situation) == "mended"
+    eventually(lambda: answer(situation) == "mended", seconds=SOON)
 
 
 def test_what_was_contested_is_put_right_at_once(situation: Situation) -> None:
