@@ -87,6 +87,7 @@ def test_a_finalizer_that_is_refused_is_told_of_once_and_the_source_streams_neve
         eventually(is_in_force)
         situation.apply_relay(**ASKED)
         situation.stream()
+        situation.tells("CursorNotDeleted")
         time.sleep(4)
         (event,) = [event for event in situation.all("Event") if event["reason"] == "CursorNotDeleted"]
         assert (event["type"], event["count"]) == ("Warning", 1)
@@ -129,9 +130,14 @@ def test_the_pods_are_waited_for(situation: Situation) -> None:
     bind(situation, pod)
     situation.delete(situation.kind, NAME)
     situation.becomes("Reconciling", "True", "Terminating")
+
+    def is_told() -> bool:
+        message = next(item["message"] for item in situation.status()["conditions"] if item["type"] == "Ready")
+        return f"pod {pod['metadata']['name']}" in message
+
+    eventually(is_told)
     time.sleep(3)
-    message = next(item["message"] for item in situation.status()["conditions"] if item["type"] == "Ready")
-    assert f"pod {pod['metadata']['name']}" in message
+    assert is_told()
     assert situation.redis.get(situation.keys.cursor) == "6322875401"
     assert situation.condition("Ready") == ("False", "Terminating")
     situation.store(6_322_875_500)  # it still runs

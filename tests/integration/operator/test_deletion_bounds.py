@@ -16,6 +16,9 @@ from tests.integration.operator.tricks import answers
 from tests.integration.redis_server import RedisServer
 
 DEADLINE = 3.0
+"""Seconds: of those that shall let go."""
+PATIENT = {"SLUICE_DELETION_DEADLINE_SECONDS": "60"}
+"""What shall delete its cursor has the time that a busy machine needs to end its pods."""
 
 
 @pytest.fixture
@@ -63,7 +66,7 @@ def test_redis_comes_back_in_time(
     place: Situation, start: Callable[..., OperatorProcess], own_redis: Callable[..., RedisServer]
 ) -> None:
     server = own_redis()
-    start(SLUICE_DEFAULT_REDIS_URL=server.url, SLUICE_DELETION_DEADLINE_SECONDS="60")
+    start(SLUICE_DEFAULT_REDIS_URL=server.url, **PATIENT)
     place.apply_relay(**ASKED)
     eventually(lambda: finalizers(place) == HELD)
     server.client.set(place.keys.cursor, "12")
@@ -77,7 +80,7 @@ def test_redis_comes_back_in_time(
 
 def start_behind(place: Situation, start: Callable[..., OperatorProcess], proxy: FaultyProxy) -> None:
     """Start the operator on a way with faults; there is a source whose cursor is to be deleted with it."""
-    start(KUBECONFIG=str(proxy.kubeconfig(OPERATOR)))
+    start(KUBECONFIG=str(proxy.kubeconfig(OPERATOR)), **PATIENT)
     place.apply_relay(**ASKED)
     eventually(lambda: finalizers(place) == HELD)
     eventually(place.deployment)
@@ -108,7 +111,7 @@ def test_somebody_refuses_to_let_it_go(
     with proxy.fault(answers(403), "patch", "relays", namespace=place.namespace):
         place.delete(place.kind, NAME)
         place.patch(place.kind, NAME, {"spec": {"deletionPolicy": policy}})
-        eventually(lambda: "refuses to take the finalizer away: a fault" in message(place), seconds=15)
+        eventually(lambda: "refuses to take the finalizer away: a fault" in message(place))
         assert place.condition("Reconciling") == ("True", "Terminating")
         time.sleep(7)
         counts = [event["count"] for event in place.all("Event") if event["reason"].startswith("Cursor")]
@@ -117,7 +120,7 @@ def test_somebody_refuses_to_let_it_go(
 
 
 def test_the_secret_is_gone(place: Situation, start: Callable[..., OperatorProcess]) -> None:
-    operator = start()
+    operator = start(**PATIENT)
     place.apply_secret("mine", url=f"redis://:s3cret@127.0.0.1:{place.sink.port}/0")
     place.apply_relay(**ASKED, redis={"secretRef": {"name": "mine"}})
     eventually(place.deployment)
@@ -143,7 +146,7 @@ def test_the_secret_is_gone(place: Situation, start: Callable[..., OperatorProce
 
 def test_a_namespace_is_deleted(place: Situation, start: Callable[..., OperatorProcess]) -> None:
     """Its Secret may go before its Relay, and no Event can be written there any more."""
-    operator = start()
+    operator = start(**PATIENT)
     place.apply_secret("mine", url=f"redis://:s3cret@127.0.0.1:{place.sink.port}/0")
     place.apply_relay(**ASKED, redis={"secretRef": {"name": "mine"}})
     eventually(lambda: place.condition("Ready"))
@@ -169,7 +172,7 @@ def test_a_node_is_lost(place: Situation, start: Callable[..., OperatorProcess])
 
 
 def test_killed_in_the_midst(place: Situation, start: Callable[..., OperatorProcess]) -> None:
-    operator = start(SLUICE_DELETION_DEADLINE_SECONDS="60")
+    operator = start(**PATIENT)
     place.apply_relay(**ASKED)
     pod = place.stream()
     bind(place, pod)
@@ -181,7 +184,7 @@ def test_killed_in_the_midst(place: Situation, start: Callable[..., OperatorProc
     time.sleep(1)
     assert not gone(place)
     assert keys(place) != set()
-    start(SLUICE_DELETION_DEADLINE_SECONDS="60")
+    start(**PATIENT)
     eventually(lambda: gone(place))
     assert keys(place) == set()
 
@@ -189,14 +192,16 @@ def test_killed_in_the_midst(place: Situation, start: Callable[..., OperatorProc
 def test_it_is_deleted_while_the_operator_is_away_for_longer_than_the_deadline(
     place: Situation, start: Callable[..., OperatorProcess]
 ) -> None:
-    operator = start()
+    deadline = 10.0  # seconds, and as much for an operator that comes only after it has passed
+    environment = {"SLUICE_DELETION_DEADLINE_SECONDS": str(deadline)}
+    operator = start(**environment)
     place.apply_relay(**ASKED)
     place.stream()
     operator.stop(signal.SIGKILL)
     place.delete(place.kind, NAME)
-    time.sleep(DEADLINE + 1)
+    time.sleep(deadline + 1)
     assert not gone(place)
-    start()
+    start(**environment)
     eventually(lambda: gone(place))
     assert keys(place) == set()
     assert not place.told("CursorNotDeleted")

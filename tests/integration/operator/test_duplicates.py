@@ -32,9 +32,9 @@ def test_the_younger_stalls_and_takes_over(situation: Situation) -> None:
     bind(situation, pod)
     older.delete()
     eventually(lambda: "deletionTimestamp" in pod_now(situation, pod)["metadata"])
+    eventually(lambda: (younger.condition("Reconciling") or {})["reason"] == "DuplicateSource")
     time.sleep(4)
     assert younger.replicas() == 0  # the pod of the older may still write
-    assert (younger.condition("Reconciling") or {})["reason"] == "DuplicateSource"
     end(situation, pod)
     younger.runs()
     situation.redis.delete(situation.keys.health)
