@@ -17,6 +17,7 @@ from sluice_operator.finalizer import Finalizer
 from sluice_operator.heartbeat import guard_loop, trouble
 from sluice_operator.kube import Kube, KubeError, connect, retry_after
 from sluice_operator.lease import Candidate
+from sluice_operator.leftovers import tell_of_no_generators
 from sluice_operator.metrics import Metrics
 from sluice_operator.namespaces import Namespaces
 from sluice_operator.observed.redis import RedisReader
@@ -42,6 +43,7 @@ _SETTLE_SECONDS: Final = 5.0
 
 async def run_operator(settings: Settings) -> None:
     """Run the operator until SIGTERM or SIGINT. Raises what it can't go on with."""
+    tell_of_no_generators(asyncio.get_running_loop())
     async with connect() as (kube, configuration):
         logger.info("sluice-operator %s, API server %s", __version__, configuration.host)
         await _Operator(settings, kube, configuration).run()
