@@ -23,7 +23,7 @@ def looked_at(situation: Situation, word: str) -> None:
 def settled(situation: Situation) -> None:
     """Wait until all is written that has come of what has happened until now to a Relay that streams."""
     key = situation.keys.entries
-    # Which is asked for once in ten seconds.
+    # Which is asked for less often than all else.
     eventually(lambda: situation.status()["firehose"]["streamBytes"] == situation.redis.memory_usage(key, samples=5))
     # What a look tells comes after its status, and before the next look.
     for word in ("once", "again"):
