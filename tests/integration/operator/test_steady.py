@@ -105,6 +105,13 @@ class World:
         self.invalid.apply_relay(host="a.example/xrpc")
         return True
 
+    def is_at_rest(self, log: AuditLog) -> bool:
+        """Whether all is told of what has been brought about."""
+        self.live(4 * INTERVAL)
+        needless = {request.namespace for request in log.writes(OPERATOR)} - {self.busy.namespace}
+        assert not needless
+        return True
+
     def live(self, seconds: float) -> None:
         """Let ingesters go on for so long, and one of them store events."""
         end = time.monotonic() + seconds
@@ -128,7 +135,7 @@ def world(
     other.start()
     world = World(control_plane, sink, other)
     world.settle()
-    world.live(4 * INTERVAL)
+    eventually(lambda: world.is_at_rest(control_plane.audit.from_now()))
     yield world
     for place in world.places:
         place.remove()
