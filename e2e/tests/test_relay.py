@@ -14,7 +14,7 @@ from e2e.tests.wait import eventually
 
 NO_MARK = {"highWaterMark": 10_000_000}
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(900)
 
 
 def test_an_applied_relay_becomes_ready_and_its_events_stand_in_redis(sluice: Sluice) -> None:
@@ -162,7 +162,7 @@ def test_full_speed_fits_into_64_mebibytes(sluice: Sluice) -> None:
         backpressure=NO_MARK,
         podTemplate={"resources": {"requests": {"memory": "64Mi"}, "limits": {"memory": "64Mi"}}},
     )
-    last = source.wait_all_sent(within=240)
+    last = source.wait_all_sent(within=400)
     eventually(lambda: sluice.cursor(source), until=lambda seen: seen >= last, within=200)
     assert relay.restarts() == 0
 
