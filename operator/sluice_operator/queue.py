@@ -102,6 +102,9 @@ class WorkQueue(Generic[Key]):
             finally:
                 del self._working[key]
                 self._moved = _now()
+            if (worker := asyncio.current_task()) is not None and worker.cancelling():
+                # Before Python 3.12 `asyncio.wait_for`, by which Redis is asked, may swallow a cancellation.
+                raise asyncio.CancelledError
             if again is not None:
                 self.add_after(key, again)
             if key in self._again:

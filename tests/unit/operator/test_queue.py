@@ -265,3 +265,22 @@ def test_the_pause_grows_to_a_limit(failures: int, longest: float) -> None:
     assert max(pauses) <= min(longest, LAST_BACKOFF_SECONDS)
     assert min(pauses) >= longest / 2
     assert len(set(pauses)) > 100
+
+
+async def test_a_cancelled_queue_ends_even_if_what_a_look_waits_for_swallows_that() -> None:
+    """As Python's own `asyncio.wait_for` does before 3.12, if what it waits for is over at the same moment."""
+    queue, looks = WorkQueue[str](), Looks(again=0.0)
+
+    async def swallow_once(key: str) -> float | None:
+        with contextlib.suppress(asyncio.CancelledError):
+            return await looks(key)
+        return 0.0
+
+    looks.gate.clear()
+    task = asyncio.create_task(queue.run(swallow_once, workers=1))
+    queue.add("a")
+    await until(lambda: looks.keys == ["a"])
+    task.cancel()
+    ended, _ = await asyncio.wait([task], timeout=10)
+    looks.gate.set()
+    assert ended, "it goes on looking"
