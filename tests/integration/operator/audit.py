@@ -94,14 +94,15 @@ class AuditLog:
 
 def _request(event: dict[str, Any], target: dict[str, Any]) -> Request:
     return Request(
-        user=event["user"]["username"],
+        # Nobody's, for an API server that has just started may answer 401 to whom it knows a moment later.
+        user=event["user"].get("username", ""),
         agent=event.get("userAgent", ""),
         verb=event["verb"],
         group=target.get("apiGroup", ""),
         resource="/".join(filter(None, (target["resource"], target.get("subresource")))),
         namespace=target.get("namespace", ""),
         name=target.get("name", ""),
-        is_allowed=event["annotations"].get("authorization.k8s.io/decision") == "allow",
+        is_allowed=event.get("annotations", {}).get("authorization.k8s.io/decision") == "allow",
         code=event.get("responseStatus", {}).get("code", 0),
         received=datetime.fromisoformat(event["requestReceivedTimestamp"]),
         answered=datetime.fromisoformat(event["stageTimestamp"]),

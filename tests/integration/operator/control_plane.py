@@ -114,15 +114,9 @@ class ControlPlane:
             "--unsafe-no-fsync",
         )
         self.start_api_server()
-        self._run(
-            "kube-controller-manager",
-            f"--kubeconfig={self.kubeconfig(ADMIN)}",
-            "--leader-elect=false",
-            f"--controllers={CONTROLLERS}",
-            "--secure-port=0",
-        )
 
     def start_api_server(self) -> None:
+        """Start it, and the controllers: of former ones that waited for it, some would wait for another minute."""
         key = self._directory / "accounts.key"
         self._run(
             "kube-apiserver",
@@ -151,7 +145,14 @@ class ControlPlane:
                     raise RuntimeError(log[-2000:]) from None
                 time.sleep(0.2)
             else:
-                return
+                break
+        self._run(
+            "kube-controller-manager",
+            f"--kubeconfig={self.kubeconfig(ADMIN)}",
+            "--leader-elect=false",
+            f"--controllers={CONTROLLERS}",
+            "--secure-port=0",
+        )
 
     def compact(self) -> None:
         """Let etcd forget all that was before: no older version can be listed or watched from any more."""
@@ -164,9 +165,10 @@ class ControlPlane:
             return json.load(answer)
 
     def stop_api_server(self) -> None:
-        process = self._processes.pop("kube-apiserver")
-        process.kill()
-        process.wait()
+        for name in ("kube-controller-manager", "kube-apiserver"):
+            process = self._processes.pop(name)
+            process.kill()
+            process.wait()
 
     def stop(self) -> None:
         for process in reversed(self._processes.values()):

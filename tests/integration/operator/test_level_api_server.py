@@ -48,7 +48,6 @@ def test_killed_and_started_while_things_change(
     place.apply_relay(batch={"size": 102})
     control_plane.compact()
     eventually(partial(_is_as_wanted, place, uid))
-    # The controllers of Kubernetes, which have to come back as well, are not waited for.
     eventually(lambda: place.status()["observedGeneration"] == place.relay()["metadata"]["generation"])
     assert place.condition("Stalled") is None
     assert place.status()["restarts"]["count"] == 0
