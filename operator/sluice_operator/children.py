@@ -19,7 +19,7 @@ from sluice_operator.status.reasons import Happening, Reason
 logger = logging.getLogger(__name__)
 
 REFUSED_SECONDS: Final = 30.0
-"""For how long what was refused is not tried again, unless something else is wanted."""
+"""For how long what was refused is not tried again, unless something else is wanted, or there."""
 CONTESTED_WRITES: Final = 20
 CONTESTED_SECONDS: Final = 60.0
 """More writes than that in so many seconds mean that somebody else wants it otherwise."""
@@ -38,6 +38,8 @@ class Outcome:
 @dataclass(slots=True)
 class _Refused:
     stamp: str
+    generation: int
+    """Of what was there: a write may be refused because somebody had changed that meanwhile."""
     until: float
     refusal: Refusal
 
@@ -66,7 +68,7 @@ class Children:
             if "deletionTimestamp" in live["metadata"] or covers(live, wanted):
                 return Outcome(live=live)
         path, stamp = api.path(wanted["metadata"]["namespace"], wanted["metadata"]["name"]), _stamp(wanted)
-        if refusal := self._still_refused(path, stamp):
+        if refusal := self._still_refused(path, stamp, live):
             return Outcome(live=live, refusal=refusal)
         if live is not None and self._is_contested(path, stamp):
             return Outcome(live=live, tell=self._tell_contested(path, wanted))
@@ -81,7 +83,7 @@ class Children:
         except KubeError as error:
             if not error.is_refusal:
                 raise
-            return Outcome(live=live, refusal=self._refuse(path, wanted, error))
+            return Outcome(live=live, refusal=self._refuse(path, wanted, live, error))
         self._refused.pop(path, None)
         self._told.discard(path)
         self._note_write(path, _stamp(wanted))
@@ -109,17 +111,19 @@ class Children:
         self._writes.pop(path, None)
         self._told.discard(path)
 
-    def _still_refused(self, path: str, stamp: str) -> Refusal | None:
+    def _still_refused(self, path: str, stamp: str, live: Manifest | None) -> Refusal | None:
         memory = self._refused.get(path)
-        if memory is None or memory.stamp != stamp or time.monotonic() >= memory.until:
+        if memory is None or time.monotonic() >= memory.until:
+            return None
+        if (memory.stamp, memory.generation) != (stamp, _generation(live)):
             return None
         return memory.refusal
 
-    def _refuse(self, path: str, wanted: Manifest, error: KubeError) -> Refusal:
+    def _refuse(self, path: str, wanted: Manifest, live: Manifest | None, error: KubeError) -> Refusal:
         message = f"The API server refuses {_name(wanted)}: {error.message}; mend the spec, or what forbids it"
         refusal = Refusal(reason=Reason.CHILD_REFUSED, message=message)
         until = time.monotonic() + REFUSED_SECONDS
-        self._refused[path] = _Refused(stamp=_stamp(wanted), until=until, refusal=refusal)
+        self._refused[path] = _Refused(stamp=_stamp(wanted), generation=_generation(live), until=until, refusal=refusal)
         logger.warning("%s", message)
         return refusal
 
@@ -177,6 +181,10 @@ def _leaving(live: Manifest) -> Refusal:
 
 def _stamp(manifest: Mapping[str, Any]) -> str:
     return str((manifest["metadata"].get("annotations") or {}).get(DESIRED_HASH_ANNOTATION, ""))
+
+
+def _generation(live: Manifest | None) -> int:
+    return int(live["metadata"].get("generation", 0)) if live else 0
 
 
 def _name(manifest: Mapping[str, Any]) -> str:

@@ -68,6 +68,17 @@ def test_what_is_deleted_or_edited_is_back_within_seconds(situation: Situation) 
     assert counts[f"Put back Deployment {name}: somebody had changed it"] >= 7
 
 
+def test_what_was_refused_is_tried_again_as_soon_as_something_else_is_there(situation: Situation) -> None:
+    """A write may be refused for what somebody changes in that moment: it is no reason to wait with the next."""
+    situation.apply_relay()
+    situation.stream()
+    with deployments_refused(situation):
+        situation.apply_relay(batch={"size": 101})
+        situation.becomes("Stalled", "True", "ChildRefused")
+    edit = partial(situation.patch, "Deployment", f"{NAME}-firehose", {"spec": {"replicas": 3}})
+    assert took(edit, lambda: situation.deployment()["spec"]["replicas"] == 1) < SOON
+
+
 def test_somebody_who_does_not_give_in_is_told_of(situation: Situation) -> None:
     situation.apply_relay(suspend=True)
     situation.becomes("Ready", "True", "Suspended")
