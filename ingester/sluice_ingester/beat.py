@@ -1,4 +1,4 @@
-"""What is told at intervals, beside the stream and never in its way."""
+"""What is told at intervals, beside the stream and never in its way: one turn of each, see `helper`."""
 
 import asyncio
 import contextlib
@@ -21,35 +21,32 @@ _TRIM_BUSY_SECONDS: Final = 0.05
 
 
 async def beat(report: Report, sink: Sink) -> None:
-    """Write the health hash when something changed, and at least every 5 s."""
-    while True:
-        report.changed.clear()
-        pause = _SETTLE_SECONDS
-        try:
-            await sink.report(report.fields())
-        except SinkError as error:
-            pause = _TROUBLE_SECONDS
-            if not report.in_backpressure:  # else the writer says it
-                report.error(error.trouble.reason, error.trouble.message)
-        await asyncio.sleep(pause)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(BEAT_SECONDS - pause):
-                await report.changed.wait()
+    """Write the health hash once, and return when it is to be written again: after a change, or after 5 s."""
+    report.changed.clear()
+    pause = _SETTLE_SECONDS
+    try:
+        await sink.report(report.fields())
+    except SinkError as error:
+        pause = _TROUBLE_SECONDS
+        if not report.in_backpressure:  # else the writer says it
+            report.error(error.trouble.reason, error.trouble.message)
+    await asyncio.sleep(pause)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(BEAT_SECONDS - pause):
+            await report.changed.wait()
 
 
 async def retain(redis: Client, stream: str) -> None:
-    """Remove what every consumer group has acknowledged, for as long as there is some."""
-    while True:
-        removed = 0
-        with contextlib.suppress(SinkError):
-            removed = await trim(redis, stream)
-        await asyncio.sleep(_TRIM_BUSY_SECONDS if removed >= LIMIT // 2 else _TRIM_SECONDS)
+    """Remove some of what every consumer group has acknowledged, and wait until it is time for more."""
+    removed = 0
+    with contextlib.suppress(SinkError):
+        removed = await trim(redis, stream)
+    await asyncio.sleep(_TRIM_BUSY_SECONDS if removed >= LIMIT // 2 else _TRIM_SECONDS)
 
 
 async def measure(redis: Client, metrics: Metrics, *, prefix: str) -> None:
-    """Keep the gauges of the streams' lengths true."""
-    while True:
-        with contextlib.suppress(SinkError):
-            for name, length in (await lengths(redis, prefix=prefix)).items():
-                metrics.gauge(f"{name}_length").set(length)
-        await asyncio.sleep(_LENGTHS_SECONDS)
+    """Set the gauges of the streams' lengths, and wait until they are due again."""
+    with contextlib.suppress(SinkError):
+        for name, length in (await lengths(redis, prefix=prefix)).items():
+            metrics.gauge(f"{name}_length").set(length)
+    await asyncio.sleep(_LENGTHS_SECONDS)
