@@ -17,7 +17,8 @@ class Decoded:
     """One message of the source: all of it enters the stream in one step, or none of it.
 
     `seq` is the message's own, None if it could not be read (the cursor then stays).
-    `time` is when the source says it happened, RFC 3339 UTC with milliseconds, or None.
+    `time` is when the source says it happened, RFC 3339 UTC with milliseconds, or None where it doesn't, or
+    names a time before there were such events.
     `events` are JSON texts (UTF-8) in the order of the message, ready to be appended.
     `kinds` counts what stands in them: one word per firehose event, one per label.
     `filtered` is how many operations the collection filter left out.
