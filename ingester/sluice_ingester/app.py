@@ -136,7 +136,9 @@ def _subscription(
 
 def _firehose_decoder(settings: Settings, address: Address) -> FirehoseDecoder:
     origin = address.origin if settings.resync_to_backfill else None
-    return FirehoseDecoder(collections=settings.collections, resync_origin=origin)
+    return FirehoseDecoder(
+        collections=settings.collections, omit_sync=settings.sync_events == "omit", resync_origin=origin
+    )
 
 
 def _backfill(settings: Settings, address: Address, *, tls: ssl.SSLContext | None, sink: Sink, report: Report) -> Work:
