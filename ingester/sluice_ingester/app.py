@@ -10,7 +10,7 @@ from functools import partial
 from importlib.metadata import version
 from typing import Final
 
-from sluice_ingester.beat import beat, measure, retain
+from sluice_ingester.beat import Retention, beat, measure
 from sluice_ingester.contract import State, Stream, StreamKeys
 from sluice_ingester.course import Course
 from sluice_ingester.helper import PAUSE_SECONDS, Helper
@@ -78,7 +78,7 @@ async def run(settings: Settings) -> None:
         sinks.append((report, sink))
     if settings.trim_consumed:
         helpers += [
-            Helper("retain", partial(retain, redis, stream), failures=failures.labels("retain"))
+            Helper("retain", Retention(redis, stream).trim, failures=failures.labels("retain"))
             for stream in sorted({sink.keys.entries for _, sink in sinks})
         ]
     _observe(metrics, works)
@@ -144,7 +144,9 @@ def _subscription(
 
 def _firehose_decoder(settings: Settings, address: Address) -> FirehoseDecoder:
     origin = address.origin if settings.resync_to_backfill else None
-    return FirehoseDecoder(collections=settings.collections, resync_origin=origin)
+    return FirehoseDecoder(
+        collections=settings.collections, omit_sync=settings.sync_events == "omit", resync_origin=origin
+    )
 
 
 def _backfill(settings: Settings, address: Address, *, tls: ssl.SSLContext | None, sink: Sink, report: Report) -> Work:

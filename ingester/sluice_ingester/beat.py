@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 from typing import Final
 
 from sluice_ingester.metrics import Metrics
@@ -10,7 +11,7 @@ from sluice_ingester.report import Report
 from sluice_ingester.sink.append import Sink
 from sluice_ingester.sink.errors import SinkError
 from sluice_ingester.sink.lengths import lengths
-from sluice_ingester.sink.trim import LIMIT, trim
+from sluice_ingester.sink.trim import LIMIT, STEPS, trim
 
 BEAT_SECONDS: Final = 5.0
 _SETTLE_SECONDS: Final = 0.2
@@ -18,6 +19,10 @@ _TROUBLE_SECONDS: Final = 1.0
 _LENGTHS_SECONDS: Final = 10.0
 _TRIM_SECONDS: Final = 1.0
 _TRIM_BUSY_SECONDS: Final = 0.05
+_MANY: Final = min(LIMIT // 2, STEPS // 2)
+"""So many entries removed in one call tell that there may be more."""
+
+_log = logging.getLogger("sluice_ingester.retention")
 
 
 async def beat(report: Report, sink: Sink) -> None:
@@ -36,12 +41,28 @@ async def beat(report: Report, sink: Sink) -> None:
             await report.changed.wait()
 
 
-async def retain(redis: Client, stream: str) -> None:
-    """Remove some of what every consumer group has acknowledged, and wait until it is time for more."""
-    removed = 0
-    with contextlib.suppress(SinkError):
-        removed = await trim(redis, stream)
-    await asyncio.sleep(_TRIM_BUSY_SECONDS if removed >= LIMIT // 2 else _TRIM_SECONDS)
+class Retention:
+    """Removes from one stream what every consumer group has acknowledged."""
+
+    def __init__(self, redis: Client, stream: str) -> None:
+        self._redis = redis
+        self._stream = stream
+        self._told = ""
+
+    async def trim(self) -> None:
+        """Remove some of it, and wait until it is time for more.
+
+        That it can't be done is logged when it begins, and when the cause changes.
+        """
+        removed = 0
+        try:
+            removed = await trim(self._redis, self._stream)
+            self._told = ""
+        except SinkError as error:
+            if error.trouble.lasting and error.trouble.message != self._told:
+                self._told = error.trouble.message
+                _log.warning("nothing is trimmed in %s: %s", self._stream, self._told)
+        await asyncio.sleep(_TRIM_BUSY_SECONDS if removed >= _MANY else _TRIM_SECONDS)
 
 
 async def measure(redis: Client, metrics: Metrics, *, prefix: str) -> None:

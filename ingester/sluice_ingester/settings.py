@@ -53,6 +53,7 @@ class Settings(BaseSettings):
     collections: Annotated[tuple[str, ...], NoDecode] = Field(
         ("app.bsky.*", "chat.bsky.*"), validation_alias="INGESTER_COLLECTIONS"
     )
+    sync_events: Literal["omit", "emit"] = Field("omit", validation_alias="INGESTER_SYNC_EVENTS")
     resync_to_backfill: bool = Field(default=False, validation_alias="INGESTER_RESYNC_TO_BACKFILL")
     start_from: Annotated[StartFrom, NoDecode] = Field("oldest", validation_alias="INGESTER_START_FROM")
     on_cursor_lost: OnLost | None = Field(None, validation_alias="INGESTER_ON_CURSOR_LOST")
@@ -137,7 +138,7 @@ class Settings(BaseSettings):
     def _empty_is_default(cls, value: object, info: ValidationInfo) -> object:
         return value or (socket.gethostname() if info.field_name == "pod_name" else _default_format())
 
-    @field_validator("mode", "log_level", mode="before")
+    @field_validator("mode", "log_level", "sync_events", mode="before")
     @classmethod
     def _word(cls, value: object) -> object:
         return value.lower() if isinstance(value, str) else value

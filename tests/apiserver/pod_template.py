@@ -44,6 +44,7 @@ INSTEAD = {
     "INGESTER_LABELER_HOSTS": "INGESTER_RELAY_HOSTS and INGESTER_LABELER_HOSTS can't be set here: use spec.host",
     "INGESTER_KEY_PREFIX": "INGESTER_KEY_PREFIX can't be set here: use spec.redis.keyPrefix",
     "INGESTER_COLLECTIONS": "INGESTER_COLLECTIONS can't be set here: use spec.firehose.collections",
+    "INGESTER_SYNC_EVENTS": "can't be set here: use spec.firehose.syncEvents",
     "INGESTER_RESYNC_TO_BACKFILL": "can't be set here: use spec.firehose.resyncToBackfill",
     "INGESTER_DEDUPLICATE_SECONDS": "can't be set here: use spec.firehose.deduplicate",
     "INGESTER_START_FROM": "INGESTER_START_FROM can't be set here: use startFrom of the stream",

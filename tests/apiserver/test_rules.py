@@ -71,6 +71,10 @@ REFUSED = [
     (firehose(collections=["a" * 318]), "spec.firehose.collections[0]: Too long: may not be more than 317 bytes"),
     (firehose(collections=["app.bsky.feed.post"] * 101), "spec.firehose.collections: Too many: 101: must have at most"),
     (firehose(enabled="yes"), "spec.firehose.enabled in body must be of type boolean"),
+    (
+        firehose(syncEvents="emit"),
+        'spec.firehose.syncEvents: Unsupported value: "emit": supported values: "Omit", "Emit"',
+    ),
     (firehose(deduplicate={"window": ""}), "give a duration from 1s to 24h, such as 1h or 90m"),
     (firehose(deduplicate={"window": "1"}), "give a duration from 1s to 24h, such as 1h or 90m"),
     (firehose(deduplicate={"window": "0s"}), "give a duration from 1s to 24h, such as 1h or 90m"),

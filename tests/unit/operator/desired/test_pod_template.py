@@ -30,7 +30,7 @@ EVERYTHING = {
 }
 RELAY = {
     **EVERYTHING,
-    "firehose": {"deduplicate": {}, "resyncToBackfill": True},
+    "firehose": {"deduplicate": {}, "syncEvents": "Emit", "resyncToBackfill": True},
     "backfill": {"enabled": True, "rescanIntervalSeconds": 60},
 }
 
