@@ -144,14 +144,11 @@ class Report:
         """The process ends in good order."""
         self._set(connection=Condition(State.STOPPED), sink=None)
 
-    def full(self, message: str) -> None:
+    def full(self, message: str, *, reason: SinkReason = SinkReason.HIGH_WATER_MARK) -> None:
         """The stream is at its high-water mark."""
-        if self._sink is None:
+        if self._sink is None or self._sink.reason != reason:
             self._say(logging.WARNING, message)
-        self._set(
-            connection=self._connection,
-            sink=Condition(State.BACKPRESSURE, SinkReason.HIGH_WATER_MARK, message),
-        )
+        self._set(connection=self._connection, sink=Condition(State.BACKPRESSURE, reason, message))
 
     def trouble(self, trouble: Trouble) -> None:
         """Redis did not take a batch, or did not answer."""

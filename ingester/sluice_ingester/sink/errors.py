@@ -17,6 +17,7 @@ class SinkReason(StrEnum):
     """Why the sink takes nothing; the words stand in the health hash."""
 
     HIGH_WATER_MARK = "HighWaterMark"
+    FILLED_BY_OTHERS = "StreamFilledByOthers"
     UNAVAILABLE = "RedisUnavailable"
     TIMEOUT = "RedisTimeout"
     OUT_OF_MEMORY = "RedisOutOfMemory"

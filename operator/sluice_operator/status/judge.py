@@ -142,7 +142,7 @@ def _reported(
             first=reason,
             late=reason,
             message=reading.words,
-            previous=previous,
+            previous=previous if _has_worked(reading, report, previous) else {},
         )
     return _outage(
         reading,
@@ -183,6 +183,19 @@ def _outage(
     if lasted >= limit:
         return waiting(late, f"For over {human_duration(limit)}: {message}")
     return good(heals, message) if _was_ready(reading, previous) else coming(first, message)
+
+
+def _has_worked(reading: Reading, report: HealthFacts, previous: Mapping[str, Condition]) -> bool:
+    """Whether it is known that what the ingester reads reaches Redis.
+
+    It is once this process has stored something. A source that has nothing to store for long is as good: one whose
+    first batch is refused right after the connection was never well.
+    """
+    if report.stored is not None and (report.started is None or report.stored >= report.started):
+        return True
+    ready = previous.get(Type.READY)
+    limit = reading.facts.windows.degraded_after_seconds
+    return ready is not None and _since(reading, ready.last_transition_time) >= limit
 
 
 def _was_ready(reading: Reading, previous: Mapping[str, Condition]) -> bool:
