@@ -5,7 +5,7 @@ keys and fields named here, so a change in this file is a change of a public con
 of the streams, their fields and the cursor keys are those of the Rust ingester that Sluice
 replaces: what read its streams reads ours.
 
-Pure. The operator imports it, and of the ingester beside it only `redis_url` and `redis_client`.
+Pure. The operator imports it, and of the ingester beside it only `hosts`, `redis_url` and `redis_client`.
 """
 
 from dataclasses import dataclass
@@ -113,7 +113,7 @@ class State(StrEnum):
 class StreamKeys:
     """The Redis keys of one source in one stream.
 
-    `host` is the source's host, with its port if it has one, without scheme or path.
+    `host` is the source's HOST: see the module `hosts`.
     `prefix` stands before every key; empty for the contract of the Rust ingester.
     """
 
@@ -149,8 +149,3 @@ class StreamKeys:
     def deadletter(self) -> str:
         """A capped stream: see DeadLetterField."""
         return f"{self.prefix}{self.stream}:deadletter"
-
-
-def host_of(address: str) -> str:
-    """The host (and port) of `address`, which may carry a scheme and a path: the HOST of the keys."""
-    return address.strip().split("://", 1)[-1].split("/", 1)[0].lower()
