@@ -31,6 +31,7 @@ SOURCE_KINDS: Final = frozenset(
         "PageRepeated",
         "PageTimeout",
         "PageTooLarge",
+        "PagesEmpty",
         "PingTimeout",
         "ProtocolError",
         "ProxyFailed",

@@ -119,6 +119,7 @@ class Pipeline:
         stored = await self._unless_stopped(self._writer.resume())
         if self._stopping.is_set():
             return
+        await self._unless_stopped(self._writer.look_for_room())
         connect_with = self._course.begin(stored)
         intake = self._intake = self._new_intake()
         reading = asyncio.create_task(self._unless_stopped(self._reader.read(connect_with, intake)))

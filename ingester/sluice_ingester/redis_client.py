@@ -23,6 +23,7 @@ def open_client(url: RedisUrl, *, ca_file: str | None = None, ca_data: str | Non
     """
     given = {name: value for name, value in url.options.items() if not name.startswith("sentinel_")}
     common: dict[str, Any] = {"username": url.username, "password": url.password, **given, **options}
+    common["encoding_errors"] = "backslashreplace"  # text that can't be encoded must not fail a whole batch
     common["driver_info"] = None  # to tell name and version of the library takes one more right
     if url.kind is not Kind.SOCKET:
         common["socket_keepalive"] = True

@@ -16,11 +16,13 @@ from sluice_ingester.contract import Health, State
 from sluice_ingester.metrics import Metrics
 from sluice_ingester.sink.append import timestamp
 from sluice_ingester.sink.errors import SinkReason, Trouble
+from sluice_ingester.text import readable
 
 _RATE_SECONDS: Final = 60.0
 _RATE_KNOWN_SECONDS: Final = 3.0
 _READ_UP_SECONDS: Final = 60.0
 _SAY_AGAIN_SECONDS: Final = 10.0
+_MOST_TEXT: Final = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,10 @@ class Condition:
     state: State
     reason: str = ""
     message: str = ""
+
+    def __post_init__(self) -> None:
+        """A message may quote anybody."""
+        object.__setattr__(self, "message", readable(self.message, most=_MOST_TEXT))
 
 
 class Report:
@@ -54,7 +60,7 @@ class Report:
         self._since = timestamp()
         self._constant: dict[str, str] = {
             Health.STARTED: self._since,
-            Health.POD: pod,
+            Health.POD: readable(pod, most=253),
             Health.VERSION: version,
         }
         self._stored = 0
@@ -138,14 +144,11 @@ class Report:
         """The process ends in good order."""
         self._set(connection=Condition(State.STOPPED), sink=None)
 
-    def full(self, message: str) -> None:
+    def full(self, message: str, *, reason: SinkReason = SinkReason.HIGH_WATER_MARK) -> None:
         """The stream is at its high-water mark."""
-        if self._sink is None:
+        if self._sink is None or self._sink.reason != reason:
             self._say(logging.WARNING, message)
-        self._set(
-            connection=self._connection,
-            sink=Condition(State.BACKPRESSURE, SinkReason.HIGH_WATER_MARK, message),
-        )
+        self._set(connection=self._connection, sink=Condition(State.BACKPRESSURE, reason, message))
 
     def trouble(self, trouble: Trouble) -> None:
         """Redis did not take a batch, or did not answer."""
@@ -181,6 +184,7 @@ class Report:
 
     def error(self, kind: str, message: str, *, then: str = "") -> None:
         """Count an error; log it, but a kind no more often than every 10 s."""
+        message = readable(message, most=_MOST_TEXT)
         self._errors += 1
         self._last_error = (message, timestamp())
         self.changed.set()
@@ -238,4 +242,4 @@ class Report:
 
     def _say(self, level: int, message: str, *, kind: str = "") -> None:
         extra = {"source": self.source, **({"kind": kind} if kind else {})}
-        self._log.log(level, message, extra=extra)
+        self._log.log(level, "%s", readable(message, most=2 * _MOST_TEXT), extra=extra)

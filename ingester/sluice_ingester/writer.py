@@ -19,6 +19,10 @@ from sluice_ingester.sources.backoff import Backoff
 
 RESUME_PERCENT: Final = 90
 """Of the high-water mark: there a full stream is written to again, so that it does not flutter."""
+_OTHERS_WRITE: Final = 2
+"""So many times in a row a full stream must have grown: others, with a higher mark, write to it. Once may be one that
+has the same mark, and has found room in between.
+"""
 
 
 class FencedError(Exception):
@@ -40,6 +44,7 @@ class Writer:
         self._mark = high_water_mark
         self._backoff = Backoff(base=0.1, cap=3.0)
         self._fields: dict[str, str] = {}
+        self._full_at_start = False
         self.expected: bytes | None = None
         self.place = Place(cursor=None)
         self.pending: Batch | None = None
@@ -57,6 +62,19 @@ class Writer:
                 self._well()
                 self.expected = self.place.cursor
                 return self.expected
+
+    async def look_for_room(self) -> None:
+        """Tell if the stream is full before anything is offered to it. `check` tells when it no longer is.
+
+        Else a source that is connected to would look well until its first batch is refused.
+        """
+        try:
+            length = await self._sink.length()
+        except SinkError:
+            return  # the first batch will tell
+        if length >= self._mark:
+            self._full_at_start = True
+            self._report.full(self._full())
 
     def note(self, fields: Mapping[str, str]) -> None:
         """Let the next batch write `fields` of the health hash, in the same step."""
@@ -116,8 +134,11 @@ class Writer:
             return
         try:
             stored = await self._sink.cursor()
+            room = self._full_at_start and self._has_room(await self._sink.length())
         except SinkError:
             return
+        if room and self.pending is None:
+            self._well()
         if self.pending is None and expected == self.expected != stored:
             raise FencedError(expected=expected, stored=stored)
 
@@ -146,23 +167,45 @@ class Writer:
         return Place(cursor=cursor, time=time or None if known else None, open=loss)
 
     async def _wait_for_room(self) -> None:
-        self._report.full(
-            f"{self._sink.keys.entries} is at its high-water mark of {self._mark} entries: let consumers delete what "
-            "they are done with, or see spec.retention.trimConsumed and spec.backpressure.highWaterMark"
-        )
+        self._report.full(self._full())
+        before, grown = 0, 0
         while True:
             await asyncio.sleep(self._backoff.failed(at_least=0.05))
             try:
-                if await self._sink.length() <= self._mark * RESUME_PERCENT // 100:
-                    return
+                length = await self._sink.length()
             except SinkError as error:
                 await self._bear(error)
+                continue
+            if self._has_room(length):
+                return
+            grown = grown + 1 if length > before >= self._mark else 0
+            before = length
+            if grown >= _OTHERS_WRITE:
+                self._report.full(self._filled_by_others(), reason=SinkReason.FILLED_BY_OTHERS)
+
+    def _has_room(self, length: int) -> bool:
+        return length <= self._mark * RESUME_PERCENT // 100
+
+    def _full(self) -> str:
+        return (
+            f"{self._sink.keys.entries} is at its high-water mark of {self._mark} entries: let consumers delete what "
+            "they are done with, or see spec.retention.trimConsumed and spec.backpressure.highWaterMark"
+        )
+
+    def _filled_by_others(self) -> str:
+        return (
+            f"{self._sink.keys.entries} holds more than this source's high-water mark of {self._mark} entries, and "
+            "others, whose mark is higher, write on: give all sources of a stream the same "
+            "spec.backpressure.highWaterMark, or this one keys of its own (spec.redis.keyPrefix), or let consumers "
+            "delete what they are done with (spec.retention.trimConsumed)"
+        )
 
     async def _bear(self, error: SinkError) -> None:
         self._report.trouble(error.trouble)
         await asyncio.sleep(self._backoff.failed())
 
     def _well(self) -> None:
+        self._full_at_start = False
         self._backoff.reset()
         self._report.taken()
 

@@ -10,11 +10,14 @@ from typing import Final
 
 from redis import exceptions
 
+from sluice_ingester.text import readable
+
 
 class SinkReason(StrEnum):
     """Why the sink takes nothing; the words stand in the health hash."""
 
     HIGH_WATER_MARK = "HighWaterMark"
+    FILLED_BY_OTHERS = "StreamFilledByOthers"
     UNAVAILABLE = "RedisUnavailable"
     TIMEOUT = "RedisTimeout"
     OUT_OF_MEMORY = "RedisOutOfMemory"
@@ -84,7 +87,7 @@ class SinkError(Exception):
 
 def explain(error: Exception) -> Trouble:
     """What `error`, raised by the client, means."""
-    text = " ".join(str(error).split())[:300] or type(error).__name__
+    text = readable(str(error), most=300) or type(error).__name__
     reason = _BY_CODE.get(text.split(" ", 1)[0]) or next(
         (reason for kind, reason in _BY_CLASS if isinstance(error, kind)), SinkReason.REFUSED
     )

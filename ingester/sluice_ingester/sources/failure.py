@@ -10,6 +10,9 @@ from typing import Final
 
 from websockets.exceptions import ConnectionClosed, InvalidStatus, InvalidURI, ProxyError, SecurityError
 
+from sluice_ingester.text import readable
+
+_MOST_TEXT: Final = 1000
 _MOST_RETRY_AFTER: Final = 600.0
 _HOPELESS: Final = 60.0
 
@@ -21,6 +24,10 @@ class Failure:
     kind: str
     message: str
     wait: float = 0.0
+
+    def __post_init__(self) -> None:
+        """A message quotes what others said, in whatever encoding."""
+        object.__setattr__(self, "message", readable(self.message, most=_MOST_TEXT))
 
 
 class SourceError(Exception):
@@ -82,7 +89,7 @@ def retry_after(value: str | None) -> float:
         return 0.0
     try:
         seconds = float(value) if value.isdigit() else _until(value)
-    except ValueError:
+    except (ValueError, OverflowError, TypeError, IndexError):  # the library's parser of dates raises them all
         return 0.0
     return min(max(seconds, 0.0), _MOST_RETRY_AFTER)
 

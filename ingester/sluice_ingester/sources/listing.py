@@ -12,10 +12,12 @@ import aiohttp
 
 from sluice_ingester.sources.address import Address
 from sluice_ingester.sources.failure import Failure, SourceError, explain, retry_after
+from sluice_ingester.text import readable
 
 MAX_BODY: Final = 8 * 1024 * 1024
 """Bytes: a page of 1000 repos has about 250 kB."""
 _MAX_ERROR: Final = 64 * 1024
+_MOST_SAID: Final = 4096
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=60.0, sock_connect=15.0)
 _TOO_MANY: Final = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
 
@@ -73,6 +75,7 @@ class Listing:
         """Close the connections."""
         if self._session is not None:
             await self._session.close()
+            self._session = None
 
 
 async def _read(answer: aiohttp.ClientResponse) -> bytes:
@@ -89,7 +92,7 @@ async def _read(answer: aiohttp.ClientResponse) -> bytes:
 def _refusal(answer: aiohttp.ClientResponse, body: bytes, place: str) -> PageError:
     said = _said(body)
     wait = retry_after(answer.headers.get("Retry-After")) if answer.status in _TOO_MANY else 0.0
-    words = " ".join(filter(None, (f"{place} answered {answer.status}", answer.reason)))
+    words = " ".join(filter(None, (f"{place} answered {answer.status}", readable(answer.reason or "", most=200))))
     message = f"{words}: {said[:300]}" if said else words
     return PageError(Failure(f"Http{answer.status}", message, wait), status=answer.status, said=said)
 
@@ -103,7 +106,7 @@ def _said(body: bytes) -> str:
     if not isinstance(error, dict):
         return ""
     words = [word for word in (error.get("error"), error.get("message")) if isinstance(word, str) and word]
-    return " ".join(": ".join(words).split())
+    return readable(": ".join(words), most=_MOST_SAID)
 
 
 def _cause(error: Exception) -> Exception:

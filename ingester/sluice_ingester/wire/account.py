@@ -8,6 +8,7 @@ from sluice_ingester.wire.deadletter import Reason
 from sluice_ingester.wire.events import Decoded, Kind
 from sluice_ingester.wire.listing import Repo
 from sluice_ingester.wire.stream import Stamp
+from sluice_ingester.wire.time import credible
 
 _BAD: Final = Reason.MESSAGE_INVALID
 
@@ -54,7 +55,7 @@ def decode_sync(body: fields.Fields, stamp: Stamp, *, omit: bool = False, origin
 
 def _one(kind: Kind, stamp: Stamp, did: str, rest: dict[str, Any]) -> Decoded:
     event = datajson.dumps({"type": kind, "seq": stamp.seq, "time": stamp.time, "did": did, **rest})
-    return Decoded(seq=stamp.seq, time=stamp.told, events=(event,), kinds=(kind,))
+    return Decoded(seq=stamp.seq, time=credible(stamp.told), events=(event,), kinds=(kind,))
 
 
 def _proven_root(container: object) -> str | None:

@@ -12,6 +12,7 @@ from sluice_ingester.wire.filter import CollectionFilter
 from sluice_ingester.wire.operation import Operation, read_operation
 from sluice_ingester.wire.record import find_blocks, read_record
 from sluice_ingester.wire.stream import Stamp
+from sluice_ingester.wire.time import credible
 
 MAX_OPS: Final = 2000
 """Ten times what the lexicon allows in one commit."""
@@ -48,7 +49,7 @@ def decode_commit(body: fields.Fields, stamp: Stamp, *, collections: CollectionF
     commit.emit(operations, body.get("blocks"))
     return Decoded(
         seq=stamp.seq,
-        time=stamp.told,
+        time=credible(stamp.told),
         events=tuple(commit.events),
         kinds=tuple(commit.kinds),
         filtered=commit.filtered,

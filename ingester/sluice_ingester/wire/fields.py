@@ -78,6 +78,7 @@ def _wrong(name: str, expected: str, value: object, reason: Reason) -> InputErro
 
 
 def _show(value: object) -> str:
-    if isinstance(value, str | bytes | list | dict) and len(value) > 64:
+    # What is nested can be of any size and depth, however few its members.
+    if isinstance(value, list | dict) or (isinstance(value, str | bytes) and len(value) > 64):
         return f"{type(value).__name__} of length {len(value)}"
     return repr(value) if value is not None else "nothing"

@@ -12,7 +12,7 @@ from sluice_ingester.wire import datajson, fields
 from sluice_ingester.wire.deadletter import MAX_PAYLOAD, DeadLetter, InputError, Reason
 from sluice_ingester.wire.events import Decoded, ErrorFrame, Info, Kind
 from sluice_ingester.wire.stream import Stamp, decode_frame
-from sluice_ingester.wire.time import normalise
+from sluice_ingester.wire.time import credible, normalise
 
 NSID: Final = "com.atproto.label.subscribeLabels"
 
@@ -54,7 +54,7 @@ def _decode_labels(body: fields.Fields, stamp: Stamp) -> Decoded:
     event = datajson.dumps({"seq": stamp.seq, "labels": good})
     return Decoded(
         seq=stamp.seq,
-        time=max((label["cts"] for label in good), default=None),
+        time=credible(max((label["cts"] for label in good), default=None)),
         events=(event,) if good else (),
         kinds=(_KIND,) * len(good),
         dead=tuple(dead),

@@ -118,7 +118,8 @@ class Backpressure(Model):
 
     high_water_mark: Annotated[int, Field(ge=1, le=1_000_000_000)] = 100_000
     """How many entries the stream may hold. At this length the ingester stops reading, drops nothing, and
-    goes on from its cursor when consumers have deleted entries. The last batch may overshoot it.
+    goes on from its cursor when consumers have deleted entries. The last batch may overshoot it. Give all sources that
+    write to one stream the same: where the mark of one is lower, the others can fill the stream above it for ever.
     """
 
 
