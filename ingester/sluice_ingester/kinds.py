@@ -25,6 +25,7 @@ SOURCE_KINDS: Final = frozenset(
         "FutureCursor",
         "InternalError",
         "NameUnknown",
+        "NoCursor",
         "NoWebSocket",
         "OutdatedCursor",
         "PageInvalid",
@@ -36,6 +37,7 @@ SOURCE_KINDS: Final = frozenset(
         "ProxyFailed",
         "RedirectRefused",
         "SequenceMovedBack",
+        "StrayFrame",
         "TlsFailed",
     }
 )
