@@ -84,17 +84,24 @@ class Health(StrEnum):
     LAST_ERROR = "lastError"  # one sentence
     LAST_ERROR_TIME = "lastErrorTime"
 
-    LOST_FROM = "lostFrom"  # the first lost seq, decimal
+    LOST_FROM = "lostFrom"  # the first lost seq, decimal; empty if unknown
     LOST_TO = "lostTo"  # the last lost seq, decimal; empty if the sequence is another one
-    LOST_FROM_TIME = "lostFromTime"  # of the newest event stored before; empty if unknown
+    LOST_FROM_TIME = "lostFromTime"  # of the newest event stored before; of NoCursor, when the connection ended
     LOST_TO_TIME = "lostToTime"  # of the first event after
     LOST_AT = "lostAt"  # when it was noticed
-    LOST_REASON = "lostReason"  # OutdatedCursor, FutureCursor or SequenceMovedBack
+    LOST_REASON = "lostReason"  # OutdatedCursor, FutureCursor, SequenceMovedBack or NoCursor
 
     RESET_NONCE = "resetNonce"  # of the newest spec.cursor that was carried out
     RESET_FROM = "resetFrom"  # the cursor before; empty if there was none
     RESET_TO = "resetTo"  # the cursor that was set
     RESET_AT = "resetAt"
+
+
+class Memory(StrEnum):
+    """Further fields of that hash, which an ingester writes for the next one: nobody else needs them."""
+
+    FRAMES = "frames"  # and frames0, frames1, ...: digests of the newest frames, see the module frames
+    LIVE_SINCE = "liveSince"  # when the source was first read without a cursor; empty once there is one
 
 
 class State(StrEnum):
