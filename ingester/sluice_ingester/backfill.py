@@ -268,7 +268,7 @@ class Backfill:
 def _batch(*, cursor: str, events: list[bytes], dead: list[DeadLetter]) -> Batch:
     size = sum(map(len, events)) + sum(len(letter.payload) for letter in dead)
     kinds = Counter({_KIND: len(events)})
-    return Batch(latest="", events=events, dead=dead, cursor=cursor, frames=1, size=size, kinds=kinds)
+    return Batch(events=events, dead=dead, cursor=cursor, frames=1, size=size, kinds=kinds)
 
 
 def _named(error: PageError) -> str | None:

@@ -25,6 +25,7 @@ SOURCE_KINDS: Final = frozenset(
         "FutureCursor",
         "InternalError",
         "NameUnknown",
+        "NoCursor",
         "NoWebSocket",
         "OutdatedCursor",
         "PageInvalid",
@@ -37,6 +38,7 @@ SOURCE_KINDS: Final = frozenset(
         "ProxyFailed",
         "RedirectRefused",
         "SequenceMovedBack",
+        "StrayFrame",
         "TlsFailed",
     }
 )

@@ -41,7 +41,8 @@ class Condition:
 class Report:
     """The truth about one source. A trouble of the sink hides what the connection does meanwhile.
 
-    `connected_for` is how many seconds the last connection lasted; 0 if it never came about.
+    `connected_for` is how many seconds the last connection lasted; 0 if it never came about. `disconnected_at`
+    is when the last one ended, empty if there was none.
     """
 
     def __init__(self, source: str, *, metrics: Metrics, pod: str, version: str, rests: bool = False) -> None:
@@ -53,6 +54,7 @@ class Report:
         self.connected = False
         self.ever_connected = False
         self.connected_for = 0.0
+        self.disconnected_at = ""
         self._connected_at = 0.0
         self._log = logging.getLogger("sluice_ingester.source")
         self._connection = Condition(State.CONNECTING)
@@ -129,6 +131,7 @@ class Report:
         """The connection is closed; why, is said by what follows."""
         self.connected = False
         self.connected_for = time.monotonic() - self._connected_at
+        self.disconnected_at = timestamp()
 
     def waiting(self, reason: str, message: str, *, seconds: float) -> None:
         """The source failed; the next try comes in `seconds`."""

@@ -10,8 +10,10 @@ from collections.abc import Mapping
 from typing import Final
 
 from sluice_ingester.batch import Batch
-from sluice_ingester.contract import Health
-from sluice_ingester.lost import Loss, Place
+from sluice_ingester.contract import Health, Memory
+from sluice_ingester.eventtime import seconds_of
+from sluice_ingester.frames import FIELDS, Frames
+from sluice_ingester.lost import NO_CURSOR, Loss, Place
 from sluice_ingester.report import Report
 from sluice_ingester.sink.append import Fenced, Full, Sink, Stored
 from sluice_ingester.sink.errors import SinkError, SinkReason
@@ -24,6 +26,17 @@ _OTHERS_WRITE: Final = 2
 has the same mark, and has found room in between.
 """
 
+_PLACE: Final = (
+    Health.SEQ,
+    Health.EVENT_TIME,
+    Health.STORED,
+    Memory.LIVE_SINCE,
+    Health.LOST_FROM,
+    Health.LOST_FROM_TIME,
+    Health.LOST_TO_TIME,
+    Health.LOST_REASON,
+)
+
 
 class FencedError(Exception):
     """Another hand has set the cursor; what we hold does not follow it."""
@@ -35,7 +48,8 @@ class FencedError(Exception):
 class Writer:
     """Writes the batches of one source, one after the other.
 
-    `expected` is the cursor that should be stored now, `pending` the batch that is being written.
+    `expected` is the cursor that should be stored now, `pending` the batch that is being written. `progress`
+    counts the batches that stored something, or moved the cursor.
     """
 
     def __init__(self, sink: Sink, report: Report, *, high_water_mark: int) -> None:
@@ -48,6 +62,9 @@ class Writer:
         self.expected: bytes | None = None
         self.place = Place(cursor=None)
         self.pending: Batch | None = None
+        self.progress = 0
+        self._frames = Frames()
+        self._is_live = False
 
     async def resume(self) -> bytes | None:
         """Read the cursor, and `place`, for as long as it takes, and expect it from now on."""
@@ -61,6 +78,8 @@ class Writer:
             else:
                 self._well()
                 self.expected = self.place.cursor
+                self._frames = self.place.frames
+                self._is_live = bool(self.place.live_since)
                 return self.expected
 
     async def look_for_room(self) -> None:
@@ -80,6 +99,17 @@ class Writer:
         """Let the next batch write `fields` of the health hash, in the same step."""
         self._fields = self._fields | dict(fields)
 
+    async def tell(self, fields: Mapping[str, str]) -> None:
+        """Write `fields` of the health hash now, for as long as it takes."""
+        while True:
+            try:
+                await self._sink.report(dict(fields))
+            except SinkError as error:
+                await self._bear(error)
+            else:
+                self._is_live = self._is_live or Memory.LIVE_SINCE in fields
+                return
+
     async def reset(self, cursor: str, fields: Mapping[str, str]) -> None:
         """Set the cursor to where a source can go on from, for as long as it takes.
 
@@ -98,7 +128,10 @@ class Writer:
 
     async def write(self, batch: Batch) -> None:
         """Store `batch`, for as long as it takes; FencedError if the cursor is no longer ours."""
-        append = batch.append(expected=self.expected, fields=self._fields)
+        cursor = self.expected if batch.cursor is None else str(batch.cursor).encode()
+        noted, self._fields = self._fields, {}
+        frames, digests = self._remember(batch, cursor)
+        append = batch.append(expected=self.expected, fields={**noted, **digests})
         self.pending = batch
         try:
             while True:
@@ -118,11 +151,20 @@ class Writer:
                         break
         finally:
             self.pending = None
-        self._fields = {}
-        if batch.cursor is not None:
-            self.expected = str(batch.cursor).encode()
+        if batch.events or batch.resyncs or cursor != self.expected:
+            self.progress += 1
+        self.expected, self._frames = cursor, frames
+        self._is_live = self._is_live and batch.cursor is None
         self._well()
         self._report.stored(batch, seconds=time.monotonic() - began, duplicates=duplicates)
+
+    def _remember(self, batch: Batch, cursor: bytes | None) -> tuple[Frames, Mapping[str, str]]:
+        """What is to stand in the health hash beside `cursor`, with the fields that it takes."""
+        fields = {Memory.LIVE_SINCE.value: ""} if self._is_live and batch.cursor is not None else {}
+        if not (batch.digests or self._frames.written):
+            return self._frames, fields
+        frames, more = self._frames.add(batch.digests, cursor=cursor)
+        return frames, fields | dict(more)
 
     async def check(self) -> None:
         """FencedError if the cursor is no longer ours: a quiet source would never notice it.
@@ -151,20 +193,26 @@ class Writer:
         return False
 
     async def _find_place(self) -> Place:
-        seq, time, first, since, until, reason = await self._sink.health(
-            Health.SEQ,
-            Health.EVENT_TIME,
-            Health.LOST_FROM,
-            Health.LOST_FROM_TIME,
-            Health.LOST_TO_TIME,
-            Health.LOST_REASON,
-        )
+        values = await self._sink.health(*_PLACE, *FIELDS)
+        seq, event_time, stored, live, first, since, until, reason = values[: len(_PLACE)]
         cursor = await self._sink.cursor()
         loss = None
-        if first.isdecimal() and not until:
-            loss = Loss(first=int(first), since=since or None, reason=reason)
+        if (first.isdecimal() or reason == NO_CURSOR) and not until:
+            loss = Loss(first=int(first) if first.isdecimal() else None, since=since or None, reason=reason)
         known = cursor is not None and seq.encode() == cursor
-        return Place(cursor=cursor, time=time or None if known else None, open=loss)
+        try:
+            told = seconds_of(stored)
+            seconds_of(event_time)
+        except ValueError:
+            known, told = False, 0.0
+        return Place(
+            cursor=cursor,
+            time=event_time if known else None,
+            told=told,
+            open=loss,
+            frames=Frames.read(values[len(_PLACE) :], cursor=cursor, blind=_seq(cursor)),
+            live_since=live,
+        )
 
     async def _wait_for_room(self) -> None:
         self._report.full(self._full())
@@ -208,6 +256,10 @@ class Writer:
         self._full_at_start = False
         self._backoff.reset()
         self._report.taken()
+
+
+def _seq(cursor: bytes | None) -> int | None:
+    return int(cursor) if cursor is not None and cursor.isdigit() and len(cursor) <= 16 else None
 
 
 def _shown(cursor: bytes | None) -> str:

@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from sluice_ingester.contract import StreamKeys, host_of
+from sluice_ingester.contract import StreamKeys
+from sluice_ingester.hosts import host_of
 from sluice_operator.api.errors import InvalidResourceError
 from sluice_operator.api.source import Source
 from sluice_operator.desired.claim import Claim, owner_of, rank_of

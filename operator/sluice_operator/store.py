@@ -8,7 +8,7 @@ mended by the next list.
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from sluice_ingester.contract import host_of
+from sluice_ingester.hosts import host_of
 from sluice_operator.index import Index, place_of
 from sluice_operator.kube import Api, Manifest
 from sluice_operator.sources import SOURCES, Label, SourceKey, key_of, label_for, label_of

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from sluice_ingester.contract import Stream, StreamKeys, host_of
+from sluice_ingester.contract import Stream, StreamKeys
+from sluice_ingester.hosts import host_of
 from sluice_operator.api.source import Source
 from sluice_operator.children import Children, Outcome
 from sluice_operator.claims import Claims, keys_of

@@ -50,7 +50,17 @@ REFUSED = [
     ({"host": "relay.example.com:99999999999999999999"}, "with a port if it needs one"),
     *(
         ({"host": host}, "this is no IP address: give four numbers from 0 to 255 (198.51.100.7), an IPv6 address in")
-        for host in ("[1]", "ws://[1::2::3]:80", "[1:2:3:4:5:6:7]", "[::1.2.3.256]", "999.1.1.1", "http://1.2.3.256:80")
+        for host in (
+            "127.1",
+            "ws://0x7F.0.1:80",
+            "010.0.0.1",
+            "[1]",
+            "ws://[1::2::3]:80",
+            "[1:2:3:4:5:6:7]",
+            "[::1.2.3.256]",
+            "999.1.1.1",
+            "http://1.2.3.256:80",
+        )
     ),
     # redis
     ({**HOST, "redis": {"keyPrefix": "{sluice} :"}}, "give printable ASCII characters without blanks, such as"),

@@ -23,7 +23,8 @@
 --      13 number of hashes of digests; the second of them takes the new ones
 --      14 seconds after which it expires
 --      15 tag of the relay, two bytes
---      then the name and value of each of those fields, then the digest of each event if there are hashes,
+--      then the name and value of each of those fields, then the digest of each event if there are hashes (empty:
+--      it is always new),
 --      then the events, then for each dead letter: seq, reason, detail, payload, then an entry for each repo
 --      that must be fetched again
 -- Returns {"stored", length of the stream, number of events that another relay has told of before},
@@ -110,7 +111,7 @@ end
 
 local duplicates = 0
 for i = 0, events - 1 do
-  if buckets == 0 or is_new(ARGV[digests + i]) then
+  if buckets == 0 or ARGV[digests + i] == '' or is_new(ARGV[digests + i]) then
     redis.call('XADD', stream, '*', field, ARGV[first + i])
   else
     duplicates = duplicates + 1

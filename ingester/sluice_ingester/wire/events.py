@@ -35,6 +35,11 @@ class Decoded:
     resyncs: tuple[bytes, ...] = ()
     unknown: str | None = None
 
+    @property
+    def size(self) -> int:
+        """Bytes of its events and dead letters."""
+        return sum(map(len, self.events)) + sum(len(letter.payload) for letter in self.dead)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Info:

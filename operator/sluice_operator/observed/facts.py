@@ -68,9 +68,9 @@ class DeploymentFacts:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LostFacts:
-    """Seqs that the source could not give."""
+    """Seqs that the source could not give, or between two connections without a cursor was not asked for."""
 
-    from_seq: str
+    from_seq: str | None
     to_seq: str | None
     from_time: datetime | None
     to_time: datetime | None

@@ -223,6 +223,10 @@ def _gaps(before: StreamStatus | None, after: StreamStatus) -> list[Tell]:
         return []
     words = gap.dump()
     times = f"after {words.get('fromTime', 'an unknown time')}, before {words['toTime']}"
+    if gap.from_seq is None:
+        lost = f"what the source sent {times}, may be missing"
+        message = f"{gap.reason}: {lost}: it was not connected, and there was no cursor yet to ask with"
+        return [Tell(type="Warning", reason=Happening.EVENTS_LOST, message=message)]
     lost = f"the source could not give seq {gap.from_seq} to {gap.to_seq or 'an unknown one'}, {times}"
     message = f"{gap.reason}: {lost}; the ingester has gone on behind them"
     return [Tell(type="Warning", reason=Happening.EVENTS_LOST, message=message)]
