@@ -23,6 +23,7 @@ from sluice_operator.desired.departure import (
     Deadline,
     children_of,
     is_held,
+    is_made_by_a_replica_set,
     keys_by_hand,
     may_write,
     not_deleted,
@@ -145,7 +146,7 @@ class Deletion:
                         raise
                     return _Obstacle(what="ingester", message=f"Deployment {name} can't be deleted: {error.message}")
         pods = [pod for pod in self._store.children(PODS, key_of(found)) if may_write(pod)]
-        left += [f"pod {pod['metadata']['name']}" for pod in pods]
+        left += [_pod_left(pod) for pod in pods]
         if left:
             message = f"the ingester is still there ({', '.join(left)})"
             return _Obstacle(what="ingester", message=message, since=tuple(since))
@@ -223,6 +224,15 @@ class Deletion:
         generation = found["metadata"].get("generation", 0)
         after = leaving_status(before, generation=generation, now=datetime.now(UTC), message=message)
         await self._publisher.publish(found, before, answered(found["metadata"].get("annotations"), after))
+
+
+def _pod_left(pod: Manifest) -> str:
+    metadata = pod["metadata"]
+    left = f"pod {metadata['name']}"
+    if is_made_by_a_replica_set(pod):
+        return left
+    command = f"kubectl delete pod {metadata['name']} -n {metadata['namespace']}"
+    return f"{left}, which does not go with the Deployment: `{command}` ends it"
 
 
 def _told(deleted: Sequence[StreamKeys], kept: Sequence[str]) -> Tell:

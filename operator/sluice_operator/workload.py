@@ -2,6 +2,7 @@
 removed. And what is seen on the way, as facts.
 """
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -32,10 +33,12 @@ from sluice_operator.hashes import changes, hashes
 from sluice_operator.kube import DEPLOYMENTS, PODS, SECRETS, Api, Kube, Manifest
 from sluice_operator.observed.authorities import authorities_hash
 from sluice_operator.observed.deployments import deployment_facts
-from sluice_operator.observed.facts import Facts, Refusal, SecretFacts
+from sluice_operator.observed.facts import Facts, Refusal, SecretFacts, SinkFacts, WriterFacts
+from sluice_operator.observed.ownership import is_of_deployment
 from sluice_operator.observed.pods import first_pods, pods_facts
 from sluice_operator.observed.redis import RedisReader
 from sluice_operator.observed.secrets import redis_url
+from sluice_operator.observed.writers import Writers
 from sluice_operator.reach import find_authorities, find_secret
 from sluice_operator.resets import Resets
 from sluice_operator.sources import SourceKey, source_key
@@ -93,6 +96,7 @@ class Workload:
         self._claims = claims
         self._files = files
         self._resets = Resets()
+        self._writers = Writers()
         self._ingesters = ingesters
         self._tidied: dict[str, int] = {}
 
@@ -116,6 +120,7 @@ class Workload:
     def forget(self, key: SourceKey, uid: str) -> None:
         """The source of that key is gone, and its children go with it."""
         self._claims.forget(uid)
+        self._writers.forget(uid)
         self._files.forget(uid)
         self.try_again(key, uid)
 
@@ -202,11 +207,12 @@ class Workload:
     async def _facts(self, look: _Look, stream: StreamComponent, deployment: Manifest | None) -> Facts:
         source, spec = look.source, look.source.spec
         host, now = host_of(spec.host), datetime.now(UTC)
-        pods = [pod for pod in self._store.children(PODS, source_key(source)) if _is_of(pod, stream)]
-        sink = None
+        child = child_name(source.metadata.name, stream.component.part)
+        labelled = [pod for pod in self._store.children(PODS, source_key(source)) if _is_of(pod, stream)]
+        pods = [pod for pod in labelled if is_of_deployment(pod, child)]
+        sink, keys = None, keys_of(source, stream)
         owner = look.owners[stream.component]
         if look.own_url is not None and not owner:  # another's cursor and numbers are not this one's to tell or to set
-            keys = keys_of(source, stream)
             sink = await self._reader.read(look.own_url, keys, now=now, authorities=look.authorities)
             if sink.trouble is None and stream.stream is not Stream.BACKFILL and await self._reset(look, keys):
                 sink = await self._reader.read(look.own_url, keys, now=now, authorities=look.authorities)
@@ -225,7 +231,20 @@ class Workload:
             refusal=look.refusal,
             deployment=None if deployment is None else deployment_facts(deployment),
             pods=pods_facts(pods, since=first_pods(source=source.metadata.creation_timestamp, deployment=deployment)),
+            copies=tuple(pod["metadata"]["name"] for pod in labelled if pod not in pods),
             sink=sink,
+            writers=WriterFacts() if sink is None or sink.trouble else self._note_writers(source, keys, sink, pods),
+            namespace=source.metadata.namespace,
+            child=child,
+        )
+
+    def _note_writers(self, source: Source, keys: StreamKeys, sink: SinkFacts, pods: Sequence[Manifest]) -> WriterFacts:
+        return self._writers.note(
+            source.metadata.uid,
+            keys.health,
+            sink.health,
+            ours={pod["metadata"]["name"] for pod in pods},
+            monotonic=time.monotonic(),
         )
 
     async def _reset(self, look: _Look, keys: StreamKeys) -> bool:

@@ -9,7 +9,9 @@ from sluice_operator.api.base import Model, Time
 
 
 class ConditionType(StrEnum):
-    """The types of condition. Reconciling and Stalled stand only while they are True, and never both."""
+    """The types of condition. Reconciling and Stalled stand only while they are True, and never both.
+    Suspended, SeveralWriters and ChildrenOutdated stand only while they are True, too.
+    """
 
     READY = "Ready"
     RECONCILING = "Reconciling"
@@ -22,6 +24,8 @@ class ConditionType(StrEnum):
     ERROR_FREE = "ErrorFree"
     SINK_WRITABLE = "SinkWritable"
     BACKFILL_COMPLETE = "BackfillComplete"
+    SEVERAL_WRITERS = "SeveralWriters"
+    CHILDREN_OUTDATED = "ChildrenOutdated"
 
 
 class ConditionStatus(StrEnum):

@@ -9,6 +9,7 @@ from typing import Any, Final
 from sluice_ingester.contract import StreamKeys, host_of
 from sluice_operator.api.deletion import FINALIZER, DeletionPolicy
 from sluice_operator.desired.naming import child_name
+from sluice_operator.desired.pod import COMMAND, CONTAINER
 from sluice_operator.desired.streams import COMPONENTS
 
 _ENDED: Final = frozenset({"Succeeded", "Failed"})
@@ -66,8 +67,28 @@ def children_of(source: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def may_write(pod: Mapping[str, Any]) -> bool:
-    """Whether an ingester may still run in `pod`."""
-    return (pod.get("status") or {}).get("phase") not in _ENDED
+    """Whether an ingester may still run in `pod`, which bears the labels of one.
+
+    In a pod of a ReplicaSet it may, whatever its command has become on the way. A copy of such a pod has no ReplicaSet,
+    and may run another command, as one does that was made to look around in: that writes nothing.
+    """
+    if (pod.get("status") or {}).get("phase") in _ENDED:
+        return False
+    return is_made_by_a_replica_set(pod) or _may_run_ingester(pod.get("spec") or {})
+
+
+def is_made_by_a_replica_set(pod: Mapping[str, Any]) -> bool:
+    """Whether a ReplicaSet has made `pod`, so that it goes when the Deployment does."""
+    owners = pod.get("metadata", {}).get("ownerReferences") or []
+    return any(owner.get("controller") is True and owner.get("kind") == "ReplicaSet" for owner in owners)
+
+
+def _may_run_ingester(spec: Mapping[str, Any]) -> bool:
+    containers = [one for one in spec.get("containers") or () if one.get("name") == CONTAINER]
+    words = [
+        [*(one.get("command") or ()), *(one.get("args") or ())] for one in containers or spec.get("containers") or ()
+    ]
+    return all(not command or any(COMMAND in str(word) for word in command) for command in words)
 
 
 def keys_by_hand(source: Mapping[str, Any]) -> list[StreamKeys]:

@@ -12,6 +12,7 @@ from sluice_operator.desired.redis import RedisSecret
 from sluice_operator.desired.settings import IngesterSettings
 
 CONTAINER: Final = "ingester"
+COMMAND: Final = "sluice-ingester"
 METRICS_PORT: Final = 4100
 
 _CA_VOLUME: Final = "ca-bundle"
@@ -48,7 +49,7 @@ def _container(spec: SourceSpec, *, env: Mapping[str, str], redis: RedisSecret, 
     container: Manifest = {
         "name": CONTAINER,
         "image": spec.image or settings.image,
-        "command": ["sluice-ingester"],
+        "command": [COMMAND],
         "env": _env(spec, env=env, redis=redis),
         "ports": [{"name": "metrics", "containerPort": METRICS_PORT, "protocol": "TCP"}],
         # A node that comes back starts all its pods at once: to kill the slow ones would make all of them slower.

@@ -18,8 +18,17 @@ def deployment_facts(deployment: Mapping[str, Any]) -> DeploymentFacts:
     failing = seen and failure.get("status") == "True"
     return DeploymentFacts(
         replicas=replicas,
-        rolled_out=seen and status.get("updatedReplicas", 0) == replicas == status.get("replicas", 0),
+        rolled_out=seen and _is_rolled_out(replicas, status),
+        observed=seen,
         deadline_message=progressing.get("message", "") or "the rollout has passed its deadline" if late else "",
         failure_message=failure.get("message", "") or "pods can't be created" if failing else "",
         failing_since=parse_time(failure.get("lastTransitionTime")) if failing else None,
     )
+
+
+def _is_rolled_out(replicas: int, status: Mapping[str, Any]) -> bool:
+    """Whether all pods are of the newest template. One pod does all the work: who asks for more of them, or for fewer,
+    asks for no other ones.
+    """
+    there, updated = status.get("replicas", 0), status.get("updatedReplicas", 0)
+    return bool(there == updated and (there > 0 if replicas else there == 0))

@@ -54,9 +54,11 @@ class DeploymentFacts:
     replicas: int
     """How many pods it should have."""
     rolled_out: bool
-    """Whether every pod that it has is made of its newest template, and the controller has seen that
-    template.
+    """Whether there is a pod if there should be one, every pod that it has is made of its newest template, and the
+    controller has seen that template.
     """
+    observed: bool = True
+    """Whether the controller has seen what the Deployment is now."""
     deadline_message: str
     """What its controller says if the rollout has passed its deadline; else empty."""
     failure_message: str
@@ -118,6 +120,26 @@ class HealthFacts:
     version: str
     lost: LostFacts | None = None
     reset: ResetFacts | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ForeignWriter:
+    """An ingester that has written a report a short time ago, and runs in no pod of the stream."""
+
+    name: str
+    """What it calls itself: the name of its pod or host."""
+    wrote_for: float
+    """For how many seconds it has gone on writing since no pod of that name was found."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WriterFacts:
+    """Who has written reports beside the one whose report stands in Redis now."""
+
+    reports: tuple[HealthFacts, ...] = ()
+    """The last report of each."""
+    foreign: tuple[ForeignWriter, ...] = ()
+    """Those that are not the stream's, the one whose report stands in Redis among them."""
 
 
 class SinkTrouble(StrEnum):
@@ -219,5 +241,12 @@ class Facts:
     refusal: Refusal | None
     deployment: DeploymentFacts | None
     pods: tuple[PodFacts, ...]
+    """Those that the Deployment has made. Others that bear the same labels have no say."""
+    copies: tuple[str, ...] = ()
+    """The names of those others."""
     sink: SinkFacts | None
     """None if there was nothing to look with: no URL."""
+    writers: WriterFacts = WriterFacts()
+    namespace: str = ""
+    child: str = ""
+    """The name of the Deployment, whether it is there or not."""

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from sluice_operator.desired.pod import CONTAINER
 from sluice_operator.observed.facts import PodFacts, Termination
+from sluice_operator.observed.ownership import TEMPLATE_HASH
 from sluice_operator.times import parse_time
 
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
@@ -39,7 +40,7 @@ def pod_facts(pod: Mapping[str, Any]) -> PodFacts:
     return PodFacts(
         uid=metadata["uid"],
         name=metadata["name"],
-        template_hash=(metadata.get("labels") or {}).get("pod-template-hash", ""),
+        template_hash=(metadata.get("labels") or {}).get(TEMPLATE_HASH, ""),
         created=parse_time(metadata.get("creationTimestamp")) or _NEVER,
         leaving=finished or "deletionTimestamp" in metadata,
         gone_reason=_gone_reason(status) if finished or "deletionTimestamp" in metadata else "",

@@ -160,8 +160,13 @@ def _facts(freshness: Freshness, keys: StreamKeys, answers: list[Any], *, now: d
     cursor, hash_, length, dead_letters = answers
     fields = {_text(name): _text(value) for name, value in hash_.items()}
     beat = parse_time(fields.get(Health.BEAT))
-    silent = None if beat is None else freshness.silent_seconds(keys.health, beat, now=now, monotonic=monotonic)
-    watched = freshness.watched_seconds(keys.health, monotonic=monotonic)
+    writer = fields.get(Health.POD, "")
+    silent = (
+        None
+        if beat is None
+        else freshness.silent_seconds(keys.health, beat, writer=writer, now=now, monotonic=monotonic)
+    )
+    watched = freshness.watched_seconds(keys.health, writer=writer, monotonic=monotonic)
     return SinkFacts(
         cursor=None if cursor is None else _text(cursor),
         length=length,

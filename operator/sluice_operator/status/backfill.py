@@ -66,7 +66,7 @@ def backfill_status(reading: Reading, previous: BackfillStatus | None) -> Backfi
         version=report.version or None if report else None,
         updated_at=reading.facts.now,
         **redis_stream(sink),
-        **fences(report, previous),
+        **fences(reading, previous),
     )
 
 

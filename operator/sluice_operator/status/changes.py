@@ -58,6 +58,7 @@ def tell(before: SourceStatus, after: SourceStatus) -> list[Tell]:
         *_suspension(old.get(Type.SUSPENDED), new.get(Type.SUSPENDED), connected=new.get(Type.CONNECTED)),
         *_connection(old.get(Type.CONNECTED), new.get(Type.CONNECTED), stood=_stood(before), stands=_stood(after)),
         *_sink(old.get(Type.SINK_WRITABLE), new.get(Type.SINK_WRITABLE)),
+        *_writers(old.get(Type.SEVERAL_WRITERS), new.get(Type.SEVERAL_WRITERS)),
         *_readiness(old, new),
         *_backfill(old.get(Type.BACKFILL_COMPLETE), new.get(Type.BACKFILL_COMPLETE)),
         *_resets(before, after),
@@ -146,6 +147,12 @@ def _sink(old: Condition | None, new: Condition | None) -> list[Tell]:
     if new is not None and was_false and new.status == ConditionStatus.TRUE:
         return [Tell(type="Normal", reason=Happening.BACKPRESSURE_OFF, message="Redis takes events again")]
     return []
+
+
+def _writers(old: Condition | None, new: Condition | None) -> list[Tell]:
+    if new is None or (old is not None and old.message == new.message):
+        return []
+    return [Tell(type="Warning", reason=Happening.SEVERAL_WRITERS, message=new.message)]
 
 
 def _readiness(before: Mapping[str, Condition], after: Mapping[str, Condition]) -> list[Tell]:

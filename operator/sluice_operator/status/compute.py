@@ -21,6 +21,7 @@ from sluice_operator.status.reasons import Reason
 from sluice_operator.status.restarts import count_all_restarts
 from sluice_operator.status.stream import stream_status, unseen
 from sluice_operator.status.verdict import coming, stuck
+from sluice_operator.status.writers import several_writers
 
 StatusT = TypeVar("StatusT", bound=SourceStatus)
 
@@ -89,10 +90,11 @@ def _opinion(reading: Reading, restarts: Restarts, before: Mapping[str, Conditio
     facts, drafts = reading.facts, aspects(reading, restarts, before)
     current = settle(drafts, previous=before, generation=facts.generation, now=facts.now)
     backfills = facts.component is Component.BACKFILL
+    told = backfill_aspects(reading, restarts) if backfills else drafts
     return Opinion(
         component=facts.component,
         wanted=reading.asked,
         beside=backfills,
-        aspects=backfill_aspects(reading, restarts) if backfills else drafts,
+        aspects=[*told, *several_writers(reading, before)],
         verdict=judge(reading, previous=before, current=current),
     )

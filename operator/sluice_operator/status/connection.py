@@ -15,10 +15,10 @@ from sluice_operator.status.reading import Reading
 
 def connection(reading: Reading, previous: StreamStatus | None) -> dict[str, Any]:
     """The fields of a StreamStatus that tell of it, with those of `previous` as the memory."""
-    report = reading.report
+    report = reading.steady_report
     if report is not None:
         return {"reconnects": report.reconnects, "connected_since": _since(reading, report, previous)}
-    kept = previous if reading.unseen else None
+    kept = previous if reading.unseen or reading.report is not None else None
     return {name: getattr(kept, name, None) for name in ("reconnects", "connected_since")}
 
 

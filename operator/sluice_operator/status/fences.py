@@ -7,11 +7,12 @@ counted. Only the ingester that is believed counts: the hash may be another's, i
 from typing import Any
 
 from sluice_operator.api.stream import PartStatus
-from sluice_operator.observed.facts import HealthFacts
+from sluice_operator.status.reading import Reading
 
 
-def fences(report: HealthFacts | None, previous: PartStatus | None) -> dict[str, Any]:
+def fences(reading: Reading, previous: PartStatus | None) -> dict[str, Any]:
     """The fields of a PartStatus that tell of it, with those of `previous` as the memory."""
+    report = reading.steady_report
     if report is None or report.fenced is None or report.started is None:
         names = ("fenced", "fenced_since_start", "started_at")
         return {name: getattr(previous, name) for name in names} if previous else {}

@@ -10,14 +10,14 @@ from datetime import datetime
 from typing import Final
 
 from sluice_ingester.contract import State
-from sluice_operator.api.conditions import Condition, ConditionStatus
+from sluice_operator.api.conditions import Condition
 from sluice_operator.api.conditions import ConditionType as Type
 from sluice_operator.desired.naming import Component
 from sluice_operator.observed.facts import Facts, HealthFacts, SinkFacts, SinkTrouble
 from sluice_operator.status.reading import FRESH_SECONDS, Reading
 from sluice_operator.status.reasons import Reason
 from sluice_operator.status.rollout import rollout_verdict
-from sluice_operator.status.verdict import Verdict, coming, good, stuck, stuck_after, waiting
+from sluice_operator.status.verdict import Verdict, coming, good, stuck, stuck_after, waiting, was_ready
 from sluice_operator.times import human_duration
 
 _ADVICE: Final = {
@@ -182,7 +182,7 @@ def _outage(
     limit = reading.facts.windows.degraded_after_seconds
     if lasted >= limit:
         return waiting(late, f"For over {human_duration(limit)}: {message}")
-    return good(heals, message) if _was_ready(reading, previous) else coming(first, message)
+    return good(heals, message) if was_ready(previous, generation=reading.facts.generation) else coming(first, message)
 
 
 def _has_worked(reading: Reading, report: HealthFacts, previous: Mapping[str, Condition]) -> bool:
@@ -196,15 +196,6 @@ def _has_worked(reading: Reading, report: HealthFacts, previous: Mapping[str, Co
     ready = previous.get(Type.READY)
     limit = reading.facts.windows.degraded_after_seconds
     return ready is not None and _since(reading, ready.last_transition_time) >= limit
-
-
-def _was_ready(reading: Reading, previous: Mapping[str, Condition]) -> bool:
-    ready = previous.get(Type.READY)
-    return (
-        ready is not None
-        and ready.status == ConditionStatus.TRUE
-        and ready.observed_generation == reading.facts.generation
-    )
 
 
 def _lasted(reading: Reading, condition: Condition) -> float:

@@ -4,6 +4,7 @@ A health hash outlives the process that wrote it, so it is believed only if the 
 wrote it, and a short time ago. All else in this package reads health through here.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
@@ -23,11 +24,15 @@ class Reading:
 
     facts: Facts
     pod: PodFacts | None
-    """The pod that counts: the newest that is not on its way out."""
+    """The pod that counts: of those that are not on their way out and are made of the newest template, the one that
+    has run for the longest time; the newest if none of them runs.
+    """
     report: HealthFacts | None
-    """What the ingester in that pod says, if it runs and has said it a short time ago."""
+    """What the ingester in that pod says, if it runs and has said it a short time ago; else what the one in another
+    pod of the stream says.
+    """
     silent: bool
-    """Whether that pod should have reported by now and has not, although Redis can be read."""
+    """Whether it should have reported by now and has not, although Redis can be read."""
 
     recovering: bool = False
     """Whether Redis was away and that pod has not had the time to report since."""
@@ -67,6 +72,14 @@ class Reading:
         return f"Connecting to {self.facts.host}"
 
     @property
+    def steady_report(self) -> HealthFacts | None:
+        """The report, if it is that of the pod that counts: what is counted by an ingester since its start can't be
+        told from the reports of several in turn.
+        """
+        own = self.report is not None and self.pod is not None and self.report.pod == self.pod.name
+        return self.report if own else None
+
+    @property
     def running(self) -> bool:
         """Whether an ingester runs."""
         return self.pod is not None and self.pod.running_since is not None
@@ -103,11 +116,10 @@ def read(facts: Facts, told: Told = NOTHING_TOLD) -> Reading:
     An ingester that has not been seen to write yet, as by an operator that has just started, is old by its clock
     alone, and that may be wrong. Then what was told stands, for as long as any silence is borne with.
     """
-    staying = [pod for pod in facts.pods if not pod.leaving]
-    pod = max(staying, key=lambda pod: pod.created, default=None)
+    pod = _pod_that_counts(facts.pods)
     if pod is None or pod.running_since is None or facts.sink is None or facts.sink.trouble is not None:
         return Reading(facts=facts, pod=pod, report=None, silent=False)
-    own = _own(facts.sink.health, pod.name, pod.running_since)
+    own = _believed(facts, pod)
     doubtful = own is not None and _is_doubtful(own)
     if own is not None and (_is_fresh(own.silent_seconds) or (doubtful and told.state is not None)):
         report = replace(own, silent_seconds=own.watched_seconds) if doubtful else own
@@ -122,13 +134,35 @@ def read(facts: Facts, told: Told = NOTHING_TOLD) -> Reading:
     return Reading(facts=facts, pod=pod, report=None, silent=silent, recovering=recovering)
 
 
-def _own(health: HealthFacts | None, pod_name: str, running_since: datetime) -> HealthFacts | None:
-    """What the ingester that runs in that pod has written."""
-    if health is None or health.pod != pod_name or health.state is None or health.silent_seconds is None:
+def _pod_that_counts(pods: Sequence[PodFacts]) -> PodFacts | None:
+    staying = [pod for pod in pods if not pod.leaving]
+    newest = max(staying, key=lambda pod: pod.created, default=None)
+    if newest is None:
         return None
-    if health.started is not None and (running_since - health.started).total_seconds() > _START_SLACK_SECONDS:
-        return None  # of the process before this one, in the same pod
-    return health
+    running = [
+        (pod.running_since, pod.created, pod.name, pod)
+        for pod in staying
+        if pod.running_since is not None and pod.template_hash == newest.template_hash
+    ]
+    return min(running, key=lambda one: one[:3])[-1] if running else newest
+
+
+def _believed(facts: Facts, counts: PodFacts) -> HealthFacts | None:
+    """What an ingester has written that runs in a pod of the stream: rather that of the pod that counts, and rather
+    what was written a short time ago.
+    """
+    reports = [*([facts.sink.health] if facts.sink and facts.sink.health else []), *facts.writers.reports]
+    others = [pod for pod in facts.pods if not pod.leaving and pod is not counts]
+    own = [report for pod in (counts, *others) for report in reports if _is_of(report, pod)]
+    return next((report for report in own if _is_fresh(report.silent_seconds)), own[0] if own else None)
+
+
+def _is_of(health: HealthFacts, pod: PodFacts) -> bool:
+    """Whether the ingester that runs in `pod` has written `health`."""
+    if pod.running_since is None or health.pod != pod.name or health.state is None or health.silent_seconds is None:
+        return False
+    # Else it is of the process before this one, in the same pod.
+    return health.started is None or (pod.running_since - health.started).total_seconds() <= _START_SLACK_SECONDS
 
 
 def _is_doubtful(own: HealthFacts) -> bool:

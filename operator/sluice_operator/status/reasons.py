@@ -47,6 +47,13 @@ class Reason(StrEnum):
     CRASH_LOOP = "CrashLoop"
     """The ingester ends again and again right after its start. Stalled at the third restart."""
 
+    # Several writers.
+
+    EXTRA_PODS = "ExtraPods"
+    """The Deployment runs more ingester pods than the one that is needed: see the message for the command."""
+    OTHER_INGESTER = "OtherIngester"
+    """An ingester that the Deployment has not made writes the same stream: see the message for its name."""
+
     # The source.
 
     CONNECTING = "Connecting"
@@ -174,6 +181,8 @@ class Happening(StrEnum):
     """The source could not give a range of events: which one, why, and that the ingester has gone on behind it."""
     FENCED = "Fenced"
     """Another hand has set the cursor, or another ingester writes it: the ingester has gone on from there."""
+    SEVERAL_WRITERS = "SeveralWriters"
+    """More than one ingester writes the stream: which pod, and the command that ends it."""
     CREATED = "Created"
     """A Deployment or a Secret was created."""
     UPDATED = "Updated"

@@ -12,7 +12,7 @@ from sluice_operator.api.health import HealthWindows
 from sluice_operator.observed.facts import DeploymentFacts, PodFacts
 from sluice_operator.status.reading import Reading
 from sluice_operator.status.reasons import Reason
-from sluice_operator.status.verdict import Outlook, Verdict, coming, stuck, stuck_after
+from sluice_operator.status.verdict import Outlook, Verdict, coming, stuck, stuck_after, was_ready
 
 _IMAGE_TROUBLE: Final = frozenset(
     {
@@ -51,12 +51,13 @@ def rollout_verdict(  # noqa: PLR0911 (one return for each kind of situation)
             trouble = _lasting_trouble(pod, previous, generation=facts.generation) or trouble
         if trouble is not None:
             return trouble
+    settled = deployment.rolled_out or (not deployment.observed and was_ready(previous, generation=facts.generation))
+    if reading.running and settled:
+        return None
     if deployment.failure_message:
         message = f"Pods can't be created: {deployment.failure_message}; {_MEND_REFUSAL}"
         lasted = (facts.now - deployment.failing_since).total_seconds() if deployment.failing_since else 0.0
         return stuck_after(facts.windows, Reason.POD_REFUSED, message, lasted=lasted)
-    if reading.running and deployment.rolled_out:
-        return None
     if deployment.deadline_message:
         return stuck(Reason.PROGRESS_DEADLINE_EXCEEDED, _with_cause(deployment, pod))
     if pod is not None and pod.unschedulable:

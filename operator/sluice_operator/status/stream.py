@@ -62,7 +62,7 @@ def stream_status(reading: Reading, previous: StreamStatus | None) -> StreamStat
         version=report.version or None if report else None,
         updated_at=reading.facts.now,
         **redis_stream(sink),
-        **fences(report, previous),
+        **fences(reading, previous),
         **connection(reading, previous),
     )
 

@@ -4,9 +4,11 @@ kubectl, Helm, Flux and Argo CD act upon these. Reconciling and Stalled stand th
 and never both: readers take whichever comes first.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from sluice_operator.api.conditions import Condition, ConditionStatus
 from sluice_operator.api.conditions import ConditionType as Type
 from sluice_operator.api.health import HealthWindows
 from sluice_operator.status.conditions import Draft, false, true
@@ -43,6 +45,12 @@ class Verdict:
         if self.outlook is Outlook.STUCK:
             drafts.append(true(Type.STALLED, self.reason, self.message))
         return drafts
+
+
+def was_ready(previous: Mapping[str, Condition], *, generation: int) -> bool:
+    """Whether it was Ready before this look, with the same spec."""
+    ready = previous.get(Type.READY)
+    return ready is not None and ready.status == ConditionStatus.TRUE and ready.observed_generation == generation
 
 
 def good(reason: str, message: str) -> Verdict:

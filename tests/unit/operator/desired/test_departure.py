@@ -80,6 +80,27 @@ def test_pods_that_have_ended_write_no_more(*, phase: str | None, may: bool) -> 
     assert may_write({"status": {"phase": phase} if phase else {}}) is may
 
 
+REPLICA_SET = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "a-firehose-1", "controller": True}
+
+
+@pytest.mark.parametrize(
+    ("owners", "container", "may"),
+    [
+        ([], {"command": ["sleep", "100000"]}, False),
+        ([], {"command": ["sluice-ingester"]}, True),
+        ([], {"command": ["/vault/env"], "args": ["sluice-ingester"]}, True),
+        ([], {}, True),  # what the image runs
+        ([REPLICA_SET], {"command": ["sleep", "100000"]}, True),
+    ],
+    ids=["looking around", "an ingester", "wrapped", "the image's", "made by the Deployment"],
+)
+def test_a_copy_of_a_pod_that_runs_something_else_writes_nothing(
+    *, owners: list[dict[str, Any]], container: dict[str, Any], may: bool
+) -> None:
+    containers = [{"name": "mesh", "command": ["envoy"]}, {"name": "ingester", **container}]
+    assert may_write({"metadata": {"ownerReferences": owners}, "spec": {"containers": containers}}) is may
+
+
 def test_what_remains_is_told_with_the_command() -> None:
     told = not_deleted("Redis is away", keys_by_hand(source("Labeler")))
     assert told == (

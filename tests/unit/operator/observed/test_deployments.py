@@ -30,10 +30,22 @@ def deployment(*, replicas: int = 1, generation: int = 2, **status: Any) -> dict
         ),
         ({**deployment(), "status": {"observedGeneration": 2, "replicas": 1, "updatedReplicas": 1}}, True),
         ({**deployment(), "status": {"observedGeneration": 2, "replicas": 2, "updatedReplicas": 1}}, False),
+        ({**deployment(replicas=3), "status": {"observedGeneration": 2, "replicas": 1, "updatedReplicas": 1}}, True),
+        ({**deployment(), "status": {"observedGeneration": 2, "replicas": 3, "updatedReplicas": 3}}, True),
         ({**deployment(replicas=0), "status": {"observedGeneration": 2}}, True),
         ({**deployment(replicas=0), "status": {"observedGeneration": 2, "replicas": 1}}, False),
     ],
-    ids=["no new pod", "never seen", "spec not seen", "done", "an old pod left", "none wanted", "one to go"],
+    ids=[
+        "no new pod",
+        "never seen",
+        "spec not seen",
+        "done",
+        "an old pod left",
+        "more to come",
+        "some to go",
+        "none wanted",
+        "one to go",
+    ],
 )
 def test_rolled_out(found: dict[str, Any], rolled_out: bool) -> None:  # noqa: FBT001
     assert deployment_facts(found).rolled_out is rolled_out

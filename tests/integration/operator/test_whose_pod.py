@@ -1,0 +1,98 @@
+"""Pods that bear the labels of an ingester and are none of its Deployment's, on a real API server."""
+
+from copy import deepcopy
+
+from sluice_ingester.contract import State
+from tests.integration.operator.control_plane import Manifest, path_of
+from tests.integration.operator.situation import NAME, Situation, eventually, now
+
+COPY = "debug-copy"
+
+
+def copy_of(situation: Situation, pod: Manifest, *command: str) -> Manifest:
+    """As a copy to look around in is made: the labels stay, but for that of the ReplicaSet. It runs."""
+    copy = deepcopy(pod)
+    labels = {name: value for name, value in pod["metadata"]["labels"].items() if name != "pod-template-hash"}
+    copy["metadata"] = {"name": COPY, "namespace": situation.namespace, "labels": labels}
+    del copy["status"]
+    copy["spec"].pop("nodeName", None)
+    copy["spec"]["containers"][0]["command"] = list(command)
+    made: Manifest = situation.control_plane.request("POST", path_of("Pod", situation.namespace), copy)
+    situation.set_container(made, running={"startedAt": now()}, restarts=5, last={"reason": "Error", "exitCode": 1})
+    return made
+
+
+def since(situation: Situation, kind: str) -> str:
+    return next(item["lastTransitionTime"] for item in situation.status()["conditions"] if item["type"] == kind)
+
+
+def seen(situation: Situation, seq: int, pod: Manifest) -> None:
+    """Wait until the operator has looked again."""
+    situation.store(seq)
+    situation.report(State.STREAMING, pod=pod)
+    eventually(lambda: situation.status()["firehose"]["cursor"] == str(seq))
+
+
+def test_a_copy_to_look_around_in_has_no_say(situation: Situation) -> None:
+    situation.apply_relay()
+    pod = situation.stream(1000)
+    ready = since(situation, "Ready")
+    copy_of(situation, pod, "sleep", "100000")
+    for seq in (1001, 1002, 1003):
+        seen(situation, seq, pod)
+    assert situation.condition("Ready") == ("True", "Streaming")
+    assert since(situation, "Ready") == ready
+    assert situation.condition("SeveralWriters") is None
+    assert situation.status()["restarts"]["count"] == 0
+
+
+def test_a_copy_that_runs_the_ingester_is_named_and_takes_nothing_from_ready(situation: Situation) -> None:
+    situation.apply_relay()
+    pod = situation.stream(1000)
+    ready = since(situation, "Ready")
+    copy = copy_of(situation, pod, "sluice-ingester")
+
+    def both_write() -> bool:
+        situation.report(State.STREAMING, pod=pod)
+        eventually(lambda: situation.condition("Ready"))
+        situation.report(State.CONNECTING, pod=copy)
+        return situation.condition("SeveralWriters") == ("True", "OtherIngester")
+
+    eventually(both_write)
+    situation.tells("SeveralWriters")
+    (message,) = situation.told("SeveralWriters")
+    assert f"`kubectl delete pod {COPY} -n {situation.namespace}`" in message
+    assert since(situation, "Ready") == ready
+    situation.kubectl("delete", "pod", COPY, "--wait=false", "--grace-period=0", "--force")
+    situation.report(State.STREAMING, pod=pod)
+
+    def is_over() -> bool:
+        situation.report(State.STREAMING, pod=pod)
+        return situation.condition("SeveralWriters") is None
+
+    eventually(is_over)
+    assert since(situation, "Ready") == ready
+
+
+def test_a_copy_to_look_around_in_holds_up_no_deletion(situation: Situation) -> None:
+    situation.apply_relay(deletionPolicy="DeleteCursor")
+    pod = situation.stream(1000)
+    copy_of(situation, pod, "sleep", "100000")
+    situation.delete("Relay", NAME)
+    eventually(lambda: situation.names("Relay") == [])
+    assert situation.redis.get(situation.keys.cursor) is None
+    assert situation.names("Pod") == [COPY]
+
+
+def test_who_scales_the_deployment_takes_nothing_from_ready(situation: Situation) -> None:
+    situation.apply_relay()
+    pod = situation.stream(1000)
+    ready = since(situation, "Ready")
+    situation.patch("Deployment", situation.child, {"spec": {"replicas": 3}})
+    eventually(lambda: situation.deployment()["spec"]["replicas"] == 1)
+    eventually(lambda: situation.deployment()["status"]["replicas"] == 1)
+    staying = situation.pod()
+    if staying["metadata"]["name"] == pod["metadata"]["name"]:
+        seen(situation, 1001, pod)
+        assert situation.condition("Ready") == ("True", "Streaming")
+        assert since(situation, "Ready") == ready
