@@ -250,17 +250,6 @@ class Kube:
         if api != LEASES:
             self.admit(namespace)
 
-    async def serves(self, api: Api) -> bool:
-        """Whether the API server knows the kind. Raises KubeError."""
-        group, _, _ = api.path(None).rpartition("/")
-        try:
-            found = await self._request("GET", group)
-        except KubeError as error:
-            if error.code == HTTPStatus.NOT_FOUND:
-                return False
-            raise
-        return any(resource["name"] == api.plural for resource in found.get("resources") or [])
-
     async def _request(self, method: str, path: str, **request: Any) -> Manifest:
         answer: Manifest = json.loads(await self._exchange(method, path, **request))
         return answer
