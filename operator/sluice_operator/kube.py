@@ -7,7 +7,7 @@ fields that are newer than they. Requests are not repeated here; the work queue 
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterator, Set
+from collections.abc import AsyncIterator, Callable, Set
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -93,6 +93,7 @@ PODS: Final = Api(version="v1", kind="Pod", plural="pods")
 SECRETS: Final = Api(version="v1", kind="Secret", plural="secrets")
 CONFIG_MAPS: Final = Api(version="v1", kind="ConfigMap", plural="configmaps")
 EVENTS: Final = Api(version="v1", kind="Event", plural="events")
+LEASES: Final = Api(version="coordination.k8s.io/v1", kind="Lease", plural="leases")
 
 
 async def load_configuration() -> Configuration:
@@ -120,6 +121,19 @@ class Kube:
         self._client = client
         self._client.user_agent = f"sluice-operator/{__version__}"
         self._writes = UnderWay()
+        self._check: Callable[[str], None] = lambda _: None
+
+    def check_writes(self, check: Callable[[str], None]) -> None:
+        """Call `check` with the namespace before each write, except of Leases. It raises KubeError if nothing may be
+        written there.
+        """
+        self._check = check
+
+    def admit(self, namespace: str) -> None:
+        """To be called before a write to something else, such as Redis, for a resource in that namespace. Raises
+        KubeError if nothing may be written for it.
+        """
+        self._check(namespace)
 
     async def get(self, api: Api, namespace: str, name: str) -> Manifest | None:
         """An object, or None if there is none. Raises KubeError."""
@@ -173,7 +187,10 @@ class Kube:
         metadata = manifest["metadata"]
         return await self._write(
             "PATCH",
-            api.path(metadata["namespace"], metadata["name"], subresource),
+            api,
+            metadata["namespace"],
+            metadata["name"],
+            subresource,
             query={"fieldManager": manager, "force": "true"},
             body=manifest,
             content_type=_APPLY,
@@ -186,7 +203,7 @@ class Kube:
         """
         body = {"preconditions": {"uid": uid}, "propagationPolicy": "Foreground" if foreground else "Background"}
         try:
-            await self._write("DELETE", api.path(namespace, name), body=body)
+            await self._write("DELETE", api, namespace, name, body=body)
         except KubeError as error:
             if error.code in {HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT}:
                 return False
@@ -195,19 +212,22 @@ class Kube:
 
     async def create(self, api: Api, manifest: Manifest) -> Manifest:
         """Create an object. Raises KubeError."""
-        return await self._write("POST", api.path(manifest["metadata"]["namespace"]), body=manifest)
+        return await self._write("POST", api, manifest["metadata"]["namespace"], body=manifest)
 
     async def replace(self, api: Api, manifest: Manifest) -> Manifest:
         """Replace an object as it was read: if it was changed since, that is a KubeError with code 409."""
         metadata = manifest["metadata"]
+        self._admit(api, metadata["namespace"])
         return await self._request("PUT", api.path(metadata["namespace"], metadata["name"]), body=manifest)
 
     async def merge(
         self, api: Api, namespace: str, name: str, patch: Manifest, *, manager: str, subresource: str = ""
     ) -> Manifest:
         """Merge `patch` into an object. The object as it is then. Raises KubeError."""
-        path, query = api.path(namespace, name, subresource), {"fieldManager": manager}
-        return await self._write("PATCH", path, query=query, body=patch, content_type=_MERGE)
+        query = {"fieldManager": manager}
+        return await self._write(
+            "PATCH", api, namespace, name, subresource, query=query, body=patch, content_type=_MERGE
+        )
 
     @property
     def writes(self) -> Set[asyncio.Task[Any]]:
@@ -220,19 +240,15 @@ class Kube:
         """
         await self._writes.settle(seconds)
 
-    async def _write(self, method: str, path: str, **request: Any) -> Manifest:
-        return await self._writes.ask(self._request(method, path, **request))
+    async def _write(
+        self, method: str, api: Api, namespace: str, name: str = "", subresource: str = "", **request: Any
+    ) -> Manifest:
+        self._admit(api, namespace)
+        return await self._writes.ask(self._request(method, api.path(namespace, name, subresource), **request))
 
-    async def serves(self, api: Api) -> bool:
-        """Whether the API server knows the kind. Raises KubeError."""
-        group, _, _ = api.path(None).rpartition("/")
-        try:
-            found = await self._request("GET", group)
-        except KubeError as error:
-            if error.code == HTTPStatus.NOT_FOUND:
-                return False
-            raise
-        return any(resource["name"] == api.plural for resource in found.get("resources") or [])
+    def _admit(self, api: Api, namespace: str) -> None:
+        if api != LEASES:
+            self.admit(namespace)
 
     async def _request(self, method: str, path: str, **request: Any) -> Manifest:
         answer: Manifest = json.loads(await self._exchange(method, path, **request))

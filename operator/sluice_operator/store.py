@@ -67,6 +67,10 @@ class Store:
         """All objects of one kind."""
         return self._of(api).all()
 
+    def sources_in(self, namespace: str) -> list[Manifest]:
+        """The sources in one namespace."""
+        return [source for api in SOURCES.values() for source in self._of(api).by(_namespace, namespace)]
+
     def source(self, key: SourceKey) -> Manifest | None:
         """The source of that key."""
         return self._of(SOURCES[key.kind]).get((key.namespace, key.name))
@@ -93,11 +97,15 @@ class Store:
 
 
 def _index(api: Api) -> Index:
-    return Index(_own_label, _host) if api in SOURCES.values() else Index(label_of)
+    return Index(_own_label, _host, _namespace) if api in SOURCES.values() else Index(label_of)
 
 
 def _own_label(source: Mapping[str, Any]) -> Label:
     return label_for(key_of(source))
+
+
+def _namespace(source: Mapping[str, Any]) -> str:
+    return str(source["metadata"]["namespace"])
 
 
 def _host(source: Mapping[str, Any]) -> str:

@@ -249,6 +249,7 @@ class Workload:
 
     async def _reset(self, look: _Look, keys: StreamKeys) -> bool:
         """Set the cursor if spec.cursor asks for it. Whether it was set, now or before."""
+        self._kube.admit(look.source.metadata.namespace)
         client = self._reader.client(look.own_url, authorities=look.authorities) if look.own_url is not None else None
         return client is not None and await self._resets.carry_out(look.source, client, keys, look.news)
 
