@@ -9,7 +9,9 @@ from sluice_operator.api.base import Model, Time
 
 
 class ConditionType(StrEnum):
-    """The types of condition. Reconciling and Stalled stand only while they are True, and never both."""
+    """The types of condition. Reconciling, Stalled and ChildrenContested stand only while they are True, and the
+    first two never both.
+    """
 
     READY = "Ready"
     RECONCILING = "Reconciling"
@@ -22,6 +24,7 @@ class ConditionType(StrEnum):
     ERROR_FREE = "ErrorFree"
     SINK_WRITABLE = "SinkWritable"
     BACKFILL_COMPLETE = "BackfillComplete"
+    CHILDREN_CONTESTED = "ChildrenContested"
 
 
 class ConditionStatus(StrEnum):
