@@ -215,7 +215,7 @@ class Kube:
         object as it is then. Raises KubeError.
         """
         query = {"fieldManager": manager} | ({"dryRun": "All"} if dry_run else {})
-        change = {"query": query, "body": list(operations), "content_type": _JSON_PATCH}
+        change: dict[str, Any] = {"query": query, "body": list(operations), "content_type": _JSON_PATCH}
         if dry_run:
             return await self._request("PATCH", api.path(namespace, name), **change)
         return await self._write("PATCH", api, namespace, name, **change)
