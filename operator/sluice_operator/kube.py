@@ -7,7 +7,7 @@ fields that are newer than they. Requests are not repeated here; the work queue 
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterator, Callable, Set
+from collections.abc import AsyncIterator, Callable, Sequence, Set
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -27,6 +27,8 @@ TIMEOUT: Final = aiohttp.ClientTimeout(total=30, sock_connect=10)
 PAGE: Final = 500
 _APPLY: Final = "application/apply-patch+yaml"  # JSON is YAML
 _MERGE: Final = "application/merge-patch+json"
+_JSON_PATCH: Final = "application/json-patch+json"
+_IMMUTABLE: Final = "field is immutable"
 _UNREADABLE: Final = ("failed to create typed patch object", "failed to convert new object")
 """How the API server's 500 begins if a field of a server-side apply is unknown or of the wrong type: it is strict
 there, whatever fieldValidation asks, but has no code of its own for that.
@@ -56,6 +58,16 @@ class KubeError(Exception):
         if self.code == HTTPStatus.INTERNAL_SERVER_ERROR:
             return self.message.startswith(_UNREADABLE)
         return self.code in {HTTPStatus.BAD_REQUEST, HTTPStatus.FORBIDDEN, HTTPStatus.UNPROCESSABLE_ENTITY}
+
+    @property
+    def is_conflict(self) -> bool:
+        """Whether somebody else has changed the object since it was read."""
+        return self.code == HTTPStatus.CONFLICT
+
+    @property
+    def is_of_immutable(self) -> bool:
+        """Whether what is there can't become what is wanted: only another object can."""
+        return self.code == HTTPStatus.UNPROCESSABLE_ENTITY and _IMMUTABLE in self.message
 
 
 class UnconfiguredError(Exception):
@@ -196,6 +208,18 @@ class Kube:
             content_type=_APPLY,
         )
 
+    async def patch(
+        self, api: Api, namespace: str, name: str, operations: Sequence[Manifest], *, manager: str, dry_run: bool
+    ) -> Manifest:
+        """Change an object by the operations of a JSON patch, or with `dry_run` only see what would come of it. The
+        object as it is then. Raises KubeError.
+        """
+        query = {"fieldManager": manager} | ({"dryRun": "All"} if dry_run else {})
+        change: dict[str, Any] = {"query": query, "body": list(operations), "content_type": _JSON_PATCH}
+        if dry_run:
+            return await self._request("PATCH", api.path(namespace, name), **change)
+        return await self._write("PATCH", api, namespace, name, **change)
+
     async def delete(self, api: Api, namespace: str, name: str, *, uid: str, foreground: bool = False) -> bool:
         """Delete the object of this `uid`. Whether it was there. Raises KubeError.
 
@@ -250,17 +274,6 @@ class Kube:
         if api != LEASES:
             self.admit(namespace)
 
-    async def serves(self, api: Api) -> bool:
-        """Whether the API server knows the kind. Raises KubeError."""
-        group, _, _ = api.path(None).rpartition("/")
-        try:
-            found = await self._request("GET", group)
-        except KubeError as error:
-            if error.code == HTTPStatus.NOT_FOUND:
-                return False
-            raise
-        return any(resource["name"] == api.plural for resource in found.get("resources") or [])
-
     async def _request(self, method: str, path: str, **request: Any) -> Manifest:
         answer: Manifest = json.loads(await self._exchange(method, path, **request))
         return answer
@@ -271,7 +284,7 @@ class Kube:
         path: str,
         *,
         query: dict[str, str] | None = None,
-        body: Manifest | None = None,
+        body: Manifest | Sequence[Manifest] | None = None,
         content_type: str = "application/json",
     ) -> bytes:
         try:

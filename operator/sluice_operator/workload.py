@@ -34,7 +34,7 @@ from sluice_operator.hashes import changes, hashes
 from sluice_operator.kube import DEPLOYMENTS, PODS, SECRETS, Api, Kube, Manifest
 from sluice_operator.observed.authorities import authorities_hash
 from sluice_operator.observed.deployments import deployment_facts
-from sluice_operator.observed.facts import Facts, Refusal, SecretFacts, SinkFacts, WriterFacts
+from sluice_operator.observed.facts import Contest, Facts, Refusal, SecretFacts, SinkFacts, WriterFacts
 from sluice_operator.observed.ownership import is_of_deployment
 from sluice_operator.observed.pods import first_pods, pods_facts
 from sluice_operator.observed.redis import RedisReader
@@ -59,6 +59,7 @@ class _Look:
     source: Source
     news: list[Tell]
     refusal: Refusal | None = None
+    contests: tuple[Contest, ...] = ()
     url: bytes | None = field(default=None, repr=False)
     secret: SecretFacts = field(default_factory=SecretFacts)
     own_url: bytes | None = field(default=None, repr=False)
@@ -71,9 +72,9 @@ class _Look:
 
     def note(self, outcome: Outcome) -> Manifest | None:
         """Take in what has become of a child. The child."""
-        if outcome.tell is not None:
-            self.news.append(outcome.tell)
+        self.news += outcome.tells
         self.refusal = self.refusal or outcome.refusal
+        self.contests += outcome.contests
         return outcome.live
 
 
@@ -230,6 +231,7 @@ class Workload:
             windows=spec.health,
             secret=look.secret,
             refusal=look.refusal,
+            contests=look.contests,
             deployment=None if deployment is None else deployment_facts(deployment),
             pods=pods_facts(pods, since=first_pods(source=source.metadata.creation_timestamp, deployment=deployment)),
             copies=tuple(pod["metadata"]["name"] for pod in labelled if pod not in pods),

@@ -218,6 +218,26 @@ class Refusal:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Contest:
+    """A field of a child that is left as somebody else has it."""
+
+    child: str
+    """Such as `Deployment us-east-firehose`."""
+    field: str
+    """Its path, such as `spec.replicas`."""
+    wanted: str
+    """What the operator would set, in words."""
+    found: str
+    """What stands there, in words."""
+    by: str
+    """Who has set it, in words."""
+    by_admission: bool
+    """Whether admission sets it at each write; else it came back again and again."""
+    advice: str
+    """What to do about it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Facts:
     """All that is known about one stream of one source at one moment."""
 
@@ -239,6 +259,8 @@ class Facts:
     windows: HealthWindows
     secret: SecretFacts
     refusal: Refusal | None
+    contests: tuple[Contest, ...] = ()
+    """The fields of children that are left as somebody else has them."""
     deployment: DeploymentFacts | None
     pods: tuple[PodFacts, ...]
     """Those that the Deployment has made. Others that bear the same labels have no say."""
