@@ -10,6 +10,7 @@ from sluice_operator.kinds import LONGEST_RETRY_SECONDS, Kinds
 from sluice_operator.kube import KubeError
 from sluice_operator.namespaces import Namespaces
 from sluice_operator.sources import LABELERS, RELAYS
+from sluice_operator.watch import _settings as watch_settings
 
 MISSING = KubeError(404, "NotFound", "404 page not found")
 FORBIDDEN = KubeError(403, "Forbidden", 'cannot list resource "labelers"')
@@ -100,3 +101,7 @@ def test_a_watch_that_is_begun_anew_is_told_only_if_that_lasts(monkeypatch: pyte
     kinds.watch_runs(LABELERS)
     assert kinds.troubles == {}
     assert kinds.is_watched(LABELERS)
+
+
+def test_the_end_of_an_engine_is_not_the_end_of_the_process() -> None:
+    assert watch_settings().process.ultimate_exiting_timeout is None
