@@ -5,6 +5,7 @@ only at the start, and takes signals for itself each time.
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Collection
 from typing import Any, Final, TypeAlias
 
@@ -18,6 +19,8 @@ Scopes: TypeAlias = tuple[str | None, ...]
 """Namespaces, or the whole cluster (None)."""
 
 _END_SECONDS: Final = 3.0
+_STEADY_SECONDS: Final = 3.0
+"""A watch that goes on for so long has begun well."""
 
 IDENTITY: Final[Any] = "sluice-operator"
 """For peers, of which there are none: without it kopf asks for the user's name, and a container's has none."""
@@ -49,9 +52,10 @@ class Engine:
         self._scopes: Scopes = ()
         self._parts: Collection[Task] = ()
         self._run: Task | None = None
+        self._began = 0.0
 
     async def follow(self, scopes: Scopes) -> bool:
-        """Watch in these scopes and in no other. Whether the watch runs. Raises what has ended it."""
+        """Watch in these scopes and in no other. Whether the watch goes on steadily. Raises what has ended it."""
         if not scopes:
             await self.stop()
             return False
@@ -68,7 +72,7 @@ class Engine:
             raise UndiscoveredError(f"the API server does not name {self.api.plural} among what it serves")
         if scopes != self._scopes and self._insights.ready_namespaces.is_set():
             await self._move(scopes)
-        return True
+        return time.monotonic() - self._began >= _STEADY_SECONDS
 
     async def stop(self) -> None:
         """End the watch, if it runs."""
@@ -93,6 +97,7 @@ class Engine:
             namespaces=[scope for scope in scopes if scope is not None],
         )
         self._started()
+        self._began = time.monotonic()
         self._run = asyncio.create_task(kopf.run_tasks(self._parts, ignored=self._spared), name="kopf")
         self._scopes = scopes
 

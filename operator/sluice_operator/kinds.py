@@ -104,7 +104,7 @@ class Kinds:
         reason, since = self._unwatched.get(api, ("", math.inf))
         if time.monotonic() - since > _GRACE_SECONDS:
             return f"{api.plural} can't be watched, and are listed instead: {reason}"
-        return f"the first list of {api.plural}" if api in self._pending else ""
+        return f"{api.plural} are not listed yet" if api in self._pending else ""
 
     def _tell(self, api: Api, before: str) -> None:
         trouble, now = self._trouble(api), time.monotonic()

@@ -10,7 +10,7 @@ release does not hand its namespaces to the other.
 from typing import Any, Final, TypeAlias
 
 from sluice_operator.kube import KubeError
-from sluice_operator.lease_record import Seen, Terms, holder_of
+from sluice_operator.lease_record import RELEASED_SECONDS, Seen, Terms, holder_of
 
 Manifest: TypeAlias = dict[str, Any]
 
@@ -62,7 +62,11 @@ def wait_seconds(seen: Seen, now: float, *, release: str) -> float:
         return held
     if seen.lease is None or is_of(seen.lease, release=release):
         return 0.0
-    return max(0.0, seen.since + FREED_SECONDS - now) if not seen.holder else 0.0
+    if seen.holder:
+        return 0.0
+    # Emptied by hand, and not by its holder, who may not know it yet.
+    is_freed = (seen.lease.get("spec") or {}).get("leaseDurationSeconds") == RELEASED_SECONDS
+    return max(0.0, seen.since + (FREED_SECONDS if is_freed else DURATION_SECONDS) - now)
 
 
 def is_being_deleted(error: KubeError) -> bool:

@@ -1,9 +1,9 @@
 """kopf as the watch engine, and as nothing else: it keeps the store fresh and says what to look at.
 
 Each kind has an engine of its own, since kopf ends all of an engine when one watch ends: see `engine`. Only `on.event`
-handlers are registered. For those kopf patches nothing: no finalizer, no annotation, no result,
-as long as a handler returns None. What kopf can't see from the inside (a watch that has gone blind without an
-error) is found by `resync`, and what it keeps to itself is heard by `session`.
+handlers are registered. For those kopf patches nothing: no finalizer, no annotation, no result, as long as a handler
+returns None. What kopf can't see from the inside (a watch that has gone blind without an error) is found by `resync`,
+and what it keeps to itself is heard by `session`.
 """
 
 import asyncio
@@ -175,6 +175,8 @@ def _matter(source: dict[str, Any]) -> tuple[object, ...]:
 def _settings() -> kopf.OperatorSettings:
     settings = kopf.OperatorSettings()
     settings.posting.enabled = False
+    # An engine may end and begin anew; kopf would kill the process some minutes after its end.
+    settings.process.ultimate_exiting_timeout = None
     # The kinds are known and the namespaces named: no rights on CRDs and namespaces are needed.
     settings.scanning.disabled = True
     settings.watching.server_timeout = 300
