@@ -22,6 +22,7 @@ _TROUBLES: Final = {
     SinkTrouble.UNAUTHORIZED: Reason.SINK_UNAUTHORIZED,
     SinkTrouble.URL_INVALID: Reason.SINK_URL_INVALID,
     SinkTrouble.ANSWERED_ERROR: Reason.SINK_ERROR,
+    SinkTrouble.SECRET_UNREAD: Reason.API_SERVER_UNAVAILABLE,
 }
 
 _QUIET_SECONDS: Final = 300
@@ -145,6 +146,8 @@ def sink_writable(  # noqa: PLR0911 (one return for each kind of situation)
     facts, report = reading.facts, reading.report
     if facts.sink is None:
         return unknown(Type.SINK_WRITABLE, *_without_url(reading, facts.secret.problem))
+    if facts.sink.trouble is SinkTrouble.SECRET_UNREAD:
+        return unknown(Type.SINK_WRITABLE, _TROUBLES[facts.sink.trouble], facts.sink.trouble_message)
     if facts.sink.trouble is not None:
         return false(Type.SINK_WRITABLE, _TROUBLES[facts.sink.trouble], facts.sink.trouble_message)
     if report is not None and (report.state is State.BACKPRESSURE or _halted_by_sink(report)):
