@@ -13,6 +13,16 @@ MAX_BYTES = 2 * 1024 * 1024
 """A batch of so many bytes is full, however few its events: what is held must fit into a small pod."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """What was put into a batch at once: see Batch.add and Batch.mark."""
+
+    frame: Decoded | None
+    cursor: int | str | None
+    digest: bytes | None
+    time: str | None
+
+
 @dataclass(slots=True)
 class Batch:
     """Frames of one source, each of them whole, in their order.
@@ -20,7 +30,8 @@ class Batch:
     `cursor` is the one that holds once they are stored, None if it stays as it is; frames without events
     move it, too. `time` is how far the events have come, None if they don't tell. `digests` are those by
     which the frames are known again. `kinds` counts the events.
-    A page of a listing is a frame, too, and its cursor any text.
+    A page of a listing is a frame, too, and its cursor any text. `pieces` are what it was made of, in order, where
+    it was made piece by piece. `goes_on` is true of one that holds the beginning of a frame only: see `portions`.
     """
 
     events: list[bytes] = field(default_factory=list)
@@ -33,12 +44,15 @@ class Batch:
     filtered: int = 0
     size: int = 0
     kinds: Counter[str] = field(default_factory=Counter)
+    pieces: list[Piece] = field(default_factory=list, repr=False)
+    goes_on: bool = False
     name: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     def add(
-        self, frame: Decoded, *, cursor: int | None = None, digest: bytes | None = None, time: str | None = None
+        self, frame: Decoded, *, cursor: int | str | None = None, digest: bytes | None = None, time: str | None = None
     ) -> None:
         """Put a frame at the end; `cursor` and `time` hold from there on, and stay where they are None."""
+        self.pieces.append(Piece(frame=frame, cursor=cursor, digest=digest, time=time))
         self.events += frame.events
         self.dead += frame.dead
         self.resyncs += frame.resyncs
@@ -48,10 +62,14 @@ class Batch:
         self.size += frame.size
         if digest is not None:
             self.digests.append(digest)
-        self.mark(cursor=cursor, time=time)
+        self._move(cursor=cursor, time=time)
 
-    def mark(self, *, cursor: int | None = None, time: str | None = None) -> None:
+    def mark(self, *, cursor: int | str | None = None, time: str | None = None) -> None:
         """As `add`, but without a frame."""
+        self.pieces.append(Piece(frame=None, cursor=cursor, digest=None, time=time))
+        self._move(cursor=cursor, time=time)
+
+    def _move(self, *, cursor: int | str | None, time: str | None) -> None:
         if cursor is not None:
             self.cursor = cursor
         if time is not None:

@@ -101,6 +101,7 @@ class Memory(StrEnum):
     """Further fields of that hash, which an ingester writes for the next one: nobody else needs them."""
 
     FRAMES = "frames"  # and frames0, frames1, ...: digests of the newest frames, see the module frames
+    PART = "part"  # of a frame that Redis takes in parts only, the digests of those that are stored: see `portions`
     LIVE_SINCE = "liveSince"  # when the source was first read without a cursor; empty once there is one
 
 

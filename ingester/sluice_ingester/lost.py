@@ -82,7 +82,8 @@ class Place:
 
     `time` is that of the newest event, told at `told` (seconds since 1970), None if it is unknown. `open` is
     a loss that was written down before its end was known. `frames` are the digests that belong to the cursor.
-    `live_since` is when the source was first read without a cursor, empty if it never was.
+    `live_since` is when the source was first read without a cursor, empty if it never was. `part` tells of a frame
+    that is stored in part: see `portions`.
     """
 
     cursor: bytes | None
@@ -91,6 +92,7 @@ class Place:
     open: Loss | None = None
     frames: Frames = field(default_factory=Frames)
     live_since: str = ""
+    part: str = ""
 
 
 class Arrival:

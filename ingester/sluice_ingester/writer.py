@@ -9,14 +9,17 @@ import time
 from collections.abc import Mapping
 from typing import Final
 
+from sluice_ingester import portions
 from sluice_ingester.batch import Batch
 from sluice_ingester.contract import Health, Memory
 from sluice_ingester.eventtime import seconds_of
 from sluice_ingester.frames import FIELDS, Frames
 from sluice_ingester.lost import NO_CURSOR, Loss, Place
+from sluice_ingester.portions import Part
 from sluice_ingester.report import Report
 from sluice_ingester.sink.append import Fenced, Full, Sink, Stored
-from sluice_ingester.sink.errors import SinkError, SinkReason
+from sluice_ingester.sink.errors import SinkError, SinkReason, Trouble
+from sluice_ingester.sink.limit import Limit
 from sluice_ingester.sources.backoff import Backoff
 
 RESUME_PERCENT: Final = 90
@@ -31,6 +34,7 @@ _PLACE: Final = (
     Health.EVENT_TIME,
     Health.STORED,
     Memory.LIVE_SINCE,
+    Memory.PART,
     Health.LOST_FROM,
     Health.LOST_FROM_TIME,
     Health.LOST_TO_TIME,
@@ -64,6 +68,8 @@ class Writer:
         self.pending: Batch | None = None
         self.progress = 0
         self._frames = Frames()
+        self._part = Part(cursor=None)
+        self._limit = Limit()
         self._is_live = False
 
     async def resume(self) -> bytes | None:
@@ -79,6 +85,7 @@ class Writer:
                 self._well()
                 self.expected = self.place.cursor
                 self._frames = self.place.frames
+                self._part = Part.read(self.place.part, cursor=self.expected)
                 self._is_live = bool(self.place.live_since)
                 return self.expected
 
@@ -127,36 +134,84 @@ class Writer:
             return
 
     async def write(self, batch: Batch) -> None:
-        """Store `batch`, for as long as it takes; FencedError if the cursor is no longer ours."""
+        """Store `batch`, for as long as it takes; FencedError if the cursor is no longer ours.
+
+        What Redis does not take in one request is stored in several, see `portions`.
+        """
+        self.pending = batch
+        try:
+            waiting = [self._part.rest_of(batch)]
+            while waiting:
+                one = waiting.pop(0)
+                parts = [] if self._limit.lets(portions.size(one)) else portions.smaller(one)
+                if not parts:
+                    parts = await self._store(one)
+                waiting = parts + waiting
+        finally:
+            self.pending = None
+
+    async def _store(self, batch: Batch) -> list[Batch]:
+        """Store `batch` in one request, or say what is to be stored in its place."""
         cursor = self.expected if batch.cursor is None else str(batch.cursor).encode()
         noted, self._fields = self._fields, {}
         frames, digests = self._remember(batch, cursor)
+        part = self._part.with_(batch) if batch.goes_on else Part(cursor=cursor)
+        if part.digests or self._part.digests:
+            digests = {**digests, Memory.PART.value: part.write()}
         append = batch.append(expected=self.expected, fields={**noted, **digests})
-        self.pending = batch
-        try:
-            while True:
-                began = time.monotonic()
-                try:
-                    answer = await self._sink.append(append)
-                except SinkError as error:
-                    await self._bear(error)
-                    continue
-                match answer:
-                    case Full():
-                        await self._wait_for_room()
-                    case Fenced(stored):
-                        self._well()
-                        raise FencedError(expected=self.expected, stored=stored)
-                    case Stored(_, duplicates):
-                        break
-        finally:
-            self.pending = None
+        while True:
+            began = time.monotonic()
+            try:
+                answer = await self._sink.append(append)
+            except SinkError as error:
+                if await self._is_too_large(batch, error.trouble):
+                    self._learn(portions.size(batch), error.trouble)
+                    if parts := portions.smaller(batch, words=error.trouble.message):
+                        self._fields = noted
+                        return parts
+                await self._bear(error)
+                continue
+            self._limit.taken()
+            match answer:
+                case Full():
+                    await self._wait_for_room()
+                case Fenced(stored):
+                    self._well()
+                    raise FencedError(expected=self.expected, stored=stored)
+                case Stored(_, duplicates):
+                    break
         if batch.events or batch.resyncs or cursor != self.expected:
             self.progress += 1
-        self.expected, self._frames = cursor, frames
+        self.expected, self._frames, self._part = cursor, frames, part
         self._is_live = self._is_live and batch.cursor is None
         self._well()
         self._report.stored(batch, seconds=time.monotonic() - began, duplicates=duplicates)
+        return []
+
+    async def _is_too_large(self, batch: Batch, trouble: Trouble) -> bool:
+        """Whether `trouble` is that the request was too large, as Redis says or as it seems.
+
+        One that was given up may be done yet: only what moves the cursor can't be done twice then.
+        """
+        if trouble.reason is SinkReason.TOO_LARGE:
+            return True
+        moves = batch.cursor is not None and str(batch.cursor).encode() != self.expected
+        is_fenced = moves and len(batch.pieces) > 1
+        alone = len(batch.events) + len(batch.dead) + len(batch.resyncs) < 2
+        if trouble.reason is SinkReason.TIMEOUT and not is_fenced:
+            return False
+        if not self._limit.suspects(trouble, portions.size(batch), alone=alone):
+            return False
+        try:
+            [newest] = await self._sink.health(Health.BATCH)
+        except SinkError:
+            return False
+        return newest != batch.name and self._limit.strike()
+
+    def _learn(self, size: int, trouble: Trouble) -> None:
+        if self._limit.bytes is None:
+            self._report.note(f"a request of {size} bytes is too large and written in parts: {trouble.message}")
+        self._limit.learn(size, trouble)
 
     def _remember(self, batch: Batch, cursor: bytes | None) -> tuple[Frames, Mapping[str, str]]:
         """What is to stand in the health hash beside `cursor`, with the fields that it takes."""
@@ -194,7 +249,7 @@ class Writer:
 
     async def _find_place(self) -> Place:
         values = await self._sink.health(*_PLACE, *FIELDS)
-        seq, event_time, stored, live, first, since, until, reason = values[: len(_PLACE)]
+        seq, event_time, stored, live, part, first, since, until, reason = values[: len(_PLACE)]
         cursor = await self._sink.cursor()
         loss = None
         if (first.isdecimal() or reason == NO_CURSOR) and not until:
@@ -212,6 +267,7 @@ class Writer:
             open=loss,
             frames=Frames.read(values[len(_PLACE) :], cursor=cursor, blind=_seq(cursor)),
             live_since=live,
+            part=part,
         )
 
     async def _wait_for_room(self) -> None:
