@@ -23,7 +23,7 @@ RENEW_SECONDS: Final = 20.0
 """How often it is renewed."""
 DEADLINE_SECONDS: Final = 40.0
 """So long after its last renewal was sent the holder writes nothing more in that namespace."""
-FREED_SECONDS: Final = 5.0
+FREED_SECONDS: Final = 10.0
 """For how long a Lease that was freed is left to the release that has freed it."""
 
 _TERMINATING: Final = "because it is being terminated"
