@@ -9,7 +9,7 @@ from sluice_operator.api.source import Source
 from sluice_operator.claims import keys_of
 from sluice_operator.desired.naming import COMPONENT_LABEL, child_name
 from sluice_operator.desired.stream import StreamComponent
-from sluice_operator.kube import PODS, Manifest
+from sluice_operator.kube import PODS, Kube, Manifest
 from sluice_operator.look import Look
 from sluice_operator.observed.deployments import deployment_facts
 from sluice_operator.observed.facts import Facts, SinkFacts, SinkTrouble, WriterFacts
@@ -19,15 +19,17 @@ from sluice_operator.observed.redis import RedisReader
 from sluice_operator.observed.writers import Writers
 from sluice_operator.resets import Resets
 from sluice_operator.sources import source_key
+from sluice_operator.starting import Starting
 from sluice_operator.store import Store
 
 
 class Sighting:
     """Sees what is there."""
 
-    def __init__(self, *, store: Store, reader: RedisReader) -> None:
+    def __init__(self, *, kube: Kube, store: Store, reader: RedisReader) -> None:
         self._store = store
         self._reader = reader
+        self._starting = Starting(kube)
         self._resets = Resets()
         self._writers = Writers()
 
@@ -46,6 +48,7 @@ class Sighting:
         child = child_name(source.metadata.name, stream.component.part)
         labelled = [pod for pod in self._store.children(PODS, source_key(source)) if _is_of(pod, stream)]
         pods = [pod for pod in labelled if is_of_deployment(pod, child)]
+        seen = pods_facts(pods, since=first_pods(source=source.metadata.creation_timestamp, deployment=deployment))
         owner, keys = look.owners.get(stream.component), keys_of(source, stream)
         sink = await self._sink(look, stream, keys, now=now)
         return Facts(
@@ -62,7 +65,8 @@ class Sighting:
             secret=look.secret,
             refusal=look.refusal(stream.component),
             deployment=None if deployment is None else deployment_facts(deployment),
-            pods=pods_facts(pods, since=first_pods(source=source.metadata.creation_timestamp, deployment=deployment)),
+            pods=seen,
+            start=await self._starting.facts(look, pods, seen, now=now),
             copies=tuple(pod["metadata"]["name"] for pod in labelled if pod not in pods),
             sink=sink,
             writers=WriterFacts() if sink is None or sink.trouble else self._note_writers(source, keys, sink, pods),

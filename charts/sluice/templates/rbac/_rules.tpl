@@ -26,7 +26,8 @@
 - apiGroups: [""]
   resources: [configmaps]
   verbs: [get]
+# It reads the Events of an ingester's pod that has waited for some seconds: they tell why it does not start.
 - apiGroups: [""]
   resources: [events]
-  verbs: [create, patch]
+  verbs: [create, patch, list]
 {{- end }}
