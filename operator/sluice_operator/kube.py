@@ -183,19 +183,20 @@ class Kube:
                 return None
             raise
 
-    async def list(self, api: Api, namespace: str | None, *, selector: str = "") -> Listing:
-        """All objects in one namespace or in all (None), by a label selector. Raises KubeError."""
+    async def list(self, api: Api, namespace: str | None, *, selector: str = "", fields: str = "") -> Listing:
+        """All objects in one namespace or in all (None), by a label and a field selector. Raises KubeError."""
         try:
-            return await self._pages(api, namespace, selector=selector)
+            return await self._pages(api, namespace, selector=selector, fields=fields)
         except KubeError as error:
             if error.code != HTTPStatus.GONE:
                 raise
             # What a page goes on from was compacted away: the whole list begins anew.
-            return await self._pages(api, namespace, selector=selector)
+            return await self._pages(api, namespace, selector=selector, fields=fields)
 
-    async def _pages(self, api: Api, namespace: str | None, *, selector: str) -> Listing:
+    async def _pages(self, api: Api, namespace: str | None, *, selector: str, fields: str) -> Listing:
         items: list[Manifest] = []
-        query = {"limit": str(PAGE)} | ({"labelSelector": selector} if selector else {})
+        selectors = {"labelSelector": selector, "fieldSelector": fields}
+        query = {"limit": str(PAGE)} | {name: value for name, value in selectors.items() if value}
         while True:
             page = await self._request("GET", api.path(namespace), query=query)
             items += page.get("items") or []

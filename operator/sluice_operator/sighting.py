@@ -1,7 +1,7 @@
 """What is there of a stream, turned into facts: its Deployment, its pods, and what stands in Redis."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from sluice_ingester.contract import Stream, StreamKeys
@@ -10,7 +10,7 @@ from sluice_operator.api.source import Source
 from sluice_operator.claims import keys_of
 from sluice_operator.desired.naming import COMPONENT_LABEL, child_name
 from sluice_operator.desired.stream import StreamComponent
-from sluice_operator.kube import PODS, KubeError, Manifest
+from sluice_operator.kube import PODS, Kube, KubeError, Manifest
 from sluice_operator.look import Look
 from sluice_operator.observed.deployments import deployment_facts
 from sluice_operator.observed.facts import Facts, SinkFacts, SinkTrouble, WriterFacts
@@ -20,17 +20,18 @@ from sluice_operator.observed.redis import RedisReader
 from sluice_operator.observed.writers import Writers
 from sluice_operator.resets import Resets
 from sluice_operator.sources import source_key
+from sluice_operator.starting import Starting
 from sluice_operator.store import Store
 
 
 class Sighting:
     """Sees what is there."""
 
-    def __init__(self, *, store: Store, reader: RedisReader, admit: Callable[[str], None]) -> None:
-        """`admit` raises KubeError if nothing may be written for a resource in a namespace: see `Kube.admit`."""
+    def __init__(self, *, kube: Kube, store: Store, reader: RedisReader) -> None:
+        self._kube = kube
         self._store = store
         self._reader = reader
-        self._admit = admit
+        self._starting = Starting(kube)
         self._resets = Resets()
         self._writers = Writers()
 
@@ -49,6 +50,7 @@ class Sighting:
         child = child_name(source.metadata.name, stream.component.part)
         labelled = [pod for pod in self._store.children(PODS, source_key(source)) if _is_of(pod, stream)]
         pods = [pod for pod in labelled if is_of_deployment(pod, child)]
+        seen = pods_facts(pods, since=first_pods(source=source.metadata.creation_timestamp, deployment=deployment))
         owner, keys = look.owners.get(stream.component), keys_of(source, stream)
         sink = await self._sink(look, stream, keys, now=now)
         return Facts(
@@ -66,7 +68,8 @@ class Sighting:
             refusal=look.refusal(stream.component),
             contests=look.contests,
             deployment=None if deployment is None else deployment_facts(deployment),
-            pods=pods_facts(pods, since=first_pods(source=source.metadata.creation_timestamp, deployment=deployment)),
+            pods=seen,
+            start=await self._starting.facts(look, pods, seen, now=now),
             copies=tuple(pod["metadata"]["name"] for pod in labelled if pod not in pods),
             sink=sink,
             writers=WriterFacts() if sink is None or sink.trouble else self._note_writers(source, keys, sink, pods),
@@ -89,7 +92,7 @@ class Sighting:
     async def _reset(self, look: Look, url: bytes, keys: StreamKeys) -> bool:
         """Set the cursor if spec.cursor asks for it. Whether it was set, now or before."""
         try:
-            self._admit(look.source.metadata.namespace)
+            self._kube.admit(look.source.metadata.namespace)
         except KubeError as error:
             look.errors.append(error)
             return False

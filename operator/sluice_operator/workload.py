@@ -80,7 +80,7 @@ class Workload:
         self._reader = reader
         self._claims = claims
         self._files = files
-        self._sighting = Sighting(store=store, reader=reader, admit=kube.admit)
+        self._sighting = Sighting(kube=kube, store=store, reader=reader)
         self._ingesters = ingesters
         self._tidied: dict[str, int] = {}
 

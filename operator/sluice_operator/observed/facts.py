@@ -23,6 +23,40 @@ class Termination:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class BlockerFacts:
+    """Another container of a pod, for which the ingester's waits."""
+
+    name: str
+    is_failing: bool
+    """Whether it has ended with an error, or can't start."""
+    words: str
+    """What Kubernetes says of it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PodEvent:
+    """A warning of Kubernetes about a pod."""
+
+    reason: str
+    message: str
+    first: datetime
+    """When it was told for the first time."""
+    last: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StartFacts:
+    """What a pod waits for that does not start, beside what its own status tells."""
+
+    missing: tuple[str, ...] = ()
+    """Objects that it names and that are not there: what is missing and how to mend it."""
+    hints: tuple[str, ...] = ()
+    """What else it names and is not there, that it may do without."""
+    event: PodEvent | None = None
+    """The newest warning about it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class PodFacts:
     """One pod of an ingester."""
 
@@ -45,6 +79,13 @@ class PodFacts:
     unschedulable: str
     """What the scheduler says if no node takes it; else empty."""
     image: str
+    blocker: BlockerFacts | None = None
+    """The container that its own waits for, if it waits for one."""
+
+    @property
+    def is_being_made(self) -> bool:
+        """Whether its container has not been made yet, and Kubernetes has no word for why."""
+        return self.running_since is None and self.waiting_reason in {"", "ContainerCreating", "PodInitializing"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -269,6 +310,8 @@ class Facts:
     deployment: DeploymentFacts | None
     pods: tuple[PodFacts, ...]
     """Those that the Deployment has made. Others that bear the same labels have no say."""
+    start: StartFacts = StartFacts()
+    """What the newest of them waits for."""
     copies: tuple[str, ...] = ()
     """The names of those others."""
     sink: SinkFacts | None

@@ -56,6 +56,18 @@ class Reason(StrEnum):
     """The container can't be made, for want of a Secret or a ConfigMap. Stalled after
     `spec.health.stalledAfterSeconds`.
     """
+    REFERENCE_MISSING = "ReferenceMissing"
+    """A Secret or a ConfigMap that the pod names, such as that of `spec.caBundle`, or a key of it, is not there.
+    Stalled after `spec.health.stalledAfterSeconds`.
+    """
+    VOLUME_NOT_MOUNTED = "VolumeNotMounted"
+    """A volume of the pod can't be mounted, or its claim is not there. Stalled after
+    `spec.health.stalledAfterSeconds`.
+    """
+    SIDECAR_FAILED = "SidecarFailed"
+    """Another container of the pod fails, such as one of a service mesh, and the ingester's waits for it. Stalled after
+    `spec.health.stalledAfterSeconds`.
+    """
     CRASH_LOOP = "CrashLoop"
     """The ingester ends again and again right after its start. Stalled at the third restart."""
 
