@@ -15,7 +15,7 @@ from sluice_operator.deletion import Deletion
 from sluice_operator.events import Events
 from sluice_operator.finalizer import Finalizer
 from sluice_operator.heartbeat import guard_loop, trouble
-from sluice_operator.kube import Kube, KubeError, connect, retry_after
+from sluice_operator.kube import Kube, KubeError, connect, retry_after, within
 from sluice_operator.lease import Candidate
 from sluice_operator.leftovers import tell_of_no_generators
 from sluice_operator.metrics import Metrics
@@ -199,6 +199,7 @@ class _Operator:
                     workers=self._settings.workers,
                     expected=(KubeError,),
                     asked=retry_after,
+                    within=within,
                 ),
                 "resync": self._resync.run(),
                 "idle connections": self._close_idle(),

@@ -33,6 +33,14 @@ _UNREADABLE: Final = ("failed to create typed patch object", "failed to convert 
 """How the API server's 500 begins if a field of a server-side apply is unknown or of the wrong type: it is strict
 there, whatever fieldValidation asks, but has no code of its own for that.
 """
+_REFUSALS: Final = frozenset(
+    {
+        HTTPStatus.BAD_REQUEST,
+        HTTPStatus.FORBIDDEN,
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+    }
+)
 _TOKEN: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 
 
@@ -57,7 +65,7 @@ class KubeError(Exception):
         """
         if self.code == HTTPStatus.INTERNAL_SERVER_ERROR:
             return self.message.startswith(_UNREADABLE)
-        return self.code in {HTTPStatus.BAD_REQUEST, HTTPStatus.FORBIDDEN, HTTPStatus.UNPROCESSABLE_ENTITY}
+        return self.code in _REFUSALS
 
     @property
     def is_conflict(self) -> bool:
@@ -68,6 +76,16 @@ class KubeError(Exception):
     def is_of_immutable(self) -> bool:
         """Whether what is there can't become what is wanted: only another object can."""
         return self.code == HTTPStatus.UNPROCESSABLE_ENTITY and _IMMUTABLE in self.message
+
+
+class UnfinishedError(KubeError):
+    """The API server did not do all that was asked, and what could be done without it was done: it is worth looking
+    again `within` so many seconds, however often that has happened.
+    """
+
+    def __init__(self, error: KubeError, *, within: float) -> None:
+        super().__init__(error.code, error.reason, error.message, retry_after=error.retry_after)
+        self.within = within
 
 
 class UnconfiguredError(Exception):
@@ -316,6 +334,11 @@ async def connect() -> AsyncIterator[tuple[Kube, Configuration]]:
 def retry_after(error: Exception) -> float:
     """For how many seconds the API server asks to be left alone, if `error` says so."""
     return error.retry_after if isinstance(error, KubeError) else 0.0
+
+
+def within(error: Exception) -> float:
+    """Within how many seconds it is worth looking again after `error`, if that is known."""
+    return error.within if isinstance(error, UnfinishedError) else float("inf")
 
 
 def _error(code: int, content: bytes, pause: str) -> KubeError:

@@ -149,6 +149,7 @@ class SinkTrouble(StrEnum):
     UNAUTHORIZED = "unauthorized"
     URL_INVALID = "url-invalid"
     ANSWERED_ERROR = "answered-error"
+    SECRET_UNREAD = "secret-unread"  # noqa: S105 (a word, not a password)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -205,6 +206,8 @@ class SecretFacts:
     """SHA-256 of the URL in hex, or None if there is no URL."""
     problem: str = ""
     """What is missing and how to mend it, if there is no URL."""
+    unread: str = ""
+    """Why the API server can't show the Secret now, if it can't. Whether there is a URL is open then."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -214,7 +217,9 @@ class Refusal:
     reason: str
     message: str
     passes: bool = False
-    """Whether it ends by itself."""
+    """Whether it may end by itself."""
+    lasting: bool = False
+    """Whether a person should act when it has lasted for a while, although it may."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -18,7 +18,13 @@ class Reason(StrEnum):
     SECRET_MISSING = "SecretMissing"  # noqa: S105 (a reason, not a password)
     """The Secret with the URL of Redis, or its key, is not there. Stalled after `spec.health.stalledAfterSeconds`."""
     CHILD_REFUSED = "ChildRefused"
-    """The API server refuses an object that the operator wants to write. Stalled."""
+    """The API server refuses an object that the operator wants to write. Stalled; if it is because a webhook can't be
+    reached, after `spec.health.stalledAfterSeconds`.
+    """
+    SPEC_NOT_APPLIED = "SpecNotApplied"
+    """The objects of the resource are not there yet, or are those of a former spec."""
+    API_SERVER_UNAVAILABLE = "ApiServerUnavailable"
+    """The API server can't answer for an object that the operator reads or writes: it is tried again."""
     CHILD_CONFLICT = "ChildConflict"
     """An object of the name that the operator needs exists and belongs to somebody else. Stalled."""
     SET_BY_ADMISSION = "SetByAdmission"
@@ -187,6 +193,8 @@ class Happening(StrEnum):
     """The source could not give a range of events: which one, why, and that the ingester has gone on behind it."""
     FENCED = "Fenced"
     """Another hand has set the cursor, or another ingester writes it: the ingester has gone on from there."""
+    CHILD_REFUSED = "ChildRefused"
+    """The API server refuses to write a Deployment or a Secret: its words. What was there before runs on."""
     SEVERAL_WRITERS = "SeveralWriters"
     """More than one ingester writes the stream: which pod, and the command that ends it."""
     CREATED = "Created"
