@@ -12,7 +12,7 @@ from sluice_operator.api.conditions import ConditionType as Type
 from sluice_operator.api.stream import Restarts
 from sluice_operator.observed.facts import HealthFacts, SinkTrouble
 from sluice_operator.status.conditions import Draft, false, true, unknown
-from sluice_operator.status.contested import children_contested
+from sluice_operator.status.contests import children_contested
 from sluice_operator.status.cursor import is_seq
 from sluice_operator.status.reading import FRESH_SECONDS, Reading
 from sluice_operator.status.reasons import Reason
