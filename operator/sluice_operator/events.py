@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from sluice_operator.kube import EVENTS, Kube, KubeError, Manifest
 from sluice_operator.status.changes import Tell
-from sluice_operator.words import shortened
+from sluice_operator.words import one_line, shortened
 
 logger = logging.getLogger(__name__)
 
@@ -103,7 +103,7 @@ class Events:
             },
             "type": tell.type,
             "reason": tell.reason,
-            "message": shortened(tell.message, most=_LONGEST_MESSAGE),
+            "message": shortened(one_line(tell.message), most=_LONGEST_MESSAGE),
             "count": 1,
             "firstTimestamp": when,
             "lastTimestamp": when,
@@ -122,7 +122,7 @@ class Events:
         """Whether the event is still there to be counted up."""
         patch: Manifest = {"count": memory.count + 1, "lastTimestamp": _now()}
         if tell.message != memory.message:
-            patch["message"] = shortened(tell.message, most=_LONGEST_MESSAGE)
+            patch["message"] = shortened(one_line(tell.message), most=_LONGEST_MESSAGE)
         try:
             await self._kube.merge(EVENTS, source["metadata"]["namespace"], memory.name, patch, manager=COMPONENT)
         except KubeError as error:
