@@ -154,6 +154,8 @@ def _answer_failed(error: Exception, hop: Hop) -> Failure:
     match error:
         case TimeoutError():
             return Failure("PageTimeout", f"{hop.place} did not give a page in {_TIMEOUT.total:g} s")
+        case aiohttp.ServerDisconnectedError():  # its text is the half of an answer
+            return Failure("ConnectionLost", f"{hop.place} closed the connection before it had answered")
         case aiohttp.InvalidURL() | UnicodeError():
             return Failure("NameUnknown", f"the name of {hop.peer} is no name of a host")
         case aiohttp.ClientResponseError() if "more than" in error.message:
