@@ -25,7 +25,7 @@ from sluice_operator.desired.naming import (
     child_name,
     redis_secret_name,
 )
-from sluice_operator.desired.redis import build_redis_secret, redis_hash, redis_secret
+from sluice_operator.desired.redis import build_redis_secret, key_prefix, redis_secret
 from sluice_operator.desired.request import is_new
 from sluice_operator.desired.settings import IngesterSettings
 from sluice_operator.desired.stream import StreamComponent
@@ -38,7 +38,7 @@ from sluice_operator.observed.facts import Facts, Refusal, SecretFacts, SinkFact
 from sluice_operator.observed.ownership import is_of_deployment
 from sluice_operator.observed.pods import first_pods, pods_facts
 from sluice_operator.observed.redis import RedisReader
-from sluice_operator.observed.secrets import redis_url
+from sluice_operator.observed.secrets import redis_url, unusable
 from sluice_operator.observed.writers import Writers
 from sluice_operator.reach import find_authorities, find_secret
 from sluice_operator.resets import Resets
@@ -147,10 +147,8 @@ class Workload:
             manifest = build_redis_secret(look.source, url=default)
             outcome = await self._children.ensure(SECRETS, manifest, live=secret, source=look.source)
             look.note(outcome)
-            look.url = default.encode()
-            look.secret = SecretFacts(digest=redis_hash(look.url))
-        else:
-            look.url, look.secret = redis_url(secret, wanted)
+            secret = manifest
+        look.url, look.secret = redis_url(secret, wanted, key_prefix=key_prefix(look.source))
         look.authorities = await find_authorities(self._kube, look.source)
         if look.url is not None:
             local = await self._files.localized(look.source, look.url)
@@ -211,7 +209,7 @@ class Workload:
         child = child_name(source.metadata.name, stream.component.part)
         labelled = [pod for pod in self._store.children(PODS, source_key(source)) if _is_of(pod, stream)]
         pods = [pod for pod in labelled if is_of_deployment(pod, child)]
-        sink, keys = None, keys_of(source, stream)
+        sink, keys = unusable(look.secret), keys_of(source, stream)
         owner = look.owners[stream.component]
         if look.own_url is not None and not owner:  # another's cursor and numbers are not this one's to tell or to set
             sink = await self._reader.read(look.own_url, keys, now=now, authorities=look.authorities)

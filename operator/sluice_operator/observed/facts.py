@@ -184,6 +184,8 @@ class SinkFacts:
 
     trouble: SinkTrouble | None = None
     trouble_message: str = ""
+    advised: bool = False
+    """Whether that message says what to do."""
     cursor: str | None = None
     length: int | None = None
     """Entries in the stream, or None if it could not be read."""
@@ -204,7 +206,9 @@ class SecretFacts:
     digest: str | None = None
     """SHA-256 of the URL in hex, or None if there is no URL."""
     problem: str = ""
-    """What is missing and how to mend it, if there is no URL."""
+    """What is missing and how to mend it, if there is no URL, or what is wrong with it."""
+    invalid: bool = False
+    """Whether there is something, and no ingester could use it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
