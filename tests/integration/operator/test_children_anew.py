@@ -121,5 +121,5 @@ def test_what_a_backup_tool_brings_back(situation: Situation) -> None:
     situation.run_pod()
     situation.report(State.STREAMING)
     situation.becomes("Ready", "True", "Streaming")
-    assert situation.redis.get(situation.keys.cursor) == b"4711"
+    assert situation.redis.get(situation.keys.cursor) == "4711"
     assert situation.told("ChildContested") == []
