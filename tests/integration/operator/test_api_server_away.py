@@ -8,7 +8,7 @@ from sluice_ingester.contract import State
 from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.control_plane import OPERATOR, ControlPlane
 from tests.integration.operator.faults import FaultyProxy
-from tests.integration.operator.situation import Situation, eventually
+from tests.integration.operator.situation import NAME, Situation, eventually
 from tests.integration.operator.tricks import answers, never
 from tests.integration.redis_server import RedisServer
 
@@ -85,6 +85,21 @@ def test_a_finalizer_that_cannot_be_written_holds_up_the_children_and_not_the_st
         assert situation.names("Deployment") == []
     situation.stream()
     assert situation.relay()["metadata"]["finalizers"]
+
+
+def test_what_a_deletion_waits_for_is_told_although_the_server_cannot_do_it(
+    situation: Situation, proxy: FaultyProxy
+) -> None:
+    situation.apply_relay(deletionPolicy="DeleteCursor")
+    situation.stream(1000)
+    with proxy.fault(answers(503), "get", "deployments", namespace=situation.namespace):
+        situation.delete("Relay", NAME)
+        eventually(lambda: situation.condition("Ready") == ("False", "Terminating"))
+        message = next(item["message"] for item in situation.status()["conditions"] if item["type"] == "Ready")
+        assert "The API server can't" in message
+        assert situation.redis.get(situation.keys.cursor) == "1000"
+    eventually(lambda: situation.names("Relay") == [])
+    assert situation.redis.get(situation.keys.cursor) is None
 
 
 def test_what_fails_is_not_tried_without_end(situation: Situation, proxy: FaultyProxy) -> None:

@@ -150,6 +150,7 @@ def streams(component: Component) -> st.SearchStrategy[Facts]:
             foreign=st.lists(
                 st.builds(ForeignWriter, name=st.sampled_from(["x1", "x2"]), wrote_for=st.sampled_from([0.0, 20.0])),
                 max_size=2,
+                unique_by=lambda one: one.name,
             ).map(tuple),
         ),
         namespace=st.just("events"),
