@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import logging
 import signal
-import ssl
 from collections.abc import Iterator
 from functools import partial
 from importlib.metadata import version
@@ -26,7 +25,7 @@ from sluice_ingester.sink.append import Sink
 from sluice_ingester.sink.connection import connect
 from sluice_ingester.sources.address import Address
 from sluice_ingester.sources.subscription import Subscription
-from sluice_ingester.sources.tls import client_context
+from sluice_ingester.sources.tls import Tls
 from sluice_ingester.tasks import end
 from sluice_ingester.wire.firehose import NSID as SUBSCRIBE_REPOS
 from sluice_ingester.wire.firehose import FirehoseDecoder
@@ -62,7 +61,7 @@ async def run(settings: Settings) -> None:
     ]
     sinks: list[tuple[Report, Sink]] = []
     for stream, address in _sources(settings):
-        keys = StreamKeys(stream=stream, host=address.host, prefix=settings.key_prefix)
+        keys = StreamKeys(stream=stream, host=address.host, prefix=settings.key_prefix, former=address.former)
         sink = Sink(
             redis,
             keys,
@@ -118,9 +117,7 @@ def _sources(settings: Settings) -> Iterator[tuple[Stream, Address]]:
         yield from ((Stream.LABELS, address) for address in settings.labeler_hosts)
 
 
-def _subscription(
-    settings: Settings, address: Address, *, tls: ssl.SSLContext | None, sink: Sink, report: Report
-) -> Pipeline:
+def _subscription(settings: Settings, address: Address, *, tls: Tls, sink: Sink, report: Report) -> Pipeline:
     labels = sink.keys.stream is Stream.LABELS
     nsid = SUBSCRIBE_LABELS if labels else SUBSCRIBE_REPOS
     writer = Writer(sink, report, high_water_mark=settings.high_water_mark)
@@ -149,7 +146,7 @@ def _firehose_decoder(settings: Settings, address: Address) -> FirehoseDecoder:
     )
 
 
-def _backfill(settings: Settings, address: Address, *, tls: ssl.SSLContext | None, sink: Sink, report: Report) -> Work:
+def _backfill(settings: Settings, address: Address, *, tls: Tls, sink: Sink, report: Report) -> Work:
     # Imported here: an ingester that lists nothing does not pay for an HTTP client.
     from sluice_ingester.backfill import Backfill  # noqa: PLC0415
     from sluice_ingester.sources.listing import Listing  # noqa: PLC0415
@@ -165,11 +162,10 @@ def _backfill(settings: Settings, address: Address, *, tls: ssl.SSLContext | Non
     )
 
 
-def _tls(settings: Settings) -> ssl.SSLContext | None:
-    if all(address.plain for _, address in _sources(settings)):
-        return None
+def _tls(settings: Settings) -> Tls:
+    """For every source: one without TLS may redirect to one with it."""
     try:
-        return client_context(settings.ca_bundle)
+        return Tls.of(settings.ca_bundle)
     except ValueError as error:
         raise SettingsError(f"INGESTER_CA_BUNDLE={str(settings.ca_bundle)!r} is not valid: {error}") from None
 

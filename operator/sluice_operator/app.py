@@ -15,7 +15,7 @@ from sluice_operator.deletion import Deletion
 from sluice_operator.events import Events
 from sluice_operator.finalizer import Finalizer
 from sluice_operator.heartbeat import guard_loop, trouble
-from sluice_operator.kube import Kube, KubeError, connect, retry_after
+from sluice_operator.kube import Kube, KubeError, connect, retry_after, within
 from sluice_operator.lease import Candidate
 from sluice_operator.leftovers import tell_of_no_generators
 from sluice_operator.metrics import Metrics
@@ -37,7 +37,6 @@ from sluice_operator.workload import Workload
 
 logger = logging.getLogger(__name__)
 
-_CRD_SECONDS: Final = 5.0
 _IDLE_CHECK_SECONDS: Final = 60.0
 _SETTLE_SECONDS: Final = 5.0
 _UNHELD_SECONDS: Final = 30.0
@@ -82,7 +81,6 @@ class _Operator:
         )
         self._reconciler = self._make_reconciler()
         self._counted_look = self._metrics.watched(self._reconciler.look)
-        self._waits_for = "the API server"
 
     def _make_candidate(self) -> Candidate | None:
         if (terms := self._settings.lease) is None:
@@ -171,13 +169,13 @@ class _Operator:
         if self._candidate is not None and self._candidate.is_standby:
             return ""
         if not self._resync.synced:
-            return self._resync.failure or self._waits_for
+            return self._resync.failure or "the API server"
         troubles = self._tenancy.troubles
         return "" if len(troubles) < len(self._tenancy.states) else _joined(troubles.values())
 
     def _leaves_out(self) -> str:
         """What can't be served, or nothing."""
-        return _joined(self._tenancy.troubles.values())
+        return _joined([*self._namespaces.kinds.troubles.values(), *self._tenancy.troubles.values()])
 
     async def _lead(self, stop: asyncio.Event) -> None:
         if self._candidate is None:
@@ -193,7 +191,6 @@ class _Operator:
             await self._tenancy.release()
 
     async def _work(self, stop: asyncio.Event) -> None:
-        await self._until_served()
         await self._resync.first()
         await _until_one_ends(
             {
@@ -202,6 +199,7 @@ class _Operator:
                     workers=self._settings.workers,
                     expected=(KubeError,),
                     asked=retry_after,
+                    within=within,
                 ),
                 "resync": self._resync.run(),
                 "idle connections": self._close_idle(),
@@ -224,26 +222,12 @@ class _Operator:
         )
 
     async def _look(self, key: SourceKey) -> float | None:
-        if not self._namespaces.serves(key.namespace):
+        if not self._namespaces.serves_of(SOURCES[key.kind], key.namespace):
             return None  # until the resync in which it is served again
         if not self._tenancy.holds(key.namespace) and self._store.source(key) is not None:
             self._tenancy.want(key.namespace)
             return _UNHELD_SECONDS  # it is added as soon as it may be served
         return await self._counted_look(key)
-
-    async def _until_served(self) -> None:
-        """Wait until the API server answers and knows the kinds: kopf looks for them only once."""
-        for api in SOURCES.values():
-            while True:
-                try:
-                    if await self._kube.serves(api):
-                        break
-                    self._waits_for = f"the CRD of {api.plural}: install it, as the chart does"
-                    logger.warning("There is no CRD for %s: install it, as the chart does", api.plural)
-                except KubeError as error:
-                    self._waits_for = f"the API server: {error}"
-                    logger.warning("The API server does not answer: %s", error)
-                await asyncio.sleep(_CRD_SECONDS)
 
     async def _close_idle(self) -> None:
         while True:

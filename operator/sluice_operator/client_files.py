@@ -5,21 +5,23 @@ has no such mount. It reads the same keys from the API server and keeps them in 
 since TLS takes a certificate and its key from files alone.
 """
 
+import asyncio
 import base64
 import binascii
 import hashlib
 import os
 import time
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from sluice_operator.api.source import Source
 from sluice_operator.desired.mounts import Mounted, mounted_at
-from sluice_operator.kube import CONFIG_MAPS, SECRETS, Kube
+from sluice_operator.kube import CONFIG_MAPS, SECRETS, Kube, KubeError
 
 _OPTIONS: Final = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
+_READ_SECONDS: Final = 5.0
 _CLOSE_SECONDS: Final = 900.0
 """For how long a file of old is kept: longer than a client that names it, whose URL must not come to mean another."""
 
@@ -31,6 +33,8 @@ class Localized:
     url: bytes
     digest: str | None = None
     """The hash of the files' content: empty if the URL names none, None if not all could be read."""
+    errors: list[KubeError] = field(default_factory=list)
+    """What the API server could not do."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,34 +53,41 @@ class ClientFiles:
 
     async def localized(self, source: Source, url: bytes) -> Localized:
         """`url` with the paths of its files as this process reads them: as they are now, or were when they were last
-        found. A path of which nothing is known stays as it is.
-
-        Raises KubeError if the API server did not answer as it should.
+        found. A path of which nothing is known stays as it is, and so does one that can't be read now.
         """
         self._close_old()
         paths = _paths(url)
         if not paths:
             return Localized(url=url, digest="")
-        contents = {option: await self._read(source, path) for option, path in paths.items()}
+        errors: list[KubeError] = []
+        contents = {option: await self._read(source, path, errors) for option, path in paths.items()}
         found = {option: content for option, content in contents.items() if content is not None}
         for option, content in found.items():
             self._keep(source.metadata.uid, option, content)
         kept = {option: self._files.get((source.metadata.uid, option)) for option in paths}
         places = {option: f"/proc/self/fd/{file.number}" for option, file in kept.items() if file is not None}
         digest = hashlib.sha256(b"\0".join(found.values())).hexdigest() if len(found) == len(paths) else None
-        return Localized(url=_relocated(url, places), digest=digest)
+        return Localized(url=_relocated(url, places), digest=digest, errors=errors)
 
     def forget(self, uid: str) -> None:
         """The source is gone."""
         for place in [place for place in self._files if place[0] == uid]:
             self._old.append((time.monotonic(), self._files.pop(place).number))
 
-    async def _read(self, source: Source, path: str) -> bytes | None:
+    async def _read(self, source: Source, path: str, errors: list[KubeError]) -> bytes | None:
         mounted = mounted_at(source.spec.pod_template, path)
         if mounted is None:
             return None
         api = SECRETS if mounted.kind == "Secret" else CONFIG_MAPS
-        found = await self._kube.find(api, source.metadata.namespace, mounted.name)
+        try:
+            async with asyncio.timeout(_READ_SECONDS):
+                found = await self._kube.find(api, source.metadata.namespace, mounted.name)
+        except KubeError as error:
+            errors.append(error)
+            return None
+        except TimeoutError:
+            errors.append(KubeError(0, "Timeout", f"no answer in {_READ_SECONDS:.0f} s"))
+            return None
         return _content((found or {}).get("data") or {}, mounted)
 
     def _keep(self, uid: str, option: str, content: bytes) -> None:

@@ -29,6 +29,7 @@ from sluice_operator.desired.departure import (
     not_deleted,
     others_that_hold,
     shall_delete_cursor,
+    with_former,
 )
 from sluice_operator.desired.manifest import belongs_to
 from sluice_operator.desired.request import answered
@@ -45,6 +46,7 @@ from sluice_operator.status.compute import leaving_status
 from sluice_operator.status.reasons import Happening
 from sluice_operator.store import Store
 from sluice_operator.times import parse_time
+from sluice_operator.trouble import refusal_of
 
 logger = logging.getLogger(__name__)
 
@@ -100,6 +102,15 @@ class Deletion:
 
     async def attend(self, found: Manifest) -> None:
         """Look at a source that is being deleted. Raises KubeError if the API server did not answer as it should."""
+        try:
+            await self._attend(found)
+        except KubeError as error:
+            if not error.is_refusal:
+                message = f"{refusal_of(error, doing='do what the end of the resource waits for').message}"
+                await self._publish(found, message)
+            raise
+
+    async def _attend(self, found: Manifest) -> None:
         if not is_held(found):
             held = ", ".join(others_that_hold(found)) or "nothing"
             await self._publish(found, f"The resource is being deleted; it is held by the finalizers {held}")
@@ -197,7 +208,7 @@ class Deletion:
         client = self._reader.client(reach.url, authorities=reach.authorities)
         if client is None:
             raise CursorError("what stands in the Secret is not the URL of a Redis")
-        return await delete_cursors(client, doomed)
+        return await delete_cursors(client, with_former(doomed))
 
     async def _give_up(self, found: Manifest, news: Tell) -> None:
         if found["metadata"]["uid"] not in self._ended:

@@ -9,12 +9,15 @@ import time
 from http import HTTPStatus
 from typing import Final
 
+from sluice_operator.attempts import Attempts
 from sluice_operator.desired.departure import finalizers_patch, is_held
 from sluice_operator.kube import Kube, KubeError, Manifest
+from sluice_operator.observed.facts import Refusal
 from sluice_operator.sources import SOURCES
 from sluice_operator.status.changes import Tell
 from sluice_operator.status.reasons import Happening
 from sluice_operator.store import Store
+from sluice_operator.trouble import refusal_of
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +32,7 @@ class Finalizer:
         self._kube = kube
         self._store = store
         self._refused: dict[str, float] = {}
+        self._attempts = Attempts()
 
     async def keep(self, source: Manifest, *, held: bool) -> Tell | None:
         """Make the finalizer be there, or not be there. What people should know of it.
@@ -36,19 +40,25 @@ class Finalizer:
         Raises KubeError if a new try may help.
         """
         uid = source["metadata"]["uid"]
-        if is_held(source) == held or time.monotonic() < self._refused.get(uid, 0.0):
+        if is_held(source) == held or time.monotonic() < self._refused.get(uid, 0.0) or self.waits(source, held=held):
             return None
         try:
             await self.write(source, held=held)
         except KubeError as error:
             if not error.is_refusal:
+                refusal = refusal_of(error, doing="write the finalizer of spec.deletionPolicy")
+                self._attempts.fail(uid, str(held), refusal, error)
                 raise
             self._refused[uid] = time.monotonic() + _REFUSED_SECONDS
             message = f"The finalizer of spec.deletionPolicy can't be set as it should: {error.message}"
             logger.warning("%s/%s: %s", source["metadata"]["namespace"], source["metadata"]["name"], message)
             return Tell(type="Warning", reason=Happening.CURSOR_NOT_DELETED, message=message)
-        self._refused.pop(uid, None)
+        self.forget(uid)
         return None
+
+    def waits(self, source: Manifest, *, held: bool) -> Refusal | None:
+        """Why it is not tried now to set it, if it must be."""
+        return None if is_held(source) == held else self._attempts.waits(source["metadata"]["uid"], str(held))
 
     async def write(self, source: Manifest, *, held: bool) -> None:
         """Write the finalizers of `source`. Raises KubeError; a source that is gone is no error."""
@@ -64,5 +74,6 @@ class Finalizer:
             self._store.put(api, written)
 
     def forget(self, uid: str) -> None:
-        """The source is gone."""
+        """The source is gone, or it is to be tried at once."""
         self._refused.pop(uid, None)
+        self._attempts.forget(uid)

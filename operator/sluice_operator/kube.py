@@ -7,7 +7,7 @@ fields that are newer than they. Requests are not repeated here; the work queue 
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterator, Callable, Set
+from collections.abc import AsyncIterator, Callable, Sequence, Set
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -27,10 +27,20 @@ TIMEOUT: Final = aiohttp.ClientTimeout(total=30, sock_connect=10)
 PAGE: Final = 500
 _APPLY: Final = "application/apply-patch+yaml"  # JSON is YAML
 _MERGE: Final = "application/merge-patch+json"
+_JSON_PATCH: Final = "application/json-patch+json"
+_IMMUTABLE: Final = "field is immutable"
 _UNREADABLE: Final = ("failed to create typed patch object", "failed to convert new object")
 """How the API server's 500 begins if a field of a server-side apply is unknown or of the wrong type: it is strict
 there, whatever fieldValidation asks, but has no code of its own for that.
 """
+_REFUSALS: Final = frozenset(
+    {
+        HTTPStatus.BAD_REQUEST,
+        HTTPStatus.FORBIDDEN,
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+    }
+)
 _TOKEN: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 
 
@@ -55,7 +65,27 @@ class KubeError(Exception):
         """
         if self.code == HTTPStatus.INTERNAL_SERVER_ERROR:
             return self.message.startswith(_UNREADABLE)
-        return self.code in {HTTPStatus.BAD_REQUEST, HTTPStatus.FORBIDDEN, HTTPStatus.UNPROCESSABLE_ENTITY}
+        return self.code in _REFUSALS
+
+    @property
+    def is_conflict(self) -> bool:
+        """Whether somebody else has changed the object since it was read."""
+        return self.code == HTTPStatus.CONFLICT
+
+    @property
+    def is_of_immutable(self) -> bool:
+        """Whether what is there can't become what is wanted: only another object can."""
+        return self.code == HTTPStatus.UNPROCESSABLE_ENTITY and _IMMUTABLE in self.message
+
+
+class UnfinishedError(KubeError):
+    """The API server did not do all that was asked, and what could be done without it was done: it is worth looking
+    again `within` so many seconds, however often that has happened.
+    """
+
+    def __init__(self, error: KubeError, *, within: float) -> None:
+        super().__init__(error.code, error.reason, error.message, retry_after=error.retry_after)
+        self.within = within
 
 
 class UnconfiguredError(Exception):
@@ -153,19 +183,20 @@ class Kube:
                 return None
             raise
 
-    async def list(self, api: Api, namespace: str | None, *, selector: str = "") -> Listing:
-        """All objects in one namespace or in all (None), by a label selector. Raises KubeError."""
+    async def list(self, api: Api, namespace: str | None, *, selector: str = "", fields: str = "") -> Listing:
+        """All objects in one namespace or in all (None), by a label and a field selector. Raises KubeError."""
         try:
-            return await self._pages(api, namespace, selector=selector)
+            return await self._pages(api, namespace, selector=selector, fields=fields)
         except KubeError as error:
             if error.code != HTTPStatus.GONE:
                 raise
             # What a page goes on from was compacted away: the whole list begins anew.
-            return await self._pages(api, namespace, selector=selector)
+            return await self._pages(api, namespace, selector=selector, fields=fields)
 
-    async def _pages(self, api: Api, namespace: str | None, *, selector: str) -> Listing:
+    async def _pages(self, api: Api, namespace: str | None, *, selector: str, fields: str) -> Listing:
         items: list[Manifest] = []
-        query = {"limit": str(PAGE)} | ({"labelSelector": selector} if selector else {})
+        selectors = {"labelSelector": selector, "fieldSelector": fields}
+        query = {"limit": str(PAGE)} | {name: value for name, value in selectors.items() if value}
         while True:
             page = await self._request("GET", api.path(namespace), query=query)
             items += page.get("items") or []
@@ -195,6 +226,18 @@ class Kube:
             body=manifest,
             content_type=_APPLY,
         )
+
+    async def patch(
+        self, api: Api, namespace: str, name: str, operations: Sequence[Manifest], *, manager: str, dry_run: bool
+    ) -> Manifest:
+        """Change an object by the operations of a JSON patch, or with `dry_run` only see what would come of it. The
+        object as it is then. Raises KubeError.
+        """
+        query = {"fieldManager": manager} | ({"dryRun": "All"} if dry_run else {})
+        change: dict[str, Any] = {"query": query, "body": list(operations), "content_type": _JSON_PATCH}
+        if dry_run:
+            return await self._request("PATCH", api.path(namespace, name), **change)
+        return await self._write("PATCH", api, namespace, name, **change)
 
     async def delete(self, api: Api, namespace: str, name: str, *, uid: str, foreground: bool = False) -> bool:
         """Delete the object of this `uid`. Whether it was there. Raises KubeError.
@@ -250,17 +293,6 @@ class Kube:
         if api != LEASES:
             self.admit(namespace)
 
-    async def serves(self, api: Api) -> bool:
-        """Whether the API server knows the kind. Raises KubeError."""
-        group, _, _ = api.path(None).rpartition("/")
-        try:
-            found = await self._request("GET", group)
-        except KubeError as error:
-            if error.code == HTTPStatus.NOT_FOUND:
-                return False
-            raise
-        return any(resource["name"] == api.plural for resource in found.get("resources") or [])
-
     async def _request(self, method: str, path: str, **request: Any) -> Manifest:
         answer: Manifest = json.loads(await self._exchange(method, path, **request))
         return answer
@@ -271,7 +303,7 @@ class Kube:
         path: str,
         *,
         query: dict[str, str] | None = None,
-        body: Manifest | None = None,
+        body: Manifest | Sequence[Manifest] | None = None,
         content_type: str = "application/json",
     ) -> bytes:
         try:
@@ -303,6 +335,11 @@ async def connect() -> AsyncIterator[tuple[Kube, Configuration]]:
 def retry_after(error: Exception) -> float:
     """For how many seconds the API server asks to be left alone, if `error` says so."""
     return error.retry_after if isinstance(error, KubeError) else 0.0
+
+
+def within(error: Exception) -> float:
+    """Within how many seconds it is worth looking again after `error`, if that is known."""
+    return error.within if isinstance(error, UnfinishedError) else float("inf")
 
 
 def _error(code: int, content: bytes, pause: str) -> KubeError:

@@ -10,7 +10,7 @@ release does not hand its namespaces to the other.
 from typing import Any, Final, TypeAlias
 
 from sluice_operator.kube import KubeError
-from sluice_operator.lease_record import Seen, Terms, holder_of
+from sluice_operator.lease_record import RELEASED_SECONDS, Seen, Terms, holder_of
 
 Manifest: TypeAlias = dict[str, Any]
 
@@ -23,7 +23,7 @@ RENEW_SECONDS: Final = 20.0
 """How often it is renewed."""
 DEADLINE_SECONDS: Final = 40.0
 """So long after its last renewal was sent the holder writes nothing more in that namespace."""
-FREED_SECONDS: Final = 5.0
+FREED_SECONDS: Final = 10.0
 """For how long a Lease that was freed is left to the release that has freed it."""
 
 _TERMINATING: Final = "because it is being terminated"
@@ -62,7 +62,11 @@ def wait_seconds(seen: Seen, now: float, *, release: str) -> float:
         return held
     if seen.lease is None or is_of(seen.lease, release=release):
         return 0.0
-    return max(0.0, seen.since + FREED_SECONDS - now) if not seen.holder else 0.0
+    if seen.holder:
+        return 0.0
+    # Emptied by hand, and not by its holder, who may not know it yet.
+    is_freed = (seen.lease.get("spec") or {}).get("leaseDurationSeconds") == RELEASED_SECONDS
+    return max(0.0, seen.since + (FREED_SECONDS if is_freed else DURATION_SECONDS) - now)
 
 
 def is_being_deleted(error: KubeError) -> bool:

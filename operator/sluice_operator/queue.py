@@ -23,6 +23,9 @@ Handler = Callable[[Key], Awaitable[float | None]]
 Asked = Callable[[Exception], float]
 """For how many seconds an error asks to be left alone; 0 if it asks for nothing."""
 
+Within = Callable[[Exception], float]
+"""The longest pause after an error, in seconds, if it has been met in part; infinite if it hasn't."""
+
 FIRST_BACKOFF_SECONDS: Final = 0.2
 LAST_BACKOFF_SECONDS: Final = 60.0
 LOOK_SECONDS: Final = 120.0
@@ -40,6 +43,9 @@ class WorkQueue(Generic[Key]):
         self._planned: dict[Key, asyncio.TimerHandle] = {}
         self._failures: dict[Key, int] = {}
         self._held_until = 0.0
+        self._expected: tuple[type[Exception], ...] = ()
+        self._asked: Asked = lambda _: 0.0
+        self._within: Within = lambda _: LAST_BACKOFF_SECONDS
         self._moved = 0.0  # when the last look ended
 
     @property
@@ -83,14 +89,16 @@ class WorkQueue(Generic[Key]):
         workers: int,
         expected: tuple[type[Exception], ...] = (),
         asked: Asked = lambda _: 0.0,
+        within: Within = lambda _: LAST_BACKOFF_SECONDS,
     ) -> None:
         """Look at keys, so many at a time, until cancelled. `expected` errors are logged in one line."""
+        self._asked, self._within, self._expected = asked, within, expected
         self._moved = _now()
         async with asyncio.TaskGroup() as group:
             for number in range(workers):
-                group.create_task(self._work(handler, expected, asked), name=f"queue worker {number}")
+                group.create_task(self._work(handler), name=f"queue worker {number}")
 
-    async def _work(self, handler: Handler[Key], expected: tuple[type[Exception], ...], asked: Asked) -> None:
+    async def _work(self, handler: Handler[Key]) -> None:
         while True:
             key = await self._arrivals.get()
             while (left := self._held_until - _now()) > 0:  # noqa: ASYNC110 (a time that may move)
@@ -98,7 +106,7 @@ class WorkQueue(Generic[Key]):
             del self._waiting[key]
             self._working[key] = _now()
             try:
-                again = await self._look(key, handler, expected, asked)
+                again = await self._look(key, handler)
             finally:
                 del self._working[key]
                 self._moved = _now()
@@ -111,9 +119,7 @@ class WorkQueue(Generic[Key]):
                 self._again.discard(key)
                 self.add(key)
 
-    async def _look(
-        self, key: Key, handler: Handler[Key], expected: tuple[type[Exception], ...], asked: Asked
-    ) -> float | None:
+    async def _look(self, key: Key, handler: Handler[Key]) -> float | None:
         try:
             async with asyncio.timeout(LOOK_SECONDS) as limit:
                 again = await handler(key)
@@ -123,10 +129,10 @@ class WorkQueue(Generic[Key]):
             # Somebody else has cancelled what the look waited for: a failure like others.
             error = caught if isinstance(caught, Exception) else RuntimeError("what it waited for was cancelled")
             failures = self._failures[key] = self._failures.get(key, 0) + 1
-            pause = min(asked(error), LAST_BACKOFF_SECONDS)
+            pause = min(self._asked(error), LAST_BACKOFF_SECONDS)
             self._held_until = max(self._held_until, _now() + pause)
-            again = max(backoff_seconds(failures), pause)
-            trace = None if limit.expired() or isinstance(error, expected) else error
+            again = max(min(backoff_seconds(failures), self._within(error)), pause)
+            trace = None if limit.expired() or isinstance(error, self._expected) else error
             text = f"cut off after {LOOK_SECONDS:g} s" if limit.expired() else error
             logger.error("%s will be tried again in %.1f s: %s", key, again, text, exc_info=trace)
         else:

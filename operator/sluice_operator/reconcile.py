@@ -2,6 +2,9 @@
 
 Level-triggered: a look asks nothing about what has happened since the last one. It may be cut off anywhere
 and repeated at any time; all that must outlive the process stands in the status.
+
+The status is written whatever becomes of the children: what can be seen is seen, and what the API server has against
+the rest is told. Only a status that can't be written itself leaves an old one standing.
 """
 
 import random
@@ -15,7 +18,8 @@ from sluice_operator.deletion import Deletion
 from sluice_operator.desired.departure import shall_delete_cursor
 from sluice_operator.desired.request import answered, is_new
 from sluice_operator.finalizer import Finalizer
-from sluice_operator.kube import Manifest
+from sluice_operator.kube import KubeError, Manifest, UnfinishedError
+from sluice_operator.observed.facts import Refusal
 from sluice_operator.publish import Publisher
 from sluice_operator.sources import MODELS, SourceKey
 from sluice_operator.status.changes import Tell
@@ -23,6 +27,7 @@ from sluice_operator.status.compute import refused_status, source_status
 from sluice_operator.status.reasons import Reason
 from sluice_operator.status.restarts import spare_all
 from sluice_operator.store import Store
+from sluice_operator.trouble import refusal_of
 from sluice_operator.workload import Workload
 
 _JITTER: Final = 0.1
@@ -52,7 +57,8 @@ class Reconciler:
     async def look(self, key: SourceKey) -> float | None:
         """Look at the source of that key. In how many seconds to look again; None if it is gone.
 
-        Raises KubeError if the API server did not answer as it should.
+        Raises KubeError if the API server did not answer as it should: UnfinishedError if the status was written all
+        the same.
         """
         found = self._store.source(key)
         self._notice(key, found)
@@ -60,17 +66,20 @@ class Reconciler:
             return None
         if "deletionTimestamp" in found["metadata"]:
             await self._deletion.attend(found)
+            due = None
         else:
-            await self._look(key, found)
-        return self._observe_seconds * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311
+            due = await self._look(key, found)
+        again = self._observe_seconds * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311
+        return again if due is None else min(again, due)
 
-    async def _look(self, key: SourceKey, found: Manifest) -> None:
+    async def _look(self, key: SourceKey, found: Manifest) -> float | None:
+        """In how many seconds something is to be tried again, if anything is."""
         try:
             source = MODELS[key.kind].parse(found)
         except InvalidResourceError as error:
             await self._refuse(found, MODELS[key.kind].status_of(found), str(error))
-        else:
-            await self._serve(key, found, source)
+            return None
+        return await self._serve(key, found, source)
 
     def _notice(self, key: SourceKey, found: Manifest | None) -> None:
         """Forget what is remembered of a source that is gone, or in whose place there is another."""
@@ -85,22 +94,44 @@ class Reconciler:
         if uid is not None:
             self._known[key] = uid
 
-    async def _serve(self, key: SourceKey, found: Manifest, source: Source) -> None:
+    async def _serve(self, key: SourceKey, found: Manifest, source: Source) -> float | None:
         news: list[Tell] = []
         annotations = source.metadata.annotations
         if is_new(annotations, source.status):
             self._workload.try_again(key, source.metadata.uid)
             self._finalizer.forget(source.metadata.uid)
+        errors: list[KubeError] = []
         try:
-            # Before the first child, so that no cursor is written without it.
-            if told := await self._finalizer.keep(found, held=shall_delete_cursor(found)):
-                news.append(told)
-            source = await self._spare(found, source)
-            streams = await self._workload.bring_about(source, news)
+            source, hold = await self._prepare(found, source, news, errors)
+            brought = await self._workload.bring_about(source, news, hold=hold)
+            after = source_status(brought.streams, source.status)
+            await self._publisher.publish(found, source.status, answered(annotations, after))
         finally:
             await self._publisher.tell(found, news)
-        after = answered(annotations, source_status(streams, source.status))
-        await self._publisher.publish(found, source.status, after)
+        if errors := [*errors, *brought.errors]:
+            # What was seen is written down: only what has failed is left to be done.
+            worst = max(errors, key=lambda error: error.retry_after)
+            raise UnfinishedError(worst, within=self._observe_seconds) from worst
+        return brought.due
+
+    async def _prepare(
+        self, found: Manifest, source: Source, news: list[Tell], errors: list[KubeError]
+    ) -> tuple[Source, Refusal | None]:
+        """What comes before the first child. Why no child may be written, if it could not be done."""
+        held = shall_delete_cursor(found)
+        try:
+            # Else a cursor would be written that nobody deletes.
+            if told := await self._finalizer.keep(found, held=held):
+                news.append(told)
+        except KubeError as error:
+            errors.append(error)
+        if held and (waits := self._finalizer.waits(found, held=held)):
+            return source, waits
+        try:
+            return await self._spare(found, source), None
+        except KubeError as error:
+            errors.append(error)
+            return source, refusal_of(error, doing="write the status")
 
     async def _spare(self, found: Manifest, source: Source) -> Source:
         """`source`, with it written down that its pods may go, if they are about to be stopped."""

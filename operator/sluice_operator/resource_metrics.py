@@ -45,12 +45,19 @@ class ResourceMetrics(Collector):
         for name in dict.fromkeys([*known, *held]):
             is_served = known.get(name, True) and held.get(name, True)
             served.add_metric([name], float(is_served))
+        kinds = GaugeMetricFamily(
+            "sluice_kind_served", "Whether the resources of a kind are served everywhere.", labels=["kind"]
+        )
+        for kind, is_served in self._namespaces.kinds.states.items():
+            kinds.add_metric([kind], float(is_served))
         families = _families()
         for api in SOURCES.values():
             states = dict.fromkeys(_STATES, 0)
             for source in self._store.all(api):
                 metadata, status = source["metadata"], source.get("status") or {}
-                if not self._namespaces.serves(metadata["namespace"]) or not held.get(metadata["namespace"], True):
+                if not self._namespaces.serves_of(api, metadata["namespace"]) or not held.get(
+                    metadata["namespace"], True
+                ):
                     continue  # nobody knows how it fares, or another release tells
                 labels = [api.kind, metadata["namespace"], metadata["name"]]
                 states[_condition(status, "Ready")] += 1
@@ -58,7 +65,7 @@ class ResourceMetrics(Collector):
                     families[family].add_metric([*labels, *labelled], value)
             for state, count in states.items():
                 counts.add_metric([api.kind, state], count)
-        yield from (served, counts, *families.values())
+        yield from (served, kinds, counts, *families.values())
 
 
 def _families() -> dict[str, GaugeMetricFamily | CounterMetricFamily]:

@@ -109,7 +109,11 @@ def _namespace(source: Mapping[str, Any]) -> str:
 
 
 def _host(source: Mapping[str, Any]) -> str:
-    return host_of(str((source.get("spec") or {}).get("host")))
+    spelled = str((source.get("spec") or {}).get("host"))
+    try:
+        return host_of(spelled)
+    except ValueError:
+        return spelled  # one that nobody can read keeps no other from being found
 
 
 def _version(item: Mapping[str, Any]) -> str:

@@ -229,7 +229,9 @@ class Tenancy:
     async def _write(self, place: _Place, lease: Manifest) -> None:
         sent, is_there = time.monotonic(), "resourceVersion" in lease["metadata"]
         write = self._kube.replace if is_there else self._kube.create
-        place.lease, place.seen = await write(LEASES, marked(lease, instance=self._instance)), None
+        place.lease = await write(LEASES, marked(lease, instance=self._instance))
+        # One that is gone after it ran out may have been another's meanwhile.
+        place.seen = Seen(lease=place.lease, since=time.monotonic())
         place.until = sent + DEADLINE_SECONDS
 
     async def _let_go(self, namespace: str) -> None:

@@ -17,6 +17,15 @@ from e2e.cluster.certs import Authority, Leaf, issue, make_authority
 _SCRIPT: Final = Path(__file__).with_name("server.py")
 _PORT: Final = 8443
 _FILES: Final = "/etc/webhook"
+_LABEL: Final = "sluice-tests-webhook-of"
+
+
+_KINDS: Final = ("mutatingwebhookconfigurations", "validatingwebhookconfigurations")
+
+
+def withdraw_all(kubectl: Callable[..., str], *, namespace: str) -> None:
+    """Let the API server call no webhook of that namespace any more."""
+    kubectl("delete", ",".join(_KINDS), "--selector", f"{_LABEL}={namespace}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,15 +82,15 @@ class Webhook:
             {
                 "apiVersion": "admissionregistration.k8s.io/v1",
                 "kind": f"{kind}WebhookConfiguration",
-                "metadata": {"name": self._registered(path)},
+                "metadata": {"name": self._registered(path), "labels": {_LABEL: self.namespace}},
                 "webhooks": [webhook],
             }
         )
 
     def withdraw(self, path: str) -> None:
         """Call it no longer."""
-        kinds = "mutatingwebhookconfigurations,validatingwebhookconfigurations"
-        self.kubectl("delete", kinds, self._registered(path), "--ignore-not-found")
+        for kind in _KINDS:
+            self.kubectl("delete", kind, self._registered(path), "--ignore-not-found")
 
     def calls(self) -> list[str]:
         """What the server was asked, see `server`, the oldest first."""

@@ -11,6 +11,7 @@ from sluice_ingester.wire.events import Decoded, Kind
 from sluice_ingester.wire.filter import CollectionFilter
 from sluice_ingester.wire.operation import Operation, read_operation
 from sluice_ingester.wire.record import find_blocks, read_record
+from sluice_ingester.wire.salvage import Broken
 from sluice_ingester.wire.stream import Stamp
 from sluice_ingester.wire.time import credible
 
@@ -38,7 +39,7 @@ def decode_commit(body: fields.Fields, stamp: Stamp, *, collections: CollectionF
             "rev": fields.text(body, "rev", _BAD),
         }
     )
-    ops = body.get("ops")
+    ops = fields.get(body, "ops")
     if ops is None:
         ops = []
     if type(ops) is not list or len(ops) > MAX_OPS:
@@ -46,7 +47,7 @@ def decode_commit(body: fields.Fields, stamp: Stamp, *, collections: CollectionF
     if not ops and body.get("tooBig") is True:
         commit.bury(InputError(Reason.BLOCK_MISSING, "too big: the source left the operations out"))
     operations = commit.select(ops, collections)
-    commit.emit(operations, body.get("blocks"))
+    commit.emit(operations, fields.get(body, "blocks"))
     return Decoded(
         seq=stamp.seq,
         time=credible(stamp.told),
@@ -75,7 +76,7 @@ class _Commit:
             try:
                 operation = read_operation(op, collections)
             except InputError as fault:
-                self.bury(fault, known={"op": op})
+                self.bury(fault, known={"op": op}, block=memoryview(op.raw) if isinstance(op, Broken) else None)
                 continue
             if operation is None:
                 self.filtered += 1

@@ -6,6 +6,8 @@
 import re
 from typing import Any, Final, TypeVar
 
+from cbor2 import undefined
+
 from sluice_ingester.wire.cid import Cid
 from sluice_ingester.wire.deadletter import InputError, Reason
 
@@ -15,6 +17,12 @@ _MAX_SEQ: Final = (1 << 53) - 1
 
 Fields = dict[str, Any]
 _T = TypeVar("_T")
+
+
+def get(body: Fields, name: str) -> Any:
+    """A value, None where it is absent, null or CBOR's undefined."""
+    value = body.get(name)
+    return None if value is undefined else value
 
 
 def seq(body: Fields) -> int:
@@ -43,7 +51,7 @@ def text(body: Fields, name: str, reason: Reason) -> str:
 
 def optional(body: Fields, name: str, kind: type[_T], reason: Reason) -> _T | None:
     """A value of exactly this type, or None where it is null or absent."""
-    value = body.get(name)
+    value = get(body, name)
     if value is not None and type(value) is not kind:
         raise _wrong(name, f"{kind.__name__} or null", value, reason)
     return value
@@ -55,6 +63,16 @@ def did(body: Fields, name: str, reason: Reason) -> str:
     if type(value) is not str or len(value) > _MAX_DID or not _DID.fullmatch(value):
         raise _wrong(name, "a DID", value, reason)
     return value
+
+
+def flag(body: Fields, name: str, reason: Reason) -> bool | None:
+    """A truth value, or None where it is null or absent. 1 and 0 of a table without booleans are true and false."""
+    value = get(body, name)
+    if value is None or type(value) is bool:
+        return value
+    if type(value) is int and value in (0, 1):
+        return bool(value)
+    raise _wrong(name, "true or false", value, reason)
 
 
 def boolean(body: Fields, name: str, reason: Reason) -> bool:

@@ -111,7 +111,7 @@ def _cursor(value: object) -> str | None:
 def _repo(entry: object) -> Repo:
     if not isinstance(entry, dict):
         raise InputError(_BAD, f"a repo is a map; this is {type(entry).__name__}")
-    active = fields.optional(entry, "active", bool, _BAD)
+    active = fields.flag(entry, "active", _BAD)
     return Repo(
         did=fields.did(entry, "did", _BAD),
         rev=_word(entry, "rev") or "",

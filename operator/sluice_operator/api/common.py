@@ -9,6 +9,7 @@ from sluice_operator.api.address import ADDRESS, LIKE_ADDRESS
 from sluice_operator.api.base import Model
 from sluice_operator.api.cursor import ANOTHER_NONCE, Cursor, OnCursorLost
 from sluice_operator.api.deletion import DeletionPolicy
+from sluice_operator.api.deployment import Deployment
 from sluice_operator.api.health import HealthWindows
 from sluice_operator.api.host import same_host
 from sluice_operator.api.names import Key, ObjectName
@@ -194,6 +195,11 @@ class SourceSpec(Model):
     pod_template: Annotated[PodTemplate, MOUNTS_FIT] = PodTemplate()
     """What is added to the ingester's pod: labels, variables, resources, placement and volumes. A change makes
     another pod, which goes on from the cursor.
+    """
+
+    deployment: Deployment | None = None
+    """What is added to the Deployments of this resource themselves: labels and annotations. A change leaves the pods
+    alone.
     """
 
     ca_bundle: CABundle | None = None

@@ -15,7 +15,7 @@ CONTAINER: Final = "ingester"
 COMMAND: Final = "sluice-ingester"
 METRICS_PORT: Final = 4100
 
-_CA_VOLUME: Final = "ca-bundle"
+CA_VOLUME: Final = "ca-bundle"
 _CA_DIRECTORY: Final = "/etc/sluice/ca"
 _CA_FILE: Final = "ca.crt"
 _USER: Final = 65532
@@ -66,7 +66,7 @@ def _container(spec: SourceSpec, *, env: Mapping[str, str], redis: RedisSecret, 
     if policy is not None:
         container["imagePullPolicy"] = policy
     if spec.ca_bundle is not None:
-        container["volumeMounts"] = [{"name": _CA_VOLUME, "mountPath": _CA_DIRECTORY, "readOnly": True}]
+        container["volumeMounts"] = [{"name": CA_VOLUME, "mountPath": _CA_DIRECTORY, "readOnly": True}]
     return container
 
 
@@ -102,6 +102,6 @@ def _probe(path: str) -> Manifest:
 def _ca_volume(bundle: CABundle) -> Manifest:
     reference = bundle.config_map_ref
     return {
-        "name": _CA_VOLUME,
+        "name": CA_VOLUME,
         "configMap": {"name": reference.name, "items": [{"key": reference.key, "path": _CA_FILE}]},
     }

@@ -23,6 +23,40 @@ class Termination:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class BlockerFacts:
+    """Another container of a pod, for which the ingester's waits."""
+
+    name: str
+    is_failing: bool
+    """Whether it has ended with an error, or can't start."""
+    words: str
+    """What Kubernetes says of it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PodEvent:
+    """A warning of Kubernetes about a pod."""
+
+    reason: str
+    message: str
+    first: datetime
+    """When it was told for the first time."""
+    last: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StartFacts:
+    """What a pod waits for that does not start, beside what its own status tells."""
+
+    missing: tuple[str, ...] = ()
+    """Objects that it names and that are not there: what is missing and how to mend it."""
+    hints: tuple[str, ...] = ()
+    """What else it names and is not there, that it may do without."""
+    event: PodEvent | None = None
+    """The newest warning about it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class PodFacts:
     """One pod of an ingester."""
 
@@ -45,6 +79,13 @@ class PodFacts:
     unschedulable: str
     """What the scheduler says if no node takes it; else empty."""
     image: str
+    blocker: BlockerFacts | None = None
+    """The container that its own waits for, if it waits for one."""
+
+    @property
+    def is_being_made(self) -> bool:
+        """Whether its container has not been made yet, and Kubernetes has no word for why."""
+        return self.running_since is None and self.waiting_reason in {"", "ContainerCreating", "PodInitializing"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -149,6 +190,7 @@ class SinkTrouble(StrEnum):
     UNAUTHORIZED = "unauthorized"
     URL_INVALID = "url-invalid"
     ANSWERED_ERROR = "answered-error"
+    SECRET_UNREAD = "secret-unread"  # noqa: S105 (a word, not a password)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -209,6 +251,8 @@ class SecretFacts:
     """What is missing and how to mend it, if there is no URL, or what is wrong with it."""
     invalid: bool = False
     """Whether there is something, and no ingester could use it."""
+    unread: str = ""
+    """Why the API server can't show the Secret now, if it can't. Whether there is a URL is open then."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -218,7 +262,29 @@ class Refusal:
     reason: str
     message: str
     passes: bool = False
-    """Whether it ends by itself."""
+    """Whether it may end by itself."""
+    lasting: bool = False
+    """Whether a person should act when it has lasted for a while, although it may."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Contest:
+    """A field of a child that is left as somebody else has it."""
+
+    child: str
+    """Such as `Deployment us-east-firehose`."""
+    field: str
+    """Its path, such as `spec.replicas`."""
+    wanted: str
+    """What the operator would set, in words."""
+    found: str
+    """What stands there, in words."""
+    by: str
+    """Who has set it, in words."""
+    by_admission: bool
+    """Whether admission sets it at each write; else it came back again and again."""
+    advice: str
+    """What to do about it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -243,9 +309,13 @@ class Facts:
     windows: HealthWindows
     secret: SecretFacts
     refusal: Refusal | None
+    contests: tuple[Contest, ...] = ()
+    """The fields of children that are left as somebody else has them."""
     deployment: DeploymentFacts | None
     pods: tuple[PodFacts, ...]
     """Those that the Deployment has made. Others that bear the same labels have no say."""
+    start: StartFacts = StartFacts()
+    """What the newest of them waits for."""
     copies: tuple[str, ...] = ()
     """The names of those others."""
     sink: SinkFacts | None

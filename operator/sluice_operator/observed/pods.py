@@ -1,7 +1,8 @@
 """Pods, as the API server has them, turned into facts. Pure.
 
 Of a pod's containers only the ingester counts: what a service mesh or the like has put beside it has restarts,
-images and limits of its own, which are nothing that a source or its owner could do anything about.
+images and limits of its own, which are nothing that a source or its owner could do anything about. Only while the
+ingester waits for one of these does that one count: see `blockers`.
 """
 
 from collections.abc import Iterable, Mapping
@@ -10,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from sluice_operator.desired.pod import CONTAINER
+from sluice_operator.observed.blockers import blocker
 from sluice_operator.observed.facts import PodFacts, Termination
 from sluice_operator.observed.ownership import TEMPLATE_HASH
 from sluice_operator.times import parse_time
@@ -49,8 +51,9 @@ def pod_facts(pod: Mapping[str, Any]) -> PodFacts:
         last_termination=_last_termination(container),
         waiting_reason=waiting.get("reason", ""),
         waiting_message=waiting.get("message", ""),
-        unschedulable=_unschedulable(status),
+        unschedulable=_unschedulable(pod),
         image=_ingester((pod.get("spec") or {}).get("containers")).get("image", ""),
+        blocker=None if container.get("state", {}).get("running") else blocker(pod),
     )
 
 
@@ -85,14 +88,10 @@ def _gone_reason(status: Mapping[str, Any]) -> str:
     )
 
 
-def _unschedulable(status: Mapping[str, Any]) -> str:
-    return next(
-        (
-            condition.get("message", "") or "no node takes the pod"
-            for condition in status.get("conditions") or []
-            if condition.get("type") == "PodScheduled"
-            and condition.get("status") == "False"
-            and condition.get("reason") == "Unschedulable"
-        ),
-        "",
-    )
+def _unschedulable(pod: Mapping[str, Any]) -> str:
+    gates = ", ".join(gate.get("name", "") for gate in (pod.get("spec") or {}).get("schedulingGates") or ())
+    for condition in (pod.get("status") or {}).get("conditions") or []:
+        if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
+            message = condition.get("message", "") or "no node takes the pod"
+            return f"{message} ({gates})" if gates else message
+    return ""

@@ -12,6 +12,7 @@ from sluice_operator.api.conditions import ConditionType as Type
 from sluice_operator.api.stream import Restarts
 from sluice_operator.observed.facts import HealthFacts, SinkTrouble
 from sluice_operator.status.conditions import Draft, false, true, unknown
+from sluice_operator.status.contests import children_contested
 from sluice_operator.status.cursor import is_seq
 from sluice_operator.status.reading import FRESH_SECONDS, Reading
 from sluice_operator.status.reasons import Reason
@@ -22,6 +23,7 @@ _TROUBLES: Final = {
     SinkTrouble.UNAUTHORIZED: Reason.SINK_UNAUTHORIZED,
     SinkTrouble.URL_INVALID: Reason.SINK_URL_INVALID,
     SinkTrouble.ANSWERED_ERROR: Reason.SINK_ERROR,
+    SinkTrouble.SECRET_UNREAD: Reason.API_SERVER_UNAVAILABLE,
 }
 
 _QUIET_SECONDS: Final = 300
@@ -40,7 +42,7 @@ def aspects(reading: Reading, restarts: Restarts, previous: Mapping[str, Conditi
         error_free(reading),
         sink_writable(reading, previous.get(Type.SINK_WRITABLE)),
     ]
-    return [*drafts, *suspended(reading)]
+    return [*drafts, *children_contested(reading.facts), *suspended(reading)]
 
 
 def suspended(reading: Reading) -> list[Draft]:
@@ -145,6 +147,8 @@ def sink_writable(  # noqa: PLR0911 (one return for each kind of situation)
     facts, report = reading.facts, reading.report
     if facts.sink is None:
         return unknown(Type.SINK_WRITABLE, *_without_url(reading, facts.secret.problem))
+    if facts.sink.trouble is SinkTrouble.SECRET_UNREAD:
+        return unknown(Type.SINK_WRITABLE, _TROUBLES[facts.sink.trouble], facts.sink.trouble_message)
     if facts.sink.trouble is not None:
         return false(Type.SINK_WRITABLE, _TROUBLES[facts.sink.trouble], facts.sink.trouble_message)
     if report is not None and (report.state is State.BACKPRESSURE or _halted_by_sink(report)):

@@ -58,6 +58,7 @@ def tell(before: SourceStatus, after: SourceStatus) -> list[Tell]:
         *_suspension(old.get(Type.SUSPENDED), new.get(Type.SUSPENDED), connected=new.get(Type.CONNECTED)),
         *_connection(old.get(Type.CONNECTED), new.get(Type.CONNECTED), stood=_stood(before), stands=_stood(after)),
         *_sink(old.get(Type.SINK_WRITABLE), new.get(Type.SINK_WRITABLE)),
+        *_refusals(old.get(Type.CHILDREN_OUTDATED), new),
         *_writers(old.get(Type.SEVERAL_WRITERS), new.get(Type.SEVERAL_WRITERS)),
         *_readiness(old, new),
         *_backfill(old.get(Type.BACKFILL_COMPLETE), new.get(Type.BACKFILL_COMPLETE)),
@@ -147,6 +148,17 @@ def _sink(old: Condition | None, new: Condition | None) -> list[Tell]:
     if new is not None and was_false and new.status == ConditionStatus.TRUE:
         return [Tell(type="Normal", reason=Happening.BACKPRESSURE_OFF, message="Redis takes events again")]
     return []
+
+
+def _refusals(old: Condition | None, after: Mapping[str, Condition]) -> list[Tell]:
+    """Where it is not told as Stalled."""
+    new, stalled = after.get(Type.CHILDREN_OUTDATED), after.get(Type.STALLED)
+    reasons = {item.reason for item in (new, after.get(Type.READY)) if item is not None}
+    if new is None or old is not None or Reason.CHILD_REFUSED not in reasons:
+        return []
+    if stalled is not None and stalled.reason == Reason.CHILD_REFUSED:
+        return []
+    return [Tell(type="Warning", reason=Happening.CHILD_REFUSED, message=new.message)]
 
 
 def _writers(old: Condition | None, new: Condition | None) -> list[Tell]:

@@ -12,6 +12,7 @@ from sluice_operator.desired.naming import Component
 from sluice_operator.observed.facts import Facts
 from sluice_operator.status.aspects import aspects
 from sluice_operator.status.backfill import backfill_aspects, backfill_status
+from sluice_operator.status.children import children_outdated, is_applied
 from sluice_operator.status.combine import Opinion, together
 from sluice_operator.status.conditions import by_type, in_order, settle
 from sluice_operator.status.cursor import cursor_reset
@@ -30,7 +31,8 @@ def source_status(streams: Sequence[Facts], previous: StatusT) -> StatusT:
     """The status of a source; the facts of its streams come with the one that matters most first."""
     first, before = streams[0], by_type(previous.conditions)
     parts = previous.parts if previous.host == first.host else {}
-    readings = [read(facts, _told(facts.component, parts, before)) for facts in streams]
+    applied = is_applied(previous, generation=first.generation)
+    readings = [read(facts, _told(facts.component, parts, before, applied=applied)) for facts in streams]
     restarts = count_all_restarts(previous.restarts, readings)
     drafts = together([_opinion(reading, restarts, before) for reading in readings])
     conditions = settle(drafts, previous=before, generation=first.generation, now=first.now)
@@ -73,11 +75,13 @@ def _blind(previous: StatusT, conditions: Mapping[str, Condition], *, generation
     return previous.model_copy(update=update)
 
 
-def _told(component: Component, parts: Mapping[str, PartStatus], before: Mapping[str, Condition]) -> Told:
+def _told(
+    component: Component, parts: Mapping[str, PartStatus], before: Mapping[str, Condition], *, applied: bool
+) -> Told:
     part = parts.get(component.part)
     kinds = (Type.BACKFILL_COMPLETE,) if component is Component.BACKFILL else (Type.CONNECTED, Type.SINK_WRITABLE)
     reasons = frozenset(before[kind].reason for kind in kinds if kind in before)
-    return Told(state=part.state if part else None, reasons=reasons)
+    return Told(state=part.state if part else None, reasons=reasons, applied=applied)
 
 
 def _part(reading: Reading, previous: PartStatus | None) -> PartStatus | None:
@@ -87,10 +91,10 @@ def _part(reading: Reading, previous: PartStatus | None) -> PartStatus | None:
 
 
 def _opinion(reading: Reading, restarts: Restarts, before: Mapping[str, Condition]) -> Opinion:
-    facts, drafts = reading.facts, aspects(reading, restarts, before)
+    facts, drafts = reading.facts, [*aspects(reading, restarts, before), *children_outdated(reading)]
     current = settle(drafts, previous=before, generation=facts.generation, now=facts.now)
     backfills = facts.component is Component.BACKFILL
-    told = backfill_aspects(reading, restarts) if backfills else drafts
+    told = [*backfill_aspects(reading, restarts), *children_outdated(reading)] if backfills else drafts
     return Opinion(
         component=facts.component,
         wanted=reading.asked,

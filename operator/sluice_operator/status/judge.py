@@ -14,6 +14,7 @@ from sluice_operator.api.conditions import Condition
 from sluice_operator.api.conditions import ConditionType as Type
 from sluice_operator.desired.naming import Component
 from sluice_operator.observed.facts import Facts, HealthFacts, SinkFacts, SinkTrouble
+from sluice_operator.status.children import refused, stands
 from sluice_operator.status.reading import FRESH_SECONDS, Reading
 from sluice_operator.status.reasons import Reason
 from sluice_operator.status.rollout import rollout_verdict
@@ -28,18 +29,25 @@ _ADVICE: Final = {
 }
 
 
-def judge(  # noqa: PLR0911 (one return for each kind of situation)
-    reading: Reading, *, previous: Mapping[str, Condition], current: Mapping[str, Condition]
-) -> Verdict:
+def judge(reading: Reading, *, previous: Mapping[str, Condition], current: Mapping[str, Condition]) -> Verdict:
     """How the source fares.
 
     `previous` are the conditions before this look, `current` those of this look that tell one aspect
     each: their transition times say since when something lasts.
     """
+    refusal = reading.facts.refusal
+    if refusal is None:
+        return _judge(reading, previous=previous, current=current)
+    if stands(reading, refusal):
+        return _judge(reading, previous=previous, current=current)
+    return refused(reading, refusal, previous=previous, current=current)
+
+
+def _judge(  # noqa: PLR0911 (one return for each kind of situation)
+    reading: Reading, *, previous: Mapping[str, Condition], current: Mapping[str, Condition]
+) -> Verdict:
+    """How the source fares by what is there."""
     facts = reading.facts
-    if facts.refusal is not None:
-        refused = coming if facts.refusal.passes else stuck
-        return refused(facts.refusal.reason, facts.refusal.message)
     if reading.asked and facts.owner:
         return _duplicate(facts)
     if not reading.wanted:

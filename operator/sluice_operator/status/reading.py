@@ -34,6 +34,9 @@ class Reading:
     silent: bool
     """Whether it should have reported by now and has not, although Redis can be read."""
 
+    applied: bool = False
+    """Whether the Deployment that is there was made for this generation of the spec."""
+
     recovering: bool = False
     """Whether Redis was away and that pod has not had the time to report since."""
 
@@ -105,13 +108,20 @@ class Told:
     """What the ingester was doing."""
     reasons: frozenset[str] = frozenset()
     """Those of the conditions that tell of this stream alone."""
+    applied: bool = False
+    """Whether the children were last written for this generation of the spec."""
 
 
 NOTHING_TOLD: Final = Told()
 
 
 def read(facts: Facts, told: Told = NOTHING_TOLD) -> Reading:
-    """Read `facts` together, after what was `told` before.
+    """Read `facts` together, after what was `told` before."""
+    return replace(_read(facts, told), applied=told.applied)
+
+
+def _read(facts: Facts, told: Told) -> Reading:
+    """The same without what was written for which spec.
 
     An ingester that has not been seen to write yet, as by an operator that has just started, is old by its clock
     alone, and that may be wrong. Then what was told stands, for as long as any silence is borne with.

@@ -18,9 +18,21 @@ class Reason(StrEnum):
     SECRET_MISSING = "SecretMissing"  # noqa: S105 (a reason, not a password)
     """The Secret with the URL of Redis, or its key, is not there. Stalled after `spec.health.stalledAfterSeconds`."""
     CHILD_REFUSED = "ChildRefused"
-    """The API server refuses an object that the operator wants to write. Stalled."""
+    """The API server refuses an object that the operator wants to write. Stalled; if it is because a webhook can't be
+    reached, after `spec.health.stalledAfterSeconds`.
+    """
+    SPEC_NOT_APPLIED = "SpecNotApplied"
+    """The objects of the resource are not there yet, or are those of a former spec."""
+    API_SERVER_UNAVAILABLE = "ApiServerUnavailable"
+    """The API server can't answer for an object that the operator reads or writes: it is tried again."""
     CHILD_CONFLICT = "ChildConflict"
     """An object of the name that the operator needs exists and belongs to somebody else. Stalled."""
+    SET_BY_ADMISSION = "SetByAdmission"
+    """Admission (a mutating webhook or policy) sets a field otherwise at each write: it is left as it is."""
+    CONTESTED = "Contested"
+    """Somebody sets a field, or deletes an object, again and again: it is left, and tried ever more rarely. Stalled if
+    the object is missing.
+    """
     DUPLICATE_SOURCE = "DuplicateSource"
     """An older resource writes the same cursor: the ingester does not run. Stalled, unless that one is about to go."""
     TERMINATING = "Terminating"
@@ -42,6 +54,18 @@ class Reason(StrEnum):
     """The ingester's image can't be pulled. Stalled when a retry has not helped."""
     CONTAINER_CONFIG_ERROR = "ContainerConfigError"
     """The container can't be made, for want of a Secret or a ConfigMap. Stalled after
+    `spec.health.stalledAfterSeconds`.
+    """
+    REFERENCE_MISSING = "ReferenceMissing"
+    """A Secret or a ConfigMap that the pod names, such as that of `spec.caBundle`, or a key of it, is not there.
+    Stalled after `spec.health.stalledAfterSeconds`.
+    """
+    VOLUME_NOT_MOUNTED = "VolumeNotMounted"
+    """A volume of the pod can't be mounted, or its claim is not there. Stalled after
+    `spec.health.stalledAfterSeconds`.
+    """
+    SIDECAR_FAILED = "SidecarFailed"
+    """Another container of the pod fails, such as one of a service mesh, and the ingester's waits for it. Stalled after
     `spec.health.stalledAfterSeconds`.
     """
     CRASH_LOOP = "CrashLoop"
@@ -181,6 +205,8 @@ class Happening(StrEnum):
     """The source could not give a range of events: which one, why, and that the ingester has gone on behind it."""
     FENCED = "Fenced"
     """Another hand has set the cursor, or another ingester writes it: the ingester has gone on from there."""
+    CHILD_REFUSED = "ChildRefused"
+    """The API server refuses to write a Deployment or a Secret: its words. What was there before runs on."""
     SEVERAL_WRITERS = "SeveralWriters"
     """More than one ingester writes the stream: which pod, and the command that ends it."""
     CREATED = "Created"
@@ -190,9 +216,13 @@ class Happening(StrEnum):
     DELETED = "Deleted"
     """A Deployment or a Secret was deleted, since the spec no longer asks for it."""
     CHILD_RESTORED = "ChildRestored"
-    """Somebody had changed or deleted a Deployment or a Secret, and it was put right."""
+    """Somebody had changed or deleted a Deployment or a Secret, and it was put right: which fields, and who had set
+    them.
+    """
     CHILD_CONTESTED = "ChildContested"
-    """Somebody changes a Deployment or a Secret again and again: it is left as it is for a while."""
+    """A field of a Deployment or a Secret is left as somebody else has it, since admission sets it at each write or it
+    has come back three times: which one, what stands there, and who has set it.
+    """
     SECRET_CHANGED = "SecretChanged"  # noqa: S105 (a reason, not a password)
     """The URL of Redis has changed: the ingester is restarted with it."""
     CA_BUNDLE_CHANGED = "CABundleChanged"

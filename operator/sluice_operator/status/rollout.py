@@ -9,9 +9,10 @@ from typing import Final
 from sluice_operator.api.conditions import Condition
 from sluice_operator.api.conditions import ConditionType as Type
 from sluice_operator.api.health import HealthWindows
-from sluice_operator.observed.facts import DeploymentFacts, PodFacts
+from sluice_operator.observed.facts import DeploymentFacts, PodFacts, StartFacts
 from sluice_operator.status.reading import Reading
 from sluice_operator.status.reasons import Reason
+from sluice_operator.status.starting import hints, placement_words, start_trouble, start_words
 from sluice_operator.status.verdict import Outlook, Verdict, coming, stuck, stuck_after, was_ready
 
 _IMAGE_TROUBLE: Final = frozenset(
@@ -32,7 +33,9 @@ _NEVER_RAN: Final = frozenset({"StartError", "ContainerCannotRun"})
 _OF_PODS: Final = frozenset({Reason.IMAGE_PULL_FAILED, Reason.CONTAINER_CONFIG_ERROR, Reason.CRASH_LOOP})
 _MEND_IMAGE: Final = "mend spec.image, spec.imagePullPolicy or spec.podTemplate.imagePullSecrets"
 _MEND_CONTAINER: Final = "create what is missing, or mend spec.podTemplate or spec.image"
-_MEND_REFUSAL: Final = "mend the quota, the policy or the webhook that is against it, or spec.podTemplate"
+_MEND_REFUSAL: Final = (
+    "mend the quota, the policy or the webhook that is against it, or spec.podTemplate (resources, priorityClassName)"
+)
 _CRASH_LOOP_RESTARTS: Final = 3
 _CRASH_LOOP_OVER_SECONDS: Final = 30.0
 
@@ -46,7 +49,7 @@ def rollout_verdict(  # noqa: PLR0911 (one return for each kind of situation)
         return coming(Reason.PROGRESSING, "The Deployment is being created")
     # Until then the pods are those of an older template, whose trouble the new one may be about to end.
     if deployment.rolled_out and pod is not None:
-        trouble = _pod_trouble(pod, now=facts.now, windows=facts.windows, previous=previous)
+        trouble = _pod_trouble(pod, facts.start, now=facts.now, windows=facts.windows, previous=previous)
         if trouble is None or trouble.outlook is not Outlook.STUCK:
             trouble = _lasting_trouble(pod, previous, generation=facts.generation) or trouble
         if trouble is not None:
@@ -59,20 +62,21 @@ def rollout_verdict(  # noqa: PLR0911 (one return for each kind of situation)
         lasted = (facts.now - deployment.failing_since).total_seconds() if deployment.failing_since else 0.0
         return stuck_after(facts.windows, Reason.POD_REFUSED, message, lasted=lasted)
     if deployment.deadline_message:
-        return stuck(Reason.PROGRESS_DEADLINE_EXCEEDED, _with_cause(deployment, pod))
+        return stuck(Reason.PROGRESS_DEADLINE_EXCEEDED, _with_cause(deployment, pod, facts.start))
     if pod is not None and pod.unschedulable:
-        return coming(Reason.PROGRESSING, f"No node takes the pod yet: {pod.unschedulable}")
+        return coming(Reason.PROGRESSING, placement_words(pod))
     if not deployment.rolled_out:
         return coming(Reason.PROGRESSING, "The Deployment is being rolled out")
-    return coming(Reason.POD_NOT_RUNNING, _start(pod))
+    return coming(Reason.POD_NOT_RUNNING, _start(pod, facts.start))
 
 
 def _pod_trouble(
-    pod: PodFacts, *, now: datetime, windows: HealthWindows, previous: Mapping[str, Condition]
+    pod: PodFacts, start: StartFacts, *, now: datetime, windows: HealthWindows, previous: Mapping[str, Condition]
 ) -> Verdict | None:
     lasted = (now - _last_up(pod)).total_seconds()
     if pod.waiting_reason in _IMAGE_TROUBLE:
-        message = f"The image {pod.image} can't be pulled: {pod.waiting_message or pod.waiting_reason}; {_MEND_IMAGE}"
+        why = f"{pod.waiting_message or pod.waiting_reason}{hints(start)}"
+        message = f"The image {pod.image} can't be pulled: {why}; {_MEND_IMAGE}"
         if pod.waiting_reason in _IMAGE_TROUBLE_FOR_GOOD or lasted >= _IMAGE_RETRY_SECONDS:
             return stuck(Reason.IMAGE_PULL_FAILED, message)
         return coming(Reason.IMAGE_PULL_FAILED, message)
@@ -81,7 +85,7 @@ def _pod_trouble(
         return stuck_after(windows, Reason.CONTAINER_CONFIG_ERROR, message, lasted=lasted)
     if _crash_looping(pod, now=now, previous=previous):
         return stuck(Reason.CRASH_LOOP, f"The ingester ends right after each start: {_end(pod)}; {_advice(pod)}")
-    return None
+    return start_trouble(pod, start, now=now, windows=windows)
 
 
 def _last_up(pod: PodFacts) -> datetime:
@@ -115,21 +119,24 @@ def _crash_looping(pod: PodFacts, *, now: datetime, previous: Mapping[str, Condi
     return was_looping and up < _CRASH_LOOP_OVER_SECONDS
 
 
-def _with_cause(deployment: DeploymentFacts, pod: PodFacts | None) -> str:
+def _with_cause(deployment: DeploymentFacts, pod: PodFacts | None, start: StartFacts) -> str:
     late = deployment.deadline_message.rstrip(".")
     if pod is None:
         return f"{late}: `kubectl get events` tells why there is no pod"
-    cause = pod.unschedulable or pod.waiting_message
+    cause = pod.unschedulable or start_words(pod, start) or pod.waiting_message
     what = f": {cause}" if cause else ""
     return f"{late}{what}; `kubectl describe pod {pod.name}` tells what it waits for"
 
 
-def _start(pod: PodFacts | None) -> str:
+def _start(pod: PodFacts | None, start: StartFacts) -> str:
     if pod is None:
         return "The ingester's pod is being created"
     if pod.last_termination and pod.restart_count:
         return f"The ingester is being started again: it ended with {_end(pod)}"
-    return "The ingester's container is being started"
+    words = start_words(pod, start)
+    return (
+        f"The ingester's container is being started: {words}" if words else "The ingester's container is being started"
+    )
 
 
 def _advice(pod: PodFacts) -> str:

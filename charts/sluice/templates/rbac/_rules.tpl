@@ -26,9 +26,10 @@
 - apiGroups: [""]
   resources: [configmaps]
   verbs: [get]
+# It reads the Events of an ingester's pod that has waited for some seconds: they tell why it does not start.
 - apiGroups: [""]
   resources: [events]
-  verbs: [create, patch]
+  verbs: [create, patch, list]
 # Which release serves the namespace: one Lease says so in each that has resources. RBAC can't limit `create` to a name.
 - apiGroups: [coordination.k8s.io]
   resources: [leases]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from tests.integration.operator.conftest import OperatorProcess
-from tests.integration.operator.control_plane import ControlPlane, path_of
+from tests.integration.operator.control_plane import OPERATOR, ControlPlane, path_of
 from tests.integration.operator.faults import FaultyProxy
 from tests.integration.operator.rights import rules
 from tests.integration.operator.situation import eventually
@@ -122,11 +122,11 @@ def test_a_release_that_was_stopped_for_long_writes_nothing_more_when_it_wakes_u
     place.edit(batch={"size": 79})
     first.send(signal.SIGCONT)
     eventually(lambda: "79" in str(place.template()))
-    eventually(lambda: len(place.asks(log, FIRST)) >= 2)
+    # A loop that has stood still for so long ends the process; if not, it sees whose the Lease is.
+    eventually(lambda: first.returncode is not None or len(place.asks(log, FIRST)) >= 2)
     assert place.writes(log, FIRST) == []
-    assert {request.verb for request in place.asks(log, FIRST) if request.code == 200} == {"get"}
+    assert not [request for request in place.asks(log, FIRST) if request.is_write and request.code < 400]
     assert place.default_redis() == SECOND
-    eventually(lambda: place.is_served(first, served=False))
 
 
 def test_a_restart_of_the_same_release_goes_on_at_once(namespace: Make, release: Release) -> None:
@@ -223,24 +223,24 @@ def test_no_answer_about_the_lease_ends_the_writing_before_another_may_take_it(
 def test_a_namespace_that_is_being_deleted_lets_its_resources_go(
     control_plane: ControlPlane, namespace: Make, release: Release
 ) -> None:
-    """No Lease can be made there any more, by an operator that starts just then either."""
+    """No Lease can be made there any more, by an operator that starts just then either. With rights in the cluster,
+    since Roles go with their namespace.
+    """
     place, late = namespace(), namespace()
-    first = release(FIRST, place, late)
-    first.start()
+    operator = release(OPERATOR, place, late, SLUICE_DELETION_DEADLINE_SECONDS="2")
+    operator.start()
     for one in (place, late):
         one.apply_relay(deletionPolicy="DeleteCursor")
-        is_set_up(one, FIRST)
+        is_set_up(one, OPERATOR)
         eventually(lambda one=one: one.relay()["metadata"]["finalizers"])
-    first.stop(signal.SIGKILL)
-    log = control_plane.audit.from_now()
+    operator.stop(signal.SIGKILL)
     control_plane.request("DELETE", path_of("Namespace", None, late.namespace))
     eventually(lambda: late.lease() is None)
-    first.start()
-    eventually(lambda: late.names("Relay") == [], seconds=TAKEOVER_SECONDS)
+    operator.start()
     control_plane.request("DELETE", path_of("Namespace", None, place.namespace))
-    eventually(lambda: place.names("Relay") == [], seconds=TAKEOVER_SECONDS)
-    assert log.writes(FIRST)
-    assert "is not served until" not in first.log
+    for one in (late, place):
+        eventually(lambda one=one: one.names("Relay") == [], seconds=TAKEOVER_SECONDS)
+    assert "is not served until" not in operator.log
 
 
 def test_without_the_right_to_leases_it_says_so_and_serves_the_others(namespace: Make, release: Release) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from sluice_operator.api.relay import Relay
 from sluice_operator.desired.deployment import build_deployment
-from sluice_operator.desired.drift import covers, removal_patch
+from sluice_operator.desired.drift import differences
 from sluice_operator.desired.naming import REDIS_HASH_ANNOTATION
 from sluice_operator.desired.relay import firehose
 from sluice_operator.desired.settings import IngesterSettings
@@ -24,28 +24,41 @@ def desired(**spec: Any) -> dict[str, Any]:
     )
 
 
+def covers(live: Any, wanted: Any) -> bool:
+    """Whether a part of an object is as it is wanted."""
+    return not differences({"metadata": {}, "spec": live}, {"metadata": {}, "spec": wanted})
+
+
 def stored(manifest: dict[str, Any]) -> dict[str, Any]:
-    """`manifest` with some of what an API server and other controllers add."""
+    """`manifest` with what an API server and other controllers add, and what others may add."""
     live = copy.deepcopy(manifest)
     live["metadata"] |= {"resourceVersion": "7", "uid": "d-1", "managedFields": [], "generation": 1}
     live["metadata"]["annotations"]["deployment.kubernetes.io/revision"] = "1"
     live["status"] = {"readyReplicas": 1}
-    del live["spec"]["strategy"]["rollingUpdate"]
-    live["spec"]["progressDeadlineSeconds"] = 600
+    live["metadata"]["annotations"]["argocd.argoproj.io/tracking-id"] = "x"
+    live["metadata"]["labels"]["team"] = "data"
+    live["metadata"]["ownerReferences"].append({"uid": "u-9", "kind": "Team", "name": "data", "apiVersion": "v1"})
+    live["spec"] |= {"progressDeadlineSeconds": 600, "revisionHistoryLimit": 10}
     template = live["spec"]["template"]
     template["metadata"]["annotations"]["kubectl.kubernetes.io/restartedAt"] = "2026-11-24T20:39:00Z"
-    template["spec"]["restartPolicy"] = "Always"
+    template["metadata"]["creationTimestamp"] = None
+    template["spec"] |= {"restartPolicy": "Always", "dnsPolicy": "ClusterFirst", "schedulerName": "default-scheduler"}
     container = template["spec"]["containers"][0]
     container["imagePullPolicy"] = "IfNotPresent"
     container["livenessProbe"]["successThreshold"] = 1
+    container["terminationMessagePath"] = "/dev/termination-log"
+    container["terminationMessagePolicy"] = "File"
     container["env"].reverse()
-    container["env"].insert(0, {"name": "PROXY", "value": "injected"})
-    template["spec"]["containers"].insert(0, {"name": "sidecar", "image": "mesh"})
     return live
 
 
 def container_of(live: dict[str, Any]) -> dict[str, Any]:
-    result: dict[str, Any] = live["spec"]["template"]["spec"]["containers"][1]
+    result: dict[str, Any] = live["spec"]["template"]["spec"]["containers"][0]
+    return result
+
+
+def pod_of(live: dict[str, Any]) -> dict[str, Any]:
+    result: dict[str, Any] = live["spec"]["template"]["spec"]
     return result
 
 
@@ -55,11 +68,11 @@ def env_of(live: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def test_what_was_applied_is_no_drift() -> None:
-    assert covers(desired(), desired())
+    assert differences(desired(), desired()) == []
 
 
 def test_what_others_add_is_no_drift() -> None:
-    assert covers(stored(desired(caBundle=BUNDLE)), desired(caBundle=BUNDLE))
+    assert differences(stored(desired(caBundle=BUNDLE)), desired(caBundle=BUNDLE)) == []
 
 
 EDITS: dict[str, Callable[[dict[str, Any]], object]] = {
@@ -86,7 +99,24 @@ EDITS: dict[str, Callable[[dict[str, Any]], object]] = {
     "redis hash": lambda live: live["spec"]["template"]["metadata"]["annotations"].update(
         {"sluice.dev/redis-secret-hash": "other"}
     ),
-    "container gone": lambda live: live["spec"]["template"]["spec"]["containers"].pop(1),
+    "container gone": lambda live: live["spec"]["template"]["spec"]["containers"].pop(0),
+    "a variable more": lambda live: container_of(live)["env"].append({"name": "PROXY", "value": "x"}),
+    "a variable twice": lambda live: container_of(live)["env"].append(env_of(live, "INGESTER_MODE")),
+    "a container more": lambda live: pod_of(live)["containers"].insert(0, {"name": "sidecar", "image": "mesh"}),
+    "an init container": lambda live: pod_of(live).update(initContainers=[{"name": "init", "image": "mesh"}]),
+    "arguments": lambda live: container_of(live).update(args=["--debug"]),
+    "a user": lambda live: pod_of(live)["securityContext"].update(fsGroup=1),
+    "a network": lambda live: pod_of(live).update(hostNetwork=True),
+    "no user namespace": lambda live: pod_of(live).update(hostUsers=False),
+    "a pull policy": lambda live: container_of(live).update(imagePullPolicy="Always"),
+    "a DNS policy": lambda live: pod_of(live).update(dnsPolicy="Default"),
+    "a toleration": lambda live: pod_of(live).update(tolerations=[{"operator": "Exists"}]),
+    "a node": lambda live: pod_of(live).update(nodeSelector={"zone": "a"}),
+    "an annotation of the pod": lambda live: live["spec"]["template"]["metadata"]["annotations"].update(reloaded="1"),
+    "a label of the pod": lambda live: live["spec"]["template"]["metadata"]["labels"].update(team="data"),
+    "a deadline": lambda live: live["spec"].update(progressDeadlineSeconds=10),
+    "a history": lambda live: live["spec"].update(revisionHistoryLimit=0),
+    "a wait": lambda live: live["spec"].update(minReadySeconds=60),
     "mount": lambda live: container_of(live)["volumeMounts"][0].update(mountPath="/tmp"),  # noqa: S108
     "volume": lambda live: live["spec"]["template"]["spec"]["volumes"][0]["configMap"].update(name="other"),
 }
@@ -96,11 +126,11 @@ EDITS: dict[str, Callable[[dict[str, Any]], object]] = {
 def test_what_someone_changed_is_drift(edit: str) -> None:
     live = stored(desired(caBundle=BUNDLE))
     EDITS[edit](live)
-    assert not covers(live, desired(caBundle=BUNDLE))
+    assert differences(live, desired(caBundle=BUNDLE))
 
 
 def test_a_field_that_is_wanted_no_longer_is_drift() -> None:
-    assert not covers(stored(desired(caBundle=BUNDLE)), desired())
+    assert differences(stored(desired(caBundle=BUNDLE)), desired())
 
 
 @pytest.mark.parametrize(
@@ -112,7 +142,6 @@ def test_a_field_that_is_wanted_no_longer_is_drift() -> None:
         ({"env": [{"name": "A"}]}, {"env": [{"name": "A", "value": ""}]}),
         ({"a": {}}, {"a": {}}),
         ({"items": [1, 2]}, {"items": [1, 2]}),
-        ({"items": [{"x": 1, "y": 2}]}, {"items": [{"x": 1}]}),
         ({"sizeLimit": "1Gi"}, {"sizeLimit": "1024Mi"}),
         ({}, {"emptyDir": {}}),
         ({}, {"items": []}),
@@ -127,7 +156,12 @@ def test_a_field_that_is_wanted_no_longer_is_drift() -> None:
                     {"topologyKey": "z", "whenUnsatisfiable": "A"},
                 ]
             },
-            {"spread": [{"topologyKey": "z", "whenUnsatisfiable": "A"}]},
+            {
+                "spread": [
+                    {"topologyKey": "z", "whenUnsatisfiable": "A"},
+                    {"topologyKey": "z", "whenUnsatisfiable": "B"},
+                ]
+            },
         ),
         ({}, {"gone": None}),
         ({"gone": None}, {"gone": None}),
@@ -142,6 +176,13 @@ def test_equal_in_other_words(live: dict[str, Any], wanted: dict[str, Any]) -> N
     [
         ({"limits": {"cpu": "51m"}}, {"limits": {"cpu": "0.05"}}),
         ({"limits": None}, {"limits": {"cpu": "0.05"}}),
+        ({"items": [{"x": 1, "y": 2}]}, {"items": [{"x": 1}]}),
+        ({"env": [{"name": "A"}, {"name": "B"}]}, {"env": [{"name": "A"}]}),
+        ({"env": [{"name": "A"}, {"name": "A"}]}, {"env": [{"name": "A"}]}),
+        ({"flag": False}, {}),
+        ({"count": 0}, {}),
+        ({"namespaceSelector": {}}, {}),
+        ({}, {"labelSelector": {}}),
         ({"port": "80"}, {"port": 80}),
         ({"flag": 1}, {"flag": True}),
         ({"items": [1]}, {"items": [1, 2]}),
@@ -159,15 +200,3 @@ def test_equal_in_other_words(live: dict[str, Any], wanted: dict[str, Any]) -> N
 )
 def test_not_equal(live: Any, wanted: dict[str, Any]) -> None:
     assert not covers(live, wanted)
-
-
-def test_what_must_not_be_there_is_taken_away_before_an_apply() -> None:
-    live = stored(desired())
-    assert removal_patch(live, desired()) == {}
-    EDITS["strategy"](live)
-    assert removal_patch(live, desired()) == {"spec": {"strategy": {"type": "Recreate", "rollingUpdate": None}}}
-    live["spec"]["paused"] = True
-    assert removal_patch(live, desired()) == {
-        "spec": {"replicas": 1, "paused": None, "strategy": {"type": "Recreate", "rollingUpdate": None}}
-    }
-    assert removal_patch(None, desired()) == {}

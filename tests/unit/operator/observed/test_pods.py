@@ -131,6 +131,13 @@ def test_no_node_takes_it() -> None:
     assert "Insufficient cpu" in pod_facts(pod(phase="Pending", conditions=[condition])).unschedulable
 
 
+def test_what_holds_it_back_from_the_scheduler() -> None:
+    condition = {"type": "PodScheduled", "status": "False", "reason": "SchedulingGated", "message": "is blocked"}
+    gated = pod(phase="Pending", conditions=[condition])
+    gated["spec"]["schedulingGates"] = [{"name": "example.com/quota"}]
+    assert pod_facts(gated).unschedulable == "is blocked (example.com/quota)"
+
+
 def test_the_oldest_comes_first() -> None:
     newer = pod(metadata={"uid": "u2", "creationTimestamp": "2026-11-24T13:00:00Z"})
     assert [facts.uid for facts in pods_facts([newer, pod()])] == ["u1", "u2"]

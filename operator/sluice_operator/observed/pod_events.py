@@ -1,0 +1,46 @@
+"""The Events of a pod: why Kubernetes says that it does not start. Pure."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sluice_operator.observed.facts import PodEvent
+from sluice_operator.times import parse_time
+
+_SECONDS: Final = 300.0
+"""For how long an Event is believed that is not repeated: the kubelet tries again after two minutes at most."""
+_BESIDE: Final = frozenset(
+    {"Unhealthy", "BackOff", "Killing", "Preempting", "DNSConfigForming", "FailedToRetrieveImagePullSecret"}
+)
+"""What tells of a container that runs, or of what the pod's own status tells better."""
+_OF_SCHEDULER: Final = frozenset({"FailedScheduling"})
+
+
+def newest_warning(events: Iterable[Mapping[str, Any]], *, scheduled: bool, now: datetime) -> PodEvent | None:
+    """The newest warning that tells why a pod does not start; `scheduled` is whether it has a node by now."""
+    beside = _BESIDE | _OF_SCHEDULER if scheduled else _BESIDE
+    found = [
+        PodEvent(
+            reason=str(event.get("reason") or ""),
+            message=str(event.get("message") or event.get("note") or ""),
+            first=parse_time(event.get("firstTimestamp")) or parse_time(event.get("eventTime")) or last,
+            last=last,
+        )
+        for event in events
+        if event.get("type") == "Warning"
+        and event.get("reason") not in beside
+        and (last := _last(event)) is not None
+        and now - last <= timedelta(seconds=_SECONDS)
+    ]
+    return max(found, key=lambda event: event.last, default=None)
+
+
+def _last(event: Mapping[str, Any]) -> datetime | None:
+    times = [
+        (event.get("series") or {}).get("lastObservedTime"),
+        event.get("lastTimestamp"),
+        event.get("eventTime"),
+        event.get("firstTimestamp"),
+        (event.get("metadata") or {}).get("creationTimestamp"),
+    ]
+    return max((time for text in times if (time := parse_time(text)) is not None), default=None)
