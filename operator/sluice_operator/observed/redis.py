@@ -18,6 +18,7 @@ from redis.backoff import NoBackoff
 from sluice_ingester.contract import Health, StreamKeys
 from sluice_ingester.redis_client import Client, open_client
 from sluice_ingester.redis_url import Kind, RedisUrl, fault_of, has_hash_tag
+from sluice_ingester.text import readable
 from sluice_operator.observed.facts import SinkFacts, SinkTrouble
 from sluice_operator.observed.freshness import Freshness
 from sluice_operator.observed.health import health_facts
@@ -138,7 +139,7 @@ class RedisReader:
 
 def trouble_facts(error: Exception) -> SinkFacts:
     """What `error`, from a look at Redis, means."""
-    text = " ".join(str(error).split())[:300] or type(error).__name__
+    text = readable(str(error), most=300) or type(error).__name__
     refused = (exceptions.AuthenticationError, exceptions.AuthorizationError, exceptions.NoPermissionError)
     if isinstance(error, refused) or text.startswith(("NOAUTH", "WRONGPASS", "NOPERM")):
         return SinkFacts(trouble=SinkTrouble.UNAUTHORIZED, trouble_message=f"Redis refuses the operator: {text}")
@@ -228,4 +229,5 @@ def _client(url: RedisUrl, authorities: str) -> Client:
 
 
 def _text(value: bytes) -> str:
-    return value.decode(errors="replace")[:_LONGEST_TEXT]
+    text = value.decode(errors="surrogateescape")[:_LONGEST_TEXT]
+    return readable(text, most=10 * _LONGEST_TEXT)[:_LONGEST_TEXT]
