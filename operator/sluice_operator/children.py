@@ -203,10 +203,12 @@ def _is_right(task: _Task, live: Manifest) -> bool:
     # One that is being deleted is made anew when its end is seen.
     if "deletionTimestamp" in live["metadata"]:
         return True
-    found = outside(differences(live, task.wanted), task.memory.contests.left())
-    if not task.memory.explains(found):
+    if task.memory.is_known_right(live, task.stamp):
+        return True
+    found = differences(live, task.wanted)
+    if not task.memory.explains(outside(found, task.memory.contests.left())):
         return False
-    task.memory.stamp = task.stamp
+    task.memory.note_right(live, task.stamp, is_whole=not found)
     return True
 
 
