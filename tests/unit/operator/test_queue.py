@@ -293,7 +293,7 @@ async def test_what_was_done_in_part_is_looked_at_again_within_the_time_that_its
     task = asyncio.create_task(queue.run(looks, workers=1, expected=(RuntimeError,), within=lambda _: 0.01))
     queue.add("a")
     async with asyncio.timeout(30):
-        while looks.failures:  # noqa: ASYNC110
+        while looks.failures:
             await asyncio.sleep(0.01)
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
