@@ -1,19 +1,21 @@
 """`make demo`: the product's main job, for real.
 
-A Kubernetes cluster, `helm install`, two Relays, events in Redis; then the table, the cursors and
-the stream's length twice, so that one sees them grow. With `--source pds` the events come from the
-reference PDS on this machine in the simulators' stead.
+A Kubernetes cluster, `helm install`, two Relays, events in Redis, and a consumer that acknowledges them; then the
+table, the cursors, and how far the consumer is, twice, so that one sees them move. With `--source pds` the events come
+from the reference PDS on this machine in the simulators' stead.
 """
 
 import argparse
+import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
+from typing import Any
 
-from e2e import deploy, manifests
+from e2e import consumer, deploy, manifests
 from e2e.cluster.errors import ClusterError
 from e2e.cluster.provider import Cluster, ensure_cluster
 from e2e.pds.client import Client
@@ -21,19 +23,42 @@ from e2e.pds.install import InstallError
 from e2e.pds.seed import POST, post, seed
 from e2e.pds.server import PdsError, ReferencePds
 from e2e.steps import Steps
+from e2e.tests.control import Control
 
 NAMESPACE = "demo"
 REGIONS = ("us-east", "us-west")
-BETWEEN_LOOKS_SECONDS = 35
-"""The numbers of a status are written every 30 s."""
+MESSAGES_PER_SECOND = 100
+BETWEEN_LOOKS_SECONDS = 20
+PATIENCE_SECONDS = 180
 
 
 @dataclass(frozen=True, kw_only=True)
 class Shown:
-    """What a source has the demo show: Relays, and what to do between the two looks."""
+    """What a source has the demo show: its Relays and the stream that they share, and nothing else that is there."""
 
     relays: list[manifests.Manifest]
+    key_prefix: str
+    """Of all keys in Redis."""
+    group: str
+    """The consumer and its group."""
     between: Callable[[], None]
+    """What to do between the two looks."""
+    sent: Callable[[], dict[str, int]] = dict
+    """By Relay, how many messages its source has sent, where that can be asked."""
+
+    @property
+    def names(self) -> list[str]:
+        """Of the Relays."""
+        return [relay["metadata"]["name"] for relay in self.relays]
+
+    @property
+    def stream(self) -> str:
+        """The stream in Redis."""
+        return f"{self.key_prefix}firehose_live"
+
+    def cursor_key(self, relay: manifests.Manifest) -> str:
+        """Where the cursor of a Relay stands."""
+        return f"{self.stream}:cursor:{relay['spec']['host'].removeprefix('ws://')}"
 
 
 def main() -> int:
@@ -55,7 +80,7 @@ def main() -> int:
 
 def run(source: Callable[[Cluster], AbstractContextManager[Shown]]) -> None:
     """Show a source on its way into Redis."""
-    steps = Steps(total=7)
+    steps = Steps(total=8)
     with steps.step("cluster: tools, control plane, a node"):
         cluster = ensure_cluster()
     with steps.step("images: sluice, the simulated relay, redis"):
@@ -66,58 +91,93 @@ def run(source: Callable[[Cluster], AbstractContextManager[Shown]]) -> None:
     with ExitStack() as stack:
         with steps.step("start what plays the relays"):
             shown = stack.enter_context(source(cluster))
-        names = [relay["metadata"]["name"] for relay in shown.relays]
-        with steps.step(f"kubectl apply: relays {', '.join(names)}"):
-            deploy.apply(cluster, *shown.relays)
+        with steps.step(f"kubectl apply: relays {', '.join(shown.names)}, and a consumer of their stream"):
+            deploy.apply(cluster, *shown.relays, *consumer_of(cluster, shown))
         with steps.step("kubectl wait --for=condition=Ready"):
-            relays = [f"relay/{name}" for name in names]
-            cluster.kubectl("wait", "-n", NAMESPACE, "--for=condition=Ready", "--timeout=180s", *relays)
-        with steps.step(f"look, and again {BETWEEN_LOOKS_SECONDS} s later, when the numbers have been written anew"):
-            look(cluster)
+            relays = [f"relay/{name}" for name in shown.names]
+            timeout = f"--timeout={PATIENCE_SECONDS}s"
+            cluster.kubectl("wait", "-n", NAMESPACE, "--for=condition=Ready", timeout, *relays)
+        with steps.step("wait for the first numbers"):
+            wait_for_numbers(cluster, shown)
+        with steps.step(f"look, and again {BETWEEN_LOOKS_SECONDS} s later"):
+            before = look(cluster, shown)
             shown.between()
-            look(cluster)
+            after = look(cluster, shown)
+            explain(before, after)
     print(f"\nGo on by hand:  export KUBECONFIG={cluster.kubeconfig}")
     print(f"                export PATH={cluster.layout.binaries}:$PATH")
     print(f"                kubectl get relays -n {NAMESPACE} -w")
     print("End it:         make demo-down")
 
 
+def consumer_of(cluster: Cluster, shown: Shown) -> list[manifests.Manifest]:
+    """The consumer of the stream, with the URL of the installation's own Redis."""
+    url = deploy.redis_url(cluster)
+    return consumer.manifests(name=shown.group, namespace=NAMESPACE, stream=shown.stream, redis_url=url)
+
+
 @contextmanager
 def simulated_relays(cluster: Cluster) -> Iterator[Shown]:
     """Two relays played by the simulator, each with its own sequence."""
-    # Of an earlier demo: nobody reads it, so it may be full.
-    deploy.redis_cli(cluster, "DEL", "firehose_live")
     for region in REGIONS:
         # A sequence that goes on when a simulator starts anew, as a relay's does: the cursors stay good.
-        args = ["--first-seq", "clock", "--seed", region, "--rate", "100"]
+        args = ["--first-seq", "clock", "--seed", region, "--rate", str(MESSAGES_PER_SECOND)]
         deploy.apply(cluster, *manifests.simulator(name=region, namespace=NAMESPACE, args=args))
     for region in REGIONS:
         cluster.kubectl("rollout", "status", "-n", NAMESPACE, f"deployment/{region}", "--timeout=120s")
+    print(
+        f"      each sends {MESSAGES_PER_SECOND} messages a second; a commit with several operations is several events"
+    )
+
+    def sent() -> dict[str, int]:
+        controls = {
+            f"relay1.{region}": Control(kubectl=cluster.kubectl, service=region, namespace=NAMESPACE)
+            for region in REGIONS
+        }
+        return {name: control.get("status")["repos"]["emitted"] for name, control in controls.items()}
+
     yield Shown(
         relays=[
             manifests.relay(
                 name=f"relay1.{region}",
                 namespace=NAMESPACE,
                 host=manifests.simulator_address(name=region, namespace=NAMESPACE),
-                # Nobody reads the demo's stream: room for half an hour of events.
-                backpressure={"highWaterMark": 400_000},
+                firehose={"collections": ["*"]},
+                retention={"trimConsumed": True},
             )
             for region in REGIONS
         ],
+        key_prefix="",
+        group="demo",
         between=lambda: time.sleep(BETWEEN_LOOKS_SECONDS),
+        sent=sent,
     )
 
 
 @contextmanager
 def reference_pds(cluster: Cluster) -> Iterator[Shown]:
-    """The reference PDS on this machine, with some accounts and records, for as long as the demo runs."""
+    """The reference PDS on this machine, with some accounts and records, for as long as the demo runs.
+
+    Its keys in Redis are its own, so that a demo of the simulators may run beside it.
+    """
     with ReferencePds(host="0.0.0.0") as pds:
         seed(pds.client)
-        host = f"ws://{cluster.host_address}:{pds.port}"
-        relay = manifests.relay(name="pds", namespace=NAMESPACE, host=host, firehose={"collections": ["*"]})
-        yield Shown(relays=[relay], between=lambda: write_posts(pds.client))
-        cluster.kubectl("delete", "relay", "-n", NAMESPACE, "pds")
-        print("      the PDS ends with the demo, and so does its Relay")
+        relay = manifests.relay(
+            name="pds",
+            namespace=NAMESPACE,
+            host=f"ws://{cluster.host_address}:{pds.port}",
+            firehose={"collections": ["*"]},
+            redis={"keyPrefix": "pds:"},
+            retention={"trimConsumed": True},
+            # Each demo has a PDS of its own, at another port.
+            deletionPolicy="DeleteCursor",
+        )
+        try:
+            yield Shown(relays=[relay], key_prefix="pds:", group="demo-pds", between=lambda: write_posts(pds.client))
+        finally:
+            what = "relay/pds", "deployment/demo-pds", "configmap/demo-pds", "secret/demo-pds"
+            cluster.kubectl("delete", "-n", NAMESPACE, *what, "--ignore-not-found")
+            print("      the PDS ends with the demo, and so do its Relay and its consumer")
 
 
 def write_posts(client: Client) -> None:
@@ -128,13 +188,78 @@ def write_posts(client: Client) -> None:
         time.sleep(1)
 
 
-def look(cluster: Cluster) -> None:
-    """Print what a user would look at: the table, the cursors, the stream's length."""
+def wait_for_numbers(cluster: Cluster, shown: Shown) -> None:
+    """Wait until each Relay tells of its cursor, lag and rate, and the consumer has been given something.
+
+    Ready says that the source is connected; the numbers come with the events.
+    """
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        streams = statuses(cluster, shown.names)
+        told = all(one.get("cursor") and one.get("lag") and one.get("eventsPerSecond") for one in streams.values())
+        if told and consumer.group(cluster, stream=shown.stream, name=shown.group).get("entries-read"):
+            return
+        if time.monotonic() > deadline:
+            table = cluster.kubectl("get", "relays", *shown.names, "-n", NAMESPACE, "-o", "wide")
+            pods = cluster.kubectl("get", "pods", "-n", NAMESPACE)
+            raise ClusterError(f"after {PATIENCE_SECONDS} s no events have been stored and consumed\n{table}\n{pods}")
+        time.sleep(1)
+
+
+def statuses(cluster: Cluster, names: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """By Relay, what its status tells of its stream."""
+    found = json.loads(cluster.kubectl("get", "relays", "-n", NAMESPACE, "-o", "json"))["items"]
+    bodies = {body["metadata"]["name"]: body for body in found}
+    return {name: bodies[name].get("status", {}).get("firehose") or {} for name in names}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counted:
+    """How many messages were sent and how many events stored, by Relay, at one moment."""
+
+    at: float
+    sent: dict[str, int]
+    stored: dict[str, int]
+
+
+def look(cluster: Cluster, shown: Shown) -> Counted:
+    """Print what a user would look at: the table, the cursors, the stream and its consumer."""
     print()
-    print(cluster.kubectl("get", "relays", "-n", NAMESPACE).rstrip())
-    for key in sorted(deploy.redis_cli(cluster, "--scan", "--pattern", "firehose_live:cursor:*").split()):
+    print(cluster.kubectl("get", "relays", *shown.names, "-n", NAMESPACE).rstrip())
+    for relay in shown.relays:
+        key = shown.cursor_key(relay)
         print(f"{key:60} {deploy.redis_cli(cluster, 'GET', key).strip()}")
-    print(f"{'XLEN firehose_live':60} {deploy.redis_cli(cluster, 'XLEN', 'firehose_live').strip()}")
+    group = consumer.group(cluster, stream=shown.stream, name=shown.group)
+    length = deploy.redis_cli(cluster, "XLEN", shown.stream).strip()
+    told = f"{group['entries-read']} read, {group['pending']} not acknowledged, {group['lag']} not read"
+    print(f"{f'consumer group {shown.group} of {shown.stream}':60} {told}")
+    print(f"{f'XLEN {shown.stream}':60} {length}  (what is acknowledged is removed)")
+    return count(cluster, shown)
+
+
+def count(cluster: Cluster, shown: Shown) -> Counted:
+    """Count, by the sources' own word and by what the ingesters wrote to Redis."""
+    stored = {
+        relay["metadata"]["name"]: int(
+            deploy.redis_cli(cluster, "HGET", shown.cursor_key(relay).replace(":cursor:", ":health:"), "events") or 0
+        )
+        for relay in shown.relays
+    }
+    return Counted(at=time.monotonic(), sent=shown.sent(), stored=stored)
+
+
+def explain(before: Counted, after: Counted) -> None:
+    """Print why the rate in the table is not that of the simulator."""
+    seconds = after.at - before.at
+    print()
+    for name, sent in after.sent.items():
+        messages = (sent - before.sent[name]) / seconds
+        events = (after.stored[name] - before.stored[name]) / seconds
+        print(f"{name}: {messages:.0f} messages a second were sent, {events:.0f} events a second stored")
+    if after.sent:
+        print(
+            "(each operation of a commit is an event; RATE is the mean of a minute, with what had waited at the start)"
+        )
 
 
 if __name__ == "__main__":

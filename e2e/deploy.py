@@ -1,5 +1,6 @@
 """What the demo and the tests do with a cluster: images, `helm install`, manifests, a look into Redis."""
 
+import base64
 import json
 from pathlib import Path
 from typing import Any, Final
@@ -41,6 +42,12 @@ def install(cluster: Cluster, *, values: dict[str, Any] | None = None) -> None:
 def apply(cluster: Cluster, *manifests: Manifest) -> None:
     """`kubectl apply` of all of them."""
     cluster.kubectl("apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": manifests}))
+
+
+def redis_url(cluster: Cluster) -> str:
+    """The URL of the bundled Redis, for pods."""
+    secret = json.loads(cluster.kubectl("get", "secret", f"{RELEASE}-redis", "--namespace", NAMESPACE, "-o", "json"))
+    return base64.b64decode(secret["data"]["url"]).decode()
 
 
 def redis_cli(cluster: Cluster, *command: str) -> str:

@@ -4,6 +4,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from e2e.cluster import progress
+
 
 class Steps:
     """Prints `[n/total mm:ss] what` before each step and how long it took after it."""
@@ -19,7 +21,8 @@ class Steps:
         self._number += 1
         print(f"[{self._number}/{self._total} {clock(time.monotonic() - self._begun)}] {what}", flush=True)
         begun = time.monotonic()
-        yield
+        with progress.step(what, outer=True):
+            yield
         print(f"      done in {time.monotonic() - begun:.1f} s", flush=True)
 
 

@@ -20,7 +20,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from e2e.cluster.components import Component, all_components
-from e2e.cluster.layout import NODE_ADDRESS, NODE_DIRECTORY, NODE_INTERFACE, NODE_NAME, PACKAGE, Layout
+from e2e.cluster.layout import (
+    NODE_ADDRESS,
+    NODE_DIRECTORY,
+    NODE_INTERFACE,
+    NODE_NAME,
+    PACKAGE,
+    SERVICE_NETWORK,
+    Layout,
+)
 
 # Where the in-tree provisioner of hostPath volumes makes its directories.
 VOLUMES = Path("/tmp/hostpath_pv")  # noqa: S108
@@ -97,6 +105,9 @@ def bring_up_network() -> None:
         ("link", "set", "lo", "up"),
         ("address", "add", f"{NODE_ADDRESS}/30", "dev", NODE_INTERFACE),
         ("link", "set", NODE_INTERFACE, "up"),
+        # The kernel looks for a route before kube-proxy's rules see a packet. Without one, no process of the node,
+        # such as the API server that calls a webhook, reaches a Service.
+        ("route", "add", SERVICE_NETWORK, "dev", "lo", "src", NODE_ADDRESS),
     ):
         subprocess.run(["ip", *command], check=True)
     Path("/proc/sys/net/ipv4/ip_forward").write_text("1")

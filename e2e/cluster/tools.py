@@ -89,7 +89,8 @@ def _build(layout: Layout) -> None:
     # Trade memory for time: compiler and linker hardly collect garbage below the limit (each, two at a time).
     env = {"GOGC": "800", "GOMEMLIMIT": "3GiB", **os.environ, "CGO_ENABLED": "0"}
     label = f"build Kubernetes {KUBERNETES_VERSION}, CoreDNS, helm"
-    progress.run(build_command(fresh), log=log, label=label, cwd=SOURCE, env=env, tries=3)
+    about = "5 to 10 minutes on two cores, once"
+    progress.run(build_command(fresh), log=log, label=label, about=about, cwd=SOURCE, env=env, tries=3)
     for name in KUBE_NAMES:
         (fresh / name).symlink_to("kube")
     layout.binaries.mkdir(exist_ok=True)

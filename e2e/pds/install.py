@@ -12,11 +12,12 @@ import platform
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Final
+
+from e2e.cluster import progress
 
 HERE: Final = Path(__file__).parent
 CACHE: Final = HERE.parents[1] / ".cache" / "pds"
@@ -66,21 +67,18 @@ def node(installed: Path) -> Path:
 
 def _install(target: Path) -> None:
     log = CACHE / "install.log"
-    print(f"    reference PDS: npm packages, about a minute (log: {log})", flush=True)
-    begun = time.monotonic()
     fresh = CACHE / "new"
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir()
     for name in INPUTS:
         shutil.copy(HERE / name, fresh)
-    with log.open("wb") as output:
+    with progress.step("install the reference PDS from npm", about="a minute, once"), log.open("wb") as output:
         for command, environment in ((INSTALL, dict(os.environ)), (BUILD, _build_environment(fresh))):
             _run(command, cwd=fresh, env=environment, log=output)
     for old in CACHE.iterdir():
         if old.is_dir() and old != fresh:
             shutil.rmtree(old)
     fresh.rename(target)
-    print(f"    reference PDS: installed in {time.monotonic() - begun:.0f} s", flush=True)
 
 
 def _build_environment(fresh: Path) -> dict[str, str]:

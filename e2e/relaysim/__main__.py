@@ -34,8 +34,13 @@ def parse(args: list[str] | None = None) -> Options:
     add("--port", type=int, default=2470, help="port, 0 for a free one")
     add("--seed", default=d.seed, help="the same seed gives the same network and events")
     add("--first-seq", type=first_seq, default=FIRST_SEQ, help="a number, or 'clock'")
-    add("--rate", type=float, default=d.rate, help="events a second, 0 for as fast as readers take them")
-    add("--limit", type=int, help="how many events to emit in all")
+    add(
+        "--rate",
+        type=float,
+        default=d.rate,
+        help="messages a second, 0 for as fast as readers take them; a commit may hold several operations",
+    )
+    add("--limit", type=int, help="how many messages to emit in all")
     add("--paused", action="store_true", help="emit nothing until told to")
     add("--accounts", type=int, default=d.accounts, help="accounts that write")
     add("--dormant", type=int, default=d.dormant, help="accounts that are only listed")

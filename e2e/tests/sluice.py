@@ -1,6 +1,5 @@
 """One installation of Sluice on the cluster, with what the tests need around it."""
 
-import base64
 import json
 import time
 from collections.abc import Iterator
@@ -38,8 +37,7 @@ class Sluice:
         self.cluster = cluster
         self._redis_port = redis_port
         self._sources = 0
-        secret = json.loads(self._system("get", "secret", "sluice-redis", "-o", "json"))
-        self._url = _decoded(secret["data"]["url"])
+        self._url = deploy.redis_url(cluster)
 
     @property
     def default_redis_url(self) -> str:
@@ -178,7 +176,3 @@ class Sluice:
     def _url_with(self, *, path: str, **query: str) -> str:
         parts = urlsplit(self._url)
         return urlunsplit(parts._replace(path=path, query="&".join(f"{key}={value}" for key, value in query.items())))
-
-
-def _decoded(base64_text: str) -> str:
-    return base64.b64decode(base64_text).decode()

@@ -59,6 +59,8 @@ class Source:
 def _events(note: dict[str, Any]) -> list[tuple[int, str, str]]:
     if note["kind"] == "#commit":
         return [(note["seq"], op["action"], op["path"]) for op in note["ops"]]
+    if note["kind"] == "#sync":
+        return []  # spec.firehose.syncEvents is Omit by default
     return [(note["seq"], note["kind"].removeprefix("#"), "")]
 
 

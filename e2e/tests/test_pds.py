@@ -18,7 +18,7 @@ def test_a_pds_on_the_host_is_ready_and_stands_in_redis_record_for_record(sluice
     with ReferencePds(host="0.0.0.0") as pds:
         source = sluice.outside("pds", host=f"{sluice.cluster.host_address}:{pds.port}")
         journal = seed(pds.client)
-        relay = sluice.relay("pds", source=source, firehose={"collections": ["*"]})
+        relay = sluice.relay("pds", source=source, firehose={"collections": ["*"], "syncEvents": "Emit"})
         relay.wait_ready()
         events = eventually(
             lambda: sluice.stored(source), until=lambda seen: len(seen) >= len(journal.events), within=60, every=1

@@ -20,9 +20,11 @@ from e2e.tests.situations import checks, report
 from e2e.tests.situations.catalog import SITUATIONS
 from e2e.tests.situations.play import changes_afterwards, play_all
 from e2e.tests.situations.recorder import Recorder
+from e2e.tests.situations.second_release import uninstall
 from e2e.tests.situations.situation import Played
 from e2e.tests.situations.world import World
 from e2e.tests.sluice import Sluice
+from e2e.tests.webhooks.webhook import withdraw_all
 
 pytestmark = pytest.mark.timeout(900)
 NAMESPACE: Final = "sluice-situations"
@@ -44,6 +46,7 @@ class Performance:
 @pytest.fixture(scope="module")
 def performance(sluice: Sluice, cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[Performance]:
     """Begin to play those that are asked for, in a namespace of their own."""
+    withdraw_all(cluster.kubectl, namespace=NAMESPACE)
     cluster.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--timeout=120s")
     # What earlier tests have left running takes the node's time and room.
     sluice.kubectl("delete", "relays.sluice.dev,labelers.sluice.dev,deployments.apps", "--all", "--timeout=120s")
@@ -60,6 +63,8 @@ def performance(sluice: Sluice, cluster: Cluster, request: pytest.FixtureRequest
             *report.lines(performance.done()),
             f"{versions} versions of {len(recorder.seen())} resources were read",
         ]
+        withdraw_all(cluster.kubectl, namespace=NAMESPACE)
+        uninstall(world)
     cluster.kubectl("delete", "namespace", NAMESPACE, "--timeout=120s")
 
 

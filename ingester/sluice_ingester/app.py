@@ -4,15 +4,15 @@ import asyncio
 import contextlib
 import logging
 import signal
-import ssl
-from collections.abc import Coroutine, Iterator
+from collections.abc import Iterator
 from functools import partial
 from importlib.metadata import version
-from typing import Any, Final
+from typing import Final
 
-from sluice_ingester.beat import beat, measure, retain
+from sluice_ingester.beat import Retention, beat, measure
 from sluice_ingester.contract import State, Stream, StreamKeys
 from sluice_ingester.course import Course
+from sluice_ingester.helper import PAUSE_SECONDS, Helper
 from sluice_ingester.http import listen
 from sluice_ingester.intake import Intake
 from sluice_ingester.metrics import Metrics
@@ -23,10 +23,9 @@ from sluice_ingester.report import Report
 from sluice_ingester.settings import Mode, Settings, SettingsError
 from sluice_ingester.sink.append import Sink
 from sluice_ingester.sink.connection import connect
-from sluice_ingester.sink.errors import SinkError
 from sluice_ingester.sources.address import Address
 from sluice_ingester.sources.subscription import Subscription
-from sluice_ingester.sources.tls import client_context
+from sluice_ingester.sources.tls import Tls
 from sluice_ingester.tasks import end
 from sluice_ingester.wire.firehose import NSID as SUBSCRIBE_REPOS
 from sluice_ingester.wire.firehose import FirehoseDecoder
@@ -54,7 +53,12 @@ async def run(settings: Settings) -> None:
     metrics = Metrics()
     redis = connect(settings.redis_url, ca_bundle=settings.ca_bundle)
     works: list[Work] = []
-    beside: list[Coroutine[Any, Any, None]] = [measure(redis, metrics, prefix=settings.key_prefix)]
+    failures = metrics.helper_failures
+    helpers = [
+        Helper(
+            "measure", partial(measure, redis, metrics, prefix=settings.key_prefix), failures=failures.labels("measure")
+        )
+    ]
     sinks: list[tuple[Report, Sink]] = []
     for stream, address in _sources(settings):
         keys = StreamKeys(stream=stream, host=address.host, prefix=settings.key_prefix)
@@ -69,14 +73,17 @@ async def run(settings: Settings) -> None:
         )
         make = _backfill if stream is Stream.BACKFILL else _subscription
         works.append(make(settings, address, tls=tls, sink=sink, report=report))
-        beside.append(beat(report, sink))
+        helpers.append(Helper("beat", partial(beat, report, sink), failures=failures.labels("beat")))
         sinks.append((report, sink))
     if settings.trim_consumed:
-        beside += [retain(redis, stream) for stream in sorted({sink.keys.entries for _, sink in sinks})]
+        helpers += [
+            Helper("retain", Retention(redis, stream).trim, failures=failures.labels("retain"))
+            for stream in sorted({sink.keys.entries for _, sink in sinks})
+        ]
     _observe(metrics, works)
 
     try:
-        server = await listen(settings.metrics_port, works=works, registry=metrics.registry)
+        server = await listen(settings.metrics_port, works=works, helpers=helpers, registry=metrics.registry)
     except OSError as error:
         raise SettingsError(f"METRICS_PORT={settings.metrics_port} can't be used: {error.strerror or error}") from None
     port = server.sockets[0].getsockname()[1]
@@ -87,8 +94,8 @@ async def run(settings: Settings) -> None:
         masked(settings.redis_url),
         port,
     )
-    working = [asyncio.create_task(work.run()) for work in works]
-    helping = [asyncio.create_task(task) for task in beside]
+    working = [asyncio.create_task(_keep_working(work)) for work in works]
+    helping = [asyncio.create_task(helper.run()) for helper in helpers]
     try:
         await _until(stop, [*working, *helping])
         for work in works:
@@ -110,9 +117,7 @@ def _sources(settings: Settings) -> Iterator[tuple[Stream, Address]]:
         yield from ((Stream.LABELS, address) for address in settings.labeler_hosts)
 
 
-def _subscription(
-    settings: Settings, address: Address, *, tls: ssl.SSLContext | None, sink: Sink, report: Report
-) -> Pipeline:
+def _subscription(settings: Settings, address: Address, *, tls: Tls, sink: Sink, report: Report) -> Pipeline:
     labels = sink.keys.stream is Stream.LABELS
     nsid = SUBSCRIBE_LABELS if labels else SUBSCRIBE_REPOS
     writer = Writer(sink, report, high_water_mark=settings.high_water_mark)
@@ -136,10 +141,12 @@ def _subscription(
 
 def _firehose_decoder(settings: Settings, address: Address) -> FirehoseDecoder:
     origin = address.origin if settings.resync_to_backfill else None
-    return FirehoseDecoder(collections=settings.collections, resync_origin=origin)
+    return FirehoseDecoder(
+        collections=settings.collections, omit_sync=settings.sync_events == "omit", resync_origin=origin
+    )
 
 
-def _backfill(settings: Settings, address: Address, *, tls: ssl.SSLContext | None, sink: Sink, report: Report) -> Work:
+def _backfill(settings: Settings, address: Address, *, tls: Tls, sink: Sink, report: Report) -> Work:
     # Imported here: an ingester that lists nothing does not pay for an HTTP client.
     from sluice_ingester.backfill import Backfill  # noqa: PLC0415
     from sluice_ingester.sources.listing import Listing  # noqa: PLC0415
@@ -155,11 +162,10 @@ def _backfill(settings: Settings, address: Address, *, tls: ssl.SSLContext | Non
     )
 
 
-def _tls(settings: Settings) -> ssl.SSLContext | None:
-    if all(address.plain for _, address in _sources(settings)):
-        return None
+def _tls(settings: Settings) -> Tls:
+    """For every source: one without TLS may redirect to one with it."""
     try:
-        return client_context(settings.ca_bundle)
+        return Tls.of(settings.ca_bundle)
     except ValueError as error:
         raise SettingsError(f"INGESTER_CA_BUNDLE={str(settings.ca_bundle)!r} is not valid: {error}") from None
 
@@ -192,8 +198,21 @@ def _lag(works: list[Work]) -> float:
     return max(work.report.lag for work in works)
 
 
+async def _keep_working(work: Work) -> None:
+    """Run `work` until it is stopped, whatever it raises: it is one of several in this process."""
+    while True:
+        try:
+            await work.run()
+        except Exception:  # noqa: BLE001 - one source must not end the others
+            _log.exception("a fault of Sluice's own: please report it", extra={"source": work.report.source})
+            work.report.metrics.error(work.report.source, "InternalError")
+            await asyncio.sleep(PAUSE_SECONDS)
+        else:
+            return
+
+
 async def _until(stop: asyncio.Event, tasks: list[asyncio.Task[None]]) -> None:
-    """Wait for `stop`; a task that ends before it has failed, and ends the process."""
+    """Wait for `stop`; a task that ends before it was cancelled by a strange hand, and ends the process."""
     stopped = asyncio.create_task(stop.wait())
     done, _ = await asyncio.wait({stopped, *tasks}, return_when=asyncio.FIRST_COMPLETED)
     stopped.cancel()
@@ -202,8 +221,8 @@ async def _until(stop: asyncio.Event, tasks: list[asyncio.Task[None]]) -> None:
 
 
 async def _farewell(redis: Client, sinks: list[tuple[Report, Sink]]) -> None:
-    """Say in Redis that we stopped, if that takes no time."""
-    with contextlib.suppress(TimeoutError, SinkError):
+    """Say in Redis that we stopped, if that takes no time and no trouble."""
+    with contextlib.suppress(Exception):
         async with asyncio.timeout(1.0):
             for report, sink in sinks:
                 report.stopped()

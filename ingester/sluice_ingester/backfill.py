@@ -35,6 +35,10 @@ SKIP_AFTER: Final = 5
 """So many times a repo must fail alone before it is passed over, if that is allowed at all."""
 STUCK_SECONDS: Final = 180.0
 _NARROWING_SECONDS: Final = 0.3
+_EMPTY_AT_ONCE: Final = 10
+"""So many pages without a repo may follow one another at full speed: a host may leave out whole ranges of accounts."""
+_EMPTY_TOLD: Final = 100
+_EMPTY_SECONDS: Final = 1.0
 _KIND: Final = "repo"
 _log = logging.getLogger("sluice_ingester.backfill")
 
@@ -65,6 +69,7 @@ class Backfill:
         self._fence_backoff = Backoff(base=0.2, cap=10.0, healthy=30.0)
         self._turned_at = time.monotonic()
         self._bad: Counter[str] = Counter()
+        self._empty = 0
 
     @property
     def held(self) -> tuple[int, int]:
@@ -137,6 +142,16 @@ class Backfill:
             self._turned_at = time.monotonic()
             if batch.cursor == BACKFILL_DONE:
                 return
+            await self._pace(batch)
+
+    async def _pace(self, batch: Batch) -> None:
+        """Follow a listing that gives nothing, page after page, without haste."""
+        self._empty = 0 if batch.events else self._empty + 1
+        if self._empty % _EMPTY_TOLD == _EMPTY_AT_ONCE:
+            message = f"{self.report.source} has sent {self._empty} pages in a row without a new repo"
+            self.report.error("PagesEmpty", f"{message}, each with a cursor: going on, one page a second")
+        if self._empty >= _EMPTY_AT_ONCE:
+            await self._pause(_EMPTY_SECONDS)
 
     async def _next(self, pages: Pages) -> Batch:
         """What is to be stored next: a page, or in its stead a repo that is passed over. SourceError."""
@@ -147,16 +162,16 @@ class Backfill:
             if behind is None:
                 raise
             return behind
-        fresh = pages.fresh(page)
+        taken = pages.accept(page)
         self._bad.clear()
         self.report.metrics.count("backfill_repos_fetched", len(page.repos))
-        batch = _batch(
-            cursor=page.cursor or BACKFILL_DONE,
-            events=[repo.event(origin=self._origin) for repo in fresh],
-            dead=list(page.dead),
+        if taken.cursor is None and page.cursor is not None:
+            self.report.note(f"{self.report.source}: its last page leads only to itself: this is the listing's end")
+        return _batch(
+            cursor=taken.cursor or BACKFILL_DONE,
+            events=[repo.event(origin=self._origin) for repo in taken.repos],
+            dead=list(taken.dead),
         )
-        pages.taken(page)
-        return batch
 
     async def _page(self, *, cursor: str | None, limit: int) -> listing.Page:
         body = await self._source.page(cursor=cursor, limit=limit)
@@ -253,7 +268,7 @@ class Backfill:
 def _batch(*, cursor: str, events: list[bytes], dead: list[DeadLetter]) -> Batch:
     size = sum(map(len, events)) + sum(len(letter.payload) for letter in dead)
     kinds = Counter({_KIND: len(events)})
-    return Batch(latest="", events=events, dead=dead, cursor=cursor, frames=1, size=size, kinds=kinds)
+    return Batch(events=events, dead=dead, cursor=cursor, frames=1, size=size, kinds=kinds)
 
 
 def _named(error: PageError) -> str | None:

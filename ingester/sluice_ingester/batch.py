@@ -13,41 +13,72 @@ MAX_BYTES = 2 * 1024 * 1024
 """A batch of so many bytes is full, however few its events: what is held must fit into a small pod."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """What was put into a batch at once: see Batch.add and Batch.mark."""
+
+    frame: Decoded | None
+    cursor: int | str | None
+    digest: bytes | None
+    time: str | None
+
+
 @dataclass(slots=True)
 class Batch:
     """Frames of one source, each of them whole, in their order.
 
-    `cursor` is the seq of the last frame that told one, None if none did; frames without events
-    move it, too. `time` is the newest time that a frame told; one beyond `latest` is a fault of its
-    author's clock and tells nothing of how far we are. `kinds` counts the events.
-    A page of a listing is a frame, too, and its cursor any text.
+    `cursor` is the one that holds once they are stored, None if it stays as it is; frames without events
+    move it, too. `time` is how far the events have come, None if they don't tell. `digests` are those by
+    which the frames are known again. `kinds` counts the events.
+    A page of a listing is a frame, too, and its cursor any text. `pieces` are what it was made of, in order, where
+    it was made piece by piece. `goes_on` is true of one that holds the beginning of a frame only: see `portions`.
     """
 
-    latest: str
     events: list[bytes] = field(default_factory=list)
     dead: list[DeadLetter] = field(default_factory=list)
     resyncs: list[bytes] = field(default_factory=list)
     cursor: int | str | None = None
     time: str | None = None
+    digests: list[bytes] = field(default_factory=list)
     frames: int = 0
     filtered: int = 0
     size: int = 0
     kinds: Counter[str] = field(default_factory=Counter)
+    pieces: list[Piece] = field(default_factory=list, repr=False)
+    goes_on: bool = False
     name: str = field(default_factory=lambda: uuid.uuid4().hex)
 
-    def add(self, frame: Decoded) -> None:
-        """Put a frame at the end."""
+    def add(
+        self, frame: Decoded, *, cursor: int | str | None = None, digest: bytes | None = None, time: str | None = None
+    ) -> None:
+        """Put a frame at the end; `cursor` and `time` hold from there on, and stay where they are None."""
+        self.pieces.append(Piece(frame=frame, cursor=cursor, digest=digest, time=time))
         self.events += frame.events
         self.dead += frame.dead
         self.resyncs += frame.resyncs
         self.frames += 1
         self.filtered += frame.filtered
         self.kinds.update(frame.kinds)
-        self.size += sum(map(len, frame.events)) + sum(len(letter.payload) for letter in frame.dead)
-        if frame.seq is not None:
-            self.cursor = frame.seq
-        if frame.time is not None and frame.time <= self.latest and (self.time is None or frame.time > self.time):
-            self.time = frame.time
+        self.size += frame.size
+        if digest is not None:
+            self.digests.append(digest)
+        self._move(cursor=cursor, time=time)
+
+    def mark(self, *, cursor: int | str | None = None, time: str | None = None) -> None:
+        """As `add`, but without a frame."""
+        self.pieces.append(Piece(frame=None, cursor=cursor, digest=None, time=time))
+        self._move(cursor=cursor, time=time)
+
+    def _move(self, *, cursor: int | str | None, time: str | None) -> None:
+        if cursor is not None:
+            self.cursor = cursor
+        if time is not None:
+            self.time = time
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to write."""
+        return not self.frames and self.cursor is None and self.time is None
 
     def is_full(self, *, events: int) -> bool:
         """Whether the batch has come to `events` events, or to MAX_BYTES."""

@@ -5,7 +5,7 @@ keys and fields named here, so a change in this file is a change of a public con
 of the streams, their fields and the cursor keys are those of the Rust ingester that Sluice
 replaces: what read its streams reads ours.
 
-Pure. The operator imports it, and of the ingester beside it only `redis_url` and `redis_client`.
+Pure. The operator imports it, and of the ingester beside it only `hosts`, `redis_url`, `redis_client` and `text`.
 """
 
 from dataclasses import dataclass
@@ -84,17 +84,25 @@ class Health(StrEnum):
     LAST_ERROR = "lastError"  # one sentence
     LAST_ERROR_TIME = "lastErrorTime"
 
-    LOST_FROM = "lostFrom"  # the first lost seq, decimal
+    LOST_FROM = "lostFrom"  # the first lost seq, decimal; empty if unknown
     LOST_TO = "lostTo"  # the last lost seq, decimal; empty if the sequence is another one
-    LOST_FROM_TIME = "lostFromTime"  # of the newest event stored before; empty if unknown
+    LOST_FROM_TIME = "lostFromTime"  # of the newest event stored before; of NoCursor, when the connection ended
     LOST_TO_TIME = "lostToTime"  # of the first event after
     LOST_AT = "lostAt"  # when it was noticed
-    LOST_REASON = "lostReason"  # OutdatedCursor, FutureCursor or SequenceMovedBack
+    LOST_REASON = "lostReason"  # OutdatedCursor, FutureCursor, SequenceMovedBack or NoCursor
 
     RESET_NONCE = "resetNonce"  # of the newest spec.cursor that was carried out
     RESET_FROM = "resetFrom"  # the cursor before; empty if there was none
     RESET_TO = "resetTo"  # the cursor that was set
     RESET_AT = "resetAt"
+
+
+class Memory(StrEnum):
+    """Further fields of that hash, which an ingester writes for the next one: nobody else needs them."""
+
+    FRAMES = "frames"  # and frames0, frames1, ...: digests of the newest frames, see the module frames
+    PART = "part"  # of a frame that Redis takes in parts only, the digests of those that are stored: see `portions`
+    LIVE_SINCE = "liveSince"  # when the source was first read without a cursor; empty once there is one
 
 
 class State(StrEnum):
@@ -113,7 +121,7 @@ class State(StrEnum):
 class StreamKeys:
     """The Redis keys of one source in one stream.
 
-    `host` is the source's host, with its port if it has one, without scheme or path.
+    `host` is the source's HOST: see the module `hosts`.
     `prefix` stands before every key; empty for the contract of the Rust ingester.
     """
 
@@ -149,8 +157,3 @@ class StreamKeys:
     def deadletter(self) -> str:
         """A capped stream: see DeadLetterField."""
         return f"{self.prefix}{self.stream}:deadletter"
-
-
-def host_of(address: str) -> str:
-    """The host (and port) of `address`, which may carry a scheme and a path: the HOST of the keys."""
-    return address.strip().split("://", 1)[-1].split("/", 1)[0].lower()

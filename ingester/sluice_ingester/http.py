@@ -16,19 +16,24 @@ from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 
 from sluice_ingester.contract import State
+from sluice_ingester.helper import Helper
 from sluice_ingester.work import Work
 
 _logger: Final = logging.getLogger("sluice_ingester.http")
 _logger.setLevel(logging.CRITICAL)  # a probe that hangs up is nothing to report
 
 
-async def listen(port: int, *, works: Sequence[Work], registry: CollectorRegistry) -> Server:
+async def listen(
+    port: int, *, works: Sequence[Work], registry: CollectorRegistry, helpers: Sequence[Helper] = ()
+) -> Server:
     """Serve on `port` of every address; 0 takes a free one."""
 
     def answer(_connection: ServerConnection, request: Request) -> Response:
         match request.path.split("?", 1)[0]:
             case "/healthz":
-                return _verdict([_health(work) for work in works])
+                return _verdict(
+                    [*map(_health, works), *((False, f"{one.name}: fails") for one in helpers if one.is_broken)]
+                )
             case "/readyz":
                 return _verdict([_readiness(work) for work in works])
             case "/metrics":
@@ -65,7 +70,7 @@ def _readiness(work: Work) -> tuple[bool, str]:
 
 def _verdict(parts: Sequence[tuple[bool, str]]) -> Response:
     status = HTTPStatus.OK if all(good for good, _ in parts) else HTTPStatus.SERVICE_UNAVAILABLE
-    return _response(status, "".join(f"{line}\n" for _, line in parts).encode())
+    return _response(status, "".join(f"{line}\n" for _, line in parts).encode(errors="backslashreplace"))
 
 
 def _response(status: HTTPStatus, body: bytes, content_type: str = "text/plain; charset=utf-8") -> Response:

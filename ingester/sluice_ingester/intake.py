@@ -6,14 +6,9 @@ may be, the reader waits, so nothing is read from the socket that there is no ro
 """
 
 import asyncio
-from datetime import timedelta
-from typing import Final
 
 from sluice_ingester.batch import MAX_BYTES, Batch
-from sluice_ingester.sink.append import timestamp
 from sluice_ingester.wire.events import Decoded
-
-_CLOCKS_DIFFER: Final = timedelta(minutes=1)
 
 
 class Intake:
@@ -22,7 +17,7 @@ class Intake:
     def __init__(self, *, events: int, seconds: float) -> None:
         self._events = events
         self._seconds = seconds
-        self._batch = Batch(latest="")
+        self._batch = Batch()
         self._taken = 0
         self._began = 0.0
         self._closed = False
@@ -38,7 +33,7 @@ class Intake:
     @property
     def age(self) -> float:
         """For how many seconds frames have been waiting to be taken."""
-        return asyncio.get_running_loop().time() - self._began if self._batch.frames else 0.0
+        return 0.0 if self._batch.is_empty else asyncio.get_running_loop().time() - self._began
 
     @property
     def has_room(self) -> bool:
@@ -49,16 +44,26 @@ class Intake:
         """Wait until a frame can be added."""
         await self._room.wait()
 
-    def add(self, frame: Decoded) -> None:
+    def add(
+        self, frame: Decoded, *, cursor: int | None = None, digest: bytes | None = None, time: str | None = None
+    ) -> None:
         """Add a frame: see Batch.add."""
-        if not self._batch.frames:
-            self._batch.latest = timestamp(ahead=_CLOCKS_DIFFER)
-            self._began = asyncio.get_running_loop().time()
-            self._changed.set()
-        self._batch.add(frame)
+        if self._batch.is_empty:
+            self._begin()
+        self._batch.add(frame, cursor=cursor, digest=digest, time=time)
         if self._is_full():
             self._changed.set()
         self._look_for_room()
+
+    def mark(self, *, cursor: int | None, time: str | None = None) -> None:
+        """What holds from now on, without a frame: see Batch.mark."""
+        if self._batch.is_empty:
+            self._begin()
+        self._batch.mark(cursor=cursor, time=time)
+
+    def _begin(self) -> None:
+        self._began = asyncio.get_running_loop().time()
+        self._changed.set()
 
     def close(self) -> None:
         """No frame will come any more: what has formed may be taken at once."""
@@ -68,7 +73,7 @@ class Intake:
     async def take(self) -> Batch | None:
         """The next batch, as soon as it is full or old enough; None when closed and empty."""
         while not (self._closed or self._is_full()):
-            remaining = self._seconds - self.age if self._batch.frames else None
+            remaining = None if self._batch.is_empty else self._seconds - self.age
             if remaining is not None and remaining <= 0:
                 break
             self._changed.clear()
@@ -77,9 +82,9 @@ class Intake:
                     await self._changed.wait()
             except TimeoutError:
                 break
-        if not self._batch.frames:
+        if self._batch.is_empty:
             return None
-        taken, self._batch = self._batch, Batch(latest="")
+        taken, self._batch = self._batch, Batch()
         self._taken = taken.size
         self._look_for_room()
         return taken

@@ -6,7 +6,10 @@ import sys
 from datetime import UTC, datetime
 from typing import Final, Literal
 
+from sluice_ingester.text import readable
+
 _EXTRA: Final = ("source", "kind")
+_MOST_TEXT: Final = 16_384
 
 
 class JsonFormatter(logging.Formatter):
@@ -18,12 +21,13 @@ class JsonFormatter(logging.Formatter):
             "time": _time(record),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": readable(record.getMessage(), most=_MOST_TEXT),
             **{name: getattr(record, name) for name in _EXTRA if hasattr(record, name)},
         }
         if record.exc_info:
             entry["error"] = self.formatException(record.exc_info)
-        return json.dumps(entry, ensure_ascii=False, default=str)
+        line = json.dumps(entry, ensure_ascii=False, default=str)
+        return line.encode(errors="backslashreplace").decode()  # a traceback, too, may hold what is no text
 
 
 class PlainFormatter(logging.Formatter):
@@ -31,6 +35,11 @@ class PlainFormatter(logging.Formatter):
 
     def __init__(self) -> None:
         super().__init__("{asctime} {levelname:<7} {message}", datefmt="%H:%M:%S", style="{")
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the name is logging's own
+        """The line, from a message that may quote anybody."""
+        record.message = readable(record.message, most=_MOST_TEXT)
+        return super().formatMessage(record)
 
 
 def configure(*, style: Literal["json", "plain"], level: str) -> None:

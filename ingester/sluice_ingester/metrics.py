@@ -56,6 +56,9 @@ class Metrics:
         self.duplicates = self._counter("duplicates", "Events left out since another relay told of them.", _SOURCE)
         self.reconnects = self._counter("reconnects", "Connections opened after the first one.", _SOURCE)
         self.fenced = self._counter("fenced", "Batches refused because the cursor was set by another.", _SOURCE)
+        self.helper_failures = self._counter(
+            "helper_failures", "Failures of what runs beside the streams.", ("helper",)
+        )
         self.lag = self._gauge("lag_seconds", "How far the stored events are behind the source's clock.")
         self.buffer_events = self._gauge("buffer_events", "Events read and not yet stored.")
         self.buffer_bytes = self._gauge("buffer_bytes", "Bytes of events read and not yet stored.")

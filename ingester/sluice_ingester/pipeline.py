@@ -32,6 +32,8 @@ RESET_SECONDS: Final = 600.0
 """A cursor is reset no more often than this; a source that needs it more often halts."""
 _CHECKS_OF_EVICTION: Final = 5
 STUCK_SECONDS: Final = 120.0
+SILENCE_SECONDS: Final = 1.0
+"""A source that says nothing from one look to the next, so long after, has said all for now."""
 
 T = TypeVar("T")
 
@@ -60,6 +62,7 @@ class Pipeline:
         self._stopping = asyncio.Event()
         self._reset_at: float | None = None
         self._source_backoff = Backoff(base=1.0, cap=60.0, healthy=30.0)
+        self._had_progress = False
         self._fence_backoff = Backoff(base=0.2, cap=10.0, healthy=30.0)
 
     @property
@@ -119,22 +122,36 @@ class Pipeline:
         stored = await self._unless_stopped(self._writer.resume())
         if self._stopping.is_set():
             return
+        await self._unless_stopped(self._writer.look_for_room())
         connect_with = self._course.begin(stored)
         intake = self._intake = self._new_intake()
+        before = self._writer.progress
         reading = asyncio.create_task(self._unless_stopped(self._reader.read(connect_with, intake)))
+        settling = asyncio.create_task(self._settle_in_silence(intake))
         keeping = asyncio.create_task(self._keep())
         writing = asyncio.create_task(self._write(intake))
         try:
-            await asyncio.wait({reading, keeping, writing}, return_when=asyncio.FIRST_COMPLETED)
-            if reading.done():
+            await asyncio.wait({reading, settling, keeping, writing}, return_when=asyncio.FIRST_COMPLETED)
+            if reading.done() or settling.done():
+                await end(*(task for task in (reading, settling) if not task.done()))
                 intake.close()
                 await asyncio.wait({keeping, writing}, return_when=asyncio.FIRST_COMPLETED)
-            for task in (writing, keeping, reading):
-                if task.done():
+            for task in (writing, keeping, settling, reading):
+                if task.done() and not task.cancelled():
                     task.result()
         finally:
-            await end(reading, keeping, writing)
+            await end(reading, settling, keeping, writing)
+            self._had_progress = self._writer.progress > before
             self._intake = self._new_intake()
+
+    async def _settle_in_silence(self, intake: Intake) -> None:
+        """Once the source has fallen silent, let its last frames count. CursorLostError."""
+        taken = self._course.taken
+        while True:
+            await asyncio.sleep(SILENCE_SECONDS)
+            if self.report.connected and intake.has_room and self._course.taken == taken:
+                self._course.settle(intake)
+            taken = self._course.taken
 
     async def _write(self, intake: Intake) -> None:
         while (batch := await intake.take()) is not None:
@@ -159,7 +176,10 @@ class Pipeline:
                 return
 
     async def _retry_later(self, kind: str, message: str, *, at_least: float = 0.0) -> None:
-        seconds = self._source_backoff.failed(after=self.report.connected_for, at_least=at_least)
+        seconds = self._source_backoff.failed(
+            after=self.report.connected_for, progress=self._had_progress, at_least=at_least
+        )
+        self._had_progress = False
         self.report.waiting(kind, message, seconds=seconds)
         await self._pause(seconds)
 

@@ -9,6 +9,7 @@ from sluice_ingester.intake import Intake
 from sluice_ingester.report import Report
 from sluice_ingester.sources.subscription import Subscription
 from sluice_ingester.wire.events import Decoded, ErrorFrame, Info
+from sluice_ingester.wire.fingerprint import fingerprint
 
 PATIENCE_SECONDS: Final = 10.0
 """A connection that is not read for so long is closed, before the other side does it."""
@@ -45,6 +46,7 @@ class Reader:
         self._report.connecting()
         async with self._subscription.open(cursor=connect_with) as frames:
             self._report.connected_from(connect_with)
+            await self._course.connected()
             # It doesn't stream before the first frame is taken, which may say that the cursor is none of its own.
             quiet = asyncio.get_running_loop().call_later(SILENCE_SECONDS, self._report.streaming)
             try:
@@ -58,13 +60,13 @@ class Reader:
                         self._report.streaming()
             finally:
                 quiet.cancel()
+                self._course.release(intake)
                 self._report.disconnected()
 
     def _take(self, data: bytes, intake: Intake) -> None:
         message = self._decoder.decode(data, received=datetime.now(UTC))
         if isinstance(message, Decoded):
-            if self._course.is_new(message):
-                intake.add(message)
+            self._course.take(message, fingerprint(data), intake)
         elif isinstance(message, ErrorFrame):
             raise self._course.refusal(message)
         else:

@@ -16,11 +16,13 @@ from sluice_ingester.contract import Health, State
 from sluice_ingester.metrics import Metrics
 from sluice_ingester.sink.append import timestamp
 from sluice_ingester.sink.errors import SinkReason, Trouble
+from sluice_ingester.text import readable
 
 _RATE_SECONDS: Final = 60.0
 _RATE_KNOWN_SECONDS: Final = 3.0
 _READ_UP_SECONDS: Final = 60.0
 _SAY_AGAIN_SECONDS: Final = 10.0
+_MOST_TEXT: Final = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +33,16 @@ class Condition:
     reason: str = ""
     message: str = ""
 
+    def __post_init__(self) -> None:
+        """A message may quote anybody."""
+        object.__setattr__(self, "message", readable(self.message, most=_MOST_TEXT))
+
 
 class Report:
     """The truth about one source. A trouble of the sink hides what the connection does meanwhile.
 
-    `connected_for` is how many seconds the last connection lasted; 0 if it never came about.
+    `connected_for` is how many seconds the last connection lasted; 0 if it never came about. `disconnected_at`
+    is when the last one ended, empty if there was none.
     """
 
     def __init__(self, source: str, *, metrics: Metrics, pod: str, version: str, rests: bool = False) -> None:
@@ -47,6 +54,7 @@ class Report:
         self.connected = False
         self.ever_connected = False
         self.connected_for = 0.0
+        self.disconnected_at = ""
         self._connected_at = 0.0
         self._log = logging.getLogger("sluice_ingester.source")
         self._connection = Condition(State.CONNECTING)
@@ -54,7 +62,7 @@ class Report:
         self._since = timestamp()
         self._constant: dict[str, str] = {
             Health.STARTED: self._since,
-            Health.POD: pod,
+            Health.POD: readable(pod, most=253),
             Health.VERSION: version,
         }
         self._stored = 0
@@ -123,6 +131,7 @@ class Report:
         """The connection is closed; why, is said by what follows."""
         self.connected = False
         self.connected_for = time.monotonic() - self._connected_at
+        self.disconnected_at = timestamp()
 
     def waiting(self, reason: str, message: str, *, seconds: float) -> None:
         """The source failed; the next try comes in `seconds`."""
@@ -138,14 +147,11 @@ class Report:
         """The process ends in good order."""
         self._set(connection=Condition(State.STOPPED), sink=None)
 
-    def full(self, message: str) -> None:
+    def full(self, message: str, *, reason: SinkReason = SinkReason.HIGH_WATER_MARK) -> None:
         """The stream is at its high-water mark."""
-        if self._sink is None:
+        if self._sink is None or self._sink.reason != reason:
             self._say(logging.WARNING, message)
-        self._set(
-            connection=self._connection,
-            sink=Condition(State.BACKPRESSURE, SinkReason.HIGH_WATER_MARK, message),
-        )
+        self._set(connection=self._connection, sink=Condition(State.BACKPRESSURE, reason, message))
 
     def trouble(self, trouble: Trouble) -> None:
         """Redis did not take a batch, or did not answer."""
@@ -181,6 +187,7 @@ class Report:
 
     def error(self, kind: str, message: str, *, then: str = "") -> None:
         """Count an error; log it, but a kind no more often than every 10 s."""
+        message = readable(message, most=_MOST_TEXT)
         self._errors += 1
         self._last_error = (message, timestamp())
         self.changed.set()
@@ -238,4 +245,4 @@ class Report:
 
     def _say(self, level: int, message: str, *, kind: str = "") -> None:
         extra = {"source": self.source, **({"kind": kind} if kind else {})}
-        self._log.log(level, message, extra=extra)
+        self._log.log(level, "%s", readable(message, most=2 * _MOST_TEXT), extra=extra)

@@ -16,7 +16,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from sluice_ingester.cursor import MAX_SEQ, StartFrom
 from sluice_ingester.lost import OnLost
-from sluice_ingester.redis_url import Kind, RedisUrl, has_hash_tag
+from sluice_ingester.redis_url import RedisUrl, fault_of
+from sluice_ingester.redis_url_shape import tidy
 from sluice_ingester.sources.address import ALLOWED, Address
 from sluice_ingester.wire.filter import CollectionFilter
 
@@ -53,6 +54,7 @@ class Settings(BaseSettings):
     collections: Annotated[tuple[str, ...], NoDecode] = Field(
         ("app.bsky.*", "chat.bsky.*"), validation_alias="INGESTER_COLLECTIONS"
     )
+    sync_events: Literal["omit", "emit"] = Field("omit", validation_alias="INGESTER_SYNC_EVENTS")
     resync_to_backfill: bool = Field(default=False, validation_alias="INGESTER_RESYNC_TO_BACKFILL")
     start_from: Annotated[StartFrom, NoDecode] = Field("oldest", validation_alias="INGESTER_START_FROM")
     on_cursor_lost: OnLost | None = Field(None, validation_alias="INGESTER_ON_CURSOR_LOST")
@@ -74,7 +76,7 @@ class Settings(BaseSettings):
     @classmethod
     def _redis_url(cls, value: str) -> str:
         RedisUrl.parse(value)
-        return value
+        return tidy(value)
 
     @field_validator("relay_hosts", "labeler_hosts", mode="before")
     @classmethod
@@ -137,19 +139,15 @@ class Settings(BaseSettings):
     def _empty_is_default(cls, value: object, info: ValidationInfo) -> object:
         return value or (socket.gethostname() if info.field_name == "pod_name" else _default_format())
 
-    @field_validator("mode", "log_level", mode="before")
+    @field_validator("mode", "log_level", "sync_events", mode="before")
     @classmethod
     def _word(cls, value: object) -> object:
         return value.lower() if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _one_slot(self) -> Self:
-        """A script runs on one node of a cluster, so the keys that it touches must stand together."""
-        if RedisUrl.parse(self.redis_url).kind is Kind.CLUSTER and not has_hash_tag(self.key_prefix):
-            raise SettingsError(
-                f"INGESTER_KEY_PREFIX={self.key_prefix!r} is not valid for a Redis Cluster: give one with a hash "
-                "tag, such as {sluice}:, so that the keys of a source stand in one slot"
-            )
+        if fault := fault_of(self.redis_url, key_prefix=self.key_prefix):
+            raise SettingsError(f"INGESTER_KEY_PREFIX={self.key_prefix!r} is not valid for a Redis Cluster: {fault}")
         return self
 
     @model_validator(mode="after")

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import secrets
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from typing import Any, Final
 
 from kubernetes.aio.client import Configuration
@@ -29,16 +29,18 @@ from sluice_operator.server import serve
 from sluice_operator.session import Login
 from sluice_operator.settings import Settings
 from sluice_operator.sight import Sight
-from sluice_operator.sources import SOURCES, SourceKey
+from sluice_operator.sources import SOURCES, SourceKey, key_of
 from sluice_operator.store import Store
+from sluice_operator.tenancy import Tenancy
 from sluice_operator.watch import WATCHED, run_watches, stop_on_signals
 from sluice_operator.workload import Workload
 
 logger = logging.getLogger(__name__)
 
-_CRD_SECONDS: Final = 5.0
 _IDLE_CHECK_SECONDS: Final = 60.0
 _SETTLE_SECONDS: Final = 5.0
+_UNHELD_SECONDS: Final = 30.0
+_MOST_TOLD: Final = 3
 
 
 async def run_operator(settings: Settings) -> None:
@@ -59,11 +61,14 @@ class _Operator:
         self._queue: WorkQueue[SourceKey] = WorkQueue()
         self._reader = RedisReader(streams_seconds=settings.status_interval_seconds / 3)
         self._candidate = self._make_candidate()
+        self._tenancy = self._make_tenancy()
+        kube.check_writes(self._tenancy.check)
         self._metrics = Metrics(
             store=self._store,
             namespaces=self._namespaces,
             queue=self._queue,
             leads=lambda: self._candidate is None or self._candidate.is_leader,
+            held=lambda: self._tenancy.states,
         )
         self._sight = Sight()
         self._resync = Resync(
@@ -76,7 +81,6 @@ class _Operator:
         )
         self._reconciler = self._make_reconciler()
         self._counted_look = self._metrics.watched(self._reconciler.look)
-        self._waits_for = "the API server"
 
     def _make_candidate(self) -> Candidate | None:
         if (terms := self._settings.lease) is None:
@@ -85,10 +89,30 @@ class _Operator:
         identity = f"{self._settings.pod_name}_{secrets.token_hex(4)}"
         return Candidate(kube=self._kube, terms=terms, identity=identity)
 
+    def _make_tenancy(self) -> Tenancy:
+        return Tenancy(
+            kube=self._kube,
+            release=self._settings.release,
+            instance=secrets.token_hex(4),
+            has_resources=lambda namespace: bool(self._store.sources_in(namespace)),
+            is_served=self._namespaces.serves,
+            held=self._add_all_in,
+        )
+
+    def _add_all_in(self, namespace: str) -> None:
+        for source in self._store.sources_in(namespace):
+            self._queue.add(key_of(source))
+
     def _make_reconciler(self) -> Reconciler:
         kube, store, settings = self._kube, self._store, self._settings
         default_url = settings.ingesters.default_redis_url
-        claims = Claims(kube=kube, store=store, namespaces=self._namespaces, default_url=default_url)
+        claims = Claims(
+            kube=kube,
+            store=store,
+            namespaces=self._namespaces,
+            default_url=default_url,
+            is_of_another=self._tenancy.is_of_another,
+        )
         finalizer, files = Finalizer(kube=kube, store=store), ClientFiles(kube)
         publisher = Publisher(
             kube=kube,
@@ -130,6 +154,7 @@ class _Operator:
             self._settings.port,
             trouble=lambda: trouble(self._queue, self._resync),
             lacks=self._lacks,
+            leaves_out=self._leaves_out,
             registry=self._metrics.registry,
         )
         async with server:
@@ -141,9 +166,16 @@ class _Operator:
 
     def _lacks(self) -> str:
         """What is waited for before this replica is ready, or nothing."""
-        if self._resync.synced or (self._candidate is not None and self._candidate.is_standby):
+        if self._candidate is not None and self._candidate.is_standby:
             return ""
-        return self._resync.failure or self._waits_for
+        if not self._resync.synced:
+            return self._resync.failure or "the API server"
+        troubles = self._tenancy.troubles
+        return "" if len(troubles) < len(self._tenancy.states) else _joined(troubles.values())
+
+    def _leaves_out(self) -> str:
+        """What can't be served, or nothing."""
+        return _joined([*self._namespaces.kinds.troubles.values(), *self._tenancy.troubles.values()])
 
     async def _lead(self, stop: asyncio.Event) -> None:
         if self._candidate is None:
@@ -156,9 +188,9 @@ class _Operator:
             await self._work(stop)
         finally:
             await self._kube.settle(_SETTLE_SECONDS)
+            await self._tenancy.release()
 
     async def _work(self, stop: asyncio.Event) -> None:
-        await self._until_served()
         await self._resync.first()
         await _until_one_ends(
             {
@@ -171,6 +203,7 @@ class _Operator:
                 ),
                 "resync": self._resync.run(),
                 "idle connections": self._close_idle(),
+                "leases of namespaces": self._tenancy.run(),
                 "watches": run_watches(
                     store=self._store,
                     sight=self._sight,
@@ -189,28 +222,24 @@ class _Operator:
         )
 
     async def _look(self, key: SourceKey) -> float | None:
-        if not self._namespaces.serves(key.namespace):
+        if not self._namespaces.serves_of(SOURCES[key.kind], key.namespace):
             return None  # until the resync in which it is served again
+        if not self._tenancy.holds(key.namespace) and self._store.source(key) is not None:
+            self._tenancy.want(key.namespace)
+            return _UNHELD_SECONDS  # it is added as soon as it may be served
         return await self._counted_look(key)
-
-    async def _until_served(self) -> None:
-        """Wait until the API server answers and knows the kinds: kopf looks for them only once."""
-        for api in SOURCES.values():
-            while True:
-                try:
-                    if await self._kube.serves(api):
-                        break
-                    self._waits_for = f"the CRD of {api.plural}: install it, as the chart does"
-                    logger.warning("There is no CRD for %s: install it, as the chart does", api.plural)
-                except KubeError as error:
-                    self._waits_for = f"the API server: {error}"
-                    logger.warning("The API server does not answer: %s", error)
-                await asyncio.sleep(_CRD_SECONDS)
 
     async def _close_idle(self) -> None:
         while True:
             await asyncio.sleep(_IDLE_CHECK_SECONDS)
             await self._reader.close_idle()
+
+
+def _joined(troubles: Iterable[str]) -> str:
+    """Some of them, and how many more there are."""
+    told = list(troubles)
+    more = f"; and {len(told) - _MOST_TOLD} more" if len(told) > _MOST_TOLD else ""
+    return "; ".join(told[:_MOST_TOLD]) + more
 
 
 async def _until_one_ends(works: dict[str, Coroutine[Any, Any, Any]]) -> None:

@@ -5,11 +5,12 @@ is remembered; only after a start of the operator, or when another Secret was na
 answer is right from the first look on, in whatever order resources are looked at.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from sluice_ingester.contract import StreamKeys, host_of
+from sluice_ingester.contract import StreamKeys
+from sluice_ingester.hosts import host_of
 from sluice_operator.api.errors import InvalidResourceError
 from sluice_operator.api.source import Source
 from sluice_operator.desired.claim import Claim, owner_of, rank_of
@@ -30,7 +31,17 @@ from sluice_operator.store import Store
 class Claims:
     """Tells to whom cursors belong."""
 
-    def __init__(self, *, kube: Kube, store: Store, namespaces: Namespaces, default_url: str | None) -> None:
+    def __init__(
+        self,
+        *,
+        kube: Kube,
+        store: Store,
+        namespaces: Namespaces,
+        default_url: str | None,
+        is_of_another: Callable[[str], bool] = lambda _: False,
+    ) -> None:
+        """`is_of_another` tells of a namespace whether another release serves it, with a default Redis of its own."""
+        self._is_of_another = is_of_another
         self._kube = kube
         self._store = store
         self._namespaces = namespaces
@@ -84,6 +95,8 @@ class Claims:
         except InvalidResourceError:
             # Nothing is made for it now, but what was made before may run on.
             return self._unread(found, stream) if wanted in keys_by_hand(found) else None
+        if redis_secret(other).owned and self._is_of_another(other.metadata.namespace):
+            return None
         return await self._claim(found, other, stream) if _writes(other, wanted) else None
 
     def _unread(self, found: Manifest, stream: StreamComponent) -> Claim:

@@ -173,6 +173,7 @@ class Deletion:
         if reach is not None:
             reach = replace(reach, url=(await self._files.localized(source, reach.url)).url)
             try:
+                self._kube.admit(source.metadata.namespace)
                 doomed = await self._erase(reach, doomed)
             except CursorError as error:
                 problem = str(error)

@@ -7,7 +7,7 @@ fields that are newer than they. Requests are not repeated here; the work queue 
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterator, Set
+from collections.abc import AsyncIterator, Callable, Sequence, Set
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -27,6 +27,8 @@ TIMEOUT: Final = aiohttp.ClientTimeout(total=30, sock_connect=10)
 PAGE: Final = 500
 _APPLY: Final = "application/apply-patch+yaml"  # JSON is YAML
 _MERGE: Final = "application/merge-patch+json"
+_JSON_PATCH: Final = "application/json-patch+json"
+_IMMUTABLE: Final = "field is immutable"
 _UNREADABLE: Final = ("failed to create typed patch object", "failed to convert new object")
 """How the API server's 500 begins if a field of a server-side apply is unknown or of the wrong type: it is strict
 there, whatever fieldValidation asks, but has no code of its own for that.
@@ -64,6 +66,16 @@ class KubeError(Exception):
         if self.code == HTTPStatus.INTERNAL_SERVER_ERROR:
             return self.message.startswith(_UNREADABLE)
         return self.code in _REFUSALS
+
+    @property
+    def is_conflict(self) -> bool:
+        """Whether somebody else has changed the object since it was read."""
+        return self.code == HTTPStatus.CONFLICT
+
+    @property
+    def is_of_immutable(self) -> bool:
+        """Whether what is there can't become what is wanted: only another object can."""
+        return self.code == HTTPStatus.UNPROCESSABLE_ENTITY and _IMMUTABLE in self.message
 
 
 class UnfinishedError(KubeError):
@@ -111,6 +123,7 @@ PODS: Final = Api(version="v1", kind="Pod", plural="pods")
 SECRETS: Final = Api(version="v1", kind="Secret", plural="secrets")
 CONFIG_MAPS: Final = Api(version="v1", kind="ConfigMap", plural="configmaps")
 EVENTS: Final = Api(version="v1", kind="Event", plural="events")
+LEASES: Final = Api(version="coordination.k8s.io/v1", kind="Lease", plural="leases")
 
 
 async def load_configuration() -> Configuration:
@@ -138,6 +151,19 @@ class Kube:
         self._client = client
         self._client.user_agent = f"sluice-operator/{__version__}"
         self._writes = UnderWay()
+        self._check: Callable[[str], None] = lambda _: None
+
+    def check_writes(self, check: Callable[[str], None]) -> None:
+        """Call `check` with the namespace before each write, except of Leases. It raises KubeError if nothing may be
+        written there.
+        """
+        self._check = check
+
+    def admit(self, namespace: str) -> None:
+        """To be called before a write to something else, such as Redis, for a resource in that namespace. Raises
+        KubeError if nothing may be written for it.
+        """
+        self._check(namespace)
 
     async def get(self, api: Api, namespace: str, name: str) -> Manifest | None:
         """An object, or None if there is none. Raises KubeError."""
@@ -192,11 +218,26 @@ class Kube:
         metadata = manifest["metadata"]
         return await self._write(
             "PATCH",
-            api.path(metadata["namespace"], metadata["name"], subresource),
+            api,
+            metadata["namespace"],
+            metadata["name"],
+            subresource,
             query={"fieldManager": manager, "force": "true"},
             body=manifest,
             content_type=_APPLY,
         )
+
+    async def patch(
+        self, api: Api, namespace: str, name: str, operations: Sequence[Manifest], *, manager: str, dry_run: bool
+    ) -> Manifest:
+        """Change an object by the operations of a JSON patch, or with `dry_run` only see what would come of it. The
+        object as it is then. Raises KubeError.
+        """
+        query = {"fieldManager": manager} | ({"dryRun": "All"} if dry_run else {})
+        change: dict[str, Any] = {"query": query, "body": list(operations), "content_type": _JSON_PATCH}
+        if dry_run:
+            return await self._request("PATCH", api.path(namespace, name), **change)
+        return await self._write("PATCH", api, namespace, name, **change)
 
     async def delete(self, api: Api, namespace: str, name: str, *, uid: str, foreground: bool = False) -> bool:
         """Delete the object of this `uid`. Whether it was there. Raises KubeError.
@@ -205,7 +246,7 @@ class Kube:
         """
         body = {"preconditions": {"uid": uid}, "propagationPolicy": "Foreground" if foreground else "Background"}
         try:
-            await self._write("DELETE", api.path(namespace, name), body=body)
+            await self._write("DELETE", api, namespace, name, body=body)
         except KubeError as error:
             if error.code in {HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT}:
                 return False
@@ -214,19 +255,22 @@ class Kube:
 
     async def create(self, api: Api, manifest: Manifest) -> Manifest:
         """Create an object. Raises KubeError."""
-        return await self._write("POST", api.path(manifest["metadata"]["namespace"]), body=manifest)
+        return await self._write("POST", api, manifest["metadata"]["namespace"], body=manifest)
 
     async def replace(self, api: Api, manifest: Manifest) -> Manifest:
         """Replace an object as it was read: if it was changed since, that is a KubeError with code 409."""
         metadata = manifest["metadata"]
+        self._admit(api, metadata["namespace"])
         return await self._request("PUT", api.path(metadata["namespace"], metadata["name"]), body=manifest)
 
     async def merge(
         self, api: Api, namespace: str, name: str, patch: Manifest, *, manager: str, subresource: str = ""
     ) -> Manifest:
         """Merge `patch` into an object. The object as it is then. Raises KubeError."""
-        path, query = api.path(namespace, name, subresource), {"fieldManager": manager}
-        return await self._write("PATCH", path, query=query, body=patch, content_type=_MERGE)
+        query = {"fieldManager": manager}
+        return await self._write(
+            "PATCH", api, namespace, name, subresource, query=query, body=patch, content_type=_MERGE
+        )
 
     @property
     def writes(self) -> Set[asyncio.Task[Any]]:
@@ -239,19 +283,15 @@ class Kube:
         """
         await self._writes.settle(seconds)
 
-    async def _write(self, method: str, path: str, **request: Any) -> Manifest:
-        return await self._writes.ask(self._request(method, path, **request))
+    async def _write(
+        self, method: str, api: Api, namespace: str, name: str = "", subresource: str = "", **request: Any
+    ) -> Manifest:
+        self._admit(api, namespace)
+        return await self._writes.ask(self._request(method, api.path(namespace, name, subresource), **request))
 
-    async def serves(self, api: Api) -> bool:
-        """Whether the API server knows the kind. Raises KubeError."""
-        group, _, _ = api.path(None).rpartition("/")
-        try:
-            found = await self._request("GET", group)
-        except KubeError as error:
-            if error.code == HTTPStatus.NOT_FOUND:
-                return False
-            raise
-        return any(resource["name"] == api.plural for resource in found.get("resources") or [])
+    def _admit(self, api: Api, namespace: str) -> None:
+        if api != LEASES:
+            self.admit(namespace)
 
     async def _request(self, method: str, path: str, **request: Any) -> Manifest:
         answer: Manifest = json.loads(await self._exchange(method, path, **request))
@@ -263,7 +303,7 @@ class Kube:
         path: str,
         *,
         query: dict[str, str] | None = None,
-        body: Manifest | None = None,
+        body: Manifest | Sequence[Manifest] | None = None,
         content_type: str = "application/json",
     ) -> bytes:
         try:

@@ -18,15 +18,13 @@ from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
-from sluice_operator.kube import Api, Kube, KubeError
+from sluice_operator.kube import LEASES, Api, Kube, KubeError
 from sluice_operator.lease_guard import LeaseGuard, end_at_once
 from sluice_operator.lease_record import Change, Manifest, Seen, Terms, holder_of, released, renewed, see, taken
 
 logger = logging.getLogger(__name__)
-
-LEASES: Final = Api(version="coordination.k8s.io/v1", kind="Lease", plural="leases")
 
 
 Answer = TypeVar("Answer")

@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol, TypeAlias
 
 Manifest: TypeAlias = dict[str, Any]
 
-_RELEASED_SECONDS: Final = 1
+RELEASED_SECONDS: Final = 1
 """The duration of a Lease that nobody holds: the API server refuses 0."""
 
 
@@ -124,13 +124,13 @@ def renewed(lease: Manifest, terms: Terms, *, at: datetime) -> Manifest:
 
 def released(lease: Manifest, _terms: Terms, *, at: datetime) -> Manifest:
     """What to write for others to take `lease` at once."""
-    free = {"holderIdentity": "", "leaseDurationSeconds": _RELEASED_SECONDS, "renewTime": _time(at)}
+    free = {"holderIdentity": "", "leaseDurationSeconds": RELEASED_SECONDS, "renewTime": _time(at)}
     return lease | {"spec": lease["spec"] | free}
 
 
 def _is_freed(lease: Manifest | None) -> bool:
     """Whether its holder itself has let it go."""
-    return bool(_spec(lease).get("leaseDurationSeconds") == _RELEASED_SECONDS)
+    return bool(_spec(lease).get("leaseDurationSeconds") == RELEASED_SECONDS)
 
 
 def _spec(lease: Manifest | None) -> Manifest:

@@ -6,6 +6,8 @@ import sys
 from datetime import UTC, datetime
 from typing import Final, Literal
 
+_ENGINE: Final = ("kopf._core.reactor.orchestration", "kopf._core.reactor.running")
+"""They tell with a traceback that a watch has ended: the operator begins it anew, and tells what lasts: see `kinds`."""
 _CHATTY: Final = ("kopf", "aiohttp.access", "asyncio", "kubernetes")
 
 
@@ -33,3 +35,5 @@ def set_up_logs(*, form: Literal["json", "plain"], level: str) -> None:
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     for name in _CHATTY:
         logging.getLogger(name).setLevel(logging.NOTSET if level == "debug" else logging.WARNING)
+    for name in _ENGINE:
+        logging.getLogger(name).setLevel(logging.NOTSET if level == "debug" else logging.CRITICAL)

@@ -12,7 +12,7 @@ from sluice_operator.children import Outcome
 from sluice_operator.desired.claim import Claim
 from sluice_operator.desired.naming import Component
 from sluice_operator.kube import KubeError, Manifest
-from sluice_operator.observed.facts import Refusal, SecretFacts
+from sluice_operator.observed.facts import Contest, Refusal, SecretFacts
 from sluice_operator.status.changes import Tell
 from sluice_operator.status.children import is_applied
 
@@ -36,6 +36,8 @@ class Look:
     """In how many seconds something is to be tried again that failed before."""
     refusals: dict[Component | None, Refusal] = field(default_factory=dict)
     """Why a child could not be written, by the stream that it is for; None is what all streams need."""
+    contests: tuple[Contest, ...] = ()
+    """The fields of children that are left as somebody else has them."""
     url: bytes | None = field(default=None, repr=False)
     secret: SecretFacts = field(default_factory=SecretFacts)
     own_url: bytes | None = field(default=None, repr=False)
@@ -51,8 +53,8 @@ class Look:
 
     def note(self, outcome: Outcome, component: Component | None = None) -> Manifest | None:
         """Take in what has become of a child, of one stream or of all. The child."""
-        if outcome.tell is not None:
-            self.news.append(outcome.tell)
+        self.news += outcome.tells
+        self.contests += outcome.contests
         if outcome.refusal is not None:
             self.refuse(outcome.refusal, component)
         return outcome.live

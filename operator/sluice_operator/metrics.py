@@ -1,6 +1,6 @@
 """What the operator tells Prometheus: how it works itself, and how its resources fare (`resource_metrics`)."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from prometheus_client import (
@@ -29,13 +29,20 @@ class Metrics:
     """All metrics of one operator, in a registry of their own."""
 
     def __init__(
-        self, *, store: Store, namespaces: Namespaces, queue: WorkQueue[SourceKey], leads: Callable[[], bool]
+        self,
+        *,
+        store: Store,
+        namespaces: Namespaces,
+        queue: WorkQueue[SourceKey],
+        leads: Callable[[], bool],
+        held: Callable[[], Mapping[str, bool]] = dict,
     ) -> None:
+        """`held` tells of each namespace with resources whether its Lease is held."""
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
         for collector in (PROCESS_COLLECTOR, PLATFORM_COLLECTOR, GC_COLLECTOR):
             self.registry.register(collector)
-        self.registry.register(ResourceMetrics(store, namespaces))
+        self.registry.register(ResourceMetrics(store, namespaces, held))
         self._looks = Counter(
             "sluice_reconcile", "Looks at resources, by kind and result.", ["kind", "result"], registry=self.registry
         )

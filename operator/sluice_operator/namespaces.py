@@ -5,10 +5,12 @@ API server lets the operator in, and all others go on. What was known of it stay
 run on and keep their cursors; but nobody looks at it, for nothing could be written.
 """
 
-import asyncio
 import logging
 import math
 from collections.abc import Iterable, Mapping
+
+from sluice_operator.kinds import Kinds
+from sluice_operator.kube import Api
 
 logger = logging.getLogger(__name__)
 
@@ -18,10 +20,10 @@ class Namespaces:
 
     def __init__(self, names: Iterable[str] = ()) -> None:
         self.names = tuple(dict.fromkeys(names))
-        self.changed = asyncio.Event()
-        """Set when another choice of them is served; to be cleared by who watches."""
+        self.kinds = Kinds()
+        """Which kinds of resource are served in them."""
         self._refusals: Mapping[str, str] = {}
-        self._doubted: set[str] = set()
+        self._doubted: set[str | None] = set()
         self._tries = 0
         self._is_tried = False
 
@@ -49,7 +51,16 @@ class Namespaces:
         """Whether that namespace is served."""
         return name not in self._refusals
 
-    def doubt(self, name: str) -> None:
+    def serves_of(self, api: Api, name: str) -> bool:
+        """Whether objects of that kind are served in that namespace."""
+        return self.serves(name) and self.kinds.serves(api, name)
+
+    def served_of(self, api: Api) -> tuple[str | None, ...]:
+        """Where objects of that kind are watched: namespaces, or the whole cluster (None); empty if nowhere."""
+        scopes: tuple[str | None, ...] = self.served if self.names else (None,)
+        return tuple(scope for scope in scopes if self.kinds.serves(api, scope))
+
+    def doubt(self, name: str | None) -> None:
         """A watch was refused there, so the right to list is not enough of a proof."""
         self._doubted.add(name)
 
@@ -57,16 +68,18 @@ class Namespaces:
         """Whether the right to watch must be proved there as well."""
         return name in self._doubted
 
+    def keep_doubts(self, scopes: Iterable[str | None]) -> None:
+        """Only in these scopes something is refused: in all others nothing is in doubt any more."""
+        self._doubted &= set(scopes)
+
     def settle(self, refusals: Mapping[str, str]) -> None:
         """All were tried: `refusals` has the server's words for those that it refused."""
         before, self._refusals = self._refusals, dict(refusals)
-        self._doubted &= refusals.keys()
         self._is_tried = True
         if before.keys() == refusals.keys():
             self._tries += 1
             return
         self._tries = 0
-        self.changed.set()
         for name in refusals.keys() - before.keys():
             logger.error(
                 "Namespace %s is not served until it exists and the operator has its Role and RoleBinding there, as "

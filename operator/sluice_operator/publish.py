@@ -34,6 +34,7 @@ class Publisher:
 
     async def publish(self, source: Manifest, before: SourceStatus, after: SourceStatus) -> None:
         """Write `after` over `before` if it is time, and tell what changed. Raises KubeError."""
+        await self._events.catch_up(source)
         uid, is_new = source["metadata"]["uid"], not same(before, after)
         if is_new and (urgent(before, after) or self._is_due(source, before)):
             told = self._untold.setdefault(uid, before)

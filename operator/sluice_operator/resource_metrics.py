@@ -4,7 +4,7 @@ They are read when somebody asks, so nothing is left over of a resource that is 
 that they begin at, for the monitor to subtract: a status is not written for an age that ticks.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -26,7 +26,8 @@ _LABELS: Final = ("kind", "namespace", "name")
 class ResourceMetrics(Collector):
     """The metrics of all resources."""
 
-    def __init__(self, store: Store, namespaces: Namespaces) -> None:
+    def __init__(self, store: Store, namespaces: Namespaces, held: Callable[[], Mapping[str, bool]] = dict) -> None:
+        self._held = held
         self._store = store
         self._namespaces = namespaces
 
@@ -36,24 +37,35 @@ class ResourceMetrics(Collector):
             "sluice_resources", "Resources, by whether they are Ready.", labels=["kind", "ready"]
         )
         served = GaugeMetricFamily(
-            "sluice_namespace_served", "Whether a watched namespace is served.", labels=["namespace"]
+            "sluice_namespace_served",
+            "Whether a namespace is served, of those that are watched by name or have resources.",
+            labels=["namespace"],
         )
-        for name, is_served in self._namespaces.states.items():
+        known, held = self._namespaces.states, self._held()
+        for name in dict.fromkeys([*known, *held]):
+            is_served = known.get(name, True) and held.get(name, True)
             served.add_metric([name], float(is_served))
+        kinds = GaugeMetricFamily(
+            "sluice_kind_served", "Whether the resources of a kind are served everywhere.", labels=["kind"]
+        )
+        for kind, is_served in self._namespaces.kinds.states.items():
+            kinds.add_metric([kind], float(is_served))
         families = _families()
         for api in SOURCES.values():
             states = dict.fromkeys(_STATES, 0)
             for source in self._store.all(api):
                 metadata, status = source["metadata"], source.get("status") or {}
-                if not self._namespaces.serves(metadata["namespace"]):
-                    continue  # nobody knows how it fares
+                if not self._namespaces.serves_of(api, metadata["namespace"]) or not held.get(
+                    metadata["namespace"], True
+                ):
+                    continue  # nobody knows how it fares, or another release tells
                 labels = [api.kind, metadata["namespace"], metadata["name"]]
                 states[_condition(status, "Ready")] += 1
                 for family, labelled, value in _samples(status):
                     families[family].add_metric([*labels, *labelled], value)
             for state, count in states.items():
                 counts.add_metric([api.kind, state], count)
-        yield from (served, counts, *families.values())
+        yield from (served, kinds, counts, *families.values())
 
 
 def _families() -> dict[str, GaugeMetricFamily | CounterMetricFamily]:

@@ -15,11 +15,17 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 
 @asynccontextmanager
 async def serve(
-    port: int, *, trouble: Callable[[], str], lacks: Callable[[], str], registry: CollectorRegistry
+    port: int,
+    *,
+    trouble: Callable[[], str],
+    lacks: Callable[[], str],
+    registry: CollectorRegistry,
+    leaves_out: Callable[[], str] = lambda: "",
 ) -> AsyncIterator[int]:
     """Serve on `port` of every address while the context lasts; 0 takes a free one. The port.
 
-    `trouble` names what is stuck, `lacks` what is waited for before it is ready; or nothing.
+    `trouble` names what is stuck, `lacks` what is waited for before it is ready, `leaves_out` what can't be served
+    though it is ready; or nothing.
     """
 
     async def livez(_: web.Request) -> web.Response:
@@ -27,8 +33,10 @@ async def serve(
         return _verdict(good=not stuck, text=stuck or "alive")
 
     async def readyz(_: web.Request) -> web.Response:
-        lacking = lacks()
-        return _verdict(good=not lacking, text=f"waiting for {lacking}" if lacking else "ready")
+        if lacking := lacks():
+            return _verdict(good=False, text=f"waiting for {lacking}")
+        left_out = leaves_out()
+        return _verdict(good=True, text=f"ready, but {left_out}" if left_out else "ready")
 
     async def metrics(_: web.Request) -> web.Response:
         return web.Response(body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})

@@ -38,9 +38,12 @@ class Login:
         *,
         plurals: Collection[str],
         relisted: Callable[[], None],
-        forbidden: Callable[[str], None],
+        forbidden: Callable[[str | None], None],
+        refused: asyncio.Future[None] | None = None,
     ) -> None:
-        """`relisted` is called after each list of kopf's, `forbidden` with the namespace that it may not read."""
+        """`relisted` is called after each list of kopf's and when a kind is not there any more, `forbidden` with the
+        namespace that kopf may not read, or None for the cluster.
+        """
         self._configuration = configuration
         self._plurals = plurals
         self._relisted = relisted
@@ -48,8 +51,18 @@ class Login:
         self._token: str | None = None
         self._at = 0.0
         self._tries = 0
-        self.refused: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.refused: asyncio.Future[None] = refused or asyncio.get_running_loop().create_future()
         """Fails when the API server refuses the credentials for good: kopf alone would wait for others for ever."""
+
+    def another(self) -> "Login":
+        """For another engine, which offers tokens by itself; both tell of a refusal for good by the same future."""
+        return Login(
+            self._configuration,
+            plurals=self._plurals,
+            relisted=self._relisted,
+            forbidden=self._forbidden,
+            refused=self.refused,
+        )
 
     async def log_in(self, **_: Any) -> kopf.AiohttpSession:
         """A new session, with the token of this moment. Raises RefusedError if that was refused again
@@ -82,11 +95,11 @@ class Login:
         url, status = request.url, request.response.status
         if url.name not in self._plurals:
             return
-        if status == HTTPStatus.OK and "watch" not in url.query:
+        if status == HTTPStatus.NOT_FOUND or (status == HTTPStatus.OK and "watch" not in url.query):
             self._relisted()
         *_, scope, namespace, _ = url.parts
-        if status == HTTPStatus.FORBIDDEN and scope == "namespaces":
-            self._forbidden(namespace)
+        if status == HTTPStatus.FORBIDDEN:
+            self._forbidden(namespace if scope == "namespaces" else None)
 
 
 def _proxy(info: kopf.ConnectionInfo) -> str | None:

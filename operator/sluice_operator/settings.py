@@ -8,6 +8,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sluice_ingester.redis_url import RedisUrl
 from sluice_operator.desired.settings import IngesterSettings
 from sluice_operator.lease_record import Terms
+from sluice_operator.namespace_lease import NAME as NAMESPACE_LEASE
 
 Names = Annotated[tuple[str, ...], NoDecode]
 """Names with commas between them."""
@@ -98,6 +99,13 @@ class Settings(BaseSettings):
             raise ValueError("name the operator's own namespace, since SLUICE_LEADER_ELECTION is on")
         return value
 
+    @field_validator("lease_name")
+    @classmethod
+    def _is_not_that_of_namespaces(cls, value: str) -> str:
+        if value == NAMESPACE_LEASE:
+            raise ValueError("choose another name: the Leases of namespaces have this one")
+        return value
+
     @field_validator("log_level", "log_format", mode="before")
     @classmethod
     def _lower(cls, value: Any) -> Any:
@@ -108,7 +116,13 @@ class Settings(BaseSettings):
     def _is_redis(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None:
             RedisUrl.parse(value.get_secret_value())
+            return SecretStr(value.get_secret_value().strip())
         return value
+
+    @property
+    def release(self) -> str:
+        """What this release is called in the Leases of namespaces: the same for all its replicas, over restarts too."""
+        return f"{self.lease_namespace}/{self.lease_name}" if self.lease_namespace else self.pod_name
 
     @property
     def lease(self) -> Terms | None:

@@ -4,18 +4,20 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from sluice_ingester.contract import Stream, StreamKeys, host_of
+from sluice_ingester.contract import Stream, StreamKeys
+from sluice_ingester.hosts import host_of
 from sluice_operator.api.source import Source
 from sluice_operator.claims import keys_of
 from sluice_operator.desired.naming import COMPONENT_LABEL, child_name
 from sluice_operator.desired.stream import StreamComponent
-from sluice_operator.kube import PODS, Kube, Manifest
+from sluice_operator.kube import PODS, Kube, KubeError, Manifest
 from sluice_operator.look import Look
 from sluice_operator.observed.deployments import deployment_facts
 from sluice_operator.observed.facts import Facts, SinkFacts, SinkTrouble, WriterFacts
 from sluice_operator.observed.ownership import is_of_deployment
 from sluice_operator.observed.pods import first_pods, pods_facts
 from sluice_operator.observed.redis import RedisReader
+from sluice_operator.observed.secrets import unusable
 from sluice_operator.observed.writers import Writers
 from sluice_operator.resets import Resets
 from sluice_operator.sources import source_key
@@ -27,6 +29,7 @@ class Sighting:
     """Sees what is there."""
 
     def __init__(self, *, kube: Kube, store: Store, reader: RedisReader) -> None:
+        self._kube = kube
         self._store = store
         self._reader = reader
         self._starting = Starting(kube)
@@ -64,6 +67,7 @@ class Sighting:
             windows=spec.health,
             secret=look.secret,
             refusal=look.refusal(stream.component),
+            contests=look.contests,
             deployment=None if deployment is None else deployment_facts(deployment),
             pods=seen,
             start=await self._starting.facts(look, pods, seen, now=now),
@@ -79,7 +83,9 @@ class Sighting:
             return None  # another's cursor and numbers are not this one's to tell or to set
         if look.own_url is None:
             unread = look.secret.unread
-            return SinkFacts(trouble=SinkTrouble.SECRET_UNREAD, trouble_message=unread) if unread else None
+            if unread:
+                return SinkFacts(trouble=SinkTrouble.SECRET_UNREAD, trouble_message=unread)
+            return unusable(look.secret)
         sink = await self._reader.read(look.own_url, keys, now=now, authorities=look.authorities)
         may_be_set = stream.component in look.owners and stream.stream is not Stream.BACKFILL
         if sink.trouble is None and may_be_set and await self._reset(look, look.own_url, keys):
@@ -88,6 +94,11 @@ class Sighting:
 
     async def _reset(self, look: Look, url: bytes, keys: StreamKeys) -> bool:
         """Set the cursor if spec.cursor asks for it. Whether it was set, now or before."""
+        try:
+            self._kube.admit(look.source.metadata.namespace)
+        except KubeError as error:
+            look.errors.append(error)
+            return False
         client = self._reader.client(url, authorities=look.authorities)
         return client is not None and await self._resets.carry_out(look.source, client, keys, look.news)
 

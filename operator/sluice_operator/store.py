@@ -8,7 +8,7 @@ mended by the next list.
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from sluice_ingester.contract import host_of
+from sluice_ingester.hosts import host_of
 from sluice_operator.index import Index, place_of
 from sluice_operator.kube import Api, Manifest
 from sluice_operator.sources import SOURCES, Label, SourceKey, key_of, label_for, label_of
@@ -67,6 +67,10 @@ class Store:
         """All objects of one kind."""
         return self._of(api).all()
 
+    def sources_in(self, namespace: str) -> list[Manifest]:
+        """The sources in one namespace."""
+        return [source for api in SOURCES.values() for source in self._of(api).by(_namespace, namespace)]
+
     def source(self, key: SourceKey) -> Manifest | None:
         """The source of that key."""
         return self._of(SOURCES[key.kind]).get((key.namespace, key.name))
@@ -93,15 +97,23 @@ class Store:
 
 
 def _index(api: Api) -> Index:
-    return Index(_own_label, _host) if api in SOURCES.values() else Index(label_of)
+    return Index(_own_label, _host, _namespace) if api in SOURCES.values() else Index(label_of)
 
 
 def _own_label(source: Mapping[str, Any]) -> Label:
     return label_for(key_of(source))
 
 
+def _namespace(source: Mapping[str, Any]) -> str:
+    return str(source["metadata"]["namespace"])
+
+
 def _host(source: Mapping[str, Any]) -> str:
-    return host_of(str((source.get("spec") or {}).get("host")))
+    spelled = str((source.get("spec") or {}).get("host"))
+    try:
+        return host_of(spelled)
+    except ValueError:
+        return spelled  # one that nobody can read keeps no other from being found
 
 
 def _version(item: Mapping[str, Any]) -> str:

@@ -1,8 +1,9 @@
 """kopf as the watch engine, and as nothing else: it keeps the store fresh and says what to look at.
 
-Only `on.event` handlers are registered. For those kopf patches nothing: no finalizer, no annotation, no result,
-as long as a handler returns None. What kopf can't see from the inside (a watch that has gone blind without an
-error) is found by `resync`, and what it keeps to itself is heard by `session`.
+Each kind has an engine of its own, since kopf ends all of an engine when one watch ends: see `engine`. Only `on.event`
+handlers are registered. For those kopf patches nothing: no finalizer, no annotation, no result, as long as a handler
+returns None. What kopf can't see from the inside (a watch that has gone blind without an error) is found by `resync`,
+and what it keeps to itself is heard by `session`.
 """
 
 import asyncio
@@ -12,10 +13,11 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 import kopf
-from kopf._cogs.structs.references import Insights, NamespaceName
 
+from sluice_operator.engine import Engine, UndiscoveredError
 from sluice_operator.kube import DEPLOYMENTS, PODS, Api
 from sluice_operator.namespaces import Namespaces
+from sluice_operator.queue import backoff_seconds
 from sluice_operator.session import Login
 from sluice_operator.sight import Sight
 from sluice_operator.sources import CHILD_SELECTOR, SOURCES, SourceKey
@@ -27,10 +29,8 @@ Add = Callable[[SourceKey], None]
 WATCHED: Final = (*SOURCES.values(), DEPLOYMENTS, PODS)
 """What is watched, and listed by `resync`."""
 
-_END_SECONDS: Final = 3.0
-
-IDENTITY: Final[Any] = "sluice-operator"
-"""For peers, of which there are none: without it kopf asks for the user's name, and a container's has none."""
+_FOLLOW_SECONDS: Final = 0.25
+"""How often it is seen to it that each kind is watched where it is served."""
 
 
 def selector_of(api: Api) -> str:
@@ -48,67 +48,75 @@ async def run_watches(
     writes: Set[Task],
     stop: asyncio.Event,
 ) -> None:
-    """Watch until cancelled. Raises what ends a watch for good. `stop` is set by SIGTERM and SIGINT. The tasks in
-    `writes`, whenever they come, are none of the engine's.
+    """Watch until cancelled. Raises what ends the watch of Deployments or Pods, or the session; a kind of resource is
+    watched anew instead. `stop` is set by SIGTERM and SIGINT. The tasks in `writes`, whenever they come, are none of
+    the engines'.
     """
-    others, insights = asyncio.all_tasks(), Insights()
-    tasks = await kopf.spawn_tasks(
-        registry=_registry(store, sight, add, login),
-        settings=_settings(),
-        standalone=True,
-        identity=IDENTITY,
-        insights=insights,
-        clusterwide=not namespaces.names,
-        namespaces=namespaces.served,
-    )
-    stop_on_signals(stop)  # kopf has just made them its own
-    engine = asyncio.create_task(kopf.run_tasks(tasks, ignored=_Spared(others, writes)), name="kopf")
-    following = asyncio.create_task(_follow(namespaces, insights), name="namespaces")
+    others = asyncio.all_tasks()
+    engines = [
+        Engine(
+            api=api,
+            registry=_registry(api, store, sight, add, login.another()),
+            settings=_settings(),
+            spared=_Spared(others, writes),
+            started=lambda: stop_on_signals(stop),  # kopf has just made them its own
+        )
+        for api in WATCHED
+    ]
+    tasks = [asyncio.create_task(_keep(engine, namespaces), name=f"watch of {engine.api.plural}") for engine in engines]
     try:
-        # The engine itself may wait for ever for its parts to end, when one of them has failed.
-        ended, _ = await asyncio.wait([*tasks, engine, following, login.refused], return_when=asyncio.FIRST_COMPLETED)
+        ended, _ = await asyncio.wait([*tasks, login.refused], return_when=asyncio.FIRST_COMPLETED)
         for one in ended:
             one.result()
         raise RuntimeError("the watches have ended, and nobody asked them to")
     finally:
-        following.cancel()
-        engine.cancel()
-        await asyncio.wait([engine], timeout=_END_SECONDS)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _keep(engine: Engine, namespaces: Namespaces) -> None:
+    """Watch one kind where it is served, as that changes. Raises what ends the watch of a kind that all need."""
+    kinds, failures = namespaces.kinds, 0
+    try:
+        while True:
+            scopes = namespaces.served_of(engine.api)
+            try:
+                runs = await engine.follow(scopes)
+            except Exception as error:
+                await engine.stop()
+                if engine.api not in SOURCES.values() and not isinstance(error, UndiscoveredError):
+                    raise
+                failures += 1
+                if namespaces.served_of(engine.api):
+                    kinds.watch_failed(engine.api, str(error) or type(error).__name__)
+                await asyncio.sleep(backoff_seconds(failures))
+            else:
+                if runs:
+                    kinds.watch_runs(engine.api)
+                failures = 0 if runs else failures
+                await asyncio.sleep(_FOLLOW_SECONDS)
+    finally:
+        await engine.stop()
 
 
 @dataclass(frozen=True, eq=False)
 class _Spared(Collection[Task]):
-    """The tasks that kopf must not take for its own: at its end it cancels all that came after its start, and what is
-    being written would be cut off without anybody knowing whether it is carried out.
+    """The tasks that kopf must not take for its own: at its end it cancels all that came after its start. What is being
+    written would be cut off without anybody knowing whether it is carried out, and other kinds' watches would end.
     """
 
     others: Set[Task]
     writes: Set[Task]
 
     def __contains__(self, task: object) -> bool:
-        return task in self.others or task in self.writes
+        return True
 
     def __iter__(self) -> Iterator[Task]:
-        return iter(self.others | self.writes)
+        return iter(asyncio.all_tasks() | self.others | self.writes)
 
     def __len__(self) -> int:
-        return len(self.others | self.writes)
-
-
-async def _follow(namespaces: Namespaces, insights: Insights) -> None:
-    """Watch where it is allowed, as that changes.
-
-    kopf would do so by itself if it might list all namespaces. It takes its `Insights` from outside, for what is
-    done here, but does not export the class.
-    """
-    await insights.ready_namespaces.wait()
-    while True:
-        await namespaces.changed.wait()
-        namespaces.changed.clear()
-        async with insights.revised:
-            insights.namespaces.clear()
-            insights.namespaces.update(map(NamespaceName, namespaces.served))
-            insights.revised.notify_all()
+        return len(asyncio.all_tasks() | self.others | self.writes)
 
 
 def stop_on_signals(stop: asyncio.Event) -> None:
@@ -118,23 +126,14 @@ def stop_on_signals(stop: asyncio.Event) -> None:
         loop.add_signal_handler(number, stop.set)
 
 
-def _registry(store: Store, sight: Sight, add: Add, login: Login) -> kopf.OperatorRegistry:
-    registry = kopf.OperatorRegistry()
+def _registry(api: Api, store: Store, sight: Sight, add: Add, login: Login) -> kopf.OperatorRegistry:
+    registry, take = kopf.OperatorRegistry(), take_source if api in SOURCES.values() else take_child
     kopf.on.login(registry=registry, id="login")(login.log_in)
 
-    for source in SOURCES.values():
-
-        @kopf.on.event(source.version, source.plural, registry=registry, id=source.plural, param=source)
-        async def on_source(*, event: kopf.RawEvent, param: Any = None, **_: Any) -> None:
-            sight.saw(param, event["object"])
-            take_source(store, add, param, event["type"], dict(event["object"]))
-
-    for child in (DEPLOYMENTS, PODS):
-
-        @kopf.on.event(child.version, child.plural, registry=registry, id=child.plural, param=child)
-        async def on_child(*, event: kopf.RawEvent, param: Any = None, **_: Any) -> None:
-            sight.saw(param, event["object"])
-            take_child(store, add, param, event["type"], dict(event["object"]))
+    @kopf.on.event(api.version, api.plural, registry=registry, id=api.plural)
+    async def on_event(*, event: kopf.RawEvent, **_: Any) -> None:
+        sight.saw(api, event["object"])
+        take(store, add, api, event["type"], dict(event["object"]))
 
     return registry
 
@@ -176,6 +175,8 @@ def _matter(source: dict[str, Any]) -> tuple[object, ...]:
 def _settings() -> kopf.OperatorSettings:
     settings = kopf.OperatorSettings()
     settings.posting.enabled = False
+    # An engine may end and begin anew; kopf would kill the process some minutes after its end.
+    settings.process.ultimate_exiting_timeout = None
     # The kinds are known and the namespaces named: no rights on CRDs and namespaces are needed.
     settings.scanning.disabled = True
     settings.watching.server_timeout = 300

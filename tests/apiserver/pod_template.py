@@ -30,6 +30,10 @@ def spread_of(**fields: Any) -> dict[str, Any]:
     return spread(labelSelector={"matchExpressions": [{"key": "team", "operator": "In", **fields}]})
 
 
+def secured(**fields: Any) -> dict[str, Any]:
+    return pod(podSecurityContext=fields)
+
+
 def mount(path: str, **fields: Any) -> dict[str, Any]:
     name = fields.pop("name", "data")
     mounts = [{"name": name, "mountPath": path, **fields}]
@@ -44,6 +48,7 @@ INSTEAD = {
     "INGESTER_LABELER_HOSTS": "INGESTER_RELAY_HOSTS and INGESTER_LABELER_HOSTS can't be set here: use spec.host",
     "INGESTER_KEY_PREFIX": "INGESTER_KEY_PREFIX can't be set here: use spec.redis.keyPrefix",
     "INGESTER_COLLECTIONS": "INGESTER_COLLECTIONS can't be set here: use spec.firehose.collections",
+    "INGESTER_SYNC_EVENTS": "can't be set here: use spec.firehose.syncEvents",
     "INGESTER_RESYNC_TO_BACKFILL": "can't be set here: use spec.firehose.resyncToBackfill",
     "INGESTER_DEDUPLICATE_SECONDS": "can't be set here: use spec.firehose.deduplicate",
     "INGESTER_START_FROM": "INGESTER_START_FROM can't be set here: use startFrom of the stream",
@@ -63,6 +68,7 @@ INSTEAD = {
 NO_NAME = {"name": ""}
 LONG, LONGER = "x" * 254, "x" * 318
 TEN = 10_001
+WHEN = "ScheduleAnyway"
 
 REFUSED: list[tuple[dict[str, Any], str]] = [
     # labels and annotations
@@ -248,8 +254,83 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ),
     (pod(volumeMounts=[{"name": "a", "mountPath": f"/v{i}"} for i in range(17)]), f"{AT}volumeMounts: Too many: 17"),
     # fields of a pod that are the operator's own
-    (pod(serviceAccountName="mine"), 'unknown field "spec.podTemplate.serviceAccountName"'),
     (pod(containers=[]), 'unknown field "spec.podTemplate.containers"'),
+    (pod(automountServiceAccountToken=True), 'unknown field "spec.podTemplate.automountServiceAccountToken"'),
+    (pod(securityContext={"privileged": True}), 'unknown field "spec.podTemplate.securityContext.privileged"'),
+    (secured(runAsNonRoot=False), 'unknown field "spec.podTemplate.podSecurityContext.runAsNonRoot"'),
+    # names of other objects
+    *(
+        (pod(**{name: value}), f"{AT}{name}{message}")
+        for name in ("runtimeClassName", "schedulerName", "serviceAccountName")
+        for value, message in (
+            ("", " in body should be at least 1 chars long"),
+            ("High", " in body should match"),
+            (LONG, ": Too long: may not be more than 253 bytes"),
+        )
+    ),
+    # as whom it runs
+    *(
+        (pod(**{context: {name: value}}), f"{AT}{context}.{name} in body should be {message}")
+        for context, names in (
+            ("podSecurityContext", ("runAsUser", "runAsGroup", "fsGroup")),
+            ("securityContext", ("runAsUser", "runAsGroup")),
+        )
+        for name in names
+        for value, message in (
+            ((0, "greater than or equal to 1") if name == "runAsUser" else (-1, "greater than or equal to 0")),
+            (2**31, "less than or equal to 2147483647"),
+        )
+    ),
+    (secured(supplementalGroups=[-1]), "supplementalGroups[0] in body should be greater than or equal to 0"),
+    (secured(supplementalGroups=[2**31]), "supplementalGroups[0] in body should be less than or equal to 2147483647"),
+    (secured(supplementalGroups=[1] * 17), f"{AT}podSecurityContext.supplementalGroups: Too many: 17: must have at"),
+    (secured(fsGroupChangePolicy="Never"), 'supported values: "Always", "OnRootMismatch"'),
+    *(
+        (pod(**{context: {profile: value}}), f"{AT}{context}.{profile}.type: {message}")
+        for context in ("podSecurityContext", "securityContext")
+        for profile in ("seccompProfile", "appArmorProfile")
+        for value, message in (
+            ({}, "Required value"),
+            ({"type": "None"}, 'Unsupported value: "None": supported values: "RuntimeDefault", "Localhost"'),
+        )
+    ),
+    # its end, and names
+    (pod(terminationGracePeriodSeconds=14), "terminationGracePeriodSeconds in body should be greater than or equal to"),
+    (pod(terminationGracePeriodSeconds=3601), "terminationGracePeriodSeconds in body should be less than or equal to"),
+    (pod(dnsPolicy="Some"), 'supported values: "ClusterFirst", "ClusterFirstWithHostNet", "Default", "None"'),
+    (pod(dnsConfig={"options": [{"value": "5"}]}), f"{AT}dnsConfig.options[0].name: Required value"),
+    (pod(hostAliases=[{}]), f"{AT}hostAliases[0].ip: Required value"),
+    (
+        pod(hostAliases=[{"ip": f"198.51.100.{i}", "hostnames": ["a"]} for i in range(33)]),
+        f"{AT}hostAliases: Too many: 33: must have at most 32 items",
+    ),
+    (
+        pod(topologySpreadConstraints=[{"topologyKey": "z"}, {"topologyKey": "z", "whenUnsatisfiable": WHEN}]),
+        "two constraints have the same topologyKey and whenUnsatisfiable: make them one",
+    ),
+    # the Deployment itself
+    ({**HOST, "deployment": {"labels": {"team": "a b"}}}, "spec.deployment.labels.team in body should match"),
+    ({**HOST, "deployment": {"labels": {"team": "x" * 64}}}, "spec.deployment.labels.team: Too long: may not be more"),
+    ({**HOST, "deployment": {"labels": {"sluice.dev/relay": "x"}}}, "tell the pods of ingesters apart: choose other"),
+    (
+        {**HOST, "deployment": {"labels": {f"l{i}": "x" for i in range(33)}}},
+        "spec.deployment.labels: Too many: 33: must have at most 32 items",
+    ),
+    (
+        {**HOST, "deployment": {"annotations": {f"a{i}": "x" for i in range(33)}}},
+        "spec.deployment.annotations: Too many: 33: must have at most 32 items",
+    ),
+    (
+        {**HOST, "deployment": {"annotations": {"note": "x" * 16_385}}},
+        "spec.deployment.annotations.note: Too long: may not be more than 16384 bytes",
+    ),
+    *(
+        (
+            {**HOST, "deployment": {"annotations": {f"{domain}/x": "y"}}},
+            "are those of the operator, of kubectl and of Kubernetes: choose other names",
+        )
+        for domain in ("sluice.dev", "kubectl.kubernetes.io", "deployment.kubernetes.io")
+    ),
 ]
 
 TAKEN: list[dict[str, Any]] = [
@@ -265,6 +346,33 @@ TAKEN: list[dict[str, Any]] = [
     pod(
         nodeSelector={"kubernetes.io/arch": "amd64"}, priorityClassName="high.example", imagePullSecrets=[{"name": "r"}]
     ),
+    {**HOST, "deployment": {"labels": {"team": "moderation"}, "annotations": {"example.com/owner": "moderation"}}},
+    secured(),
+    secured(
+        runAsUser=1_000_670_000,
+        runAsGroup=0,
+        fsGroup=1_000_670_000,
+        fsGroupChangePolicy="OnRootMismatch",
+        supplementalGroups=[0, 5],
+        seLinuxOptions={"level": "s0:c26,c5"},
+        seccompProfile={"type": "Localhost", "localhostProfile": "sluice.json"},
+        appArmorProfile={"type": "RuntimeDefault"},
+    ),
+    pod(securityContext={"runAsUser": 1001, "seccompProfile": {"type": "RuntimeDefault"}}),
+    pod(
+        runtimeClassName="gvisor",
+        schedulerName="volcano",
+        serviceAccountName="ingester",
+        terminationGracePeriodSeconds=60,
+        dnsPolicy="None",
+        dnsConfig={
+            "nameservers": ["198.51.100.53"],
+            "searches": ["example"],
+            "options": [{"name": "ndots", "value": "1"}],
+        },
+        hostAliases=[{"ip": "198.51.100.7", "hostnames": ["relay.example"]}],
+    ),
+    pod(topologySpreadConstraints=[{"topologyKey": "z"}, {"topologyKey": "z", "whenUnsatisfiable": "DoNotSchedule"}]),
     toleration(operator="Exists"),
     toleration(key="example.com/streaming", operator="Equal", value="x", effect="NoExecute", tolerationSeconds=0),
     pod(affinity={"podAntiAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": []}}),

@@ -50,7 +50,17 @@ REFUSED = [
     ({"host": "relay.example.com:99999999999999999999"}, "with a port if it needs one"),
     *(
         ({"host": host}, "this is no IP address: give four numbers from 0 to 255 (198.51.100.7), an IPv6 address in")
-        for host in ("[1]", "ws://[1::2::3]:80", "[1:2:3:4:5:6:7]", "[::1.2.3.256]", "999.1.1.1", "http://1.2.3.256:80")
+        for host in (
+            "127.1",
+            "ws://0x7F.0.1:80",
+            "010.0.0.1",
+            "[1]",
+            "ws://[1::2::3]:80",
+            "[1:2:3:4:5:6:7]",
+            "[::1.2.3.256]",
+            "999.1.1.1",
+            "http://1.2.3.256:80",
+        )
     ),
     # redis
     ({**HOST, "redis": {"keyPrefix": "{sluice} :"}}, "give printable ASCII characters without blanks, such as"),
@@ -71,6 +81,10 @@ REFUSED = [
     (firehose(collections=["a" * 318]), "spec.firehose.collections[0]: Too long: may not be more than 317 bytes"),
     (firehose(collections=["app.bsky.feed.post"] * 101), "spec.firehose.collections: Too many: 101: must have at most"),
     (firehose(enabled="yes"), "spec.firehose.enabled in body must be of type boolean"),
+    (
+        firehose(syncEvents="emit"),
+        'spec.firehose.syncEvents: Unsupported value: "emit": supported values: "Omit", "Emit"',
+    ),
     (firehose(deduplicate={"window": ""}), "give a duration from 1s to 24h, such as 1h or 90m"),
     (firehose(deduplicate={"window": "1"}), "give a duration from 1s to 24h, such as 1h or 90m"),
     (firehose(deduplicate={"window": "0s"}), "give a duration from 1s to 24h, such as 1h or 90m"),

@@ -6,7 +6,7 @@ import json
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from http import HTTPStatus
 from types import TracebackType
@@ -46,7 +46,10 @@ class Version:
 class Recorder:
     """Watches from `__enter__` on."""
 
-    def __init__(self, cluster: Cluster, readers: Readers, *, namespace: str) -> None:
+    def __init__(
+        self, cluster: Cluster, readers: Readers, *, namespace: str, kinds: Iterable[str] = tuple(PLURALS)
+    ) -> None:
+        self._kinds = kinds
         self._cluster = cluster
         self._readers = readers
         self._namespace = namespace
@@ -58,7 +61,7 @@ class Recorder:
         self.errors: list[str] = []
 
     def __enter__(self) -> Self:
-        for kind in PLURALS:
+        for kind in self._kinds:
             thread = threading.Thread(target=self._follow, args=(kind,), daemon=True)
             thread.start()
             self._threads.append(thread)

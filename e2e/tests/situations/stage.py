@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+import time
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from e2e import deploy, manifests
 from e2e.cluster.errors import ClusterError
@@ -14,6 +16,7 @@ from e2e.tests.situations.situation import Situation
 from e2e.tests.situations.verdicts import Reading, condition
 from e2e.tests.situations.world import World, merged
 from e2e.tests.wait import eventually
+from e2e.tests.webhooks.webhook import Webhook
 
 __all__ = ["Stage", "World"]
 
@@ -29,6 +32,7 @@ class Stage:
         self.name = situation.name
         self.kind = situation.kind
         self.key: Key = situation.key
+        self._webhook: Webhook | None = None
 
     @property
     def resource(self) -> tuple[str, str]:
@@ -95,6 +99,41 @@ class Stage:
         selector = f"sluice.dev/{self.kind}={self.name}"
         pods = json.loads(self.world.kubectl("get", "pods", "-l", selector, "-o", "json"))["items"]
         return [pod["metadata"]["name"] for pod in pods if "deletionTimestamp" not in pod["metadata"]]
+
+    @property
+    def deployment_name(self) -> tuple[str, str]:
+        """The Deployment of its stream, for kubectl."""
+        return "deployment", f"{self.name}-{'labels' if self.kind == 'labeler' else 'firehose'}"
+
+    def deployment(self) -> dict[str, Any]:
+        """That Deployment."""
+        found: dict[str, Any] = json.loads(self.world.kubectl("get", *self.deployment_name, "-o", "json"))
+        return found
+
+    def ask_again(self) -> None:
+        """Let the operator try at once what it has given up for a while."""
+        now = f"sluice.dev/reconcile-requested-at={time.time()}"
+        self.world.kubectl("annotate", *self.resource, now, "--overwrite")
+
+    def webhook(self, *, answers: Mapping[str, Any] | None = None) -> Webhook:
+        """A webhook server of its own, with these answers; without, the one that it has."""
+        if answers is not None or self._webhook is None:
+            self._webhook = Webhook(
+                kubectl=self.world.kubectl,
+                name=f"webhook-{self.name}",
+                namespace=self.world.namespace,
+                answers=answers or {},
+            )
+        return self._webhook
+
+    def register(self, path: str, *, kind: Literal["Mutating", "Validating"]) -> None:
+        """Let the API server ask its webhook about what is written of its Deployments."""
+        labels = {f"sluice.dev/{self.kind}": self.name}
+        self.webhook().register(path, kind=kind, resources={"deployments": "apps"}, labels=labels)
+
+    def withdraw(self, path: str) -> None:
+        """Let it ask no more."""
+        self.webhook().withdraw(path)
 
     def redis(self) -> RedisServer:
         """A Redis of its own."""

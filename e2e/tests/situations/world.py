@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import threading
 import time
 from dataclasses import dataclass, field
@@ -33,6 +34,11 @@ class World:
     _selector: ClassVar = ("--selector", "app.kubernetes.io/component=operator")
     _simulators: dict[str, Simulator] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def encoded_redis_url(self) -> str:
+        """The same, as it stands in a Secret."""
+        return base64.b64encode(self.redis_url.encode()).decode()
 
     def kubectl(self, *args: str, stdin: str | None = None) -> str:
         """Run kubectl in the situations' namespace."""

@@ -23,7 +23,8 @@
 --      13 number of hashes of digests; the second of them takes the new ones
 --      14 seconds after which it expires
 --      15 tag of the relay, two bytes
---      then the name and value of each of those fields, then the digest of each event if there are hashes,
+--      then the name and value of each of those fields, then the digest of each event if there are hashes (empty:
+--      it is always new),
 --      then the events, then for each dead letter: seq, reason, detail, payload, then an entry for each repo
 --      that must be fetched again
 -- Returns {"stored", length of the stream, number of events that another relay has told of before},
@@ -108,9 +109,31 @@ for _, command in ipairs(rights) do
   end
 end
 
+-- Nor may a stream come to the end of its IDs in the middle: there XADD fails.
+local function ends_before(key, count)
+  if count == 0 or not redis.acl_check_cmd('XINFO', 'STREAM', key) then
+    return nil
+  end
+  local info = redis.pcall('XINFO', 'STREAM', key)
+  for i = 1, info.err and 0 or #info, 2 do
+    if info[i] == 'last-generated-id' then
+      local ms, seq = string.match(info[i + 1], '^(%d+)-(%d+)$')
+      local is_last = ms == '18446744073709551615' and #seq == 20 and string.sub(seq, 1, 5) == '18446'
+      return is_last and 744073709551615 - tonumber(string.sub(seq, 6)) < count and info[i + 1]
+    end
+  end
+end
+for _, one in ipairs({{stream, events}, {deadletter, letters}, {resyncs, #ARGV - first - events - 4 * letters + 1}}) do
+  local last = one[1] and ends_before(one[1], one[2])
+  if last then
+    return redis.error_reply('ERR ' .. one[1] .. ' has used up the IDs of its entries (its last ID is ' .. last ..
+      '): when its consumers have read it, delete it (DEL ' .. one[1] .. ') and let them create their groups anew')
+  end
+end
+
 local duplicates = 0
 for i = 0, events - 1 do
-  if buckets == 0 or is_new(ARGV[digests + i]) then
+  if buckets == 0 or ARGV[digests + i] == '' or is_new(ARGV[digests + i]) then
     redis.call('XADD', stream, '*', field, ARGV[first + i])
   else
     duplicates = duplicates + 1

@@ -21,5 +21,5 @@ async def call(work: Awaitable[T]) -> T:
             return await work
     except TimeoutError as error:
         raise SinkError(explain(TimeoutError(f"no answer in {CALL_SECONDS:g} s"))) from error
-    except (RedisError, RedisClusterException, OSError) as error:
+    except (RedisError, RedisClusterException, OSError, UnicodeError) as error:
         raise SinkError(explain(error)) from error

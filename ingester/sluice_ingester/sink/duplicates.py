@@ -1,11 +1,11 @@
 """One event once, though several relays tell of it: how the append knows an event again. Pure.
 
-Relays number and date events on their own, so an event is known by all the rest of it, which holds
-DID and rev where it has one. Digests of what was stored are kept for a window of time, in a few
-hashes that each cover a slice of it and then expire. With each digest stands who has told of it,
-and how often: what a relay tells for the second time (an account that is active, deactivated, and
-active again) is matched with the second time of another relay, never with the first. So a relay
-never suppresses its own events, and a replay that somebody asked for is stored again.
+Relays number and date events on their own, so an event is known by all the rest of it, with DID and rev.
+What has no rev (an account or identity event) is never left out: the same may happen again, and nothing tells
+whether another relay means this time or the last. Digests of what was stored are kept for a window of time, in a
+few hashes that each cover a slice of it and then expire. With each digest stands who has told of it, and how
+often: what a relay tells for the second time is matched with the second time of another relay, never with the
+first. So a relay never suppresses its own events, and a replay that somebody asked for is stored again.
 """
 
 import hashlib
@@ -19,6 +19,7 @@ from sluice_ingester.contract import StreamKeys
 DIGEST_BYTES: Final = 10
 """Two of a million events an hour share a digest once in some million years; what they would lose
 is one event, and only if two relays sent them."""
+_WITHOUT_REV: Final = (b'{"type":"account"', b'{"type":"identity"')
 _TAG_BYTES: Final = 2
 _SLICES: Final = 2
 _SLACK_SECONDS: Final = 60
@@ -29,7 +30,7 @@ class Known:
     """What the append needs to know events again.
 
     `buckets` are the keys to look in; the second one takes what is new, for `seconds`. `tag` stands for the
-    relay. `digests` are those of the events, one each.
+    relay. `digests` are those of the events, one each; an event with an empty one is always new.
     """
 
     buckets: Sequence[str]
@@ -60,6 +61,11 @@ class Duplicates:
 
 
 def digest(event: bytes) -> bytes:
-    """Of an event's JSON without `seq` and `time`, which stand between its `type` and its `did`."""
+    """Of an event's JSON without `seq` and `time`, which stand between its `type` and its `did`.
+
+    Empty if the event has no rev.
+    """
     kind, _, rest = event.partition(b',"seq":')
+    if kind in _WITHOUT_REV:
+        return b""
     return hashlib.blake2b(kind + rest[rest.find(b',"did":') :], digest_size=DIGEST_BYTES).digest()

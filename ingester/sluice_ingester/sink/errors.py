@@ -4,17 +4,21 @@ Nearly everything is backpressure: it passes, and the same batch is offered agai
 taken. Only where no waiting helps, because a person has to change something, is it said so.
 """
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
 from redis import exceptions
 
+from sluice_ingester.text import readable
+
 
 class SinkReason(StrEnum):
     """Why the sink takes nothing; the words stand in the health hash."""
 
     HIGH_WATER_MARK = "HighWaterMark"
+    FILLED_BY_OTHERS = "StreamFilledByOthers"
     UNAVAILABLE = "RedisUnavailable"
     TIMEOUT = "RedisTimeout"
     OUT_OF_MEMORY = "RedisOutOfMemory"
@@ -24,6 +28,7 @@ class SinkReason(StrEnum):
     AUTH = "RedisAuth"
     REFUSED = "RedisRefused"
     EVICTS = "RedisEvicts"
+    TOO_LARGE = "RedisRequestTooLarge"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +73,16 @@ _BY_CLASS: Final[tuple[tuple[type[Exception], SinkReason], ...]] = (
     (TimeoutError, SinkReason.TIMEOUT),
     (OSError, SinkReason.UNAVAILABLE),
 )
+# Redis itself (proto-max-bulk-len, the number of arguments, Lua's stack), and services that speak its protocol.
+_TOO_LARGE: Final = re.compile(
+    r"request (?:size|body|payload)|(?:request|command|payload|value|string|argument|bulk|query)s?\b.{0,20}"
+    r"\btoo (?:large|big|long)|exceed.{0,40}\b(?:size|length|bytes)|invalid (?:multi)?bulk length"
+    r"|too (?:large|big) (?:a )?(?:request|command|payload)|too many (?:arguments|results)",
+    re.IGNORECASE,
+)
 _HINTS: Final = {
     SinkReason.AUTH: "check user and password in REDIS_URL, and the user's ACL rules",
+    SinkReason.TOO_LARGE: "raise the limit of this Redis for the size of one request",
     SinkReason.OUT_OF_MEMORY: "give Redis more memory, or let consumers remove what they have read",
 }
 
@@ -84,15 +97,19 @@ class SinkError(Exception):
 
 def explain(error: Exception) -> Trouble:
     """What `error`, raised by the client, means."""
-    text = " ".join(str(error).split())[:300] or type(error).__name__
+    text = readable(str(error), most=300) or type(error).__name__
     reason = _BY_CODE.get(text.split(" ", 1)[0]) or next(
         (reason for kind, reason in _BY_CLASS if isinstance(error, kind)), SinkReason.REFUSED
     )
     if reason is SinkReason.REFUSED and "near '#'" in text:
         text = "this Redis does not know scripts with #!lua: Redis 7 or newer, or Valkey, is needed"
+    if reason is SinkReason.REFUSED and _TOO_LARGE.search(text):
+        reason = SinkReason.TOO_LARGE
+    if reason is SinkReason.REFUSED and "can't run this command" in text:
+        reason = SinkReason.AUTH
     hint = _HINTS.get(reason)
     return Trouble(
         reason=reason,
         message=f"Redis: {text}" + (f" ({hint})" if hint else ""),
-        lasting=reason in {SinkReason.AUTH, SinkReason.REFUSED},
+        lasting=reason in {SinkReason.AUTH, SinkReason.REFUSED, SinkReason.TOO_LARGE},
     )

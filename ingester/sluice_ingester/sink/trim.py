@@ -11,6 +11,8 @@ from sluice_ingester.sink.call import call
 
 LIMIT: Final = 10_000
 """About how many entries one call removes at most: some milliseconds of the server's time."""
+STEPS: Final = 1000
+"""How far one call walks through what is pending: some milliseconds, too."""
 
 _SCRIPT: Final = resources.files(__package__).joinpath("trim.lua").read_bytes()
 _SHA1: Final = hashlib.sha1(_SCRIPT, usedforsecurity=False).hexdigest()
@@ -24,6 +26,6 @@ async def trim(redis: Client, stream: str) -> int:
 async def _run(redis: Client, stream: str) -> Any:
     execute: Any = redis.execute_command
     try:
-        return await execute("EVALSHA", _SHA1, 1, stream, LIMIT)
+        return await execute("EVALSHA", _SHA1, 1, stream, LIMIT, STEPS)
     except NoScriptError:
-        return await execute("EVAL", _SCRIPT, 1, stream, LIMIT)
+        return await execute("EVAL", _SCRIPT, 1, stream, LIMIT, STEPS)

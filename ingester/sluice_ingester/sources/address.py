@@ -5,44 +5,56 @@ the cluster or on the desk, `ws://relay:2470`: a host with an optional port and 
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Self
 from urllib.parse import urlencode
+
+from sluice_ingester.hosts import LIKE_ADDRESS, former_hosts, host_of, is_address, is_plain
 
 _ADDRESS: Final = re.compile(
     r"(?:(?P<scheme>[a-z]+)://)?"
     r"(?P<name>\[[0-9a-f:.]+\]|[a-z0-9](?:[a-z0-9_.-]{0,251}[a-z0-9])?\.?)"
     r"(?::(?P<port>[0-9]{1,5}))?"
-    r"/?"
+    r"/?",
+    re.ASCII,
 )
-_PLAIN: Final = {"ws": True, "http": True, "wss": False, "https": False}
+_SCHEMES: Final = frozenset({"ws", "wss", "http", "https"})
 
 ALLOWED: Final = "a host such as bsky.network, with an optional port and an optional ws://, wss://, http:// or https://"
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A source: `host` as the Redis keys name it (port included), and whether it speaks without TLS."""
+    """A source: `host` as the Redis keys name it (port included), and whether it speaks without TLS.
+
+    `former` are the names under which its keys may stand from before: see `hosts`.
+    """
 
     host: str
     plain: bool = False
+    former: tuple[str, ...] = field(default=(), compare=False)
 
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read an address; without a scheme it is `wss`. ValueError says what is wrong."""
-        match = _ADDRESS.fullmatch(text.strip().lower())
+        shown = repr(text.strip())
+        match = _ADDRESS.fullmatch(text.strip().lower()) if text.isascii() else None
         if match is None:
-            raise ValueError(f"{text.strip()!r} is not {ALLOWED}")
+            raise ValueError(f"{shown} is not {ALLOWED}")
         scheme, name, port = match.group("scheme", "name", "port")
-        if scheme is not None and scheme not in _PLAIN:
-            raise ValueError(f"{text.strip()!r} has the scheme {scheme}://, which is not one of ws, wss, http, https")
+        if scheme is not None and scheme not in _SCHEMES:
+            raise ValueError(f"{shown} has the scheme {scheme}://, which is not one of ws, wss, http, https")
         if port is not None and not 0 < int(port) < 65536:
-            raise ValueError(f"{text.strip()!r} has the port {port}, which is not between 1 and 65535")
-        return cls(host=name if port is None else f"{name}:{port}", plain=_PLAIN[scheme or "wss"])
+            raise ValueError(f"{shown} has the port {port}, which is not between 1 and 65535")
+        if re.fullmatch(LIKE_ADDRESS, name.removesuffix(".")) and not is_address(name):
+            raise ValueError(
+                f"{shown} is no IP address: give four numbers from 0 to 255, or an IPv6 address in brackets"
+            )
+        return cls(host=host_of(text), plain=is_plain(text), former=former_hosts(text))
 
     @property
     def place(self) -> str:
-        """Host and port, the default one spelled out: equal for two spellings of one place."""
+        """Host and port, the default one told: equal for two spellings of one place."""
         has_port = re.search(r":[0-9]+$", self.host) is not None
         return self.host if has_port else f"{self.host}:{80 if self.plain else 443}"
 

@@ -10,7 +10,8 @@ class Backoff:
 
     The delay is drawn evenly from 0 to `base * 2**n` seconds, at most `cap`: full jitter, so that
     clients that were cut off together don't come back together. A try that stayed good for
-    `healthy` seconds makes the next failure the first one again.
+    `healthy` seconds, or that made progress, makes the next failure the first one again. Progress that ends
+    at once may come again and again: then the delay is from `base` to twice that.
     """
 
     def __init__(
@@ -27,13 +28,15 @@ class Backoff:
         self._draw = draw
         self.failures = 0
 
-    def failed(self, *, after: float = 0.0, at_least: float = 0.0) -> float:
-        """Count a failure that came `after` good seconds: the seconds to wait.
+    def failed(self, *, after: float = 0.0, progress: bool = False, at_least: float = 0.0) -> float:
+        """Count a failure that came `after` good seconds, or after `progress`: the seconds to wait.
 
         `at_least` is what the other side asked for, such as Retry-After; the jitter is added to it.
         """
-        if after >= self._healthy:
+        if after >= self._healthy or progress:
             self.failures = 0
+        if progress:
+            at_least = max(at_least, self._base)
         ceiling = min(self._cap, self._base * 2 ** min(self.failures, 32))
         self.failures += 1
         return at_least + self._draw(0.0, ceiling)

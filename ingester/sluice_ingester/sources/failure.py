@@ -8,10 +8,27 @@ from http import HTTPStatus
 from socket import gaierror
 from typing import Final
 
-from websockets.exceptions import ConnectionClosed, InvalidStatus, InvalidURI, ProxyError, SecurityError
+from websockets.exceptions import (
+    ConnectionClosed,
+    InvalidMessage,
+    InvalidProxy,
+    InvalidProxyStatus,
+    InvalidStatus,
+    InvalidURI,
+    ProxyError,
+    SecurityError,
+)
 
+from sluice_ingester.sources.answer import HeadersTooLargeError
+from sluice_ingester.sources.hop import Hop
+from sluice_ingester.sources.proxy import ProxyUnusableError
+from sluice_ingester.sources.tls import advice
+from sluice_ingester.text import readable
+
+_MOST_TEXT: Final = 1000
 _MOST_RETRY_AFTER: Final = 600.0
 _HOPELESS: Final = 60.0
+_PROXY_HINTS: Final = {407: ": put its user and password into the proxy's URL, http://USER:PASSWORD@HOST:PORT"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +39,10 @@ class Failure:
     message: str
     wait: float = 0.0
 
+    def __post_init__(self) -> None:
+        """A message quotes what others said, in whatever encoding."""
+        object.__setattr__(self, "message", readable(self.message, most=_MOST_TEXT))
+
 
 class SourceError(Exception):
     """The source can't be read at the moment."""
@@ -31,49 +52,84 @@ class SourceError(Exception):
         self.failure = failure
 
 
-def explain(error: Exception, *, place: str) -> Failure:
-    """What `error`, raised while connecting to `place` or reading from it, means."""
+def explain(error: Exception, *, place: str, hop: Hop | None = None, named: tuple[str, ...] = ()) -> Failure:
+    """What `error`, raised while connecting to `place` or reading from it, means.
+
+    `hop` says where the attempt was, if it may have been elsewhere. `named` are the variables that name private CAs.
+    """
+    hop = hop or Hop(source=place, reached=True)
     match error:
         case InvalidStatus():
-            return _status(error, place)
+            return _status(error, hop.place)
         case ConnectionClosed():
-            return _closed(error, place)
+            return _closed(error, hop.place)
         case OSError():
-            return _network(error, place)
-        case ProxyError():
-            return Failure("ProxyFailed", f"the proxy does not lead to {place}: {_line(error)}")
+            return _network(error, hop, named)
+        case ProxyUnusableError() | ProxyError() | InvalidProxy():
+            return _proxy(error, hop)
         case InvalidURI() | SecurityError():
-            return Failure("RedirectRefused", f"{place} redirects to where it can't be followed: {_line(error)}")
+            return Failure("RedirectRefused", f"{hop.place} redirects to where it can't be followed: {_line(error)}")
         case _:
-            return Failure("NoWebSocket", f"{place} does not speak WebSocket: {_line(error)}")
+            return _handshake(error, hop)
 
 
-def _network(error: OSError, place: str) -> Failure:
+def _proxy(error: Exception, hop: Hop) -> Failure:
+    match error:
+        case ProxyUnusableError():
+            text = f"no proxy leads to {hop.place}: {_line(error)}"
+        case InvalidProxyStatus():
+            code = error.response.status_code
+            text = f"{hop.peer} answered {_answered(code)}{_PROXY_HINTS.get(code, '')}"
+        case _:  # its text may quote the proxy's URL, password and all
+            text = f"{hop.peer} gave no answer that opens the way: {type(error).__name__}"
+    return Failure("ProxyFailed", text)
+
+
+def _handshake(error: Exception, hop: Hop) -> Failure:
+    match error:
+        case UnicodeError():
+            return Failure("NameUnknown", f"the name of {hop.peer} is no name of a host: {_line(error)}")
+        case InvalidMessage(__cause__=EOFError()):
+            return Failure("ConnectionLost", f"{hop.place} closed the connection before it had answered")
+        case InvalidMessage(__cause__=HeadersTooLargeError() as cause):
+            return Failure("HeadersTooLarge", f"{hop.place} can't be understood: {_line(cause)}")
+        case _:
+            return Failure("NoWebSocket", f"{hop.place} does not speak WebSocket: {_line(error)}")
+
+
+def _network(error: OSError, hop: Hop, named: tuple[str, ...]) -> Failure:
+    peer = hop.peer
     match error:
         case gaierror():
-            return Failure("NameUnknown", f"the name of {place} can't be resolved: {error.strerror or error}")
+            return Failure("NameUnknown", f"the name of {peer} can't be resolved: {error.strerror or error}")
         case ssl.SSLCertVerificationError():
             why = getattr(error, "verify_message", None) or _line(error)
-            hint = "name a private CA in INGESTER_CA_BUNDLE"
-            return Failure("TlsFailed", f"the certificate of {place} is not trusted: {why} ({hint})")
+            hint = advice(getattr(error, "verify_code", 0), named)
+            return Failure(
+                "TlsFailed", f"the certificate of {peer} is not trusted: {why}" + (f" ({hint})" if hint else "")
+            )
         case ssl.SSLError():
-            return Failure("TlsFailed", f"TLS with {place} failed: {_line(error)}")
+            return Failure("TlsFailed", f"TLS with {peer} failed: {_line(error)}")
         case TimeoutError():
-            return Failure("ConnectTimeout", f"{place} did not answer in time")
+            return Failure("ConnectTimeout", f"{peer} did not answer in time")
         case _:
-            return Failure("ConnectFailed", f"no connection to {place}: {error.strerror or _line(error)}")
+            return Failure("ConnectFailed", f"no connection to {peer}: {error.strerror or _line(error)}")
 
 
 def _status(error: InvalidStatus, place: str) -> Failure:
     code = error.response.status_code
-    try:
-        phrase = HTTPStatus(code).phrase
-    except ValueError:
-        phrase = ""
-    wait = retry_after(error.response.headers.get("Retry-After")) if code in {429, 503} else 0.0
+    told = error.response.headers.get_all("Retry-After")
+    wait = retry_after(told[0] if told else None) if code in {429, 503} else 0.0
     if code == HTTPStatus.NOT_IMPLEMENTED:
         wait = _HOPELESS
-    return Failure(f"Http{code}", f"{place} answered {code} {phrase}".rstrip(), wait)
+    return Failure(f"Http{code}", f"{place} answered {_answered(code)}", wait)
+
+
+def _answered(code: int) -> str:
+    try:
+        return f"{code} {HTTPStatus(code).phrase}"
+    except ValueError:
+        return str(code)
 
 
 def retry_after(value: str | None) -> float:
@@ -82,7 +138,7 @@ def retry_after(value: str | None) -> float:
         return 0.0
     try:
         seconds = float(value) if value.isdigit() else _until(value)
-    except ValueError:
+    except (ValueError, OverflowError, TypeError, IndexError):  # the library's parser of dates raises them all
         return 0.0
     return min(max(seconds, 0.0), _MOST_RETRY_AFTER)
 

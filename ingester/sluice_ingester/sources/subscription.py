@@ -7,16 +7,16 @@ the absence of events.
 import asyncio
 import contextlib
 import logging
-import ssl
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import InvalidStatus
+from websockets.asyncio.client import ClientConnection
 
 from sluice_ingester.sources.address import Address
+from sluice_ingester.sources.connector import Connector
 from sluice_ingester.sources.failure import Failure, SourceError, explain
+from sluice_ingester.sources.tls import Tls
 
 MAX_FRAME: Final = 5 * 1024 * 1024 + 64 * 1024
 """Bytes: the specification's 5 MB, and some slack."""
@@ -33,16 +33,6 @@ class Deadlines:
     ping_interval: float = 20.0
     ping: float = 30.0
     close: float = 1.0
-
-
-class _Connect(connect):
-    """Follows redirects to http(s):// too: servers name the place so, whatever asked for it."""
-
-    def process_redirect(self, exc: Exception) -> Exception | str:
-        if isinstance(exc, InvalidStatus) and (place := exc.response.headers.get("Location", "")).startswith("http"):
-            del exc.response.headers["Location"]
-            exc.response.headers["Location"] = place.replace("http", "ws", 1)
-        return super().process_redirect(exc)
 
 
 class Frames:
@@ -98,13 +88,13 @@ class Subscription:
         *,
         nsid: str,
         user_agent: str,
-        tls: ssl.SSLContext | None,
+        tls: Tls | None,
         deadlines: Deadlines | None = None,
     ) -> None:
         self.address = address
         self._nsid = nsid
         self._user_agent = user_agent
-        self._tls = None if address.plain else tls
+        self._tls = tls or Tls.of()
         self._deadlines = deadlines or Deadlines()
 
     @contextlib.asynccontextmanager
@@ -116,22 +106,25 @@ class Subscription:
         sides' time than of anybody's line.
         """
         place = self.address.host
-        tls: dict[str, Any] = {} if self._tls is None else {"ssl": self._tls}
+        connecting = Connector(
+            self.address.subscription(self._nsid, cursor=cursor),
+            source=place,
+            plain=self.address.plain,
+            tls=self._tls,
+            user_agent_header=self._user_agent,
+            compression=None,
+            open_timeout=self._deadlines.open,
+            close_timeout=self._deadlines.close,
+            ping_interval=None,
+            max_size=MAX_FRAME,
+            max_queue=(0, 0),
+            logger=_logger,
+        )
         try:
-            websocket = await _Connect(
-                self.address.subscription(self._nsid, cursor=cursor),
-                **tls,
-                user_agent_header=self._user_agent,
-                compression=None,
-                open_timeout=self._deadlines.open,
-                close_timeout=self._deadlines.close,
-                ping_interval=None,
-                max_size=MAX_FRAME,
-                max_queue=(0, 0),
-                logger=_logger,
-            )
+            websocket = await connecting
         except Exception as error:
-            raise SourceError(explain(error, place=place)) from error
+            named = self._tls.named
+            raise SourceError(explain(error, place=place, hop=connecting.hop, named=named)) from error
         frames = Frames(websocket, place=place, deadlines=self._deadlines)
         watching = asyncio.create_task(frames.watch())
         try:

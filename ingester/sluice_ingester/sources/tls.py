@@ -1,19 +1,44 @@
-"""Which certificate authorities are trusted."""
+"""Which certificate authorities are trusted, and what to say of a certificate that is not."""
 
+import os
 import ssl
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Final, Self
+
+_UNKNOWN_ISSUER: Final = frozenset({2, 18, 19, 20, 21})
+"""OpenSSL's codes for a chain that ends at nobody who is trusted."""
+_VARIABLES: Final = ("INGESTER_CA_BUNDLE", "SSL_CERT_FILE")
 
 
-def client_context(ca_bundle: Path | None) -> ssl.SSLContext:
-    """TLS for clients: the system's CAs and those in `ca_bundle`.
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """TLS for clients. `named` are the variables that name private CAs."""
 
-    SSL_CERT_FILE, read by OpenSSL itself, replaces the system's. ValueError if `ca_bundle` holds
-    no certificate.
-    """
-    context = ssl.create_default_context()
-    if ca_bundle is not None:
-        try:
-            context.load_verify_locations(cafile=ca_bundle)
-        except ssl.SSLError as error:
-            raise ValueError(f"it holds no PEM certificate: {error.reason}") from None
-    return context
+    context: ssl.SSLContext
+    named: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, ca_bundle: Path | None = None) -> Self:
+        """TLS that trusts the system's CAs and those in `ca_bundle`.
+
+        SSL_CERT_FILE, read by OpenSSL itself, replaces the system's. ValueError if `ca_bundle` holds
+        no certificate.
+        """
+        context = ssl.create_default_context()
+        if ca_bundle is not None:
+            try:
+                context.load_verify_locations(cafile=ca_bundle)
+            except ssl.SSLError as error:
+                raise ValueError(f"it holds no PEM certificate: {error.reason}") from None
+        set_ = dict(zip(_VARIABLES, (ca_bundle, os.environ.get("SSL_CERT_FILE")), strict=True))
+        return cls(context, tuple(name for name, value in set_.items() if value))
+
+
+def advice(code: int, named: tuple[str, ...]) -> str:
+    """What a person can do about a certificate that OpenSSL refuses with `code`; empty if nothing here helps."""
+    if code not in _UNKNOWN_ISSUER:
+        return ""
+    if "INGESTER_CA_BUNDLE" in named:
+        return f"no CA of {' or '.join(named)} signed it: add the one that did to INGESTER_CA_BUNDLE (spec.caBundle)"
+    return "name a private CA in INGESTER_CA_BUNDLE (spec.caBundle)"

@@ -8,6 +8,7 @@ from sluice_ingester.wire.deadletter import Reason
 from sluice_ingester.wire.events import Decoded, Kind
 from sluice_ingester.wire.listing import Repo
 from sluice_ingester.wire.stream import Stamp
+from sluice_ingester.wire.time import credible
 
 _BAD: Final = Reason.MESSAGE_INVALID
 
@@ -32,16 +33,20 @@ def decode_tombstone(body: fields.Fields, stamp: Stamp) -> Decoded:
     return _one("account", stamp, did, {"active": False, "status": "deleted"})
 
 
-def decode_sync(body: fields.Fields, stamp: Stamp, *, origin: str | None = None) -> Decoded:
+def decode_sync(body: fields.Fields, stamp: Stamp, *, omit: bool = False, origin: str | None = None) -> Decoded:
     """#sync: a repository's state was set anew; who follows it must fetch it again.
 
-    `commit` is left out where the message's block doesn't prove it: the call to fetch stands. With
-    `origin`, the host with its scheme, it is also told as an entry of the listing of repos.
+    `commit` is left out where the message's block doesn't prove it: the call to fetch stands. With `omit`
+    it gives no event and still moves the cursor. With `origin`, the host with its scheme, it is also told as
+    an entry of the listing of repos.
     """
     did = fields.did(body, "did", _BAD)
     rev = fields.text(body, "rev", _BAD)
-    commit = _proven_root(body.get("blocks"))
-    decoded = _one("sync", stamp, did, ({"commit": commit} if commit else {}) | {"rev": rev})
+    if omit:
+        decoded = Decoded(seq=stamp.seq, time=stamp.told)
+    else:
+        commit = _proven_root(body.get("blocks"))
+        decoded = _one("sync", stamp, did, ({"commit": commit} if commit else {}) | {"rev": rev})
     if origin is None:
         return decoded
     repo = Repo(did=did, rev=rev, status=None, active=True)
@@ -50,7 +55,7 @@ def decode_sync(body: fields.Fields, stamp: Stamp, *, origin: str | None = None)
 
 def _one(kind: Kind, stamp: Stamp, did: str, rest: dict[str, Any]) -> Decoded:
     event = datajson.dumps({"type": kind, "seq": stamp.seq, "time": stamp.time, "did": did, **rest})
-    return Decoded(seq=stamp.seq, time=stamp.told, events=(event,), kinds=(kind,))
+    return Decoded(seq=stamp.seq, time=credible(stamp.told), events=(event,), kinds=(kind,))
 
 
 def _proven_root(container: object) -> str | None:

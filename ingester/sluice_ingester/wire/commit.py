@@ -11,7 +11,9 @@ from sluice_ingester.wire.events import Decoded, Kind
 from sluice_ingester.wire.filter import CollectionFilter
 from sluice_ingester.wire.operation import Operation, read_operation
 from sluice_ingester.wire.record import find_blocks, read_record
+from sluice_ingester.wire.salvage import Broken
 from sluice_ingester.wire.stream import Stamp
+from sluice_ingester.wire.time import credible
 
 MAX_OPS: Final = 2000
 """Ten times what the lexicon allows in one commit."""
@@ -37,7 +39,7 @@ def decode_commit(body: fields.Fields, stamp: Stamp, *, collections: CollectionF
             "rev": fields.text(body, "rev", _BAD),
         }
     )
-    ops = body.get("ops")
+    ops = fields.get(body, "ops")
     if ops is None:
         ops = []
     if type(ops) is not list or len(ops) > MAX_OPS:
@@ -45,10 +47,10 @@ def decode_commit(body: fields.Fields, stamp: Stamp, *, collections: CollectionF
     if not ops and body.get("tooBig") is True:
         commit.bury(InputError(Reason.BLOCK_MISSING, "too big: the source left the operations out"))
     operations = commit.select(ops, collections)
-    commit.emit(operations, body.get("blocks"))
+    commit.emit(operations, fields.get(body, "blocks"))
     return Decoded(
         seq=stamp.seq,
-        time=stamp.told,
+        time=credible(stamp.told),
         events=tuple(commit.events),
         kinds=tuple(commit.kinds),
         filtered=commit.filtered,
@@ -74,7 +76,7 @@ class _Commit:
             try:
                 operation = read_operation(op, collections)
             except InputError as fault:
-                self.bury(fault, known={"op": op})
+                self.bury(fault, known={"op": op}, block=memoryview(op.raw) if isinstance(op, Broken) else None)
                 continue
             if operation is None:
                 self.filtered += 1

@@ -68,7 +68,7 @@ def decode_pair(data: bytes) -> tuple[Any, Any]:
 
 def _decode(data: bytes, *, count: int) -> list[Any]:
     if len(data) > _UNCOUNTED:
-        _check_items(data)
+        check_items(data)
     stream = BytesIO(data)
     decoder = CBORDecoder(
         stream,
@@ -100,8 +100,8 @@ def _check_integers(value: object) -> None:
                 raise CborError(f"{number} is no signed integer of 64 bits")
 
 
-def _check_items(data: bytes) -> None:
-    """Count the items of a large input without building them.
+def check_items(data: bytes) -> None:
+    """Count the items of a large input without building them; CborError if they are too many.
 
     An empty map is one byte here and 64 in Python: without this count, a megabyte of them takes
     as much memory as an ingester has.

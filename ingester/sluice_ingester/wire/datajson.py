@@ -46,4 +46,4 @@ def dumps(value: dict[str, Any]) -> bytes:
 
 def describe(value: object) -> bytes:
     """`value` as JSON for people: never fails, and shows what JSON has no form for in Python's words."""
-    return _DESCRIBER.encode(value).encode()
+    return _DESCRIBER.encode(value).encode(errors="backslashreplace")

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Self
 
+from sluice_ingester.text import readable
+
 MAX_PAYLOAD: Final = 64 * 1024
 """Bytes of a payload that are kept."""
 
@@ -39,7 +41,8 @@ class InputError(ValueError):
 class DeadLetter:
     """One thing that could not be used.
 
-    `detail` names it: the AT-URI of a record, the subject of a label; empty for a whole frame.
+    `detail` names it: the AT-URI of a record, the subject of a label; empty for a whole frame. It and
+    `message` are made readable, since they hold a stranger's words.
     `payload` holds the bytes that failed, at most MAX_PAYLOAD of them: the frame, the record's
     block, or, where the block is what is missing, the event's JSON as far as it is known.
     """
@@ -55,8 +58,8 @@ class DeadLetter:
         """The dead letter for `fault`, with everything cut to what is kept."""
         return cls(
             reason=fault.reason,
-            message=str(fault)[:_MAX_TEXT],
-            detail=detail[:_MAX_TEXT],
+            message=readable(str(fault), most=_MAX_TEXT),
+            detail=readable(detail, most=_MAX_TEXT),
             payload=bytes(payload[:MAX_PAYLOAD]),
             seq=seq,
         )

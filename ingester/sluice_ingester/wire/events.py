@@ -1,9 +1,13 @@
 """What a decoder answers for one frame."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
+from sluice_ingester.text import readable
 from sluice_ingester.wire.deadletter import DeadLetter
+
+_MOST_NAME: Final = 200
+_MOST_MESSAGE: Final = 1000
 
 Kind = Literal["create", "update", "delete", "account", "identity", "sync", "label"]
 
@@ -13,7 +17,8 @@ class Decoded:
     """One message of the source: all of it enters the stream in one step, or none of it.
 
     `seq` is the message's own, None if it could not be read (the cursor then stays).
-    `time` is when the source says it happened, RFC 3339 UTC with milliseconds, or None.
+    `time` is when the source says it happened, RFC 3339 UTC with milliseconds, or None where it doesn't, or
+    names a time before there were such events.
     `events` are JSON texts (UTF-8) in the order of the message, ready to be appended.
     `kinds` counts what stands in them: one word per firehose event, one per label.
     `filtered` is how many operations the collection filter left out.
@@ -30,6 +35,11 @@ class Decoded:
     resyncs: tuple[bytes, ...] = ()
     unknown: str | None = None
 
+    @property
+    def size(self) -> int:
+        """Bytes of its events and dead letters."""
+        return sum(map(len, self.events)) + sum(len(letter.payload) for letter in self.dead)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Info:
@@ -38,6 +48,11 @@ class Info:
     name: str
     message: str | None = None
 
+    def __post_init__(self) -> None:
+        """These are a stranger's words, of any length."""
+        object.__setattr__(self, "name", readable(self.name, most=_MOST_NAME))
+        object.__setattr__(self, "message", _message(self.message))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorFrame:
@@ -45,3 +60,12 @@ class ErrorFrame:
 
     error: str
     message: str | None = None
+
+    def __post_init__(self) -> None:
+        """These are a stranger's words, of any length."""
+        object.__setattr__(self, "error", readable(self.error, most=_MOST_NAME))
+        object.__setattr__(self, "message", _message(self.message))
+
+
+def _message(text: str | None) -> str | None:
+    return None if text is None else readable(text, most=_MOST_MESSAGE)

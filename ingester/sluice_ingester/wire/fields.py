@@ -6,22 +6,30 @@
 import re
 from typing import Any, Final, TypeVar
 
+from cbor2 import undefined
+
 from sluice_ingester.wire.cid import Cid
 from sluice_ingester.wire.deadletter import InputError, Reason
 
 _DID: Final = re.compile(r"did:[a-z]+:[a-zA-Z0-9._:%-]*[a-zA-Z0-9._-]")
 _MAX_DID: Final = 2048
-_MAX_SEQ: Final = (1 << 63) - 1
+_MAX_SEQ: Final = (1 << 53) - 1
 
 Fields = dict[str, Any]
 _T = TypeVar("_T")
 
 
+def get(body: Fields, name: str) -> Any:
+    """A value, None where it is absent, null or CBOR's undefined."""
+    value = body.get(name)
+    return None if value is undefined else value
+
+
 def seq(body: Fields) -> int:
-    """`seq`: positive and below 2^63, so that every consumer's integers hold it."""
+    """`seq`: positive and below 2^53, as the specification says, and so that it can be a cursor."""
     value = body.get("seq")
     if type(value) is not int or not 0 < value <= _MAX_SEQ:
-        raise InputError(Reason.MESSAGE_INVALID, f"seq: expected an integer from 1 to 2^63 - 1, got {_show(value)}")
+        raise InputError(Reason.MESSAGE_INVALID, f"seq: expected an integer from 1 to 2^53 - 1, got {_show(value)}")
     return value
 
 
@@ -43,7 +51,7 @@ def text(body: Fields, name: str, reason: Reason) -> str:
 
 def optional(body: Fields, name: str, kind: type[_T], reason: Reason) -> _T | None:
     """A value of exactly this type, or None where it is null or absent."""
-    value = body.get(name)
+    value = get(body, name)
     if value is not None and type(value) is not kind:
         raise _wrong(name, f"{kind.__name__} or null", value, reason)
     return value
@@ -55,6 +63,16 @@ def did(body: Fields, name: str, reason: Reason) -> str:
     if type(value) is not str or len(value) > _MAX_DID or not _DID.fullmatch(value):
         raise _wrong(name, "a DID", value, reason)
     return value
+
+
+def flag(body: Fields, name: str, reason: Reason) -> bool | None:
+    """A truth value, or None where it is null or absent. 1 and 0 of a table without booleans are true and false."""
+    value = get(body, name)
+    if value is None or type(value) is bool:
+        return value
+    if type(value) is int and value in (0, 1):
+        return bool(value)
+    raise _wrong(name, "true or false", value, reason)
 
 
 def boolean(body: Fields, name: str, reason: Reason) -> bool:
@@ -78,6 +96,7 @@ def _wrong(name: str, expected: str, value: object, reason: Reason) -> InputErro
 
 
 def _show(value: object) -> str:
-    if isinstance(value, str | bytes | list | dict) and len(value) > 64:
+    # What is nested can be of any size and depth, however few its members.
+    if isinstance(value, list | dict) or (isinstance(value, str | bytes) and len(value) > 64):
         return f"{type(value).__name__} of length {len(value)}"
     return repr(value) if value is not None else "nothing"

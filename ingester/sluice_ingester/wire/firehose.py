@@ -22,16 +22,18 @@ class FirehoseDecoder:
     """Decodes the frames of one firehose; it keeps no state between them.
 
     `collections` are patterns: an NSID, `app.bsky.*`, or `*`. Operations on other collections are
-    left out. ValueError names a pattern that is none. With `resync_origin`, the host with its
-    scheme, each #sync also gives an entry for the stream of a backfill.
+    left out. ValueError names a pattern that is none. With `omit_sync` a #sync gives no event. With
+    `resync_origin`, the host with its scheme, each #sync also gives an entry for the stream of a backfill.
     """
 
-    def __init__(self, *, collections: Sequence[str], resync_origin: str | None = None) -> None:
+    def __init__(
+        self, *, collections: Sequence[str], omit_sync: bool = False, resync_origin: str | None = None
+    ) -> None:
         self._handlers: dict[str, Handler] = {
             "#commit": partial(decode_commit, collections=CollectionFilter(collections)),
             "#identity": decode_identity,
             "#account": decode_account,
-            "#sync": partial(decode_sync, origin=resync_origin),
+            "#sync": partial(decode_sync, omit=omit_sync, origin=resync_origin),
             "#handle": decode_identity,
             "#tombstone": decode_tombstone,
         }

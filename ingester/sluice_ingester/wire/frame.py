@@ -6,7 +6,7 @@ https://atproto.com/specs/event-stream#framing
 from dataclasses import dataclass
 from typing import Any
 
-from sluice_ingester.wire import dagcbor
+from sluice_ingester.wire import dagcbor, salvage
 from sluice_ingester.wire.deadletter import InputError, Reason
 from sluice_ingester.wire.events import ErrorFrame
 
@@ -30,7 +30,10 @@ def read_frame(data: bytes, *, nsid: str) -> Message | ErrorFrame:
     try:
         header, body = dagcbor.decode_pair(data)
     except dagcbor.CborError as error:
-        raise InputError(Reason.FRAME_INVALID, str(error)) from error
+        try:
+            header, body = salvage.decode_pair(data)
+        except dagcbor.CborError:
+            raise InputError(Reason.FRAME_INVALID, str(error)) from error
     if type(header) is not dict or type(operation := header.get("op")) is not int:
         raise InputError(Reason.FRAME_INVALID, "the header names no operation")
     if type(body) is not dict:

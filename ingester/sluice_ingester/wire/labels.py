@@ -11,8 +11,9 @@ from typing import Any, Final
 from sluice_ingester.wire import datajson, fields
 from sluice_ingester.wire.deadletter import MAX_PAYLOAD, DeadLetter, InputError, Reason
 from sluice_ingester.wire.events import Decoded, ErrorFrame, Info, Kind
+from sluice_ingester.wire.salvage import Broken
 from sluice_ingester.wire.stream import Stamp, decode_frame
-from sluice_ingester.wire.time import normalise
+from sluice_ingester.wire.time import credible, normalise
 
 NSID: Final = "com.atproto.label.subscribeLabels"
 
@@ -38,7 +39,7 @@ class LabelsDecoder:
 
 
 def _decode_labels(body: fields.Fields, stamp: Stamp) -> Decoded:
-    labels = body.get("labels")
+    labels = fields.get(body, "labels")
     if type(labels) is not list or len(labels) > MAX_LABELS:
         raise InputError(Reason.MESSAGE_INVALID, f"labels: expected a list of at most {MAX_LABELS}")
     good: list[dict[str, Any]] = []
@@ -48,13 +49,13 @@ def _decode_labels(body: fields.Fields, stamp: Stamp) -> Decoded:
         try:
             good.append(_label(label))
         except InputError as fault:
-            payload = datajson.describe(label)[:room]
+            payload = (label.raw if type(label) is Broken else datajson.describe(label))[:room]
             room -= len(payload)
             dead.append(DeadLetter.of(fault, payload=payload, seq=stamp.seq, detail=_subject(label)))
     event = datajson.dumps({"seq": stamp.seq, "labels": good})
     return Decoded(
         seq=stamp.seq,
-        time=max((label["cts"] for label in good), default=None),
+        time=credible(max((label["cts"] for label in good), default=None)),
         events=(event,) if good else (),
         kinds=(_KIND,) * len(good),
         dead=tuple(dead),
@@ -62,6 +63,8 @@ def _decode_labels(body: fields.Fields, stamp: Stamp) -> Decoded:
 
 
 def _label(label: object) -> dict[str, Any]:
+    if type(label) is Broken:
+        raise InputError(_BAD, label.error)
     if type(label) is not dict:
         raise InputError(_BAD, f"a label is a map; this is {type(label).__name__}")
     cts = fields.text(label, "cts", _BAD)
@@ -72,7 +75,7 @@ def _label(label: object) -> dict[str, Any]:
         "uri": fields.text(label, "uri", _BAD),
         "cid": fields.optional(label, "cid", str, _BAD),
         "val": fields.text(label, "val", _BAD),
-        "neg": fields.optional(label, "neg", bool, _BAD),
+        "neg": fields.flag(label, "neg", _BAD),
         "cts": normal,
         "ver": fields.optional(label, "ver", int, _BAD),
         "exp": fields.optional(label, "exp", str, _BAD),

@@ -2,7 +2,11 @@
 
 A listing is a backfill's to-do list, so leniency counts: `head` and `rev` are empty for accounts
 whose repository a relay has not seen, `active` may be absent. An entry without a usable DID becomes
-a dead letter; its siblings go on. https://docs.bsky.app/docs/api/com-atproto-sync-list-repos
+a dead letter; its siblings go on.
+
+The end of a listing is a page without a cursor: null, absent or empty. What is on the page says nothing
+about it: `repos` may be empty, null or absent on any page. But JSON that says something else, such as an
+error, is no page. https://docs.bsky.app/docs/api/com-atproto-sync-list-repos
 """
 
 import json
@@ -45,7 +49,7 @@ class Repo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """A page; `cursor` is None at the end of the listing."""
+    """A page; `cursor` is None on the last one, and only there."""
 
     cursor: str | None
     repos: tuple[Repo, ...]
@@ -58,7 +62,12 @@ def parse(body: bytes) -> Page:
         page = json.loads(body)
     except (ValueError, RecursionError) as error:
         raise PageInvalidError(f"no JSON: {str(error)[:100]}") from None
-    entries = page.get("repos") if isinstance(page, dict) else None
+    if not isinstance(page, dict):
+        raise PageInvalidError("its JSON is no map")
+    entries = page.get("repos")
+    if entries is None:
+        _check_is_page(page)
+        entries = []
     if not isinstance(entries, list) or len(entries) > 2 * MAX_LIMIT:
         raise PageInvalidError(f"no list of at most {MAX_LIMIT} repos")
     repos: dict[str, Repo] = {}
@@ -70,7 +79,7 @@ def parse(body: bytes) -> Page:
             dead.append(DeadLetter.of(fault, payload=_shown(entry), seq=None, detail=_subject(entry)))
         else:
             repos.setdefault(repo.did, repo)
-    return Page(cursor=_cursor(page.get("cursor")) if entries else None, repos=tuple(repos.values()), dead=tuple(dead))
+    return Page(cursor=_cursor(page.get("cursor")), repos=tuple(repos.values()), dead=tuple(dead))
 
 
 def named(message: str) -> str | None:
@@ -79,9 +88,17 @@ def named(message: str) -> str | None:
     return found.pop() if len(found) == 1 else None
 
 
+def _check_is_page(page: dict[str, Any]) -> None:
+    """Without repos it must be a page by all else: what may be an error must not be the end of a listing."""
+    if page and ("error" in page or page.keys().isdisjoint({"repos", "cursor"})):
+        raise PageInvalidError(f"no repos and no cursor, but {', '.join(sorted(page))[:100]}")
+
+
 def _cursor(value: object) -> str | None:
     if value is None or value == "":
         return None
+    if type(value) is int:  # of a host that doesn't put its numbers into quotes
+        value = str(value)
     if not isinstance(value, str) or len(value) > _MAX_CURSOR or value == BACKFILL_DONE:
         raise PageInvalidError("its cursor is not a short text")
     try:
@@ -94,7 +111,7 @@ def _cursor(value: object) -> str | None:
 def _repo(entry: object) -> Repo:
     if not isinstance(entry, dict):
         raise InputError(_BAD, f"a repo is a map; this is {type(entry).__name__}")
-    active = fields.optional(entry, "active", bool, _BAD)
+    active = fields.flag(entry, "active", _BAD)
     return Repo(
         did=fields.did(entry, "did", _BAD),
         rev=_word(entry, "rev") or "",

@@ -7,6 +7,7 @@ from sluice_ingester.wire import fields
 from sluice_ingester.wire.cid import Cid
 from sluice_ingester.wire.deadletter import InputError, Reason
 from sluice_ingester.wire.filter import CollectionFilter
+from sluice_ingester.wire.salvage import Broken
 
 
 @dataclass(slots=True)
@@ -21,6 +22,8 @@ class Operation:
 
 def read_operation(op: object, collections: CollectionFilter) -> Operation | None:
     """The operation that `op` is, or None if its collection is not wanted. InputError if it is none."""
+    if type(op) is Broken:
+        raise InputError(Reason.OP_INVALID, op.error)
     if type(op) is not dict:
         raise InputError(Reason.OP_INVALID, f"an operation is a map; this is {type(op).__name__}")
     path = fields.text(op, "path", Reason.OP_INVALID)

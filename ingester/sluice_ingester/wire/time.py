@@ -1,6 +1,7 @@
 """Times in one form: RFC 3339, UTC, milliseconds, `Z`.
 
-Consumers compare times as text, and some databases and parsers read only this form.
+Consumers compare times as text, and some databases and parsers read only this form. The years go from
+0000, which AT Protocol allows and Python's `datetime` does not have, to 9999.
 """
 
 import re
@@ -8,12 +9,17 @@ from datetime import UTC, datetime
 from typing import Final
 
 _RFC_3339: Final = re.compile(
-    r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ]"
+    r"([0-9]{4})(-[0-9]{2}-[0-9]{2})[Tt ]"
     r"([0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?)"
     r"(?:[Zz]|([+-][0-9]{2}:[0-9]{2}))"
 )
-_NORMAL: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z")
+_NORMAL: Final = re.compile(r"(?!0000)[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z")
 _MAX_LENGTH: Final = 64
+_CYCLE: Final = 400
+"""Years after which the calendar repeats itself, leap years and all."""
+
+EARLIEST: Final = "2020-01-01T00:00:00.000Z"
+"""Before the first AT Protocol event, by any clock that goes."""
 
 
 def normalise(text: object) -> str | None:
@@ -26,12 +32,23 @@ def normalise(text: object) -> str | None:
             return text
         if (match := _RFC_3339.fullmatch(text)) is None:
             return None
-        date, clock, offset = match.groups(default="+00:00")
-        return from_datetime(datetime.fromisoformat(f"{date}T{clock}{offset}"))
+        year, date, clock, offset = match.groups(default="+00:00")
+        # Near its first year `datetime` can't be converted to UTC, so it is done a cycle later.
+        later = _CYCLE if int(year) <= 1 else 0
+        normal = from_datetime(datetime.fromisoformat(f"{int(year) + later:04}{date}T{clock}{offset}"))
     except (ValueError, OverflowError):
         return None
+    if not later:
+        return normal
+    year_0 = int(normal[:4]) - later
+    return f"{year_0:04}{normal[4:]}" if year_0 >= 0 else None
 
 
 def from_datetime(moment: datetime) -> str:
     """`moment`, which must know its zone, in the one form."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+
+
+def credible(normal: str | None) -> str | None:
+    """`normal`, a time in the one form, if it can be when an event of a source happened, else None."""
+    return normal if normal is not None and normal >= EARLIEST else None

@@ -23,8 +23,10 @@ _BEFORE_TWO: Final = "|".join(
 )
 _IPV6: Final = f"(?:{_BEFORE_TWO}){_LAST_TWO}|{_up_to(6)}{_GROUP}|{_up_to(7)}"
 
-LIKE_ADDRESS: Final = r"(?:^|//)(?:\[|[0-9]+(?:[.][0-9]+){3}(?::|$))"
-"""Finds a host that can only be meant as an address."""
+_NUMBER: Final = "(?:0[xX][0-9A-Fa-f]*|[0-9]+)"
+
+LIKE_ADDRESS: Final = rf"(?:^|//)(?:\[|{_NUMBER}(?:[.]{_NUMBER}){{1,3}}(?::|$))"
+"""Finds a host that can only be meant as an address: systems read 127.1 and 0x7f.1 as one, too."""
 
 ADDRESS: Final = rf"(?:^|//)(?:{_IPV4}|\[(?:{_IPV6})\])(?::[0-9]+)?$"
 """Finds a host that is an address."""

@@ -16,6 +16,11 @@ def stream_columns(part: str, *wide: Column) -> tuple[Column, ...]:
             description="Whether the source is streamed, or suspended as asked.",
         ),
         Column(
+            name="Reason",
+            path='.status.conditions[?(@.type=="Ready")].reason',
+            description="Why the resource is Ready or not, in one word.",
+        ),
+        Column(
             name="Cursor",
             path=f".status.{part}.cursor",
             description="The sequence number of the newest message stored.",
@@ -25,12 +30,10 @@ def stream_columns(part: str, *wide: Column) -> tuple[Column, ...]:
             path=f".status.{part}.lag",
             description="How far the ingester is behind: the age of the newest event when it was stored.",
         ),
-        Column(name="Rate", path=f".status.{part}.rate", description="Events stored per second."),
         Column(
-            name="Restarts",
-            path=".status.restarts.count",
-            type="integer",
-            description="Restarts of the ingester that nobody asked for.",
+            name="Rate",
+            path=f".status.{part}.rate",
+            description="Events stored per second. Each operation of a commit is one: a relay sends fewer messages.",
         ),
         Column(
             name="Age",
@@ -54,16 +57,17 @@ def stream_columns(part: str, *wide: Column) -> tuple[Column, ...]:
         ),
         *wide,
         Column(
+            name="Restarts",
+            path=".status.restarts.count",
+            type="integer",
+            wide=True,
+            description="Restarts of the ingester that nobody asked for.",
+        ),
+        Column(
             name="Last-Error",
             path=f".status.{part}.lastError",
             wide=True,
             description="The newest error that the ingester met.",
-        ),
-        Column(
-            name="Reason",
-            path='.status.conditions[?(@.type=="Ready")].reason',
-            wide=True,
-            description="Why the resource is Ready or not, in one word.",
         ),
         Column(
             name="Message",

@@ -9,7 +9,9 @@ from sluice_operator.api.address import ADDRESS, LIKE_ADDRESS
 from sluice_operator.api.base import Model
 from sluice_operator.api.cursor import ANOTHER_NONCE, Cursor, OnCursorLost
 from sluice_operator.api.deletion import DeletionPolicy
+from sluice_operator.api.deployment import Deployment
 from sluice_operator.api.health import HealthWindows
+from sluice_operator.api.host import same_host
 from sluice_operator.api.names import Key, ObjectName
 from sluice_operator.api.pod_template import MOUNTS_FIT, PodTemplate
 from sluice_operator.api.rules import Rule, quoted
@@ -17,7 +19,6 @@ from sluice_operator.api.rules import Rule, quoted
 _LABEL: Final = r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?"
 
 _PORT: Final = re.compile(r":([0-9]{1,5})$")
-_WITHOUT_SCHEME: Final = "lowerAscii().find('[^/]+$')"
 
 Host = Annotated[
     str,
@@ -43,10 +44,11 @@ Host = Annotated[
         holds=lambda host: re.search(LIKE_ADDRESS, host) is None or re.search(ADDRESS, host) is not None,
     ),
     Rule.of_change(
-        f"self.{_WITHOUT_SCHEME} == oldSelf.{_WITHOUT_SCHEME}",
+        same_host("self", "oldSelf"),
         message=(
-            "the host can't be changed, except for ws://, wss://, http:// or https:// in front and for capitals: "
-            "make another resource for another source, and delete this one"
+            "the host can't be changed, except for ws://, wss://, http:// or https:// in front, for capitals, for a "
+            "port that is the default of the scheme and for the spelling of an IPv6 address: make another resource "
+            "for another source, and delete this one"
         ),
     ),
 ]
@@ -54,8 +56,9 @@ Host = Annotated[
 rates), the seq in `startFrom` and `cursor.position`, and the listing of a backfill are of one source.
 
 Nothing else of a spec would mix two cursors, so nothing else is immutable: `redis.secretRef` and
-`redis.keyPrefix` lead to other keys, which have a cursor of their own or begin at `startFrom`; a scheme or a
-capital leads to the same key of the same source; streams that are switched off and on go on from their cursor.
+`redis.keyPrefix` lead to other keys, which have a cursor of their own or begin at `startFrom`; another spelling leads
+to the same key of the same source (see `sluice_ingester.hosts`); streams that are switched off and on go on from
+their cursor.
 """
 
 Image = Annotated[
@@ -116,7 +119,8 @@ class Backpressure(Model):
 
     high_water_mark: Annotated[int, Field(ge=1, le=1_000_000_000)] = 100_000
     """How many entries the stream may hold. At this length the ingester stops reading, drops nothing, and
-    goes on from its cursor when consumers have deleted entries. The last batch may overshoot it.
+    goes on from its cursor when consumers have deleted entries. The last batch may overshoot it. Give all sources that
+    write to one stream the same: where the mark of one is lower, the others can fill the stream above it for ever.
     """
 
 
@@ -152,7 +156,8 @@ class SourceSpec(Model):
     host: Host
     """The host of the source, with its port if it has one, such as relay1.us-east.bsky.network. TLS is used
     unless ws:// or http:// stands in front. The cursor in Redis is kept under this host, so it can't be
-    changed, except for what stands in front of :// and for capitals: another source is another resource.
+    changed, except for what stands in front of ://, for capitals, for a port that is the default of the scheme
+    and for the spelling of an IPv6 address: another source is another resource.
     """
 
     redis: Redis | None = None
@@ -190,6 +195,11 @@ class SourceSpec(Model):
     pod_template: Annotated[PodTemplate, MOUNTS_FIT] = PodTemplate()
     """What is added to the ingester's pod: labels, variables, resources, placement and volumes. A change makes
     another pod, which goes on from the cursor.
+    """
+
+    deployment: Deployment | None = None
+    """What is added to the Deployments of this resource themselves: labels and annotations. A change leaves the pods
+    alone.
     """
 
     ca_bundle: CABundle | None = None

@@ -10,7 +10,7 @@ from sluice_operator.api.base import Model, Time
 
 class ConditionType(StrEnum):
     """The types of condition. Reconciling and Stalled stand only while they are True, and never both.
-    Suspended, SeveralWriters and ChildrenOutdated stand only while they are True, too.
+    Suspended, SeveralWriters, ChildrenOutdated and ChildrenContested stand only while they are True, too.
     """
 
     READY = "Ready"
@@ -26,6 +26,7 @@ class ConditionType(StrEnum):
     BACKFILL_COMPLETE = "BackfillComplete"
     SEVERAL_WRITERS = "SeveralWriters"
     CHILDREN_OUTDATED = "ChildrenOutdated"
+    CHILDREN_CONTESTED = "ChildrenContested"
 
 
 class ConditionStatus(StrEnum):

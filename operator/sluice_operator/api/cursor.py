@@ -78,10 +78,12 @@ class CursorReset(Model):
 
 
 class Gap(Model):
-    """A range of messages that the source could not give, because it no longer had them."""
+    """A range of messages that the source could not give, because it no longer had them, or that it could not
+    be asked for, because there was no cursor yet.
+    """
 
     from_seq: str | None = None
-    """The first lost sequence number, decimal."""
+    """The first lost sequence number, decimal. Absent if it is unknown."""
 
     to_seq: str | None = None
     """The last lost sequence number, decimal. Absent while it is unknown, and if the source's sequence is
@@ -89,7 +91,9 @@ class Gap(Model):
     """
 
     from_time: Time | None = None
-    """The time of the newest event stored before. Absent if it is unknown."""
+    """The time of the newest event stored before, or with NoCursor when the connection ended. Absent if it is
+    unknown.
+    """
 
     to_time: Time | None = None
     """The time of the first event after. Absent until there is one."""
@@ -98,4 +102,6 @@ class Gap(Model):
     """When it was noticed."""
 
     reason: str | None = None
-    """Why: OutdatedCursor, FutureCursor or SequenceMovedBack."""
+    """Why: OutdatedCursor, FutureCursor, SequenceMovedBack, or NoCursor: read live, the connection ended before the
+    first event, and without a cursor the next one could not ask for what came meanwhile.
+    """

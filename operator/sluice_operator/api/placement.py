@@ -1,11 +1,12 @@
 """On which nodes the ingester's pod may run."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
 
 from sluice_operator.api.base import Model
 from sluice_operator.api.names import LabelValue, QualifiedName
+from sluice_operator.api.rules import Rule
 
 
 class Toleration(Model):
@@ -74,10 +75,12 @@ class TopologySpread(Model):
     """The label of nodes over whose values pods are spread, such as kubernetes.io/hostname."""
 
     when_unsatisfiable: Literal["ScheduleAnyway", "DoNotSchedule"] = "ScheduleAnyway"
-    """Whether the pod is put somewhere (ScheduleAnyway) or waits (DoNotSchedule) if it can't be spread."""
+    """Whether the pod is put somewhere (ScheduleAnyway) or waits (DoNotSchedule) if it can't be spread. Without this
+    it is put somewhere.
+    """
 
     max_skew: Annotated[int, Field(ge=1, le=10_000)] = 1
-    """How many more pods one value may have than another."""
+    """How many more pods one value may have than another. Without it one."""
 
     label_selector: LabelSelector = LabelSelector(match_labels={"app.kubernetes.io/name": "sluice-ingester"})
     """Which pods are counted. Without it those of all ingesters in the namespace, for one source has one pod."""
@@ -90,3 +93,15 @@ class TopologySpread(Model):
 
     node_taints_policy: Literal["Honor", "Ignore"] | None = None
     """Whether nodes whose taints the pod does not tolerate are left out of the count. Without it they are not."""
+
+
+_UNSATISFIABLE: Final = "(has({0}.whenUnsatisfiable) ? {0}.whenUnsatisfiable : 'ScheduleAnyway')"
+
+DIFFERENT_SPREADS: Final = Rule(
+    cel=(
+        "self.all(one, self.filter(other, other.topologyKey == one.topologyKey && "
+        f"{_UNSATISFIABLE.format('other')} == {_UNSATISFIABLE.format('one')}).size() == 1)"
+    ),
+    message="two constraints have the same topologyKey and whenUnsatisfiable: make them one",
+    holds=lambda spreads: len({(one.topology_key, one.when_unsatisfiable) for one in spreads}) == len(spreads),
+)

@@ -6,16 +6,18 @@ too many, a mistyped field of an affinity) is refused by the API server when the
 resource is then Stalled with its words.
 """
 
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
 from sluice_operator.api.base import GROUP, Model, listed_by
+from sluice_operator.api.dns import DNSConfig, HostAlias
 from sluice_operator.api.env import Env
 from sluice_operator.api.names import LabelValue, ObjectName
-from sluice_operator.api.placement import Affinity, Toleration, TopologySpread
+from sluice_operator.api.placement import DIFFERENT_SPREADS, Affinity, Toleration, TopologySpread
 from sluice_operator.api.resources import RESOURCES_FIT, Resources
 from sluice_operator.api.rules import Rule
+from sluice_operator.api.security import PodSecurityContext, SecurityContext
 from sluice_operator.api.volumes import Volume, VolumeMount
 
 _DOMAIN: Final = f"{GROUP}/"
@@ -89,7 +91,7 @@ class PodTemplate(Model):
     """Which nodes, and which other pods beside it, the pod wants or shuns."""
 
     topology_spread_constraints: (
-        Annotated[tuple[TopologySpread, ...], Field(max_length=8), listed_by("topologyKey", "whenUnsatisfiable")] | None
+        Annotated[tuple[TopologySpread, ...], Field(max_length=8), DIFFERENT_SPREADS] | None
     ) = None
     """How the pods of ingesters are spread over nodes, zones or the like."""
 
@@ -98,6 +100,41 @@ class PodTemplate(Model):
 
     priority_class_name: ObjectName | None = None
     """The PriorityClass of the pod."""
+
+    runtime_class_name: ObjectName | None = None
+    """The RuntimeClass of the pod."""
+
+    scheduler_name: ObjectName | None = None
+    """The scheduler that finds the pod a node. Without it that of the cluster."""
+
+    service_account_name: ObjectName | None = None
+    """The ServiceAccount of the pod, such as one that a SecurityContextConstraint is bound to. Its token is not in the
+    pod. Without it the namespace's default.
+    """
+
+    pod_security_context: PodSecurityContext | None = None
+    """As whom the pod runs, and in what confinement. Without it user and group are 65532. With it they are those that
+    are given here, or with {} those of the image or of the cluster, such as OpenShift's ranges.
+    """
+
+    security_context: SecurityContext | None = None
+    """The same of the ingester's container alone."""
+
+    termination_grace_period_seconds: Annotated[int, Field(ge=15, le=3600)] | None = None
+    """How many seconds the ingester has to write what it holds when it is stopped. It needs no more than 10. Without
+    it 15.
+    """
+
+    dns_policy: Literal["ClusterFirst", "ClusterFirstWithHostNet", "Default", "None"] | None = None
+    """Where the pod's name servers come from: the cluster (ClusterFirst, without it), the node (Default) or dnsConfig
+    alone (None).
+    """
+
+    dns_config: DNSConfig | None = None
+    """Name servers, domains and options in addition to these."""
+
+    host_aliases: Annotated[tuple[HostAlias, ...], Field(max_length=32), listed_by("ip")] | None = None
+    """Addresses and their names in the pod's /etc/hosts."""
 
     volumes: Annotated[tuple[Volume, ...], Field(max_length=16), listed_by("name")] | None = None
     """Volumes of the pod, such as a Secret with a client certificate: a name, and beside it one source as in a

@@ -1,6 +1,6 @@
 """The Relay: a source of com.atproto.sync, such as a relay or a PDS."""
 
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
@@ -49,9 +49,15 @@ class FirehoseSpec(Model):
     app.bsky.*, or * for all. Events about accounts and identities are always streamed.
     """
 
+    sync_events: Literal["Omit", "Emit"] = "Omit"
+    """Whether a #sync message, which says that the state of a repo was set anew, becomes an event of the type
+    sync. Omit leaves it out of the stream; Emit stores it. The consumers of the Rust ingester can't read that
+    type and stop at it: with them, leave it at Omit.
+    """
+
     resync_to_backfill: bool = False
     """Whether a #sync message, which says that the state of a repo was set anew, also puts that repo into the
-    stream repo_backfill, so that a backfiller fetches it again.
+    stream repo_backfill, so that a backfiller fetches it again, whatever syncEvents says.
     """
 
     deduplicate: Deduplicate | None = None

@@ -22,23 +22,26 @@ def structural(model: type[BaseModel]) -> Schema:
     return _convert(schema, schema.get("$defs", {}))
 
 
-def _convert(schema: Schema, definitions: Mapping[str, Schema]) -> Schema:
+def _convert(schema: Schema, definitions: Mapping[str, Schema], *, is_item: bool = False) -> Schema:
+    """The structural schema of a part. Nothing `is_item` of a list or a map has a default: whoever compares what was
+    applied with what is stored, as GitOps tools do, compares a list as a whole and would see it as edited for ever.
+    """
     node = _flatten(schema, definitions)
     result = {key: value for key, value in node.items() if key not in {"title", "$defs"}}
     if "description" in node:
         result["description"] = " ".join(node["description"].split())
-    if node.get("default", ...) is None:
-        del result["default"]
+    if is_item or node.get("default", ...) is None:
+        result.pop("default", None)
     if node.get("type") == "integer":
         result["format"] = "int64"
     if result.pop("additionalProperties", None) is True:
         result["x-kubernetes-preserve-unknown-fields"] = True
     if isinstance(node.get("additionalProperties"), dict):
-        result["additionalProperties"] = _convert(node["additionalProperties"], definitions)
+        result["additionalProperties"] = _convert(node["additionalProperties"], definitions, is_item=True)
     if "items" in node:
-        result["items"] = _convert(node["items"], definitions)
+        result["items"] = _convert(node["items"], definitions, is_item=True)
     if "properties" in node:
-        fields = {name: _convert(field, definitions) for name, field in node["properties"].items()}
+        fields = {name: _convert(field, definitions, is_item=is_item) for name, field in node["properties"].items()}
         result["properties"] = fields
         if "default" in result:
             # The API server fills in the fields' own defaults: each stands in one place.

@@ -6,7 +6,8 @@ from datetime import datetime
 from shlex import quote
 from typing import Any, Final
 
-from sluice_ingester.contract import StreamKeys, host_of
+from sluice_ingester.contract import StreamKeys
+from sluice_ingester.hosts import host_of
 from sluice_operator.api.deletion import FINALIZER, DeletionPolicy
 from sluice_operator.desired.naming import child_name
 from sluice_operator.desired.pod import COMMAND, CONTAINER

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from sluice_operator.api.deployment import Deployment
 from sluice_operator.api.source import Source
 from sluice_operator.desired.manifest import Manifest, child
 from sluice_operator.desired.naming import (
@@ -30,6 +31,7 @@ def build_deployment(
     """
     labels = selector(resource=source.metadata.name, component=stream.component)
     owned = owned_labels(kind=type(source).__name__, resource=source.metadata.name)
+    added = source.spec.deployment or Deployment()
     template = {
         "metadata": {"labels": {**labels, **owned}, "annotations": dict(hashes)},
         "spec": build_pod_spec(source.spec, env=stream.env, redis=redis_secret(source), settings=settings),
@@ -39,12 +41,13 @@ def build_deployment(
         api_version="apps/v1",
         kind="Deployment",
         name=child_name(source.metadata.name, stream.component.part),
-        labels=labels,
+        labels={**(added.labels or {}), **labels},
+        annotations=added.annotations or {},
         body={
             "spec": {
                 "replicas": 1 if stream.enabled and not source.spec.suspend else 0,
-                # The nulls stand for what someone else may have set (see `removal_patch`): a pause would keep
-                # changes from the pod, and the API server refuses what belongs to another type of strategy.
+                # The nulls say what is absent in words that older versions have hashed: so their children bear the same
+                # stamp, and are not written anew.
                 "paused": None,
                 # Two pods of one source would only fence each other.
                 "strategy": {"type": "Recreate", "rollingUpdate": None},

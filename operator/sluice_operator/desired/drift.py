@@ -1,91 +1,146 @@
-"""Whether a live object is as it should be, so that nothing is written when nothing is wrong.
+"""In what a live object is otherwise than it should be. Pure.
 
-The API server adds defaults, and other controllers add fields of their own: only what is desired counts. A
-field that is desired no longer shows in the stamp of the whole (see `manifest.child`), which differs then.
+What the operator makes is whole: everything in a Deployment's spec and in a Secret's data is its own. A field that is
+not wanted is a difference like one that is missing. No differences are the defaults of the API server, the annotation
+of `kubectl rollout restart`, and the labels, annotations and owners that others have put on the object itself.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from sluice_operator.api.quantity import parse_quantity
+from sluice_operator.desired.defaults import is_default
+from sluice_operator.desired.paths import Path, by_identity
 
-_MERGE_KEYS: Final = (("mountPath",), ("containerPort",), ("uid",), ("topologyKey", "whenUnsatisfiable"), ("name",))
-"""What tells the items of a list apart, the most telling first. Lists that the API server takes as a whole, such as
-tolerations, have none of these: their items count by their places.
-"""
+RESTARTED: Final = "kubectl.kubernetes.io/restartedAt"
+"""The annotation that `kubectl rollout restart` sets on the pod."""
+NOT_OWNED: Final = frozenset({"apiVersion", "kind", "metadata", "status"})
+"""The parts of an object beside which all is the operator's."""
 
+_RESTARTED_PATH: Final[Path] = ("spec", "template", "metadata", "annotations")
 _QUANTITIES: Final = frozenset({"requests", "limits"})
 _QUANTITY: Final = frozenset({"sizeLimit", "divisor"})
+_TELLING_IF_EMPTY: Final = frozenset({"labelSelector", "namespaceSelector"})
+"""Where an empty object means something else than none."""
 
 
-def covers(live: Any, desired: Any) -> bool:
-    """Whether every field of `desired` stands in `live`.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Difference:
+    """One field that is not as it should be. None stands for no field."""
 
-    Lists of objects are compared by name, whatever their order; quantities by their value. None means that
-    the field must not be there. What is empty is the same as no field, since the API server drops most of that.
+    path: Path
+    wanted: Any
+    found: Any
+
+
+def differences(live: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[Difference]:
+    """In what the object `live` is otherwise than `wanted`.
+
+    Lists of objects are compared by name, whatever their order; quantities by their value. What is empty is the same
+    as no field, since the API server drops most of that.
     """
-    if isinstance(desired, Mapping):
-        return isinstance(live, Mapping) and all(
-            _covers_field(live, name=name, desired=value) for name, value in desired.items()
+    return [*_of_metadata(live["metadata"], wanted["metadata"]), *_of_body(live, wanted)]
+
+
+def _of_metadata(live: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterator[Difference]:
+    for part in ("labels", "annotations"):
+        found = live.get(part) or {}
+        for name, value in (wanted.get(part) or {}).items():
+            if name not in found or found[name] != value:
+                yield Difference(path=("metadata", part, name), wanted=value, found=found.get(name))
+    owners = {owner["uid"]: owner for owner in live.get("ownerReferences") or []}
+    for owner in wanted.get("ownerReferences") or []:
+        yield from _between(
+            owners.get(owner["uid"]),
+            owner,
+            path=("metadata", "ownerReferences", (("uid", owner["uid"]),)),
+            holder="ownerReferences",
+            siblings={},
         )
-    if isinstance(desired, Sequence) and not isinstance(desired, str):
-        return isinstance(live, Sequence) and not isinstance(live, str) and _covers_list(live, desired)
-    return type(live) is type(desired) and bool(live == desired)
 
 
-def removal_patch(live: Any, desired: Any) -> dict[str, Any]:
-    """The JSON merge patch to send before an apply; empty if none is needed.
+def _of_body(live: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterator[Difference]:
+    for name in sorted({*live, *wanted} - NOT_OWNED):
+        yield from _between(live.get(name), wanted.get(name), path=(name,), holder="", siblings=wanted)
 
-    It takes away the fields that must not be there (None in `desired`), together with their siblings, without
-    which the API server might put them back. Server-side apply can't: a field that someone else has set stays.
+
+def _between(
+    live: Any, wanted: Any, *, path: Path, holder: str, siblings: Mapping[str, Any], name: str | None = None
+) -> Iterator[Difference]:
+    """The differences between two values of the field at `path`. `holder` is the field that it is in, `siblings` what
+    is wanted beside it.
     """
-    if not isinstance(live, Mapping) or not isinstance(desired, Mapping):
-        return {}
-    nested = {name: removal_patch(live.get(name), value) for name, value in desired.items()}
-    patch = {name: value for name, value in nested.items() if value}
-    if any(value is None and live.get(name) is not None for name, value in desired.items()):
-        patch |= {name: value for name, value in desired.items() if not isinstance(value, Mapping | list)}
-    return patch
+    name = name or (path[-1] if isinstance(path[-1], str) else "")
+    if _is_nothing(name, wanted):
+        if not _is_nothing(name, live) and not is_default(holder, name, live, siblings):
+            yield from _unwanted(live, path)
+    elif isinstance(wanted, Mapping):
+        yield from _between_maps(live, wanted, path=path, name=name or holder)
+    elif isinstance(wanted, Sequence) and not isinstance(wanted, str):
+        yield from _between_lists(live, wanted, path=path, name=name)
+    elif not _are_equal(name, live, wanted):
+        yield Difference(path=path, wanted=wanted, found=live)
 
 
-def _covers_field(live: Mapping[str, Any], *, name: str, desired: Any) -> bool:
-    if desired is None or desired == "":
-        return live.get(name) in (None, "")
-    if name not in live:
-        return desired in ({}, [])
-    if name in _QUANTITIES and isinstance(desired, Mapping):
-        return _covers_quantities(live[name], desired)
+def _unwanted(live: Any, path: Path) -> Iterator[Difference]:
+    if path == _RESTARTED_PATH and isinstance(live, Mapping):
+        live = {name: value for name, value in live.items() if name != RESTARTED}
+        if not live:
+            return
+    yield Difference(path=path, wanted=None, found=live)
+
+
+def _between_maps(live: Any, wanted: Mapping[str, Any], *, path: Path, name: str) -> Iterator[Difference]:
+    if not isinstance(live, Mapping):
+        if live is not None or name in _TELLING_IF_EMPTY or any(not _is_nothing(*field) for field in wanted.items()):
+            yield Difference(path=path, wanted=wanted, found=live)
+        return
+    for field in sorted({*live, *wanted}):
+        if path == _RESTARTED_PATH and field == RESTARTED:
+            continue
+        if name in _QUANTITIES and field in live and field in wanted:
+            if not _is_same_quantity(live[field], wanted[field]):
+                yield Difference(path=(*path, field), wanted=wanted[field], found=live[field])
+            continue
+        yield from _between(
+            live.get(field), wanted.get(field), path=(*path, field), holder=name, siblings=wanted, name=field
+        )
+
+
+def _between_lists(live: Any, wanted: Sequence[Any], *, path: Path, name: str) -> Iterator[Difference]:
+    items = live if isinstance(live, Sequence) and not isinstance(live, str) else []
+    pairs = by_identity(items, wanted) if items else None
+    if pairs is not None:
+        found, asked = pairs
+        for identity in sorted({*found, *asked}, key=str):
+            if identity not in asked:
+                yield Difference(path=(*path, identity), wanted=None, found=found[identity])
+            else:
+                yield from _between(
+                    found.get(identity), asked[identity], path=(*path, identity), holder=name, siblings={}
+                )
+    elif len(items) != len(wanted) or any(
+        next(_between(one, other, path=(*path, ()), holder=name, siblings={}), None)
+        for one, other in zip(items, wanted, strict=True)
+    ):
+        yield Difference(path=path, wanted=wanted, found=live)
+
+
+def _are_equal(name: str, live: Any, wanted: Any) -> bool:
     if name in _QUANTITY:
-        return _is_quantity(live[name], desired)
-    return covers(live[name], desired)
+        return _is_same_quantity(live, wanted)
+    return type(live) is type(wanted) and bool(live == wanted)
 
 
-def _covers_list(live: Sequence[Any], desired: Sequence[Any]) -> bool:
-    keys = _merge_keys(desired)
-    if keys is None:
-        return len(live) == len(desired) and all(map(covers, live, desired))
-    by_key = {_identity(item, keys): item for item in live if isinstance(item, Mapping)}
-    return all(covers(by_key.get(_identity(item, keys)), item) for item in desired)
-
-
-def _merge_keys(items: Sequence[Any]) -> tuple[str, ...] | None:
-    if not items or not all(isinstance(item, Mapping) for item in items):
-        return None
-    return next((keys for keys in _MERGE_KEYS if all(key in item for item in items for key in keys)), None)
-
-
-def _identity(item: Mapping[str, Any], keys: tuple[str, ...]) -> tuple[Any, ...]:
-    return tuple(item.get(key) for key in keys)
-
-
-def _covers_quantities(live: Any, desired: Mapping[str, Any]) -> bool:
-    return isinstance(live, Mapping) and all(
-        name in live and parse_quantity(live[name]) == parse_quantity(amount) for name, amount in desired.items()
-    )
-
-
-def _is_quantity(live: Any, desired: Any) -> bool:
+def _is_same_quantity(live: Any, wanted: Any) -> bool:
     try:
-        return parse_quantity(live) == parse_quantity(desired)
+        return parse_quantity(live) == parse_quantity(wanted)
     except ValueError:
-        return bool(live == desired)
+        return bool(live == wanted)
+
+
+def _is_nothing(name: str, value: Any) -> bool:
+    if value in (None, ""):
+        return True
+    return isinstance(value, Mapping | list | tuple) and not value and name not in _TELLING_IF_EMPTY

@@ -8,7 +8,13 @@ from typing import Any, TypeAlias
 
 from sluice_operator.api.base import API_VERSION, GROUP
 from sluice_operator.api.source import Source
-from sluice_operator.desired.naming import DESIRED_HASH_ANNOTATION, SOURCE_LABELS, label_value, owned_labels
+from sluice_operator.desired.naming import (
+    DESIRED_HASH_ANNOTATION,
+    FIELD_MANAGER,
+    SOURCE_LABELS,
+    label_value,
+    owned_labels,
+)
 
 Manifest: TypeAlias = dict[str, Any]
 """A Kubernetes object that holds only the fields that the operator owns, ready for server-side apply."""
@@ -22,6 +28,7 @@ def child(
     name: str,
     body: Manifest,
     labels: Mapping[str, str] = MappingProxyType({}),
+    annotations: Mapping[str, str] = MappingProxyType({}),
 ) -> Manifest:
     """A child of `source`, stamped with the hash of its own content."""
     metadata: Manifest = {
@@ -30,11 +37,11 @@ def child(
         "labels": {**labels, **owned_labels(kind=_kind(source), resource=source.metadata.name)},
         "ownerReferences": [_owner(source)],
     }
-    stamp = {DESIRED_HASH_ANNOTATION: _digest([metadata, body])}
+    stamp = {DESIRED_HASH_ANNOTATION: _digest([metadata, *([dict(annotations)] if annotations else []), body])}
     return {
         "apiVersion": api_version,
         "kind": kind,
-        "metadata": {**metadata, "annotations": stamp},
+        "metadata": {**metadata, "annotations": {**annotations, **stamp}},
         **body,
     }
 
@@ -56,6 +63,14 @@ def belongs_to(live: Mapping[str, Any], *, kind: str, name: str, uid: str) -> bo
     if controllers:
         return bool(controllers == [uid])
     return bool((metadata.get("labels") or {}).get(SOURCE_LABELS[kind]) == label_value(name))
+
+
+def is_made_by_us(live: Mapping[str, Any]) -> bool:
+    """Whether `live` says that the operator has made it, so that it may be deleted and made anew."""
+    metadata = live["metadata"]
+    owners = [one for one in metadata.get("ownerReferences") or [] if one.get("controller")]
+    labels = metadata.get("labels") or {}
+    return bool(owners) or labels.get("app.kubernetes.io/managed-by") == FIELD_MANAGER
 
 
 def is_remnant(live: Mapping[str, Any], *, kind: str, name: str, uid: str) -> bool:

@@ -5,10 +5,28 @@ would not work otherwise. The rules of the API refuse such a name before: this i
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from sluice_operator.api.pod_template import PodTemplate
 from sluice_operator.desired.manifest import Manifest
+
+_ALONE: Final = (
+    "affinity",
+    "dnsConfig",
+    "dnsPolicy",
+    "hostAliases",
+    "nodeSelector",
+    "priorityClassName",
+    "runtimeClassName",
+    "schedulerName",
+    "serviceAccountName",
+    "terminationGracePeriodSeconds",
+    "tolerations",
+    "topologySpreadConstraints",
+)
+"""What stands in the pod as it is given."""
+_IDS: Final = frozenset({"runAsUser", "runAsGroup"})
+"""What a security context of the user's does not inherit, so that it can leave them to the cluster."""
 
 
 def merged(template: Mapping[str, Any], wanted: PodTemplate) -> Manifest:
@@ -17,12 +35,15 @@ def merged(template: Mapping[str, Any], wanted: PodTemplate) -> Manifest:
     (container,) = spec["containers"]
     given: Manifest = plain(wanted.dump())
     grown = _grown(container, {"env": given.get("env"), "volumeMounts": given.get("volumeMounts")})
+    secured = {**container["securityContext"], **(given.get("securityContext") or {})}
     pod = _grown(
-        {**spec, "containers": [{**grown, "resources": wanted.resources.dump()}]},
+        {**spec, "containers": [{**grown, "resources": wanted.resources.dump(), "securityContext": secured}]},
         {name: given.get(name) for name in ("volumes", "imagePullSecrets")},
     )
-    alone = ("nodeSelector", "tolerations", "affinity", "topologySpreadConstraints", "priorityClassName")
-    pod |= {name: given[name] for name in alone if given.get(name)}
+    pod |= {name: given[name] for name in _ALONE if given.get(name)}
+    if wanted.pod_security_context is not None:
+        others = {name: value for name, value in spec["securityContext"].items() if name not in _IDS}
+        pod["securityContext"] = {**others, **given["podSecurityContext"]}
     labels = {name: {**(given.get(name) or {}), **metadata.get(name, {})} for name in ("labels", "annotations")}
     return {**template, "metadata": {**metadata, **labels}, "spec": pod}
 

@@ -30,6 +30,7 @@ def firehose(relay: Relay) -> StreamComponent:
             "INGESTER_COLLECTIONS": ",".join(spec.collections),
             "INGESTER_START_FROM": spec.start_from,
             **({"INGESTER_DEDUPLICATE_SECONDS": str(window)} if window else {}),
+            **({"INGESTER_SYNC_EVENTS": "emit"} if spec.sync_events == "Emit" else {}),
             **({"INGESTER_RESYNC_TO_BACKFILL": "true"} if spec.resync_to_backfill else {}),
         },
     )

@@ -109,9 +109,9 @@ class DeploymentFacts:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LostFacts:
-    """Seqs that the source could not give."""
+    """Seqs that the source could not give, or between two connections without a cursor was not asked for."""
 
-    from_seq: str
+    from_seq: str | None
     to_seq: str | None
     from_time: datetime | None
     to_time: datetime | None
@@ -226,6 +226,8 @@ class SinkFacts:
 
     trouble: SinkTrouble | None = None
     trouble_message: str = ""
+    advised: bool = False
+    """Whether that message says what to do."""
     cursor: str | None = None
     length: int | None = None
     """Entries in the stream, or None if it could not be read."""
@@ -246,7 +248,9 @@ class SecretFacts:
     digest: str | None = None
     """SHA-256 of the URL in hex, or None if there is no URL."""
     problem: str = ""
-    """What is missing and how to mend it, if there is no URL."""
+    """What is missing and how to mend it, if there is no URL, or what is wrong with it."""
+    invalid: bool = False
+    """Whether there is something, and no ingester could use it."""
     unread: str = ""
     """Why the API server can't show the Secret now, if it can't. Whether there is a URL is open then."""
 
@@ -261,6 +265,26 @@ class Refusal:
     """Whether it may end by itself."""
     lasting: bool = False
     """Whether a person should act when it has lasted for a while, although it may."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Contest:
+    """A field of a child that is left as somebody else has it."""
+
+    child: str
+    """Such as `Deployment us-east-firehose`."""
+    field: str
+    """Its path, such as `spec.replicas`."""
+    wanted: str
+    """What the operator would set, in words."""
+    found: str
+    """What stands there, in words."""
+    by: str
+    """Who has set it, in words."""
+    by_admission: bool
+    """Whether admission sets it at each write; else it came back again and again."""
+    advice: str
+    """What to do about it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -285,6 +309,8 @@ class Facts:
     windows: HealthWindows
     secret: SecretFacts
     refusal: Refusal | None
+    contests: tuple[Contest, ...] = ()
+    """The fields of children that are left as somebody else has them."""
     deployment: DeploymentFacts | None
     pods: tuple[PodFacts, ...]
     """Those that the Deployment has made. Others that bear the same labels have no say."""

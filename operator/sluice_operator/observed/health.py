@@ -47,11 +47,10 @@ def health_facts(
 
 
 def _lost(fields: Mapping[str, str]) -> LostFacts | None:
-    first = fields.get(Health.LOST_FROM)
-    if not first:
+    if not (fields.get(Health.LOST_FROM) or fields.get(Health.LOST_REASON)):
         return None
     return LostFacts(
-        from_seq=first,
+        from_seq=fields.get(Health.LOST_FROM) or None,
         to_seq=fields.get(Health.LOST_TO) or None,
         from_time=parse_time(fields.get(Health.LOST_FROM_TIME)),
         to_time=parse_time(fields.get(Health.LOST_TO_TIME)),

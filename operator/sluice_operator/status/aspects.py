@@ -12,6 +12,7 @@ from sluice_operator.api.conditions import ConditionType as Type
 from sluice_operator.api.stream import Restarts
 from sluice_operator.observed.facts import HealthFacts, SinkTrouble
 from sluice_operator.status.conditions import Draft, false, true, unknown
+from sluice_operator.status.contests import children_contested
 from sluice_operator.status.cursor import is_seq
 from sluice_operator.status.reading import FRESH_SECONDS, Reading
 from sluice_operator.status.reasons import Reason
@@ -41,7 +42,7 @@ def aspects(reading: Reading, restarts: Restarts, previous: Mapping[str, Conditi
         error_free(reading),
         sink_writable(reading, previous.get(Type.SINK_WRITABLE)),
     ]
-    return [*drafts, *suspended(reading)]
+    return [*drafts, *children_contested(reading.facts), *suspended(reading)]
 
 
 def suspended(reading: Reading) -> list[Draft]:

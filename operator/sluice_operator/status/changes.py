@@ -78,10 +78,12 @@ def _essence(status: SourceStatus) -> tuple[object, ...]:
     conditions = {(item.type, item.status, item.reason, _named(item)) for item in status.conditions or ()}
     states = {name: (part.state, part.fenced) for name, part in status.parts.items()}
     gaps = {name: part.last_gap for name, part in status.streams.items()}
+    # The first cursor, lag and rate of a source are what a person waits for who has just made it.
+    known = {name: (part.cursor is None, part.lag is None, part.rate is None) for name, part in status.streams.items()}
     # That a restart is no longer recent is a number that can wait.
     restarts = status.restarts and status.restarts.model_copy(update={"in_window": 0, "recent_times": None})
     rest = (status.host, status.image, restarts, status.cursor_reset, status.last_handled_reconcile_at)
-    return status.observed_generation, conditions, states, gaps, rest
+    return status.observed_generation, conditions, states, gaps, known, rest
 
 
 def _named(condition: Condition) -> str:
@@ -240,6 +242,10 @@ def _gaps(before: StreamStatus | None, after: StreamStatus) -> list[Tell]:
         return []
     words = gap.dump()
     times = f"after {words.get('fromTime', 'an unknown time')}, before {words['toTime']}"
+    if gap.from_seq is None:
+        lost = f"what the source sent {times}, may be missing"
+        message = f"{gap.reason}: {lost}: it was not connected, and there was no cursor yet to ask with"
+        return [Tell(type="Warning", reason=Happening.EVENTS_LOST, message=message)]
     lost = f"the source could not give seq {gap.from_seq} to {gap.to_seq or 'an unknown one'}, {times}"
     message = f"{gap.reason}: {lost}; the ingester has gone on behind them"
     return [Tell(type="Warning", reason=Happening.EVENTS_LOST, message=message)]

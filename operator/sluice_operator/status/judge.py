@@ -55,6 +55,8 @@ def _judge(  # noqa: PLR0911 (one return for each kind of situation)
     if facts.sink is None:
         lasted = _lasted_as(Reason.SECRET_MISSING, reading, current[Type.SINK_WRITABLE], previous)
         return stuck_after(facts.windows, Reason.SECRET_MISSING, facts.secret.problem, lasted=lasted)
+    if facts.sink.trouble is SinkTrouble.URL_INVALID:
+        return _without_sink(reading, facts.sink, previous=previous, current=current)
     if verdict := rollout_verdict(reading, previous):
         return verdict
     if facts.sink.trouble is not None or reading.recovering:
@@ -99,7 +101,7 @@ def _without_sink(
 ) -> Verdict:
     writable = current[Type.SINK_WRITABLE]
     if sink.trouble in _ADVICE:
-        message = f"{sink.trouble_message}: {_ADVICE[sink.trouble]}"
+        message = sink.trouble_message if sink.advised else f"{sink.trouble_message}: {_ADVICE[sink.trouble]}"
         lasted = _lasted_as(writable.reason, reading, writable, previous)
         return stuck_after(reading.facts.windows, writable.reason, message, lasted=lasted)
     return _outage(
@@ -150,7 +152,7 @@ def _reported(
             first=reason,
             late=reason,
             message=reading.words,
-            previous=previous,
+            previous=previous if _has_worked(reading, report, previous) else {},
         )
     return _outage(
         reading,
@@ -191,6 +193,19 @@ def _outage(
     if lasted >= limit:
         return waiting(late, f"For over {human_duration(limit)}: {message}")
     return good(heals, message) if was_ready(previous, generation=reading.facts.generation) else coming(first, message)
+
+
+def _has_worked(reading: Reading, report: HealthFacts, previous: Mapping[str, Condition]) -> bool:
+    """Whether it is known that what the ingester reads reaches Redis.
+
+    It is once this process has stored something. A source that has nothing to store for long is as good: one whose
+    first batch is refused right after the connection was never well.
+    """
+    if report.stored is not None and (report.started is None or report.stored >= report.started):
+        return True
+    ready = previous.get(Type.READY)
+    limit = reading.facts.windows.degraded_after_seconds
+    return ready is not None and _since(reading, ready.last_transition_time) >= limit
 
 
 def _lasted(reading: Reading, condition: Condition) -> float:

@@ -27,6 +27,12 @@ class Reason(StrEnum):
     """The API server can't answer for an object that the operator reads or writes: it is tried again."""
     CHILD_CONFLICT = "ChildConflict"
     """An object of the name that the operator needs exists and belongs to somebody else. Stalled."""
+    SET_BY_ADMISSION = "SetByAdmission"
+    """Admission (a mutating webhook or policy) sets a field otherwise at each write: it is left as it is."""
+    CONTESTED = "Contested"
+    """Somebody sets a field, or deletes an object, again and again: it is left, and tried ever more rarely. Stalled if
+    the object is missing.
+    """
     DUPLICATE_SOURCE = "DuplicateSource"
     """An older resource writes the same cursor: the ingester does not run. Stalled, unless that one is about to go."""
     TERMINATING = "Terminating"
@@ -210,9 +216,13 @@ class Happening(StrEnum):
     DELETED = "Deleted"
     """A Deployment or a Secret was deleted, since the spec no longer asks for it."""
     CHILD_RESTORED = "ChildRestored"
-    """Somebody had changed or deleted a Deployment or a Secret, and it was put right."""
+    """Somebody had changed or deleted a Deployment or a Secret, and it was put right: which fields, and who had set
+    them.
+    """
     CHILD_CONTESTED = "ChildContested"
-    """Somebody changes a Deployment or a Secret again and again: it is left as it is for a while."""
+    """A field of a Deployment or a Secret is left as somebody else has it, since admission sets it at each write or it
+    has come back three times: which one, what stands there, and who has set it.
+    """
     SECRET_CHANGED = "SecretChanged"  # noqa: S105 (a reason, not a password)
     """The URL of Redis has changed: the ingester is restarted with it."""
     CA_BUNDLE_CHANGED = "CABundleChanged"

@@ -28,6 +28,7 @@ class Ingester:
             "INGESTER_COLLECTIONS": "*",
             "INGESTER_BATCH_TIMEOUT_MS": "200",
             "INGESTER_MODE": "firehose",
+            "INGESTER_SYNC_EVENTS": "emit",
             "METRICS_PORT": "0",
             **environment,
         }

@@ -1,6 +1,7 @@
 """Redis full, out of memory, killed, silent or closed to us: reading stops, and afterwards nothing is missing."""
 
 import asyncio
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -46,6 +47,52 @@ async def test_high_water_mark(redis_server: RedisServer, client: Redis, tmp_pat
             await asyncio.sleep(0.2)
         assert read == should(sim.journal)
         await until_state(client, sim.host, "streaming")
+
+
+async def test_others_with_a_higher_mark_fill_the_stream(
+    redis_server: RedisServer, client: Redis, tmp_path: Path
+) -> None:
+    """It is told that others write on, what to do, and goes on by itself when there is room."""
+    name = "firehose_live"
+    async with (
+        RelaySim(rate=100, limit=3000, corpus=500, window=100_000) as sim,
+        Ingester(tmp_path, redis_server.url, sim.url, INGESTER_HIGH_WATER_MARK="100") as ingester,
+    ):
+
+        async def write_on() -> None:
+            while True:
+                await client.xadd(name, {"event": json.dumps({"seq": 0, "type": "other"})})
+                await asyncio.sleep(0.02)
+
+        await until_state(client, sim.host, "backpressure", "HighWaterMark")
+        others = asyncio.create_task(write_on())
+        await until_state(client, sim.host, "backpressure", "StreamFilledByOthers")
+        message = (await health(client, sim.host))["message"]
+        assert "firehose_live holds more than this source's high-water mark of 100 entries" in message
+        assert all(field in message for field in ("spec.backpressure.highWaterMark", "spec.redis.keyPrefix"))
+        assert "StreamFilledByOthers" in (await ingester.get("/readyz"))[1]
+        others.cancel()
+        stored = [event for event in await consumed(client) if event[1] != "other"]
+        await until_state(client, sim.host, "streaming")
+        assert stored
+
+
+async def test_a_stream_that_is_full_from_the_start(redis_server: RedisServer, client: Redis, tmp_path: Path) -> None:
+    """It is told before anything is offered, so that a source with nothing to say doesn't look well; and when it is
+    over, though nothing was stored since.
+    """
+    for _ in range(100):
+        await client.xadd("firehose_live", {"event": "{}"})
+    async with (
+        RelaySim(paused=True) as sim,
+        Ingester(tmp_path, redis_server.url, sim.url, INGESTER_HIGH_WATER_MARK="100"),
+    ):
+        await sim.connected()
+        await until_state(client, sim.host, "backpressure", "HighWaterMark")
+        await client.xtrim("firehose_live", maxlen=90, approximate=False)
+        await until_state(client, sim.host, "streaming")
+        await sim.emit(10)
+        await until_cursor(client, sim.host, sim.options.first_seq + 9)
 
 
 async def test_out_of_memory(own_redis: Callable[..., RedisServer], tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 
 from e2e.relaysim.sim import RelaySim
 from sluice_ingester.sink.connection import connect
-from sluice_ingester.sink.trim import LIMIT, trim
+from sluice_ingester.sink.trim import LIMIT, STEPS, trim
 from tests.integration.ingester.process import Ingester
 from tests.integration.ingester.stored import Told, health, should, stands, until, until_state
 from tests.integration.redis_server import RedisServer
@@ -106,6 +106,142 @@ async def test_a_group_that_was_set_back_reads_again_what_is_left(redis: Redis, 
     while await trim(redis, STREAM):
         pass
     assert await left(client) == ids[100:]
+
+
+async def all_trimmed(redis: Redis) -> None:
+    while await trim(redis, STREAM):
+        pass
+
+
+async def test_what_is_deleted_and_never_acknowledged_holds_nothing(redis: Redis, client: Redis) -> None:
+    await group(client)
+    ids = await fill(client, 500)
+    await read(client, 400, ack=False)
+    await client.xdel(STREAM, *ids[:3], ids[7])
+    await client.xack(STREAM, GROUP, *ids[3:7], *ids[8:300])
+    await all_trimmed(redis)
+    assert await left(client) == ids[300:]
+    await client.xdel(STREAM, *ids[300:400])
+    await all_trimmed(redis)
+    assert await left(client) == ids[400:]
+    assert (await client.xpending(STREAM, GROUP))["pending"] == 104  # which is the consumers' to clear
+
+
+async def test_a_group_that_only_deletes_lets_others_entries_go(redis: Redis, client: Redis) -> None:
+    """One deletes and never acknowledges, one only acknowledges: what both have dealt with goes."""
+    await group(client)
+    await group(client, "acks")
+    ids = await fill(client, 300)
+    await read(client, 300, ack=False)
+    await read(client, 200, "acks")
+    await client.xdel(STREAM, *ids[0:150:2])
+    await client.xack(STREAM, GROUP, *ids[1:150:2])
+    await all_trimmed(redis)
+    assert await left(client) == ids[150:]
+
+
+async def test_all_that_is_pending_is_gone(redis: Redis, client: Redis) -> None:
+    await group(client)
+    ids = await fill(client, 300)
+    await read(client, 200, ack=False)
+    await client.xack(STREAM, GROUP, *ids[150:200])
+    await client.xdel(STREAM, *ids[:150])
+    await all_trimmed(redis)
+    assert await left(client) == ids[200:]
+
+
+async def test_a_long_list_of_what_is_gone_costs_one_call_no_more(redis: Redis, client: Redis) -> None:
+    await group(client)
+    ids = [one for _ in range(4) for one in await fill(client, 10_000)]
+    await read(client, 40_000, ack=False)
+    await client.xdel(STREAM, *ids[:20_000])  # a run without entries
+    gone = ids[20_000:30_000]
+    await client.xdel(STREAM, *gone[::2])  # every other one
+    await client.xack(STREAM, GROUP, *gone[1::2])
+    await client.config_resetstat()
+    calls = 0
+    while await trim(redis, STREAM):
+        calls += 1
+    assert await left(client) == ids[30_000:]
+    assert calls >= 4  # no call walks through all of it
+    stats = await client.info("commandstats")
+    assert stats["cmdstat_xpending"]["calls"] <= (calls + 1) * (STEPS + 1)
+    assert stats["cmdstat_xpending"]["calls"] < 10_000
+
+
+async def test_many_groups_share_the_steps(redis: Redis, client: Redis) -> None:
+    names = [f"group-{number}" for number in range(50)]
+    for name in names:
+        await group(client, name)
+    ids = await fill(client, 400)
+    for name in names:
+        await read(client, 300, name, ack=False)
+        await client.xack(STREAM, name, *ids[1:200:2])
+    await client.xdel(STREAM, *ids[0:200:2])
+    await all_trimmed(redis)
+    assert await left(client) == ids[200:]
+
+
+async def test_a_deleted_consumer_leaves_nothing_that_holds(redis: Redis, client: Redis) -> None:
+    await group(client)
+    ids = await fill(client, 200)
+    await read(client, 100, ack=False)
+    await client.xgroup_delconsumer(STREAM, GROUP, "one")
+    await all_trimmed(redis)
+    assert await left(client) == ids[100:]
+
+
+async def test_a_group_ahead_of_the_stream_has_read_nothing_of_what_is_to_come(redis: Redis, client: Redis) -> None:
+    """It would be taken to have read what it is never given: so nothing goes until it is set right."""
+    await group(client)
+    ids = await fill(client, 100)
+    await client.xgroup_setid(STREAM, GROUP, "18446744073709551615-18446744073709551615")
+    assert await trim(redis, STREAM) == 0
+    assert await left(client) == ids
+    await client.xgroup_setid(STREAM, GROUP, ids[49])
+    await all_trimmed(redis)
+    assert await left(client) == ids[50:]
+
+
+async def test_a_user_of_old_trims_as_before(own_redis: Callable[..., RedisServer]) -> None:
+    """Without the right to look at entries, whatever is pending holds; the rest goes."""
+    server = own_redis()
+    rights = ["+eval", "+evalsha", "+exists", "+xinfo|groups", "+xpending", "+xtrim"]
+    server.client.execute_command("ACL", "SETUSER", "old", "on", ">x", "~*", "-@all", *rights)
+    async with server.connect() as client, connect(f"redis://old:x@127.0.0.1:{server.port}") as sink:
+        await group(client)
+        ids = await fill(client, 100)
+        await read(client, 100, ack=False)
+        await client.xack(STREAM, GROUP, *ids[:20], *ids[21:])
+        await all_trimmed(sink)
+        assert await left(client) == ids[20:]
+        await client.xdel(STREAM, ids[20])
+        await all_trimmed(sink)
+        assert await left(client) == ids[21:]
+
+
+async def test_what_keeps_a_stream_from_being_trimmed_is_logged(
+    own_redis: Callable[..., RedisServer], tmp_path: Path
+) -> None:
+    server = own_redis()
+    server.client.execute_command("ACL", "SETUSER", "ingester", "on", ">x", "~*", "+@all", "-xtrim")
+    url = f"redis://ingester:x@127.0.0.1:{server.port}"
+    async with (
+        RelaySim(rate=0, limit=20) as sim,
+        server.connect() as client,
+        Ingester(tmp_path, url, sim.url, INGESTER_TRIM_CONSUMED="true") as ingester,
+    ):
+        await until(lambda: longer(client, 0))
+        await group(client)
+        await read(client, 10)
+
+        async def is_told() -> bool:
+            return any(
+                "nothing is trimmed in firehose_live: Redis: The user executing the script" in one["message"]
+                for one in ingester.lines
+            )
+
+        await until(is_told)
 
 
 async def test_ids_of_any_size_are_compared_as_numbers(redis: Redis, client: Redis) -> None:

@@ -82,6 +82,22 @@ async def test_a_resync_is_also_a_backfill(redis_server: RedisServer, client: Re
         ]
 
 
+@pytest.mark.parametrize("more", [{}, {"INGESTER_DEDUPLICATE_SECONDS": "3600"}], ids=["alone", "deduplicated"])
+async def test_a_stream_holds_no_sync_unless_it_is_asked_for(
+    redis_server: RedisServer, client: Redis, tmp_path: Path, more: dict[str, str]
+) -> None:
+    """Consumers of the Rust ingester can't parse that type. The cursor moves, and the backfill is told all the same."""
+    settings = {"INGESTER_SYNC_EVENTS": "omit", "INGESTER_RESYNC_TO_BACKFILL": "true", **more}
+    async with RelaySim(rate=0, limit=1000) as sim, Ingester(tmp_path, redis_server.url, sim.url, **settings):
+        await until_cursor(client, sim.host, sim.options.first_seq + 999)
+        syncs = [note.facts["did"] for note in sim.journal if note.kind == "#sync"]
+        assert syncs
+        types = {event["type"] for event in await events(client)}
+        assert types == {"create", "update", "delete", "account", "identity"}
+        entries: Any = await client.xrange("repo_backfill")
+        assert [json.loads(fields[b"repo"])["did"] for _, fields in entries] == syncs
+
+
 def peak(ingester: Ingester) -> int:
     """The most memory that the process has ever had resident, in bytes."""
     status = Path(f"/proc/{ingester.process.pid}/status").read_text()

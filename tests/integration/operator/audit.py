@@ -41,6 +41,8 @@ class Request:
     """The plural with the subresource, such as `relays/status`."""
     namespace: str
     name: str
+    is_dry_run: bool
+    """Whether it was only to see what would come of it."""
     is_allowed: bool
     """Whether its user had the right to ask."""
     code: int
@@ -50,7 +52,7 @@ class Request:
 
     @property
     def is_write(self) -> bool:
-        return self.verb in WRITES
+        return self.verb in WRITES and not self.is_dry_run
 
     @property
     def right(self) -> tuple[str, str, str]:
@@ -102,6 +104,7 @@ def _request(event: dict[str, Any], target: dict[str, Any]) -> Request:
         resource="/".join(filter(None, (target["resource"], target.get("subresource")))),
         namespace=target.get("namespace", ""),
         name=target.get("name", ""),
+        is_dry_run="dryRun=" in event.get("requestURI", ""),
         is_allowed=event.get("annotations", {}).get("authorization.k8s.io/decision") == "allow",
         code=event.get("responseStatus", {}).get("code", 0),
         received=datetime.fromisoformat(event["requestReceivedTimestamp"]),

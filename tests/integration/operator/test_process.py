@@ -157,13 +157,15 @@ def test_without_its_crd_it_waits(control_plane: ControlPlane, place: Situation,
     operator.start()
     try:
         control_plane.kubectl("delete", "crd", "relays.sluice.dev", "--timeout=60s")
-        eventually(lambda: operator.returncode is not None)
-        operator.start(ready=False)
-        eventually(lambda: operator.get("readyz")[0] == 503)
+        eventually(lambda: "There is no CRD for relays" in operator.get("readyz")[1])
+        operator.stop()
+        operator.start()
+        # The other kind is served: see test_kinds.
+        eventually(lambda: "There is no CRD for relays" in operator.get("readyz")[1])
         assert operator.get("livez")[0] == 200
-        eventually(lambda: "There is no CRD for relays" in operator.log)
+        assert "There is no CRD for relays" in operator.log
         control_plane.kubectl("apply", "--server-side", "-f", str(ROOT / "crds"))
-        eventually(lambda: operator.get("readyz")[0] == 200)
+        eventually(lambda: operator.get("readyz") == (200, "ready\n"))
         place.apply_relay()
         place.stream()
     finally:

@@ -1,4 +1,5 @@
-"""With nothing happening nothing is written, by the API server's own account: its audit log.
+"""With nothing happening nothing is written but the Leases of the namespaces, by the API server's own account: its
+audit log.
 
 The interval of the numbers is short here, so that whatever is written needlessly is written soon; and ingesters go
 on telling that they live.
@@ -13,6 +14,7 @@ from collections.abc import Iterator
 import pytest
 
 from sluice_ingester.contract import BACKFILL_DONE, Health, State
+from sluice_operator.namespace_lease import RENEW_SECONDS
 from tests.integration.operator.audit import AuditLog, Request
 from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.control_plane import OPERATOR, ControlPlane, Manifest
@@ -108,7 +110,7 @@ class World:
     def is_at_rest(self, log: AuditLog) -> bool:
         """Whether all is told of what has been brought about."""
         self.live(4 * INTERVAL)
-        needless = {request.namespace for request in log.writes(OPERATOR)} - {self.busy.namespace}
+        needless = {request.namespace for request in _but_leases(log)} - {self.busy.namespace}
         assert not needless
         return True
 
@@ -145,10 +147,14 @@ def world(
 def needless(world: World, log: AuditLog, *, seconds: float) -> Counter[tuple[str, str, str]]:
     """The writes in so many seconds that were not the numbers of the one that streams, at their interval."""
     allowed = ("relays/status", world.busy.namespace, NAME)
-    writes = Counter(map(_place, log.writes(OPERATOR)))
+    writes = Counter(map(_place, _but_leases(log)))
     assert 1 <= writes[allowed] <= seconds / INTERVAL + 1, writes
     del writes[allowed]
     return writes
+
+
+def _but_leases(log: AuditLog) -> list[Request]:
+    return [request for request in log.writes(OPERATOR) if request.resource != "leases"]
 
 
 def _place(request: Request) -> tuple[str, str, str]:
@@ -159,6 +165,24 @@ def test_a_steady_state_is_not_written_to(world: World, control_plane: ControlPl
     log, began = control_plane.audit.from_now(), time.monotonic()
     world.live(12)
     assert needless(world, log, seconds=time.monotonic() - began) == {}
+
+
+def test_the_lease_of_each_namespace_is_renewed_slowly_and_nothing_else_is_done_to_it(
+    world: World, control_plane: ControlPlane
+) -> None:
+    log, began = control_plane.audit.from_now(), time.monotonic()
+    namespaces = {place.namespace for place in world.places}
+
+    def renewals() -> Counter[str]:
+        asked = [request for request in log.requests(OPERATOR) if request.resource == "leases"]
+        assert {request.verb for request in asked} <= {"update"}
+        return Counter(request.namespace for request in asked)
+
+    while set(renewals()) != namespaces:
+        assert time.monotonic() - began < 120
+        world.live(2)
+    most = (time.monotonic() - began) / RENEW_SECONDS + 2
+    assert max(renewals().values()) <= most
 
 
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGKILL])

@@ -71,6 +71,15 @@ def test_the_lease_is_the_only_one_that_may_be_changed(render: Render) -> None:
         assert {"name": "SLUICE_LEASE_NAME", "value": f"{NAME}-operator"} in container(rendered)["env"]
 
 
+def test_in_the_namespaces_that_it_serves_it_may_change_one_lease_only(render: Render) -> None:
+    for role in (render().one("ClusterRole", NAME), render(watchNamespaces=["one"]).one("Role", NAME)):
+        leases = [rule for rule in role["rules"] if rule["resources"] == ["leases"]]
+        assert [(rule["verbs"], rule.get("resourceNames")) for rule in leases] == [
+            (["create"], None),
+            (["get", "update", "delete"], ["sluice.dev"]),
+        ]
+
+
 def test_rights_of_people(render: Render) -> None:
     rendered = render()
     view, edit = rendered.one("ClusterRole", f"{NAME}-view"), rendered.one("ClusterRole", f"{NAME}-edit")

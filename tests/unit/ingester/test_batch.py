@@ -2,13 +2,11 @@ from sluice_ingester.batch import MAX_BYTES, Batch
 from sluice_ingester.sink.append import Append, Letter
 from tests.unit.ingester.given import TIME, decoded
 
-LATEST = "2026-11-24T12:01:00.000Z"
-
 
 def batch_of(*frames: tuple[int | None, int]) -> Batch:
-    batch = Batch(latest=LATEST)
+    batch = Batch()
     for seq, events in frames:
-        batch.add(decoded(seq, events))
+        batch.add(decoded(seq, events), cursor=seq)
     return batch
 
 
@@ -28,28 +26,38 @@ def test_frames_stay_whole() -> None:
 def test_full_by_events_or_by_bytes() -> None:
     assert not batch_of((5, 99)).is_full(events=100)
     assert batch_of((5, 99), (6, 1)).is_full(events=100)
-    large = Batch(latest=LATEST)
-    large.add(decoded(7, 1, size=MAX_BYTES - 1))
+    large = Batch()
+    large.add(decoded(7, 1, size=MAX_BYTES - 1), cursor=7)
     assert not large.is_full(events=100)
     large.add(decoded(8, 0, dead=1, size=1))
     assert large.is_full(events=100)
 
 
-def test_the_time_is_the_newest_and_never_one_from_the_future() -> None:
-    batch = Batch(latest=LATEST)
-    for time in ("2026-11-24T11:00:00.000Z", TIME, "2019-01-01T00:00:00.000Z", None, "2099-01-01T00:00:00.000Z"):
-        batch.add(decoded(1, time=time))
-    assert batch.time == TIME
+def test_cursor_and_time_stay_where_nothing_else_is_told() -> None:
+    batch = Batch()
+    assert batch.is_empty
+    batch.add(decoded(5), cursor=5, time=TIME)
+    batch.add(decoded(6, time="2019-01-01T00:00:00.000Z"))
+    assert (batch.cursor, batch.time) == (5, TIME)
+
+
+def test_a_mark_is_written_without_a_frame() -> None:
+    batch = Batch()
+    batch.mark(cursor=None)
+    assert batch.is_empty
+    batch.mark(cursor=7)
+    assert not batch.is_empty
+    assert (batch.frames, batch.cursor) == (0, 7)
 
 
 def test_each_batch_has_a_name_of_its_own() -> None:
-    assert Batch(latest=LATEST).name != Batch(latest=LATEST).name
+    assert Batch().name != Batch().name
 
 
 def test_the_append() -> None:
-    batch = Batch(latest=LATEST)
-    batch.add(decoded(5, 2, size=1))
-    batch.add(decoded(6, 0, dead=1, size=1))
+    batch = Batch()
+    batch.add(decoded(5, 2, size=1), cursor=5, time=TIME)
+    batch.add(decoded(6, 0, dead=1, size=1), cursor=6)
     assert batch.append(expected=b"4", fields={}) == Append(
         name=batch.name,
         expected=b"4",

@@ -26,6 +26,7 @@ class Played:
         self._messages = list(messages)
         self._report = report
         self.states: list[State] = []
+        self._next: Any = None
 
     @asynccontextmanager
     async def open(self, *, cursor: str | None) -> AsyncIterator[AsyncIterator[Any]]:
@@ -34,15 +35,22 @@ class Played:
     async def _frames(self) -> AsyncIterator[Any]:
         for message in self._messages:
             self.states.append(self._report.condition.state)
-            yield message
+            self._next = message
+            yield b""
         self.states.append(self._report.condition.state)
         await asyncio.sleep(3600)
 
     def decode(self, data: Any, *, received: object) -> Any:
-        return data
+        return self._next
 
-    def is_new(self, message: Decoded) -> bool:
-        return True
+    async def connected(self) -> None:
+        pass
+
+    def take(self, message: Decoded, digest: bytes, intake: Intake) -> None:
+        intake.add(message)
+
+    def release(self, intake: Intake) -> None:
+        pass
 
     def refusal(self, frame: ErrorFrame) -> Exception:
         return ValueError(frame)

@@ -26,9 +26,10 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def batch(events: int, *, age: float = 0.0) -> Batch:
-    made = Batch(latest="2999")
+    made = Batch()
     moment = datetime.now(UTC) - timedelta(seconds=age)
-    made.add(decoded(5, events, time=moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")))
+    time = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    made.add(decoded(5, events, time=time), cursor=5, time=time)
     return made
 
 

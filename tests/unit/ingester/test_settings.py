@@ -29,6 +29,7 @@ def test_defaults_are_those_of_the_rust_ingester(monkeypatch: pytest.MonkeyPatch
     assert (settings.high_water_mark, settings.batch_size, settings.batch_timeout_ms) == (100_000, 500, 1000)
     assert settings.metrics_port == 4100
     assert settings.collections == ("app.bsky.*", "chat.bsky.*")
+    assert settings.sync_events == "omit"
     assert (settings.start_from, settings.key_prefix) == ("oldest", "")
     assert settings.pod_name
 
@@ -40,6 +41,7 @@ def test_values(monkeypatch: pytest.MonkeyPatch) -> None:
         INGESTER_LABELER_HOSTS="",
         INGESTER_MODE="Firehose",
         INGESTER_COLLECTIONS="*",
+        INGESTER_SYNC_EVENTS="Emit",
         INGESTER_START_FROM="6322875401",
         SSL_CERT_FILE="",
         POD_NAME="",
@@ -48,6 +50,7 @@ def test_values(monkeypatch: pytest.MonkeyPatch) -> None:
     )
     assert settings.relay_hosts == (Address("a.test:1", plain=True), Address("b.test"))
     assert (settings.mode, settings.collections, settings.start_from) == (Mode.FIREHOSE, ("*",), 6_322_875_401)
+    assert settings.sync_events == "emit"
     assert settings.ssl_cert_file is None
     assert settings.pod_name
     assert settings.log_format in {"json", "plain"}
@@ -72,6 +75,7 @@ def test_values(monkeypatch: pytest.MonkeyPatch) -> None:
         ("INGESTER_START_FROM", "-1", "oldest, live, or the first seq"),
         ("INGESTER_START_FROM", "9" * 5000, "oldest, live, or the first seq"),
         ("INGESTER_KEY_PREFIX", "a b", "without blanks"),
+        ("INGESTER_SYNC_EVENTS", "yes", "'omit' or 'emit'"),
         ("INGESTER_CA_BUNDLE", "/nowhere/ca.pem", "path of a file"),
         ("SSL_CERT_FILE", "/nowhere/ca.pem", "path of a file"),
         ("LOG_FORMAT", "xml", "'json' or 'plain'"),

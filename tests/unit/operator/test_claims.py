@@ -71,6 +71,20 @@ async def test_the_older_owns_even_if_the_store_has_dropped_the_younger_meanwhil
     assert await owner(claims(store), source("b", 2)) == ("Relay n/a", False)
 
 
+async def test_what_another_release_sends_to_its_own_default_redis_is_in_nobodys_way() -> None:
+    store, younger = Store(), source("b", 2)
+    store.put(RELAYS, body("a", 1))
+    for is_of_another in (False, True):
+        found = Claims(
+            kube=NO_KUBE,
+            store=store,
+            namespaces=EVERYWHERE,
+            default_url=URL,
+            is_of_another=lambda _, answer=is_of_another: answer,
+        )
+        assert await owner(found, younger) == (None if is_of_another else ("Relay n/a", False))
+
+
 async def test_one_that_is_gone_owns_until_its_pods_have_ended() -> None:
     store = Store()
     found, older, younger = claims(store), source("a", 1), source("b", 2)

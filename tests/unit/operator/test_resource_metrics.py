@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from prometheus_client import generate_latest
 
+from sluice_operator.kube import KubeError
 from sluice_operator.metrics import Metrics
 from sluice_operator.namespaces import Namespaces
 from sluice_operator.observed.facts import SinkTrouble
@@ -117,6 +118,32 @@ def test_a_namespace_that_is_not_served_is_told_and_what_is_there_is_not() -> No
         assert 'sluice_namespace_served{namespace="other"} 1.0' in lines
         assert any(line.startswith("sluice_resource_ready{") for line in lines) == bool(served)
         assert f'sluice_resources{{kind="Relay",ready="True"}} {served}' in lines
+
+
+def test_a_namespace_that_another_release_serves_is_told_by_that_one() -> None:
+    store, held = Store(), {"events": True}
+    hold(store, RELAYS, "one", ready("True"))
+    queue: WorkQueue[SourceKey] = WorkQueue()
+    told = Metrics(store=store, namespaces=Namespaces(), queue=queue, leads=lambda: True, held=lambda: held)
+    for is_held in (True, False, True):
+        held["events"] = is_held
+        lines = text(told)
+        assert f'sluice_namespace_served{{namespace="events"}} {float(is_held)}' in lines
+        assert any(line.startswith("sluice_resource_ready{") for line in lines) == is_held
+
+
+def test_a_kind_that_is_not_served_is_told_and_its_resources_are_not() -> None:
+    store, namespaces = Store(), Namespaces()
+    hold(store, RELAYS, "one", ready("True"))
+    hold(store, LABELERS, "one", ready("True"))
+    told = metrics(store, namespaces)
+    for errors, served in (({}, 1.0), ({None: KubeError(403, "Forbidden", "no")}, 0.0), ({}, 1.0)):
+        namespaces.kinds.settle(LABELERS, errors, scopes=[None])
+        lines = text(told)
+        assert f'sluice_kind_served{{kind="Labeler"}} {served}' in lines
+        assert 'sluice_kind_served{kind="Relay"} 1.0' in lines
+        ready_ones = [line for line in lines if line.startswith("sluice_resource_ready{")]
+        assert len(ready_ones) == 1 + served
 
 
 async def test_looks_are_counted_with_their_result() -> None:

@@ -51,6 +51,20 @@ async def test_a_process_that_still_waits_for_its_work_is_alive_and_not_ready(ur
     assert await ask(f"{url}/readyz") == (503, "waiting for rights\n")
 
 
+async def test_what_can_not_be_served_is_told_and_does_not_make_it_unready() -> None:
+    left_out = ""
+    async with serve(
+        free_port(),
+        trouble=lambda: "",
+        lacks=lambda: "",
+        leaves_out=lambda: left_out,
+        registry=CollectorRegistry(),
+    ) as port:
+        assert await ask(f"http://127.0.0.1:{port}/readyz") == (200, "ready\n")
+        left_out = "There is no CRD for labelers"
+        assert await ask(f"http://127.0.0.1:{port}/readyz") == (200, "ready, but There is no CRD for labelers\n")
+
+
 async def test_a_look_that_can_not_even_be_cut_off_is_the_end(
     queue: WorkQueue[SourceKey], url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

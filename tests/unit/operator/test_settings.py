@@ -75,6 +75,20 @@ def test_a_bad_one_is_told_by_its_name(monkeypatch: pytest.MonkeyPatch, name: st
     assert "s3cret" not in str(error.value)
 
 
+def test_what_a_release_is_called(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By what is the same for all its replicas and stays so over restarts, with leader election and without."""
+    monkeypatch.setenv("POD_NAME", "sluice-7d9f-x2x4")
+    assert load_settings().release == "sluice-7d9f-x2x4"
+    monkeypatch.setenv("SLUICE_LEASE_NAMESPACE", "sluice-system")
+    monkeypatch.setenv("SLUICE_LEASE_NAME", "mine-operator")
+    for election in ("true", "false"):
+        monkeypatch.setenv("SLUICE_LEADER_ELECTION", election)
+        assert load_settings().release == "sluice-system/mine-operator"
+    monkeypatch.setenv("SLUICE_LEASE_NAME", "sluice.dev")
+    with pytest.raises(SettingsError, match="SLUICE_LEASE_NAME: choose another name"):
+        load_settings()
+
+
 def test_the_lease(monkeypatch: pytest.MonkeyPatch) -> None:
     assert load_settings().lease is None
     monkeypatch.setenv("SLUICE_LEADER_ELECTION", "true")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sluice_ingester.contract import host_of
+from sluice_ingester.hosts import host_of
 from sluice_operator.desired.naming import SOURCE_LABELS, label_value
 from sluice_operator.kube import DEPLOYMENTS, PODS, Api
 from sluice_operator.sources import LABELERS, RELAYS, SOURCES, SourceKey, key_of, label_of
@@ -18,7 +18,7 @@ from sluice_operator.store import Store
 LONG = "r" * 100
 NAMES = ("a", LONG, label_value(LONG))  # the last two share a label
 NAMESPACES = ("m", "n")
-HOSTS = ("one.example", "wss://One.example/", "two.example", None)
+HOSTS = ("one.example", "wss://One.example:443/", "ws://one.example:80", "two.example", None)
 KEYS = [SourceKey(kind, namespace, name) for kind in SOURCES for namespace in NAMESPACES for name in NAMES]
 VERSION = st.integers(1, 6).map(str)
 

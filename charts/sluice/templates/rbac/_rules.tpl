@@ -30,4 +30,12 @@
 - apiGroups: [""]
   resources: [events]
   verbs: [create, patch, list]
+# Which release serves the namespace: one Lease says so in each that has resources. RBAC can't limit `create` to a name.
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  verbs: [create]
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  resourceNames: [sluice.dev]
+  verbs: [get, update, delete]
 {{- end }}

@@ -2,7 +2,17 @@
 
 from typing import Final
 
-from e2e.tests.situations.catalog import cursors, lifetime, operator, pods, rollouts, sinks, sources
+from e2e.tests.situations.catalog import (
+    cursors,
+    lifetime,
+    neighbours,
+    operator,
+    pods,
+    refusals,
+    rollouts,
+    sinks,
+    sources,
+)
 from e2e.tests.situations.situation import Situation
 
 SITUATIONS: Final[tuple[Situation, ...]] = (
@@ -13,4 +23,6 @@ SITUATIONS: Final[tuple[Situation, ...]] = (
     *sinks.SITUATIONS,
     *cursors.SITUATIONS,
     *lifetime.SITUATIONS,
+    *neighbours.SITUATIONS,
+    *refusals.SITUATIONS,
 )

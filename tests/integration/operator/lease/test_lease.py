@@ -38,7 +38,7 @@ def test_a_standby_is_ready_and_only_looks_at_the_lease(place: Place, pair: Pair
     log, began = place.control_plane.audit.from_now(), time.monotonic()
 
     def renewals() -> list[Request]:
-        return [one for one in log.writes("first") if one.resource == "leases"]
+        return [one for one in log.writes("first") if one.name == LEASE]
 
     with Load(place):
         place.writes_begin(log, "first")
@@ -83,11 +83,12 @@ def test_a_graceful_stop_frees_the_lease(place: Place, pair: Pair) -> None:
         assert leader.stop() == 0
         takes_over(place, standby, log=log, since=since)
     assert "The lease is free for another" in leader.log
-    freed = [request for request in log.writes("first") if request.resource == "leases"][-1]
+    freed = [request for request in log.writes("first") if request.name == LEASE][-1]
     # Not `answered`: the log is stamped only after the client has its answer, and goes on at once.
     assert freed.received > max(request.received for request in place.writes(log, "first"))
     assert (freed.answered - since).total_seconds() < SLACK_SECONDS
-    taken = next(request for request in log.writes("second") if request.resource == "leases")
+    # A creation names nothing in its path.
+    taken = next(request for request in log.writes("second") if request.name == LEASE)
     assert (taken.answered - freed.answered).total_seconds() < RETRY_SECONDS + SLACK_SECONDS
     assert_one_writes_at_a_time(place, log, *USERS)
 

@@ -34,6 +34,8 @@ def test_no_answer_about_the_lease_ends_the_leader_though_it_could_write(
     place: Place, faulty_pair: Pair, proxy: FaultyProxy
 ) -> None:
     leader, standby = faulty_pair
+    place.apply("before")
+    eventually(lambda: place.get("Deployment", "before-firehose"))  # the Lease of the namespace is held as well
     log = place.control_plane.audit.from_now()
     with Load(place), proxy.fault(never, resource="leases", namespace=place.namespace):
         since = datetime.now(UTC)

@@ -9,7 +9,7 @@ import yaml
 
 from tests.integration.operator.audit import Request
 from tests.integration.operator.conftest import OperatorProcess
-from tests.integration.operator.control_plane import path_of
+from tests.integration.operator.control_plane import Manifest, path_of
 from tests.integration.operator.lease.candidates import Place, leads
 from tests.integration.operator.rights import come_into_force, flat, lease_rules, release, rules
 from tests.integration.operator.situation import eventually
@@ -98,12 +98,19 @@ def _do_everything(place: Place) -> None:
     for replicas in (2, 3):
         place.patch("Deployment", "one-firehose", {"spec": {"replicas": replicas}})
         eventually(lambda: place.get("Deployment", "one-firehose")["spec"]["replicas"] == 1)
+    eventually(lambda: _is_renewed(place.get("Lease", "sluice.dev")["spec"]))
     # A Secret of its own that is wanted no longer goes, and so does a resource with its cursor.
     place.apply("one", caBundle=bundle, deletionPolicy="DeleteCursor", redis={"secretRef": {"name": "mine"}})
     eventually(lambda: "one-relay-redis-url" not in place.names("Secret"))
     for kind in ("Relay", "Labeler"):
         place.delete(kind, "one")
         eventually(lambda kind=kind: place.names(kind) == [])
+    # The Lease goes with the last resource.
+    eventually(lambda: "sluice.dev" not in place.names("Lease"))
+
+
+def _is_renewed(lease: Manifest) -> bool:
+    return bool(lease["renewTime"] != lease["acquireTime"])
 
 
 def _assert_exact(asked: list[Request], granted: set[tuple[str, str, str]]) -> None:

@@ -1,6 +1,6 @@
 import pytest
 
-from sluice_ingester.contract import host_of
+from sluice_ingester.hosts import host_of
 from sluice_ingester.sources.address import Address
 
 NSID = "com.atproto.sync.subscribeRepos"
@@ -17,6 +17,14 @@ NSID = "com.atproto.sync.subscribeRepos"
         ("ws://relay:2470", "relay:2470", "ws://relay:2470"),
         ("ws://198.18.0.1:2470", "198.18.0.1:2470", "ws://198.18.0.1:2470"),
         ("ws://[::1]:2470", "[::1]:2470", "ws://[::1]:2470"),
+        ("ws://relay:80", "relay", "ws://relay"),
+        ("ws://relay:443", "relay:443", "ws://relay:443"),
+        ("relay:00443", "relay", "wss://relay"),
+        ("relay:02470", "relay:2470", "wss://relay:2470"),
+        ("relay.example.", "relay.example", "wss://relay.example"),
+        ("https://[0:0:0:0:0:0:0:1]:443/", "[::1]", "wss://[::1]"),
+        ("[::FFFF:198.51.100.7]", "198.51.100.7", "wss://198.51.100.7"),
+        ("XN--Mnchen-3YA.example", "xn--mnchen-3ya.example", "wss://xn--mnchen-3ya.example"),
         ("relay_1.default.svc", "relay_1.default.svc", "wss://relay_1.default.svc"),
     ],
 )
@@ -43,10 +51,17 @@ def test_parses(text: str, host: str, url: str) -> None:
         "-a",
         "a,b",
         "ws://",
+        "127.1",
+        "0x7f.1:80",
+        "010.0.0.1",
+        "[1.2.3.4]",
+        "[1::2::3]",
+        "\N{KELVIN SIGN}elvin.example",
+        "münchen.example",
     ],
 )
 def test_refuses(text: str) -> None:
-    with pytest.raises(ValueError, match=r"is not|has the"):
+    with pytest.raises(ValueError, match=r"is not|has the|is no IP address"):
         Address.parse(text)
 
 

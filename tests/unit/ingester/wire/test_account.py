@@ -115,3 +115,22 @@ def test_a_sync_as_an_entry_of_the_listing() -> None:
         f'{{"did":"{DID}","host":"https://relay.example","rev":"{REV}","status":null,"active":true}}'.encode(),
     )
     assert decode("#sync", rev=REV).resyncs == ()
+
+
+def test_a_sync_that_is_omitted_still_moves_the_cursor_and_reaches_the_backfill() -> None:
+    decoder = FirehoseDecoder(collections=["*"], omit_sync=True, resync_origin="https://relay.example")
+    frame = build.frame("#sync", {"seq": 7, "did": DID, "time": TIME, "rev": REV})
+    decoded = decoder.decode(frame, received=build.RECEIVED)
+    assert isinstance(decoded, Decoded)
+    assert (decoded.seq, decoded.time, decoded.events, decoded.kinds, decoded.filtered, decoded.dead) == (
+        7,
+        TIME,
+        (),
+        (),
+        0,
+        (),
+    )
+    assert len(decoded.resyncs) == 1
+    bad = decoder.decode(build.frame("#sync", {"seq": 8, "did": DID, "time": TIME}), received=build.RECEIVED)
+    assert isinstance(bad, Decoded)
+    assert (bad.seq, bad.events, len(bad.dead)) == (8, (), 1)

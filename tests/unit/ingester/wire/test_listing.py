@@ -50,9 +50,17 @@ def test_a_bad_entry_costs_no_other(entry: object) -> None:
     assert json.loads(found.dead[0].payload) == entry
 
 
-@pytest.mark.parametrize("body", [page(ALICE), page(ALICE, cursor=""), page(ALICE, cursor=None), page(cursor="9")])
-def test_the_end_is_a_page_without_a_cursor_or_an_empty_one(body: bytes) -> None:
+@pytest.mark.parametrize(
+    "body",
+    [page(ALICE), page(ALICE, cursor=""), page(ALICE, cursor=None), page(), b'{"repos":null}', b'{"cursor":""}', b"{}"],
+)
+def test_the_end_is_a_page_without_a_cursor(body: bytes) -> None:
     assert parse(body).cursor is None
+
+
+@pytest.mark.parametrize("body", [page(cursor="9"), b'{"repos":null,"cursor":"9"}', b'{"cursor":"9"}', page(cursor=9)])
+def test_an_empty_page_with_a_cursor_is_not_the_end(body: bytes) -> None:
+    assert (parse(body).cursor, parse(body).repos) == ("9", ())
 
 
 @pytest.mark.parametrize(
@@ -62,9 +70,15 @@ def test_the_end_is_a_page_without_a_cursor_or_an_empty_one(body: bytes) -> None
         b"<html>502</html>",
         b"[]",
         b'{"repos": {}}',
-        b'{"cursor": "1"}',
+        b'{"error":"InternalServerError","message":"no"}',
+        b'{"error":"InternalServerError","repos":null,"cursor":null}',
+        b'{"status":"ok"}',
+        b"null",
+        b'"repos"',
         b"[" * 100_000,
-        page(ALICE, cursor=7),
+        page(ALICE, cursor=True),
+        page(ALICE, cursor=7.5),
+        page(ALICE, cursor=["7"]),
         page(ALICE, cursor="x" * 3000),
         page(ALICE, cursor=BACKFILL_DONE),
         b'{"repos":[{"did":"did:plc:a"}],"cursor":"\\ud800"}',

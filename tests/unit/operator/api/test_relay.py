@@ -46,6 +46,7 @@ def test_a_host_is_enough() -> None:
             "enabled": True,
             "startFrom": "oldest",
             "collections": ["app.bsky.*", "chat.bsky.*"],
+            "syncEvents": "Omit",
             "resyncToBackfill": False,
         },
         "backfill": {"enabled": False, "onPageError": "Retry"},

@@ -10,7 +10,7 @@ from sluice_operator.desired.naming import REDIS_HASH_ANNOTATION
 from sluice_operator.desired.relay import firehose
 from sluice_operator.desired.settings import IngesterSettings
 
-NAMES = {"INGESTER_ON_CURSOR_LOST", "INGESTER_TRIM_CONSUMED", "INGESTER_DEDUPLICATE_SECONDS"}
+NAMES = {"INGESTER_SYNC_EVENTS", "INGESTER_ON_CURSOR_LOST", "INGESTER_TRIM_CONSUMED", "INGESTER_DEDUPLICATE_SECONDS"}
 
 
 @pytest.mark.parametrize(
@@ -19,6 +19,8 @@ NAMES = {"INGESTER_ON_CURSOR_LOST", "INGESTER_TRIM_CONSUMED", "INGESTER_DEDUPLIC
         ({}, {}),
         ({"onCursorLost": "Halt"}, {"INGESTER_ON_CURSOR_LOST": "halt"}),
         ({"retention": {"trimConsumed": True}}, {"INGESTER_TRIM_CONSUMED": "true"}),
+        ({"firehose": {"syncEvents": "Omit"}}, {}),
+        ({"firehose": {"syncEvents": "Emit"}}, {"INGESTER_SYNC_EVENTS": "emit"}),
         ({"firehose": {"deduplicate": {}}}, {"INGESTER_DEDUPLICATE_SECONDS": "3600"}),
         ({"firehose": {"deduplicate": {"window": "1h30m5s"}}}, {"INGESTER_DEDUPLICATE_SECONDS": "5405"}),
         ({"cursor": {"position": "oldest", "nonce": "1"}}, {}),  # the ingester follows without a restart

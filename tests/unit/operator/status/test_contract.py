@@ -469,6 +469,27 @@ ROWS = [
             "Connected": ("Unknown", "Backpressure"),
         },
     ),
+    Row(
+        "connected, and the very first batch is refused",
+        replace(FULL, sink=reporting(State.BACKPRESSURE, "HighWaterMark", stored=None, started=ago(14)), pods=(YOUNG,)),
+        COMING,
+        "HighWaterMark",
+        past=(facts(now=ago(5), sink=reporting(State.STREAMING, stored=None, started=ago(14)), pods=(YOUNG,)),),
+    ),
+    Row(
+        "the same of a process whose predecessor has stored something",
+        replace(FULL, sink=reporting(State.BACKPRESSURE, "RedisOutOfMemory", stored=ago(99), started=ago(14))),
+        COMING,
+        "RedisOutOfMemory",
+        past=(facts(now=ago(5), sink=reporting(State.STREAMING, stored=ago(99), started=ago(14))),),
+    ),
+    Row(
+        "connected for long with nothing to store, and then full",
+        replace(FULL, sink=reporting(State.BACKPRESSURE, "HighWaterMark", stored=None)),
+        READY,
+        "HighWaterMark",
+        past=(facts(now=ago(900), sink=reporting(State.STREAMING, stored=None)),),
+    ),
     Row("stream full for long", FULL, WAITING, "HighWaterMark", past=since(301, FULL, AN_HOUR_AGO)),
     Row(
         "stream full from the start",

@@ -1,0 +1,82 @@
+"""How a WebSocket connection is opened: addresses, proxies, redirects and TLS, each judged by its target."""
+
+from typing import Any, Final
+from urllib.parse import urljoin
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import InvalidStatus, InvalidURI, SecurityError
+from websockets.uri import WebSocketURI, parse_uri
+
+from sluice_ingester.sources import answer
+from sluice_ingester.sources.hop import Hop, host_port
+from sluice_ingester.sources.proxy import proxy_for
+from sluice_ingester.sources.tls import Tls
+
+NEXT_ADDRESS_SECONDS: Final = 0.25
+"""RFC 8305: so long after one address of a name the next is tried beside it. A dead one must not cost the others."""
+
+_REDIRECTS: Final = frozenset({300, 301, 302, 303, 307, 308})
+_DIRECT: Final = {True: ("wss", "socks", "https"), False: ("ws", "socks", "https", "http")}
+"""For which schemes a proxy may be named, in their order: RFC 6455, 4.1."""
+
+
+class Connector(connect):
+    """Opens one connection. `hop` tells where the attempt was when it failed.
+
+    `source` is the host as it was configured; if that was without TLS (`plain`), a redirect may lead to such a place.
+    """
+
+    def __init__(self, uri: str, *, source: str, plain: bool, tls: Tls, **options: Any) -> None:
+        super().__init__(uri, happy_eyeballs_delay=NEXT_ADDRESS_SECONDS, interleave=1, **options)
+        self.hop = Hop(source=source)
+        self._tls = tls
+        self._plain = plain
+        self._options = dict(self.create_connection_kwargs)
+        self._make = self.factory
+        self.factory = self._connection
+
+    async def open_tcp_connection(self) -> ClientConnection:
+        """Connect to where this redirect, or the beginning, leads: as the library does, with what that needs."""
+        host, port, secure = self.ws_uri.host, self.ws_uri.port, self.ws_uri.secure
+        is_redirected = self.hop.target != ""
+        target = host_port(host, port, secure=secure) if is_redirected else self.hop.source
+        self.hop = Hop(source=self.hop.source, target=target)
+        proxy = proxy_for(host, port, schemes=_DIRECT[secure])
+        self.proxy = None if proxy is None else proxy.url
+        self.create_connection_kwargs = dict(self._options)
+        if secure:
+            self.create_connection_kwargs["ssl"] = self._tls.context
+        if proxy is not None:
+            self.hop = Hop(source=self.hop.source, target=target, proxy=proxy.name)
+            if proxy.is_tls:
+                self.create_connection_kwargs["proxy_ssl"] = self._tls.context
+        return await super().open_tcp_connection()
+
+    def process_redirect(self, exc: Exception) -> Exception | str:
+        """The WebSocket URL that `exc` redirects to; servers name it as http(s):// too, whatever asked for it."""
+        if not isinstance(exc, InvalidStatus) or exc.response.status_code not in _REDIRECTS:
+            return exc
+        places = exc.response.headers.get_all("Location")
+        if not places:
+            return exc
+        place = places[0]
+        if place.lower().startswith("http"):
+            place = "ws" + place[len("http") :]
+        try:
+            uri = urljoin(self.uri, place)
+            target = parse_uri(uri)
+        except (InvalidURI, ValueError):
+            return InvalidURI(place, "it is no URL of a WebSocket")
+        if self.ws_uri.secure and not target.secure and not self._plain:
+            name = host_port(target.host, target.port, secure=False)
+            return SecurityError(f"ws://{name} is not encrypted; if that is wanted, name the source as ws://{name}")
+        return uri
+
+    def _connection(self, uri: WebSocketURI) -> ClientConnection:
+        """The library asks for it when there is a way to the target."""
+        self.hop = Hop(source=self.hop.source, target=self.hop.target, proxy=self.hop.proxy, reached=True)
+        connection = self._make(uri)
+        protocol = connection.protocol
+        protocol.parser = answer.parse(protocol)
+        next(protocol.parser)
+        return connection

@@ -1,0 +1,87 @@
+"""What others say is no text, or too much of it: it is told readably, and nothing else is lost by it."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from redis.asyncio import Redis
+
+from e2e.relaysim.sim import RelaySim
+from sluice_ingester.sink.call import call
+from sluice_ingester.sink.connection import connect
+from sluice_ingester.sink.errors import SinkError
+from tests.integration.ingester.process import Ingester
+from tests.integration.ingester.stored import should, stands, until, until_cursor
+from tests.integration.redis_server import RedisServer
+
+ODD = b'{"error":"Bad\\ud800Half","message":"a\\u202eb\\u0000c\\n  d"}'
+
+
+@contextlib.asynccontextmanager
+async def answering(answer: bytes, *, asked_by: bytes = b"\r\n\r\n") -> AsyncIterator[int]:
+    """The port of a server that says the same to everything."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+            while True:
+                await reader.readuntil(asked_by)
+                writer.write(answer)
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        yield server.sockets[0].getsockname()[1]
+
+
+@pytest.mark.parametrize(
+    ("answer", "shown"),
+    [
+        (b"HTTP/1.1 500 Erreur de base de donn\xe9es\r\nContent-Length: 2\r\n\r\n{}", "Erreur de base de données"),
+        (
+            b"HTTP/1.1 500 X\r\nContent-Length: %d\r\n\r\n%s" % (len(ODD), ODD),
+            "Bad\\ud800Half: a\\u202eb\\x00c d",
+        ),
+        (b"HTTP/1.1 302 Found\r\nLocation: http://\xff\xfe\r\nContent-Length: 0\r\n\r\n", "redirects"),
+    ],
+    ids=["reason", "message", "redirect"],
+)
+async def test_a_listing_that_is_refused_in_no_text_costs_the_firehose_nothing(
+    redis_server: RedisServer, client: Redis, tmp_path: Path, answer: bytes, shown: str
+) -> None:
+    async with (
+        answering(answer) as port,
+        RelaySim(rate=0, limit=300) as sim,
+        Ingester(
+            tmp_path, redis_server.url, f"{sim.url},http://127.0.0.1:{port}", INGESTER_MODE="all", LOG_FORMAT="json"
+        ) as ingester,
+    ):
+        host = f"127.0.0.1:{port}"
+
+        async def told() -> bool:
+            health = await client.hgetall(f"repo_backfill:health:{host}")  # type: ignore[misc]
+            return shown in health.get(b"message", b"").decode()
+
+        await until(told, within=60)
+        await until_cursor(client, sim.host, sim.options.first_seq + 299)
+        assert await stands(client) == should(sim.journal)
+        assert ingester.process.returncode is None
+        assert any(shown in line["message"] for line in ingester.lines)
+        assert (await ingester.get("/readyz"))[0] == 503  # that host has never answered
+        assert (await ingester.get("/healthz"))[0] == 200
+        assert await ingester.terminate() == 0
+
+
+@pytest.mark.parametrize("error", [b"-ERR m\xe9moire\r\n", b"-\xff\xfe\x00\r\n", b"-ERR " + b"x" * 100_000 + b"\r\n"])
+async def test_whatever_a_redis_answers_is_a_trouble_in_text(error: bytes) -> None:
+    async with answering(error, asked_by=b"\r\n") as port:
+        redis = connect(f"redis://127.0.0.1:{port}")
+        with pytest.raises(SinkError) as caught:
+            await call(redis.execute_command("GET", "a"))
+        await redis.aclose()
+    message = caught.value.trouble.message
+    assert json.dumps(message, ensure_ascii=False).encode()
+    assert len(message) < 1000
+    assert message.isprintable()

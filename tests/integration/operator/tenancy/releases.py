@@ -1,0 +1,68 @@
+"""A namespace that two releases would serve, and what each of them has done there."""
+
+import base64
+from contextlib import suppress
+from typing import Any, Final
+
+from tests.integration.operator.audit import AuditLog, Request
+from tests.integration.operator.conftest import OperatorProcess
+from tests.integration.operator.control_plane import ApiError, Manifest
+from tests.integration.operator.rights import grant, rules
+from tests.integration.operator.situation import Situation
+
+FIRST: Final = "first"
+SECOND: Final = "second"
+LEASE: Final = "sluice.dev"
+TAKEOVER_SECONDS: Final = 150
+"""A Lease is void after 60 s; the rest is for a busy machine."""
+
+
+class Namespace(Situation):
+    """A namespace with one Relay."""
+
+    def grant(self, granted: list[Manifest] | None = None, *users: str) -> None:
+        grant(self.control_plane, self.namespace, rules() if granted is None else granted, *(users or (FIRST, SECOND)))
+
+    def lease(self) -> Manifest | None:
+        try:
+            lease: Manifest = self.get("Lease", LEASE)
+        except ApiError as error:
+            if error.code != 404:
+                raise
+            return None
+        return lease
+
+    def holder(self) -> str:
+        lease = self.lease()
+        return str((lease or {"spec": {}})["spec"].get("holderIdentity") or "")
+
+    def default_redis(self) -> str:
+        """The user whose default Redis stands in the Secret."""
+        secret = self.get("Secret", "us-east-relay-redis-url")
+        return base64.b64decode(secret["data"]["url"]).decode().rpartition("@")[2].partition(".")[0]
+
+    def writes(self, log: AuditLog, user: str) -> list[Request]:
+        """What was written in this namespace, Leases aside."""
+        return [
+            request
+            for request in log.writes(user)
+            if request.namespace == self.namespace and request.resource != "leases"
+        ]
+
+    def asks(self, log: AuditLog, user: str) -> list[Request]:
+        """The requests for the Lease of this namespace."""
+        return [
+            request
+            for request in log.requests(user)
+            if request.namespace == self.namespace and request.resource == "leases"
+        ]
+
+    def is_served(self, operator: OperatorProcess, *, served: bool) -> bool:
+        return f'sluice_namespace_served{{namespace="{self.namespace}"}} {float(served)}' in operator.get("metrics")[1]
+
+    def remove(self) -> None:
+        with suppress(ApiError):  # a test may have deleted it
+            super().remove()
+
+    def edit(self, **spec: Any) -> None:
+        self.apply_relay(**spec)

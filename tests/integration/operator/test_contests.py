@@ -1,0 +1,226 @@
+"""Others write what the operator writes, on a real API server: it yields, says so, and stays quiet."""
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.operator.control_plane import OPERATOR, ApiError, Manifest
+from tests.integration.operator.situation import NAME, Situation, eventually
+from tests.integration.operator.webhook import set_field, webhook
+
+CHILD = f"{NAME}-firehose"
+CPU = "/spec/template/spec/containers/0/resources/requests/cpu"
+SIDECAR = {"name": "a-proxy", "image": "proxy:1"}
+
+
+def message_of(situation: Situation, kind: str = "ChildrenContested") -> str:
+    return next(item["message"] for item in situation.status()["conditions"] if item["type"] == kind)
+
+
+def writes_of(situation: Situation, log: Any) -> list[str]:
+    found = [request for request in log.writes(OPERATOR) if request.namespace == situation.namespace]
+    return [f"{request.verb} {request.resource}" for request in found if request.resource in {"deployments", "secrets"}]
+
+
+def env_of(situation: Situation) -> dict[str, Manifest]:
+    return {item["name"]: item for item in container(situation)["env"]}
+
+
+def container(situation: Situation) -> Manifest:
+    found = situation.template()["spec"]["containers"]
+    return next(item for item in found if item["name"] == "ingester")
+
+
+def test_what_admission_sets_is_told_and_left(situation: Situation, tmp_path: Path) -> None:
+    log = situation.control_plane.audit.from_now()
+    with webhook(situation, tmp_path, set_field(CPU, "20m")):
+        situation.apply_relay()
+        situation.stream()
+        situation.becomes("ChildrenContested", "True", "SetByAdmission")
+        message = message_of(situation)
+        for part in (".resources.requests.cpu is 20m and not 50m", "admission", "spec.podTemplate.resources"):
+            assert part in message, message
+        situation.tells("ChildContested")
+        time.sleep(5)
+        # The Secret and the Deployment were created: nothing else was written.
+        assert writes_of(situation, log) == ["patch secrets", "patch deployments"]
+        situation.becomes("Ready", "True", "Streaming")
+
+        situation.apply_relay(image="sluice:2")
+        eventually(lambda: container(situation)["image"] == "sluice:2")
+        assert container(situation)["resources"]["requests"]["cpu"] == "20m"
+        situation.patch("Deployment", CHILD, {"spec": {"replicas": 3}})
+        eventually(lambda: situation.deployment()["spec"]["replicas"] == 1)
+        situation.becomes("ChildrenContested", "True", "SetByAdmission")
+        time.sleep(3)
+        assert writes_of(situation, log)[2:] == ["patch deployments"] * 2
+
+        resources = {"requests": {"cpu": "20m", "memory": "64Mi"}, "limits": {"memory": "128Mi"}}
+        situation.apply_relay(image="sluice:2", podTemplate={"resources": resources})
+        eventually(lambda: situation.condition("ChildrenContested") is None)
+
+
+def test_what_admission_adds_stays(situation: Situation, tmp_path: Path) -> None:
+    def inject(written: Manifest) -> list[Manifest] | None:
+        names = [item["name"] for item in written["spec"]["template"]["spec"]["containers"]]
+        add = {"op": "add", "path": "/spec/template/spec/containers/0", "value": SIDECAR}
+        return None if "a-proxy" in names else [add]
+
+    log = situation.control_plane.audit.from_now()
+    with webhook(situation, tmp_path, inject):
+        situation.apply_relay()
+        eventually(lambda: "a-proxy" in message_of(situation))
+        assert situation.condition("ChildrenContested") == ("True", "SetByAdmission")
+        time.sleep(4)
+        assert writes_of(situation, log) == ["patch secrets", "patch deployments"]
+        situation.patch("Deployment", CHILD, {"spec": {"paused": True}})
+        eventually(lambda: "paused" not in situation.deployment()["spec"])
+    names = [item["name"] for item in situation.template()["spec"]["containers"]]
+    assert sorted(names) == ["a-proxy", "ingester"]
+
+
+def test_what_admission_sets_to_something_else_each_time(situation: Situation, tmp_path: Path) -> None:
+    """Such as the time: to write again would only make another pod."""
+
+    def stamp(_: Manifest) -> list[Manifest]:
+        path = "/spec/template/metadata/annotations/example.com~1at"
+        return [{"op": "add", "path": path, "value": str(time.time_ns())}]
+
+    with webhook(situation, tmp_path, stamp):
+        situation.apply_relay()
+        situation.stream()
+        situation.becomes("ChildrenContested", "True", "SetByAdmission")
+        situation.patch("Deployment", CHILD, {"spec": {"replicas": 3}})
+        eventually(lambda: situation.deployment()["spec"]["replicas"] == 1)
+        before = situation.template()["metadata"]["annotations"]
+        # It is looked at anew from nothing remembered.
+        situation.patch("Relay", NAME, {"metadata": {"annotations": {"sluice.dev/reconcile-requested-at": "now"}}})
+        eventually(lambda: situation.status().get("lastHandledReconcileAt") == "now")
+        log = situation.control_plane.audit.from_now()
+        time.sleep(3)
+        assert writes_of(situation, log) == []
+        assert situation.template()["metadata"]["annotations"] == before
+
+
+def persistently(situation: Situation, edit: Callable[[], object], is_back: Callable[[], bool], *, until: str) -> None:
+    """Edit each time that the edit was put right, until the operator says so in its condition."""
+
+    def attempt() -> bool:
+        if is_back():
+            edit()
+        return situation.condition("ChildrenContested") == ("True", until)
+
+    eventually(attempt)
+
+
+FIGHTS: dict[str, tuple[Manifest, str, Callable[[Manifest], bool]]] = {
+    "replicas": ({"spec": {"replicas": 3}}, "spec.replicas is 3 and not", lambda found: found["spec"]["replicas"] != 3),
+    "a pause": (
+        {"spec": {"paused": True}},
+        "spec.paused is true and not nothing",
+        lambda found: not found["spec"].get("paused"),
+    ),
+    "a label of ours": (
+        {"metadata": {"labels": {"app.kubernetes.io/managed-by": "other"}}},
+        "metadata.labels[app.kubernetes.io/managed-by] is other and not sluice-operator",
+        lambda found: found["metadata"]["labels"]["app.kubernetes.io/managed-by"] != "other",
+    ),
+    "the owner": (
+        {"metadata": {"ownerReferences": None}},
+        "is nothing and not",
+        lambda found: bool(found["metadata"].get("ownerReferences")),
+    ),
+}
+
+
+@pytest.mark.parametrize("fight", FIGHTS)
+def test_who_does_not_give_in_is_yielded_to(situation: Situation, fight: str) -> None:
+    patch, told, is_ours = FIGHTS[fight]
+    situation.apply_relay(suspend=True)
+    situation.becomes("Ready", "True", "Suspended")
+    log = situation.control_plane.audit.from_now()
+    persistently(
+        situation,
+        lambda: situation.patch("Deployment", CHILD, patch),
+        lambda: is_ours(situation.deployment()),
+        until="Contested",
+    )
+    assert told in message_of(situation)
+    situation.tells("ChildContested")
+    before = writes_of(situation, log)
+    assert len(before) == 3
+    time.sleep(5)
+    assert writes_of(situation, log) == before
+    assert not is_ours(situation.deployment())
+    situation.becomes("Ready", "True", "Suspended")
+
+    # All else goes on to be kept right.
+    situation.apply_relay(suspend=True, image="sluice:2")
+    eventually(lambda: container(situation)["image"] == "sluice:2")
+    situation.patch("Deployment", CHILD, {"spec": {"minReadySeconds": 7}})
+    eventually(lambda: "minReadySeconds" not in situation.deployment()["spec"])
+
+
+def test_what_is_asked_for_is_tried_at_once(situation: Situation) -> None:
+    situation.apply_relay(suspend=True)
+    situation.becomes("Ready", "True", "Suspended")
+    persistently(
+        situation,
+        lambda: situation.patch("Deployment", CHILD, {"spec": {"paused": True}}),
+        lambda: not situation.deployment()["spec"].get("paused"),
+        until="Contested",
+    )
+    situation.patch("Relay", NAME, {"metadata": {"annotations": {"sluice.dev/reconcile-requested-at": "now"}}})
+    eventually(lambda: not situation.deployment()["spec"].get("paused"))
+    eventually(lambda: situation.condition("ChildrenContested") is None)
+
+
+def test_one_that_is_deleted_again_and_again(situation: Situation) -> None:
+    situation.apply_relay()
+    situation.pod()
+    log = situation.control_plane.audit.from_now()
+
+    def delete() -> bool:
+        with suppress(ApiError):  # it is not there
+            situation.delete("Deployment", CHILD)
+        return situation.condition("Stalled") == ("True", "Contested")
+
+    eventually(delete)
+    assert len(writes_of(situation, log)) == 3
+    assert situation.condition("Ready") == ("False", "Contested")
+    assert "is deleted by somebody else again and again" in message_of(situation, "Stalled")
+    situation.tells("ChildContested")
+
+
+def test_an_operator_that_was_restarted_yields_sooner(
+    place: Situation, start: Callable[..., Any], own_operator: Any
+) -> None:
+    first = start()
+    place.apply_relay(suspend=True)
+    place.becomes("Ready", "True", "Suspended")
+
+    def fight() -> None:
+        persistently(
+            place,
+            lambda: place.patch("Deployment", CHILD, {"spec": {"paused": True}}),
+            lambda: not place.deployment()["spec"].get("paused"),
+            until="Contested",
+        )
+
+    fight()
+    first.stop()
+    log = place.control_plane.audit.from_now()
+    start()
+
+    def still() -> bool:
+        if not place.deployment()["spec"].get("paused"):
+            place.patch("Deployment", CHILD, {"spec": {"paused": True}})
+        return len(writes_of(place, log)) == 2 and place.condition("ChildrenContested") == ("True", "Contested")
+
+    eventually(still)
+    time.sleep(5)
+    assert len(writes_of(place, log)) == 2

@@ -1,0 +1,96 @@
+import io
+import time
+from collections.abc import Callable
+
+import pytest
+
+from e2e import steps
+from e2e.cluster import progress
+from e2e.cluster.progress import Board, elapsed
+from e2e.steps import Steps
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def wait_for(words: str, stream: io.StringIO) -> str:
+    deadline = time.monotonic() + 60
+    while words not in stream.getvalue():
+        assert time.monotonic() < deadline, stream.getvalue()
+        time.sleep(0.01)
+    return stream.getvalue()
+
+
+def board(stream: io.StringIO, *, interval: float = 0.02) -> Board:
+    return Board(stream=lambda: stream, interval=interval)
+
+
+def test_off_a_terminal_a_long_step_shows_signs_of_life_and_how_long_it_takes() -> None:
+    log = io.StringIO()
+    with board(log).step("build it", about="8 minutes, once"):
+        wait_for("still running: build it 0 s (8 minutes, once)\n" * 2, log)
+    lines = log.getvalue().splitlines()
+    assert lines[0] == "build it ... (8 minutes, once)"
+    assert lines[-1].startswith("build it: 0.")
+
+
+def test_steps_that_overlap_are_told_in_one_line_and_what_has_ended_no_more() -> None:
+    log = io.StringIO()
+    both = board(log)
+    with both.step("one"):
+        with both.step("two"):
+            wait_for("still running: one 0 s; two 0 s\n", log)
+        log.truncate(0)
+        wait_for("still running: one 0 s\n", log)
+
+
+def test_an_outer_step_is_told_of_only_while_nothing_inside_it_runs() -> None:
+    log = io.StringIO()
+    shown = board(log)
+    with shown.step("cluster", outer=True):
+        assert log.getvalue() == ""
+        wait_for("still running: cluster 0 s\n", log)
+        with shown.step("build"):
+            log.truncate(0)
+            assert "cluster" not in wait_for("still running: build 0 s\n", log)
+
+
+def test_a_short_step_is_told_of_in_two_lines() -> None:
+    log = io.StringIO()
+    with board(log, interval=3600).step("short"):
+        pass
+    assert [line.split(":")[0] for line in log.getvalue().splitlines()] == ["short ...", "short"]
+
+
+def test_on_a_terminal_one_line_is_redrawn() -> None:
+    terminal = Terminal()
+    with board(terminal).step("build it", about="once"):
+        wait_for("\r\033[Kbuild it 0 s (once)", terminal)
+        assert "\n" not in terminal.getvalue()
+    assert terminal.getvalue().endswith("\r\033[Kbuild it: " + terminal.getvalue().rsplit(": ", 1)[1])
+
+
+def test_a_step_that_fails_says_so() -> None:
+    log = io.StringIO()
+    with pytest.raises(ValueError, match="no"), board(log).step("build it"):
+        raise ValueError("no")
+    assert log.getvalue().splitlines()[-1] == "build it: failed after 0 s"
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(0.4, "0 s"), (59.9, "59 s"), (60, "1 min 0 s"), (500, "8 min 20 s")])
+def test_durations(seconds: float, text: str) -> None:
+    assert elapsed(seconds) == text
+
+
+def test_the_numbered_steps_show_signs_of_life_too(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = io.StringIO()
+    quick: Callable[..., object] = board(log).step
+    monkeypatch.setattr(progress, "step", quick)
+    assert steps.progress is progress
+    with Steps(total=1).step("wait"):
+        wait_for("still running: wait 0 s\n", log)
+    assert capsys.readouterr().out.splitlines()[0] == "[1/1 00:00] wait"

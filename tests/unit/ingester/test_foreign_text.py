@@ -1,0 +1,81 @@
+"""Any text from anywhere: the reporting path never raises, and what comes out of it is short and valid UTF-8."""
+
+import json
+import logging
+
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client import generate_latest
+from redis.exceptions import ResponseError
+from websockets.datastructures import Headers
+from websockets.exceptions import InvalidStatus
+from websockets.http11 import Response
+
+from sluice_ingester.batch import Batch
+from sluice_ingester.logs import JsonFormatter, PlainFormatter
+from sluice_ingester.metrics import Metrics
+from sluice_ingester.report import Report
+from sluice_ingester.sink import errors
+from sluice_ingester.sources.failure import Failure, explain, retry_after
+from sluice_ingester.wire.deadletter import DeadLetter, InputError, Reason
+from sluice_ingester.wire.events import Decoded, ErrorFrame, Info
+
+ANYTHING = st.text(st.characters(categories=None)) | st.text(st.characters(categories=["Cs", "Cc", "Cf", "Zl"]))
+MOST = 8000
+
+
+def is_fit(text: str) -> None:
+    assert text.isprintable()
+    assert len(text.encode()) <= MOST
+
+
+@given(ANYTHING, ANYTHING)
+def test_what_is_reported(text: str, other: str) -> None:
+    report = Report("relay.test", metrics=Metrics(), pod=other, version="1")
+    report.waiting(text, text, seconds=1.0)
+    report.error(other, other)
+    report.halted("Reason", other)
+    report.note(text)
+    report.fence(text)
+    report.full(text)
+    report.trouble(errors.explain(ResponseError(text)))
+    batch = Batch(latest="9")
+    fault = InputError(Reason.REPO_SKIPPED, text)
+    batch.add(Decoded(seq=1, dead=(DeadLetter.of(fault, payload=b"\xff", seq=1, detail=other),)))
+    report.stored(batch, seconds=0.1)
+    for letter in batch.append(expected=None, fields={}).letters:
+        is_fit(letter.reason)
+        is_fit(letter.detail)
+    for name, value in report.fields().items():
+        if name != "reason":
+            is_fit(value)
+    assert generate_latest(report.metrics.registry)
+
+
+@given(ANYTHING)
+def test_what_sources_say(text: str) -> None:
+    is_fit(Failure("Closed", text).message)
+    is_fit(Info(name=text, message=text).name)
+    is_fit(ErrorFrame(error=text, message=text).message or "")
+    assert ErrorFrame(error="FutureCursor").message is None
+    is_fit(explain(OSError(5, text), place="a.test").message)
+    is_fit(explain(RuntimeError(text), place="a.test").message)
+    headers = Headers()
+    headers.set_insecure("Retry-After", text) if hasattr(headers, "set_insecure") else None
+    is_fit(explain(InvalidStatus(Response(503, text, headers)), place="a.test").message)
+
+
+@given(ANYTHING | st.from_regex(r"(Mon, )?[0-9]{1,30} ?(Nov )?[0-9]{1,30} [0-9:]{0,12} ?[+-]?[0-9]{0,30}"))
+def test_any_retry_after(value: str) -> None:
+    assert 0 <= retry_after(value) <= 600
+
+
+@given(ANYTHING)
+def test_what_is_logged(text: str) -> None:
+    record = logging.LogRecord("a", logging.ERROR, "f.py", 1, text, (), (ValueError, ValueError(text), None))
+    line = JsonFormatter().format(record)
+    assert line.encode()
+    assert "\n" not in line
+    assert json.loads(line)["level"] == "error"
+    record.exc_info = None
+    assert PlainFormatter().format(record).encode()
