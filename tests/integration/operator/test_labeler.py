@@ -41,7 +41,7 @@ def test_from_nothing_to_streaming(situation: LabelerSituation) -> None:
     assert "firehose" not in status
     table = situation.kubectl("get", "labelers").splitlines()
     assert table[0].split() == ["NAME", "HOST", "READY", "REASON", "CURSOR", "LAG", "RATE", "AGE"]
-    assert {"True", "1234", "0s", "12/s", "0"} <= set(table[1].split()), table
+    assert {"True", "Streaming", "1234", "0s", "12/s"} <= set(table[1].split()), table
     situation.tells("Created", "Connected", "Ready")
 
 
