@@ -5,7 +5,7 @@ keys and fields named here, so a change in this file is a change of a public con
 of the streams, their fields and the cursor keys are those of the Rust ingester that Sluice
 replaces: what read its streams reads ours.
 
-Pure. The operator imports it, and of the ingester beside it only `hosts`, `redis_url` and `redis_client`.
+Pure. The operator imports it, and of the ingester beside it only `hosts`, `redis_url`, `redis_client` and `text`.
 """
 
 from dataclasses import dataclass

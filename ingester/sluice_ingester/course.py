@@ -70,6 +70,7 @@ class Course:
         self._misfits = 0
         self._sequence = Sequence(None)
         self._time = EventTime()
+        self._untold: str | None = None
         self._held = Held()
         self._arrival = Arrival(writer.place, None)
         self._open: Loss | None = None
@@ -91,6 +92,7 @@ class Course:
         self._begun = begin.position
         self._sequence = Sequence(begin.position, known=frames.digests, blind=blind)
         self._time = EventTime(place.time, told=place.told)
+        self._untold = None
         self._held = Held()
         self._arrival = Arrival(place, begin.position, forgets=self._forgets)
         self._open = place.open
@@ -126,43 +128,53 @@ class Course:
             self._store(frame, None, intake)
             return
         before = self._sequence.seq
-        verdict = self._sequence.judge(frame.seq, digest)
-        if verdict is Verdict.NEW:
-            self._misfits = 0
-            if not self._arrival.over:
-                self._arrival.saw(frame.seq, frame.time)
-                self._judge_arrival()
-                chooses = self.on_lost in {OnLost.HALT, OnLost.LIVE}
-                if chooses and self._arrival.in_doubt and self._held.has_room(frame):
-                    self._held.add(frame, digest)
-                    return
-            if self._held:
+        match self._sequence.judge(frame.seq, digest):
+            case Verdict.NEW:
+                self._take_new(frame, frame.seq, digest, intake)
+            case Verdict.REPEAT:
+                self._take_repeat(frame, frame.seq, before, intake)
+            case Verdict.LOW if self._held.has_room(frame):
+                self._held.add(frame, digest, low=True)
+            case Verdict.LOW:
                 self.release(intake)
-            self._store(frame, digest, intake)
-        elif verdict is Verdict.REPEAT:
-            self._arrival.repeated()
-            self._report.metrics.repeats.labels(self._report.source).inc()
-            if self._held and not self._sequence.low:
-                self.release(intake)
-            if self._sequence.seq != before:
-                self._judge_arrival()
-                intake.mark(cursor=self._sequence.seq)
-        elif verdict is Verdict.LOW and self._held.has_room(frame):
-            self._held.add(frame, digest)
-        elif verdict is Verdict.LOW:
-            self.release(intake)
-            self._store(frame, digest, intake)
-        else:
-            raise self._moved_back(frame)
+                self._store(frame, digest, intake)
+            case Verdict.MOVED_BACK:
+                raise self._moved_back(frame)
         if self._sequence.strays:
             self._tell_strays()
+
+    def _take_new(self, frame: Decoded, seq: int, digest: bytes, intake: Intake) -> None:
+        self._misfits = 0
+        if not self._arrival.over:
+            self._arrival.saw(seq, frame.time)
+            self._judge_arrival()
+            chooses = self.on_lost in {OnLost.HALT, OnLost.LIVE}
+            if chooses and self._arrival.in_doubt and self._held.has_room(frame):
+                self._held.add(frame, digest)
+                return
+        if self._held:
+            self.release(intake)
+        self._store(frame, digest, intake)
+
+    def _take_repeat(self, frame: Decoded, seq: int, before: int | None, intake: Intake) -> None:
+        self._report.metrics.repeats.labels(self._report.source).inc()
+        if self._begun is not None and seq <= self._begun:
+            self._arrival.repeated()
+        elif not self._arrival.over:
+            self._arrival.saw(seq, frame.time)
+        if self._held and not self._sequence.low:
+            self.release(intake)
+        if self._sequence.seq != before:
+            self._judge_arrival()
+            intake.mark(cursor=self._sequence.seq)
 
     def settle(self, intake: Intake) -> None:
         """The source has said nothing for a while. CursorLostError if it must not be read on."""
         before = self._sequence.seq
         self._sequence.settle()
         self._judge_arrival()
-        moved = self._time.settle(now=time.time())
+        self._untold = self._time.settle(now=time.time()) or self._untold
+        moved = self._tell_time()
         if self._sequence.seq != before or moved is not None:
             if self._held and not self._sequence.low:
                 self.release(intake)
@@ -172,14 +184,25 @@ class Course:
 
     def release(self, intake: Intake) -> None:
         """Store the frames that were held back, in the order in which they came."""
-        if self._sequence.low and self._held:
+        if self._held.low:
             self._tell(f"seq {self._held.seqs} far below {self._sequence.seq}")
         for frame, digest in self._held.empty():
             self._store(frame, digest, intake)
 
     def _store(self, frame: Decoded, digest: bytes | None, intake: Intake) -> None:
-        moved = self._time.take(frame.time, now=time.time())
-        intake.add(frame, cursor=self._sequence.seq, digest=digest, time=moved)
+        self._untold = self._time.take(frame.time, now=time.time()) or self._untold
+        intake.add(frame, cursor=self._sequence.seq, digest=digest, time=self._tell_time())
+
+    def _tell_time(self) -> str | None:
+        """How far the events have come, if that is to be written.
+
+        Not while something may be missing before them: it is judged by the time of what stood there before, and
+        perhaps on the next connection.
+        """
+        if self._arrival.in_doubt:
+            return None
+        told, self._untold = self._untold, None
+        return told
 
     def _tell_strays(self) -> None:
         strays, self._sequence.strays = self._sequence.strays, []

@@ -13,12 +13,13 @@ MOST_BYTES: Final = 1024 * 1024
 
 
 class Held:
-    """A few frames in the order in which they came, with their digests."""
+    """A few frames in the order in which they came, with their digests. `low`: some stand far below the cursor."""
 
     def __init__(self) -> None:
         self._frames: list[tuple[Decoded, bytes]] = []
         self._size = 0
         self._began = 0.0
+        self.low = False
 
     def __bool__(self) -> bool:
         return bool(self._frames)
@@ -42,8 +43,9 @@ class Held:
         """Whether `frame` can be held, too."""
         return len(self._frames) < MOST and self._size + frame.size <= MOST_BYTES
 
-    def add(self, frame: Decoded, digest: bytes) -> None:
+    def add(self, frame: Decoded, digest: bytes, *, low: bool = False) -> None:
         """Hold `frame`."""
+        self.low = self.low or low
         if not self._frames:
             self._began = time.monotonic()
         self._frames.append((frame, digest))
@@ -51,5 +53,5 @@ class Held:
 
     def empty(self) -> list[tuple[Decoded, bytes]]:
         """All of them, which are held no longer."""
-        frames, self._frames, self._size = self._frames, [], 0
+        frames, self._frames, self._size, self.low = self._frames, [], 0, False
         return frames

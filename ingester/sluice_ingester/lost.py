@@ -118,7 +118,8 @@ class Arrival:
         """Whether something may be missing before the frames that have come."""
         if self.over or self._first is None or self._position is None or self._repeated:
             return False
-        return self._first[0] > self._position + 1
+        missing = self._first[0] - self._position
+        return missing > 1 if self.announced else self._forgets and missing > REACH
 
     def repeated(self) -> None:
         """The source still has the cursor's own event, or one before it."""
@@ -140,11 +141,7 @@ class Arrival:
     def arrive(self) -> Loss | None:
         """It is known where the source goes on: what is missing before the frames that it `saw`."""
         in_doubt, self.over = self.in_doubt, True
-        if not in_doubt or self._first is None or self._position is None:
-            return None
-        if self.announced or (self._forgets and self._first[0] - self._position > REACH and self._jumps()):
-            return self.loss()
-        return None
+        return self.loss() if in_doubt and (self.announced or self._jumps()) else None
 
     def _jumps(self) -> bool:
         before = self.place.time

@@ -3,9 +3,10 @@
 Ingester and operator differ in their deadlines and in how often they try; these they give.
 """
 
-from typing import Any, TypeAlias
+from collections.abc import Mapping
+from typing import Any, Final, TypeAlias
 
-from redis.asyncio import Redis, RedisCluster
+from redis.asyncio import Connection, Redis, RedisCluster
 from redis.asyncio.cluster import ClusterNode
 from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 
@@ -13,6 +14,21 @@ from sluice_ingester.redis_url import Kind, RedisUrl
 
 Client: TypeAlias = Redis | RedisCluster
 """What both answer alike: single commands, and pipelines without transactions."""
+
+
+NEXT_ADDRESS_SECONDS: Final = 0.25
+"""RFC 8305: so long after one address of a name the next is tried beside it."""
+
+_arguments = Connection._connection_arguments
+
+
+def _with_every_address(connection: Connection) -> Mapping[str, Any]:
+    return {**_arguments(connection), "happy_eyeballs_delay": NEXT_ADDRESS_SECONDS, "interleave": 1}
+
+
+# redis-py tries one address after the other within the one time that it has to connect, so that a name whose first
+# address is dead never connects. It has no option for this that all its ways to a server know: one, Sentinel, Cluster.
+Connection._connection_arguments = _with_every_address  # type: ignore[assignment, method-assign]
 
 
 def open_client(url: RedisUrl, *, ca_file: str | None = None, ca_data: str | None = None, **options: Any) -> Client:

@@ -1,7 +1,8 @@
 """The URL of a Redis, as people run it: one server, Sentinel or Cluster. Pure.
 
-Read here, in the one place that ingester and operator share, so that both understand a URL alike.
-What is wrong with one is said without quoting it: it may hold a password.
+Read here, in the one place that ingester and operator share, so that both understand a URL alike: what the one
+refuses at its start the other never starts a pod with. Blanks and line ends around a URL are no part of it. What is
+wrong with one is said without quoting it: it may hold a password.
 """
 
 from collections.abc import Callable, Mapping
@@ -9,6 +10,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, Self
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+
+from sluice_ingester.redis_url_shape import shape_fault, tidy
 
 _ALLOWED: Final = (
     "redis://[[user]:password@]host[:port][/database], redis+sentinel://…@host[:port],…/service[/database], "
@@ -67,14 +70,17 @@ class RedisUrl:
     options: Mapping[str, str | bool] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def parse(cls, url: str) -> Self:
+    def parse(cls, url: str | bytes) -> Self:
         """Read `url`; ValueError, which quotes nothing of it, if it can't be the URL of a Redis."""
+        text = tidy(url)
+        if fault := shape_fault(text, schemes=_SCHEMES):
+            raise ValueError(f"{fault}: give {_ALLOWED}")
         try:
-            parts = urlsplit(url)
+            parts = urlsplit(text)
         except ValueError:
             raise ValueError(f"it can't be read as a URL: give {_ALLOWED}") from None
         if parts.scheme not in _SCHEMES:
-            raise ValueError(f"give {_ALLOWED}")
+            raise ValueError(f"its scheme is not that of a Redis: give {_ALLOWED}")
         kind, tls = _SCHEMES[parts.scheme]
         options = _options(parts.query)
         user, _, places = parts.netloc.rpartition("@")
@@ -95,9 +101,27 @@ class RedisUrl:
         )
 
 
+def fault_of(url: str | bytes, *, key_prefix: str = "", prefix_name: str = "INGESTER_KEY_PREFIX") -> str:
+    """Why no ingester can use `url` with that prefix of its keys, empty if one can. It quotes nothing of the URL.
+
+    `prefix_name` is what the reader knows the prefix by.
+    """
+    try:
+        read = RedisUrl.parse(url)
+    except ValueError as error:
+        return str(error)
+    if read.kind is Kind.CLUSTER and not has_hash_tag(key_prefix):
+        # A script runs on one node of a cluster, so the keys that it touches must stand together.
+        return (
+            f"it is the URL of a Redis Cluster, and {prefix_name}={key_prefix!r} has no hash tag: give one with a hash "
+            "tag, such as {sluice}:, so that the keys of a source stand in one slot"
+        )
+    return ""
+
+
 def masked(url: str) -> str:
     """A `url` that can be read as it may be shown: without user, password and options."""
-    parts = urlsplit(url)
+    parts = urlsplit(tidy(url))
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 

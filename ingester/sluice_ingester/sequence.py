@@ -7,8 +7,9 @@ cursor follows those that go on.
 - A frame whose digest is among the last WINDOW is a REPEAT: it is stored already.
 - Every other frame is stored, in the order of arrival. The cursor goes up over seqs that follow each
   other without a gap; over a gap only when the last CONFIRM frames all stand above it, or when the
-  source falls silent behind it (`settle`). A stray seq far above moves it nowhere, and a neighbour that
-  comes late stands above the cursor until it has come. A connection that is cut in between brings the
+  source falls silent behind it (`settle`), and never for REPEATs alone: a source replays all strays that it
+  has sent, one after the other. A stray seq far above moves it nowhere, and a neighbour that comes late
+  stands above the cursor until it has come. A connection that is cut in between brings the
   frames above the cursor again: their digests are known.
 - A frame below the cursor, by no more than REACH, is a late one: NEW, and the cursor stays.
 - A frame further below is LOW: a stray, if the source then goes on at the cursor; if CONFIRM of them come
@@ -58,6 +59,7 @@ class Sequence:
         self._known = set(self._order)
         self._recent: deque[int] = deque(maxlen=CONFIRM)
         self._ahead = False
+        self._fresh = 0
         self._low = 0
         self._before: int | None = None
         self._settled = 0
@@ -74,7 +76,7 @@ class Sequence:
             if at is None or seq >= at - REACH:
                 self._low = 0
             if at is None or seq > at:
-                self._advance(seq)
+                self._advance(seq, is_new=False)
             return Verdict.REPEAT
         self._remember(digest)
         if at is None or seq > at:
@@ -103,7 +105,7 @@ class Sequence:
         at = self.seq
         target = _chain(at or min(self._recent), self._recent)
         last = list(self._recent)[-2:]
-        if len(last) > 1 and min(last) > target:
+        if self._fresh and len(last) > 1 and min(last) > target:
             target = _chain(min(last), self._recent)
         if at is None or target > at:
             self.seq, self._before, self._settled = target, -1 if at is None else at, target
@@ -115,8 +117,9 @@ class Sequence:
         self._order.append(digest)
         self._known.add(digest)
 
-    def _advance(self, seq: int) -> None:
+    def _advance(self, seq: int, *, is_new: bool = True) -> None:
         recent, at = self._recent, self.seq
+        self._fresh = self._fresh + 1 if is_new else 0
         if at is not None and seq == at + 1 and not self._ahead and self._before is None:
             recent.append(seq)
             self.seq = seq
@@ -125,7 +128,9 @@ class Sequence:
             return
         left = recent[0] if len(recent) == CONFIRM else None
         recent.append(seq)
-        lowest = min(recent) if len(recent) == CONFIRM else -1
+        lowest = min(recent) if is_new and len(recent) == CONFIRM else -1
+        if at is not None and lowest > at + FAR and self._fresh < CONFIRM // 2:
+            lowest = -1
         if self._before is not None and lowest >= self._settled:
             self._before = None
         if at is None and lowest < 0:

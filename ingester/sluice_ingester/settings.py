@@ -16,7 +16,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from sluice_ingester.cursor import MAX_SEQ, StartFrom
 from sluice_ingester.lost import OnLost
-from sluice_ingester.redis_url import Kind, RedisUrl, has_hash_tag
+from sluice_ingester.redis_url import RedisUrl, fault_of
+from sluice_ingester.redis_url_shape import tidy
 from sluice_ingester.sources.address import ALLOWED, Address
 from sluice_ingester.wire.filter import CollectionFilter
 
@@ -75,7 +76,7 @@ class Settings(BaseSettings):
     @classmethod
     def _redis_url(cls, value: str) -> str:
         RedisUrl.parse(value)
-        return value
+        return tidy(value)
 
     @field_validator("relay_hosts", "labeler_hosts", mode="before")
     @classmethod
@@ -145,12 +146,8 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _one_slot(self) -> Self:
-        """A script runs on one node of a cluster, so the keys that it touches must stand together."""
-        if RedisUrl.parse(self.redis_url).kind is Kind.CLUSTER and not has_hash_tag(self.key_prefix):
-            raise SettingsError(
-                f"INGESTER_KEY_PREFIX={self.key_prefix!r} is not valid for a Redis Cluster: give one with a hash "
-                "tag, such as {sluice}:, so that the keys of a source stand in one slot"
-            )
+        if fault := fault_of(self.redis_url, key_prefix=self.key_prefix):
+            raise SettingsError(f"INGESTER_KEY_PREFIX={self.key_prefix!r} is not valid for a Redis Cluster: {fault}")
         return self
 
     @model_validator(mode="after")

@@ -4,6 +4,7 @@ What a source, a proxy, a library or a server says may hold anything: bytes that
 of Python: lone surrogates, which no encoder takes), control characters, line breaks that forge a second
 log line, marks that turn the direction of writing, and megabytes of all that. It goes into the health
 hash, the status of a resource, Events, logs and metrics, so it is made readable once, where it enters.
+The operator imports this, too.
 """
 
 from typing import Final

@@ -17,6 +17,7 @@ from redis import exceptions
 
 from sluice_ingester.contract import CURSOR_LIVE, CURSOR_OLDEST, StreamKeys
 from sluice_ingester.redis_client import Client
+from sluice_ingester.text import readable
 from sluice_operator.api.cursor import Cursor, CursorReset
 
 _SCRIPT: Final = resources.files(__package__).joinpath("reset.lua").read_text()
@@ -64,4 +65,4 @@ async def delete_cursors(client: Client, doomed: Iterable[StreamKeys]) -> list[S
 
 
 def _words(error: Exception) -> str:
-    return " ".join(str(error).split())[:300] or type(error).__name__
+    return readable(str(error), most=300) or type(error).__name__

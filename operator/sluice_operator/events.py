@@ -21,7 +21,7 @@ from sluice_operator.kube import EVENTS, Kube, KubeError, Manifest
 from sluice_operator.queue import backoff_seconds
 from sluice_operator.status.changes import Tell
 from sluice_operator.untold import Untold, Waiting
-from sluice_operator.words import shortened
+from sluice_operator.words import one_line, shortened
 
 logger = logging.getLogger(__name__)
 
@@ -129,7 +129,7 @@ class Events:
             },
             "type": tell.type,
             "reason": tell.reason,
-            "message": shortened(tell.message, most=_LONGEST_MESSAGE),
+            "message": shortened(one_line(tell.message), most=_LONGEST_MESSAGE),
             "count": one.count,
             "firstTimestamp": _time(one.first),
             "lastTimestamp": _time(one.at),
@@ -149,7 +149,7 @@ class Events:
         count, message = memory.count + one.count, one.tell.message
         patch: Manifest = {"count": count, "lastTimestamp": _time(one.at)}
         if message != memory.message:
-            patch["message"] = shortened(message, most=_LONGEST_MESSAGE)
+            patch["message"] = shortened(one_line(message), most=_LONGEST_MESSAGE)
         try:
             await self._kube.merge(EVENTS, source["metadata"]["namespace"], memory.name, patch, manager=COMPONENT)
         except KubeError as error:

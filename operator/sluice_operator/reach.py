@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from sluice_operator.api.source import Source
-from sluice_operator.desired.redis import redis_secret
+from sluice_operator.desired.redis import key_prefix, redis_secret
 from sluice_operator.kube import CONFIG_MAPS, SECRETS, Kube, KubeError, Manifest
 from sluice_operator.observed.authorities import authorities
 from sluice_operator.observed.secrets import redis_url
@@ -41,7 +41,7 @@ async def find_url(kube: Kube, source: Source, *, default: str | None) -> tuple[
     secret, refusal = await find_secret(kube, source)
     if refusal:
         return None, f"the {refusal}"
-    url, facts = redis_url(secret, wanted)
+    url, facts = redis_url(secret, wanted, key_prefix=key_prefix(source))
     return url, facts.problem
 
 

@@ -116,6 +116,7 @@ class Settings(BaseSettings):
     def _is_redis(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None:
             RedisUrl.parse(value.get_secret_value())
+            return SecretStr(value.get_secret_value().strip())
         return value
 
     @property

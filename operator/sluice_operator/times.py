@@ -14,9 +14,9 @@ def parse_time(text: object) -> datetime | None:
         return None
     try:
         time = datetime.fromisoformat(text)
-    except ValueError:
+        return time.astimezone(UTC) if time.tzinfo else None
+    except (ValueError, OverflowError):  # a time of the year 1 or 9999 may have none in UTC
         return None
-    return time.astimezone(UTC) if time.tzinfo else None
 
 
 def human_duration(seconds: float) -> str:

@@ -2,8 +2,18 @@
 
 from typing import Final
 
+from sluice_ingester.text import readable
+
 _END: Final = 300
 """So much of the end of a text stays in any case: it says what to do."""
+
+
+_LOOKED_AT: Final = 32_768
+
+
+def one_line(text: str) -> str:
+    """`text` on one line, in printable characters, whoever wrote it."""
+    return readable(text[:_LOOKED_AT], most=_LOOKED_AT)
 
 
 def shortened(text: str, *, most: int) -> str:

@@ -24,7 +24,7 @@ from sluice_operator.desired.naming import (
     child_name,
     redis_secret_name,
 )
-from sluice_operator.desired.redis import RedisSecret, build_redis_secret, redis_hash, redis_secret
+from sluice_operator.desired.redis import RedisSecret, build_redis_secret, key_prefix, redis_secret
 from sluice_operator.desired.request import is_new
 from sluice_operator.desired.settings import IngesterSettings
 from sluice_operator.desired.stream import StreamComponent
@@ -138,10 +138,8 @@ class Workload:
             if wanted.owned and default is not None:
                 manifest = build_redis_secret(look.source, url=default)
                 await self._ensure(look, SECRETS, manifest, live=secret)
-                look.url = default.encode()
-                look.secret = SecretFacts(digest=redis_hash(look.url))
-            else:
-                look.url, look.secret = redis_url(secret, wanted)
+                secret = manifest
+            look.url, look.secret = redis_url(secret, wanted, key_prefix=key_prefix(look.source))
         await self._find_files(look)
 
     def _do_without_secret(self, look: Look, wanted: RedisSecret, error: KubeError) -> None:

@@ -3,6 +3,8 @@
 Imported only where repositories are listed: aiohttp is not small.
 """
 
+import asyncio
+import contextlib
 import json
 from dataclasses import replace
 from http import HTTPStatus
@@ -25,6 +27,7 @@ from sluice_ingester.text import readable
 MAX_BODY: Final = 8 * 1024 * 1024
 """Bytes: a page of 1000 repos has about 250 kB."""
 _MAX_ERROR: Final = 64 * 1024
+_ERROR_SECONDS: Final = 5.0
 _MOST_SAID: Final = 4096
 _MOST_REDIRECTS: Final = 5
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
@@ -82,13 +85,13 @@ class Listing:
             )
         try:
             async with self._session.get(
-                url, ssl=self._tls.context, allow_redirects=False, **_through(proxy)
+                url, ssl=self._tls.context, allow_redirects=False, **_through(proxy, is_tunnel=url.scheme == "https")
             ) as answer:
                 if answer.status in _REDIRECTS and (place := answer.headers.get("Location")):
                     return self._redirected(url, place, hop)
-                body = await _read(answer)
                 if answer.status != HTTPStatus.OK:
-                    raise _refusal(answer, body, hop)
+                    raise _refusal(answer, await _read_some(answer), hop)
+                body = await _read(answer, most=MAX_BODY)
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise PageError(_explain(error, hop, self._tls.named)) from error
         if len(body) > MAX_BODY:
@@ -117,12 +120,16 @@ class Listing:
             self._session = None
 
 
-def _through(proxy: Proxy | None) -> dict[str, Any]:
+def _through(proxy: Proxy | None, *, is_tunnel: bool) -> dict[str, Any]:
+    """The options of a request through `proxy`; only in a tunnel the proxy has headers of its own."""
     if proxy is None:
         return {}
     url = URL(proxy.url)
-    auth = aiohttp.BasicAuth(url.user, url.password or "") if url.user else None
-    return {"proxy": url.with_user(None), "proxy_auth": auth}
+    options: dict[str, Any] = {"proxy": url.with_user(None)}
+    if url.user:
+        authorization = aiohttp.encode_basic_auth(url.user, url.password or "")
+        options["proxy_headers" if is_tunnel else "headers"] = {"Proxy-Authorization": authorization}
+    return options
 
 
 def _explain(error: Exception, hop: Hop, named: tuple[str, ...]) -> Failure:
@@ -147,6 +154,8 @@ def _answer_failed(error: Exception, hop: Hop) -> Failure:
     match error:
         case TimeoutError():
             return Failure("PageTimeout", f"{hop.place} did not give a page in {_TIMEOUT.total:g} s")
+        case aiohttp.ServerDisconnectedError():  # its text is the half of an answer
+            return Failure("ConnectionLost", f"{hop.place} closed the connection before it had answered")
         case aiohttp.InvalidURL() | UnicodeError():
             return Failure("NameUnknown", f"the name of {hop.peer} is no name of a host")
         case aiohttp.ClientResponseError() if "more than" in error.message:
@@ -158,15 +167,22 @@ def _answer_failed(error: Exception, hop: Hop) -> Failure:
             return Failure("ConnectionLost", f"the connection to {hop.place} was lost: {text}")
 
 
-async def _read(answer: aiohttp.ClientResponse) -> bytes:
-    """The body, up to the chunk that takes it above what is allowed."""
-    most = MAX_BODY if answer.status == HTTPStatus.OK else _MAX_ERROR
+async def _read(answer: aiohttp.ClientResponse, *, most: int) -> bytes:
+    """The body, up to the chunk that takes it above `most` bytes."""
     body = bytearray()
     async for chunk in answer.content.iter_chunked(64 * 1024):
         body += chunk
         if len(body) > most:
             break
     return bytes(body)
+
+
+async def _read_some(answer: aiohttp.ClientResponse) -> bytes:
+    """The body of a refusal, or nothing: its status counts, even if the body is cut off or has no end."""
+    with contextlib.suppress(aiohttp.ClientError, OSError):
+        async with asyncio.timeout(_ERROR_SECONDS):
+            return await _read(answer, most=_MAX_ERROR)
+    return b""
 
 
 def _refusal(answer: aiohttp.ClientResponse, body: bytes, hop: Hop) -> PageError:

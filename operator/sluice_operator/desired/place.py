@@ -31,7 +31,7 @@ class Place:
     def of(cls, url: bytes, *, namespace: str) -> Self | None:
         """Where `url` leads from a pod in `namespace`, or None if it is not the URL of a Redis."""
         try:
-            read = RedisUrl.parse(url.decode().strip())
+            read = RedisUrl.parse(url)
         except ValueError:
             return None
         return cls(

@@ -226,6 +226,8 @@ class SinkFacts:
 
     trouble: SinkTrouble | None = None
     trouble_message: str = ""
+    advised: bool = False
+    """Whether that message says what to do."""
     cursor: str | None = None
     length: int | None = None
     """Entries in the stream, or None if it could not be read."""
@@ -246,7 +248,9 @@ class SecretFacts:
     digest: str | None = None
     """SHA-256 of the URL in hex, or None if there is no URL."""
     problem: str = ""
-    """What is missing and how to mend it, if there is no URL."""
+    """What is missing and how to mend it, if there is no URL, or what is wrong with it."""
+    invalid: bool = False
+    """Whether there is something, and no ingester could use it."""
     unread: str = ""
     """Why the API server can't show the Secret now, if it can't. Whether there is a URL is open then."""
 

@@ -17,7 +17,8 @@ from redis.backoff import NoBackoff
 
 from sluice_ingester.contract import Health, StreamKeys
 from sluice_ingester.redis_client import Client, open_client
-from sluice_ingester.redis_url import Kind, RedisUrl, has_hash_tag
+from sluice_ingester.redis_url import Kind, RedisUrl, fault_of, has_hash_tag
+from sluice_ingester.text import readable
 from sluice_operator.observed.facts import SinkFacts, SinkTrouble
 from sluice_operator.observed.freshness import Freshness
 from sluice_operator.observed.health import health_facts
@@ -36,11 +37,6 @@ _LONGEST_TEXT: Final = 4096
 """More than an ingester writes. Whatever else stands there must not make a status that no API server takes: the one
 before would stand for ever.
 """
-
-_NO_HASH_TAG: Final = (
-    "The Redis is a cluster: give spec.redis.keyPrefix a hash tag, such as {sluice}:, so that the keys of a "
-    "source stand in one slot"
-)
 
 _NO_FILE: Final = "No such file or directory"
 _FILE_WANTED: Final = (
@@ -78,10 +74,10 @@ class RedisReader:
         """
         monotonic = time.monotonic()
         server = self._server(url, authorities, monotonic)
-        if server.client is None:
-            return SinkFacts(trouble=SinkTrouble.URL_INVALID, trouble_message="The URL of Redis is malformed")
-        if server.is_cluster and not has_hash_tag(keys.prefix):
-            return SinkFacts(trouble=SinkTrouble.URL_INVALID, trouble_message=_NO_HASH_TAG)
+        if server.client is None or (server.is_cluster and not has_hash_tag(keys.prefix)):
+            fault = fault_of(url, key_prefix=keys.prefix, prefix_name="spec.redis.keyPrefix")
+            told = f"The URL of Redis can't be used: {fault}"
+            return SinkFacts(trouble=SinkTrouble.URL_INVALID, trouble_message=told, advised=True)
         if server.away is not None and monotonic < server.away_until:
             return server.away
         try:
@@ -143,7 +139,7 @@ class RedisReader:
 
 def trouble_facts(error: Exception) -> SinkFacts:
     """What `error`, from a look at Redis, means."""
-    text = " ".join(str(error).split())[:300] or type(error).__name__
+    text = readable(str(error), most=300) or type(error).__name__
     refused = (exceptions.AuthenticationError, exceptions.AuthorizationError, exceptions.NoPermissionError)
     if isinstance(error, refused) or text.startswith(("NOAUTH", "WRONGPASS", "NOPERM")):
         return SinkFacts(trouble=SinkTrouble.UNAUTHORIZED, trouble_message=f"Redis refuses the operator: {text}")
@@ -196,7 +192,7 @@ async def _look(client: Client, keys: StreamKeys, streams: KnownStreams, *, mono
 def _url(text: bytes) -> RedisUrl | None:
     """The URL that `text` is, or None if it is not the URL of a Redis."""
     try:
-        return RedisUrl.parse(text.decode().strip())
+        return RedisUrl.parse(text)
     except ValueError:
         return None
 
@@ -214,4 +210,5 @@ def _client(url: RedisUrl, authorities: str) -> Client:
 
 
 def _text(value: bytes) -> str:
-    return value.decode(errors="replace")[:_LONGEST_TEXT]
+    text = value.decode(errors="surrogateescape")[:_LONGEST_TEXT]
+    return readable(text, most=10 * _LONGEST_TEXT)[:_LONGEST_TEXT]

@@ -5,12 +5,18 @@ import binascii
 from collections.abc import Mapping
 from typing import Any
 
+from sluice_ingester.redis_url import fault_of
 from sluice_operator.desired.redis import RedisSecret, redis_hash
-from sluice_operator.observed.facts import SecretFacts
+from sluice_operator.observed.facts import SecretFacts, SinkFacts, SinkTrouble
 
 
-def redis_url(secret: Mapping[str, Any] | None, wanted: RedisSecret) -> tuple[bytes | None, SecretFacts]:
-    """The URL that stands in `secret` (None if there is no such Secret), and the facts about it."""
+def redis_url(
+    secret: Mapping[str, Any] | None, wanted: RedisSecret, *, key_prefix: str = ""
+) -> tuple[bytes | None, SecretFacts]:
+    """The URL that stands in `secret` (None if there is no such Secret), and the facts about it.
+
+    What no ingester could use, with that prefix of its keys, is no URL.
+    """
     if secret is None:
         return None, SecretFacts(problem=f"There is no Secret {wanted.name}: create it with the key {wanted.key}")
     text = (secret.get("data") or {}).get(wanted.key)
@@ -24,4 +30,14 @@ def redis_url(secret: Mapping[str, Any] | None, wanted: RedisSecret) -> tuple[by
         return None, SecretFacts(
             problem=f"The key {wanted.key} of the Secret {wanted.name} is empty: put the URL there"
         )
+    if fault := fault_of(url, key_prefix=key_prefix, prefix_name="spec.redis.keyPrefix"):
+        told = f"The key {wanted.key} of the Secret {wanted.name} is not the URL of a Redis that can be used: {fault}"
+        return None, SecretFacts(problem=told, invalid=True)
     return url, SecretFacts(digest=redis_hash(url))
+
+
+def unusable(secret: SecretFacts) -> SinkFacts | None:
+    """What is told of a Redis whose URL can't be used; None if it can, or if there is none."""
+    if not secret.invalid:
+        return None
+    return SinkFacts(trouble=SinkTrouble.URL_INVALID, trouble_message=secret.problem, advised=True)

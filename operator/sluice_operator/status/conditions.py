@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Final
 
 from sluice_operator.api.conditions import Condition, ConditionStatus, ConditionType
-from sluice_operator.words import shortened
+from sluice_operator.words import one_line, shortened
 
 _ORDER: Final = {kind: place for place, kind in enumerate(ConditionType)}
 _LONGEST_MESSAGE: Final = 1024
@@ -72,5 +72,4 @@ def in_order(conditions: Mapping[str, Condition]) -> tuple[Condition, ...]:
 
 
 def _cut(message: str) -> str:
-    line = " ".join(message.split())  # a table shows the first line alone
-    return shortened(line, most=_LONGEST_MESSAGE)
+    return shortened(one_line(message), most=_LONGEST_MESSAGE)  # a table shows the first line alone

@@ -55,6 +55,8 @@ def _judge(  # noqa: PLR0911 (one return for each kind of situation)
     if facts.sink is None:
         lasted = _lasted_as(Reason.SECRET_MISSING, reading, current[Type.SINK_WRITABLE], previous)
         return stuck_after(facts.windows, Reason.SECRET_MISSING, facts.secret.problem, lasted=lasted)
+    if facts.sink.trouble is SinkTrouble.URL_INVALID:
+        return _without_sink(reading, facts.sink, previous=previous, current=current)
     if verdict := rollout_verdict(reading, previous):
         return verdict
     if facts.sink.trouble is not None or reading.recovering:
@@ -99,7 +101,7 @@ def _without_sink(
 ) -> Verdict:
     writable = current[Type.SINK_WRITABLE]
     if sink.trouble in _ADVICE:
-        message = f"{sink.trouble_message}: {_ADVICE[sink.trouble]}"
+        message = sink.trouble_message if sink.advised else f"{sink.trouble_message}: {_ADVICE[sink.trouble]}"
         lasted = _lasted_as(writable.reason, reading, writable, previous)
         return stuck_after(reading.facts.windows, writable.reason, message, lasted=lasted)
     return _outage(

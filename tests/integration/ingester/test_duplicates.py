@@ -35,9 +35,19 @@ async def sink(redis_server: RedisServer) -> AsyncIterator[Open]:
         yield open_
 
 
-def account(seq: int, *, active: bool, time: str = "2026-11-24T12:00:00.000Z") -> bytes:
-    event = {"type": "account", "seq": seq, "time": time, "did": "did:plc:a", "active": active, "status": None}
+TIME = "2026-11-24T12:00:00.000Z"
+
+
+def text(event: dict[str, Any]) -> bytes:
     return json.dumps(event, separators=(",", ":")).encode()
+
+
+def account(seq: int, *, active: bool, time: str = TIME) -> bytes:
+    return text({"type": "account", "seq": seq, "time": time, "did": "did:plc:a", "active": active, "status": None})
+
+
+def sync(seq: int, rev: str, *, time: str = TIME) -> bytes:
+    return text({"type": "sync", "seq": seq, "time": time, "did": "did:plc:a", "rev": rev})
 
 
 def batch(name: str, expected: int | None, *told: bytes) -> Append:
@@ -46,17 +56,17 @@ def batch(name: str, expected: int | None, *told: bytes) -> Append:
 
 
 def test_seq_and_time_make_no_difference_and_all_else_does() -> None:
-    one = account(1, active=True)
-    assert digest(one) == digest(account(99, active=True, time="2026-11-25T00:00:00.000Z"))
-    assert digest(one) != digest(account(1, active=False))
+    one = sync(1, "3l")
+    assert digest(one) == digest(sync(99, "3l", time="2026-11-25T00:00:00.000Z"))
+    assert digest(one) != digest(sync(1, "3m"))
     assert digest(one) != digest(one.replace(b"did:plc:a", b"did:plc:b"))
-    assert digest(one) != digest(one.replace(b'"account"', b'"identity"'))
+    assert digest(one) != digest(one.replace(b'"sync"', b'"delete"'))
 
 
 async def test_what_another_relay_told_is_left_out_and_the_cursor_moves(sink: Open, client: Redis) -> None:
     east, west = sink(EAST), sink(WEST)
-    assert await east.append(batch("e", None, account(1, active=True), account(2, active=False))) == Stored(2)
-    told = batch("w", None, account(71, active=True), account(72, active=False))
+    assert await east.append(batch("e", None, sync(1, "3l"), sync(2, "3m"))) == Stored(2)
+    told = batch("w", None, sync(71, "3l"), sync(72, "3m"))
     assert await west.append(told) == Stored(2, 2)
     assert await west.append(told) == Stored(2)  # a repeated call
     assert await client.get(west.keys.cursor) == b"72"
@@ -64,13 +74,25 @@ async def test_what_another_relay_told_is_left_out_and_the_cursor_moves(sink: Op
 
 
 async def test_the_second_time_of_one_is_the_second_time_of_the_other(sink: Open, client: Redis) -> None:
-    """Active, deactivated, active again: three events, of which two are alike."""
+    """Three events, of which two are alike."""
     east, west = sink(EAST), sink(WEST)
-    there_and_back = [account(1, active=True), account(2, active=False), account(3, active=True)]
+    there_and_back = [sync(1, "3l"), sync(2, "3m"), sync(3, "3l")]
     await east.append(batch("e", None, *there_and_back[:2]))
     assert await west.append(batch("w", None, *there_and_back)) == Stored(3, 2)
     assert await east.append(batch("e2", 2, there_and_back[2])) == Stored(3, 1)
-    assert [event["active"] for event in await events(client)] == [True, False, True]
+    assert [event["rev"] for event in await events(client)] == ["3l", "3m", "3l"]
+
+
+@pytest.mark.parametrize("time", [TIME, "2026-11-24T13:00:00.000Z"])
+async def test_what_has_no_rev_is_never_left_out(sink: Open, client: Redis, time: str) -> None:
+    """One relay is lost while an account is away; another, which joined later, tells that it is back."""
+    east, west = sink(EAST), sink(WEST)
+    await east.append(batch("e", None, account(1, active=True), account(2, active=False)))
+    assert await west.append(batch("w", None, account(71, active=True, time=time))) == Stored(3)
+    identity = account(72, active=True).replace(b'"account"', b'"identity"')
+    assert await west.append(batch("w2", 71, identity)) == Stored(4)
+    assert await east.append(batch("e2", 2, identity.replace(b":72,", b":3,"))) == Stored(5)
+    assert [event.get("active") for event in await events(client)][:3] == [True, False, True]
 
 
 @pytest.mark.parametrize("right", ["hmget", "hset", "expire"])
@@ -96,36 +118,37 @@ async def test_a_right_on_the_digests_that_is_missing_is_noticed_before_the_firs
 
 async def test_a_replay_that_was_asked_for_is_stored_again(sink: Open, client: Redis) -> None:
     east = sink(EAST)
-    await east.append(batch("e", None, account(1, active=True)))
+    await east.append(batch("e", None, sync(1, "3l")))
     await client.set(east.keys.cursor, "0")
-    assert await east.append(batch("e2", 0, account(1, active=True))) == Stored(2)
+    assert await east.append(batch("e2", 0, sync(1, "3l"))) == Stored(2)
 
 
 async def test_a_refused_batch_remembers_nothing(sink: Open, client: Redis) -> None:
     east, west = sink(EAST), sink(WEST)
-    await east.append(replace(batch("e", None, account(1, active=True)), expected=b"7"))
-    assert await west.append(batch("w", None, account(1, active=True))) == Stored(1)
+    await east.append(replace(batch("e", None, sync(1, "3l")), expected=b"7"))
+    assert await west.append(batch("w", None, sync(1, "3l"))) == Stored(1)
 
 
 async def test_what_is_remembered_expires(sink: Open, client: Redis) -> None:
-    await sink(EAST).append(batch("e", None, account(1, active=True)))
+    await sink(EAST).append(batch("e", None, sync(1, "3l")))
     seen = [key async for key in client.scan_iter("firehose_live:seen:*")]
     assert len(seen) == 1
     assert 3600 < await client.ttl(seen[0]) <= 2 * 3600
 
 
 async def test_thousands_at_once(sink: Open, client: Redis) -> None:
-    told = [account(seq, active=True).replace(b"did:plc:a", b"did:plc:%d" % seq) for seq in range(1, 5_001)]
+    told = [sync(seq, "3l").replace(b"did:plc:a", b"did:plc:%d" % seq) for seq in range(1, 5_001)]
     assert await sink(EAST).append(batch("e", None, *told[:3_000])) == Stored(3_000)
     assert await sink(WEST).append(batch("w", None, *told)) == Stored(5_000, 3_000)
 
 
-def content(found: list[dict[str, Any]]) -> Counter[str]:
-    return Counter(json.dumps({k: v for k, v in event.items() if k not in {"seq", "time"}}) for event in found)
+def content(found: list[dict[str, Any]], *, with_rev: bool) -> Counter[str]:
+    chosen = [event for event in found if ("rev" in event) is with_rev]
+    return Counter(json.dumps({k: v for k, v in event.items() if k not in {"seq", "time"}}) for event in chosen)
 
 
 async def test_two_relays_of_one_network(redis_server: RedisServer, client: Redis, tmp_path: Path) -> None:
-    """Same commits under other seqs; one of the ingesters is killed again and again."""
+    """Same commits under other seqs; one of the ingesters is killed again and again. Without rev, both are told."""
     async with (
         RelaySim(rate=150, limit=900, first_seq=1_000) as east,
         RelaySim(rate=150, limit=900, first_seq=5_000_000) as west,
@@ -145,7 +168,7 @@ async def test_two_relays_of_one_network(redis_server: RedisServer, client: Redi
                 return cursors == [b"1899", b"5000899"]
 
             await until(both_read)
-            found = content(await events(client))
+            found = await events(client)
     async with RelaySim(rate=0, limit=900, first_seq=1_000) as alone:
         await client.flushall()
         async with Ingester(tmp_path, redis_server.url, alone.url, INGESTER_MODE="firehose"):
@@ -154,7 +177,10 @@ async def test_two_relays_of_one_network(redis_server: RedisServer, client: Redi
                 return await client.get(f"firehose_live:cursor:{alone.host}") == b"1899"
 
             await until(read)
-            assert found == content(await events(client))
+            alone_told = await events(client)
+            assert content(found, with_rev=True) == content(alone_told, with_rev=True)
+            without_rev = content(alone_told, with_rev=False)
+            assert content(found, with_rev=False) == without_rev + without_rev
 
 
 async def longer(client: Redis, *, await_more: int) -> bool:

@@ -1,5 +1,6 @@
 """The Redis of a source as people run it, from the resource to the status: its keys' prefix, its private CA."""
 
+import base64
 from pathlib import Path
 
 import pytest
@@ -58,3 +59,52 @@ def test_a_cluster_without_a_hash_tag_is_said_so(situation: Situation, tmp_path:
         return any("spec.redis.keyPrefix" in condition["message"] for condition in conditions)
 
     eventually(told)
+
+
+SHAPES = {
+    "quoted": ('"{}"', "it stands in quotes: put it without them"),
+    "mark": ("\ufeff{}", "it begins with a byte order mark"),
+    "twice": ("", "it is base64 of a URL: encode it once"),
+    "schemeless": ("redis:6379", "it has no scheme: put redis:// in front"),
+    "named": ("REDIS_URL={}", "it begins with the name of a variable"),
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_url_that_no_ingester_could_read_starts_no_pod(situation: Situation, shape: str) -> None:
+    """Secret, key and fault are named, without the password; mended, it streams without another hand."""
+    form, told = SHAPES[shape]
+    url = f"redis://:s3cret@127.0.0.1:{situation.sink.port}/0"
+    bad = form.format(url) if form else base64.b64encode(url.encode()).decode()
+    situation.apply_secret("mine", url=bad)
+    situation.apply_relay(redis={"secretRef": {"name": "mine"}}, health={"stalledAfterSeconds": 2})
+
+    def conditions() -> dict[str, dict[str, str]]:
+        return {one["type"]: one for one in situation.status()["conditions"]}
+
+    eventually(lambda: conditions()["Stalled"]["status"] == "True")
+    found = conditions()
+    for kind in ("Stalled", "SinkWritable"):
+        assert found[kind]["reason"] == "SinkUrlInvalid"
+        assert "The key url of the Secret mine is not the URL of a Redis that can be used" in found[kind]["message"]
+        assert told in found[kind]["message"]
+    assert "s3cret" not in str(found)
+    assert situation.names("Deployment") == []
+    situation.apply_secret("mine", url=f"  {url}\r\n")
+    eventually(situation.deployment)
+    eventually(lambda: "Stalled" not in conditions() or conditions()["Stalled"]["status"] == "False")
+
+
+def test_a_url_that_can_no_longer_be_read_leaves_a_running_pod_alone(situation: Situation) -> None:
+    url = f"redis://:s3cret@127.0.0.1:{situation.sink.port}/0"
+    situation.apply_secret("mine", url=url)
+    situation.apply_relay(redis={"secretRef": {"name": "mine"}})
+    before = eventually(situation.deployment)
+    situation.apply_secret("mine", url=f'"{url}"')
+
+    def told() -> bool:
+        return any(one["reason"] == "SinkUrlInvalid" for one in situation.status()["conditions"])
+
+    eventually(told)
+    after = situation.deployment()
+    assert after["metadata"]["generation"] == before["metadata"]["generation"]

@@ -55,3 +55,15 @@ def test_what_the_other_side_asks_for_is_kept() -> None:
     backoff = Backoff(base=1, cap=60, draw=top)
     assert backoff.failed(at_least=120) == 121
     assert Backoff(base=1, cap=60).failed(at_least=120) >= 120
+
+
+def test_progress_is_no_failure_and_still_waits_for_a_moment() -> None:
+    backoff = Backoff(base=1, cap=60, draw=top)
+    assert [backoff.failed(progress=True) for _ in range(9)] == [2] * 9
+    lowest = Backoff(base=1, cap=60, draw=lambda low, _: low)
+    assert [lowest.failed(progress=True) for _ in range(9)] == [1] * 9
+    assert [backoff.failed() for _ in range(3)] == [2, 4, 8]
+
+
+def test_progress_shortens_nothing_that_the_other_side_asks_for() -> None:
+    assert Backoff(base=1, cap=60, draw=top).failed(progress=True, at_least=120) == 121

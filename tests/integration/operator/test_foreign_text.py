@@ -1,0 +1,40 @@
+"""Text that is none, in Redis: a status that the API server takes, and that people can read."""
+
+from typing import Any
+
+import pytest
+
+from sluice_ingester.contract import Health, State
+from tests.integration.operator.situation import Situation, eventually
+
+ODD = {
+    "latin-1": (b"Erreur de base de donn\xe9es", "Erreur de base de donn\u00e9es"),
+    "controls": (b"red \x1b[31m\x00 and\r\na second line", "red \\x1b[31m\\x00 and a second line"),
+    "marks": ("right \u202e to left \u200b".encode(), "right \\u202e to left \\u200b"),
+    "half": (b"half \xed\xa0\xbd of it", "half"),
+    "long": ("\N{GRINNING FACE}".encode() * 100_000, "\N{GRINNING FACE}" * 400),
+}
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_a_source_that_waits_is_told_in_text(situation: Situation, odd: str) -> None:
+    written, shown = ODD[odd]
+    situation.apply_relay()
+    pod = situation.stream()
+    situation.report(State.WAITING, "Http500", "first", pod=pod)
+    texts = (Health.MESSAGE, Health.LAST_ERROR, Health.VERSION, Health.LOST_REASON, Health.LOST_FROM, Health.RESET_FROM)
+    situation.redis.hset(situation.keys.health, mapping=dict.fromkeys(texts, written))
+    situation.redis.hset(
+        situation.keys.health, mapping={written[:500]: written, Health.EVENT_TIME: "0001-01-01T00:00:00+14:00"}
+    )
+
+    def is_told() -> bool:
+        status: dict[str, Any] = situation.status()
+        (connected,) = (item for item in status["conditions"] if item["type"] == "Connected")
+        for text in (connected["message"], status["firehose"]["lastError"]):
+            assert shown in text
+            assert text.isprintable()
+        return True
+
+    eventually(is_told)
+    assert all(message.isprintable() for _, message in situation.events())
