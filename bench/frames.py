@@ -100,7 +100,8 @@ async def _append(name: str, redis: Redis, size: int, count: int, *, with_digest
     memory = int(await redis.memory_usage(KEYS.health, samples=0) or 0)
     print(
         f"{name:<16} {size:>4} events a call   client {1e6 * cpu / stored:6.2f} us, "
-        f"Redis {1e6 * (after[0] - before[0]) / stored:6.2f} us, file {(after[1] - before[1]) / stored:5.0f} B an event "
+        f"Redis {1e6 * (after[0] - before[0]) / stored:6.2f} us, "
+        f"file {(after[1] - before[1]) / stored:5.0f} B an event  "
         f"health hash {memory:,} B",
         flush=True,
     )
