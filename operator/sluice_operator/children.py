@@ -22,8 +22,8 @@ from sluice_operator.desired.manifest import belongs_to, is_made_by_us, is_remna
 from sluice_operator.desired.naming import DESIRED_HASH_ANNOTATION, FIELD_MANAGER
 from sluice_operator.desired.paths import value_at
 from sluice_operator.desired.replacement import replacement
-from sluice_operator.kube import Api, Kube, KubeError, Manifest
-from sluice_operator.observed.contests import is_held_by_others, who_set
+from sluice_operator.kube import SECRETS, Api, Kube, KubeError, Manifest
+from sluice_operator.observed.contests import by_deletion, is_held_by_others, who_set
 from sluice_operator.observed.facts import Contest, Refusal
 from sluice_operator.observed.managers import names_of
 from sluice_operator.status.changes import Tell
@@ -119,6 +119,8 @@ class Children:
         memory = task.memory
         if memory.was_there and memory.is_deleted_again():
             tells = () if memory.is_told("deleted") else (_tell_deleted(task),)
+            if task.api is SECRETS:  # pods that run do without it
+                return Outcome(live=None, tells=tells, contests=(by_deletion(task.name),))
             return _outcome(task, None, refusal=deleted_again(task.wanted), tells=tells)
         written = await self._kube.apply(task.api, task.wanted, manager=FIELD_MANAGER)
         memory.note_write(task.stamp)
@@ -128,7 +130,7 @@ class Children:
         else:
             message = f"Put back {task.name}: it was deleted"
             tell = Tell(type="Warning", reason=Happening.CHILD_RESTORED, message=message)
-        return _written(task, written, tell)
+        return _settled(task, written, tell)
 
     async def _mend(self, task: _Task, seen: Manifest) -> Outcome:
         """Put right what is otherwise, except what is not the operator's to decide."""
@@ -141,29 +143,25 @@ class Children:
             memory.contests.give_another_try()
         wanted = memory.contests.yielding(live, task.wanted)
         target = await self._replace(task, live, wanted, dry_run=True)
-        found = differences(live, target)
-        memory.explain(differences(target, task.wanted), left=memory.contests.left())
-        if not found:
-            memory.stamp = task.stamp
-            return _outcome(task, live, tells=_tell_contests(task, live))
-        who = who_set(live, found)
-        if not is_change and (left := memory.contests.note(found, who=who)):
+        # What does not come out of the dry run as it is wanted would not come out of a write either.
+        found = outside(differences(live, target), [one.path for one in differences(target, wanted)])
+        if not is_change and (left := memory.contests.note(found, who=who_set(live, found))):
             found = outside(found, left)
             wanted = memory.contests.yielding(live, task.wanted)
-            if not found:
-                memory.stamp = task.stamp
-                return _outcome(task, live, tells=_tell_contests(task, live))
+        if not found:
+            memory.stamp = task.stamp
+            return _settled(task, live)
         return await self._write(task, live, wanted, found, is_change=is_change)
 
     async def _write(
         self, task: _Task, live: Manifest, wanted: Manifest, found: list[Difference], *, is_change: bool
     ) -> Outcome:
-        if all(value_at(wanted, difference.path) is not None for difference in found):
+        if not _former(live, wanted) and all(value_at(wanted, one.path) is not None for one in found):
             written = await self._kube.apply(task.api, wanted, manager=FIELD_MANAGER)
         else:
             written = await self._replace(task, live, wanted, dry_run=False)
         task.memory.note_write(task.stamp)
-        return _written(task, written, *_tell_written(task, live, found, is_change=is_change))
+        return _settled(task, written, *_tell_written(task, live, found, is_change=is_change))
 
     async def _after(self, error: KubeError, task: _Task, live: Manifest | None) -> Outcome:
         """What has become of a child that could not be written. Raises `error` if a new try may help."""
@@ -176,13 +174,7 @@ class Children:
         return _outcome(task, live, refusal=_refuse(task, live, error))
 
     async def _replace(self, task: _Task, live: Manifest, wanted: Manifest, *, dry_run: bool) -> Manifest:
-        former = {
-            name
-            for part in ("labels", "annotations")
-            for name in names_of(live, ("metadata", part), FIELD_MANAGER)
-            if name not in wanted["metadata"].get(part, {})
-        }
-        operations = replacement(live, wanted, former=former)
+        operations = replacement(live, wanted, former=_former(live, wanted))
         return await self._kube.patch(task.api, *task.place, operations, manager=FIELD_MANAGER, dry_run=dry_run)
 
     async def _make_anew(self, task: _Task, live: Manifest, error: KubeError) -> Outcome:
@@ -213,19 +205,21 @@ def _is_right(task: _Task, live: Manifest) -> bool:
     # One that is being deleted is made anew when its end is seen.
     if "deletionTimestamp" in live["metadata"]:
         return True
-    found = outside(differences(live, task.wanted), task.memory.contests.left())
-    if not task.memory.explains(found):
+    if task.memory.is_known_right(live, task.stamp):
+        return True
+    found = differences(live, task.wanted)
+    if not task.memory.explains(outside(found, task.memory.contests.left())):
         return False
-    task.memory.stamp = task.stamp
+    task.memory.note_right(live, task.stamp, is_whole=not found)
     return True
 
 
-def _written(task: _Task, written: Manifest, *tells: Tell) -> Outcome:
-    """What has become of a child that was written: what is still otherwise is admission's."""
-    task.memory.explain(differences(written, task.wanted), left=task.memory.contests.left())
+def _settled(task: _Task, live: Manifest, *tells: Tell) -> Outcome:
+    """What has become of a child about which no more can be done: what is still otherwise is admission's."""
+    task.memory.explain(differences(live, task.wanted), left=task.memory.contests.left())
     for tell in tells:
         logger.info("%s/%s: %s", task.source.metadata.namespace, task.source.metadata.name, tell.message)
-    return _outcome(task, written, tells=(*tells, *_tell_contests(task, written)))
+    return _outcome(task, live, tells=(*tells, *_tell_contests(task, live)))
 
 
 def _outcome(
@@ -273,6 +267,16 @@ def _refuse(task: _Task, live: Manifest | None, error: KubeError) -> Refusal:
     task.memory.refused = Refused(stamp=task.stamp, generation=_generation(live), until=until, refusal=refusal)
     logger.warning("%s", refusal.message)
     return refusal
+
+
+def _former(live: Manifest, wanted: Manifest) -> set[str]:
+    """The names of labels and annotations of `live` that are the operator's and are wanted no longer."""
+    return {
+        name
+        for part in ("labels", "annotations")
+        for name in names_of(live, ("metadata", part), FIELD_MANAGER)
+        if name not in wanted["metadata"].get(part, {})
+    }
 
 
 def _was_contested(source: Source) -> bool:

@@ -33,7 +33,8 @@ class Kinds:
     def __init__(self) -> None:
         self._errors: dict[Api, dict[Scope, KubeError]] = {}
         """By kind, the last error of each scope where it could not be listed."""
-        self._pending: set[Api] = set()
+        self._listed: dict[Api, set[Scope]] = {}
+        """By kind, the scopes that were ever listed; a kind that is not here need not be."""
         self._unwatched: dict[Api, tuple[str, float]] = {}
         """Why, and since when."""
         self._tries: dict[Api, int] = {}
@@ -62,7 +63,8 @@ class Kinds:
 
     def serves(self, api: Api, namespace: Scope) -> bool:
         """Whether objects of that kind in that namespace are looked at and watched."""
-        if api in self._pending:
+        listed = self._listed.get(api)
+        if listed is not None and listed.isdisjoint({namespace, None}):
             return False
         errors = self._errors.get(api, {})
         return not any(is_refused(errors[scope]) for scope in (namespace, None) if scope in errors)
@@ -73,15 +75,15 @@ class Kinds:
 
     def pend(self, api: Api) -> None:
         """That kind was not listed yet: nothing of it is served before it is, for half of the truth would mislead."""
-        self._pending.add(api)
+        self._listed.setdefault(api, set())
 
     def settle(self, api: Api, errors: Mapping[Scope, KubeError], *, scopes: Collection[Scope]) -> None:
         """That kind was listed in `scopes`, with these errors."""
         before = self._trouble(api)
         kept = {scope: error for scope, error in self._errors.get(api, {}).items() if scope not in scopes}
         self._errors[api] = {**kept, **errors}
-        if not self._errors[api]:
-            self._pending.discard(api)
+        if api in self._listed:
+            self._listed[api] |= set(scopes) - errors.keys()
         self._tries[api] = self._tries.get(api, 0) + 1 if self._errors[api] else 0
         self._tell(api, before)
 
@@ -104,7 +106,7 @@ class Kinds:
         reason, since = self._unwatched.get(api, ("", math.inf))
         if time.monotonic() - since > _GRACE_SECONDS:
             return f"{api.plural} can't be watched, and are listed instead: {reason}"
-        return f"{api.plural} are not listed yet" if api in self._pending else ""
+        return "" if self._listed.get(api, True) else f"{api.plural} are not listed yet"
 
     def _tell(self, api: Api, before: str) -> None:
         trouble, now = self._trouble(api), time.monotonic()

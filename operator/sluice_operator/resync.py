@@ -14,7 +14,7 @@ from contextlib import suppress
 from http import HTTPStatus
 from typing import Final
 
-from sluice_operator.kinds import is_missing
+from sluice_operator.kinds import is_missing, is_refused
 from sluice_operator.kube import Api, Kube, KubeError, Listing, Manifest
 from sluice_operator.namespaces import Namespaces
 from sluice_operator.queue import backoff_seconds
@@ -203,12 +203,16 @@ class Resync:
             if api in found:
                 of_it = {scope: error for scope, error in errors[api].items() if self._is_served(scope)}
                 self._namespaces.kinds.settle(api, of_it, scopes=found[api].keys())
+        if not set(CHILDREN) <= found.keys():
+            return
         self._namespaces.keep_doubts([scope for of_kind in errors.values() for scope in of_kind])
-        asked = [api for api in SOURCES.values() if api in found]
-        if set(CHILDREN) <= found.keys() and all(errors[api].keys() >= set(self._served_scopes()) for api in asked):
-            first = next(iter(errors[asked[0]].values()))
-            words = "; ".join(self._namespaces.kinds.troubles.values())
-            raise KubeError(first.code, first.reason, words, retry_after=first.retry_after)
+        of_sources = [errors[api] for api in SOURCES.values()]
+        if all(of_kind.keys() >= set(self._served_scopes()) for of_kind in of_sources):
+            first = next(error for of_kind in of_sources for error in of_kind.values())
+            # What runs goes on without any CRD, and each kind is tried again by itself.
+            if not self.synced or not is_refused(first):
+                words = "; ".join(self._namespaces.kinds.troubles.values())
+                raise KubeError(first.code, first.reason, words, retry_after=first.retry_after)
 
     def _conclude_namespaces(self, errors: Mapping[Api, Mapping[str | None, KubeError]]) -> None:
         refusals: dict[str, KubeError] = {}

@@ -48,7 +48,9 @@ def by_identity(one: Sequence[Any], other: Sequence[Any]) -> tuple[dict[Identity
     items = [*one, *other]
     if not all(isinstance(item, Mapping) for item in items):
         return None
-    keys = next((keys for keys in _KEYS if all(key in item for item in items for key in keys)), None)
+    keys = next(
+        (keys for keys in _KEYS if all(isinstance(item.get(key), str | int) for item in items for key in keys)), None
+    )
     if keys is None:
         return None
     first, second = ({_identity(item, keys): item for item in each} for each in (one, other))
@@ -87,8 +89,4 @@ def _has(item: Any, identity: Identity) -> bool:
 
 
 def _identity(item: Mapping[str, Any], keys: tuple[str, ...]) -> Identity:
-    return tuple((key, _plain(item[key])) for key in keys)
-
-
-def _plain(value: Any) -> Any:
-    return value if isinstance(value, str | int) else str(value)
+    return tuple((key, item[key]) for key in keys)

@@ -29,7 +29,7 @@ def names_of(live: Mapping[str, Any], path: Path, own: str) -> set[str]:
 
 def _entries(live: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
     """What was set through the object itself; its status is another matter."""
-    return [entry for entry in live["metadata"].get("managedFields") or [] if not entry.get("subresource")]
+    return [entry for entry in live["metadata"].get("managedFields") or [] if entry.get("subresource") != "status"]
 
 
 def _holds(fields: Mapping[str, Any], path: Path) -> bool:

@@ -75,13 +75,20 @@ def _timeless(status: SourceStatus) -> SourceStatus:
 
 
 def _essence(status: SourceStatus) -> tuple[object, ...]:
-    conditions = {(item.type, item.status, item.reason) for item in status.conditions or ()}
+    conditions = {(item.type, item.status, item.reason, _named(item)) for item in status.conditions or ()}
     states = {name: (part.state, part.fenced) for name, part in status.parts.items()}
     gaps = {name: part.last_gap for name, part in status.streams.items()}
+    # The first cursor, lag and rate of a source are what a person waits for who has just made it.
+    known = {name: (part.cursor is None, part.lag is None, part.rate is None) for name, part in status.streams.items()}
     # That a restart is no longer recent is a number that can wait.
     restarts = status.restarts and status.restarts.model_copy(update={"in_window": 0, "recent_times": None})
     rest = (status.host, status.image, restarts, status.cursor_reset, status.last_handled_reconcile_at)
-    return status.observed_generation, conditions, states, gaps, rest
+    return status.observed_generation, conditions, states, gaps, known, rest
+
+
+def _named(condition: Condition) -> str:
+    """Who is named in `condition`, if it is news that it is another one."""
+    return condition.message if condition.type == Type.SEVERAL_WRITERS else ""
 
 
 def _restarts(old: Restarts | None, new: Restarts | None) -> list[Tell]:

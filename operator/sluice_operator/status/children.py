@@ -1,7 +1,7 @@
 """Whether the objects of a source are as they should be, or the API server is against it.
 
-What stands in the status of its ingester stays true meanwhile. So Ready is taken away only while what runs was made for
-an older spec, or does not run.
+What stands in the status of its ingester stays true meanwhile. So what may pass by itself takes Ready away only while
+what runs was made for an older spec, or does not run. What is refused for good needs a person in any case.
 """
 
 from collections.abc import Mapping
@@ -42,7 +42,7 @@ def stands(reading: Reading, refusal: Refusal) -> bool:
     deployment = reading.facts.deployment
     if deployment is None or (reading.wanted and deployment.replicas == 0):
         return False
-    return reading.applied and refusal.reason in _OF_API_SERVER
+    return reading.applied and refusal.passes and refusal.reason in _OF_API_SERVER
 
 
 def refused(

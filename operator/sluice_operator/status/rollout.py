@@ -2,7 +2,7 @@
 ending.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -66,8 +66,14 @@ def rollout_verdict(  # noqa: PLR0911 (one return for each kind of situation)
     if pod is not None and pod.unschedulable:
         return coming(Reason.PROGRESSING, placement_words(pod))
     if not deployment.rolled_out:
-        return coming(Reason.PROGRESSING, "The Deployment is being rolled out")
+        return coming(Reason.PROGRESSING, f"The Deployment is being rolled out{_former(facts.pods)}")
     return coming(Reason.POD_NOT_RUNNING, _start(pod, facts.start))
+
+
+def _former(pods: Sequence[PodFacts]) -> str:
+    """The pods whose end a rollout waits for, as the end of a sentence."""
+    names = ", ".join(pod.name for pod in pods if pod.leaving and pod.running_since is not None)
+    return f": it waits until the pod {names} has ended" if names else ""
 
 
 def _pod_trouble(

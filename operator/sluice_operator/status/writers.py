@@ -19,14 +19,13 @@ _OVERLAP_SECONDS: Final = 30.0
 _FOREIGN_SECONDS: Final = 15.0
 """For how long somebody must go on writing to be told of: a pod that has just gone has written until then."""
 _MOST_NAMES: Final = 5
+_TOO: Final = "writes this stream too"
 
 
 def several_writers(reading: Reading, previous: Mapping[str, Condition]) -> list[Draft]:
     """The condition that tells of it; nothing if one ingester writes, or none."""
-    if not reading.wanted:
-        return []
     told = previous.get(Type.SEVERAL_WRITERS)
-    extra = _extra_pods(reading)
+    extra = _extra_pods(reading) if reading.wanted else []
     foreign = [one for one in reading.facts.writers.foreign if _goes_on(one, told)]
     sentences = [*([_of_pods(reading, extra)] if extra else []), *(_of_foreign(reading, one) for one in foreign)]
     if not sentences:
@@ -55,7 +54,7 @@ def _extra_pods(reading: Reading) -> list[PodFacts]:
 
 def _goes_on(foreign: ForeignWriter, told: Condition | None) -> bool:
     """Whether somebody else writes. An operator that was just started believes what the one before it has told."""
-    return foreign.wrote_for >= _FOREIGN_SECONDS or (told is not None and foreign.name in told.message)
+    return foreign.wrote_for >= _FOREIGN_SECONDS or (told is not None and f" {foreign.name} {_TOO}" in told.message)
 
 
 def _of_pods(reading: Reading, extra: list[PodFacts]) -> str:
@@ -74,11 +73,8 @@ def _of_foreign(reading: Reading, foreign: ForeignWriter) -> str:
     facts = reading.facts
     delete = f"kubectl delete pod {foreign.name} -n {facts.namespace}"
     if foreign.name in facts.copies:
-        return (
-            f"The pod {foreign.name} writes this stream too, and the Deployment {facts.child} has not made it; "
-            f"`{delete}` ends it"
-        )
+        return f"The pod {foreign.name} {_TOO}, and the Deployment {facts.child} has not made it; `{delete}` ends it"
     return (
-        f"An ingester that calls itself {foreign.name} writes this stream too, and no pod of this resource has that "
+        f"An ingester that calls itself {foreign.name} {_TOO}, and no pod of this resource has that "
         f"name; end it (`{delete}` if it is a pod there), or give one of the two other keys (spec.redis.keyPrefix)"
     )

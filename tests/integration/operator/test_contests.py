@@ -83,6 +83,29 @@ def test_what_admission_adds_stays(situation: Situation, tmp_path: Path) -> None
     assert sorted(names) == ["a-proxy", "ingester"]
 
 
+def test_what_admission_sets_to_something_else_each_time(situation: Situation, tmp_path: Path) -> None:
+    """Such as the time: to write again would only make another pod."""
+
+    def stamp(_: Manifest) -> list[Manifest]:
+        path = "/spec/template/metadata/annotations/example.com~1at"
+        return [{"op": "add", "path": path, "value": str(time.time_ns())}]
+
+    with webhook(situation, tmp_path, stamp):
+        situation.apply_relay()
+        situation.stream()
+        situation.becomes("ChildrenContested", "True", "SetByAdmission")
+        situation.patch("Deployment", CHILD, {"spec": {"replicas": 3}})
+        eventually(lambda: situation.deployment()["spec"]["replicas"] == 1)
+        before = situation.template()["metadata"]["annotations"]
+        # It is looked at anew from nothing remembered.
+        situation.patch("Relay", NAME, {"metadata": {"annotations": {"sluice.dev/reconcile-requested-at": "now"}}})
+        eventually(lambda: situation.status().get("lastHandledReconcileAt") == "now")
+        log = situation.control_plane.audit.from_now()
+        time.sleep(3)
+        assert writes_of(situation, log) == []
+        assert situation.template()["metadata"]["annotations"] == before
+
+
 def persistently(situation: Situation, edit: Callable[[], object], is_back: Callable[[], bool], *, until: str) -> None:
     """Edit each time that the edit was put right, until the operator says so in its condition."""
 
@@ -171,6 +194,21 @@ def test_one_that_is_deleted_again_and_again(situation: Situation) -> None:
     assert situation.condition("Ready") == ("False", "Contested")
     assert "is deleted by somebody else again and again" in message_of(situation, "Stalled")
     situation.tells("ChildContested")
+
+
+def test_a_secret_that_is_deleted_again_and_again(situation: Situation) -> None:
+    """The pod that runs needs it no more."""
+    situation.apply_relay()
+    situation.stream()
+
+    def delete() -> bool:
+        with suppress(ApiError):  # it is not there
+            situation.delete("Secret", f"{NAME}-relay-redis-url")
+        return situation.condition("ChildrenContested") == ("True", "Contested")
+
+    eventually(delete)
+    situation.becomes("Ready", "True", "Streaming")
+    assert "the object itself is deleted and not there" in message_of(situation)
 
 
 def test_an_operator_that_was_restarted_yields_sooner(

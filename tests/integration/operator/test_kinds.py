@@ -227,6 +227,33 @@ def test_a_kind_that_can_not_be_watched_is_listed_instead(
     assert operator.returncode is None
 
 
+def test_a_kind_that_is_forbidden_in_one_of_two_namespaces(
+    control_plane: ControlPlane,
+    place: Situation,
+    elsewhere: Situation,
+    own_operator: Callable[..., OperatorProcess],
+) -> None:
+    granted = [{**rule, "resources": [one for one in rule["resources"] if "labelers" not in one]} for rule in rules()]
+    grant(control_plane, place.namespace, granted, USER)
+    grant(control_plane, elsewhere.namespace, rules(), USER)
+    operator = own_operator(
+        KUBECONFIG=str(control_plane.kubeconfig(USER)),
+        SLUICE_DEFAULT_REDIS_URL=f"redis://:s3cret@127.0.0.1:{place.sink.port}/0",
+        SLUICE_WATCH_NAMESPACES=f"{place.namespace},{elsewhere.namespace}",
+    )
+    refused, served = (LabelerSituation(control_plane, one.namespace, one.sink) for one in (place, elsewhere))
+    for one in (refused, served, place, elsewhere):
+        one.apply_relay()
+    for one in (served, place, elsewhere):
+        one.stream()
+        is_kept_up(one)
+    assert f"labelers in namespace {place.namespace}" in operator.get("readyz")[1]
+    assert refused.status()["observedGeneration"] == -1
+    grant(control_plane, place.namespace, rules(), USER)
+    refused.stream()
+    eventually(lambda: operator.get("readyz") == (200, "ready\n"))
+
+
 def test_both_crds_missing_is_waited_for(
     control_plane: ControlPlane, place: Situation, crds: None, tmp_path: Path
 ) -> None:
@@ -248,5 +275,16 @@ def test_both_crds_missing_is_waited_for(
         eventually(lambda: operator.get("readyz") == (200, "ready\n"))
         place.apply_relay()
         place.stream()
+        # Later it is no other, and the process goes on.
+        for plural in ("relays", "labelers"):
+            without_crd(control_plane, plural)
+        eventually(lambda: operator.get("readyz")[1].count("There is no CRD") == 2)
+        for plural in ("relays", "labelers"):
+            with_crd(control_plane, plural)
+        eventually(lambda: operator.get("readyz") == (200, "ready\n"))
+        place.apply_relay()
+        eventually(lambda: is_made_for(place), seconds=120)
+        place.stream()
+        assert operator.returncode is None
     finally:
         operator.stop()

@@ -269,6 +269,7 @@ def test_long_release_names_fit(helm: Callable[..., str]) -> None:
         ({"operator": {"replicas": -1}}, "/operator/replicas"),
         ({"operator": {"logFormat": "xml"}}, "/operator/logFormat"),
         ({"operator": {"podLabels": {"app.kubernetes.io/component": "mine"}}}, "/operator/podLabels"),
+        ({"commonLabels": {"app.kubernetes.io/name": "mine"}}, "/commonLabels"),
         ({"redis": {"url": "http://redis"}}, "/redis/url"),
         ({"redis": {"bundled": {"maxMemory": "lots"}}}, "/redis/bundled/maxMemory"),
         ({"image": {"digest": "latest"}}, "/image/digest"),
@@ -294,3 +295,24 @@ def test_the_bundled_redis_mends_its_file_before_it_starts(render: Render) -> No
     assert mend["image"] == pod["containers"][0]["image"]
     in_memory = render(redis={"bundled": {"persistence": {"enabled": False}}})
     assert "initContainers" not in pod_specs(in_memory)[f"{NAME}-redis"]
+
+
+@pytest.mark.parametrize(("name", "user"), [(NAME, 65532), (REDIS, 999)])
+def test_users_can_be_left_to_the_cluster(render: Render, name: str, user: int) -> None:
+    by_default = pod_specs(render())[name]["securityContext"]
+    assert (by_default["runAsUser"], by_default["runAsNonRoot"]) == (user, True)
+    ids = {key for key in by_default if key.startswith("runAs") and key != "runAsNonRoot"} | {"fsGroup"} & set(
+        by_default
+    )
+    none = {"podSecurityContext": dict.fromkeys(ids)}
+    rendered = render(**({"operator": none} if name == NAME else {"redis": {"bundled": none}}))
+    left = {key: value for key, value in by_default.items() if key not in ids}
+    assert pod_specs(rendered)[name]["securityContext"] == left
+
+
+def test_a_label_of_all_that_is_made(render: Render) -> None:
+    rendered = render(commonLabels={"team": "data"})
+    assert {item["metadata"]["labels"]["team"] for item in rendered} == {"data"}
+    for kind in ("Deployment", "StatefulSet"):
+        selectors = [item["spec"]["selector"]["matchLabels"] for item in rendered if item["kind"] == kind]
+        assert all("team" not in selector for selector in selectors)

@@ -59,6 +59,19 @@ def test_a_kind_that_is_refused_in_one_namespace_is_served_in_the_others() -> No
     assert namespaces.served_of(RELAYS) == ("one",)
 
 
+@pytest.mark.parametrize("error", [FORBIDDEN, BROKEN])
+def test_where_it_was_listed_it_is_served_whatever_has_failed_elsewhere(error: KubeError) -> None:
+    kinds = Kinds()
+    kinds.pend(LABELERS)
+    kinds.settle(LABELERS, {"one": error}, scopes=["one", "two"])
+    assert not kinds.serves(LABELERS, "one")
+    assert kinds.serves(LABELERS, "two")
+    kinds.settle(LABELERS, {}, scopes=["one"])
+    assert kinds.serves(LABELERS, "one")
+    kinds.settle(LABELERS, {"one": BROKEN}, scopes=["one", "two"])
+    assert kinds.serves(LABELERS, "one"), "what is known of it"
+
+
 def test_it_is_tried_again_soon_and_for_ever() -> None:
     kinds = Kinds()
     assert (kinds.to_retry, kinds.retry_seconds) == ([], math.inf)

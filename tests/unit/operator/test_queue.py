@@ -284,3 +284,18 @@ async def test_a_cancelled_queue_ends_even_if_what_a_look_waits_for_swallows_tha
     ended, _ = await asyncio.wait([task], timeout=10)
     looks.gate.set()
     assert ended, "it goes on looking"
+
+
+async def test_what_was_done_in_part_is_looked_at_again_within_the_time_that_its_error_says() -> None:
+    """However often it has failed: what can be seen meanwhile goes on."""
+    queue, looks = WorkQueue[str](), Looks()
+    looks.failures = 14  # the pause would be a minute by then
+    task = asyncio.create_task(queue.run(looks, workers=1, expected=(RuntimeError,), within=lambda _: 0.01))
+    queue.add("a")
+    async with asyncio.timeout(30):
+        while looks.failures:
+            await asyncio.sleep(0.01)
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+    assert len(looks.keys) >= 14

@@ -6,7 +6,7 @@ import json
 import time
 from typing import Any, Final
 
-from e2e.tests.situations.catalog.common import STARTING, mended, streaming
+from e2e.tests.situations.catalog.common import STARTING, streaming
 from e2e.tests.situations.second_release import SecondRelease
 from e2e.tests.situations.situation import Act, Situation, Step, because, via
 from e2e.tests.situations.stage import Stage
@@ -151,8 +151,16 @@ SITUATIONS: Final = (
                 through=STARTING,
                 then=quiet_about_cpu,
             ),
-            mended("webhook gone", without_webhook),
-            Step(what="told no more", becomes=Verdict.READY, then=not_contested),
+            # What it had set is put right, and that rolls the pod.
+            Step(what="webhook gone", does=without_webhook, becomes=Verdict.COMING, through=STARTING),
+            Step(
+                what="rolled out",
+                becomes=Verdict.READY,
+                because=because("Streaming"),
+                through=STARTING,
+                stays=3,
+                then=not_contested,
+            ),
         ),
     ),
     Situation(

@@ -76,20 +76,20 @@ def with_volume(stage: Stage) -> None:
 
 
 def missing(what: str, does: Act, *, named: str, mend: Act) -> tuple[Step, ...]:
-    """What a pod mounts is not there, and then it is."""
+    """What a pod mounts is not there, and then it is. It is told by name, not as a pod that is being started."""
     return (
         Step(
             what=what,
             does=does,
             becomes=Verdict.COMING,
-            because=because("ContainerConfigError", "SecretMissing"),
+            because=because("ReferenceMissing"),
             through=STARTING,
             then=says("Ready", named),
         ),
         Step(
             what="past the deadline",
             becomes=Verdict.STUCK,
-            because=because("ContainerConfigError", "SecretMissing"),
+            because=because("ReferenceMissing"),
             through=STARTING,
             stays=5,
             then=says("Stalled", named),
@@ -108,14 +108,14 @@ SITUATIONS: Final = (
                 what="applied",
                 does=apply_refused,
                 becomes=Verdict.COMING,
-                because=because("ChildRefused", "ApiServerUnavailable"),
+                because=because("ChildRefused"),
                 through=STARTING,
                 then=says("Ready", "webhook"),
             ),
             Step(
                 what="past the deadline",
                 becomes=Verdict.STUCK,
-                because=because("ChildRefused", "ApiServerUnavailable"),
+                because=because("ChildRefused"),
                 through=STARTING,
                 stays=10,
             ),
@@ -131,13 +131,13 @@ SITUATIONS: Final = (
                 what="edited",
                 does=edit_refused,
                 becomes=Verdict.COMING,
-                because=because("ChildRefused", "ApiServerUnavailable"),
+                because=because("ChildRefused"),
                 then=moves,
             ),
             Step(
                 what="past the deadline",
                 becomes=Verdict.STUCK,
-                because=because("ChildRefused", "ApiServerUnavailable"),
+                because=because("ChildRefused"),
                 through=STARTING,
                 stays=10,
                 then=moves,

@@ -10,9 +10,14 @@ from e2e.tests.situations.catalog.common import LATE, QUICK, STARTING, mended, s
 from e2e.tests.situations.situation import Act, Situation, Step, because, via
 from e2e.tests.situations.stage import Stage
 from e2e.tests.situations.verdicts import Verdict
+from e2e.tests.wait import eventually
 
 MARK: Final = 150
 """Half a minute of events: time enough to be seen streaming before it is reached."""
+LOW_MARK: Final = 50
+ANOTHER: Final = "fills-the-stream"
+STARVES: Final = {"degradedAfterSeconds": 45}
+"""Of spec.health: time enough to see before the deadline that it is told."""
 
 
 def secret_name(stage: Stage) -> str:
@@ -72,6 +77,28 @@ def consume(stage: Stage) -> None:
         stage.redis_cli("DEL", stage.redis_key("firehose_live"))
         time.sleep(0.5)
     stage.patch(backpressure={"highWaterMark": 1_000_000})
+
+
+def apply_beside_another(stage: Stage) -> None:
+    """A stream that another source, whose mark is higher, has filled above the mark of this one, and fills on."""
+    everything = {"startFrom": "live", "collections": ["*"]}
+    stage.world.apply(
+        stage.manifest(name=ANOTHER, firehose=everything, backpressure={"highWaterMark": 1_000_000}, health=QUICK)
+    )
+    eventually(
+        lambda: int(stage.redis_cli("XLEN", stage.redis_key("firehose_live"))),
+        until=lambda length: length > LOW_MARK,
+        within=180,
+        every=1,
+    )
+    host = stage.world.simulator(stage.name).address
+    stage.apply(host=host, firehose=everything, backpressure={"highWaterMark": LOW_MARK}, health=STARVES)
+
+
+def says_what_to_do(stage: Stage) -> None:
+    message = stage.condition("SinkWritable")["message"]
+    assert "spec.backpressure.highWaterMark" in message, message
+    assert "spec.redis.keyPrefix" in message, message
 
 
 def restarts_are(count: int) -> Act:
@@ -208,6 +235,32 @@ SITUATIONS: Final = (
                 stays=5,
             ),
             mended("room again", consume, through=LATE),
+        ),
+    ),
+    Situation(
+        name="filled-by-others",
+        seconds=110,
+        steps=(
+            Step(
+                what="applied",
+                does=apply_beside_another,
+                becomes=Verdict.COMING,
+                because=because("StreamFilledByOthers"),
+                through=STARTING,
+                then=says_what_to_do,
+            ),
+            Step(
+                what="past the deadline",
+                becomes=Verdict.WAITING,
+                because=because("StreamFilledByOthers"),
+                through=STARTING,
+                stays=5,
+            ),
+            mended(
+                "the same mark",
+                lambda stage: stage.patch(backpressure={"highWaterMark": 1_000_000}),
+                through=via(Verdict.COMING, Verdict.WAITING),
+            ),
         ),
     ),
     Situation(

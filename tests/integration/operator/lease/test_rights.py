@@ -79,6 +79,7 @@ def test_nothing_is_granted_outside_its_namespace(place: Place, candidate: Calla
 
 def _do_everything(place: Place) -> None:
     """All that the operator does there, once."""
+    log = place.control_plane.audit.from_now()
     metadata = {"name": "private-ca", "namespace": place.namespace}
     place.control_plane.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {}})
     place.apply_secret("mine", url=f"redis://:s3cret@127.0.0.1:{place.sink.port}/0")
@@ -87,6 +88,10 @@ def _do_everything(place: Place) -> None:
         place.apply("one", kind=kind, caBundle=bundle, deletionPolicy="DeleteCursor")
         eventually(lambda kind=kind: place.get(kind, "one")["metadata"]["finalizers"])
     eventually(lambda: place.get("Secret", "one-relay-redis-url"))
+
+    # Nobody starts its pods: it asks for their Events, which would tell why.
+    asked = (place.namespace, "list", "events")
+    eventually(lambda: asked in {(one.namespace, one.verb, one.resource) for one in log.requests()})
 
     # It puts back what somebody changes, and tells so again and again.
     eventually(lambda: place.get("Deployment", "one-firehose"))

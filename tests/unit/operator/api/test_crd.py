@@ -136,3 +136,21 @@ def test_columns_point_at_fields_that_exist(definition: Definition) -> None:
         head, found, tail = column.path.partition("[?(@.type==")
         assert head in fields, column.path
         assert not found or head + "[]" + tail.partition(")]")[2] in fields, column.path
+
+
+def defaults_below_lists(node: Any, path: str = "", *, below: bool = False) -> list[str]:
+    """Where a schema has a default within the items of a list, or the values of a map."""
+    if not isinstance(node, dict):
+        return []
+    found = [path] if below and "default" in node else []
+    for name, field in node.get("properties", {}).items():
+        found += defaults_below_lists(field, f"{path}.{name}", below=below)
+    for part in ("items", "additionalProperties"):
+        found += defaults_below_lists(node.get(part), f"{path}[]", below=True)
+    return found
+
+
+@pytest.mark.parametrize("definition", DEFINITIONS, ids=lambda definition: definition.kind)
+def test_nothing_below_a_list_has_a_default(definition: Definition) -> None:
+    """A tool that compares lists as a whole, as Argo CD does, would see them as edited for ever."""
+    assert defaults_below_lists(build_crd(definition)["spec"]["versions"][0]["schema"]["openAPIV3Schema"]) == []

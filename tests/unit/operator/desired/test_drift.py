@@ -1,18 +1,24 @@
 """Drift: what the API server adds is none, what someone changed is."""
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from sluice_operator.api.relay import Relay
 from sluice_operator.desired.deployment import build_deployment
 from sluice_operator.desired.drift import differences
 from sluice_operator.desired.naming import REDIS_HASH_ANNOTATION
+from sluice_operator.desired.paths import with_value
 from sluice_operator.desired.relay import firehose
 from sluice_operator.desired.settings import IngesterSettings
 
+Path_ = tuple[Any, ...]
 BUNDLE = {"configMapRef": {"name": "ca"}}
 
 
@@ -200,3 +206,81 @@ def test_equal_in_other_words(live: dict[str, Any], wanted: dict[str, Any]) -> N
 )
 def test_not_equal(live: Any, wanted: dict[str, Any]) -> None:
     assert not covers(live, wanted)
+
+
+FULL = yaml.safe_load((Path(__file__).parents[4] / "examples" / "relay-full.yaml").read_text())["spec"]
+
+
+def places(node: Any, path: Path_ = ()) -> Iterator[Path_]:
+    """All that stands in an object: fields, and items of lists by their places."""
+    if path:
+        yield path
+    if isinstance(node, dict):
+        for name, field in node.items():
+            yield from places(field, (*path, name))
+    if isinstance(node, list):
+        for place, item in enumerate(node):
+            yield from places(item, (*path, place))
+
+
+def edited(node: Any, path: Path_, change: Callable[[Any], Any]) -> Any:
+    """`node` with what stands at `path` changed; None takes it away."""
+    first, *rest = path
+    result = copy.copy(node)
+    value = edited(node[first], tuple(rest), change) if rest else change(node[first])
+    if value is None:
+        del result[first]
+    else:
+        result[first] = value
+    return result
+
+
+def _at(node: Any, path: Path_) -> Any:
+    for step in path:
+        node = node[step]
+    return node
+
+
+def is_nothing(value: Any) -> bool:
+    return value in (None, "", [], {})
+
+
+SPEC = desired(**{name: value for name, value in FULL.items() if name != "host"})["spec"]
+PLACES = [place for place in places(SPEC) if not is_nothing(_at(SPEC, place))]
+VALUES = st.one_of(
+    st.integers(), st.booleans(), st.text(min_size=1), st.lists(st.integers(), min_size=1), st.just({"a": {"b": 1}})
+)
+
+
+@given(st.sampled_from(PLACES), VALUES)
+def test_whatever_field_is_changed_is_drift(place: Path_, value: Any) -> None:
+    before = _at(SPEC, place)
+    assume(type(value) is not type(before) or value != before)
+    assume(str(value) != str(before))  # a quantity in other words
+    assert not covers(edited(SPEC, place, lambda _: value), SPEC)
+
+
+@given(st.sampled_from(PLACES))
+def test_whatever_field_is_taken_away_is_drift(place: Path_) -> None:
+    live = edited(SPEC, place, lambda _: None)
+    # What is left of it is its default.
+    default = place[-1] in {"schedulerName", "dnsPolicy", "maxSkew", "protocol", "imagePullPolicy"}
+    if not default:
+        assert not covers(live, SPEC)
+
+
+@given(st.sampled_from([place for place in places(SPEC) if isinstance(_at(SPEC, place), dict)]), VALUES)
+def test_whatever_field_is_added_is_drift(place: Path_, value: Any) -> None:
+    added = edited(SPEC, place, lambda fields: {**fields, "zz": value})
+    assert not covers(added, SPEC)
+
+
+@given(st.sampled_from(PLACES), VALUES, st.sampled_from(PLACES))
+def test_to_set_what_differs_puts_it_right(place: Path_, value: Any, gone: Path_) -> None:
+    live: Any = {"metadata": {}, "spec": edited(SPEC, place, lambda _: value)}
+    if gone[: len(place)] != place:
+        live["spec"] = edited(live["spec"], gone, lambda _: None)
+    wanted = {"metadata": {}, "spec": SPEC}
+    for difference in differences(live, wanted):
+        live = with_value(live, difference.path, difference.wanted)
+    assert differences(live, wanted) == []

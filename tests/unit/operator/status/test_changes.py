@@ -81,6 +81,18 @@ def test_numbers_are_news_that_can_wait() -> None:
     assert not urgent(before, status)
 
 
+def test_the_first_numbers_are_news_that_can_not_wait() -> None:
+    """The table of a source that has just become Ready would stay empty until the next interval."""
+    nothing = health(seq=None, event_time=None, stored=None, rate=None)
+    connected = after(facts(now=ago(9), sink=sink(cursor=None, health=nothing)))
+    stored = facts(now=ago(6), sink=sink(health=health(rate=None)))
+    first = source_status([stored], connected)
+    assert urgent(connected, first)
+    rated = source_status([facts(now=ago(3))], first)
+    assert urgent(first, rated)
+    assert not urgent(rated, source_status([facts()], rated))
+
+
 @pytest.mark.parametrize(
     "now",
     [

@@ -50,13 +50,17 @@ def test_what_may_pass_is_borne_with_for_a_while(refusal: Refusal, seconds: floa
     assert {"Reconciling", "Stalled"} & found.keys() == ({outlook} if outlook else set())
 
 
-@pytest.mark.parametrize("refusal", ALL)
+@pytest.mark.parametrize("refusal", [WEBHOOK, AWAY])
 def test_one_that_streams_stays_ready_while_its_spec_is_the_same(refusal: Refusal) -> None:
     status = after(facts(), *[facts(refusal=refusal)] * 3)
     assert conditions(status)["Ready"] == ("True", "Streaming")
     assert conditions(status)["ChildrenOutdated"] == ("True", refusal.reason)
     assert status.firehose is not None
     assert status.firehose.cursor == "6322875501"
+
+
+def test_what_is_refused_for_good_needs_a_person_in_any_case() -> None:
+    assert conditions(after(facts(), *[facts(refusal=FOR_GOOD)] * 3))["Stalled"] == ("True", "ChildRefused")
 
 
 @pytest.mark.parametrize("refusal", ALL)

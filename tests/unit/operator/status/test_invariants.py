@@ -11,16 +11,21 @@ from sluice_operator.api.health import HealthWindows
 from sluice_operator.api.relay import RelayStatus
 from sluice_operator.desired.naming import Component
 from sluice_operator.observed.facts import (
+    BlockerFacts,
     DeploymentFacts,
     Facts,
+    ForeignWriter,
     HealthFacts,
+    PodEvent,
     PodFacts,
     Refusal,
     SecretFacts,
     SinkFacts,
     SinkTrouble,
+    StartFacts,
     StreamFacts,
     Termination,
+    WriterFacts,
 )
 from sluice_operator.status.changes import same, tell, urgent
 from sluice_operator.status.compute import source_status
@@ -33,6 +38,16 @@ AGES = st.sampled_from([-3700.0, -1.0, 0.0, 1.0, 29.0, 31.0, 61.0, 299.0, 301.0,
 TIMES = st.none() | AGES.map(ago)
 COUNTS = st.none() | st.integers(0, 10)
 NAMES = st.sampled_from(["p1", "p2", "p3"])
+
+
+POD_EVENTS = st.none() | st.builds(
+    PodEvent,
+    reason=st.sampled_from(["FailedMount", "FailedCreatePodSandBox"]),
+    message=TEXTS,
+    first=AGES.map(ago),
+    last=AGES.map(ago),
+)
+BLOCKERS = st.none() | st.builds(BlockerFacts, name=st.just("mesh"), is_failing=st.booleans(), words=st.just("mesh"))
 
 
 def healths() -> st.SearchStrategy[HealthFacts]:
@@ -89,6 +104,7 @@ def pods() -> st.SearchStrategy[PodFacts]:
         waiting_message=TEXTS,
         unschedulable=TEXTS,
         image=st.just("sluice:1"),
+        blocker=BLOCKERS,
     )
 
 
@@ -107,18 +123,38 @@ def streams(component: Component) -> st.SearchStrategy[Facts]:
         windows=st.just(HealthWindows()),
         secret=st.just(SecretFacts(problem="There is no Secret redis")),
         refusal=st.none()
-        | st.builds(Refusal, reason=st.just("Progressing"), message=st.just("x"), passes=st.booleans()),
+        | st.builds(
+            Refusal,
+            reason=st.sampled_from(["Progressing", "ChildRefused", "ApiServerUnavailable"]),
+            message=st.just("x"),
+            passes=st.booleans(),
+            lasting=st.booleans(),
+        ),
         deployment=st.none()
         | st.builds(
             DeploymentFacts,
             replicas=st.integers(0, 1),
             rolled_out=st.booleans(),
+            observed=st.booleans(),
             deadline_message=st.sampled_from(["", "late"]),
             failure_message=st.sampled_from(["", "quota"]),
             failing_since=TIMES,
         ),
         pods=st.lists(pods(), max_size=3, unique_by=lambda one: one.uid).map(tuple),
         sink=sinks(),
+        start=st.builds(StartFacts, missing=st.sampled_from([(), ("There is no ConfigMap c",)]), event=POD_EVENTS),
+        copies=st.sampled_from([(), ("p1",)]),
+        writers=st.builds(
+            WriterFacts,
+            reports=st.lists(healths(), max_size=2).map(tuple),
+            foreign=st.lists(
+                st.builds(ForeignWriter, name=st.sampled_from(["x1", "x2"]), wrote_for=st.sampled_from([0.0, 20.0])),
+                max_size=2,
+                unique_by=lambda one: one.name,
+            ).map(tuple),
+        ),
+        namespace=st.just("events"),
+        child=st.just("us-east-firehose"),
     )
 
 
@@ -154,7 +190,7 @@ def _is_well_formed(status: RelayStatus, *, generation: int) -> None:
     assert len(found) == len(status.conditions or ()), "each type stands once"
     assert "Ready" in found
     assert not {"Reconciling", "Stalled"} <= set(found)
-    for kind in ("Reconciling", "Stalled", "Suspended"):
+    for kind in ("Reconciling", "Stalled", "Suspended", "SeveralWriters", "ChildrenOutdated"):
         assert kind not in found or found[kind].status == "True"
     if found["Ready"].status == "True":
         assert not {"Reconciling", "Stalled"} & set(found)

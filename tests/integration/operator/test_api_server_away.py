@@ -1,0 +1,118 @@
+"""An API server that can't answer for children, but for statuses: what can be seen is written all the same."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from sluice_ingester.contract import State
+from tests.integration.operator.conftest import OperatorProcess
+from tests.integration.operator.control_plane import OPERATOR, ControlPlane
+from tests.integration.operator.faults import FaultyProxy
+from tests.integration.operator.situation import NAME, Situation, eventually
+from tests.integration.operator.tricks import answers, never
+from tests.integration.redis_server import RedisServer
+
+
+@pytest.fixture(scope="module")
+def operator(
+    control_plane: ControlPlane, proxy: FaultyProxy, sink: RedisServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[OperatorProcess]:
+    process = OperatorProcess(
+        control_plane,
+        tmp_path_factory.mktemp("operator") / "log",
+        KUBECONFIG=proxy.kubeconfig(OPERATOR),
+        SLUICE_DEFAULT_REDIS_URL=f"redis://:s3cret@127.0.0.1:{sink.port}/0",
+        SLUICE_RESYNC_INTERVAL_SECONDS="86400",
+    )
+    process.start()
+    yield process
+    assert process.stop() == 0, process.log[-3000:]
+    assert "Traceback" not in process.log, process.log
+
+
+def moves(situation: Situation, seq: int, pod: object) -> None:
+    situation.store(seq)
+    situation.report(State.STREAMING, pod=pod)  # type: ignore[arg-type]
+    eventually(lambda: situation.status()["firehose"]["cursor"] == str(seq))
+
+
+@pytest.mark.parametrize("code", [409, 500, 503])
+def test_a_new_resource_has_a_status_although_its_children_cannot_be_written(
+    situation: Situation, proxy: FaultyProxy, code: int
+) -> None:
+    with proxy.fault(answers(code), "patch", "deployments", namespace=situation.namespace):
+        situation.apply_relay()
+        situation.becomes("Reconciling", "True", "ApiServerUnavailable")
+        assert situation.condition("ChildrenOutdated") == ("True", "SpecNotApplied")
+    situation.stream()
+    assert situation.condition("ChildrenOutdated") is None
+
+
+def test_a_write_that_is_never_answered_keeps_no_status_from_being_written(
+    situation: Situation, proxy: FaultyProxy
+) -> None:
+    with proxy.fault(never, "patch", "deployments", namespace=situation.namespace):
+        situation.apply_relay()
+        situation.becomes("Reconciling", "True", "ApiServerUnavailable")
+    situation.stream()
+
+
+@pytest.mark.parametrize("resource", ["secrets", "configmaps", "deployments"])
+def test_the_numbers_of_one_that_streams_move_while_the_server_cannot_answer_for(
+    situation: Situation, proxy: FaultyProxy, resource: str
+) -> None:
+    name = {"name": "private-ca", "namespace": situation.namespace}
+    situation.control_plane.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": name, "data": {"ca.crt": ""}})
+    situation.apply_relay(caBundle={"configMapRef": {"name": "private-ca"}})
+    pod = situation.stream(1000)
+    with (
+        proxy.fault(answers(503), "get", resource, namespace=situation.namespace),
+        proxy.fault(answers(503), "patch", resource, namespace=situation.namespace),
+    ):
+        for seq in (1001, 1002, 1003):
+            moves(situation, seq, pod)
+        assert situation.condition("Ready") == ("True", "Streaming")
+    moves(situation, 1004, pod)
+    assert situation.condition("Ready") == ("True", "Streaming")
+
+
+def test_a_finalizer_that_cannot_be_written_holds_up_the_children_and_not_the_status(
+    situation: Situation, proxy: FaultyProxy
+) -> None:
+    with proxy.fault(answers(503), "patch", "relays", namespace=situation.namespace):
+        situation.apply_relay(deletionPolicy="DeleteCursor")
+        situation.becomes("Ready", "False", "ApiServerUnavailable")
+        assert situation.names("Deployment") == []
+    situation.stream()
+    assert situation.relay()["metadata"]["finalizers"]
+
+
+def test_what_a_deletion_waits_for_is_told_although_the_server_cannot_do_it(
+    situation: Situation, proxy: FaultyProxy
+) -> None:
+    situation.apply_relay(deletionPolicy="DeleteCursor")
+    situation.stream(1000)
+    with proxy.fault(answers(503), "get", "deployments", namespace=situation.namespace):
+        situation.delete("Relay", NAME)
+        eventually(lambda: situation.condition("Ready") == ("False", "Terminating"))
+        message = next(item["message"] for item in situation.status()["conditions"] if item["type"] == "Ready")
+        assert "The API server can't" in message
+        assert situation.redis.get(situation.keys.cursor) == "1000"
+    eventually(lambda: situation.names("Relay") == [])
+    assert situation.redis.get(situation.keys.cursor) is None
+
+
+def test_what_fails_is_not_tried_without_end(situation: Situation, proxy: FaultyProxy) -> None:
+    """Looks go on at their pace, tries do not: 0.2 s, 0.4 s and so on lie between them."""
+    with proxy.fault(answers(503), "patch", "deployments", namespace=situation.namespace):
+        situation.apply_relay()
+        situation.becomes("Ready", "False", "ApiServerUnavailable")
+
+        def asks(verb: str, resource: str) -> int:
+            return sum(
+                (ask.verb, ask.resource, ask.namespace) == (verb, resource, situation.namespace) for ask in proxy.asks
+            )
+
+        eventually(lambda: asks("get", "secrets") > 40)
+        assert asks("patch", "deployments") < 20
+    situation.stream()

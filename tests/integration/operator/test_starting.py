@@ -1,0 +1,114 @@
+"""What a pod waits for, on a real API server: the test plays the kubelet, which tells by Events."""
+
+from typing import Any
+
+import pytest
+
+from sluice_ingester.contract import State
+from tests.integration.operator.control_plane import OPERATOR, Manifest, path_of
+from tests.integration.operator.situation import NAME, Situation, eventually, now
+
+BUNDLE = {"configMapRef": {"name": "private-ca", "key": "tls-ca.crt"}}
+PATIENT = {"stalledAfterSeconds": 4}
+
+
+def apply_map(situation: Situation, name: str, **data: str) -> None:
+    metadata = {"name": name, "namespace": situation.namespace}
+    situation.control_plane.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data})
+
+
+def message(situation: Situation) -> str:
+    return next(item["message"] for item in situation.status()["conditions"] if item["type"] == "Ready")
+
+
+def tell(situation: Situation, pod: Manifest, reason: str, words: str) -> None:
+    """An Event of the kubelet or the scheduler about `pod`."""
+    metadata = pod["metadata"]
+    involved = {"apiVersion": "v1", "kind": "Pod", "name": metadata["name"], "namespace": situation.namespace}
+    event = {
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": {"generateName": "told-", "namespace": situation.namespace},
+        "involvedObject": {**involved, "uid": metadata["uid"]},
+        "type": "Warning",
+        "reason": reason,
+        "message": words,
+        "count": 1,
+        "firstTimestamp": now(),
+        "lastTimestamp": now(),
+        "source": {"component": "kubelet"},
+    }
+    situation.control_plane.request("POST", path_of("Event", situation.namespace), event)
+
+
+@pytest.mark.parametrize(
+    ("there", "words"),
+    [(None, "no ConfigMap private-ca"), ({"ca.crt": ""}, "ConfigMap private-ca has no key tls-ca.crt")],
+    ids=["no map", "no key"],
+)
+def test_a_bundle_that_is_not_there_is_named_and_heals(
+    situation: Situation, there: dict[str, str] | None, words: str
+) -> None:
+    if there is not None:
+        apply_map(situation, "private-ca", **there)
+    situation.apply_relay(caBundle=BUNDLE, health=PATIENT)
+    situation.becomes("Ready", "False", "ReferenceMissing")
+    assert words in message(situation)
+    assert "spec.caBundle" in message(situation)
+    situation.becomes("Stalled", "True", "ReferenceMissing")
+    apply_map(situation, "private-ca", **{"tls-ca.crt": "a note"})
+    eventually(lambda: situation.condition("Stalled") is None)
+    situation.stream()
+
+
+@pytest.mark.parametrize(
+    ("template", "words"),
+    [
+        ({"volumes": [{"name": "client", "secret": {"secretName": "not-there"}}]}, "no Secret not-there"),
+        (
+            {
+                "volumes": [
+                    {"name": "all", "projected": {"sources": [{"configMap": {"name": "not-there", "optional": False}}]}}
+                ]
+            },
+            "no ConfigMap not-there",
+        ),
+        (
+            {"env": [{"name": "TOKEN", "valueFrom": {"secretKeyRef": {"name": "not-there", "key": "token"}}}]},
+            "no Secret not-there",
+        ),
+    ],
+    ids=["a volume", "a part of a volume", "a variable"],
+)
+def test_what_the_pod_template_names_is_named_too(situation: Situation, template: Any, words: str) -> None:
+    situation.apply_relay(podTemplate=template, health=PATIENT)
+    situation.becomes("Stalled", "True", "ReferenceMissing")
+    assert words in message(situation)
+    situation.tells("Stalled")
+
+
+def test_events_of_the_pod_are_told_in_their_own_words(situation: Situation) -> None:
+    situation.apply_relay(health=PATIENT)
+    pod = situation.pod()
+    tell(situation, pod, "FailedCreatePodSandBox", "plugin cilium-cni failed: no address")
+    eventually(lambda: "plugin cilium-cni failed: no address" in message(situation))
+    assert situation.condition("Ready") == ("False", "PodNotRunning")
+    tell(situation, pod, "FailedMount", 'MountVolume.SetUp failed for volume "data": driver not found')
+    situation.becomes("Stalled", "True", "VolumeNotMounted")
+    assert 'volume "data": driver not found' in message(situation)
+    situation.stream()
+
+
+def test_nothing_is_asked_of_pods_that_run(situation: Situation) -> None:
+    apply_map(situation, "given", token="t")
+    env = [{"name": "TOKEN", "valueFrom": {"configMapKeyRef": {"name": "given", "key": "token"}}}]
+    situation.apply_relay(podTemplate={"env": env})
+    pod = situation.stream(1000)
+    log = situation.control_plane.audit.from_now()
+    for seq in (1001, 1002):
+        situation.store(seq)
+        situation.report(State.STREAMING, pod=pod)
+        eventually(lambda seq=seq: situation.status()["firehose"]["cursor"] == str(seq))
+    asked = {(one.verb, one.resource) for one in log.requests(OPERATOR) if one.namespace == situation.namespace}
+    assert not asked & {("list", "events"), ("get", "configmaps")}
+    assert ("get", "secrets") in asked, f"{NAME} was not looked at"

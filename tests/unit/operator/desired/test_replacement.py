@@ -1,0 +1,51 @@
+"""The one change that puts a live object right."""
+
+import copy
+from typing import Any
+
+from sluice_operator.desired.drift import differences
+from sluice_operator.desired.replacement import replacement
+from tests.unit.operator.desired.test_drift import desired, stored
+
+RESTARTED = "kubectl.kubernetes.io/restartedAt"
+
+
+def changed(live: dict[str, Any], operations: list[dict[str, Any]]) -> dict[str, Any]:
+    """What comes of `live`: all operations are on fields one or two levels down."""
+    result = copy.deepcopy(live)
+    for operation in operations:
+        *steps, name = operation["path"].strip("/").split("/")
+        node = result
+        for step in steps:
+            node = node[step]
+        if operation["op"] == "remove":
+            del node[name]
+        else:
+            node[name] = operation["value"]
+    return result
+
+
+def test_fields_of_others_go_and_what_they_put_on_the_object_stays() -> None:
+    live = stored(desired())
+    live["spec"] |= {"paused": True, "replicas": 3}
+    live["immutable"] = True
+    live["metadata"]["labels"]["former"] = "x"
+    result = changed(live, replacement(live, desired(), former={"former"}))
+    assert differences(result, desired()) == []
+    assert result["metadata"]["labels"]["team"] == "data"
+    assert "former" not in result["metadata"]["labels"]
+    assert result["metadata"]["annotations"]["argocd.argoproj.io/tracking-id"] == "x"
+    assert [owner["uid"] for owner in result["metadata"]["ownerReferences"]] == ["u-9", "u-1"]
+    assert result["spec"]["template"]["metadata"]["annotations"][RESTARTED]
+    assert "immutable" not in result
+
+
+def test_it_is_for_one_version_alone() -> None:
+    operations = replacement(stored(desired()), desired(), former=())
+    assert {"op": "add", "path": "/metadata/resourceVersion", "value": "7"} in operations
+
+
+def test_what_is_wanted_stays_as_it_is() -> None:
+    wanted = desired()
+    replacement(stored(desired()), wanted, former=())
+    assert wanted == desired()
