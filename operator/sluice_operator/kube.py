@@ -18,7 +18,7 @@ import aiohttp
 from kubernetes.aio.client import ApiClient, Configuration
 from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
 
-from sluice_operator import __version__
+from sluice_operator import __version__, yaml
 from sluice_operator.underway import UnderWay
 
 Manifest: TypeAlias = dict[str, Any]
@@ -26,7 +26,7 @@ Answer = TypeVar("Answer")
 
 TIMEOUT: Final = aiohttp.ClientTimeout(total=30, sock_connect=10)
 PAGE: Final = 500
-_APPLY: Final = "application/apply-patch+yaml"  # JSON is YAML
+_APPLY: Final = "application/apply-patch+yaml; charset=utf-8"  # with a parameter, or the client would write JSON
 _MERGE: Final = "application/merge-patch+json"
 _JSON_PATCH: Final = "application/json-patch+json"
 _IMMUTABLE: Final = "field is immutable"
@@ -224,7 +224,7 @@ class Kube:
             metadata["name"],
             subresource,
             query={"fieldManager": manager, "force": "true"},
-            body=manifest,
+            body=yaml.dump(manifest),
             content_type=_APPLY,
         )
 
@@ -308,7 +308,7 @@ class Kube:
         path: str,
         *,
         query: dict[str, str] | None = None,
-        body: Manifest | Sequence[Manifest] | None = None,
+        body: Manifest | Sequence[Manifest] | bytes | None = None,
         content_type: str = "application/json",
     ) -> bytes:
         try:

@@ -24,10 +24,8 @@ _TOO: Final = "writes this stream too"
 
 def several_writers(reading: Reading, previous: Mapping[str, Condition]) -> list[Draft]:
     """The condition that tells of it; nothing if one ingester writes, or none."""
-    if not reading.wanted:
-        return []
     told = previous.get(Type.SEVERAL_WRITERS)
-    extra = _extra_pods(reading)
+    extra = _extra_pods(reading) if reading.wanted else []
     foreign = [one for one in reading.facts.writers.foreign if _goes_on(one, told)]
     sentences = [*([_of_pods(reading, extra)] if extra else []), *(_of_foreign(reading, one) for one in foreign)]
     if not sentences:

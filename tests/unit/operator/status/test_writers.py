@@ -129,6 +129,12 @@ def test_an_operator_that_was_started_anew_goes_on_telling_of_it() -> None:
     assert "SeveralWriters" in conditions(after(foreign(), foreign(wrote_for=0.0)))
 
 
+def test_one_that_writes_while_the_source_is_suspended_is_named() -> None:
+    status = after(replace(foreign(copies=("debug",)), suspended=True, pods=(), deployment=deployment(replicas=0)))
+    assert conditions(status)["Suspended"] == ("True", "Suspended")
+    assert conditions(status)["SeveralWriters"] == ("True", "OtherIngester")
+
+
 def test_it_ends_with_the_other_one() -> None:
     assert "SeveralWriters" not in conditions(after(foreign(), facts()))
 
