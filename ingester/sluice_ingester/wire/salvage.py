@@ -58,10 +58,11 @@ def _decode(data: bytes, *, depth: int) -> Any:
     members: dict[str, Any] = {}
     for key, value in zip(parts[::2], parts[1::2], strict=True):
         name = _decode(key, depth=0)
+        if type(name) is not str:
+            continue
         if name in members:
             return broken  # which of the two is meant?
-        if type(name) is str:
-            members[name] = _decode(value, depth=depth - 1)
+        members[name] = _decode(value, depth=depth - 1)
     return members
 
 
