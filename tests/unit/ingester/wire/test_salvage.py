@@ -130,3 +130,10 @@ def test_any_bytes_end(data: bytes, broken: bytes, place: int) -> None:
             continue
         assert isinstance(body, dict)
         assert not isinstance(body, Broken)
+
+
+def test_a_key_that_is_a_map_is_left_out() -> None:
+    """Its member too: a header {}, then {{}: 1, "a": tag 43, "b": 2}."""
+    _, body = salvage.decode_pair(bytes.fromhex("a0 a3 a0 01 61 61 d8 2b 00 61 62 02"))
+    assert body.keys() == {"a", "b"}
+    assert body["b"] == 2
