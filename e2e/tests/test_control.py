@@ -41,7 +41,9 @@ def test_a_cursor_of_the_spec_is_followed_once_by_the_running_pod(sluice: Sluice
 def test_a_backfill_lists_every_repo_once_beside_the_firehose(sluice: Sluice) -> None:
     """Its own Deployment; done is told by a condition; the stream has each repo once."""
     repos = 2_500
-    source = sluice.simulator("listing", "--rate", "20", "--accounts", "50", "--dormant", str(repos - 50))
+    # So few messages that nobody new joins meanwhile, however slow the machine is.
+    limits = ("--rate", "20", "--limit", "300")
+    source = sluice.simulator("listing", *limits, "--accounts", "50", "--dormant", str(repos - 50))
     relay = sluice.relay("listing", source=source, backfill={"enabled": True})
     relay.wait_ready()
     relay.kubectl("wait", f"relay/{relay.name}", "--for=condition=BackfillComplete", "--timeout=180s")

@@ -61,7 +61,7 @@ async def run(settings: Settings) -> None:
     ]
     sinks: list[tuple[Report, Sink]] = []
     for stream, address in _sources(settings):
-        keys = StreamKeys(stream=stream, host=address.host, prefix=settings.key_prefix)
+        keys = StreamKeys(stream=stream, host=address.host, prefix=settings.key_prefix, former=address.former)
         sink = Sink(
             redis,
             keys,

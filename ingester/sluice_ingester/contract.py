@@ -8,7 +8,7 @@ replaces: what read its streams reads ours.
 Pure. The operator imports it, and of the ingester beside it only `hosts`, `redis_url`, `redis_client` and `text`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
@@ -122,12 +122,19 @@ class StreamKeys:
     """The Redis keys of one source in one stream.
 
     `host` is the source's HOST: see the module `hosts`.
-    `prefix` stands before every key; empty for the contract of the Rust ingester.
+    `prefix` stands before every key; empty for the contract of the Rust ingester. `former` are the names under
+    which older versions may have kept the same source: see `formerly`.
     """
 
     stream: Stream
     host: str
     prefix: str = ""
+    former: tuple[str, ...] = field(default=(), compare=False)
+
+    @property
+    def formerly(self) -> "tuple[StreamKeys, ...]":
+        """Its keys under former names. What stands there is brought here when an ingester resumes."""
+        return tuple(StreamKeys(stream=self.stream, host=host, prefix=self.prefix) for host in self.former)
 
     @property
     def entries(self) -> str:

@@ -171,7 +171,7 @@ class Course:
     def settle(self, intake: Intake) -> None:
         """The source has said nothing for a while. CursorLostError if it must not be read on."""
         before = self._sequence.seq
-        self._sequence.settle()
+        self._sequence.settle(leap=self._arrival.announced and not self._arrival.over)
         self._judge_arrival()
         self._untold = self._time.settle(now=time.time()) or self._untold
         moved = self._tell_time()

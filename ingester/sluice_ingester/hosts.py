@@ -53,6 +53,13 @@ def former_hosts(address: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(other for other in others if other not in {"", host}))
 
 
+def is_former(told: str, host: str) -> bool:
+    """Whether `told`, which a version before this one took for HOST, is the source of that `host`, as far as can be
+    told: its scheme is not known any more.
+    """
+    return host in {host_of(told), host_of(f"ws://{told}")}
+
+
 def is_address(name: str) -> bool:
     """Whether the name of a host is an IPv4 address in four numbers, or an IPv6 address in brackets."""
     try:

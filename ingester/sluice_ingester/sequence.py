@@ -29,7 +29,7 @@ from typing import Final
 REACH: Final = 10
 CONFIRM: Final = 8
 FAR: Final = 1000
-"""Seqs. In silence one frame is enough for a gap of this size, and two for a larger one."""
+"""Seqs. In silence one frame is enough for a gap of this size, and for none that is larger."""
 WINDOW: Final = 512
 """Frames that are known again."""
 
@@ -98,15 +98,16 @@ class Sequence:
             return Verdict.REPEAT
         return Verdict.NEW
 
-    def settle(self) -> None:
-        """The source has fallen silent: what it said last counts, as far as it is no leap of one frame."""
+    def settle(self, *, leap: bool = False) -> None:
+        """The source has fallen silent: what it said last counts, but for a leap of more than FAR.
+
+        Such a one needs CONFIRM frames, unless the source has announced it: `leap`.
+        """
         if not self._ahead:
             return
         at = self.seq
-        target = _chain(at or min(self._recent), self._recent)
-        last = list(self._recent)[-2:]
-        if self._fresh and len(last) > 1 and min(last) > target:
-            target = _chain(min(last), self._recent)
+        above = [seq for seq in self._recent if seq > (at or 0)]
+        target = _chain(min(above) if leap or not at else at, above)
         if at is None or target > at:
             self.seq, self._before, self._settled = target, -1 if at is None else at, target
             self._ahead = max(self._recent) > target

@@ -78,6 +78,8 @@ class Writer:
         while True:
             try:
                 await self._sink.refuse_eviction()
+                for former in await self._sink.adopt():
+                    self._report.note(f"the cursor was kept at {former}: it is now at {self._sink.keys.cursor}")
                 self.place = await self._find_place()
             except SinkError as error:
                 await self._bear(error)

@@ -49,6 +49,7 @@ class Memory:
         self.stamp = ""
         """Of what was wanted when it was last seen to be there."""
         self.was_there = False
+        self._right: Manifest | None = None
         self._existence = Contests()
         self._explained = _Explained()
         self._told: set[str] = set()
@@ -74,6 +75,16 @@ class Memory:
         if memory is None or time.monotonic() >= memory.until:
             return None
         return memory.refusal if (memory.stamp, memory.generation) == (stamp, generation) else None
+
+    def is_known_right(self, live: Manifest, stamp: str) -> bool:
+        """Whether this very object was found to be as that `stamp` says: objects in the store are never changed, a
+        newer one takes their place.
+        """
+        return live is self._right and stamp == self.stamp
+
+    def note_right(self, live: Manifest, stamp: str, *, is_whole: bool) -> None:
+        """Nothing is to be done about `live`; `is_whole` if it does not differ at all."""
+        self._right, self.stamp = (live if is_whole else None), stamp
 
     def note_write(self, stamp: str) -> None:
         """What bears that `stamp` was written."""

@@ -22,8 +22,8 @@ from sluice_operator.desired.manifest import belongs_to, is_made_by_us, is_remna
 from sluice_operator.desired.naming import DESIRED_HASH_ANNOTATION, FIELD_MANAGER
 from sluice_operator.desired.paths import value_at
 from sluice_operator.desired.replacement import replacement
-from sluice_operator.kube import Api, Kube, KubeError, Manifest
-from sluice_operator.observed.contests import is_held_by_others, who_set
+from sluice_operator.kube import SECRETS, Api, Kube, KubeError, Manifest
+from sluice_operator.observed.contests import by_deletion, is_held_by_others, who_set
 from sluice_operator.observed.facts import Contest, Refusal
 from sluice_operator.observed.managers import names_of
 from sluice_operator.status.changes import Tell
@@ -119,6 +119,8 @@ class Children:
         memory = task.memory
         if memory.was_there and memory.is_deleted_again():
             tells = () if memory.is_told("deleted") else (_tell_deleted(task),)
+            if task.api is SECRETS:  # pods that run do without it
+                return Outcome(live=None, tells=tells, contests=(by_deletion(task.name),))
             return _outcome(task, None, refusal=deleted_again(task.wanted), tells=tells)
         written = await self._kube.apply(task.api, task.wanted, manager=FIELD_MANAGER)
         memory.note_write(task.stamp)
@@ -203,10 +205,12 @@ def _is_right(task: _Task, live: Manifest) -> bool:
     # One that is being deleted is made anew when its end is seen.
     if "deletionTimestamp" in live["metadata"]:
         return True
-    found = outside(differences(live, task.wanted), task.memory.contests.left())
-    if not task.memory.explains(found):
+    if task.memory.is_known_right(live, task.stamp):
+        return True
+    found = differences(live, task.wanted)
+    if not task.memory.explains(outside(found, task.memory.contests.left())):
         return False
-    task.memory.stamp = task.stamp
+    task.memory.note_right(live, task.stamp, is_whole=not found)
     return True
 
 

@@ -14,7 +14,7 @@ from sluice_ingester.hosts import host_of
 from sluice_operator.api.errors import InvalidResourceError
 from sluice_operator.api.source import Source
 from sluice_operator.desired.claim import Claim, owner_of, rank_of
-from sluice_operator.desired.departure import keys_by_hand
+from sluice_operator.desired.departure import keys_by_hand, stream_keys
 from sluice_operator.desired.naming import COMPONENT_LABEL, REDIS_HASH_ANNOTATION
 from sluice_operator.desired.place import Place
 from sluice_operator.desired.redis import key_prefix, redis_hash, redis_secret
@@ -155,4 +155,4 @@ def _writes(source: Source, wanted: StreamKeys) -> bool:
 
 def keys_of(source: Source, stream: StreamComponent) -> StreamKeys:
     """The keys of that stream of `source` in Redis."""
-    return StreamKeys(stream=stream.stream, host=host_of(source.spec.host), prefix=key_prefix(source))
+    return stream_keys(stream.stream, address=source.spec.host, prefix=key_prefix(source))

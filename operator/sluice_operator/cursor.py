@@ -45,7 +45,8 @@ async def reset_cursor(client: Client, keys: StreamKeys, wanted: Cursor) -> str:
     execute: Callable[..., Awaitable[Any]] = client.execute_command
     try:
         async with asyncio.timeout(_SECONDS):
-            await execute("EVAL", _SCRIPT, 2, keys.cursor, keys.health, wanted.nonce, value, now)
+            names = [name for one in (keys, *keys.formerly) for name in (one.cursor, one.health)]
+            await execute("EVAL", _SCRIPT, len(names), *names, wanted.nonce, value, now)
     except _TROUBLES as error:
         return _words(error)
     return ""

@@ -29,6 +29,7 @@ from sluice_operator.desired.departure import (
     not_deleted,
     others_that_hold,
     shall_delete_cursor,
+    with_former,
 )
 from sluice_operator.desired.manifest import belongs_to
 from sluice_operator.desired.request import answered
@@ -207,7 +208,7 @@ class Deletion:
         client = self._reader.client(reach.url, authorities=reach.authorities)
         if client is None:
             raise CursorError("what stands in the Secret is not the URL of a Redis")
-        return await delete_cursors(client, doomed)
+        return await delete_cursors(client, with_former(doomed))
 
     async def _give_up(self, found: Manifest, news: Tell) -> None:
         if found["metadata"]["uid"] not in self._ended:

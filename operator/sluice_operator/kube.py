@@ -7,25 +7,26 @@ fields that are newer than they. Requests are not repeated here; the work queue 
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterator, Callable, Sequence, Set
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence, Set
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 
 import aiohttp
 from kubernetes.aio.client import ApiClient, Configuration
 from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
 
-from sluice_operator import __version__
+from sluice_operator import __version__, yaml
 from sluice_operator.underway import UnderWay
 
 Manifest: TypeAlias = dict[str, Any]
+Answer = TypeVar("Answer")
 
 TIMEOUT: Final = aiohttp.ClientTimeout(total=30, sock_connect=10)
 PAGE: Final = 500
-_APPLY: Final = "application/apply-patch+yaml"  # JSON is YAML
+_APPLY: Final = "application/apply-patch+yaml; charset=utf-8"  # with a parameter, or the client would write JSON
 _MERGE: Final = "application/merge-patch+json"
 _JSON_PATCH: Final = "application/json-patch+json"
 _IMMUTABLE: Final = "field is immutable"
@@ -223,7 +224,7 @@ class Kube:
             metadata["name"],
             subresource,
             query={"fieldManager": manager, "force": "true"},
-            body=manifest,
+            body=yaml.dump(manifest),
             content_type=_APPLY,
         )
 
@@ -277,6 +278,10 @@ class Kube:
         """The tasks of what is written at any time: see `settle`."""
         return self._writes.tasks
 
+    async def bring_to_end(self, steps: Coroutine[Any, Any, Answer]) -> Answer:
+        """What comes of several steps that belong together. They go on if this is cancelled: see `settle`."""
+        return await self._writes.ask(steps)
+
     async def settle(self, seconds: float) -> None:
         """Wait for the answers to what was written, whoever has given up waiting for them. A `replace` is not
         waited for: it names the version that it replaces, so late it does nothing.
@@ -303,7 +308,7 @@ class Kube:
         path: str,
         *,
         query: dict[str, str] | None = None,
-        body: Manifest | Sequence[Manifest] | None = None,
+        body: Manifest | Sequence[Manifest] | bytes | None = None,
         content_type: str = "application/json",
     ) -> bytes:
         try:

@@ -13,11 +13,11 @@ from sluice_operator.desired.stream import StreamComponent
 from sluice_operator.kube import PODS, Kube, KubeError, Manifest
 from sluice_operator.look import Look
 from sluice_operator.observed.deployments import deployment_facts
-from sluice_operator.observed.facts import Facts, SinkFacts, SinkTrouble, WriterFacts
+from sluice_operator.observed.facts import Facts, SinkFacts, WriterFacts
 from sluice_operator.observed.ownership import is_of_deployment
 from sluice_operator.observed.pods import first_pods, pods_facts
 from sluice_operator.observed.redis import RedisReader
-from sluice_operator.observed.secrets import unusable
+from sluice_operator.observed.secrets import without_url
 from sluice_operator.observed.writers import Writers
 from sluice_operator.resets import Resets
 from sluice_operator.sources import source_key
@@ -82,10 +82,7 @@ class Sighting:
         if look.owners.get(stream.component):
             return None  # another's cursor and numbers are not this one's to tell or to set
         if look.own_url is None:
-            unread = look.secret.unread
-            if unread:
-                return SinkFacts(trouble=SinkTrouble.SECRET_UNREAD, trouble_message=unread)
-            return unusable(look.secret)
+            return without_url(look.secret)
         sink = await self._reader.read(look.own_url, keys, now=now, authorities=look.authorities)
         may_be_set = stream.component in look.owners and stream.stream is not Stream.BACKFILL
         if sink.trouble is None and may_be_set and await self._reset(look, look.own_url, keys):

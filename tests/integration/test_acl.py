@@ -80,6 +80,8 @@ async def ingest(client: Client, *, prefix: str = "") -> None:
         await sink.report({"state": "streaming"})
         assert await sink.reset(expected=b"8", cursor="0", fields={"lostFrom": "9"}) is None
         await trim(client, sink.keys.entries)
+        former = StreamKeys(stream=stream, host="new.test", prefix=prefix, former=("relay.test",))
+        assert await Sink(client, former, high_water_mark=10).adopt()
     assert await lengths(client, prefix=prefix)
     await client.execute_command("PING")  # what a connection that was idle for long does
 

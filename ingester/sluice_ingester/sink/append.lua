@@ -40,16 +40,25 @@ local digests = 16 + 2 * more
 local first = digests + (buckets > 0 and events or 0)
 local resyncs = #KEYS - buckets > 4 and KEYS[5] or nil
 
-local stored = redis.call('GET', cursor)
-local length = redis.call('XLEN', stream)
-local before = redis.call('HMGET', health, 'batch', 'events', 'deadletters')
-redis.call('XLEN', deadletter)
+-- What Redis says of a key of a wrong type does not name it.
+local failed
+local function ask(command, key, ...)
+  local answer = redis.pcall(command, key, ...)
+  if type(answer) == 'table' and answer.err then
+    failed = failed or answer.err .. ' (' .. command .. ' ' .. key .. ')'
+  end
+  return answer
+end
+local stored = ask('GET', cursor)
+local length = ask('XLEN', stream)
+local before = ask('HMGET', health, 'batch', 'events', 'deadletters')
+ask('XLEN', deadletter)
 if resyncs then
-  redis.call('XLEN', resyncs)
+  ask('XLEN', resyncs)
 end
 local seen = {}
 for i = #KEYS - buckets + 1, #KEYS do
-  redis.call('HLEN', KEYS[i])
+  ask('HLEN', KEYS[i])
   for _, command in ipairs({{'HMGET', KEYS[i], ''}, {'HSET', KEYS[i], '', ''}, {'EXPIRE', KEYS[i], '1'}}) do
     if not redis.acl_check_cmd(unpack(command)) then
       return redis.error_reply('NOPERM this user may not call ' .. command[1] .. ' on ' .. command[2])
@@ -57,6 +66,9 @@ for i = #KEYS - buckets + 1, #KEYS do
   end
 end
 
+if failed then
+  return redis.error_reply(failed)
+end
 if before[1] == batch then
   return {'stored', length, 0}
 end

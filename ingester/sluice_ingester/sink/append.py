@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from redis.exceptions import NoScriptError
 
-from sluice_ingester.contract import DEADLETTER_CAP, StreamKeys
+from sluice_ingester.contract import DEADLETTER_CAP, Stream, StreamKeys
 from sluice_ingester.redis_client import Client
 from sluice_ingester.sink.call import call
 from sluice_ingester.sink.duplicates import Duplicates, Known
@@ -19,6 +19,7 @@ _SCRIPT: Final = resources.files(__package__).joinpath("append.lua").read_bytes(
 _UNKNOWN: Final = Known(buckets=(), seconds=0, tag=b"", digests=())
 _RESET: Final = resources.files(__package__).joinpath("reset.lua").read_bytes()
 _REPORT: Final = resources.files(__package__).joinpath("report.lua").read_bytes()
+_ADOPT: Final = resources.files(__package__).joinpath("adopt.lua").read_bytes()
 _SHA1: Final = hashlib.sha1(_SCRIPT, usedforsecurity=False).hexdigest()
 
 
@@ -136,6 +137,16 @@ class Sink:
     async def refuse_eviction(self) -> None:
         """SinkError if this Redis may throw away what stands in it."""
         await refuse_eviction(self._execute, self.keys.cursor)
+
+    async def adopt(self) -> list[str]:
+        """Bring cursor and health hash here from where older versions kept them. The former keys of the cursors."""
+        keys = self.keys
+        if not keys.former:
+            return []
+        names = [name for one in (keys, *keys.formerly) for name in (one.cursor, one.health)]
+        kind = "" if keys.stream is Stream.BACKFILL else "seq"
+        renamed = await call(self._execute("EVAL", _ADOPT, len(names), *names, kind))
+        return [name.decode(errors="replace") for name in renamed]
 
     async def cursor(self) -> bytes | None:
         """The stored cursor, None if there is none."""

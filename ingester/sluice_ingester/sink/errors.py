@@ -80,6 +80,8 @@ _TOO_LARGE: Final = re.compile(
     r"|too (?:large|big) (?:a )?(?:request|command|payload)|too many (?:arguments|results)",
     re.IGNORECASE,
 )
+_NO_RIGHT: Final = re.compile("can't run this command|can't access at least one of the keys")  # as scripts say it
+_OTHER_THING: Final = "somebody has put something else at that key: RENAME or DEL it, or set spec.redis.keyPrefix"
 _HINTS: Final = {
     SinkReason.AUTH: "check user and password in REDIS_URL, and the user's ACL rules",
     SinkReason.TOO_LARGE: "raise the limit of this Redis for the size of one request",
@@ -105,9 +107,9 @@ def explain(error: Exception) -> Trouble:
         text = "this Redis does not know scripts with #!lua: Redis 7 or newer, or Valkey, is needed"
     if reason is SinkReason.REFUSED and _TOO_LARGE.search(text):
         reason = SinkReason.TOO_LARGE
-    if reason is SinkReason.REFUSED and "can't run this command" in text:
+    if reason is SinkReason.REFUSED and _NO_RIGHT.search(text):
         reason = SinkReason.AUTH
-    hint = _HINTS.get(reason)
+    hint = _OTHER_THING if text.startswith("WRONGTYPE") else _HINTS.get(reason)
     return Trouble(
         reason=reason,
         message=f"Redis: {text}" + (f" ({hint})" if hint else ""),

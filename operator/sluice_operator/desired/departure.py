@@ -6,8 +6,8 @@ from datetime import datetime
 from shlex import quote
 from typing import Any, Final
 
-from sluice_ingester.contract import StreamKeys
-from sluice_ingester.hosts import host_of
+from sluice_ingester.contract import Stream, StreamKeys
+from sluice_ingester.hosts import host_of, written_host
 from sluice_operator.api.deletion import FINALIZER, DeletionPolicy
 from sluice_operator.desired.naming import child_name
 from sluice_operator.desired.pod import COMMAND, CONTAINER
@@ -95,9 +95,22 @@ def _may_run_ingester(spec: Mapping[str, Any]) -> bool:
 def keys_by_hand(source: Mapping[str, Any]) -> list[StreamKeys]:
     """The keys of all streams that the source may have had, as far as its object tells, whatever stands in it."""
     spec, status = _part(source, "spec"), _part(source, "status")
-    host = host_of(str(spec.get("host") or status.get("host") or "")) or "HOST"
     prefix = str(_part(spec, "redis").get("keyPrefix") or "")
-    return [StreamKeys(stream=stream, host=host, prefix=prefix) for stream in COMPONENTS[source["kind"]].values()]
+    streams = COMPONENTS[source["kind"]].values()
+    if address := str(spec.get("host") or ""):
+        return [stream_keys(stream, address=address, prefix=prefix) for stream in streams]
+    return [StreamKeys(stream=stream, host=str(status.get("host") or "HOST"), prefix=prefix) for stream in streams]
+
+
+def stream_keys(stream: Stream, *, address: str, prefix: str) -> StreamKeys:
+    """The keys of a stream of the source at `address`, and under which name an older version kept them."""
+    host, written = host_of(address), written_host(address)
+    return StreamKeys(stream=stream, host=host, prefix=prefix, former=() if written == host else (written,))
+
+
+def with_former(keys: Iterable[StreamKeys]) -> list[StreamKeys]:
+    """`keys`, each followed by those under former names."""
+    return [each for one in keys for each in (one, *one.formerly)]
 
 
 def _part(whole: Mapping[str, Any], name: str) -> Mapping[str, Any]:
@@ -107,5 +120,5 @@ def _part(whole: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 def not_deleted(problem: str, keys: Sequence[StreamKeys]) -> str:
     """What is told when a source has been let go without its cursor having been deleted."""
-    names = " ".join(quote(name) for one in keys for name in (one.cursor, one.health))
+    names = " ".join(quote(name) for one in with_former(keys) for name in (one.cursor, one.health))
     return f"The resource is let go without its cursor: {problem}. To delete it by hand: redis-cli DEL {names}"

@@ -49,6 +49,19 @@ def by_others(child: str, path: Path, *, wanted: Any, found: Any, by: str) -> Co
     )
 
 
+def by_deletion(child: str) -> Contest:
+    """The contest about an object that somebody deletes each time that it is made."""
+    return Contest(
+        child=child,
+        field="the object itself",
+        wanted="there",
+        found="deleted",
+        by="somebody",
+        by_admission=False,
+        advice="find out who does it (the API server's audit log tells) and make an exception for it",
+    )
+
+
 def _who(live: Mapping[str, Any], difference: Difference) -> str:
     managers = managers_of(live, difference.path) if difference.found is not None else []
     others = [manager for manager in managers if manager != FIELD_MANAGER]

@@ -177,16 +177,35 @@ async def _look(client: Client, keys: StreamKeys, streams: KnownStreams, *, mono
         pipe.hgetall(keys.health)
         pipe.xlen(keys.entries)
         pipe.xlen(keys.deadletter)
+        for former in keys.formerly:
+            pipe.get(former.cursor)
+            pipe.hgetall(former.health)
         asked = streams.ask(pipe, keys.entries, monotonic=monotonic)
         answers: list[Any] = await pipe.execute(raise_on_error=False)
-    needed, more = answers[:4], answers[4:]
-    for answer, key in zip(needed, (keys.cursor, keys.health, keys.entries, keys.deadletter), strict=True):
+    names = [keys.cursor, keys.health, keys.entries, keys.deadletter]
+    names += [name for former in keys.formerly for name in (former.cursor, former.health)]
+    needed, more = answers[: len(names)], answers[len(names) :]
+    for answer, key in zip(needed, names, strict=True):
         if isinstance(answer, Exception):
             answer.args = (f"{answer} (asked for {key})",)
             raise answer
     if asked:
         await streams.take(client, keys.entries, more)
-    return needed
+    return _newest(needed)
+
+
+def _newest(answers: list[Any]) -> list[Any]:
+    """Cursor, health hash and lengths: those two under a former name as long as the cursor stands only there.
+
+    The ingester that brings it to the new one reports there before it does so: of two reports the newer one counts.
+    """
+    cursor, hash_, *lengths = answers[:4]
+    beat = Health.BEAT.encode()
+    for former, report in zip(answers[4::2], answers[5::2], strict=True):
+        if cursor is None and (former is not None or not hash_):
+            cursor = former
+            hash_ = max(hash_, report, key=lambda found: found.get(beat, b""))
+    return [cursor, hash_, *lengths]
 
 
 def _url(text: bytes) -> RedisUrl | None:

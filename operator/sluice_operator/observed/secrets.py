@@ -36,8 +36,10 @@ def redis_url(
     return url, SecretFacts(digest=redis_hash(url))
 
 
-def unusable(secret: SecretFacts) -> SinkFacts | None:
-    """What is told of a Redis whose URL can't be used; None if it can, or if there is none."""
-    if not secret.invalid:
-        return None
-    return SinkFacts(trouble=SinkTrouble.URL_INVALID, trouble_message=secret.problem, advised=True)
+def without_url(secret: SecretFacts) -> SinkFacts | None:
+    """What is told of a Redis that can't be asked, for want of a URL; None if there is none to be read."""
+    if secret.unread:
+        return SinkFacts(trouble=SinkTrouble.SECRET_UNREAD, trouble_message=secret.unread)
+    if secret.invalid:
+        return SinkFacts(trouble=SinkTrouble.URL_INVALID, trouble_message=secret.problem, advised=True)
+    return None

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar
 
+from sluice_ingester.hosts import is_former
 from sluice_operator.api.backfill import BackfillStatus
 from sluice_operator.api.conditions import Condition
 from sluice_operator.api.conditions import ConditionType as Type
@@ -30,7 +31,7 @@ StatusT = TypeVar("StatusT", bound=SourceStatus)
 def source_status(streams: Sequence[Facts], previous: StatusT) -> StatusT:
     """The status of a source; the facts of its streams come with the one that matters most first."""
     first, before = streams[0], by_type(previous.conditions)
-    parts = previous.parts if previous.host == first.host else {}
+    parts = previous.parts if is_former(previous.host or "", first.host) else {}
     applied = is_applied(previous, generation=first.generation)
     readings = [read(facts, _told(facts.component, parts, before, applied=applied)) for facts in streams]
     restarts = count_all_restarts(previous.restarts, readings)

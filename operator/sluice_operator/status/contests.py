@@ -23,7 +23,7 @@ def children_contested(facts: Facts) -> list[Draft]:
 
 
 def _words(contest: Contest) -> str:
-    why = "sets it so at each write" if contest.by_admission else "has set it again and again"
+    why = "sets it so at each write" if contest.by_admission else "makes it so again and again"
     return (
         f"{contest.child}: {contest.field} is {contest.found} and not {contest.wanted}, for {contest.by} {why}; it is "
         f"left so: {contest.advice}"

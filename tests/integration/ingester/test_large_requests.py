@@ -146,7 +146,7 @@ async def test_a_redis_that_takes_nothing_at_all_says_so(
     redis_server: RedisServer, client: Redis, tmp_path: Path
 ) -> None:
     async with (
-        Capped(redis_server.port, most=1100) as capped,
+        Capped(redis_server.port, most=4000) as capped,
         RelaySim(paused=True) as sim,
         Ingester(tmp_path, capped.url, sim.url) as ingester,
     ):
@@ -184,3 +184,35 @@ async def test_a_stream_at_the_end_of_its_ids_takes_nothing_by_half(
         await asyncio.sleep(0)
         assert await client.xlen(stream) == 5
         assert ingester.process.returncode is None
+
+
+@pytest.mark.parametrize("key", ["firehose_live", "firehose_live:deadletter", "firehose_live:cursor:HOST"])
+async def test_a_key_that_holds_something_else_is_named(
+    redis_server: RedisServer, client: Redis, tmp_path: Path, key: str
+) -> None:
+    async with RelaySim(paused=True) as sim:
+        key = key.replace("HOST", sim.host)
+        await client.hset(key, "a", "b")  # type: ignore[misc]
+        async with Ingester(tmp_path, redis_server.url, sim.url):
+            if "cursor" not in key:
+                await sim.connected()
+                sim.fault("odd", what="null-prev")
+            await until_state(client, sim.host, "halted", "RedisRefused")
+            message = (await health(client, sim.host))["message"]
+            assert "WRONGTYPE" in message
+            assert "RENAME or DEL it" in message
+            assert "cursor" in key or f"(XLEN {key})" in message
+            await client.delete(key)
+            await until_state(client, sim.host, "streaming")
+
+
+async def test_a_script_that_was_flushed_is_sent_again(
+    redis_server: RedisServer, client: Redis, tmp_path: Path
+) -> None:
+    async with RelaySim(paused=True) as sim, Ingester(tmp_path, redis_server.url, sim.url):
+        await sim.connected()
+        for _ in range(3):
+            await client.script_flush()
+            (seq,) = sim.fault("odd", what="null-prev")["seqs"]
+            await until_cursor(client, sim.host, seq)
+        assert await client.xlen(STREAM) == 3

@@ -196,6 +196,21 @@ def test_one_that_is_deleted_again_and_again(situation: Situation) -> None:
     situation.tells("ChildContested")
 
 
+def test_a_secret_that_is_deleted_again_and_again(situation: Situation) -> None:
+    """The pod that runs needs it no more."""
+    situation.apply_relay()
+    situation.stream()
+
+    def delete() -> bool:
+        with suppress(ApiError):  # it is not there
+            situation.delete("Secret", f"{NAME}-relay-redis-url")
+        return situation.condition("ChildrenContested") == ("True", "Contested")
+
+    eventually(delete)
+    situation.becomes("Ready", "True", "Streaming")
+    assert "the object itself is deleted and not there" in message_of(situation)
+
+
 def test_an_operator_that_was_restarted_yields_sooner(
     place: Situation, start: Callable[..., Any], own_operator: Any
 ) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from sluice_ingester.contract import Health, State
-from tests.integration.operator.situation import Situation, eventually
+from tests.integration.operator.situation import NAME, Situation, eventually
 
 ODD = {
     "latin-1": (b"Erreur de base de donn\xe9es", "Erreur de base de donn\u00e9es"),
@@ -38,3 +38,15 @@ def test_a_source_that_waits_is_told_in_text(situation: Situation, odd: str) -> 
 
     eventually(is_told)
     assert all(message.isprintable() for _, message in situation.events())
+
+
+def test_an_emoji_in_the_environment_reaches_the_pod(situation: Situation) -> None:
+    smile = "\N{GRINNING FACE} \x7f"
+    situation.apply_relay()
+    situation.patch("Relay", NAME, {"spec": {"podTemplate": {"env": [{"name": "SMILE", "value": smile}]}}})
+
+    def is_there() -> bool:
+        (container,) = situation.deployment()["spec"]["template"]["spec"]["containers"]
+        return {"name": "SMILE", "value": smile} in container["env"]
+
+    eventually(is_there)

@@ -54,6 +54,9 @@ class Memory:
     async def cursor(self) -> bytes | None:
         return self.at
 
+    async def adopt(self) -> list[str]:
+        return []
+
     async def refuse_eviction(self) -> None:
         pass
 

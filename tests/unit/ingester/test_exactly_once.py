@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sluice_ingester.sequence import CONFIRM
 from tests.unit.ingester.played import Ingester, Memory, Message
 
 BASE = 32_000_000_000
@@ -30,7 +31,7 @@ class Source:
 @st.composite
 def sources(draw: st.DrawFn, *, strays: int) -> Source:
     """Neighbours out of order, gaps, two messages under one seq, strays on both sides."""
-    seq, messages = BASE, []
+    seq, messages, left = BASE, [], CONFIRM - 1
     for _ in range(draw(st.integers(1, 12))):
         size = draw(st.integers(1, 4))
         group: list[Message] = []
@@ -41,8 +42,10 @@ def sources(draw: st.DrawFn, *, strays: int) -> Source:
         match draw(st.sampled_from(["", "", "", "twin", "high", "low"])):
             case "twin":
                 messages.append((seq, "b"))
-            case "high":
-                messages += [(seq + 5_000_000 + more, "high") for more in range(draw(st.integers(1, strays)))]
+            case "high" if left:
+                count = draw(st.integers(1, min(strays, left)))
+                messages += [(seq + 5_000_000 + more, "high") for more in range(count)]
+                left -= count
             case "low":
                 messages += [(seq - 2_000_000 - more, "low") for more in range(draw(st.integers(1, strays)))]
     return Source(messages, inclusive=draw(st.booleans()), by_seq=draw(st.booleans()))

@@ -39,7 +39,7 @@ def test_what_is_reported(text: str, other: str) -> None:
     report.fence(text)
     report.full(text)
     report.trouble(errors.explain(ResponseError(text)))
-    batch = Batch(latest="9")
+    batch = Batch()
     fault = InputError(Reason.REPO_SKIPPED, text)
     batch.add(Decoded(seq=1, dead=(DeadLetter.of(fault, payload=b"\xff", seq=1, detail=other),)))
     report.stored(batch, seconds=0.1)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sluice_ingester.hosts import former_hosts, host_of, written_host
+from sluice_ingester.hosts import former_hosts, host_of, is_former, written_host
 from sluice_ingester.sources.address import Address
 
 NAMES = st.from_regex(r"[a-z][a-z0-9]{0,8}(\.[a-z][a-z0-9-]{0,6}[a-z0-9]){0,2}", fullmatch=True)
@@ -95,3 +95,12 @@ def test_plain_and_tls_have_one_host() -> None:
     """As ever: a relay that comes to speak TLS keeps its cursor."""
     assert host_of("ws://relay") == host_of("wss://relay") == "relay"
     assert host_of("ws://relay:443") != host_of("wss://relay:443")
+
+
+@given(SCHEMES, NAMES, st.sampled_from(["", ":80", ":443", ":2470"]))
+def test_what_an_older_version_told_is_known_again(scheme: str, name: str, port: str) -> None:
+    address = f"{scheme}{name}{port}"
+    assert is_former(written_host(address), host_of(address))
+    assert is_former(host_of(address), host_of(address))
+    assert not is_former(written_host(address), f"other-{host_of(address)}")
+    assert not is_former("", host_of(address))

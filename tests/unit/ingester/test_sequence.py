@@ -124,8 +124,8 @@ def test_the_strays_that_a_source_replays_are_no_sequence() -> None:
         (0, (SEQ,), SEQ),
         (None, (SEQ + 5_000_000, SEQ, SEQ + 1), SEQ + 1),
         (2, (20,), 20),
-        (2, (3, 20, 21 + FAR), 20),  # one frame is no proof of a leap
-        (2, (3, 20, 5_000_000, 5_000_900), 5_000_900),  # two are
+        (2, (3, 20, 21 + FAR), 20),  # a few frames are no proof of a leap
+        (2, (3, 20, 5_000_000, 5_000_900), 20),
     ],
 )
 def test_what_a_source_says_before_it_falls_silent_counts(
@@ -135,6 +135,13 @@ def test_what_a_source_says_before_it_falls_silent_counts(
     played(sequence, *seqs)
     sequence.settle()
     assert sequence.seq == cursor
+
+
+def test_a_leap_that_was_announced_needs_no_more_proof() -> None:
+    sequence = Sequence(2, blind=2)
+    played(sequence, 5_000_000, 5_000_900)
+    sequence.settle(leap=True)
+    assert sequence.seq == 5_000_900
 
 
 def test_a_stray_before_a_silence_is_taken_back() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from sluice_operator.desired.redis import RedisSecret
 from sluice_operator.observed.facts import SinkTrouble
-from sluice_operator.observed.secrets import redis_url, unusable
+from sluice_operator.observed.secrets import redis_url, without_url
 
 WANTED = RedisSecret(name="redis", key="url", owned=False)
 URL = b"redis://:s3cret@redis:6379/0"
@@ -56,7 +56,7 @@ def test_what_no_ingester_could_use_is_no_url(url: bytes, told: str) -> None:
     assert facts.problem.startswith("The key url of the Secret redis is not the URL of a Redis that can be used: ")
     assert told in facts.problem
     assert "s3cret" not in facts.problem
-    sink = unusable(facts)
+    sink = without_url(facts)
     assert sink is not None
     assert (sink.trouble, sink.trouble_message) == (SinkTrouble.URL_INVALID, facts.problem)
 
@@ -67,4 +67,4 @@ def test_blanks_around_a_url_are_no_fault(around: bytes) -> None:
     found, facts = redis_url(secret({"url": base64.b64encode(written).decode()}), WANTED)
     assert found == written
     assert facts.digest
-    assert unusable(facts) is None
+    assert without_url(facts) is None

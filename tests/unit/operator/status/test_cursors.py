@@ -115,3 +115,25 @@ def test_an_outdated_cursor_that_halts_is_not_valid() -> None:
     assert found["Ready"] == ("False", "OutdatedCursor")
     assert found["Stalled"] == ("True", "OutdatedCursor")
     assert found["CursorValid"] == ("False", "OutdatedCursor")
+
+
+def test_what_came_between_two_live_connections_is_told_in_plain_words() -> None:
+    """Without a cursor it is not known which seqs these were, only when."""
+    since = {Health.LOST_FROM: "", Health.LOST_FROM_TIME: "2026-11-24T11:00:00.000Z", Health.LOST_REASON: "NoCursor"}
+    opened = OPEN | since
+    closed = opened | {Health.LOST_TO: "6322875400", Health.LOST_TO_TIME: "2026-11-24T11:59:00.000Z"}
+    assert news(facts(), told(opened)) == []
+    message = (
+        "NoCursor: what the source sent after 2026-11-24T11:00:00Z, before 2026-11-24T11:59:00Z, may be missing: "
+        "it was not connected, and there was no cursor yet to ask with"
+    )
+    assert news(told(opened), told(closed)) == [("Warning", "EventsLost", message)]
+    gap = after(told(closed)).firehose
+    assert gap is not None
+    assert gap.dump()["lastGap"] == {
+        "toSeq": "6322875400",
+        "fromTime": "2026-11-24T11:00:00Z",
+        "toTime": "2026-11-24T11:59:00Z",
+        "at": "2026-11-24T11:59:00Z",
+        "reason": "NoCursor",
+    }

@@ -1,0 +1,164 @@
+"""A source whose cursor stands where an older version kept it: it goes on from there, once, under its HOST."""
+
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+
+from e2e.relaysim.sim import RelaySim
+from sluice_ingester.contract import Stream, StreamKeys
+from sluice_ingester.sink.append import Sink
+from sluice_ingester.sink.connection import connect
+from sluice_ingester.sink.errors import SinkError, SinkReason
+from tests.integration.ingester.process import Ingester
+from tests.integration.ingester.stored import health, should, stands, until, until_cursor
+from tests.integration.redis_kinds import Cluster, running
+from tests.integration.redis_server import RedisServer
+
+HOST, OLD, OLDER = "relay.test", "relay.test:443", "wss://Relay.test:443"
+KEYS = StreamKeys(stream=Stream.FIREHOSE, host=HOST, former=(OLD, OLDER))
+OLD_KEYS, OLDER_KEYS = KEYS.formerly
+
+
+@pytest.fixture
+async def sink(redis_server: RedisServer) -> AsyncIterator[Sink]:
+    async with connect(redis_server.url) as redis:
+        yield Sink(redis, KEYS, high_water_mark=5)
+
+
+async def put(client: Redis, keys: StreamKeys, cursor: str | None, **fields: str) -> None:
+    if cursor is not None:
+        await client.set(keys.cursor, cursor)
+    if fields:
+        await client.hset(keys.health, mapping=fields)  # type: ignore[misc]
+
+
+async def found(client: Redis, keys: StreamKeys = KEYS) -> tuple[str | None, dict[str, str]]:
+    cursor = await client.get(keys.cursor)
+    fields: Any = await client.hgetall(keys.health)
+    return cursor and cursor.decode(), {name.decode(): value.decode() for name, value in fields.items()}
+
+
+async def test_a_cursor_is_renamed_with_its_health(sink: Sink, client: Redis) -> None:
+    await put(client, OLD_KEYS, "7", seq="7", events="40")
+    await put(client, KEYS, None, beat="2026-11-28T12:00:00.000Z")  # a report comes before the cursor is read
+    assert await sink.adopt() == [OLD_KEYS.cursor]
+    assert await found(client) == ("7", {"seq": "7", "events": "40"})
+    assert await found(client, OLD_KEYS) == (None, {})
+    assert await sink.adopt() == []
+
+
+@pytest.mark.parametrize(
+    ("own", "old", "stays"),
+    [
+        ("8", "7", "8"),
+        ("7", "8", "8"),
+        ("9", "10", "10"),
+        ("10", "9", "10"),
+        ("7", "7", "7"),
+        ("9007199254740991", "9007199254740990", "9007199254740991"),
+        ("9007199254740990", "9007199254740991", "9007199254740991"),
+        ("!live", "7", "!live"),  # a person's word
+        ("7", "!live", "7"),
+        ("0", "7", "7"),
+        ("7", "nonsense", "7"),
+    ],
+)
+async def test_of_two_the_higher_seq_stays(sink: Sink, client: Redis, own: str, old: str, stays: str) -> None:
+    await put(client, KEYS, own, seq=own)
+    await put(client, OLD_KEYS, old, seq=old)
+    await sink.adopt()
+    assert await found(client) == (stays, {"seq": stays})
+    assert await found(client, OLD_KEYS) == (None, {})
+
+
+async def test_of_several_the_highest(sink: Sink, client: Redis) -> None:
+    await put(client, OLD_KEYS, "7", seq="7")
+    await put(client, OLDER_KEYS, "9", seq="9")
+    await sink.adopt()
+    assert await found(client) == ("9", {"seq": "9"})
+    assert sorted(await client.keys("*")) == [KEYS.cursor.encode(), KEYS.health.encode()]
+
+
+async def test_a_listings_own_cursor_stays(redis_server: RedisServer, client: Redis) -> None:
+    """They are no seqs: a higher one says nothing."""
+    keys = StreamKeys(stream=Stream.BACKFILL, host=HOST, former=(OLD,))
+    (old,) = keys.formerly
+    async with connect(redis_server.url) as redis:
+        sink = Sink(redis, keys, high_water_mark=5)
+        await put(client, old, "900")
+        assert await sink.adopt() == [old.cursor]
+        assert await found(client, keys) == ("900", {})
+        await put(client, old, "!ingester-done")
+        assert await sink.adopt() == []
+        assert await found(client, keys) == ("900", {})
+        assert await found(client, old) == (None, {})
+
+
+async def test_health_alone_comes_along_if_there_is_none(sink: Sink, client: Redis) -> None:
+    await put(client, OLD_KEYS, None, resetNonce="first")
+    assert await sink.adopt() == []
+    assert await found(client) == (None, {"resetNonce": "first"})
+
+
+async def test_other_sources_are_left_alone(sink: Sink, client: Redis) -> None:
+    other = StreamKeys(stream=Stream.FIREHOSE, host="relay.test:2470")
+    await put(client, other, "5", seq="5")
+    await sink.adopt()
+    assert await found(client, other) == ("5", {"seq": "5"})
+    assert await found(client) == (None, {})
+
+
+@pytest.mark.parametrize("right", ["-rename", "-del"])
+async def test_a_right_that_is_missing_is_told_before_anything_moves(
+    own_redis: Callable[..., RedisServer], right: str
+) -> None:
+    server = own_redis()
+    server.client.execute_command("ACL", "SETUSER", "ingester", "on", ">x", "~*", "+@all", right)
+    async with server.connect() as client, connect(f"redis://ingester:x@127.0.0.1:{server.port}") as redis:
+        sink = Sink(redis, KEYS, high_water_mark=5)
+        assert await sink.adopt() == []  # nothing to do takes no such right
+        await put(client, OLD_KEYS, "7", seq="7")
+        with pytest.raises(SinkError, match=f"may not call {right[1:].upper()}") as caught:
+            await sink.adopt()
+        assert caught.value.trouble.reason is SinkReason.AUTH
+        assert await found(client, OLD_KEYS) == ("7", {"seq": "7"})
+
+
+async def test_in_a_cluster(tmp_path: Path) -> None:
+    cluster = Cluster(tmp_path)
+    keys = StreamKeys(stream=Stream.FIREHOSE, host=HOST, prefix="{sluice}:", former=(OLD,))
+    (old,) = keys.formerly
+    with running(cluster):
+        async with connect(cluster.url) as redis:
+            await redis.set(old.cursor, "7")
+            assert await Sink(redis, keys, high_water_mark=5).adopt() == [old.cursor]
+            assert await redis.get(keys.cursor) == b"7"
+
+
+async def test_an_ingester_goes_on_from_a_cursor_of_old(
+    redis_server: RedisServer, client: Redis, tmp_path: Path
+) -> None:
+    """And a kill in between loses nothing: what is stored stands there once."""
+    async with RelaySim(rate=0, limit=1000, prefill=600) as sim:
+        port = sim.host.rpartition(":")[2]
+        old = f"[::ffff:127.0.0.1]:{port}"
+        await client.set(f"firehose_live:cursor:{old}", sim.options.first_seq + 99)
+        await client.hset(f"firehose_live:health:{old}", "events", "1234")  # type: ignore[misc]
+        ingester = Ingester(tmp_path, redis_server.url, f"ws://{old}")
+        async with ingester:
+            await until_cursor(client, sim.host, sim.options.first_seq + 300)
+            await ingester.kill()
+            await ingester.start()
+            await until_cursor(client, sim.host, sim.options.first_seq + 999)
+            expected = [told for told in should(sim.journal) if told[0] > sim.options.first_seq + 99]
+            assert await stands(client) == expected
+            assert await client.exists(f"firehose_live:cursor:{old}", f"firehose_live:health:{old}") == 0
+
+            async def is_counted() -> bool:
+                return (await health(client, sim.host))["events"] == str(1234 + len(expected))
+
+            await until(is_counted)
+            assert any("the cursor was kept at" in line["message"] for line in ingester.lines)

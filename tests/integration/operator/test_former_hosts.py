@@ -1,0 +1,133 @@
+"""Sources under several spellings: one HOST in Redis, in the status and in the judgement on duplicates."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from sluice_ingester.contract import Stream, StreamKeys
+from sluice_ingester.redis_client import Client
+from sluice_operator.api.cursor import Cursor
+from sluice_operator.cursor import reset_cursor
+from sluice_operator.observed.facts import SinkFacts
+from sluice_operator.observed.redis import RedisReader
+from tests.integration.operator.duplicate import wait_a_second
+from tests.integration.operator.situation import NAME, Situation, eventually
+from tests.integration.redis_server import RedisServer
+
+KEYS = StreamKeys(stream=Stream.FIREHOSE, host="relay.test", former=("relay.test:443",))
+(OLD,) = KEYS.formerly
+EARLY, LATE = "2026-11-28T12:00:00.000Z", "2026-11-28T12:00:05.000Z"
+RESET = Cursor(position="3", nonce="first")
+
+
+@pytest.fixture
+async def reader() -> AsyncIterator[RedisReader]:
+    reader = RedisReader()
+    yield reader
+    await reader.close()
+
+
+@pytest.fixture
+def client(reader: RedisReader, redis_server: RedisServer) -> Client:
+    client = reader.client(redis_server.url.encode())
+    assert client is not None
+    return client
+
+
+async def look(reader: RedisReader, redis_server: RedisServer) -> SinkFacts:
+    return await reader.read(redis_server.url.encode(), KEYS, now=datetime.now(UTC))
+
+
+async def put(client: Any, keys: StreamKeys, cursor: str | None, **fields: str) -> None:
+    if cursor is not None:
+        await client.set(keys.cursor, cursor)
+    if fields:
+        await client.hset(keys.health, mapping=fields)
+
+
+async def test_what_an_older_ingester_writes_is_seen(
+    reader: RedisReader, redis_server: RedisServer, client: Client
+) -> None:
+    await put(client, OLD, "7", beat=EARLY, events="40", pod="old")
+    facts = await look(reader, redis_server)
+    assert facts.health is not None
+    assert (facts.cursor, facts.health.pod, facts.health.events) == ("7", "old", 40)
+    await put(client, KEYS, None, beat=LATE, pod="new")  # which is about to bring the cursor here
+    facts = await look(reader, redis_server)
+    assert facts.health is not None
+    assert (facts.cursor, facts.health.pod) == ("7", "new")
+    await put(client, KEYS, "8")
+    facts = await look(reader, redis_server)
+    assert facts.health is not None
+    assert (facts.cursor, facts.health.pod) == ("8", "new")
+
+
+async def test_a_reset_reaches_an_older_ingester(client: Client) -> None:
+    await put(client, OLD, "7", beat=EARLY)
+    for _ in range(2):
+        assert await reset_cursor(client, KEYS, RESET) == ""
+        assert await client.get(OLD.cursor) == b"3"
+        assert await client.hget(OLD.health, "resetFrom") == b"7"  # type: ignore[misc]
+        assert await client.exists(KEYS.cursor) == 0
+
+
+async def test_a_leftover_does_not_undo_a_reset(client: Client) -> None:
+    await put(client, KEYS, "9")
+    await put(client, OLD, "99", beat=EARLY)
+    assert await reset_cursor(client, KEYS, RESET) == ""
+    assert await client.get(KEYS.cursor) == b"3"
+    assert await client.exists(OLD.cursor, OLD.health) == 0
+    await client.set(KEYS.cursor, "5")
+    assert await reset_cursor(client, KEYS, RESET) == ""
+    assert await client.get(KEYS.cursor) == b"5"
+
+
+def test_the_status_and_the_deletion_know_the_former_name(situation: Situation) -> None:
+    name = situation.namespace
+    situation.redis.set(f"firehose_live:cursor:{name}.example:443", "7")
+    situation.redis.hset(f"firehose_live:health:{name}.example:443", "beat", EARLY)
+    situation.apply_relay(host=f"https://{name}.Example:443", deletionPolicy="DeleteCursor")
+    eventually(lambda: situation.status()["firehose"]["cursor"] == "7")
+    assert situation.status()["host"] == f"{name}.example"
+    situation.apply_relay(host=f"ws://{name}.example:80", deletionPolicy="DeleteCursor")
+    situation.apply_relay(host=f"{name}.example:443", deletionPolicy="DeleteCursor")
+    situation.delete("Relay", NAME)
+    eventually(lambda: NAME not in situation.names("Relay"))
+    assert situation.redis.keys(f"*{name}*") == []
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("ws://{}.example", "ws://{}.example:80"),
+        ("{}.example:443", "{}.example"),
+        ("wss://{}.EXAMPLE", "http://{}.example:80"),
+        ("[2001:db8::7]:443", "[2001:0DB8:0:0:0:0:0:7]"),
+    ],
+)
+def test_two_spellings_are_one_source(situation: Situation, one: str, other: str) -> None:
+    redis = {"keyPrefix": f"{situation.namespace}:"}
+
+    def apply(name: str, host: str) -> None:
+        metadata = {"name": name, "namespace": situation.namespace}
+        spec = {"host": host.format(situation.namespace), "redis": redis}
+        situation.control_plane.apply(
+            {"apiVersion": "sluice.dev/v1alpha1", "kind": "Relay", "metadata": metadata, "spec": spec}
+        )
+
+    apply("older", one)
+    wait_a_second()
+    apply("younger", other)
+
+    def stalled() -> bool:
+        conditions = situation.get("Relay", "younger")["status"]["conditions"]
+        return any(item["type"] == "Stalled" and item["reason"] == "DuplicateSource" for item in conditions)
+
+    eventually(stalled)
+    found = situation.get("Relay", "older")["status"]
+    assert not any(item["reason"] == "DuplicateSource" for item in found["conditions"])
+    assert found["host"] == situation.get("Relay", "younger")["status"]["host"]
+    for name in ("older", "younger"):
+        situation.delete("Relay", name)
