@@ -70,8 +70,8 @@ def test_an_applied_labeler_becomes_ready_and_its_labels_stand_in_redis(sluice: 
     assert_exactly_once(sluice, source, frames=1_000)
     eventually(labeler.status, until=lambda status: status["labels"].get("cursor") == "1000", within=60)
     header, row = labeler.kubectl("get", "labeler", labeler.name).splitlines()
-    assert header.split() == ["NAME", "HOST", "READY", "REASON", "CURSOR", "LAG", "RATE", "AGE"]
-    name, _, ready, reason, seq, *_ = row.split()
+    assert header.split() == ["NAME", "HOST", "READY", "CURSOR", "LAG", "RATE", "RESTARTS", "AGE", "REASON"]
+    name, _, ready, seq, *_, reason = row.split()
     assert (name, ready, reason, seq) == ("labels", "True", "Streaming", "1000")
     assert labeler.kubectl("get", "atproto", "-o", "name").split().count("labeler.sluice.dev/labels") == 1
 

@@ -26,14 +26,14 @@ def test_an_applied_relay_becomes_ready_and_its_events_stand_in_redis(sluice: Sl
 
 
 def test_the_table_answers_the_questions_of_the_hand_run_deployment(sluice: Sluice) -> None:
-    """Cursor, lag, rate and the reason in one table; conditions of this generation."""
+    """Cursor, lag, rate, restarts and the reason in one table; conditions of this generation."""
     source = sluice.simulator("table", "--rate", "100")
     relay = sluice.relay("table", source=source)
     relay.wait_ready()
     eventually(relay.status, until=lambda status: float(status["firehose"].get("eventsPerSecond", 0)) > 0, within=90)
     header, row = relay.kubectl("get", "relay", relay.name).splitlines()
-    assert header.split() == ["NAME", "HOST", "READY", "REASON", "CURSOR", "LAG", "RATE", "AGE"]
-    name, _, ready, reason, cursor, *_ = row.split()
+    assert header.split() == ["NAME", "HOST", "READY", "CURSOR", "LAG", "RATE", "RESTARTS", "AGE", "REASON"]
+    name, _, ready, cursor, *_, reason = row.split()
     assert (name, ready, reason) == ("table", "True", "Streaming")
     assert int(cursor) in source.seqs
     body = relay.body()

@@ -114,11 +114,11 @@ def test_columns(server: ApiServer, stored: Any) -> None:
     server.apply(relay, "--subresource=status")
     listing = ("get", f"relays.{server.group}", "-n", server.namespace)
     header, row = (line.split() for line in server.kubectl(*listing).splitlines())
-    assert header == ["NAME", "HOST", "READY", "REASON", "CURSOR", "LAG", "RATE", "AGE"]
-    assert row[:-1] == ["stored", "relay.example.com", "True", "Streaming", "6322875401", "2s", "412/s"]
+    assert header == ["NAME", "HOST", "READY", "CURSOR", "LAG", "RATE", "RESTARTS", "AGE", "REASON"]
+    assert row[:-2] == ["stored", "relay.example.com", "True", "6322875401", "2s", "412/s", "3"]
+    assert row[-1] == "Streaming"
     wide = server.kubectl(*listing, "-o", "wide")
     assert "LENGTH" in wide
-    assert "RESTARTS" in wide
     assert "Streaming from the source" in wide
 
 

@@ -6,7 +6,7 @@ from sluice_operator.api.definition import Column
 def stream_columns(part: str, *wide: Column) -> tuple[Column, ...]:
     """The columns of a kind whose main stream is told of in that `part` of the status; those in `wide` are its own.
 
-    What is always shown fits into a terminal of a hundred columns.
+    What is always shown fits into a terminal of a hundred columns, but for a long reason: so that stands last.
     """
     return (
         Column(name="Host", path=".spec.host", description="The host of the source."),
@@ -14,11 +14,6 @@ def stream_columns(part: str, *wide: Column) -> tuple[Column, ...]:
             name="Ready",
             path='.status.conditions[?(@.type=="Ready")].status',
             description="Whether the source is streamed, or suspended as asked.",
-        ),
-        Column(
-            name="Reason",
-            path='.status.conditions[?(@.type=="Ready")].reason',
-            description="Why the resource is Ready or not, in one word.",
         ),
         Column(
             name="Cursor",
@@ -36,10 +31,21 @@ def stream_columns(part: str, *wide: Column) -> tuple[Column, ...]:
             description="Events stored per second. Each operation of a commit is one: a relay sends fewer messages.",
         ),
         Column(
+            name="Restarts",
+            path=".status.restarts.count",
+            type="integer",
+            description="Restarts of the ingester that nobody asked for.",
+        ),
+        Column(
             name="Age",
             path=".metadata.creationTimestamp",
             type="date",
             description="The age of the resource.",
+        ),
+        Column(
+            name="Reason",
+            path='.status.conditions[?(@.type=="Ready")].reason',
+            description="Why the resource is Ready or not, in one word.",
         ),
         Column(
             name="Length",
@@ -56,13 +62,6 @@ def stream_columns(part: str, *wide: Column) -> tuple[Column, ...]:
             description="How many entries the slowest consumer group has not been given yet.",
         ),
         *wide,
-        Column(
-            name="Restarts",
-            path=".status.restarts.count",
-            type="integer",
-            wide=True,
-            description="Restarts of the ingester that nobody asked for.",
-        ),
         Column(
             name="Last-Error",
             path=f".status.{part}.lastError",

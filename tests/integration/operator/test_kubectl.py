@@ -88,12 +88,13 @@ def test_get(streaming: Situation) -> None:
     assert all(len(line) <= 100 for line in table.splitlines()), table
     assert f"relay.sluice.dev/{NAME}" in streaming.kubectl("get", "atproto")
     row = columns(streaming, "rly")
-    assert {name: row[name] for name in ("HOST", "READY", "REASON", "CURSOR", "RATE")} == {
+    assert {name: row[name] for name in ("HOST", "READY", "CURSOR", "RATE", "RESTARTS", "REASON")} == {
         "HOST": HOST,
         "READY": "True",
-        "REASON": "Streaming",
         "CURSOR": str(SEQ + 8),
         "RATE": "12/s",
+        "RESTARTS": "0",
+        "REASON": "Streaming",
     }
 
 
@@ -110,7 +111,7 @@ def test_get_wide(streaming: Situation) -> None:
     streaming.becomes("Ready", "True", "Streaming")
     row = columns(streaming, "relay", NAME, "-o", "wide")
     assert (row["LENGTH"], row["CONSUMERS"], row["BACKFILL"]) == ("10", "10", "3 repos")
-    assert (row["LAST-ERROR"], row["RESTARTS"]) == ("the source closed the connection", "0")
+    assert (row["LAST-ERROR"], row["REASON"]) == ("the source closed the connection", "Streaming")
     assert row["MESSAGE"] == f"Streaming from {HOST}"
 
 

@@ -40,7 +40,7 @@ def test_from_nothing_to_streaming(situation: LabelerSituation) -> None:
     assert status["labels"]["streamLength"] >= 1
     assert "firehose" not in status
     table = situation.kubectl("get", "labelers").splitlines()
-    assert table[0].split() == ["NAME", "HOST", "READY", "REASON", "CURSOR", "LAG", "RATE", "AGE"]
+    assert table[0].split() == ["NAME", "HOST", "READY", "CURSOR", "LAG", "RATE", "RESTARTS", "AGE", "REASON"]
     assert {"True", "Streaming", "1234", "0s", "12/s"} <= set(table[1].split()), table
     situation.tells("Created", "Connected", "Ready")
 

@@ -35,7 +35,7 @@ def test_from_nothing_to_streaming(situation: Situation) -> None:
     assert status["host"] == situation.host
     assert status["restarts"]["count"] == 0
     table = situation.kubectl("get", "relays").splitlines()
-    assert table[0].split() == ["NAME", "HOST", "READY", "REASON", "CURSOR", "LAG", "RATE", "AGE"]
+    assert table[0].split() == ["NAME", "HOST", "READY", "CURSOR", "LAG", "RATE", "RESTARTS", "AGE", "REASON"]
     assert {"True", "Streaming", "6322875401", "0s", "12/s"} <= set(table[1].split()), table
     situation.tells("Created", "Connected", "Ready")
 

@@ -122,9 +122,9 @@ def test_relay_is_listed_with_what_one_wants_to_know() -> None:
     crd = build_crd(DEFINITIONS[0])
     columns = crd["spec"]["versions"][0]["additionalPrinterColumns"]
     shown = [column["name"] for column in columns if "priority" not in column]
-    assert shown == ["Host", "Ready", "Reason", "Cursor", "Lag", "Rate", "Age"]
+    assert shown == ["Host", "Ready", "Cursor", "Lag", "Rate", "Restarts", "Age", "Reason"]
     wide = [column["name"] for column in columns if column.get("priority") == 1]
-    assert wide == ["Length", "Consumers", "Backfill", "Restarts", "Last-Error", "Message"]
+    assert wide == ["Length", "Consumers", "Backfill", "Last-Error", "Message"]
     assert crd["spec"]["names"]["categories"] == ["atproto"]
     assert crd["spec"]["names"]["shortNames"] == ["rly"]
 
