@@ -35,7 +35,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7, help="of which the best counts")
     options = parser.parse_args()
 
-    frames = _frames(options.records, options.frames)
+    frames = made_frames(options.records, options.frames)
     mean = sum(map(len, frames)) / len(frames)
     print(f"{len(frames)} frames of {mean:,.0f} bytes on average")
 
@@ -46,7 +46,8 @@ def main() -> None:
     _parts(frames, best, whole)
 
 
-def _frames(records: int, count: int) -> list[bytes]:
+def made_frames(records: int, count: int) -> list[bytes]:
+    """Frames of commits, the first with FIRST_SEQ."""
     world = World(seed="bench", size=2)
     for _ in range(0, 2 * records, 500):
         world.make(*(world.post() for _ in range(500)))

@@ -5,7 +5,7 @@ words alone are few, and one object can't flood the others: as kubectl and its u
 controllers. What has no room, or what the API server did not take, is told later, with the time at which it happened:
 see `untold`.
 
-An operator that ends between a status and its Events does not tell them: the next one finds the status as it is.
+An operator that is killed between a status and its Events does not tell them: the next one finds the status as it is.
 """
 
 import asyncio

@@ -7,12 +7,12 @@ fields that are newer than they. Requests are not repeated here; the work queue 
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterator, Callable, Sequence, Set
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence, Set
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 
 import aiohttp
 from kubernetes.aio.client import ApiClient, Configuration
@@ -22,6 +22,7 @@ from sluice_operator import __version__, yaml
 from sluice_operator.underway import UnderWay
 
 Manifest: TypeAlias = dict[str, Any]
+Answer = TypeVar("Answer")
 
 TIMEOUT: Final = aiohttp.ClientTimeout(total=30, sock_connect=10)
 PAGE: Final = 500
@@ -276,6 +277,10 @@ class Kube:
     def writes(self) -> Set[asyncio.Task[Any]]:
         """The tasks of what is written at any time: see `settle`."""
         return self._writes.tasks
+
+    async def bring_to_end(self, steps: Coroutine[Any, Any, Answer]) -> Answer:
+        """What comes of several steps that belong together. They go on if this is cancelled: see `settle`."""
+        return await self._writes.ask(steps)
 
     async def settle(self, seconds: float) -> None:
         """Wait for the answers to what was written, whoever has given up waiting for them. A `replace` is not

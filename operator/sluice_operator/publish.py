@@ -35,6 +35,10 @@ class Publisher:
     async def publish(self, source: Manifest, before: SourceStatus, after: SourceStatus) -> None:
         """Write `after` over `before` if it is time, and tell what changed. Raises KubeError."""
         await self._events.catch_up(source)
+        # To its end, even if the operator is asked to stop: what was written is to be told.
+        await self._kube.bring_to_end(self._publish(source, before, after))
+
+    async def _publish(self, source: Manifest, before: SourceStatus, after: SourceStatus) -> None:
         uid, is_new = source["metadata"]["uid"], not same(before, after)
         if is_new and (urgent(before, after) or self._is_due(source, before)):
             told = self._untold.setdefault(uid, before)
@@ -43,7 +47,7 @@ class Publisher:
             told, is_there = self._untold[uid], True
         else:
             return
-        del self._untold[uid]
+        self._untold.pop(uid, None)
         for news in tell(told, after) if is_there else ():
             await self._events.tell(source, news)
 

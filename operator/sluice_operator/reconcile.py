@@ -105,7 +105,9 @@ class Reconciler:
             source, hold = await self._prepare(found, source, news, errors)
             brought = await self._workload.bring_about(source, news, hold=hold)
             after = source_status(brought.streams, source.status)
-            await self._publisher.publish(found, source.status, answered(annotations, after))
+            if not errors and not brought.errors:  # a look that could not do its work is no answer
+                after = answered(annotations, after)
+            await self._publisher.publish(found, source.status, after)
         finally:
             await self._publisher.tell(found, news)
         if errors := [*errors, *brought.errors]:

@@ -11,7 +11,7 @@ class Backoff:
     The delay is drawn evenly from 0 to `base * 2**n` seconds, at most `cap`: full jitter, so that
     clients that were cut off together don't come back together. A try that stayed good for
     `healthy` seconds, or that made progress, makes the next failure the first one again. Progress that ends
-    at once may come again and again: then the delay is from `base` to twice that.
+    at once may come again and again: so no two tries begin within `base` seconds.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class Backoff:
         if after >= self._healthy or progress:
             self.failures = 0
         if progress:
-            at_least = max(at_least, self._base)
+            at_least = max(at_least, self._base - after)
         ceiling = min(self._cap, self._base * 2 ** min(self.failures, 32))
         self.failures += 1
         return at_least + self._draw(0.0, ceiling)

@@ -1,6 +1,5 @@
 """A source that does what a script says: WebSocket connections with frames of any seq and time."""
 
-import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -27,9 +26,9 @@ def time(age: float = 0.0) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-async def stay() -> None:
-    """Keep the connection open."""
-    await asyncio.sleep(3600)
+async def stay(socket: ServerConnection) -> None:
+    """Keep the connection open until the other side, or the test, ends it."""
+    await socket.wait_closed()
 
 
 class Scripted:

@@ -21,7 +21,7 @@ def sends(*frames: bytes) -> Script:
     async def script(socket: ServerConnection, _cursor: str | None, number: int) -> None:
         for data in frames if number == 1 else ():
             await socket.send(data)
-        await stay()
+        await stay(socket)
 
     return script
 
@@ -39,7 +39,6 @@ async def until_cursor(client: Redis, source: Scripted, seq: int) -> None:
 
 async def test_one_stray_seq_is_one_event(redis_server: RedisServer, client: Redis, tmp_path: Path) -> None:
     """Five million too high; a replay is by seq. The process is killed in between, and asks where the rest went on."""
-    more = asyncio.Event()
     first, rest = [BASE + 1, BASE + 2, BASE + 5_000_000], range(BASE + 3, BASE + 30)
 
     async def script(socket: ServerConnection, cursor: str | None, number: int) -> None:
@@ -47,9 +46,7 @@ async def test_one_stray_seq_is_one_event(redis_server: RedisServer, client: Red
         for seq in known:
             if seq > int(cursor or 0):
                 await socket.send(post(seq))
-        if number == 1:
-            await more.wait()
-        await stay()
+        await stay(socket)
 
     async with Scripted(script) as source, Ingester(tmp_path, redis_server.url, source.url) as ingester:
         await until(lambda: has(client, 3))
@@ -105,7 +102,7 @@ async def test_a_replay_with_other_times_is_known_again(
         for seq in range(1, 401 if number == 1 else 601):
             if number == 1 or seq > 100:
                 await socket.send(message(seq))
-        await stay()
+        await stay(socket)
 
     async with Scripted(script) as source, Ingester(tmp_path, redis_server.url, source.url) as ingester:
         await until_cursor(client, source, 400)
@@ -152,7 +149,7 @@ async def test_a_late_time_moves_neither_lag_nor_event_time_and_is_no_loss(
             await until_cursor(client, source, 2)
             return
         await socket.send(post(20))
-        await stay()
+        await stay(socket)
 
     async with Scripted(script) as source, Ingester(tmp_path, redis_server.url, source.url) as ingester:
         await until_cursor(client, source, 1)
@@ -173,7 +170,7 @@ async def test_live_without_a_cursor_says_what_may_be_missing(
             await asyncio.sleep(1)
             return
         await socket.send(post(7))
-        await stay()
+        await stay(socket)
 
     async with (
         Scripted(script) as source,
@@ -217,7 +214,7 @@ async def test_an_older_version_s_cursor_is_used_as_it_stands(
     async def script(socket: ServerConnection, cursor: str | None, _number: int) -> None:
         for seq in range(int(cursor or 0), int(cursor or 0) + 5):
             await socket.send(post(seq))
-        await stay()
+        await stay(socket)
 
     async with Scripted(script) as source:
         await client.set(f"firehose_live:cursor:{source.host}", BASE)

@@ -10,7 +10,7 @@ from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.control_plane import OPERATOR
 from tests.integration.operator.faults import FaultyProxy
 from tests.integration.operator.situation import Situation, eventually
-from tests.integration.operator.tricks import answers, cut_off, lost
+from tests.integration.operator.tricks import answers, cut_off, kept, lost
 
 
 def told(place: Situation, reason: str) -> list[Any]:
@@ -37,6 +37,18 @@ def test_an_explanation_that_was_refused_is_told_once_it_is_taken(
     assert event["message"].startswith("SecretMissing: ")
     happened = datetime.fromisoformat(event["firstTimestamp"])
     assert abs((happened - datetime.fromisoformat(stalled["lastTransitionTime"])).total_seconds()) <= 15
+
+
+def test_an_operator_that_is_asked_to_stop_tells_what_it_has_written(
+    place: Situation, proxy: FaultyProxy, start: Callable[..., OperatorProcess]
+) -> None:
+    operator = start(KUBECONFIG=proxy.kubeconfig(OPERATOR))
+    with proxy.fault(kept(2), "patch", "relays/status", namespace=place.namespace):
+        place.apply_relay(redis={"secretRef": {"name": "none"}}, health={"stalledAfterSeconds": 1})
+        place.becomes("Stalled", "True", "SecretMissing")
+        # It is written, and the operator does not know that yet.
+        assert operator.stop() == 0
+    assert [event["count"] for event in told(place, "Stalled")] == [1]
 
 
 def test_of_what_contradicts_itself_only_the_newest_is_told_later(

@@ -62,6 +62,7 @@ def test_progress_is_no_failure_and_still_waits_for_a_moment() -> None:
     assert [backoff.failed(progress=True) for _ in range(9)] == [2] * 9
     lowest = Backoff(base=1, cap=60, draw=lambda low, _: low)
     assert [lowest.failed(progress=True) for _ in range(9)] == [1] * 9
+    assert [lowest.failed(progress=True, after=after) for after in (0.25, 1, 5)] == [0.75, 0, 0]
     assert [backoff.failed() for _ in range(3)] == [2, 4, 8]
 
 

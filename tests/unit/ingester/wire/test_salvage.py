@@ -71,6 +71,12 @@ def test_a_broken_field_that_nobody_needs_costs_nothing() -> None:
     assert (len(decoded.events), decoded.dead) == (1, ())
 
 
+def test_a_key_of_any_kind_costs_no_other() -> None:
+    for key in (b"\xa1\x61a\x01", b"\x81\x01", b"\x01", b"\x41a", b"\xf6"):
+        raw = encode({"op": 1}) + b"\xa2" + key + b"\x01" + encode("seq") + b"\x07"
+        assert salvage.decode_pair(raw)[1]["seq"] == 7
+
+
 def test_an_error_frame_with_a_broken_message() -> None:
     raw = encode({"op": -1}) + b"\xa2" + encode("error") + encode("FutureCursor") + encode("message") + b"\x61\xff"
     assert LabelsDecoder().decode(raw, received=RECEIVED) == ErrorFrame(error="FutureCursor", message=None)

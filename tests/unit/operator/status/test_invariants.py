@@ -148,7 +148,11 @@ def streams(component: Component) -> st.SearchStrategy[Facts]:
             WriterFacts,
             reports=st.lists(healths(), max_size=2).map(tuple),
             foreign=st.lists(
-                st.builds(ForeignWriter, name=st.sampled_from(["x1", "x2"]), wrote_for=st.sampled_from([0.0, 20.0])),
+                st.builds(
+                    ForeignWriter,
+                    name=st.sampled_from([f"{component}-x1", f"{component}-x2"]),
+                    wrote_for=st.sampled_from([0.0, 20.0]),
+                ),
                 max_size=2,
                 unique_by=lambda one: one.name,
             ).map(tuple),
