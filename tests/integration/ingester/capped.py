@@ -47,7 +47,7 @@ class Capped:
         there, back = await asyncio.open_connection("127.0.0.1", self._target)
         answers = asyncio.create_task(_pump(there, writer))
         try:
-            with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+            with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
                 while line := await reader.readline():
                     if not await self._request(line, reader, back, writer):
                         break
