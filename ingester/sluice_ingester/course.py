@@ -182,6 +182,14 @@ class Course:
         if self._held.are_old:
             self.release(intake)
 
+    def end(self, intake: Intake) -> None:
+        """The source has ended the connection. CursorLostError if it must not be read on."""
+        before = self._sequence.seq
+        self._sequence.end()
+        if self._sequence.seq != before:
+            self._judge_arrival()
+            intake.mark(cursor=self._sequence.seq)
+
     def release(self, intake: Intake) -> None:
         """Store the frames that were held back, in the order in which they came."""
         if self._held.low:

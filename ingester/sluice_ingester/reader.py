@@ -7,6 +7,7 @@ from typing import Final, Protocol
 from sluice_ingester.course import Course
 from sluice_ingester.intake import Intake
 from sluice_ingester.report import Report
+from sluice_ingester.sources.failure import SourceError
 from sluice_ingester.sources.subscription import Subscription
 from sluice_ingester.wire.events import Decoded, ErrorFrame, Info
 from sluice_ingester.wire.fingerprint import fingerprint
@@ -58,6 +59,9 @@ class Reader:
                     if not quiet.cancelled():
                         quiet.cancel()
                         self._report.streaming()
+            except SourceError:
+                self._course.end(intake)
+                raise
             finally:
                 quiet.cancel()
                 self._course.release(intake)

@@ -7,10 +7,10 @@ cursor follows those that go on.
 - A frame whose digest is among the last WINDOW is a REPEAT: it is stored already.
 - Every other frame is stored, in the order of arrival. The cursor goes up over seqs that follow each
   other without a gap; over a gap only when the last CONFIRM frames all stand above it, or when the
-  source falls silent behind it (`settle`), and never for REPEATs alone: a source replays all strays that it
+  source falls silent behind it (`settle`), and not for REPEATs alone: a source replays all strays that it
   has sent, one after the other. A stray seq far above moves it nowhere, and a neighbour that comes late
   stands above the cursor until it has come. A connection that is cut in between brings the
-  frames above the cursor again: their digests are known.
+  frames above the cursor again: their digests are known. If it brings nothing else, they count as in silence (`end`).
 - A frame below the cursor, by no more than REACH, is a late one: NEW, and the cursor stays.
 - A frame further below is LOW: a stray, if the source then goes on at the cursor; if CONFIRM of them come
   in a row, the sequence MOVED_BACK. The caller keeps LOW frames until that is known.
@@ -63,6 +63,7 @@ class Sequence:
         self._low = 0
         self._before: int | None = None
         self._settled = 0
+        self._has_news = False
 
     @property
     def low(self) -> int:
@@ -78,6 +79,7 @@ class Sequence:
             if at is None or seq > at:
                 self._advance(seq, is_new=False)
             return Verdict.REPEAT
+        self._has_news = True
         self._remember(digest)
         if at is None or seq > at:
             self._trust = self._low = 0
@@ -97,6 +99,13 @@ class Sequence:
             self._trust -= 1
             return Verdict.REPEAT
         return Verdict.NEW
+
+    def end(self) -> None:
+        """The connection has ended. Where nothing was new, what came counts as in silence: a source that ends each
+        connection after a few frames would bring the same ones for ever.
+        """
+        if not self._has_news:
+            self.settle()
 
     def settle(self, *, leap: bool = False) -> None:
         """The source has fallen silent: what it said last counts, but for a leap of more than FAR.

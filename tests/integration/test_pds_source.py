@@ -51,6 +51,7 @@ def ingester(pds: ReferencePds, redis_server: RedisServer) -> Iterator[None]:
         "INGESTER_MODE": "firehose",
         "INGESTER_RELAY_HOSTS": pds.websocket,
         "INGESTER_COLLECTIONS": "*",
+        "INGESTER_SYNC_EVENTS": "emit",
         "METRICS_PORT": "0",
     }
     with subprocess.Popen([sys.executable, "-m", "sluice_ingester"], env=environment) as process:

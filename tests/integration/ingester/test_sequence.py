@@ -224,3 +224,19 @@ async def test_an_older_version_s_cursor_is_used_as_it_stands(
             assert await seqs(client) == [BASE + more for more in range(1, 5)]
             stored = await health(client, source.host)
             assert stored["frames"].split(" ")[1:3] == [str(BASE + 4), str(BASE)]
+
+
+async def test_a_source_that_ends_each_connection_after_two_frames(
+    redis_server: RedisServer, client: Redis, tmp_path: Path
+) -> None:
+    """It begins behind the cursor each time: the cursor must follow the first two, or they come for ever."""
+
+    async def script(socket: ServerConnection, cursor: str | None, _number: int) -> None:
+        begin = max(int(cursor or 0), BASE)
+        for seq in range(begin + 1, min(begin + 2, BASE + 6) + 1):
+            await socket.send(post(seq))
+        await socket.close(1012, "restart")
+
+    async with Scripted(script) as source, Ingester(tmp_path, redis_server.url, source.url):
+        await until_cursor(client, source, BASE + 6)
+        assert await seqs(client) == [*range(BASE + 1, BASE + 7)]

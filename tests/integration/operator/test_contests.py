@@ -238,4 +238,4 @@ def test_an_operator_that_was_restarted_yields_sooner(
 
     eventually(still)
     time.sleep(5)
-    assert len(writes_of(place, log)) == 2
+    assert len(writes_of(place, log)) == 2, [r for r in log.writes(OPERATOR) if r.namespace == place.namespace]

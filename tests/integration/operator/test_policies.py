@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 
 from tests.integration.operator.control_plane import Manifest, path_of
 from tests.integration.operator.refusal import deployments_refused
@@ -57,8 +58,10 @@ def policy(situation: Situation, expression: str, message: str) -> Iterator[None
 def test_a_range_of_users(situation: Situation) -> None:
     with policy(situation, RANGE, "runAsUser: must be in the range [1000670000, 1000679999]"):
         # The policy takes effect some time after it was stored: until then the Deployment is taken.
+        tries = count()
+
         def is_refused() -> bool:
-            situation.apply_relay(podTemplate={"annotations": {"try": str(len(situation.events()))}})
+            situation.apply_relay(podTemplate={"annotations": {"try": str(next(tries))}})
             return situation.condition("Stalled") == ("True", "ChildRefused")
 
         eventually(is_refused)

@@ -115,6 +115,7 @@ class Ingester:
 
     async def cut(self) -> str | None:
         """The connection ends, and another one begins."""
+        self.course.end(self.intake)
         self.course.release(self.intake)
         self.report.disconnected()
         await self.write()

@@ -198,3 +198,40 @@ async def test_what_stores_nothing_is_no_progress() -> None:
     ingester.take(*told(SEQ + 1))
     await ingester.cut()
     assert ingester.writer.progress == before + 1
+
+
+async def few_at_a_time(sequence: list[int], *, each: int) -> tuple[played.Memory, list[str | None]]:
+    """A source that ends every connection after `each` frames; and what it was asked with."""
+    ingester = Ingester(played.Memory())
+    asked = [await ingester.connect()]
+    for _ in range(4 * len(sequence)):
+        behind = [seq for seq in sequence if seq > int(asked[-1] or 0)]
+        ingester.take(*told(*behind[:each]))
+        asked.append(await ingester.cut())
+    return ingester.memory, asked
+
+
+@pytest.mark.parametrize("gap", [1, 2, 900])
+@pytest.mark.parametrize("each", [1, 2, 3, CONFIRM])
+async def test_a_source_that_ends_each_connection_after_a_few_frames_is_read_to_its_end(each: int, gap: int) -> None:
+    sequence = [SEQ + gap * number for number in range(12)]
+    memory, asked = await few_at_a_time(sequence, each=each)
+    assert (memory.stored, memory.seq) == (told(*sequence), sequence[-1])
+    assert [int(cursor or 0) for cursor in asked] == sorted(int(cursor or 0) for cursor in asked)
+
+
+async def test_a_neighbour_that_a_cut_has_kept_back_comes_with_the_next_connection() -> None:
+    ingester = await at(SEQ)
+    ingester.take(*told(SEQ + 2))
+    assert await ingester.cut() == str(SEQ)
+    ingester.take(*told(SEQ + 2, SEQ + 1))
+    assert await ingester.cut() == str(SEQ + 2)
+    assert ingester.memory.stored[-2:] == told(SEQ + 2, SEQ + 1)
+
+
+async def test_a_stray_that_alone_comes_again_moves_nothing() -> None:
+    ingester = await at(SEQ)
+    for _ in range(9):
+        ingester.take((SEQ + 5_000_000, "high"), (SEQ + 5_000_001, "high"))
+        assert await ingester.cut() == str(SEQ)
+    assert ingester.memory.stored[10:] == [(SEQ + 5_000_000, "high"), (SEQ + 5_000_001, "high")]
