@@ -38,6 +38,8 @@ class Look:
     """Why a child could not be written, by the stream that it is for; None is what all streams need."""
     contests: tuple[Contest, ...] = ()
     """The fields of children that are left as somebody else has them."""
+    are_compared: bool = True
+    """Whether all children were compared with what they should be."""
     url: bytes | None = field(default=None, repr=False)
     secret: SecretFacts = field(default_factory=SecretFacts)
     own_url: bytes | None = field(default=None, repr=False)
@@ -58,6 +60,11 @@ class Look:
         if outcome.refusal is not None:
             self.refuse(outcome.refusal, component)
         return outcome.live
+
+    @property
+    def known_contests(self) -> tuple[Contest, ...] | None:
+        """The contests, None if they were not looked for."""
+        return self.contests if self.contests or self.are_compared else None
 
     def refuse(self, refusal: Refusal, component: Component | None = None) -> None:
         """Take in why a child could not be written: the first reason is told."""

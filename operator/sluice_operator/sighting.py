@@ -67,7 +67,7 @@ class Sighting:
             windows=spec.health,
             secret=look.secret,
             refusal=look.refusal(stream.component),
-            contests=look.contests,
+            contests=look.known_contests,
             deployment=None if deployment is None else deployment_facts(deployment),
             pods=seen,
             start=await self._starting.facts(look, pods, seen, now=now),

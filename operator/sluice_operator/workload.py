@@ -187,6 +187,7 @@ class Workload:
             async with look.step():
                 live = await self._live_deployment(source, name)
         except KubeError as error:
+            look.are_compared = False
             look.errors.append(error)
             look.refuse(refusal_of(error, doing=f"show the Deployment {name}"), stream.component)
             return None
@@ -194,6 +195,7 @@ class Workload:
         wanted_hashes = hashes(live, found=look.hashes, source=source)
         if REDIS_HASH_ANNOTATION not in wanted_hashes or stream.component not in look.owners:
             # A pod without a URL could only fail, and one beside another's would only hinder that.
+            look.are_compared = False
             return own
         may_run = replace(stream, enabled=stream.enabled and not look.owners[stream.component])
         wanted = build_deployment(source, may_run, hashes=wanted_hashes, settings=self._ingesters)
@@ -211,8 +213,10 @@ class Workload:
         path, stamp = api.path(namespace, name), _stamp(wanted, live)
         own = live if live is not None and is_controlled_by(live, look.source) else None
         if look.hold is not None:
+            look.are_compared = False
             return own
         if waits := self._attempts.waits(path, stamp):
+            look.are_compared = False
             look.refuse(waits, component)
             look.wait(self._attempts.due(path))
             return own
@@ -220,6 +224,7 @@ class Workload:
             async with look.step():
                 outcome = await self._children.ensure(api, wanted, live=live, source=look.source)
         except KubeError as error:
+            look.are_compared = False
             look.errors.append(error)
             refusal = refusal_of(error, doing=f"write the {api.kind} {name}")
             failures = self._attempts.fail(path, stamp, refusal, error)

@@ -309,8 +309,8 @@ class Facts:
     windows: HealthWindows
     secret: SecretFacts
     refusal: Refusal | None
-    contests: tuple[Contest, ...] = ()
-    """The fields of children that are left as somebody else has them."""
+    contests: tuple[Contest, ...] | None = ()
+    """The fields of children that are left as somebody else has them; None if that was not looked at."""
     deployment: DeploymentFacts | None
     pods: tuple[PodFacts, ...]
     """Those that the Deployment has made. Others that bear the same labels have no say."""

@@ -42,7 +42,7 @@ def aspects(reading: Reading, restarts: Restarts, previous: Mapping[str, Conditi
         error_free(reading),
         sink_writable(reading, previous.get(Type.SINK_WRITABLE)),
     ]
-    return [*drafts, *children_contested(reading.facts), *suspended(reading)]
+    return [*drafts, *children_contested(reading.facts, previous.get(Type.CHILDREN_CONTESTED)), *suspended(reading)]
 
 
 def suspended(reading: Reading) -> list[Draft]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
+from sluice_operator.api.conditions import Condition
 from sluice_operator.api.conditions import ConditionType as Type
 from sluice_operator.observed.facts import Contest, Facts
 from sluice_operator.status.conditions import Draft, true
@@ -11,10 +12,12 @@ from sluice_operator.status.reasons import Reason
 _MOST: Final = 3
 
 
-def children_contested(facts: Facts) -> list[Draft]:
+def children_contested(facts: Facts, previous: Condition | None) -> list[Draft]:
     """Which fields of the Deployments and the Secret are not as they are wanted, and who has set them; nothing if all
-    are.
+    are. Where that could not be looked at, what was told before stands.
     """
+    if facts.contests is None and previous is not None:
+        return [true(Type.CHILDREN_CONTESTED, previous.reason, previous.message)]
     if not facts.contests:
         return []
     contested = any(not contest.by_admission for contest in facts.contests)

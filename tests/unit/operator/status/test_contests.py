@@ -55,3 +55,11 @@ def test_ready_goes_on_to_tell_of_the_stream() -> None:
 
 def test_many_are_counted() -> None:
     assert message(*[CPU] * 5).endswith("; and 2 more")
+
+
+def test_what_was_told_stands_while_nothing_was_compared() -> None:
+    told = after(replace(STREAMING, contests=(REPLICAS,)), replace(STREAMING, contests=None))
+    assert conditions(told)["ChildrenContested"] == ("True", "Contested")
+    assert "ChildrenContested" not in conditions(after(replace(STREAMING, contests=None)))
+    healed = after(replace(STREAMING, contests=(REPLICAS,)), replace(STREAMING, contests=None), STREAMING)
+    assert "ChildrenContested" not in conditions(healed)
