@@ -4,6 +4,7 @@ import uuid
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from sluice_ingester.sink.append import Append, Letter
 from sluice_ingester.wire.deadletter import DeadLetter
@@ -13,9 +14,8 @@ MAX_BYTES = 2 * 1024 * 1024
 """A batch of so many bytes is full, however few its events: what is held must fit into a small pod."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Piece:
-    """What was put into a batch at once: see Batch.add and Batch.mark."""
+class Piece(NamedTuple):
+    """What was put into a batch at once: see Batch.add and Batch.mark. One is made for each frame, so it is cheap."""
 
     frame: Decoded | None
     cursor: int | str | None

@@ -72,7 +72,7 @@ class Part:
             rest = Batch()
             _join(rest, batch, [entry for entry in _entries(batch) if is_left(entry[0])])
             return rest
-        return _of([replace(piece, frame=piece.frame and _without(piece.frame, is_left)) for piece in batch.pieces])
+        return _of([piece._replace(frame=piece.frame and _without(piece.frame, is_left)) for piece in batch.pieces])
 
 
 def _without(frame: Decoded, is_left: Callable[[Item], bool]) -> Decoded:

@@ -38,7 +38,8 @@ class Decoded:
     @property
     def size(self) -> int:
         """Bytes of its events and dead letters."""
-        return sum(map(len, self.events)) + sum(len(letter.payload) for letter in self.dead)
+        size = sum(map(len, self.events))
+        return size + sum(len(letter.payload) for letter in self.dead) if self.dead else size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
