@@ -1,4 +1,4 @@
-"""A TCP proxy that loses answers: what the client asked for is done, and the client never hears."""
+"""TCP proxies that stand before a Redis and do to its clients what networks and services do."""
 
 import asyncio
 import contextlib
@@ -6,15 +6,13 @@ from types import TracebackType
 from typing import Self
 
 
-class Proxy:
-    """Stands before the server at `port`; `url` is a Redis URL through it."""
+class Between:
+    """Stands before the server at `port`; `url` is a Redis URL through it. What is done, a subclass says in `relay`."""
 
     def __init__(self, port: int) -> None:
-        self._target = port
+        self.target = port
         self._server: asyncio.Server
         self._tasks: set[asyncio.Task[None]] = set()
-        self.lose_answers_to = b""
-        self.lost = 0
 
     @property
     def url(self) -> str:
@@ -31,12 +29,28 @@ class Proxy:
         for task in self._tasks:
             task.cancel()
 
+    async def relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve one connection of a client."""
+        raise NotImplementedError
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        there, back = await asyncio.open_connection("127.0.0.1", self._target)
+        await self.relay(reader, writer)
+
+
+class Proxy(Between):
+    """Loses answers: what the client asked for is done, and the client never hears."""
+
+    def __init__(self, port: int) -> None:
+        super().__init__(port)
+        self.lose_answers_to = b""
+        self.lost = 0
+
+    async def relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, back = await asyncio.open_connection("127.0.0.1", self.target)
         try:
             while data := await reader.read(1 << 20):
                 cut = bool(self.lose_answers_to) and self.lose_answers_to in data
