@@ -22,6 +22,9 @@ puts a seq in its place."""
 CURSOR_OLDEST: Final = "0"
 """Stored as a cursor: go on with the oldest event that the source still has."""
 
+MAX_SEQ: Final = 2**53 - 1
+"""The highest seq that a message or a cursor may have: JSON's numbers hold it in every language."""
+
 DEADLETTER_CAP: Final = 10_000
 """About how many entries a dead-letter stream keeps; the oldest go first."""
 

@@ -5,11 +5,9 @@ for it is said in `sequence`.
 """
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Literal
 
-from sluice_ingester.contract import CURSOR_LIVE
-
-MAX_SEQ: Final = 2**53 - 1
+from sluice_ingester.contract import CURSOR_LIVE, MAX_SEQ
 
 StartFrom = Literal["oldest", "live"] | int
 """Where to begin when no cursor is stored; a number is the first seq that is wanted."""

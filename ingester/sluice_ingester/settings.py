@@ -14,7 +14,8 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from sluice_ingester.cursor import MAX_SEQ, StartFrom
+from sluice_ingester.contract import MAX_SEQ
+from sluice_ingester.cursor import StartFrom
 from sluice_ingester.lost import OnLost
 from sluice_ingester.redis_url import RedisUrl, fault_of
 from sluice_ingester.redis_url_shape import tidy

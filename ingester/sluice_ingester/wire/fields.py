@@ -8,12 +8,12 @@ from typing import Any, Final, TypeVar
 
 from cbor2 import undefined
 
+from sluice_ingester.contract import MAX_SEQ
 from sluice_ingester.wire.cid import Cid
 from sluice_ingester.wire.deadletter import InputError, Reason
 
 _DID: Final = re.compile(r"did:[a-z]+:[a-zA-Z0-9._:%-]*[a-zA-Z0-9._-]")
 _MAX_DID: Final = 2048
-_MAX_SEQ: Final = (1 << 53) - 1
 
 Fields = dict[str, Any]
 _T = TypeVar("_T")
@@ -28,7 +28,7 @@ def get(body: Fields, name: str) -> Any:
 def seq(body: Fields) -> int:
     """`seq`: positive and below 2^53, as the specification says, and so that it can be a cursor."""
     value = body.get("seq")
-    if type(value) is not int or not 0 < value <= _MAX_SEQ:
+    if type(value) is not int or not 0 < value <= MAX_SEQ:
         raise InputError(Reason.MESSAGE_INVALID, f"seq: expected an integer from 1 to 2^53 - 1, got {_show(value)}")
     return value
 

@@ -4,10 +4,9 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
+from sluice_ingester.contract import MAX_SEQ
 from sluice_operator.api.base import Model, Time
 from sluice_operator.api.rules import Rule
-
-_MAX_SEQ: Final = 2**53 - 1
 
 OnCursorLost = Literal["Halt", "Oldest", "Live"]
 
@@ -28,13 +27,13 @@ Position = Annotated[
     ),
     Rule(
         cel=(
-            f"type(self) == int ? (self > 0 && self <= {_MAX_SEQ}) : (self in ['oldest', 'live'] || "
-            f"(self.matches('^[1-9][0-9]{{0,15}}$') && int(self) <= {_MAX_SEQ}))"
+            f"type(self) == int ? (self > 0 && self <= {MAX_SEQ}) : (self in ['oldest', 'live'] || "
+            f"(self.matches('^[1-9][0-9]{{0,15}}$') && int(self) <= {MAX_SEQ}))"
         ),
         message="give oldest, live, or a sequence number, a whole number above 0 and below 2^53",
         holds=lambda value: (
             value in {"oldest", "live"}
-            or (value.isascii() and value.isdecimal() and value[0] != "0" and int(value[:17]) <= _MAX_SEQ)
+            or (value.isascii() and value.isdecimal() and value[0] != "0" and int(value[:17]) <= MAX_SEQ)
         ),
     ),
 ]

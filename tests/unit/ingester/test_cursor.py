@@ -1,7 +1,7 @@
 import pytest
 
+from sluice_ingester.contract import MAX_SEQ
 from sluice_ingester.cursor import (
-    MAX_SEQ,
     CursorUnreadableError,
     Start,
     StartFrom,
