@@ -13,7 +13,10 @@ _NOT_PLAIN: Final = re.compile(r"[^ -~]")
 
 
 def dump(manifest: dict[str, Any]) -> bytes:
-    """`manifest` as YAML in ASCII. Half a surrogate, which is no character, becomes U+FFFD."""
+    """`manifest` as YAML in ASCII. Half a surrogate, which is no character, becomes U+FFFD.
+
+    YAML takes keys of up to 1024 characters as they are written; those of Kubernetes have 317 at most.
+    """
     return _NOT_PLAIN.sub(_escape, json.dumps(manifest, ensure_ascii=False)).encode()
 
 
