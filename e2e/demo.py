@@ -25,7 +25,8 @@ from e2e.pds.server import PdsError, ReferencePds
 from e2e.steps import Steps
 from e2e.tests.control import Control
 
-NAMESPACE = "demo"
+RELEASE = deploy.DEMO
+[NAMESPACE] = RELEASE.watch_namespaces
 REGIONS = ("us-east", "us-west")
 MESSAGES_PER_SECOND = 100
 BETWEEN_LOOKS_SECONDS = 20
