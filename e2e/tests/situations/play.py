@@ -1,47 +1,33 @@
-"""Goes through situations, many at the same time."""
+"""Plays situations, several at the same time, and checks each step."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Final
 
 from e2e.tests.situations.recorder import Recorder, Version
 from e2e.tests.situations.situation import Played, Seen, Situation, Step
-from e2e.tests.situations.stage import Stage, World
+from e2e.tests.situations.stage import Stage
 from e2e.tests.situations.verdicts import NOT_THERE, Reading, Verdict
+from e2e.tests.situations.world import World
+from e2e.tests.wait import PATIENCE_SECONDS
 
-AT_ONCE = 12
-_SETTLE_SECONDS = 60.0
+_POLL_SECONDS: Final = 0.5
 
 
-def play_all(world: World, situations: Iterable[Situation]) -> dict[str, Future[Played]]:
-    """Play them: first, one after the other, those that need the operator for themselves, then all others, the
-    longest first. Gives what will have come of each, by name.
-    """
-    ordered = sorted(situations, key=lambda one: (not one.alone, -one.seconds))
-    alone = [one for one in ordered if one.alone]
-    results: dict[str, Future[Played]] = {one.name: Future() for one in ordered}
-
-    def perform(situation: Situation) -> None:
-        try:
-            results[situation.name].set_result(play(world, situation))
-        except BaseException as error:  # noqa: BLE001 (told to whoever waits for the result)
-            results[situation.name].set_exception(error)
-
-    def perform_all() -> None:
-        for situation in alone:
-            perform(situation)
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            for situation in ordered[len(alone) :]:
-                pool.submit(perform, situation)
-
-    ThreadPoolExecutor(1).submit(perform_all)
+def play_all(world: World, situations: Iterable[Situation], *, at_once: int) -> dict[str, Future[Played]]:
+    """Begin to play them, the longest first; a future result for each, by name."""
+    ordered = sorted(situations, key=lambda one: -one.seconds)
+    pool = ThreadPoolExecutor(at_once)
+    results = {one.name: pool.submit(play, world, one) for one in ordered}
+    pool.shutdown(wait=False)
     return results
 
 
 def play(world: World, situation: Situation) -> Played:
-    """Go through the steps of one situation, up to the first that comes to a wrong verdict."""
+    """Go through the steps of one situation, up to the first that fails."""
     begun = time.monotonic()
     stage, played = Stage(world, situation), Played(situation)
     for step in situation.steps:
@@ -55,7 +41,7 @@ def play(world: World, situation: Situation) -> Played:
 
 
 def changes_afterwards(recorder: Recorder, played: Played) -> list[str]:
-    """What was said of the resource after the last step of its situation, other than the verdict of that step."""
+    """The readings after the last step of a situation that differ from the verdict of that step."""
     if played.wrong:
         return []
     last = played.seen[-1]
@@ -74,10 +60,14 @@ def _take(stage: Stage, step: Step, *, before: Seen | None) -> Seen:
     generation = stage.generation()
 
     def found(versions: list[Version]) -> int | None:
-        """Of the first version that is as it should become; the one of the step before counts if it still is."""
+        """The number of the first version that is as wanted; that of the step before counts if it still is."""
         return next(
             (number for number in range(start, len(versions)) if _is_it(versions[number], step, generation)), None
         )
+
+    def left(versions: list[Version]) -> list[Version]:
+        """Those that are not as wanted."""
+        return [version for version in versions if not _is_it(version, step, generation)]
 
     if step.becomes is Verdict.GONE and not recorder.versions(key):
         reading = stage.read()
@@ -85,15 +75,15 @@ def _take(stage: Stage, step: Step, *, before: Seen | None) -> Seen:
         return Seen(step, 0, reading)
     recorder.wait(key, lambda versions: found(versions) is not None, seconds=step.within)
     versions = recorder.versions(key)
-    assert versions, "nothing was recorded"
+    assert versions, "no version was recorded"
     number = found(versions)
     _check_way(versions[start:number], step, before=before)
     assert number is not None, f"not {_wanted(step)} within {step.within:.0f} s, but {versions[-1].reading}"
     _check_readers(stage, versions[number].reading, since=number)
     if step.stays:
-        time.sleep(step.stays)
-        for version in recorder.versions(key)[number:]:
-            assert _is_it(version, step, generation), f"did not stay {_wanted(step)}: {version.reading}"
+        recorder.wait(key, lambda versions: bool(left(versions[number:])), seconds=step.stays)
+        changed = left(recorder.versions(key)[number:])
+        assert not changed, f"did not stay {_wanted(step)}: {changed[0].reading}"
     step.then(stage)
     return Seen(step, number, versions[number].reading)
 
@@ -106,7 +96,7 @@ def _is_it(version: Version, step: Step, generation: int | None) -> bool:
 
 
 def _check_way(versions: list[Version], step: Step, *, before: Seen | None) -> None:
-    """The verdict that was there may still be told at first: nobody knows at once."""
+    """At first the verdict of the step before may still be there: the operator needs a moment."""
     old, left = before.reading.verdict if before else Verdict.UNSEEN, False
     for version in versions:
         verdict = version.reading.verdict
@@ -118,14 +108,15 @@ def _check_way(versions: list[Version], step: Step, *, before: Seen | None) -> N
 
 
 def _check_readers(stage: Stage, expected: Reading, *, since: int) -> None:
-    """kubectl, run now, says of the version what was read from it, or else of one that has come meanwhile."""
-    deadline = time.monotonic() + _SETTLE_SECONDS
+    """kubectl, run now, agrees with what was read from that version or from a later one."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         now = stage.read()
         possible = [version.reading for version in stage.world.recorder.versions(stage.key)[since:]]
         if now in possible:
             return
         assert time.monotonic() < deadline, f"kubectl says {now}, the recorded versions {expected}"
+        time.sleep(_POLL_SECONDS)
 
 
 def _wanted(step: Step) -> str:

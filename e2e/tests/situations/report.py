@@ -1,4 +1,4 @@
-"""The table of situations and readers, for whoever ran the tests."""
+"""The table of situations and readers at the end of the test output."""
 
 from __future__ import annotations
 
@@ -7,14 +7,24 @@ from typing import Final
 
 import pytest
 
+from e2e.tests.situations.performance import Performance
 from e2e.tests.situations.situation import Played
 
 TABLE: Final = pytest.StashKey[list[str]]()
-"""Where the table waits for the end of the run."""
+"""The lines of the table, until the end of the run."""
+
+
+def keep(config: pytest.Config, performance: Performance) -> None:
+    """Add the table of `performance` to what is printed at the end."""
+    recorder = performance.recorder
+    versions = sum(len(recorder.versions(key)) for key in recorder.seen())
+    config.stash.setdefault(TABLE, []).extend(
+        [*lines(performance.played()), f"{versions} versions of {len(recorder.seen())} resources were read"]
+    )
 
 
 def lines(played: Iterable[Played]) -> Iterator[str]:
-    """One for each checkpoint."""
+    """One line for each step."""
     yield f"{'situation':22} {'after':24} {'kubectl wait':12} {'kstatus':12} {'Argo CD':12} {'Ready':5} Reason"
     for one in played:
         for number, seen in enumerate(one.seen):
@@ -26,3 +36,4 @@ def lines(played: Iterable[Played]) -> Iterator[str]:
             ).rstrip()
         for fault in one.wrong:
             yield f"  WRONG: {fault}"
+        yield f"{'':22} {one.seconds:.0f} s"

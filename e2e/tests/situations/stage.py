@@ -1,4 +1,4 @@
-"""What a step can do with the resource of its situation, and around it."""
+"""What a step can do with the resource of its situation and the objects around it."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import time
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from e2e import deploy, manifests
+from e2e import manifests
 from e2e.cluster.errors import ClusterError
+from e2e.tests.api import Api
 from e2e.tests.situations import readings
-from e2e.tests.situations.recorder import Key
+from e2e.tests.situations.recorder import PLURALS, Key
 from e2e.tests.situations.redis_server import RedisServer
 from e2e.tests.situations.situation import Situation
 from e2e.tests.situations.verdicts import Reading, condition
@@ -18,14 +19,12 @@ from e2e.tests.situations.world import World, merged
 from e2e.tests.wait import eventually
 from e2e.tests.webhooks.webhook import Webhook
 
-__all__ = ["Stage", "World"]
-
 SMALL = {"requests": {"cpu": "5m", "memory": "40Mi"}, "limits": {"memory": "128Mi"}}
-"""All situations fit onto one node."""
+"""Resources of an ingester, so small that the pods of all situations fit onto one node."""
 
 
 class Stage:
-    """For one situation."""
+    """For one situation. The resource has the name of its situation."""
 
     def __init__(self, world: World, situation: Situation) -> None:
         self.world = world
@@ -36,12 +35,13 @@ class Stage:
 
     @property
     def resource(self) -> tuple[str, str]:
-        """The same for kubectl."""
+        """The type and the name of the resource, for kubectl."""
         return readings.named(self.key)
 
     def manifest(self, *, host: str | None = None, name: str | None = None, **spec: Any) -> manifests.Manifest:
-        """The resource, with keys of its own in Redis, or one of another `name` with the same; without a host it reads
-        the calm simulator.
+        """The resource, with keys of its own in Redis. Without a host it reads the calm simulator.
+
+        With another `name`, a second resource with the same keys.
         """
         make = manifests.labeler if self.kind == "labeler" else manifests.relay
         address = host or self.world.simulator().address
@@ -53,12 +53,12 @@ class Stage:
         self.world.apply(self.manifest(**spec))
 
     def refused(self, **spec: Any) -> str:
-        """What the API server says when it refuses it; AssertionError if it takes it."""
+        """The API server's message when it refuses it; AssertionError if it accepts it."""
         try:
             self.apply(**spec)
         except ClusterError as error:
             return str(error)
-        raise AssertionError("the API server took it")
+        raise AssertionError("the API server accepted it")
 
     def patch(self, **spec: Any) -> None:
         """Merge into its spec."""
@@ -69,36 +69,34 @@ class Stage:
         self.world.kubectl("delete", *self.resource, "--wait=false", *args)
 
     def generation(self) -> int | None:
-        """Of its spec, None if it is not there."""
-        found = self.world.kubectl("get", *self.resource, "--ignore-not-found", "-o", "jsonpath={.metadata.generation}")
-        return int(found) if found else None
+        """The generation of its spec, None if it is not there."""
+        found = self._api.find(self._plural, self.world.namespace, self.name)
+        return int(found["metadata"]["generation"]) if found else None
 
     def read(self) -> Reading:
         """What the four readers say now."""
-        return readings.read(self.world.cluster, self.world.recorder, self.key, namespace=self.world.namespace)
+        cluster = self.world.installation.cluster
+        return readings.read(cluster, self.world.recorder, self.key, namespace=self.world.namespace)
 
     def status(self) -> dict[str, Any]:
         """Its status."""
-        status: dict[str, Any] = json.loads(self.world.kubectl("get", *self.resource, "-o", "json"))["status"]
+        status: dict[str, Any] = self._api.read(self._plural, self.world.namespace, self.name)["status"]
         return status
 
     def condition(self, kind: str) -> dict[str, Any]:
-        """One of its conditions."""
+        """One of its conditions, empty if it is not there."""
         return condition({"status": self.status()}, kind)
 
     def wait_event(self, reason: str) -> None:
-        """Wait for an Event on it with that reason."""
-        path = f"--field-selector=involvedObject.name={self.name},reason={reason}"
-        eventually(lambda: self.world.kubectl("get", "events", path, "-o", "name"), until=bool, within=60, every=1)
+        """Wait for an Event about it with that reason."""
+        selector = f"involvedObject.name={self.name},reason={reason}"
+        eventually(
+            lambda: self._api.list("events", self.world.namespace, fieldSelector=selector), until=bool, every=0.5
+        )
 
     def pod(self) -> str:
-        """Of its ingester, once there is just one that stays."""
-        return eventually(self._pods, until=lambda names: len(names) == 1, within=60, every=1)[0]
-
-    def _pods(self) -> list[str]:
-        selector = f"sluice.dev/{self.kind}={self.name}"
-        pods = json.loads(self.world.kubectl("get", "pods", "-l", selector, "-o", "json"))["items"]
-        return [pod["metadata"]["name"] for pod in pods if "deletionTimestamp" not in pod["metadata"]]
+        """The name of its ingester's pod, once there is exactly one that is not ending."""
+        return eventually(self._pods, until=lambda names: len(names) == 1)[0]
 
     @property
     def deployment_name(self) -> tuple[str, str]:
@@ -107,16 +105,15 @@ class Stage:
 
     def deployment(self) -> dict[str, Any]:
         """That Deployment."""
-        found: dict[str, Any] = json.loads(self.world.kubectl("get", *self.deployment_name, "-o", "json"))
-        return found
+        return self._api.read("deployments", self.world.namespace, self.deployment_name[1])
 
     def ask_again(self) -> None:
-        """Let the operator try at once what it has given up for a while."""
+        """Ask the operator to try now what it would try again later."""
         now = f"sluice.dev/reconcile-requested-at={time.time()}"
         self.world.kubectl("annotate", *self.resource, now, "--overwrite")
 
     def webhook(self, *, answers: Mapping[str, Any] | None = None) -> Webhook:
-        """A webhook server of its own, with these answers; without, the one that it has."""
+        """Its own webhook server: a new one with these answers, or without `answers` the present one."""
         if answers is not None or self._webhook is None:
             self._webhook = Webhook(
                 kubectl=self.world.kubectl,
@@ -127,22 +124,31 @@ class Stage:
         return self._webhook
 
     def register(self, path: str, *, kind: Literal["Mutating", "Validating"]) -> None:
-        """Let the API server ask its webhook about what is written of its Deployments."""
+        """Let the API server call its webhook for each write of its Deployments."""
         labels = {f"sluice.dev/{self.kind}": self.name}
         self.webhook().register(path, kind=kind, resources={"deployments": "apps"}, labels=labels)
 
     def withdraw(self, path: str) -> None:
-        """Let it ask no more."""
+        """Let the API server call it no more."""
         self.webhook().withdraw(path)
 
     def redis(self) -> RedisServer:
         """A Redis of its own."""
         return RedisServer(name=f"redis-{self.name}", namespace=self.world.namespace, kubectl=self.world.kubectl)
 
-    def redis_cli(self, *command: str) -> str:
-        """Run redis-cli in the Redis that situations share."""
-        return deploy.redis_cli(self.world.cluster, *command)
-
     def redis_key(self, key: str) -> str:
-        """The name of one of its keys there."""
+        """The name of one of its keys in the release's Redis."""
         return f"{self.name}-{self.world.run}:{key}"
+
+    @property
+    def _api(self) -> Api:
+        return self.world.installation.api
+
+    @property
+    def _plural(self) -> str:
+        return PLURALS[self.kind]
+
+    def _pods(self) -> list[str]:
+        selector = f"sluice.dev/{self.kind}={self.name}"
+        pods = self._api.list("pods", self.world.namespace, labelSelector=selector)
+        return [pod["metadata"]["name"] for pod in pods if "deletionTimestamp" not in pod["metadata"]]

@@ -1,4 +1,4 @@
-"""What the situations share: the installation, a namespace, a simulated relay and who records."""
+"""What all situations of one namespace share: the installation, simulated relays, and the recorder."""
 
 from __future__ import annotations
 
@@ -6,47 +6,62 @@ import base64
 import threading
 import time
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+import redis
 
 from e2e import deploy, manifests
-from e2e.cluster.provider import Cluster
+from e2e.tests.installation import Installation
 from e2e.tests.situations.recorder import Recorder
 from e2e.tests.situations.simulator import Simulator
-from e2e.tests.wait import eventually
 
 CALM = "calm"
-"""The simulator of all situations in which the source is not the trouble."""
+"""The simulator of all situations in which nothing is wrong with the source."""
 
 
 @dataclass
 class World:
-    """One for all situations."""
+    """One for all situations of a namespace."""
 
-    cluster: Cluster
+    installation: Installation
     recorder: Recorder
     namespace: str
-    redis_url: str
-    """Of the installation's own Redis, for pods."""
     run: str = field(default_factory=lambda: f"{time.time():.0f}")
-    """Stands in the names of keys, since the installation's Redis keeps those of earlier runs."""
-    _replicas: int = 1
-    _operator: ClassVar = f"deployment/{deploy.RELEASE}"
-    _selector: ClassVar = ("--selector", "app.kubernetes.io/component=operator")
+    """A part of the names of keys, since the release's Redis keeps those of earlier runs."""
     _simulators: dict[str, Simulator] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
+    def __enter__(self) -> Self:
+        password = urlsplit(self.redis_url).password
+        self._redis = redis.Redis(port=self.installation.redis_port, password=password, decode_responses=True)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._redis.close()
+
+    @property
+    def redis_url(self) -> str:
+        """The URL of the release's Redis, for pods."""
+        return self.installation.redis_url
+
     @property
     def encoded_redis_url(self) -> str:
-        """The same, as it stands in a Secret."""
+        """The same in Base64, as in a Secret."""
         return base64.b64encode(self.redis_url.encode()).decode()
+
+    def redis(self, *command: str) -> str:
+        """Send a command to the release's Redis; the answer as text, empty for none."""
+        answer = self._redis.execute_command(*command)  # type: ignore[no-untyped-call]
+        return "" if answer is None else str(answer)
 
     def kubectl(self, *args: str, stdin: str | None = None) -> str:
         """Run kubectl in the situations' namespace."""
-        return self.cluster.kubectl("--namespace", self.namespace, *args, stdin=stdin)
+        return self.installation.cluster.kubectl("--namespace", self.namespace, *args, stdin=stdin)
 
     def apply(self, *objects: manifests.Manifest) -> None:
         """Apply them."""
-        deploy.apply(self.cluster, *objects)
+        deploy.apply(self.installation.cluster, *objects)
 
     def secret(self, name: str, **data: str) -> None:
         """Apply a Secret."""
@@ -62,28 +77,10 @@ class World:
         known.start(self.apply, *args, up=up)
         return known
 
-    def stop_operator(self) -> None:
-        """End all its replicas in good order."""
-        found = self._system("get", self._operator, "-o", "jsonpath={.spec.replicas}")
-        self._replicas = int(found) or self._replicas
-        self._system("scale", self._operator, "--replicas=0")
-        eventually(self.operator_pods, until=lambda pods: pods == [], within=120)
-
-    def start_operator(self) -> None:
-        """Bring back as many as there were."""
-        self._system("scale", self._operator, f"--replicas={self._replicas}")
-        self._system("rollout", "status", self._operator, "--timeout=180s")
-
-    def operator_pods(self) -> list[str]:
-        """The pods of the operator, those that are about to end included."""
-        return self._system("get", "pods", *self._selector, "-o", "name").split()
-
-    def kill_operator(self) -> None:
-        """End all its pods at once, without a chance to tidy up."""
-        self._system("delete", "pod", *self._selector, "--grace-period=0", "--force", "--wait=false")
-
-    def _system(self, *args: str) -> str:
-        return self.cluster.kubectl("--namespace", deploy.NAMESPACE, *args)
+    def remove_sources(self) -> None:
+        """Delete all resources, and all Deployments and pods of simulators, Redis servers and webhooks."""
+        self.kubectl("delete", "relays.sluice.dev,labelers.sluice.dev", "--all", "--timeout=240s")
+        self.kubectl("delete", "deployments.apps,pods", "--all", "--wait=false")
 
 
 def merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The cursor and the source don't fit."""
+"""The source can not go on from the stored cursor."""
 
 from __future__ import annotations
 
@@ -16,33 +16,33 @@ HALTED: Final = via(Verdict.COMING, Verdict.STUCK)
 
 
 def forgetful(stage: Stage) -> Simulator:
-    """A source of which two situations find the cursor outdated."""
+    """A source for two situations: it has dropped the events after their cursor."""
     return stage.world.simulator("forgetful", "--rate", "5", "--first-seq", "clock", "--cursors", "spec")
 
 
 def apply_outdated(stage: Stage, **spec: Any) -> None:
-    """Apply with a cursor that the source no longer reaches."""
+    """Apply with a stored cursor that is older than all that the source still has."""
     source = forgetful(stage)
     newest = source.newest()
     source.fault("evict", keep=2)
     cursor = stage.redis_key(f"firehose_live:cursor:{source.host}")
-    stage.redis_cli("SET", cursor, str(newest - LATER))
+    stage.world.redis("SET", cursor, str(newest - LATER))
     stage.apply(host=source.address, **spec)
 
 
-def gap_is_told(stage: Stage) -> None:
-    gap = eventually(lambda: stage.status()["firehose"].get("lastGap"), until=bool, within=60, every=1)
+def gap_is_reported(stage: Stage) -> None:
+    gap = eventually(lambda: stage.status()["firehose"].get("lastGap"), until=bool, every=0.5)
     assert gap["reason"] == "OutdatedCursor", gap
-    eventually(lambda: stage.condition("ErrorFree"), until=lambda seen: seen["status"] == "False", within=60, every=1)
+    eventually(lambda: stage.condition("ErrorFree"), until=lambda seen: seen["status"] == "False", every=0.5)
     stage.wait_event("EventsLost")
 
 
 def reset_source(stage: Stage) -> Simulator:
-    """A source that will begin its sequence anew, as relays have done: silently."""
+    """A source that will start its sequence anew without a notice, as relays have done."""
     return stage.world.simulator(stage.name, "--rate", "5", "--first-seq", "clock", "--cursors", "indigo")
 
 
-def begin_anew(stage: Stage) -> None:
+def restart_sequence(stage: Stage) -> None:
     source = reset_source(stage)
     source.fault("seq", to=5)
     source.fault("cut")
@@ -61,7 +61,7 @@ SITUATIONS: Final = (
             ),
             Step(
                 what="sequence began anew",
-                does=begin_anew,
+                does=restart_sequence,
                 becomes=Verdict.STUCK,
                 because=because("SequenceMovedBack"),
                 stays=5,
@@ -84,7 +84,7 @@ SITUATIONS: Final = (
                 because=because("Streaming"),
                 through=STARTING,
                 stays=8,
-                then=gap_is_told,
+                then=gap_is_reported,
             ),
         ),
     ),

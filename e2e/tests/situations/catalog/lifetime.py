@@ -1,4 +1,4 @@
-"""From what the API server refuses to deletion."""
+"""A refused spec, suspension, a listing of all repos, duplicates, deletion."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from e2e.tests.situations.catalog.common import STARTING, mended, streaming
 from e2e.tests.situations.situation import Act, Situation, Step, because, via
 from e2e.tests.situations.stage import Stage
 from e2e.tests.situations.verdicts import Verdict
-from e2e.tests.wait import eventually
+from e2e.tests.wait import PATIENCE_SECONDS, eventually
 
 ELDER: Final = "duplicate-elder"
 REFUSED: Final[Mapping[str, tuple[dict[str, Any], str]]] = {
@@ -19,11 +19,11 @@ REFUSED: Final[Mapping[str, tuple[dict[str, Any], str]]] = {
     "an unknown start": ({"firehose": {"startFrom": "yesterday"}}, "oldest"),
     "an unknown field": ({"hosts": []}, "hosts"),
 }
-"""What is wrong, and what the API server must say."""
+"""What is wrong -> the spec, and a part of the API server's message."""
 
 
 def refused(spec: dict[str, Any], words: str) -> Act:
-    """The API server refuses it, and says these words."""
+    """The API server refuses it with a message that contains these words."""
 
     def attempt(stage: Stage) -> None:
         said = stage.refused(**spec)
@@ -33,21 +33,19 @@ def refused(spec: dict[str, Any], words: str) -> Act:
 
 
 def listed(stage: Stage) -> None:
-    complete = eventually(
-        lambda: stage.condition("BackfillComplete"), until=lambda seen: seen.get("status") == "True", within=60
-    )
+    complete = eventually(lambda: stage.condition("BackfillComplete"), until=lambda seen: seen.get("status") == "True")
     assert complete["reason"] == "Listed", complete
     stage.wait_event("BackfillDone")
 
 
 def cursor(stage: Stage) -> str:
     """Its stored cursor, empty if there is none."""
-    return stage.redis_cli("GET", stage.redis_key(f"firehose_live:cursor:{stage.world.simulator().host}")).strip()
+    return stage.world.redis("GET", stage.redis_key(f"firehose_live:cursor:{stage.world.simulator().host}"))
 
 
 def delete_with_cursor(stage: Stage, *args: str) -> None:
     """Delete it once there is a cursor: it streams from when it is connected."""
-    eventually(lambda: cursor(stage), until=str.isdecimal, within=60, every=1)
+    eventually(lambda: cursor(stage), until=str.isdecimal)
     stage.delete(*args)
 
 
@@ -56,16 +54,22 @@ def cursor_is_kept(stage: Stage) -> None:
 
 
 def apply_elder(stage: Stage) -> None:
-    """Another resource with the same cursor, a second older; then the one under test."""
+    """Apply another resource with the same cursor, and the one under test in the next second or later.
+
+    Creation timestamps have whole seconds.
+    """
     stage.world.apply(stage.manifest(name=ELDER))
-    time.sleep(1.1)
+    applied = int(time.time())
+    eventually(lambda: int(time.time()), until=lambda now: now > applied)
     stage.apply()
 
 
 def elder_runs(stage: Stage) -> None:
     assert ELDER in stage.condition("Stalled")["message"]
     elder, recorder = ("relay", ELDER), stage.world.recorder
-    ready = recorder.wait(elder, lambda seen: bool(seen) and seen[-1].reading.verdict is Verdict.READY, seconds=60)
+    ready = recorder.wait(
+        elder, lambda seen: bool(seen) and seen[-1].reading.verdict is Verdict.READY, seconds=PATIENCE_SECONDS
+    )
     assert ready, recorder.versions(elder)[-1].reading
 
 
@@ -89,7 +93,7 @@ def cursor_is_gone(stage: Stage) -> None:
     stage.wait_event("CursorDeleted")
 
 
-def what_remains_is_told(stage: Stage) -> None:
+def what_remains_is_reported(stage: Stage) -> None:
     stage.wait_event("CursorNotDeleted")
 
 
@@ -189,8 +193,7 @@ SITUATIONS: Final = (
                 what="past the deadline",
                 becomes=Verdict.GONE,
                 through=via(Verdict.LEAVING),
-                within=150,
-                then=what_remains_is_told,
+                then=what_remains_is_reported,
             ),
         ),
     ),

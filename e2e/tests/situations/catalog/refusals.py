@@ -1,29 +1,26 @@
-"""The API server takes nothing for children, or what a pod asks for is not there."""
+"""The API server refuses a child, or a pod refers to an object that is not there."""
 
 from __future__ import annotations
 
 from typing import Any, Final
 
-from e2e.tests.situations.catalog.common import STARTING, mended, streaming
-from e2e.tests.situations.situation import Act, Situation, Step, because, via
+from e2e.tests.situations.catalog.common import BROKEN, FAR, STARTING, mended, past_deadline, streaming
+from e2e.tests.situations.situation import Act, Situation, Step, because
 from e2e.tests.situations.stage import Stage
 from e2e.tests.situations.verdicts import Verdict
 from e2e.tests.wait import eventually
 
-# Of spec.health: time enough for a busy kubelet to say what is wrong before the deadline.
-PATIENT: Final = {"stalledAfterSeconds": 30}
-BROKEN: Final = via(Verdict.COMING, Verdict.STUCK)
 AWAY: Final = "/away"
 
 
 def refuse(stage: Stage) -> None:
-    """Let a webhook be asked about its Deployment that nobody answers: there is no such Service."""
+    """Register a webhook for its Deployment whose Service does not exist."""
     stage.register(AWAY, kind="Validating")
 
 
 def apply_refused(stage: Stage) -> None:
     refuse(stage)
-    stage.apply(health=PATIENT)
+    stage.apply(health=FAR)
 
 
 def edit_refused(stage: Stage) -> None:
@@ -32,7 +29,7 @@ def edit_refused(stage: Stage) -> None:
 
 
 def says(kind: str, *words: str) -> Act:
-    """The message of that condition holds these words."""
+    """The message of that condition contains these words."""
 
     def look(stage: Stage) -> None:
         found = stage.condition(kind)
@@ -44,9 +41,9 @@ def says(kind: str, *words: str) -> Act:
 
 
 def moves(stage: Stage) -> None:
-    """Its numbers go on being told."""
+    """The numbers in its status still change."""
     cursor = stage.status()["firehose"]["cursor"]
-    eventually(stage.status, until=lambda status: status["firehose"]["cursor"] != cursor, within=60, every=1)
+    eventually(stage.status, until=lambda status: status["firehose"]["cursor"] != cursor, every=0.5)
     says("ChildrenOutdated", "webhook")(stage)
 
 
@@ -59,7 +56,7 @@ def ca_bundle(stage: Stage) -> dict[str, Any]:
 
 
 def create_ca_bundle(stage: Stage) -> None:
-    """The cluster's own authority: any certificate will do for a source without TLS."""
+    """The cluster's own CA: any certificate will do for a source without TLS."""
     root = stage.world.kubectl("get", "configmap", "kube-root-ca.crt", "-o", r"jsonpath={.data.ca\.crt}")
     metadata = {"name": f"ca-{stage.name}", "namespace": stage.world.namespace}
     stage.world.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"ca.crt": root}})
@@ -67,7 +64,7 @@ def create_ca_bundle(stage: Stage) -> None:
 
 def with_volume(stage: Stage) -> None:
     stage.apply(
-        health=PATIENT,
+        health=FAR,
         podTemplate={
             "volumes": [{"name": "client", "secret": {"secretName": f"client-{stage.name}"}}],
             "volumeMounts": [{"name": "client", "mountPath": "/etc/redis-client", "readOnly": True}],
@@ -76,7 +73,7 @@ def with_volume(stage: Stage) -> None:
 
 
 def missing(what: str, does: Act, *, named: str, mend: Act) -> tuple[Step, ...]:
-    """What a pod mounts is not there, and then it is. It is told by name, not as a pod that is being started."""
+    """A pod mounts an object that does not exist, and then it is created. The status names the object."""
     return (
         Step(
             what=what,
@@ -86,16 +83,9 @@ def missing(what: str, does: Act, *, named: str, mend: Act) -> tuple[Step, ...]:
             through=STARTING,
             then=says("Ready", named),
         ),
-        Step(
-            what="past the deadline",
-            becomes=Verdict.STUCK,
-            because=because("ReferenceMissing"),
-            through=STARTING,
-            stays=5,
-            then=says("Stalled", named),
-        ),
+        past_deadline(Verdict.STUCK, "ReferenceMissing", through=STARTING, stays=5, then=says("Stalled", named)),
         # A kubelet tries a mount again after up to two minutes.
-        mended("it is created", mend, through=BROKEN, within=240),
+        mended("it is created", mend, through=BROKEN, within=360),
     )
 
 
@@ -112,13 +102,7 @@ SITUATIONS: Final = (
                 through=STARTING,
                 then=says("Ready", "webhook"),
             ),
-            Step(
-                what="past the deadline",
-                becomes=Verdict.STUCK,
-                because=because("ChildRefused"),
-                through=STARTING,
-                stays=10,
-            ),
+            past_deadline(Verdict.STUCK, "ChildRefused", through=STARTING, stays=10),
             mended("no webhook", admit, through=BROKEN),
         ),
     ),
@@ -126,7 +110,7 @@ SITUATIONS: Final = (
         name="webhook-away-later",
         seconds=100,
         steps=(
-            streaming(health=PATIENT),
+            streaming(health=FAR),
             Step(
                 what="edited",
                 does=edit_refused,
@@ -134,14 +118,7 @@ SITUATIONS: Final = (
                 because=because("ChildRefused"),
                 then=moves,
             ),
-            Step(
-                what="past the deadline",
-                becomes=Verdict.STUCK,
-                because=because("ChildRefused"),
-                through=STARTING,
-                stays=10,
-                then=moves,
-            ),
+            past_deadline(Verdict.STUCK, "ChildRefused", through=STARTING, stays=10, then=moves),
             mended("no webhook", admit, through=BROKEN),
         ),
     ),
@@ -150,7 +127,7 @@ SITUATIONS: Final = (
         seconds=150,
         steps=missing(
             "ConfigMap missing",
-            lambda stage: stage.apply(health=PATIENT, caBundle=ca_bundle(stage)),
+            lambda stage: stage.apply(health=FAR, caBundle=ca_bundle(stage)),
             named="ca-missing-ca-bundle",
             mend=create_ca_bundle,
         ),

@@ -1,4 +1,4 @@
-"""A new spec is brought about, or can't be."""
+"""A changed spec is rolled out, or can't be."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Redis is away, full, or not to be had with what stands in the Secret."""
+"""Redis is away or full, or the Secret with its URL is missing or wrong."""
 
 from __future__ import annotations
 
@@ -6,18 +6,16 @@ import time
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
-from e2e.tests.situations.catalog.common import LATE, QUICK, STARTING, mended, streaming
+from e2e.tests.situations.catalog.common import FAR, LATE, SOON, STARTING, mended, past_deadline, streaming
 from e2e.tests.situations.situation import Act, Situation, Step, because, via
 from e2e.tests.situations.stage import Stage
 from e2e.tests.situations.verdicts import Verdict
 from e2e.tests.wait import eventually
 
 MARK: Final = 150
-"""Half a minute of events: time enough to be seen streaming before it is reached."""
+"""Half a minute of events, so that it streams before the mark is reached."""
 LOW_MARK: Final = 50
 ANOTHER: Final = "fills-the-stream"
-STARVES: Final = {"degradedAfterSeconds": 45}
-"""Of spec.health: time enough to see before the deadline that it is told."""
 
 
 def secret_name(stage: Stage) -> str:
@@ -25,12 +23,12 @@ def secret_name(stage: Stage) -> str:
 
 
 def put(stage: Stage, url: str) -> None:
-    """Put `url` into the situation's own Secret."""
+    """Write `url` to the situation's own Secret."""
     stage.world.secret(secret_name(stage), url=url)
 
 
-def apply_with_secret(stage: Stage) -> None:
-    stage.apply(redis={"secretRef": {"name": secret_name(stage)}}, health=QUICK)
+def apply_with_secret(stage: Stage, *, health: dict[str, int] = FAR) -> None:
+    stage.apply(redis={"secretRef": {"name": secret_name(stage)}}, health=health)
 
 
 def apply_with_redis(stage: Stage) -> None:
@@ -41,7 +39,7 @@ def apply_with_redis(stage: Stage) -> None:
 def apply_with_evicting_redis(stage: Stage) -> None:
     put(stage, stage.redis().start())
     stage.redis().cli("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
-    apply_with_secret(stage)
+    apply_with_secret(stage, health=SOON)
 
 
 def keep_keys(stage: Stage) -> None:
@@ -56,7 +54,7 @@ def apply_with_good_url(stage: Stage) -> None:
 def apply_with_wrong_password(stage: Stage) -> None:
     parts = urlsplit(stage.world.redis_url)
     put(stage, urlunsplit(parts._replace(netloc=f":wrong@{parts.hostname}:{parts.port}")))
-    apply_with_secret(stage)
+    apply_with_secret(stage, health=SOON)
 
 
 def change_secret(stage: Stage) -> None:
@@ -72,27 +70,26 @@ def memory(stage: Stage) -> None:
 
 
 def consume(stage: Stage) -> None:
-    """Empty the stream until the ingester has seen that there is room."""
+    """Empty the stream some times, so that the ingester sees room, and then raise its mark."""
     for _ in range(5):
-        stage.redis_cli("DEL", stage.redis_key("firehose_live"))
+        stage.world.redis("DEL", stage.redis_key("firehose_live"))
         time.sleep(0.5)
     stage.patch(backpressure={"highWaterMark": 1_000_000})
 
 
-def apply_beside_another(stage: Stage) -> None:
-    """A stream that another source, whose mark is higher, has filled above the mark of this one, and fills on."""
+def apply_with_another(stage: Stage) -> None:
+    """Apply it for a stream that another resource with a higher mark fills, above the mark of this one."""
     everything = {"startFrom": "live", "collections": ["*"]}
     stage.world.apply(
-        stage.manifest(name=ANOTHER, firehose=everything, backpressure={"highWaterMark": 1_000_000}, health=QUICK)
+        stage.manifest(name=ANOTHER, firehose=everything, backpressure={"highWaterMark": 1_000_000}, health=SOON)
     )
     eventually(
-        lambda: int(stage.redis_cli("XLEN", stage.redis_key("firehose_live"))),
+        lambda: int(stage.world.redis("XLEN", stage.redis_key("firehose_live"))),
         until=lambda length: length > LOW_MARK,
-        within=180,
         every=1,
     )
     host = stage.world.simulator(stage.name).address
-    stage.apply(host=host, firehose=everything, backpressure={"highWaterMark": LOW_MARK}, health=STARVES)
+    stage.apply(host=host, firehose=everything, backpressure={"highWaterMark": LOW_MARK}, health=FAR)
 
 
 def says_what_to_do(stage: Stage) -> None:
@@ -102,7 +99,7 @@ def says_what_to_do(stage: Stage) -> None:
 
 
 def restarts_are(count: int) -> Act:
-    """No restart that nobody asked for."""
+    """The status counts so many restarts."""
 
     def look(stage: Stage) -> None:
         assert stage.status()["restarts"]["count"] == count, stage.status()["restarts"]
@@ -115,19 +112,14 @@ SITUATIONS: Final = (
         name="redis-down",
         seconds=70,
         steps=(
-            Step(what="applied", does=apply_with_redis, becomes=Verdict.READY, through=LATE),
+            Step(what="applied", does=apply_with_redis, becomes=Verdict.READY, through=STARTING),
             Step(
                 what="Redis gone",
                 does=lambda stage: stage.redis().scale(0),
                 becomes=Verdict.READY,
                 because=because("SinkUnreachable", "RedisUnavailable", "RedisTimeout"),
             ),
-            Step(
-                what="past the deadline",
-                becomes=Verdict.WAITING,
-                because=because("SinkUnreachable"),
-                stays=3,
-            ),
+            past_deadline(Verdict.WAITING, "SinkUnreachable", stays=3),
             mended("Redis back", lambda stage: stage.redis().scale(1), through=LATE),
         ),
     ),
@@ -135,19 +127,14 @@ SITUATIONS: Final = (
         name="redis-full",
         seconds=70,
         steps=(
-            Step(what="applied", does=apply_with_redis, becomes=Verdict.READY, through=LATE),
+            Step(what="applied", does=apply_with_redis, becomes=Verdict.READY, through=STARTING),
             Step(
                 what="no memory left",
                 does=no_memory,
                 becomes=Verdict.READY,
                 because=because("RedisOutOfMemory"),
             ),
-            Step(
-                what="past the deadline",
-                becomes=Verdict.WAITING,
-                because=because("RedisOutOfMemory"),
-                stays=30,
-            ),
+            past_deadline(Verdict.WAITING, "RedisOutOfMemory", stays=30),
             mended("memory again", memory, through=LATE),
         ),
     ),
@@ -181,13 +168,7 @@ SITUATIONS: Final = (
                 because=because("SecretMissing"),
                 through=STARTING,
             ),
-            Step(
-                what="past the deadline",
-                becomes=Verdict.STUCK,
-                because=because("SecretMissing"),
-                through=STARTING,
-                stays=3,
-            ),
+            past_deadline(Verdict.STUCK, "SecretMissing", through=STARTING, stays=3),
             mended("Secret created", lambda stage: put(stage, stage.world.redis_url), through=LATE),
             Step(
                 what="Secret deleted",
@@ -201,7 +182,7 @@ SITUATIONS: Final = (
     Situation(
         name="secret-changed",
         steps=(
-            Step(what="applied", does=apply_with_good_url, becomes=Verdict.READY, through=LATE),
+            Step(what="applied", does=apply_with_good_url, becomes=Verdict.READY, through=STARTING),
             Step(what="Secret changed", does=change_secret, becomes=Verdict.COMING),
             Step(
                 what="rolled out",
@@ -220,20 +201,14 @@ SITUATIONS: Final = (
             streaming(
                 firehose={"startFrom": "live", "collections": ["*"]},
                 backpressure={"highWaterMark": MARK},
-                health=QUICK,
-                through=LATE,
+                health=FAR,
             ),
             Step(
                 what="stream at its mark",
                 becomes=Verdict.READY,
                 because=because("HighWaterMark"),
             ),
-            Step(
-                what="past the deadline",
-                becomes=Verdict.WAITING,
-                because=because("HighWaterMark"),
-                stays=5,
-            ),
+            past_deadline(Verdict.WAITING, "HighWaterMark", stays=5),
             mended("room again", consume, through=LATE),
         ),
     ),
@@ -243,19 +218,13 @@ SITUATIONS: Final = (
         steps=(
             Step(
                 what="applied",
-                does=apply_beside_another,
+                does=apply_with_another,
                 becomes=Verdict.COMING,
                 because=because("StreamFilledByOthers"),
                 through=STARTING,
                 then=says_what_to_do,
             ),
-            Step(
-                what="past the deadline",
-                becomes=Verdict.WAITING,
-                because=because("StreamFilledByOthers"),
-                through=STARTING,
-                stays=5,
-            ),
+            past_deadline(Verdict.WAITING, "StreamFilledByOthers", through=STARTING, stays=5),
             mended(
                 "the same mark",
                 lambda stage: stage.patch(backpressure={"highWaterMark": 1_000_000}),

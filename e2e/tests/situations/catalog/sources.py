@@ -1,11 +1,10 @@
-"""The source is away, flaps or says nothing."""
+"""The source is away, disconnects often, or sends nothing."""
 
 from __future__ import annotations
 
-import time
 from typing import Final
 
-from e2e.tests.situations.catalog.common import LATE, QUICK, STARTING, mended
+from e2e.tests.situations.catalog.common import FAR, LATE, SOON, STARTING, mended, past_deadline
 from e2e.tests.situations.simulator import Simulator
 from e2e.tests.situations.situation import Act, Situation, Step, because
 from e2e.tests.situations.stage import Stage
@@ -21,24 +20,23 @@ def own(stage: Stage, *, up: bool = True) -> Simulator:
 
 
 def silent(stage: Stage) -> str:
-    """The address of one that says nothing."""
+    """The address of a simulator that sends nothing."""
     options = ("--rate", "1", "--limit", "0", "--label-rate", "1", "--label-limit", "0")
     return stage.world.simulator("silent", *options).address
 
 
 def flap(stage: Stage) -> None:
     for _ in range(FLAPS):
-        # A cut that comes while the ingester waits to connect again cuts nothing.
-        eventually(lambda: own(stage).fault("cut")["readers"], until=bool, within=60, every=0.5)
-        time.sleep(2)
+        # A cut while the ingester waits to connect again cuts nothing.
+        eventually(lambda: own(stage).fault("cut")["readers"], until=bool, every=0.5)
 
 
 def quiet_is(status: str) -> Act:
-    """Whether EventsFlowing says so, with the reason Quiet."""
+    """EventsFlowing has that status, with the reason Quiet."""
 
     def look(stage: Stage) -> None:
         flowing = eventually(
-            lambda: stage.condition("EventsFlowing"), until=lambda seen: seen["reason"] == "Quiet", within=60, every=1
+            lambda: stage.condition("EventsFlowing"), until=lambda seen: seen["reason"] == "Quiet", every=0.5
         )
         assert flowing["status"] == status, flowing
 
@@ -46,7 +44,7 @@ def quiet_is(status: str) -> Act:
 
 
 def reconnected(stage: Stage) -> None:
-    eventually(lambda: stage.status()["firehose"]["reconnects"], until=lambda seen: seen >= FLAPS, within=60, every=1)
+    eventually(lambda: stage.status()["firehose"]["reconnects"], until=lambda seen: seen >= FLAPS, every=0.5)
     stage.wait_event("Disconnected")
 
 
@@ -72,7 +70,7 @@ SITUATIONS: Final = (
         steps=(
             Step(
                 what="past the deadline",
-                does=lambda stage: stage.apply(host="ws://nowhere.invalid", health=QUICK),
+                does=lambda stage: stage.apply(host="ws://nowhere.invalid", health=SOON),
                 becomes=Verdict.WAITING,
                 because=because("SourceUnavailable"),
                 through=LATE,
@@ -106,9 +104,9 @@ SITUATIONS: Final = (
         steps=(
             Step(
                 what="applied",
-                does=lambda stage: stage.apply(host=own(stage).address, health=QUICK),
+                does=lambda stage: stage.apply(host=own(stage).address, health=FAR),
                 becomes=Verdict.READY,
-                through=LATE,
+                through=STARTING,
             ),
             Step(
                 what="source gone",
@@ -116,12 +114,7 @@ SITUATIONS: Final = (
                 becomes=Verdict.READY,
                 because=because("Reconnecting"),
             ),
-            Step(
-                what="past the deadline",
-                becomes=Verdict.WAITING,
-                because=because("SourceUnavailable"),
-                stays=3,
-            ),
+            past_deadline(Verdict.WAITING, "SourceUnavailable", stays=3),
             mended("source back", lambda stage: own(stage).scale(1), through=LATE),
         ),
     ),
@@ -130,7 +123,7 @@ SITUATIONS: Final = (
         steps=(
             Step(
                 what="applied",
-                does=lambda stage: stage.apply(host=silent(stage), health={**QUICK, "quietAfterSeconds": 3}),
+                does=lambda stage: stage.apply(host=silent(stage), health={**SOON, "quietAfterSeconds": 3}),
                 becomes=Verdict.READY,
                 because=because("Streaming"),
                 through=LATE,
@@ -145,7 +138,7 @@ SITUATIONS: Final = (
         steps=(
             Step(
                 what="applied",
-                does=lambda stage: stage.apply(host=silent(stage), health=QUICK),
+                does=lambda stage: stage.apply(host=silent(stage), health=SOON),
                 becomes=Verdict.READY,
                 because=because("Streaming"),
                 through=LATE,
