@@ -6,18 +6,16 @@ A test that waits for a state reads it several times a second. Each read here is
 
 from __future__ import annotations
 
-import base64
 import http.client
 import json
 import ssl
-import tempfile
 import threading
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
 
-import yaml
+from kubernetes.config import new_client_from_config
 
 _TIMEOUT_SECONDS: Final = 60.0
 _ROOTS: Final = {
@@ -48,14 +46,16 @@ class Api:
     """For any number of threads: each has a connection of its own."""
 
     def __init__(self, kubeconfig: Path) -> None:
-        config = yaml.safe_load(kubeconfig.read_text())
-        server, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
-        self._host = urlsplit(server["server"]).netloc
-        self._context = ssl.create_default_context(cadata=_decoded(server["certificate-authority-data"]).decode())
-        with tempfile.NamedTemporaryFile() as pem:
-            pem.write(_decoded(user["client-certificate-data"]) + b"\n" + _decoded(user["client-key-data"]))
-            pem.flush()
-            self._context.load_cert_chain(pem.name)
+        settings = new_client_from_config(config_file=str(kubeconfig)).configuration  # type: ignore[no-untyped-call]
+        self._host = urlsplit(settings.host).netloc
+        self._context = ssl.create_default_context(cafile=settings.ssl_ca_cert)
+        if not settings.verify_ssl:
+            self._context.check_hostname, self._context.verify_mode = False, ssl.CERT_NONE
+        if settings.cert_file:
+            self._context.load_cert_chain(settings.cert_file, settings.key_file)
+        self._headers = {"Content-Type": "application/json"}
+        if token := settings.get_api_key_with_prefix("BearerToken", "authorization"):
+            self._headers["Authorization"] = token
         self._local = threading.local()
 
     def get(self, path: str, **query: str) -> Any:
@@ -68,9 +68,16 @@ class Api:
             return self._request("GET", target)
 
     def post(self, path: str, body: Manifest, **query: str) -> Any:
-        """POST `body` as JSON on a new connection, since it can't be sent again. Raises ApiError."""
-        self._close()
-        return self._request("POST", f"{path}?{urlencode(query)}", json.dumps(body).encode())
+        """POST `body` as JSON. Raises ApiError.
+
+        It is sent again if the server has closed the idle connection before it answered.
+        """
+        target, content = f"{path}?{urlencode(query)}", json.dumps(body).encode()
+        try:
+            return self._request("POST", target, content)
+        except http.client.RemoteDisconnected:
+            self._close()
+            return self._request("POST", target, content)
 
     def find(self, plural: str, namespace: str, name: str) -> Manifest | None:
         """One object, None if there is none of that name."""
@@ -94,7 +101,7 @@ class Api:
 
     def _request(self, method: str, target: str, body: bytes | None = None) -> Any:
         connection = self._connection()
-        connection.request(method, target, body=body, headers={"Content-Type": "application/json"})
+        connection.request(method, target, body=body, headers=self._headers)
         answer = connection.getresponse()
         content = answer.read()
         if answer.status >= HTTPStatus.BAD_REQUEST:
@@ -115,10 +122,6 @@ class Api:
 
 def _path(plural: str, namespace: str) -> str:
     return f"{_ROOTS[plural]}/namespaces/{namespace}/{plural}"
-
-
-def _decoded(data: str) -> bytes:
-    return base64.b64decode(data)
 
 
 def _message(content: bytes) -> str:
