@@ -19,12 +19,12 @@ from e2e.tests.installation import EVERYWHERE, installed, remove_namespace
 from e2e.tests.relay import LabelerUnderTest
 from e2e.tests.situations import checks
 from e2e.tests.situations.catalog.common import STARTING, streaming
-from e2e.tests.situations.play import play
+from e2e.tests.situations.environment import Environment
 from e2e.tests.situations.recorder import Recorder
+from e2e.tests.situations.runner import run_situation
 from e2e.tests.situations.situation import Situation, Step, because
-from e2e.tests.situations.stage import Stage
+from e2e.tests.situations.subject import Subject
 from e2e.tests.situations.verdicts import Verdict
-from e2e.tests.situations.world import World
 from e2e.tests.wait import eventually
 
 pytestmark = [pytest.mark.timeout(900), pytest.mark.prove]
@@ -33,7 +33,7 @@ CRD: Final = "labelers.sluice.dev"
 
 
 @pytest.fixture(scope="module")
-def world(cluster: Cluster, api: Api, run_directory: Path) -> Iterator[World]:
+def environment(cluster: Cluster, api: Api, run_directory: Path) -> Iterator[Environment]:
     """A release for all namespaces, and a namespace in which the versions of relays are recorded."""
     remove_namespace(cluster, NAMESPACE)
     with installed(cluster, api, EVERYWHERE, run_directory) as installation:
@@ -41,15 +41,15 @@ def world(cluster: Cluster, api: Api, run_directory: Path) -> Iterator[World]:
         with (
             Readers() as readers,
             Recorder(cluster, readers, namespace=NAMESPACE, kinds=("relay",)) as recorder,
-            World(installation=installation, recorder=recorder, namespace=NAMESPACE) as world,
+            Environment(installation=installation, recorder=recorder, namespace=NAMESPACE) as environment,
         ):
-            yield world
+            yield environment
     remove_namespace(cluster, NAMESPACE)
     deploy.uninstall(cluster, release=EVERYWHERE)
 
 
 @pytest.fixture(scope="module")
-def definition(cluster: Cluster, world: World) -> Iterator[dict[str, Any]]:
+def definition(cluster: Cluster, environment: Environment) -> Iterator[dict[str, Any]]:
     """The CRD as the release created it. It is there again afterwards, whatever has happened."""
     found = json.loads(cluster.kubectl("get", "crd", CRD, "-o", "json"))
     metadata = {key: found["metadata"][key] for key in ("name", "labels", "annotations")}
@@ -64,18 +64,20 @@ def create_crd(cluster: Cluster, definition: dict[str, Any]) -> None:
     cluster.kubectl("wait", "--for=condition=Established", f"crd/{CRD}", "--timeout=240s")
 
 
-def test_relays_are_served_while_the_crd_of_labelers_is_missing(world: World, definition: dict[str, Any]) -> None:
+def test_relays_are_served_while_the_crd_of_labelers_is_missing(
+    environment: Environment, definition: dict[str, Any]
+) -> None:
     """They are created, edited and restored, and the operator does not restart."""
-    cluster = world.installation.cluster
+    cluster = environment.installation.cluster
 
-    def delete_crd(stage: Stage) -> None:
+    def delete_crd(subject: Subject) -> None:
         cluster.kubectl("delete", "crd", CRD, "--timeout=240s")
 
-    def cursor_moves(stage: Stage) -> None:
-        cursor = stage.status()["firehose"]["cursor"]
-        eventually(stage.status, until=lambda status: status["firehose"]["cursor"] != cursor, every=0.5)
+    def cursor_moves(subject: Subject) -> None:
+        cursor = subject.status()["firehose"]["cursor"]
+        eventually(subject.status, until=lambda status: status["firehose"]["cursor"] != cursor, every=0.5)
 
-    operators = world.installation.operator_pods()
+    operators = environment.installation.operator_pods()
     situation = Situation(
         name="labelers-away",
         steps=(
@@ -83,39 +85,41 @@ def test_relays_are_served_while_the_crd_of_labelers_is_missing(world: World, de
             Step(what="CRD deleted", does=delete_crd, becomes=Verdict.READY, stays=20, then=cursor_moves),
             Step(
                 what="edited",
-                does=lambda stage: stage.patch(batch={"size": 100}),
+                does=lambda subject: subject.patch(batch={"size": 100}),
                 becomes=Verdict.READY,
                 because=because("Streaming"),
                 through=STARTING,
             ),
             Step(
                 what="Deployment deleted",
-                does=lambda stage: stage.world.kubectl("delete", *stage.deployment_name),
+                does=lambda subject: subject.environment.kubectl("delete", *subject.deployment_name),
                 becomes=Verdict.READY,
                 because=because("Streaming"),
                 through=STARTING,
-                then=lambda stage: stage.wait_event("ChildRestored"),
+                then=lambda subject: subject.wait_event("ChildRestored"),
             ),
         ),
     )
-    assert not play(world, situation).wrong
-    assert not play(world, Situation(name="created-meanwhile", steps=(streaming(),))).wrong
+    assert not run_situation(environment, situation).wrong
+    assert not run_situation(environment, Situation(name="created-meanwhile", steps=(streaming(),))).wrong
 
     create_crd(cluster, definition)
-    host = world.simulator().address
+    host = environment.simulator().address
     deploy.apply(cluster, manifests.labeler(name="back", namespace=NAMESPACE, host=host, redis={"keyPrefix": "back:"}))
-    LabelerUnderTest(cluster=cluster, api=world.installation.api, name="back", namespace=NAMESPACE).wait_ready()
+    LabelerUnderTest(cluster=cluster, api=environment.installation.api, name="back", namespace=NAMESPACE).wait_ready()
 
-    assert world.installation.operator_pods() == operators
-    recorder = world.recorder
+    assert environment.installation.operator_pods() == operators
+    recorder = environment.recorder
     assert [fault for key in recorder.seen() for fault in checks.faults(recorder.versions(key))] == []
     assert not recorder.errors
 
 
-def test_uninstall_removes_the_cluster_roles(world: World) -> None:
+def test_uninstall_removes_the_cluster_roles(environment: Environment) -> None:
     """With rights in all namespaces, nothing of them stays."""
-    world.remove_sources()
-    deploy.uninstall(world.installation.cluster, release=EVERYWHERE)
+    environment.remove_sources()
+    deploy.uninstall(environment.installation.cluster, release=EVERYWHERE)
     ours = f"app.kubernetes.io/instance={EVERYWHERE.name}"
-    found = world.installation.cluster.kubectl("get", "clusterroles,clusterrolebindings", "-l", ours, "-o", "name")
+    found = environment.installation.cluster.kubectl(
+        "get", "clusterroles,clusterrolebindings", "-l", ours, "-o", "name"
+    )
     assert found == ""

@@ -8,7 +8,7 @@ import pytest
 from e2e.tests.installation import RESTARTS, Installation
 from e2e.tests.situations import report
 from e2e.tests.situations.catalog.operator import WITHOUT_OPERATOR
-from e2e.tests.situations.performance import Performance, perform, selected
+from e2e.tests.situations.run import Run, selected, start_run
 from e2e.tests.sluice import Sluice
 from e2e.tests.wait import eventually
 
@@ -16,28 +16,28 @@ pytestmark = [pytest.mark.timeout(900), pytest.mark.xdist_group("operator")]
 
 
 @pytest.fixture(scope="module")
-def performance(disturbed: Installation, request: pytest.FixtureRequest) -> Iterator[Performance]:
+def run(disturbed: Installation, request: pytest.FixtureRequest) -> Iterator[Run]:
     """Play the situations one after the other, since each needs the operator for itself."""
     situations = selected(WITHOUT_OPERATOR, request.session.items, of=test_situation_of_the_operator.__name__)
-    with perform(situations, disturbed, namespace=RESTARTS, at_once=1) as performance:
-        yield performance
-        report.keep(request.config, performance)
+    with start_run(situations, disturbed, namespace=RESTARTS, at_once=1) as run:
+        yield run
+        report.keep(request.config, run)
 
 
 @pytest.mark.parametrize("name", [one.name for one in WITHOUT_OPERATOR])
-def test_situation_of_the_operator(performance: Performance, name: str) -> None:
+def test_situation_of_the_operator(run: Run, name: str) -> None:
     """Each step comes to its verdict, and on the way only through those that are allowed, by all four readers."""
-    assert not performance.result(name).wrong
+    assert not run.result(name).wrong
 
 
-def test_what_a_situation_of_the_operator_came_to_lasts(performance: Performance) -> None:
+def test_what_a_situation_of_the_operator_came_to_lasts(run: Run) -> None:
     """As long as nothing happens, no reader changes its verdict."""
-    assert not performance.changes_afterwards()
+    assert not run.changes_afterwards()
 
 
-def test_no_version_breaks_a_rule(performance: Performance) -> None:
+def test_no_version_breaks_a_rule(run: Run) -> None:
     """In all versions of all resources."""
-    assert not performance.faults()
+    assert not run.faults()
 
 
 def test_the_operator_can_be_killed_and_changes_nothing_that_is_right(

@@ -14,32 +14,32 @@ from e2e.tests.installation import SITUATIONS as NAMESPACE
 from e2e.tests.installation import Installation
 from e2e.tests.situations import report
 from e2e.tests.situations.catalog import SITUATIONS
-from e2e.tests.situations.performance import Performance, perform, selected
+from e2e.tests.situations.run import Run, selected, start_run
 
 pytestmark = [pytest.mark.timeout(900), pytest.mark.xdist_group("situations")]
 AT_ONCE: Final = 16
 
 
 @pytest.fixture(scope="module")
-def performance(shared: Installation, request: pytest.FixtureRequest) -> Iterator[Performance]:
+def run(shared: Installation, request: pytest.FixtureRequest) -> Iterator[Run]:
     """Begin to play the situations that are selected."""
     situations = selected(SITUATIONS, request.session.items, of=test_situation.__name__)
-    with perform(situations, shared, namespace=NAMESPACE, at_once=AT_ONCE) as performance:
-        yield performance
-        report.keep(request.config, performance)
+    with start_run(situations, shared, namespace=NAMESPACE, at_once=AT_ONCE) as run:
+        yield run
+        report.keep(request.config, run)
 
 
 @pytest.mark.parametrize("name", [one.name for one in SITUATIONS])
-def test_situation(performance: Performance, name: str) -> None:
+def test_situation(run: Run, name: str) -> None:
     """Each step comes to its verdict, and on the way only through those that are allowed, by all four readers."""
-    assert not performance.result(name).wrong
+    assert not run.result(name).wrong
 
 
-def test_what_a_situation_came_to_lasts(performance: Performance) -> None:
+def test_what_a_situation_came_to_lasts(run: Run) -> None:
     """To the end of all others: as long as nothing happens, no reader changes its verdict."""
-    assert not performance.changes_afterwards()
+    assert not run.changes_afterwards()
 
 
-def test_no_version_breaks_a_rule(performance: Performance) -> None:
+def test_no_version_breaks_a_rule(run: Run) -> None:
     """In all versions of all resources, whatever happened to them."""
-    assert not performance.faults()
+    assert not run.faults()

@@ -7,23 +7,23 @@ from typing import Final
 
 import pytest
 
-from e2e.tests.situations.performance import Performance
-from e2e.tests.situations.situation import Played
+from e2e.tests.situations.run import Run
+from e2e.tests.situations.situation import Result
 
 TABLE: Final = pytest.StashKey[list[str]]()
 """The lines of the table, until the end of the run."""
 
 
-def keep(config: pytest.Config, performance: Performance) -> None:
-    """Add the table of `performance` to what is printed at the end."""
-    recorder = performance.recorder
+def keep(config: pytest.Config, run: Run) -> None:
+    """Add the table of `run` to what is printed at the end."""
+    recorder = run.recorder
     versions = sum(len(recorder.versions(key)) for key in recorder.seen())
     config.stash.setdefault(TABLE, []).extend(
-        [*lines(performance.played()), f"{versions} versions of {len(recorder.seen())} resources were read"]
+        [*lines(run.results()), f"{versions} versions of {len(recorder.seen())} resources were read"]
     )
 
 
-def lines(played: Iterable[Played]) -> Iterator[str]:
+def lines(played: Iterable[Result]) -> Iterator[str]:
     """One line for each step."""
     yield f"{'situation':22} {'after':24} {'kubectl wait':12} {'kstatus':12} {'Argo CD':12} {'Ready':5} Reason"
     for one in played:

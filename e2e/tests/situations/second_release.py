@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from e2e import deploy
 from e2e.cluster.provider import Cluster
-from e2e.tests.situations.world import World
+from e2e.tests.situations.environment import Environment
 from e2e.tests.wait import eventually
 
 _OPERATOR = "app.kubernetes.io/component=operator"
@@ -17,13 +17,13 @@ _OPERATOR = "app.kubernetes.io/component=operator"
 class SecondRelease:
     """It has a Redis of its own."""
 
-    world: World
+    environment: Environment
 
     @property
     def release(self) -> deploy.Release:
         """Its name and place."""
-        name = f"{self.world.namespace}-second"
-        return deploy.Release(name=name, namespace=name, watch_namespaces=(self.world.namespace,))
+        name = f"{self.environment.namespace}-second"
+        return deploy.Release(name=name, namespace=name, watch_namespaces=(self.environment.namespace,))
 
     def install(self) -> None:
         """`helm install` without waiting: an operator that may serve no namespace is not ready."""
@@ -49,12 +49,12 @@ class SecondRelease:
 
     @property
     def _cluster(self) -> Cluster:
-        return self.world.installation.cluster
+        return self.environment.installation.cluster
 
     def _refusals(self) -> list[str]:
         namespace = self.release.namespace
-        pods = self.world.installation.api.list("pods", namespace, labelSelector=_OPERATOR)
+        pods = self.environment.installation.api.list("pods", namespace, labelSelector=_OPERATOR)
         running = [pod["metadata"]["name"] for pod in pods if pod["status"]["phase"] == "Running"]
         logs = [self._cluster.kubectl("logs", "-n", namespace, pod, "--tail=-1") for pod in running]
         lines = [line for log in logs for line in log.splitlines()]
-        return [line for line in lines if self.world.namespace in line and "serve" in line]
+        return [line for line in lines if self.environment.namespace in line and "serve" in line]

@@ -10,9 +10,9 @@ from e2e.tests.situations.verdicts import Reading, Verdict
 from e2e.tests.wait import PATIENCE_SECONDS
 
 if TYPE_CHECKING:
-    from e2e.tests.situations.stage import Stage
+    from e2e.tests.situations.subject import Subject
 
-Act = Callable[["Stage"], object]
+Act = Callable[["Subject"], object]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +52,7 @@ class Situation:
 
 
 @dataclass(frozen=True)
-class Seen:
+class Reached:
     """A step that came to its verdict."""
 
     step: Step
@@ -62,11 +62,11 @@ class Seen:
 
 
 @dataclass
-class Played:
+class Result:
     """The result of a situation; `wrong` says which steps failed."""
 
     situation: Situation
-    seen: list[Seen] = field(default_factory=list)
+    seen: list[Reached] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
     seconds: float = 0
 

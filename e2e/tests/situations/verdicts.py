@@ -31,25 +31,25 @@ class Words:
 class Verdict(Enum):
     """What becomes of a resource, by the words for it."""
 
-    UNSEEN = Words(WAITS, "InProgress", "Progressing", "")
+    UNOBSERVED = Words(WAITS, "InProgress", "Progressing", "")
     """The operator has not looked at it yet."""
-    COMING = Words(WAITS, "InProgress", "Progressing", "False")
+    PROGRESSING = Words(WAITS, "InProgress", "Progressing", "False")
     """Somebody is at work."""
     READY = Words(MET, "Current", "Healthy", "True")
     """It is as it should be."""
     SUSPENDED = Words(MET, "Current", "Suspended", "True")
     """It rests, as asked."""
-    WAITING = Words(WAITS, "InProgress", "Degraded", "False")
+    DEGRADED = Words(WAITS, "InProgress", "Degraded", "False")
     """It is broken for too long, and may yet heal by itself."""
-    STUCK = Words(WAITS, "Failed", "Degraded", "False")
+    STALLED = Words(WAITS, "Failed", "Degraded", "False")
     """A person must act."""
     OUTDATED = Words(WAITS, "InProgress", "Progressing", "True")
     """It was Ready before the newest edit, which the operator has not looked at yet: only the column, which can't
     know of generations, still says so.
     """
-    LEAVING = Words(WAITS, "Terminating", "Progressing", "False")
+    TERMINATING = Words(WAITS, "Terminating", "Progressing", "False")
     """It is being deleted, and the operator keeps it until its cursor is gone."""
-    LET_GO = Words(WAITS, "Terminating", "Progressing", "True")
+    DELETED = Words(WAITS, "Terminating", "Progressing", "True")
     """It was Ready and is being deleted; others keep it for a moment. Deletion is a new generation."""
     GONE = Words(GONE, "NotFound", "Missing", "gone")
     """There is no such resource."""

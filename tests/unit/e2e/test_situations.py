@@ -40,7 +40,7 @@ READY = body(condition("Ready"))
 
 def test_a_status_that_is_right_has_no_faults() -> None:
     later = body(condition("Ready", "False", at=LATER), condition("Stalled", at=LATER))
-    assert list(faults([version(READY), version(READY), version(later, Verdict.STUCK)])) == []
+    assert list(faults([version(READY), version(READY), version(later, Verdict.STALLED)])) == []
 
 
 @pytest.mark.parametrize(

@@ -8,13 +8,13 @@ from e2e.tests.situations.situation import Act, Step, because, via
 from e2e.tests.situations.verdicts import Verdict
 from e2e.tests.wait import PATIENCE_SECONDS
 
-STARTING: Final = via(Verdict.COMING)
+STARTING: Final = via(Verdict.PROGRESSING)
 """What may be read until an ingester has started and connected."""
 
-LATE: Final = via(Verdict.COMING, Verdict.WAITING)
+LATE: Final = via(Verdict.PROGRESSING, Verdict.DEGRADED)
 """The same with deadlines that are SOON: on a busy machine, a start may take longer."""
 
-BROKEN: Final = via(Verdict.COMING, Verdict.STUCK)
+BROKEN: Final = via(Verdict.PROGRESSING, Verdict.STALLED)
 """What may be read until a cause that made the resource Stalled is gone."""
 
 FAR: Final = {"degradedAfterSeconds": 3600, "stalledAfterSeconds": 3600}
@@ -29,7 +29,7 @@ def streaming(*, through: frozenset[Verdict] = STARTING, **spec: Any) -> Step:
     """The resource is applied and comes to stream."""
     return Step(
         what="applied",
-        does=lambda stage: stage.apply(**spec),
+        does=lambda subject: subject.apply(**spec),
         becomes=Verdict.READY,
         because=because("Streaming"),
         through=through,
@@ -46,7 +46,7 @@ def past_deadline(
     """The deadlines were FAR and are now SOON. Before, the test has seen what comes before the deadline."""
     return Step(
         what="past the deadline",
-        does=lambda stage: stage.patch(health=SOON),
+        does=lambda subject: subject.patch(health=SOON),
         becomes=becomes,
         because=because(*reasons),
         through=through,

@@ -6,33 +6,33 @@ from typing import Any, Final
 
 from e2e.tests.situations.catalog.common import BROKEN, FAR, STARTING, mended, past_deadline, streaming
 from e2e.tests.situations.situation import Act, Situation, Step, because
-from e2e.tests.situations.stage import Stage
+from e2e.tests.situations.subject import Subject
 from e2e.tests.situations.verdicts import Verdict
 from e2e.tests.wait import eventually
 
 AWAY: Final = "/away"
 
 
-def refuse(stage: Stage) -> None:
+def refuse(subject: Subject) -> None:
     """Register a webhook for its Deployment whose Service does not exist."""
-    stage.register(AWAY, kind="Validating")
+    subject.register(AWAY, kind="Validating")
 
 
-def apply_refused(stage: Stage) -> None:
-    refuse(stage)
-    stage.apply(health=FAR)
+def apply_refused(subject: Subject) -> None:
+    refuse(subject)
+    subject.apply(health=FAR)
 
 
-def edit_refused(stage: Stage) -> None:
-    refuse(stage)
-    stage.patch(batch={"size": 100})
+def edit_refused(subject: Subject) -> None:
+    refuse(subject)
+    subject.patch(batch={"size": 100})
 
 
 def says(kind: str, *words: str) -> Act:
     """The message of that condition contains these words."""
 
-    def look(stage: Stage) -> None:
-        found = stage.condition(kind)
+    def look(subject: Subject) -> None:
+        found = subject.condition(kind)
         assert found, f"no condition {kind}"
         for word in words:
             assert word in found["message"], found
@@ -40,33 +40,33 @@ def says(kind: str, *words: str) -> Act:
     return look
 
 
-def moves(stage: Stage) -> None:
+def moves(subject: Subject) -> None:
     """The numbers in its status still change."""
-    cursor = stage.status()["firehose"]["cursor"]
-    eventually(stage.status, until=lambda status: status["firehose"]["cursor"] != cursor, every=0.5)
-    says("ChildrenOutdated", "webhook")(stage)
+    cursor = subject.status()["firehose"]["cursor"]
+    eventually(subject.status, until=lambda status: status["firehose"]["cursor"] != cursor, every=0.5)
+    says("ChildrenOutdated", "webhook")(subject)
 
 
-def admit(stage: Stage) -> None:
-    stage.withdraw(AWAY)
+def admit(subject: Subject) -> None:
+    subject.withdraw(AWAY)
 
 
-def ca_bundle(stage: Stage) -> dict[str, Any]:
-    return {"configMapRef": {"name": f"ca-{stage.name}"}}
+def ca_bundle(subject: Subject) -> dict[str, Any]:
+    return {"configMapRef": {"name": f"ca-{subject.name}"}}
 
 
-def create_ca_bundle(stage: Stage) -> None:
+def create_ca_bundle(subject: Subject) -> None:
     """The cluster's own CA: any certificate will do for a source without TLS."""
-    root = stage.world.kubectl("get", "configmap", "kube-root-ca.crt", "-o", r"jsonpath={.data.ca\.crt}")
-    metadata = {"name": f"ca-{stage.name}", "namespace": stage.world.namespace}
-    stage.world.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"ca.crt": root}})
+    root = subject.environment.kubectl("get", "configmap", "kube-root-ca.crt", "-o", r"jsonpath={.data.ca\.crt}")
+    metadata = {"name": f"ca-{subject.name}", "namespace": subject.environment.namespace}
+    subject.environment.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"ca.crt": root}})
 
 
-def with_volume(stage: Stage) -> None:
-    stage.apply(
+def with_volume(subject: Subject) -> None:
+    subject.apply(
         health=FAR,
         podTemplate={
-            "volumes": [{"name": "client", "secret": {"secretName": f"client-{stage.name}"}}],
+            "volumes": [{"name": "client", "secret": {"secretName": f"client-{subject.name}"}}],
             "volumeMounts": [{"name": "client", "mountPath": "/etc/redis-client", "readOnly": True}],
         },
     )
@@ -78,12 +78,12 @@ def missing(what: str, does: Act, *, named: str, mend: Act) -> tuple[Step, ...]:
         Step(
             what=what,
             does=does,
-            becomes=Verdict.COMING,
+            becomes=Verdict.PROGRESSING,
             because=because("ReferenceMissing"),
             through=STARTING,
             then=says("Ready", named),
         ),
-        past_deadline(Verdict.STUCK, "ReferenceMissing", through=STARTING, stays=5, then=says("Stalled", named)),
+        past_deadline(Verdict.STALLED, "ReferenceMissing", through=STARTING, stays=5, then=says("Stalled", named)),
         # A kubelet tries a mount again after up to two minutes.
         mended("it is created", mend, through=BROKEN, within=360),
     )
@@ -97,12 +97,12 @@ SITUATIONS: Final = (
             Step(
                 what="applied",
                 does=apply_refused,
-                becomes=Verdict.COMING,
+                becomes=Verdict.PROGRESSING,
                 because=because("ChildRefused"),
                 through=STARTING,
                 then=says("Ready", "webhook"),
             ),
-            past_deadline(Verdict.STUCK, "ChildRefused", through=STARTING, stays=10),
+            past_deadline(Verdict.STALLED, "ChildRefused", through=STARTING, stays=10),
             mended("no webhook", admit, through=BROKEN),
         ),
     ),
@@ -114,11 +114,11 @@ SITUATIONS: Final = (
             Step(
                 what="edited",
                 does=edit_refused,
-                becomes=Verdict.COMING,
+                becomes=Verdict.PROGRESSING,
                 because=because("ChildRefused"),
                 then=moves,
             ),
-            past_deadline(Verdict.STUCK, "ChildRefused", through=STARTING, stays=10, then=moves),
+            past_deadline(Verdict.STALLED, "ChildRefused", through=STARTING, stays=10, then=moves),
             mended("no webhook", admit, through=BROKEN),
         ),
     ),
@@ -127,7 +127,7 @@ SITUATIONS: Final = (
         seconds=150,
         steps=missing(
             "ConfigMap missing",
-            lambda stage: stage.apply(health=FAR, caBundle=ca_bundle(stage)),
+            lambda subject: subject.apply(health=FAR, caBundle=ca_bundle(subject)),
             named="ca-missing-ca-bundle",
             mend=create_ca_bundle,
         ),
@@ -139,7 +139,7 @@ SITUATIONS: Final = (
             "Secret of a volume missing",
             with_volume,
             named="client-missing-volume",
-            mend=lambda stage: stage.world.secret(f"client-{stage.name}", key="value"),
+            mend=lambda subject: subject.environment.secret(f"client-{subject.name}", key="value"),
         ),
     ),
 )

@@ -21,7 +21,7 @@ CALM = "calm"
 
 
 @dataclass
-class World:
+class Environment:
     """One for all situations of a namespace."""
 
     installation: Installation

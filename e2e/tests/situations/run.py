@@ -14,38 +14,38 @@ from e2e import deploy, manifests
 from e2e.readers import Readers
 from e2e.tests.installation import Installation
 from e2e.tests.situations import checks
-from e2e.tests.situations.play import changes_afterwards, play_all
+from e2e.tests.situations.environment import Environment
 from e2e.tests.situations.recorder import Recorder
+from e2e.tests.situations.runner import changes_afterwards, start_all
 from e2e.tests.situations.second_release import SecondRelease
-from e2e.tests.situations.situation import Played, Situation
-from e2e.tests.situations.world import World
+from e2e.tests.situations.situation import Result, Situation
 from e2e.tests.webhooks.webhook import withdraw_all
 
 _LONGEST_SECONDS: Final = 800
 
 
 @dataclass(frozen=True)
-class Performance:
-    """`results` has a future for each situation, by its name."""
+class Run:
+    """`futures` has one for each situation, by its name."""
 
     recorder: Recorder
-    results: dict[str, Future[Played]]
+    futures: dict[str, Future[Result]]
 
-    def result(self, name: str) -> Played:
+    def result(self, name: str) -> Result:
         """Wait for the end of one situation. Raises what it raised."""
-        return self.results[name].result(_LONGEST_SECONDS)
+        return self.futures[name].result(_LONGEST_SECONDS)
 
-    def played(self) -> list[Played]:
+    def results(self) -> list[Result]:
         """Wait for the end of all; the results of those that raised nothing."""
-        return [result.result() for result in self.results.values() if result.exception(_LONGEST_SECONDS) is None]
+        return [result.result() for result in self.futures.values() if result.exception(_LONGEST_SECONDS) is None]
 
     def changes_afterwards(self) -> list[str]:
         """Verdicts that changed after the end of a situation, until the end of all."""
-        return [change for played in self.played() for change in changes_afterwards(self.recorder, played)]
+        return [change for played in self.results() for change in changes_afterwards(self.recorder, played)]
 
     def faults(self) -> list[str]:
         """What is wrong with any version of any resource, and errors of the recorder itself."""
-        self.played()
+        self.results()
         recorder = self.recorder
         found = [fault for key in recorder.seen() for fault in checks.faults(recorder.versions(key))]
         return [*found, *recorder.errors]
@@ -59,9 +59,9 @@ def selected(situations: Iterable[Situation], items: Iterable[pytest.Item], *, o
 
 
 @contextmanager
-def perform(
+def start_run(
     situations: Iterable[Situation], installation: Installation, *, namespace: str, at_once: int
-) -> Iterator[Performance]:
+) -> Iterator[Run]:
     """Begin to play them in an empty namespace; it is empty again after the context."""
     cluster = installation.cluster
     withdraw_all(cluster.kubectl, namespace=namespace)
@@ -69,9 +69,9 @@ def perform(
     with (
         Readers() as readers,
         Recorder(cluster, readers, namespace=namespace) as recorder,
-        World(installation=installation, recorder=recorder, namespace=namespace) as world,
+        Environment(installation=installation, recorder=recorder, namespace=namespace) as environment,
     ):
-        yield Performance(recorder, play_all(world, situations, at_once=at_once))
+        yield Run(recorder, start_all(environment, situations, at_once=at_once))
         withdraw_all(cluster.kubectl, namespace=namespace)
-        SecondRelease(world).uninstall()
-        world.remove_sources()
+        SecondRelease(environment).uninstall()
+        environment.remove_sources()

@@ -11,11 +11,11 @@ from e2e import manifests
 from e2e.cluster.errors import ClusterError
 from e2e.tests.api import Api
 from e2e.tests.situations import readings
+from e2e.tests.situations.environment import Environment, merged
 from e2e.tests.situations.recorder import PLURALS, Key
 from e2e.tests.situations.redis_server import RedisServer
 from e2e.tests.situations.situation import Situation
 from e2e.tests.situations.verdicts import Reading, condition
-from e2e.tests.situations.world import World, merged
 from e2e.tests.wait import eventually
 from e2e.tests.webhooks.webhook import Webhook
 
@@ -23,11 +23,11 @@ SMALL = {"requests": {"cpu": "5m", "memory": "40Mi"}, "limits": {"memory": "128M
 """Resources of an ingester, so small that the pods of all situations fit onto one node."""
 
 
-class Stage:
+class Subject:
     """For one situation. The resource has the name of its situation."""
 
-    def __init__(self, world: World, situation: Situation) -> None:
-        self.world = world
+    def __init__(self, environment: Environment, situation: Situation) -> None:
+        self.environment = environment
         self.name = situation.name
         self.kind = situation.kind
         self.key: Key = situation.key
@@ -44,13 +44,13 @@ class Stage:
         With another `name`, a second resource with the same keys.
         """
         make = manifests.labeler if self.kind == "labeler" else manifests.relay
-        address = host or self.world.simulator().address
+        address = host or self.environment.simulator().address
         base = {"redis": {"keyPrefix": self.redis_key("")}, "podTemplate": {"resources": SMALL}}
-        return make(name=name or self.name, namespace=self.world.namespace, host=address, **merged(base, spec))
+        return make(name=name or self.name, namespace=self.environment.namespace, host=address, **merged(base, spec))
 
     def apply(self, **spec: Any) -> None:
         """Apply it."""
-        self.world.apply(self.manifest(**spec))
+        self.environment.apply(self.manifest(**spec))
 
     def refused(self, **spec: Any) -> str:
         """The API server's message when it refuses it; AssertionError if it accepts it."""
@@ -62,25 +62,25 @@ class Stage:
 
     def patch(self, **spec: Any) -> None:
         """Merge into its spec."""
-        self.world.kubectl("patch", *self.resource, "--type=merge", "--patch", json.dumps({"spec": spec}))
+        self.environment.kubectl("patch", *self.resource, "--type=merge", "--patch", json.dumps({"spec": spec}))
 
     def delete(self, *args: str) -> None:
         """Ask for its deletion."""
-        self.world.kubectl("delete", *self.resource, "--wait=false", *args)
+        self.environment.kubectl("delete", *self.resource, "--wait=false", *args)
 
     def generation(self) -> int | None:
         """The generation of its spec, None if it is not there."""
-        found = self._api.find(self._plural, self.world.namespace, self.name)
+        found = self._api.find(self._plural, self.environment.namespace, self.name)
         return int(found["metadata"]["generation"]) if found else None
 
     def read(self) -> Reading:
         """What the four readers say now."""
-        cluster = self.world.installation.cluster
-        return readings.read(cluster, self.world.recorder, self.key, namespace=self.world.namespace)
+        cluster = self.environment.installation.cluster
+        return readings.read(cluster, self.environment.recorder, self.key, namespace=self.environment.namespace)
 
     def status(self) -> dict[str, Any]:
         """Its status."""
-        status: dict[str, Any] = self._api.read(self._plural, self.world.namespace, self.name)["status"]
+        status: dict[str, Any] = self._api.read(self._plural, self.environment.namespace, self.name)["status"]
         return status
 
     def condition(self, kind: str) -> dict[str, Any]:
@@ -91,7 +91,7 @@ class Stage:
         """Wait for an Event about it with that reason."""
         selector = f"involvedObject.name={self.name},reason={reason}"
         eventually(
-            lambda: self._api.list("events", self.world.namespace, fieldSelector=selector), until=bool, every=0.5
+            lambda: self._api.list("events", self.environment.namespace, fieldSelector=selector), until=bool, every=0.5
         )
 
     def pod(self) -> str:
@@ -105,20 +105,20 @@ class Stage:
 
     def deployment(self) -> dict[str, Any]:
         """That Deployment."""
-        return self._api.read("deployments", self.world.namespace, self.deployment_name[1])
+        return self._api.read("deployments", self.environment.namespace, self.deployment_name[1])
 
     def ask_again(self) -> None:
         """Ask the operator to try now what it would try again later."""
         now = f"sluice.dev/reconcile-requested-at={time.time()}"
-        self.world.kubectl("annotate", *self.resource, now, "--overwrite")
+        self.environment.kubectl("annotate", *self.resource, now, "--overwrite")
 
     def webhook(self, *, answers: Mapping[str, Any] | None = None) -> Webhook:
         """Its own webhook server: a new one with these answers, or without `answers` the present one."""
         if answers is not None or self._webhook is None:
             self._webhook = Webhook(
-                kubectl=self.world.kubectl,
+                kubectl=self.environment.kubectl,
                 name=f"webhook-{self.name}",
-                namespace=self.world.namespace,
+                namespace=self.environment.namespace,
                 answers=answers or {},
             )
         return self._webhook
@@ -134,15 +134,17 @@ class Stage:
 
     def redis(self) -> RedisServer:
         """A Redis of its own."""
-        return RedisServer(name=f"redis-{self.name}", namespace=self.world.namespace, kubectl=self.world.kubectl)
+        return RedisServer(
+            name=f"redis-{self.name}", namespace=self.environment.namespace, kubectl=self.environment.kubectl
+        )
 
     def redis_key(self, key: str) -> str:
         """The name of one of its keys in the release's Redis."""
-        return f"{self.name}-{self.world.run}:{key}"
+        return f"{self.name}-{self.environment.run}:{key}"
 
     @property
     def _api(self) -> Api:
-        return self.world.installation.api
+        return self.environment.installation.api
 
     @property
     def _plural(self) -> str:
@@ -150,5 +152,5 @@ class Stage:
 
     def _pods(self) -> list[str]:
         selector = f"sluice.dev/{self.kind}={self.name}"
-        pods = self._api.list("pods", self.world.namespace, labelSelector=selector)
+        pods = self._api.list("pods", self.environment.namespace, labelSelector=selector)
         return [pod["metadata"]["name"] for pod in pods if "deletionTimestamp" not in pod["metadata"]]

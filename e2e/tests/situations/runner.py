@@ -7,32 +7,32 @@ from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final
 
+from e2e.tests.situations.environment import Environment
 from e2e.tests.situations.recorder import Recorder, Version
-from e2e.tests.situations.situation import Played, Seen, Situation, Step
-from e2e.tests.situations.stage import Stage
+from e2e.tests.situations.situation import Reached, Result, Situation, Step
+from e2e.tests.situations.subject import Subject
 from e2e.tests.situations.verdicts import NOT_THERE, Reading, Verdict
-from e2e.tests.situations.world import World
 from e2e.tests.wait import PATIENCE_SECONDS
 
 _POLL_SECONDS: Final = 0.5
 
 
-def play_all(world: World, situations: Iterable[Situation], *, at_once: int) -> dict[str, Future[Played]]:
+def start_all(environment: Environment, situations: Iterable[Situation], *, at_once: int) -> dict[str, Future[Result]]:
     """Begin to play them, the longest first; a future result for each, by name."""
     ordered = sorted(situations, key=lambda one: -one.seconds)
     pool = ThreadPoolExecutor(at_once)
-    results = {one.name: pool.submit(play, world, one) for one in ordered}
+    results = {one.name: pool.submit(play, environment, one) for one in ordered}
     pool.shutdown(wait=False)
     return results
 
 
-def play(world: World, situation: Situation) -> Played:
+def run_situation(environment: Environment, situation: Situation) -> Result:
     """Go through the steps of one situation, up to the first that fails."""
     begun = time.monotonic()
-    stage, played = Stage(world, situation), Played(situation)
+    subject, played = Subject(environment, situation), Result(situation)
     for step in situation.steps:
         try:
-            played.seen.append(_take(stage, step, before=played.seen[-1] if played.seen else None))
+            played.seen.append(_take(subject, step, before=played.seen[-1] if played.seen else None))
         except AssertionError as error:
             played.wrong.append(f"{situation.name}, {step.what}: {error}")
             break
@@ -40,7 +40,7 @@ def play(world: World, situation: Situation) -> Played:
     return played
 
 
-def changes_afterwards(recorder: Recorder, played: Played) -> list[str]:
+def changes_afterwards(recorder: Recorder, played: Result) -> list[str]:
     """The readings after the last step of a situation that differ from the verdict of that step."""
     if played.wrong:
         return []
@@ -53,11 +53,11 @@ def changes_afterwards(recorder: Recorder, played: Played) -> list[str]:
     ]
 
 
-def _take(stage: Stage, step: Step, *, before: Seen | None) -> Seen:
-    recorder, key = stage.world.recorder, stage.key
+def _take(subject: Subject, step: Step, *, before: Reached | None) -> Reached:
+    recorder, key = subject.environment.recorder, subject.key
     start = before.number if before else 0
-    step.does(stage)
-    generation = stage.generation()
+    step.does(subject)
+    generation = subject.generation()
 
     def found(versions: list[Version]) -> int | None:
         """The number of the first version that is as wanted; that of the step before counts if it still is."""
@@ -70,22 +70,22 @@ def _take(stage: Stage, step: Step, *, before: Seen | None) -> Seen:
         return [version for version in versions if not _is_it(version, step, generation)]
 
     if step.becomes is Verdict.GONE and not recorder.versions(key):
-        reading = stage.read()
+        reading = subject.read()
         assert reading == NOT_THERE, f"there is one: {reading}"
-        return Seen(step, 0, reading)
+        return Reached(step, 0, reading)
     recorder.wait(key, lambda versions: found(versions) is not None, seconds=step.within)
     versions = recorder.versions(key)
     assert versions, "no version was recorded"
     number = found(versions)
     _check_way(versions[start:number], step, before=before)
     assert number is not None, f"not {_wanted(step)} within {step.within:.0f} s, but {versions[-1].reading}"
-    _check_readers(stage, versions[number].reading, since=number)
+    _check_readers(subject, versions[number].reading, since=number)
     if step.stays:
         recorder.wait(key, lambda versions: bool(left(versions[number:])), seconds=step.stays)
         changed = left(recorder.versions(key)[number:])
         assert not changed, f"did not stay {_wanted(step)}: {changed[0].reading}"
-    step.then(stage)
-    return Seen(step, number, versions[number].reading)
+    step.then(subject)
+    return Reached(step, number, versions[number].reading)
 
 
 def _is_it(version: Version, step: Step, generation: int | None) -> bool:
@@ -95,9 +95,9 @@ def _is_it(version: Version, step: Step, generation: int | None) -> bool:
     return version.gone or version.generation == generation
 
 
-def _check_way(versions: list[Version], step: Step, *, before: Seen | None) -> None:
+def _check_way(versions: list[Version], step: Step, *, before: Reached | None) -> None:
     """At first the verdict of the step before may still be there: the operator needs a moment."""
-    old, left = before.reading.verdict if before else Verdict.UNSEEN, False
+    old, left = before.reading.verdict if before else Verdict.UNOBSERVED, False
     for version in versions:
         verdict = version.reading.verdict
         if (verdict is old and not left) or version.outdated:
@@ -107,12 +107,12 @@ def _check_way(versions: list[Version], step: Step, *, before: Seen | None) -> N
         assert verdict in allowed, f"on the way to {_wanted(step)}: {version.reading}"
 
 
-def _check_readers(stage: Stage, expected: Reading, *, since: int) -> None:
+def _check_readers(subject: Subject, expected: Reading, *, since: int) -> None:
     """kubectl, run now, agrees with what was read from that version or from a later one."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
-        now = stage.read()
-        possible = [version.reading for version in stage.world.recorder.versions(stage.key)[since:]]
+        now = subject.read()
+        possible = [version.reading for version in subject.environment.recorder.versions(subject.key)[since:]]
         if now in possible:
             return
         assert time.monotonic() < deadline, f"kubectl says {now}, the recorded versions {expected}"
