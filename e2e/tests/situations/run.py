@@ -1,4 +1,4 @@
-"""Situations that are being played in one namespace, with a recorder of all that the readers see there."""
+"""A run of situations in one namespace, with a recorder of all that the readers see there."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Run:
 
     def changes_afterwards(self) -> list[str]:
         """Verdicts that changed after the end of a situation, until the end of all."""
-        return [change for played in self.results() for change in changes_afterwards(self.recorder, played)]
+        return [change for result in self.results() for change in changes_afterwards(self.recorder, result)]
 
     def faults(self) -> list[str]:
         """What is wrong with any version of any resource, and errors of the recorder itself."""
@@ -62,7 +62,7 @@ def selected(situations: Iterable[Situation], items: Iterable[pytest.Item], *, o
 def start_run(
     situations: Iterable[Situation], installation: Installation, *, namespace: str, at_once: int
 ) -> Iterator[Run]:
-    """Begin to play them in an empty namespace; it is empty again after the context."""
+    """Begin with them in an empty namespace; it is empty again after the context."""
     cluster = installation.cluster
     withdraw_all(cluster.kubectl, namespace=namespace)
     deploy.apply(cluster, manifests.namespace(namespace))

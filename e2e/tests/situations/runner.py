@@ -1,4 +1,4 @@
-"""Plays situations, several at the same time, and checks each step."""
+"""Goes through situations, several at the same time, and checks each step."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _POLL_SECONDS: Final = 0.5
 
 
 def start_all(environment: Environment, situations: Iterable[Situation], *, at_once: int) -> dict[str, Future[Result]]:
-    """Begin to play them, the longest first; a future result for each, by name."""
+    """Begin with the longest; a future result for each, by name."""
     ordered = sorted(situations, key=lambda one: -one.seconds)
     pool = ThreadPoolExecutor(at_once)
-    results = {one.name: pool.submit(play, environment, one) for one in ordered}
+    results = {one.name: pool.submit(run_situation, environment, one) for one in ordered}
     pool.shutdown(wait=False)
     return results
 
@@ -29,25 +29,25 @@ def start_all(environment: Environment, situations: Iterable[Situation], *, at_o
 def run_situation(environment: Environment, situation: Situation) -> Result:
     """Go through the steps of one situation, up to the first that fails."""
     begun = time.monotonic()
-    subject, played = Subject(environment, situation), Result(situation)
+    subject, result = Subject(environment, situation), Result(situation)
     for step in situation.steps:
         try:
-            played.seen.append(_take(subject, step, before=played.seen[-1] if played.seen else None))
+            result.seen.append(_take(subject, step, before=result.seen[-1] if result.seen else None))
         except AssertionError as error:
-            played.wrong.append(f"{situation.name}, {step.what}: {error}")
+            result.wrong.append(f"{situation.name}, {step.what}: {error}")
             break
-    played.seconds = time.monotonic() - begun
-    return played
+    result.seconds = time.monotonic() - begun
+    return result
 
 
-def changes_afterwards(recorder: Recorder, played: Result) -> list[str]:
+def changes_afterwards(recorder: Recorder, result: Result) -> list[str]:
     """The readings after the last step of a situation that differ from the verdict of that step."""
-    if played.wrong:
+    if result.wrong:
         return []
-    last = played.seen[-1]
-    later = recorder.versions(played.situation.key)[last.number :]
+    last = result.seen[-1]
+    later = recorder.versions(result.situation.key)[last.number :]
     return [
-        f"{played.situation.name}, after its end: {version.reading}"
+        f"{result.situation.name}, after its end: {version.reading}"
         for version in later
         if version.reading.verdict is not last.step.becomes
     ]
