@@ -99,7 +99,7 @@ def pytest_testnodedown(node: Any) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """The table of the situations, if they were played."""
+    """The table of the situations, if any were run."""
     if table := terminalreporter.config.stash.get(report.TABLE, None):
         terminalreporter.section("situations")
         terminalreporter.write_line("\n".join(table))

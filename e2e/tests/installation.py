@@ -25,7 +25,7 @@ from e2e.tests.wait import eventually
 TESTS: Final = "sluice-tests"
 """The namespace of the resources of single tests."""
 SITUATIONS: Final = "sluice-situations"
-"""The namespace in which the situations are played."""
+"""The namespace of the situations."""
 RESTARTS: Final = "sluice-restarts"
 """The namespace of the tests that disturb their operator."""
 

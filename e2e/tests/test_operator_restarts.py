@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.timeout(900), pytest.mark.xdist_group("operator")]
 
 @pytest.fixture(scope="module")
 def run(disturbed: Installation, request: pytest.FixtureRequest) -> Iterator[Run]:
-    """Play the situations one after the other, since each needs the operator for itself."""
+    """Run the situations one after the other, since each needs the operator for itself."""
     situations = selected(WITHOUT_OPERATOR, request.session.items, of=test_situation_of_the_operator.__name__)
     with start_run(situations, disturbed, namespace=RESTARTS, at_once=1) as run:
         yield run

@@ -1,7 +1,7 @@
 """Situations of a resource, each read by four readers: `kubectl wait`, kstatus, Argo CD and the table's columns.
 
 A situation is something that happens to a Relay or a Labeler: a Secret is missing, Redis is full, a pod is evicted.
-All are played at the same time in one namespace; each test waits for one of them. The last tests check every version of
+All run at the same time in one namespace, but for those that take the operator away. Each test waits for one of them. The last tests check every version of
 every resource that the API server gave out meanwhile.
 """
 
@@ -10,10 +10,9 @@ from typing import Final
 
 import pytest
 
-from e2e.tests.installation import SITUATIONS as NAMESPACE
-from e2e.tests.installation import Installation
+from e2e.tests.installation import SITUATIONS, Installation
 from e2e.tests.situations import report
-from e2e.tests.situations.catalog import SITUATIONS
+from e2e.tests.situations.catalog import UNDISTURBED
 from e2e.tests.situations.run import Run, selected, start_run
 
 pytestmark = [pytest.mark.timeout(900), pytest.mark.xdist_group("situations")]
@@ -22,14 +21,14 @@ AT_ONCE: Final = 16
 
 @pytest.fixture(scope="module")
 def run(shared: Installation, request: pytest.FixtureRequest) -> Iterator[Run]:
-    """Begin to play the situations that are selected."""
-    situations = selected(SITUATIONS, request.session.items, of=test_situation.__name__)
-    with start_run(situations, shared, namespace=NAMESPACE, at_once=AT_ONCE) as run:
+    """Begin with the situations that are selected."""
+    situations = selected(UNDISTURBED, request.session.items, of=test_situation.__name__)
+    with start_run(situations, shared, namespace=SITUATIONS, at_once=AT_ONCE) as run:
         yield run
         report.keep(request.config, run)
 
 
-@pytest.mark.parametrize("name", [one.name for one in SITUATIONS])
+@pytest.mark.parametrize("name", [one.name for one in UNDISTURBED])
 def test_situation(run: Run, name: str) -> None:
     """Each step comes to its verdict, and on the way only through those that are allowed, by all four readers."""
     assert not run.result(name).wrong

@@ -23,10 +23,10 @@ def keep(config: pytest.Config, run: Run) -> None:
     )
 
 
-def lines(played: Iterable[Result]) -> Iterator[str]:
+def lines(results: Iterable[Result]) -> Iterator[str]:
     """One line for each step."""
     yield f"{'situation':22} {'after':24} {'kubectl wait':12} {'kstatus':12} {'Argo CD':12} {'Ready':5} Reason"
-    for one in played:
+    for one in results:
         for number, seen in enumerate(one.seen):
             words = seen.reading.words
             name = "" if number else one.situation.name

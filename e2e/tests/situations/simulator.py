@@ -1,4 +1,4 @@
-"""A simulated relay of the situations, and its control through the API server's proxy."""
+"""A simulated relay of the situations, and its control interface through the API server's proxy."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Simulator:
             self._started = True
 
     def scale(self, replicas: int) -> None:
-        """Take it away, or bring it back."""
+        """Scale to 0 or back to 1."""
         self.kubectl("scale", f"deployment/{self.name}", f"--replicas={replicas}")
         if replicas:
             self._wait()
