@@ -4,16 +4,13 @@ They wait more than they compute, so several worker processes run at the same ti
 `make prove` are left out.
 """
 
-import shutil
 import subprocess
 import sys
-import tempfile
-from pathlib import Path
 from typing import Final
 
 import pytest
 
-from e2e.cluster.provider import Cluster, ClusterError, NoClusterError, ensure_cluster
+from e2e.cluster.provider import ClusterError, NoClusterError, ensure_cluster
 
 # These take away what all others need: a CRD, the shared release.
 LAST: Final = ("e2e/tests/test_missing_crd.py", "e2e/tests/test_uninstall.py")
@@ -34,12 +31,11 @@ def main() -> int:
     except ClusterError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    with tempfile.TemporaryDirectory(prefix="sluice-") as directory:
-        options = ("-q", "-p", "no:cacheprovider", *provider_options(cluster, Path(directory)), *selection())
-        codes = [
-            subprocess.run([sys.executable, "-m", "pytest", *suite, *options], check=False).returncode
-            for suite in SUITES
-        ]
+    provider = ("--k8s-provider=external", f"--k8s-kubeconfig={cluster.kubeconfig}")
+    options = ("-q", "-p", "no:cacheprovider", *provider, *selection())
+    codes = [
+        subprocess.run([sys.executable, "-m", "pytest", *suite, *options], check=False).returncode for suite in SUITES
+    ]
     ran = [code for code in codes if code != pytest.ExitCode.NO_TESTS_COLLECTED]
     return max(ran, default=pytest.ExitCode.NO_TESTS_COLLECTED)
 
@@ -48,16 +44,6 @@ def selection() -> list[str]:
     """The arguments of the command line, which may select tests."""
     given = sys.argv[1:]
     return given if "-m" in given else ["-m", "not prove", *given]
-
-
-def provider_options(cluster: Cluster, directory: Path) -> list[str]:
-    """The options of pytest-kubernetes for the running cluster.
-
-    It gets a copy of the kubeconfig, since it may delete the file that it is given.
-    """
-    copy = directory / "kubeconfig"
-    shutil.copy(cluster.kubeconfig, copy)
-    return ["--k8s-provider=external", f"--k8s-kubeconfig={copy}"]
 
 
 if __name__ == "__main__":

@@ -63,7 +63,7 @@ class Api:
         target = f"{path}?{urlencode(query)}" if query else path
         try:
             return self._request("GET", target)
-        except (http.client.HTTPException, ConnectionError):
+        except (http.client.HTTPException, OSError):
             self._close()  # an idle connection may have been closed by the server
             return self._request("GET", target)
 

@@ -4,6 +4,7 @@
 """
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -30,12 +31,16 @@ def run_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def cluster(
-    k8s_manager: Callable[[], type[AClusterManager]], request: pytest.FixtureRequest, run_directory: Path
+    k8s_manager: Callable[[], type[AClusterManager]],
+    request: pytest.FixtureRequest,
+    run_directory: Path,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Cluster]:
     """The cluster, with all images in it."""
-    manager = k8s_manager()(
-        request.config.getoption("k8s_cluster_name"), None, request.config.getoption("k8s_kubeconfig")
-    )
+    # The manager deletes its kubeconfig at the end, while other worker processes still use the given one.
+    kubeconfig = tmp_path_factory.mktemp("cluster") / "kubeconfig"
+    shutil.copy(request.config.getoption("k8s_kubeconfig"), kubeconfig)
+    manager = k8s_manager()(request.config.getoption("k8s_cluster_name"), None, str(kubeconfig))
     manager.create()
     assert manager.version() >= (1, 30), "older API servers don't know all that the CRDs use"
     cluster = ensure_cluster()

@@ -1,8 +1,8 @@
 """Situations of a resource, each read by four readers: `kubectl wait`, kstatus, Argo CD and the table's columns.
 
 A situation is something that happens to a Relay or a Labeler: a Secret is missing, Redis is full, a pod is evicted.
-All run at the same time in one namespace, but for those that take the operator away. Each test waits for one of them. The last tests check every version of
-every resource that the API server gave out meanwhile.
+All run at the same time in one namespace, but for those that take the operator away. Each test waits for one of them.
+The last tests check every version of every resource that the API server gave out meanwhile.
 """
 
 from collections.abc import Iterator
