@@ -40,7 +40,7 @@ def cluster(
     # The manager deletes its kubeconfig at the end, while other worker processes still use the given one.
     kubeconfig = tmp_path_factory.mktemp("cluster") / "kubeconfig"
     shutil.copy(request.config.getoption("k8s_kubeconfig"), kubeconfig)
-    manager = k8s_manager()(request.config.getoption("k8s_cluster_name"), None, str(kubeconfig))
+    manager = k8s_manager()(request.config.getoption("k8s_cluster_name"), None, kubeconfig)
     manager.create()
     assert manager.version() >= (1, 30), "older API servers don't know all that the CRDs use"
     cluster = ensure_cluster()
