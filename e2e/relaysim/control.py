@@ -9,25 +9,21 @@ POST emit {count, stream}                 emit now, paused or not; answers what
 POST fault/<name> {…}                     let something go wrong
 """
 
-from __future__ import annotations
-
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aiohttp import web
 
 from e2e.relaysim import faults
-
-if TYPE_CHECKING:
-    from e2e.relaysim.feed import Feed
-    from e2e.relaysim.sim import RelaySim
+from e2e.relaysim.feed import Feed
+from e2e.relaysim.relay import Relay
 
 _PAGE = 10_000
 
 
-def routes(sim: RelaySim) -> list[web.RouteDef]:
+def routes(relay: Relay) -> list[web.RouteDef]:
     """The control routes of a simulator."""
-    control = Control(sim)
+    control = Control(relay)
     return [
         web.get("/control/status", control.status),
         web.get("/control/faults", control.faults),
@@ -42,12 +38,12 @@ def routes(sim: RelaySim) -> list[web.RouteDef]:
 class Control:
     """Handlers; what they cannot understand is answered with 400 and a reason."""
 
-    def __init__(self, sim: RelaySim) -> None:
-        self._sim = sim
+    def __init__(self, relay: Relay) -> None:
+        self._relay = relay
 
     async def status(self, _request: web.Request) -> web.Response:
         """Both feeds."""
-        return web.json_response({"repos": _status(self._sim.repos), "labels": _status(self._sim.labels)})
+        return web.json_response({"repos": _status(self._relay.repos), "labels": _status(self._relay.labels)})
 
     async def faults(self, _request: web.Request) -> web.Response:
         """What can go wrong."""
@@ -57,7 +53,7 @@ class Control:
         """Who writes."""
         told = [
             {"did": a.did, "handle": a.handle, "key": a.repo.key.did_key, "status": a.status}
-            for a in self._sim.world.accounts
+            for a in self._relay.world.accounts
         ]
         return web.json_response({"accounts": told})
 
@@ -67,7 +63,7 @@ class Control:
         try:
             offset, limit = int(query.get("offset", 0)), int(query.get("limit", _PAGE))
             low, high = int(query.get("from", 0)), int(query.get("to", 2**63))
-            journal = self._feed(query.get("stream", "repos")).journal
+            journal = self._relay.feed(query.get("stream", "repos")).journal
         except ValueError as exc:
             return _bad(exc)
         first = max(offset, journal.dropped)
@@ -86,7 +82,7 @@ class Control:
         """Emit so many events."""
         try:
             body = await _body(request)
-            notes = await self._feed(body.get("stream", "repos")).emit(int(body.get("count", 1)))
+            notes = await self._relay.feed(body.get("stream", "repos")).emit(int(body.get("count", 1)))
         except (ValueError, TypeError) as exc:
             return _bad(exc)
         return web.json_response({"entries": [note.json() for note in notes]})
@@ -94,7 +90,7 @@ class Control:
     async def fault(self, request: web.Request) -> web.Response:
         """Let something go wrong."""
         try:
-            answer = faults.inflict(self._sim, request.match_info["name"], await _body(request))
+            answer = faults.inflict(self._relay, request.match_info["name"], await _body(request))
         except (ValueError, TypeError) as exc:
             return _bad(exc)
         return web.json_response(answer)
@@ -104,7 +100,7 @@ class Control:
         what = request.match_info["change"]
         try:
             body = await _body(request)
-            feed = self._feed(body.get("stream", "repos"))
+            feed = self._relay.feed(body.get("stream", "repos"))
             if what in ("pause", "resume"):
                 feed.set_pace(paused=what == "pause")
             elif what == "rate":
@@ -116,12 +112,6 @@ class Control:
         except (ValueError, TypeError) as exc:
             return _bad(exc)
         return web.json_response(_status(feed))
-
-    def _feed(self, stream: str) -> Feed:
-        if stream not in ("repos", "labels"):
-            msg = f"unknown stream {stream!r}; known are repos, labels"
-            raise ValueError(msg)
-        return self._sim.repos if stream == "repos" else self._sim.labels
 
 
 async def _body(request: web.Request) -> dict[str, Any]:
@@ -144,6 +134,7 @@ def _status(feed: Feed) -> dict[str, Any]:
         "rate": feed.pace.rate,
         "limit": feed.pace.limit,
         "paused": feed.pace.paused,
+        "expired": feed.expired,
         "readers": [
             {"peer": r.peer, "sent": r.sent, "behind": window.end - r.position, "stalled": r.stalled}
             for r in feed.readers

@@ -9,12 +9,17 @@ import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, Protocol
 
 from e2e.relaysim import dagcbor
 
 MAX_SEQ = 2**53 - 1
 _U64 = struct.Struct(">BQ")
+_SEQ_PLACE = 0xF3A1_52C7_9E0B_64D8
+_TIME_PLACE = "time stands here, always"
+_SEQ_BYTES = dagcbor.encode(_SEQ_PLACE)
+_TIME_BYTES = dagcbor.encode(_TIME_PLACE)
 
 
 class Frame(Protocol):
@@ -47,18 +52,13 @@ class Template:
 
 def template(kind: str, body: Mapping[str, Any], *, timed: bool = True) -> Template:
     """A message frame of this type (``#commit``); ``body`` comes without ``seq`` and ``time``."""
-    fields = dict(body) | {"seq": None} | ({"time": None} if timed else {})
-    parts = [bytearray(header(kind) + dagcbor.map_head(len(fields)))]
-    for key in sorted(fields, key=dagcbor.map_order):
-        parts[-1] += dagcbor.encode(key)
-        if key == "seq" or (timed and key == "time"):
-            parts.append(bytearray())
-        else:
-            parts[-1] += dagcbor.encode(fields[key])
-    head, middle, *tail = map(bytes, parts)
-    return Template(head, middle, tail[0] if tail else None)
+    fields = {**body, "seq": _SEQ_PLACE} | ({"time": _TIME_PLACE} if timed else {})
+    head, rest = dagcbor.encode(fields).split(_SEQ_BYTES, 1)
+    middle, *tail = rest.split(_TIME_BYTES, 1) if timed else (rest,)
+    return Template(header(kind) + head, middle, tail[0] if tail else None)
 
 
+@cache
 def header(kind: str | None, op: int = 1) -> bytes:
     """The first of the two objects."""
     return dagcbor.encode({"op": op} | ({} if kind is None else {"t": kind}))

@@ -12,7 +12,7 @@ from typing import Any, Final
 from e2e.relaysim import accounts, dagcbor, records
 from e2e.relaysim.cid import Cid
 from e2e.relaysim.frames import Event, template
-from e2e.relaysim.keys import K256, Key
+from e2e.relaysim.keys import P256, Key
 from e2e.relaysim.network import World
 
 _VALUES: Final = ("porn", "spam", "!hide", "!warn", "graphic-media", "impersonation")
@@ -31,7 +31,7 @@ class Labeler:
     def __init__(self, world: World, *, seed: str = "labeler") -> None:
         self._world = world
         self._rng = random.Random(seed)
-        self._key = Key.derive(K256, f"{seed}/atproto_label")
+        self._key = Key.derive(P256, f"{seed}/atproto_label")
         self._given: list[Label] = []
         self.did = accounts.did(seed, 0)
         self.did_key = self._key.did_key

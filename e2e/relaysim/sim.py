@@ -2,95 +2,28 @@
 
 import asyncio
 import contextlib
-import ssl
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from typing import Any, Self
 
 from aiohttp import web
 
 from e2e.relaysim import faults, server
-from e2e.relaysim.corpus import Corpus
-from e2e.relaysim.feed import Feed, Pace
-from e2e.relaysim.frames import Event
 from e2e.relaysim.journal import Journal, Note
-from e2e.relaysim.labels import Labeler
-from e2e.relaysim.listing import Listing, Style
-from e2e.relaysim.network import World
-from e2e.relaysim.refusals import Refusals
-from e2e.relaysim.window import PROFILES, CursorRules
+from e2e.relaysim.options import FIRST_SEQ, Options
+from e2e.relaysim.relay import Relay
 
-FIRST_SEQ = 6_322_875_401
-_GOODBYE = 2.0
+__all__ = ["FIRST_SEQ", "Options", "RelaySim"]
+
+_GOODBYE_SECONDS = 2.0
 
 
-@dataclass(slots=True)
-class Options:
-    """What a simulator is like. Rates are events a second; 0 is as fast as the slowest reader takes.
-
-    ``accounts`` write; ``dormant`` more are only listed. ``corpus``: a corpus, or how many events to make
-    at the start and serve in rounds; 0 goes on making new ones. ``prefill`` events stand in the window at
-    the start. ``window`` and ``journal`` bound the memory, in events (about 2 kB each unless a corpus
-    is served).
-    """
-
-    host: str = "127.0.0.1"
-    port: int = 0
-    seed: str = "sluice"
-    first_seq: int = FIRST_SEQ
-    rate: float = 50.0
-    limit: int | None = None
-    paused: bool = False
-    accounts: int = 50
-    dormant: int = 0
-    corpus: int | Corpus = 0
-    prefill: int = 0
-    window: int = 20_000
-    journal: int = 100_000
-    rules: CursorRules = field(default_factory=lambda: PROFILES["spec"])
-    listing: Style = "uid"
-    first_label_seq: int = 1
-    label_rate: float = 1.0
-    label_limit: int | None = None
-    label_rules: CursorRules = field(default_factory=lambda: PROFILES["ozone"])
-    tls: ssl.SSLContext | None = None
-
-
-class RelaySim:
+class RelaySim(Relay):
     """A relay (``repos``), its listing and a labeler (``labels``) behind one address."""
 
     def __init__(self, options: Options | None = None, **changes: Any) -> None:
-        self.options = options or Options(**changes)
-        o = self.options
-        source: Iterator[Event]
-        if isinstance(o.corpus, Corpus):
-            self.world, source = o.corpus.world, iter(o.corpus)
-        else:
-            self.world = source = World(seed=o.seed, size=o.accounts, dormant=o.dormant)
-            if o.corpus:
-                source = iter(Corpus(self.world, o.corpus))
-        self.labeler = Labeler(World(seed=o.seed, size=o.accounts), seed=f"{o.seed}-labeler")
-        self.repos = Feed(
-            source=source,
-            first_seq=o.first_seq,
-            rules=o.rules,
-            pace=Pace(o.rate, o.limit, o.paused),
-            window=o.window,
-            journal=o.journal,
-        )
-        self.labels = Feed(
-            source=self.labeler,
-            first_seq=o.first_label_seq,
-            rules=o.label_rules,
-            pace=Pace(o.label_rate, o.label_limit, o.paused),
-            window=o.window,
-            journal=o.journal,
-        )
-        self.listing = Listing(self.world, o.listing)
-        self.refusals = Refusals()
-        self._tasks: set[asyncio.Task[None]] = set()
+        super().__init__(options or Options(**changes))
         self._runner: web.AppRunner | None = None
-        self._port = o.port
+        self._port = self.options.port
 
     @property
     def host(self) -> str:
@@ -134,15 +67,13 @@ class RelaySim:
 
     async def stop(self) -> None:
         """Say goodbye to the readers and close."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.cancel()
         readers = {*self.repos.readers, *self.labels.readers}
         for reader in readers:
             reader.end(code=1001, reason="going away")
             reader.resume()
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_GOODBYE):
+            async with asyncio.timeout(_GOODBYE_SECONDS):
                 await asyncio.gather(*(reader.left.wait() for reader in readers))
         if self._runner:
             await self._runner.cleanup()
@@ -177,9 +108,3 @@ class RelaySim:
         """Wait until every reader of the relay has been handed all that was emitted."""
         end = self.repos.window.end
         await self.until(lambda: all(r.position >= end for r in self.repos.readers), timeout=timeout)
-
-    def background(self, work: Any) -> None:
-        """Run a coroutine for as long as the simulator lives."""
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)

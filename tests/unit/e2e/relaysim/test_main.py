@@ -7,8 +7,8 @@ import sys
 import pytest
 
 from e2e.relaysim.__main__ import first_seq, parse
+from e2e.relaysim.cursors import PROFILES
 from e2e.relaysim.sim import FIRST_SEQ
-from e2e.relaysim.window import PROFILES
 
 
 def test_options_reach_the_simulator() -> None:

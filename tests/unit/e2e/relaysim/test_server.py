@@ -15,8 +15,8 @@ from cryptography.x509.oid import NameOID
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from e2e.relaysim.__main__ import parse
+from e2e.relaysim.cursors import PROFILES
 from e2e.relaysim.sim import FIRST_SEQ, RelaySim
-from e2e.relaysim.window import PROFILES
 from tests.unit.e2e.relaysim.client import subscribe
 
 LAST = FIRST_SEQ + 19
