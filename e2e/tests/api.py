@@ -79,6 +79,10 @@ class Api:
             self._close()
             return self._request("POST", target, content)
 
+    def delete(self, path: str) -> None:
+        """DELETE `path`. Raises ApiError."""
+        self._request("DELETE", path)
+
     def find(self, plural: str, namespace: str, name: str) -> Manifest | None:
         """One object, None if there is none of that name."""
         try:

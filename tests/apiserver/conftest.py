@@ -89,11 +89,24 @@ class ApiServer:
         """The Labeler that it would create. Nothing is stored. Raises RefusedError."""
         return self._try("labelers", self.labeler(spec))
 
+    def create(self, plural: str, manifest: Manifest) -> Manifest:
+        """Create a resource of the group of the tests. Raises RefusedError."""
+        return self._post(plural, manifest)
+
+    def delete(self, plural: str, name: str) -> None:
+        """Delete a resource of the group of the tests."""
+        self._api.delete(f"{self._path(plural)}/{name}")
+
     def _try(self, plural: str, manifest: Manifest) -> Manifest:
         """As `kubectl create --dry-run=server`, without a process: there are hundreds of these requests."""
-        path = f"/apis/{self.group}/{VERSION}/namespaces/{self.namespace}/{plural}"
+        return self._post(plural, manifest, dryRun="All")
+
+    def _path(self, plural: str) -> str:
+        return f"/apis/{self.group}/{VERSION}/namespaces/{self.namespace}/{plural}"
+
+    def _post(self, plural: str, manifest: Manifest, **query: str) -> Manifest:
         try:
-            created: Manifest = self._api.post(path, manifest, dryRun="All", fieldValidation="Strict")
+            created: Manifest = self._api.post(self._path(plural), manifest, fieldValidation="Strict", **query)
         except ApiError as error:
             raise RefusedError(error.message) from error
         return created

@@ -34,9 +34,9 @@ def relay(server: ApiServer) -> Any:
     # A name of its own for each test, since the garbage collector takes its time.
     name = f"owner-{secrets.token_hex(3)}"
     body = server.relay({"host": "relay.example.com", "suspend": True}, name=name)
-    server.kubectl("create", "-f", "-", stdin=body)
+    server.create("relays", body)
     yield Relay.parse(server.read("get", f"relays.{server.group}", name, "-n", server.namespace))
-    server.kubectl("delete", f"relays.{server.group}", name, "-n", server.namespace)
+    server.delete("relays", name)
 
 
 def build(server: ApiServer, relay: Relay, **spec: Any) -> Manifest:
