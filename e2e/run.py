@@ -15,8 +15,8 @@ from e2e.cluster.provider import ClusterError, NoClusterError, ensure_cluster
 # These take away what all others need: a CRD, the shared release.
 LAST: Final = ("e2e/tests/test_missing_crd.py", "e2e/tests/test_uninstall.py")
 SUITES: Final = (
-    # The longest group, the situations, occupies one worker from the start; see e2e.tests.sluice for the number.
-    ("e2e/tests", "tests/apiserver", *(f"--ignore={path}" for path in LAST), "-n", "5", "--dist", "loadgroup"),
+    # A worker runs a file, the files with the most tests first. Databases in e2e.tests.sluice limits the number.
+    ("e2e/tests", "tests/apiserver", *(f"--ignore={path}" for path in LAST), "-n", "5", "--dist", "loadfile"),
     LAST,
 )
 

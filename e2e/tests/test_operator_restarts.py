@@ -12,7 +12,7 @@ from e2e.tests.situations.run import Run, selected, start_run
 from e2e.tests.sluice import Sluice
 from e2e.tests.wait import eventually
 
-pytestmark = [pytest.mark.timeout(900), pytest.mark.xdist_group("operator")]
+pytestmark = pytest.mark.timeout(900)
 
 
 @pytest.fixture(scope="module")
