@@ -10,12 +10,13 @@ Each but the last watches namespaces of its own, so that they run at the same ti
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from e2e import deploy
+from e2e.cluster.errors import ClusterError
 from e2e.cluster.provider import Cluster
 from e2e.tests.api import Api
 from e2e.tests.once import once
@@ -105,6 +106,7 @@ def remove_namespace(cluster: Cluster, namespace: str) -> None:
         if not cluster.kubectl("get", "crd", crd, "--ignore-not-found", "-o", "name"):
             continue
         for name in cluster.kubectl("get", crd, "-n", namespace, "-o", "name").split():
-            patch = '{"metadata":{"finalizers":null}}'
-            cluster.kubectl("patch", name, "-n", namespace, "--type=merge", "-p", patch)
+            with suppress(ClusterError):  # it may be gone by now
+                patch = '{"metadata":{"finalizers":null}}'
+                cluster.kubectl("patch", name, "-n", namespace, "--type=merge", "-p", patch)
     cluster.kubectl("delete", "namespace", namespace, "--ignore-not-found", "--timeout=240s")
