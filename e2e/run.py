@@ -21,6 +21,10 @@ SUITES: Final = (
 )
 
 
+# Each wait in the tests has a limit of its own. This one only ends a test that hangs, however slow the machine is.
+TIMEOUT: Final = "--timeout=1800"
+
+
 def main() -> int:
     """Run them; the worst exit code of pytest."""
     try:
@@ -32,7 +36,7 @@ def main() -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     provider = ("--k8s-provider=external", f"--k8s-kubeconfig={cluster.kubeconfig}")
-    options = ("-q", "-p", "no:cacheprovider", *provider, *selection())
+    options = ("-q", "-p", "no:cacheprovider", TIMEOUT, *provider, *selection())
     codes = [
         subprocess.run([sys.executable, "-m", "pytest", *suite, *options], check=False).returncode for suite in SUITES
     ]

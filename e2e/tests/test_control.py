@@ -3,12 +3,8 @@
 import json
 from typing import cast
 
-import pytest
-
 from e2e.tests.sluice import Sluice
 from e2e.tests.wait import eventually
-
-pytestmark = pytest.mark.timeout(600)
 
 
 def test_a_cursor_of_the_spec_is_followed_once_by_the_running_pod(sluice: Sluice) -> None:

@@ -14,8 +14,6 @@ from e2e.tests.sluice import Sluice
 from e2e.tests.source import Source
 from e2e.tests.wait import eventually
 
-pytestmark = pytest.mark.timeout(600)
-
 NO_EVENTS = ("--rate", "1", "--limit", "0")
 
 

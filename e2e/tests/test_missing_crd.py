@@ -27,7 +27,7 @@ from e2e.tests.situations.subject import Subject
 from e2e.tests.situations.verdicts import Verdict
 from e2e.tests.wait import eventually
 
-pytestmark = [pytest.mark.timeout(900), pytest.mark.prove]
+pytestmark = pytest.mark.prove
 NAMESPACE: Final = "sluice-kinds"
 CRD: Final = "labelers.sluice.dev"
 

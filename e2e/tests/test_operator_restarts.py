@@ -12,8 +12,6 @@ from e2e.tests.situations.run import Run, selected, start_run
 from e2e.tests.sluice import Sluice
 from e2e.tests.wait import eventually
 
-pytestmark = pytest.mark.timeout(900)
-
 
 @pytest.fixture(scope="module")
 def run(disturbed: Installation, request: pytest.FixtureRequest) -> Iterator[Run]:

@@ -7,10 +7,7 @@ from e2e.pds.seed import seed
 from e2e.tests.sluice import Sluice
 from e2e.tests.wait import eventually
 
-pytestmark = [
-    pytest.mark.skipif(unavailable_reason() is not None, reason=str(unavailable_reason())),
-    pytest.mark.timeout(600),
-]
+pytestmark = pytest.mark.skipif(unavailable_reason() is not None, reason=str(unavailable_reason()))
 
 
 def test_a_pds_on_the_host_is_ready_and_stands_in_redis_record_for_record(sluice: Sluice) -> None:

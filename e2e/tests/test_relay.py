@@ -4,8 +4,6 @@ import json
 import operator
 from functools import partial
 
-import pytest
-
 from e2e import manifests
 from e2e.tests.relay import CONTAINER
 from e2e.tests.sluice import DEFAULT_DATABASE, Sluice
@@ -15,8 +13,6 @@ NO_MARK = {"highWaterMark": 10_000_000}
 
 # Well below the operator's resync interval of 300 s: only what it does on a change can be so quick.
 BEFORE_RESYNC_SECONDS = 120
-
-pytestmark = pytest.mark.timeout(900)
 
 
 def test_an_applied_relay_becomes_ready_and_its_events_stand_in_redis(sluice: Sluice) -> None:

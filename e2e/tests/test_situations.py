@@ -15,7 +15,6 @@ from e2e.tests.situations import report
 from e2e.tests.situations.catalog import UNDISTURBED
 from e2e.tests.situations.run import Run, selected, start_run
 
-pytestmark = pytest.mark.timeout(900)
 AT_ONCE: Final = 16
 
 

@@ -1,12 +1,8 @@
 """What `helm uninstall` leaves of the shared release. `e2e.run` runs it after all other tests, since it ends them."""
 
-import pytest
-
 from e2e import deploy
 from e2e.tests.installation import DISTURBED, Installation, remove_namespace
 from e2e.tests.wait import eventually
-
-pytestmark = pytest.mark.timeout(600)
 
 
 def test_uninstall_leaves_the_crd_the_volume_the_lease_and_nothing_else(shared: Installation) -> None:
