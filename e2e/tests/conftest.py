@@ -16,7 +16,7 @@ from e2e import deploy
 from e2e.cluster.provider import Cluster, ensure_cluster
 from e2e.tests import installation
 from e2e.tests.api import Api
-from e2e.tests.installation import DISTURBED, SHARED, Installation, installed
+from e2e.tests.installation import DISTURBED, SHARED, STEADY, Installation, installed
 from e2e.tests.once import once
 from e2e.tests.situations import report
 from e2e.tests.sluice import Databases, Sluice
@@ -58,7 +58,7 @@ def api(cluster: Cluster) -> Api:
 @pytest.fixture(scope="session")
 def shared(cluster: Cluster, api: Api, run_directory: Path) -> Iterator[Installation]:
     """The release whose operator nothing disturbs."""
-    with installed(cluster, api, SHARED, run_directory) as found:
+    with installed(cluster, api, SHARED, run_directory, extraEnv=STEADY) as found:
         yield found
 
 

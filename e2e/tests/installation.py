@@ -38,6 +38,9 @@ DISTURBED: Final = deploy.Release(
 )
 EVERYWHERE: Final = deploy.Release(name="sluice-everywhere", namespace="sluice-everywhere-system")
 
+STEADY: Final = [{"name": "SLUICE_LEASE_DURATION_SECONDS", "value": "60"}]
+"""As `operator.extraEnv`: no operator loses its Lease when an overloaded API server answers late."""
+
 _OPERATOR: Final = "app.kubernetes.io/component=operator"
 _CRDS: Final = ("relays.sluice.dev", "labelers.sluice.dev")
 
@@ -83,13 +86,20 @@ class Installation:
 
 
 @contextmanager
-def installed(cluster: Cluster, api: Api, release: deploy.Release, run_directory: Path) -> Iterator[Installation]:
-    """The release, installed once in a run into empty namespaces. It stays, for the other processes of the run."""
+def installed(
+    cluster: Cluster, api: Api, release: deploy.Release, run_directory: Path, **operator: object
+) -> Iterator[Installation]:
+    """The release, installed once in a run into empty namespaces. It stays, for the other processes of the run.
+
+    `operator` are values of the chart, below `operator`.
+    """
 
     def install() -> None:
         for namespace in release.watch_namespaces:
             remove_namespace(cluster, namespace)
-        deploy.install(cluster, release=release)
+        values = deploy.chart_values(release)
+        values["operator"] |= operator
+        deploy.install(cluster, release=release, values=values)
 
     once(run_directory, release.name, install)
     url = deploy.redis_url(cluster, release=release)
