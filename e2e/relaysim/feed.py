@@ -14,7 +14,7 @@ from e2e.relaysim.reader import Reader
 from e2e.relaysim.window import Window
 
 _TICK_SECONDS = 0.25
-"""What a rate allows is emitted in bursts, so many seconds apart: waking up costs more than a message does."""
+"""Between two bursts at a rate: to wake up costs more than to send a message."""
 _CHUNK = 64
 _LEAD = 1024
 
@@ -109,8 +109,8 @@ class Feed:
             await asyncio.sleep(0)
         return notes
 
-    def inject(self, event: Event) -> Note:
-        """Emit an event that isn't the source's next one."""
+    def emit_event(self, event: Event) -> Note:
+        """Emit an event that doesn't come from the source."""
         (note,) = self._append(iter((event,)))
         return note
 
