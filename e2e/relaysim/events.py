@@ -30,7 +30,7 @@ def commit(data: Commit, *, blocks: bytes | None = None, changes: Mapping[str, A
 
 
 def sync(head: Commit) -> Event:
-    """A ``#sync``: this commit is now the head of the repository, whatever came before."""
+    """A ``#sync``: this commit is now the head of the repository, even if others are missing before it."""
     body = {"did": head.did, "rev": head.rev, "blocks": car.encode(head.cid, (head.block,))}
     facts = {"did": head.did, "rev": head.rev, "commit": str(head.cid)}
     return Event("#sync", template("#sync", body), facts)

@@ -102,7 +102,7 @@ class Feed:
                     await asyncio.sleep(_TICK_SECONDS)
 
     async def emit(self, count: int) -> list[Note]:
-        """Emit this many events now, whatever the pace, and return their notes."""
+        """Emit this many events now, regardless of the pace, and return their notes."""
         notes: list[Note] = []
         while len(notes) < count:
             notes += self._append(islice(self._source, min(_CHUNK, count - len(notes))))

@@ -18,13 +18,13 @@ def test_options_reach_the_simulator() -> None:
     assert (options.listing, options.first_seq, options.limit) == ("pds", FIRST_SEQ, None)
 
 
-def test_a_process_is_bounded_unless_it_is_told_otherwise() -> None:
+def test_a_process_is_bounded_by_default() -> None:
     assert (parse([]).seconds, parse([]).exit) == (7200, False)
     assert parse(["--for", "90"]).seconds == 90
     assert parse(["--for", "0"]).seconds is None
 
 
-def test_a_process_ends_by_itself_if_it_is_told_to() -> None:
+def test_a_process_ends_by_itself_with_exit() -> None:
     command = [sys.executable, "-m", "e2e.relaysim", "--host", "127.0.0.1", "--port", "0", "--corpus", "20"]
     ended = subprocess.run([*command, "--for", "0.5", "--exit"], capture_output=True, text=True, timeout=60, check=True)
     assert json.loads(ended.stdout.splitlines()[-1])["event"] == "stopped"

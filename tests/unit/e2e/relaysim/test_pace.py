@@ -64,7 +64,7 @@ async def test_a_change_of_the_pace_starts_the_seconds_again() -> None:
         assert not sim.repos.expired
 
 
-async def test_an_expired_simulator_emits_when_it_is_told_to() -> None:
+async def test_an_expired_simulator_still_emits_on_request() -> None:
     async with RelaySim(rate=10, corpus=50, seconds=0.01) as sim, subscribe(sim) as client:
         await sim.until(lambda: sim.repos.expired)
         await sim.connected()
