@@ -14,9 +14,9 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from sluice_ingester.contract import Stream, StreamKeys
-from sluice_ingester.sink.append import Append, Sink, Stored
-from sluice_ingester.sink.connection import connect
+from sluice_redis.contract import Stream, StreamKeys
+from sluice_redis.sink.append import Append, Sink, Stored
+from sluice_redis.sink.connection import connect
 
 _BATCH = 500
 _RECORD = {"$type": "app.bsky.feed.post", "text": "x" * 300, "createdAt": "2026-11-01T00:00:00.000Z"}

@@ -19,12 +19,12 @@ from redis.asyncio import Redis
 
 from bench.sink import EVENT, KEYS
 from bench.wire import FIRST_SEQ, made_frames
-from sluice_ingester.eventtime import EventTime
-from sluice_ingester.frames import Frames
-from sluice_ingester.sequence import Sequence
-from sluice_ingester.sink.append import Append, Sink, Stored
-from sluice_ingester.wire.fingerprint import fingerprint
-from sluice_ingester.wire.firehose import FirehoseDecoder
+from sluice_ingester.cursor.event_time import EventTime
+from sluice_ingester.cursor.frame_digests import Frames
+from sluice_ingester.cursor.sequence import Sequence
+from sluice_redis.sink.append import Append, Sink, Stored
+from sluice_wire.fingerprint import fingerprint
+from sluice_wire.firehose import FirehoseDecoder
 from tests.integration.redis_server import RedisServer
 
 

@@ -15,8 +15,8 @@ from typing import Any, Final
 
 from redis.asyncio import Redis
 
-from sluice_ingester.contract import Health, State, Stream, StreamKeys
-from sluice_operator.observed.redis import RedisReader
+from sluice_operator.redis.stream_reader import RedisReader
+from sluice_redis.contract import Health, State, Stream, StreamKeys
 
 _KEYS: Final = StreamKeys(stream=Stream.FIREHOSE, host="relay.test")
 _EVENT: Final = b"x" * 700

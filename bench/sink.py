@@ -16,8 +16,8 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from sluice_ingester.contract import Stream, StreamKeys
-from sluice_ingester.sink.append import Append, Sink, Stored
+from sluice_redis.contract import Stream, StreamKeys
+from sluice_redis.sink.append import Append, Sink, Stored
 from tests.integration.redis_server import RedisServer
 
 KEYS = StreamKeys(stream=Stream.FIREHOSE, host="relay.test")

@@ -16,9 +16,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from sluice_operator.desired.naming import Component, child_name, owned_labels
-from sluice_operator.kube import DEPLOYMENTS, PODS, Manifest
-from sluice_operator.sources import RELAYS, key_of
-from sluice_operator.store import Store
+from sluice_operator.kinds.registry import RELAYS, key_of
+from sluice_operator.kubernetes.cache import Store
+from sluice_operator.kubernetes.client import DEPLOYMENTS, PODS, Manifest
 
 _COMPONENTS: Final = (Component.FIREHOSE, Component.BACKFILL)
 _ASKED: Final = 200

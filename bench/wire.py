@@ -19,10 +19,10 @@ from typing import Any
 
 from e2e.relaysim import events
 from e2e.relaysim.network import World
-from sluice_ingester.wire import car, dagcbor, datajson
-from sluice_ingester.wire.cid import Cid
-from sluice_ingester.wire.events import Decoded
-from sluice_ingester.wire.firehose import FirehoseDecoder
+from sluice_wire import car, dagcbor, datajson
+from sluice_wire.cid import Cid
+from sluice_wire.events import Decoded
+from sluice_wire.firehose import FirehoseDecoder
 
 FIRST_SEQ = 6_322_875_401
 

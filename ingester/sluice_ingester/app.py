@@ -9,31 +9,31 @@ from functools import partial
 from importlib.metadata import version
 from typing import Final
 
-from sluice_ingester.beat import Retention, beat, measure
-from sluice_ingester.contract import State, Stream, StreamKeys
-from sluice_ingester.course import Course
-from sluice_ingester.helper import PAUSE_SECONDS, Helper
-from sluice_ingester.http import listen
-from sluice_ingester.intake import Intake
-from sluice_ingester.metrics import Metrics
-from sluice_ingester.pipeline import Pipeline
-from sluice_ingester.redis_client import Client
-from sluice_ingester.redis_url import masked
-from sluice_ingester.report import Report
+from sluice_common.tasks import end
+from sluice_ingester.cursor.tracker import Course
+from sluice_ingester.pipeline.batch_writer import Writer
+from sluice_ingester.pipeline.batcher import Intake
+from sluice_ingester.pipeline.pipeline import Pipeline
 from sluice_ingester.settings import Mode, Settings, SettingsError
-from sluice_ingester.sink.append import Sink
-from sluice_ingester.sink.connection import connect
+from sluice_ingester.source_task import Work
 from sluice_ingester.sources.address import Address
 from sluice_ingester.sources.subscription import Subscription
 from sluice_ingester.sources.tls import Tls
-from sluice_ingester.tasks import end
-from sluice_ingester.wire.firehose import NSID as SUBSCRIBE_REPOS
-from sluice_ingester.wire.firehose import FirehoseDecoder
-from sluice_ingester.wire.labels import NSID as SUBSCRIBE_LABELS
-from sluice_ingester.wire.labels import LabelsDecoder
-from sluice_ingester.wire.listing import NSID as LIST_REPOS
-from sluice_ingester.work import Work
-from sluice_ingester.writer import Writer
+from sluice_ingester.telemetry.background_task import PAUSE_SECONDS, Helper
+from sluice_ingester.telemetry.health_report import Report
+from sluice_ingester.telemetry.heartbeat import Retention, beat, measure
+from sluice_ingester.telemetry.metrics import Metrics
+from sluice_ingester.telemetry.probes import listen
+from sluice_redis.client import Client
+from sluice_redis.contract import State, Stream, StreamKeys
+from sluice_redis.sink.append import Sink
+from sluice_redis.sink.connection import connect
+from sluice_redis.url import masked
+from sluice_wire.firehose import NSID as SUBSCRIBE_REPOS
+from sluice_wire.firehose import FirehoseDecoder
+from sluice_wire.labels import NSID as SUBSCRIBE_LABELS
+from sluice_wire.labels import LabelsDecoder
+from sluice_wire.repo_page import NSID as LIST_REPOS
 
 VERSION: Final = version("sluice-operator")
 FLUSH_SECONDS: Final = 5.0
@@ -148,8 +148,8 @@ def _firehose_decoder(settings: Settings, address: Address) -> FirehoseDecoder:
 
 def _backfill(settings: Settings, address: Address, *, tls: Tls, sink: Sink, report: Report) -> Work:
     # Imported here: an ingester that lists nothing does not pay for an HTTP client.
-    from sluice_ingester.backfill import Backfill  # noqa: PLC0415
-    from sluice_ingester.sources.listing import Listing  # noqa: PLC0415
+    from sluice_ingester.backfill.backfill import Backfill  # noqa: PLC0415
+    from sluice_ingester.sources.list_repos import Listing  # noqa: PLC0415
 
     return Backfill(
         source=Listing(address, nsid=LIST_REPOS, user_agent=f"sluice/{VERSION}", tls=tls),

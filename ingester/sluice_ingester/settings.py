@@ -14,13 +14,13 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from sluice_ingester.contract import MAX_SEQ
-from sluice_ingester.cursor import StartFrom
-from sluice_ingester.lost import OnLost
-from sluice_ingester.redis_url import RedisUrl, fault_of
-from sluice_ingester.redis_url_shape import tidy
+from sluice_ingester.cursor.gap import OnLost
+from sluice_ingester.cursor.start import StartFrom
 from sluice_ingester.sources.address import ALLOWED, Address
-from sluice_ingester.wire.filter import CollectionFilter
+from sluice_redis.contract import MAX_SEQ
+from sluice_redis.url import RedisUrl, fault_of
+from sluice_redis.url_mistakes import tidy
+from sluice_wire.collection_filter import CollectionFilter
 
 
 class SettingsError(ValueError):

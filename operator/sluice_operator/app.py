@@ -9,31 +9,31 @@ from typing import Any, Final
 from kubernetes.aio.client import Configuration
 
 from sluice_operator import __version__
-from sluice_operator.claims import Claims
-from sluice_operator.client_files import ClientFiles
-from sluice_operator.deletion import Deletion
-from sluice_operator.events import Events
-from sluice_operator.finalizer import Finalizer
-from sluice_operator.heartbeat import guard_loop, trouble
-from sluice_operator.kube import Kube, KubeError, connect, retry_after, within
-from sluice_operator.lease import Candidate
-from sluice_operator.leftovers import tell_of_no_generators
-from sluice_operator.metrics import Metrics
-from sluice_operator.namespaces import Namespaces
-from sluice_operator.observed.redis import RedisReader
-from sluice_operator.publish import Publisher
-from sluice_operator.queue import WorkQueue
-from sluice_operator.reconcile import Reconciler
-from sluice_operator.resync import Resync
-from sluice_operator.server import serve
-from sluice_operator.session import Login
+from sluice_operator.kinds.registry import SOURCES, SourceKey, key_of
+from sluice_operator.kubernetes.cache import Store
+from sluice_operator.kubernetes.client import Kube, KubeError, connect, retry_after, within
+from sluice_operator.kubernetes.event_recorder import Events
+from sluice_operator.kubernetes.informers.informers import WATCHED, run_watches, stop_on_signals
+from sluice_operator.kubernetes.informers.kopf_login import Login
+from sluice_operator.kubernetes.informers.kopf_shutdown import tell_of_no_generators
+from sluice_operator.kubernetes.leader_election import Candidate
+from sluice_operator.kubernetes.namespace_ownership import Tenancy
+from sluice_operator.kubernetes.resync import Resync
+from sluice_operator.kubernetes.served_namespaces import Namespaces
+from sluice_operator.kubernetes.watch_freshness import Sight
+from sluice_operator.kubernetes.workqueue import WorkQueue
+from sluice_operator.reconcile.cursor_ownership import Claims
+from sluice_operator.reconcile.deletion import Deletion
+from sluice_operator.reconcile.finalizer import Finalizer
+from sluice_operator.reconcile.reconciler import Reconciler
+from sluice_operator.reconcile.status_writer import Publisher
+from sluice_operator.reconcile.workload import Workload
+from sluice_operator.redis.stream_reader import RedisReader
+from sluice_operator.redis.tls_files import ClientFiles
 from sluice_operator.settings import Settings
-from sluice_operator.sight import Sight
-from sluice_operator.sources import SOURCES, SourceKey, key_of
-from sluice_operator.store import Store
-from sluice_operator.tenancy import Tenancy
-from sluice_operator.watch import WATCHED, run_watches, stop_on_signals
-from sluice_operator.workload import Workload
+from sluice_operator.telemetry.metrics import Metrics
+from sluice_operator.telemetry.probes import serve
+from sluice_operator.telemetry.watchdog import guard_loop, trouble
 
 logger = logging.getLogger(__name__)
 

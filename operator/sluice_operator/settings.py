@@ -5,10 +5,10 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from sluice_ingester.redis_url import RedisUrl
-from sluice_operator.desired.settings import IngesterSettings
-from sluice_operator.lease_record import Terms
-from sluice_operator.namespace_lease import NAME as NAMESPACE_LEASE
+from sluice_operator.desired.ingester_defaults import IngesterSettings
+from sluice_operator.kubernetes.leader_lease import Terms
+from sluice_operator.kubernetes.namespace_lease import NAME as NAMESPACE_LEASE
+from sluice_redis.url import RedisUrl
 
 Names = Annotated[tuple[str, ...], NoDecode]
 """Names with commas between them."""

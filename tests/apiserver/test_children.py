@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from sluice_operator.api.relay import Relay
+from sluice_operator.desired.child_metadata import Manifest, is_controlled_by
 from sluice_operator.desired.deployment import build_deployment
-from sluice_operator.desired.drift import differences
-from sluice_operator.desired.manifest import Manifest, is_controlled_by
+from sluice_operator.desired.diff import differences
+from sluice_operator.desired.ingester_defaults import IngesterSettings
 from sluice_operator.desired.naming import REDIS_HASH_ANNOTATION
-from sluice_operator.desired.redis import build_redis_secret
-from sluice_operator.desired.relay import firehose
+from sluice_operator.desired.redis_secret import build_redis_secret
+from sluice_operator.desired.relay_streams import firehose
 from sluice_operator.desired.replacement import replacement
-from sluice_operator.desired.settings import IngesterSettings
 from tests.apiserver.conftest import ApiServer, eventually
 
 FULL: dict[str, Any] = {

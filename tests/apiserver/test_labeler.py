@@ -9,8 +9,8 @@ import pytest
 from sluice_operator.api.crd import build_crd
 from sluice_operator.api.labeler import LABELER, Labeler
 from sluice_operator.desired.deployment import build_deployment
+from sluice_operator.desired.ingester_defaults import IngesterSettings
 from sluice_operator.desired.naming import REDIS_HASH_ANNOTATION
-from sluice_operator.desired.settings import IngesterSettings
 from sluice_operator.desired.streams import streams_of
 from tests.apiserver.conftest import ApiServer, RefusedError
 

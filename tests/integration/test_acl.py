@@ -11,16 +11,16 @@ import pytest
 import redis.exceptions
 
 from e2e.relaysim.sim import RelaySim
-from sluice_ingester.contract import Stream, StreamKeys
-from sluice_ingester.redis_client import Client
-from sluice_ingester.sink.append import Append, Letter, Sink, Stored
-from sluice_ingester.sink.connection import connect
-from sluice_ingester.sink.errors import SinkError, SinkReason
-from sluice_ingester.sink.lengths import lengths
-from sluice_ingester.sink.trim import trim
 from sluice_operator.api.cursor import Cursor
-from sluice_operator.cursor import CursorError, delete_cursors, reset_cursor
-from sluice_operator.observed.redis import RedisReader
+from sluice_operator.redis.cursor_writer import CursorError, delete_cursors, reset_cursor
+from sluice_operator.redis.stream_reader import RedisReader
+from sluice_redis.client import Client
+from sluice_redis.contract import Stream, StreamKeys
+from sluice_redis.sink.append import Append, Letter, Sink, Stored
+from sluice_redis.sink.connection import connect
+from sluice_redis.sink.errors import SinkError, SinkReason
+from sluice_redis.sink.stream_lengths import lengths
+from sluice_redis.sink.trim import trim
 from tests.integration.ingester.process import Ingester
 from tests.integration.ingester.stored import should, stands, until, until_cursor
 from tests.integration.redis_kinds import Cluster, running

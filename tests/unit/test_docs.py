@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from e2e.tests.situations.catalog import SITUATIONS
-from sluice_ingester.kinds import SOURCE_KINDS
 from sluice_ingester.settings import Settings as IngesterSettings
-from sluice_ingester.sink.errors import SinkReason
+from sluice_ingester.telemetry.error_kinds import SOURCE_KINDS
 from sluice_operator.api.conditions import ConditionType
 from sluice_operator.settings import Settings as OperatorSettings
 from sluice_operator.status.reasons import Happening, Reason
+from sluice_redis.sink.errors import SinkReason
 
 ROOT = Path(__file__).parents[2]
 STATUS = (ROOT / "docs" / "status.md").read_text()

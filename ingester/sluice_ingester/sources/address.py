@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final, Self
 from urllib.parse import urlencode
 
-from sluice_ingester.hosts import LIKE_ADDRESS, former_hosts, host_of, is_address, is_plain
+from sluice_redis.hosts import LIKE_ADDRESS, former_hosts, host_of, is_address, is_plain
 
 _ADDRESS: Final = re.compile(
     r"(?:(?P<scheme>[a-z]+)://)?"

@@ -7,7 +7,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus, InvalidURI, SecurityError
 from websockets.uri import WebSocketURI, parse_uri
 
-from sluice_ingester.sources import answer
+from sluice_ingester.sources import handshake_response
 from sluice_ingester.sources.hop import Hop, host_port
 from sluice_ingester.sources.proxy import proxy_for
 from sluice_ingester.sources.tls import Tls
@@ -77,6 +77,6 @@ class Connector(connect):
         self.hop = Hop(source=self.hop.source, target=self.hop.target, proxy=self.hop.proxy, reached=True)
         connection = self._make(uri)
         protocol = connection.protocol
-        protocol.parser = answer.parse(protocol)
+        protocol.parser = handshake_response.parse(protocol)
         next(protocol.parser)
         return connection

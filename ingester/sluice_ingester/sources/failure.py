@@ -19,11 +19,11 @@ from websockets.exceptions import (
     SecurityError,
 )
 
-from sluice_ingester.sources.answer import HeadersTooLargeError
+from sluice_common.text import readable
+from sluice_ingester.sources.handshake_response import HeadersTooLargeError
 from sluice_ingester.sources.hop import Hop
 from sluice_ingester.sources.proxy import ProxyUnusableError
 from sluice_ingester.sources.tls import advice
-from sluice_ingester.text import readable
 
 _MOST_TEXT: Final = 1000
 _MOST_RETRY_AFTER: Final = 600.0

@@ -12,7 +12,7 @@ from sluice_operator.api.deletion import DeletionPolicy
 from sluice_operator.api.deployment import Deployment
 from sluice_operator.api.health import HealthWindows
 from sluice_operator.api.host import same_host
-from sluice_operator.api.names import Key, ObjectName
+from sluice_operator.api.object_names import Key, ObjectName
 from sluice_operator.api.pod_template import MOUNTS_FIT, PodTemplate
 from sluice_operator.api.rules import Rule, quoted
 
@@ -57,7 +57,7 @@ rates), the seq in `startFrom` and `cursor.position`, and the listing of a backf
 
 Nothing else of a spec would mix two cursors, so nothing else is immutable: `redis.secretRef` and
 `redis.keyPrefix` lead to other keys, which have a cursor of their own or begin at `startFrom`; another spelling leads
-to the same key of the same source (see `sluice_ingester.hosts`); streams that are switched off and on go on from
+to the same key of the same source (see `sluice_redis.hosts`); streams that are switched off and on go on from
 their cursor.
 """
 

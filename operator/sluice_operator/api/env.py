@@ -5,7 +5,7 @@ from typing import Annotated, Final
 from pydantic import Field
 
 from sluice_operator.api.base import Model
-from sluice_operator.api.names import Key, ObjectName
+from sluice_operator.api.object_names import Key, ObjectName
 from sluice_operator.api.rules import Rule
 
 FIELDS: Final = {

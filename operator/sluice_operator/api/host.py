@@ -1,4 +1,4 @@
-"""HOST in the language of the API server's rules: what `sluice_ingester.hosts.host_of` says, said in CEL.
+"""HOST in the language of the API server's rules: what `sluice_redis.hosts.host_of` says, said in CEL.
 
 The API server decides whether a change of spec.host names another source. Of CEL it knows only what every supported
 version has: nothing reads an address, and a rule must be cheap by an estimate that takes each list that is computed

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Field
 
 from sluice_operator.api.base import Model
-from sluice_operator.api.names import LabelValue, QualifiedName
+from sluice_operator.api.object_names import LabelValue, QualifiedName
 from sluice_operator.api.rules import Rule
 
 

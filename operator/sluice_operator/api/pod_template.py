@@ -13,7 +13,7 @@ from pydantic import Field
 from sluice_operator.api.base import GROUP, Model, listed_by
 from sluice_operator.api.dns import DNSConfig, HostAlias
 from sluice_operator.api.env import Env
-from sluice_operator.api.names import LabelValue, ObjectName
+from sluice_operator.api.object_names import LabelValue, ObjectName
 from sluice_operator.api.placement import DIFFERENT_SPREADS, Affinity, Toleration, TopologySpread
 from sluice_operator.api.resources import RESOURCES_FIT, Resources
 from sluice_operator.api.rules import Rule

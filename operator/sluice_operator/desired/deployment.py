@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 from sluice_operator.api.deployment import Deployment
 from sluice_operator.api.source import Source
-from sluice_operator.desired.manifest import Manifest, child
+from sluice_operator.desired.child_metadata import Manifest, child
+from sluice_operator.desired.ingester_defaults import IngesterSettings
 from sluice_operator.desired.naming import (
     child_name,
     owned_labels,
@@ -12,8 +13,7 @@ from sluice_operator.desired.naming import (
 )
 from sluice_operator.desired.pod import build_pod_spec
 from sluice_operator.desired.pod_template import merged
-from sluice_operator.desired.redis import redis_secret
-from sluice_operator.desired.settings import IngesterSettings
+from sluice_operator.desired.redis_secret import redis_secret
 from sluice_operator.desired.stream import StreamComponent
 
 

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import Final
 
 from sluice_operator.api.common import CABundle, SourceSpec
-from sluice_operator.desired.manifest import Manifest
-from sluice_operator.desired.redis import RedisSecret
-from sluice_operator.desired.settings import IngesterSettings
+from sluice_operator.desired.child_metadata import Manifest
+from sluice_operator.desired.ingester_defaults import IngesterSettings
+from sluice_operator.desired.redis_secret import RedisSecret
 
 CONTAINER: Final = "ingester"
 COMMAND: Final = "sluice-ingester"

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from sluice_operator.api.pod_template import PodTemplate
-from sluice_operator.desired.manifest import Manifest
+from sluice_operator.desired.child_metadata import Manifest
 
 _ALONE: Final = (
     "affinity",

@@ -7,9 +7,9 @@ in one write, and its dry run tells what the API server and admission would make
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from sluice_operator.desired.drift import NOT_OWNED, RESTARTED
-from sluice_operator.desired.manifest import Manifest
-from sluice_operator.desired.paths import Path, value_at, with_value
+from sluice_operator.desired.child_metadata import Manifest
+from sluice_operator.desired.diff import NOT_OWNED, RESTARTED
+from sluice_operator.desired.field_paths import Path, value_at, with_value
 
 _RESTARTED_PATH: Path = ("spec", "template", "metadata", "annotations", RESTARTED)
 

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sluice_ingester.contract import Stream
 from sluice_operator.desired.naming import Component
+from sluice_redis.contract import Stream
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

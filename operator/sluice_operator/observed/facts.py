@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sluice_ingester.contract import State
 from sluice_operator.api.health import HealthWindows
 from sluice_operator.desired.naming import Component
+from sluice_redis.contract import State
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

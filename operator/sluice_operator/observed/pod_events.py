@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from sluice_common.times import parse_time
 from sluice_operator.observed.facts import PodEvent
-from sluice_operator.times import parse_time
 
 _SECONDS: Final = 300.0
 """For how long an Event is believed that is not repeated: the kubelet tries again after two minutes at most."""

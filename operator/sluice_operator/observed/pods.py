@@ -10,11 +10,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from sluice_common.times import parse_time
 from sluice_operator.desired.pod import CONTAINER
-from sluice_operator.observed.blockers import blocker
+from sluice_operator.observed.blocking_containers import blocker
 from sluice_operator.observed.facts import PodFacts, Termination
-from sluice_operator.observed.ownership import TEMPLATE_HASH
-from sluice_operator.times import parse_time
+from sluice_operator.observed.pod_ownership import TEMPLATE_HASH
 
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 

@@ -12,8 +12,8 @@ from typing import Any, Final
 
 from redis import exceptions
 
-from sluice_ingester.redis_client import Client
 from sluice_operator.observed.facts import GroupFacts, StreamFacts
+from sluice_redis.client import Client
 
 MOST_GROUPS: Final = 20
 """So many groups are told of, so that a status doesn't grow without a limit."""

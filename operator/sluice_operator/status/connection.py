@@ -7,10 +7,10 @@ status remembers the one that was seen last: one that Redis could not be asked a
 from datetime import datetime
 from typing import Any
 
-from sluice_ingester.contract import State
 from sluice_operator.api.stream import StreamStatus
 from sluice_operator.observed.facts import HealthFacts
-from sluice_operator.status.reading import Reading
+from sluice_operator.status.current_pod import Reading
+from sluice_redis.contract import State
 
 
 def connection(reading: Reading, previous: StreamStatus | None) -> dict[str, Any]:

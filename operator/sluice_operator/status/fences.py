@@ -7,7 +7,7 @@ counted. Only the ingester that is believed counts: the hash may be another's, i
 from typing import Any
 
 from sluice_operator.api.stream import PartStatus
-from sluice_operator.status.reading import Reading
+from sluice_operator.status.current_pod import Reading
 
 
 def fences(reading: Reading, previous: PartStatus | None) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from typing import Final
 
 from sluice_operator.api.stream import CountedPod, Restarts
 from sluice_operator.observed.facts import Facts, PodFacts
-from sluice_operator.status.reading import Reading
+from sluice_operator.status.current_pod import Reading
 from sluice_operator.status.reasons import Cause
 
 MOST_TIMES: Final = 20

@@ -10,9 +10,9 @@ from sluice_operator.api.conditions import Condition
 from sluice_operator.api.conditions import ConditionType as Type
 from sluice_operator.api.health import HealthWindows
 from sluice_operator.observed.facts import DeploymentFacts, PodFacts, StartFacts
-from sluice_operator.status.reading import Reading
+from sluice_operator.status.current_pod import Reading
 from sluice_operator.status.reasons import Reason
-from sluice_operator.status.starting import hints, placement_words, start_trouble, start_words
+from sluice_operator.status.startup_problems import hints, placement_words, start_trouble, start_words
 from sluice_operator.status.verdict import Outlook, Verdict, coming, stuck, stuck_after, was_ready
 
 _IMAGE_TROUBLE: Final = frozenset(

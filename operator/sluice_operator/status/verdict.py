@@ -11,7 +11,7 @@ from enum import Enum, auto
 from sluice_operator.api.conditions import Condition, ConditionStatus
 from sluice_operator.api.conditions import ConditionType as Type
 from sluice_operator.api.health import HealthWindows
-from sluice_operator.status.conditions import Draft, false, true
+from sluice_operator.status.condition_times import Draft, false, true
 
 
 class Outlook(Enum):

@@ -6,9 +6,9 @@ import random
 
 import pytest
 
-from sluice_ingester.kinds import ERROR_KINDS
 from sluice_ingester.sources.failure import Failure, SourceError
 from sluice_ingester.sources.tls import Tls
+from sluice_ingester.telemetry.error_kinds import ERROR_KINDS
 from tests.integration.ingester.ways import WAYS, no_proxies, reach
 
 __all__ = ["no_proxies"]  # a fixture

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from sluice_ingester.contract import Stream, StreamKeys
-from sluice_ingester.sink.append import Append, Fenced, Full, Letter, Sink, Stored
-from sluice_ingester.sink.connection import connect
-from sluice_ingester.sink.errors import SinkError, SinkReason
+from sluice_redis.contract import Stream, StreamKeys
+from sluice_redis.sink.append import Append, Fenced, Full, Letter, Sink, Stored
+from sluice_redis.sink.connection import connect
+from sluice_redis.sink.errors import SinkError, SinkReason
 from tests.integration.ingester.proxy import Proxy
 from tests.integration.redis_server import RedisServer
 

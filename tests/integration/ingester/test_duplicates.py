@@ -11,11 +11,11 @@ import pytest
 from redis.asyncio import Redis
 
 from e2e.relaysim.sim import RelaySim
-from sluice_ingester.contract import Stream, StreamKeys
-from sluice_ingester.sink.append import Append, Sink, Stored
-from sluice_ingester.sink.connection import connect
-from sluice_ingester.sink.duplicates import digest
-from sluice_ingester.sink.errors import SinkError
+from sluice_redis.contract import Stream, StreamKeys
+from sluice_redis.sink.append import Append, Sink, Stored
+from sluice_redis.sink.connection import connect
+from sluice_redis.sink.deduplication import digest
+from sluice_redis.sink.errors import SinkError
 from tests.integration.ingester.process import Ingester
 from tests.integration.ingester.stored import events, until
 from tests.integration.redis_server import RedisServer

@@ -10,9 +10,9 @@ import pytest
 from redis.asyncio import Redis
 
 from e2e.relaysim.sim import RelaySim
-from sluice_ingester.sink.call import call
-from sluice_ingester.sink.connection import connect
-from sluice_ingester.sink.errors import SinkError
+from sluice_redis.sink.call import call
+from sluice_redis.sink.connection import connect
+from sluice_redis.sink.errors import SinkError
 from tests.integration.ingester.process import Ingester
 from tests.integration.ingester.stored import should, stands, until, until_cursor
 from tests.integration.redis_server import RedisServer

@@ -8,8 +8,8 @@ import pytest
 from aiohttp import web
 
 from sluice_ingester.sources.address import Address
-from sluice_ingester.sources.listing import MAX_BODY, Listing, PageError
-from sluice_ingester.wire.listing import NSID
+from sluice_ingester.sources.list_repos import MAX_BODY, Listing, PageError
+from sluice_wire.repo_page import NSID
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

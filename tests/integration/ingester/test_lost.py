@@ -8,9 +8,9 @@ import pytest
 from redis.asyncio import Redis
 
 from e2e.relaysim.sim import RelaySim
-from sluice_ingester.contract import Stream, StreamKeys
-from sluice_ingester.sink.append import Fenced, Sink
-from sluice_ingester.sink.connection import connect
+from sluice_redis.contract import Stream, StreamKeys
+from sluice_redis.sink.append import Fenced, Sink
+from sluice_redis.sink.connection import connect
 from tests.integration.ingester.process import Ingester
 from tests.integration.ingester.stored import health, should, stands, until, until_state
 from tests.integration.redis_server import RedisServer

@@ -10,8 +10,8 @@ import pytest
 from redis.asyncio import Redis
 
 from e2e.relaysim.sim import RelaySim
-from sluice_ingester.sink.connection import connect
-from sluice_ingester.sink.trim import LIMIT, STEPS, trim
+from sluice_redis.sink.connection import connect
+from sluice_redis.sink.trim import LIMIT, STEPS, trim
 from tests.integration.ingester.process import Ingester
 from tests.integration.ingester.stored import Told, health, should, stands, until, until_state
 from tests.integration.redis_server import RedisServer

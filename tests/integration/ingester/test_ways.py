@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from sluice_ingester.redis_client import open_client
-from sluice_ingester.redis_url import RedisUrl
 from sluice_ingester.sources.tls import Tls
+from sluice_redis.client import open_client
+from sluice_redis.url import RedisUrl
 from tests.integration.ingester.certificate import make_certificate
 from tests.integration.ingester.raw import answering, page, redirect
 from tests.integration.ingester.ways import WAYS, failure, no_proxies, reach, source

@@ -9,7 +9,7 @@ import pytest
 from e2e.relaysim.sim import RelaySim
 from sluice_ingester.sources.address import Address
 from sluice_ingester.sources.failure import Failure, SourceError
-from sluice_ingester.sources.listing import Listing
+from sluice_ingester.sources.list_repos import Listing
 from sluice_ingester.sources.subscription import Deadlines, Subscription
 from sluice_ingester.sources.tls import Tls
 from tests.integration.ingester.raw import answering, page

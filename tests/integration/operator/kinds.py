@@ -2,7 +2,7 @@
 
 import json
 
-from sluice_ingester.contract import Health, Stream
+from sluice_redis.contract import Health, Stream
 from tests.integration.operator.situation import NAME, Situation, now
 
 

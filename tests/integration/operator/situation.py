@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from sluice_ingester.contract import Health, State, Stream, StreamKeys
+from sluice_redis.contract import Health, State, Stream, StreamKeys
 from tests.integration.operator.control_plane import ApiError, ControlPlane, KubectlError, Manifest, path_of
 from tests.integration.redis_server import RedisServer
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from sluice_ingester.contract import State
+from sluice_redis.contract import State
 from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.control_plane import OPERATOR, ControlPlane
 from tests.integration.operator.faults import FaultyProxy

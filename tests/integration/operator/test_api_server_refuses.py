@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sluice_ingester.contract import State
+from sluice_redis.contract import State
 from tests.integration.operator.control_plane import OPERATOR, KubectlError
 from tests.integration.operator.situation import NAME, Situation, eventually
 from tests.integration.ports import free_port

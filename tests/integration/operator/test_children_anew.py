@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from sluice_ingester.contract import State
+from sluice_redis.contract import State
 from tests.integration.operator.control_plane import Manifest, path_of
 from tests.integration.operator.situation import NAME, Situation, eventually
 

@@ -8,9 +8,9 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from e2e.cluster.certs import Leaf, issue, make_authority
-from sluice_ingester.redis_client import open_client
-from sluice_ingester.redis_url import RedisUrl
 from sluice_operator.desired.naming import CLIENT_HASH_ANNOTATION
+from sluice_redis.client import open_client
+from sluice_redis.url import RedisUrl
 from tests.integration.operator.asking import looked_at
 from tests.integration.operator.situation import Situation, eventually
 from tests.integration.redis_kinds import TlsServer, running

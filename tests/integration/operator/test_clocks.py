@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from sluice_ingester.contract import State
+from sluice_redis.contract import State
 from tests.integration.operator.asking import looked_at
 from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.situation import Situation, eventually, now

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from sluice_ingester.contract import Stream, StreamKeys
-from sluice_ingester.redis_client import Client
-from sluice_operator.cursor import CursorError, delete_cursors
-from sluice_operator.observed.redis import RedisReader
+from sluice_operator.redis.cursor_writer import CursorError, delete_cursors
+from sluice_operator.redis.stream_reader import RedisReader
+from sluice_redis.client import Client
+from sluice_redis.contract import Stream, StreamKeys
 from tests.integration.redis_kinds import Cluster, SentinelTrio, TlsServer, running, wait
 from tests.integration.redis_server import RedisServer
 

@@ -8,9 +8,9 @@ import pytest
 from redis.asyncio import Redis
 
 from e2e.relaysim.sim import RelaySim
-from sluice_ingester.contract import Stream, StreamKeys
 from sluice_operator.api.cursor import Cursor, CursorReset
-from sluice_operator.cursor import is_due, reset_cursor
+from sluice_operator.redis.cursor_writer import is_due, reset_cursor
+from sluice_redis.contract import Stream, StreamKeys
 from tests.integration.ingester.process import Ingester
 from tests.integration.ingester.stored import health, should, stands, until
 from tests.integration.redis_kinds import wait

@@ -2,8 +2,8 @@
 
 import time
 
-from sluice_ingester.contract import Stream, StreamKeys
 from sluice_operator.api.deletion import FINALIZER
+from sluice_redis.contract import Stream, StreamKeys
 from tests.integration.operator.control_plane import ApiError, path_of
 from tests.integration.operator.leaving import ASKED, bind, end, finalizers, gone, keys
 from tests.integration.operator.situation import NAME, Situation, eventually

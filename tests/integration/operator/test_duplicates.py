@@ -2,7 +2,7 @@
 
 import time
 
-from sluice_ingester.contract import Health, State
+from sluice_redis.contract import Health, State
 from tests.integration.operator.control_plane import Manifest
 from tests.integration.operator.duplicate import One, first, second, wait_a_second
 from tests.integration.operator.leaving import bind, end

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from sluice_ingester.contract import Health, State
+from sluice_redis.contract import Health, State
 from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.situation import OOM, Situation, eventually
 from tests.integration.redis_server import RedisServer

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from sluice_ingester.contract import Health, State
+from sluice_redis.contract import Health, State
 from tests.integration.operator.situation import NAME, Situation, eventually
 
 ODD = {

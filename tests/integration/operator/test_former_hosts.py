@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from sluice_ingester.contract import Stream, StreamKeys
-from sluice_ingester.redis_client import Client
 from sluice_operator.api.cursor import Cursor
-from sluice_operator.cursor import reset_cursor
 from sluice_operator.observed.facts import SinkFacts
-from sluice_operator.observed.redis import RedisReader
+from sluice_operator.redis.cursor_writer import reset_cursor
+from sluice_operator.redis.stream_reader import RedisReader
+from sluice_redis.client import Client
+from sluice_redis.contract import Stream, StreamKeys
 from tests.integration.operator.duplicate import wait_a_second
 from tests.integration.operator.situation import NAME, Situation, eventually
 from tests.integration.redis_server import RedisServer

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from sluice_ingester.contract import State, Stream, StreamKeys
+from sluice_redis.contract import State, Stream, StreamKeys
 from tests.integration.operator.asking import settled
 from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.kinds import BackfillSituation

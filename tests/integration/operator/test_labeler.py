@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from sluice_ingester.contract import Health, State
+from sluice_redis.contract import Health, State
 from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.control_plane import ControlPlane
 from tests.integration.operator.kinds import LabelerSituation

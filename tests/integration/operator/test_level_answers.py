@@ -10,10 +10,10 @@ from itertools import pairwise
 
 import pytest
 
-from sluice_ingester.contract import State
-from sluice_operator import kube as kube_module
-from sluice_operator.kube import connect
-from sluice_operator.sources import RELAYS
+from sluice_operator.kinds.registry import RELAYS
+from sluice_operator.kubernetes import client as kube_module
+from sluice_operator.kubernetes.client import connect
+from sluice_redis.contract import State
 from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.control_plane import OPERATOR, ControlPlane
 from tests.integration.operator.faults import FaultyProxy

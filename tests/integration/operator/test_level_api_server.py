@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from kubernetes.aio.client import Configuration
 
-from sluice_operator import session as session_module
-from sluice_operator.namespaces import Namespaces
-from sluice_operator.session import Login, RefusedError
-from sluice_operator.sight import Sight
-from sluice_operator.sources import SourceKey
-from sluice_operator.store import Store
-from sluice_operator.watch import WATCHED, run_watches
+from sluice_operator.kinds.registry import SourceKey
+from sluice_operator.kubernetes.cache import Store
+from sluice_operator.kubernetes.informers import kopf_login as session_module
+from sluice_operator.kubernetes.informers.informers import WATCHED, run_watches
+from sluice_operator.kubernetes.informers.kopf_login import Login, RefusedError
+from sluice_operator.kubernetes.served_namespaces import Namespaces
+from sluice_operator.kubernetes.watch_freshness import Sight
 from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.control_plane import ControlPlane
 from tests.integration.operator.faults import FaultyProxy

@@ -8,16 +8,16 @@ from collections.abc import Callable
 
 import pytest
 
-from sluice_operator import heartbeat as heartbeat_module
-from sluice_operator import kube as kube_module
-from sluice_operator.heartbeat import trouble
-from sluice_operator.kube import connect
-from sluice_operator.namespaces import Namespaces
-from sluice_operator.queue import WorkQueue
-from sluice_operator.resync import Resync
-from sluice_operator.sight import Sight
-from sluice_operator.sources import SourceKey
-from sluice_operator.store import Store
+from sluice_operator.kinds.registry import SourceKey
+from sluice_operator.kubernetes import client as kube_module
+from sluice_operator.kubernetes.cache import Store
+from sluice_operator.kubernetes.client import connect
+from sluice_operator.kubernetes.resync import Resync
+from sluice_operator.kubernetes.served_namespaces import Namespaces
+from sluice_operator.kubernetes.watch_freshness import Sight
+from sluice_operator.kubernetes.workqueue import WorkQueue
+from sluice_operator.telemetry import watchdog as heartbeat_module
+from sluice_operator.telemetry.watchdog import trouble
 from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.control_plane import OPERATOR, ControlPlane
 from tests.integration.operator.faults import FaultyProxy

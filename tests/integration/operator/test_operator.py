@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from sluice_ingester.contract import State
+from sluice_redis.contract import State
 from tests.integration.operator.asking import settled
 from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.situation import ERROR, NAME, OOM, Situation, eventually

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from sluice_ingester.contract import BACKFILL_DONE, State
+from sluice_redis.contract import BACKFILL_DONE, State
 from tests.integration.operator.control_plane import ApiError
 from tests.integration.operator.kinds import BackfillSituation
 from tests.integration.operator.situation import Situation, eventually

@@ -2,7 +2,7 @@
 
 import time
 
-from sluice_ingester.contract import Health
+from sluice_redis.contract import Health
 from tests.integration.operator.situation import Situation, eventually, now
 
 

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from sluice_ingester.contract import State
-from sluice_operator import resync as resync_module
-from sluice_operator import sight as sight_module
-from sluice_operator.kube import connect
-from sluice_operator.namespaces import Namespaces
-from sluice_operator.resync import Resync
-from sluice_operator.sight import Sight, WatchBlindError
-from sluice_operator.sources import SourceKey
-from sluice_operator.store import Store
+from sluice_operator.kinds.registry import SourceKey
+from sluice_operator.kubernetes import resync as resync_module
+from sluice_operator.kubernetes import watch_freshness as sight_module
+from sluice_operator.kubernetes.cache import Store
+from sluice_operator.kubernetes.client import connect
+from sluice_operator.kubernetes.resync import Resync
+from sluice_operator.kubernetes.served_namespaces import Namespaces
+from sluice_operator.kubernetes.watch_freshness import Sight, WatchBlindError
+from sluice_redis.contract import State
 from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.control_plane import OPERATOR, ROOT, ApiError, ControlPlane
 from tests.integration.operator.rights import grant, rules

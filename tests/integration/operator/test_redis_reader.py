@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from sluice_ingester.contract import Health, State, Stream, StreamKeys
 from sluice_operator.api.common import CABundle
-from sluice_operator.observed import redis as reader_module
-from sluice_operator.observed.authorities import authorities
+from sluice_operator.observed.ca_bundle import authorities
 from sluice_operator.observed.facts import SinkTrouble
-from sluice_operator.observed.redis import RedisReader
+from sluice_operator.redis import stream_reader as reader_module
+from sluice_operator.redis.stream_reader import RedisReader
+from sluice_redis.contract import Health, State, Stream, StreamKeys
 from tests.integration.ports import free_port
 from tests.integration.redis_kinds import Cluster, SentinelTrio, TlsServer, running, wait
 from tests.integration.redis_server import RedisServer

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from sluice_ingester.contract import Stream, StreamKeys
 from sluice_operator.observed.facts import StreamFacts
-from sluice_operator.observed.redis import RedisReader
 from sluice_operator.observed.streams import MOST_GROUPS
+from sluice_operator.redis.stream_reader import RedisReader
+from sluice_redis.contract import Stream, StreamKeys
 from tests.integration.redis_kinds import Cluster, running
 from tests.integration.redis_server import RedisServer
 

@@ -2,7 +2,7 @@
 
 import time
 
-from sluice_ingester.contract import State
+from sluice_redis.contract import State
 from tests.integration.operator.control_plane import OPERATOR
 from tests.integration.operator.situation import NAME, Situation, eventually, now
 

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from sluice_ingester.contract import BACKFILL_DONE, Health, State
-from sluice_operator.namespace_lease import RENEW_SECONDS
+from sluice_operator.kubernetes.namespace_lease import RENEW_SECONDS
+from sluice_redis.contract import BACKFILL_DONE, Health, State
 from tests.integration.operator.audit import AuditLog, Request
 from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.control_plane import OPERATOR, ControlPlane, Manifest

@@ -3,7 +3,7 @@
 import time
 from copy import deepcopy
 
-from sluice_ingester.contract import State
+from sluice_redis.contract import State
 from tests.integration.operator.control_plane import Manifest, path_of
 from tests.integration.operator.situation import NAME, Situation, eventually, now
 

@@ -1,7 +1,7 @@
 """Frames as a decoder answers them."""
 
-from sluice_ingester.wire.deadletter import DeadLetter, Reason
-from sluice_ingester.wire.events import Decoded, Kind
+from sluice_wire.deadletter import DeadLetter, Reason
+from sluice_wire.events import Decoded, Kind
 
 TIME = "2026-11-24T12:00:00.000Z"
 

@@ -4,17 +4,17 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from sluice_ingester.contract import Health, Stream, StreamKeys
-from sluice_ingester.course import Course
-from sluice_ingester.cursor import StartFrom
-from sluice_ingester.intake import Intake
-from sluice_ingester.lost import OnLost
-from sluice_ingester.metrics import Metrics
-from sluice_ingester.report import Report
-from sluice_ingester.sink.append import Append, Fenced, Stored
-from sluice_ingester.wire.events import Decoded
-from sluice_ingester.wire.fingerprint import fingerprint
-from sluice_ingester.writer import Writer
+from sluice_ingester.cursor.gap import OnLost
+from sluice_ingester.cursor.start import StartFrom
+from sluice_ingester.cursor.tracker import Course
+from sluice_ingester.pipeline.batch_writer import Writer
+from sluice_ingester.pipeline.batcher import Intake
+from sluice_ingester.telemetry.health_report import Report
+from sluice_ingester.telemetry.metrics import Metrics
+from sluice_redis.contract import Health, Stream, StreamKeys
+from sluice_redis.sink.append import Append, Fenced, Stored
+from sluice_wire.events import Decoded
+from sluice_wire.fingerprint import fingerprint
 
 Message = tuple[int, str]
 """Its seq, and what makes it another message than the next."""

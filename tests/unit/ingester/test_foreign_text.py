@@ -11,14 +11,14 @@ from websockets.datastructures import Headers
 from websockets.exceptions import InvalidStatus
 from websockets.http11 import Response
 
-from sluice_ingester.batch import Batch
-from sluice_ingester.logs import JsonFormatter, PlainFormatter
-from sluice_ingester.metrics import Metrics
-from sluice_ingester.report import Report
-from sluice_ingester.sink import errors
+from sluice_common.logs import JsonFormatter, PlainFormatter
+from sluice_ingester.pipeline.batch import Batch
 from sluice_ingester.sources.failure import Failure, explain, retry_after
-from sluice_ingester.wire.deadletter import DeadLetter, InputError, Reason
-from sluice_ingester.wire.events import Decoded, ErrorFrame, Info
+from sluice_ingester.telemetry.health_report import Report
+from sluice_ingester.telemetry.metrics import Metrics
+from sluice_redis.sink import errors
+from sluice_wire.deadletter import DeadLetter, InputError, Reason
+from sluice_wire.events import Decoded, ErrorFrame, Info
 
 ANYTHING = st.text(st.characters(categories=None)) | st.text(st.characters(categories=["Cs", "Cc", "Cf", "Zl"]))
 MOST = 8000

@@ -6,9 +6,9 @@ from subprocess import run
 
 import pytest
 
-from sluice_operator.lease_record import Terms
-from sluice_operator.logs import JsonFormatter
+from sluice_operator.kubernetes.leader_lease import Terms
 from sluice_operator.settings import SettingsError, load_settings
+from sluice_operator.telemetry.logs import JsonFormatter
 
 
 @pytest.fixture(autouse=True)

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from sluice_operator.kube import connect
-from sluice_operator.lease import Candidate
-from sluice_operator.lease_record import Terms
+from sluice_operator.kubernetes.client import connect
+from sluice_operator.kubernetes.leader_election import Candidate
+from sluice_operator.kubernetes.leader_lease import Terms
 from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.faults import FaultyProxy
 from tests.integration.operator.lease.candidates import (

@@ -10,8 +10,8 @@ import pytest
 from e2e.relaysim import damage
 from e2e.relaysim.datamodel import record_cid
 from e2e.relaysim.network import World
-from sluice_ingester.wire.events import Decoded
-from sluice_ingester.wire.firehose import FirehoseDecoder
+from sluice_wire.events import Decoded
+from sluice_wire.firehose import FirehoseDecoder
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 DECODER = FirehoseDecoder(collections=["*"])

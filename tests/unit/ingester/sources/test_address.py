@@ -1,7 +1,7 @@
 import pytest
 
-from sluice_ingester.hosts import host_of
 from sluice_ingester.sources.address import Address
+from sluice_redis.hosts import host_of
 
 NSID = "com.atproto.sync.subscribeRepos"
 

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 
 from sluice_operator.api.relay import Relay
+from sluice_operator.desired.child_metadata import Manifest, belongs_to, is_controlled_by, is_remnant
 from sluice_operator.desired.deployment import build_deployment
-from sluice_operator.desired.manifest import Manifest, belongs_to, is_controlled_by, is_remnant
+from sluice_operator.desired.ingester_defaults import IngesterSettings
 from sluice_operator.desired.naming import DESIRED_HASH_ANNOTATION, REDIS_HASH_ANNOTATION, Component
-from sluice_operator.desired.redis import build_redis_secret, redis_hash, redis_secret
-from sluice_operator.desired.relay import firehose, relay_streams
-from sluice_operator.desired.settings import IngesterSettings
+from sluice_operator.desired.redis_secret import build_redis_secret, redis_hash, redis_secret
+from sluice_operator.desired.relay_streams import firehose, relay_streams
 
 SETTINGS = IngesterSettings(image="sluice:1")
 

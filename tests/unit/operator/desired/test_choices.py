@@ -6,9 +6,9 @@ import pytest
 
 from sluice_operator.api.relay import Relay
 from sluice_operator.desired.deployment import build_deployment
+from sluice_operator.desired.ingester_defaults import IngesterSettings
 from sluice_operator.desired.naming import REDIS_HASH_ANNOTATION
-from sluice_operator.desired.relay import firehose
-from sluice_operator.desired.settings import IngesterSettings
+from sluice_operator.desired.relay_streams import firehose
 
 NAMES = {"INGESTER_SYNC_EVENTS", "INGESTER_ON_CURSOR_LOST", "INGESTER_TRIM_CONSUMED", "INGESTER_DEDUPLICATE_SECONDS"}
 

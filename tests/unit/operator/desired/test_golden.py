@@ -9,10 +9,10 @@ import yaml
 
 from sluice_operator.api.relay import Relay
 from sluice_operator.desired.deployment import build_deployment
+from sluice_operator.desired.ingester_defaults import IngesterSettings
 from sluice_operator.desired.naming import REDIS_HASH_ANNOTATION
-from sluice_operator.desired.redis import build_redis_secret, redis_hash
-from sluice_operator.desired.relay import firehose
-from sluice_operator.desired.settings import IngesterSettings
+from sluice_operator.desired.redis_secret import build_redis_secret, redis_hash
+from sluice_operator.desired.relay_streams import firehose
 
 GOLDEN = Path(__file__).parent / "golden"
 EXAMPLES = Path(__file__).parents[4] / "examples"

@@ -13,10 +13,10 @@ from sluice_operator.api.pod_template import PodTemplate
 from sluice_operator.api.relay import Relay
 from sluice_operator.api.source import Source
 from sluice_operator.desired.deployment import build_deployment
-from sluice_operator.desired.drift import Difference, differences
+from sluice_operator.desired.diff import Difference, differences
+from sluice_operator.desired.ingester_defaults import IngesterSettings
 from sluice_operator.desired.naming import REDIS_HASH_ANNOTATION
 from sluice_operator.desired.pod_template import merged, plain
-from sluice_operator.desired.settings import IngesterSettings
 from sluice_operator.desired.streams import streams_of
 
 SETTINGS = IngesterSettings(image="sluice:1", image_pull_secrets=("registry",))

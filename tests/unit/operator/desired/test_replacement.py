@@ -3,9 +3,9 @@
 import copy
 from typing import Any
 
-from sluice_operator.desired.drift import differences
+from sluice_operator.desired.diff import differences
 from sluice_operator.desired.replacement import replacement
-from tests.unit.operator.desired.test_drift import desired, stored
+from tests.unit.operator.desired.test_diff import desired, stored
 
 RESTARTED = "kubectl.kubernetes.io/restartedAt"
 

@@ -4,7 +4,6 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sluice_ingester.contract import State
 from sluice_operator.api.health import HealthWindows
 from sluice_operator.api.relay import RelayStatus
 from sluice_operator.desired.naming import Component
@@ -20,7 +19,8 @@ from sluice_operator.observed.facts import (
     StreamFacts,
     Termination,
 )
-from sluice_operator.status.compute import source_status
+from sluice_operator.status.source_status import source_status
+from sluice_redis.contract import State
 
 NOW = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
 HOST = "relay1.us-east.bsky.network"

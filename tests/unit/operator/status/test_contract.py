@@ -4,9 +4,9 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from sluice_ingester.contract import State
 from sluice_operator.api.health import HealthWindows
 from sluice_operator.observed.facts import Facts, Refusal, SecretFacts, SinkTrouble
+from sluice_redis.contract import State
 from tests.unit.operator.status.given import (
     after,
     ago,

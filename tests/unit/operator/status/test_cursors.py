@@ -2,12 +2,12 @@
 
 from dataclasses import replace
 
-from sluice_ingester.contract import CURSOR_LIVE, Health, State
 from sluice_operator.api.relay import RelayStatus
 from sluice_operator.observed.facts import Facts, SinkTrouble
-from sluice_operator.observed.health import health_facts
-from sluice_operator.status.changes import same, tell, urgent
-from sluice_operator.status.compute import source_status
+from sluice_operator.observed.health_hash import health_facts
+from sluice_operator.status.source_status import source_status
+from sluice_operator.status.transitions import same, tell, urgent
+from sluice_redis.contract import CURSOR_LIVE, Health, State
 from tests.unit.operator.status.given import after, conditions, facts, health, reporting, sink, trouble
 
 RESET = {

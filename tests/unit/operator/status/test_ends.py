@@ -2,11 +2,11 @@
 
 from dataclasses import replace
 
-from sluice_ingester.contract import State
 from sluice_operator.desired.naming import Component
-from sluice_operator.status.changes import tell, urgent
-from sluice_operator.status.compute import leaving_status, source_status
-from sluice_operator.status.stream import unseen
+from sluice_operator.status.source_status import leaving_status, source_status
+from sluice_operator.status.stream_numbers import unseen
+from sluice_operator.status.transitions import tell, urgent
+from sluice_redis.contract import State
 from tests.unit.operator.status.given import NOW, after, ago, conditions, deployment, facts, pod, reporting
 
 OWNER = "Relay events/older"

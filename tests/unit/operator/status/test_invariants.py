@@ -6,7 +6,6 @@ from datetime import timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sluice_ingester.contract import BACKFILL_DONE, State
 from sluice_operator.api.health import HealthWindows
 from sluice_operator.api.relay import RelayStatus
 from sluice_operator.desired.naming import Component
@@ -27,8 +26,9 @@ from sluice_operator.observed.facts import (
     Termination,
     WriterFacts,
 )
-from sluice_operator.status.changes import same, tell, urgent
-from sluice_operator.status.compute import source_status
+from sluice_operator.status.source_status import source_status
+from sluice_operator.status.transitions import same, tell, urgent
+from sluice_redis.contract import BACKFILL_DONE, State
 from tests.unit.operator.status.given import HOST, NOW, ago, health
 
 WORDS = st.sampled_from(["", "ConnectionLost", "HighWaterMark", "RedisRefused"])

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from sluice_ingester.contract import State
 from sluice_operator.api.health import HealthWindows, LabelerHealthWindows
 from sluice_operator.api.labeler import LabelerStatus
 from sluice_operator.desired.naming import Component
 from sluice_operator.observed.facts import Facts
-from sluice_operator.status.compute import source_status
+from sluice_operator.status.source_status import source_status
+from sluice_redis.contract import State
 from tests.unit.operator.status.given import ago, conditions, deployment, facts, health, pod, reporting, sink
 
 POD = "moderation-labels-1"

@@ -4,8 +4,8 @@ from sluice_operator.api.health import HealthWindows
 from sluice_operator.api.relay import RelayStatus
 from sluice_operator.api.stream import Restarts
 from sluice_operator.observed.facts import PodFacts
-from sluice_operator.status.compute import source_status
 from sluice_operator.status.restarts import count_restarts, spare_all
+from sluice_operator.status.source_status import source_status
 from tests.unit.operator.status.given import NOW, ago, ended, facts, pod
 
 A1 = pod(uid="a1", name="a1", template_hash="aaa")

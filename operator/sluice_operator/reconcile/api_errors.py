@@ -1,0 +1,30 @@
+"""What the API server's answers mean for a resource, as facts. Pure.
+
+What it refuses for good is known from its answer (`KubeError.is_refusal`), and a person must act at once. The rest may
+pass by itself. A webhook that can't be reached is in between: it may come back, but when it has been away for a while
+somebody should look at it. An API server that is overloaded or away needs nobody who looks at this resource.
+"""
+
+import re
+from typing import Final
+
+from sluice_operator.kubernetes.client import KubeError
+from sluice_operator.observed.facts import Refusal
+from sluice_operator.status.reasons import Reason
+
+_WEBHOOK: Final = re.compile(r"failed calling webhook|admission webhook .* denied the request")
+_MEND_WEBHOOK: Final = "it is tried again; bring the webhook back, mend it, or delete its configuration"
+
+
+def refusal_of(error: KubeError, *, doing: str) -> Refusal:
+    """What it means that the API server did not do what was asked; `doing` says what that was, as in `write x`."""
+    words = error.message or error.reason or str(error.code)
+    if error.is_refusal:
+        message = f"The API server refuses to {doing}: {words}; mend the spec, or what forbids it"
+        return Refusal(reason=Reason.CHILD_REFUSED, message=message)
+    if _WEBHOOK.search(error.message):
+        message = f"The API server can't {doing}: {words}; {_MEND_WEBHOOK}"
+        return Refusal(reason=Reason.CHILD_REFUSED, message=message, passes=True, lasting=True)
+    code = f" ({error.code})" if error.code else ""
+    message = f"The API server can't {doing}{code}: {words}; it is tried again"
+    return Refusal(reason=Reason.API_SERVER_UNAVAILABLE, message=message, passes=True)
