@@ -88,7 +88,6 @@ def run(source: Callable[[Cluster], AbstractContextManager[Shown]]) -> None:
         deploy.load_images(cluster)
     with steps.step("helm install sluice"):
         deploy.install(cluster)
-        deploy.apply(cluster, manifests.namespace(NAMESPACE))
     with ExitStack() as stack:
         with steps.step("start what plays the relays"):
             shown = stack.enter_context(source(cluster))
