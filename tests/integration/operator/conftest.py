@@ -137,6 +137,7 @@ def situation(control_plane: ControlPlane, operator: OperatorProcess, sink: Redi
     """A namespace with nothing in it, and the means to bring about what an operator may meet."""
     assert operator.returncode is None, operator.log[-3000:]
     situation = Situation(control_plane, f"test-{secrets.token_hex(3)}", sink)
+    situation.operator = operator
     yield situation
     situation.remove()
 
@@ -180,7 +181,9 @@ def start(own_operator: Callable[..., OperatorProcess], place: Situation) -> Cal
 
     def start(**environment: str) -> OperatorProcess:
         url = f"redis://:s3cret@127.0.0.1:{place.sink.port}/0"
-        return own_operator(SLUICE_WATCH_NAMESPACES=place.namespace, SLUICE_DEFAULT_REDIS_URL=url, **environment)
+        operator = own_operator(SLUICE_WATCH_NAMESPACES=place.namespace, SLUICE_DEFAULT_REDIS_URL=url, **environment)
+        place.operator = operator
+        return operator
 
     return start
 

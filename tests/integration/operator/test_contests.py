@@ -45,7 +45,7 @@ def test_what_admission_sets_is_told_and_left(situation: Situation, tmp_path: Pa
         for part in (".resources.requests.cpu is 20m and not 50m", "admission", "spec.podTemplate.resources"):
             assert part in message, message
         situation.tells("ChildContested")
-        time.sleep(5)
+        situation.reconciled()
         # The Secret and the Deployment were created: nothing else was written.
         assert writes_of(situation, log) == ["patch secrets", "patch deployments"]
         situation.becomes("Ready", "True", "Streaming")
@@ -56,7 +56,7 @@ def test_what_admission_sets_is_told_and_left(situation: Situation, tmp_path: Pa
         situation.patch("Deployment", CHILD, {"spec": {"replicas": 3}})
         eventually(lambda: situation.deployment()["spec"]["replicas"] == 1)
         situation.becomes("ChildrenContested", "True", "SetByAdmission")
-        time.sleep(3)
+        situation.reconciled()
         assert writes_of(situation, log)[2:] == ["patch deployments"] * 2
 
         resources = {"requests": {"cpu": "20m", "memory": "64Mi"}, "limits": {"memory": "128Mi"}}
@@ -75,7 +75,7 @@ def test_what_admission_adds_stays(situation: Situation, tmp_path: Path) -> None
         situation.apply_relay()
         eventually(lambda: "a-proxy" in message_of(situation))
         assert situation.condition("ChildrenContested") == ("True", "SetByAdmission")
-        time.sleep(4)
+        situation.reconciled()
         assert writes_of(situation, log) == ["patch secrets", "patch deployments"]
         situation.patch("Deployment", CHILD, {"spec": {"paused": True}})
         eventually(lambda: "paused" not in situation.deployment()["spec"])
@@ -101,7 +101,7 @@ def test_what_admission_sets_to_something_else_each_time(situation: Situation, t
         situation.patch("Relay", NAME, {"metadata": {"annotations": {"sluice.dev/reconcile-requested-at": "now"}}})
         eventually(lambda: situation.status().get("lastHandledReconcileAt") == "now")
         log = situation.control_plane.audit.from_now()
-        time.sleep(3)
+        situation.reconciled()
         assert writes_of(situation, log) == []
         assert situation.template()["metadata"]["annotations"] == before
 
@@ -153,7 +153,7 @@ def test_who_does_not_give_in_is_yielded_to(situation: Situation, fight: str) ->
     situation.tells("ChildContested")
     before = writes_of(situation, log)
     assert len(before) == 3
-    time.sleep(5)
+    situation.reconciled()
     assert writes_of(situation, log) == before
     assert not is_ours(situation.deployment())
     situation.becomes("Ready", "True", "Suspended")
@@ -237,5 +237,5 @@ def test_an_operator_that_was_restarted_yields_sooner(
         return len(writes_of(place, log)) == 2 and place.condition("ChildrenContested") == ("True", "Contested")
 
     eventually(still)
-    time.sleep(5)
+    place.reconciled()
     assert len(writes_of(place, log)) == 2, [r for r in log.writes(OPERATOR) if r.namespace == place.namespace]

@@ -113,7 +113,7 @@ def test_somebody_refuses_to_let_it_go(
         place.patch(place.kind, NAME, {"spec": {"deletionPolicy": policy}})
         eventually(lambda: "refuses to take the finalizer away: a fault" in message(place))
         assert place.condition("Reconciling") == ("True", "Terminating")
-        time.sleep(7)
+        place.reconciled(10)
         counts = [event["count"] for event in place.all("Event") if event["reason"].startswith("Cursor")]
         assert counts in ([1], [] if policy == "Retain" else [1])  # the change of mind may come too late
     eventually(lambda: gone(place), seconds=15)
@@ -126,7 +126,7 @@ def test_the_secret_is_gone(place: Situation, start: Callable[..., OperatorProce
     eventually(place.deployment)
     place.store(12)
     place.delete("Secret", "mine")
-    time.sleep(4)
+    place.reconciled()
     place.delete(place.kind, NAME)
     eventually(lambda: gone(place))
     assert keys(place) == set()  # its URL was known

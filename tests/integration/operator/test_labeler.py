@@ -124,7 +124,7 @@ def test_a_relay_and_a_labeler_of_one_name(situation: LabelerSituation) -> None:
     uid = situation.deployment()["metadata"]["uid"]
     situation.kubectl("delete", "relay", NAME)
     eventually(lambda: f"{NAME}-firehose" not in situation.names("Deployment"))
-    time.sleep(4)
+    situation.reconciled()
     situation.report(SourceState.STREAMING)  # an old report is not believed
     situation.becomes("Ready", "True", "Streaming")
     assert situation.deployment()["metadata"]["uid"] == uid
