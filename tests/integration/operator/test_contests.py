@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.control_plane import OPERATOR, ApiServerError, Manifest
 from tests.integration.operator.situation import NAME, Situation, eventually
 from tests.integration.operator.webhook import set_field, webhook
@@ -138,31 +139,34 @@ FIGHTS: dict[str, tuple[Manifest, str, Callable[[Manifest], bool]]] = {
 
 
 @pytest.mark.parametrize("fight", FIGHTS)
-def test_who_does_not_give_in_is_yielded_to(situation: Situation, fight: str) -> None:
+def test_who_does_not_give_in_is_yielded_to(
+    place: Situation, start: Callable[..., OperatorProcess], fight: str
+) -> None:
     patch, told, is_ours = FIGHTS[fight]
-    situation.apply_relay(suspend=True)
-    situation.becomes("Ready", "True", "Suspended")
-    log = situation.control_plane.audit.from_now()
+    start(speed=4)  # some of it comes a minute later
+    place.apply_relay(suspend=True)
+    place.becomes("Ready", "True", "Suspended")
+    log = place.control_plane.audit.from_now()
     persistently(
-        situation,
-        lambda: situation.patch("Deployment", CHILD, patch),
-        lambda: is_ours(situation.deployment()),
+        place,
+        lambda: place.patch("Deployment", CHILD, patch),
+        lambda: is_ours(place.deployment()),
         until="Contested",
     )
-    assert told in message_of(situation)
-    situation.tells("ChildContested")
-    before = writes_of(situation, log)
+    assert told in message_of(place)
+    place.tells("ChildContested")
+    before = writes_of(place, log)
     assert len(before) == 3
-    situation.reconciled()
-    assert writes_of(situation, log) == before
-    assert not is_ours(situation.deployment())
-    situation.becomes("Ready", "True", "Suspended")
+    place.reconciled()
+    assert writes_of(place, log) == before
+    assert not is_ours(place.deployment())
+    place.becomes("Ready", "True", "Suspended")
 
     # All else goes on to be kept right.
-    situation.apply_relay(suspend=True, image="sluice:2")
-    eventually(lambda: container(situation)["image"] == "sluice:2")
-    situation.patch("Deployment", CHILD, {"spec": {"minReadySeconds": 7}})
-    eventually(lambda: "minReadySeconds" not in situation.deployment()["spec"])
+    place.apply_relay(suspend=True, image="sluice:2")
+    eventually(lambda: container(place)["image"] == "sluice:2")
+    place.patch("Deployment", CHILD, {"spec": {"minReadySeconds": 7}})
+    eventually(lambda: "minReadySeconds" not in place.deployment()["spec"])
 
 
 def test_what_is_asked_for_is_tried_at_once(situation: Situation) -> None:
