@@ -10,6 +10,7 @@ from kubernetes.aio.client import Configuration
 
 from sluice_operator import __version__
 from sluice_operator.kinds.registry import SOURCES, SourceKey, object_key
+from sluice_operator.kinds.source_kinds import SOURCE_KINDS
 from sluice_operator.kubernetes.cache import Cache
 from sluice_operator.kubernetes.client import ApiError, KubernetesClient, connect, requested_pause, retry_limit
 from sluice_operator.kubernetes.event_recorder import EventRecorder
@@ -22,14 +23,10 @@ from sluice_operator.kubernetes.resync import Resync
 from sluice_operator.kubernetes.served_namespaces import ServedNamespaces
 from sluice_operator.kubernetes.watch_freshness import WatchFreshness
 from sluice_operator.kubernetes.workqueue import WorkQueue
-from sluice_operator.reconcile.cursor_ownership import CursorOwnership
-from sluice_operator.reconcile.deletion import DeletionReconciler
-from sluice_operator.reconcile.finalizer import Finalizer
+from sluice_operator.reconcile.build import ReconcileOptions, build_reconciler
 from sluice_operator.reconcile.reconciler import Reconciler
-from sluice_operator.reconcile.status_writer import StatusWriter
-from sluice_operator.reconcile.workload import Workload
+from sluice_operator.redis.source_redis import RedisServers
 from sluice_operator.redis.stream_reader import RedisReader
-from sluice_operator.redis.tls_files import RedisTlsFiles
 from sluice_operator.settings import Settings
 from sluice_operator.telemetry.metrics import Metrics
 from sluice_operator.telemetry.probes import serve_http
@@ -59,7 +56,7 @@ class _Operator:
         self._cache = Cache()
         self._namespaces = ServedNamespaces(settings.watch_namespaces)
         self._queue: WorkQueue[SourceKey] = WorkQueue()
-        self._reader = RedisReader(statistics_interval_seconds=settings.status_interval_seconds / 3)
+        self._reader = RedisReader(details_interval_seconds=settings.status_interval_seconds / 3)
         self._elector = self._make_elector()
         self._ownership = self._make_ownership()
         client.set_write_guard(self._ownership.check_held)
@@ -104,46 +101,21 @@ class _Operator:
             self._queue.add(object_key(source))
 
     def _make_reconciler(self) -> Reconciler:
-        kube, store, settings = self._client, self._cache, self._settings
-        default_url = settings.ingesters.default_redis_url
-        claims = CursorOwnership(
-            client=kube,
-            cache=store,
+        settings = self._settings
+        return build_reconciler(
+            ReconcileOptions(
+                ingester_defaults=settings.ingesters,
+                status_interval_seconds=settings.status_interval_seconds,
+                observe_interval_seconds=settings.observe_interval_seconds,
+                deletion_deadline_seconds=settings.deletion_deadline_seconds,
+            ),
+            client=self._client,
+            cache=self._cache,
+            kinds=SOURCE_KINDS,
             namespaces=self._namespaces,
-            default_redis_url=default_url,
+            redis=RedisServers(self._reader),
+            recorder=EventRecorder(self._client, instance=settings.pod_name),
             is_of_another_release=self._ownership.is_unavailable,
-        )
-        finalizer, files = Finalizer(client=kube, cache=store), RedisTlsFiles(kube)
-        publisher = StatusWriter(
-            client=kube,
-            cache=store,
-            recorder=EventRecorder(kube, instance=settings.pod_name),
-            interval_seconds=settings.status_interval_seconds,
-        )
-        return Reconciler(
-            cache=store,
-            workload=Workload(
-                client=kube,
-                cache=store,
-                reader=self._reader,
-                ownership=claims,
-                tls_files=files,
-                ingesters=settings.ingesters,
-            ),
-            status_writer=publisher,
-            finalizer=finalizer,
-            deletion=DeletionReconciler(
-                client=kube,
-                cache=store,
-                reader=self._reader,
-                ownership=claims,
-                tls_files=files,
-                finalizer=finalizer,
-                status_writer=publisher,
-                default_redis_url=default_url,
-                deadline_seconds=settings.deletion_deadline_seconds,
-            ),
-            observe_seconds=settings.observe_interval_seconds,
         )
 
     async def run(self) -> None:
