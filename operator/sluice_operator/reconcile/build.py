@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from sluice_common.clock import Clock, SystemClock
 from sluice_operator.desired.ingester_defaults import IngesterDefaults
 from sluice_operator.kubernetes.cache import Cache
 from sluice_operator.kubernetes.client import KubernetesClient
 from sluice_operator.kubernetes.event_recorder import EventRecorder
 from sluice_operator.kubernetes.served_namespaces import ServedNamespaces
 from sluice_operator.reconcile.children import Children
-from sluice_operator.reconcile.clock import SYSTEM_CLOCK, Clock
 from sluice_operator.reconcile.cursor_ownership import CursorOwnership
 from sluice_operator.reconcile.deletion import DeletionReconciler
 from sluice_operator.reconcile.finalizer import Finalizer
@@ -44,9 +44,10 @@ def build_reconciler(
     redis: SourceRedis,
     recorder: EventRecorder,
     is_of_another_release: Callable[[str], bool] = lambda _: False,
-    clock: Clock = SYSTEM_CLOCK,
+    clock: Clock | None = None,
 ) -> Reconciler:
     """The reconciler. `is_of_another_release` tells whether another release of the operator serves a namespace."""
+    clock = clock or SystemClock()
     default_redis_url = options.ingester_defaults.default_redis_url
     tls_files = RedisTlsFiles(client)
     finalizer = Finalizer(client=client, cache=cache, kinds=kinds, clock=clock)

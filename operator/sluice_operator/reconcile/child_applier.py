@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from sluice_common.clock import Clock
 from sluice_operator.api.conditions import ConditionType
 from sluice_operator.api.source import Source
 from sluice_operator.desired.child_metadata import belongs_to, is_managed, is_owned_by_former_source
@@ -25,7 +26,6 @@ from sluice_operator.observed.field_managers import owned_names
 from sluice_operator.reconcile import child_events
 from sluice_operator.reconcile.child_errors import kind_and_name, name_taken, rejected, repeatedly_deleted, terminating
 from sluice_operator.reconcile.child_state import ChildState, RejectedWrite
-from sluice_operator.reconcile.clock import SYSTEM_CLOCK, Clock
 from sluice_operator.reconcile.contested_fields import not_within
 from sluice_operator.status.reasons import ConditionReason
 from sluice_operator.status.transitions import Event
@@ -73,7 +73,7 @@ class _Child:
 class ChildApplier:
     """Creates, updates and deletes children."""
 
-    def __init__(self, client: KubernetesClient, clock: Clock = SYSTEM_CLOCK) -> None:
+    def __init__(self, client: KubernetesClient, clock: Clock) -> None:
         self._client = client
         self._clock = clock
 

@@ -5,12 +5,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
+from sluice_common.clock import Clock
 from sluice_operator.desired.child_metadata import Manifest
 from sluice_operator.desired.diff import Difference
 from sluice_operator.desired.field_paths import FieldPath, value_at
 from sluice_operator.observed.contested_messages import admission_contest, manager_contest
 from sluice_operator.observed.facts import Contest, Refusal
-from sluice_operator.reconcile.clock import SYSTEM_CLOCK, Clock
 from sluice_operator.reconcile.contested_fields import FIRST_PAUSE, MAX_PAUSE, ContestedFields, not_within
 
 _UID_PATH: Final[FieldPath] = ("metadata", "uid")
@@ -40,7 +40,7 @@ class _AdmissionChanges:
 class ChildState:
     """One child: what was written, what was refused, and what others change in it."""
 
-    def __init__(self, *, was_contested: bool, clock: Clock = SYSTEM_CLOCK) -> None:
+    def __init__(self, *, was_contested: bool, clock: Clock) -> None:
         """`was_contested` says that the status names a contested child: the operator has yielded before it was
         restarted. It then yields after two writes.
         """

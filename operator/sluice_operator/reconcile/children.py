@@ -6,6 +6,7 @@ A failure does not end the reconcile: it becomes a refusal in the status, and th
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from sluice_common.clock import Clock
 from sluice_operator.desired.child_metadata import is_controlled_by
 from sluice_operator.desired.cursor_claim import CursorClaim
 from sluice_operator.desired.deployment import build_deployment
@@ -32,7 +33,6 @@ from sluice_operator.kubernetes.client import (
 from sluice_operator.observed.facts import Contest
 from sluice_operator.reconcile.api_errors import refusal_of
 from sluice_operator.reconcile.child_applier import ChildApplier
-from sluice_operator.reconcile.clock import SYSTEM_CLOCK, Clock
 from sluice_operator.reconcile.config_hashes import change_events, desired_hashes
 from sluice_operator.reconcile.reconciliation import Reconciliation
 from sluice_operator.reconcile.redis_access import RedisAccess
@@ -65,7 +65,7 @@ class Children:
         client: KubernetesClient,
         cache: Cache,
         ingester_defaults: IngesterDefaults,
-        clock: Clock = SYSTEM_CLOCK,
+        clock: Clock,
     ) -> None:
         self._client = client
         self._cache = cache

@@ -12,10 +12,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from sluice_common.clock import Clock
 from sluice_operator.desired.child_metadata import Manifest
 from sluice_operator.desired.diff import Difference
 from sluice_operator.desired.field_paths import FieldPath, is_within, value_at, with_value
-from sluice_operator.reconcile.clock import SYSTEM_CLOCK, Clock
 
 MAX_RETURNS: Final = 3
 """How often one value comes back before the operator yields."""
@@ -49,7 +49,7 @@ class ContestedField:
 class ContestedFields:
     """The contested fields of one object."""
 
-    def __init__(self, *, returns: int = 0, clock: Clock = SYSTEM_CLOCK) -> None:
+    def __init__(self, *, returns: int = 0, clock: Clock) -> None:
         """`returns` is how often each value counts as having come back already."""
         self._returns = returns
         self._clock = clock

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from sluice_common.clock import Clock
 from sluice_operator.api.errors import InvalidResourceError
 from sluice_operator.api.source import Source
 from sluice_operator.desired.cursor_claim import CursorClaim, claim_rank, find_prior_owner
@@ -22,7 +23,6 @@ from sluice_operator.kubernetes.cache import Cache
 from sluice_operator.kubernetes.client import DEPLOYMENTS, ApiError, KubernetesClient, Manifest
 from sluice_operator.kubernetes.served_namespaces import ServedNamespaces
 from sluice_operator.reconcile.api_errors import refusal_of
-from sluice_operator.reconcile.clock import SYSTEM_CLOCK, Clock
 from sluice_operator.reconcile.kinds import Kinds
 from sluice_operator.reconcile.reconciliation import Reconciliation
 from sluice_operator.reconcile.terminating_sources import KnownSource, TerminatingSources
@@ -43,7 +43,7 @@ class CursorOwnership:
         namespaces: ServedNamespaces,
         default_redis_url: str | None,
         is_of_another_release: Callable[[str], bool] = lambda _: False,
-        clock: Clock = SYSTEM_CLOCK,
+        clock: Clock,
     ) -> None:
         """`is_of_another_release` tells whether another release serves a namespace, with its own default Redis."""
         self._client = client
@@ -118,7 +118,7 @@ class CursorOwnership:
     async def _competing_claim(self, found: Manifest, keys: StreamKeys, stream: DesiredStream) -> CursorClaim | None:
         """The claim of the source `found` to `keys`, if it has one. Whether it is in the same Redis is open."""
         try:
-            other = self._kinds[found["kind"]].parse(found)
+            other = self._kinds[found["kind"]].model.parse(found)
         except InvalidResourceError:
             # No child is written for it now, but a pod of its last valid spec may run.
             return self._claim_of_invalid(found, stream) if keys in possible_keys(found) else None
@@ -156,7 +156,7 @@ class CursorOwnership:
         return None
 
     def _writes_keys(self, source: Source, keys: StreamKeys) -> bool:
-        streams = self._kinds[type(source).__name__].streams_of(source)
+        streams = self._kinds[type(source).__name__].desired_streams(source)
         return any(stream.enabled and keys_of(source, stream) == keys for stream in streams)
 
 

@@ -5,7 +5,7 @@ An Event reports a problem when it appears, and then at intervals.
 
 from typing import Final
 
-from sluice_operator.reconcile.clock import SYSTEM_CLOCK, Clock
+from sluice_common.clock import Clock
 from sluice_operator.reconcile.reconciliation import Reconciliation
 from sluice_operator.reconcile.redis_access import RedisAccess
 from sluice_operator.reconcile.source_memory import ResetProblem
@@ -21,7 +21,7 @@ _REPORT_INTERVAL_SECONDS: Final = 900.0
 class CursorResetter:
     """Sets cursors as spec.cursor asks."""
 
-    def __init__(self, redis: SourceRedis, clock: Clock = SYSTEM_CLOCK) -> None:
+    def __init__(self, redis: SourceRedis, clock: Clock) -> None:
         self._redis = redis
         self._clock = clock
 

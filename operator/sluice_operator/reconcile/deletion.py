@@ -14,6 +14,7 @@ import logging
 from collections.abc import Sequence
 from typing import Final
 
+from sluice_common.clock import Clock
 from sluice_common.times import parse_time
 from sluice_operator.api.errors import InvalidResourceError
 from sluice_operator.api.source import Source
@@ -30,7 +31,6 @@ from sluice_operator.desired.reconcile_request import acknowledge
 from sluice_operator.kinds.registry import object_key
 from sluice_operator.kubernetes.client import ApiError, KubernetesClient, Manifest
 from sluice_operator.reconcile.api_errors import refusal_of
-from sluice_operator.reconcile.clock import SYSTEM_CLOCK, Clock
 from sluice_operator.reconcile.cursor_ownership import CursorOwnership, keys_of
 from sluice_operator.reconcile.finalizer import Finalizer
 from sluice_operator.reconcile.ingester_shutdown import IngesterShutdown, Obstacle
@@ -67,7 +67,7 @@ class DeletionReconciler:
         status_writer: StatusWriter,
         default_redis_url: str | None,
         deadline_seconds: float,
-        clock: Clock = SYSTEM_CLOCK,
+        clock: Clock,
     ) -> None:
         self._client = client
         self._kinds = kinds
@@ -125,7 +125,7 @@ class DeletionReconciler:
     async def _delete_keys(self, found: Manifest, memory: SourceMemory) -> Obstacle | None:
         """Delete the keys in Redis that belong to this source alone, and report it. What prevents it, if anything."""
         try:
-            source = self._kinds[found["kind"]].parse(found)
+            source = self._kinds[found["kind"]].model.parse(found)
         except InvalidResourceError as error:
             return Obstacle(what="spec", message=f"the spec is invalid: {error}", is_permanent=True)
         keys, kept = await self._keys_to_delete(source)
@@ -150,7 +150,7 @@ class DeletionReconciler:
     async def _keys_to_delete(self, source: Source) -> tuple[list[StreamKeys], list[str]]:
         """The keys that are deleted with `source`, and a sentence about each cursor that stays."""
         doomed, kept = [], []
-        for stream in self._kinds[type(source).__name__].all_streams_of(source):
+        for stream in self._kinds[type(source).__name__].all_streams(source):
             owner = await self._ownership.find_owner(source, stream, assume_same_redis=True)
             keys = keys_of(source, stream)
             if owner:
@@ -194,7 +194,7 @@ class DeletionReconciler:
             memory.deletion.released = True
 
     async def _write_status(self, found: Manifest, memory: SourceMemory, message: str) -> None:
-        before = self._kinds[found["kind"]].status_of(found)
+        before = self._kinds[found["kind"]].model.parse_status(found)
         generation = found["metadata"].get("generation", 0)
         after = terminating_status(before, generation=generation, now=self._clock.now(), message=message)
         after = acknowledge(found["metadata"].get("annotations"), after)

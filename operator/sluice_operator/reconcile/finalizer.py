@@ -8,12 +8,12 @@ import logging
 from http import HTTPStatus
 from typing import Final
 
+from sluice_common.clock import Clock
 from sluice_operator.desired.deletion_plan import build_finalizer_patch, deletes_cursor, has_finalizer
 from sluice_operator.kubernetes.cache import Cache
 from sluice_operator.kubernetes.client import ApiError, KubernetesClient, Manifest
 from sluice_operator.observed.facts import Refusal
 from sluice_operator.reconcile.api_errors import refusal_of
-from sluice_operator.reconcile.clock import SYSTEM_CLOCK, Clock
 from sluice_operator.reconcile.kinds import Kinds
 from sluice_operator.reconcile.reconciliation import Reconciliation
 from sluice_operator.status.reasons import EventReason
@@ -29,7 +29,7 @@ _KEY: Final = "finalizer"
 class Finalizer:
     """Adds the finalizer to resources and removes it."""
 
-    def __init__(self, *, client: KubernetesClient, cache: Cache, kinds: Kinds, clock: Clock = SYSTEM_CLOCK) -> None:
+    def __init__(self, *, client: KubernetesClient, cache: Cache, kinds: Kinds, clock: Clock) -> None:
         self._client = client
         self._cache = cache
         self._kinds = kinds

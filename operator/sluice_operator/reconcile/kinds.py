@@ -1,33 +1,43 @@
 """What the reconciler needs to know of a kind of source. The registry of kinds is passed in: it is not imported."""
 
-from collections.abc import Mapping
-from typing import Any, Protocol, TypeAlias
+from collections.abc import Sequence
+from typing import Protocol
 
 from sluice_operator.api.source import Source
 from sluice_operator.api.source_status import SourceStatus
+from sluice_operator.desired.naming import Component
 from sluice_operator.desired.stream import DesiredStream
 from sluice_operator.kubernetes.client import ApiResource
+from sluice_operator.observed.facts import Facts
 
 
 class SourceKind(Protocol):
     """One kind of source."""
 
     @property
+    def model(self) -> type[Source]:
+        """Parses its objects."""
+
+    @property
     def resource(self) -> ApiResource:
         """Where its objects are found."""
 
-    def parse(self, found: Mapping[str, Any]) -> Source:
-        """The source that `found` describes. Raises InvalidResourceError."""
+    @property
+    def components(self) -> Sequence[Component]:
+        """The components that a source can have, whatever its spec says."""
 
-    def status_of(self, found: Mapping[str, Any]) -> SourceStatus:
-        """The status of `found`, even if its spec is invalid."""
+    def desired_streams(self, source: Source) -> tuple[DesiredStream, ...]:
+        """The streams whose Deployments `source` should have, the most important one first."""
 
-    def streams_of(self, source: Source) -> tuple[DesiredStream, ...]:
-        """The streams that `source` should have, the most important first."""
+    def all_streams(self, source: Source) -> tuple[DesiredStream, ...]:
+        """The streams of all components of `source`, disabled ones included."""
 
-    def all_streams_of(self, source: Source) -> tuple[DesiredStream, ...]:
-        """The same, and those that `source` had before its spec was changed."""
+    def source_status(self, streams: Sequence[Facts], previous: SourceStatus) -> SourceStatus:
+        """The status of a source from the facts about its streams, the most important one first."""
 
 
-Kinds: TypeAlias = Mapping[str, SourceKind]
-"""By name, such as `Relay`."""
+class Kinds(Protocol):
+    """The registry of kinds."""
+
+    def __getitem__(self, name: str) -> SourceKind:
+        """The kind with that name, such as `Relay`. Raises KeyError."""

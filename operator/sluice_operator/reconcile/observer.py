@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from sluice_common.clock import Clock
 from sluice_operator.desired.cursor_claim import CursorClaim
 from sluice_operator.desired.naming import COMPONENT_LABEL, Component, child_name
 from sluice_operator.desired.stream import DesiredStream
@@ -14,7 +15,6 @@ from sluice_operator.observed.pod_ownership import is_of_deployment
 from sluice_operator.observed.pods import earliest_pod_time, pods_facts
 from sluice_operator.observed.redis_secrets import sink_without_url
 from sluice_operator.reconcile.children import EnsuredChildren
-from sluice_operator.reconcile.clock import SYSTEM_CLOCK, Clock
 from sluice_operator.reconcile.cursor_ownership import keys_of
 from sluice_operator.reconcile.cursor_reset import CursorResetter
 from sluice_operator.reconcile.pod_startup import StartupInspector
@@ -28,9 +28,7 @@ from sluice_redis.hosts import normalize_host
 class Observer:
     """Observes sources."""
 
-    def __init__(
-        self, *, client: KubernetesClient, cache: Cache, redis: SourceRedis, clock: Clock = SYSTEM_CLOCK
-    ) -> None:
+    def __init__(self, *, client: KubernetesClient, cache: Cache, redis: SourceRedis, clock: Clock) -> None:
         self._client = client
         self._cache = cache
         self._redis = redis

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
+from sluice_common.clock import Clock
 from sluice_operator.kubernetes.client import CONFIG_MAPS, EVENTS, SECRETS, ApiError, KubernetesClient, Manifest
 from sluice_operator.observed.facts import PodEvent, PodFacts, StartupFacts
 from sluice_operator.observed.pod_events import newest_warning
 from sluice_operator.observed.pod_references import ObjectReference, pull_secrets, references
-from sluice_operator.reconcile.clock import SYSTEM_CLOCK, Clock
 from sluice_operator.reconcile.reconciliation import Reconciliation
 from sluice_operator.reconcile.source_memory import PendingPod
 
@@ -32,7 +32,7 @@ _NOT_FOUND: Final = re.compile(r'"([^"]+)" not found|references non-existent')
 class StartupInspector:
     """Finds out what pods wait for."""
 
-    def __init__(self, client: KubernetesClient, clock: Clock = SYSTEM_CLOCK) -> None:
+    def __init__(self, client: KubernetesClient, clock: Clock) -> None:
         self._client = client
         self._clock = clock
         self._forbidden_until: dict[str, float] = {}  # by namespace: until when Events are not read

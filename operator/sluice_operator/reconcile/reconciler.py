@@ -10,13 +10,13 @@ refuses is reported in the status.
 import random
 from typing import Final
 
+from sluice_common.clock import Clock
 from sluice_operator.api.errors import InvalidResourceError
 from sluice_operator.desired.reconcile_request import acknowledge
 from sluice_operator.kinds.registry import SourceKey
 from sluice_operator.kubernetes.cache import Cache
 from sluice_operator.kubernetes.client import IncompleteError, Manifest
 from sluice_operator.reconcile.children import Children
-from sluice_operator.reconcile.clock import SYSTEM_CLOCK, Clock
 from sluice_operator.reconcile.cursor_ownership import CursorOwnership
 from sluice_operator.reconcile.deletion import DeletionReconciler
 from sluice_operator.reconcile.finalizer import Finalizer
@@ -28,7 +28,7 @@ from sluice_operator.reconcile.restart_exemption import exempt_restarts
 from sluice_operator.reconcile.source_memory import SourceMemories, SourceMemory
 from sluice_operator.reconcile.status_writer import StatusWriter
 from sluice_operator.status.reasons import ConditionReason
-from sluice_operator.status.source_status import invalid_spec_status, source_status
+from sluice_operator.status.source_status import invalid_spec_status
 
 _JITTER: Final = 0.1
 
@@ -50,7 +50,7 @@ class Reconciler:
         status_writer: StatusWriter,
         deletion: DeletionReconciler,
         observe_interval_seconds: float,
-        clock: Clock = SYSTEM_CLOCK,
+        clock: Clock,
     ) -> None:
         self._cache = cache
         self._kinds = kinds
@@ -78,24 +78,22 @@ class Reconciler:
         if "deletionTimestamp" in found["metadata"]:
             await self._deletion.reconcile(found, memory)
         else:
-            retry_in = await self._parse_and_reconcile(self._kinds[key.kind], key, found, memory)
+            retry_in = await self._parse_and_reconcile(self._kinds[key.kind], found, memory)
         interval = self._observe_interval_seconds * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311
         return interval if retry_in is None else min(interval, retry_in)
 
-    async def _parse_and_reconcile(
-        self, kind: SourceKind, key: SourceKey, found: Manifest, memory: SourceMemory
-    ) -> float | None:
+    async def _parse_and_reconcile(self, kind: SourceKind, found: Manifest, memory: SourceMemory) -> float | None:
         """In how many seconds a failed request is due again, if one is."""
         try:
-            source = kind.parse(found)
+            source = kind.model.parse(found)
         except InvalidResourceError as error:
             await self._write_invalid_spec(kind, found, memory, str(error))
             return None
-        run = Reconciliation(found=found, source=source, streams=kind.streams_of(source), memory=memory)
+        run = Reconciliation(found=found, source=source, streams=kind.desired_streams(source), memory=memory)
         if run.is_requested:
             self._memories.retry_now(memory)
         try:
-            await self._run_steps(run)
+            await self._run_steps(kind, run)
         finally:
             await self._status_writer.record_events(found, run.events)
         if run.errors:
@@ -103,19 +101,19 @@ class Reconciler:
             raise IncompleteError(worst, retry_within=self._observe_interval_seconds) from worst
         return run.retry_in
 
-    async def _run_steps(self, run: Reconciliation) -> None:
+    async def _run_steps(self, kind: SourceKind, run: Reconciliation) -> None:
         run.blocked_by = await self._finalizer.ensure(run) or await exempt_restarts(run, self._status_writer)
         access = await self._redis_access.read(run)
         owners = await self._ownership.find_owners(run)
         children = await self._children.ensure(run, access, owners)
         facts = await self._observer.observe(run, access, owners, children)
-        status = source_status(facts, run.source.status)
+        status = kind.source_status(facts, run.source.status)
         if not run.errors:  # a reconcile that could not do its work does not acknowledge a request
             status = acknowledge(run.source.metadata.annotations, status)
         await self._status_writer.write(run.found, run.source.status, status, run.memory.status)
 
     async def _write_invalid_spec(self, kind: SourceKind, found: Manifest, memory: SourceMemory, message: str) -> None:
-        before = kind.status_of(found)
+        before = kind.model.parse_status(found)
         after = invalid_spec_status(
             before,
             generation=found["metadata"].get("generation", 0),

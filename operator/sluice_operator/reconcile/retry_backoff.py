@@ -7,10 +7,10 @@ is sent at once if something else is desired, or if the object has changed.
 from dataclasses import dataclass
 from typing import Final
 
+from sluice_common.clock import Clock
 from sluice_operator.kubernetes.client import ApiError
 from sluice_operator.kubernetes.workqueue import backoff_seconds
 from sluice_operator.observed.facts import Refusal
-from sluice_operator.reconcile.clock import SYSTEM_CLOCK, Clock
 
 MAX_BACKOFF_SECONDS: Final = 30.0
 
@@ -26,7 +26,7 @@ class _Failure:
 class RetryBackoff:
     """The failures by key, such as the path of an object."""
 
-    def __init__(self, clock: Clock = SYSTEM_CLOCK) -> None:
+    def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._failures: dict[str, _Failure] = {}
 

@@ -6,12 +6,12 @@ Nothing here needs to outlive the process. What must is in the status of the res
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from sluice_common.clock import Clock
 from sluice_operator.api.source_status import SourceStatus
 from sluice_operator.kinds.registry import SourceKey
 from sluice_operator.observed.facts import StartupFacts
 from sluice_operator.observed.health_writers import HealthWriters
 from sluice_operator.reconcile.child_state import ChildState
-from sluice_operator.reconcile.clock import SYSTEM_CLOCK, Clock
 from sluice_operator.reconcile.retry_backoff import RetryBackoff
 
 
@@ -95,7 +95,7 @@ class SourceMemory:
 class SourceMemories:
     """The memory of each source. It is dropped when the source is gone, or when another one has its name."""
 
-    def __init__(self, *, on_drop: Iterable[Callable[[str], None]] = (), clock: Clock = SYSTEM_CLOCK) -> None:
+    def __init__(self, *, on_drop: Iterable[Callable[[str], None]] = (), clock: Clock) -> None:
         """`on_drop` is called with the uid of a source that is gone: for what is not kept here."""
         self._on_drop = tuple(on_drop)
         self._clock = clock

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Final
 
+from sluice_common.clock import Clock
 from sluice_operator.api.source_status import SourceStatus
 from sluice_operator.kubernetes.cache import Cache
 from sluice_operator.kubernetes.client import ApiError, ApiResource, KubernetesClient, Manifest
 from sluice_operator.kubernetes.event_recorder import EventRecorder
-from sluice_operator.reconcile.clock import SYSTEM_CLOCK, Clock
 from sluice_operator.reconcile.kinds import Kinds
 from sluice_operator.reconcile.source_memory import StatusWrites
 from sluice_operator.status.foreign_fields import removal_patch
@@ -31,7 +31,7 @@ class StatusWriter:
         kinds: Kinds,
         recorder: EventRecorder,
         interval_seconds: float,
-        clock: Clock = SYSTEM_CLOCK,
+        clock: Clock,
     ) -> None:
         """`interval_seconds` is the shortest time between two writes that change only numbers."""
         self._client = client

@@ -8,12 +8,12 @@ the fence still keeps each event from being stored twice.
 from dataclasses import dataclass, field
 from typing import Final
 
+from sluice_common.clock import Clock
 from sluice_operator.api.source import Source
 from sluice_operator.desired.deletion_plan import may_run_ingester
 from sluice_operator.kinds.registry import source_key
 from sluice_operator.kubernetes.cache import Cache
 from sluice_operator.kubernetes.client import DEPLOYMENTS, PODS
-from sluice_operator.reconcile.clock import SYSTEM_CLOCK, Clock
 
 _MAX_WAIT_SECONDS: Final = 60.0
 """How long pods are waited for: those of a lost node never end."""
@@ -37,7 +37,7 @@ class _TerminatingSource:
 class TerminatingSources:
     """The sources that were deleted a short time ago."""
 
-    def __init__(self, cache: Cache, clock: Clock = SYSTEM_CLOCK) -> None:
+    def __init__(self, cache: Cache, clock: Clock) -> None:
         self._cache = cache
         self._clock = clock
         self._sources: dict[str, _TerminatingSource] = {}  # by uid

@@ -15,6 +15,7 @@ from sluice_operator.kubernetes.cache import Cache
 from sluice_operator.kubernetes.client import DEPLOYMENTS, PODS, KubernetesClient
 from sluice_operator.kubernetes.served_namespaces import ServedNamespaces
 from sluice_operator.reconcile.cursor_ownership import CursorOwnership
+from tests.fakes.clock import FakeClock
 
 NO_KUBE = cast("KubernetesClient", None)  # a request would fail
 URL = "redis://redis.data"
@@ -52,7 +53,7 @@ EVERYWHERE = ServedNamespaces()
 
 def claims(store: Cache, namespaces: ServedNamespaces = EVERYWHERE) -> CursorOwnership:
     return CursorOwnership(
-        client=NO_KUBE, cache=store, kinds=SOURCE_KINDS, namespaces=namespaces, default_redis_url=URL
+        client=NO_KUBE, cache=store, kinds=SOURCE_KINDS, clock=FakeClock(), namespaces=namespaces, default_redis_url=URL
     )
 
 
@@ -81,6 +82,7 @@ async def test_what_another_release_sends_to_its_own_default_redis_is_in_nobodys
         found = CursorOwnership(
             client=NO_KUBE,
             kinds=SOURCE_KINDS,
+            clock=FakeClock(),
             cache=store,
             namespaces=EVERYWHERE,
             default_redis_url=URL,
