@@ -8,7 +8,7 @@ somebody should look at it. An API server that is overloaded or away needs nobod
 import re
 from typing import Final
 
-from sluice_operator.kubernetes.client import ApiError
+from sluice_operator.kubernetes.errors import ApiError
 from sluice_operator.observed.facts import Refusal
 from sluice_operator.status.reasons import ConditionReason
 

@@ -18,10 +18,12 @@ from sluice_operator.desired.redis_identity import RedisIdentity
 from sluice_operator.desired.redis_secret import key_prefix, redis_secret, redis_url_hash
 from sluice_operator.desired.stream import DesiredStream
 from sluice_operator.desired.streams import streams_of
-from sluice_operator.kinds.registry import MODELS, object_key, source_key
+from sluice_operator.kinds.registry import MODELS, redis_host_of, source_key
+from sluice_operator.kubernetes.api_resource import DEPLOYMENTS, Manifest
 from sluice_operator.kubernetes.cache import Cache
-from sluice_operator.kubernetes.client import DEPLOYMENTS, KubernetesClient, Manifest
+from sluice_operator.kubernetes.client import KubernetesClient
 from sluice_operator.kubernetes.served_namespaces import ServedNamespaces
+from sluice_operator.kubernetes.source_key import object_key
 from sluice_operator.reconcile.terminating_sources import KnownSource, TerminatingSources
 from sluice_operator.redis.credentials import RedisCredentials, find_url
 from sluice_redis.contract import StreamKeys
@@ -76,7 +78,7 @@ class CursorOwnership:
         """
         neighbours = [
             found
-            for found in self._cache.sources_with_host(normalize_host(source.spec.host))
+            for found in self._cache.sources_by(redis_host_of, normalize_host(source.spec.host))
             if found["metadata"]["uid"] != source.metadata.uid
         ]
         gone = [found for found in self._terminating.still_running() if source_key(found.source) != source_key(source)]

@@ -8,9 +8,9 @@ import time
 from typing import Final
 
 from sluice_operator.api.source import Source
+from sluice_operator.kubernetes.event import Event
 from sluice_operator.redis.cursor_writer import is_reset_due, reset_cursor
 from sluice_operator.status.reasons import EventReason
-from sluice_operator.status.transitions import Event
 from sluice_redis.client import RedisClient
 from sluice_redis.contract import StreamKeys
 

@@ -32,9 +32,13 @@ from sluice_operator.desired.deletion_plan import (
 from sluice_operator.desired.reconcile_request import acknowledge
 from sluice_operator.desired.stream import DesiredStream
 from sluice_operator.desired.streams import COMPONENTS, streams_of
-from sluice_operator.kinds.registry import MODELS, object_key
+from sluice_operator.kinds.registry import MODELS
+from sluice_operator.kubernetes.api_resource import DEPLOYMENTS, PODS, Manifest
 from sluice_operator.kubernetes.cache import Cache
-from sluice_operator.kubernetes.client import DEPLOYMENTS, PODS, ApiError, KubernetesClient, Manifest
+from sluice_operator.kubernetes.client import KubernetesClient
+from sluice_operator.kubernetes.errors import ApiError
+from sluice_operator.kubernetes.event import Event
+from sluice_operator.kubernetes.source_key import object_key
 from sluice_operator.reconcile.api_errors import refusal_of
 from sluice_operator.reconcile.cursor_ownership import CursorOwnership, keys_of
 from sluice_operator.reconcile.finalizer import Finalizer
@@ -45,7 +49,6 @@ from sluice_operator.redis.stream_reader import RedisReader
 from sluice_operator.redis.tls_files import RedisTlsFiles
 from sluice_operator.status.reasons import EventReason
 from sluice_operator.status.source_status import terminating_status
-from sluice_operator.status.transitions import Event
 from sluice_redis.contract import StreamKeys
 
 logger = logging.getLogger(__name__)

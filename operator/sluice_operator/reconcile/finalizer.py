@@ -11,13 +11,15 @@ from typing import Final
 
 from sluice_operator.desired.deletion_plan import build_finalizer_patch, has_finalizer
 from sluice_operator.kinds.registry import SOURCES
+from sluice_operator.kubernetes.api_resource import Manifest
 from sluice_operator.kubernetes.cache import Cache
-from sluice_operator.kubernetes.client import ApiError, KubernetesClient, Manifest
+from sluice_operator.kubernetes.client import KubernetesClient
+from sluice_operator.kubernetes.errors import ApiError
+from sluice_operator.kubernetes.event import Event
 from sluice_operator.observed.facts import Refusal
 from sluice_operator.reconcile.api_errors import refusal_of
 from sluice_operator.reconcile.retry_backoff import RetryBackoff
 from sluice_operator.status.reasons import EventReason
-from sluice_operator.status.transitions import Event
 
 logger = logging.getLogger(__name__)
 

@@ -8,8 +8,10 @@ from sluice_operator.api.source import Source
 from sluice_operator.desired.naming import COMPONENT_LABEL, child_name
 from sluice_operator.desired.stream import DesiredStream
 from sluice_operator.kinds.registry import source_key
+from sluice_operator.kubernetes.api_resource import PODS, Manifest
 from sluice_operator.kubernetes.cache import Cache
-from sluice_operator.kubernetes.client import PODS, ApiError, KubernetesClient, Manifest
+from sluice_operator.kubernetes.client import KubernetesClient
+from sluice_operator.kubernetes.errors import ApiError
 from sluice_operator.observed.deployments import deployment_facts
 from sluice_operator.observed.facts import Facts, SinkFacts, WriterFacts
 from sluice_operator.observed.health_writers import HealthWriters

@@ -16,9 +16,12 @@ from sluice_operator.api.source import Source
 from sluice_operator.api.source_status import SourceStatus
 from sluice_operator.desired.deletion_plan import deletes_cursor
 from sluice_operator.desired.reconcile_request import acknowledge, is_pending
-from sluice_operator.kinds.registry import MODELS, SourceKey
+from sluice_operator.kinds.registry import MODELS
+from sluice_operator.kubernetes.api_resource import Manifest
 from sluice_operator.kubernetes.cache import Cache
-from sluice_operator.kubernetes.client import ApiError, IncompleteError, Manifest
+from sluice_operator.kubernetes.errors import ApiError, IncompleteError
+from sluice_operator.kubernetes.event import Event
+from sluice_operator.kubernetes.source_key import SourceKey
 from sluice_operator.observed.facts import Refusal
 from sluice_operator.reconcile.api_errors import refusal_of
 from sluice_operator.reconcile.deletion import DeletionReconciler
@@ -28,7 +31,6 @@ from sluice_operator.reconcile.workload import Workload
 from sluice_operator.status.reasons import ConditionReason
 from sluice_operator.status.restarts import exempt_all
 from sluice_operator.status.source_status import invalid_spec_status, source_status
-from sluice_operator.status.transitions import Event
 
 _JITTER: Final = 0.1
 

@@ -10,11 +10,12 @@ from typing import Final
 from sluice_operator.api.source import Source
 from sluice_operator.desired.cursor_claim import CursorClaim
 from sluice_operator.desired.naming import Component
-from sluice_operator.kubernetes.client import ApiError, Manifest
+from sluice_operator.kubernetes.api_resource import Manifest
+from sluice_operator.kubernetes.errors import ApiError
+from sluice_operator.kubernetes.event import Event
 from sluice_operator.observed.facts import Contest, Refusal, SecretFacts
 from sluice_operator.reconcile.child_applier import ApplyResult
 from sluice_operator.status.children_applied import is_applied
-from sluice_operator.status.transitions import Event
 
 _STEP_SECONDS: Final = 15.0
 """For how long one step may wait for the API server: an admission webhook has 10 s by default."""

@@ -25,9 +25,13 @@ from sluice_operator.desired.reconcile_request import is_pending
 from sluice_operator.desired.redis_secret import RedisSecret, build_redis_secret, key_prefix, redis_secret
 from sluice_operator.desired.stream import DesiredStream
 from sluice_operator.desired.streams import streams_of
-from sluice_operator.kinds.registry import SourceKey, source_key
+from sluice_operator.kinds.registry import source_key
+from sluice_operator.kubernetes.api_resource import DEPLOYMENTS, SECRETS, ApiResource, Manifest
 from sluice_operator.kubernetes.cache import Cache
-from sluice_operator.kubernetes.client import DEPLOYMENTS, SECRETS, ApiError, ApiResource, KubernetesClient, Manifest
+from sluice_operator.kubernetes.client import KubernetesClient
+from sluice_operator.kubernetes.errors import ApiError
+from sluice_operator.kubernetes.event import Event
+from sluice_operator.kubernetes.source_key import SourceKey
 from sluice_operator.observed.ca_bundle import ca_certificates_hash
 from sluice_operator.observed.facts import Facts, Refusal, SecretFacts
 from sluice_operator.observed.redis_secrets import redis_url
@@ -41,7 +45,6 @@ from sluice_operator.reconcile.retry_backoff import RetryBackoff
 from sluice_operator.redis.credentials import find_ca_bundle, find_secret
 from sluice_operator.redis.stream_reader import RedisReader
 from sluice_operator.redis.tls_files import RedisTlsFiles
-from sluice_operator.status.transitions import Event
 
 _NO_REDIS_MESSAGE = (
     "There is no Redis to write to: name a Secret with its URL in spec.redis.secretRef, or give the operator a "

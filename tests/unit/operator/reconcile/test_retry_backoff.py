@@ -1,6 +1,6 @@
 """When what has failed is tried again."""
 
-from sluice_operator.kubernetes.client import ApiError
+from sluice_operator.kubernetes.errors import ApiError
 from sluice_operator.observed.facts import Refusal
 from sluice_operator.reconcile.retry_backoff import MAX_BACKOFF_SECONDS, RetryBackoff
 
