@@ -10,7 +10,7 @@ from sluice_operator.desired.naming import Component
 from sluice_operator.desired.stream import DesiredStream
 from sluice_operator.desired.streams import COMPONENTS, streams_of
 from sluice_operator.kinds.registry import MODELS, SOURCES
-from sluice_operator.kubernetes.client import ApiResource
+from sluice_operator.kubernetes.api_resource import ApiResource
 from sluice_operator.observed.facts import Facts
 from sluice_operator.status.source_status import source_status
 

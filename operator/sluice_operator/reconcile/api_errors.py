@@ -8,7 +8,7 @@
 import re
 from typing import Final
 
-from sluice_operator.kubernetes.client import ApiError
+from sluice_operator.kubernetes.errors import ApiError
 from sluice_operator.observed.facts import Refusal
 from sluice_operator.status.reasons import ConditionReason
 

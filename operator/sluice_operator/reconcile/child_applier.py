@@ -19,7 +19,10 @@ from sluice_operator.desired.diff import Difference, find_differences
 from sluice_operator.desired.field_paths import value_at
 from sluice_operator.desired.naming import DESIRED_HASH_ANNOTATION, FIELD_MANAGER
 from sluice_operator.desired.replacement_patch import build_replacement_patch
-from sluice_operator.kubernetes.client import SECRETS, ApiError, ApiResource, KubernetesClient, Manifest
+from sluice_operator.kubernetes.api_resource import SECRETS, ApiResource, Manifest
+from sluice_operator.kubernetes.client import KubernetesClient
+from sluice_operator.kubernetes.errors import ApiError
+from sluice_operator.kubernetes.event import Event
 from sluice_operator.observed.contested_messages import deletion_contest, setters_by_path
 from sluice_operator.observed.facts import Contest, Refusal
 from sluice_operator.observed.field_managers import owned_names
@@ -28,7 +31,6 @@ from sluice_operator.reconcile.child_errors import kind_and_name, name_taken, re
 from sluice_operator.reconcile.child_state import ChildState, RejectedWrite
 from sluice_operator.reconcile.contested_fields import not_within
 from sluice_operator.status.reasons import ConditionReason
-from sluice_operator.status.transitions import Event
 
 logger = logging.getLogger(__name__)
 

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sluice_operator.kubernetes.client import ApiError, Manifest
+from sluice_operator.kubernetes.api_resource import Manifest
+from sluice_operator.kubernetes.errors import ApiError
 from sluice_operator.observed.facts import Refusal
 from sluice_operator.status.reasons import ConditionReason
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from sluice_common.clock import Clock
-from sluice_operator.desired.child_metadata import Manifest
 from sluice_operator.desired.diff import Difference
 from sluice_operator.desired.field_paths import FieldPath, value_at
+from sluice_operator.kubernetes.api_resource import Manifest
 from sluice_operator.observed.contested_messages import admission_contest, manager_contest
 from sluice_operator.observed.facts import Contest, Refusal
 from sluice_operator.reconcile.contested_fields import FIRST_PAUSE, MAX_PAUSE, ContestedFields, not_within

@@ -20,22 +20,17 @@ from sluice_operator.desired.naming import (
 )
 from sluice_operator.desired.redis_secret import redis_secret
 from sluice_operator.desired.stream import DesiredStream
-from sluice_operator.kinds.registry import source_key
+from sluice_operator.kubernetes.api_resource import DEPLOYMENTS, SECRETS, ApiResource, Manifest
 from sluice_operator.kubernetes.cache import Cache
-from sluice_operator.kubernetes.client import (
-    DEPLOYMENTS,
-    SECRETS,
-    ApiError,
-    ApiResource,
-    KubernetesClient,
-    Manifest,
-)
+from sluice_operator.kubernetes.client import KubernetesClient
+from sluice_operator.kubernetes.errors import ApiError
 from sluice_operator.observed.facts import Contest
 from sluice_operator.reconcile.api_errors import refusal_of
 from sluice_operator.reconcile.child_applier import ChildApplier
 from sluice_operator.reconcile.config_hashes import change_events, desired_hashes
 from sluice_operator.reconcile.reconciliation import Reconciliation
 from sluice_operator.reconcile.redis_access import RedisAccess
+from sluice_operator.reconcile.source_key import source_key
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

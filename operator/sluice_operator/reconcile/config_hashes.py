@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from sluice_operator.api.source import Source
 from sluice_operator.desired.naming import CA_HASH_ANNOTATION, REDIS_HASH_ANNOTATION, REDIS_TLS_HASH_ANNOTATION
+from sluice_operator.kubernetes.event import Event
 from sluice_operator.status.reasons import EventReason
-from sluice_operator.status.transitions import Event
 
 _CHANGE_EVENTS: Final = {
     REDIS_HASH_ANNOTATION: (

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from sluice_common.clock import Clock
-from sluice_operator.desired.child_metadata import Manifest
 from sluice_operator.desired.diff import Difference
 from sluice_operator.desired.field_paths import FieldPath, is_within, value_at, with_value
+from sluice_operator.kubernetes.api_resource import Manifest
 
 MAX_RETURNS: Final = 3
 """How often one value comes back before the operator yields."""

@@ -15,16 +15,20 @@ from sluice_operator.api.source import Source
 from sluice_operator.desired.cursor_claim import CursorClaim, claim_rank, find_prior_owner
 from sluice_operator.desired.deletion_plan import possible_keys, stream_keys
 from sluice_operator.desired.naming import COMPONENT_LABEL, REDIS_HASH_ANNOTATION, Component
+from sluice_operator.desired.redis_host import redis_host_of
 from sluice_operator.desired.redis_identity import RedisIdentity
 from sluice_operator.desired.redis_secret import key_prefix, redis_secret, redis_url_hash
 from sluice_operator.desired.stream import DesiredStream
-from sluice_operator.kinds.registry import object_key, source_key
+from sluice_operator.kubernetes.api_resource import DEPLOYMENTS, Manifest
 from sluice_operator.kubernetes.cache import Cache
-from sluice_operator.kubernetes.client import DEPLOYMENTS, ApiError, KubernetesClient, Manifest
+from sluice_operator.kubernetes.client import KubernetesClient
+from sluice_operator.kubernetes.errors import ApiError
 from sluice_operator.kubernetes.served_namespaces import ServedNamespaces
+from sluice_operator.kubernetes.source_key import object_key
 from sluice_operator.reconcile.api_errors import refusal_of
 from sluice_operator.reconcile.kinds import Kinds
 from sluice_operator.reconcile.reconciliation import Reconciliation
+from sluice_operator.reconcile.source_key import source_key
 from sluice_operator.reconcile.terminating_sources import KnownSource, TerminatingSources
 from sluice_operator.redis.credentials import RedisCredentials, find_url
 from sluice_redis.contract import StreamKeys
@@ -80,7 +84,7 @@ class CursorOwnership:
         """
         neighbours = [
             found
-            for found in self._cache.sources_with_host(normalize_host(source.spec.host))
+            for found in self._cache.sources_by(redis_host_of, normalize_host(source.spec.host))
             if found["metadata"]["uid"] != source.metadata.uid
         ]
         gone = [one for one in self._terminating.still_running() if source_key(one.source) != source_key(source)]

@@ -6,13 +6,13 @@ An Event reports a problem when it appears, and then at intervals.
 from typing import Final
 
 from sluice_common.clock import Clock
+from sluice_operator.kubernetes.event import Event
 from sluice_operator.reconcile.reconciliation import Reconciliation
 from sluice_operator.reconcile.redis_access import RedisAccess
 from sluice_operator.reconcile.source_memory import ResetProblem
 from sluice_operator.redis.cursor_writer import is_reset_due
 from sluice_operator.redis.source_redis import SourceRedis
 from sluice_operator.status.reasons import EventReason
-from sluice_operator.status.transitions import Event
 from sluice_redis.contract import StreamKeys
 
 _REPORT_INTERVAL_SECONDS: Final = 900.0

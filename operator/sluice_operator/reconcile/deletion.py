@@ -28,8 +28,11 @@ from sluice_operator.desired.deletion_plan import (
     with_legacy_keys,
 )
 from sluice_operator.desired.reconcile_request import acknowledge
-from sluice_operator.kinds.registry import object_key
-from sluice_operator.kubernetes.client import ApiError, KubernetesClient, Manifest
+from sluice_operator.kubernetes.api_resource import Manifest
+from sluice_operator.kubernetes.client import KubernetesClient
+from sluice_operator.kubernetes.errors import ApiError
+from sluice_operator.kubernetes.event import Event
+from sluice_operator.kubernetes.source_key import object_key
 from sluice_operator.reconcile.api_errors import refusal_of
 from sluice_operator.reconcile.cursor_ownership import CursorOwnership, keys_of
 from sluice_operator.reconcile.finalizer import Finalizer
@@ -43,7 +46,6 @@ from sluice_operator.redis.source_redis import SourceRedis
 from sluice_operator.redis.tls_files import RedisTlsFiles
 from sluice_operator.status.reasons import EventReason
 from sluice_operator.status.source_status import terminating_status
-from sluice_operator.status.transitions import Event
 from sluice_redis.contract import StreamKeys
 
 logger = logging.getLogger(__name__)

@@ -10,14 +10,16 @@ from typing import Final
 
 from sluice_common.clock import Clock
 from sluice_operator.desired.deletion_plan import build_finalizer_patch, deletes_cursor, has_finalizer
+from sluice_operator.kubernetes.api_resource import Manifest
 from sluice_operator.kubernetes.cache import Cache
-from sluice_operator.kubernetes.client import ApiError, KubernetesClient, Manifest
+from sluice_operator.kubernetes.client import KubernetesClient
+from sluice_operator.kubernetes.errors import ApiError
+from sluice_operator.kubernetes.event import Event
 from sluice_operator.observed.facts import Refusal
 from sluice_operator.reconcile.api_errors import refusal_of
 from sluice_operator.reconcile.kinds import Kinds
 from sluice_operator.reconcile.reconciliation import Reconciliation
 from sluice_operator.status.reasons import EventReason
-from sluice_operator.status.transitions import Event
 
 logger = logging.getLogger(__name__)
 

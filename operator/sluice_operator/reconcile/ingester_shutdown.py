@@ -7,9 +7,11 @@ from typing import Literal
 from sluice_common.times import parse_time
 from sluice_operator.desired.child_metadata import belongs_to
 from sluice_operator.desired.deletion_plan import deployment_names, is_owned_by_replica_set, may_run_ingester
-from sluice_operator.kinds.registry import object_key
+from sluice_operator.kubernetes.api_resource import DEPLOYMENTS, PODS, Manifest
 from sluice_operator.kubernetes.cache import Cache
-from sluice_operator.kubernetes.client import DEPLOYMENTS, PODS, ApiError, KubernetesClient, Manifest
+from sluice_operator.kubernetes.client import KubernetesClient
+from sluice_operator.kubernetes.errors import ApiError
+from sluice_operator.kubernetes.source_key import object_key
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

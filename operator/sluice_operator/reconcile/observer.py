@@ -6,9 +6,10 @@ from sluice_common.clock import Clock
 from sluice_operator.desired.cursor_claim import CursorClaim
 from sluice_operator.desired.naming import COMPONENT_LABEL, Component, child_name
 from sluice_operator.desired.stream import DesiredStream
-from sluice_operator.kinds.registry import source_key
+from sluice_operator.kubernetes.api_resource import PODS, Manifest
 from sluice_operator.kubernetes.cache import Cache
-from sluice_operator.kubernetes.client import PODS, ApiError, KubernetesClient, Manifest
+from sluice_operator.kubernetes.client import KubernetesClient
+from sluice_operator.kubernetes.errors import ApiError
 from sluice_operator.observed.deployments import deployment_facts
 from sluice_operator.observed.facts import Facts, SinkFacts, WriterFacts
 from sluice_operator.observed.pod_ownership import is_of_deployment
@@ -20,6 +21,7 @@ from sluice_operator.reconcile.cursor_reset import CursorResetter
 from sluice_operator.reconcile.pod_startup import StartupInspector
 from sluice_operator.reconcile.reconciliation import Reconciliation
 from sluice_operator.reconcile.redis_access import RedisAccess
+from sluice_operator.reconcile.source_key import source_key
 from sluice_operator.redis.source_redis import SourceRedis
 from sluice_redis.contract import StreamKeys
 from sluice_redis.hosts import normalize_host

@@ -11,7 +11,9 @@ from datetime import datetime
 from typing import Final
 
 from sluice_common.clock import Clock
-from sluice_operator.kubernetes.client import CONFIG_MAPS, EVENTS, SECRETS, ApiError, KubernetesClient, Manifest
+from sluice_operator.kubernetes.api_resource import CONFIG_MAPS, EVENTS, SECRETS, Manifest
+from sluice_operator.kubernetes.client import KubernetesClient
+from sluice_operator.kubernetes.errors import ApiError
 from sluice_operator.observed.facts import PodEvent, PodFacts, StartupFacts
 from sluice_operator.observed.pod_events import newest_warning
 from sluice_operator.observed.pod_references import ObjectReference, pull_secrets, references

@@ -13,9 +13,10 @@ from typing import Final
 from sluice_common.clock import Clock
 from sluice_operator.api.errors import InvalidResourceError
 from sluice_operator.desired.reconcile_request import acknowledge
-from sluice_operator.kinds.registry import SourceKey
+from sluice_operator.kubernetes.api_resource import Manifest
 from sluice_operator.kubernetes.cache import Cache
-from sluice_operator.kubernetes.client import IncompleteError, Manifest
+from sluice_operator.kubernetes.errors import IncompleteError
+from sluice_operator.kubernetes.source_key import SourceKey
 from sluice_operator.reconcile.children import Children
 from sluice_operator.reconcile.cursor_ownership import CursorOwnership
 from sluice_operator.reconcile.deletion import DeletionReconciler

@@ -11,11 +11,12 @@ from sluice_operator.api.source import Source
 from sluice_operator.desired.naming import Component
 from sluice_operator.desired.reconcile_request import is_pending
 from sluice_operator.desired.stream import DesiredStream
-from sluice_operator.kubernetes.client import ApiError, Manifest
+from sluice_operator.kubernetes.api_resource import Manifest
+from sluice_operator.kubernetes.errors import ApiError
+from sluice_operator.kubernetes.event import Event
 from sluice_operator.observed.facts import Refusal
 from sluice_operator.reconcile.source_memory import SourceMemory
 from sluice_operator.status.children_applied import is_applied
-from sluice_operator.status.transitions import Event
 
 _REQUEST_SECONDS: Final = 15.0
 """The longest wait for one answer: an admission webhook has 10 s by default."""

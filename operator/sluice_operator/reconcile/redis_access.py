@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from sluice_operator.desired.child_metadata import Manifest
 from sluice_operator.desired.naming import CA_HASH_ANNOTATION, REDIS_HASH_ANNOTATION, REDIS_TLS_HASH_ANNOTATION
 from sluice_operator.desired.redis_secret import RedisSecret, build_redis_secret, key_prefix, redis_secret
-from sluice_operator.kubernetes.client import ApiError, KubernetesClient
+from sluice_operator.kubernetes.api_resource import Manifest
+from sluice_operator.kubernetes.client import KubernetesClient
+from sluice_operator.kubernetes.errors import ApiError
 from sluice_operator.observed.ca_bundle import ca_certificates_hash
 from sluice_operator.observed.facts import SecretFacts
 from sluice_operator.observed.redis_secrets import redis_url

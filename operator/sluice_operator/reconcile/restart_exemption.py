@@ -1,6 +1,6 @@
 """The step before pods are stopped on purpose: the status says first that their end is no restart."""
 
-from sluice_operator.kubernetes.client import ApiError
+from sluice_operator.kubernetes.errors import ApiError
 from sluice_operator.observed.facts import Refusal
 from sluice_operator.reconcile.api_errors import refusal_of
 from sluice_operator.reconcile.reconciliation import Reconciliation

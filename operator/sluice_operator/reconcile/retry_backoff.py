@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from sluice_common.clock import Clock
-from sluice_operator.kubernetes.client import ApiError
+from sluice_operator.kubernetes.errors import ApiError
 from sluice_operator.kubernetes.workqueue import backoff_seconds
 from sluice_operator.observed.facts import Refusal
 

@@ -7,13 +7,16 @@ from typing import Final
 
 from sluice_common.clock import Clock
 from sluice_operator.api.source_status import SourceStatus
+from sluice_operator.kubernetes.api_resource import ApiResource, Manifest
 from sluice_operator.kubernetes.cache import Cache
-from sluice_operator.kubernetes.client import ApiError, ApiResource, KubernetesClient, Manifest
+from sluice_operator.kubernetes.client import KubernetesClient
+from sluice_operator.kubernetes.errors import ApiError
+from sluice_operator.kubernetes.event import Event
 from sluice_operator.kubernetes.event_recorder import EventRecorder
 from sluice_operator.reconcile.kinds import Kinds
 from sluice_operator.reconcile.source_memory import StatusWrites
 from sluice_operator.status.foreign_fields import removal_patch
-from sluice_operator.status.transitions import Event, is_unchanged, is_urgent, transition_events
+from sluice_operator.status.transitions import is_unchanged, is_urgent, transition_events
 
 logger = logging.getLogger(__name__)
 

@@ -4,7 +4,9 @@ from dataclasses import dataclass, field
 
 from sluice_operator.api.source import Source
 from sluice_operator.desired.redis_secret import key_prefix, redis_secret
-from sluice_operator.kubernetes.client import CONFIG_MAPS, SECRETS, ApiError, KubernetesClient, Manifest
+from sluice_operator.kubernetes.api_resource import CONFIG_MAPS, SECRETS, Manifest
+from sluice_operator.kubernetes.client import KubernetesClient
+from sluice_operator.kubernetes.errors import ApiError
 from sluice_operator.observed.ca_bundle import ca_certificates
 from sluice_operator.observed.redis_secrets import redis_url
 

@@ -18,7 +18,9 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from sluice_operator.api.source import Source
 from sluice_operator.desired.volume_lookup import MountedKey, find_mounted_key
-from sluice_operator.kubernetes.client import CONFIG_MAPS, SECRETS, ApiError, KubernetesClient
+from sluice_operator.kubernetes.api_resource import CONFIG_MAPS, SECRETS
+from sluice_operator.kubernetes.client import KubernetesClient
+from sluice_operator.kubernetes.errors import ApiError
 
 _FILE_OPTIONS: Final = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
 _READ_SECONDS: Final = 5.0
