@@ -22,6 +22,8 @@ class FakeServer:
     """Of streams: their entries are not kept."""
     problem: str = ""
     """Why nobody can reach it, if nobody can."""
+    write_problem: str = ""
+    """Why it takes no writes, if it takes none."""
 
     def get(self, key: str) -> str | None:
         return self.strings.get(key)
@@ -69,8 +71,8 @@ class FakeRedis:
 
     async def reset_cursor(self, url: bytes, keys: StreamKeys, requested: CursorSpec, *, ca_bundle: str = "") -> str:
         server = self.server(url)
-        if server.problem:
-            return server.problem
+        if problem := server.problem or server.write_problem:
+            return problem
         names = [keys, *keys.former_keys]
         current = next((name for name in names if server.get(name.cursor) is not None), keys)
         if requested.nonce in {server.hget(name.health, "resetNonce") for name in (keys, current)}:
@@ -88,8 +90,8 @@ class FakeRedis:
         self, url: bytes, streams: Iterable[StreamKeys], *, ca_bundle: str = ""
     ) -> list[StreamKeys]:
         server, deleted = self.server(url), []
-        if server.problem:
-            raise CursorError(f"Redis does not delete it: {server.problem}")
+        if problem := server.problem or server.write_problem:
+            raise CursorError(f"Redis does not delete it: {problem}")
         for keys in streams:
             cursor, health = server.strings.pop(keys.cursor, None), server.hashes.pop(keys.health, None)
             if cursor is not None or health is not None:

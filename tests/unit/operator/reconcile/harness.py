@@ -129,6 +129,18 @@ class Situation:
     def end_pod(self, name: str = "a") -> None:
         self.server.delete(PODS, NAMESPACE, f"{name}-firehose-1-x")
 
+    def collect_garbage(self) -> None:
+        """What the garbage collector does: the children of what is gone go, and foreground deletions end."""
+        relays = {relay["metadata"]["uid"] for relay in self.server.all(RELAYS)}
+        for resource in (DEPLOYMENTS, SECRETS):
+            for child in self.server.all(resource):
+                metadata = child["metadata"]
+                owners = {owner["uid"] for owner in metadata.get("ownerReferences") or ()}
+                if "deletionTimestamp" in metadata or owners.isdisjoint(relays):
+                    self.server.edit(resource, NAMESPACE, metadata["name"], _without_finalizers)
+                    if self.server.get(resource, NAMESPACE, metadata["name"]) is not None:
+                        self.server.delete(resource, NAMESPACE, metadata["name"])
+
     def report(self, name: str = "a", **fields: str) -> None:
         """What the ingester in that pod writes."""
         now = self.clock.now().isoformat()
@@ -160,3 +172,7 @@ class Situation:
         """The writes of the last reconcile, but for Events: method and plural, such as `PATCH deployments`."""
         writes = [request for request in self.server.writes if request.plural != "events" and not request.is_dry_run]
         return [f"{one.method} {one.plural}" + (f"/{one.subresource}" if one.subresource else "") for one in writes]
+
+
+def _without_finalizers(manifest: Manifest) -> None:
+    manifest["metadata"].pop("finalizers", None)

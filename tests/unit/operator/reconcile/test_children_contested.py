@@ -93,6 +93,7 @@ async def test_a_change_of_the_spec_is_written_over_what_was_left(situation: Sit
 async def test_a_deployment_that_is_deleted_again_and_again_is_left_deleted(situation: Situation) -> None:
     created = 0
     for _ in range(6):
+        await situation.reconcile()
         situation.server.delete(DEPLOYMENTS, NAMESPACE, "a-firehose")
         await situation.reconcile()
         created += "PATCH deployments" in situation.writes()
@@ -108,9 +109,10 @@ async def test_a_deployment_that_is_deleted_again_and_again_is_left_deleted(situ
 
 async def test_a_secret_that_is_deleted_again_and_again_stops_nothing(situation: Situation) -> None:
     for _ in range(5):
+        await situation.reconcile()
         if situation.secret() is not None:
             situation.server.delete(SECRETS, NAMESPACE, "a-relay-redis-url")
-        await situation.reconcile()
+    await situation.reconcile()
     assert situation.secret() is None
     assert situation.condition("Stalled") is None
     assert situation.condition("ChildrenContested") == ("True", "Contested")

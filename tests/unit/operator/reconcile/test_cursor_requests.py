@@ -70,7 +70,7 @@ async def test_it_takes_over_when_the_pods_of_the_older_have_ended(situation: Si
     await situation.reconcile("b")
     situation.delete("a")
     await situation.reconcile("a")
-    situation.server.objects.collect_garbage()
+    situation.collect_garbage()
     await situation.reconcile("b")
     assert situation.deployment("b")["spec"]["replicas"] == 0, "the pod of the older still runs"
     situation.end_pod("a")
@@ -83,7 +83,7 @@ async def test_pods_of_a_lost_node_are_not_waited_for_for_ever(situation: Situat
     situation.apply("b", created=2)
     situation.delete("a")
     await situation.reconcile("a")
-    situation.server.objects.collect_garbage()
+    situation.collect_garbage()
     await situation.reconcile("b")
     assert situation.deployment("b")["spec"]["replicas"] == 0
     situation.clock.advance(61)

@@ -28,7 +28,7 @@ async def stop(situation: Situation) -> None:
     situation.delete(at=situation.clock.now())
     await situation.reconcile()
     situation.end_pod()
-    situation.server.objects.collect_garbage()
+    situation.collect_garbage()
 
 
 async def test_the_cursor_is_deleted_when_the_ingester_has_ended(situation: Situation) -> None:
@@ -38,7 +38,7 @@ async def test_the_cursor_is_deleted_when_the_ingester_has_ended(situation: Situ
     assert situation.condition("Ready") == ("False", "Terminating")
     assert situation.sink.get(KEYS.cursor) == "7"
     situation.end_pod()
-    situation.server.objects.collect_garbage()
+    situation.collect_garbage()
     await situation.reconcile()
     assert situation.relay() is None
     assert situation.sink.keys() == [KEYS.entries]
@@ -102,7 +102,7 @@ async def test_the_deadline_outlives_a_restart_of_the_operator(situation: Situat
 async def test_an_ingester_that_does_not_end_is_waited_for_until_the_deadline(situation: Situation) -> None:
     situation.delete(at=situation.clock.now())
     await situation.reconcile()
-    situation.server.objects.collect_garbage()
+    situation.collect_garbage()
     situation.clock.advance(DEADLINE_SECONDS + 1)
     await situation.reconcile()
     assert situation.relay() is None
@@ -127,7 +127,7 @@ async def test_the_cursor_of_an_older_source_is_kept(situation: Situation) -> No
     await situation.reconcile("b")
     situation.delete("b")
     await situation.reconcile("b")
-    situation.server.objects.collect_garbage()
+    situation.collect_garbage()
     await situation.reconcile("b")
     assert situation.relay("b") is None
     assert situation.sink.get(KEYS.cursor) == "7"

@@ -165,7 +165,7 @@ async def test_children_that_are_no_longer_desired_are_deleted(situation: Situat
     await situation.reconcile()
     situation.apply(backfill={"enabled": False}, redis={"secretRef": {"name": "mine"}})
     await situation.reconcile()
-    assert situation.writes() == ["DELETE deployments", "DELETE secrets", "PATCH relays/status"]
+    assert situation.writes() == ["PATCH deployments", "DELETE deployments", "DELETE secrets", "PATCH relays/status"]
     assert situation.condition("Ready") == ("False", "SecretMissing")
     situation.clock.advance(1)
     await situation.reconcile()
