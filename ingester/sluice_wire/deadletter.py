@@ -4,15 +4,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Self
 
-from sluice_common.text import readable
+from sluice_common.text import sanitize
 
-MAX_PAYLOAD: Final = 64 * 1024
+MAX_PAYLOAD_BYTES: Final = 64 * 1024
 """Bytes of a payload that are kept."""
 
 _MAX_TEXT: Final = 1024
 
 
-class Reason(StrEnum):
+class DeadLetterReason(StrEnum):
     """Why something became a dead letter."""
 
     FRAME_INVALID = "FrameInvalid"  # not two DAG-CBOR objects, or a header without meaning
@@ -32,7 +32,7 @@ class Reason(StrEnum):
 class InputError(ValueError):
     """Input that can't be used: `reason` for machines, the message for people."""
 
-    def __init__(self, reason: Reason, message: str) -> None:
+    def __init__(self, reason: DeadLetterReason, message: str) -> None:
         super().__init__(message)
         self.reason = reason
 
@@ -47,19 +47,19 @@ class DeadLetter:
     block, or, where the block is what is missing, the event's JSON as far as it is known.
     """
 
-    reason: Reason
+    reason: DeadLetterReason
     message: str
     detail: str = ""
     payload: bytes
     seq: int | None
 
     @classmethod
-    def of(cls, fault: InputError, *, payload: bytes | memoryview, seq: int | None, detail: str = "") -> Self:
+    def from_error(cls, error: InputError, *, payload: bytes | memoryview, seq: int | None, detail: str = "") -> Self:
         """The dead letter for `fault`, with everything cut to what is kept."""
         return cls(
-            reason=fault.reason,
-            message=readable(str(fault), most=_MAX_TEXT),
-            detail=readable(detail, most=_MAX_TEXT),
-            payload=bytes(payload[:MAX_PAYLOAD]),
+            reason=error.reason,
+            message=sanitize(str(error), max_length=_MAX_TEXT),
+            detail=sanitize(detail, max_length=_MAX_TEXT),
+            payload=bytes(payload[:MAX_PAYLOAD_BYTES]),
             seq=seq,
         )

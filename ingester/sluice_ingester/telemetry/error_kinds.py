@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import Final
 
 from sluice_redis.sink.errors import SinkReason
-from sluice_wire.deadletter import Reason
+from sluice_wire.deadletter import DeadLetterReason
 
 OTHER: Final = "Other"
 
@@ -48,7 +48,7 @@ SOURCE_KINDS: Final = frozenset(
 
 _HTTP: Final = frozenset(f"Http{status.value}" for status in HTTPStatus)
 
-ERROR_KINDS: Final = frozenset({*SOURCE_KINDS, *SinkReason, *Reason, *_HTTP, OTHER})
+ERROR_KINDS: Final = frozenset({*SOURCE_KINDS, *SinkReason, *DeadLetterReason, *_HTTP, OTHER})
 """All there are. The words of the sink are in sink.errors, those of dead letters in wire.deadletter."""
 
 

@@ -56,7 +56,7 @@ class Metrics:
         self.duplicates = self._counter("duplicates", "Events left out since another relay told of them.", _SOURCE)
         self.reconnects = self._counter("reconnects", "Connections opened after the first one.", _SOURCE)
         self.fenced = self._counter("fenced", "Batches refused because the cursor was set by another.", _SOURCE)
-        self.helper_failures = self._counter(
+        self.background_task_failures = self._counter(
             "helper_failures", "Failures of what runs beside the streams.", ("helper",)
         )
         self.lag = self._gauge("lag_seconds", "How far the stored events are behind the source's clock.")
@@ -70,12 +70,12 @@ class Metrics:
             buckets=_APPEND_SECONDS,
         )
 
-    def begin(self, source: str) -> None:
+    def initialize_source(self, source: str) -> None:
         """Show at zero what `source` has had none of: an alert sees no step from nothing to one."""
         for metric in (self.repeats, self.duplicates, self.reconnects, self.fenced, self.append_seconds):
             metric.labels(source)
 
-    def count(self, name: str, amount: float = 1) -> None:
+    def increment(self, name: str, amount: float = 1) -> None:
         """Add to one of the Rust ingester's counters; `name` without `ingester_`."""
         self._counters[f"ingester_{name}"].inc(amount)
 
@@ -83,24 +83,24 @@ class Metrics:
         """One of the Rust ingester's gauges; `name` without `ingester_`."""
         return self._gauges[f"ingester_{name}"]
 
-    def stored(self, source: str, batch: Batch, *, duplicates: int) -> None:
+    def count_batch(self, source: str, batch: Batch, *, duplicates: int) -> None:
         """Count a batch that was stored, but for `duplicates` of its events."""
-        self.count("stream_events", len(batch.events) - duplicates)
+        self.increment("stream_events", len(batch.events) - duplicates)
         self.duplicates.labels(source).inc(duplicates)
         for kind, number in batch.kinds.items():
             self.events.labels(source, kind).inc(number)
             if kind in {"create", "update", "delete"}:
-                self.count(f"firehose_{kind}_events", number)
+                self.increment(f"firehose_{kind}_events", number)
             elif kind == "label":
-                self.count("labels_written", number)
+                self.increment("labels_written", number)
             elif kind == "repo":
-                self.count("backfill_repos_written", number)
-        for letter in batch.dead:
+                self.increment("backfill_repos_written", number)
+        for letter in batch.dead_letters:
             self.dead_letters.labels(source, letter.reason.value).inc()
 
-    def error(self, source: str, kind: str) -> None:
+    def count_error(self, source: str, kind: str) -> None:
         """Count an error."""
-        self.count("errors")
+        self.increment("errors")
         self.errors.labels(source, error_kind(kind)).inc()
 
     def _counter(self, name: str, text: str, labels: tuple[str, ...]) -> Counter:

@@ -11,7 +11,7 @@ from typing import Final
 
 from redis import exceptions
 
-from sluice_common.text import readable
+from sluice_common.text import sanitize
 
 
 class SinkReason(StrEnum):
@@ -32,12 +32,12 @@ class SinkReason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class SinkFailure:
     """Why Redis did not do it; `lasting` if only a person can change that."""
 
     reason: SinkReason
     message: str
-    lasting: bool = False
+    permanent: bool = False
 
 
 _BY_CODE: Final = {
@@ -80,8 +80,10 @@ _TOO_LARGE: Final = re.compile(
     r"|too (?:large|big) (?:a )?(?:request|command|payload)|too many (?:arguments|results)",
     re.IGNORECASE,
 )
-_NO_RIGHT: Final = re.compile("can't run this command|can't access at least one of the keys")  # as scripts say it
-_OTHER_THING: Final = "somebody has put something else at that key: RENAME or DEL it, or set spec.redis.keyPrefix"
+_PERMISSION_DENIED: Final = re.compile(
+    "can't run this command|can't access at least one of the keys"
+)  # as scripts say it
+_WRONG_TYPE_HINT: Final = "somebody has put something else at that key: RENAME or DEL it, or set spec.redis.keyPrefix"
 _HINTS: Final = {
     SinkReason.AUTH: "check user and password in REDIS_URL, and the user's ACL rules",
     SinkReason.TOO_LARGE: "raise the limit of this Redis for the size of one request",
@@ -92,14 +94,14 @@ _HINTS: Final = {
 class SinkError(Exception):
     """Redis did not do it, or it is unknown whether it did."""
 
-    def __init__(self, trouble: Trouble) -> None:
-        super().__init__(trouble.message)
-        self.trouble = trouble
+    def __init__(self, failure: SinkFailure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
 
 
-def explain(error: Exception) -> Trouble:
+def classify_redis_error(error: Exception) -> SinkFailure:
     """What `error`, raised by the client, means."""
-    text = readable(str(error), most=300) or type(error).__name__
+    text = sanitize(str(error), max_length=300) or type(error).__name__
     reason = _BY_CODE.get(text.split(" ", 1)[0]) or next(
         (reason for kind, reason in _BY_CLASS if isinstance(error, kind)), SinkReason.REFUSED
     )
@@ -107,11 +109,11 @@ def explain(error: Exception) -> Trouble:
         text = "this Redis does not know scripts with #!lua: Redis 7 or newer, or Valkey, is needed"
     if reason is SinkReason.REFUSED and _TOO_LARGE.search(text):
         reason = SinkReason.TOO_LARGE
-    if reason is SinkReason.REFUSED and _NO_RIGHT.search(text):
+    if reason is SinkReason.REFUSED and _PERMISSION_DENIED.search(text):
         reason = SinkReason.AUTH
-    hint = _OTHER_THING if text.startswith("WRONGTYPE") else _HINTS.get(reason)
-    return Trouble(
+    hint = _WRONG_TYPE_HINT if text.startswith("WRONGTYPE") else _HINTS.get(reason)
+    return SinkFailure(
         reason=reason,
         message=f"Redis: {text}" + (f" ({hint})" if hint else ""),
-        lasting=reason in {SinkReason.AUTH, SinkReason.REFUSED, SinkReason.TOO_LARGE},
+        permanent=reason in {SinkReason.AUTH, SinkReason.REFUSED, SinkReason.TOO_LARGE},
     )

@@ -8,7 +8,7 @@ from sluice_redis.contract import Stream
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class StreamComponent:
+class DesiredStream:
     """One stream of one source, and the ingester that writes it, with a Deployment of its own."""
 
     component: Component

@@ -9,10 +9,10 @@ from sluice_operator.api.labeler import LABELER, Labeler
 from sluice_operator.api.relay import RELAY, Relay
 from sluice_operator.api.source import Source
 from sluice_operator.desired.naming import FIELD_MANAGER, SOURCE_LABELS, label_value
-from sluice_operator.kubernetes.client import Api
+from sluice_operator.kubernetes.client import ApiResource
 
-RELAYS: Final = Api(version=API_VERSION, kind=RELAY.kind, plural=RELAY.plural)
-LABELERS: Final = Api(version=API_VERSION, kind=LABELER.kind, plural=LABELER.plural)
+RELAYS: Final = ApiResource(api_version=API_VERSION, kind=RELAY.kind, plural=RELAY.plural)
+LABELERS: Final = ApiResource(api_version=API_VERSION, kind=LABELER.kind, plural=LABELER.plural)
 SOURCES: Final = {RELAYS.kind: RELAYS, LABELERS.kind: LABELERS}
 """By kind, where its objects are found."""
 MODELS: Final[Mapping[str, type[Source]]] = {RELAY.kind: Relay, LABELER.kind: Labeler}
@@ -21,7 +21,7 @@ MODELS: Final[Mapping[str, type[Source]]] = {RELAY.kind: Relay, LABELER.kind: La
 CHILD_SELECTOR: Final = f"app.kubernetes.io/managed-by={FIELD_MANAGER}"
 """The label selector for all that the operator makes."""
 
-Label: TypeAlias = tuple[str, str, str]
+OwnerLabel: TypeAlias = tuple[str, str, str]
 """Kind and namespace of a source, and its name as the value of a label."""
 
 
@@ -37,7 +37,7 @@ class SourceKey:
         return f"{self.kind} {self.namespace}/{self.name}"
 
 
-def key_of(source: Mapping[str, Any]) -> SourceKey:
+def object_key(source: Mapping[str, Any]) -> SourceKey:
     """The key of a source's object."""
     metadata = source["metadata"]
     return SourceKey(source["kind"], metadata["namespace"], metadata["name"])
@@ -48,12 +48,12 @@ def source_key(source: Source) -> SourceKey:
     return SourceKey(type(source).__name__, source.metadata.namespace, source.metadata.name)
 
 
-def label_for(key: SourceKey) -> Label:
+def owner_label_for(key: SourceKey) -> OwnerLabel:
     """The label that says of a child that it belongs to the source of that key."""
     return key.kind, key.namespace, label_value(key.name)
 
 
-def label_of(child: Mapping[str, Any]) -> Label | None:
+def owner_label_of(child: Mapping[str, Any]) -> OwnerLabel | None:
     """The label of the source that `child` says it belongs to, or None if it says none."""
     metadata = child["metadata"]
     labels = metadata.get("labels") or {}

@@ -20,22 +20,22 @@ from kubernetes.aio.config import ConfigException, load_incluster_config, load_k
 
 from sluice_operator import __version__
 from sluice_operator.kubernetes import yaml
-from sluice_operator.kubernetes.in_flight import UnderWay
+from sluice_operator.kubernetes.in_flight import InFlightRequests
 
 Manifest: TypeAlias = dict[str, Any]
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
-TIMEOUT: Final = aiohttp.ClientTimeout(total=30, sock_connect=10)
-PAGE: Final = 500
+REQUEST_TIMEOUT: Final = aiohttp.ClientTimeout(total=30, sock_connect=10)
+PAGE_SIZE: Final = 500
 _APPLY: Final = "application/apply-patch+yaml; charset=utf-8"  # with a parameter, or the client would write JSON
 _MERGE: Final = "application/merge-patch+json"
 _JSON_PATCH: Final = "application/json-patch+json"
-_IMMUTABLE: Final = "field is immutable"
-_UNREADABLE: Final = ("failed to create typed patch object", "failed to convert new object")
+_IMMUTABLE_FIELD: Final = "field is immutable"
+_TYPED_PATCH_ERRORS: Final = ("failed to create typed patch object", "failed to convert new object")
 """How the API server's 500 begins if a field of a server-side apply is unknown or of the wrong type: it is strict
 there, whatever fieldValidation asks, but has no code of its own for that.
 """
-_REFUSALS: Final = frozenset(
+_REFUSAL_CODES: Final = frozenset(
     {
         HTTPStatus.BAD_REQUEST,
         HTTPStatus.FORBIDDEN,
@@ -43,10 +43,10 @@ _REFUSALS: Final = frozenset(
         HTTPStatus.UNPROCESSABLE_ENTITY,
     }
 )
-_TOKEN: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
+_TOKEN_FILE: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 
 
-class KubeError(Exception):
+class ApiError(Exception):
     """The API server did not do what was asked.
 
     `code` is the HTTP status, or 0 if no answer came; `message` the server's own words; `retry_after` for how many
@@ -66,8 +66,8 @@ class KubeError(Exception):
         something.
         """
         if self.code == HTTPStatus.INTERNAL_SERVER_ERROR:
-            return self.message.startswith(_UNREADABLE)
-        return self.code in _REFUSALS
+            return self.message.startswith(_TYPED_PATCH_ERRORS)
+        return self.code in _REFUSAL_CODES
 
     @property
     def is_conflict(self) -> bool:
@@ -75,19 +75,19 @@ class KubeError(Exception):
         return self.code == HTTPStatus.CONFLICT
 
     @property
-    def is_of_immutable(self) -> bool:
+    def is_immutable_field(self) -> bool:
         """Whether what is there can't become what is wanted: only another object can."""
-        return self.code == HTTPStatus.UNPROCESSABLE_ENTITY and _IMMUTABLE in self.message
+        return self.code == HTTPStatus.UNPROCESSABLE_ENTITY and _IMMUTABLE_FIELD in self.message
 
 
-class UnfinishedError(KubeError):
+class IncompleteError(ApiError):
     """The API server did not do all that was asked, and what could be done without it was done: it is worth looking
     again `within` so many seconds, however often that has happened.
     """
 
-    def __init__(self, error: KubeError, *, within: float) -> None:
+    def __init__(self, error: ApiError, *, retry_within: float) -> None:
         super().__init__(error.code, error.reason, error.message, retry_after=error.retry_after)
-        self.within = within
+        self.retry_within = retry_within
 
 
 class UnconfiguredError(Exception):
@@ -95,37 +95,37 @@ class UnconfiguredError(Exception):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Api:
+class ApiResource:
     """Where the objects of one namespaced kind are found."""
 
-    version: str
+    api_version: str
     """Such as `v1` or `apps/v1`."""
     kind: str
     plural: str
 
     def path(self, namespace: str | None, name: str = "", subresource: str = "") -> str:
         """The path of an object, of its subresource, or of the list in one namespace or in all (None)."""
-        root = "/apis/" if "/" in self.version else "/api/"
+        root = "/apis/" if "/" in self.api_version else "/api/"
         scope = f"/namespaces/{namespace}" if namespace else ""
         steps = "".join(f"/{step}" for step in (name, subresource) if step)
-        return f"{root}{self.version}{scope}/{self.plural}{steps}"
+        return f"{root}{self.api_version}{scope}/{self.plural}{steps}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Listing:
+class ObjectList:
     """Objects as they were at one moment."""
 
     items: list[Manifest]
-    version: str
+    resource_version: str
     """The resource version of that moment."""
 
 
-DEPLOYMENTS: Final = Api(version="apps/v1", kind="Deployment", plural="deployments")
-PODS: Final = Api(version="v1", kind="Pod", plural="pods")
-SECRETS: Final = Api(version="v1", kind="Secret", plural="secrets")
-CONFIG_MAPS: Final = Api(version="v1", kind="ConfigMap", plural="configmaps")
-EVENTS: Final = Api(version="v1", kind="Event", plural="events")
-LEASES: Final = Api(version="coordination.k8s.io/v1", kind="Lease", plural="leases")
+DEPLOYMENTS: Final = ApiResource(api_version="apps/v1", kind="Deployment", plural="deployments")
+PODS: Final = ApiResource(api_version="v1", kind="Pod", plural="pods")
+SECRETS: Final = ApiResource(api_version="v1", kind="Secret", plural="secrets")
+CONFIG_MAPS: Final = ApiResource(api_version="v1", kind="ConfigMap", plural="configmaps")
+EVENTS: Final = ApiResource(api_version="v1", kind="Event", plural="events")
+LEASES: Final = ApiResource(api_version="coordination.k8s.io/v1", kind="Lease", plural="leases")
 
 
 async def load_configuration() -> Configuration:
@@ -135,7 +135,7 @@ async def load_configuration() -> Configuration:
     """
     configuration, file = Configuration(), os.environ.get("KUBECONFIG")
     try:
-        if not file and await asyncio.to_thread(_TOKEN.exists):
+        if not file and await asyncio.to_thread(_TOKEN_FILE.exists):
             load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
         else:
             await load_kube_config(  # type: ignore[no-untyped-call]
@@ -146,73 +146,77 @@ async def load_configuration() -> Configuration:
     return configuration
 
 
-class Kube:
+class KubernetesClient:
     """A client of one API server."""
 
-    def __init__(self, client: ApiClient) -> None:
-        self._client = client
-        self._client.user_agent = f"sluice-operator/{__version__}"
-        self._writes = UnderWay()
-        self._check: Callable[[str], None] = lambda _: None
+    def __init__(self, api_client: ApiClient) -> None:
+        self._api_client = api_client
+        self._api_client.user_agent = f"sluice-operator/{__version__}"
+        self._in_flight = InFlightRequests()
+        self._write_guard: Callable[[str], None] = lambda _: None
 
-    def check_writes(self, check: Callable[[str], None]) -> None:
+    def set_write_guard(self, guard: Callable[[str], None]) -> None:
         """Call `check` with the namespace before each write, except of Leases. It raises KubeError if nothing may be
         written there.
         """
-        self._check = check
+        self._write_guard = guard
 
-    def admit(self, namespace: str) -> None:
+    def check_write(self, namespace: str) -> None:
         """To be called before a write to something else, such as Redis, for a resource in that namespace. Raises
         KubeError if nothing may be written for it.
         """
-        self._check(namespace)
+        self._write_guard(namespace)
 
-    async def get(self, api: Api, namespace: str, name: str) -> Manifest | None:
+    async def get(self, api: ApiResource, namespace: str, name: str) -> Manifest | None:
         """An object, or None if there is none. Raises KubeError."""
         try:
             return await self._request("GET", api.path(namespace, name))
-        except KubeError as error:
+        except ApiError as error:
             if error.code == HTTPStatus.NOT_FOUND:
                 return None
             raise
 
-    async def find(self, api: Api, namespace: str, name: str) -> Manifest | None:
+    async def get_if_allowed(self, api: ApiResource, namespace: str, name: str) -> Manifest | None:
         """An object, or None if there is none or the server refuses to show it. Raises KubeError."""
         try:
             return await self.get(api, namespace, name)
-        except KubeError as error:
+        except ApiError as error:
             if error.is_refusal:
                 return None
             raise
 
-    async def list(self, api: Api, namespace: str | None, *, selector: str = "", fields: str = "") -> Listing:
+    async def list(
+        self, api: ApiResource, namespace: str | None, *, label_selector: str = "", field_selector: str = ""
+    ) -> ObjectList:
         """All objects in one namespace or in all (None), by a label and a field selector. Raises KubeError."""
         try:
-            return await self._pages(api, namespace, selector=selector, fields=fields)
-        except KubeError as error:
+            return await self._list_pages(api, namespace, label_selector=label_selector, field_selector=field_selector)
+        except ApiError as error:
             if error.code != HTTPStatus.GONE:
                 raise
             # What a page goes on from was compacted away: the whole list begins anew.
-            return await self._pages(api, namespace, selector=selector, fields=fields)
+            return await self._list_pages(api, namespace, label_selector=label_selector, field_selector=field_selector)
 
-    async def _pages(self, api: Api, namespace: str | None, *, selector: str, fields: str) -> Listing:
+    async def _list_pages(
+        self, api: ApiResource, namespace: str | None, *, label_selector: str, field_selector: str
+    ) -> ObjectList:
         items: list[Manifest] = []
-        selectors = {"labelSelector": selector, "fieldSelector": fields}
-        query = {"limit": str(PAGE)} | {name: value for name, value in selectors.items() if value}
+        selectors = {"labelSelector": label_selector, "fieldSelector": field_selector}
+        query = {"limit": str(PAGE_SIZE)} | {name: value for name, value in selectors.items() if value}
         while True:
             page = await self._request("GET", api.path(namespace), query=query)
             items += page.get("items") or []
             metadata = page.get("metadata", {})
             if not (more := metadata.get("continue")):
-                return Listing(items=items, version=metadata.get("resourceVersion", ""))
+                return ObjectList(items=items, resource_version=metadata.get("resourceVersion", ""))
             query["continue"] = more
 
-    async def try_watch(self, api: Api, namespace: str | None, *, version: str) -> None:
+    async def try_watch(self, api: ApiResource, namespace: str | None, *, resource_version: str) -> None:
         """Watch for a second, to see whether that is allowed. Raises KubeError."""
-        query = {"watch": "true", "resourceVersion": version, "timeoutSeconds": "1"}
+        query = {"watch": "true", "resourceVersion": resource_version, "timeoutSeconds": "1"}
         await self._exchange("GET", api.path(namespace), query=query)
 
-    async def apply(self, api: Api, manifest: Manifest, *, manager: str, subresource: str = "") -> Manifest:
+    async def apply(self, api: ApiResource, manifest: Manifest, *, manager: str, subresource: str = "") -> Manifest:
         """Apply `manifest` server-side, as the owner of the fields in it. The object as it is then.
 
         Raises KubeError.
@@ -229,8 +233,15 @@ class Kube:
             content_type=_APPLY,
         )
 
-    async def patch(
-        self, api: Api, namespace: str, name: str, operations: Sequence[Manifest], *, manager: str, dry_run: bool
+    async def json_patch(
+        self,
+        api: ApiResource,
+        namespace: str,
+        name: str,
+        operations: Sequence[Manifest],
+        *,
+        manager: str,
+        dry_run: bool,
     ) -> Manifest:
         """Change an object by the operations of a JSON patch, or with `dry_run` only see what would come of it. The
         object as it is then. Raises KubeError.
@@ -241,7 +252,7 @@ class Kube:
             return await self._request("PATCH", api.path(namespace, name), **change)
         return await self._write("PATCH", api, namespace, name, **change)
 
-    async def delete(self, api: Api, namespace: str, name: str, *, uid: str, foreground: bool = False) -> bool:
+    async def delete(self, api: ApiResource, namespace: str, name: str, *, uid: str, foreground: bool = False) -> bool:
         """Delete the object of this `uid`. Whether it was there. Raises KubeError.
 
         With `foreground` it goes only when all that belongs to it is gone, such as a Deployment after its pods.
@@ -249,24 +260,24 @@ class Kube:
         body = {"preconditions": {"uid": uid}, "propagationPolicy": "Foreground" if foreground else "Background"}
         try:
             await self._write("DELETE", api, namespace, name, body=body)
-        except KubeError as error:
+        except ApiError as error:
             if error.code in {HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT}:
                 return False
             raise
         return True
 
-    async def create(self, api: Api, manifest: Manifest) -> Manifest:
+    async def create(self, api: ApiResource, manifest: Manifest) -> Manifest:
         """Create an object. Raises KubeError."""
         return await self._write("POST", api, manifest["metadata"]["namespace"], body=manifest)
 
-    async def replace(self, api: Api, manifest: Manifest) -> Manifest:
+    async def replace(self, api: ApiResource, manifest: Manifest) -> Manifest:
         """Replace an object as it was read: if it was changed since, that is a KubeError with code 409."""
         metadata = manifest["metadata"]
-        self._admit(api, metadata["namespace"])
+        self._check_write(api, metadata["namespace"])
         return await self._request("PUT", api.path(metadata["namespace"], metadata["name"]), body=manifest)
 
-    async def merge(
-        self, api: Api, namespace: str, name: str, patch: Manifest, *, manager: str, subresource: str = ""
+    async def merge_patch(
+        self, api: ApiResource, namespace: str, name: str, patch: Manifest, *, manager: str, subresource: str = ""
     ) -> Manifest:
         """Merge `patch` into an object. The object as it is then. Raises KubeError."""
         query = {"fieldManager": manager}
@@ -275,29 +286,29 @@ class Kube:
         )
 
     @property
-    def writes(self) -> Set[asyncio.Task[Any]]:
+    def in_flight_writes(self) -> Set[asyncio.Task[Any]]:
         """The tasks of what is written at any time: see `settle`."""
-        return self._writes.tasks
+        return self._in_flight.tasks
 
-    async def bring_to_end(self, steps: Coroutine[Any, Any, Answer]) -> Answer:
+    async def run_to_completion(self, steps: Coroutine[Any, Any, Result]) -> Result:
         """What comes of several steps that belong together. They go on if this is cancelled: see `settle`."""
-        return await self._writes.ask(steps)
+        return await self._in_flight.run(steps)
 
-    async def settle(self, seconds: float) -> None:
+    async def drain(self, timeout_seconds: float) -> None:
         """Wait for the answers to what was written, whoever has given up waiting for them. A `replace` is not
         waited for: it names the version that it replaces, so late it does nothing.
         """
-        await self._writes.settle(seconds)
+        await self._in_flight.drain(timeout_seconds)
 
     async def _write(
-        self, method: str, api: Api, namespace: str, name: str = "", subresource: str = "", **request: Any
+        self, method: str, api: ApiResource, namespace: str, name: str = "", subresource: str = "", **request: Any
     ) -> Manifest:
-        self._admit(api, namespace)
-        return await self._writes.ask(self._request(method, api.path(namespace, name, subresource), **request))
+        self._check_write(api, namespace)
+        return await self._in_flight.run(self._request(method, api.path(namespace, name, subresource), **request))
 
-    def _admit(self, api: Api, namespace: str) -> None:
+    def _check_write(self, api: ApiResource, namespace: str) -> None:
         if api != LEASES:
-            self.admit(namespace)
+            self.check_write(namespace)
 
     async def _request(self, method: str, path: str, **request: Any) -> Manifest:
         answer: Manifest = json.loads(await self._exchange(method, path, **request))
@@ -313,7 +324,7 @@ class Kube:
         content_type: str = "application/json",
     ) -> bytes:
         try:
-            request = await self._client.param_serialize(
+            request = await self._api_client.param_serialize(
                 method,
                 path,
                 query_params=list((query or {}).items()),
@@ -321,37 +332,37 @@ class Kube:
                 body=body,
                 auth_settings=["BearerToken"],
             )
-            response = await self._client.call_api(*request, _request_timeout=TIMEOUT)
+            response = await self._api_client.call_api(*request, _request_timeout=REQUEST_TIMEOUT)
             content: bytes = await response.read()  # type: ignore[no-untyped-call]
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise KubeError(0, type(error).__name__, str(error) or "no answer in time") from error
+            raise ApiError(0, type(error).__name__, str(error) or "no answer in time") from error
         if response.status >= HTTPStatus.BAD_REQUEST:
-            raise _error(response.status, content, response.headers.get("Retry-After", ""))
+            raise _parse_error(response.status, content, response.headers.get("Retry-After", ""))
         return content
 
 
 @asynccontextmanager
-async def connect() -> AsyncIterator[tuple[Kube, Configuration]]:
+async def connect() -> AsyncIterator[tuple[KubernetesClient, Configuration]]:
     """A client, and the configuration that it was made from. Raises UnconfiguredError."""
     configuration = await load_configuration()
     async with ApiClient(configuration) as client:
-        yield Kube(client), configuration
+        yield KubernetesClient(client), configuration
 
 
-def retry_after(error: Exception) -> float:
+def requested_pause(error: Exception) -> float:
     """For how many seconds the API server asks to be left alone, if `error` says so."""
-    return error.retry_after if isinstance(error, KubeError) else 0.0
+    return error.retry_after if isinstance(error, ApiError) else 0.0
 
 
-def within(error: Exception) -> float:
+def retry_limit(error: Exception) -> float:
     """Within how many seconds it is worth looking again after `error`, if that is known."""
-    return error.within if isinstance(error, UnfinishedError) else float("inf")
+    return error.retry_within if isinstance(error, IncompleteError) else float("inf")
 
 
-def _error(code: int, content: bytes, pause: str) -> KubeError:
-    seconds = float(pause) if pause.isdecimal() else 0.0
+def _parse_error(code: int, content: bytes, retry_after: str) -> ApiError:
+    seconds = float(retry_after) if retry_after.isdecimal() else 0.0
     try:
         status = json.loads(content)
-        return KubeError(code, status.get("reason", ""), status.get("message", ""), retry_after=seconds)
+        return ApiError(code, status.get("reason", ""), status.get("message", ""), retry_after=seconds)
     except (ValueError, AttributeError):
-        return KubeError(code, "", content[:200].decode(errors="replace"), retry_after=seconds)
+        return ApiError(code, "", content[:200].decode(errors="replace"), retry_after=seconds)

@@ -13,23 +13,23 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sluice_operator.status.reasons import Happening
-from sluice_operator.status.transitions import Tell
+from sluice_operator.status.reasons import EventReason
+from sluice_operator.status.transitions import Event
 
-ROUTINE: Final = frozenset(
+ROUTINE_REASONS: Final = frozenset(
     {
-        Happening.CONNECTED,
-        Happening.DISCONNECTED,
-        Happening.READY,
-        Happening.RECOVERED,
-        Happening.SUSPENDED,
-        Happening.RESUMED,
-        Happening.BACKPRESSURE_ON,
-        Happening.BACKPRESSURE_OFF,
-        Happening.CREATED,
-        Happening.UPDATED,
-        Happening.DELETED,
-        Happening.CHILD_RESTORED,
+        EventReason.CONNECTED,
+        EventReason.DISCONNECTED,
+        EventReason.READY,
+        EventReason.RECOVERED,
+        EventReason.SUSPENDED,
+        EventReason.RESUMED,
+        EventReason.BACKPRESSURE_ON,
+        EventReason.BACKPRESSURE_OFF,
+        EventReason.CREATED,
+        EventReason.UPDATED,
+        EventReason.DELETED,
+        EventReason.CHILD_RESTORED,
     }
 )
 """All other reasons explain something that a person needs to know."""
@@ -38,24 +38,24 @@ ROUTINE_REFILL_SECONDS: Final = 30.0
 EXPLAINING_BURST: Final = 10
 EXPLAINING_REFILL_SECONDS: Final = 60.0
 REPEAT_COST: Final = 0.2
-MOST_WAITING: Final = 5
+MAX_PENDING_PER_REASON: Final = 5
 """So many Events of one reason wait in different words; the oldest goes for the newest."""
 
 _OPPOSITES: Final = (
-    {Happening.CONNECTED, Happening.DISCONNECTED},
-    {Happening.READY, Happening.NOT_READY},
-    {Happening.STALLED, Happening.RECOVERED},
-    {Happening.SUSPENDED, Happening.RESUMED},
-    {Happening.BACKPRESSURE_ON, Happening.BACKPRESSURE_OFF},
+    {EventReason.CONNECTED, EventReason.DISCONNECTED},
+    {EventReason.READY, EventReason.NOT_READY},
+    {EventReason.STALLED, EventReason.RECOVERED},
+    {EventReason.SUSPENDED, EventReason.RESUMED},
+    {EventReason.BACKPRESSURE_ON, EventReason.BACKPRESSURE_OFF},
 )
 
 
 @dataclass(slots=True)
-class Waiting:
+class PendingEvent:
     """An Event to be written."""
 
-    tell: Tell
-    at: datetime
+    event: Event
+    last: datetime
     """When it happened, or when it did for the last time."""
     first: datetime
     count: int = 1
@@ -64,69 +64,69 @@ class Waiting:
 
 
 @dataclass(slots=True)
-class Bucket:
+class TokenBucket:
     """A budget: a burst, then one at each refill."""
 
     burst: float
     refill_seconds: float
-    left: float
-    at: float
+    tokens: float
+    updated_at: float
 
     def take(self, cost: float, now: float) -> bool:
         """Take `cost` from what is left at the time `now`, in monotonic seconds. Whether there was enough."""
-        self.left = min(self.burst, self.left + (now - self.at) / self.refill_seconds)
-        self.at = now
-        if self.left < cost:
+        self.tokens = min(self.burst, self.tokens + (now - self.updated_at) / self.refill_seconds)
+        self.updated_at = now
+        if self.tokens < cost:
             return False
-        self.left -= cost
+        self.tokens -= cost
         return True
 
 
-class Untold:
+class PendingEvents:
     """What is to be told of one object."""
 
     def __init__(self) -> None:
-        self._waiting: dict[str, list[Waiting]] = {}  # by reason
-        self._buckets: dict[str, Bucket] = {}
+        self._pending: dict[str, list[PendingEvent]] = {}  # by reason
+        self._buckets: dict[str, TokenBucket] = {}
 
     def __bool__(self) -> bool:
-        return any(self._waiting.values())
+        return any(self._pending.values())
 
-    def add(self, tell: Tell, at: datetime) -> None:
+    def add(self, event: Event, at: datetime) -> None:
         """`tell` happened `at` that time."""
-        opposites = next((group for group in _OPPOSITES if tell.reason in group), ())
+        opposites = next((group for group in _OPPOSITES if event.reason in group), ())
         for reason in opposites:
-            if reason != tell.reason:
-                self._waiting.pop(reason, None)
-        same = self._waiting.setdefault(tell.reason, [])
+            if reason != event.reason:
+                self._pending.pop(reason, None)
+        same = self._pending.setdefault(event.reason, [])
         for one in same:
-            if one.tell == tell:
-                one.count, one.at = one.count + 1, at
+            if one.event == event:
+                one.count, one.last = one.count + 1, at
                 return
         if opposites:
             same.clear()
-        del same[: max(0, len(same) - MOST_WAITING + 1)]
-        same.append(Waiting(tell=tell, at=at, first=at))
+        del same[: max(0, len(same) - MAX_PENDING_PER_REASON + 1)]
+        same.append(PendingEvent(event=event, last=at, first=at))
 
-    def due(self) -> Iterator[Waiting]:
+    def in_order(self) -> Iterator[PendingEvent]:
         """What waits, that which explains first."""
-        waiting = [one for same in self._waiting.values() for one in same]
-        yield from sorted(waiting, key=lambda one: (one.tell.reason in ROUTINE, one.first))
+        waiting = [one for same in self._pending.values() for one in same]
+        yield from sorted(waiting, key=lambda one: (one.event.reason in ROUTINE_REASONS, one.first))
 
-    def take_room(self, reason: str, now: float, *, is_repeat: bool) -> bool:
+    def try_take(self, reason: str, now: float, *, is_repeat: bool) -> bool:
         """Take the room of one Event of that reason. Whether there is any."""
         bucket = self._bucket(reason, now)
         return bucket.take(REPEAT_COST if is_repeat else 1.0, now)
 
-    def told(self, one: Waiting) -> None:
+    def remove(self, pending: PendingEvent) -> None:
         """It was written."""
-        same = self._waiting.get(one.tell.reason, [])
-        if one in same:
-            same.remove(one)
+        same = self._pending.get(pending.event.reason, [])
+        if pending in same:
+            same.remove(pending)
 
-    def _bucket(self, reason: str, now: float) -> Bucket:
-        is_routine = reason in ROUTINE
+    def _bucket(self, reason: str, now: float) -> TokenBucket:
+        is_routine = reason in ROUTINE_REASONS
         burst = float(ROUTINE_BURST if is_routine else EXPLAINING_BURST)
         refill = ROUTINE_REFILL_SECONDS if is_routine else EXPLAINING_REFILL_SECONDS
-        fresh = Bucket(burst=burst, refill_seconds=refill, left=burst, at=now)
+        fresh = TokenBucket(burst=burst, refill_seconds=refill, tokens=burst, updated_at=now)
         return self._buckets.setdefault("" if is_routine else reason, fresh)

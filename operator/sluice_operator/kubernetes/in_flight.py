@@ -8,10 +8,10 @@ import asyncio
 from collections.abc import Coroutine, Set
 from typing import Any, TypeVar
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 
-class UnderWay:
+class InFlightRequests:
     """The requests that are not answered yet."""
 
     def __init__(self) -> None:
@@ -22,23 +22,23 @@ class UnderWay:
         """Those of now, whenever they are looked at."""
         return self._tasks
 
-    async def ask(self, request: Coroutine[Any, Any, Answer]) -> Answer:
+    async def run(self, request: Coroutine[Any, Any, Result]) -> Result:
         """The answer to `request`, which goes on if this is cancelled."""
         task = asyncio.create_task(request)
         self._tasks.add(task)
-        task.add_done_callback(self._end)
+        task.add_done_callback(self._on_done)
         return await asyncio.shield(task)
 
-    async def settle(self, seconds: float) -> None:
+    async def drain(self, timeout_seconds: float) -> None:
         """Wait for all answers, but not for longer than that; what is left is cut off."""
         if not self._tasks:
             return
-        _, left = await asyncio.wait(self._tasks, timeout=seconds)
+        _, left = await asyncio.wait(self._tasks, timeout=timeout_seconds)
         for task in left:
             task.cancel()
         await asyncio.gather(*left, return_exceptions=True)
 
-    def _end(self, task: asyncio.Task[Any]) -> None:
+    def _on_done(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
         if not task.cancelled():
             task.exception()  # nobody may be left to hear of it, and asyncio would complain

@@ -10,55 +10,57 @@ from typing import Any, TypeAlias
 
 from sluice_operator.kubernetes.client import Manifest
 
-Place: TypeAlias = tuple[str, str]
+NamespacedName: TypeAlias = tuple[str, str]
 """Namespace and name."""
 
-Mark: TypeAlias = Callable[[Manifest], Hashable]
+IndexFunction: TypeAlias = Callable[[Manifest], Hashable]
 """Reads a mark from an object."""
 
 
-class Index:
+class Indexer:
     """Objects of one kind, of which no two have one place."""
 
-    def __init__(self, *marks: Mark) -> None:
-        self._objects: dict[Place, Manifest] = {}
-        self._marked: dict[Mark, dict[Hashable, dict[Place, Manifest]]] = {mark: {} for mark in marks}
+    def __init__(self, *marks: IndexFunction) -> None:
+        self._objects: dict[NamespacedName, Manifest] = {}
+        self._indices: dict[IndexFunction, dict[Hashable, dict[NamespacedName, Manifest]]] = {
+            mark: {} for mark in marks
+        }
 
-    def put(self, found: Manifest) -> None:
+    def put(self, item: Manifest) -> None:
         """Take `found` in, instead of what is at its place."""
-        place = place_of(found)
-        self._unmark(place)
-        self._objects[place] = found
-        for mark, marked in self._marked.items():
-            marked.setdefault(mark(found), {})[place] = found
+        place = namespaced_name(item)
+        self._remove_from_indices(place)
+        self._objects[place] = item
+        for mark, marked in self._indices.items():
+            marked.setdefault(mark(item), {})[place] = item
 
-    def remove(self, place: Place) -> None:
+    def remove(self, name: NamespacedName) -> None:
         """Forget what is at that place, if anything is."""
-        self._unmark(place)
-        self._objects.pop(place, None)
+        self._remove_from_indices(name)
+        self._objects.pop(name, None)
 
-    def get(self, place: Place) -> Manifest | None:
+    def get(self, name: NamespacedName) -> Manifest | None:
         """What is at that place."""
-        return self._objects.get(place)
+        return self._objects.get(name)
 
     def all(self) -> list[Manifest]:
         """All objects."""
         return list(self._objects.values())
 
-    def by(self, mark: Mark, value: Hashable) -> list[Manifest]:
+    def find(self, index: IndexFunction, value: Hashable) -> list[Manifest]:
         """The objects with that value of one of the marks."""
-        return list(self._marked[mark].get(value, {}).values())
+        return list(self._indices[index].get(value, {}).values())
 
-    def _unmark(self, place: Place) -> None:
-        if (kept := self._objects.get(place)) is None:
+    def _remove_from_indices(self, name: NamespacedName) -> None:
+        if (kept := self._objects.get(name)) is None:
             return
-        for mark, marked in self._marked.items():
+        for mark, marked in self._indices.items():
             value = mark(kept)
-            del marked[value][place]
+            del marked[value][name]
             if not marked[value]:
                 del marked[value]
 
 
-def place_of(item: Mapping[str, Any]) -> Place:
+def namespaced_name(item: Mapping[str, Any]) -> NamespacedName:
     """The place of an object."""
     return item["metadata"]["namespace"], item["metadata"]["name"]

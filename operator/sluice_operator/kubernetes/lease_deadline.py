@@ -17,32 +17,32 @@ from typing import NoReturn
 logger = logging.getLogger(__name__)
 
 
-class LeaseGuard:
+class LeaseDeadline:
     """Ends the process when the deadline is over. To be used in the main thread."""
 
     def __init__(self) -> None:
         # A handler of Python's and not the signal's default, which would spare the process 1 of a container.
-        signal.signal(signal.SIGALRM, self._alarm)
+        signal.signal(signal.SIGALRM, self._on_alarm)
 
-    def hold_until(self, deadline: float) -> None:
+    def extend_to(self, deadline: float) -> None:
         """Let the process live until `deadline` on the monotonic clock, unless it is told a later one."""
         signal.setitimer(signal.ITIMER_REAL, max(deadline - time.monotonic(), 0.001))
         # The process may have been frozen since it asked for the time: the timer would begin too late.
         if time.monotonic() >= deadline:
-            self._alarm(signal.SIGALRM, None)
+            self._on_alarm(signal.SIGALRM, None)
 
-    def drop(self) -> None:
+    def cancel(self) -> None:
         """Nothing is held any longer."""
         signal.setitimer(signal.ITIMER_REAL, 0)
 
     @staticmethod
-    def _alarm(_number: int, _frame: FrameType | None) -> NoReturn:
-        end_at_once("The lease could not be renewed in time: another may lead now")
+    def _on_alarm(_number: int, _frame: FrameType | None) -> NoReturn:
+        exit_now("The lease could not be renewed in time: another may lead now")
 
 
-def end_at_once(text: str) -> NoReturn:
+def exit_now(message: str) -> NoReturn:
     """End the process with code 1 without another step of any coroutine: no clean-up may write."""
     try:
-        logger.critical("%s", text)
+        logger.critical("%s", message)
     finally:
         os._exit(1)

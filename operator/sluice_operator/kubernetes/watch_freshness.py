@@ -12,61 +12,61 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sluice_operator.kubernetes.client import Api, Listing
+from sluice_operator.kubernetes.client import ApiResource, ObjectList
 
 GRACE_SECONDS: Final = 30.0
 """For how long a watch may be behind a list."""
 
 
-class WatchBlindError(RuntimeError):
+class StaleWatchError(RuntimeError):
     """A watch has not brought what a list has shown: the process must end and begin anew."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Suspect:
-    version: int
+class _MissingUpdate:
+    resource_version: int
     """What the watch has not brought."""
     since: float
 
 
-class Sight:
+class WatchFreshness:
     """The newest resource version of each object that a watch has brought, by kind and uid."""
 
     def __init__(self) -> None:
-        self._seen: dict[Api, dict[str, int]] = {}
-        self._suspects: dict[Api, dict[str, _Suspect]] = {}
+        self._newest: dict[ApiResource, dict[str, int]] = {}
+        self._missing: dict[ApiResource, dict[str, _MissingUpdate]] = {}
 
     @property
-    def is_doubtful(self) -> bool:
+    def is_behind(self) -> bool:
         """Whether a watch is behind at this moment, as every watch is now and then."""
-        return any(self._suspects.values())
+        return any(self._missing.values())
 
-    def saw(self, api: Api, item: Mapping[str, Any]) -> None:
+    def record(self, api: ApiResource, item: Mapping[str, Any]) -> None:
         """A watch has brought `item`, alive or gone."""
-        seen, uid = self._seen.setdefault(api, {}), item["metadata"]["uid"]
-        seen[uid] = max(seen.get(uid, 0), _version(item))
+        seen, uid = self._newest.setdefault(api, {}), item["metadata"]["uid"]
+        seen[uid] = max(seen.get(uid, 0), _resource_version(item))
 
-    def compare(self, api: Api, listed: Listing) -> None:
+    def compare(self, api: ApiResource, listed: ObjectList) -> None:
         """Hold what is there against what the watch has brought. Raises WatchBlindError."""
-        seen, before, now = self._seen.get(api, {}), self._suspects.get(api, {}), time.monotonic()
-        moment = int(listed.version) if listed.version.isdecimal() else 0
+        seen, before, now = self._newest.get(api, {}), self._missing.get(api, {}), time.monotonic()
+        moment = int(listed.resource_version) if listed.resource_version.isdecimal() else 0
         kept = {uid: version for uid, version in seen.items() if version > moment}
-        suspects: dict[str, _Suspect] = {}
+        suspects: dict[str, _MissingUpdate] = {}
         for item in listed.items:
-            uid, version = item["metadata"]["uid"], _version(item)
+            uid, version = item["metadata"]["uid"], _resource_version(item)
             kept[uid] = newest = seen.get(uid, 0)
             if newest >= version:
                 continue
             suspect = before.get(uid)
-            if suspect is None or newest >= suspect.version:
-                suspect = _Suspect(version, now)
+            if suspect is None or newest >= suspect.resource_version:
+                suspect = _MissingUpdate(version, now)
             elif now - suspect.since >= GRACE_SECONDS:
                 place = f"{item['metadata']['namespace']}/{item['metadata']['name']}"
-                raise WatchBlindError(f"the watch of {api.plural} has missed a change of {place}")
+                raise StaleWatchError(f"the watch of {api.plural} has missed a change of {place}")
             suspects[uid] = suspect
-        self._seen[api], self._suspects[api] = kept, suspects
+        self._newest[api], self._missing[api] = kept, suspects
 
 
-def _version(item: Mapping[str, Any]) -> int:
+def _resource_version(item: Mapping[str, Any]) -> int:
     version = str(item["metadata"].get("resourceVersion", ""))
     return int(version) if version.isdecimal() else 0

@@ -25,7 +25,7 @@ def pods_facts(pods: Iterable[Mapping[str, Any]], *, since: datetime | None = No
     return tuple(replace(pod, leaving=True) if since and pod.created < since else pod for pod in facts)
 
 
-def first_pods(*, source: datetime | None, deployment: Mapping[str, Any] | None) -> datetime | None:
+def earliest_pod_time(*, source: datetime | None, deployment: Mapping[str, Any] | None) -> datetime | None:
     """Since when pods can be those of a source: not before it was created. None if its Deployment is older, which it
     has taken over with all its pods.
     """

@@ -8,85 +8,87 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from sluice_operator.api.source import Source
-from sluice_operator.desired.cursor_claim import Claim
+from sluice_operator.desired.cursor_claim import CursorClaim
 from sluice_operator.desired.naming import Component
-from sluice_operator.kubernetes.client import KubeError, Manifest
+from sluice_operator.kubernetes.client import ApiError, Manifest
 from sluice_operator.observed.facts import Contest, Refusal, SecretFacts
-from sluice_operator.reconcile.child_applier import Outcome
+from sluice_operator.reconcile.child_applier import ApplyResult
 from sluice_operator.status.children_applied import is_applied
-from sluice_operator.status.transitions import Tell
+from sluice_operator.status.transitions import Event
 
 _STEP_SECONDS: Final = 15.0
 """For how long one step may wait for the API server: an admission webhook has 10 s by default."""
-_LOOK_SECONDS: Final = 45.0
+_TOTAL_SECONDS: Final = 45.0
 """For how long all steps together may: the status is to be written all the same, and soon."""
 
 
 @dataclass(slots=True)
-class Look:
+class Reconciliation:
     """What one look at a source has come to so far."""
 
     source: Source
-    news: list[Tell]
-    hold: Refusal | None = None
+    events: list[Event]
+    blocked_by: Refusal | None = None
     """Why no child may be written at this look, if something that must come before could not be done."""
-    errors: list[KubeError] = field(default_factory=list)
+    errors: list[ApiError] = field(default_factory=list)
     """What the API server could not do at this look."""
-    due: float | None = None
+    retry_in: float | None = None
     """In how many seconds something is to be tried again that failed before."""
     refusals: dict[Component | None, Refusal] = field(default_factory=dict)
     """Why a child could not be written, by the stream that it is for; None is what all streams need."""
     contests: tuple[Contest, ...] = ()
     """The fields of children that are left as somebody else has them."""
-    are_compared: bool = True
+    all_compared: bool = True
     """Whether all children were compared with what they should be."""
     url: bytes | None = field(default=None, repr=False)
     secret: SecretFacts = field(default_factory=SecretFacts)
-    own_url: bytes | None = field(default=None, repr=False)
+    operator_url: bytes | None = field(default=None, repr=False)
     """The same as the operator itself can use it: see `client_files`."""
     hashes: dict[str, str | None] = field(default_factory=dict)
     """Of what the ingester reads at its start, by annotation: see `hashes`."""
-    authorities: str = field(default="", repr=False)
-    owners: dict[Component, Claim | None] = field(default_factory=dict)
+    ca_bundle: str = field(default="", repr=False)
+    owners: dict[Component, CursorClaim | None] = field(default_factory=dict)
     """By stream, the claim of the source to which its cursor belongs if it is another one. A stream of which that is
     not known is missing.
     """
-    until: float = field(default_factory=lambda: time.monotonic() + _LOOK_SECONDS)
+    deadline: float = field(default_factory=lambda: time.monotonic() + _TOTAL_SECONDS)
 
-    def note(self, outcome: Outcome, component: Component | None = None) -> Manifest | None:
+    def add_result(self, outcome: ApplyResult, component: Component | None = None) -> Manifest | None:
         """Take in what has become of a child, of one stream or of all. The child."""
-        self.news += outcome.tells
+        self.events += outcome.events
         self.contests += outcome.contests
         if outcome.refusal is not None:
-            self.refuse(outcome.refusal, component)
+            self.add_refusal(outcome.refusal, component)
         return outcome.live
 
     @property
-    def known_contests(self) -> tuple[Contest, ...] | None:
+    def observed_contests(self) -> tuple[Contest, ...] | None:
         """The contests, None if they were not looked for."""
-        return self.contests if self.contests or self.are_compared else None
+        return self.contests if self.contests or self.all_compared else None
 
-    def refuse(self, refusal: Refusal, component: Component | None = None) -> None:
+    def add_refusal(self, refusal: Refusal, component: Component | None = None) -> None:
         """Take in why a child could not be written: the first reason is told."""
         self.refusals.setdefault(component, refusal)
 
-    def refusal(self, component: Component) -> Refusal | None:
+    def refusal_for(self, component: Component) -> Refusal | None:
         """Why a child that this stream needs could not be written."""
-        return self.refusals.get(component) or self.refusals.get(None) or self.hold
+        return self.refusals.get(component) or self.refusals.get(None) or self.blocked_by
 
-    def wait(self, seconds: float | None) -> None:
+    def retry_within(self, seconds: float | None) -> None:
         """Look again in so many seconds, or before."""
-        self.due = seconds if self.due is None else self.due if seconds is None else min(self.due, seconds)
+        self.retry_in = (
+            seconds if self.retry_in is None else self.retry_in if seconds is None else min(self.retry_in, seconds)
+        )
 
     @asynccontextmanager
-    async def step(self) -> AsyncIterator[None]:
+    async def api_timeout(self) -> AsyncIterator[None]:
         """A step that asks the API server. What it raises is a KubeError, and comes before long."""
-        seconds = max(0.0, min(_STEP_SECONDS, self.until - time.monotonic()))
+        seconds = max(0.0, min(_STEP_SECONDS, self.deadline - time.monotonic()))
         try:
             async with asyncio.timeout(seconds):
                 yield
         except TimeoutError as error:
-            raise KubeError(0, "Timeout", f"no answer in {seconds:.0f} s") from error
+            raise ApiError(0, "Timeout", f"no answer in {seconds:.0f} s") from error
 
     @property
     def is_applied(self) -> bool:

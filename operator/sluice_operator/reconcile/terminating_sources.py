@@ -10,17 +10,17 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from sluice_operator.api.source import Source
-from sluice_operator.desired.deletion_plan import may_write
+from sluice_operator.desired.deletion_plan import may_run_ingester
 from sluice_operator.kinds.registry import source_key
-from sluice_operator.kubernetes.cache import Store
+from sluice_operator.kubernetes.cache import Cache
 from sluice_operator.kubernetes.client import DEPLOYMENTS, PODS
 
-_SECONDS: Final = 60.0
+_MAX_WAIT_SECONDS: Final = 60.0
 """For how long pods are waited for: those of a lost node never end."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Found:
+class KnownSource:
     """A source and the URL of its Redis, as a look has found them."""
 
     source: Source
@@ -29,35 +29,37 @@ class Found:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Gone:
-    found: Found
+class _TerminatingSource:
+    known: KnownSource
     until: float
 
 
-class Remains:
+class TerminatingSources:
     """Remembers what has gone a short time ago."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._gone: dict[str, _Gone] = {}  # by uid
+    def __init__(self, cache: Cache) -> None:
+        self._cache = cache
+        self._sources: dict[str, _TerminatingSource] = {}  # by uid
 
-    def add(self, found: Found) -> None:
+    def add(self, known: KnownSource) -> None:
         """That source is gone."""
-        self._gone[found.source.metadata.uid] = _Gone(found=found, until=time.monotonic() + _SECONDS)
+        self._sources[known.source.metadata.uid] = _TerminatingSource(
+            known=known, until=time.monotonic() + _MAX_WAIT_SECONDS
+        )
 
-    def running(self) -> list[Found]:
+    def still_running(self) -> list[KnownSource]:
         """Those of which something may still run."""
-        self._gone = {uid: gone for uid, gone in self._gone.items() if self._runs(gone)}
-        return [gone.found for gone in self._gone.values()]
+        self._sources = {uid: gone for uid, gone in self._sources.items() if self._may_still_run(gone)}
+        return [gone.known for gone in self._sources.values()]
 
-    def _runs(self, gone: _Gone) -> bool:
-        if time.monotonic() >= gone.until:
+    def _may_still_run(self, terminating: _TerminatingSource) -> bool:
+        if time.monotonic() >= terminating.until:
             return False
-        source = gone.found.source
+        source = terminating.known.source
         key, uid = source_key(source), source.metadata.uid
         owners = [
             reference["uid"]
-            for child in self._store.children(DEPLOYMENTS, key)
+            for child in self._cache.children(DEPLOYMENTS, key)
             for reference in child["metadata"].get("ownerReferences") or []
         ]
-        return uid in owners or any(may_write(pod) for pod in self._store.children(PODS, key))
+        return uid in owners or any(may_run_ingester(pod) for pod in self._cache.children(PODS, key))

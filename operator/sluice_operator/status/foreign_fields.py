@@ -14,7 +14,7 @@ _CONDITIONS: Final = "conditions"
 _OWN: Final = frozenset(ConditionType)
 
 
-def strays_patch(live: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
+def removal_patch(live: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
     """The JSON merge patch that takes from the status `live` what does not stand in `wanted`; empty if nothing does.
 
     `live` is the status after `wanted` was applied: all that stands in `wanted` stands there.
@@ -24,7 +24,7 @@ def strays_patch(live: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str
         if name not in wanted:
             patch[name] = None
         elif isinstance(value, Mapping):
-            if nested := strays_patch(value, wanted[name]):
+            if nested := removal_patch(value, wanted[name]):
                 patch[name] = nested
         elif isinstance(value, list):
             others = [item for item in value if name == _CONDITIONS and item["type"] not in _OWN]

@@ -6,9 +6,9 @@ import sys
 from datetime import UTC, datetime
 from typing import Final, Literal
 
-_ENGINE: Final = ("kopf._core.reactor.orchestration", "kopf._core.reactor.running")
+_KOPF_WATCH_LOGGERS: Final = ("kopf._core.reactor.orchestration", "kopf._core.reactor.running")
 """They tell with a traceback that a watch has ended: the operator begins it anew, and tells what lasts: see `kinds`."""
-_CHATTY: Final = ("kopf", "aiohttp.access", "asyncio", "kubernetes")
+_LIBRARY_LOGGERS: Final = ("kopf", "aiohttp.access", "asyncio", "kubernetes")
 
 
 class JsonFormatter(logging.Formatter):
@@ -27,13 +27,13 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(line, ensure_ascii=False)
 
 
-def set_up_logs(*, form: Literal["json", "plain"], level: str) -> None:
+def configure_logs(*, style: Literal["json", "plain"], level: str) -> None:
     """Log to standard error from `level` on; libraries only what is wrong, unless the level is debug."""
     handler = logging.StreamHandler(sys.stderr)
     plain = logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
-    handler.setFormatter(JsonFormatter() if form == "json" else plain)
+    handler.setFormatter(JsonFormatter() if style == "json" else plain)
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    for name in _CHATTY:
+    for name in _LIBRARY_LOGGERS:
         logging.getLogger(name).setLevel(logging.NOTSET if level == "debug" else logging.WARNING)
-    for name in _ENGINE:
+    for name in _KOPF_WATCH_LOGGERS:
         logging.getLogger(name).setLevel(logging.NOTSET if level == "debug" else logging.CRITICAL)

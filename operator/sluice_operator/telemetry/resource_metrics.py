@@ -13,12 +13,12 @@ from prometheus_client.registry import Collector
 from sluice_common.times import parse_time
 from sluice_operator.desired.naming import Component
 from sluice_operator.kinds.registry import SOURCES
-from sluice_operator.kubernetes.cache import Store
-from sluice_operator.kubernetes.served_namespaces import Namespaces
+from sluice_operator.kubernetes.cache import Cache
+from sluice_operator.kubernetes.served_namespaces import ServedNamespaces
 
-_LIVE: Final = frozenset(component.part for component in Component if component is not Component.BACKFILL)
+_LIVE_PARTS: Final = frozenset(component.field for component in Component if component is not Component.BACKFILL)
 """The parts of a status that tell of what happens now, and so of a lag."""
-_PARTS: Final = tuple(component.part for component in Component)
+_PARTS: Final = tuple(component.field for component in Component)
 _STATES: Final = ("True", "False", "Unknown")
 _LABELS: Final = ("kind", "namespace", "name")
 
@@ -26,9 +26,11 @@ _LABELS: Final = ("kind", "namespace", "name")
 class ResourceMetrics(Collector):
     """The metrics of all resources."""
 
-    def __init__(self, store: Store, namespaces: Namespaces, held: Callable[[], Mapping[str, bool]] = dict) -> None:
-        self._held = held
-        self._store = store
+    def __init__(
+        self, cache: Cache, namespaces: ServedNamespaces, held_namespaces: Callable[[], Mapping[str, bool]] = dict
+    ) -> None:
+        self._held_namespaces = held_namespaces
+        self._cache = cache
         self._namespaces = namespaces
 
     def collect(self) -> Iterator[Metric]:
@@ -41,21 +43,21 @@ class ResourceMetrics(Collector):
             "Whether a namespace is served, of those that are watched by name or have resources.",
             labels=["namespace"],
         )
-        known, held = self._namespaces.states, self._held()
+        known, held = self._namespaces.served_by_name, self._held_namespaces()
         for name in dict.fromkeys([*known, *held]):
             is_served = known.get(name, True) and held.get(name, True)
             served.add_metric([name], float(is_served))
         kinds = GaugeMetricFamily(
             "sluice_kind_served", "Whether the resources of a kind are served everywhere.", labels=["kind"]
         )
-        for kind, is_served in self._namespaces.kinds.states.items():
+        for kind, is_served in self._namespaces.kinds.served_by_kind.items():
             kinds.add_metric([kind], float(is_served))
         families = _families()
         for api in SOURCES.values():
             states = dict.fromkeys(_STATES, 0)
-            for source in self._store.all(api):
+            for source in self._cache.all(api):
                 metadata, status = source["metadata"], source.get("status") or {}
-                if not self._namespaces.serves_of(api, metadata["namespace"]) or not held.get(
+                if not self._namespaces.serves_kind(api, metadata["namespace"]) or not held.get(
                     metadata["namespace"], True
                 ):
                     continue  # nobody knows how it fares, or another release tells
@@ -91,7 +93,7 @@ def _samples(status: Mapping[str, Any]) -> Iterator[tuple[str, list[str], float]
     yield "stalled", [], float(_condition(status, "Stalled") == "True")
     yield "restarts", [], (status.get("restarts") or {}).get("count", 0)
     parts = {name: status[name] for name in _PARTS if status.get(name)}
-    lags = [part["lagSeconds"] for name, part in parts.items() if name in _LIVE and "lagSeconds" in part]
+    lags = [part["lagSeconds"] for name, part in parts.items() if name in _LIVE_PARTS and "lagSeconds" in part]
     if lags:
         yield "lag", [], max(lags)
     for name, part in parts.items():

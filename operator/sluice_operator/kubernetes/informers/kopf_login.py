@@ -19,17 +19,17 @@ from kubernetes.aio.client import Configuration
 
 from sluice_operator import __version__
 
-PAUSES: Final = (0.0, 1.0, 5.0, 15.0)
+RETRY_PAUSES_SECONDS: Final = (0.0, 1.0, 5.0, 15.0)
 """Before the same token is offered again: an API server that has just started may refuse any for a moment."""
-FORGET_SECONDS: Final = 60.0
+RETRY_RESET_SECONDS: Final = 60.0
 """A token that was good for so long is offered again at once."""
 
 
-class RefusedError(kopf.PermanentError):
+class CredentialsRejectedError(kopf.PermanentError):
     """The API server refuses the credentials: the process must end, and may find better ones at its next start."""
 
 
-class Login:
+class KopfLogin:
     """Gives kopf a session at its start, and whenever the API server has refused the last one."""
 
     def __init__(
@@ -37,31 +37,31 @@ class Login:
         configuration: Configuration,
         *,
         plurals: Collection[str],
-        relisted: Callable[[], None],
-        forbidden: Callable[[str | None], None],
-        refused: asyncio.Future[None] | None = None,
+        on_relist: Callable[[], None],
+        on_forbidden: Callable[[str | None], None],
+        rejected: asyncio.Future[None] | None = None,
     ) -> None:
         """`relisted` is called after each list of kopf's and when a kind is not there any more, `forbidden` with the
         namespace that kopf may not read, or None for the cluster.
         """
         self._configuration = configuration
         self._plurals = plurals
-        self._relisted = relisted
-        self._forbidden = forbidden
+        self._on_relist = on_relist
+        self._on_forbidden = on_forbidden
         self._token: str | None = None
-        self._at = 0.0
-        self._tries = 0
-        self.refused: asyncio.Future[None] = refused or asyncio.get_running_loop().create_future()
+        self._token_used_at = 0.0
+        self._failures = 0
+        self.rejected: asyncio.Future[None] = rejected or asyncio.get_running_loop().create_future()
         """Fails when the API server refuses the credentials for good: kopf alone would wait for others for ever."""
 
-    def another(self) -> "Login":
+    def for_another_engine(self) -> "KopfLogin":
         """For another engine, which offers tokens by itself; both tell of a refusal for good by the same future."""
-        return Login(
+        return KopfLogin(
             self._configuration,
             plurals=self._plurals,
-            relisted=self._relisted,
-            forbidden=self._forbidden,
-            refused=self.refused,
+            on_relist=self._on_relist,
+            on_forbidden=self._on_forbidden,
+            rejected=self.rejected,
         )
 
     async def log_in(self, **_: Any) -> kopf.AiohttpSession:
@@ -69,21 +69,21 @@ class Login:
         and again.
         """
         token, now = (await connection_info(self._configuration)).token, time.monotonic()
-        is_new = token != self._token or now - self._at > FORGET_SECONDS
-        self._tries = 0 if is_new else self._tries + 1
-        if self._tries >= len(PAUSES):
-            error = RefusedError("the API server refuses the credentials, and there are no newer ones")
-            if not self.refused.done():
-                self.refused.set_exception(error)
+        is_new = token != self._token or now - self._token_used_at > RETRY_RESET_SECONDS
+        self._failures = 0 if is_new else self._failures + 1
+        if self._failures >= len(RETRY_PAUSES_SECONDS):
+            error = CredentialsRejectedError("the API server refuses the credentials, and there are no newer ones")
+            if not self.rejected.done():
+                self.rejected.set_exception(error)
             raise error
-        await asyncio.sleep(PAUSES[self._tries])
+        await asyncio.sleep(RETRY_PAUSES_SECONDS[self._failures])
         info = await connection_info(self._configuration)
-        self._token, self._at = info.token, time.monotonic()
+        self._token, self._token_used_at = info.token, time.monotonic()
         return kopf.AiohttpSession(server=info.server, aiohttp_session=self._session(info))
 
     def _session(self, info: kopf.ConnectionInfo) -> aiohttp.ClientSession:
         trace = aiohttp.TraceConfig()
-        trace.on_request_end.append(self._listen)
+        trace.on_request_end.append(self._on_response)
         return aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, ssl=info.as_ssl_context()),
             headers={**info.as_http_headers(), "User-Agent": f"sluice-operator/{__version__} watches"},
@@ -91,15 +91,15 @@ class Login:
             trace_configs=[trace],
         )
 
-    async def _listen(self, _session: object, _context: object, request: aiohttp.TraceRequestEndParams) -> None:
+    async def _on_response(self, _session: object, _context: object, request: aiohttp.TraceRequestEndParams) -> None:
         url, status = request.url, request.response.status
         if url.name not in self._plurals:
             return
         if status == HTTPStatus.NOT_FOUND or (status == HTTPStatus.OK and "watch" not in url.query):
-            self._relisted()
+            self._on_relist()
         *_, scope, namespace, _ = url.parts
         if status == HTTPStatus.FORBIDDEN:
-            self._forbidden(namespace if scope == "namespaces" else None)
+            self._on_forbidden(namespace if scope == "namespaces" else None)
 
 
 def _proxy(info: kopf.ConnectionInfo) -> str | None:

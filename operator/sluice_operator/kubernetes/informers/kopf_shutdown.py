@@ -11,12 +11,12 @@ from typing import Any
 logger = logging.getLogger(__name__)
 
 
-def tell_of_no_generators(loop: asyncio.AbstractEventLoop) -> None:
+def ignore_unclosed_generators(loop: asyncio.AbstractEventLoop) -> None:
     """Let `loop` say nothing of generators that it could not close in good order; of all else as ever."""
-    loop.set_exception_handler(_handle)
+    loop.set_exception_handler(_handle_exception)
 
 
-def _handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+def _handle_exception(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     if "asyncgen" in context:
         logger.debug("%s: %r", context["message"], context["exception"])
     else:

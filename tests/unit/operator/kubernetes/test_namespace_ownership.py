@@ -13,54 +13,54 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sluice_operator.kubernetes import namespace_ownership as tenancy_module
-from sluice_operator.kubernetes.client import Api, KubeError, Manifest
-from sluice_operator.kubernetes.leader_lease import Seen, released, taken
+from sluice_operator.kubernetes.client import ApiError, ApiResource, Manifest
+from sluice_operator.kubernetes.leader_lease import ObservedLease, acquired, released
 from sluice_operator.kubernetes.namespace_lease import (
-    DEADLINE_SECONDS,
     DURATION_SECONDS,
-    FREED_SECONDS,
-    NAME,
+    LEASE_NAME,
+    RELEASE_GRACE_SECONDS,
     RENEW_SECONDS,
+    WRITE_DEADLINE_SECONDS,
+    belongs_to,
     instance_of,
     is_held_by,
-    is_of,
-    marked,
-    terms,
-    wait_seconds,
+    lease_config,
+    seconds_until_free,
+    with_instance,
 )
-from sluice_operator.kubernetes.namespace_ownership import Tenancy
+from sluice_operator.kubernetes.namespace_ownership import NamespaceOwnership
 from tests.unit.operator.status.given import NOW
 
 NAMESPACE = "apps"
 
 
-class Server:
+class FakeServer:
     """The API server, as far as one Lease goes."""
 
     def __init__(self) -> None:
         self.lease: Manifest | None = None
         self.version = 0
-        self.error: KubeError | None = None
+        self.error: ApiError | None = None
 
-    async def get(self, _api: Api, _namespace: str, _name: str) -> Manifest | None:
+    async def get(self, _api: ApiResource, _namespace: str, _name: str) -> Manifest | None:
         self._answer()
         return deepcopy(self.lease)
 
-    async def create(self, _api: Api, lease: Manifest) -> Manifest:
+    async def create(self, _api: ApiResource, lease: Manifest) -> Manifest:
         self._answer()
         if self.lease is not None:
-            raise KubeError(409, "AlreadyExists", "it is there")
+            raise ApiError(409, "AlreadyExists", "it is there")
         return self.put({**lease, "metadata": {**lease["metadata"], "uid": f"u{self.version}"}})
 
-    async def replace(self, _api: Api, lease: Manifest) -> Manifest:
+    async def replace(self, _api: ApiResource, lease: Manifest) -> Manifest:
         self._answer()
         if self.lease is None:
-            raise KubeError(404, "NotFound", "it is gone")
+            raise ApiError(404, "NotFound", "it is gone")
         if lease["metadata"]["resourceVersion"] != self.lease["metadata"]["resourceVersion"]:
-            raise KubeError(409, "Conflict", "it has changed")
+            raise ApiError(409, "Conflict", "it has changed")
         return self.put(lease)
 
-    async def delete(self, _api: Api, _namespace: str, _name: str, *, uid: str) -> bool:
+    async def delete(self, _api: ApiResource, _namespace: str, _name: str, *, uid: str) -> bool:
         self._answer()
         was_there = self.lease is not None and self.lease["metadata"]["uid"] == uid
         self.lease = None if was_there else self.lease
@@ -97,43 +97,43 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 @pytest.fixture
-def server() -> Server:
-    return Server()
+def server() -> FakeServer:
+    return FakeServer()
 
 
 class Release:
     """One process of a release, whose attempts are made by hand."""
 
-    def __init__(self, server: Server, name: str, instance: str = "1") -> None:
+    def __init__(self, server: FakeServer, name: str, instance: str = "1") -> None:
         self.resources = True
         self.began = 0
-        self.tenancy = Tenancy(
-            kube=server,  # type: ignore[arg-type]
+        self.ownership = NamespaceOwnership(
+            client=server,  # type: ignore[arg-type]
             release=name,
             instance=instance,
             has_resources=lambda _: self.resources,
             is_served=lambda _: True,
-            held=self._begin,
+            on_acquired=self._begin,
         )
-        self.place = self.tenancy._places.setdefault(NAMESPACE, tenancy_module._Place())
+        self.state = self.ownership._namespaces.setdefault(NAMESPACE, tenancy_module._NamespaceState())
 
     def _begin(self, _: str) -> None:
         self.began += 1
 
     async def attempt(self) -> float:
-        was_held = self.place.is_held
-        pause = await self.tenancy._attempt(NAMESPACE, self.place)
-        if self.place.is_held and not was_held:
-            self.tenancy._begin(NAMESPACE, self.place)
+        was_held = self.state.is_held
+        pause = await self.ownership._acquire_or_renew(NAMESPACE, self.state)
+        if self.state.is_held and not was_held:
+            self.ownership._start_serving(NAMESPACE, self.state)
         return pause
 
     @property
     def holds(self) -> bool:
-        return self.tenancy.holds(NAMESPACE)
+        return self.ownership.holds(NAMESPACE)
 
 
 @pytest.fixture
-def pair(server: Server, clock: Clock) -> tuple[Release, Release]:
+def pair(server: FakeServer, clock: Clock) -> tuple[Release, Release]:
     assert clock.now
     return Release(server, "a/sluice"), Release(server, "b/sluice")
 
@@ -143,11 +143,11 @@ async def test_one_holds_it_and_the_other_says_whose_it_is(pair: tuple[Release, 
     assert await first.attempt() == RENEW_SECONDS
     assert await second.attempt() <= 5
     assert (first.holds, second.holds, first.began) == (True, False, 1)
-    assert "served by another release, a/sluice" in second.tenancy.troubles[NAMESPACE]
-    assert second.tenancy.is_of_another(NAMESPACE)
-    first.tenancy.check(NAMESPACE)
-    with pytest.raises(KubeError, match="is not held, so nothing is written"):
-        second.tenancy.check(NAMESPACE)
+    assert "served by another release, a/sluice" in second.ownership.problems[NAMESPACE]
+    assert second.ownership.is_unavailable(NAMESPACE)
+    first.ownership.check_held(NAMESPACE)
+    with pytest.raises(ApiError, match="is not held, so nothing is written"):
+        second.ownership.check_held(NAMESPACE)
     for _ in range(20):
         clock.now += RENEW_SECONDS
         await first.attempt()
@@ -159,11 +159,11 @@ async def test_a_void_one_is_taken_after_a_minute_and_not_before(pair: tuple[Rel
     first, second = pair
     await first.attempt()
     await second.attempt()
-    clock.now += DEADLINE_SECONDS
+    clock.now += WRITE_DEADLINE_SECONDS
     assert not first.holds
     await second.attempt()
     assert not second.holds
-    clock.now += DURATION_SECONDS - DEADLINE_SECONDS
+    clock.now += DURATION_SECONDS - WRITE_DEADLINE_SECONDS
     await second.attempt()
     assert second.holds
     await first.attempt()
@@ -171,12 +171,12 @@ async def test_a_void_one_is_taken_after_a_minute_and_not_before(pair: tuple[Rel
 
 
 async def test_a_freed_one_is_left_to_its_own_release_for_a_moment(
-    pair: tuple[Release, Release], server: Server, clock: Clock
+    pair: tuple[Release, Release], server: FakeServer, clock: Clock
 ) -> None:
     first, second = pair
     await first.attempt()
     await second.attempt()
-    await first.tenancy.release()
+    await first.ownership.release_all()
     assert server.lease is not None
     assert server.lease["spec"]["holderIdentity"] == ""
     await second.attempt()
@@ -184,16 +184,16 @@ async def test_a_freed_one_is_left_to_its_own_release_for_a_moment(
     third = Release(server, "a/sluice", "2")
     await third.attempt()
     assert third.holds
-    await third.tenancy.release()
+    await third.ownership.release_all()
     for _ in range(2):
         await second.attempt()
-        clock.now += FREED_SECONDS
+        clock.now += RELEASE_GRACE_SECONDS
     await second.attempt()
     assert second.holds
 
 
 async def test_another_process_of_the_same_release_goes_on_and_the_first_one_notices(
-    server: Server, clock: Clock
+    server: FakeServer, clock: Clock
 ) -> None:
     first, other = Release(server, "a/sluice", "1"), Release(server, "a/sluice", "2")
     await first.attempt()
@@ -210,23 +210,23 @@ async def test_another_process_of_the_same_release_goes_on_and_the_first_one_not
 
 
 @pytest.mark.parametrize("resources", [True, False])
-async def test_in_the_end_it_is_freed_or_deleted(server: Server, clock: Clock, *, resources: bool) -> None:
+async def test_in_the_end_it_is_freed_or_deleted(server: FakeServer, clock: Clock, *, resources: bool) -> None:
     assert clock.now
     first = Release(server, "a/sluice")
     await first.attempt()
     first.resources = resources
-    await first.tenancy.release()
+    await first.ownership.release_all()
     assert not first.holds
     assert (server.lease is not None) == resources
 
 
-async def test_a_namespace_that_is_being_deleted_takes_no_lease_and_is_served(server: Server, clock: Clock) -> None:
+async def test_a_namespace_that_is_being_deleted_takes_no_lease_and_is_served(server: FakeServer, clock: Clock) -> None:
     first = Release(server, "a/sluice")
     await first.attempt()
     server.lease = None
 
     async def refuse(*_: object) -> Manifest:
-        raise KubeError(
+        raise ApiError(
             403,
             "Forbidden",
             "unable to create new content in namespace apps because it is being terminated",
@@ -240,14 +240,14 @@ async def test_a_namespace_that_is_being_deleted_takes_no_lease_and_is_served(se
     late = Release(server, "a/sluice", "2")
     await late.attempt()
     assert late.holds
-    assert late.tenancy.troubles == {}
+    assert late.ownership.problems == {}
 
 
 async def test_without_the_rights_nothing_is_written_and_that_is_told_once(
-    server: Server, clock: Clock, caplog: pytest.LogCaptureFixture
+    server: FakeServer, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     first = Release(server, "a/sluice")
-    server.error = KubeError(403, "Forbidden", 'cannot get resource "leases"')
+    server.error = ApiError(403, "Forbidden", 'cannot get resource "leases"')
     for _ in range(10):
         clock.now += await first.attempt()
     assert not first.holds
@@ -256,42 +256,42 @@ async def test_without_the_rights_nothing_is_written_and_that_is_told_once(
     server.error = None
     await first.attempt()
     assert first.holds
-    assert first.tenancy.troubles == {}
+    assert first.ownership.problems == {}
 
 
-async def test_an_api_server_that_is_away_is_nobodys_taking(server: Server, clock: Clock) -> None:
+async def test_an_api_server_that_is_away_is_nobodys_taking(server: FakeServer, clock: Clock) -> None:
     first = Release(server, "a/sluice")
     await first.attempt()
-    server.error = KubeError(0, "ClientError", "away")
+    server.error = ApiError(0, "ClientError", "away")
     while first.holds:
         clock.now += await first.attempt()
-    assert clock.now - 1000 <= DEADLINE_SECONDS + 5
-    assert first.tenancy.troubles == {}
+    assert clock.now - 1000 <= WRITE_DEADLINE_SECONDS + 5
+    assert first.ownership.problems == {}
     server.error = None
     await first.attempt()
     assert (first.holds, first.began) == (True, 2)
 
 
-def empty(server: Server) -> None:
+def empty(server: FakeServer) -> None:
     server.edit(holderIdentity="")
 
 
-def another(server: Server) -> None:
+def another(server: FakeServer) -> None:
     server.edit(holderIdentity="somebody")
 
 
-def shorter(server: Server) -> None:
+def shorter(server: FakeServer) -> None:
     server.edit(leaseDurationSeconds=2)
 
 
-def annotate(server: Server) -> None:
+def annotate(server: FakeServer) -> None:
     if server.lease is not None:
         metadata = server.lease["metadata"]
         annotations = {**metadata.get("annotations", {}), "somebody": "me"}
         server.put({**server.lease, "metadata": {**metadata, "annotations": annotations}})
 
 
-def delete(server: Server) -> None:
+def delete(server: FakeServer) -> None:
     server.lease = None
 
 
@@ -306,11 +306,11 @@ def delete(server: Server) -> None:
         max_size=60,
     )
 )
-def test_never_two_at_a_time(steps: list[float | str | Callable[[Server], None]]) -> None:
+def test_never_two_at_a_time(steps: list[float | str | Callable[[FakeServer], None]]) -> None:
     """Whatever people do to the Lease once both have seen it, whoever is stopped, and whenever."""
 
     async def play() -> None:
-        server, clock = Server(), Clock()
+        server, clock = FakeServer(), Clock()
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(tenancy_module, "time", clock)
             first, second = Release(server, "a/sluice"), Release(server, "b/sluice")
@@ -324,7 +324,7 @@ def test_never_two_at_a_time(steps: list[float | str | Callable[[Server], None]]
                 elif step == "second":
                     await second.attempt()
                 elif step in {"away", "back"}:
-                    server.error = KubeError(0, "", "away") if step == "away" else None
+                    server.error = ApiError(0, "", "away") if step == "away" else None
                 elif not isinstance(step, str):
                     step(server)
                 assert not (first.holds and second.holds), steps
@@ -333,20 +333,20 @@ def test_never_two_at_a_time(steps: list[float | str | Callable[[Server], None]]
 
 
 def test_who_holds_a_lease_and_for_how_long_others_wait() -> None:
-    mine = marked(taken(None, terms("n"), identity="a/sluice", at=NOW), instance="a/sluice_1")
-    assert mine["metadata"]["name"] == NAME
+    mine = with_instance(acquired(None, lease_config("n"), identity="a/sluice", at=NOW), instance="a/sluice_1")
+    assert mine["metadata"]["name"] == LEASE_NAME
     assert instance_of(mine) == "a/sluice_1"
     assert is_held_by(mine, instance="a/sluice_1", release="a/sluice")
     assert not is_held_by(mine, instance="a/sluice_2", release="a/sluice")
-    assert is_of(mine, release="a/sluice")
-    freed = released(mine, terms("n"), at=NOW)
-    assert is_of(freed, release="a/sluice")
-    assert not is_of(freed, release="b/sluice")
-    assert wait_seconds(Seen(lease=freed, since=0.0), 0.0, release="b/sluice") == FREED_SECONDS
-    assert wait_seconds(Seen(lease=freed, since=0.0), 0.0, release="a/sluice") == 0
-    assert wait_seconds(Seen(lease=mine, since=0.0), 0.0, release="b/sluice") == DURATION_SECONDS
-    assert wait_seconds(Seen(lease=mine, since=0.0), DURATION_SECONDS, release="b/sluice") == 0
-    assert wait_seconds(Seen(lease=None, since=0.0), 0.0, release="b/sluice") == 0
+    assert belongs_to(mine, release="a/sluice")
+    freed = released(mine, lease_config("n"), at=NOW)
+    assert belongs_to(freed, release="a/sluice")
+    assert not belongs_to(freed, release="b/sluice")
+    assert seconds_until_free(ObservedLease(lease=freed, since=0.0), 0.0, release="b/sluice") == RELEASE_GRACE_SECONDS
+    assert seconds_until_free(ObservedLease(lease=freed, since=0.0), 0.0, release="a/sluice") == 0
+    assert seconds_until_free(ObservedLease(lease=mine, since=0.0), 0.0, release="b/sluice") == DURATION_SECONDS
+    assert seconds_until_free(ObservedLease(lease=mine, since=0.0), DURATION_SECONDS, release="b/sluice") == 0
+    assert seconds_until_free(ObservedLease(lease=None, since=0.0), 0.0, release="b/sluice") == 0
     # Emptied by hand: its holder may not know.
     emptied = {**mine, "spec": {**mine["spec"], "holderIdentity": ""}}
-    assert wait_seconds(Seen(lease=emptied, since=0.0), 0.0, release="b/sluice") == DURATION_SECONDS
+    assert seconds_until_free(ObservedLease(lease=emptied, since=0.0), 0.0, release="b/sluice") == DURATION_SECONDS

@@ -10,8 +10,8 @@ from datetime import datetime
 from typing import Final
 
 from sluice_operator.observed.facts import Facts, HealthFacts, PodFacts
-from sluice_operator.status.reasons import Reason
-from sluice_redis.contract import State
+from sluice_operator.status.reasons import ConditionReason
+from sluice_redis.contract import SourceState
 
 FRESH_SECONDS: Final = 30.0
 """For how long a report is believed; an ingester writes one at least every 5 s."""
@@ -19,7 +19,7 @@ _START_SLACK_SECONDS: Final = 2.0  # the kubelet writes the start of a container
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Reading:
+class Assessment:
     """Facts, read together."""
 
     facts: Facts
@@ -41,17 +41,17 @@ class Reading:
     """Whether Redis was away and that pod has not had the time to report since."""
 
     @property
-    def wanted(self) -> bool:
+    def should_run(self) -> bool:
         """Whether an ingester should run."""
-        return self.asked and not self.facts.owner
+        return self.is_requested and not self.facts.owner
 
     @property
-    def asked(self) -> bool:
+    def is_requested(self) -> bool:
         """Whether the spec asks for an ingester that runs."""
         return self.facts.enabled and not self.facts.suspended
 
     @property
-    def rests(self) -> bool:
+    def may_be_quiet(self) -> bool:
         """Whether the source may be quiet for as long as it likes: labels are given by people, a few an hour."""
         return self.facts.windows.quiet_after_seconds == 0
 
@@ -63,19 +63,19 @@ class Reading:
         return report.silent_seconds + (report.beat - time).total_seconds()
 
     @property
-    def words(self) -> str:
+    def message(self) -> str:
         """What the ingester says of its state, or where it says nothing, what that state is."""
         if self.report is not None and self.report.message:
             return self.report.message
         state = self.report.state if self.report else None
-        if state is State.HALTED:
+        if state is SourceState.HALTED:
             return "The ingester has halted: see its logs"
-        if state is State.BACKPRESSURE:
+        if state is SourceState.BACKPRESSURE:
             return "Redis takes no events: nothing is read until it does, and nothing is lost"
         return f"Connecting to {self.facts.host}"
 
     @property
-    def steady_report(self) -> HealthFacts | None:
+    def current_pod_report(self) -> HealthFacts | None:
         """The report, if it is that of the pod that counts: what is counted by an ingester since its start can't be
         told from the reports of several in turn.
         """
@@ -88,11 +88,11 @@ class Reading:
         return self.pod is not None and self.pod.running_since is not None
 
     @property
-    def unseen(self) -> bool:
+    def is_unobservable(self) -> bool:
         """Whether an ingester runs as it should, and what it does can't be seen."""
         sink = self.facts.sink
         blind = sink is None or sink.trouble is not None or self.silent or self.recovering
-        return self.wanted and self.running and blind
+        return self.should_run and self.running and blind
 
     @property
     def stopped(self) -> bool:
@@ -101,7 +101,7 @@ class Reading:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Told:
+class StreamHistory:
     """What the status has told of a stream so far: it stands where a look alone can't decide."""
 
     state: str | None = None
@@ -112,39 +112,39 @@ class Told:
     """Whether the children were last written for this generation of the spec."""
 
 
-NOTHING_TOLD: Final = Told()
+NO_HISTORY: Final = StreamHistory()
 
 
-def read(facts: Facts, told: Told = NOTHING_TOLD) -> Reading:
+def assess(facts: Facts, history: StreamHistory = NO_HISTORY) -> Assessment:
     """Read `facts` together, after what was `told` before."""
-    return replace(_read(facts, told), applied=told.applied)
+    return replace(_assess(facts, history), applied=history.applied)
 
 
-def _read(facts: Facts, told: Told) -> Reading:
+def _assess(facts: Facts, history: StreamHistory) -> Assessment:
     """The same without what was written for which spec.
 
     An ingester that has not been seen to write yet, as by an operator that has just started, is old by its clock
     alone, and that may be wrong. Then what was told stands, for as long as any silence is borne with.
     """
-    pod = _pod_that_counts(facts.pods)
+    pod = _current_pod(facts.pods)
     if pod is None or pod.running_since is None or facts.sink is None or facts.sink.trouble is not None:
-        return Reading(facts=facts, pod=pod, report=None, silent=False)
-    own = _believed(facts, pod)
-    doubtful = own is not None and _is_doubtful(own)
-    if own is not None and (_is_fresh(own.silent_seconds) or (doubtful and told.state is not None)):
+        return Assessment(facts=facts, pod=pod, report=None, silent=False)
+    own = _trusted_report(facts, pod)
+    doubtful = own is not None and _is_uncertain(own)
+    if own is not None and (_is_fresh(own.silent_seconds) or (doubtful and history.state is not None)):
         report = replace(own, silent_seconds=own.watched_seconds) if doubtful else own
-        return Reading(facts=facts, pod=pod, report=report, silent=False)
+        return Assessment(facts=facts, pod=pod, report=report, silent=False)
     up = (facts.now - pod.running_since).total_seconds()
     back = facts.sink.back_seconds
-    if back is None and own is not None and doubtful and Reason.SINK_UNREACHABLE in told.reasons:
+    if back is None and own is not None and doubtful and ConditionReason.SINK_UNREACHABLE in history.reasons:
         back = own.watched_seconds  # an operator before this one has seen the outage
     recovering = back is not None and back <= FRESH_SECONDS < up
-    in_doubt = doubtful and Reason.NOT_REPORTING not in told.reasons
+    in_doubt = doubtful and ConditionReason.NOT_REPORTING not in history.reasons
     silent = up > FRESH_SECONDS and not recovering and not in_doubt
-    return Reading(facts=facts, pod=pod, report=None, silent=silent, recovering=recovering)
+    return Assessment(facts=facts, pod=pod, report=None, silent=silent, recovering=recovering)
 
 
-def _pod_that_counts(pods: Sequence[PodFacts]) -> PodFacts | None:
+def _current_pod(pods: Sequence[PodFacts]) -> PodFacts | None:
     staying = [pod for pod in pods if not pod.leaving]
     newest = max(staying, key=lambda pod: pod.created, default=None)
     if newest is None:
@@ -157,17 +157,17 @@ def _pod_that_counts(pods: Sequence[PodFacts]) -> PodFacts | None:
     return min(running, key=lambda one: one[:3])[-1] if running else newest
 
 
-def _believed(facts: Facts, counts: PodFacts) -> HealthFacts | None:
+def _trusted_report(facts: Facts, current: PodFacts) -> HealthFacts | None:
     """What an ingester has written that runs in a pod of the stream: rather that of the pod that counts, and rather
     what was written a short time ago.
     """
     reports = [*([facts.sink.health] if facts.sink and facts.sink.health else []), *facts.writers.reports]
-    others = [pod for pod in facts.pods if not pod.leaving and pod is not counts]
-    own = [report for pod in (counts, *others) for report in reports if _is_of(report, pod)]
+    others = [pod for pod in facts.pods if not pod.leaving and pod is not current]
+    own = [report for pod in (current, *others) for report in reports if _is_from(report, pod)]
     return next((report for report in own if _is_fresh(report.silent_seconds)), own[0] if own else None)
 
 
-def _is_of(health: HealthFacts, pod: PodFacts) -> bool:
+def _is_from(health: HealthFacts, pod: PodFacts) -> bool:
     """Whether the ingester that runs in `pod` has written `health`."""
     if pod.running_since is None or health.pod != pod.name or health.state is None or health.silent_seconds is None:
         return False
@@ -175,7 +175,7 @@ def _is_of(health: HealthFacts, pod: PodFacts) -> bool:
     return health.started is None or (pod.running_since - health.started).total_seconds() <= _START_SLACK_SECONDS
 
 
-def _is_doubtful(own: HealthFacts) -> bool:
+def _is_uncertain(own: HealthFacts) -> bool:
     return not _is_fresh(own.silent_seconds) and _is_fresh(own.watched_seconds)
 
 

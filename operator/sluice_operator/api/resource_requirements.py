@@ -11,10 +11,10 @@ from sluice_operator.api.quantity import PATTERN as QUANTITY
 from sluice_operator.api.quantity import parse_quantity
 from sluice_operator.api.rules import Rule
 
-_RESOURCE: Final = re.compile(r"(cpu|memory|ephemeral-storage)$|hugepages-|.*/")
+_RESOURCE_NAME: Final = re.compile(r"(cpu|memory|ephemeral-storage)$|hugepages-|.*/")
 
 
-def _quantity(value: str | int) -> str | int:
+def _check_quantity(value: str | int) -> str | int:
     try:
         parse_quantity(value)
     except ValueError as error:
@@ -24,7 +24,7 @@ def _quantity(value: str | int) -> str | int:
 
 Quantity = Annotated[
     str | int,
-    AfterValidator(_quantity),
+    AfterValidator(_check_quantity),
     WithJsonSchema(
         {
             "anyOf": [{"type": "integer"}, {"type": "string"}],
@@ -35,7 +35,7 @@ Quantity = Annotated[
         }
     ),
 ]
-Quantities = Annotated[
+ResourceList = Annotated[
     dict[str, Quantity],
     Field(max_length=16),
     Rule(
@@ -44,23 +44,23 @@ Quantities = Annotated[
             "name.startsWith('hugepages-') || name.contains('/'))"
         ),
         message="the resources are cpu, memory, ephemeral-storage, hugepages-SIZE and DOMAIN/NAME",
-        holds=lambda quantities: all(_RESOURCE.match(name) for name in quantities),
+        holds=lambda quantities: all(_RESOURCE_NAME.match(name) for name in quantities),
     ),
 ]
 
 
-class Resources(Model):
+class ResourceRequirements(Model):
     """Resource requests and limits of a container, as in a Pod."""
 
-    requests: Quantities | None = None
+    requests: ResourceList | None = None
     """The least that the container needs, by resource, such as cpu in cores (50m is a twentieth) and memory
     in bytes (64Mi).
     """
 
-    limits: Quantities | None = None
+    limits: ResourceList | None = None
     """The most that the container may use, by resource, such as cpu in cores and memory in bytes (128Mi)."""
 
-    def fit(self) -> bool:
+    def requests_within_limits(self) -> bool:
         """Whether no request is above its limit. Raises ValueError at what isn't a quantity."""
         limits = self.limits or {}
         return all(
@@ -69,11 +69,11 @@ class Resources(Model):
         )
 
 
-RESOURCES_FIT: Final = Rule(
+REQUESTS_WITHIN_LIMITS: Final = Rule(
     cel=(
         "!has(self.requests) || !has(self.limits) || self.requests.all(name, !(name in self.limits) || "
         "quantity(string(self.requests[name])).compareTo(quantity(string(self.limits[name]))) <= 0)"
     ),
     message="a request is above the limit of the same resource: lower the request or raise the limit",
-    holds=Resources.fit,
+    holds=ResourceRequirements.requests_within_limits,
 )

@@ -5,16 +5,16 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
-from sluice_operator.api.address import ADDRESS, LIKE_ADDRESS
+from sluice_operator.api.address import IS_ADDRESS, LOOKS_LIKE_ADDRESS
 from sluice_operator.api.base import Model
-from sluice_operator.api.cursor import ANOTHER_NONCE, Cursor, OnCursorLost
+from sluice_operator.api.cursor import NEW_POSITION_NEEDS_NEW_NONCE, CursorSpec, OnCursorLost
 from sluice_operator.api.deletion import DeletionPolicy
-from sluice_operator.api.deployment import Deployment
-from sluice_operator.api.health import HealthWindows
-from sluice_operator.api.host import same_host
-from sluice_operator.api.object_names import Key, ObjectName
-from sluice_operator.api.pod_template import MOUNTS_FIT, PodTemplate
-from sluice_operator.api.rules import Rule, quoted
+from sluice_operator.api.deployment_metadata import DeploymentMetadata
+from sluice_operator.api.health import HealthSpec
+from sluice_operator.api.host_rule import same_host_expression
+from sluice_operator.api.object_names import DataKey, ObjectName
+from sluice_operator.api.pod_template import MOUNTS_HAVE_VOLUMES, PodTemplate
+from sluice_operator.api.rules import Rule, cel_string
 
 _LABEL: Final = r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?"
 
@@ -36,15 +36,15 @@ Host = Annotated[
         holds=lambda host: (port := _PORT.search(host)) is None or 1 <= int(port[1]) <= 65535,
     ),
     Rule(
-        cel=f"!self.matches({quoted(LIKE_ADDRESS)}) || self.matches({quoted(ADDRESS)})",
+        cel=f"!self.matches({cel_string(LOOKS_LIKE_ADDRESS)}) || self.matches({cel_string(IS_ADDRESS)})",
         message=(
             "this is no IP address: give four numbers from 0 to 255 (198.51.100.7), an IPv6 address in brackets "
             "([2001:db8::7]), or a host name"
         ),
-        holds=lambda host: re.search(LIKE_ADDRESS, host) is None or re.search(ADDRESS, host) is not None,
+        holds=lambda host: re.search(LOOKS_LIKE_ADDRESS, host) is None or re.search(IS_ADDRESS, host) is not None,
     ),
-    Rule.of_change(
-        same_host("self", "oldSelf"),
+    Rule.transition(
+        same_host_expression("self", "oldSelf"),
         message=(
             "the host can't be changed, except for ws://, wss://, http:// or https:// in front, for capitals, for a "
             "port that is the default of the scheme and for the spelling of an IPv6 address: make another resource "
@@ -83,11 +83,11 @@ class SecretKeyRef(Model):
     name: ObjectName
     """The name of the Secret, in the namespace of this resource."""
 
-    key: Key = "url"
+    key: DataKey = "url"
     """The key of the Secret under which the URL stands."""
 
 
-class Redis(Model):
+class RedisSpec(Model):
     """Where events are written."""
 
     secret_ref: SecretKeyRef | None = None
@@ -102,7 +102,7 @@ class Redis(Model):
     """
 
 
-class Batch(Model):
+class BatchSpec(Model):
     """How events are gathered before they are written together."""
 
     size: Annotated[int, Field(ge=1, le=10_000)] = 500
@@ -114,7 +114,7 @@ class Batch(Model):
     """How many milliseconds after its first event a batch is written, however small it is."""
 
 
-class Backpressure(Model):
+class BackpressureSpec(Model):
     """When to stop reading from the source."""
 
     high_water_mark: Annotated[int, Field(ge=1, le=1_000_000_000)] = 100_000
@@ -124,7 +124,7 @@ class Backpressure(Model):
     """
 
 
-class Retention(Model):
+class RetentionSpec(Model):
     """What becomes of entries in Redis."""
 
     trim_consumed: bool = False
@@ -139,7 +139,7 @@ class ConfigMapKeyRef(Model):
     name: ObjectName
     """The name of the ConfigMap, in the namespace of this resource."""
 
-    key: Key = "ca.crt"
+    key: DataKey = "ca.crt"
     """The key of the ConfigMap under which the certificates stand."""
 
 
@@ -160,10 +160,10 @@ class SourceSpec(Model):
     and for the spelling of an IPv6 address: another source is another resource.
     """
 
-    redis: Redis | None = None
+    redis: RedisSpec | None = None
     """The Redis that takes the events. Without it the operator's default is used."""
 
-    cursor: Annotated[Cursor, ANOTHER_NONCE] | None = None
+    cursor: Annotated[CursorSpec, NEW_POSITION_NEEDS_NEW_NONCE] | None = None
     """Sets the cursor, once for each nonce. The running ingester follows within seconds, without a restart."""
 
     on_cursor_lost: OnCursorLost | None = None
@@ -173,13 +173,13 @@ class SourceSpec(Model):
     sequence that moved back, halts. What is lost is named in the status.
     """
 
-    batch: Batch = Batch()
+    batch: BatchSpec = BatchSpec()
     """How events are gathered before they are written together."""
 
-    backpressure: Backpressure = Backpressure()
+    backpressure: BackpressureSpec = BackpressureSpec()
     """When the ingester stops reading, so that a slow consumer loses nothing."""
 
-    retention: Retention = Retention()
+    retention: RetentionSpec = RetentionSpec()
     """What becomes of entries in Redis that consumers are done with."""
 
     image: Image | None = None
@@ -192,12 +192,12 @@ class SourceSpec(Model):
     used.
     """
 
-    pod_template: Annotated[PodTemplate, MOUNTS_FIT] = PodTemplate()
+    pod_template: Annotated[PodTemplate, MOUNTS_HAVE_VOLUMES] = PodTemplate()
     """What is added to the ingester's pod: labels, variables, resources, placement and volumes. A change makes
     another pod, which goes on from the cursor.
     """
 
-    deployment: Deployment | None = None
+    deployment: DeploymentMetadata | None = None
     """What is added to the Deployments of this resource themselves: labels and annotations. A change leaves the pods
     alone.
     """
@@ -217,5 +217,5 @@ class SourceSpec(Model):
     If Redis can't be reached for a minute, the resource goes nevertheless, and an Event tells what remains.
     """
 
-    health: HealthWindows = HealthWindows()
+    health: HealthSpec = HealthSpec()
     """How long things may take before the status calls them wrong."""

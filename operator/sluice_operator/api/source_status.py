@@ -4,13 +4,13 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator, Field
 
-from sluice_operator.api.base import Model, Time, listed_by
+from sluice_operator.api.base import Model, Time, keyed_by
 from sluice_operator.api.conditions import Condition, ConditionType
-from sluice_operator.api.cursor import CursorReset, Gap
+from sluice_operator.api.cursor import CursorResetStatus, GapStatus
 
 Count = Annotated[int, Field(ge=0)]
 
-ANSWER_LENGTH: Final = 256
+MAX_RECONCILE_REQUEST_LENGTH: Final = 256
 """At how many characters a word of the user's is cut in the status."""
 
 
@@ -37,7 +37,7 @@ class ConsumerGroup(Model):
     """
 
 
-class PartStatus(Model):
+class IngesterStatus(Model):
     """What one ingester is doing and how far it has come, whatever it does."""
 
     state: str | None = None
@@ -67,7 +67,7 @@ class PartStatus(Model):
     may not ask (MEMORY USAGE).
     """
 
-    consumer_groups: Annotated[tuple[ConsumerGroup, ...], listed_by("name")] | None = None
+    consumer_groups: Annotated[tuple[ConsumerGroup, ...], keyed_by("name")] | None = None
     """The consumer groups of the stream, at most 20: those with the greatest lag. Absent if there are none, or if
     the operator may not ask (XINFO GROUPS).
     """
@@ -101,7 +101,7 @@ class PartStatus(Model):
     """When the numbers here were observed."""
 
 
-class StreamStatus(PartStatus):
+class StreamStatus(IngesterStatus):
     """The same of one that streams: of what happens now, in the order of the source."""
 
     cursor_time: Time | None = None
@@ -127,7 +127,7 @@ class StreamStatus(PartStatus):
     events: Count | None = None
     """How many events were stored since the source was first read, over all restarts."""
 
-    last_gap: Gap | None = None
+    last_gap: GapStatus | None = None
     """The newest range of messages that the source could not give. Absent if there has been none."""
 
     reconnects: Count | None = None
@@ -161,7 +161,7 @@ class CountedPod(Model):
     """Why the pod leaves, such as Evicted, if Kubernetes has said so."""
 
 
-class Restarts(Model):
+class RestartsStatus(Model):
     """Restarts of the ingester that nobody asked for."""
 
     count: Count = 0
@@ -184,11 +184,11 @@ class Restarts(Model):
     last_time: Time | None = None
     """When the last restart was seen."""
 
-    pods: Annotated[tuple[CountedPod, ...], listed_by("uid")] | None = None
+    pods: Annotated[tuple[CountedPod, ...], keyed_by("uid")] | None = None
     """The pods that the count already holds."""
 
 
-def _own(conditions: tuple[Condition, ...]) -> tuple[Condition, ...]:
+def _known_conditions(conditions: tuple[Condition, ...]) -> tuple[Condition, ...]:
     """Without those of others, which are none of the operator's business."""
     return tuple(condition for condition in conditions if condition.type in frozenset(ConditionType))
 
@@ -199,33 +199,33 @@ class SourceStatus(Model):
     observed_generation: int = -1
     """The metadata.generation that this status speaks of; -1 until the operator has seen the resource."""
 
-    conditions: Annotated[tuple[Condition, ...], AfterValidator(_own), listed_by("type")] | None = None
+    conditions: Annotated[tuple[Condition, ...], AfterValidator(_known_conditions), keyed_by("type")] | None = None
     """The state of the resource, one condition for each type."""
 
     host: str | None = None
     """The host as it stands in the names of the keys in Redis."""
 
-    last_handled_reconcile_at: Annotated[str, Field(max_length=ANSWER_LENGTH)] | None = None
+    last_handled_reconcile_at: Annotated[str, Field(max_length=MAX_RECONCILE_REQUEST_LENGTH)] | None = None
     """The newest value of the annotation sluice.dev/reconcile-requested-at with which a look at the resource has
     come to its end, at most 256 characters of it.
     """
 
-    cursor_reset: CursorReset | None = None
+    cursor_reset: CursorResetStatus | None = None
     """The newest cursor that was set as spec.cursor asks."""
 
     image: str | None = None
     """The image that the ingester runs, or ran when it last did."""
 
-    restarts: Restarts | None = None
+    restarts: RestartsStatus | None = None
     """Restarts of the ingester that nobody asked for."""
 
     @property
-    def parts(self) -> dict[str, PartStatus]:
+    def ingesters(self) -> dict[str, IngesterStatus]:
         """The parts that each tell of one ingester, by the names of their fields."""
         parts = {name: getattr(self, name) for name in type(self).model_fields}
-        return {name: part for name, part in parts.items() if isinstance(part, PartStatus)}
+        return {name: part for name, part in parts.items() if isinstance(part, IngesterStatus)}
 
     @property
     def streams(self) -> dict[str, StreamStatus]:
         """Those of ingesters that stream."""
-        return {name: part for name, part in self.parts.items() if isinstance(part, StreamStatus)}
+        return {name: part for name, part in self.ingesters.items() if isinstance(part, StreamStatus)}

@@ -1,6 +1,6 @@
 """What XINFO GROUPS tells, of Redis servers that can't be started here as well."""
 
-from sluice_operator.observed.streams import group_facts
+from sluice_operator.redis.stream_details import group_facts
 
 ROW = {"name": b"indexer", "consumers": 2, "pending": 3, "last-delivered-id": b"1-0", "entries-read": 5, "lag": 7}
 

@@ -9,32 +9,37 @@ In doubt a change is refused: an IPv4 address at the end of an IPv6 address is c
 
 from typing import Final
 
-_BEFORE: Final = "[^:]+:" * 7
-_BEHIND: Final = ":[^:]+" * 7
-_STEP: Final = len("[^:]+:")
+_SEVEN_GROUPS_BEFORE: Final = "[^:]+:" * 7
+_SEVEN_GROUPS_AFTER: Final = ":[^:]+" * 7
+_GROUP_PATTERN_LENGTH: Final = len("[^:]+:")
 
 
-def same_host(one: str, other: str) -> str:
+def same_host_expression(left: str, right: str) -> str:
     """An expression: whether `one` and `other`, which the other rules of a host let pass, have one HOST."""
-    groups = f"[0, 1, 2, 3, 4, 5, 6, 7].all(i, {_group(one)} == {_group(other)})"
-    addresses = f"{one}.matches('[[]') && {other}.matches('[[]') && {groups}"
-    return f"{_port(one)} == {_port(other)} && ({_name(one)} == {_name(other)} || ({addresses}))"
+    groups = f"[0, 1, 2, 3, 4, 5, 6, 7].all(i, {_group_expression(left)} == {_group_expression(right)})"
+    addresses = f"{left}.matches('[[]') && {right}.matches('[[]') && {groups}"
+    ports = f"{_port_expression(left)} == {_port_expression(right)}"
+    names = f"{_name_expression(left)} == {_name_expression(right)}"
+    return f"{ports} && ({names} || ({addresses}))"
 
 
-def _port(host: str) -> str:
+def _port_expression(host: str) -> str:
     """The port, 0 if it is the default of the scheme."""
     default = f"({host}.lowerAscii().matches('^(ws|http)://') ? 80 : 443)"
     told = f"int({host}.find('[0-9]+$'))"
     return f"(!{host}.matches(':[0-9]+$') || {told} == {default} ? 0 : {told})"
 
 
-def _name(host: str) -> str:
+def _name_expression(host: str) -> str:
     return f"{host}.lowerAscii().find('[^/]+$').find('^([[].*[]]|[^:]+)')"
 
 
-def _group(host: str) -> str:
+def _group_expression(host: str) -> str:
     """Group `i` of an IPv6 address without leading zeros: counted from its beginning, or else from its end."""
-    left = f"{_name(host)}.find('^[[]' + '{_BEFORE}'.substring(0, {_STEP} * i) + '[^]:]+')"
-    right = f"{_name(host)}.find('[^:[]+' + '{_BEHIND}'.substring(0, {_STEP} * (7 - i)) + '[]]$')"
+    name = _name_expression(host)
+    before = f"'{_SEVEN_GROUPS_BEFORE}'.substring(0, {_GROUP_PATTERN_LENGTH} * i)"
+    after = f"'{_SEVEN_GROUPS_AFTER}'.substring(0, {_GROUP_PATTERN_LENGTH} * (7 - i))"
+    left = f"{name}.find('^[[]' + {before} + '[^]:]+')"
+    right = f"{name}.find('[^:[]+' + {after} + '[]]$')"
     group = f"({left} == '' ? {right}.find('^[^]:]+') : {left}.find('[^:[]+$'))"
     return f"{group}.find('([0-9]+[.].*|[1-9a-f][0-9a-f]*)$')"

@@ -12,83 +12,83 @@ from typing import Any, Final
 
 from redis import exceptions
 
-from sluice_operator.observed.facts import GroupFacts, StreamFacts
-from sluice_redis.client import Client
+from sluice_operator.observed.facts import ConsumerGroupFacts, RedisStreamFacts
+from sluice_redis.client import RedisClient
 
-MOST_GROUPS: Final = 20
+MAX_GROUPS: Final = 20
 """So many groups are told of, so that a status doesn't grow without a limit."""
 _SAMPLES: Final = 5
-_LONGEST_NAME: Final = 250
+_MAX_NAME_LENGTH: Final = 250
 
 
 @dataclass(slots=True)
-class _Known:
-    facts: StreamFacts | None
-    asked: float
+class _Entry:
+    facts: RedisStreamFacts | None
+    queried_at: float
     """When Redis was asked, on the monotonic clock."""
 
 
-class KnownStreams:
+class StreamDetails:
     """What is known of the streams of one Redis."""
 
     def __init__(self, *, interval_seconds: float) -> None:
         self._interval = interval_seconds
-        self._known: dict[str, _Known] = {}
+        self._entries: dict[str, _Entry] = {}
 
-    def facts(self, key: str) -> StreamFacts | None:
+    def facts(self, key: str) -> RedisStreamFacts | None:
         """What is known of the stream at `key`."""
-        known = self._known.get(key)
+        known = self._entries.get(key)
         return known.facts if known else None
 
-    def ask(self, pipe: Any, key: str, *, monotonic: float) -> bool:
+    def add_queries(self, pipe: Any, key: str, *, monotonic: float) -> bool:
         """Put the questions about the stream at `key` into `pipe`, if it is time. Whether it was."""
-        known = self._known.setdefault(key, _Known(facts=None, asked=float("-inf")))
-        if known.facts is not None and monotonic - known.asked < self._interval:
+        known = self._entries.setdefault(key, _Entry(facts=None, queried_at=float("-inf")))
+        if known.facts is not None and monotonic - known.queried_at < self._interval:
             return False
-        known.asked = monotonic  # nobody else needs to ask meanwhile
+        known.queried_at = monotonic  # nobody else needs to ask meanwhile
         pipe.memory_usage(key, samples=_SAMPLES)
         pipe.xinfo_groups(key)
         return True
 
-    def forget(self, *, before: float) -> None:
+    def evict(self, *, before: float) -> None:
         """Forget the streams that nobody has needed to ask about since `before`, on the monotonic clock."""
-        self._known = {key: known for key, known in self._known.items() if known.asked >= before}
+        self._entries = {key: known for key, known in self._entries.items() if known.queried_at >= before}
 
-    async def take(self, client: Client, key: str, answers: Sequence[Any]) -> None:
+    async def store_answers(self, client: RedisClient, key: str, answers: Sequence[Any]) -> None:
         """Take in the `answers` to those questions. Raises RedisError or OSError if Redis is gone meanwhile."""
         used, rows = answers
         groups = [] if isinstance(rows, Exception) else [(row["name"], group_facts(row)) for row in rows]
-        told = dict(sorted(groups, key=_standing)[:MOST_GROUPS])
+        told = dict(sorted(groups, key=_lag_order)[:MAX_GROUPS])
         waiting = [name for name, group in told.items() if group.pending]
         for name, seconds in (await _oldest_pending(client, key, waiting)).items():
             told[name] = replace(told[name], oldest_pending_seconds=seconds)
         # Names that are no text may look alike; a list of the API holds each once.
         by_name = {group.name: group for group in told.values()}
-        facts = StreamFacts(
+        facts = RedisStreamFacts(
             bytes=used if isinstance(used, int) else None,
             groups=tuple(by_name[name] for name in sorted(by_name)),
             consumers_lag=max((group.lag for _, group in groups if group.lag is not None), default=None),
         )
-        self._known[key].facts = facts
+        self._entries[key].facts = facts
 
 
-def group_facts(row: Mapping[str, Any]) -> GroupFacts:
+def group_facts(row: Mapping[str, Any]) -> ConsumerGroupFacts:
     """The facts of a row of `XINFO GROUPS`. Redis before 7 tells no lag."""
-    return GroupFacts(
-        name=row["name"].decode(errors="replace")[:_LONGEST_NAME],
+    return ConsumerGroupFacts(
+        name=row["name"].decode(errors="replace")[:_MAX_NAME_LENGTH],
         consumers=row["consumers"],
         pending=row["pending"],
         lag=row.get("lag"),
     )
 
 
-def _standing(group: tuple[bytes, GroupFacts]) -> tuple[int, int, bytes]:
+def _lag_order(group: tuple[bytes, ConsumerGroupFacts]) -> tuple[int, int, bytes]:
     """The place of a group: the one that is furthest behind comes first."""
     name, facts = group
     return -(facts.lag or 0), -facts.pending, name
 
 
-async def _oldest_pending(client: Client, key: str, names: Sequence[bytes]) -> dict[bytes, float]:
+async def _oldest_pending(client: RedisClient, key: str, names: Sequence[bytes]) -> dict[bytes, float]:
     if not names:
         return {}
     async with client.pipeline(transaction=False) as pipe:
