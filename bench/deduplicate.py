@@ -14,9 +14,9 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from sluice_ingester.contract import Stream, StreamKeys
-from sluice_ingester.sink.append import Append, Sink, Stored
-from sluice_ingester.sink.connection import connect
+from sluice_redis.contract import Stream, StreamKeys
+from sluice_redis.sink.append import AppendRequest, RedisSink, Stored
+from sluice_redis.sink.connection import connect
 
 _BATCH = 500
 _RECORD = {"$type": "app.bsky.feed.post", "text": "x" * 300, "createdAt": "2026-11-01T00:00:00.000Z"}
@@ -68,13 +68,15 @@ async def _measure(url: str, events: Sequence[bytes]) -> None:
 
 async def _append(redis: Any, host: str, window: int | None, events: Sequence[bytes]) -> float:
     keys = StreamKeys(stream=Stream.FIREHOSE, host=host)
-    sink = Sink(redis, keys, high_water_mark=2 * len(events), deduplicate_seconds=window)
+    sink = RedisSink(redis, keys, high_water_mark=2 * len(events), deduplicate_seconds=window)
     expected: bytes | None = None
     started = time.perf_counter()
     for begin in range(0, len(events), _BATCH):
         cursor = begin + _BATCH
         batch = events[begin:cursor]
-        answer = await sink.append(Append(name=f"{host}{begin}", expected=expected, cursor=cursor, events=batch))
+        answer = await sink.append(
+            AppendRequest(batch_id=f"{host}{begin}", expected_cursor=expected, cursor=cursor, events=batch)
+        )
         assert isinstance(answer, Stored)
         expected = str(cursor).encode()
     return (time.perf_counter() - started) / len(events) * 1e6

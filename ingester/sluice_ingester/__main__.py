@@ -6,7 +6,8 @@ import logging
 import os
 import sys
 
-from sluice_ingester import app, logs, memory, settings
+from sluice_common import logs
+from sluice_ingester import app, malloc, settings
 
 
 def main() -> None:
@@ -19,7 +20,7 @@ def main() -> None:
     parser.parse_args()
     try:
         chosen = settings.load()
-        memory.settle()
+        malloc.configure_malloc()
         logs.configure(style=chosen.log_format, level=chosen.log_level)
         asyncio.new_event_loop().run_until_complete(app.run(chosen))
         status = 0

@@ -5,12 +5,12 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from sluice_ingester.redis_url import RedisUrl
-from sluice_operator.desired.settings import IngesterSettings
-from sluice_operator.lease_record import Terms
-from sluice_operator.namespace_lease import NAME as NAMESPACE_LEASE
+from sluice_operator.desired.ingester_defaults import IngesterDefaults
+from sluice_operator.kubernetes.leader_lease import LeaseConfig
+from sluice_operator.kubernetes.namespace_lease import LEASE_NAME as NAMESPACE_LEASE
+from sluice_redis.url import RedisUrl
 
-Names = Annotated[tuple[str, ...], NoDecode]
+NameList = Annotated[tuple[str, ...], NoDecode]
 """Names with commas between them."""
 
 
@@ -31,13 +31,13 @@ class Settings(BaseSettings):
     ingester_image_pull_policy: Literal["Always", "IfNotPresent", "Never"] | None = None
     """When that image is pulled. Without it the policy is that of Kubernetes."""
 
-    ingester_image_pull_secrets: Names = ()
+    ingester_image_pull_secrets: NameList = ()
     """Secrets for that image, by name with commas between, in the namespace of each resource."""
 
     default_redis_url: SecretStr | None = None
     """The Redis for resources without `spec.redis`."""
 
-    watch_namespaces: Names = ()
+    watch_namespaces: NameList = ()
     """The namespaces that are served, with commas between. Without it all are."""
 
     status_interval_seconds: Annotated[float, Field(ge=1, le=3600)] = 30.0
@@ -94,26 +94,26 @@ class Settings(BaseSettings):
 
     @field_validator("lease_namespace")
     @classmethod
-    def _is_known_to_candidates(cls, value: str | None, info: ValidationInfo) -> str | None:
+    def _require_lease_namespace(cls, value: str | None, info: ValidationInfo) -> str | None:
         if value is None and info.data.get("leader_election"):
             raise ValueError("name the operator's own namespace, since SLUICE_LEADER_ELECTION is on")
         return value
 
     @field_validator("lease_name")
     @classmethod
-    def _is_not_that_of_namespaces(cls, value: str) -> str:
+    def _reject_namespace_lease_name(cls, value: str) -> str:
         if value == NAMESPACE_LEASE:
             raise ValueError("choose another name: the Leases of namespaces have this one")
         return value
 
     @field_validator("log_level", "log_format", mode="before")
     @classmethod
-    def _lower(cls, value: Any) -> Any:
+    def _lower_case(cls, value: Any) -> Any:
         return value.lower() if isinstance(value, str) else value
 
     @field_validator("default_redis_url")
     @classmethod
-    def _is_redis(cls, value: SecretStr | None) -> SecretStr | None:
+    def _check_redis_url(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None:
             RedisUrl.parse(value.get_secret_value())
             return SecretStr(value.get_secret_value().strip())
@@ -125,17 +125,19 @@ class Settings(BaseSettings):
         return f"{self.lease_namespace}/{self.lease_name}" if self.lease_namespace else self.pod_name
 
     @property
-    def lease(self) -> Terms | None:
+    def lease_config(self) -> LeaseConfig | None:
         """By which Lease to find the leader, or None if there is but one replica."""
         if not self.leader_election or self.lease_namespace is None:
             return None
-        return Terms(namespace=self.lease_namespace, name=self.lease_name, duration_seconds=self.lease_duration_seconds)
+        return LeaseConfig(
+            namespace=self.lease_namespace, name=self.lease_name, duration_seconds=self.lease_duration_seconds
+        )
 
     @property
-    def ingesters(self) -> IngesterSettings:
+    def ingesters(self) -> IngesterDefaults:
         """What these settings say about ingesters."""
         url = self.default_redis_url
-        return IngesterSettings(
+        return IngesterDefaults(
             image=self.ingester_image,
             image_pull_policy=self.ingester_image_pull_policy,
             image_pull_secrets=self.ingester_image_pull_secrets,
@@ -149,10 +151,12 @@ def load_settings() -> Settings:
         return Settings()
     except ValidationError as error:
         faults = error.errors(include_input=False, include_url=False)
-        text = "\n".join(f"{_variable(fault['loc'])}: {fault['msg'].removeprefix('Value error, ')}" for fault in faults)
+        text = "\n".join(
+            f"{_variable_name(fault['loc'])}: {fault['msg'].removeprefix('Value error, ')}" for fault in faults
+        )
         raise SettingsError(text) from None
 
 
-def _variable(location: tuple[int | str, ...]) -> str:
+def _variable_name(location: tuple[int | str, ...]) -> str:
     name = str(location[0]) if location else ""
     return name if name.isupper() else f"SLUICE_{name.upper()}"

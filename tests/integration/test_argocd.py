@@ -9,7 +9,7 @@ import yaml
 
 from e2e.readers import Readers
 from e2e.readers.program import SCRIPTS
-from sluice_operator.times import parse_time
+from sluice_common.times import parse_time
 
 DIRECTORIES = sorted(path for path in (SCRIPTS / "sluice.dev").iterdir())
 

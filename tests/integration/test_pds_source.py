@@ -20,7 +20,7 @@ from e2e.pds.journal import Journal
 from e2e.pds.reading import read
 from e2e.pds.seed import PROFILE, post, seed
 from e2e.pds.server import PdsError
-from sluice_ingester.contract import Stream, StreamKeys
+from sluice_redis.contract import Stream, StreamKeys
 from tests.integration.redis_server import RedisServer
 
 pytestmark = [

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from e2e.tests.situations.catalog import SITUATIONS
-from sluice_ingester.kinds import SOURCE_KINDS
 from sluice_ingester.settings import Settings as IngesterSettings
-from sluice_ingester.sink.errors import SinkReason
+from sluice_ingester.telemetry.error_kinds import SOURCE_KINDS
 from sluice_operator.api.conditions import ConditionType
 from sluice_operator.settings import Settings as OperatorSettings
-from sluice_operator.status.reasons import Happening, Reason
+from sluice_operator.status.reasons import ConditionReason, EventReason
+from sluice_redis.sink.errors import SinkReason
 
 ROOT = Path(__file__).parents[2]
 STATUS = (ROOT / "docs" / "status.md").read_text()
@@ -21,7 +21,7 @@ README = (ROOT / "README.md").read_text()
 SETTINGS = (ROOT / "docs" / "settings.md").read_text()
 
 
-@pytest.mark.parametrize("word", [*Reason, *ConditionType])
+@pytest.mark.parametrize("word", [*ConditionReason, *ConditionType])
 def test_every_condition_and_reason_is_documented(word: str) -> None:
     assert f"`{word}`" in STATUS
 
@@ -34,7 +34,7 @@ def test_every_reason_that_an_ingester_may_give_is_documented(word: str) -> None
     )
 
 
-@pytest.mark.parametrize("word", [*Happening])
+@pytest.mark.parametrize("word", [*EventReason])
 def test_every_event_is_documented(word: str) -> None:
     assert f"\n| `{word}` | " in STATUS.partition("\n## Events\n")[2].partition("\n## ")[0]
 

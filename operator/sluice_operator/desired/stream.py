@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sluice_ingester.contract import Stream
 from sluice_operator.desired.naming import Component
+from sluice_redis.contract import Stream
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class StreamComponent:
+class DesiredStream:
     """One stream of one source, and the ingester that writes it, with a Deployment of its own."""
 
     component: Component

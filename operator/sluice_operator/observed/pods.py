@@ -10,11 +10,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from sluice_common.times import parse_time
 from sluice_operator.desired.pod import CONTAINER
-from sluice_operator.observed.blockers import blocker
+from sluice_operator.observed.blocking_containers import blocker
 from sluice_operator.observed.facts import PodFacts, Termination
-from sluice_operator.observed.ownership import TEMPLATE_HASH
-from sluice_operator.times import parse_time
+from sluice_operator.observed.pod_ownership import TEMPLATE_HASH
 
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
@@ -25,7 +25,7 @@ def pods_facts(pods: Iterable[Mapping[str, Any]], *, since: datetime | None = No
     return tuple(replace(pod, leaving=True) if since and pod.created < since else pod for pod in facts)
 
 
-def first_pods(*, source: datetime | None, deployment: Mapping[str, Any] | None) -> datetime | None:
+def earliest_pod_time(*, source: datetime | None, deployment: Mapping[str, Any] | None) -> datetime | None:
     """Since when pods can be those of a source: not before it was created. None if its Deployment is older, which it
     has taken over with all its pods.
     """

@@ -8,7 +8,7 @@ more than the operator does.
 from enum import StrEnum
 
 
-class Reason(StrEnum):
+class ConditionReason(StrEnum):
     """Why a condition has its status."""
 
     # The spec and the objects made from it.
@@ -147,14 +147,14 @@ class Reason(StrEnum):
     """The spec asks for no stream at all."""
 
 
-class Cause(StrEnum):
+class RestartReason(StrEnum):
     """Why an ingester was restarted, where no container told its own reason (such as Error or OOMKilled)."""
 
     POD_REPLACED = "PodReplaced"
     """A new pod of the same template took the place of one that is gone."""
 
 
-class Happening(StrEnum):
+class EventReason(StrEnum):
     """The reasons of Kubernetes Events."""
 
     CONNECTED = "Connected"

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from websockets.asyncio.server import Server, ServerConnection, serve
 
-from tests.unit.ingester.wire.build import DID, commit, frame, write
+from tests.unit.wire.build import DID, commit, frame, write
 
 Script = Callable[[ServerConnection, str | None, int], Awaitable[None]]
 """Plays one connection: the socket, the cursor that was asked with, and the connection's number, from 1 on."""

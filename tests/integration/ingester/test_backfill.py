@@ -11,7 +11,7 @@ import pytest
 from redis.asyncio import Redis
 
 from e2e.relaysim.sim import RelaySim
-from sluice_ingester.contract import BACKFILL_DONE
+from sluice_redis.contract import BACKFILL_DONE
 from tests.integration.ingester.process import Ingester
 from tests.integration.ingester.stored import until
 from tests.integration.redis_server import RedisServer

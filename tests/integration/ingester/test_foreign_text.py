@@ -10,9 +10,9 @@ import pytest
 from redis.asyncio import Redis
 
 from e2e.relaysim.sim import RelaySim
-from sluice_ingester.sink.call import call
-from sluice_ingester.sink.connection import connect
-from sluice_ingester.sink.errors import SinkError
+from sluice_redis.sink.call import call
+from sluice_redis.sink.connection import connect
+from sluice_redis.sink.errors import SinkError
 from tests.integration.ingester.process import Ingester
 from tests.integration.ingester.stored import should, stands, until, until_cursor
 from tests.integration.redis_server import RedisServer
@@ -81,7 +81,7 @@ async def test_whatever_a_redis_answers_is_a_trouble_in_text(error: bytes) -> No
         with pytest.raises(SinkError) as caught:
             await call(redis.execute_command("GET", "a"))
         await redis.aclose()
-    message = caught.value.trouble.message
+    message = caught.value.failure.message
     assert json.dumps(message, ensure_ascii=False).encode()
     assert len(message) < 1000
     assert message.isprintable()

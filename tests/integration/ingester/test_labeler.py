@@ -12,7 +12,7 @@ from e2e.relaysim.sim import RelaySim
 from sluice_ingester.sources.address import Address
 from sluice_ingester.sources.failure import SourceError
 from sluice_ingester.sources.subscription import Deadlines, Subscription
-from sluice_ingester.wire.labels import NSID
+from sluice_wire.labels import NSID
 from tests.integration.ingester.labels import LabelIndexer, State, apply, cursor, health, should, stands
 from tests.integration.ingester.process import Ingester
 from tests.integration.ingester.stored import until

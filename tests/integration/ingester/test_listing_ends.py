@@ -10,8 +10,8 @@ import pytest
 from aiohttp import web
 from redis.asyncio import Redis
 
-from sluice_ingester.contract import BACKFILL_DONE
-from sluice_ingester.wire.listing import NSID
+from sluice_redis.contract import BACKFILL_DONE
+from sluice_wire.repo_page import NSID
 from tests.integration.ingester.process import Ingester
 from tests.integration.ingester.stored import until
 from tests.integration.redis_server import RedisServer

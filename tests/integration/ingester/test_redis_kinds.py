@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 from e2e.relaysim.sim import RelaySim
-from sluice_ingester.sink.connection import connect
+from sluice_redis.sink.connection import connect
 from tests.integration.ingester.process import Ingester
 from tests.integration.ingester.stored import should, stands, until, until_cursor
 from tests.integration.redis_kinds import SERVICE, Cluster, SentinelTrio, TlsServer, running

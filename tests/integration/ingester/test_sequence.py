@@ -12,7 +12,7 @@ from tests.integration.ingester.process import Ingester
 from tests.integration.ingester.scripted import Script, Scripted, post, stay, time
 from tests.integration.ingester.stored import events, health, until, until_state
 from tests.integration.redis_server import RedisServer
-from tests.unit.ingester.wire.build import DID, frame
+from tests.unit.wire.build import DID, frame
 
 BASE = 32_000_000_000
 

@@ -6,7 +6,7 @@ import random
 from collections import Counter
 from typing import Any
 
-from sluice_ingester.contract import Stream, StreamKeys
+from sluice_redis.contract import Stream, StreamKeys
 from tests.integration.operator.control_plane import Manifest
 from tests.integration.operator.situation import ERROR, Situation, now
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from sluice_ingester.contract import Health, State, Stream, StreamKeys
-from tests.integration.operator.control_plane import ApiError, ControlPlane, KubectlError, Manifest, path_of
+from sluice_redis.contract import HealthField, SourceState, Stream, StreamKeys
+from tests.integration.operator.control_plane import ApiServerError, ControlPlane, KubectlError, Manifest, path_of
 from tests.integration.redis_server import RedisServer
 
 NAME = "us-east"
@@ -32,7 +32,7 @@ def eventually(attempt: Callable[[], Any], *, seconds: float = PATIENCE) -> Any:
             if result := attempt():
                 return result
             error: Exception = AssertionError(f"it is still {result!r}")
-        except (AssertionError, ApiError, KubectlError, KeyError, IndexError, OSError) as caught:
+        except (AssertionError, ApiServerError, KubectlError, KeyError, IndexError, OSError) as caught:
             error = caught
         if time.monotonic() > deadline:
             raise error
@@ -183,30 +183,36 @@ class Situation:
         """Start the pod's container, and its ingester with it."""
         pod = self.pod()
         self.set_container(pod, restarts=restarts, last=last, running={"startedAt": now()})
-        self.report(State.CONNECTING, pod=pod)
+        self.report(SourceState.CONNECTING, pod=pod)
         return pod
 
     # The ingester.
 
     def report(
-        self, state: State, reason: str = "", message: str = "", *, pod: Manifest | None = None, reconnects: int = 0
+        self,
+        state: SourceState,
+        reason: str = "",
+        message: str = "",
+        *,
+        pod: Manifest | None = None,
+        reconnects: int = 0,
     ) -> None:
         """Write what an ingester in the pod would write."""
         pod = pod or self.pod()
         fields: dict[str, str] = {
-            Health.STATE: state,
-            Health.REASON: reason,
-            Health.MESSAGE: message,
-            Health.BEAT: now(ahead=self.clock),
-            Health.STARTED: self._started.setdefault(pod["metadata"]["name"], now(ahead=1)),
-            Health.POD: pod["metadata"]["name"],
-            Health.VERSION: "0.1.0",
-            Health.RATE: "12.5",
-            Health.RECONNECTS: str(reconnects),
-            Health.FENCED: "0",
-            Health.ERRORS: "0",
-            Health.LAST_ERROR: "",
-            Health.LAST_ERROR_TIME: "",
+            HealthField.STATE: state,
+            HealthField.REASON: reason,
+            HealthField.MESSAGE: message,
+            HealthField.BEAT: now(ahead=self.clock),
+            HealthField.STARTED: self._started.setdefault(pod["metadata"]["name"], now(ahead=1)),
+            HealthField.POD: pod["metadata"]["name"],
+            HealthField.VERSION: "0.1.0",
+            HealthField.RATE: "12.5",
+            HealthField.RECONNECTS: str(reconnects),
+            HealthField.FENCED: "0",
+            HealthField.ERRORS: "0",
+            HealthField.LAST_ERROR: "",
+            HealthField.LAST_ERROR_TIME: "",
         }
         self.redis.hset(self.keys.health, mapping=dict(fields))
 
@@ -216,13 +222,15 @@ class Situation:
         client.xadd(self.keys.entries, {self.stream_of_it.field: json.dumps({"seq": seq})})
         client.set(self.keys.cursor, str(seq))
         at = now(ahead=self.clock)
-        client.hset(self.keys.health, mapping={Health.SEQ: str(seq), Health.EVENT_TIME: at, Health.STORED: at})
+        client.hset(
+            self.keys.health, mapping={HealthField.SEQ: str(seq), HealthField.EVENT_TIME: at, HealthField.STORED: at}
+        )
 
     def stream(self, seq: int = 6_322_875_401) -> Manifest:
         """From nothing to streaming. The pod."""
         pod = self.run_pod()
         self.store(seq)
-        self.report(State.STREAMING, pod=pod)
+        self.report(SourceState.STREAMING, pod=pod)
         self.becomes("Ready", "True", "Streaming")
         return pod
 

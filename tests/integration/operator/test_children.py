@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.operator.control_plane import ApiError
+from tests.integration.operator.control_plane import ApiServerError
 from tests.integration.operator.refusal import MESSAGE, deployments_refused
 from tests.integration.operator.situation import NAME, Situation, eventually, now
 
@@ -134,7 +134,7 @@ class TestSecrets:
         situation.apply_relay(**self.SPEC)
         situation.becomes("Ready", "False", "SecretMissing")
         assert situation.condition("Reconciling") == ("True", "SecretMissing")
-        with pytest.raises(ApiError, match="not found"):
+        with pytest.raises(ApiServerError, match="not found"):
             situation.deployment()
         situation.apply_secret("mine", other="x")
         eventually(lambda: "has no key url" in json.dumps(situation.status()))

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from sluice_ingester.contract import State
+from sluice_redis.contract import SourceState
 from tests.integration.operator.asking import looked_at
 from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.situation import Situation, eventually, now
@@ -24,7 +24,7 @@ def test_an_operator_that_starts_takes_a_clock_that_is_behind_for_no_silence_and
     place.store(6_322_875_401)
 
     def streams() -> bool:
-        place.report(State.STREAMING, pod=pod)
+        place.report(SourceState.STREAMING, pod=pod)
         return place.condition("Ready") == ("True", "Streaming")
 
     eventually(streams)

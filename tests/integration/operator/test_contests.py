@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.operator.control_plane import OPERATOR, ApiError, Manifest
+from tests.integration.operator.control_plane import OPERATOR, ApiServerError, Manifest
 from tests.integration.operator.situation import NAME, Situation, eventually
 from tests.integration.operator.webhook import set_field, webhook
 
@@ -185,7 +185,7 @@ def test_one_that_is_deleted_again_and_again(situation: Situation) -> None:
     log = situation.control_plane.audit.from_now()
 
     def delete() -> bool:
-        with suppress(ApiError):  # it is not there
+        with suppress(ApiServerError):  # it is not there
             situation.delete("Deployment", CHILD)
         return situation.condition("Stalled") == ("True", "Contested")
 
@@ -202,7 +202,7 @@ def test_a_secret_that_is_deleted_again_and_again(situation: Situation) -> None:
     situation.stream()
 
     def delete() -> bool:
-        with suppress(ApiError):  # it is not there
+        with suppress(ApiServerError):  # it is not there
             situation.delete("Secret", f"{NAME}-relay-redis-url")
         return situation.condition("ChildrenContested") == ("True", "Contested")
 

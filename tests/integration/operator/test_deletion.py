@@ -2,9 +2,9 @@
 
 import time
 
-from sluice_ingester.contract import Stream, StreamKeys
 from sluice_operator.api.deletion import FINALIZER
-from tests.integration.operator.control_plane import ApiError, path_of
+from sluice_redis.contract import Stream, StreamKeys
+from tests.integration.operator.control_plane import ApiServerError, path_of
 from tests.integration.operator.leaving import ASKED, bind, end, finalizers, gone, keys
 from tests.integration.operator.situation import NAME, Situation, eventually
 
@@ -78,7 +78,7 @@ def test_a_finalizer_that_is_refused_is_told_of_once_and_the_source_streams_neve
         body = {"metadata": {"finalizers": [OTHERS]}}
         try:
             situation.control_plane.request("PATCH", path, body, kind="application/merge-patch+json")
-        except ApiError as error:
+        except ApiServerError as error:
             return "no finalizers here" in str(error)
         return False
 

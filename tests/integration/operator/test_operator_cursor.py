@@ -2,7 +2,7 @@
 
 import time
 
-from sluice_ingester.contract import Health
+from sluice_redis.contract import HealthField
 from tests.integration.operator.situation import Situation, eventually, now
 
 
@@ -40,10 +40,10 @@ def test_the_cursor_is_set_once_for_each_nonce(situation: Situation) -> None:
 def test_a_status_that_was_never_written_does_not_set_it_twice(situation: Situation) -> None:
     """As if the operator had died between Redis and the API server."""
     fields = {
-        Health.RESET_NONCE: "first",
-        Health.RESET_FROM: "12",
-        Health.RESET_TO: "0",
-        Health.RESET_AT: now(),
+        HealthField.RESET_NONCE: "first",
+        HealthField.RESET_FROM: "12",
+        HealthField.RESET_TO: "0",
+        HealthField.RESET_AT: now(),
     }
     situation.redis.hset(situation.keys.health, mapping={str(name): value for name, value in fields.items()})
     situation.redis.set(situation.keys.cursor, "77")

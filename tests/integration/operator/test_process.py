@@ -8,17 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from sluice_ingester.contract import State
-from sluice_operator import resync as resync_module
-from sluice_operator import sight as sight_module
-from sluice_operator.kube import connect
-from sluice_operator.namespaces import Namespaces
-from sluice_operator.resync import Resync
-from sluice_operator.sight import Sight, WatchBlindError
-from sluice_operator.sources import SourceKey
-from sluice_operator.store import Store
+from sluice_operator.kinds.registry import SourceKey
+from sluice_operator.kubernetes import resync as resync_module
+from sluice_operator.kubernetes import watch_freshness as sight_module
+from sluice_operator.kubernetes.cache import Cache
+from sluice_operator.kubernetes.client import connect
+from sluice_operator.kubernetes.resync import Resync
+from sluice_operator.kubernetes.served_namespaces import ServedNamespaces
+from sluice_operator.kubernetes.watch_freshness import StaleWatchError, WatchFreshness
+from sluice_redis.contract import SourceState
 from tests.integration.operator.conftest import OperatorProcess
-from tests.integration.operator.control_plane import OPERATOR, ROOT, ApiError, ControlPlane
+from tests.integration.operator.control_plane import OPERATOR, ROOT, ApiServerError, ControlPlane
 from tests.integration.operator.rights import grant, rules
 from tests.integration.operator.situation import ERROR, NAME, Situation, eventually
 
@@ -40,7 +40,7 @@ def test_a_restart_changes_nothing_that_is_right(place: Situation, start: Callab
     assert "Traceback" not in operator.log
     before = versions(place)
     place.store(7_000_000_000)
-    place.report(State.STREAMING, pod=pod)
+    place.report(SourceState.STREAMING, pod=pod)
     operator = start(SLUICE_STATUS_INTERVAL_SECONDS="600")
     time.sleep(5)
     assert versions(place) == before
@@ -106,7 +106,7 @@ def test_one_namespace_needs_rights_in_no_other(
         place.stream()
         place.delete("Deployment", f"{NAME}-firehose")
         eventually(lambda: place.deployment()["metadata"]["uid"])
-        with pytest.raises(ApiError, match="not found"):
+        with pytest.raises(ApiServerError, match="not found"):
             other.deployment()
         assert other.status()["observedGeneration"] == -1
         assert "cannot" not in operator.log
@@ -123,18 +123,18 @@ async def test_a_watch_that_has_gone_blind_is_found_out(
     added: list[SourceKey] = []
     async with connect() as (kube, _):
         resync = Resync(
-            kube=kube,
-            store=Store(),
-            sight=Sight(),
+            client=kube,
+            cache=Cache(),
+            freshness=WatchFreshness(),
             add=added.append,
-            namespaces=Namespaces((place.namespace,)),
+            namespaces=ServedNamespaces((place.namespace,)),
             interval_seconds=0.1,
         )
-        await resync.first()
+        await resync.list_first()
         assert resync.synced
         assert added == []
         place.apply_relay()
-        with pytest.raises(WatchBlindError, match=f"relays has missed a change of {place.namespace}/{NAME}"):
+        with pytest.raises(StaleWatchError, match=f"relays has missed a change of {place.namespace}/{NAME}"):
             await resync.run()
 
 

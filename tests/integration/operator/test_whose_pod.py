@@ -3,7 +3,7 @@
 import time
 from copy import deepcopy
 
-from sluice_ingester.contract import State
+from sluice_redis.contract import SourceState
 from tests.integration.operator.control_plane import Manifest, path_of
 from tests.integration.operator.situation import NAME, Situation, eventually, now
 
@@ -30,7 +30,7 @@ def since(situation: Situation, kind: str) -> str:
 def seen(situation: Situation, seq: int, pod: Manifest) -> None:
     """Wait until the operator has looked again."""
     situation.store(seq)
-    situation.report(State.STREAMING, pod=pod)
+    situation.report(SourceState.STREAMING, pod=pod)
     eventually(lambda: situation.status()["firehose"]["cursor"] == str(seq))
 
 
@@ -54,9 +54,9 @@ def test_a_copy_that_runs_the_ingester_is_named_and_takes_nothing_from_ready(sit
     copy = copy_of(situation, pod, "sluice-ingester")
 
     def both_write() -> bool:
-        situation.report(State.STREAMING, pod=pod)
+        situation.report(SourceState.STREAMING, pod=pod)
         time.sleep(0.5)  # so that the operator sees both
-        situation.report(State.CONNECTING, pod=copy)
+        situation.report(SourceState.CONNECTING, pod=copy)
         time.sleep(0.5)
         return situation.condition("SeveralWriters") == ("True", "OtherIngester")
 
@@ -66,10 +66,10 @@ def test_a_copy_that_runs_the_ingester_is_named_and_takes_nothing_from_ready(sit
     assert f"`kubectl delete pod {COPY} -n {situation.namespace}`" in message
     assert since(situation, "Ready") == ready
     situation.kubectl("delete", "pod", COPY, "--wait=false", "--grace-period=0", "--force")
-    situation.report(State.STREAMING, pod=pod)
+    situation.report(SourceState.STREAMING, pod=pod)
 
     def is_over() -> bool:
-        situation.report(State.STREAMING, pod=pod)
+        situation.report(SourceState.STREAMING, pod=pod)
         return situation.condition("SeveralWriters") is None
 
     eventually(is_over)

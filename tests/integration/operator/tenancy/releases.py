@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from tests.integration.operator.audit import AuditLog, Request
 from tests.integration.operator.conftest import OperatorProcess
-from tests.integration.operator.control_plane import ApiError, Manifest
+from tests.integration.operator.control_plane import ApiServerError, Manifest
 from tests.integration.operator.rights import grant, rules
 from tests.integration.operator.situation import Situation
 
@@ -26,7 +26,7 @@ class Namespace(Situation):
     def lease(self) -> Manifest | None:
         try:
             lease: Manifest = self.get("Lease", LEASE)
-        except ApiError as error:
+        except ApiServerError as error:
             if error.code != 404:
                 raise
             return None
@@ -61,7 +61,7 @@ class Namespace(Situation):
         return f'sluice_namespace_served{{namespace="{self.namespace}"}} {float(served)}' in operator.get("metrics")[1]
 
     def remove(self) -> None:
-        with suppress(ApiError):  # a test may have deleted it
+        with suppress(ApiServerError):  # a test may have deleted it
             super().remove()
 
     def edit(self, **spec: Any) -> None:

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from sluice_operator.observed.pods import first_pods, pod_facts, pods_facts
+from sluice_operator.observed.pods import earliest_pod_time, pod_facts, pods_facts
 
 CREATED = "2026-11-24T12:00:00Z"
 STARTED = "2026-11-24T12:00:05Z"
@@ -162,5 +162,5 @@ def test_pods_of_a_former_source_are_on_their_way_out(
     former: bool,  # noqa: FBT001
 ) -> None:
     live = {"metadata": {"creationTimestamp": deployment.isoformat()}} if deployment else None
-    (facts,) = pods_facts([pod()], since=first_pods(source=source, deployment=live))
+    (facts,) = pods_facts([pod()], since=earliest_pod_time(source=source, deployment=live))
     assert facts.leaving is former

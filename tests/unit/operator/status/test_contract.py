@@ -4,9 +4,9 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from sluice_ingester.contract import State
-from sluice_operator.api.health import HealthWindows
-from sluice_operator.observed.facts import Facts, Refusal, SecretFacts, SinkTrouble
+from sluice_operator.api.health import HealthSpec
+from sluice_operator.observed.facts import Facts, Refusal, SecretFacts, SinkFailure
+from sluice_redis.contract import SourceState
 from tests.unit.operator.status.given import (
     after,
     ago,
@@ -44,12 +44,12 @@ def since(seconds: float, situation: Facts, *before: Facts) -> tuple[Facts, ...]
     return (*before, replace(situation, now=ago(seconds)))
 
 
-FLAP = facts(sink=reporting(State.WAITING, "ConnectionLost", "the source closed the connection"))
-CONNECTING = facts(sink=reporting(State.CONNECTING))
-REDIS_DOWN = facts(sink=trouble(SinkTrouble.UNREACHABLE))
-WRONG_PASSWORD = facts(sink=trouble(SinkTrouble.UNAUTHORIZED))
-BAD_URL = facts(sink=trouble(SinkTrouble.URL_INVALID))
-FULL = facts(sink=reporting(State.BACKPRESSURE, "HighWaterMark", "the stream is at its high-water mark"))
+FLAP = facts(sink=reporting(SourceState.WAITING, "ConnectionLost", "the source closed the connection"))
+CONNECTING = facts(sink=reporting(SourceState.CONNECTING))
+REDIS_DOWN = facts(sink=trouble(SinkFailure.UNREACHABLE))
+WRONG_PASSWORD = facts(sink=trouble(SinkFailure.UNAUTHORIZED))
+BAD_URL = facts(sink=trouble(SinkFailure.URL_INVALID))
+FULL = facts(sink=reporting(SourceState.BACKPRESSURE, "HighWaterMark", "the stream is at its high-water mark"))
 NO_SECRET = facts(secret=SecretFacts(problem="There is no Secret redis"), sink=None)
 BEHIND = health(beat=ago(601), stored=ago(602), silent_seconds=601.0, watched_seconds=0.0)
 FIRST_SEEN = sink(health=BEHIND)
@@ -174,7 +174,9 @@ ROWS = [
     ),
     Row(
         "crashed often, but long ago",
-        facts(pods=(pod(restart_count=5, running_since=ago(10)),), sink=reporting(State.STREAMING, started=ago(9))),
+        facts(
+            pods=(pod(restart_count=5, running_since=ago(10)),), sink=reporting(SourceState.STREAMING, started=ago(9))
+        ),
         READY,
         "Streaming",
         past=(STREAMED,),
@@ -187,14 +189,18 @@ ROWS = [
     ),
     Row(
         "crash loop, just started again",
-        facts(pods=(pod(restart_count=4, running_since=ago(3)),), sink=reporting(State.STREAMING, started=ago(2))),
+        facts(
+            pods=(pod(restart_count=4, running_since=ago(3)),), sink=reporting(SourceState.STREAMING, started=ago(2))
+        ),
         STUCK,
         "CrashLoop",
         past=(facts(now=ago(10), pods=(waiting_pod("CrashLoopBackOff", age=90, restart_count=3),)),),
     ),
     Row(
         "crash loop over",
-        facts(pods=(pod(restart_count=4, running_since=ago(31)),), sink=reporting(State.STREAMING, started=ago(30))),
+        facts(
+            pods=(pod(restart_count=4, running_since=ago(31)),), sink=reporting(SourceState.STREAMING, started=ago(30))
+        ),
         READY,
         "Streaming",
         past=(facts(now=ago(40), pods=(waiting_pod("CrashLoopBackOff", age=90, restart_count=3),)),),
@@ -241,7 +247,7 @@ ROWS = [
     Row("first connect pending", CONNECTING, COMING, "Connecting", past=(STARTING,)),
     Row(
         "first connect fails",
-        replace(FLAP, pods=(YOUNG,), sink=reporting(State.WAITING, "NoHost", "no such host", started=ago(14))),
+        replace(FLAP, pods=(YOUNG,), sink=reporting(SourceState.WAITING, "NoHost", "no such host", started=ago(14))),
         COMING,
         "Connecting",
         also={"Connected": ("False", "NoHost"), "EventsFlowing": ("False", "NotConnected")},
@@ -279,7 +285,7 @@ ROWS = [
     Row("source down past its deadline", FLAP, WAITING, "SourceUnavailable", past=since(301, FLAP, AN_HOUR_AGO)),
     Row(
         "source down past its deadline, then a new pod: it gets its time",
-        replace(FLAP, pods=(YOUNG,), sink=reporting(State.CONNECTING, started=ago(14))),
+        replace(FLAP, pods=(YOUNG,), sink=reporting(SourceState.CONNECTING, started=ago(14))),
         COMING,
         "Connecting",
         past=(*since(400, FLAP, AN_HOUR_AGO), replace(FLAP, now=ago(30))),
@@ -350,7 +356,7 @@ ROWS = [
         past=(STREAMED,),
         also={"Connected": ("Unknown", "Connecting"), "Stable": ("False", "RestartedRecently")},
     ),
-    Row("report says stopped", facts(sink=reporting(State.STOPPED)), COMING, "Connecting", past=(STARTING,)),
+    Row("report says stopped", facts(sink=reporting(SourceState.STOPPED)), COMING, "Connecting", past=(STARTING,)),
     # An operator that has just started: what the ingester's clock says may be wrong.
     Row(
         "behind by its clock, and not seen to write yet",
@@ -471,29 +477,31 @@ ROWS = [
     ),
     Row(
         "connected, and the very first batch is refused",
-        replace(FULL, sink=reporting(State.BACKPRESSURE, "HighWaterMark", stored=None, started=ago(14)), pods=(YOUNG,)),
+        replace(
+            FULL, sink=reporting(SourceState.BACKPRESSURE, "HighWaterMark", stored=None, started=ago(14)), pods=(YOUNG,)
+        ),
         COMING,
         "HighWaterMark",
-        past=(facts(now=ago(5), sink=reporting(State.STREAMING, stored=None, started=ago(14)), pods=(YOUNG,)),),
+        past=(facts(now=ago(5), sink=reporting(SourceState.STREAMING, stored=None, started=ago(14)), pods=(YOUNG,)),),
     ),
     Row(
         "the same of a process whose predecessor has stored something",
-        replace(FULL, sink=reporting(State.BACKPRESSURE, "RedisOutOfMemory", stored=ago(99), started=ago(14))),
+        replace(FULL, sink=reporting(SourceState.BACKPRESSURE, "RedisOutOfMemory", stored=ago(99), started=ago(14))),
         COMING,
         "RedisOutOfMemory",
-        past=(facts(now=ago(5), sink=reporting(State.STREAMING, stored=ago(99), started=ago(14))),),
+        past=(facts(now=ago(5), sink=reporting(SourceState.STREAMING, stored=ago(99), started=ago(14))),),
     ),
     Row(
         "connected for long with nothing to store, and then full",
-        replace(FULL, sink=reporting(State.BACKPRESSURE, "HighWaterMark", stored=None)),
+        replace(FULL, sink=reporting(SourceState.BACKPRESSURE, "HighWaterMark", stored=None)),
         READY,
         "HighWaterMark",
-        past=(facts(now=ago(900), sink=reporting(State.STREAMING, stored=None)),),
+        past=(facts(now=ago(900), sink=reporting(SourceState.STREAMING, stored=None)),),
     ),
     Row("stream full for long", FULL, WAITING, "HighWaterMark", past=since(301, FULL, AN_HOUR_AGO)),
     Row(
         "stream full from the start",
-        facts(pods=(YOUNG,), sink=reporting(State.BACKPRESSURE, "HighWaterMark", started=ago(14))),
+        facts(pods=(YOUNG,), sink=reporting(SourceState.BACKPRESSURE, "HighWaterMark", started=ago(14))),
         COMING,
         "HighWaterMark",
     ),
@@ -508,7 +516,7 @@ ROWS = [
     # Halted.
     Row(
         "cursor in the future",
-        facts(sink=reporting(State.HALTED, "FutureCursor", "the cursor is in the future: set it")),
+        facts(sink=reporting(SourceState.HALTED, "FutureCursor", "the cursor is in the future: set it")),
         STUCK,
         "FutureCursor",
         past=(STREAMED,),
@@ -516,12 +524,12 @@ ROWS = [
     ),
     Row(
         "Redis refuses for good",
-        facts(sink=reporting(State.HALTED, "RedisRefused", "this Redis is too old")),
+        facts(sink=reporting(SourceState.HALTED, "RedisRefused", "this Redis is too old")),
         STUCK,
         "RedisRefused",
         also={"SinkWritable": ("False", "RedisRefused"), "CursorValid": ("True", "CursorStored")},
     ),
-    Row("halted without a word", facts(sink=reporting(State.HALTED)), STUCK, "Halted"),
+    Row("halted without a word", facts(sink=reporting(SourceState.HALTED)), STUCK, "Halted"),
     Row(
         "cursor is no number",
         facts(sink=sink(cursor="abc")),
@@ -555,7 +563,7 @@ ROWS = [
     ),
     Row(
         "Secret missing, and more patience asked for",
-        replace(NO_SECRET, pods=(), deployment=None, windows=HealthWindows(stalled_after_seconds=62)),
+        replace(NO_SECRET, pods=(), deployment=None, windows=HealthSpec(stalled_after_seconds=62)),
         COMING,
         "SecretMissing",
         past=since(61, replace(NO_SECRET, pods=(), deployment=None)),
@@ -584,7 +592,7 @@ ROWS = [
     Row(
         "a former one's Deployment is about to go",
         facts(
-            refusal=Refusal(reason="Progressing", message="made anew then", passes=True),
+            refusal=Refusal(reason="Progressing", message="made anew then", is_transient=True),
             deployment=None,
             pods=(pod(leaving=True),),
         ),

@@ -2,11 +2,11 @@
 
 from dataclasses import replace
 
-from sluice_ingester.contract import State
 from sluice_operator.desired.naming import Component
-from sluice_operator.status.changes import tell, urgent
-from sluice_operator.status.compute import leaving_status, source_status
-from sluice_operator.status.stream import unseen
+from sluice_operator.status.source_status import source_status, terminating_status
+from sluice_operator.status.stream_numbers import without_current_numbers
+from sluice_operator.status.transitions import is_urgent, transition_events
+from sluice_redis.contract import SourceState
 from tests.unit.operator.status.given import NOW, after, ago, conditions, deployment, facts, pod, reporting
 
 OWNER = "Relay events/older"
@@ -79,17 +79,20 @@ def test_a_stream_that_is_another_s_and_not_enabled_is_no_duplicate() -> None:
 
 def test_events_of_becoming_a_duplicate_and_of_taking_over() -> None:
     streaming, duplicate = after(facts(now=ago(60))), after(facts(now=ago(60)), DUPLICATE)
-    assert [(news.type, news.reason) for news in tell(streaming, duplicate)] == [("Warning", "Stalled")]
-    took_over = source_status([facts(sink=reporting(State.STREAMING))], duplicate)
-    assert {news.reason for news in tell(duplicate, took_over)} == {"Recovered", "Connected", "Ready"}
+    assert [(news.type, news.reason) for news in transition_events(streaming, duplicate)] == [("Warning", "Stalled")]
+    took_over = source_status([facts(sink=reporting(SourceState.STREAMING))], duplicate)
+    assert {news.reason for news in transition_events(duplicate, took_over)} == {"Recovered", "Connected", "Ready"}
 
 
 def test_a_resource_that_is_being_deleted_tells_what_it_waits_for_and_nothing_else() -> None:
     for before in (after(facts()), after(DUPLICATE), after(facts(suspended=True, pods=()))):
-        status = leaving_status(before, generation=4, now=NOW, message=LEAVING)
+        status = terminating_status(before, generation=4, now=NOW, message=LEAVING)
         assert conditions(status) == {"Ready": ("False", "Terminating"), "Reconciling": ("True", "Terminating")}
         assert {item.message for item in status.conditions or ()} == {LEAVING}
         assert {item.observed_generation for item in status.conditions or ()} == {status.observed_generation} == {4}
-        assert (status.firehose, status.restarts) == (before.firehose and unseen(before.firehose), before.restarts)
-        assert urgent(before, status)
-        assert tell(before, status) == []
+        assert (status.firehose, status.restarts) == (
+            before.firehose and without_current_numbers(before.firehose),
+            before.restarts,
+        )
+        assert is_urgent(before, status)
+        assert transition_events(before, status) == []

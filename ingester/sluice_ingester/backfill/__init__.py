@@ -1,0 +1,1 @@
+"""The listing of all repositories of one host, from its first page to its last."""

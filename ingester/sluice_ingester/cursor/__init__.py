@@ -1,0 +1,1 @@
+"""What the seqs of incoming frames mean for the stored cursor. Pure."""

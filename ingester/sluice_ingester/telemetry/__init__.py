@@ -1,0 +1,1 @@
+"""What an ingester reports: metrics, probes, the health hash, error kinds."""

@@ -1,0 +1,119 @@
+"""What Redis says when it does not take a batch, and what follows from it.
+
+Nearly everything is backpressure: it passes, and the same batch is offered again until it is
+taken. Only where no waiting helps, because a person has to change something, is it said so.
+"""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from redis import exceptions
+
+from sluice_common.text import sanitize
+
+
+class SinkReason(StrEnum):
+    """Why the sink takes nothing; the words stand in the health hash."""
+
+    HIGH_WATER_MARK = "HighWaterMark"
+    FILLED_BY_OTHERS = "StreamFilledByOthers"
+    UNAVAILABLE = "RedisUnavailable"
+    TIMEOUT = "RedisTimeout"
+    OUT_OF_MEMORY = "RedisOutOfMemory"
+    LOADING = "RedisLoading"
+    READ_ONLY = "RedisReadOnly"
+    BUSY = "RedisBusy"
+    AUTH = "RedisAuth"
+    REFUSED = "RedisRefused"
+    EVICTS = "RedisEvicts"
+    TOO_LARGE = "RedisRequestTooLarge"
+
+
+@dataclass(frozen=True, slots=True)
+class SinkFailure:
+    """Why Redis did not do it; `lasting` if only a person can change that."""
+
+    reason: SinkReason
+    message: str
+    permanent: bool = False
+
+
+_BY_CODE: Final = {
+    "OOM": SinkReason.OUT_OF_MEMORY,
+    "LOADING": SinkReason.LOADING,
+    "READONLY": SinkReason.READ_ONLY,
+    "MASTERDOWN": SinkReason.READ_ONLY,
+    "MISCONF": SinkReason.READ_ONLY,
+    "NOREPLICAS": SinkReason.READ_ONLY,
+    "TRYAGAIN": SinkReason.BUSY,
+    "CLUSTERDOWN": SinkReason.UNAVAILABLE,
+    "BUSY": SinkReason.BUSY,
+    "NOAUTH": SinkReason.AUTH,
+    "WRONGPASS": SinkReason.AUTH,
+    "NOPERM": SinkReason.AUTH,
+}
+# redis-py takes the code off the messages of those errors that it has a class for.
+_BY_CLASS: Final[tuple[tuple[type[Exception], SinkReason], ...]] = (
+    (exceptions.AuthenticationError, SinkReason.AUTH),
+    (exceptions.AuthenticationWrongNumberOfArgsError, SinkReason.AUTH),
+    (exceptions.AuthorizationError, SinkReason.AUTH),
+    (exceptions.NoPermissionError, SinkReason.AUTH),
+    (exceptions.OutOfMemoryError, SinkReason.OUT_OF_MEMORY),
+    (exceptions.BusyLoadingError, SinkReason.LOADING),
+    (exceptions.ReadOnlyError, SinkReason.READ_ONLY),
+    (exceptions.MasterDownError, SinkReason.READ_ONLY),
+    (exceptions.TryAgainError, SinkReason.BUSY),
+    (exceptions.ClusterDownError, SinkReason.UNAVAILABLE),
+    (exceptions.ClusterError, SinkReason.UNAVAILABLE),
+    (exceptions.RedisClusterException, SinkReason.UNAVAILABLE),
+    (exceptions.TimeoutError, SinkReason.TIMEOUT),
+    (exceptions.ConnectionError, SinkReason.UNAVAILABLE),
+    (TimeoutError, SinkReason.TIMEOUT),
+    (OSError, SinkReason.UNAVAILABLE),
+)
+# Redis itself (proto-max-bulk-len, the number of arguments, Lua's stack), and services that speak its protocol.
+_TOO_LARGE: Final = re.compile(
+    r"request (?:size|body|payload)|(?:request|command|payload|value|string|argument|bulk|query)s?\b.{0,20}"
+    r"\btoo (?:large|big|long)|exceed.{0,40}\b(?:size|length|bytes)|invalid (?:multi)?bulk length"
+    r"|too (?:large|big) (?:a )?(?:request|command|payload)|too many (?:arguments|results)",
+    re.IGNORECASE,
+)
+_PERMISSION_DENIED: Final = re.compile(
+    "can't run this command|can't access at least one of the keys"
+)  # as scripts say it
+_WRONG_TYPE_HINT: Final = "somebody has put something else at that key: RENAME or DEL it, or set spec.redis.keyPrefix"
+_HINTS: Final = {
+    SinkReason.AUTH: "check user and password in REDIS_URL, and the user's ACL rules",
+    SinkReason.TOO_LARGE: "raise the limit of this Redis for the size of one request",
+    SinkReason.OUT_OF_MEMORY: "give Redis more memory, or let consumers remove what they have read",
+}
+
+
+class SinkError(Exception):
+    """Redis did not do it, or it is unknown whether it did."""
+
+    def __init__(self, failure: SinkFailure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+
+
+def classify_redis_error(error: Exception) -> SinkFailure:
+    """What `error`, raised by the client, means."""
+    text = sanitize(str(error), max_length=300) or type(error).__name__
+    reason = _BY_CODE.get(text.split(" ", 1)[0]) or next(
+        (reason for kind, reason in _BY_CLASS if isinstance(error, kind)), SinkReason.REFUSED
+    )
+    if reason is SinkReason.REFUSED and "near '#'" in text:
+        text = "this Redis does not know scripts with #!lua: Redis 7 or newer, or Valkey, is needed"
+    if reason is SinkReason.REFUSED and _TOO_LARGE.search(text):
+        reason = SinkReason.TOO_LARGE
+    if reason is SinkReason.REFUSED and _PERMISSION_DENIED.search(text):
+        reason = SinkReason.AUTH
+    hint = _WRONG_TYPE_HINT if text.startswith("WRONGTYPE") else _HINTS.get(reason)
+    return SinkFailure(
+        reason=reason,
+        message=f"Redis: {text}" + (f" ({hint})" if hint else ""),
+        permanent=reason in {SinkReason.AUTH, SinkReason.REFUSED, SinkReason.TOO_LARGE},
+    )

@@ -1,0 +1,19 @@
+"""How long the streams are that ingesters and backfillers share."""
+
+from typing import Final
+
+from sluice_redis.client import RedisClient
+from sluice_redis.contract import Stream
+from sluice_redis.sink.call import call
+
+STREAMS: Final = (*(stream.value for stream in Stream), "firehose_backfill")
+"""The ingester's own, and the one in which a backfiller answers."""
+
+
+async def read_stream_lengths(redis: RedisClient, *, prefix: str) -> dict[str, int]:
+    """Entries by stream, in one round trip, without those that this user may not read. SinkError."""
+    pipeline = redis.pipeline(transaction=False)
+    for name in STREAMS:
+        pipeline.xlen(prefix + name)
+    answers = await call(pipeline.execute(raise_on_error=False))
+    return {name: answer for name, answer in zip(STREAMS, answers, strict=True) if isinstance(answer, int)}

@@ -1,0 +1,100 @@
+"""Content identifiers (CIDs): their binary form, their text, and the hash they promise.
+
+AT Protocol knows CIDv1 only, and blesses two kinds: DAG-CBOR with SHA-256 for records, tree nodes
+and commits, raw with SHA-256 for blobs. A record may link to any other kind, so every CIDv1 of
+bounded length can be read and written here, but only SHA-256 can be checked.
+"""
+
+import base64
+import hashlib
+from typing import Final
+
+from sluice_wire.varint import read_varint
+
+MAX_LENGTH: Final = 128
+"""The longest binary CID that is read, bytes; a SHA-512 one has 68."""
+
+_RECORD_PREFIX: Final = b"\x01\x71\x12\x20"  # CIDv1, DAG-CBOR, SHA-256, 32 bytes
+_BLOB_PREFIX: Final = b"\x01\x55\x12\x20"  # CIDv1, raw, SHA-256, 32 bytes
+_BLESSED: Final = (_RECORD_PREFIX, _BLOB_PREFIX)
+_BLESSED_LENGTH: Final = 36
+
+
+class Cid(bytes):
+    """A CIDv1 in its binary form; `str()` gives its text, lower-case base32 ("bafyrei…")."""
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, data: bytes) -> "Cid":
+        """The CID that `data` is, no more and no less. ValueError if it is none."""
+        if len(data) == _BLESSED_LENGTH and data.startswith(_BLESSED):
+            return cls(data)
+        if len(data) > MAX_LENGTH:
+            raise ValueError(f"a CID of {len(data)} bytes; {MAX_LENGTH} are the most that is read")
+        end = end_of_cid(data, 0)
+        if end != len(data):
+            raise ValueError(f"{len(data) - end} bytes follow the CID")
+        return cls(data)
+
+    @property
+    def is_record(self) -> bool:
+        """Whether this is of the kind that records have, the only kind that `matches` can check."""
+        return len(self) == _BLESSED_LENGTH and self.startswith(_RECORD_PREFIX)
+
+    def matches(self, block: bytes | memoryview) -> bool:
+        """Whether `block` is what this names: its SHA-256 is the CID's digest."""
+        return self.is_record and hashlib.sha256(block).digest() == self[4:]
+
+    def __str__(self) -> str:
+        if len(self) == _BLESSED_LENGTH:
+            return _base32_of_36(self)
+        return "b" + base64.b32encode(self).decode().rstrip("=").lower()
+
+    def __repr__(self) -> str:
+        return f"Cid({self})"
+
+
+def end_of_cid(data: bytes | memoryview, start: int) -> int:
+    """Where the CIDv1 that begins at `start` ends. ValueError if there is none, or it is cut."""
+    version, at = read_varint(data, start)
+    if version != 1:
+        raise ValueError(f"not a CIDv1: it begins with {version}")
+    _codec, at = read_varint(data, at)
+    _hash, at = read_varint(data, at)
+    length, at = read_varint(data, at)
+    end = at + length
+    if end - start > MAX_LENGTH:
+        raise ValueError(f"a CID of {end - start} bytes; {MAX_LENGTH} are the most that is read")
+    if end > len(data):
+        raise ValueError("the CID is cut short")
+    return end
+
+
+_ALPHABET: Final = b"abcdefghijklmnopqrstuvwxyz234567"
+_LETTERS: Final = _ALPHABET + bytes(256 - len(_ALPHABET))
+
+
+def _spreading_steps() -> list[tuple[int, int, int]]:
+    """Masks and shifts that spread 64 groups of 5 bits over 64 bytes, halving the groups each time."""
+    steps = []
+    groups = 64
+    while groups > 1:
+        half = groups // 2
+        field = (1 << 5 * half) - 1
+        low = sum(field << 8 * groups * i for i in range(64 // groups))
+        steps.append((low, low << 5 * half, 3 * half))
+        groups = half
+    return steps
+
+
+_STEPS: Final = _spreading_steps()
+
+
+def _base32_of_36(cid: bytes) -> str:
+    # Every event has several CIDs, and base64.b32encode takes four times as long: it loops over
+    # the bytes, where this treats all groups at once inside one large integer.
+    bits = int.from_bytes(cid) << 32
+    for low, high, shift in _STEPS:
+        bits = (bits & low) | (bits & high) << shift
+    return "b" + bits.to_bytes(64).translate(_LETTERS)[:58].decode()

@@ -1,0 +1,51 @@
+"""The data model as JSON: links as {"$link"}, bytes as {"$bytes"}. https://atproto.com/specs/data-model"""
+
+import base64
+import json
+from typing import Any, Final
+
+from sluice_wire.cid import Cid
+
+
+def encode_special(value: object) -> dict[str, str]:
+    """The form of what JSON has no type for: a link, or bytes. ValueError if `value` is neither."""
+    if type(value) is Cid:
+        return {"$link": str(value)}
+    if type(value) is bytes:
+        return {"$bytes": base64.b64encode(value).decode().rstrip("=")}
+    raise ValueError(f"JSON has no form for {value!r}"[:200])
+
+
+_ENCODER: Final = json.JSONEncoder(
+    ensure_ascii=False,
+    allow_nan=False,
+    check_circular=False,  # decoded CBOR without references is a tree
+    separators=(",", ":"),
+    default=encode_special,
+)
+
+
+def _encode_any(value: object) -> object:
+    return encode_special(value) if isinstance(value, bytes) else repr(value)
+
+
+_LENIENT_ENCODER: Final = json.JSONEncoder(
+    ensure_ascii=False, skipkeys=True, separators=(",", ":"), default=_encode_any
+)
+
+
+def dumps(value: dict[str, Any]) -> bytes:
+    """`value` as JSON text (UTF-8, no spaces, keys in their order).
+
+    ValueError for what JSON cannot carry: NaN and the infinities, keys that aren't text, CBOR's
+    undefined and simple values.
+    """
+    try:
+        return _ENCODER.encode(value).encode()
+    except TypeError as error:  # a key of bytes
+        raise ValueError(str(error)) from error
+
+
+def dumps_leniently(value: object) -> bytes:
+    """`value` as JSON for people: never fails, and shows what JSON has no form for in Python's words."""
+    return _LENIENT_ENCODER.encode(value).encode(errors="backslashreplace")

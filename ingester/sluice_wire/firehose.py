@@ -1,0 +1,46 @@
+"""com.atproto.sync.subscribeRepos: the firehose, frame by frame.
+
+A frame that can't be used never stops the stream: reconnecting from the same cursor would only
+bring the same frame again. It becomes a dead letter, and the cursor moves on.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import partial
+from typing import Final
+
+from sluice_wire.account import decode_account, decode_identity, decode_sync, decode_tombstone
+from sluice_wire.collection_filter import CollectionFilter
+from sluice_wire.commit import decode_commit
+from sluice_wire.event_stream import MessageHandler, decode_frame
+from sluice_wire.events import DecodedFrame, ErrorFrame, InfoMessage
+
+NSID: Final = "com.atproto.sync.subscribeRepos"
+
+
+class FirehoseDecoder:
+    """Decodes the frames of one firehose; it keeps no state between them.
+
+    `collections` are patterns: an NSID, `app.bsky.*`, or `*`. Operations on other collections are
+    left out. ValueError names a pattern that is none. With `omit_sync` a #sync gives no event. With
+    `resync_origin`, the host with its scheme, each #sync also gives an entry for the stream of a backfill.
+    """
+
+    def __init__(
+        self, *, collections: Sequence[str], omit_sync: bool = False, resync_origin: str | None = None
+    ) -> None:
+        self._handlers: dict[str, MessageHandler] = {
+            "#commit": partial(decode_commit, collections=CollectionFilter(collections)),
+            "#identity": decode_identity,
+            "#account": decode_account,
+            "#sync": partial(decode_sync, omit_event=omit_sync, resync_origin=resync_origin),
+            "#handle": decode_identity,
+            "#tombstone": decode_tombstone,
+        }
+
+    def decode(self, data: bytes, *, received: datetime) -> DecodedFrame | InfoMessage | ErrorFrame:
+        """What the frame `data` says. Never raises, whatever the bytes.
+
+        `received` (with its zone) stands in for the time of a message that has none.
+        """
+        return decode_frame(data, received=received, nsid=NSID, handlers=self._handlers)

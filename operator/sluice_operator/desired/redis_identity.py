@@ -1,0 +1,78 @@
+"""Whether two URLs lead to the same Redis. Pure.
+
+A name of the cluster's DNS has several forms, and means another server in each namespace if it is short; a
+Sentinel or a cluster is the same if any of its addresses is. What DNS and proxies hide (an alias, an address
+in the place of a name) can't be known from URLs.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import Final, Self
+
+from sluice_redis.url import RedisUrl
+
+_SERVICE: Final = "svc"
+_POD_ITSELF: Final = "localhost"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RedisIdentity:
+    """One database of one Redis. Who asks there (user, password, certificates, TLS) doesn't matter."""
+
+    hosts: frozenset[tuple[str, int]] = frozenset()
+    path: str = ""
+    """Of a socket, which has no hosts."""
+    service: str = ""
+    """As the Sentinels call their master."""
+    database: int = 0
+
+    @classmethod
+    def from_url(cls, url: bytes, *, namespace: str) -> Self | None:
+        """Where `url` leads from a pod in `namespace`, or None if it is not the URL of a Redis."""
+        try:
+            read = RedisUrl.parse(url)
+        except ValueError:
+            return None
+        return cls(
+            hosts=frozenset((_qualified_name(host, namespace), port) for host, port in read.hosts),
+            path=read.path,
+            service=read.service,
+            database=read.database,
+        )
+
+    def is_same(self, other: "RedisIdentity") -> bool:
+        """Whether both are one database, as far as can be told."""
+        if (self.path, self.service, self.database) != (other.path, other.service, other.database):
+            return False
+        return bool(self.path) or not self.hosts.isdisjoint(other.hosts)
+
+
+def _qualified_name(host: str, namespace: str) -> str:
+    """`host` in the one form that all forms of a Service's name come to: NAME.NAMESPACE.svc."""
+    name = host.rstrip(".").lower()
+    labels = name.split(".")
+    if _is_address(name) or name == _POD_ITSELF:
+        return name
+    if _SERVICE in labels[2:]:  # the cluster's domain may stand behind it
+        return ".".join(_up_to_service(labels, _SERVICE))
+    if len(labels) == 1:
+        return f"{name}.{namespace}.{_SERVICE}"
+    return f"{name}.{_SERVICE}" if len(labels) == 2 else name
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _up_to_service(labels: Iterable[str], last: str) -> list[str]:
+    kept: list[str] = []
+    for label in labels:
+        kept.append(label)
+        if label == last and len(kept) > 2:
+            break
+    return kept

@@ -1,0 +1,52 @@
+"""The Redis of a source: the Secret that holds its URL."""
+
+import base64
+import hashlib
+from dataclasses import dataclass
+from typing import Final
+
+from sluice_operator.api.source import Source
+from sluice_operator.desired.child_metadata import Manifest, build_child
+from sluice_operator.desired.naming import redis_secret_name
+
+_KEY: Final = "url"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RedisSecret:
+    """Where the ingester of a source finds the URL of its Redis, in the source's own namespace."""
+
+    name: str
+    key: str
+    owned: bool
+    """Whether the operator makes this Secret, from its default, or only reads it."""
+
+
+def redis_secret(source: Source) -> RedisSecret:
+    """The Secret that the source names, or the one that the operator makes for it."""
+    reference = None if source.spec.redis is None else source.spec.redis.secret_ref
+    if reference is None:
+        name = redis_secret_name(kind=type(source).__name__, resource=source.metadata.name)
+        return RedisSecret(name=name, key=_KEY, owned=True)
+    return RedisSecret(name=reference.name, key=reference.key, owned=False)
+
+
+def key_prefix(source: Source) -> str:
+    """What stands before every key of the source in Redis."""
+    return "" if source.spec.redis is None else source.spec.redis.key_prefix
+
+
+def build_redis_secret(source: Source, *, url: str) -> Manifest:
+    """The Secret with the operator's default URL: a pod can read Secrets of its own namespace only."""
+    return build_child(
+        source,
+        api_version="v1",
+        kind="Secret",
+        name=redis_secret(source).name,
+        body={"data": {_KEY: base64.b64encode(url.encode()).decode()}},
+    )
+
+
+def redis_url_hash(url: bytes) -> str:
+    """What stands on the pod in place of the URL, so that another URL makes another pod."""
+    return hashlib.sha256(url).hexdigest()

@@ -1,0 +1,1 @@
+"""The kinds of resource: what each one is made of, declared once and read by all."""

@@ -1,0 +1,63 @@
+"""The kinds of source that the operator serves, and the names by which it finds what belongs to one."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+from sluice_operator.api.base import API_VERSION
+from sluice_operator.api.labeler import LABELER, Labeler
+from sluice_operator.api.relay import RELAY, Relay
+from sluice_operator.api.source import Source
+from sluice_operator.desired.naming import FIELD_MANAGER, SOURCE_LABELS, label_value
+from sluice_operator.kubernetes.client import ApiResource
+
+RELAYS: Final = ApiResource(api_version=API_VERSION, kind=RELAY.kind, plural=RELAY.plural)
+LABELERS: Final = ApiResource(api_version=API_VERSION, kind=LABELER.kind, plural=LABELER.plural)
+SOURCES: Final = {RELAYS.kind: RELAYS, LABELERS.kind: LABELERS}
+"""By kind, where its objects are found."""
+MODELS: Final[Mapping[str, type[Source]]] = {RELAY.kind: Relay, LABELER.kind: Labeler}
+"""By kind, how its objects are read."""
+
+CHILD_SELECTOR: Final = f"app.kubernetes.io/managed-by={FIELD_MANAGER}"
+"""The label selector for all that the operator makes."""
+
+OwnerLabel: TypeAlias = tuple[str, str, str]
+"""Kind and namespace of a source, and its name as the value of a label."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceKey:
+    """Names one source: what the work queue holds."""
+
+    kind: str
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.namespace}/{self.name}"
+
+
+def object_key(source: Mapping[str, Any]) -> SourceKey:
+    """The key of a source's object."""
+    metadata = source["metadata"]
+    return SourceKey(source["kind"], metadata["namespace"], metadata["name"])
+
+
+def source_key(source: Source) -> SourceKey:
+    """The key of a source."""
+    return SourceKey(type(source).__name__, source.metadata.namespace, source.metadata.name)
+
+
+def owner_label_for(key: SourceKey) -> OwnerLabel:
+    """The label that says of a child that it belongs to the source of that key."""
+    return key.kind, key.namespace, label_value(key.name)
+
+
+def owner_label_of(child: Mapping[str, Any]) -> OwnerLabel | None:
+    """The label of the source that `child` says it belongs to, or None if it says none."""
+    metadata = child["metadata"]
+    labels = metadata.get("labels") or {}
+    for kind, label in SOURCE_LABELS.items():
+        if label in labels:
+            return kind, metadata["namespace"], labels[label]
+    return None

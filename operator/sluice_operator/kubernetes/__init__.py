@@ -1,0 +1,1 @@
+"""The Kubernetes API: client, informers, cache, work queue, leader election, event recorder."""

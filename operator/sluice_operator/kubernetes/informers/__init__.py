@@ -1,0 +1,1 @@
+"""The informers, and all that keeps kopf in its place: it watches, and does nothing else."""

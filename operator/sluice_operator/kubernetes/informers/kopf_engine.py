@@ -1,0 +1,110 @@
+"""One engine of kopf for one kind of object, so that the end of its watch is not the end of the others.
+
+kopf ends a whole engine when one of its watches can't go on, as when the CRD of its kind is deleted. It looks for kinds
+only at the start, and takes signals for itself each time.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Collection
+from typing import Any, Final, TypeAlias
+
+import kopf
+from kopf._cogs.structs.references import Insights, NamespaceName
+
+from sluice_operator.kubernetes.client import ApiResource
+
+Task: TypeAlias = asyncio.Task[Any]
+Scopes: TypeAlias = tuple[str | None, ...]
+"""Namespaces, or the whole cluster (None)."""
+
+_STOP_TIMEOUT_SECONDS: Final = 3.0
+_STEADY_SECONDS: Final = 3.0
+"""A watch that goes on for so long has begun well."""
+
+IDENTITY: Final[Any] = "sluice-operator"
+"""For peers, of which there are none: without it kopf asks for the user's name, and a container's has none."""
+
+
+class KindNotDiscoveredError(Exception):
+    """The API server does not name the kind at this moment, so the engine would watch nothing."""
+
+
+class KopfEngine:
+    """Watches one kind, where it is told to."""
+
+    def __init__(
+        self,
+        *,
+        api: ApiResource,
+        registry: kopf.OperatorRegistry,
+        settings: kopf.OperatorSettings,
+        foreign_tasks: Collection[Task],
+        on_started: Callable[[], None],
+    ) -> None:
+        """`spared` are the tasks that are none of the engine's; `started` is called after each start."""
+        self.api = api
+        self._registry = registry
+        self._settings = settings
+        self._foreign_tasks = foreign_tasks
+        self._on_started = on_started
+        self._insights = Insights()
+        self._scopes: Scopes = ()
+        self._tasks: Collection[Task] = ()
+        self._run_task: Task | None = None
+        self._started_at = 0.0
+
+    async def ensure_watching(self, scopes: Scopes) -> bool:
+        """Watch in these scopes and in no other. Whether the watch goes on steadily. Raises what has ended it."""
+        if not scopes:
+            await self.stop()
+            return False
+        if self._run_task is None:
+            await self._start(scopes)
+        # The engine itself may wait for ever for its parts to end, when one of them has failed.
+        for task in (*self._tasks, self._run_task):
+            if task is not None and task.done():
+                task.result()
+                raise RuntimeError("the watch has ended, and nobody asked it to")
+        if not self._insights.ready_resources.is_set():
+            return False
+        if not self._insights.watched_resources:
+            raise KindNotDiscoveredError(f"the API server does not name {self.api.plural} among what it serves")
+        if scopes != self._scopes and self._insights.ready_namespaces.is_set():
+            await self._change_scopes(scopes)
+        return time.monotonic() - self._started_at >= _STEADY_SECONDS
+
+    async def stop(self) -> None:
+        """End the watch, if it runs."""
+        if self._run_task is None:
+            return
+        self._run_task.cancel()
+        await asyncio.wait([self._run_task], timeout=_STOP_TIMEOUT_SECONDS)
+        for task in (*self._tasks, self._run_task):
+            if task.done() and not task.cancelled():
+                task.exception()  # it was told, or is of no interest any more
+        self._run_task, self._tasks, self._scopes = None, (), ()
+
+    async def _start(self, scopes: Scopes) -> None:
+        self._insights = Insights()
+        self._tasks = await kopf.spawn_tasks(
+            registry=self._registry,
+            settings=self._settings,
+            standalone=True,
+            identity=IDENTITY,
+            insights=self._insights,
+            clusterwide=None in scopes,
+            namespaces=[scope for scope in scopes if scope is not None],
+        )
+        self._on_started()
+        self._started_at = time.monotonic()
+        self._run_task = asyncio.create_task(kopf.run_tasks(self._tasks, ignored=self._foreign_tasks), name="kopf")
+        self._scopes = scopes
+
+    async def _change_scopes(self, scopes: Scopes) -> None:
+        """Watch elsewhere. kopf would do so by itself if it might list all namespaces."""
+        async with self._insights.revised:
+            self._insights.namespaces.clear()
+            self._insights.namespaces.update(None if scope is None else NamespaceName(scope) for scope in scopes)
+            self._insights.revised.notify_all()
+        self._scopes = scopes

@@ -1,0 +1,1 @@
+"""What the operator reads in Redis, and the one thing that it writes there: cursors."""

@@ -1,0 +1,38 @@
+"""The fields of children that are left as somebody else has them. Pure."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from sluice_operator.api.conditions import Condition
+from sluice_operator.api.conditions import ConditionType as Type
+from sluice_operator.observed.facts import Contest, Facts
+from sluice_operator.status.condition_times import ConditionDraft, true
+from sluice_operator.status.reasons import ConditionReason
+
+_MAX_CONTESTS: Final = 3
+
+
+def children_contested(facts: Facts, previous: Condition | None) -> list[ConditionDraft]:
+    """Which fields of the Deployments and the Secret are not as they are wanted, and who has set them; nothing if all
+    are. Where that could not be looked at, what was told before stands.
+    """
+    if facts.contests is None and previous is not None:
+        return [true(Type.CHILDREN_CONTESTED, previous.reason, previous.message)]
+    if not facts.contests:
+        return []
+    contested = any(not contest.by_admission for contest in facts.contests)
+    reason = ConditionReason.CONTESTED if contested else ConditionReason.SET_BY_ADMISSION
+    return [true(Type.CHILDREN_CONTESTED, reason, _first_few([_sentence(contest) for contest in facts.contests]))]
+
+
+def _sentence(contest: Contest) -> str:
+    why = "sets it so at each write" if contest.by_admission else "makes it so again and again"
+    return (
+        f"{contest.child}: {contest.field} is {contest.found} and not {contest.wanted}, for {contest.by} {why}; it is "
+        f"left so: {contest.advice}"
+    )
+
+
+def _first_few(words: Sequence[str]) -> str:
+    more = [f"and {len(words) - _MAX_CONTESTS} more"] if len(words) > _MAX_CONTESTS else []
+    return "; ".join([*words[:_MAX_CONTESTS], *more])

@@ -1,0 +1,261 @@
+"""The verdict on a source as a whole: the status contract, situation by situation.
+
+Trouble that heals by itself (a source or a Redis that is away for a moment) has its own conditions, and
+takes Ready away only when it has lasted for `spec.health.degradedAfterSeconds`. Ready says that the spec
+is accepted and the workload does its work; only what needs a person is Stalled.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final
+
+from sluice_common.times import human_duration
+from sluice_operator.api.conditions import Condition
+from sluice_operator.api.conditions import ConditionType as Type
+from sluice_operator.desired.naming import Component
+from sluice_operator.observed.facts import Facts, HealthFacts, SinkFacts, SinkFailure
+from sluice_operator.status.assessment import FRESH_SECONDS, Assessment
+from sluice_operator.status.children_applied import is_workload_current, refusal_verdict
+from sluice_operator.status.reasons import ConditionReason
+from sluice_operator.status.rollout import rollout_verdict
+from sluice_operator.status.verdict import (
+    ReadyVerdict,
+    degraded_verdict,
+    healthy_verdict,
+    progressing_verdict,
+    stalled_verdict,
+    stalled_verdict_after,
+    was_ready,
+)
+from sluice_redis.contract import SourceState
+
+_ADVICE: Final = {
+    SinkFailure.UNAUTHORIZED: (
+        "put the right user and password into the URL in the Secret, or give that user the right that it lacks"
+    ),
+    SinkFailure.URL_INVALID: "put the URL of a Redis into the Secret, such as redis://:password@redis:6379/0",
+}
+
+
+def evaluate_readiness(
+    assessment: Assessment, *, previous: Mapping[str, Condition], current: Mapping[str, Condition]
+) -> ReadyVerdict:
+    """How the source fares.
+
+    `previous` are the conditions before this look, `current` those of this look that tell one aspect
+    each: their transition times say since when something lasts.
+    """
+    refusal = assessment.facts.refusal
+    if refusal is None:
+        return _evaluate(assessment, previous=previous, current=current)
+    if is_workload_current(assessment, refusal):
+        return _evaluate(assessment, previous=previous, current=current)
+    return refusal_verdict(assessment, refusal, previous=previous, current=current)
+
+
+def _evaluate(  # noqa: PLR0911 (one return for each kind of situation)
+    assessment: Assessment, *, previous: Mapping[str, Condition], current: Mapping[str, Condition]
+) -> ReadyVerdict:
+    """How the source fares by what is there."""
+    facts = assessment.facts
+    if assessment.is_requested and facts.owner:
+        return _duplicate(facts)
+    if not assessment.should_run:
+        return _idle(assessment)
+    if facts.sink is None:
+        lasted = _seconds_with_reason(ConditionReason.SECRET_MISSING, assessment, current[Type.SINK_WRITABLE], previous)
+        return stalled_verdict_after(
+            facts.windows, ConditionReason.SECRET_MISSING, facts.secret.problem, lasted_seconds=lasted
+        )
+    if facts.sink.trouble is SinkFailure.URL_INVALID:
+        return _without_sink(assessment, facts.sink, previous=previous, current=current)
+    if verdict := rollout_verdict(assessment, previous):
+        return verdict
+    if facts.sink.trouble is not None or assessment.recovering:
+        return _without_sink(assessment, facts.sink, previous=previous, current=current)
+    if assessment.report is None:
+        return _not_reporting(assessment)
+    return _reported(assessment, assessment.report, previous=previous, current=current)
+
+
+def _duplicate(facts: Facts) -> ReadyVerdict:
+    if facts.owner_unseen:
+        message = (
+            f"{facts.owner} had this cursor when it was last seen, and nobody sees whether it is still there, for the "
+            "operator is refused in its namespace: this ingester does not run, for that one may still do. Give the "
+            "operator its Role there again (helm upgrade makes it), or take that namespace from the chart's "
+            "watchNamespaces if nothing streams there any more"
+        )
+        return stalled_verdict(ConditionReason.DUPLICATE_SOURCE, message)
+    if facts.owner_leaves:
+        message = (
+            f"{facts.owner}, whose cursor it is until then, is being deleted: this ingester runs when that is gone"
+        )
+        return progressing_verdict(ConditionReason.DUPLICATE_SOURCE, message)
+    message = (
+        f"{facts.owner} streams from {facts.host} into the same keys of the same Redis, and is older: this ingester "
+        "does not run, for two with one cursor would only hinder each other. Delete one of the two, or give this one "
+        "another Redis (spec.redis.secretRef) or other keys (spec.redis.keyPrefix)"
+    )
+    return stalled_verdict(ConditionReason.DUPLICATE_SOURCE, message)
+
+
+def _idle(assessment: Assessment) -> ReadyVerdict:
+    if not assessment.stopped:
+        return progressing_verdict(ConditionReason.SUSPENDING, "The ingester is stopping")
+    if assessment.facts.suspended:
+        return healthy_verdict(ConditionReason.SUSPENDED, "Suspended by spec.suspend; the cursor is kept")
+    return healthy_verdict(ConditionReason.NOTHING_TO_RUN, "The spec asks for no stream")
+
+
+def _without_sink(
+    assessment: Assessment, sink: SinkFacts, *, previous: Mapping[str, Condition], current: Mapping[str, Condition]
+) -> ReadyVerdict:
+    writable = current[Type.SINK_WRITABLE]
+    if sink.trouble in _ADVICE:
+        message = sink.trouble_message if sink.advised else f"{sink.trouble_message}: {_ADVICE[sink.trouble]}"
+        lasted = _seconds_with_reason(writable.reason, assessment, writable, previous)
+        return stalled_verdict_after(assessment.facts.windows, writable.reason, message, lasted_seconds=lasted)
+    return _outage(
+        assessment,
+        lasted_seconds=_seconds_since_transition(assessment, writable),
+        interrupted=writable.reason,
+        first=writable.reason,
+        late=writable.reason,
+        message=sink.trouble_message or writable.message,
+        previous=previous,
+    )
+
+
+def _not_reporting(assessment: Assessment) -> ReadyVerdict:
+    if assessment.silent:
+        message = (
+            f"The ingester's container runs, but for over {human_duration(FRESH_SECONDS)} it has written no "
+            "report to Redis: see its logs, and whether its pod reaches Redis"
+        )
+        # On a busy node a start takes its time.
+        young = _uptime_seconds(assessment) < assessment.facts.windows.degraded_after_seconds
+        return (
+            progressing_verdict(ConditionReason.NOT_REPORTING, message)
+            if young
+            else degraded_verdict(ConditionReason.NOT_REPORTING, message)
+        )
+    return progressing_verdict(ConditionReason.CONNECTING, "The ingester has started and is about to connect")
+
+
+def _reported(
+    assessment: Assessment,
+    report: HealthFacts,
+    *,
+    previous: Mapping[str, Condition],
+    current: Mapping[str, Condition],
+) -> ReadyVerdict:
+    host = assessment.facts.host
+    if report.state is SourceState.STREAMING:
+        if assessment.facts.component is Component.BACKFILL:
+            return healthy_verdict(ConditionReason.LISTING, f"Listing the repos of {host}")
+        return healthy_verdict(ConditionReason.STREAMING, f"Streaming from {host}")
+    if report.state is SourceState.DONE:
+        return healthy_verdict(ConditionReason.LISTED, f"All repos of {host} are listed")
+    if report.state is SourceState.HALTED:
+        return stalled_verdict(report.reason or ConditionReason.HALTED, assessment.message)
+    if report.state is SourceState.BACKPRESSURE:
+        reason = report.reason or ConditionReason.BACKPRESSURE
+        return _outage(
+            assessment,
+            lasted_seconds=_outage_seconds(assessment, report, current[Type.SINK_WRITABLE]),
+            interrupted=reason,
+            first=reason,
+            late=reason,
+            message=assessment.message,
+            previous=previous if _has_worked(assessment, report, previous) else {},
+        )
+    return _outage(
+        assessment,
+        lasted_seconds=_outage_seconds(assessment, report, current[Type.CONNECTED]),
+        interrupted=ConditionReason.RECONNECTING,
+        first=ConditionReason.CONNECTING,
+        late=ConditionReason.SOURCE_UNAVAILABLE,
+        message=assessment.message,
+        previous=previous,
+    )
+
+
+def _outage_seconds(assessment: Assessment, report: HealthFacts, condition: Condition) -> float:
+    """For how many seconds nothing has come from the source, or gone to Redis: for so long `condition` has held. A
+    backfill has none of its own that would tell.
+    """
+    if assessment.facts.component is Component.BACKFILL and report.stored is not None:
+        return min(assessment.age(report.stored), _uptime_seconds(assessment))
+    return _seconds_since_transition(assessment, condition)
+
+
+def _outage(
+    assessment: Assessment,
+    *,
+    lasted_seconds: float,
+    interrupted: str,
+    first: str,
+    late: str,
+    message: str,
+    previous: Mapping[str, Condition],
+) -> ReadyVerdict:
+    """The verdict on trouble that has `lasted` so many seconds and may heal by itself.
+
+    The reason is `heals` while it is an interruption of what has worked, `first` while it has not worked
+    yet in this generation of the spec, and `late` when it has lasted too long.
+    """
+    limit = assessment.facts.windows.degraded_after_seconds
+    if lasted_seconds >= limit:
+        return degraded_verdict(late, f"For over {human_duration(limit)}: {message}")
+    return (
+        healthy_verdict(interrupted, message)
+        if was_ready(previous, generation=assessment.facts.generation)
+        else progressing_verdict(first, message)
+    )
+
+
+def _has_worked(assessment: Assessment, report: HealthFacts, previous: Mapping[str, Condition]) -> bool:
+    """Whether it is known that what the ingester reads reaches Redis.
+
+    It is once this process has stored something. A source that has nothing to store for long is as good: one whose
+    first batch is refused right after the connection was never well.
+    """
+    if report.stored is not None and (report.started is None or report.stored >= report.started):
+        return True
+    ready = previous.get(Type.READY)
+    limit = assessment.facts.windows.degraded_after_seconds
+    return ready is not None and _seconds_since(assessment, ready.last_transition_time) >= limit
+
+
+def _seconds_since_transition(assessment: Assessment, condition: Condition) -> float:
+    """For how many seconds `condition` has held, though no longer than the ingester that is concerned
+    runs.
+    """
+    return _seconds_since(assessment, condition.last_transition_time)
+
+
+def _seconds_with_reason(
+    reason: str, assessment: Assessment, condition: Condition, previous: Mapping[str, Condition]
+) -> float:
+    """The same of what a person must mend, from when it was first told: `condition` may have begun with trouble of
+    another kind, which has healed by itself.
+    """
+    told = previous.get(Type.STALLED) or previous.get(Type.RECONCILING)
+    if told is None or told.reason != reason:
+        return 0.0
+    lasted = _seconds_since_transition(assessment, condition)
+    return lasted if told.type == Type.STALLED else min(lasted, _seconds_since(assessment, told.last_transition_time))
+
+
+def _uptime_seconds(assessment: Assessment) -> float:
+    """For how many seconds the ingester's container runs."""
+    pod = assessment.pod
+    return (assessment.facts.now - pod.running_since).total_seconds() if pod and pod.running_since else 0.0
+
+
+def _seconds_since(assessment: Assessment, start: datetime) -> float:
+    pod = assessment.pod
+    if pod is not None and pod.running_since is not None:
+        start = max(start, pod.running_since)
+    return (assessment.facts.now - start).total_seconds()

@@ -1,0 +1,29 @@
+"""The numbers of a stream in Redis: what it holds, and how far its consumers are."""
+
+from typing import Any
+
+from sluice_operator.api.source_status import ConsumerGroup
+from sluice_operator.observed.facts import ConsumerGroupFacts, SinkFacts
+
+
+def backlog_fields(sink: SinkFacts) -> dict[str, Any]:
+    """The fields of a PartStatus that tell of the stream at which `sink` was looked at."""
+    stream = sink.stream
+    groups = stream.groups if stream else ()
+    return {
+        "stream_length": sink.length,
+        "stream_bytes": stream.bytes if stream else None,
+        "consumer_groups": tuple(map(_group, groups)) or None,
+        "consumers_lag": stream.consumers_lag if stream else None,
+    }
+
+
+def _group(facts: ConsumerGroupFacts) -> ConsumerGroup:
+    oldest = facts.oldest_pending_seconds
+    return ConsumerGroup(
+        name=facts.name,
+        consumers=facts.consumers,
+        lag=facts.lag,
+        pending=facts.pending,
+        oldest_pending_seconds=None if oldest is None else int(oldest),
+    )

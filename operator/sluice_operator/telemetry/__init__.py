@@ -1,0 +1,1 @@
+"""Metrics, probes, logs and the watchdog of the operator process."""

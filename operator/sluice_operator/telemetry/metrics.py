@@ -1,0 +1,77 @@
+"""What the operator tells Prometheus: how it works itself, and how its resources fare (`resource_metrics`)."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
+
+from prometheus_client import (
+    GC_COLLECTOR,
+    PLATFORM_COLLECTOR,
+    PROCESS_COLLECTOR,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+)
+
+from sluice_operator.kinds.registry import SOURCES, SourceKey
+from sluice_operator.kubernetes.cache import Cache
+from sluice_operator.kubernetes.served_namespaces import ServedNamespaces
+from sluice_operator.kubernetes.workqueue import WorkQueue
+from sluice_operator.telemetry.resource_metrics import ResourceMetrics
+
+_BUCKETS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+
+Reconcile = Callable[[SourceKey], Awaitable[float | None]]
+
+
+class Metrics:
+    """All metrics of one operator, in a registry of their own."""
+
+    def __init__(
+        self,
+        *,
+        cache: Cache,
+        namespaces: ServedNamespaces,
+        queue: WorkQueue[SourceKey],
+        is_leader: Callable[[], bool],
+        held_namespaces: Callable[[], Mapping[str, bool]] = dict,
+    ) -> None:
+        """`held` tells of each namespace with resources whether its Lease is held."""
+        disable_created_metrics()  # type: ignore[no-untyped-call]
+        self.registry = CollectorRegistry()
+        for collector in (PROCESS_COLLECTOR, PLATFORM_COLLECTOR, GC_COLLECTOR):
+            self.registry.register(collector)
+        self.registry.register(ResourceMetrics(cache, namespaces, held_namespaces))
+        self._reconciles = Counter(
+            "sluice_reconcile", "Looks at resources, by kind and result.", ["kind", "result"], registry=self.registry
+        )
+        for kind in SOURCES:
+            for result in ("success", "error"):
+                self._reconciles.labels(kind, result)  # a first error is to be seen as an increase
+        self._seconds = Histogram(
+            "sluice_reconcile_duration_seconds",
+            "How long a look at a resource took.",
+            ["kind"],
+            buckets=_BUCKETS,
+            registry=self.registry,
+        )
+        depth = Gauge("sluice_queue_depth", "Resources that wait to be looked at.", registry=self.registry)
+        depth.set_function(lambda: queue.depth)
+        leader = Gauge("sluice_leader", "Whether this replica leads, and so does the work.", registry=self.registry)
+        leader.set_function(lambda: float(is_leader()))
+
+    def instrumented(self, reconcile: Reconcile) -> Reconcile:
+        """`look`, counted and timed."""
+
+        async def counted(key: SourceKey) -> float | None:
+            result = "error"  # that of a look that is cut off, too
+            try:
+                with self._seconds.labels(key.kind).time():
+                    again = await reconcile(key)
+                result = "success"
+            finally:
+                self._reconciles.labels(key.kind, result).inc()
+            return again
+
+        return counted

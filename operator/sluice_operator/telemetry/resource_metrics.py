@@ -1,0 +1,109 @@
+"""What the operator tells Prometheus of its resources: their statuses, as the store has them.
+
+They are read when somebody asks, so nothing is left over of a resource that is deleted. Ages are told as the times
+that they begin at, for the monitor to subtract: a status is not written for an age that ticks.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from sluice_common.times import parse_time
+from sluice_operator.desired.naming import Component
+from sluice_operator.kinds.registry import SOURCES
+from sluice_operator.kubernetes.cache import Cache
+from sluice_operator.kubernetes.served_namespaces import ServedNamespaces
+
+_LIVE_PARTS: Final = frozenset(component.field for component in Component if component is not Component.BACKFILL)
+"""The parts of a status that tell of what happens now, and so of a lag."""
+_PARTS: Final = tuple(component.field for component in Component)
+_STATES: Final = ("True", "False", "Unknown")
+_LABELS: Final = ("kind", "namespace", "name")
+
+
+class ResourceMetrics(Collector):
+    """The metrics of all resources."""
+
+    def __init__(
+        self, cache: Cache, namespaces: ServedNamespaces, held_namespaces: Callable[[], Mapping[str, bool]] = dict
+    ) -> None:
+        self._held_namespaces = held_namespaces
+        self._cache = cache
+        self._namespaces = namespaces
+
+    def collect(self) -> Iterator[Metric]:
+        """One family for each question."""
+        counts = GaugeMetricFamily(
+            "sluice_resources", "Resources, by whether they are Ready.", labels=["kind", "ready"]
+        )
+        served = GaugeMetricFamily(
+            "sluice_namespace_served",
+            "Whether a namespace is served, of those that are watched by name or have resources.",
+            labels=["namespace"],
+        )
+        known, held = self._namespaces.served_by_name, self._held_namespaces()
+        for name in dict.fromkeys([*known, *held]):
+            is_served = known.get(name, True) and held.get(name, True)
+            served.add_metric([name], float(is_served))
+        kinds = GaugeMetricFamily(
+            "sluice_kind_served", "Whether the resources of a kind are served everywhere.", labels=["kind"]
+        )
+        for kind, is_served in self._namespaces.kinds.served_by_kind.items():
+            kinds.add_metric([kind], float(is_served))
+        families = _families()
+        for api in SOURCES.values():
+            states = dict.fromkeys(_STATES, 0)
+            for source in self._cache.all(api):
+                metadata, status = source["metadata"], source.get("status") or {}
+                if not self._namespaces.serves_kind(api, metadata["namespace"]) or not held.get(
+                    metadata["namespace"], True
+                ):
+                    continue  # nobody knows how it fares, or another release tells
+                labels = [api.kind, metadata["namespace"], metadata["name"]]
+                states[_condition(status, "Ready")] += 1
+                for family, labelled, value in _samples(status):
+                    families[family].add_metric([*labels, *labelled], value)
+            for state, count in states.items():
+                counts.add_metric([api.kind, state], count)
+        yield from (served, kinds, counts, *families.values())
+
+
+def _families() -> dict[str, GaugeMetricFamily | CounterMetricFamily]:
+    def gauge(name: str, text: str, *labels: str) -> GaugeMetricFamily:
+        return GaugeMetricFamily(f"sluice_resource_{name}", text, labels=[*_LABELS, *labels])
+
+    restarts = "Restarts of ingesters that nobody asked for."
+    return {
+        "ready": gauge("ready", "Whether the resource is Ready."),
+        "stalled": gauge("stalled", "Whether a person must act."),
+        "restarts": CounterMetricFamily("sluice_resource_restarts", restarts, labels=_LABELS),
+        "lag": gauge("lag_seconds", "How far the resource is behind."),
+        "newest": gauge("newest_event_timestamp_seconds", "The time of the newest event stored.", "stream"),
+        "entries": gauge("stream_entries", "Entries in the stream in Redis.", "stream"),
+        "bytes": gauge("stream_bytes", "About how many bytes the stream takes in Redis.", "stream"),
+        "consumers": gauge("consumers_lag_entries", "Entries that the slowest group has not been given.", "stream"),
+    }
+
+
+def _samples(status: Mapping[str, Any]) -> Iterator[tuple[str, list[str], float]]:
+    """What one status tells: family, values of further labels, value."""
+    yield "ready", [], float(_condition(status, "Ready") == "True")
+    yield "stalled", [], float(_condition(status, "Stalled") == "True")
+    yield "restarts", [], (status.get("restarts") or {}).get("count", 0)
+    parts = {name: status[name] for name in _PARTS if status.get(name)}
+    lags = [part["lagSeconds"] for name, part in parts.items() if name in _LIVE_PARTS and "lagSeconds" in part]
+    if lags:
+        yield "lag", [], max(lags)
+    for name, part in parts.items():
+        if newest := parse_time(part.get("cursorTime")):
+            yield "newest", [name], newest.timestamp()
+        for family, field in (("entries", "streamLength"), ("bytes", "streamBytes"), ("consumers", "consumersLag")):
+            if field in part:
+                yield family, [name], part[field]
+
+
+def _condition(status: Mapping[str, Any], kind: str) -> str:
+    found = next((item for item in status.get("conditions") or () if item["type"] == kind), None)
+    return found["status"] if found and found["status"] in _STATES else "Unknown"

@@ -1,0 +1,88 @@
+"""When a source is said to stream: what comes over its connection is played by lists of messages."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from sluice_ingester.pipeline import frame_reader
+from sluice_ingester.pipeline.batcher import Batcher
+from sluice_ingester.pipeline.frame_reader import FrameReader
+from sluice_ingester.telemetry.health_report import HealthReport
+from sluice_ingester.telemetry.metrics import Metrics
+from sluice_redis.contract import SourceState
+from sluice_wire.events import DecodedFrame, ErrorFrame
+from tests.unit.ingester.given import decoded
+
+FUTURE = ErrorFrame(error="FutureCursor", message="Cursor in the future.")
+
+
+class Played:
+    """A source, its decoder and its course: it gives `messages`, then nothing."""
+
+    def __init__(self, messages: Iterable[DecodedFrame | ErrorFrame], report: HealthReport) -> None:
+        self._messages = list(messages)
+        self._report = report
+        self.states: list[SourceState] = []
+        self._next: Any = None
+
+    @asynccontextmanager
+    async def open(self, *, cursor: str | None) -> AsyncIterator[AsyncIterator[Any]]:
+        yield self._frames()
+
+    async def _frames(self) -> AsyncIterator[Any]:
+        for message in self._messages:
+            self.states.append(self._report.condition.state)
+            self._next = message
+            yield b""
+        self.states.append(self._report.condition.state)
+        await asyncio.sleep(3600)
+
+    def decode(self, data: Any, *, received: object) -> Any:
+        return self._next
+
+    async def connected(self) -> None:
+        pass
+
+    def handle_frame(self, message: DecodedFrame, digest: bytes, intake: Batcher) -> None:
+        intake.add(message)
+
+    def release_held_frames(self, intake: Batcher) -> None:
+        pass
+
+    def exception_for(self, frame: ErrorFrame) -> Exception:
+        return ValueError(frame)
+
+
+async def read(*messages: DecodedFrame | ErrorFrame, seconds: float = 0.2) -> tuple[list[SourceState], SourceState]:
+    """The state before each message and after the last, and the one that it has after so many seconds."""
+    report = HealthReport("relay.test", metrics=Metrics(), pod="pod-1", version="1.2.3")
+    played: Any = Played(messages, report)
+    reading = FrameReader(subscription=played, decoder=played, report=report, cursor_tracker=played)
+    task = asyncio.create_task(reading.read("7", Batcher(max_events=10, max_seconds=1)))
+    await asyncio.wait([task], timeout=seconds)
+    state = report.condition.state
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    return played.states, state
+
+
+async def test_it_streams_from_the_first_frame_on() -> None:
+    states, state = await read(decoded(8, 1), decoded(9, 1))
+    assert states == [SourceState.CONNECTING, SourceState.STREAMING, SourceState.STREAMING]
+    assert state is SourceState.STREAMING
+
+
+async def test_a_source_that_refuses_the_cursor_never_streamed() -> None:
+    states, state = await read(FUTURE)
+    assert states == [SourceState.CONNECTING]
+    assert state is SourceState.CONNECTING
+
+
+async def test_a_quiet_source_streams_after_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(frame_reader, "SILENCE_SECONDS", 0.05)
+    states, state = await read()
+    assert states == [SourceState.CONNECTING]
+    assert state is SourceState.STREAMING

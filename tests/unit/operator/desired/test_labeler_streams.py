@@ -1,0 +1,78 @@
+"""What a Labeler owns: the same children as a Relay, under names that a Relay of its name doesn't use."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from sluice_operator.api.labeler import Labeler
+from sluice_operator.api.relay import Relay
+from sluice_operator.desired.deployment import build_deployment
+from sluice_operator.desired.ingester_defaults import IngesterDefaults
+from sluice_operator.desired.naming import REDIS_HASH_ANNOTATION
+from sluice_operator.desired.redis_secret import build_redis_secret
+from sluice_operator.desired.streams import streams_of
+
+EXAMPLE = Path(__file__).parents[4] / "examples" / "labeler.yaml"
+
+
+def labeler(**spec: Any) -> Labeler:
+    body = yaml.safe_load(EXAMPLE.read_text(encoding="utf-8"))
+    body["metadata"] |= {"namespace": "events", "uid": "u-1"}
+    body["spec"] |= spec
+    return Labeler.parse(body)
+
+
+def deployment(source: Labeler) -> dict[str, Any]:
+    (stream,) = streams_of(source)
+    return build_deployment(
+        source, stream, config_hashes={REDIS_HASH_ANNOTATION: "h"}, defaults=IngesterDefaults(image="sluice:1")
+    )
+
+
+def env(source: Labeler) -> dict[str, str]:
+    (container,) = deployment(source)["spec"]["template"]["spec"]["containers"]
+    return {item["name"]: item.get("value", "") for item in container["env"]}
+
+
+def test_the_ingester_reads_labels() -> None:
+    found = env(labeler())
+    assert found["INGESTER_MODE"] == "labeler"
+    assert found["INGESTER_LABELER_HOSTS"] == "ozone.example.com"
+    assert found["INGESTER_START_FROM"] == "oldest"
+    assert not [name for name in found if "RELAY" in name or "COLLECTIONS" in name]
+    assert env(labeler(labels={"startFrom": 7}))["INGESTER_START_FROM"] == "7"
+
+
+def test_names_and_labels() -> None:
+    found = deployment(labeler())
+    assert found["metadata"]["name"] == "moderation-labels"
+    (owner,) = found["metadata"]["ownerReferences"]
+    assert (owner["kind"], owner["name"], owner["uid"]) == ("Labeler", "moderation", "u-1")
+    pod = found["spec"]["template"]["metadata"]["labels"]
+    assert pod == found["spec"]["selector"]["matchLabels"] | {
+        "app.kubernetes.io/managed-by": "sluice-operator",
+        "sluice.dev/labeler": "moderation",
+    }
+    assert pod["app.kubernetes.io/component"] == "labeler"
+
+
+@pytest.mark.parametrize(("suspend", "replicas"), [(False, 1), (True, 0)])
+def test_suspend(*, suspend: bool, replicas: int) -> None:
+    assert deployment(labeler(suspend=suspend))["spec"]["replicas"] == replicas
+
+
+def test_a_relay_of_the_same_name_is_no_rival() -> None:
+    relay = Relay.parse({"metadata": labeler().metadata.dump(), "spec": {"host": "relay.example.com"}})
+    settings = IngesterDefaults(image="sluice:1")
+    relays = [
+        build_deployment(relay, stream, config_hashes={REDIS_HASH_ANNOTATION: "h"}, defaults=settings)
+        for stream in streams_of(relay)
+    ]
+    relays.append(build_redis_secret(relay, url="redis://r"))
+    mine = [deployment(labeler()), build_redis_secret(labeler(), url="redis://r")]
+    names = [(child["kind"], child["metadata"]["name"]) for child in (*relays, *mine)]
+    assert len(set(names)) == len(names)
+    selectors = [str(child["spec"]["selector"]) for child in (*relays, *mine) if "spec" in child]
+    assert len(set(selectors)) == len(selectors)

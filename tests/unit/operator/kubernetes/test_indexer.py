@@ -1,0 +1,132 @@
+"""What the store finds by an index is what a look through everything finds, and costs no more for many than for few."""
+
+import gc
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sluice_operator.desired.naming import SOURCE_LABELS, label_value
+from sluice_operator.kinds.registry import LABELERS, RELAYS, SOURCES, SourceKey, object_key, owner_label_of
+from sluice_operator.kubernetes.cache import Cache
+from sluice_operator.kubernetes.client import DEPLOYMENTS, PODS, ApiResource
+from sluice_redis.hosts import normalize_host
+
+LONG = "r" * 100
+NAMES = ("a", LONG, label_value(LONG))  # the last two share a label
+NAMESPACES = ("m", "n")
+HOSTS = ("one.example", "wss://One.example:443/", "ws://one.example:80", "two.example", None)
+KEYS = [SourceKey(kind, namespace, name) for kind in SOURCES for namespace in NAMESPACES for name in NAMES]
+VERSION = st.integers(1, 6).map(str)
+
+
+def _items(api: ApiResource) -> st.SearchStrategy[dict[str, Any]]:
+    labels = st.dictionaries(
+        st.sampled_from([*SOURCE_LABELS.values(), "app"]), st.sampled_from([label_value(name) for name in NAMES])
+    )
+    metadata: dict[str, Any] = {
+        "namespace": st.sampled_from(NAMESPACES),
+        "name": st.sampled_from(NAMES),
+        "uid": st.sampled_from(["u", "v"]),
+        "resourceVersion": VERSION,
+    }
+    if api in SOURCES.values():
+        spec = st.fixed_dictionaries({"host": st.sampled_from(HOSTS)})
+        return st.fixed_dictionaries({"metadata": st.fixed_dictionaries(metadata)}, optional={"spec": spec})
+    return st.fixed_dictionaries({"metadata": st.fixed_dictionaries(metadata, optional={"labels": labels})})
+
+
+def _steps(api: ApiResource) -> st.SearchStrategy[Callable[[Cache], object]]:
+    items = _items(api)
+    lists = st.lists(items, max_size=6)
+    return st.one_of(
+        items.map(lambda item: lambda store: store.put(api, item)),
+        items.map(lambda item: lambda store: store.remove(api, item)),
+        st.tuples(lists, VERSION).map(
+            lambda given: lambda store: store.replace(api, given[0], resource_version=given[1])
+        ),
+    )
+
+
+@given(st.lists(st.one_of(*map(_steps, (RELAYS, LABELERS, DEPLOYMENTS, PODS))), max_size=30))
+def test_after_any_news_and_lists_the_same_is_found_as_by_a_look_through_all(
+    steps: list[Callable[[Cache], object]],
+) -> None:
+    store = Cache()
+    for step in steps:
+        step(store)
+    sources = [source for api in SOURCES.values() for source in store.all(api)]
+    for api in (DEPLOYMENTS, PODS):
+        for key in KEYS:
+            label = (key.kind, key.namespace, label_value(key.name))
+            assert _same(store.children(api, key), [item for item in store.all(api) if owner_label_of(item) == label])
+        for child in store.all(api):
+            owners = [
+                key
+                for key in map(object_key, sources)
+                if owner_label_of(child) == (key.kind, key.namespace, label_value(key.name))
+            ]
+            assert store.owner_of(child) in (owners or [None])
+    for host in {normalize_host(str(host)) for host in HOSTS}:
+        at_host = [item for item in sources if normalize_host(str(item.get("spec", {}).get("host"))) == host]
+        assert _same(store.sources_with_host(host), at_host)
+
+
+def _same(found: list[dict[str, Any]], wanted: list[dict[str, Any]]) -> bool:
+    """Whether both have the very same objects, in any order."""
+    return sorted(map(id, found)) == sorted(map(id, wanted))
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda store: store.children(PODS, SourceKey("Relay", "n", "relay-999")),
+        lambda store: store.owner_of(_pod(999)),
+        lambda store: store.sources_with_host("relay-999.example"),
+        lambda store: store.put(RELAYS, _relay(999, host="moved.example")) and store.sources_with_host("moved.example"),
+    ],
+    ids=["children", "owner", "sources_at", "sources_at after a change"],
+)
+def test_a_read_among_many_takes_as_many_steps_as_among_few(ask: Callable[[Cache], object]) -> None:
+    assert _steps_of(ask, _filled(10)) == _steps_of(ask, _filled(300))
+
+
+def _filled(number: int) -> Cache:
+    store = Cache()
+    for index in (*range(number), 999):
+        store.put(RELAYS, _relay(index))
+        store.put(PODS, _pod(index))
+    return store
+
+
+def _relay(index: int, host: str = "") -> dict[str, Any]:
+    name = f"relay-{index}"
+    metadata = {"namespace": "n", "name": name, "uid": name, "resourceVersion": "1"}
+    return {"metadata": metadata, "spec": {"host": host or f"{name}.example"}}
+
+
+def _pod(index: int) -> dict[str, Any]:
+    labels = {SOURCE_LABELS["Relay"]: f"relay-{index}"}
+    return {
+        "metadata": {"namespace": "n", "name": f"pod-{index}", "uid": "p", "resourceVersion": "1", "labels": labels}
+    }
+
+
+def _steps_of(ask: Callable[[Cache], object], store: Cache) -> int:
+    """How many functions are called for what is asked, but for the collector's: it comes when it likes, and hypothesis
+    has it call more. There is an answer.
+    """
+    calls = list[str]()
+    before = sys.getprofile()
+    gc.disable()
+    sys.setprofile(lambda _frame, event, _argument: calls.append(event))
+    try:
+        found = ask(store)
+    finally:
+        sys.setprofile(before)
+        gc.enable()
+    assert found
+    return len(calls)

@@ -1,0 +1,70 @@
+import base64
+import hashlib
+from typing import Any
+
+import pytest
+
+from sluice_operator.desired.redis_secret import RedisSecret
+from sluice_operator.observed.facts import SinkFailure
+from sluice_operator.observed.redis_secrets import redis_url, sink_without_url
+
+WANTED = RedisSecret(name="redis", key="url", owned=False)
+URL = b"redis://:s3cret@redis:6379/0"
+
+
+def secret(data: dict[str, str] | None) -> dict[str, Any]:
+    return {"metadata": {"name": "redis"}, "data": data}
+
+
+def test_the_url_and_its_digest() -> None:
+    url, facts = redis_url(secret({"url": base64.b64encode(URL).decode()}), WANTED)
+    assert url == URL
+    assert (facts.digest, facts.problem) == (hashlib.sha256(URL).hexdigest(), "")
+    assert b"s3cret" not in repr(facts).encode()
+
+
+@pytest.mark.parametrize(
+    ("found", "told"),
+    [
+        (None, "There is no Secret redis: create it with the key url"),
+        (secret(None), "The Secret redis has no key url: add it"),
+        (secret({"other": "eA=="}), "The Secret redis has no key url: add it"),
+        (secret({"url": ""}), "The key url of the Secret redis is empty: put the URL there"),
+        (secret({"url": "ICAK"}), "The key url of the Secret redis is empty: put the URL there"),
+    ],
+)
+def test_what_is_missing_is_told(found: dict[str, Any] | None, told: str) -> None:
+    url, facts = redis_url(found, WANTED)
+    assert url is None
+    assert (facts.digest, facts.problem) == (None, told)
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        (b'"redis://:s3cret@redis"', "it stands in quotes: put it without them"),
+        (b":s3cret@redis:6379", "it has no scheme: put redis:// in front"),
+        (b"\xef\xbb\xbfredis://:s3cret@redis", "it begins with a byte order mark"),
+        (base64.b64encode(URL), "it is base64 of a URL: encode it once"),
+        (b"redis+cluster://:s3cret@redis", "spec.redis.keyPrefix='p:' has no hash tag"),
+        (b"\xff\xfe", "it is no UTF-8 text"),
+    ],
+)
+def test_what_no_ingester_could_use_is_no_url(url: bytes, told: str) -> None:
+    found, facts = redis_url(secret({"url": base64.b64encode(url).decode()}), WANTED, key_prefix="p:")
+    assert (found, facts.digest, facts.invalid) == (None, None, True)
+    assert facts.problem.startswith("The key url of the Secret redis is not the URL of a Redis that can be used: ")
+    assert told in facts.problem
+    assert "s3cret" not in facts.problem
+    sink = sink_without_url(facts)
+    assert sink is not None
+    assert (sink.trouble, sink.trouble_message) == (SinkFailure.URL_INVALID, facts.problem)
+
+
+@pytest.mark.parametrize("around", [b"%s\n", b"%s\r\n", b"  %s  "])
+def test_blanks_around_a_url_are_no_fault(around: bytes) -> None:
+    written = around % URL
+    found, facts = redis_url(secret({"url": base64.b64encode(written).decode()}), WANTED)
+    assert found == written
+    assert facts.digest
+    assert sink_without_url(facts) is None

@@ -1,0 +1,101 @@
+"""What the API server has against the children of a source, and what stands in its status meanwhile."""
+
+from dataclasses import replace
+
+import pytest
+
+from sluice_operator.observed.facts import Facts, Refusal, SecretFacts, SinkFacts, SinkFailure
+from sluice_operator.status.transitions import transition_events
+from tests.unit.operator.status.given import after, ago, conditions, deployment, facts
+
+WORDS = "failed calling webhook"
+FOR_GOOD = Refusal(reason="ChildRefused", message=WORDS)
+WEBHOOK = Refusal(reason="ChildRefused", message=WORDS, is_transient=True, stalls_if_persistent=True)
+AWAY = Refusal(reason="ApiServerUnavailable", message=WORDS, is_transient=True)
+ALL = [FOR_GOOD, WEBHOOK, AWAY]
+
+
+def earlier(seconds: float, situation: Facts) -> Facts:
+    return replace(situation, now=ago(seconds))
+
+
+def new(refusal: Refusal) -> Facts:
+    return facts(refusal=refusal, deployment=None, pods=(), sink=SinkFacts())
+
+
+@pytest.mark.parametrize("refusal", ALL)
+def test_a_new_source_has_a_status_at_once(refusal: Refusal) -> None:
+    status = after(new(refusal))
+    found = conditions(status)
+    assert found["Ready"] == ("False", refusal.reason)
+    assert ("Stalled" in found, "Reconciling" in found) == (not refusal.is_transient, refusal.is_transient)
+    assert found["ChildrenOutdated"] == ("True", "SpecNotApplied")
+    assert {item.message for item in status.conditions or () if item.reason == refusal.reason} == {WORDS}
+    assert status.observed_generation == 2
+
+
+@pytest.mark.parametrize(
+    ("refusal", "seconds", "outlook"),
+    [
+        (WEBHOOK, 59, "Reconciling"),
+        (WEBHOOK, 61, "Stalled"),
+        (AWAY, 299, "Reconciling"),
+        (AWAY, 301, None),
+        (AWAY, 9000, None),
+    ],
+)
+def test_what_may_pass_is_borne_with_for_a_while(refusal: Refusal, seconds: float, outlook: str | None) -> None:
+    found = conditions(after(earlier(seconds, new(refusal)), new(refusal)))
+    assert found["Ready"] == ("False", refusal.reason)
+    assert {"Reconciling", "Stalled"} & found.keys() == ({outlook} if outlook else set())
+
+
+@pytest.mark.parametrize("refusal", [WEBHOOK, AWAY])
+def test_one_that_streams_stays_ready_while_its_spec_is_the_same(refusal: Refusal) -> None:
+    status = after(facts(), *[facts(refusal=refusal)] * 3)
+    assert conditions(status)["Ready"] == ("True", "Streaming")
+    assert conditions(status)["ChildrenOutdated"] == ("True", refusal.reason)
+    assert status.firehose is not None
+    assert status.firehose.cursor == "6322875501"
+
+
+def test_what_is_refused_for_good_needs_a_person_in_any_case() -> None:
+    assert conditions(after(facts(), *[facts(refusal=FOR_GOOD)] * 3))["Stalled"] == ("True", "ChildRefused")
+
+
+@pytest.mark.parametrize("refusal", ALL)
+def test_a_new_spec_is_never_ready_before_it_is_applied(refusal: Refusal) -> None:
+    status = after(facts(), *[facts(refusal=refusal, generation=3)] * 3)
+    assert conditions(status)["Ready"] == ("False", refusal.reason)
+    assert conditions(status)["Connected"] == ("True", "Streaming")
+    assert conditions(after(facts(), facts(refusal=refusal, generation=3), facts(generation=3)))["Ready"][0] == "True"
+
+
+@pytest.mark.parametrize("refusal", ALL)
+def test_one_that_has_nothing_left_that_runs_is_not_ready(refusal: Refusal) -> None:
+    status = after(facts(), facts(refusal=refusal, deployment=None, pods=()))
+    assert conditions(status)["Ready"] == ("False", refusal.reason)
+    resumed = facts(refusal=refusal, deployment=deployment(replicas=0), pods=())
+    assert conditions(after(facts(), resumed))["Ready"] == ("False", refusal.reason)
+
+
+def test_it_is_told_once_where_it_is_not_told_as_stalled() -> None:
+    refused = after(facts(), facts(refusal=WEBHOOK))
+    assert [event.reason for event in transition_events(after(facts()), refused)] == ["ChildRefused"]
+    assert transition_events(refused, after(facts(), *[facts(refusal=WEBHOOK)] * 2)) == []
+    assert "ChildRefused" not in [
+        event.reason for event in transition_events(after(facts()), after(facts(), facts(refusal=AWAY)))
+    ]
+    stalled = after(facts(), facts(refusal=FOR_GOOD, generation=3))
+    assert [event.reason for event in transition_events(after(facts()), stalled)] == ["Stalled"]
+
+
+def test_a_secret_that_cannot_be_read_now_is_not_missing() -> None:
+    unread = SinkFacts(trouble=SinkFailure.SECRET_UNREAD, trouble_message=WORDS)
+    blind = facts(secret=SecretFacts(unread=WORDS), sink=unread)
+    found = conditions(after(facts(), blind))
+    assert found["Ready"] == ("True", "ApiServerUnavailable")
+    assert found["SinkWritable"] == ("Unknown", "ApiServerUnavailable")
+    late = conditions(after(earlier(400, facts()), earlier(301, blind), blind))
+    assert late["Ready"] == ("False", "ApiServerUnavailable")
+    assert "Stalled" not in late

@@ -1,0 +1,101 @@
+"""Several streams of one resource: the worst is told, and each counts its own pods."""
+
+import pytest
+
+from sluice_operator.api.conditions import ConditionStatus
+from sluice_operator.api.conditions import ConditionType as Type
+from sluice_operator.api.source_status import CountedPod, RestartsStatus
+from sluice_operator.desired.naming import Component
+from sluice_operator.status.assessment import assess
+from sluice_operator.status.combine_streams import StreamVerdict, combined_conditions
+from sluice_operator.status.condition_times import ConditionDraft, false, true, unknown
+from sluice_operator.status.restarts import count_all_restarts
+from sluice_operator.status.verdict import (
+    ReadyVerdict,
+    degraded_verdict,
+    healthy_verdict,
+    progressing_verdict,
+    stalled_verdict,
+)
+from tests.unit.operator.status.given import facts, pod
+
+FIRST, SECOND = Component.FIREHOSE, Component.LABELER
+GOOD = healthy_verdict("Streaming", "well")
+
+
+def opinion(
+    component: Component = FIRST, verdict: ReadyVerdict = GOOD, *aspects: ConditionDraft, wanted: bool = True
+) -> StreamVerdict:
+    return StreamVerdict(component=component, wanted=wanted, conditions=aspects, verdict=verdict)
+
+
+def told(*opinions: StreamVerdict) -> dict[Type, ConditionDraft]:
+    return {draft.type: draft for draft in combined_conditions(opinions)}
+
+
+@pytest.mark.parametrize(
+    "worse",
+    [progressing_verdict("Connecting", "m"), degraded_verdict("NotReporting", "m"), stalled_verdict("Halted", "m")],
+)
+def test_the_worse_verdict_wins_and_says_whose_it_is(worse: ReadyVerdict) -> None:
+    ready = told(opinion(), opinion(SECOND, worse))[Type.READY]
+    assert (ready.status, ready.reason, ready.message) == (ConditionStatus.FALSE, worse.reason, f"{SECOND}: m")
+    ready = told(opinion(FIRST, worse), opinion(SECOND))[Type.READY]
+    assert (ready.reason, ready.message) == (worse.reason, "m")
+
+
+def test_of_two_alike_the_first_speaks() -> None:
+    assert told(opinion(), opinion(SECOND, healthy_verdict("Done", "all")))[Type.READY].reason == "Streaming"
+
+
+def test_each_aspect_is_that_of_the_worse() -> None:
+    found = told(
+        opinion(FIRST, GOOD, true(Type.CONNECTED, "Streaming"), unknown(Type.STABLE, "PodNotRunning")),
+        opinion(SECOND, GOOD, false(Type.CONNECTED, "Lost", "why"), true(Type.STABLE, "NoRecentRestarts")),
+    )
+    assert (found[Type.CONNECTED].reason, found[Type.CONNECTED].message) == ("Lost", f"{SECOND}: why")
+    assert found[Type.STABLE].reason == "PodNotRunning"
+
+
+def test_what_only_one_tells_is_told() -> None:
+    found = told(opinion(), opinion(SECOND, GOOD, true(Type.BACKFILL_COMPLETE, "Done")))
+    assert found[Type.BACKFILL_COMPLETE].status is ConditionStatus.TRUE
+
+
+def test_a_stream_that_nobody_wants_has_no_say() -> None:
+    off = opinion(FIRST, healthy_verdict("NothingToRun", ""), false(Type.CONNECTED, "NothingToRun"), wanted=False)
+    found = told(off, opinion(SECOND, GOOD, true(Type.CONNECTED, "Streaming")))
+    assert found[Type.READY].reason == "Streaming"
+    assert found[Type.CONNECTED].status is ConditionStatus.TRUE
+    assert told(off)[Type.READY].reason == "NothingToRun"
+
+
+def test_suspended_only_when_all_have_stopped() -> None:
+    stopped = opinion(FIRST, healthy_verdict("Suspended", ""), true(Type.SUSPENDED, "Suspended"), wanted=False)
+    stopping = opinion(SECOND, progressing_verdict("Suspending", ""), wanted=False)
+    assert Type.SUSPENDED not in told(stopped, stopping)
+    assert Type.SUSPENDED in told(stopped, stopped)
+
+
+def test_each_stream_replaces_its_own_pods_only() -> None:
+    """Both pods are of their own template; the second's is replaced while the first's stays."""
+    mine = facts(pods=(pod(uid="a", template_hash="t1"),))
+    other = facts(component=SECOND, pods=(pod(uid="b", template_hash="t2"),))
+    counted = count_all_restarts(None, [assess(mine), assess(other)])
+    assert counted.count == 0
+    gone = facts(component=SECOND, pods=())
+    counted = count_all_restarts(counted, [assess(mine), assess(gone)])
+    assert {memory.uid for memory in counted.pods or ()} == {"a", "b"}
+    after = facts(component=SECOND, pods=(pod(uid="c", template_hash="t2"),))
+    counted = count_all_restarts(counted, [assess(mine), assess(after)])
+    assert counted.count == 1
+    assert {(memory.uid, memory.component) for memory in counted.pods or ()} == {("a", FIRST), ("c", SECOND)}
+    assert count_all_restarts(counted, [assess(mine), assess(after)]) == counted
+
+
+def test_what_was_counted_before_there_were_components_stays_counted() -> None:
+    mine = facts(pods=(pod(uid="a", restart_count=3),))
+    old = RestartsStatus(count=3, pods=(CountedPod(uid="a", restart_count=3),))
+    counted = count_all_restarts(old, [assess(mine), assess(facts(component=SECOND, pods=()))])
+    assert counted.count == 3
+    assert [memory.component for memory in counted.pods or ()] == [FIRST]

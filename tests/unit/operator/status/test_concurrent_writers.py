@@ -1,0 +1,147 @@
+"""Several ingesters at one stream: which is believed, and what is told."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sluice_operator.api.relay import RelayStatus
+from sluice_operator.observed.facts import Facts, ForeignWriter, HealthFacts, PodFacts, WriterFacts
+from sluice_operator.status.source_status import source_status
+from sluice_operator.status.transitions import is_urgent, transition_events
+from sluice_redis.contract import SourceState
+from tests.unit.operator.status.given import after, ago, conditions, deployment, facts, health, pod, sink
+
+NAMES = ("p1", "p2", "p3")
+PODS = tuple(
+    pod(uid=name, name=name, created=ago(3000 - 10 * place), running_since=ago(2990 - 10 * place))
+    for place, name in enumerate(NAMES)
+)
+
+
+def report(name: str) -> HealthFacts:
+    place = NAMES.index(name)
+    return health(pod=name, started=ago(2989 - 10 * place), fenced=3 * place, reconnects=place)
+
+
+def scaled(writer: str, *, seen: tuple[str, ...] = (), pods: tuple[PodFacts, ...] = PODS, replicas: int = 3) -> Facts:
+    """Three pods, of which `writer` has written last, and the others before."""
+    others = tuple(report(name) for name in seen if name != writer)
+    return facts(
+        pods=pods,
+        deployment=deployment(replicas=replicas),
+        sink=sink(health=report(writer)),
+        writers=WriterFacts(reports=others),
+        namespace="events",
+        child="us-east-firehose",
+    )
+
+
+def message(status: RelayStatus, kind: str = "SeveralWriters") -> str:
+    return next((item.message for item in status.conditions or () if item.type == kind), "")
+
+
+@pytest.mark.parametrize("writer", NAMES)
+def test_a_report_is_a_report_whichever_pod_wrote_it(writer: str) -> None:
+    assert conditions(after(scaled(writer)))["Ready"] == ("True", "Streaming")
+
+
+@given(st.lists(st.sampled_from(NAMES), min_size=1, max_size=12))
+def test_writers_in_turn_change_nothing_from_look_to_look(turns: list[str]) -> None:
+    first = status = after(scaled("p1", seen=NAMES))
+    for writer in turns:
+        before, status = status, source_status([scaled(writer, seen=NAMES)], status)
+        assert not is_urgent(before, status)
+        assert transition_events(before, status) == []
+    assert (status.firehose, status.restarts) == (first.firehose, first.restarts)
+
+
+@given(st.lists(st.sampled_from(NAMES), min_size=1, max_size=12))
+def test_fences_are_counted_of_one_process_alone(turns: list[str]) -> None:
+    status = after(scaled("p1"))
+    for writer in turns:
+        status = source_status([scaled(writer)], status)
+    assert status.firehose is not None
+    assert status.firehose.fenced == 0
+    assert status.restarts is not None
+    assert status.restarts.count == 0
+
+
+def test_the_pods_are_named_with_the_command_that_ends_them() -> None:
+    status = after(scaled("p2"))
+    assert conditions(status)["SeveralWriters"] == ("True", "ExtraPods")
+    assert "p2 p3" in message(status)
+    assert "`kubectl scale deployment us-east-firehose --replicas=1 -n events`" in message(status)
+    events = transition_events(after(facts()), status)
+    assert [(one.type, one.message) for one in events if one.reason == "SeveralWriters"] == [
+        ("Warning", message(status))
+    ]
+
+
+def test_pods_that_nobody_scaled_are_to_be_deleted() -> None:
+    assert "`kubectl delete pod p2 p3 -n events`" in message(after(scaled("p1", replicas=1)))
+
+
+def test_a_rollout_may_overlap_for_a_while() -> None:
+    old = pod(uid="old", name="old", template_hash="bbb")
+    for age, told in ((5.0, False), (29.0, False), (31.0, True)):
+        new = pod(created=ago(age + 1), running_since=ago(age))
+        status = after(facts(pods=(old, new), sink=sink(health=health(started=ago(age)))))
+        assert ("SeveralWriters" in conditions(status)) is told
+        assert conditions(status)["Ready"][0] == "True"
+
+
+@pytest.mark.parametrize("third", [pod(running_since=None), pod(leaving=True)], ids=["not yet running", "leaving"])
+def test_a_pod_that_does_not_run_or_is_about_to_go_is_no_trouble(third: PodFacts) -> None:
+    third = replace(third, uid="p3", name="p3", created=ago(1))
+    status = after(scaled("p1", pods=(PODS[0], third)))
+    assert conditions(status)["Ready"] == ("True", "Streaming")
+    assert "SeveralWriters" not in conditions(status)
+
+
+def foreign(*, wrote_for: float = 20.0, copies: tuple[str, ...] = ()) -> Facts:
+    """The debug copy of a pod has written last, and the pod itself before."""
+    writers = WriterFacts(reports=(health(),), foreign=(ForeignWriter(name="debug", writing_seconds=wrote_for),))
+    other = health(pod="debug", state=SourceState.CONNECTING)
+    return facts(sink=sink(health=other), writers=writers, copies=copies, namespace="events", child="us-east-firehose")
+
+
+def test_an_ingester_that_is_not_the_deployments_is_named_and_not_believed() -> None:
+    status = after(foreign(copies=("debug",)))
+    assert conditions(status)["Ready"] == ("True", "Streaming")
+    assert conditions(status)["SeveralWriters"] == ("True", "OtherIngester")
+    assert "The pod debug" in message(status)
+    assert "`kubectl delete pod debug -n events`" in message(status)
+
+
+def test_one_that_is_no_pod_of_the_resource_is_named_too() -> None:
+    told = message(after(foreign()))
+    assert "calls itself debug" in told
+    assert "spec.redis.keyPrefix" in told
+
+
+def test_one_that_wrote_a_moment_ago_may_have_just_ended() -> None:
+    assert "SeveralWriters" not in conditions(after(foreign(wrote_for=3.0)))
+
+
+def test_an_operator_that_was_started_anew_goes_on_telling_of_it() -> None:
+    assert "SeveralWriters" in conditions(after(foreign(), foreign(wrote_for=0.0)))
+
+
+def test_one_that_writes_while_the_source_is_suspended_is_named() -> None:
+    status = after(replace(foreign(copies=("debug",)), suspended=True, pods=(), deployment=deployment(replicas=0)))
+    assert conditions(status)["Suspended"] == ("True", "Suspended")
+    assert conditions(status)["SeveralWriters"] == ("True", "OtherIngester")
+
+
+def test_it_ends_with_the_other_one() -> None:
+    assert "SeveralWriters" not in conditions(after(foreign(), facts()))
+
+
+def test_a_change_that_the_controller_has_not_seen_yet_takes_nothing_from_ready() -> None:
+    """Such as another number of replicas. Of a new spec it does."""
+    unseen = facts(deployment=deployment(rolled_out=False, observed=False))
+    assert conditions(after(facts(), unseen))["Ready"] == ("True", "Streaming")
+    assert conditions(after(facts(), replace(unseen, generation=3)))["Ready"] == ("False", "Progressing")
+    assert conditions(after(unseen))["Ready"] == ("False", "Progressing")

@@ -1,0 +1,354 @@
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from sluice_operator.api.health import LabelerHealthSpec
+from sluice_operator.api.relay import RelayStatus
+from sluice_operator.observed.facts import CursorResetFacts, Facts, GapFacts, SecretFacts, SinkFailure
+from sluice_operator.status.source_status import invalid_spec_status, source_status
+from sluice_operator.status.transitions import is_unchanged, is_urgent, transition_events
+from sluice_redis.contract import SourceState
+from tests.unit.operator.status.given import (
+    after,
+    ago,
+    ended,
+    facts,
+    group,
+    health,
+    pod,
+    reporting,
+    sink,
+    stream,
+    trouble,
+    waiting_pod,
+)
+
+MINUTE_AGO = facts(now=ago(60))
+LOST = facts(sink=reporting(SourceState.WAITING, "ConnectionLost", "the source closed the connection"))
+FULL = facts(sink=reporting(SourceState.BACKPRESSURE, "HighWaterMark", "the stream is full"))
+DOWN = facts(sink=trouble(SinkFailure.UNREACHABLE))
+NO_SECRET = facts(secret=SecretFacts(problem="There is no Secret redis"), sink=None)
+SILENT = facts(sink=sink(health=health(silent_seconds=31.0)))
+CONNECTING = facts(sink=reporting(SourceState.CONNECTING))
+RECONNECTED = facts(sink=sink(health=health(reconnects=1)))
+CONNECTED_AND_BACK = [("Normal", "Connected"), ("Normal", "BackpressureOff")]
+OOM = facts(pods=(pod(restart_count=1, last_termination=ended("OOMKilled", 137)),))
+CRASH = facts(pods=(pod(restart_count=1, last_termination=ended("Error", 1)),))
+KILLED = facts(pods=(pod(restart_count=1, last_termination=ended("Error", 137)),))
+NO_IMAGE = facts(pods=(waiting_pod("ErrImagePull", age=5),))
+YOUNG = pod(running_since=ago(12))
+RESTARTED = facts(pods=(pod(running_since=ago(2), restart_count=1, last_termination=ended()),))
+GAP = GapFacts(from_seq="8", to_seq="12", from_time=None, to_time=ago(5), at=ago(6), reason="OutdatedCursor")
+OPEN_GAP = replace(GAP, to_seq=None, to_time=None)
+RESET = CursorResetFacts(nonce="n1", before="6322875501", after="12", at=ago(5))
+
+
+def fenced(times: int, **changes: Any) -> Facts:
+    return facts(sink=sink(health=health(fenced=times, **changes)))
+
+
+def lost(gap: GapFacts) -> Facts:
+    return facts(sink=sink(health=health(lost=gap)))
+
+
+def news(*past: Facts, now: Facts) -> list[tuple[str, str]]:
+    before = RelayStatus.model_validate(after(*past).dump())  # as an operator that was restarted would read it
+    return [(item.type, item.reason) for item in transition_events(before, source_status([now], before))]
+
+
+def test_looking_again_tells_nothing_new() -> None:
+    before = after(MINUTE_AGO, facts(now=ago(3)))
+    status = source_status([facts()], before)
+    assert status != before
+    assert is_unchanged(before, status)
+    assert not is_urgent(before, status)
+    assert transition_events(before, status) == []
+
+
+def test_what_was_read_from_the_api_server_is_the_same_as_what_was_written() -> None:
+    before = after(MINUTE_AGO, facts(now=ago(3)))
+    read = RelayStatus.model_validate(before.dump())
+    assert is_unchanged(read, source_status([facts()], read))
+
+
+def test_numbers_are_news_that_can_wait() -> None:
+    before = after(facts(now=ago(3)))
+    moved = facts(sink=sink(cursor="6322875999", length=2000, health=health(seq="6322875999")))
+    status = source_status([moved], before)
+    assert not is_unchanged(before, status)
+    assert not is_urgent(before, status)
+
+
+def test_the_first_numbers_are_news_that_can_not_wait() -> None:
+    """The table of a source that has just become Ready would stay empty until the next interval."""
+    nothing = health(seq=None, event_time=None, stored=None, rate=None)
+    connected = after(facts(now=ago(9), sink=sink(cursor=None, health=nothing)))
+    stored = facts(now=ago(6), sink=sink(health=health(rate=None)))
+    first = source_status([stored], connected)
+    assert is_urgent(connected, first)
+    rated = source_status([facts(now=ago(3))], first)
+    assert is_urgent(first, rated)
+    assert not is_urgent(rated, source_status([facts()], rated))
+
+
+@pytest.mark.parametrize(
+    "now",
+    [
+        LOST,
+        FULL,
+        DOWN,
+        facts(generation=3),
+        facts(pods=(pod(restart_count=1, last_termination=ended()),)),
+        facts(host="other.example"),
+        fenced(1),
+    ],
+    ids=["lost", "full", "redis down", "generation", "restart", "host", "fenced"],
+)
+def test_what_can_not_wait(now: Facts) -> None:
+    before = after(MINUTE_AGO)
+    assert is_urgent(before, source_status([now], before))
+
+
+TOLD = [
+    (
+        "first connection",
+        (facts(now=ago(9), sink=sink(health=None)),),
+        facts(),
+        [("Normal", "Connected"), ("Normal", "Ready")],
+    ),
+    ("lost", (MINUTE_AGO,), LOST, [("Warning", "Disconnected")]),
+    ("found again", (MINUTE_AGO, replace(LOST, now=ago(5))), facts(), [("Normal", "Connected")]),
+    ("lost for long", (facts(now=ago(900)), replace(LOST, now=ago(301))), LOST, [("Warning", "NotReady")]),
+    ("still lost for long", (facts(now=ago(900)), replace(LOST, now=ago(400)), replace(LOST, now=ago(50))), LOST, []),
+    (
+        "never found",
+        (facts(now=ago(400), sink=sink(health=None)), replace(LOST, now=ago(390)), replace(LOST, now=ago(100))),
+        LOST,
+        [("Warning", "NotReady")],
+    ),
+    (
+        "not found yet",
+        (facts(now=ago(9), pods=(YOUNG,), sink=sink(health=None)),),
+        facts(pods=(YOUNG,), sink=reporting(SourceState.WAITING, "NameUnknown", "no such name", started=ago(11))),
+        [],
+    ),
+    (
+        "lost while Redis was away",
+        (MINUTE_AGO, replace(DOWN, now=ago(5))),
+        LOST,
+        [
+            ("Warning", "Disconnected"),
+            ("Normal", "BackpressureOff"),
+        ],
+    ),
+    (
+        "lost while Redis was full",
+        (MINUTE_AGO, replace(FULL, now=ago(5))),
+        LOST,
+        [
+            ("Warning", "Disconnected"),
+            ("Normal", "BackpressureOff"),
+        ],
+    ),
+    ("not seen for one look", (MINUTE_AGO, replace(DOWN, now=ago(5))), facts(), [("Normal", "BackpressureOff")]),
+    ("without its Secret for one look", (MINUTE_AGO, replace(NO_SECRET, now=ago(5))), facts(), [("Normal", "Ready")]),
+    ("silent for a while", (MINUTE_AGO, replace(SILENT, now=ago(5))), facts(), [("Normal", "Ready")]),
+    ("made anew while Redis was away", (MINUTE_AGO, replace(DOWN, now=ago(5))), RECONNECTED, CONNECTED_AND_BACK),
+    ("made anew while Redis was full", (MINUTE_AGO, replace(FULL, now=ago(5))), RECONNECTED, CONNECTED_AND_BACK),
+    (
+        "another process while Redis was away",
+        (MINUTE_AGO, replace(DOWN, now=ago(9))),
+        replace(RESTARTED, sink=sink(health=health(started=ago(2)))),
+        [("Warning", "Restarted"), *CONNECTED_AND_BACK],
+    ),
+    (
+        "found when Redis is back",
+        (facts(now=ago(90), sink=sink(health=None)), replace(CONNECTING, now=ago(60)), replace(DOWN, now=ago(5))),
+        facts(),
+        [*CONNECTED_AND_BACK, ("Normal", "Ready")],
+    ),
+    (
+        "not found when Redis is back",
+        (facts(now=ago(90), sink=sink(health=None)), replace(CONNECTING, now=ago(60)), replace(DOWN, now=ago(5))),
+        LOST,
+        [("Normal", "BackpressureOff")],
+    ),
+    (
+        "lost, and told so, before Redis was away",
+        (MINUTE_AGO, replace(LOST, now=ago(30)), replace(DOWN, now=ago(5))),
+        LOST,
+        [("Normal", "BackpressureOff")],
+    ),
+    ("full", (MINUTE_AGO,), FULL, [("Warning", "BackpressureOn")]),
+    ("full for long", (facts(now=ago(900)), replace(FULL, now=ago(301))), FULL, [("Warning", "NotReady")]),
+    ("full, and the ingester restarts", (MINUTE_AGO, replace(FULL, now=ago(5))), RESTARTED, [("Warning", "Restarted")]),
+    (
+        "full, and restarted, and full no longer",
+        (MINUTE_AGO, replace(FULL, now=ago(5)), replace(RESTARTED, now=ago(1))),
+        replace(RESTARTED, sink=sink(health=health(started=ago(2)))),
+        [("Normal", "Connected"), ("Normal", "BackpressureOff"), ("Normal", "Ready")],
+    ),
+    (
+        "full, and suspended",
+        (MINUTE_AGO, replace(FULL, now=ago(5))),
+        facts(suspended=True, pods=()),
+        [("Normal", "Suspended")],
+    ),
+    ("Redis down from the start", (), replace(DOWN, pods=(YOUNG,)), [("Warning", "BackpressureOn")]),
+    ("Redis down from the start, for long", (replace(DOWN, now=ago(400)),), DOWN, [("Warning", "NotReady")]),
+    ("no longer full", (MINUTE_AGO, replace(FULL, now=ago(5))), facts(), [("Normal", "BackpressureOff")]),
+    ("Redis down", (MINUTE_AGO,), DOWN, [("Warning", "BackpressureOn")]),
+    ("a crash", (MINUTE_AGO,), CRASH, [("Warning", "Restarted")]),
+    ("killed for another reason", (MINUTE_AGO,), KILLED, [("Warning", "Restarted")]),
+    ("out of memory", (MINUTE_AGO,), OOM, [("Warning", "OOMKilled")]),
+    ("out of memory, still", (MINUTE_AGO, replace(OOM, now=ago(5))), OOM, []),
+    (
+        "out of memory again",
+        (MINUTE_AGO, replace(OOM, now=ago(5))),
+        facts(pods=(pod(restart_count=2, last_termination=ended("OOMKilled", 137, seconds_ago=1)),)),
+        [("Warning", "OOMKilled")],
+    ),
+    ("no image", (facts(now=ago(9), pods=()),), NO_IMAGE, [("Warning", "ImagePullFailed")]),
+    (
+        "no image, the other word for it",
+        (replace(NO_IMAGE, now=ago(4)),),
+        facts(pods=(waiting_pod("ImagePullBackOff", age=9),)),
+        [],
+    ),
+    (
+        "no image for long",
+        (replace(NO_IMAGE, now=ago(40)),),
+        facts(pods=(waiting_pod("ImagePullBackOff", age=45),)),
+        [("Warning", "Stalled")],
+    ),
+    ("fenced", (fenced(0),), fenced(1), [("Warning", "Fenced")]),
+    (
+        "fenced before the first look",
+        (facts(now=ago(9), sink=sink(health=None)),),
+        fenced(1),
+        [
+            ("Normal", "Connected"),
+            ("Normal", "Ready"),
+            ("Warning", "Fenced"),
+        ],
+    ),
+    ("fenced, still", (fenced(0), fenced(1)), fenced(1), []),
+    ("another process counts anew", (fenced(2),), fenced(0, started=ago(5)), []),
+    ("another process is fenced", (fenced(2),), fenced(1, started=ago(5)), [("Warning", "Fenced")]),
+    ("a gap whose end is not known yet", (MINUTE_AGO,), lost(OPEN_GAP), []),
+    ("a gap", (MINUTE_AGO, lost(OPEN_GAP)), lost(GAP), [("Warning", "EventsLost")]),
+    ("a gap, still", (MINUTE_AGO, lost(GAP)), lost(GAP), []),
+    (
+        "a cursor set as asked",
+        (MINUTE_AGO,),
+        facts(sink=sink(cursor="12", health=health(reset=RESET))),
+        [("Normal", "CursorReset")],
+    ),
+    (
+        "stalled",
+        (MINUTE_AGO,),
+        facts(sink=reporting(SourceState.HALTED, "FutureCursor", "x")),
+        [("Warning", "Stalled"), ("Warning", "Disconnected")],
+    ),
+    (
+        "still stalled",
+        (facts(now=ago(9), sink=reporting(SourceState.HALTED, "FutureCursor", "x")),),
+        facts(sink=reporting(SourceState.HALTED, "FutureCursor", "y")),
+        [],
+    ),
+    (
+        "stalled otherwise",
+        (facts(now=ago(9), sink=reporting(SourceState.HALTED, "FutureCursor", "x")),),
+        facts(sink=reporting(SourceState.HALTED, "CursorUnreadable", "y")),
+        [("Warning", "Stalled")],
+    ),
+    (
+        "recovered",
+        (facts(now=ago(9), sink=reporting(SourceState.HALTED, "FutureCursor", "x")),),
+        facts(),
+        [("Normal", "Recovered"), ("Normal", "Connected"), ("Normal", "Ready")],
+    ),
+    ("suspended", (MINUTE_AGO,), facts(suspended=True, pods=()), [("Normal", "Suspended")]),
+    (
+        "resumed",
+        (facts(now=ago(9), suspended=True, pods=()),),
+        facts(pods=(waiting_pod("ContainerCreating", age=1),)),
+        [("Normal", "Resumed")],
+    ),
+    (
+        "suspended, and somebody starts a pod nevertheless",
+        (facts(now=ago(9), suspended=True, pods=()),),
+        facts(suspended=True),
+        [],
+    ),
+    ("pod restarting is not a lost connection", (MINUTE_AGO,), facts(pods=(waiting_pod("", age=60),)), []),
+    ("cursor went back", (MINUTE_AGO,), facts(sink=sink(cursor="12")), [("Warning", "CursorMovedBack")]),
+    ("another host's cursor is another cursor", (MINUTE_AGO,), facts(host="other", sink=sink(cursor="12")), []),
+]
+
+
+@pytest.mark.parametrize(("past", "now", "told"), [row[1:] for row in TOLD], ids=[row[0] for row in TOLD])
+def test_news(past: tuple[Facts, ...], now: Facts, told: list[tuple[str, str]]) -> None:
+    assert news(*past, now=now) == told
+
+
+@pytest.mark.parametrize(
+    ("ended_so", "message"),
+    [
+        (CRASH, "The ingester was restarted: Error, exit code 1"),
+        (KILLED, "The ingester was restarted: Error, exit code 137"),
+        (
+            OOM,
+            "The ingester was killed because it needed more memory than its limit, exit code 137: "
+            "raise spec.podTemplate.resources.limits",
+        ),
+    ],
+)
+def test_a_restart_is_told_with_its_reason(ended_so: Facts, message: str) -> None:
+    before = after(MINUTE_AGO)
+    assert [item.message for item in transition_events(before, source_status([ended_so], before))] == [message]
+
+
+def test_how_a_lost_cursor_was_handled_is_told() -> None:
+    before = after(MINUTE_AGO)
+    (told,) = transition_events(before, source_status([lost(GAP)], before))
+    assert told.message == (
+        "OutdatedCursor: the source could not give seq 8 to 12, after an unknown time, before 2026-11-24T11:59:55Z; "
+        "the ingester has gone on behind them"
+    )
+
+
+def test_a_source_that_rests_is_written_about_ever_more_rarely() -> None:
+    resting = facts(
+        windows=LabelerHealthSpec(), sink=sink(stream=stream(group("g", pending=1, oldest_pending_seconds=1.0)))
+    )
+    status, writes = after(resting), []
+    for seconds in range(0, 86_400, 30):
+        later = replace(resting, now=resting.now + timedelta(seconds=seconds))
+        waited = stream(group("g", pending=1, oldest_pending_seconds=1.0 + seconds))
+        seen = source_status([replace(later, sink=sink(stream=waited, health=health(beat=later.now)))], status)
+        if not is_unchanged(status, seen):
+            status = seen
+            writes.append(seconds)
+    assert writes == [60, 300, 600, 1200, 2400, 4800, 9600, 19200, 38400, 76800]
+
+
+def test_a_spec_that_can_not_be_read_resumes_nothing() -> None:
+    before = after(facts(suspended=True, pods=()))
+    refused = invalid_spec_status(before, generation=3, now=facts().now, reason="InvalidSpec", message="spec.host: x")
+    assert [item.reason for item in transition_events(before, refused)] == ["Stalled"]
+
+
+def test_a_restart_that_is_no_longer_recent_can_wait() -> None:
+    before = after(replace(OOM, now=ago(10)))
+    now = source_status([replace(OOM, now=OOM.now + timedelta(seconds=890))], before)
+    assert now.restarts is not None
+    assert now.restarts.in_window == 1
+    later = source_status([replace(OOM, now=OOM.now + timedelta(seconds=896))], now)
+    assert later.restarts is not None
+    assert later.restarts.in_window == 0
+    assert not is_unchanged(now, later)
+    conditions_aside = later.model_copy(update={"conditions": now.conditions})
+    assert not is_urgent(now, conditions_aside)

@@ -1,0 +1,99 @@
+"""The HTTP port, asked as a kubelet asks."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+import aiohttp
+import pytest
+from prometheus_client import CollectorRegistry
+
+from sluice_operator.kinds.registry import SourceKey
+from sluice_operator.kubernetes import workqueue as queue_module
+from sluice_operator.kubernetes.cache import Cache
+from sluice_operator.kubernetes.client import KubernetesClient
+from sluice_operator.kubernetes.resync import Resync
+from sluice_operator.kubernetes.served_namespaces import ServedNamespaces
+from sluice_operator.kubernetes.watch_freshness import WatchFreshness
+from sluice_operator.kubernetes.workqueue import WorkQueue
+from sluice_operator.telemetry import watchdog as heartbeat_module
+from sluice_operator.telemetry.probes import serve_http
+from sluice_operator.telemetry.watchdog import liveness_problem
+from tests.integration.ports import free_port
+
+KEY = SourceKey("Relay", "n", "us-east")
+
+
+@pytest.fixture
+def queue() -> WorkQueue[SourceKey]:
+    return WorkQueue()
+
+
+@pytest.fixture
+async def url(queue: WorkQueue[SourceKey]) -> AsyncIterator[str]:
+    kube: KubernetesClient = None  # type: ignore[assignment]  # nothing is listed
+    resync = Resync(
+        client=kube,
+        cache=Cache(),
+        freshness=WatchFreshness(),
+        add=queue.add,
+        namespaces=ServedNamespaces(),
+        interval_seconds=300,
+    )
+    async with serve_http(
+        free_port(),
+        liveness_problem=lambda: liveness_problem(queue, resync),
+        readiness_problem=lambda: "rights",
+        registry=CollectorRegistry(),
+    ) as port:
+        yield f"http://127.0.0.1:{port}"
+
+
+async def ask(url: str) -> tuple[int, str]:
+    async with aiohttp.ClientSession() as session, session.get(url) as answer:
+        return answer.status, await answer.text()
+
+
+async def test_a_process_that_still_waits_for_its_work_is_alive_and_not_ready(url: str) -> None:
+    assert await ask(f"{url}/livez") == (200, "alive\n")
+    assert await ask(f"{url}/readyz") == (503, "waiting for rights\n")
+
+
+async def test_what_can_not_be_served_is_told_and_does_not_make_it_unready() -> None:
+    left_out = ""
+    async with serve_http(
+        free_port(),
+        liveness_problem=lambda: "",
+        readiness_problem=lambda: "",
+        degraded=lambda: left_out,
+        registry=CollectorRegistry(),
+    ) as port:
+        assert await ask(f"http://127.0.0.1:{port}/readyz") == (200, "ready\n")
+        left_out = "There is no CRD for labelers"
+        assert await ask(f"http://127.0.0.1:{port}/readyz") == (200, "ready, but There is no CRD for labelers\n")
+
+
+async def test_a_look_that_can_not_even_be_cut_off_is_the_end(
+    queue: WorkQueue[SourceKey], url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue_module, "RECONCILE_TIMEOUT_SECONDS", 0.1)
+    release = asyncio.Event()
+
+    async def hang(_: SourceKey) -> None:
+        while not release.is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                await release.wait()
+
+    work = asyncio.create_task(queue.run(hang, workers=1))
+    queue.add(KEY)
+    try:
+        await asyncio.sleep(0.2)
+        assert await ask(f"{url}/livez") == (200, "alive\n")
+        monkeypatch.setattr(heartbeat_module, "STUCK_SECONDS", 0.1)
+        assert await ask(f"{url}/livez") == (503, "stuck: Relay n/us-east\n")
+    finally:
+        release.set()
+    async with asyncio.timeout(60):
+        while await ask(f"{url}/livez") != (200, "alive\n"):
+            await asyncio.sleep(0.01)
+    work.cancel()

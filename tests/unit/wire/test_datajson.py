@@ -1,0 +1,34 @@
+import json
+import math
+
+import cbor2
+import pytest
+
+from sluice_wire import datajson
+from sluice_wire.cid import Cid
+from tests.unit.wire.build import cid_of
+
+CID = Cid(cid_of(b"block"))
+
+
+def test_form() -> None:
+    value = {"z": [CID, b"\xff\xee", b""], "a": None, "t": "ü\0\n\N{LINE SEPARATOR}", "f": 1.5, "n": -3}
+    assert datajson.dumps(value).decode() == (
+        f'{{"z":[{{"$link":"{CID}"}},{{"$bytes":"/+4"}},{{"$bytes":""}}],"a":null,'
+        '"t":"ü\\u0000\\n\N{LINE SEPARATOR}","f":1.5,"n":-3}'
+    )
+
+
+@pytest.mark.parametrize(
+    "value",
+    [math.nan, math.inf, -math.inf, cbor2.undefined, cbor2.CBORSimpleValue(7), {b"k": 1}],
+    ids=repr,
+)
+def test_what_json_cannot_carry(value: object) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        datajson.dumps({"a": [value]})
+    assert json.loads(datajson.dumps_leniently({"a": [value]}))["a"]
+
+
+def test_describe_keeps_the_form() -> None:
+    assert datajson.dumps_leniently([CID, b"\xff"]).decode() == f'[{{"$link":"{CID}"}},{{"$bytes":"/w"}}]'
