@@ -140,13 +140,18 @@ def ensure_cluster(wanted: Iterable[Image] = (), *, layout: Layout | None = None
         raise NoClusterError(choice.reason)
     if choice.provider == "kind":
         return _loaded(kind.up(layout), wanted)
-    # The longest part starts first: Kubernetes is built while packages, node and images are set up.
-    with ThreadPoolExecutor(1) as pool:
+    with ThreadPoolExecutor(2) as pool:
+        # The longest part starts first: Kubernetes is built while packages, node and images are set up.
         commands = pool.submit(tools.ensure, layout)
         local.start(layout)
+
+        def up() -> None:
+            commands.result()
+            local.up(layout, timeout=READY_TIMEOUT)
+
+        ready = pool.submit(up)
         cluster = _loaded(LocalCluster(layout), wanted)
-        commands.result()
-    local.up(layout, timeout=READY_TIMEOUT)
+        ready.result()
     return cluster
 
 
