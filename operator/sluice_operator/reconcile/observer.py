@@ -66,8 +66,8 @@ class Observer:
             suspended=spec.suspend,
             enabled=stream.enabled,
             owner=owner.name if owner else "",
-            owner_leaves=owner is not None and owner.is_terminating,
-            owner_unseen=owner is not None and owner.is_unobserved,
+            owner_terminating=owner is not None and owner.is_terminating,
+            owner_unobserved=owner is not None and owner.is_unobserved,
             windows=spec.health,
             secret=reconciliation.secret,
             refusal=reconciliation.refusal_for(stream.component),
@@ -77,7 +77,7 @@ class Observer:
             start=await self._startup.inspect(reconciliation, pods, seen, now=now),
             copies=tuple(pod["metadata"]["name"] for pod in labelled if pod not in pods),
             sink=sink,
-            writers=WriterFacts() if sink is None or sink.trouble else self._record_writers(source, keys, sink, pods),
+            writers=WriterFacts() if sink is None or sink.failure else self._record_writers(source, keys, sink, pods),
             namespace=source.metadata.namespace,
             child=child,
         )
@@ -92,7 +92,7 @@ class Observer:
         sink = await self._reader.read(reconciliation.operator_url, keys, now=now, ca_bundle=reconciliation.ca_bundle)
         may_be_set = stream.component in reconciliation.owners and stream.stream is not Stream.BACKFILL
         if (
-            sink.trouble is None
+            sink.failure is None
             and may_be_set
             and await self._reset_cursor(reconciliation, reconciliation.operator_url, keys)
         ):

@@ -51,7 +51,7 @@ class StartupInspector:
         """What the newest of `pods` waits for, if it waits: `facts` are theirs. Never raises for what the API server
         does.
         """
-        newest = max((pod for pod in facts if not pod.leaving), key=lambda pod: pod.created, default=None)
+        newest = max((pod for pod in facts if not pod.terminating), key=lambda pod: pod.created, default=None)
         self._pending = {
             uid: one for uid, one in self._pending.items() if one.references_read_at > time.monotonic() - 3600
         }

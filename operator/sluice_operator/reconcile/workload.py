@@ -92,7 +92,7 @@ class Workload:
         await self._read_redis_credentials(look)
         if look.operator_url is not None and is_pending(source.metadata.annotations, source.status):
             self._reader.retry_now(look.operator_url, ca_bundle=look.ca_bundle)
-        if not look.secret.unread:
+        if not look.secret.read_error:
             self._ownership.record(source, look.url, ca_bundle=look.ca_bundle)
         for stream in streams:
             await self._find_owner(look, stream)
@@ -152,7 +152,7 @@ class Workload:
         elif known is not None:
             reconciliation.url = known.url
         refusal = refusal_of(error, action=f"show the Secret {secret.name}")
-        reconciliation.secret = SecretFacts(unread=refusal.message)
+        reconciliation.secret = SecretFacts(read_error=refusal.message)
         if not reconciliation.is_applied:
             reconciliation.add_refusal(refusal)
 

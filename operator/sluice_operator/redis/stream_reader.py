@@ -17,7 +17,7 @@ from redis.backoff import NoBackoff
 
 from sluice_common.text import sanitize
 from sluice_common.times import parse_time
-from sluice_operator.observed.facts import SinkFacts, SinkFailure
+from sluice_operator.observed.facts import SinkFacts, SinkReadFailure
 from sluice_operator.observed.health_hash import health_facts
 from sluice_operator.observed.report_age import ReportAges
 from sluice_operator.redis.stream_details import StreamDetails
@@ -77,7 +77,7 @@ class RedisReader:
         if server.client is None or (server.is_cluster and not has_hash_tag(keys.prefix)):
             fault = url_problem(url, key_prefix=keys.prefix, prefix_name="spec.redis.keyPrefix")
             told = f"The URL of Redis can't be used: {fault}"
-            return SinkFacts(trouble=SinkFailure.URL_INVALID, trouble_message=told, advised=True)
+            return SinkFacts(failure=SinkReadFailure.URL_INVALID, failure_message=told, has_advice=True)
         if server.unreachable is not None and monotonic < server.retry_at:
             return server.unreachable
         try:
@@ -86,14 +86,14 @@ class RedisReader:
                 answers = await _query(server.client, keys, server.statistics, monotonic=monotonic)
         except (exceptions.RedisError, exceptions.RedisClusterException, OSError, TimeoutError) as error:
             facts = trouble_facts(error)
-            if facts.trouble is SinkFailure.UNREACHABLE:
+            if facts.failure is SinkReadFailure.UNREACHABLE:
                 server.unreachable, server.retry_at = facts, time.monotonic() + UNREACHABLE_SECONDS
             return facts
         if server.unreachable is not None:
             server.unreachable, server.reachable_since = None, monotonic
         back = None if server.reachable_since is None else monotonic - server.reachable_since
         facts = _sink_facts(server.freshness, keys, answers, now=now, monotonic=monotonic)
-        return replace(facts, stream=server.statistics.facts(keys.entries), back_seconds=back)
+        return replace(facts, stream=server.statistics.facts(keys.entries), recovered_seconds=back)
 
     def client(self, url: bytes, *, ca_bundle: str = "") -> RedisClient | None:
         """The client for that URL, for what else is to be done there; None if it is not the URL of a Redis."""
@@ -142,14 +142,14 @@ def trouble_facts(error: Exception) -> SinkFacts:
     text = sanitize(str(error), max_length=300) or type(error).__name__
     refused = (exceptions.AuthenticationError, exceptions.AuthorizationError, exceptions.NoPermissionError)
     if isinstance(error, refused) or text.startswith(("NOAUTH", "WRONGPASS", "NOPERM")):
-        return SinkFacts(trouble=SinkFailure.UNAUTHORIZED, trouble_message=f"Redis refuses the operator: {text}")
+        return SinkFacts(failure=SinkReadFailure.UNAUTHORIZED, failure_message=f"Redis refuses the operator: {text}")
     if isinstance(error, exceptions.ResponseError):
-        return SinkFacts(trouble=SinkFailure.ANSWERED_ERROR, trouble_message=f"Redis answers: {text}")
+        return SinkFacts(failure=SinkReadFailure.ANSWERED_ERROR, failure_message=f"Redis answers: {text}")
     if isinstance(error, exceptions.TimeoutError | TimeoutError):
         text = "no answer in time"
     if _FILE_NOT_FOUND in text and "unix" not in text:
         text = f"{text} {_FILE_ADVICE}"
-    return SinkFacts(trouble=SinkFailure.UNREACHABLE, trouble_message=f"Redis can't be reached: {text}")
+    return SinkFacts(failure=SinkReadFailure.UNREACHABLE, failure_message=f"Redis can't be reached: {text}")
 
 
 def _sink_facts(

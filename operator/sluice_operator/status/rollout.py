@@ -85,7 +85,7 @@ def rollout_verdict(  # noqa: PLR0911 (one return for each kind of situation)
 
 def _terminating_pods(pods: Sequence[PodFacts]) -> str:
     """The pods whose end a rollout waits for, as the end of a sentence."""
-    names = ", ".join(pod.name for pod in pods if pod.leaving and pod.running_since is not None)
+    names = ", ".join(pod.name for pod in pods if pod.terminating and pod.running_since is not None)
     return f": it waits until the pod {names} has ended" if names else ""
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from sluice_operator.api.health import HealthSpec
-from sluice_operator.observed.facts import Facts, Refusal, SecretFacts, SinkFailure
+from sluice_operator.observed.facts import Facts, Refusal, SecretFacts, SinkReadFailure
 from sluice_redis.contract import SourceState
 from tests.unit.operator.status.given import (
     after,
@@ -46,12 +46,12 @@ def since(seconds: float, situation: Facts, *before: Facts) -> tuple[Facts, ...]
 
 FLAP = facts(sink=reporting(SourceState.WAITING, "ConnectionLost", "the source closed the connection"))
 CONNECTING = facts(sink=reporting(SourceState.CONNECTING))
-REDIS_DOWN = facts(sink=trouble(SinkFailure.UNREACHABLE))
-WRONG_PASSWORD = facts(sink=trouble(SinkFailure.UNAUTHORIZED))
-BAD_URL = facts(sink=trouble(SinkFailure.URL_INVALID))
+REDIS_DOWN = facts(sink=trouble(SinkReadFailure.UNREACHABLE))
+WRONG_PASSWORD = facts(sink=trouble(SinkReadFailure.UNAUTHORIZED))
+BAD_URL = facts(sink=trouble(SinkReadFailure.URL_INVALID))
 FULL = facts(sink=reporting(SourceState.BACKPRESSURE, "HighWaterMark", "the stream is at its high-water mark"))
 NO_SECRET = facts(secret=SecretFacts(problem="There is no Secret redis"), sink=None)
-BEHIND = health(beat=ago(601), stored=ago(602), silent_seconds=601.0, watched_seconds=0.0)
+BEHIND = health(heartbeat=ago(601), stored=ago(602), silent_seconds=601.0, watched_seconds=0.0)
 FIRST_SEEN = sink(health=BEHIND)
 WATCHED_LONG = sink(health=replace(BEHIND, watched_seconds=31.0))
 YOUNG = pod(created=ago(20), running_since=ago(15))
@@ -229,7 +229,7 @@ ROWS = [
     Row(
         "pod replaced, the new one not up yet",
         facts(
-            pods=(pod(leaving=True, running_since=None), waiting_pod("ContainerCreating", age=1, uid="uid-2")),
+            pods=(pod(terminating=True, running_since=None), waiting_pod("ContainerCreating", age=1, uid="uid-2")),
         ),
         COMING,
         "PodNotRunning",
@@ -308,14 +308,14 @@ ROWS = [
     ),
     Row(
         "the ingester's clock is behind",
-        facts(sink=sink(health=health(beat=ago(3602), stored=ago(3601), last_error_time=ago(3700)))),
+        facts(sink=sink(health=health(heartbeat=ago(3602), stored=ago(3601), last_error_time=ago(3700)))),
         READY,
         "Streaming",
         also={"EventsFlowing": ("True", "Flowing"), "ErrorFree": ("False", "RecentErrors")},
     ),
     Row(
         "the ingester's clock is ahead",
-        facts(sink=sink(health=health(beat=ago(-3600), stored=ago(-3200), last_error_time=ago(-2600)))),
+        facts(sink=sink(health=health(heartbeat=ago(-3600), stored=ago(-3200), last_error_time=ago(-2600)))),
         READY,
         "Streaming",
         also={"EventsFlowing": ("False", "Quiet"), "ErrorFree": ("True", "NoRecentErrors")},
@@ -414,7 +414,7 @@ ROWS = [
     Row("Redis down for long", REDIS_DOWN, WAITING, "SinkUnreachable", past=since(301, REDIS_DOWN, AN_HOUR_AGO)),
     Row(
         "Redis back, the ingester has not written yet",
-        facts(sink=sink(health=health(silent_seconds=60.0), back_seconds=2.0)),
+        facts(sink=sink(health=health(silent_seconds=60.0), recovered_seconds=2.0)),
         READY,
         "SinkUnreachable",
         past=since(60, REDIS_DOWN, AN_HOUR_AGO),
@@ -422,14 +422,14 @@ ROWS = [
     ),
     Row(
         "Redis back, the ingester has written",
-        facts(sink=sink(back_seconds=2.0)),
+        facts(sink=sink(recovered_seconds=2.0)),
         READY,
         "Streaming",
         past=since(60, REDIS_DOWN, AN_HOUR_AGO),
     ),
     Row(
         "Redis back, the ingester never writes again",
-        facts(sink=sink(health=health(silent_seconds=90.0), back_seconds=31.0)),
+        facts(sink=sink(health=health(silent_seconds=90.0), recovered_seconds=31.0)),
         WAITING,
         "NotReporting",
         past=since(60, REDIS_DOWN, AN_HOUR_AGO),
@@ -594,7 +594,7 @@ ROWS = [
         facts(
             refusal=Refusal(reason="Progressing", message="made anew then", is_transient=True),
             deployment=None,
-            pods=(pod(leaving=True),),
+            pods=(pod(terminating=True),),
         ),
         COMING,
         "Progressing",
@@ -602,7 +602,7 @@ ROWS = [
     # Rest.
     Row(
         "suspending",
-        facts(suspended=True, deployment=deployment(replicas=0), pods=(pod(leaving=True),)),
+        facts(suspended=True, deployment=deployment(replicas=0), pods=(pod(terminating=True),)),
         COMING,
         "Suspending",
         past=(STREAMED,),
@@ -624,7 +624,7 @@ ROWS = [
     ),
     Row(
         "suspended, an evicted pod lies around",
-        facts(suspended=True, deployment=deployment(replicas=0), pods=(pod(leaving=True, running_since=None),)),
+        facts(suspended=True, deployment=deployment(replicas=0), pods=(pod(terminating=True, running_since=None),)),
         READY,
         "Suspended",
     ),
