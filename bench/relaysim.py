@@ -1,65 +1,103 @@
-"""Whether the simulated relay is fast enough to be the load in a measurement of something else.
+"""What the simulated relay costs: whether it is cheap enough to be the load in a measurement of something else.
 
     uv run python -m bench.relaysim
 
-Making events is timed alone; serving is timed with a reader in a process of its own, which decodes nothing.
-Times are CPU time of this process; the served rate is by the wall clock, and falls on a busy machine.
+- the CPU time of making one event, in this process
+- the CPU time of a simulator at a steady rate, in percent of a core, with one reader
+- the time and the CPU time of a burst, to one reader
+
+The simulator and the reader are processes of their own, and the reader decodes nothing. A time by the wall
+clock grows on a busy machine.
 """
 
 import argparse
 import asyncio
+import json
 import sys
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from itertools import islice
+from pathlib import Path
 
 from websockets.asyncio.client import connect
 
-from e2e.relaysim.corpus import Corpus
 from e2e.relaysim.network import World
-from e2e.relaysim.sim import FIRST_SEQ, RelaySim
 
+_READER = ("-m", "bench.relaysim", "--read")
 _TIME = "2026-11-01T00:00:00.000Z"
+_FIRST_SEQ = 6_322_875_401
+_AT_MOST_SECONDS = 600
 
 
 def main() -> None:
     """Measure, or with --read be the reader."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--events", type=int, default=2_000, help="events to make")
-    parser.add_argument("--frames", type=int, default=200_000, help="frames to serve")
-    parser.add_argument("--read", metavar="URL", help=argparse.SUPPRESS)
+    parser.add_argument("--rates", type=int, nargs="*", default=[50, 100, 200], help="messages a second")
+    parser.add_argument("--seconds", type=float, default=10.0, help="time to measure at each rate")
+    parser.add_argument("--burst", type=int, default=50_000, help="messages to send as fast as possible")
+    parser.add_argument("--read", nargs=2, metavar=("URL", "COUNT"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.read:
-        asyncio.run(_read(options.read, options.frames))
+        asyncio.run(_read(options.read[0], int(options.read[1])))
         return
-    corpus = _making(options.events)
-    asyncio.run(_serving(corpus, options.frames))
+    _making(options.events)
+    for rate in options.rates:
+        asyncio.run(_steady(rate, options.seconds))
+    asyncio.run(_burst(options.burst))
 
 
-def _making(count: int) -> Corpus:
+def _making(count: int) -> None:
     world = World(seed="bench")
     for _ in islice(world, count // 4):
         pass
     started = time.process_time()
-    corpus = Corpus(world, count)
-    _report("make an event: record, tree, signature, frame", time.process_time() - started, count)
-
+    events = list(islice(world, count))
+    _print((time.process_time() - started) / count * 1e6, "us to make an event: record, tree, signature, frame")
     started = time.process_time()
-    size = sum(len(event.frame.stamp(FIRST_SEQ, _TIME)) for event in corpus.events)
-    _report("stamp a frame with seq and time", time.process_time() - started, count)
-    print(f"{size / count:10,.0f} bytes a frame on average")
-    return corpus
+    size = sum(len(event.frame.stamp(_FIRST_SEQ, _TIME)) for event in events)
+    _print((time.process_time() - started) / count * 1e6, "us to put seq and time into a frame")
+    _print(size / count, "bytes in a frame on average")
 
 
-async def _serving(corpus: Corpus, count: int) -> None:
-    async with RelaySim(corpus=corpus, rate=0, limit=count) as sim:
-        arguments = ("-m", "bench.relaysim", "--frames", str(count), "--read", sim.url)
-        reader = await asyncio.create_subprocess_exec(sys.executable, *arguments)
-        await sim.connected(timeout=30)
-        wall, cpu = time.perf_counter(), time.process_time()
+@asynccontextmanager
+async def _simulator(*arguments: str) -> AsyncIterator[tuple[int, str]]:
+    """A simulator as a process: its id and its URL."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "e2e.relaysim", "--host", "127.0.0.1", "--port", "0", "--window", "100000"),
+        *("--for", str(_AT_MOST_SECONDS), "--exit", *arguments),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert process.stdout
+    try:
+        yield process.pid, json.loads(await process.stdout.readline())["url"]
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+async def _steady(rate: int, seconds: float) -> None:
+    async with _simulator("--rate", str(rate)) as (pid, url):
+        reader = await asyncio.create_subprocess_exec(sys.executable, *_READER, url, str(10**9))
+        await asyncio.sleep(2)
+        wall, cpu = time.perf_counter(), _cpu_seconds(pid)
+        await asyncio.sleep(seconds)
+        share = (_cpu_seconds(pid) - cpu) / (time.perf_counter() - wall)
+        reader.kill()
+        await reader.wait()
+    _print(100 * share, f"% of a core at {rate} messages a second")
+
+
+async def _burst(count: int) -> None:
+    async with _simulator("--rate", "0", "--limit", str(count)) as (pid, url):
+        wall, cpu = time.perf_counter(), _cpu_seconds(pid)
+        reader = await asyncio.create_subprocess_exec(sys.executable, *_READER, url, str(count))
         assert await reader.wait() == 0
-        wall = time.perf_counter() - wall
-        _report("serve a frame", time.process_time() - cpu, count)
-        print(f"{count / wall:10,.0f} frames a second to one reader")
+        wall, cpu = time.perf_counter() - wall, _cpu_seconds(pid) - cpu
+    _print(wall, f"s until a reader has {count:,} messages, its own start included")
+    _print(cpu, "s of CPU time for that in the simulator")
+    _print(cpu / count * 1e6, "us for each of them")
 
 
 async def _read(url: str, count: int) -> None:
@@ -69,8 +107,13 @@ async def _read(url: str, count: int) -> None:
             await socket.recv()
 
 
-def _report(what: str, seconds: float, count: int) -> None:
-    print(f"{seconds / count * 1e6:10,.1f} us to {what}")
+def _cpu_seconds(pid: int) -> float:
+    """What the process has used of the processors, in steps far below those of /proc/PID/stat."""
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
+
+
+def _print(value: float, what: str) -> None:
+    print(f"{value:12,.2f} {what}", flush=True)
 
 
 if __name__ == "__main__":

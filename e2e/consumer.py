@@ -1,4 +1,4 @@
-"""The example of a consumer (examples/consumer), as the demo runs it beside its Relays."""
+"""Runs the example of a consumer (examples/consumer) for the demo's Relays, and reads its consumer group."""
 
 import json
 from typing import Any
@@ -14,7 +14,7 @@ EXAMPLE = ROOT / "examples" / "consumer"
 
 
 def manifests(*, name: str, namespace: str, stream: str, redis_url: str) -> list[Manifest]:
-    """The example's Deployment, with the ConfigMap and the Secret that it asks for. The group has the same name."""
+    """The example's Deployment, with its ConfigMap and Secret. The consumer group has the name of the Deployment."""
     deployment: Manifest = yaml.safe_load((EXAMPLE / "consumer.yaml").read_text())
     labels = {"app.kubernetes.io/name": "example-consumer", "app.kubernetes.io/instance": name}
     metadata = {"name": name, "namespace": namespace, "labels": labels}
@@ -39,7 +39,7 @@ def manifests(*, name: str, namespace: str, stream: str, redis_url: str) -> list
 
 
 def group(cluster: Cluster, *, stream: str, name: str) -> dict[str, Any]:
-    """What Redis says of the consumer's group (XINFO GROUPS); empty if there is none yet."""
+    """The entry of a consumer group in XINFO GROUPS; empty if there is none yet."""
     if deploy.redis_cli(cluster, "EXISTS", stream).strip() == "0":
         return {}
     groups = json.loads(deploy.redis_cli(cluster, "--json", "XINFO", "GROUPS", stream))

@@ -1,4 +1,4 @@
-"""Image archives: the pause image made from its one file, and loading of any archive into the node."""
+"""Loads image archives into the node's containerd, and makes the archive of the pause image from its one file."""
 
 from __future__ import annotations
 
@@ -33,6 +33,12 @@ def import_file(layout: Layout, archive: Path) -> None:
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     if done.returncode:
         raise ClusterError(f"{archive} can't be loaded into the cluster: {done.stderr.strip()[-500:]}")
+
+
+def containerd_answers(layout: Layout) -> bool:
+    """Whether the node's containerd takes commands."""
+    command = records.in_node(layout, "ctr", "version")
+    return subprocess.run(command, check=False, capture_output=True).returncode == 0
 
 
 def holds(layout: Layout, *, tag: str, key: str) -> bool:

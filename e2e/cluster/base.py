@@ -68,7 +68,7 @@ def make(layout: Layout, log: Path) -> None:
             ["unshare", "--mount", "debootstrap", "--variant=minbase", include, SUITE, root, *mirror],
             log=log,
             label=f"base image: Debian {SUITE} with Python",
-            about="a minute, once",
+            duration="a minute, once",
             env=buildah.environment(layout),
         )
         if mirror:

@@ -42,9 +42,9 @@ def output(layout: Layout, *args: str | Path) -> str:
     return done.stdout.strip()
 
 
-def run(layout: Layout, *args: str | Path, label: str, log: Path, about: str = "", tries: int = 1) -> None:
+def run(layout: Layout, *args: str | Path, label: str, log: Path, duration: str = "", tries: int = 1) -> None:
     """Run a long command with its output in a log file."""
-    progress.run(command(layout, *args), log=log, label=label, about=about, env=environment(layout), tries=tries)
+    progress.run(command(layout, *args), log=log, label=label, duration=duration, env=environment(layout), tries=tries)
 
 
 def has(layout: Layout, tag: str) -> bool:

@@ -113,7 +113,7 @@ def _build(layout: Layout, image: Image) -> None:
         *("build", "--pull=never", "--layers=true", "--force-rm", *buildah.mounts(layout), *flags),
         *(f"--tag={image.tag}", f"--file={image.dockerfile}", image.context),
         label=f"image {image.tag}",
-        about="up to a minute, once for each change",
+        duration="up to a minute, once for each change",
         log=log,
         tries=2,
     )

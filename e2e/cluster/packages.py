@@ -57,5 +57,5 @@ def ensure(log: Path, required: Mapping[str, str]) -> None:
     patient = ["apt-get", "--quiet", "--option=Acquire::Retries=3", "--option=DPkg::Lock::Timeout=300"]
     progress.run([*patient, "update"], log=log, label="apt-get update", env=env, tries=3)
     install = [*patient, "install", "--yes", "--no-install-recommends", *packages]
-    about = "a minute or two, once"
-    progress.run(install, log=log, label=label, about=about, env=env, hint=f"by hand: {by_hand}")
+    duration = "a minute or two, once"
+    progress.run(install, log=log, label=label, duration=duration, env=env, hint=f"by hand: {by_hand}")

@@ -1,4 +1,4 @@
-"""Who provides the cluster: kind where Docker runs, else the local one where it can run."""
+"""Chooses the provider of the cluster (kind where Docker runs, else the local one) and sets all up side by side."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -115,34 +115,42 @@ def docker_runs() -> bool:
 
 
 def prepare(wanted: Iterable[Image] = (), *, layout: Layout | None = None) -> None:
-    """All that takes minutes when cold: packages, then tools and images side by side. Starts nothing.
+    """Install packages, build commands and images, side by side: minutes with an empty cache. Starts nothing.
 
-    Packages for tests and tools are wanted even where there can be no cluster; images are the local one's.
+    The packages of the tests and the commands are needed even where no cluster can run; images only by a local one.
     """
     layout = layout or Layout()
-    local_cluster = look().provider == "local"
-    packages.ensure(layout.cache / "packages.log", packages.TESTS | (packages.CLUSTER if local_cluster else {}))
-    tasks: list[Callable[[], object]] = [lambda: tools.ensure(layout)]
-    if local_cluster:
-        tasks.append(lambda: _build_all(layout, wanted))
-    with ThreadPoolExecutor(len(tasks)) as pool:
-        for done in [pool.submit(task) for task in tasks]:
-            done.result()
+    is_local = look().provider == "local"
+    with ThreadPoolExecutor(1) as pool:
+        commands = pool.submit(tools.ensure, layout)
+        packages.ensure(layout.cache / "packages.log", packages.TESTS | (packages.CLUSTER if is_local else {}))
+        for image in wanted if is_local else ():
+            images.build(layout, image)
+        commands.result()
 
 
-def ensure_cluster(*, layout: Layout | None = None) -> Cluster:
-    """The cluster, started if it doesn't run; NoClusterError when this machine can't have one."""
+def ensure_cluster(wanted: Iterable[Image] = (), *, layout: Layout | None = None) -> Cluster:
+    """The cluster with the images in it; what is missing is built, started and loaded side by side.
+
+    Raises NoClusterError when this machine can't have a cluster, ClusterError when something fails.
+    """
     layout = layout or Layout()
     choice = look()
+    if choice.provider is None:
+        raise NoClusterError(choice.reason)
     if choice.provider == "kind":
-        return kind.up(layout)
-    if choice.provider == "local":
-        local.up(layout, timeout=PATIENCE)
-        return LocalCluster(layout)
-    raise NoClusterError(choice.reason)
+        return _loaded(kind.up(layout), wanted)
+    # The longest part starts first: Kubernetes is built while packages, node and images are set up.
+    with ThreadPoolExecutor(1) as pool:
+        commands = pool.submit(tools.ensure, layout)
+        local.start(layout)
+        cluster = _loaded(LocalCluster(layout), wanted)
+        commands.result()
+    local.up(layout, timeout=PATIENCE)
+    return cluster
 
 
-def _build_all(layout: Layout, wanted: Iterable[Image]) -> None:
-    images.ensure_base(layout)
+def _loaded(cluster: Cluster, wanted: Iterable[Image]) -> Cluster:
     for image in wanted:
-        images.build(layout, image)
+        cluster.load_image(image)
+    return cluster

@@ -1,4 +1,4 @@
-"""When the cluster is ready, and who is to blame when it isn't."""
+"""Waits until the node or the whole cluster is ready, and names the component that keeps it from that."""
 
 from __future__ import annotations
 
@@ -23,17 +23,20 @@ EXITS_ALLOWED = 3
 
 @dataclass(frozen=True)
 class Check:
-    """One thing to wait for: what, the component whose log tells why not, and the question itself."""
+    """A state to wait for: its name, the component whose log explains a failure, and the test for it."""
 
     what: str
     component: str
     passes: Callable[[Layout], bool]
 
 
-def wait(layout: Layout, *, timeout: float) -> None:
-    """Wait until every check passes, in order; ClusterError when a component can't run or time is up."""
+def wait(layout: Layout, *, checks: tuple[Check, ...], timeout: float) -> None:
+    """Wait until every check passes, in order.
+
+    Raises ClusterError when a component keeps exiting, or after `timeout` seconds.
+    """
     deadline = time.monotonic() + timeout
-    for check in CHECKS:
+    for check in checks:
         while not check.passes(layout):
             if failed := failing(layout):
                 raise ClusterError(f"{failed} keeps exiting;{_evidence(layout, failed)}")
@@ -43,7 +46,7 @@ def wait(layout: Layout, *, timeout: float) -> None:
 
 
 def report(layout: Layout) -> dict[str, dict[str, int | None]]:
-    """The supervisor's word on each component: pid (inside the node), exits in a row, last exit code."""
+    """What the supervisor reports of each component: pid (inside the node), exits in a row, last exit code."""
     try:
         found: dict[str, dict[str, int | None]] = json.loads(layout.status.read_text())
     except FileNotFoundError:
@@ -99,7 +102,7 @@ def _furnished(layout: Layout) -> bool:
 
 
 def _node_ready(layout: Layout) -> bool:
-    # After a crash etcd still says Ready of the node as it was: only a word that is newer than the node counts.
+    # After a crash etcd still holds the Ready condition of the last node: only a newer heartbeat counts.
     ready = '.status.conditions[?(@.type=="Ready")]'
     form = f"--output=jsonpath={{{ready}.status}} {{{ready}.lastHeartbeatTime}}"
     said = (_kubectl(layout, "get", "node", NODE_NAME, form) or "").split()
@@ -119,7 +122,8 @@ def _service_account_there(layout: Layout) -> bool:
     return _kubectl(layout, "get", "serviceaccount", "default", "--namespace=default") is not None
 
 
-CHECKS = (
+NODE = (Check("a containerd that answers", "containerd", archive.containerd_answers),)
+CLUSTER = (
     Check("every component started", "node", _all_run),
     Check("an API server that says ready", "kube-apiserver", _apiserver_ready),
     Check("storage class and roles applied", "kube-apiserver", _furnished),

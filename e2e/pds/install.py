@@ -72,7 +72,7 @@ def _install(target: Path) -> None:
     fresh.mkdir()
     for name in INPUTS:
         shutil.copy(HERE / name, fresh)
-    with progress.step("install the reference PDS from npm", about="a minute, once"), log.open("wb") as output:
+    with progress.step("install the reference PDS from npm", duration="a minute, once"), log.open("wb") as output:
         for command, environment in ((INSTALL, dict(os.environ)), (BUILD, _build_environment(fresh))):
             _run(command, cwd=fresh, env=environment, log=output)
     for old in CACHE.iterdir():

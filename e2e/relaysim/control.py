@@ -1,33 +1,29 @@
 """The control interface: JSON over HTTP under ``/control``, for tests outside the process.
 
-GET  status                               what is emitted, connected, in the window
-GET  faults                               every fault with its meaning and its parameters
-GET  journal ?from=&to=&offset=&limit=&stream=    what was emitted; ``next`` is the following page's offset
-GET  accounts                             did, handle, did:key and status of those who write
+GET  status                               counts of messages, the window, the pace, the readers
+GET  faults                               every fault, with what it does and its parameters
+GET  journal ?from=&to=&offset=&limit=&stream=    what was emitted; ``next`` is the offset of the next page
+GET  accounts                             did, handle, did:key and status of the accounts that write
 POST rate {rate, stream}    POST limit {limit, stream}    POST pause {stream}    POST resume {stream}
-POST emit {count, stream}                 emit now, paused or not; answers what
-POST fault/<name> {…}                     let something go wrong
+POST emit {count, stream}                 emit now, even if paused; answers with what was emitted
+POST fault/<name> {…}                     inject a fault
 """
 
-from __future__ import annotations
-
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aiohttp import web
 
 from e2e.relaysim import faults
-
-if TYPE_CHECKING:
-    from e2e.relaysim.feed import Feed
-    from e2e.relaysim.sim import RelaySim
+from e2e.relaysim.feed import Feed
+from e2e.relaysim.relay import Relay
 
 _PAGE = 10_000
 
 
-def routes(sim: RelaySim) -> list[web.RouteDef]:
+def routes(relay: Relay) -> list[web.RouteDef]:
     """The control routes of a simulator."""
-    control = Control(sim)
+    control = Control(relay)
     return [
         web.get("/control/status", control.status),
         web.get("/control/faults", control.faults),
@@ -40,26 +36,26 @@ def routes(sim: RelaySim) -> list[web.RouteDef]:
 
 
 class Control:
-    """Handlers; what they cannot understand is answered with 400 and a reason."""
+    """The handlers. A request that they don't understand gets 400 and a reason."""
 
-    def __init__(self, sim: RelaySim) -> None:
-        self._sim = sim
+    def __init__(self, relay: Relay) -> None:
+        self._relay = relay
 
     async def status(self, _request: web.Request) -> web.Response:
-        """Both feeds."""
-        return web.json_response({"repos": _status(self._sim.repos), "labels": _status(self._sim.labels)})
+        """The state of both feeds."""
+        return web.json_response({"repos": _status(self._relay.repos), "labels": _status(self._relay.labels)})
 
     async def faults(self, _request: web.Request) -> web.Response:
-        """What can go wrong."""
+        """The faults that can be injected."""
         return web.json_response(faults.describe())
 
     async def accounts(self, _request: web.Request) -> web.Response:
-        """Who writes."""
-        told = [
+        """The accounts that write."""
+        accounts = [
             {"did": a.did, "handle": a.handle, "key": a.repo.key.did_key, "status": a.status}
-            for a in self._sim.world.accounts
+            for a in self._relay.world.accounts
         ]
-        return web.json_response({"accounts": told})
+        return web.json_response({"accounts": accounts})
 
     async def journal(self, request: web.Request) -> web.Response:
         """A page of what was emitted."""
@@ -67,7 +63,7 @@ class Control:
         try:
             offset, limit = int(query.get("offset", 0)), int(query.get("limit", _PAGE))
             low, high = int(query.get("from", 0)), int(query.get("to", 2**63))
-            journal = self._feed(query.get("stream", "repos")).journal
+            journal = self._relay.feed(query.get("stream", "repos")).journal
         except ValueError as exc:
             return _bad(exc)
         first = max(offset, journal.dropped)
@@ -83,18 +79,18 @@ class Control:
         )
 
     async def emit(self, request: web.Request) -> web.Response:
-        """Emit so many events."""
+        """Emit ``count`` events."""
         try:
             body = await _body(request)
-            notes = await self._feed(body.get("stream", "repos")).emit(int(body.get("count", 1)))
+            notes = await self._relay.feed(body.get("stream", "repos")).emit(int(body.get("count", 1)))
         except (ValueError, TypeError) as exc:
             return _bad(exc)
         return web.json_response({"entries": [note.json() for note in notes]})
 
     async def fault(self, request: web.Request) -> web.Response:
-        """Let something go wrong."""
+        """Inject a fault."""
         try:
-            answer = faults.inflict(self._sim, request.match_info["name"], await _body(request))
+            answer = faults.inject(self._relay, request.match_info["name"], await _body(request))
         except (ValueError, TypeError) as exc:
             return _bad(exc)
         return web.json_response(answer)
@@ -104,7 +100,7 @@ class Control:
         what = request.match_info["change"]
         try:
             body = await _body(request)
-            feed = self._feed(body.get("stream", "repos"))
+            feed = self._relay.feed(body.get("stream", "repos"))
             if what in ("pause", "resume"):
                 feed.set_pace(paused=what == "pause")
             elif what == "rate":
@@ -116,12 +112,6 @@ class Control:
         except (ValueError, TypeError) as exc:
             return _bad(exc)
         return web.json_response(_status(feed))
-
-    def _feed(self, stream: str) -> Feed:
-        if stream not in ("repos", "labels"):
-            msg = f"unknown stream {stream!r}; known are repos, labels"
-            raise ValueError(msg)
-        return self._sim.repos if stream == "repos" else self._sim.labels
 
 
 async def _body(request: web.Request) -> dict[str, Any]:
@@ -144,6 +134,7 @@ def _status(feed: Feed) -> dict[str, Any]:
         "rate": feed.pace.rate,
         "limit": feed.pace.limit,
         "paused": feed.pace.paused,
+        "expired": feed.expired,
         "readers": [
             {"peer": r.peer, "sent": r.sent, "behind": window.end - r.position, "stalled": r.stalled}
             for r in feed.readers

@@ -1,7 +1,7 @@
-"""DAG-CBOR: definite lengths, shortest heads, map keys by length and then by bytes, links as tag 42.
+"""An encoder of DAG-CBOR: definite lengths, shortest heads, sorted map keys, links as tag 42.
 
-cbor2 in canonical mode sorts and shortens so; what it lacks is added here: CIDs, and floats that are
-always 64 bits wide. Spec: https://ipld.io/specs/codecs/dag-cbor/spec/
+cbor2 in canonical mode sorts and shortens in this way. Two things are added here: CIDs, and floats that
+are always 64 bits wide. Spec: https://ipld.io/specs/codecs/dag-cbor/spec/
 """
 
 import struct
@@ -11,11 +11,15 @@ import cbor2
 
 from e2e.relaysim.cid import Cid
 
-_CID_TAG = 42
+_LINK: Final = struct.Struct(">BBBBB")
+_TAG_42 = (0xD8, 42)
+_BYTES_8_BIT_LENGTH = 0x58
+_IDENTITY_MULTIBASE = 0x00
 
 
 def _cid(encoder: cbor2.CBOREncoder, value: Any) -> None:
-    encoder.encode(cbor2.CBORTag(_CID_TAG, b"\x00" + bytes(value)))
+    head = _LINK.pack(*_TAG_42, _BYTES_8_BIT_LENGTH, len(value) + 1, _IDENTITY_MULTIBASE)
+    encoder.write(head + value)
 
 
 def _float(encoder: cbor2.CBOREncoder, value: Any) -> None:
@@ -28,17 +32,3 @@ _ENCODERS: Final = {Cid: _cid, float: _float}
 def encode(value: object) -> bytes:
     """The canonical bytes of a value made of dict, list, str, bytes, int, bool, None, float and Cid."""
     return cbor2.dumps(value, canonical=True, encoders=_ENCODERS)
-
-
-def map_order(key: str) -> tuple[int, bytes]:
-    """Sort key of a map's keys: shorter first, then bytewise."""
-    raw = key.encode()
-    return len(raw), raw
-
-
-def map_head(size: int) -> bytes:
-    """The head of a map of ``size`` (< 24) pairs, for maps that are put together by hand."""
-    if not 0 <= size < 24:
-        msg = f"a map head of {size} pairs needs more than one byte"
-        raise ValueError(msg)
-    return bytes((0xA0 | size,))

@@ -1,42 +1,37 @@
-"""What can be made to go wrong, by name. Each function's keyword arguments are the fault's parameters."""
-
-from __future__ import annotations
+"""The faults that can be injected, by name. The keyword arguments of a function are the parameters."""
 
 import asyncio
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from e2e.relaysim import damage, frames, oddities
+from e2e.relaysim.cursors import PROFILES
+from e2e.relaysim.reader import Reader
 from e2e.relaysim.refusals import Refusal
-from e2e.relaysim.window import PROFILES
-
-if TYPE_CHECKING:
-    from e2e.relaysim.feed import Feed
-    from e2e.relaysim.reader import Reader
-    from e2e.relaysim.sim import RelaySim
+from e2e.relaysim.relay import Relay
 
 Answer = dict[str, Any]
 ENDPOINTS = ("subscribeRepos", "subscribeLabels", "listRepos")
 
 
-def inflict(sim: RelaySim, name: str, params: Mapping[str, Any]) -> Answer:
-    """Inflict a fault. ``ValueError`` names the faults there are, or the parameters of this one."""
+def inject(relay: Relay, name: str, params: Mapping[str, Any]) -> Answer:
+    """Inject a fault and return what it did. ``ValueError`` names the known faults, or the parameters."""
     fault = FAULTS.get(name)
     if fault is None:
         msg = f"unknown fault {name!r}; known are {', '.join(FAULTS)}"
         raise ValueError(msg)
     try:
-        inspect.signature(fault).bind(sim, **params)
+        inspect.signature(fault).bind(relay, **params)
     except TypeError as exc:
         msg = f"fault {name}: {exc}; it takes {describe()[name]['params']}"
         raise ValueError(msg) from exc
-    return fault(sim, **params)
+    return fault(relay, **params)
 
 
 def describe() -> dict[str, Answer]:
-    """Every fault with its meaning and its parameters' defaults."""
+    """Every fault, with what it does and the defaults of its parameters."""
     return {
         name: {
             "does": inspect.getdoc(fault),
@@ -50,8 +45,8 @@ def describe() -> dict[str, Answer]:
     }
 
 
-def cut(sim: RelaySim, *, how: str = "abort", code: int = 1001, stream: str = "repos") -> Answer:
-    """End all connections. how: abort (TCP reset), in-frame (half a frame, then gone), close (properly)."""
+def cut(relay: Relay, *, how: str = "abort", code: int = 1001, stream: str = "repos") -> Answer:
+    """End all connections. how: abort (TCP reset), in-frame (in the middle of a frame), close (properly)."""
     ways: Mapping[str, Callable[[Reader], None]] = {
         "abort": lambda reader: reader.abort(),
         "in-frame": lambda reader: reader.cut_in_frame(),
@@ -60,15 +55,15 @@ def cut(sim: RelaySim, *, how: str = "abort", code: int = 1001, stream: str = "r
     if how not in ways:
         msg = f"unknown cut {how!r}; known are {', '.join(ways)}"
         raise ValueError(msg)
-    readers = tuple(_feed(sim, stream).readers)
+    readers = tuple(relay.feed(stream).readers)
     for reader in readers:
         ways[how](reader)
     return {"readers": len(readers)}
 
 
-def stall(sim: RelaySim, *, seconds: float | None = None, stream: str = "repos") -> Answer:
-    """Leave all connections open, but send nothing and answer no ping; new connections are served."""
-    readers = tuple(_feed(sim, stream).readers)
+def stall(relay: Relay, *, seconds: float | None = None, stream: str = "repos") -> Answer:
+    """Keep all connections open, but send nothing and answer no ping. New connections are served."""
+    readers = tuple(relay.feed(stream).readers)
     for reader in readers:
         reader.stall()
     if seconds is not None:
@@ -78,33 +73,33 @@ def stall(sim: RelaySim, *, seconds: float | None = None, stream: str = "repos")
             for reader in readers:
                 reader.resume()
 
-        sim.background(end())
+        relay.background(end())
     return {"readers": len(readers)}
 
 
-def unstall(sim: RelaySim, *, stream: str = "repos") -> Answer:
+def unstall(relay: Relay, *, stream: str = "repos") -> Answer:
     """End all stalls."""
-    readers = tuple(_feed(sim, stream).readers)
+    readers = tuple(relay.feed(stream).readers)
     for reader in readers:
         reader.resume()
     return {"readers": len(readers)}
 
 
-def corrupt(sim: RelaySim, *, how: str = "garbage", count: int = 1) -> Answer:
-    """Emit events that cannot be decoded, or only in part; damage.HOW lists the ways."""
-    notes = [sim.repos.inject(damage.damaged(sim.world, how)) for _ in range(count)]
+def corrupt(relay: Relay, *, how: str = "garbage", count: int = 1) -> Answer:
+    """Emit events that can't be decoded, or only in part. damage.HOW lists the ways."""
+    notes = [relay.repos.emit_event(damage.damaged(relay.world, how)) for _ in range(count)]
     return {"seqs": [note.seq for note in notes]}
 
 
-def odd(sim: RelaySim, *, what: str = "unknown-type", count: int = 1) -> Answer:
-    """Emit events that are right, but old, extreme or unknown; oddities.WHAT lists the sorts."""
-    notes = [sim.repos.inject(oddities.odd(sim.world, what)) for _ in range(count)]
+def odd(relay: Relay, *, what: str = "unknown-type", count: int = 1) -> Answer:
+    """Emit events that are valid but old, very large, rare or unknown. oddities.WHAT lists the sorts."""
+    notes = [relay.repos.emit_event(oddities.odd(relay.world, what)) for _ in range(count)]
     return {"seqs": [note.seq for note in notes]}
 
 
-def seq(sim: RelaySim, *, by: int | None = None, to: int | None = None, stream: str = "repos") -> Answer:
-    """Jump in the sequence. Back: the relay has lost its state; the window and what wasn't sent are gone."""
-    feed = _feed(sim, stream)
+def seq(relay: Relay, *, by: int | None = None, to: int | None = None, stream: str = "repos") -> Answer:
+    """Jump in the sequence. After a jump back the window is empty, and what was not sent is lost."""
+    feed = relay.feed(stream)
     if (by is None) == (to is None):
         msg = "fault seq takes either by or to"
         raise ValueError(msg)
@@ -112,45 +107,45 @@ def seq(sim: RelaySim, *, by: int | None = None, to: int | None = None, stream: 
     return {"next_seq": feed.next_seq}
 
 
-def gap(sim: RelaySim, *, count: int = 1, stream: str = "repos") -> Answer:
-    """Lose events: they happen in the network, but the relay never tells of them."""
-    feed = _feed(sim, stream)
+def gap(relay: Relay, *, count: int = 1, stream: str = "repos") -> Answer:
+    """Lose events: they happen in the network, but the relay never emits them."""
+    feed = relay.feed(stream)
     feed.skip(count)
     return {"next_seq": feed.next_seq}
 
 
-def evict(sim: RelaySim, *, keep: int = 0, stream: str = "repos") -> Answer:
-    """Shorten the replay window to its newest events, so that older cursors are outdated."""
-    feed = _feed(sim, stream)
+def evict(relay: Relay, *, keep: int = 0, stream: str = "repos") -> Answer:
+    """Evict all but the newest events from the replay window, so that older cursors are outdated."""
+    feed = relay.feed(stream)
     feed.window.keep(keep)
     return {"oldest": feed.window.oldest, "lost": feed.window.lost}
 
 
-def repeat(sim: RelaySim, *, count: int = 1, stream: str = "repos") -> Answer:
-    """Send all readers the newest events a second time."""
-    feed = _feed(sim, stream)
+def repeat(relay: Relay, *, count: int = 1, stream: str = "repos") -> Answer:
+    """Send the newest events to all readers again."""
+    feed = relay.feed(stream)
     window = feed.window
-    entries = window.slice(max(window.start, window.end - count), count)
+    notes = window.slice(max(window.start, window.end - count), count)
     for reader in feed.readers:
-        reader.resend(entries)
-    return {"seqs": [entry.seq for entry in entries]}
+        reader.resend(notes)
+    return {"seqs": [note.seq for note in notes]}
 
 
-def too_slow(sim: RelaySim, *, stream: str = "repos") -> Answer:
-    """Tell all readers ConsumerTooSlow and close."""
-    return error(sim, error="ConsumerTooSlow", message="Stream consumer too slow", stream=stream)
+def too_slow(relay: Relay, *, stream: str = "repos") -> Answer:
+    """Send the error ConsumerTooSlow to all readers and close."""
+    return error(relay, error="ConsumerTooSlow", message="Stream consumer too slow", stream=stream)
 
 
-def error(sim: RelaySim, *, error: str, message: str = "", stream: str = "repos") -> Answer:
-    """Send all readers an error frame and close with 1008."""
-    readers = tuple(_feed(sim, stream).readers)
+def error(relay: Relay, *, error: str, message: str = "", stream: str = "repos") -> Answer:
+    """Send an error frame to all readers and close with code 1008."""
+    readers = tuple(relay.feed(stream).readers)
     for reader in readers:
         reader.end(frames.error(error, message), code=1008, reason=error)
     return {"readers": len(readers)}
 
 
 def refuse(
-    sim: RelaySim,
+    relay: Relay,
     *,
     endpoint: str = "subscribeRepos",
     status: int = 429,
@@ -160,20 +155,20 @@ def refuse(
     location: str | None = None,
     delay: float = 0.0,
 ) -> Answer:
-    """Answer an endpoint's next requests with an HTTP status after a delay; times null: until accept."""
+    """Answer the next requests to an endpoint with an HTTP status, after a delay. times null: until accept."""
     refusal = Refusal(status, times, retry_after, html, location, delay)
-    sim.refusals.add(_endpoint(endpoint), refusal)
+    relay.refusals.add(_endpoint(endpoint), refusal)
     return {"endpoint": endpoint, "status": status}
 
 
-def accept(sim: RelaySim, *, endpoint: str = "subscribeRepos") -> Answer:
-    """End an endpoint's refusals."""
-    sim.refusals.lift(_endpoint(endpoint))
+def accept(relay: Relay, *, endpoint: str = "subscribeRepos") -> Answer:
+    """End the refusals of an endpoint."""
+    relay.refusals.remove(_endpoint(endpoint))
     return {"endpoint": endpoint}
 
 
 def cursors(
-    sim: RelaySim,
+    relay: Relay,
     *,
     profile: str | None = None,
     inclusive: bool | None = None,
@@ -182,8 +177,8 @@ def cursors(
     zero_outdated: bool | None = None,
     stream: str = "repos",
 ) -> Answer:
-    """Read cursors in another way from now on; window.CursorRules says what the parts mean."""
-    feed = _feed(sim, stream)
+    """Read cursors by other rules from now on. cursors.CursorRules explains them."""
+    feed = relay.feed(stream)
     if profile is not None and profile not in PROFILES:
         msg = f"unknown profile {profile!r}; known are {', '.join(PROFILES)}"
         raise ValueError(msg)
@@ -199,7 +194,7 @@ def cursors(
 
 
 def listing(
-    sim: RelaySim,
+    relay: Relay,
     *,
     bad: list[int] | None = None,
     times: int | None = None,
@@ -208,8 +203,8 @@ def listing(
     loop: int | None = None,
     shrink: int | None = None,
 ) -> Answer:
-    """Let listRepos go wrong; listing.ListingFaults says how. Places count from 0; shrink 0 ends it."""
-    state = sim.listing.faults
+    """Set the faults of listRepos. listing.ListingFaults explains them. shrink 0 ends that one."""
+    state = relay.listing.faults
     if bad is not None:
         state.bad = dict.fromkeys(bad, times)
     if bare is not None:
@@ -240,13 +235,6 @@ FAULTS: Mapping[str, Callable[..., Answer]] = {
         listing,
     )
 }
-
-
-def _feed(sim: RelaySim, stream: str) -> Feed:
-    if stream not in ("repos", "labels"):
-        msg = f"unknown stream {stream!r}; known are repos, labels"
-        raise ValueError(msg)
-    return sim.repos if stream == "repos" else sim.labels
 
 
 def _endpoint(name: str) -> str:

@@ -1,34 +1,26 @@
-"""One stream that clients subscribe to: a source of events, its sequence, its window, its pace."""
+"""A feed: one stream that clients subscribe to, with its sequence, its window, its journal and its pace."""
 
 import asyncio
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from itertools import islice
 
+from aiohttp import web
+
+from e2e.relaysim.cursors import CursorRules
 from e2e.relaysim.frames import Event, timestamp
 from e2e.relaysim.journal import Journal, Note
-from e2e.relaysim.window import CursorRules, Entry, Window
+from e2e.relaysim.pace import Allowance, Pace
+from e2e.relaysim.reader import Reader
+from e2e.relaysim.window import Window
 
-if TYPE_CHECKING:
-    from e2e.relaysim.reader import Reader
-
-_TICK = 0.01
-_LONGEST_TICK = 0.25
-_CHUNK = 32
-_LEAD = 512
-
-
-@dataclass(slots=True)
-class Pace:
-    """How fast events come: ``rate`` a second (0: as fast as the slowest reader takes), ``limit`` in all."""
-
-    rate: float = 50.0
-    limit: int | None = None
-    paused: bool = False
+_TICK_SECONDS = 0.25
+"""Between two bursts at a rate: to wake up costs more than to send a message."""
+_CHUNK = 64
+_LEAD = 1024
 
 
 class Feed:
-    """Emits events into its window, from which each reader takes them at its own pace."""
+    """Emits a source's events into its window, from which each reader takes them at its own pace."""
 
     def __init__(
         self,
@@ -42,6 +34,7 @@ class Feed:
     ) -> None:
         self._source = source
         self._pace = pace
+        self._silent_at: float | None = None
         self._changed = asyncio.Event()
         self._next_seq = first_seq
         self.rules = rules
@@ -51,7 +44,7 @@ class Feed:
 
     @property
     def next_seq(self) -> int:
-        """What the next event will be numbered."""
+        """The seq of the next event."""
         return self._next_seq
 
     @property
@@ -59,101 +52,110 @@ class Feed:
         """The pace as it is; ``set_pace`` changes it."""
         return self._pace
 
+    @property
+    def expired(self) -> bool:
+        """Whether the pace's ``seconds`` have passed."""
+        return self._silent_at is not None and asyncio.get_running_loop().time() >= self._silent_at
+
     def set_pace(self, *, rate: float | None = None, limit: int | None = None, paused: bool | None = None) -> None:
-        """Change what is given. A limit counts all events since the start."""
-        for name, value in (("rate", rate), ("limit", limit)):
-            if value is not None and value < 0:
-                msg = f"{name} must not be negative, got {value}"
-                raise ValueError(msg)
-        self._pace.rate = self._pace.rate if rate is None else rate
-        self._pace.limit = self._pace.limit if limit is None else limit
-        self._pace.paused = self._pace.paused if paused is None else paused
+        """Change what is given; the pace's ``seconds`` start again. ``ValueError`` for a negative value."""
+        self._pace.change(rate=rate, limit=limit, paused=paused)
+        self._start_clock()
         self.changed()
 
     def changed(self) -> None:
-        """Tell the pump that something it waits for may have happened."""
+        """Wake up ``run``: something that it waits for may have happened."""
         self._changed.set()
 
+    async def serve(self, reader: Reader) -> web.WebSocketResponse:
+        """Serve a client until it leaves or is disconnected."""
+        await reader.open()
+        self.readers.add(reader)
+        self.changed()
+        try:
+            await reader.run()
+        finally:
+            self.readers.discard(reader)
+            self.changed()
+            response = await reader.close()
+        return response
+
     async def run(self) -> None:
-        """Emit at the pace set, until cancelled."""
+        """Emit at the pace that is set, until cancelled."""
         clock = asyncio.get_running_loop().time
-        due, before = 0.0, clock()
+        self._start_clock()
+        allowance = Allowance(clock())
         while True:
-            now = clock()
-            due, before = due + (now - before) * self._pace.rate, now
+            allowance.grow(clock(), self._pace.rate)
             if self._resting():
-                await self._change()
-                due, before = 0.0, clock()
+                self._changed.clear()
+                await self._changed.wait()
+                allowance = Allowance(clock())
             elif self._pace.rate == 0:
                 await self.emit(min(_CHUNK, self._left()))
-                await asyncio.sleep(0)
             else:
-                due = min(due, max(self._pace.rate, 1.0))
-                # No more at a time: a pause is looked for in between, and nothing comes after it.
-                count = min(int(due), self._left(), _CHUNK)
-                due -= count
+                # One chunk at a time: the pace may change in between, and nothing is emitted after a pause.
+                count = min(allowance.whole, self._left(), _CHUNK)
+                allowance.spend(count)
                 await self.emit(count)
-                await asyncio.sleep(0 if due >= 1 else min(max((1 - due) / self._pace.rate, _TICK), _LONGEST_TICK))
+                if not allowance.whole:
+                    await asyncio.sleep(_TICK_SECONDS)
 
     async def emit(self, count: int) -> list[Note]:
-        """Emit this many events now, whatever the pace, and say what they were."""
+        """Emit this many events now, regardless of the pace, and return their notes."""
         notes: list[Note] = []
         while len(notes) < count:
-            time = timestamp()
-            chunk = min(_CHUNK, count - len(notes))
-            notes += [self._append(next(self._source), time) for _ in range(chunk)]
-            self._wake()
+            notes += self._append(islice(self._source, min(_CHUNK, count - len(notes))))
             await asyncio.sleep(0)
         return notes
 
-    def inject(self, event: Event) -> Note:
-        """Emit an event that isn't the source's next one."""
-        note = self._append(event, timestamp())
-        self._wake()
+    def emit_event(self, event: Event) -> Note:
+        """Emit an event that doesn't come from the source."""
+        (note,) = self._append(iter((event,)))
         return note
 
     def skip(self, count: int) -> None:
-        """Lose events: the source moves on, and so does the sequence, but nobody is told."""
-        for _ in range(count):
-            next(self._source)
-        self._next_seq += count
+        """Lose events: the source and the sequence move on, but nothing is emitted."""
+        for _ in islice(self._source, count):
+            self._next_seq += 1
 
     def go_to(self, seq: int) -> None:
-        """Number the next event so.
+        """Give the next event this seq. ``ValueError`` if it isn't positive.
 
-        Going back is a relay that lost its state: the window empties, and what readers weren't sent is lost.
+        Going back is a relay that lost its state: the window is emptied, and readers never get what they
+        were not sent.
         """
         if seq < 1:
             msg = f"a seq is positive, got {seq}"
             raise ValueError(msg)
         if seq < self._next_seq:
             for reader in self.readers:
-                reader.catch_up()
+                reader.skip_to_end()
             self.window.restart(seq)
         self._next_seq = seq
 
-    def _append(self, event: Event, time: str) -> Note:
-        entry = Entry(self._next_seq, time, event)
-        self._next_seq += 1
-        self.window.append(entry)
-        return self.journal.add(entry)
-
-    def _wake(self) -> None:
+    def _append(self, events: Iterator[Event]) -> list[Note]:
+        time = timestamp()
+        notes = [Note(seq, time, event) for seq, event in enumerate(events, self._next_seq)]
+        self._next_seq += len(notes)
+        self.window.extend(notes)
+        self.journal.extend(notes)
         for reader in self.readers:
             reader.more.set()
+        return notes
 
     def _left(self) -> int:
         limit = self._pace.limit
-        return _CHUNK * 1000 if limit is None else max(0, limit - self.journal.total)
+        return _CHUNK if limit is None else max(0, limit - self.journal.total)
 
     def _resting(self) -> bool:
-        if self._pace.paused or self._left() == 0:
+        if self._pace.paused or self._left() == 0 or self.expired:
             return True
         if self._pace.rate > 0:
             return False
         lags = [self.window.end - reader.position for reader in self.readers if not reader.stalled]
         return not lags or max(lags) >= _LEAD
 
-    async def _change(self) -> None:
-        self._changed.clear()
-        await self._changed.wait()
+    def _start_clock(self) -> None:
+        seconds = self._pace.seconds
+        self._silent_at = None if seconds is None else asyncio.get_running_loop().time() + seconds

@@ -1,41 +1,50 @@
-"""What a relay has emitted, in words, for tests to compare with what arrived."""
+"""The journal: what a stream has emitted, for tests to compare with what arrived."""
 
 from collections import deque
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
-from e2e.relaysim.window import Entry
+from e2e.relaysim.frames import Event
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
-    """One emitted event. ``facts`` are those of ``frames.Event``."""
+class Note(NamedTuple):
+    """One emitted event: its place in the sequence, its time (RFC 3339) and the event itself."""
 
     seq: int
     time: str
-    kind: str
-    facts: Any
+    event: Event
+
+    @property
+    def kind(self) -> str:
+        """The frame's type, such as ``#commit``."""
+        return self.event.kind
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """What the event says; ``frames.Event`` lists the keys."""
+        return self.event.facts
+
+    def message(self) -> bytes:
+        """The payload of the WebSocket message."""
+        return self.event.frame.stamp(self.seq, self.time)
 
     def json(self) -> dict[str, Any]:
-        """All of it in one JSON object."""
+        """Everything but the frame, in one JSON object."""
         return {"seq": self.seq, "time": self.time, "kind": self.kind, **self.facts}
 
 
 class Journal:
-    """The last ``size`` notes, in the order in which their events entered the window."""
+    """The last ``size`` notes, in the order in which their events were emitted."""
 
     def __init__(self, size: int) -> None:
         self._notes: deque[Note] = deque(maxlen=size)
         self.total = 0
 
-    def add(self, entry: Entry) -> Note:
-        """Note an event down."""
-        note = Note(entry.seq, entry.time, entry.event.kind, entry.event.facts)
-        self._notes.append(note)
-        self.total += 1
-        return note
+    def extend(self, notes: Sequence[Note]) -> None:
+        """Add the newest notes; the oldest ones beyond the size are dropped."""
+        self._notes.extend(notes)
+        self.total += len(notes)
 
     def __iter__(self) -> Iterator[Note]:
         return iter(self._notes)
@@ -45,7 +54,7 @@ class Journal:
 
     @property
     def dropped(self) -> int:
-        """How many notes are forgotten."""
+        """How many notes are no longer here."""
         return self.total - len(self._notes)
 
     def between(self, first: int | None = None, last: int | None = None) -> list[Note]:
@@ -55,6 +64,6 @@ class Journal:
         return [note for note in self._notes if low <= note.seq <= high]
 
     def page(self, offset: int, count: int) -> list[Note]:
-        """Notes by their number since the start, forgotten ones included in the count."""
+        """Up to ``count`` notes. ``offset`` counts all notes since the start, also those that were dropped."""
         skip = max(0, offset - self.dropped)
         return list(islice(self._notes, skip, skip + count))

@@ -1,28 +1,36 @@
-"""One subscription: what a client that connected is sent, and the ways in which that can go wrong."""
+"""A reader: one client's subscription, which is sent the notes of a window from its position on."""
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 
 from aiohttp import WSMsgType, web
 
-from e2e.relaysim import frames
-from e2e.relaysim.feed import Feed
-from e2e.relaysim.window import Entry, Start
+from e2e.relaysim import frames, websocket
+from e2e.relaysim.cursors import Start
+from e2e.relaysim.journal import Note
+from e2e.relaysim.window import Window
 
-_BATCH = 32
-_POLICY = 1008
-_POLL = 0.05
+_BATCH = 256
+_BATCH_BYTES = 256 * 1024
+_POLICY_VIOLATION = 1008
+_POLL_SECONDS = 0.05
 _ENDED = (WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED, WSMsgType.ERROR)
 
 
 class Reader:
-    """A client of a feed. ``position`` is what it is sent next."""
+    """A client of a stream. ``position`` is that of the note which it is sent next.
 
-    def __init__(self, feed: Feed, request: web.Request, start: Start) -> None:
-        self._feed = feed
+    ``on_progress`` is called when it was sent something.
+    """
+
+    def __init__(self, window: Window, request: web.Request, start: Start, *, on_progress: Callable[[], None]) -> None:
+        self._window = window
         self._request = request
         self._start = start
-        self._socket = web.WebSocketResponse(autoping=False, autoclose=False, compress=False, timeout=2)
+        self._on_progress = on_progress
+        # A limit of 0: each send waits until the socket takes more, for most bytes don't pass through the response.
+        self._socket = web.WebSocketResponse(autoping=False, autoclose=False, compress=False, timeout=2, writer_limit=0)
         self._flowing = asyncio.Event()
         self._flowing.set()
         self._ending: tuple[bytes | None, int, str] | None = None
@@ -33,12 +41,12 @@ class Reader:
 
     @property
     def stalled(self) -> bool:
-        """Whether the connection is open but dead: nothing is sent, no ping answered."""
+        """Whether the connection is open but dead: nothing is sent, and no ping is answered."""
         return not self._flowing.is_set()
 
     @property
     def cursor(self) -> str | None:
-        """The cursor that it asked for; None asks for what is live."""
+        """The cursor that the client asked for; None asks for live events."""
         return self._request.query.get("cursor")
 
     @property
@@ -46,22 +54,26 @@ class Reader:
         """The client's address."""
         return str(self._request.remote)
 
-    async def run(self) -> web.WebSocketResponse:
-        """Serve the client until it leaves or is thrown out."""
+    async def open(self) -> None:
+        """Answer the client's request for a WebSocket."""
         await self._socket.prepare(self._request)
-        self._feed.readers.add(self)
-        self._feed.changed()
+
+    async def run(self) -> None:
+        """Serve the client until it leaves or is disconnected."""
         tasks = {asyncio.create_task(self._send()), asyncio.create_task(self._receive())}
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            self._feed.readers.discard(self)
-            self._feed.changed()
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            await self._close()
-            self.left.set()
+
+    async def close(self) -> web.WebSocketResponse:
+        """Close the connection with the code given to ``end``, or 1000."""
+        _, code, reason = self._ending or (None, 1000, "")
+        with contextlib.suppress(ConnectionError, RuntimeError):
+            await self._socket.close(code=code, message=reason.encode())
+        self.left.set()
         return self._socket
 
     def stall(self) -> None:
@@ -73,15 +85,15 @@ class Reader:
         self._flowing.set()
 
     def abort(self) -> None:
-        """Drop the connection: a reset, without a WebSocket close."""
+        """Reset the TCP connection, without a WebSocket close."""
         if self._request.transport:
             self._request.transport.abort()
 
     def cut_in_frame(self) -> None:
-        """Drop the connection in the middle of a frame."""
+        """Disconnect in the middle of a frame."""
         transport = self._request.transport
         if transport:
-            transport.write(b"\x82\x7e\x10\x00" + frames.header("#commit"))
+            transport.write(websocket.head(4096) + frames.header("#commit"))
             transport.close()
 
     def end(self, message: bytes | None = None, *, code: int = 1000, reason: str = "") -> None:
@@ -89,51 +101,56 @@ class Reader:
         self._ending = (message, code, reason)
         self.more.set()
 
-    def catch_up(self) -> None:
-        """Forget what wasn't sent yet."""
-        self.position = self._feed.window.end
+    def skip_to_end(self) -> None:
+        """Send nothing of what is in the window now."""
+        self.position = self._window.end
 
-    def resend(self, entries: list[Entry]) -> None:
-        """Go back to the first of these entries, as a relay does that replays what it already sent."""
-        if entries:
-            self.position = min(self.position, self._feed.window.position(entries[0].seq))
+    def resend(self, notes: list[Note]) -> None:
+        """Go back to the first of these notes, like a relay that replays what it already sent."""
+        if notes:
+            self.position = min(self.position, self._window.position(notes[0].seq))
             self.more.set()
 
     async def _send(self) -> None:
         if self._start.message:
             await self._socket.send_bytes(self._start.message)
         if self._start.fatal:
-            self._ending = (None, _POLICY, "FutureCursor")
+            self._ending = (None, _POLICY_VIOLATION, "FutureCursor")
             return
-        window = self._feed.window
         while not self._ending:
-            if self.position < window.start:
+            if self.position < self._window.start:
                 text = "Stream consumer too slow"
-                self.end(frames.error("ConsumerTooSlow", text), code=_POLICY, reason="ConsumerTooSlow")
-                break
-            at, batch = self.position, window.slice(self.position, _BATCH)
-            for entry in batch:
-                await self._flowing.wait()
-                if self._ending or self.position != at:
-                    break
-                await self._send_entry(entry)
-                at += 1
-            if batch:
-                self._feed.changed()
-            else:
+                self.end(frames.error("ConsumerTooSlow", text), code=_POLICY_VIOLATION, reason="ConsumerTooSlow")
+            elif self.position == self._window.end:
                 self.more.clear()
                 await self.more.wait()
-        if self._ending and self._ending[0]:
+            else:
+                await self._send_batch()
+                self._on_progress()
+            await self._flowing.wait()
+        if self._ending[0]:
             await self._socket.send_bytes(self._ending[0])
 
-    async def _send_entry(self, entry: Entry) -> None:
-        self.position += 1
-        self.sent += 1
-        message = entry.message()
-        if entry.event.frame.text:
-            await self._socket.send_str(message.decode("utf-8", "replace"))
+    async def _send_batch(self) -> None:
+        """Send the next notes in one write, and wait until the socket takes more."""
+        parts: list[bytes] = []
+        size = 0
+        for note in self._window.slice(self.position, _BATCH):
+            payload, text = note.message(), note.event.frame.text
+            parts += (websocket.head(len(payload), text=text), payload)
+            size += len(payload)
+            if size >= _BATCH_BYTES:
+                break
+        self.position += len(parts) // 2
+        self.sent += len(parts) // 2
+        transport = self._request.transport
+        if transport is None:
+            raise ConnectionResetError
+        transport.write(b"".join(parts[:-2]))
+        if text:
+            await self._socket.send_str(payload.decode("utf-8", "replace"))
         else:
-            await self._socket.send_bytes(message)
+            await self._socket.send_bytes(payload)
 
     async def _receive(self) -> None:
         while True:
@@ -143,13 +160,8 @@ class Reader:
             if message.type is WSMsgType.PING and not self.stalled:
                 await self._socket.pong(message.data)
         while self.stalled and self._connected():
-            await asyncio.sleep(_POLL)
+            await asyncio.sleep(_POLL_SECONDS)
 
     def _connected(self) -> bool:
         transport = self._request.transport
         return transport is not None and not transport.is_closing()
-
-    async def _close(self) -> None:
-        _, code, reason = self._ending or (None, 1000, "")
-        with contextlib.suppress(ConnectionError, RuntimeError):
-            await self._socket.close(code=code, message=reason.encode())

@@ -1,30 +1,21 @@
-"""The HTTP side: the two subscriptions, the listing, health, and the control interface."""
-
-from __future__ import annotations
-
-import json
-import logging
-from typing import TYPE_CHECKING, Any
+"""The HTTP server: the two subscriptions, ``listRepos``, health, and the control interface."""
 
 from aiohttp import web
 
 from e2e.relaysim import control
+from e2e.relaysim.cursors import seek
+from e2e.relaysim.feed import Feed
 from e2e.relaysim.frames import MAX_SEQ
 from e2e.relaysim.listing import BadRepoError, BadRequestError
+from e2e.relaysim.log import log
 from e2e.relaysim.reader import Reader
-from e2e.relaysim.window import seek
-
-if TYPE_CHECKING:
-    from e2e.relaysim.feed import Feed
-    from e2e.relaysim.sim import RelaySim
-
-_LOG = logging.getLogger("relaysim")
+from e2e.relaysim.relay import Relay
 
 
-def application(sim: RelaySim) -> web.Application:
+def application(relay: Relay) -> web.Application:
     """All routes of a simulator."""
     app = web.Application()
-    xrpc = Xrpc(sim)
+    xrpc = Xrpc(relay)
     app.add_routes(
         [
             web.get("/xrpc/com.atproto.sync.subscribeRepos", xrpc.subscribe_repos),
@@ -33,33 +24,33 @@ def application(sim: RelaySim) -> web.Application:
             web.get("/xrpc/_health", xrpc.health),
         ]
     )
-    app.add_routes(control.routes(sim))
+    app.add_routes(control.routes(relay))
     return app
 
 
 class Xrpc:
-    """The endpoints that clients of a relay know."""
+    """The XRPC endpoints of a relay and a labeler."""
 
-    def __init__(self, sim: RelaySim) -> None:
-        self._sim = sim
+    def __init__(self, relay: Relay) -> None:
+        self._relay = relay
 
     async def subscribe_repos(self, request: web.Request) -> web.StreamResponse:
         """com.atproto.sync.subscribeRepos."""
-        refused = await self._sim.refusals.take("subscribeRepos")
-        return refused or await _subscribe(self._sim.repos, request)
+        refused = await self._relay.refusals.take("subscribeRepos")
+        return refused or await _subscribe(self._relay.repos, request)
 
     async def subscribe_labels(self, request: web.Request) -> web.StreamResponse:
         """com.atproto.label.subscribeLabels."""
-        refused = await self._sim.refusals.take("subscribeLabels")
-        return refused or await _subscribe(self._sim.labels, request)
+        refused = await self._relay.refusals.take("subscribeLabels")
+        return refused or await _subscribe(self._relay.labels, request)
 
     async def list_repos(self, request: web.Request) -> web.Response:
         """com.atproto.sync.listRepos."""
-        refused = await self._sim.refusals.take("listRepos")
+        refused = await self._relay.refusals.take("listRepos")
         if refused:
             return refused
         try:
-            page = self._sim.listing.page(request.query.get("cursor"), request.query.get("limit"))
+            page = self._relay.listing.page(request.query.get("cursor"), request.query.get("limit"))
         except BadRequestError as exc:
             return xrpc_error(400, "InvalidRequest", str(exc))
         except BadRepoError as exc:
@@ -67,12 +58,12 @@ class Xrpc:
         return web.json_response(page)
 
     async def health(self, _request: web.Request) -> web.Response:
-        """Liveness, as the reference servers answer it."""
+        """Health, with the answer of the reference servers."""
         return web.json_response({"version": "relaysim"})
 
 
 def xrpc_error(status: int, name: str, message: str) -> web.Response:
-    """An error in XRPC's form."""
+    """An error in the form of XRPC."""
     return web.json_response({"error": name, "message": message}, status=status)
 
 
@@ -83,14 +74,9 @@ async def _subscribe(feed: Feed, request: web.Request) -> web.StreamResponse:
     if request.headers.get("Upgrade", "").lower() != "websocket":
         return xrpc_error(426, "UpgradeRequired", "this endpoint speaks WebSocket")
     start = seek(feed.window, None if text is None else int(text), feed.rules)
-    reader = Reader(feed, request, start)
+    reader = Reader(feed.window, request, start, on_progress=feed.changed)
     log("subscribed", peer=reader.peer, cursor=text, path=request.path)
     try:
-        return await reader.run()
+        return await feed.serve(reader)
     finally:
         log("left", peer=reader.peer, sent=reader.sent, path=request.path)
-
-
-def log(event: str, **fields: Any) -> None:
-    """One JSON object a line."""
-    _LOG.info(json.dumps({"event": event, **fields}))

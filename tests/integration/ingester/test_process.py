@@ -100,12 +100,14 @@ async def test_a_signal_flushes_what_is_whole(
     redis_server: RedisServer, client: Redis, tmp_path: Path, number: signal.Signals
 ) -> None:
     async with (
-        RelaySim(rate=300) as sim,
+        RelaySim(paused=True) as sim,
         Ingester(
             tmp_path, redis_server.url, sim.url, INGESTER_BATCH_TIMEOUT_MS="60000", INGESTER_BATCH_SIZE="9999"
         ) as ingester,
     ):
         await sim.connected()
+        # A batch of 2 MiB is flushed before the signal: this is less, however slow the machine is.
+        await sim.emit(300)
 
         async def many() -> bool:
             return await ingester.metric("ingester_events_in_memory") > 100

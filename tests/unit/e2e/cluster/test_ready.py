@@ -24,13 +24,13 @@ def test_a_component_that_keeps_exiting_is_named_with_the_end_of_its_log(layout:
     layout.status.write_text(json.dumps(status))
     (layout.logs / "etcd.log").write_text("first\nno space left\n")
     with pytest.raises(ClusterError) as caught:
-        ready.wait(layout, timeout=30)
+        ready.wait(layout, checks=ready.CLUSTER, timeout=30)
     assert str(caught.value) == (f"etcd keeps exiting; log: {layout.logs / 'etcd.log'}\n    first\n    no space left")
 
 
 def test_when_time_is_up_the_message_says_what_is_missing(layout: Layout) -> None:
     with pytest.raises(ClusterError, match=r"after 0 s: not yet every component started; log: .*/node\.log"):
-        ready.wait(layout, timeout=0)
+        ready.wait(layout, checks=ready.CLUSTER, timeout=0)
 
 
 def test_a_failed_command_shows_its_log_and_the_hint(tmp_path: Path) -> None:

@@ -15,8 +15,8 @@ from cryptography.x509.oid import NameOID
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from e2e.relaysim.__main__ import parse
+from e2e.relaysim.cursors import PROFILES
 from e2e.relaysim.sim import FIRST_SEQ, RelaySim
-from e2e.relaysim.window import PROFILES
 from tests.unit.e2e.relaysim.client import subscribe
 
 LAST = FIRST_SEQ + 19
@@ -59,7 +59,7 @@ async def test_no_cursor_means_live_and_zero_means_oldest() -> None:
         assert await live.silent(0.1)
 
 
-async def test_an_outdated_cursor_is_told() -> None:
+async def test_an_outdated_cursor_gets_an_info() -> None:
     async with RelaySim(paused=True, prefill=20, window=5) as sim:
         async with subscribe(sim, FIRST_SEQ) as client:
             assert (await client.frame())[1]["name"] == "OutdatedCursor"

@@ -1,7 +1,9 @@
 import pytest
 
+from e2e.relaysim.cursors import PROFILES, seek
 from e2e.relaysim.frames import Event, Template, error, info
-from e2e.relaysim.window import PROFILES, Entry, Window, seek
+from e2e.relaysim.journal import Note
+from e2e.relaysim.window import Window
 from tests.unit.e2e.relaysim import reading
 
 EVENT = Event("#commit", Template(b"a", b"b", b"c"))
@@ -12,12 +14,12 @@ FUTURE = error("FutureCursor", "Cursor in the future.")
 def window(*seqs: int, size: int = 4) -> Window:
     made = Window(size=size, first_seq=seqs[0])
     for seq in seqs:
-        made.append(Entry(seq, "t", EVENT))
+        made.extend([Note(seq, "t", EVENT)])
     return made
 
 
 def seqs(made: Window, position: int) -> list[int]:
-    return [entry.seq for entry in made.slice(position, 100)]
+    return [note.seq for note in made.slice(position, 100)]
 
 
 @pytest.mark.parametrize(
@@ -66,7 +68,7 @@ def test_the_window_holds_the_newest_and_nothing_else() -> None:
     made = window(*range(1, 1001), size=10)
     assert seqs(made, made.start) == list(range(991, 1001))
     assert (made.oldest, made.newest, made.lost) == (991, 1000, 990)
-    assert len(made._entries) <= 10 + 64
+    assert len(made._notes) <= 10 + 64
     assert made.position(995) == 994
 
 
@@ -75,7 +77,7 @@ def test_a_restart_forgets_everything_and_keeps_positions() -> None:
     end = made.end
     made.restart(5)
     assert (made.start, made.end, made.oldest, made.newest) == (end, end, None, 4)
-    made.append(Entry(5, "t", EVENT))
+    made.extend([Note(5, "t", EVENT)])
     assert seqs(made, end) == [5]
     assert seek(made, 13, PROFILES["spec"]).fatal
 
