@@ -12,10 +12,10 @@ from sluice_operator.api.health import HealthSpec
 from sluice_operator.observed.facts import DeploymentFacts, PodFacts, StartupFacts
 from sluice_operator.status.assessment import Assessment
 from sluice_operator.status.reasons import ConditionReason
+from sluice_operator.status.severity import Severity
 from sluice_operator.status.startup_problems import hints, placement_message, startup_details, startup_problem
 from sluice_operator.status.verdict import (
     ReadyVerdict,
-    Severity,
     progressing_verdict,
     stalled_verdict,
     stalled_verdict_after,
