@@ -76,7 +76,7 @@ async def _look(client: Any, options: argparse.Namespace, name: str, seconds: fl
     before, began = await _served(client), time.perf_counter()
     for _ in range(options.looks):
         facts = await reader.read(options.redis.encode(), _KEYS, now=datetime.now(UTC))
-        assert facts.trouble is None
+        assert facts.failure is None
     took = (time.perf_counter() - began) / options.looks
     after = await _served(client)
     await reader.close()

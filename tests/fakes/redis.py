@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from sluice_operator.api.cursor import CursorSpec
-from sluice_operator.observed.facts import SinkFacts, SinkFailure
+from sluice_operator.observed.facts import SinkFacts, SinkReadFailure
 from sluice_operator.observed.report_age import ReportAges
 from sluice_operator.redis.cursor_writer import CursorError, cursor_value
 from sluice_operator.redis.sink_facts import newest_report, sink_facts
@@ -57,7 +57,7 @@ class FakeRedis:
     async def read(self, url: bytes, keys: StreamKeys, *, now: datetime, ca_bundle: str = "") -> SinkFacts:
         server = self.server(url)
         if server.problem:
-            return SinkFacts(trouble=SinkFailure.UNREACHABLE, trouble_message=server.problem)
+            return SinkFacts(failure=SinkReadFailure.UNREACHABLE, failure_message=server.problem)
         answers: list[object] = []
         for name in (keys, *keys.former_keys):
             cursor = server.get(name.cursor)

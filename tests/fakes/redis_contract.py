@@ -8,7 +8,7 @@ from typing import Protocol
 import pytest
 
 from sluice_operator.api.cursor import CursorSpec
-from sluice_operator.observed.facts import SinkFailure
+from sluice_operator.observed.facts import SinkReadFailure
 from sluice_operator.redis.cursor_writer import CursorError
 from sluice_operator.redis.source_redis import SourceRedis
 from sluice_redis.contract import HealthField, SourceState, Stream, StreamKeys
@@ -57,7 +57,7 @@ class SourceRedisContract:
 
     async def test_nothing_is_there(self, subject: Subject) -> None:
         facts = await subject.redis.read(subject.url, KEYS, now=now())
-        assert (facts.trouble, facts.cursor, facts.length, facts.dead_letters, facts.health) == (None, None, 0, 0, None)
+        assert (facts.failure, facts.cursor, facts.length, facts.dead_letters, facts.health) == (None, None, 0, 0, None)
         assert subject.data.keys() == []
 
     async def test_what_an_ingester_has_written_is_read(self, subject: Subject) -> None:
@@ -76,7 +76,7 @@ class SourceRedisContract:
         subject.data.xadd(KEYS.entries)
         subject.data.xadd(KEYS.deadletter)
         facts = await subject.redis.read(subject.url, KEYS, now=now())
-        assert (facts.trouble, facts.cursor, facts.length, facts.dead_letters) == (None, "7", 2, 1)
+        assert (facts.failure, facts.cursor, facts.length, facts.dead_letters) == (None, "7", 2, 1)
         assert facts.health is not None
         assert (facts.health.state, facts.health.pod, facts.health.events) == (SourceState.STREAMING, "p", 12)
         assert facts.health.silent_seconds is not None
@@ -134,9 +134,9 @@ class SourceRedisContract:
 
     async def test_a_server_that_nobody_can_reach(self, subject: Subject) -> None:
         url = subject.unreachable_url
-        assert (await subject.redis.read(url, KEYS, now=now())).trouble is SinkFailure.UNREACHABLE
+        assert (await subject.redis.read(url, KEYS, now=now())).failure is SinkReadFailure.UNREACHABLE
         assert await subject.redis.reset_cursor(url, KEYS, cursor(7))
         with pytest.raises(CursorError, match="Redis does not delete it: "):
             await subject.redis.delete_cursors(url, [KEYS])
         subject.redis.retry_now(url)
-        assert (await subject.redis.read(url, KEYS, now=now())).trouble is SinkFailure.UNREACHABLE
+        assert (await subject.redis.read(url, KEYS, now=now())).failure is SinkReadFailure.UNREACHABLE

@@ -73,8 +73,8 @@ class Observer:
             suspended=source.spec.suspend,
             enabled=stream.enabled,
             owner=owner.name if owner else "",
-            owner_leaves=owner is not None and owner.is_terminating,
-            owner_unseen=owner is not None and owner.is_unobserved,
+            owner_terminating=owner is not None and owner.is_terminating,
+            owner_unobserved=owner is not None and owner.is_unobserved,
             windows=source.spec.health,
             secret=access.secret,
             refusal=run.refusal_for(stream.component),
@@ -101,7 +101,7 @@ class Observer:
         keys = keys_of(run.source, stream)
         sink = await self._redis.read(url, keys, now=self._clock.now(), ca_bundle=access.ca_bundle)
         may_set_cursor = stream.has_settable_cursor and stream.component in owners
-        if sink.trouble is not None or not may_set_cursor or not self._may_write(run):
+        if sink.failure is not None or not may_set_cursor or not self._may_write(run):
             return sink
         if await self._cursor_resetter.reset_if_requested(run, url, access, keys):
             sink = await self._redis.read(url, keys, now=self._clock.now(), ca_bundle=access.ca_bundle)
@@ -119,7 +119,7 @@ class Observer:
     def _writer_facts(
         self, run: Reconciliation, keys: StreamKeys, sink: SinkFacts | None, pods: Sequence[Manifest]
     ) -> WriterFacts:
-        if sink is None or sink.trouble:
+        if sink is None or sink.failure:
             return WriterFacts()
         return run.memory.health_writers.record(
             run.source.metadata.uid,

@@ -50,7 +50,7 @@ class StartupInspector:
         for uid, one in list(pending.items()):
             if one.references_read_at <= monotonic - _PENDING_POD_TTL_SECONDS:
                 del pending[uid]
-        newest = max((pod for pod in facts if not pod.leaving), key=lambda pod: pod.created, default=None)
+        newest = max((pod for pod in facts if not pod.terminating), key=lambda pod: pod.created, default=None)
         if newest is None or newest.running_since is not None:
             for pod in facts:
                 pending.pop(pod.uid, None)

@@ -85,7 +85,7 @@ class RedisAccessReader:
             access = await self._read(run, secret)
         if access.operator_url is not None and run.is_requested:
             self._redis.retry_now(access.operator_url, ca_bundle=access.ca_bundle)
-        if not access.secret.unread:
+        if not access.secret.read_error:
             self._ownership.record(run.source, access.url, ca_bundle=access.ca_bundle)
         return access
 
@@ -114,7 +114,7 @@ class RedisAccessReader:
         url = last.url if last is not None else None
         if secret.owned and self._default_redis_url is not None:
             url = self._default_redis_url.encode()
-        return _Url(secret=SecretFacts(unread=refusal.message), url=url)
+        return _Url(secret=SecretFacts(read_error=refusal.message), url=url)
 
     async def _with_tls(self, run: Reconciliation, found: _Url) -> RedisAccess:
         """Add the CA bundle and the TLS files that a client of that Redis needs."""

@@ -7,7 +7,7 @@ from redis import exceptions
 
 from sluice_common.text import sanitize
 from sluice_common.times import parse_time
-from sluice_operator.observed.facts import SinkFacts, SinkFailure
+from sluice_operator.observed.facts import SinkFacts, SinkReadFailure
 from sluice_operator.observed.health_hash import health_facts
 from sluice_operator.observed.report_age import ReportAges
 from sluice_redis.contract import HealthField, StreamKeys
@@ -57,19 +57,19 @@ def newest_report(answers: list[Any]) -> list[Any]:
     return [cursor, hash_, *lengths]
 
 
-def trouble_facts(error: Exception) -> SinkFacts:
+def failure_facts(error: Exception) -> SinkFacts:
     """What `error`, raised by a read from Redis, means."""
     text = sanitize(str(error), max_length=300) or type(error).__name__
     refused = (exceptions.AuthenticationError, exceptions.AuthorizationError, exceptions.NoPermissionError)
     if isinstance(error, refused) or text.startswith(("NOAUTH", "WRONGPASS", "NOPERM")):
-        return SinkFacts(trouble=SinkFailure.UNAUTHORIZED, trouble_message=f"Redis refuses the operator: {text}")
+        return SinkFacts(failure=SinkReadFailure.UNAUTHORIZED, failure_message=f"Redis refuses the operator: {text}")
     if isinstance(error, exceptions.ResponseError):
-        return SinkFacts(trouble=SinkFailure.ANSWERED_ERROR, trouble_message=f"Redis answers: {text}")
+        return SinkFacts(failure=SinkReadFailure.ANSWERED_ERROR, failure_message=f"Redis answers: {text}")
     if isinstance(error, exceptions.TimeoutError | TimeoutError):
         text = "no answer in time"
     if _FILE_NOT_FOUND in text and "unix" not in text:
         text = f"{text} {_FILE_ADVICE}"
-    return SinkFacts(trouble=SinkFailure.UNREACHABLE, trouble_message=f"Redis can't be reached: {text}")
+    return SinkFacts(failure=SinkReadFailure.UNREACHABLE, failure_message=f"Redis can't be reached: {text}")
 
 
 def _text(value: bytes) -> str:

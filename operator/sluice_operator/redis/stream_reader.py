@@ -14,9 +14,9 @@ from redis import exceptions
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from sluice_operator.observed.facts import SinkFacts, SinkFailure
+from sluice_operator.observed.facts import SinkFacts, SinkReadFailure
 from sluice_operator.observed.report_age import ReportAges
-from sluice_operator.redis.sink_facts import newest_report, sink_facts, trouble_facts
+from sluice_operator.redis.sink_facts import newest_report, sink_facts, failure_facts
 from sluice_operator.redis.stream_details import StreamDetails
 from sluice_redis.client import RedisClient, open_client
 from sluice_redis.contract import StreamKeys
@@ -62,7 +62,7 @@ class RedisReader:
         if server.client is None or (server.is_cluster and not has_hash_tag(keys.prefix)):
             problem = url_problem(url, key_prefix=keys.prefix, prefix_name="spec.redis.keyPrefix")
             message = f"The URL of Redis can't be used: {problem}"
-            return SinkFacts(trouble=SinkFailure.URL_INVALID, trouble_message=message, advised=True)
+            return SinkFacts(failure=SinkReadFailure.URL_INVALID, failure_message=message, has_advice=True)
         if server.unreachable is not None and monotonic < server.retry_at:
             return server.unreachable
         try:
@@ -70,15 +70,15 @@ class RedisReader:
             async with asyncio.timeout(3 * TIMEOUT_SECONDS):
                 answers = await _query(server.client, keys, server.details, monotonic=monotonic)
         except (exceptions.RedisError, exceptions.RedisClusterException, OSError, TimeoutError) as error:
-            facts = trouble_facts(error)
-            if facts.trouble is SinkFailure.UNREACHABLE:
+            facts = failure_facts(error)
+            if facts.failure is SinkReadFailure.UNREACHABLE:
                 server.unreachable, server.retry_at = facts, time.monotonic() + UNREACHABLE_SECONDS
             return facts
         if server.unreachable is not None:
             server.unreachable, server.reachable_since = None, monotonic
         back = None if server.reachable_since is None else monotonic - server.reachable_since
         facts = sink_facts(server.ages, keys, answers, now=now, monotonic=monotonic)
-        return replace(facts, stream=server.details.facts(keys.entries), back_seconds=back)
+        return replace(facts, stream=server.details.facts(keys.entries), recovered_seconds=back)
 
     def client(self, url: bytes, *, ca_bundle: str = "") -> RedisClient | None:
         """The client for that URL, for writes; None if it is not the URL of a Redis."""

@@ -31,7 +31,7 @@ async def reader() -> AsyncIterator[RedisReader]:
 
 async def look(reader: RedisReader, url: str, keys: StreamKeys = KEYS) -> RedisStreamFacts:
     facts = await reader.read(url.encode(), keys, now=datetime.now(UTC))
-    assert facts.trouble is None, facts.trouble_message
+    assert facts.failure is None, facts.failure_message
     assert facts.stream is not None
     return facts.stream
 
