@@ -16,7 +16,7 @@ from redis.backoff import NoBackoff
 
 from sluice_operator.observed.facts import SinkFacts, SinkReadFailure
 from sluice_operator.observed.report_age import ReportAges
-from sluice_operator.redis.sink_facts import newest_report, sink_facts, failure_facts
+from sluice_operator.redis.sink_facts import failure_facts, newest_report, sink_facts
 from sluice_operator.redis.stream_details import StreamDetails
 from sluice_redis.client import RedisClient, open_client
 from sluice_redis.contract import StreamKeys
