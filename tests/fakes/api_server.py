@@ -5,8 +5,8 @@ on: resource versions, generations, uids, conflicts, preconditions, finalizers, 
 apply with owners of fields, selectors and pages of lists. `api_server_contract.py` runs the same tests against it and
 against a real API server.
 
-It leaves out: schemas and defaults of fields, admission, rights, and controllers, except for `collect_garbage`. What a
-real server would refuse for one of these is refused when a test says so: see `faults`.
+It leaves out schemas and defaults of fields (but one), admission, rights, and controllers (but `collect_garbage`). What
+a real server would refuse for one of these is refused when a test says so: see `faults`.
 """
 
 import asyncio
@@ -35,6 +35,7 @@ from tests.fakes.patches import PatchError, json_patched, merge_patched
 from tests.fakes.request import Request, StatusError, parse_request
 
 _SERVED: Final = (*SOURCES.values(), DEPLOYMENTS, PODS, SECRETS, CONFIG_MAPS, EVENTS, LEASES)
+APPLY: Final = "application/apply-patch+yaml"
 _IMMUTABLE: Final = (
     "name",
     "namespace",
@@ -163,7 +164,7 @@ class FakeApiServer:
         return self.objects.put(request.key, manifest, update({}, manifest, {}, _manager(request, "Update")))
 
     def _patch(self, request: Request) -> Manifest:
-        if request.content_type == "application/apply-patch+yaml":
+        if request.content_type == APPLY:
             return self._apply(request)
         live = self._live(request)
         if request.content_type == "application/merge-patch+json":
@@ -254,9 +255,14 @@ def _immutable(live: Stored) -> Manifest:
 
 
 def _check_preconditions(request: Request, live: Stored, wanted: Manifest) -> None:
-    metadata = wanted.get("metadata") or {}
-    if any(metadata.get(name) not in {None, live.manifest["metadata"][name]} for name in ("uid", "resourceVersion")):
+    metadata, own = wanted.get("metadata") or {}, live.manifest["metadata"]
+    if metadata.get("resourceVersion") not in {None, own["resourceVersion"]}:
         raise _conflict(request)
+    if metadata.get("uid") in {None, own["uid"]} or request.subresource:
+        return
+    if request.content_type == APPLY:
+        raise StatusError(422, "Invalid", f'{request.plural} "{request.key.name}": metadata.uid: field is immutable')
+    raise _conflict(request)
 
 
 def _not_found(request: Request) -> StatusError:

@@ -113,7 +113,7 @@ class ApiServerContract:
         created = await client.apply(
             RELAYS, {**relay(namespace), "status": {"conditions": [ready("True")]}}, manager="user"
         )
-        assert "status" not in created
+        assert created["status"] == {"observedGeneration": -1}, "the default of the CRD"
         status = {"conditions": [ready("True")], "observedGeneration": 1}
         name = {key: created["metadata"][key] for key in ("name", "namespace", "uid")}
         own = {"apiVersion": RELAYS.api_version, "kind": RELAYS.kind, "metadata": name, "status": status}
@@ -125,20 +125,31 @@ class ApiServerContract:
         assert changed["status"] == status
         assert "spec" in written
 
-    async def test_a_status_is_not_applied_to_another_object(self, client: KubernetesClient, namespace: str) -> None:
-        own = manifest(RELAYS, namespace, metadata={"uid": "somebody-elses"}, status={"observedGeneration": 1})
+    async def test_a_status_is_applied_to_the_object_of_that_name(
+        self, client: KubernetesClient, namespace: str
+    ) -> None:
+        """Whatever uid it names: only an apply of the object itself is checked for that."""
+        uid = "11111111-1111-4111-8111-111111111111"
+        own = manifest(RELAYS, namespace, metadata={"uid": uid}, status={"observedGeneration": 1})
         with pytest.raises(ApiError) as missing:
             await client.apply(RELAYS, own, manager="status", subresource="status")
         assert missing.value.code == 404
-        await client.apply(RELAYS, relay(namespace), manager="user")
-        with pytest.raises(ApiError, match="409 Conflict"):
-            await client.apply(RELAYS, own, manager="status", subresource="status")
+        created = await client.apply(RELAYS, relay(namespace), manager="user")
+        written = await client.apply(RELAYS, own, manager="status", subresource="status")
+        assert written["metadata"]["uid"] == created["metadata"]["uid"]
+        with pytest.raises(ApiError) as other:
+            await client.apply(RELAYS, {**relay(namespace), "metadata": own["metadata"]}, manager="user")
+        assert other.value.is_immutable_field
 
     async def test_a_field_of_a_status_that_is_applied_no_longer_goes(
         self, client: KubernetesClient, namespace: str
     ) -> None:
         await client.apply(RELAYS, relay(namespace), manager="user")
-        for status in ({"observedGeneration": 1, "conditions": [ready("True")]}, {"conditions": [ready("False")]}):
+        status: Manifest
+        for status in (
+            {"observedGeneration": 1, "image": "x", "conditions": [ready("True")]},
+            {"observedGeneration": 1, "conditions": [ready("False")]},
+        ):
             written = await client.apply(
                 RELAYS, manifest(RELAYS, namespace, status=status), manager="status", subresource="status"
             )
@@ -162,8 +173,9 @@ class ApiServerContract:
         }
 
     async def test_apply_of_what_is_there_changes_nothing(self, client: KubernetesClient, namespace: str) -> None:
-        first = await client.apply(DEPLOYMENTS, deployment(namespace), manager="one")
-        again = await client.apply(DEPLOYMENTS, deployment(namespace), manager="one")
+        one = manifest(CONFIG_MAPS, namespace, data={"a": "1"})
+        first = await client.apply(CONFIG_MAPS, one, manager="one")
+        again = await client.apply(CONFIG_MAPS, one, manager="one")
         assert version(again) == version(first)
 
     async def test_an_emoji_is_applied(self, client: KubernetesClient, namespace: str) -> None:

@@ -16,12 +16,14 @@ Owners: TypeAlias = dict[Manager, frozenset[Path]]
 
 LIST_KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "conditions": ("type",),
+    "consumerGroups": ("name",),
     "containers": ("name",),
     "env": ("name",),
     "hostAliases": ("ip",),
     "imagePullSecrets": ("name",),
     "initContainers": ("name",),
     "ownerReferences": ("uid",),
+    "pods": ("uid",),
     "ports": ("containerPort", "protocol"),
     "topologySpreadConstraints": ("topologyKey", "whenUnsatisfiable"),
     "volumeMounts": ("mountPath",),

@@ -16,6 +16,7 @@ Kind: TypeAlias = tuple[str, str]
 HAVE_STATUS: Final = frozenset({"deployments", "labelers", "pods", "relays"})
 """Kinds with a status subresource."""
 _HAVE_GENERATION: Final = frozenset({"deployments", "labelers", "relays"})
+_SOURCES: Final = frozenset({"labelers", "relays"})
 _FOREGROUND: Final = "foregroundDeletion"
 
 
@@ -64,6 +65,8 @@ class ObjectStore:
     def put(self, key: Key, after: Manifest, owners: Owners) -> Manifest:
         """Store `after` with a new version, unless nothing is different. Removes it if its last finalizer went."""
         live = self._objects.get(key)
+        if key.kind[1] in _SOURCES:  # as the CRDs say
+            after.setdefault("status", {}).setdefault("observedGeneration", -1)
         if live is not None and after == live.manifest and owners == live.owners:
             return shown(live)
         metadata = after["metadata"]
