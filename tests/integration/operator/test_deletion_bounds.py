@@ -28,7 +28,9 @@ def start(own_operator: Callable[..., OperatorProcess], place: Situation) -> Cal
     def start(**environment: str) -> OperatorProcess:
         url = f"redis://:s3cret@127.0.0.1:{place.sink.port}/0"
         settings = {"SLUICE_DEFAULT_REDIS_URL": url, "SLUICE_DELETION_DEADLINE_SECONDS": str(DEADLINE), **environment}
-        return own_operator(SLUICE_WATCH_NAMESPACES=place.namespace, **settings)
+        operator = own_operator(SLUICE_WATCH_NAMESPACES=place.namespace, **settings)
+        place.operator = operator
+        return operator
 
     return start
 

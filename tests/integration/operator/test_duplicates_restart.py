@@ -21,7 +21,9 @@ def start(own_operator: START, place: Situation, elsewhere: Situation) -> START:
     def start(**environment: str) -> OperatorProcess:
         url = f"redis://:s3cret@127.0.0.1:{place.sink.port}/0"
         namespaces = f"{place.namespace},{elsewhere.namespace}"
-        return own_operator(SLUICE_WATCH_NAMESPACES=namespaces, SLUICE_DEFAULT_REDIS_URL=url, **environment)
+        operator = own_operator(SLUICE_WATCH_NAMESPACES=namespaces, SLUICE_DEFAULT_REDIS_URL=url, **environment)
+        place.operator = operator
+        return operator
 
     return start
 

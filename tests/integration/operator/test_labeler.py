@@ -18,6 +18,7 @@ from tests.integration.redis_server import RedisServer
 def situation(control_plane: ControlPlane, operator: OperatorProcess, sink: RedisServer) -> Iterator[LabelerSituation]:
     assert operator.returncode is None, operator.log[-3000:]
     situation = LabelerSituation(control_plane, f"test-{secrets.token_hex(3)}", sink)
+    situation.operator = operator
     yield situation
     situation.remove()
 
