@@ -1,27 +1,35 @@
-# Two commands matter: `make demo` shows the product at work, `make test` proves it.
-# Both set up all that they need, into .cache/ and .cluster/, and can be run again at any time.
+# Two commands matter: `make demo` shows Sluice at work, `make test` runs every check and test.
+# Both set up all that they need, in .cache/ and .cluster/, and can be run again at any time.
 
 UV_VERSION := 0.13.9
 UV := .cache/uv/bin/uv
 PY := .venv/bin/python
 PYTEST := $(PY) -m pytest
-# Integration tests mostly wait, each file for servers of its own: so many files at a time, on however few cores.
+# How many files of integration tests run at a time. They mostly wait for servers, so that few cores are enough.
 WORKERS ?= 4
+# The exit code of pytest when it has no test to run.
+NO_TESTS := 5
 export UV_PROJECT_ENVIRONMENT := .venv
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down test lint types unit integration prepare e2e generate format cluster cluster-down clean
+.PHONY: help demo demo-down test prove lint types unit integration prepare e2e generate format cluster cluster-down clean
 
 help: ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
-demo: .venv/ready ## the main job, for real: a cluster, `helm install`, two Relays, growing streams (SOURCE=pds: a real PDS)
+demo: .venv/ready ## a cluster, `helm install`, two Relays, growing streams (SOURCE=pds: events of the reference PDS)
 	@$(PY) -m e2e.demo $(if $(SOURCE),--source $(SOURCE))
 
 demo-down: .venv/ready ## remove all that the demo and the tests started
 	@$(PY) -m e2e.demo --down
 
-test: lint types prepare unit integration e2e ## every check and test, with the set-up that they need
+test: .venv/ready ## every check and test, side by side, with the set-up that they need
+	@MAKE="$(MAKE)" $(PY) -m e2e.suite
+
+prove: prepare ## proofs that take longer than `make test` may: the tests with the marker `prove`
+	@echo "==> proofs"
+	@$(PYTEST) tests/unit tests/integration -q -m prove -p no:cacheprovider || [ $$? -eq $(NO_TESTS) ]
+	@$(PY) -m e2e.run -m prove || [ $$? -eq $(NO_TESTS) ]
 
 lint: .venv/ready ## format, lint and import rules
 	@echo "==> format, lint, import rules"
@@ -33,7 +41,7 @@ types: .venv/ready ## mypy --strict
 	@echo "==> types"
 	@$(PY) -m mypy
 
-prepare: .venv/ready ## packages, cluster tools and images: minutes when cold, seconds after
+prepare: .venv/ready ## packages, cluster tools and images: minutes with an empty .cache, else seconds
 	@echo "==> set-up"
 	@$(PY) -m e2e.prepare
 
@@ -49,20 +57,21 @@ e2e: .venv/ready ## tests on a real cluster
 	@echo "==> tests on a cluster"
 	@$(PY) -m e2e.run
 
-generate: .venv/ready ## write the CRDs from the models
+generate: .venv/ready ## write all generated files: CRDs, parts of the chart, the Argo CD config, tables of the docs
 	@$(PY) -m sluice_operator.api.crd
+	@$(PY) -m generate
 
-format: .venv/ready ## format the code and mend what ruff can mend
+format: .venv/ready ## format the code and fix what ruff can fix
 	@$(PY) -m ruff format .
 	@$(PY) -m ruff check --fix .
 
-cluster: .venv/ready ## start the local cluster alone
+cluster: .venv/ready ## start the local cluster, with nothing in it
 	@$(PY) -m e2e.cluster up
 
 cluster-down: .venv/ready ## stop the local cluster and remove its state
 	@$(PY) -m e2e.cluster down
 
-clean: ## remove all caches: the next run is a cold one
+clean: ## remove all caches: the next run sets all up again
 	@if [ -x $(PY) ]; then $(PY) -m e2e.demo --down; fi
 	rm -rf .cache .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 

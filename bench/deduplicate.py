@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sluice_redis.contract import Stream, StreamKeys
-from sluice_redis.sink.append import Append, Sink, Stored
+from sluice_redis.sink.append import AppendRequest, RedisSink, Stored
 from sluice_redis.sink.connection import connect
 
 _BATCH = 500
@@ -68,13 +68,15 @@ async def _measure(url: str, events: Sequence[bytes]) -> None:
 
 async def _append(redis: Any, host: str, window: int | None, events: Sequence[bytes]) -> float:
     keys = StreamKeys(stream=Stream.FIREHOSE, host=host)
-    sink = Sink(redis, keys, high_water_mark=2 * len(events), deduplicate_seconds=window)
+    sink = RedisSink(redis, keys, high_water_mark=2 * len(events), deduplicate_seconds=window)
     expected: bytes | None = None
     started = time.perf_counter()
     for begin in range(0, len(events), _BATCH):
         cursor = begin + _BATCH
         batch = events[begin:cursor]
-        answer = await sink.append(Append(name=f"{host}{begin}", expected=expected, cursor=cursor, events=batch))
+        answer = await sink.append(
+            AppendRequest(batch_id=f"{host}{begin}", expected_cursor=expected, cursor=cursor, events=batch)
+        )
         assert isinstance(answer, Stored)
         expected = str(cursor).encode()
     return (time.perf_counter() - started) / len(events) * 1e6

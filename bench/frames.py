@@ -20,9 +20,9 @@ from redis.asyncio import Redis
 from bench.sink import EVENT, KEYS
 from bench.wire import FIRST_SEQ, made_frames
 from sluice_ingester.cursor.event_time import EventTime
-from sluice_ingester.cursor.frame_digests import Frames
-from sluice_ingester.cursor.sequence import Sequence
-from sluice_redis.sink.append import Append, Sink, Stored
+from sluice_ingester.cursor.frame_digests import FrameDigests
+from sluice_ingester.cursor.sequence import SequenceTracker
+from sluice_redis.sink.append import AppendRequest, RedisSink, Stored
 from sluice_wire.fingerprint import fingerprint
 from sluice_wire.firehose import FirehoseDecoder
 from tests.integration.redis_server import RedisServer
@@ -50,14 +50,14 @@ def _reading(frames: list[bytes], rounds: int) -> None:
     digests = [fingerprint(frame) for frame in frames]
 
     def judge(step: int) -> None:
-        sequence = Sequence(FIRST_SEQ - 1)
+        sequence = SequenceTracker(FIRST_SEQ - 1)
         for number, digest in enumerate(digests):
-            sequence.judge(FIRST_SEQ + number * step, digest)
+            sequence.classify(FIRST_SEQ + number * step, digest)
 
     def tell() -> None:
         clock = EventTime()
         for _ in frames:
-            clock.take("2026-11-01T00:00:00.000Z", now=now)
+            clock.update("2026-11-01T00:00:00.000Z", now=now)
 
     works: dict[str, Callable[[], object]] = {
         "decode": lambda: [decoder.decode(frame, received=received) for frame in frames],
@@ -86,7 +86,7 @@ async def _appending(server: RedisServer, events: int) -> None:
 
 async def _append(name: str, redis: Redis, size: int, count: int, *, with_digests: bool) -> None:
     await redis.flushall()
-    sink, frames = Sink(redis, KEYS, high_water_mark=10**9), Frames()
+    sink, frames = RedisSink(redis, KEYS, high_water_mark=10**9), FrameDigests()
     before, cpu = await _redis(redis), time.process_time()
     for number in range(count):
         fields: Mapping[str, str] = {}
@@ -94,7 +94,9 @@ async def _append(name: str, redis: Redis, size: int, count: int, *, with_digest
             digests = [(number * size + more).to_bytes(8, "big") for more in range(size)]
             frames, fields = frames.add(digests, cursor=b"%d" % number)
         expected = b"%d" % (number - 1) if number else None
-        append = Append(name=str(number), expected=expected, cursor=number, events=[EVENT] * size, fields=fields)
+        append = AppendRequest(
+            batch_id=str(number), expected_cursor=expected, cursor=number, events=[EVENT] * size, health_fields=fields
+        )
         assert isinstance(await sink.append(append), Stored)
     cpu, after, stored = time.process_time() - cpu, await _redis(redis), count * size
     memory = int(await redis.memory_usage(KEYS.health, samples=0) or 0)

@@ -16,7 +16,7 @@ from typing import Any, Final
 from redis.asyncio import Redis
 
 from sluice_operator.redis.stream_reader import RedisReader
-from sluice_redis.contract import Health, State, Stream, StreamKeys
+from sluice_redis.contract import HealthField, SourceState, Stream, StreamKeys
 
 _KEYS: Final = StreamKeys(stream=Stream.FIREHOSE, host="relay.test")
 _EVENT: Final = b"x" * 700
@@ -52,7 +52,7 @@ async def _measure(options: argparse.Namespace) -> None:
 
 
 async def _fill(client: Any, entries: int) -> None:
-    health = {Health.STATE: State.STREAMING, Health.BEAT: datetime.now(UTC).isoformat()}
+    health = {HealthField.STATE: SourceState.STREAMING, HealthField.BEAT: datetime.now(UTC).isoformat()}
     await client.hset(_KEYS.health, mapping={str(name): str(value) for name, value in health.items()})
     await client.set(_KEYS.cursor, "6322875401")
     for start in range(0, entries, 1000):
@@ -71,12 +71,12 @@ async def _consume(client: Any, there: int, groups: int, consumers: int) -> None
 
 
 async def _look(client: Any, options: argparse.Namespace, name: str, seconds: float) -> None:
-    reader = RedisReader(streams_seconds=seconds)
+    reader = RedisReader(details_interval_seconds=seconds)
     await reader.read(options.redis.encode(), _KEYS, now=datetime.now(UTC))
     before, began = await _served(client), time.perf_counter()
     for _ in range(options.looks):
         facts = await reader.read(options.redis.encode(), _KEYS, now=datetime.now(UTC))
-        assert facts.trouble is None
+        assert facts.failure is None
     took = (time.perf_counter() - began) / options.looks
     after = await _served(client)
     await reader.close()

@@ -17,7 +17,7 @@ from typing import Any
 from redis.asyncio import Redis
 
 from sluice_redis.contract import Stream, StreamKeys
-from sluice_redis.sink.append import Append, Sink, Stored
+from sluice_redis.sink.append import AppendRequest, RedisSink, Stored
 from tests.integration.redis_server import RedisServer
 
 KEYS = StreamKeys(stream=Stream.FIREHOSE, host="relay.test")
@@ -65,12 +65,16 @@ async def _run(name: str, size: int, events: int, redis: Redis, write: Write) ->
 
 
 def _appending(redis: Redis) -> Write:
-    sink = Sink(redis, KEYS, high_water_mark=10**9)
+    sink = RedisSink(redis, KEYS, high_water_mark=10**9)
 
     async def write(number: int, batch: list[bytes]) -> None:
         expected = str(number - 1).encode() if number else None
-        append = Append(
-            name=str(number), expected=expected, cursor=number, events=batch, time="2026-11-24T12:00:00.000Z"
+        append = AppendRequest(
+            batch_id=str(number),
+            expected_cursor=expected,
+            cursor=number,
+            events=batch,
+            event_time="2026-11-24T12:00:00.000Z",
         )
         assert isinstance(await sink.append(append), Stored)
 

@@ -13,12 +13,15 @@ import argparse
 import random
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Final
 
 from sluice_operator.desired.naming import Component, child_name, owned_labels
-from sluice_operator.kinds.registry import RELAYS, key_of
-from sluice_operator.kubernetes.cache import Store
-from sluice_operator.kubernetes.client import DEPLOYMENTS, PODS, Manifest
+from sluice_operator.desired.redis_host import redis_host_of
+from sluice_operator.kinds.registry import RELAYS, WATCHED_KINDS
+from sluice_operator.kubernetes.api_resource import DEPLOYMENTS, PODS, Manifest
+from sluice_operator.kubernetes.cache import Cache
+from sluice_operator.kubernetes.source_key import object_key
 
 _COMPONENTS: Final = (Component.FIREHOSE, Component.BACKFILL)
 _ASKED: Final = 200
@@ -37,32 +40,32 @@ def main() -> None:
 def _measure(number: int, rounds: int) -> None:
     relays = [_relay(index) for index in range(number)]
     pods = [_child(relay, component, "-7d9f-x2x") for relay in relays for component in _COMPONENTS]
-    store = Store()
-    store.replace(RELAYS, relays, version="1")
-    store.replace(DEPLOYMENTS, [_child(relay, one) for relay in relays for one in _COMPONENTS], version="1")
-    store.replace(PODS, pods, version="1")
+    store = Cache(WATCHED_KINDS)
+    store.replace(RELAYS, relays, resource_version="1")
+    store.replace(DEPLOYMENTS, [_child(relay, one) for relay in relays for one in _COMPONENTS], resource_version="1")
+    store.replace(PODS, pods, resource_version="1")
 
     asked = random.Random(1)
-    keys = [key_of(relay) for relay in asked.choices(store.all(RELAYS), k=_ASKED)]
+    keys = [object_key(relay) for relay in asked.choices(store.all(RELAYS), k=_ASKED)]
     hosts = [relay["spec"]["host"] for relay in asked.choices(relays, k=_ASKED)]
     news, of_sources = asked.choices(pods, k=_ASKED), asked.choices(relays, k=_ASKED)
     assert all(len(store.children(PODS, key)) == len(_COMPONENTS) for key in keys)
-    assert all(store.owner(pod) for pod in news)
-    assert all(len(store.sources_at(host)) == 1 for host in hosts)
+    assert all(store.owner_of(pod) for pod in news)
+    assert all(len(store.sources_by(redis_host_of, host)) == 1 for host in hosts)
 
     def move(relay: Manifest) -> None:
         host = str(asked.random())
         store.put(RELAYS, {**relay, "spec": {"host": host}})
-        assert store.sources_at(host)
+        assert store.sources_by(redis_host_of, host)
 
     def replace(listed: list[Manifest]) -> None:
-        store.replace(PODS, listed, version="1")
+        store.replace(PODS, listed, resource_version="1")
 
     print(f"{number} resources, {len(pods)} Deployments and as many pods")
     for name, calls in (
         ("children", _each(lambda key: store.children(PODS, key), keys)),
-        ("owner", _each(store.owner, news)),
-        ("sources_at", _each(store.sources_at, hosts)),
+        ("owner", _each(store.owner_of, news)),
+        ("sources_at", _each(partial(store.sources_by, redis_host_of), hosts)),
         ("put of a pod", _each(lambda pod: store.put(PODS, pod), news)),
         ("put of a source", _each(lambda relay: store.put(RELAYS, relay), of_sources)),
         ("put of another host", _each(move, of_sources)),
@@ -90,7 +93,7 @@ def _relay(index: int) -> Manifest:
 
 def _child(relay: Manifest, component: Component, suffix: str = "") -> Manifest:
     namespace, name = relay["metadata"]["namespace"], relay["metadata"]["name"]
-    own = child_name(name, component.part) + suffix
+    own = child_name(name, component.field) + suffix
     labels = owned_labels(kind=RELAYS.kind, resource=name)
     return {"metadata": {"namespace": namespace, "name": own, "uid": own, "resourceVersion": "1", "labels": labels}}
 

@@ -21,7 +21,7 @@ from e2e.relaysim import events
 from e2e.relaysim.network import World
 from sluice_wire import car, dagcbor, datajson
 from sluice_wire.cid import Cid
-from sluice_wire.events import Decoded
+from sluice_wire.events import DecodedFrame
 from sluice_wire.firehose import FirehoseDecoder
 
 FIRST_SEQ = 6_322_875_401
@@ -67,9 +67,9 @@ def _decoding(frames: list[bytes], best: Callable[[Callable[[], object], int], f
     for patterns in (["*"], ["app.bsky.*", "chat.bsky.*"], ["com.example.*"]):
         decoder = FirehoseDecoder(collections=patterns)
         answers = [decoder.decode(frame, received=received) for frame in frames]
-        decoded = [answer for answer in answers if isinstance(answer, Decoded)]
+        decoded = [answer for answer in answers if isinstance(answer, DecodedFrame)]
         assert len(decoded) == len(frames)
-        assert not any(answer.dead for answer in decoded)
+        assert not any(answer.dead_letters for answer in decoded)
 
         def work(decoder: FirehoseDecoder = decoder) -> None:
             for frame in frames:
@@ -86,7 +86,7 @@ def _parts(frames: list[bytes], best: Callable[[Callable[[], object], int], floa
     containers = [body["blocks"] for body in bodies]
     records = [record for body in bodies for record in _records(body)]
     made = [{"type": "create", "seq": FIRST_SEQ, "record": dagcbor.decode(record)} for record in records]
-    cids = [Cid(cid) for container in containers for cid, _ in car.blocks(container)]
+    cids = [Cid(cid) for container in containers for cid, _ in car.iter_blocks(container)]
     per_frame = len(frames)
 
     def show(name: str, work: Callable[[], object], against: float | None = None) -> float:
@@ -108,21 +108,21 @@ def _parts(frames: list[bytes], best: Callable[[Callable[[], object], int], floa
     if orjson := _optional("orjson"):
         show(
             "JSON of the records: orjson",
-            lambda: _all(lambda event: orjson.dumps(event, datajson.special), made),
+            lambda: _all(lambda event: orjson.dumps(event, datajson.encode_special), made),
             text,
         )
     if msgspec := _optional("msgspec"):
-        encoder = msgspec.json.Encoder(enc_hook=datajson.special)
+        encoder = msgspec.json.Encoder(enc_hook=datajson.encode_special)
         show("JSON of the records: msgspec", lambda: _all(encoder.encode, made), text)
 
 
 def _records(body: dict[str, Any]) -> Iterable[bytes]:
     wanted = {op["cid"] for op in body["ops"] if op["cid"] is not None}
-    return [bytes(block) for cid, block in car.blocks(body["blocks"]) if cid in wanted]
+    return [bytes(block) for cid, block in car.iter_blocks(body["blocks"]) if cid in wanted]
 
 
 def _walk(container: bytes) -> None:
-    for _ in car.blocks(container):
+    for _ in car.iter_blocks(container):
         pass
 
 

@@ -1,8 +1,8 @@
-"""`make demo`: the product's main job, for real.
+"""`make demo`: Sluice on a real cluster, from sources to a consumer of their events.
 
-A Kubernetes cluster, `helm install`, two Relays, events in Redis, and a consumer that acknowledges them; then the
-table, the cursors, and how far the consumer is, twice, so that one sees them move. With `--source pds` the events come
-from the reference PDS on this machine in the simulators' stead.
+It sets up a Kubernetes cluster, runs `helm install`, starts two Relays and a consumer that acknowledges their events,
+then prints the table, the cursors and the consumer's progress twice. With `--source pds` the events come from the
+reference PDS on this machine instead of simulated relays.
 """
 
 import argparse
@@ -11,11 +11,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from e2e import consumer, deploy, manifests
+from e2e import consumer, deploy, images, manifests
 from e2e.cluster.errors import ClusterError
 from e2e.cluster.provider import Cluster, ensure_cluster
 from e2e.pds.client import Client
@@ -29,23 +31,23 @@ RELEASE = deploy.DEMO
 [NAMESPACE] = RELEASE.watch_namespaces
 REGIONS = ("us-east", "us-west")
 MESSAGES_PER_SECOND = 100
-BETWEEN_LOOKS_SECONDS = 20
-PATIENCE_SECONDS = 180
+INTERVAL_SECONDS = 10
+TIMEOUT_SECONDS = 180
 
 
 @dataclass(frozen=True, kw_only=True)
 class Shown:
-    """What a source has the demo show: its Relays and the stream that they share, and nothing else that is there."""
+    """What the demo shows of a source: its Relays, and the stream that they share."""
 
     relays: list[manifests.Manifest]
     key_prefix: str
-    """Of all keys in Redis."""
+    """Of all their keys in Redis."""
     group: str
-    """The consumer and its group."""
+    """The name of the consumer and of its group."""
     between: Callable[[], None]
-    """What to do between the two looks."""
+    """What to do between the two prints."""
     sent: Callable[[], dict[str, int]] = dict
-    """By Relay, how many messages its source has sent, where that can be asked."""
+    """By Relay, how many messages its source has sent; empty if the source can't be asked."""
 
     @property
     def names(self) -> list[str]:
@@ -58,12 +60,12 @@ class Shown:
         return f"{self.key_prefix}firehose_live"
 
     def cursor_key(self, relay: manifests.Manifest) -> str:
-        """Where the cursor of a Relay stands."""
+        """The key in Redis that holds the cursor of a Relay."""
         return f"{self.stream}:cursor:{relay['spec']['host'].removeprefix('ws://')}"
 
 
 def main() -> int:
-    """Run the demo, or with `--down` remove all that it and the tests have started."""
+    """Run the demo, or with `--down` remove all that it and the tests have started. The exit code."""
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
     parser.add_argument("--source", choices=["simulator", "pds"], default="simulator")
     parser.add_argument("--down", action="store_true")
@@ -80,31 +82,30 @@ def main() -> int:
 
 
 def run(source: Callable[[Cluster], AbstractContextManager[Shown]]) -> None:
-    """Show a source on its way into Redis."""
-    steps = Steps(total=8)
-    with steps.step("cluster: tools, control plane, a node"):
-        cluster = ensure_cluster()
-    with steps.step("images: sluice, the simulated relay, redis"):
-        deploy.load_images(cluster)
-    with steps.step("helm install sluice"):
-        deploy.install(cluster)
+    """Show how the events of a source get into Redis."""
+    steps = Steps(total=6)
+    with steps.step("cluster and images: built, started and loaded side by side"):
+        cluster = ensure_cluster(images.ALL)
+        images.prune(cluster.layout)
         deploy.apply(cluster, manifests.namespace(NAMESPACE))
     with ExitStack() as stack:
-        with steps.step("start what plays the relays"):
+        with steps.step("helm install sluice; at the same time, start the sources"), ThreadPoolExecutor(1) as pool:
+            installation = pool.submit(deploy.install, cluster, release=RELEASE)
             shown = stack.enter_context(source(cluster))
+            installation.result()
         with steps.step(f"kubectl apply: relays {', '.join(shown.names)}, and a consumer of their stream"):
             deploy.apply(cluster, *shown.relays, *consumer_of(cluster, shown))
         with steps.step("kubectl wait --for=condition=Ready"):
             relays = [f"relay/{name}" for name in shown.names]
-            timeout = f"--timeout={PATIENCE_SECONDS}s"
+            timeout = f"--timeout={TIMEOUT_SECONDS}s"
             cluster.kubectl("wait", "-n", NAMESPACE, "--for=condition=Ready", timeout, *relays)
-        with steps.step("wait for the first numbers"):
+        with steps.step("wait until the status shows cursor, lag and rate, and the consumer has read"):
             wait_for_numbers(cluster, shown)
-        with steps.step(f"look, and again {BETWEEN_LOOKS_SECONDS} s later"):
-            before = look(cluster, shown)
+        with steps.step(f"print the state twice, {INTERVAL_SECONDS} s apart"):
+            before = print_state(cluster, shown)
             shown.between()
-            after = look(cluster, shown)
-            explain(before, after)
+            after = print_state(cluster, shown)
+            print_rates(before, after)
     print(f"\nGo on by hand:  export KUBECONFIG={cluster.kubeconfig}")
     print(f"                export PATH={cluster.layout.binaries}:$PATH")
     print(f"                kubectl get relays -n {NAMESPACE} -w")
@@ -112,16 +113,16 @@ def run(source: Callable[[Cluster], AbstractContextManager[Shown]]) -> None:
 
 
 def consumer_of(cluster: Cluster, shown: Shown) -> list[manifests.Manifest]:
-    """The consumer of the stream, with the URL of the installation's own Redis."""
-    url = deploy.redis_url(cluster)
+    """The consumer of the stream, with the URL of the release's bundled Redis."""
+    url = deploy.redis_url(cluster, release=RELEASE)
     return consumer.manifests(name=shown.group, namespace=NAMESPACE, stream=shown.stream, redis_url=url)
 
 
 @contextmanager
 def simulated_relays(cluster: Cluster) -> Iterator[Shown]:
-    """Two relays played by the simulator, each with its own sequence."""
+    """Two simulated relays, each with a sequence of its own."""
     for region in REGIONS:
-        # A sequence that goes on when a simulator starts anew, as a relay's does: the cursors stay good.
+        # The sequence goes on when a simulator restarts, as a relay's does: stored cursors stay valid.
         args = ["--first-seq", "clock", "--seed", region, "--rate", str(MESSAGES_PER_SECOND)]
         deploy.apply(cluster, *manifests.simulator(name=region, namespace=NAMESPACE, args=args))
     for region in REGIONS:
@@ -150,7 +151,7 @@ def simulated_relays(cluster: Cluster) -> Iterator[Shown]:
         ],
         key_prefix="",
         group="demo",
-        between=lambda: time.sleep(BETWEEN_LOOKS_SECONDS),
+        between=lambda: time.sleep(INTERVAL_SECONDS),
         sent=sent,
     )
 
@@ -159,7 +160,7 @@ def simulated_relays(cluster: Cluster) -> Iterator[Shown]:
 def reference_pds(cluster: Cluster) -> Iterator[Shown]:
     """The reference PDS on this machine, with some accounts and records, for as long as the demo runs.
 
-    Its keys in Redis are its own, so that a demo of the simulators may run beside it.
+    It has its own key prefix in Redis, so that it can run next to the demo of the simulated relays.
     """
     with ReferencePds(host="0.0.0.0") as pds:
         seed(pds.client)
@@ -170,7 +171,7 @@ def reference_pds(cluster: Cluster) -> Iterator[Shown]:
             firehose={"collections": ["*"]},
             redis={"keyPrefix": "pds:"},
             retention={"trimConsumed": True},
-            # Each demo has a PDS of its own, at another port.
+            # Each run starts a new PDS at another port: the cursor of this one is of no use later.
             deletionPolicy="DeleteCursor",
         )
         try:
@@ -182,75 +183,82 @@ def reference_pds(cluster: Cluster) -> Iterator[Shown]:
 
 
 def write_posts(client: Client) -> None:
-    """A post a second, through the API."""
+    """Write one post a second through the PDS's API, for as long as the demo waits between its prints."""
     account = client.create_account("carol.test")
-    for number in range(BETWEEN_LOOKS_SECONDS):
+    for number in range(INTERVAL_SECONDS):
         client.create_record(account, POST, post(f"post {number}"))
         time.sleep(1)
 
 
 def wait_for_numbers(cluster: Cluster, shown: Shown) -> None:
-    """Wait until each Relay tells of its cursor, lag and rate, and the consumer has been given something.
+    """Wait until the status of each Relay has cursor, lag and rate, and the consumer has read events.
 
-    Ready says that the source is connected; the numbers come with the events.
+    Ready only means that the source is connected; the numbers come with the events. Raises ClusterError.
     """
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + TIMEOUT_SECONDS
     while True:
         streams = statuses(cluster, shown.names)
-        told = all(one.get("cursor") and one.get("lag") and one.get("eventsPerSecond") for one in streams.values())
-        if told and consumer.group(cluster, stream=shown.stream, name=shown.group).get("entries-read"):
+        complete = all(one.get("cursor") and one.get("lag") and one.get("eventsPerSecond") for one in streams.values())
+        if complete and consumer.group(partial(redis_cli, cluster), stream=shown.stream, name=shown.group).get(
+            "entries-read"
+        ):
             return
         if time.monotonic() > deadline:
             table = cluster.kubectl("get", "relays", *shown.names, "-n", NAMESPACE, "-o", "wide")
             pods = cluster.kubectl("get", "pods", "-n", NAMESPACE)
-            raise ClusterError(f"after {PATIENCE_SECONDS} s no events have been stored and consumed\n{table}\n{pods}")
+            raise ClusterError(f"after {TIMEOUT_SECONDS} s no events have been stored and consumed\n{table}\n{pods}")
         time.sleep(1)
 
 
 def statuses(cluster: Cluster, names: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """By Relay, what its status tells of its stream."""
+    """By Relay, `status.firehose`; empty while there is none."""
     found = json.loads(cluster.kubectl("get", "relays", "-n", NAMESPACE, "-o", "json"))["items"]
     bodies = {body["metadata"]["name"]: body for body in found}
     return {name: bodies[name].get("status", {}).get("firehose") or {} for name in names}
 
 
+def redis_cli(cluster: Cluster, *command: str) -> str:
+    """Run redis-cli in the release's bundled Redis; its standard output."""
+    return deploy.redis_cli(cluster, *command, release=RELEASE)
+
+
 @dataclass(frozen=True, kw_only=True)
-class Counted:
-    """How many messages were sent and how many events stored, by Relay, at one moment."""
+class Sample:
+    """How many messages were sent and how many events stored, by Relay, at a time of the monotonic clock."""
 
     at: float
     sent: dict[str, int]
     stored: dict[str, int]
 
 
-def look(cluster: Cluster, shown: Shown) -> Counted:
-    """Print what a user would look at: the table, the cursors, the stream and its consumer."""
+def print_state(cluster: Cluster, shown: Shown) -> Sample:
+    """Print the table of the Relays, the cursors, the consumer group and the stream's length."""
     print()
     print(cluster.kubectl("get", "relays", *shown.names, "-n", NAMESPACE).rstrip())
     for relay in shown.relays:
         key = shown.cursor_key(relay)
-        print(f"{key:60} {deploy.redis_cli(cluster, 'GET', key).strip()}")
-    group = consumer.group(cluster, stream=shown.stream, name=shown.group)
-    length = deploy.redis_cli(cluster, "XLEN", shown.stream).strip()
-    told = f"{group['entries-read']} read, {group['pending']} not acknowledged, {group['lag']} not read"
-    print(f"{f'consumer group {shown.group} of {shown.stream}':60} {told}")
-    print(f"{f'XLEN {shown.stream}':60} {length}  (what is acknowledged is removed)")
-    return count(cluster, shown)
+        print(f"{key:60} {redis_cli(cluster, 'GET', key).strip()}")
+    group = consumer.group(partial(redis_cli, cluster), stream=shown.stream, name=shown.group)
+    length = redis_cli(cluster, "XLEN", shown.stream).strip()
+    progress = f"{group['entries-read']} read, {group['pending']} not acknowledged, {group['lag']} not read"
+    print(f"{f'consumer group {shown.group} of {shown.stream}':60} {progress}")
+    print(f"{f'XLEN {shown.stream}':60} {length}  (acknowledged entries are removed)")
+    return sample(cluster, shown)
 
 
-def count(cluster: Cluster, shown: Shown) -> Counted:
-    """Count, by the sources' own word and by what the ingesters wrote to Redis."""
+def sample(cluster: Cluster, shown: Shown) -> Sample:
+    """Ask the sources how much they have sent, and Redis how much the ingesters have stored."""
     stored = {
         relay["metadata"]["name"]: int(
-            deploy.redis_cli(cluster, "HGET", shown.cursor_key(relay).replace(":cursor:", ":health:"), "events") or 0
+            redis_cli(cluster, "HGET", shown.cursor_key(relay).replace(":cursor:", ":health:"), "events") or 0
         )
         for relay in shown.relays
     }
-    return Counted(at=time.monotonic(), sent=shown.sent(), stored=stored)
+    return Sample(at=time.monotonic(), sent=shown.sent(), stored=stored)
 
 
-def explain(before: Counted, after: Counted) -> None:
-    """Print why the rate in the table is not that of the simulator."""
+def print_rates(before: Sample, after: Sample) -> None:
+    """Print the rates of the sources and of the ingesters, and why the table shows another one."""
     seconds = after.at - before.at
     print()
     for name, sent in after.sent.items():
@@ -258,9 +266,7 @@ def explain(before: Counted, after: Counted) -> None:
         events = (after.stored[name] - before.stored[name]) / seconds
         print(f"{name}: {messages:.0f} messages a second were sent, {events:.0f} events a second stored")
     if after.sent:
-        print(
-            "(each operation of a commit is an event; RATE is the mean of a minute, with what had waited at the start)"
-        )
+        print("(each operation of a commit is an event; RATE is the mean of a minute, backlog included)")
 
 
 if __name__ == "__main__":

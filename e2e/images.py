@@ -1,6 +1,6 @@
 """The images that demo and tests need in the cluster.
 
-Their tags tell their content, so that a changed source rolls the pods that run it.
+The tag contains a hash of the sources, so that pods are rolled when a source changes.
 """
 
 from dataclasses import replace
@@ -37,7 +37,7 @@ ALL: Final = (images.REDIS, SLUICE, RELAYSIM)
 
 
 def prune(layout: Layout) -> None:
-    """Remove the archives of these images' earlier content."""
+    """Remove the archives of these images that were made from earlier sources."""
     for image in (SLUICE, RELAYSIM):
         repository, tag = image.tag.replace("/", "_").split(":")
         for archive in layout.images.glob(f"{repository}_*"):

@@ -40,7 +40,7 @@ def simulator(*, name: str, namespace: str, args: list[str]) -> list[Manifest]:
         "readinessProbe": {
             "httpGet": {"path": "/xrpc/_health", "port": "xrpc"},
             "periodSeconds": 1,
-            # A busy machine must not look like a source that is away.
+            # On a busy machine an answer takes long; the source must not count as unreachable then.
             "timeoutSeconds": 10,
             "failureThreshold": 10,
         },
@@ -88,7 +88,7 @@ def simulator(*, name: str, namespace: str, args: list[str]) -> list[Manifest]:
 
 
 def simulator_address(*, name: str, namespace: str) -> str:
-    """What a Relay's `spec.host` says to reach that simulator."""
+    """The `spec.host` of a Relay that reads from that simulator."""
     return f"ws://{name}.{namespace}.svc:{SIMULATOR_PORT}"
 
 

@@ -1,4 +1,4 @@
-"""All set-up that takes minutes on a fresh machine, at once: tools, images, readers, the reference PDS."""
+"""`make prepare`: set up all that takes minutes on a new machine, side by side: tools, images, readers, the PDS."""
 
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +11,7 @@ from e2e.pds.install import InstallError
 
 
 def main() -> int:
-    """Prepare; 1 with the reason on standard error when something fails."""
+    """Set all up. The exit code: 1, with the reason on standard error, when something fails."""
     with ThreadPoolExecutor(3) as pool:
         tasks = [
             pool.submit(prepare_pds),
@@ -28,7 +28,7 @@ def main() -> int:
 
 
 def prepare_pds() -> None:
-    """Install the reference PDS, or say in one line why the tests with it are skipped."""
+    """Install the reference PDS, or print in one line why the tests with it are skipped."""
     if reason := pds.unavailable_reason():
         print(f"no reference PDS: {reason}")
         return
@@ -36,7 +36,7 @@ def prepare_pds() -> None:
 
 
 def prepare_readers() -> None:
-    """Build what reads statuses as Flux, Helm and Argo CD do."""
+    """Build the program that reads statuses as Flux, Helm and Argo CD do."""
     readers.ensure()
 
 

@@ -1,4 +1,4 @@
-"""Numbered steps with elapsed time, so that whoever waits knows what for."""
+"""Prints the numbered steps of the demo with their times."""
 
 import time
 from collections.abc import Iterator
@@ -13,17 +13,17 @@ class Steps:
     def __init__(self, *, total: int) -> None:
         self._total = total
         self._number = 0
-        self._begun = time.monotonic()
+        self._started = time.monotonic()
 
     @contextmanager
     def step(self, what: str) -> Iterator[None]:
-        """Announce `what`, run the body, say how long it took."""
+        """Print `what`, run the body, then print how long it took."""
         self._number += 1
-        print(f"[{self._number}/{self._total} {clock(time.monotonic() - self._begun)}] {what}", flush=True)
-        begun = time.monotonic()
+        print(f"[{self._number}/{self._total} {clock(time.monotonic() - self._started)}] {what}", flush=True)
+        started = time.monotonic()
         with progress.step(what, outer=True):
             yield
-        print(f"      done in {time.monotonic() - begun:.1f} s", flush=True)
+        print(f"      done in {time.monotonic() - started:.1f} s", flush=True)
 
 
 def clock(seconds: float) -> str:

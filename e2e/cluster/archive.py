@@ -1,4 +1,4 @@
-"""Image archives: the pause image made from its one file, and loading of any archive into the node."""
+"""Loads image archives into the node's containerd, and makes the archive of the pause image from its one file."""
 
 from __future__ import annotations
 
@@ -35,13 +35,19 @@ def import_file(layout: Layout, archive: Path) -> None:
         raise ClusterError(f"{archive} can't be loaded into the cluster: {done.stderr.strip()[-500:]}")
 
 
+def containerd_answers(layout: Layout) -> bool:
+    """Whether the node's containerd takes commands."""
+    command = records.in_node(layout, "ctr", "version")
+    return subprocess.run(command, check=False, capture_output=True).returncode == 0
+
+
 def holds(layout: Layout, *, tag: str, key: str) -> bool:
     """Whether the node's containerd holds that tag with that key."""
     return _held(layout).get(tag) == key
 
 
 def load_pause(layout: Layout) -> bool:
-    """Load the image that holds each pod's namespaces; False while containerd doesn't take it yet."""
+    """Load the pause image, whose process holds each pod's namespaces; False while containerd refuses it."""
     program = (layout.binaries / "pause").read_bytes()
     key = hashlib.sha256(program).hexdigest()
     path = layout.state / "pause.tar"
@@ -71,7 +77,7 @@ def single_file_image(program: bytes, *, name: str, tag: str) -> bytes:
 
 
 def _architecture(program: bytes) -> str:
-    """Go's name of the machine that an ELF file is for (e_machine, ELF specification)."""
+    """The architecture of an ELF file (its e_machine), by the name that Go and image configurations use."""
     machine = int.from_bytes(program[18:20], "little")
     return {0x3E: "amd64", 0xB7: "arm64"}[machine]
 

@@ -1,4 +1,4 @@
-"""The local cluster's life: up, down, status. A node in namespaces of its own, see `node`."""
+"""Starts and stops the local cluster: one node, in Linux namespaces of its own."""
 
 from __future__ import annotations
 
@@ -20,28 +20,47 @@ NAMESPACES = ("--mount", "--propagation=slave", "--net", "--uts", "--ipc", "--pi
 LOCK_SECONDS = 900
 
 
-def up(layout: Layout, *, timeout: float = ready.TIMEOUT) -> None:
-    """Bring the cluster to readiness, whatever is there already; ClusterError with the reason if it can't."""
+def start(layout: Layout) -> None:
+    """Start the node unless it runs, and wait until it takes images.
+
+    etcd and containerd start at once, Kubernetes as soon as its commands are built. Raises ClusterError with the reason
+    if this machine can't run the node.
+    """
+    if os.geteuid() != 0:
+        raise ClusterError("the local cluster makes namespaces and mounts: run as root")
+    packages.ensure(layout.cache / "packages.log", packages.CLUSTER)
     with _locked(layout):
-        if os.geteuid() != 0:
-            raise ClusterError("the local cluster makes namespaces and mounts: run as root")
-        packages.ensure(layout.cache / "packages.log", packages.CLUSTER)
-        tools.ensure(layout)
-        if records.running(layout):
-            ready.wait(layout, timeout=timeout)
-        else:
-            with progress.step("start the cluster"):
-                _start_node(layout)
-                ready.wait(layout, timeout=timeout)
+        _ensure_node(layout)
+
+
+def up(layout: Layout, *, timeout: float = ready.TIMEOUT) -> None:
+    """Start the cluster unless it runs, and wait until it is ready; ClusterError with the reason if it is not in time.
+
+    `timeout`: seconds from the moment that the node runs and the commands are built.
+    """
+    start(layout)
+    tools.ensure(layout)
+    with _locked(layout):
+        _ensure_node(layout)
+        with progress.step("wait until Kubernetes is ready", outer=True):
+            ready.wait(layout, checks=ready.CLUSTER, timeout=timeout)
 
 
 def down(layout: Layout) -> None:
-    """Stop all that `up` started and remove all that it made but the caches; fine when there is nothing."""
+    """Stop all that `start` started and remove all that it made but the caches; nothing if there is nothing."""
     with _locked(layout):
         _stop_node(layout)
         traces.restore(layout)
         if layout.state.exists():
             shutil.rmtree(layout.state)
+
+
+def _ensure_node(layout: Layout) -> None:
+    if not records.running(layout):
+        with progress.step("start the node"):
+            tools.discard_outdated(layout)
+            _start_node(layout)
+            ready.wait(layout, checks=ready.NODE, timeout=ready.TIMEOUT)
 
 
 def _start_node(layout: Layout) -> None:
@@ -51,13 +70,13 @@ def _start_node(layout: Layout) -> None:
         raise ClusterError(f"another cluster runs on this machine, with its state in {owner}: stop that one first")
     if routes := network.foreign_routes():
         raise ClusterError(f"the cluster's addresses are in use here: {', '.join(routes)}")
-    for directory in (layout.logs, layout.state / "volumes"):
+    for directory in (layout.logs, layout.state / "volumes", layout.binaries):
         directory.mkdir(parents=True, exist_ok=True)
     layout.status.unlink(missing_ok=True)
     if not (layout.pki / "admin.kubeconfig").exists():
         certs.write_all(layout.pki)
     shutil.copy2(layout.pki / "admin.kubeconfig", layout.kubeconfig)
-    traces.remember(layout)
+    traces.save(layout)
     with suppress(FileNotFoundError):
         subprocess.run(["modprobe", "--all", "overlay", "br_netfilter"], check=False, capture_output=True)
     log = layout.logs / "node.log"
@@ -100,14 +119,14 @@ def _stop_node(layout: Layout) -> None:
     if network.owner() == network.alias(layout.state):
         network.disconnect()
     if network.owner() is None:
-        # Of a dead node's cgroups a new kubelet would ask containerd one by one, half a minute long.
+        # A new kubelet asks containerd about each cgroup of a dead node, which takes half a minute.
         traces.remove_cgroups()
     layout.record.unlink(missing_ok=True)
 
 
 @contextmanager
 def _locked(layout: Layout) -> Iterator[None]:
-    """One `up` or `down` at a time; a second one waits."""
+    """Hold the lock of the cluster: only one command starts or stops it at a time."""
     layout.lock.parent.mkdir(parents=True, exist_ok=True)
     deadline = time.monotonic() + LOCK_SECONDS
     with layout.lock.open("w") as lock:

@@ -30,14 +30,14 @@ from e2e.cluster.layout import (
     Layout,
 )
 
-# Where the in-tree provisioner of hostPath volumes makes its directories.
+# The directory of the in-tree provisioner of hostPath volumes.
 VOLUMES = Path("/tmp/hostpath_pv")  # noqa: S108
-# Directories that the kubelet and the CNI plugins insist on; the node gets empty ones of its own.
+# Directories with fixed paths of the kubelet and the CNI plugins; the node gets empty ones of its own.
 PRIVATE = tuple(Path(p) for p in ("/var/lib/kubelet", "/var/lib/cni", "/var/log/containers"))
 MOUNT_POINTS = (*PRIVATE, VOLUMES)
 LONGEST_PAUSE = 10.0
 STEADY = 30.0
-# Who answers is no question here: the network is the node's own. Nor does any proxy lead into it.
+# Certificates need no check: the network is the node's own. No proxy leads into it.
 _DIRECTLY = urllib.request.build_opener(
     urllib.request.ProxyHandler({}),
     urllib.request.HTTPSHandler(context=ssl._create_unverified_context()),  # noqa: S323
@@ -46,7 +46,7 @@ _DIRECTLY = urllib.request.build_opener(
 
 @dataclass
 class Supervised:
-    """A component and how it fares. Times are of the monotonic clock, in seconds."""
+    """A component and its process. Times are of the monotonic clock, in seconds."""
 
     component: Component
     pid: int | None = None
@@ -56,7 +56,7 @@ class Supervised:
     not_before: float = 0.0
 
     def exited(self, code: int, now: float) -> None:
-        """Note an exit, and put off the next start the longer, the more quickly they follow each other."""
+        """Record an exit. The next start waits longer with each exit that follows quickly on a start."""
         steady = now - self.started > STEADY
         self.pid, self.exit_code = None, code
         self.exits = 1 if steady else self.exits + 1
@@ -95,7 +95,7 @@ def mount(*args: str) -> None:
 
 
 def bring_up_network() -> None:
-    """Set up the node's end of the cable to the host. No default route: nothing can leave the machine."""
+    """Set up the node's end of the veth pair. There is no default route: nothing can leave the machine."""
     deadline = time.monotonic() + 60
     while not any(line.strip().startswith(f"{NODE_INTERFACE}:") for line in open("/proc/net/dev")):  # noqa: SIM115
         if time.monotonic() > deadline:
@@ -114,20 +114,26 @@ def bring_up_network() -> None:
 
 
 def supervise(layout: Layout) -> None:
-    """Start what can start, reap what ended, tell the state of it, for ever."""
+    """Start what can start, reap what has ended and write the state of each component, for ever."""
     everything = [Supervised(component) for component in all_components()]
     while True:
         changed = reap(everything)
         now = time.monotonic()
         for item in everything:
-            if item.pid is None and now >= item.not_before and all(map(answers, item.component.needs)):
+            if item.pid is None and now >= item.not_before and startable(item.component):
                 item.pid, item.started = start(item.component, layout), now
                 changed = True
         if changed:
-            tell(everything, layout)
+            write_status(everything, layout)
         open_volumes(layout)
         all_run = all(item.pid is not None for item in everything)
         signal.sigtimedwait({signal.SIGCHLD}, 0.5 if all_run else 0.1)
+
+
+def startable(component: Component) -> bool:
+    """Whether its program is there, since it may still be in the build, and all that it needs answers."""
+    program = Path(component.argv[0])
+    return (program.exists() or not program.is_absolute()) and all(map(answers, component.needs))
 
 
 def start(component: Component, layout: Layout) -> int:
@@ -180,7 +186,7 @@ def answers(address: str) -> bool:
     return True
 
 
-def tell(everything: list[Supervised], layout: Layout) -> None:
+def write_status(everything: list[Supervised], layout: Layout) -> None:
     """Write the components' state for the commands outside to read."""
     report = {
         item.component.name: {"pid": item.pid, "exits": item.exits, "exit_code": item.exit_code} for item in everything
@@ -191,7 +197,7 @@ def tell(everything: list[Supervised], layout: Layout) -> None:
 
 
 def open_volumes(layout: Layout) -> None:
-    """Let any user write to new volumes: hostPath knows no fsGroup, and they are made for root alone."""
+    """Let any user write to new volumes: hostPath has no fsGroup, and only root could write to them."""
     for entry in os.scandir(layout.state / "volumes"):
         if entry.stat().st_mode & 0o777 != 0o777:
             os.chmod(entry.path, 0o777)  # noqa: S103

@@ -1,11 +1,12 @@
-"""What goes on and for how long, told while it goes on; and commands whose output goes to a log file.
+"""Shows which steps of a set-up run and for how long, and runs commands with their output in a log file.
 
-On a terminal one line shows the steps that run and is redrawn every second. Elsewhere, as in the log of a CI
-job, a line comes at intervals, so that nobody takes a long step for one that hangs.
+On a terminal one line shows the running steps and is redrawn every second. Elsewhere, as in the log of a CI job,
+a line is printed every half minute.
 """
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -18,31 +19,43 @@ from typing import BinaryIO, Final, TextIO
 
 from e2e.cluster.errors import ClusterError, tail
 
-INTERVAL_SECONDS: Final = 20.0
+INTERVAL_SECONDS: Final = 30.0
 _REDRAW_SECONDS: Final = 1.0
+_DEFAULT_COLUMNS: Final = 80
 
 
-@dataclass(frozen=True, eq=False)
+def _no_detail() -> str:
+    return ""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
 class _Running:
-    """A step that runs; times are of the monotonic clock."""
+    """A step that runs. `begun` is a time of the monotonic clock; the other fields are those of `Board.step`."""
 
     label: str
-    about: str
+    duration: str
+    detail: Callable[[], str]
     outer: bool
     begun: float = field(default_factory=time.monotonic)
 
     def __str__(self) -> str:
-        """`label 1 min 20 s (about 8 min)`."""
-        return f"{self.label} {elapsed(time.monotonic() - self.begun)}{self.expected}"
+        """`label 1 min 20 s, 12 of 30 packages`, or `label 1 min 20 s (8 minutes)` if nobody knows how far it is."""
+        detail = self.detail()
+        return f"{self.label} {elapsed(self.elapsed)}{f', {detail}' if detail else self.expected}"
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the step began."""
+        return time.monotonic() - self.begun
 
     @property
     def expected(self) -> str:
-        """In brackets, how long it takes; empty if nobody knows."""
-        return f" ({self.about})" if self.about else ""
+        """How long the step takes, in brackets; empty if that is not known."""
+        return f" ({self.duration})" if self.duration else ""
 
 
 class Board:
-    """Tells of steps on a stream. Steps may overlap and come from several threads."""
+    """Reports steps on a stream. Steps may overlap and come from several threads."""
 
     def __init__(self, *, stream: Callable[[], TextIO], interval: float = INTERVAL_SECONDS) -> None:
         """`interval`: seconds between two lines about the same steps, off a terminal."""
@@ -50,49 +63,52 @@ class Board:
         self._interval = interval
         self._changed = threading.Condition()
         self._running: list[_Running] = []
-        self._told = 0.0
-        self._beats = False
+        self._last_write = 0.0
+        self._ticking = False
 
     @contextmanager
-    def step(self, label: str, *, about: str = "", outer: bool = False) -> Iterator[None]:
-        """Announce a step, tell of it while it runs, and of its duration when it is done.
+    def step(
+        self, label: str, *, duration: str = "", detail: Callable[[], str] = _no_detail, outer: bool = False
+    ) -> Iterator[None]:
+        """Report the start of a step, the step while it runs, and how long it took.
 
-        `about`: how long it takes, in words. `outer`: a step that its caller announces, and that is told of
-        only while no step inside it runs.
+        `duration`: how long it takes, in words. `detail`: asked while the step runs for how far it is. `outer`: a
+        step whose caller reports its start and end; it is shown only while no other step runs.
         """
-        running = _Running(label, about, outer)
+        running = _Running(label=label, duration=duration, detail=detail, outer=outer)
         with self._changed:
             if not self._running:
-                self._told = running.begun
+                self._last_write = running.begun
             self._running.append(running)
             if not outer:
                 self._announce(running)
-            if not self._beats:
-                self._beats = True
-                threading.Thread(target=self._beat, daemon=True).start()
+            if not self._ticking:
+                self._ticking = True
+                threading.Thread(target=self._tick, daemon=True).start()
         try:
             yield
-        except BaseException:
-            self._finish(running, f"{label}: failed after {elapsed(time.monotonic() - running.begun)}")
+        except BaseException as error:
+            reason = str(error).partition("\n")[0]
+            self._finish(running, f"{label}: failed after {elapsed(running.elapsed)}{f': {reason}' if reason else ''}")
             raise
-        self._finish(running, f"{label}: {time.monotonic() - running.begun:.1f} s")
+        self._finish(running, f"{label}: {running.elapsed:.1f} s")
 
-    def _beat(self) -> None:
-        """Tell of the steps for as long as there are any."""
+    def _tick(self) -> None:
+        """Report the running steps until there are none."""
         while True:
             with self._changed:
-                self._changed.wait(_REDRAW_SECONDS if self._stream().isatty() else self._left())
+                self._changed.wait(_REDRAW_SECONDS if self._stream().isatty() else self._due_in())
                 if not self._running:
-                    self._beats = False
+                    self._ticking = False
                     return
                 if self._stream().isatty():
                     self._redraw()
-                elif self._left() <= 0:
+                elif self._due_in() <= 0:
                     self._write(f"still running: {self._line()}\n")
 
-    def _left(self) -> float:
-        """Seconds until the next line is due; any line that is written meanwhile puts it off."""
-        return self._told + self._interval - time.monotonic()
+    def _due_in(self) -> float:
+        """Seconds until the next line is due. Every line that is written puts it off."""
+        return self._last_write + self._interval - time.monotonic()
 
     def _line(self) -> str:
         inner = [item for item in self._running if not item.outer]
@@ -105,7 +121,7 @@ class Board:
             self._write(f"{running.label} ...{running.expected}\n")
 
     def _redraw(self) -> None:
-        self._write(f"\r\033[K{self._line()}")
+        self._write(f"\r\033[K{fitted(self._line(), columns=columns(self._stream()))}")
 
     def _finish(self, running: _Running, message: str) -> None:
         with self._changed:
@@ -119,7 +135,7 @@ class Board:
 
     def _write(self, text: str) -> None:
         if text:
-            self._told = time.monotonic()
+            self._last_write = time.monotonic()
             self._stream().write(text)
             self._stream().flush()
 
@@ -127,9 +143,28 @@ class Board:
 _BOARD: Final = Board(stream=lambda: sys.stderr)
 
 
-def step(label: str, *, about: str = "", outer: bool = False) -> AbstractContextManager[None]:
+def step(
+    label: str, *, duration: str = "", detail: Callable[[], str] = _no_detail, outer: bool = False
+) -> AbstractContextManager[None]:
     """A step on standard error: see `Board.step`."""
-    return _BOARD.step(label, about=about, outer=outer)
+    return _BOARD.step(label, duration=duration, detail=detail, outer=outer)
+
+
+def columns(stream: TextIO) -> int:
+    """The width of a terminal in characters; 80 if the terminal does not say."""
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or _DEFAULT_COLUMNS
+    except OSError:
+        return _DEFAULT_COLUMNS
+
+
+def fitted(line: str, *, columns: int) -> str:
+    """A line cut to fit a terminal: only a line that does not wrap can be redrawn in place.
+
+    >>> fitted("build it; load it", columns=12)
+    'build it...'
+    """
+    return line if len(line) < columns else f"{line[: columns - 4]}..."
 
 
 def elapsed(seconds: float) -> str:
@@ -147,18 +182,20 @@ def run(
     *,
     log: Path,
     label: str,
-    about: str = "",
+    duration: str = "",
+    detail: Callable[[], str] = _no_detail,
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
     hint: str = "",
     tries: int = 1,
 ) -> None:
-    """Run a command as a step, its output appended to `log`; ClusterError with the log's end if it fails.
+    """Run a command as a step, with its output appended to `log`.
 
-    `tries`: what fetches over a network may fail once, and goes on where it was.
+    `tries`: how often to run it; a download that failed once goes on where it was. `label`, `duration` and `detail` are
+    those of `Board.step`. Raises ClusterError with the end of the log, and with `hint`, if it fails.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
-    with step(label, about=about), log.open("ab") as output:
+    with log.open("ab") as output, step(label, duration=duration, detail=detail):
         for _ in range(tries):
             output.write(f"$ {' '.join(map(str, argv))}\n".encode())
             output.flush()

@@ -1,4 +1,4 @@
-"""Who provides the cluster: kind where Docker runs, else the local one where it can run."""
+"""Chooses the provider of the cluster (kind where Docker runs, else the local one) and sets all up side by side."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,24 +31,24 @@ __all__ = [
 ]
 
 NOWHERE = "Docker does not run, and without it the local cluster needs Linux and root with CAP_SYS_ADMIN"
-# A machine that is busy with other work takes longer than one that a person looks at.
-PATIENCE = 180.0
+# Seconds until a cluster must be ready; a machine that is busy with other work takes long.
+READY_TIMEOUT = 180.0
 
 
 class NoClusterError(ClusterError):
-    """No cluster can be had on this machine; tests on a cluster are skipped with this reason."""
+    """This machine can't run a cluster; the tests on a cluster are skipped with this reason."""
 
 
 @dataclass(frozen=True)
 class Choice:
-    """Who provides the cluster, or why nobody can."""
+    """The provider of the cluster, with the reason; or no provider, with what is missing."""
 
     provider: Literal["kind", "local"] | None
     reason: str
 
 
 class LocalCluster(Cluster):
-    """The cluster of `local`."""
+    """The local cluster: a node in Linux namespaces of this machine."""
 
     provider = "local"
     host_address = HOST_ADDRESS
@@ -70,7 +70,7 @@ class LocalCluster(Cluster):
 
 
 def choose(*, system: str, root: bool, docker: bool, kind: bool) -> Choice:
-    """Pure: by operating system, whether we are root, whether Docker runs and whether kind is installed."""
+    """Pure: choose by operating system, by whether we are root, Docker runs and kind is installed."""
     if docker and kind:
         return Choice("kind", "Docker runs")
     if system == "linux" and root:
@@ -80,7 +80,7 @@ def choose(*, system: str, root: bool, docker: bool, kind: bool) -> Choice:
     return Choice(None, NOWHERE)
 
 
-def look() -> Choice:
+def detect() -> Choice:
     """The choice for this machine."""
     return choose(
         system=sys.platform,
@@ -91,7 +91,7 @@ def look() -> Choice:
 
 
 def holds_capabilities() -> bool:
-    """Whether we may make namespaces and networks; root in a container often may not."""
+    """Whether this process may make namespaces and networks; root in a container often may not."""
     try:
         status = Path("/proc/self/status").read_text()
     except FileNotFoundError:
@@ -100,13 +100,13 @@ def holds_capabilities() -> bool:
 
 
 def has_capabilities(status: str) -> bool:
-    """Whether /proc/PID/status tells of CAP_NET_ADMIN and CAP_SYS_ADMIN in effect (capabilities(7))."""
+    """Whether /proc/PID/status shows CAP_NET_ADMIN and CAP_SYS_ADMIN as effective (capabilities(7))."""
     effective = next(int(line.split()[1], 16) for line in status.splitlines() if line.startswith("CapEff:"))
     return all(effective >> bit & 1 for bit in (12, 21))
 
 
 def docker_runs() -> bool:
-    """Whether a Docker daemon answers; the command alone says nothing."""
+    """Whether a Docker daemon answers; it may be down although the command is installed."""
     try:
         done = subprocess.run(["docker", "info"], check=False, capture_output=True, timeout=20)
     except (FileNotFoundError, subprocess.TimeoutExpired):
@@ -115,34 +115,47 @@ def docker_runs() -> bool:
 
 
 def prepare(wanted: Iterable[Image] = (), *, layout: Layout | None = None) -> None:
-    """All that takes minutes when cold: packages, then tools and images side by side. Starts nothing.
+    """Install packages, build commands and images, side by side: minutes with an empty cache. Starts nothing.
 
-    Packages for tests and tools are wanted even where there can be no cluster; images are the local one's.
+    The packages of the tests and the commands are needed even where no cluster can run; images only by a local one.
     """
     layout = layout or Layout()
-    local_cluster = look().provider == "local"
-    packages.ensure(layout.cache / "packages.log", packages.TESTS | (packages.CLUSTER if local_cluster else {}))
-    tasks: list[Callable[[], object]] = [lambda: tools.ensure(layout)]
-    if local_cluster:
-        tasks.append(lambda: _build_all(layout, wanted))
-    with ThreadPoolExecutor(len(tasks)) as pool:
-        for done in [pool.submit(task) for task in tasks]:
-            done.result()
+    is_local = detect().provider == "local"
+    with ThreadPoolExecutor(1) as pool:
+        commands = pool.submit(tools.ensure, layout)
+        packages.ensure(layout.cache / "packages.log", packages.TESTS | (packages.CLUSTER if is_local else {}))
+        for image in wanted if is_local else ():
+            images.build(layout, image)
+        commands.result()
 
 
-def ensure_cluster(*, layout: Layout | None = None) -> Cluster:
-    """The cluster, started if it doesn't run; NoClusterError when this machine can't have one."""
+def ensure_cluster(wanted: Iterable[Image] = (), *, layout: Layout | None = None) -> Cluster:
+    """The cluster with the images in it; what is missing is built, started and loaded side by side.
+
+    Raises NoClusterError when this machine can't have a cluster, ClusterError when something fails.
+    """
     layout = layout or Layout()
-    choice = look()
+    choice = detect()
+    if choice.provider is None:
+        raise NoClusterError(choice.reason)
     if choice.provider == "kind":
-        return kind.up(layout)
-    if choice.provider == "local":
-        local.up(layout, timeout=PATIENCE)
-        return LocalCluster(layout)
-    raise NoClusterError(choice.reason)
+        return _loaded(kind.up(layout), wanted)
+    with ThreadPoolExecutor(2) as pool:
+        # The longest part starts first: Kubernetes is built while packages, node and images are set up.
+        commands = pool.submit(tools.ensure, layout)
+        local.start(layout)
+
+        def up() -> None:
+            commands.result()
+            local.up(layout, timeout=READY_TIMEOUT)
+
+        ready = pool.submit(up)
+        cluster = _loaded(LocalCluster(layout), wanted)
+        ready.result()
+    return cluster
 
 
-def _build_all(layout: Layout, wanted: Iterable[Image]) -> None:
-    images.ensure_base(layout)
+def _loaded(cluster: Cluster, wanted: Iterable[Image]) -> Cluster:
     for image in wanted:
-        images.build(layout, image)
+        cluster.load_image(image)
+    return cluster

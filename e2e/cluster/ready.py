@@ -1,4 +1,4 @@
-"""When the cluster is ready, and who is to blame when it isn't."""
+"""Waits until the node or the whole cluster is ready, and names the component that keeps it from that."""
 
 from __future__ import annotations
 
@@ -17,23 +17,26 @@ from e2e.cluster.errors import ClusterError, tail
 from e2e.cluster.layout import NODE_ADDRESS, NODE_NAME, PACKAGE, Layout
 
 TIMEOUT = 55.0
-# A component that waits for another may exit once or twice at first; more often means that it can't run.
+# A component that waits for another may exit once or twice at first. If it exits more often, it can't run.
 EXITS_ALLOWED = 3
 
 
 @dataclass(frozen=True)
 class Check:
-    """One thing to wait for: what, the component whose log tells why not, and the question itself."""
+    """A state to wait for: its name, the component whose log explains a failure, and the test for it."""
 
     what: str
     component: str
     passes: Callable[[Layout], bool]
 
 
-def wait(layout: Layout, *, timeout: float) -> None:
-    """Wait until every check passes, in order; ClusterError when a component can't run or time is up."""
+def wait(layout: Layout, *, checks: tuple[Check, ...], timeout: float) -> None:
+    """Wait until every check passes, in order.
+
+    Raises ClusterError when a component keeps exiting, or after `timeout` seconds.
+    """
     deadline = time.monotonic() + timeout
-    for check in CHECKS:
+    for check in checks:
         while not check.passes(layout):
             if failed := failing(layout):
                 raise ClusterError(f"{failed} keeps exiting;{_evidence(layout, failed)}")
@@ -43,7 +46,7 @@ def wait(layout: Layout, *, timeout: float) -> None:
 
 
 def report(layout: Layout) -> dict[str, dict[str, int | None]]:
-    """The supervisor's word on each component: pid (inside the node), exits in a row, last exit code."""
+    """What the supervisor reports of each component: pid (inside the node), exits in a row, last exit code."""
     try:
         found: dict[str, dict[str, int | None]] = json.loads(layout.status.read_text())
     except FileNotFoundError:
@@ -52,7 +55,7 @@ def report(layout: Layout) -> dict[str, dict[str, int | None]]:
 
 
 def failing(layout: Layout) -> str | None:
-    """The first component that ended by itself too often in a row; one that was killed comes back."""
+    """The first component that exited too often in a row; one that was killed is only restarted."""
     for name, entry in report(layout).items():
         killed = (entry["exit_code"] or 0) < 0
         if (entry["exits"] or 0) >= EXITS_ALLOWED and entry["pid"] is None and not killed:
@@ -73,7 +76,7 @@ def _all_run(layout: Layout) -> bool:
 
 
 def _kubectl(layout: Layout, *args: str) -> str | None:
-    """Standard output, or None when it fails: then it is asked again."""
+    """Standard output of kubectl, or None when it fails; the caller tries again."""
     command = [
         str(layout.binaries / "kubectl"),
         f"--kubeconfig={layout.kubeconfig}",
@@ -89,8 +92,8 @@ def _apiserver_ready(layout: Layout) -> bool:
     return _kubectl(layout, "get", "--raw=/readyz") is not None
 
 
-def _furnished(layout: Layout) -> bool:
-    marker = layout.state / "furnished"
+def _defaults_applied(layout: Layout) -> bool:
+    marker = layout.state / "defaults-applied"
     if marker.exists():
         return True
     if _kubectl(layout, "apply", f"--filename={PACKAGE / 'config' / 'manifests.yaml'}") is not None:
@@ -99,7 +102,7 @@ def _furnished(layout: Layout) -> bool:
 
 
 def _node_ready(layout: Layout) -> bool:
-    # After a crash etcd still says Ready of the node as it was: only a word that is newer than the node counts.
+    # After a crash etcd still holds the Ready condition of the last node: only a newer heartbeat counts.
     ready = '.status.conditions[?(@.type=="Ready")]'
     form = f"--output=jsonpath={{{ready}.status}} {{{ready}.lastHeartbeatTime}}"
     said = (_kubectl(layout, "get", "node", NODE_NAME, form) or "").split()
@@ -119,10 +122,11 @@ def _service_account_there(layout: Layout) -> bool:
     return _kubectl(layout, "get", "serviceaccount", "default", "--namespace=default") is not None
 
 
-CHECKS = (
+NODE = (Check("a containerd that answers", "containerd", archive.containerd_answers),)
+CLUSTER = (
     Check("every component started", "node", _all_run),
     Check("an API server that says ready", "kube-apiserver", _apiserver_ready),
-    Check("storage class and roles applied", "kube-apiserver", _furnished),
+    Check("storage class and roles applied", "kube-apiserver", _defaults_applied),
     Check("the pause image loaded", "containerd", archive.load_pause),
     Check("a Ready node", "kubelet", _node_ready),
     Check("DNS that says ready", "coredns", _dns_ready),

@@ -1,4 +1,4 @@
-"""The Go program of this directory, built from pinned modules into a cache."""
+"""Builds the Go program of this directory from pinned modules into a cache."""
 
 from __future__ import annotations
 
@@ -44,7 +44,9 @@ def _build(program: Path, *, log: Path) -> None:
     fresh = program.with_suffix(".fresh")
     command = [*_COMMAND, "-o", str(fresh), "."]
     env = {**os.environ, "CGO_ENABLED": "0"}
-    progress.run(command, log=log, label="build kstatus and Lua", about="a minute, once", cwd=SOURCE, env=env, tries=3)
+    progress.run(
+        command, log=log, label="build kstatus and Lua", duration="a minute, once", cwd=SOURCE, env=env, tries=3
+    )
     for old in program.parent.glob("readers-*"):
         if old != fresh:
             old.unlink()

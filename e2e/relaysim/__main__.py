@@ -19,7 +19,7 @@ from e2e.relaysim.sim import RelaySim
 
 _CLOCK_RATE = 1000
 _CLOCK_START = 1_790_000_000
-_CORPUS = 2_000
+_CORPUS = 1_000
 _SECONDS = 7_200.0
 
 

@@ -1,4 +1,4 @@
-"""Accounts: who writes, and how they are listed."""
+"""Accounts of the simulated network: those that write, those that are only listed, and their numbers."""
 
 import base64
 import hashlib
@@ -11,12 +11,12 @@ from e2e.relaysim.keys import K256, P256, Key
 from e2e.relaysim.repo import Repo
 
 FIRST_DAY = 1_767_225_600_000_000
-"""Where the network's own clock starts: 2026-01-01T00:00:00Z in microseconds."""
+"""When the clock of the network starts: 2026-01-01T00:00:00Z, in microseconds since the epoch."""
 
 
 @dataclass(slots=True)
 class Account:
-    """A person with a repository; ``paths`` are the records that stand in it, in no order."""
+    """An account with a repository. ``paths`` are those of the records in it, in no order."""
 
     repo: Repo
     handle: str
@@ -25,13 +25,13 @@ class Account:
 
     @property
     def did(self) -> str:
-        """The account's permanent name."""
+        """The DID of the account."""
         return self.repo.did
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """An account as ``listRepos`` tells it; ``uid`` and ``created`` (ms) are what its cursors are made of."""
+    """An account in an answer of ``listRepos``. Cursors are made of ``uid`` or ``created`` (milliseconds)."""
 
     uid: int
     created: int
@@ -42,15 +42,15 @@ class Listed:
 
 
 def did(seed: str, index: int) -> str:
-    """A did:plc of the right form: 24 base32 characters."""
+    """A did:plc with 24 base32 characters, made from the seed and the number of the account."""
     digest = hashlib.sha256(f"{seed}/{index}".encode()).digest()
     return "did:plc:" + base64.b32encode(digest).decode().lower()[:24]
 
 
 def account(seed: str, index: int) -> Account:
-    """An account with an empty repository; every fourth signs with k256, the others with p256.
+    """An account with an empty repository. Every fourth one signs with k256, the others with p256.
 
-    (k256 is the commoner one by far on the real network, but OpenSSL signs ten times slower with it.)
+    Most accounts of the real network use k256, but OpenSSL signs ten times slower with it.
     """
     name = did(seed, index)
     key = Key.derive(P256 if index % 4 else K256, f"{seed}/{index}/atproto")
@@ -58,7 +58,7 @@ def account(seed: str, index: int) -> Account:
 
 
 def dormant(seed: str, index: int) -> Listed:
-    """An account that never writes: listed with a head, but without a repository behind it here."""
+    """An account that never writes. It is listed with a head, but it has no repository."""
     name = did(seed, index)
     rng = random.Random(name)
     head = Cid.of(name.encode())
@@ -67,10 +67,10 @@ def dormant(seed: str, index: int) -> Listed:
 
 
 def uid(index: int) -> int:
-    """A relay's number for an account: growing, with gaps, never a mere offset."""
+    """The number that a relay gives an account: it grows with gaps, so that it is not an offset."""
     return 11 + 7 * index
 
 
 def created(index: int) -> int:
-    """When the account came to be, in milliseconds."""
+    """When the account was created, in milliseconds since the epoch."""
     return FIRST_DAY // 1000 - 10**9 + 500 * index

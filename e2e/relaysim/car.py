@@ -1,4 +1,7 @@
-"""CARv1 archives, the ``blocks`` of a commit. Spec: https://ipld.io/specs/transport/car/carv1/."""
+"""An encoder of CARv1 archives, which are the ``blocks`` of a commit.
+
+Spec: https://ipld.io/specs/transport/car/carv1/
+"""
 
 from collections.abc import Iterable
 
@@ -19,7 +22,7 @@ def varint(number: int) -> bytes:
 
 
 def encode(root: Cid, blocks: Iterable[Block]) -> bytes:
-    """An archive with one root; the blocks stand in it in the order given."""
+    """An archive with one root and the blocks in the given order."""
     header = dagcbor.encode({"version": 1, "roots": [root]})
     parts = [varint(len(header)), header]
     for cid, data in blocks:

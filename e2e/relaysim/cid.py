@@ -1,4 +1,4 @@
-"""Content identifiers in the one form that AT Protocol blesses: CIDv1, SHA-256.
+"""Content identifiers (CIDs) in the one form that AT Protocol allows: CIDv1 with SHA-256.
 
 Spec: https://atproto.com/specs/data-model#link-and-cid-formats
 """

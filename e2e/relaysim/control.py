@@ -1,12 +1,12 @@
 """The control interface: JSON over HTTP under ``/control``, for tests outside the process.
 
-GET  status                               what is emitted, connected, in the window
-GET  faults                               every fault with its meaning and its parameters
-GET  journal ?from=&to=&offset=&limit=&stream=    what was emitted; ``next`` is the following page's offset
-GET  accounts                             did, handle, did:key and status of those who write
+GET  status                               counts of messages, the window, the pace, the readers
+GET  faults                               every fault, with what it does and its parameters
+GET  journal ?from=&to=&offset=&limit=&stream=    what was emitted; ``next`` is the offset of the next page
+GET  accounts                             did, handle, did:key and status of the accounts that write
 POST rate {rate, stream}    POST limit {limit, stream}    POST pause {stream}    POST resume {stream}
-POST emit {count, stream}                 emit now, paused or not; answers what
-POST fault/<name> {…}                     let something go wrong
+POST emit {count, stream}                 emit now, even if paused; answers with what was emitted
+POST fault/<name> {…}                     inject a fault
 """
 
 import json
@@ -36,26 +36,26 @@ def routes(relay: Relay) -> list[web.RouteDef]:
 
 
 class Control:
-    """Handlers; what they cannot understand is answered with 400 and a reason."""
+    """The handlers. A request that they don't understand gets 400 and a reason."""
 
     def __init__(self, relay: Relay) -> None:
         self._relay = relay
 
     async def status(self, _request: web.Request) -> web.Response:
-        """Both feeds."""
+        """The state of both feeds."""
         return web.json_response({"repos": _status(self._relay.repos), "labels": _status(self._relay.labels)})
 
     async def faults(self, _request: web.Request) -> web.Response:
-        """What can go wrong."""
+        """The faults that can be injected."""
         return web.json_response(faults.describe())
 
     async def accounts(self, _request: web.Request) -> web.Response:
-        """Who writes."""
-        told = [
+        """The accounts that write."""
+        accounts = [
             {"did": a.did, "handle": a.handle, "key": a.repo.key.did_key, "status": a.status}
             for a in self._relay.world.accounts
         ]
-        return web.json_response({"accounts": told})
+        return web.json_response({"accounts": accounts})
 
     async def journal(self, request: web.Request) -> web.Response:
         """A page of what was emitted."""
@@ -79,7 +79,7 @@ class Control:
         )
 
     async def emit(self, request: web.Request) -> web.Response:
-        """Emit so many events."""
+        """Emit ``count`` events."""
         try:
             body = await _body(request)
             notes = await self._relay.feed(body.get("stream", "repos")).emit(int(body.get("count", 1)))
@@ -88,9 +88,9 @@ class Control:
         return web.json_response({"entries": [note.json() for note in notes]})
 
     async def fault(self, request: web.Request) -> web.Response:
-        """Let something go wrong."""
+        """Inject a fault."""
         try:
-            answer = faults.inflict(self._relay, request.match_info["name"], await _body(request))
+            answer = faults.inject(self._relay, request.match_info["name"], await _body(request))
         except (ValueError, TypeError) as exc:
             return _bad(exc)
         return web.json_response(answer)

@@ -1,8 +1,8 @@
-"""Events that a client cannot decode, or only in part, but has to get past.
+"""Damaged events: a client can't decode them, or only in part, and has to go on after them.
 
-Each builder takes a world, in which the damaged commit really happens, so that what comes after it is
-valid. ``facts["fault"]`` names the damage; ``facts["lost"]`` lists the paths whose record is unreadable
-although the rest of the commit is fine; without it the frame as a whole is.
+The damaged commit changes its repository like any other, so that the events after it are valid.
+``facts["fault"]`` names the damage. ``facts["lost"]`` lists the paths whose record can't be read although
+the rest of the commit can; without it nothing of the frame can be read.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,19 +21,19 @@ _TOO_BIG = 5_000_001
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """A frame whose finished bytes are tampered with."""
+    """A frame whose bytes are changed after it was stamped."""
 
     frame: Frame
     change: Callable[[bytes], bytes]
     text: bool = False
 
     def stamp(self, seq: int, time: str) -> bytes:
-        """The bytes that go out."""
+        """The changed payload."""
         return self.change(self.frame.stamp(seq, time))
 
 
 def damaged(world: World, how: str) -> Event:
-    """An event damaged in this way; ``ValueError`` names the ways there are."""
+    """An event that is damaged in this way. ``ValueError`` names the known ways."""
     if how in _FRAMES:
         event = events.commit(world.make(world.post()))
         frame = Changed(event.frame, _FRAMES[how], text=how == "text")
@@ -69,17 +69,16 @@ def _whole(world: World, how: str, blocks: bytes) -> Event:
     return replace(event, facts={**event.facts, "fault": how})
 
 
-def _siblings(world: World, how: str, tamper: Callable[[Block], Block | None]) -> Event:
-    """Three records in one commit, of which the middle one's block is tampered with."""
+def _siblings(world: World, how: str, change: Callable[[Block], Block | None]) -> Event:
+    """Three records in one commit, and the block of the middle one is changed or left out."""
     commit = world.make(world.post(), world.post(), world.post())
     first, middle, last = commit.records
-    tampered = tamper(middle)
-    kept = tuple(block for block in (first, tampered, last) if block)
+    kept = tuple(block for block in (first, change(middle), last) if block)
     return _lossy(replace(commit, records=kept), how)
 
 
 def _raw(world: World, how: str, record: bytes) -> Event:
-    """Three records in one commit; the bytes of the middle one match their CID but are no record."""
+    """Three records in one commit. The bytes of the middle one match their CID but are no record."""
     return _lossy(world.make(world.post(), record, world.post()), how)
 
 

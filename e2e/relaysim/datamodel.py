@@ -1,4 +1,4 @@
-"""From JSON back to the data model, so that a record which arrived as JSON can be held to its CID.
+"""From the JSON of a record back to its CID, to check that a record arrived complete.
 
 Spec: https://atproto.com/specs/data-model#representation
 """
@@ -11,7 +11,7 @@ from e2e.relaysim.cid import Cid
 
 
 def from_json(value: Any) -> Any:
-    """The value behind its JSON form: ``$link`` is a CID, ``$bytes`` are bytes, padded or not."""
+    """The value of a JSON form: ``$link`` is a CID, ``$bytes`` are bytes, with or without padding."""
     if isinstance(value, list):
         return [from_json(item) for item in value]
     if not isinstance(value, dict):
@@ -25,5 +25,5 @@ def from_json(value: Any) -> Any:
 
 
 def record_cid(record: Any) -> str:
-    """The CID that a record has if this JSON lacks nothing of it and adds nothing to it."""
+    """The CID of the record whose JSON form this is."""
     return str(Cid.of(dagcbor.encode(from_json(record))))

@@ -1,4 +1,4 @@
-"""What happens in a network, as events of ``subscribeRepos``.
+"""The events of ``subscribeRepos``: commit, sync, identity and account, as frames with their facts.
 
 Lexicon: com.atproto.sync.subscribeRepos.
 """
@@ -12,7 +12,7 @@ from e2e.relaysim.repo import Commit, Op
 
 
 def commit(data: Commit, *, blocks: bytes | None = None, changes: Mapping[str, Any] | None = None) -> Event:
-    """A ``#commit``; ``blocks`` and ``changes`` put other bytes and fields in place of the right ones."""
+    """A ``#commit``. ``blocks`` and ``changes`` replace the right bytes and fields by others."""
     body: dict[str, Any] = {
         "repo": data.did,
         "rev": data.rev,
@@ -30,20 +30,20 @@ def commit(data: Commit, *, blocks: bytes | None = None, changes: Mapping[str, A
 
 
 def sync(head: Commit) -> Event:
-    """A ``#sync``: the repository stands at this commit now, whatever was known of it before."""
+    """A ``#sync``: this commit is now the head of the repository, even if others are missing before it."""
     body = {"did": head.did, "rev": head.rev, "blocks": car.encode(head.cid, (head.block,))}
     facts = {"did": head.did, "rev": head.rev, "commit": str(head.cid)}
     return Event("#sync", template("#sync", body), facts)
 
 
 def identity(did: str, handle: str | None = None) -> Event:
-    """An ``#identity``; real ones mostly leave the handle out."""
+    """An ``#identity``. Most real ones have no handle."""
     body = {"did": did} | ({} if handle is None else {"handle": handle})
     return Event("#identity", template("#identity", body), {"did": did, "handle": handle})
 
 
 def account(did: str, status: str | None = None) -> Event:
-    """An ``#account``: active if there is no status."""
+    """An ``#account``. Without a status the account is active."""
     body = {"did": did, "active": status is None} | ({} if status is None else {"status": status})
     return Event("#account", template("#account", body), {"did": did, "active": status is None, "status": status})
 

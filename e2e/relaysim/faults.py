@@ -1,4 +1,4 @@
-"""What can be made to go wrong, by name. Each function's keyword arguments are the fault's parameters."""
+"""The faults that can be injected, by name. The keyword arguments of a function are the parameters."""
 
 import asyncio
 import inspect
@@ -16,8 +16,8 @@ Answer = dict[str, Any]
 ENDPOINTS = ("subscribeRepos", "subscribeLabels", "listRepos")
 
 
-def inflict(relay: Relay, name: str, params: Mapping[str, Any]) -> Answer:
-    """Inflict a fault. ``ValueError`` names the faults there are, or the parameters of this one."""
+def inject(relay: Relay, name: str, params: Mapping[str, Any]) -> Answer:
+    """Inject a fault and return what it did. ``ValueError`` names the known faults, or the parameters."""
     fault = FAULTS.get(name)
     if fault is None:
         msg = f"unknown fault {name!r}; known are {', '.join(FAULTS)}"
@@ -31,7 +31,7 @@ def inflict(relay: Relay, name: str, params: Mapping[str, Any]) -> Answer:
 
 
 def describe() -> dict[str, Answer]:
-    """Every fault with its meaning and its parameters' defaults."""
+    """Every fault, with what it does and the defaults of its parameters."""
     return {
         name: {
             "does": inspect.getdoc(fault),
@@ -46,7 +46,7 @@ def describe() -> dict[str, Answer]:
 
 
 def cut(relay: Relay, *, how: str = "abort", code: int = 1001, stream: str = "repos") -> Answer:
-    """End all connections. how: abort (TCP reset), in-frame (half a frame, then gone), close (properly)."""
+    """End all connections. how: abort (TCP reset), in-frame (in the middle of a frame), close (properly)."""
     ways: Mapping[str, Callable[[Reader], None]] = {
         "abort": lambda reader: reader.abort(),
         "in-frame": lambda reader: reader.cut_in_frame(),
@@ -62,7 +62,7 @@ def cut(relay: Relay, *, how: str = "abort", code: int = 1001, stream: str = "re
 
 
 def stall(relay: Relay, *, seconds: float | None = None, stream: str = "repos") -> Answer:
-    """Leave all connections open, but send nothing and answer no ping; new connections are served."""
+    """Keep all connections open, but send nothing and answer no ping. New connections are served."""
     readers = tuple(relay.feed(stream).readers)
     for reader in readers:
         reader.stall()
@@ -86,19 +86,19 @@ def unstall(relay: Relay, *, stream: str = "repos") -> Answer:
 
 
 def corrupt(relay: Relay, *, how: str = "garbage", count: int = 1) -> Answer:
-    """Emit events that cannot be decoded, or only in part; damage.HOW lists the ways."""
-    notes = [relay.repos.inject(damage.damaged(relay.world, how)) for _ in range(count)]
+    """Emit events that can't be decoded, or only in part. damage.HOW lists the ways."""
+    notes = [relay.repos.emit_event(damage.damaged(relay.world, how)) for _ in range(count)]
     return {"seqs": [note.seq for note in notes]}
 
 
 def odd(relay: Relay, *, what: str = "unknown-type", count: int = 1) -> Answer:
-    """Emit events that are right, but old, extreme or unknown; oddities.WHAT lists the sorts."""
-    notes = [relay.repos.inject(oddities.odd(relay.world, what)) for _ in range(count)]
+    """Emit events that are valid but old, very large, rare or unknown. oddities.WHAT lists the sorts."""
+    notes = [relay.repos.emit_event(oddities.odd(relay.world, what)) for _ in range(count)]
     return {"seqs": [note.seq for note in notes]}
 
 
 def seq(relay: Relay, *, by: int | None = None, to: int | None = None, stream: str = "repos") -> Answer:
-    """Jump in the sequence. Back: the relay has lost its state; the window and what wasn't sent are gone."""
+    """Jump in the sequence. After a jump back the window is empty, and what was not sent is lost."""
     feed = relay.feed(stream)
     if (by is None) == (to is None):
         msg = "fault seq takes either by or to"
@@ -108,36 +108,36 @@ def seq(relay: Relay, *, by: int | None = None, to: int | None = None, stream: s
 
 
 def gap(relay: Relay, *, count: int = 1, stream: str = "repos") -> Answer:
-    """Lose events: they happen in the network, but the relay never tells of them."""
+    """Lose events: they happen in the network, but the relay never emits them."""
     feed = relay.feed(stream)
     feed.skip(count)
     return {"next_seq": feed.next_seq}
 
 
 def evict(relay: Relay, *, keep: int = 0, stream: str = "repos") -> Answer:
-    """Shorten the replay window to its newest events, so that older cursors are outdated."""
+    """Evict all but the newest events from the replay window, so that older cursors are outdated."""
     feed = relay.feed(stream)
     feed.window.keep(keep)
     return {"oldest": feed.window.oldest, "lost": feed.window.lost}
 
 
 def repeat(relay: Relay, *, count: int = 1, stream: str = "repos") -> Answer:
-    """Send all readers the newest events a second time."""
+    """Send the newest events to all readers again."""
     feed = relay.feed(stream)
     window = feed.window
-    entries = window.slice(max(window.start, window.end - count), count)
+    notes = window.slice(max(window.start, window.end - count), count)
     for reader in feed.readers:
-        reader.resend(entries)
-    return {"seqs": [entry.seq for entry in entries]}
+        reader.resend(notes)
+    return {"seqs": [note.seq for note in notes]}
 
 
 def too_slow(relay: Relay, *, stream: str = "repos") -> Answer:
-    """Tell all readers ConsumerTooSlow and close."""
+    """Send the error ConsumerTooSlow to all readers and close."""
     return error(relay, error="ConsumerTooSlow", message="Stream consumer too slow", stream=stream)
 
 
 def error(relay: Relay, *, error: str, message: str = "", stream: str = "repos") -> Answer:
-    """Send all readers an error frame and close with 1008."""
+    """Send an error frame to all readers and close with code 1008."""
     readers = tuple(relay.feed(stream).readers)
     for reader in readers:
         reader.end(frames.error(error, message), code=1008, reason=error)
@@ -155,15 +155,15 @@ def refuse(
     location: str | None = None,
     delay: float = 0.0,
 ) -> Answer:
-    """Answer an endpoint's next requests with an HTTP status after a delay; times null: until accept."""
+    """Answer the next requests to an endpoint with an HTTP status, after a delay. times null: until accept."""
     refusal = Refusal(status, times, retry_after, html, location, delay)
     relay.refusals.add(_endpoint(endpoint), refusal)
     return {"endpoint": endpoint, "status": status}
 
 
 def accept(relay: Relay, *, endpoint: str = "subscribeRepos") -> Answer:
-    """End an endpoint's refusals."""
-    relay.refusals.lift(_endpoint(endpoint))
+    """End the refusals of an endpoint."""
+    relay.refusals.remove(_endpoint(endpoint))
     return {"endpoint": endpoint}
 
 
@@ -177,7 +177,7 @@ def cursors(
     zero_outdated: bool | None = None,
     stream: str = "repos",
 ) -> Answer:
-    """Read cursors in another way from now on; cursors.CursorRules says what the parts mean."""
+    """Read cursors by other rules from now on. cursors.CursorRules explains them."""
     feed = relay.feed(stream)
     if profile is not None and profile not in PROFILES:
         msg = f"unknown profile {profile!r}; known are {', '.join(PROFILES)}"
@@ -203,7 +203,7 @@ def listing(
     loop: int | None = None,
     shrink: int | None = None,
 ) -> Answer:
-    """Let listRepos go wrong; listing.ListingFaults says how. Places count from 0; shrink 0 ends it."""
+    """Set the faults of listRepos. listing.ListingFaults explains them. shrink 0 ends that one."""
     state = relay.listing.faults
     if bad is not None:
         state.bad = dict.fromkeys(bad, times)

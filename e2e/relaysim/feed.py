@@ -14,7 +14,7 @@ from e2e.relaysim.reader import Reader
 from e2e.relaysim.window import Window
 
 _TICK_SECONDS = 0.25
-"""What a rate allows is emitted in bursts, so many seconds apart: waking up costs more than a message does."""
+"""Between two bursts at a rate: to wake up costs more than to send a message."""
 _CHUNK = 64
 _LEAD = 1024
 
@@ -102,15 +102,15 @@ class Feed:
                     await asyncio.sleep(_TICK_SECONDS)
 
     async def emit(self, count: int) -> list[Note]:
-        """Emit this many events now, whatever the pace, and return their notes."""
+        """Emit this many events now, regardless of the pace, and return their notes."""
         notes: list[Note] = []
         while len(notes) < count:
             notes += self._append(islice(self._source, min(_CHUNK, count - len(notes))))
             await asyncio.sleep(0)
         return notes
 
-    def inject(self, event: Event) -> Note:
-        """Emit an event that isn't the source's next one."""
+    def emit_event(self, event: Event) -> Note:
+        """Emit an event that doesn't come from the source."""
         (note,) = self._append(iter((event,)))
         return note
 

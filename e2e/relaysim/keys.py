@@ -1,7 +1,7 @@
 """Signing keys: ECDSA over k256 and p256, compact low-S signatures, ``did:key``.
 
 Spec: https://atproto.com/specs/cryptography. Signatures are deterministic (RFC 6979), so that one seed
-gives one and the same byte sequence on every run.
+gives the same bytes on every run.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ _BASE58: Final = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """What tells the two curves apart: the group's order and the multicodec prefix of a public key."""
+    """One of the two curves: its group, the order of the group, and the multicodec prefix of a public key."""
 
     group: ec.EllipticCurve
     order: int
@@ -31,7 +31,7 @@ _ALGORITHM: Final = ec.ECDSA(hashes.SHA256(), deterministic_signing=True)
 
 
 def base58(data: bytes) -> str:
-    """Base58 of Bitcoin's alphabet (multibase ``z``, without the prefix)."""
+    """Base58 with the alphabet of Bitcoin (multibase ``z``, without the prefix)."""
     number = int.from_bytes(data)
     text = ""
     while number:
@@ -62,12 +62,12 @@ class Key:
 
     @classmethod
     def derive(cls, curve: Curve, seed: str) -> "Key":
-        """A key that depends on nothing but the seed."""
+        """A key that depends on the seed alone."""
         secret = int.from_bytes(hashlib.sha256(seed.encode()).digest())
         return cls(curve, secret % (curve.order - 1) + 1)
 
     def sign(self, message: bytes) -> bytes:
-        """64 bytes: r and s, s being the lower of the two that are valid."""
+        """64 bytes: r and s, where s is the lower of the two valid ones."""
         r, s = decode_dss_signature(self._private.sign(message, _ALGORITHM))
         if s > self._curve.order // 2:
             s = self._curve.order - s
@@ -75,7 +75,7 @@ class Key:
 
 
 def verify(did_key: str, message: bytes, signature: bytes) -> bool:
-    """Whether a compact signature is good for the key, high-S ones being refused."""
+    """Whether a compact signature by this key is valid; a high S is not."""
     raw = base58_decode(did_key.removeprefix("did:key:z"))
     curve = next((c for c in (K256, P256) if raw.startswith(c.prefix)), None)
     if curve is None or len(signature) != 64:

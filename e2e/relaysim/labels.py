@@ -1,7 +1,7 @@
-"""A labeler's stream: ``#labels`` frames of ``com.atproto.label.subscribeLabels``.
+"""A labeler: an endless sequence of ``#labels`` frames of ``com.atproto.label.subscribeLabels``.
 
-Spec: https://atproto.com/specs/label. A label is signed as a repository's commit is: the DAG-CBOR bytes
-without ``sig``, by the key that the labeler's DID document names ``#atproto_label``.
+Spec: https://atproto.com/specs/label. A label is signed like a commit: what is signed are its DAG-CBOR
+bytes without ``sig``. The key is ``#atproto_label`` in the DID document of the labeler.
 """
 
 import base64
@@ -16,23 +16,23 @@ from e2e.relaysim.keys import P256, Key
 from e2e.relaysim.network import World
 
 _VALUES: Final = ("porn", "spam", "!hide", "!warn", "graphic-media", "impersonation")
-_KEPT = 500
+_NEGATABLE = 500
 
 Label = Mapping[str, Any]
 
 
 class Labeler:
-    """An endless sequence of labels on a world's accounts and their posts, the same for the same seed.
+    """Labels of accounts and their posts, the same for the same seed.
 
-    Most frames hold one label, as Ozone's do. About one label in ten is a negation of an earlier one, one
-    in ten expires, and one in ten comes unsigned, as from old backfill.
+    Most frames hold one label, like those of Ozone. About one label in ten is a negation of an earlier one,
+    one in ten expires, and one in ten is not signed, like those of an old backfill.
     """
 
     def __init__(self, world: World, *, seed: str = "labeler") -> None:
         self._world = world
         self._rng = random.Random(seed)
         self._key = Key.derive(P256, f"{seed}/atproto_label")
-        self._given: list[Label] = []
+        self._recent: list[Label] = []
         self.did = accounts.did(seed, 0)
         self.did_key = self._key.did_key
 
@@ -44,11 +44,11 @@ class Labeler:
         return frame([self._label() for _ in range(count)])
 
     def _label(self) -> Label:
-        if len(self._given) > 20 and self._rng.random() < 0.1:
-            earlier = self._given.pop(self._rng.randrange(len(self._given)))
+        if len(self._recent) > 20 and self._rng.random() < 0.1:
+            earlier = self._recent.pop(self._rng.randrange(len(self._recent)))
             fields = {k: earlier[k] for k in ("src", "uri", "cid", "val") if k in earlier} | {"neg": True}
         else:
-            fields = self._fresh()
+            fields = self._new()
         label: dict[str, Any] = {"ver": 1, **fields, "cts": self._world.now()}
         if self._rng.random() < 0.1:
             label["exp"] = self._rng.choice(("2026-02-01T00:00:00.000Z", "2031-01-01T00:00:00.000Z"))
@@ -57,10 +57,10 @@ class Labeler:
         elif self._rng.random() < 0.5:
             del label["ver"]
         if "neg" not in label:
-            self._given = [*self._given[-_KEPT:], label]
+            self._recent = [*self._recent[-_NEGATABLE:], label]
         return label
 
-    def _fresh(self) -> dict[str, Any]:
+    def _new(self) -> dict[str, Any]:
         did = self._rng.choice(self._world.accounts).did
         fields = {"src": self.did, "uri": did, "val": self._rng.choice(_VALUES)}
         if self._rng.random() < 0.7:
@@ -71,10 +71,10 @@ class Labeler:
 
 def frame(labels: list[Label]) -> Event:
     """One ``#labels`` frame."""
-    told = [label | _told_sig(label) for label in map(dict, labels)]
-    return Event("#labels", template("#labels", {"labels": labels}, timed=False), {"labels": told})
+    facts = {"labels": [label | _json_sig(label) for label in map(dict, labels)]}
+    return Event("#labels", template("#labels", {"labels": labels}, timed=False), facts)
 
 
-def _told_sig(label: Label) -> dict[str, Any]:
+def _json_sig(label: Label) -> dict[str, Any]:
     sig = label.get("sig")
     return {} if sig is None else {"sig": {"$bytes": base64.b64encode(sig).decode().rstrip("=")}}

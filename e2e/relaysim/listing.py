@@ -1,7 +1,8 @@
-"""``com.atproto.sync.listRepos``, with the cursors of a relay or of a PDS, and what goes wrong there.
+"""The pages of ``com.atproto.sync.listRepos``, with the cursors of a relay or of a PDS, and their faults.
 
-Lexicon: com.atproto.sync.listRepos. A relay's cursor is the decimal uid of the last account, left out
-when the page is shorter than the limit; a PDS's is ``millis::did``, given with every page that isn't empty.
+- The cursor of a relay is the decimal uid of the last account. A page that is shorter than the limit has
+  no cursor.
+- The cursor of a PDS is ``millis::did``. Every page that isn't empty has one.
 """
 
 from dataclasses import dataclass, field
@@ -17,20 +18,22 @@ _DEFAULT_LIMIT = 500
 
 
 class BadRequestError(ValueError):
-    """A request that the lexicon doesn't allow: HTTP 400, InvalidRequest."""
+    """The lexicon doesn't allow the request: HTTP 400, InvalidRequest."""
 
 
 class BadRepoError(RuntimeError):
-    """The page holds a repository that the server cannot read: HTTP 500 for the whole page."""
+    """The page holds a repository that the server can't read: HTTP 500 for the whole page."""
 
 
 @dataclass(slots=True)
 class ListingFaults:
-    """What is wrong with listings at present, by the account's place in the listing.
+    """The faults of the listing. An account is named by its place, which counts from 0.
 
-    ``bad``: pages with one of these fail, as many times as the value says (None: for ever). ``bare``: these
-    come with empty head and rev. ``repeats``: so many pages are answered with the page before.
-    ``loop``: so many pages give back the cursor they were asked with. ``shrink``: pages hold at most so many.
+    - ``bad``: a page with one of these accounts fails, as many times as the value says (None: always).
+    - ``bare``: these accounts have an empty head and rev.
+    - ``repeats``: this many pages are answered with the page before.
+    - ``loop``: this many pages return the cursor of the request.
+    - ``shrink``: a page holds at most this many accounts.
     """
 
     bad: dict[int, int | None] = field(default_factory=dict)
@@ -41,7 +44,7 @@ class ListingFaults:
 
 
 class Listing:
-    """Answers pages of a world's accounts."""
+    """The accounts of a network, page by page."""
 
     def __init__(self, world: World, style: Style) -> None:
         self._world = world
@@ -50,7 +53,7 @@ class Listing:
         self.faults = ListingFaults()
 
     def page(self, cursor: str | None, limit: str | None) -> dict[str, Any]:
-        """The body of a successful answer."""
+        """The body of a successful answer. ``BadRequestError`` or ``BadRepoError`` for one that isn't."""
         faults = self.faults
         if faults.repeats and self._last is not None:
             faults.repeats -= 1
@@ -86,7 +89,7 @@ class Listing:
             raise BadRepoError(msg)
 
     def _after(self, cursor: str) -> int:
-        """The place of the first account behind the cursor."""
+        """The place of the first account after the cursor."""
         if self._style == "pds":
             created, _, did = cursor.partition("::")
             if not created.isdecimal() or not did.startswith("did:"):

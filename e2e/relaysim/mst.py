@@ -1,7 +1,7 @@
 """The Merkle search tree of a repository: an immutable tree whose shape depends on its content alone.
 
-A key's layer is the number of leading zero bits of its SHA-256, in pairs. Each edit returns a new root
-that shares every untouched node with the old one. Spec: https://atproto.com/specs/repository#mst-structure
+The layer of a key is the number of leading zero bits of its SHA-256, in pairs. Each edit returns a new
+root, which shares every unchanged node with the old one. Spec: https://atproto.com/specs/repository#mst-structure
 """
 
 import hashlib
@@ -21,14 +21,14 @@ def key_layer(key: bytes) -> int:
 
 
 def common_prefix(left: bytes, right: bytes) -> int:
-    """How many bytes two keys share at their start."""
+    """The length of the longest common prefix of two keys, in bytes."""
     size = min(len(left), len(right))
     return next((i for i in range(size) if left[i] != right[i]), size)
 
 
 @dataclass(slots=True, eq=False)
 class Node:
-    """One node: n sorted keys, their n values, and n+1 subtrees around them, all one layer below."""
+    """A node: n sorted keys, their n values, and n + 1 subtrees around them, each one layer below."""
 
     layer: int
     keys: tuple[bytes, ...] = ()
@@ -38,7 +38,7 @@ class Node:
 
     @property
     def block(self) -> Block:
-        """The node's CID and bytes; serialised once."""
+        """The CID and the bytes of the node; encoded once."""
         if self._block is None:
             data = dagcbor.encode(self._data())
             self._block = (Cid.of(data), data)
@@ -46,7 +46,7 @@ class Node:
 
     @property
     def cid(self) -> Cid:
-        """The node's CID; that of the root node is a commit's ``data``."""
+        """The CID of the node. That of the root is the ``data`` of a commit."""
         return self.block[0]
 
     def _data(self) -> dict[str, object]:
@@ -64,7 +64,7 @@ EMPTY = Node(0)
 
 
 def get(node: Node | None, key: bytes) -> Cid | None:
-    """The value of a key, or None."""
+    """The value of a key; None if the tree doesn't hold it."""
     while node is not None:
         i, found = _find(node, key)
         if found:
@@ -105,13 +105,13 @@ def nodes(node: Node | None) -> Iterator[Node]:
 
 
 def new_nodes(after: Node, before: Node) -> Iterator[Node]:
-    """The nodes of one tree that the tree it was made from doesn't hold."""
+    """The nodes of the tree ``after`` that the tree ``before`` doesn't hold."""
     known = {n.cid for n in nodes(before)} if before is not after else {after.cid}
     return _unknown(after, known)
 
 
 def proof(node: Node | None, key: bytes) -> Iterator[Node]:
-    """The nodes by which an edit of the key can be undone: its path and those of both its neighbours."""
+    """The nodes that are needed to undo an edit of the key: its path and those of both its neighbours."""
     while node is not None:
         yield node
         i, found = _find(node, key)
@@ -176,7 +176,7 @@ def _delete(node: Node | None, key: bytes) -> Node | None:
 
 
 def _split(node: Node | None, key: bytes) -> tuple[Node | None, ...]:
-    """What stands left of the key, and what stands right of it."""
+    """The subtree left of the key and the subtree right of it."""
     if node is None:
         return None, None
     i = bisect_left(node.keys, key)
@@ -199,7 +199,7 @@ def _merge(left: Node | None, right: Node | None) -> Node | None:
 
 
 def _lift(node: Node | None, layer: int) -> Node | None:
-    """Put keyless nodes on top until the layer is reached: links never skip one."""
+    """Put nodes without keys on top until the layer is reached, for links never skip a layer."""
     while node and node.layer < layer:
         node = Node(node.layer + 1, (), (), (node,))
     return node

@@ -1,7 +1,7 @@
-"""A world of accounts that write: an endless sequence of events, the same one for the same seed.
+"""The simulated network: accounts that write, as an endless sequence of events, the same for the same seed.
 
-It has a clock of its own, so that revisions and ``createdAt`` depend on the seed alone; only the
-envelope's ``seq`` and ``time`` are the relay's.
+It has a clock of its own, so that revisions and ``createdAt`` depend on the seed alone. Only ``seq`` and
+``time`` of an event come from the relay.
 """
 
 import random
@@ -15,7 +15,7 @@ from e2e.relaysim.frames import Event
 from e2e.relaysim.repo import Action, Commit, Record, Write
 
 _MAX_RECORDS = 150
-_MAX_DOWN = 0.25
+_MAX_INACTIVE = 0.25
 _COLLECTIONS = {
     records.LIKE: 60,
     records.POST: 18,
@@ -24,15 +24,15 @@ _COLLECTIONS = {
     records.CHAT: 2,
     records.OTHER: 3,
 }
-_PAUSES = ("deactivated", "takendown", "suspended", "desynchronized", "throttled")
+_INACTIVE = ("deactivated", "takendown", "suspended", "desynchronized", "throttled")
 
 
 class World:
-    """Accounts and what they do next. ``dormant`` more accounts exist in listings only."""
+    """A network of ``size`` accounts that write, and ``dormant`` more that are only listed."""
 
     def __init__(self, *, seed: str = "sluice", size: int = 50, dormant: int = 0) -> None:
         if size < 2:
-            msg = f"a world needs at least 2 accounts, not {size}"
+            msg = f"a network needs at least 2 accounts that write, not {size}"
             raise ValueError(msg)
         self._seed = seed
         self._rng = random.Random(seed)
@@ -41,7 +41,7 @@ class World:
         self._size = size
         self._posts: deque[records.Ref] = deque(maxlen=500)
         self._pending: deque[Event] = deque()
-        self.accounts = [self._born(i) for i in range(size)]
+        self.accounts = [self._new_account(i) for i in range(size)]
 
     def __iter__(self) -> Iterator[Event]:
         return self
@@ -52,7 +52,7 @@ class World:
         dice = self._rng.random()
         if dice < 0.980:
             return events.commit(self.write())
-        account = self._somebody()
+        account = self._active_account()
         if dice < 0.990:
             return events.identity(account.did, account.handle if self._rng.random() < 0.3 else None)
         if dice < 0.994 and account.repo.head:
@@ -60,8 +60,8 @@ class World:
         return self._change_status()
 
     def write(self) -> Commit:
-        """Somebody's next commit; one in two hundred is empty."""
-        account = self._somebody()
+        """The next commit of some account. One in two hundred is empty."""
+        account = self._active_account()
         dice = self._rng.random()
         count = 0 if dice < 0.005 else 1 if dice < 0.9 else self._rng.randrange(2, 8)
         writes: dict[str, Write] = {}
@@ -71,16 +71,16 @@ class World:
         return self._commit(account, list(writes.values()))
 
     def make(self, *made: Record | bytes, collection: str = records.POST) -> Commit:
-        """A commit by somebody which creates just these records."""
+        """A commit of some account that creates these records and does nothing else."""
         writes = [Write("create", f"{collection}/{self._next_tid()}", record) for record in made]
-        return self._commit(self._somebody(), writes)
+        return self._commit(self._active_account(), writes)
 
     def post(self) -> Record:
-        """A post that nobody has written yet."""
+        """A new post, which is in no repository yet."""
         return self._record(records.POST)
 
     def now(self) -> str:
-        """The world's own time, RFC 3339 with milliseconds."""
+        """The time of the network, in RFC 3339 with milliseconds. Each call moves it on."""
         self._micros += self._rng.randrange(1_000, 40_000)
         moment = datetime.fromtimestamp(self._micros / 1e6, UTC)
         return moment.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
@@ -89,7 +89,7 @@ class World:
         return len(self.accounts) + self._dormant
 
     def listed(self, index: int) -> Listed:
-        """The account at this place of a listing: the early ones, the dormant, the newborn."""
+        """The account at this place of a listing: first those that write, then the dormant, then the new ones."""
         if self._size <= index < self._size + self._dormant:
             return accounts.dormant(self._seed, index)
         account = self.accounts[index if index < self._size else index - self._dormant]
@@ -97,12 +97,12 @@ class World:
         cid, rev = (str(head.cid), head.rev) if head else ("", "")
         return Listed(accounts.uid(index), accounts.created(index), account.did, cid, rev, account.status)
 
-    def _born(self, index: int) -> Account:
+    def _new_account(self, index: int) -> Account:
         account = accounts.account(self._seed, index)
         account.repo.commit([], rev=self._next_tid())
         return account
 
-    def _somebody(self) -> Account:
+    def _active_account(self) -> Account:
         while True:
             account = self._rng.choice(self.accounts)
             if account.status is None:
@@ -150,23 +150,23 @@ class World:
         return records.post(rng, now, target)
 
     def _change_status(self) -> Event:
-        """Somebody comes back, goes for a while, or goes for good and somebody new comes."""
-        down = [a for a in self.accounts if a.status is not None and a.status != "deleted"]
-        if down and (self._rng.random() < 0.5 or len(down) > _MAX_DOWN * self._size):
-            account = self._rng.choice(down)
+        """An account comes back, becomes inactive, or is deleted and a new one replaces it."""
+        inactive = [a for a in self.accounts if a.status is not None and a.status != "deleted"]
+        if inactive and (self._rng.random() < 0.5 or len(inactive) > _MAX_INACTIVE * self._size):
+            account = self._rng.choice(inactive)
             account.status = None
             if account.repo.head:
                 self._pending.append(events.sync(account.repo.head))
             return events.account(account.did)
-        account = self._somebody()
+        account = self._active_account()
         if self._rng.random() < 0.8:
-            account.status = self._rng.choice(_PAUSES)
+            account.status = self._rng.choice(_INACTIVE)
         else:
             account.status = "deleted"
-            self._welcome()
+            self._add_account()
         return events.account(account.did, account.status)
 
-    def _welcome(self) -> None:
+    def _add_account(self) -> None:
         account = accounts.account(self._seed, len(self))
         first = account.repo.commit([], rev=self._next_tid())
         self.accounts.append(account)

@@ -1,4 +1,4 @@
-"""Events that are right, but old, new, extreme or rare."""
+"""Odd events: valid, but of an old or unknown type, very large, or rare."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -12,7 +12,7 @@ _LARGE = 900_000
 
 
 def odd(world: World, what: str) -> Event:
-    """An event of this sort; ``ValueError`` names the sorts there are."""
+    """An odd event of this sort. ``ValueError`` names the known sorts."""
     if what not in _ODD:
         msg = f"unknown oddity {what!r}; known are {', '.join(WHAT)}"
         raise ValueError(msg)
@@ -52,7 +52,7 @@ def _large(count: int) -> Callable[[World], Event]:
 
 
 def _too_big(world: World) -> Event:
-    """As servers sent them: the commit object alone, and no word of what it changed."""
+    """Like those that servers used to send: the commit object alone, without operations."""
     data = world.make(world.post())
     alone = car.encode(data.cid, (data.block,))
     return events.commit(replace(data, ops=()), blocks=alone, changes={"tooBig": True})

@@ -1,7 +1,7 @@
-"""Records as people write them, and now and then as only the data model's small print allows.
+"""Records: typical ones of five collections, and rare ones with every value that the data model allows.
 
 Lexicons: app.bsky.feed.post, .like, app.bsky.graph.follow, app.bsky.actor.profile,
-chat.bsky.actor.declaration; one collection of another application, which Sluice filters out by default.
+chat.bsky.actor.declaration; and one collection of another application, which Sluice leaves out by default.
 """
 
 import random
@@ -23,7 +23,7 @@ _WORDS: Final = (
     *("der", "Fluss", "steigt", "rápido", "water", "over", "the", "sluice", "naïve", "done"),
     *("水位", "🌊", "café", "cafe\u0301", "рано", "утром"),
 )
-_ODDITIES: Final[tuple[dict[str, Any], ...]] = (
+_RARE_FIELDS: Final[tuple[dict[str, Any], ...]] = (
     {"checksum": bytes(range(32))},
     {"empty": b"", "nothing": None, "list": [], "map": {}},
     {"large": 2**53 - 1, "low": -(2**53) + 1, "zero": 0},
@@ -37,7 +37,7 @@ Ref = tuple[str, Cid]
 
 
 def blob(rng: random.Random) -> dict[str, Any]:
-    """A reference to an uploaded file, which itself never travels on the firehose."""
+    """A reference to an uploaded file. The file itself is never on the firehose."""
     return {
         "$type": "blob",
         "ref": Cid.of(rng.randbytes(16), codec=RAW),
@@ -61,12 +61,12 @@ def post(rng: random.Random, created_at: str, reply_to: Ref | None) -> Record:
         link = {"$type": "app.bsky.richtext.facet#link", "uri": "https://example.com/"}
         record["facets"] = [{"index": {"byteStart": 0, "byteEnd": 3}, "features": [link]}]
     if rng.random() < 0.02:
-        record |= rng.choice(_ODDITIES)
+        record |= rng.choice(_RARE_FIELDS)
     return record
 
 
 def like(subject: Ref, created_at: str) -> Record:
-    """A like of somebody's post."""
+    """A like of a post."""
     return {"$type": LIKE, "subject": strong_ref(subject), "createdAt": created_at}
 
 
@@ -87,7 +87,7 @@ def profile(rng: random.Random, created_at: str) -> Record:
 
 
 def declaration(rng: random.Random) -> Record:
-    """Who may open a conversation with the account."""
+    """Who may start a conversation with the account."""
     return {"$type": CHAT, "allowIncoming": rng.choice(("all", "none", "following"))}
 
 

@@ -1,4 +1,4 @@
-"""Answers that keep a client out before anything else happens: 429, 500, a load balancer's HTML."""
+"""Refusals: HTTP answers that an endpoint gives instead of its own, such as 429, 500 or a page of HTML."""
 
 import asyncio
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ _HTML = "<html><head><title>{status}</title></head><body><h1>{status} {reason}</
 
 @dataclass(slots=True)
 class Refusal:
-    """An HTTP answer after ``delay`` seconds, given ``times`` times (None: until it is lifted)."""
+    """An HTTP answer after ``delay`` seconds, given ``times`` times (None: until it is removed)."""
 
     status: int
     times: int | None = 1
@@ -20,7 +20,7 @@ class Refusal:
     delay: float = 0.0
 
     def response(self) -> web.Response:
-        """The answer itself."""
+        """The answer."""
         response = web.Response(status=self.status)
         if self.retry_after is not None:
             response.headers["Retry-After"] = self.retry_after
@@ -36,21 +36,21 @@ class Refusal:
 
 
 class Refusals:
-    """By endpoint, the refusals that wait for a client; the oldest is used up first."""
+    """The refusals of each endpoint. The oldest is used first."""
 
     def __init__(self) -> None:
         self._waiting: dict[str, list[Refusal]] = {}
 
     def add(self, endpoint: str, refusal: Refusal) -> None:
-        """Refuse an endpoint's next requests so."""
+        """Refuse the next requests to an endpoint."""
         self._waiting.setdefault(endpoint, []).append(refusal)
 
-    def lift(self, endpoint: str) -> None:
-        """Refuse no more."""
+    def remove(self, endpoint: str) -> None:
+        """Remove all refusals of an endpoint."""
         self._waiting.pop(endpoint, None)
 
     async def take(self, endpoint: str) -> web.Response | None:
-        """The answer to a request that is refused."""
+        """The answer to a request if it is refused, after the delay; None if it isn't."""
         waiting = self._waiting.get(endpoint)
         if not waiting:
             return None

@@ -1,7 +1,7 @@
-"""A repository: records under a signed tree, and the commits by which it changes.
+"""A repository: records in a signed tree, and the commits that change it.
 
-Spec: https://atproto.com/specs/repository; what a commit carries on the firehose follows
-https://atproto.com/specs/sync (v1.1: ``since``, ``prevData`` and enough nodes to undo each operation).
+Spec: https://atproto.com/specs/repository. A commit on the firehose follows https://atproto.com/specs/sync
+(v1.1): it has ``since``, ``prevData`` and the nodes that are needed to undo each operation.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,9 +19,9 @@ Record = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """A change that a user asks for; ``path`` is ``collection/rkey``.
+    """A change that a user asks for. ``path`` is ``collection/rkey``.
 
-    A record of ``bytes`` is stored as it is, be it CBOR or not.
+    A record of ``bytes`` is stored as it is, even if it isn't CBOR.
     """
 
     action: Action
@@ -38,7 +38,7 @@ class Write:
 
 @dataclass(frozen=True, slots=True)
 class Op:
-    """A change as the commit tells it: ``cid`` is the record's after it, ``prev`` the one before."""
+    """An operation of a commit. ``cid`` is that of the record after it, ``prev`` that of the record before."""
 
     action: Action
     path: str
@@ -48,7 +48,7 @@ class Op:
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """One signed state of a repository and the way that led there."""
+    """A signed state of a repository, with the operations that led to it from the state before."""
 
     did: str
     rev: str
@@ -65,7 +65,7 @@ class Commit:
         return self.block[0]
 
     def car(self) -> bytes:
-        """The archive that travels as ``blocks``: commit, tree nodes, records."""
+        """The archive that is sent as ``blocks``: commit, tree nodes, records."""
         return car.encode(self.cid, (self.block, *self.nodes, *self.records))
 
 
@@ -79,10 +79,10 @@ class Repo:
         self.head: Commit | None = None
 
     def commit(self, writes: Sequence[Write], *, rev: str) -> Commit:
-        """Apply the writes as one commit. ``ValueError`` if a write doesn't fit what is there."""
+        """Apply the writes as one commit. ``ValueError`` if a write doesn't fit the state of the repository."""
         before, last = self.tree, self.head
         if last and rev <= last.rev:
-            msg = f"rev {rev} doesn't come after {last.rev}"
+            msg = f"rev {rev} doesn't come after {last.rev}: give a higher one"
             raise ValueError(msg)
         ops: list[Op] = []
         records: dict[Cid, bytes] = {}
@@ -103,7 +103,7 @@ class Repo:
         return self.head
 
     def holds(self, write: Write) -> bool:
-        """Whether the record stands there already as the write would leave it: verifiers refuse such an op."""
+        """Whether the write would change nothing: verifiers refuse such an operation."""
         block = write.block()
         return block is not None and mst.get(self.tree, write.path.encode()) == block[0]
 

@@ -1,4 +1,4 @@
-"""The HTTP side: the two subscriptions, the listing, health, and the control interface."""
+"""The HTTP server: the two subscriptions, ``listRepos``, health, and the control interface."""
 
 from aiohttp import web
 
@@ -29,7 +29,7 @@ def application(relay: Relay) -> web.Application:
 
 
 class Xrpc:
-    """The endpoints that clients of a relay know."""
+    """The XRPC endpoints of a relay and a labeler."""
 
     def __init__(self, relay: Relay) -> None:
         self._relay = relay
@@ -58,12 +58,12 @@ class Xrpc:
         return web.json_response(page)
 
     async def health(self, _request: web.Request) -> web.Response:
-        """Liveness, as the reference servers answer it."""
+        """Health, with the answer of the reference servers."""
         return web.json_response({"version": "relaysim"})
 
 
 def xrpc_error(status: int, name: str, message: str) -> web.Response:
-    """An error in XRPC's form."""
+    """An error in the form of XRPC."""
     return web.json_response({"error": name, "message": message}, status=status)
 
 

@@ -1,4 +1,4 @@
-"""The simulator as one object: ``async with RelaySim(...) as sim`` in a test, the command line in a pod."""
+"""The simulator as one object, for ``async with RelaySim(...) as sim`` in a test and for the command."""
 
 import asyncio
 import contextlib
@@ -14,7 +14,7 @@ from e2e.relaysim.relay import Relay
 
 __all__ = ["FIRST_SEQ", "Options", "RelaySim"]
 
-_GOODBYE_SECONDS = 2.0
+_CLOSE_SECONDS = 2.0
 
 
 class RelaySim(Relay):
@@ -27,22 +27,22 @@ class RelaySim(Relay):
 
     @property
     def host(self) -> str:
-        """Host and port, as a resource names its source."""
+        """HOST:PORT, as in ``spec.host`` of a resource."""
         return f"{self.options.host}:{self._port}"
 
     @property
     def url(self) -> str:
-        """The source with its scheme, ``ws://`` or ``wss://``."""
+        """The host with its scheme, ``ws://`` or ``wss://``."""
         return f"{'wss' if self.options.tls else 'ws'}://{self.host}"
 
     @property
     def http_url(self) -> str:
-        """The base of the HTTP endpoints."""
+        """The base URL of the HTTP endpoints."""
         return f"{'https' if self.options.tls else 'http'}://{self.host}"
 
     @property
     def journal(self) -> Journal:
-        """What the relay has emitted."""
+        """The journal of the relay."""
         return self.repos.journal
 
     async def __aenter__(self) -> Self:
@@ -53,7 +53,7 @@ class RelaySim(Relay):
         await self.stop()
 
     async def start(self) -> None:
-        """Listen, and begin to emit. A port of 0 takes a free one."""
+        """Listen, and start to emit. Port 0 takes a free one, and keeps it when started again."""
         await self.repos.emit(self.options.prefill)
         self._runner = web.AppRunner(server.application(self), access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
@@ -66,45 +66,45 @@ class RelaySim(Relay):
             self.background(feed.run())
 
     async def stop(self) -> None:
-        """Say goodbye to the readers and close."""
+        """Close the connections of all readers with code 1001, then the server."""
         await self.cancel()
         readers = {*self.repos.readers, *self.labels.readers}
         for reader in readers:
             reader.end(code=1001, reason="going away")
             reader.resume()
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_GOODBYE_SECONDS):
+            async with asyncio.timeout(_CLOSE_SECONDS):
                 await asyncio.gather(*(reader.left.wait() for reader in readers))
         if self._runner:
             await self._runner.cleanup()
 
     async def emit(self, count: int) -> list[Note]:
-        """Emit events of the relay now, paused or not."""
+        """Emit events of the relay now, even if it is paused."""
         return await self.repos.emit(count)
 
     def pause(self) -> None:
-        """Emit no more until ``resume``."""
+        """Emit nothing until ``resume``."""
         self.repos.set_pace(paused=True)
 
     def resume(self) -> None:
-        """Go on at the rate set."""
+        """Emit again at the rate that is set."""
         self.repos.set_pace(paused=False)
 
     def fault(self, name: str, **params: Any) -> dict[str, Any]:
-        """Let something go wrong; ``faults.FAULTS`` lists what can. ``ValueError`` explains a wrong call."""
-        return faults.inflict(self, name, params)
+        """Inject a fault of ``faults.FAULTS``. ``ValueError`` says what is wrong with the call."""
+        return faults.inject(self, name, params)
 
     async def until(self, condition: Callable[[], bool], *, timeout: float = 60.0) -> None:
-        """Wait until something is so; ``TimeoutError`` if it doesn't become so."""
+        """Wait until a condition holds; ``TimeoutError`` after ``timeout`` seconds."""
         async with asyncio.timeout(timeout):
             while not condition():
                 await asyncio.sleep(0.01)
 
     async def connected(self, count: int = 1, *, timeout: float = 60.0) -> None:
-        """Wait until at least so many readers are subscribed to the relay."""
+        """Wait until at least ``count`` readers are subscribed to the relay."""
         await self.until(lambda: len(self.repos.readers) >= count, timeout=timeout)
 
     async def drained(self, *, timeout: float = 60.0) -> None:
-        """Wait until every reader of the relay has been handed all that was emitted."""
+        """Wait until all that was emitted by now is sent to every reader of the relay."""
         end = self.repos.window.end
         await self.until(lambda: all(r.position >= end for r in self.repos.readers), timeout=timeout)

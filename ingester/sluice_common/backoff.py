@@ -19,27 +19,27 @@ class Backoff:
         *,
         base: float,
         cap: float,
-        healthy: float = math.inf,
-        draw: Callable[[float, float], float] = random.uniform,
+        reset_after: float = math.inf,
+        uniform: Callable[[float, float], float] = random.uniform,
     ) -> None:
         self._base = base
         self._cap = cap
-        self._healthy = healthy
-        self._draw = draw
+        self._reset_after = reset_after
+        self._uniform = uniform
         self.failures = 0
 
-    def failed(self, *, after: float = 0.0, progress: bool = False, at_least: float = 0.0) -> float:
+    def next_delay(self, *, healthy_seconds: float = 0.0, progress: bool = False, minimum: float = 0.0) -> float:
         """Count a failure that came `after` good seconds, or after `progress`: the seconds to wait.
 
         `at_least` is what the other side asked for, such as Retry-After; the jitter is added to it.
         """
-        if after >= self._healthy or progress:
+        if healthy_seconds >= self._reset_after or progress:
             self.failures = 0
         if progress:
-            at_least = max(at_least, self._base - after)
+            minimum = max(minimum, self._base - healthy_seconds)
         ceiling = min(self._cap, self._base * 2 ** min(self.failures, 32))
         self.failures += 1
-        return at_least + self._draw(0.0, ceiling)
+        return minimum + self._uniform(0.0, ceiling)
 
     def reset(self) -> None:
         """All is well: the next failure is the first."""

@@ -6,10 +6,10 @@ import sys
 from datetime import UTC, datetime
 from typing import Final, Literal
 
-from sluice_common.text import readable
+from sluice_common.text import sanitize
 
-_EXTRA: Final = ("source", "kind")
-_MOST_TEXT: Final = 16_384
+_EXTRA_FIELDS: Final = ("source", "kind")
+_MAX_MESSAGE: Final = 16_384
 
 
 class JsonFormatter(logging.Formatter):
@@ -21,8 +21,8 @@ class JsonFormatter(logging.Formatter):
             "time": _time(record),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": readable(record.getMessage(), most=_MOST_TEXT),
-            **{name: getattr(record, name) for name in _EXTRA if hasattr(record, name)},
+            "message": sanitize(record.getMessage(), max_length=_MAX_MESSAGE),
+            **{name: getattr(record, name) for name in _EXTRA_FIELDS if hasattr(record, name)},
         }
         if record.exc_info:
             entry["error"] = self.formatException(record.exc_info)
@@ -38,7 +38,7 @@ class PlainFormatter(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the name is logging's own
         """The line, from a message that may quote anybody."""
-        record.message = readable(record.message, most=_MOST_TEXT)
+        record.message = sanitize(record.message, max_length=_MAX_MESSAGE)
         return super().formatMessage(record)
 
 

@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any, Final, TypeVar
 
-_AGAIN_SECONDS: Final = 2.0
+_REPEAT_SECONDS: Final = 2.0
 T = TypeVar("T")
 
 
-async def end(*tasks: "asyncio.Task[Any]") -> None:
+async def cancel_and_wait(*tasks: "asyncio.Task[Any]") -> None:
     """Cancel tasks and wait until they have ended, whatever they end with.
 
     A cancellation can get lost where `asyncio.wait_for` of Python 3.11 returns at that moment, as
@@ -18,15 +18,15 @@ async def end(*tasks: "asyncio.Task[Any]") -> None:
     while pending:
         for task in pending:
             task.cancel()
-        _, pending = await asyncio.wait(pending, timeout=_AGAIN_SECONDS)
+        _, pending = await asyncio.wait(pending, timeout=_REPEAT_SECONDS)
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def unless(stopping: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
+async def run_until_set(stopping: asyncio.Event, coroutine: Coroutine[Any, Any, T]) -> T | None:
     """The result of `work`, or None if `stopping` comes first: then it is broken off."""
-    working, waiting = asyncio.create_task(work), asyncio.create_task(stopping.wait())
+    working, waiting = asyncio.create_task(coroutine), asyncio.create_task(stopping.wait())
     try:
         await asyncio.wait({working, waiting}, return_when=asyncio.FIRST_COMPLETED)
         return working.result() if working.done() else None
     finally:
-        await end(working, waiting)
+        await cancel_and_wait(working, waiting)

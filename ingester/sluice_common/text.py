@@ -9,35 +9,35 @@ The operator imports this, too.
 
 from typing import Final
 
-_CUT: Final = "…"
+_ELLIPSIS: Final = "…"
 _BYTES_PER_CHARACTER: Final = 2
-_LOOKED_AT: Final = 4
+_READ_FACTOR: Final = 4
 
 
-def readable(text: str, *, most: int) -> str:
+def sanitize(text: str, *, max_length: int) -> str:
     """`text` on one line, in printable characters: at most `most` of them, and at most `2 * most` bytes of UTF-8.
 
     Runs of white space become one blank. Bytes that were no UTF-8 are shown as the Latin-1 characters that
     they mostly are, what can't be printed as an escape such as `\\x1b` or `\\u202e`. Text that is cut ends
     with `…`. What is readable already stays as it is.
     """
-    is_cut = len(text) > _LOOKED_AT * most
-    line = " ".join(text[: _LOOKED_AT * most].split())
+    is_cut = len(text) > _READ_FACTOR * max_length
+    line = " ".join(text[: _READ_FACTOR * max_length].split())
     if not line.isprintable():
-        line = "".join(map(_shown, line))
-    if not is_cut and _fits(line, most):
+        line = "".join(map(_escaped, line))
+    if not is_cut and _fits(line, max_length):
         return line
-    line = line[: most - 1]
-    while not _fits(line + _CUT, most):
+    line = line[: max_length - 1]
+    while not _fits(line + _ELLIPSIS, max_length):
         line = line[:-1]
-    return line + _CUT
+    return line + _ELLIPSIS
 
 
 def _fits(line: str, most: int) -> bool:
     return len(line) <= most and (line.isascii() or len(line.encode()) <= _BYTES_PER_CHARACTER * most)
 
 
-def _shown(character: str) -> str:
+def _escaped(character: str) -> str:
     if character.isprintable():
         return character
     code = ord(character)

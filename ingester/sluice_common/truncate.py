@@ -2,20 +2,20 @@
 
 from typing import Final
 
-from sluice_common.text import readable
+from sluice_common.text import sanitize
 
-_END: Final = 300
+_KEPT_END: Final = 300
 """So much of the end of a text stays in any case: it says what to do."""
 
 
-_LOOKED_AT: Final = 32_768
+_MAX_INPUT: Final = 32_768
 
 
 def one_line(text: str) -> str:
     """`text` on one line, in printable characters, whoever wrote it."""
-    return readable(text[:_LOOKED_AT], most=_LOOKED_AT)
+    return sanitize(text[:_MAX_INPUT], max_length=_MAX_INPUT)
 
 
-def shortened(text: str, *, most: int) -> str:
+def truncate_middle(text: str, *, max_length: int) -> str:
     """`text` in at most so many characters, more than 300: what is too much is taken out before its end."""
-    return text if len(text) <= most else f"{text[: most - _END - 1]}…{text[-_END:]}"
+    return text if len(text) <= max_length else f"{text[: max_length - _KEPT_END - 1]}…{text[-_KEPT_END:]}"

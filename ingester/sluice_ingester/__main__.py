@@ -20,7 +20,7 @@ def main() -> None:
     parser.parse_args()
     try:
         chosen = settings.load()
-        malloc.settle()
+        malloc.configure_malloc()
         logs.configure(style=chosen.log_format, level=chosen.log_level)
         asyncio.new_event_loop().run_until_complete(app.run(chosen))
         status = 0

@@ -9,26 +9,26 @@ from functools import partial
 from importlib.metadata import version
 from typing import Final
 
-from sluice_common.tasks import end
-from sluice_ingester.cursor.tracker import Course
-from sluice_ingester.pipeline.batch_writer import Writer
-from sluice_ingester.pipeline.batcher import Intake
+from sluice_common.tasks import cancel_and_wait
+from sluice_ingester.cursor.tracker import CursorTracker
+from sluice_ingester.pipeline.batch_writer import BatchWriter
+from sluice_ingester.pipeline.batcher import Batcher
 from sluice_ingester.pipeline.pipeline import Pipeline
 from sluice_ingester.settings import Mode, Settings, SettingsError
-from sluice_ingester.source_task import Work
+from sluice_ingester.source_task import SourceTask
 from sluice_ingester.sources.address import Address
 from sluice_ingester.sources.subscription import Subscription
 from sluice_ingester.sources.tls import Tls
-from sluice_ingester.telemetry.background_task import PAUSE_SECONDS, Helper
-from sluice_ingester.telemetry.health_report import Report
-from sluice_ingester.telemetry.heartbeat import Retention, beat, measure
+from sluice_ingester.telemetry.background_task import PAUSE_SECONDS, BackgroundTask
+from sluice_ingester.telemetry.health_report import HealthReport
+from sluice_ingester.telemetry.heartbeat import Retention, measure_stream_lengths, send_heartbeat
 from sluice_ingester.telemetry.metrics import Metrics
-from sluice_ingester.telemetry.probes import listen
-from sluice_redis.client import Client
-from sluice_redis.contract import State, Stream, StreamKeys
-from sluice_redis.sink.append import Sink
+from sluice_ingester.telemetry.probes import serve_http
+from sluice_redis.client import RedisClient
+from sluice_redis.contract import SourceState, Stream, StreamKeys
+from sluice_redis.sink.append import RedisSink
 from sluice_redis.sink.connection import connect
-from sluice_redis.url import masked
+from sluice_redis.url import redact_url
 from sluice_wire.firehose import NSID as SUBSCRIBE_REPOS
 from sluice_wire.firehose import FirehoseDecoder
 from sluice_wire.labels import NSID as SUBSCRIBE_LABELS
@@ -52,38 +52,44 @@ async def run(settings: Settings) -> None:
     tls = _tls(settings)
     metrics = Metrics()
     redis = connect(settings.redis_url, ca_bundle=settings.ca_bundle)
-    works: list[Work] = []
-    failures = metrics.helper_failures
+    works: list[SourceTask] = []
+    failures = metrics.background_task_failures
     helpers = [
-        Helper(
-            "measure", partial(measure, redis, metrics, prefix=settings.key_prefix), failures=failures.labels("measure")
+        BackgroundTask(
+            "measure",
+            partial(measure_stream_lengths, redis, metrics, prefix=settings.key_prefix),
+            failures=failures.labels("measure"),
         )
     ]
-    sinks: list[tuple[Report, Sink]] = []
+    sinks: list[tuple[HealthReport, RedisSink]] = []
     for stream, address in _sources(settings):
-        keys = StreamKeys(stream=stream, host=address.host, prefix=settings.key_prefix, former=address.former)
-        sink = Sink(
+        keys = StreamKeys(
+            stream=stream, host=address.host, prefix=settings.key_prefix, former_hosts=address.former_hosts
+        )
+        sink = RedisSink(
             redis,
             keys,
             high_water_mark=settings.high_water_mark,
             deduplicate_seconds=settings.deduplicate_seconds if stream is Stream.FIREHOSE else None,
         )
-        report = Report(
-            address.host, metrics=metrics, pod=settings.pod_name, version=VERSION, rests=stream is Stream.LABELS
+        report = HealthReport(
+            address.host, metrics=metrics, pod=settings.pod_name, version=VERSION, often_quiet=stream is Stream.LABELS
         )
         make = _backfill if stream is Stream.BACKFILL else _subscription
         works.append(make(settings, address, tls=tls, sink=sink, report=report))
-        helpers.append(Helper("beat", partial(beat, report, sink), failures=failures.labels("beat")))
+        helpers.append(BackgroundTask("beat", partial(send_heartbeat, report, sink), failures=failures.labels("beat")))
         sinks.append((report, sink))
     if settings.trim_consumed:
         helpers += [
-            Helper("retain", Retention(redis, stream).trim, failures=failures.labels("retain"))
+            BackgroundTask("retain", Retention(redis, stream).trim, failures=failures.labels("retain"))
             for stream in sorted({sink.keys.entries for _, sink in sinks})
         ]
-    _observe(metrics, works)
+    _register_gauges(metrics, works)
 
     try:
-        server = await listen(settings.metrics_port, works=works, helpers=helpers, registry=metrics.registry)
+        server = await serve_http(
+            settings.metrics_port, source_tasks=works, background_tasks=helpers, registry=metrics.registry
+        )
     except OSError as error:
         raise SettingsError(f"METRICS_PORT={settings.metrics_port} can't be used: {error.strerror or error}") from None
     port = server.sockets[0].getsockname()[1]
@@ -91,20 +97,20 @@ async def run(settings: Settings) -> None:
         "sluice-ingester %s: %s into %s; http port %d",
         VERSION,
         ", ".join(f"{stream} of {address.host}" for stream, address in _sources(settings)),
-        masked(settings.redis_url),
+        redact_url(settings.redis_url),
         port,
     )
-    working = [asyncio.create_task(_keep_working(work)) for work in works]
+    working = [asyncio.create_task(_run_source_task(work)) for work in works]
     helping = [asyncio.create_task(helper.run()) for helper in helpers]
     try:
-        await _until(stop, [*working, *helping])
+        await _wait_for_stop(stop, [*working, *helping])
         for work in works:
             work.stop()
         await asyncio.wait(working, timeout=FLUSH_SECONDS)
     finally:
-        await end(*working, *helping)
+        await cancel_and_wait(*working, *helping)
         server.close()
-    await _farewell(redis, sinks)
+    await _report_stopped(redis, sinks)
     _log.info("stopped")
 
 
@@ -117,25 +123,25 @@ def _sources(settings: Settings) -> Iterator[tuple[Stream, Address]]:
         yield from ((Stream.LABELS, address) for address in settings.labeler_hosts)
 
 
-def _subscription(settings: Settings, address: Address, *, tls: Tls, sink: Sink, report: Report) -> Pipeline:
+def _subscription(settings: Settings, address: Address, *, tls: Tls, sink: RedisSink, report: HealthReport) -> Pipeline:
     labels = sink.keys.stream is Stream.LABELS
     nsid = SUBSCRIBE_LABELS if labels else SUBSCRIBE_REPOS
-    writer = Writer(sink, report, high_water_mark=settings.high_water_mark)
+    writer = BatchWriter(sink, report, high_water_mark=settings.high_water_mark)
     return Pipeline(
         subscription=Subscription(address, nsid=nsid, user_agent=f"sluice/{VERSION}", tls=tls),
         decoder=LabelsDecoder() if labels else _firehose_decoder(settings, address),
         writer=writer,
         report=report,
-        course=Course(
+        cursor_tracker=CursorTracker(
             report=report,
             writer=writer,
             cursor_key=sink.keys.cursor,
             start_from=settings.start_from,
             on_lost=settings.on_cursor_lost,
-            counter="labeler_events" if labels else "firehose_events",
-            forgets=not labels,
+            frames_metric="labeler_events" if labels else "firehose_events",
+            drops_old_events=not labels,
         ),
-        new_intake=partial(Intake, events=settings.batch_size, seconds=settings.batch_timeout_ms / 1000),
+        new_batcher=partial(Batcher, max_events=settings.batch_size, max_seconds=settings.batch_timeout_ms / 1000),
     )
 
 
@@ -146,16 +152,16 @@ def _firehose_decoder(settings: Settings, address: Address) -> FirehoseDecoder:
     )
 
 
-def _backfill(settings: Settings, address: Address, *, tls: Tls, sink: Sink, report: Report) -> Work:
+def _backfill(settings: Settings, address: Address, *, tls: Tls, sink: RedisSink, report: HealthReport) -> SourceTask:
     # Imported here: an ingester that lists nothing does not pay for an HTTP client.
     from sluice_ingester.backfill.backfill import Backfill  # noqa: PLC0415
-    from sluice_ingester.sources.list_repos import Listing  # noqa: PLC0415
+    from sluice_ingester.sources.list_repos import RepoListing  # noqa: PLC0415
 
     return Backfill(
-        source=Listing(address, nsid=LIST_REPOS, user_agent=f"sluice/{VERSION}", tls=tls),
+        source=RepoListing(address, nsid=LIST_REPOS, user_agent=f"sluice/{VERSION}", tls=tls),
         origin=address.origin,
         sink=sink,
-        writer=Writer(sink, report, high_water_mark=settings.high_water_mark),
+        writer=BatchWriter(sink, report, high_water_mark=settings.high_water_mark),
         report=report,
         skip_repos=settings.on_page_error == "skip-repo",
         rescan_seconds=settings.rescan_seconds,
@@ -165,53 +171,53 @@ def _backfill(settings: Settings, address: Address, *, tls: Tls, sink: Sink, rep
 def _tls(settings: Settings) -> Tls:
     """For every source: one without TLS may redirect to one with it."""
     try:
-        return Tls.of(settings.ca_bundle)
+        return Tls.load(settings.ca_bundle)
     except ValueError as error:
         raise SettingsError(f"INGESTER_CA_BUNDLE={str(settings.ca_bundle)!r} is not valid: {error}") from None
 
 
-def _observe(metrics: Metrics, works: list[Work]) -> None:
+def _register_gauges(metrics: Metrics, source_tasks: list[SourceTask]) -> None:
     """Gauges that are computed when they are read."""
-    metrics.gauge("websocket_connections").set_function(lambda: sum(w.report.connected for w in works))
-    metrics.gauge("backpressure_active").set_function(lambda: sum(w.report.in_backpressure for w in works))
-    metrics.gauge("events_in_memory").set_function(lambda: sum(w.held[0] for w in works))
-    listings = [work for work in works if not isinstance(work, Pipeline)]
+    metrics.gauge("websocket_connections").set_function(lambda: sum(w.report.connected for w in source_tasks))
+    metrics.gauge("backpressure_active").set_function(lambda: sum(w.report.in_backpressure for w in source_tasks))
+    metrics.gauge("events_in_memory").set_function(lambda: sum(w.buffered[0] for w in source_tasks))
+    listings = [work for work in source_tasks if not isinstance(work, Pipeline)]
     states = [work.report for work in listings]
     metrics.gauge("backfill_complete").set_function(
-        lambda: bool(states) and all(report.condition.state is State.DONE for report in states)
+        lambda: bool(states) and all(report.condition.state is SourceState.DONE for report in states)
     )
-    live = [work for work in works if work not in listings]
+    live = [work for work in source_tasks if work not in listings]
     for source in {work.report.source for work in live}:
         of_source = [work for work in live if work.report.source == source]  # one host may be relay and labeler
-        events, size = (partial(_held, of_source, index) for index in (0, 1))
+        events, size = (partial(_buffered, of_source, index) for index in (0, 1))
         metrics.buffer_events.labels(source).set_function(events)
         metrics.buffer_bytes.labels(source).set_function(size)
         metrics.lag.labels(source).set_function(partial(_lag, of_source))
-        metrics.begin(source)
+        metrics.initialize_source(source)
 
 
-def _held(works: list[Work], index: int) -> float:
-    return sum(work.held[index] for work in works)
+def _buffered(source_tasks: list[SourceTask], index: int) -> float:
+    return sum(work.buffered[index] for work in source_tasks)
 
 
-def _lag(works: list[Work]) -> float:
-    return max(work.report.lag for work in works)
+def _lag(source_tasks: list[SourceTask]) -> float:
+    return max(work.report.lag for work in source_tasks)
 
 
-async def _keep_working(work: Work) -> None:
+async def _run_source_task(source_task: SourceTask) -> None:
     """Run `work` until it is stopped, whatever it raises: it is one of several in this process."""
     while True:
         try:
-            await work.run()
+            await source_task.run()
         except Exception:  # noqa: BLE001 - one source must not end the others
-            _log.exception("a fault of Sluice's own: please report it", extra={"source": work.report.source})
-            work.report.metrics.error(work.report.source, "InternalError")
+            _log.exception("a fault of Sluice's own: please report it", extra={"source": source_task.report.source})
+            source_task.report.metrics.count_error(source_task.report.source, "InternalError")
             await asyncio.sleep(PAUSE_SECONDS)
         else:
             return
 
 
-async def _until(stop: asyncio.Event, tasks: list[asyncio.Task[None]]) -> None:
+async def _wait_for_stop(stop: asyncio.Event, tasks: list[asyncio.Task[None]]) -> None:
     """Wait for `stop`; a task that ends before it was cancelled by a strange hand, and ends the process."""
     stopped = asyncio.create_task(stop.wait())
     done, _ = await asyncio.wait({stopped, *tasks}, return_when=asyncio.FIRST_COMPLETED)
@@ -220,11 +226,11 @@ async def _until(stop: asyncio.Event, tasks: list[asyncio.Task[None]]) -> None:
         await task
 
 
-async def _farewell(redis: Client, sinks: list[tuple[Report, Sink]]) -> None:
+async def _report_stopped(redis: RedisClient, sinks: list[tuple[HealthReport, RedisSink]]) -> None:
     """Say in Redis that we stopped, if that takes no time and no trouble."""
     with contextlib.suppress(Exception):
         async with asyncio.timeout(1.0):
             for report, sink in sinks:
                 report.stopped()
-                await sink.report(report.fields())
+                await sink.write_health(report.fields())
             await redis.aclose()

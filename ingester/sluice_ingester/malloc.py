@@ -9,7 +9,7 @@ _M_MMAP_THRESHOLD: Final = -3
 _M_ARENA_MAX: Final = -8
 
 
-def settle() -> None:
+def configure_malloc() -> None:
     """Let glibc give back what a large frame took; elsewhere, do nothing.
 
     By itself it raises the size from which on blocks are mapped alone (and returned alone) to that

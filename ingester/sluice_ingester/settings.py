@@ -14,12 +14,12 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from sluice_ingester.cursor.gap import OnLost
+from sluice_ingester.cursor.gap import OnCursorLost
 from sluice_ingester.cursor.start import StartFrom
 from sluice_ingester.sources.address import ALLOWED, Address
 from sluice_redis.contract import MAX_SEQ
-from sluice_redis.url import RedisUrl, fault_of
-from sluice_redis.url_mistakes import tidy
+from sluice_redis.url import RedisUrl, url_problem
+from sluice_redis.url_mistakes import strip_url
 from sluice_wire.collection_filter import CollectionFilter
 
 
@@ -58,7 +58,7 @@ class Settings(BaseSettings):
     sync_events: Literal["omit", "emit"] = Field("omit", validation_alias="INGESTER_SYNC_EVENTS")
     resync_to_backfill: bool = Field(default=False, validation_alias="INGESTER_RESYNC_TO_BACKFILL")
     start_from: Annotated[StartFrom, NoDecode] = Field("oldest", validation_alias="INGESTER_START_FROM")
-    on_cursor_lost: OnLost | None = Field(None, validation_alias="INGESTER_ON_CURSOR_LOST")
+    on_cursor_lost: OnCursorLost | None = Field(None, validation_alias="INGESTER_ON_CURSOR_LOST")
     deduplicate_seconds: int | None = Field(None, ge=1, le=86_400, validation_alias="INGESTER_DEDUPLICATE_SECONDS")
     trim_consumed: bool = Field(default=False, validation_alias="INGESTER_TRIM_CONSUMED")
     high_water_mark: int = Field(100_000, ge=1, validation_alias="INGESTER_HIGH_WATER_MARK")
@@ -77,19 +77,22 @@ class Settings(BaseSettings):
     @classmethod
     def _redis_url(cls, value: str) -> str:
         RedisUrl.parse(value)
-        return tidy(value)
+        return strip_url(value)
 
     @field_validator("relay_hosts", "labeler_hosts", mode="before")
     @classmethod
     def _hosts(cls, value: object, info: ValidationInfo) -> object:
         if not isinstance(value, str):
             return value
-        addresses = tuple(Address.parse(item) for item in _items(value))
+        addresses = tuple(Address.parse(item) for item in _split_list(value))
         needed = info.field_name == "relay_hosts" and info.data.get("mode") is not Mode.LABELER
         if not addresses and needed:
             raise ValueError(f"give {ALLOWED}, or several by comma")
         for number, address in enumerate(addresses):
-            if any(address.host == other.host or address.place == other.place for other in addresses[:number]):
+            if any(
+                address.host == other.host or address.host_and_port == other.host_and_port
+                for other in addresses[:number]
+            ):
                 raise ValueError(f"{address.host!r} is named twice, and would be stored twice")
         return addresses
 
@@ -98,7 +101,7 @@ class Settings(BaseSettings):
     def _collections(cls, value: object) -> object:
         if not isinstance(value, str):
             return value
-        patterns = tuple(_items(value))
+        patterns = tuple(_split_list(value))
         CollectionFilter(patterns)
         return patterns
 
@@ -115,7 +118,7 @@ class Settings(BaseSettings):
     @classmethod
     def _on_cursor_lost(cls, value: object) -> object:
         word = value.lower() if isinstance(value, str) else value
-        if not word or word in set(OnLost):
+        if not word or word in set(OnCursorLost):
             return word or None
         raise ValueError("give halt, oldest or live, or nothing for the default")
 
@@ -142,17 +145,17 @@ class Settings(BaseSettings):
 
     @field_validator("mode", "log_level", "sync_events", mode="before")
     @classmethod
-    def _word(cls, value: object) -> object:
+    def _lower_case(cls, value: object) -> object:
         return value.lower() if isinstance(value, str) else value
 
     @model_validator(mode="after")
-    def _one_slot(self) -> Self:
-        if fault := fault_of(self.redis_url, key_prefix=self.key_prefix):
+    def _check_cluster_prefix(self) -> Self:
+        if fault := url_problem(self.redis_url, key_prefix=self.key_prefix):
             raise SettingsError(f"INGESTER_KEY_PREFIX={self.key_prefix!r} is not valid for a Redis Cluster: {fault}")
         return self
 
     @model_validator(mode="after")
-    def _labelers(self) -> Self:
+    def _check_labelers(self) -> Self:
         if self.mode is Mode.LABELER and not self.labeler_hosts:
             raise SettingsError(
                 "INGESTER_LABELER_HOSTS is empty, and INGESTER_MODE=labeler reads nothing else: "
@@ -185,10 +188,10 @@ def _explain(error: ValidationError) -> Iterable[str]:
             continue
         variable = str(item["loc"][0])
         shown = variable if variable in _SECRET else f"{variable}={str(item['input'])[:200]!r}"
-        yield f"{shown} is not valid: {fault or _numbers(variable) or item['msg']}"
+        yield f"{shown} is not valid: {fault or _number_range(variable) or item['msg']}"
 
 
-def _numbers(variable: str) -> str | None:
+def _number_range(variable: str) -> str | None:
     """What a number may be: pydantic names the one limit that was hurt, people want both."""
     for field in Settings.model_fields.values():
         limits: dict[str, Any] = {
@@ -200,5 +203,5 @@ def _numbers(variable: str) -> str | None:
     return None
 
 
-def _items(value: str) -> list[str]:
+def _split_list(value: str) -> list[str]:
     return [item.strip() for item in value.split(",") if item.strip()]

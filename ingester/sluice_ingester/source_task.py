@@ -2,16 +2,16 @@
 
 from typing import Protocol
 
-from sluice_ingester.telemetry.health_report import Report
+from sluice_ingester.telemetry.health_report import HealthReport
 
 
-class Work(Protocol):
+class SourceTask(Protocol):
     """The ingestion of one source. `run` it until `stop`."""
 
-    report: Report
+    report: HealthReport
 
     @property
-    def held(self) -> tuple[int, int]:
+    def buffered(self) -> tuple[int, int]:
         """Events, and bytes of them, that are read and not yet stored."""
 
     @property

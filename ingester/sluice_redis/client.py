@@ -10,28 +10,30 @@ from redis.asyncio import Connection, Redis, RedisCluster
 from redis.asyncio.cluster import ClusterNode
 from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 
-from sluice_redis.url import Kind, RedisUrl
+from sluice_redis.url import RedisUrl, Topology
 
-Client: TypeAlias = Redis | RedisCluster
+RedisClient: TypeAlias = Redis | RedisCluster
 """What both answer alike: single commands, and pipelines without transactions."""
 
 
 NEXT_ADDRESS_SECONDS: Final = 0.25
 """RFC 8305: so long after one address of a name the next is tried beside it."""
 
-_arguments = Connection._connection_arguments
+_library_arguments = Connection._connection_arguments
 
 
-def _with_every_address(connection: Connection) -> Mapping[str, Any]:
-    return {**_arguments(connection), "happy_eyeballs_delay": NEXT_ADDRESS_SECONDS, "interleave": 1}
+def _arguments_with_happy_eyeballs(connection: Connection) -> Mapping[str, Any]:
+    return {**_library_arguments(connection), "happy_eyeballs_delay": NEXT_ADDRESS_SECONDS, "interleave": 1}
 
 
 # redis-py tries one address after the other within the one time that it has to connect, so that a name whose first
 # address is dead never connects. It has no option for this that all its ways to a server know: one, Sentinel, Cluster.
-Connection._connection_arguments = _with_every_address  # type: ignore[assignment, method-assign]
+Connection._connection_arguments = _arguments_with_happy_eyeballs  # type: ignore[assignment, method-assign]
 
 
-def open_client(url: RedisUrl, *, ca_file: str | None = None, ca_data: str | None = None, **options: Any) -> Client:
+def open_client(
+    url: RedisUrl, *, ca_file: str | None = None, ca_data: str | None = None, **options: Any
+) -> RedisClient:
     """A client for `url`; it connects with its first command.
 
     `ca_file` holds CAs in PEM form, `ca_data` is such text; TLS trusts them beside the
@@ -41,7 +43,7 @@ def open_client(url: RedisUrl, *, ca_file: str | None = None, ca_data: str | Non
     common: dict[str, Any] = {"username": url.username, "password": url.password, **given, **options}
     common["encoding_errors"] = "backslashreplace"  # text that can't be encoded must not fail a whole batch
     common["driver_info"] = None  # to tell name and version of the library takes one more right
-    if url.kind is not Kind.SOCKET:
+    if url.topology is not Topology.SOCKET:
         common["socket_keepalive"] = True
     if url.tls:
         common["ssl"] = True
@@ -49,19 +51,19 @@ def open_client(url: RedisUrl, *, ca_file: str | None = None, ca_data: str | Non
             common.setdefault("ssl_ca_certs", ca_file)
         if ca_data is not None:
             common["ssl_ca_data"] = ca_data
-    match url.kind:
-        case Kind.SOCKET:
+    match url.topology:
+        case Topology.SOCKET:
             return Redis(unix_socket_path=url.path, db=url.database, **common)
-        case Kind.SERVER:
+        case Topology.SERVER:
             ((host, port),) = url.hosts
             return Redis(host=host, port=port, db=url.database, **common)
-        case Kind.SENTINEL:
+        case Topology.SENTINEL:
             return _sentinel(url, common)
-        case Kind.CLUSTER:
+        case Topology.CLUSTER:
             return RedisCluster(startup_nodes=[ClusterNode(host, port) for host, port in url.hosts], **common)
 
 
-class _Pool(SentinelConnectionPool):
+class _SentinelPool(SentinelConnectionPool):
     """Closes the connections to the Sentinels with those to the master."""
 
     async def aclose(self) -> None:
@@ -77,5 +79,5 @@ def _sentinel(url: RedisUrl, common: dict[str, Any]) -> Redis:
     # An answer that doesn't come must not keep us from asking the next Sentinel.
     asking["socket_timeout"] = asking.get("socket_connect_timeout")
     sentinel = Sentinel(url.hosts, sentinel_kwargs=asking)  # type: ignore[no-untyped-call]
-    client: Redis = sentinel.master_for(url.service, connection_pool_class=_Pool, db=url.database, **common)
+    client: Redis = sentinel.master_for(url.service, connection_pool_class=_SentinelPool, db=url.database, **common)
     return client

@@ -55,7 +55,7 @@ class DeadLetterField(StrEnum):
     PAYLOAD = "payload"  # the bytes that could not be used, cut at 64 KiB
 
 
-class Health(StrEnum):
+class HealthField(StrEnum):
     """The fields of the hash at `StreamKeys.health`. All values are text; times are RFC 3339 UTC.
 
     The append writes the first group in the same atomic step as the events; the ingester writes
@@ -100,7 +100,7 @@ class Health(StrEnum):
     RESET_AT = "resetAt"
 
 
-class Memory(StrEnum):
+class ResumeField(StrEnum):
     """Further fields of that hash, which an ingester writes for the next one: nobody else needs them."""
 
     FRAMES = "frames"  # and frames0, frames1, ...: digests of the newest frames, see the module frames
@@ -108,7 +108,7 @@ class Memory(StrEnum):
     LIVE_SINCE = "liveSince"  # when the source was first read without a cursor; empty once there is one
 
 
-class State(StrEnum):
+class SourceState(StrEnum):
     """What an ingester is doing about one source."""
 
     CONNECTING = "connecting"
@@ -132,12 +132,12 @@ class StreamKeys:
     stream: Stream
     host: str
     prefix: str = ""
-    former: tuple[str, ...] = field(default=(), compare=False)
+    former_hosts: tuple[str, ...] = field(default=(), compare=False)
 
     @property
-    def formerly(self) -> "tuple[StreamKeys, ...]":
+    def former_keys(self) -> "tuple[StreamKeys, ...]":
         """Its keys under former names. What stands there is brought here when an ingester resumes."""
-        return tuple(StreamKeys(stream=self.stream, host=host, prefix=self.prefix) for host in self.former)
+        return tuple(StreamKeys(stream=self.stream, host=host, prefix=self.prefix) for host in self.former_hosts)
 
     @property
     def entries(self) -> str:

@@ -11,16 +11,16 @@ from enum import StrEnum
 from typing import Final, Self
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
-from sluice_redis.url_mistakes import shape_fault, tidy
+from sluice_redis.url_mistakes import find_mistake, strip_url
 
-_ALLOWED: Final = (
+_ALLOWED_FORMS: Final = (
     "redis://[[user]:password@]host[:port][/database], redis+sentinel://…@host[:port],…/service[/database], "
     "redis+cluster://…@host[:port],…, rediss in the place of redis for TLS, or unix:///path "
     "(the characters / # ? @ of a password are written %2F %23 %3F %40)"
 )
 
 
-class Kind(StrEnum):
+class Topology(StrEnum):
     """What stands behind a URL."""
 
     SERVER = "server"
@@ -29,18 +29,18 @@ class Kind(StrEnum):
     CLUSTER = "cluster"
 
 
-_SCHEMES: Final[Mapping[str, tuple[Kind, bool]]] = {
-    "redis": (Kind.SERVER, False),
-    "rediss": (Kind.SERVER, True),
-    "unix": (Kind.SOCKET, False),
-    "redis+sentinel": (Kind.SENTINEL, False),
-    "rediss+sentinel": (Kind.SENTINEL, True),
-    "redis+cluster": (Kind.CLUSTER, False),
-    "rediss+cluster": (Kind.CLUSTER, True),
+_SCHEMES: Final[Mapping[str, tuple[Topology, bool]]] = {
+    "redis": (Topology.SERVER, False),
+    "rediss": (Topology.SERVER, True),
+    "unix": (Topology.SOCKET, False),
+    "redis+sentinel": (Topology.SENTINEL, False),
+    "rediss+sentinel": (Topology.SENTINEL, True),
+    "redis+cluster": (Topology.CLUSTER, False),
+    "rediss+cluster": (Topology.CLUSTER, True),
 }
 
 
-def _truth(text: str) -> bool:
+def _parse_bool(text: str) -> bool:
     return {"true": True, "false": False}[text.lower()]
 
 
@@ -49,7 +49,7 @@ _OPTIONS: Final[Mapping[str, Callable[[str], str | bool]]] = {
     "ssl_ca_certs": str,
     "ssl_certfile": str,
     "ssl_keyfile": str,
-    "ssl_check_hostname": _truth,
+    "ssl_check_hostname": _parse_bool,
     "sentinel_username": str,
     "sentinel_password": str,
 }
@@ -59,7 +59,7 @@ _OPTIONS: Final[Mapping[str, Callable[[str], str | bool]]] = {
 class RedisUrl:
     """A URL that was read. `hosts` are the Sentinels of a Sentinel, and nodes of a cluster."""
 
-    kind: Kind
+    topology: Topology
     tls: bool = False
     hosts: tuple[tuple[str, int], ...] = ()
     path: str = ""
@@ -72,36 +72,36 @@ class RedisUrl:
     @classmethod
     def parse(cls, url: str | bytes) -> Self:
         """Read `url`; ValueError, which quotes nothing of it, if it can't be the URL of a Redis."""
-        text = tidy(url)
-        if fault := shape_fault(text, schemes=_SCHEMES):
-            raise ValueError(f"{fault}: give {_ALLOWED}")
+        text = strip_url(url)
+        if fault := find_mistake(text, schemes=_SCHEMES):
+            raise ValueError(f"{fault}: give {_ALLOWED_FORMS}")
         try:
             parts = urlsplit(text)
         except ValueError:
-            raise ValueError(f"it can't be read as a URL: give {_ALLOWED}") from None
+            raise ValueError(f"it can't be read as a URL: give {_ALLOWED_FORMS}") from None
         if parts.scheme not in _SCHEMES:
-            raise ValueError(f"its scheme is not that of a Redis: give {_ALLOWED}")
+            raise ValueError(f"its scheme is not that of a Redis: give {_ALLOWED_FORMS}")
         kind, tls = _SCHEMES[parts.scheme]
-        options = _options(parts.query)
+        options = _parse_options(parts.query)
         user, _, places = parts.netloc.rpartition("@")
         name, _, password = user.partition(":")
-        if kind is Kind.SOCKET and not parts.path:
-            raise ValueError(f"it has no path: give {_ALLOWED}")
-        service, database = ("", "") if kind is Kind.SOCKET else _path(kind, parts)
+        if kind is Topology.SOCKET and not parts.path:
+            raise ValueError(f"it has no path: give {_ALLOWED_FORMS}")
+        service, database = ("", "") if kind is Topology.SOCKET else _parse_path(kind, parts)
         return cls(
-            kind=kind,
+            topology=kind,
             tls=tls,
-            hosts=() if kind is Kind.SOCKET else _hosts(places, parts, kind),
-            path=unquote(parts.path) if kind is Kind.SOCKET else "",
+            hosts=() if kind is Topology.SOCKET else _parse_hosts(places, parts, kind),
+            path=unquote(parts.path) if kind is Topology.SOCKET else "",
             service=service,
-            database=_database(str(options.pop("db", database) or "0"), kind),
+            database=_parse_database(str(options.pop("db", database) or "0"), kind),
             username=unquote(name) or None,
             password=unquote(password) or None,
             options=options,
         )
 
 
-def fault_of(url: str | bytes, *, key_prefix: str = "", prefix_name: str = "INGESTER_KEY_PREFIX") -> str:
+def url_problem(url: str | bytes, *, key_prefix: str = "", prefix_name: str = "INGESTER_KEY_PREFIX") -> str:
     """Why no ingester can use `url` with that prefix of its keys, empty if one can. It quotes nothing of the URL.
 
     `prefix_name` is what the reader knows the prefix by.
@@ -110,7 +110,7 @@ def fault_of(url: str | bytes, *, key_prefix: str = "", prefix_name: str = "INGE
         read = RedisUrl.parse(url)
     except ValueError as error:
         return str(error)
-    if read.kind is Kind.CLUSTER and not has_hash_tag(key_prefix):
+    if read.topology is Topology.CLUSTER and not has_hash_tag(key_prefix):
         # A script runs on one node of a cluster, so the keys that it touches must stand together.
         return (
             f"it is the URL of a Redis Cluster, and {prefix_name}={key_prefix!r} has no hash tag: give one with a hash "
@@ -119,9 +119,9 @@ def fault_of(url: str | bytes, *, key_prefix: str = "", prefix_name: str = "INGE
     return ""
 
 
-def masked(url: str) -> str:
+def redact_url(url: str) -> str:
     """A `url` that can be read as it may be shown: without user, password and options."""
-    parts = urlsplit(tidy(url))
+    parts = urlsplit(strip_url(url))
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
@@ -136,15 +136,15 @@ def has_hash_tag(prefix: str) -> bool:
     return bool(brace and closed and tag)
 
 
-def _hosts(places: str, parts: SplitResult, kind: Kind) -> tuple[tuple[str, int], ...]:
-    default = 26379 if kind is Kind.SENTINEL else 6379
-    hosts = tuple(_host(place, default) for place in places.split(","))
-    if None in hosts or parts.fragment or (kind is Kind.SERVER and len(hosts) > 1):
-        raise ValueError(f"it has no host, or more than belongs there: give {_ALLOWED}")
+def _parse_hosts(places: str, parts: SplitResult, kind: Topology) -> tuple[tuple[str, int], ...]:
+    default = 26379 if kind is Topology.SENTINEL else 6379
+    hosts = tuple(_parse_host(place, default) for place in places.split(","))
+    if None in hosts or parts.fragment or (kind is Topology.SERVER and len(hosts) > 1):
+        raise ValueError(f"it has no host, or more than belongs there: give {_ALLOWED_FORMS}")
     return tuple(host for host in hosts if host is not None)
 
 
-def _host(place: str, default: int) -> tuple[str, int] | None:
+def _parse_host(place: str, default: int) -> tuple[str, int] | None:
     try:
         parts = urlsplit(f"//{place.strip()}")
         host, port = parts.hostname, parts.port
@@ -153,25 +153,25 @@ def _host(place: str, default: int) -> tuple[str, int] | None:
     return None if not host or port == 0 else (host, port or default)
 
 
-def _path(kind: Kind, parts: SplitResult) -> tuple[str, str]:
+def _parse_path(kind: Topology, parts: SplitResult) -> tuple[str, str]:
     path = parts.path.strip("/")
-    if kind is not Kind.SENTINEL:
+    if kind is not Topology.SENTINEL:
         return "", path
     service, _, database = path.partition("/")
     if not service:
-        raise ValueError(f"it names no service, as the Sentinels call their master: give {_ALLOWED}")
+        raise ValueError(f"it names no service, as the Sentinels call their master: give {_ALLOWED_FORMS}")
     return unquote(service), database
 
 
-def _database(text: str, kind: Kind) -> int:
+def _parse_database(text: str, kind: Topology) -> int:
     if not (text.isascii() and text.isdigit()):
-        raise ValueError(f"its path is not the number of a database: give {_ALLOWED}")
-    if kind is Kind.CLUSTER and int(text):
+        raise ValueError(f"its path is not the number of a database: give {_ALLOWED_FORMS}")
+    if kind is Topology.CLUSTER and int(text):
         raise ValueError("a cluster has database 0 alone: leave the number of the database out")
     return int(text)
 
 
-def _options(query: str) -> dict[str, str | bool]:
+def _parse_options(query: str) -> dict[str, str | bool]:
     options: dict[str, str | bool] = {}
     for name, value in parse_qsl(query, keep_blank_values=True):
         if name not in _OPTIONS:

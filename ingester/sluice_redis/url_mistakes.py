@@ -10,14 +10,14 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-_MARK: Final = "\ufeff"
+_BYTE_ORDER_MARK: Final = "\ufeff"
 _QUOTES: Final = "\"'`\u2018\u2019\u201c\u201d\u00ab\u00bb<>"
-_NAMED: Final = re.compile(r"(?:export\s+)?[A-Za-z_][A-Za-z0-9_.-]*\s*(?:=|:\s)\s*(?=\S)")
+_VARIABLE_ASSIGNMENT: Final = re.compile(r"(?:export\s+)?[A-Za-z_][A-Za-z0-9_.-]*\s*(?:=|:\s)\s*(?=\S)")
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
-_LEAST_ENCODED: Final = 12
+_MIN_BASE64_LENGTH: Final = 12
 
 
-def tidy(url: str | bytes) -> str:
+def strip_url(url: str | bytes) -> str:
     """`url` without the blanks and line ends around it. ValueError if it is no text."""
     if isinstance(url, str):
         return url.strip()
@@ -27,28 +27,28 @@ def tidy(url: str | bytes) -> str:
         raise ValueError("it is no UTF-8 text: save it as plain UTF-8") from None
 
 
-def shape_fault(text: str, *, schemes: Iterable[str]) -> str:
+def find_mistake(text: str, *, schemes: Iterable[str]) -> str:
     """What is wrong with the shape of `text`, which is tidy, and what to do; empty if nothing is."""
     faults = (
         (not text, "it is empty"),
-        (text.startswith(_MARK), "it begins with a byte order mark, as some editors write: save it without"),
+        (text.startswith(_BYTE_ORDER_MARK), "it begins with a byte order mark, as some editors write: save it without"),
         (_is_quoted(text), "it stands in quotes: put it without them"),
         (
-            _is_encoded(text),
+            _is_base64(text),
             "it is base64 of a URL: encode it once (stringData and kubectl's --from-literal encode by themselves)",
         ),
-        (_NAMED.match(text), "it begins with the name of a variable: put only what stands behind it"),
+        (_VARIABLE_ASSIGNMENT.match(text), "it begins with the name of a variable: put only what stands behind it"),
         (re.search(r"\s", text), "there is a blank or a line break in it: put it in one line, a blank as %20"),
         (not text.isprintable(), "there is a character in it that can't be seen: type it anew"),
     )
-    return next((told for found, told in faults if found), "") or _scheme_fault(text, schemes)
+    return next((told for found, told in faults if found), "") or _scheme_mistake(text, schemes)
 
 
 def _is_quoted(text: str) -> bool:
     return text[:1] in _QUOTES or text[-1:] in _QUOTES
 
 
-def _scheme_fault(text: str, schemes: Iterable[str]) -> str:
+def _scheme_mistake(text: str, schemes: Iterable[str]) -> str:
     if _SCHEME.match(text):
         web = re.match("https?://", text, re.IGNORECASE)
         return "it is the address of a website or of a REST interface, not of a Redis" if web else ""
@@ -57,14 +57,14 @@ def _scheme_fault(text: str, schemes: Iterable[str]) -> str:
     return "it has no scheme: put redis:// in front, or rediss:// for TLS"
 
 
-def _is_encoded(text: str) -> bool:
+def _is_base64(text: str) -> bool:
     """Whether it is base64 of something like a URL, in one line or several."""
     packed = "".join(text.split())
-    if len(packed) < _LEAST_ENCODED or not re.fullmatch(r"[A-Za-z0-9+/_-]+={0,2}", packed):
+    if len(packed) < _MIN_BASE64_LENGTH or not re.fullmatch(r"[A-Za-z0-9+/_-]+={0,2}", packed):
         return False
     packed = packed.rstrip("=").replace("-", "+").replace("_", "/")
     try:
         inner = base64.b64decode(packed + "=" * (-len(packed) % 4))
     except (binascii.Error, ValueError):
         return False
-    return b"://" in inner or _is_encoded(inner.decode("ascii", errors="replace").strip())
+    return b"://" in inner or _is_base64(inner.decode("ascii", errors="replace").strip())

@@ -23,7 +23,7 @@ class CarError(ValueError):
     """Bytes that are not a CARv1, or not to their end."""
 
 
-def roots(car: bytes) -> list[Cid]:
+def read_roots(car: bytes) -> list[Cid]:
     """The roots that the header names. CarError if there is no readable header."""
     start, end = _header(car)
     try:
@@ -38,7 +38,7 @@ def roots(car: bytes) -> list[Cid]:
     return found
 
 
-def blocks(car: bytes) -> Iterator[tuple[bytes, memoryview]]:
+def iter_blocks(car: bytes) -> Iterator[tuple[bytes, memoryview]]:
     """Each block's CID and content, unchecked, in the order of the container.
 
     CarError as soon as the container makes no sense; what came before it stands.

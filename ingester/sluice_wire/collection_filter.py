@@ -19,7 +19,7 @@ class CollectionFilter:
     then `*`, or `*` alone. ValueError names the pattern that is none of these.
     """
 
-    __slots__ = ("_everything", "_exact", "_prefixes")
+    __slots__ = ("_accepts_all", "_exact", "_prefixes")
 
     def __init__(self, patterns: Sequence[str]) -> None:
         if not patterns:
@@ -30,13 +30,13 @@ class CollectionFilter:
                     f"{pattern!r} is no collection pattern: give an NSID such as app.bsky.feed.post, "
                     "the beginning of one such as app.bsky.*, or * for every collection"
                 )
-        self._everything = "*" in patterns
+        self._accepts_all = "*" in patterns
         self._exact = frozenset(pattern for pattern in patterns if not pattern.endswith("*"))
         self._prefixes = tuple(sorted(pattern[:-1] for pattern in patterns if pattern.endswith(".*")))
 
     def accepts(self, collection: str) -> bool:
         """Whether `collection` matches one of the patterns."""
-        return self._everything or collection in self._exact or collection.startswith(self._prefixes)
+        return self._accepts_all or collection in self._exact or collection.startswith(self._prefixes)
 
 
 def _is_pattern(pattern: str) -> bool:

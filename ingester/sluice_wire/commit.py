@@ -7,76 +7,80 @@ from typing import Any, Final
 
 from sluice_wire import datajson, fields
 from sluice_wire.collection_filter import CollectionFilter
-from sluice_wire.deadletter import MAX_PAYLOAD, DeadLetter, InputError, Reason
-from sluice_wire.event_stream import Stamp
-from sluice_wire.events import Decoded, Kind
+from sluice_wire.deadletter import MAX_PAYLOAD_BYTES, DeadLetter, DeadLetterReason, InputError
+from sluice_wire.event_stream import MessageStamp
+from sluice_wire.events import DecodedFrame, EventKind
 from sluice_wire.operation import Operation, read_operation
 from sluice_wire.records import find_blocks, read_record
-from sluice_wire.salvage import Broken
-from sluice_wire.timestamps import credible
+from sluice_wire.salvage import BrokenValue
+from sluice_wire.timestamps import plausible_timestamp
 
-MAX_OPS: Final = 2000
+MAX_OPERATIONS: Final = 2000
 """Ten times what the lexicon allows in one commit."""
 
-MAX_OUTPUT: Final = 8 * 1024 * 1024
+MAX_OUTPUT_BYTES: Final = 8 * 1024 * 1024
 """Bytes of JSON from one commit. Two megabytes of blocks stay far below, unless one large record
 stands at many paths, by which a small frame could fill the ingester's memory."""
 
-MAX_DEAD: Final = 16 * MAX_PAYLOAD
+MAX_DEAD_LETTER_BYTES: Final = 16 * MAX_PAYLOAD_BYTES
 """Bytes of all payloads of one commit's dead letters."""
 
-_BAD: Final = Reason.MESSAGE_INVALID
+_INVALID: Final = DeadLetterReason.MESSAGE_INVALID
 
 
-def decode_commit(body: fields.Fields, stamp: Stamp, *, collections: CollectionFilter) -> Decoded:
+def decode_commit(body: fields.Fields, stamp: MessageStamp, *, collections: CollectionFilter) -> DecodedFrame:
     """The events of one #commit. InputError if the message itself can't be used."""
-    commit = _Commit(
+    commit = _CommitEvents(
         {
             "seq": stamp.seq,
             "time": stamp.time,
-            "did": fields.did(body, "repo", _BAD),
-            "commit": str(fields.link(body, "commit", _BAD)),
-            "rev": fields.text(body, "rev", _BAD),
+            "did": fields.did(body, "repo", _INVALID),
+            "commit": str(fields.link(body, "commit", _INVALID)),
+            "rev": fields.text(body, "rev", _INVALID),
         }
     )
     ops = fields.get(body, "ops")
     if ops is None:
         ops = []
-    if type(ops) is not list or len(ops) > MAX_OPS:
-        raise InputError(_BAD, f"ops: expected a list of at most {MAX_OPS}")
+    if type(ops) is not list or len(ops) > MAX_OPERATIONS:
+        raise InputError(_INVALID, f"ops: expected a list of at most {MAX_OPERATIONS}")
     if not ops and body.get("tooBig") is True:
-        commit.bury(InputError(Reason.BLOCK_MISSING, "too big: the source left the operations out"))
-    operations = commit.select(ops, collections)
-    commit.emit(operations, fields.get(body, "blocks"))
-    return Decoded(
+        commit.add_dead_letter(
+            InputError(DeadLetterReason.BLOCK_MISSING, "too big: the source left the operations out")
+        )
+    operations = commit.select_operations(ops, collections)
+    commit.add_events(operations, fields.get(body, "blocks"))
+    return DecodedFrame(
         seq=stamp.seq,
-        time=credible(stamp.told),
+        time=plausible_timestamp(stamp.source_time),
         events=tuple(commit.events),
         kinds=tuple(commit.kinds),
         filtered=commit.filtered,
-        dead=tuple(commit.dead),
+        dead_letters=tuple(commit.dead_letters),
     )
 
 
-class _Commit:
+class _CommitEvents:
     """Collects what becomes of a commit's operations; `common` is what their events share."""
 
     def __init__(self, common: dict[str, Any]) -> None:
         self.common = common
         self.events: list[bytes] = []
-        self.kinds: list[Kind] = []
+        self.kinds: list[EventKind] = []
         self.filtered = 0
-        self.dead: list[DeadLetter] = []
-        self._room = MAX_OUTPUT
-        self._dead_room = MAX_DEAD
+        self.dead_letters: list[DeadLetter] = []
+        self._output_bytes_left = MAX_OUTPUT_BYTES
+        self._dead_letter_bytes_left = MAX_DEAD_LETTER_BYTES
 
-    def select(self, ops: list[object], collections: CollectionFilter) -> list[Operation]:
+    def select_operations(self, ops: list[object], collections: CollectionFilter) -> list[Operation]:
         selected = []
         for op in ops:
             try:
                 operation = read_operation(op, collections)
             except InputError as fault:
-                self.bury(fault, known={"op": op}, block=memoryview(op.raw) if isinstance(op, Broken) else None)
+                self.add_dead_letter(
+                    fault, context={"op": op}, block=memoryview(op.raw) if isinstance(op, BrokenValue) else None
+                )
                 continue
             if operation is None:
                 self.filtered += 1
@@ -84,21 +88,21 @@ class _Commit:
                 selected.append(operation)
         return selected
 
-    def emit(self, operations: list[Operation], container: object) -> None:
+    def add_events(self, operations: list[Operation], car_bytes: object) -> None:
         wanted = {operation.cid for operation in operations if operation.cid is not None}
-        blocks, absence = find_blocks(container, wanted)
+        blocks, absence = find_blocks(car_bytes, wanted)
         for operation in operations:
             event = self._event_without_record(operation)
             block = None
             if (cid := operation.cid) is not None and (block := blocks.get(cid)) is None:
-                self.bury(absence, operation=operation, known=event)
+                self.add_dead_letter(absence, operation=operation, context=event)
                 continue
             try:
                 if cid is not None and block is not None:
                     event["record"] = read_record(bytes(block), cid)
-                self._append(operation.action, event)
+                self._add_event(operation.action, event)
             except InputError as fault:
-                self.bury(fault, operation=operation, known=event, block=block)
+                self.add_dead_letter(fault, operation=operation, context=event, block=block)
 
     def _event_without_record(self, operation: Operation) -> dict[str, Any]:
         event = {
@@ -111,32 +115,32 @@ class _Commit:
             event["cid"] = str(operation.cid)
         return event
 
-    def _append(self, kind: Kind, event: dict[str, Any]) -> None:
+    def _add_event(self, kind: EventKind, event: dict[str, Any]) -> None:
         try:
             text = datajson.dumps(event)
         except ValueError as error:
-            raise InputError(Reason.RECORD_INVALID, str(error)) from error
-        if len(text) > self._room:
-            raise InputError(Reason.TOO_LARGE, f"the commit's events exceed {MAX_OUTPUT} bytes")
-        self._room -= len(text)
+            raise InputError(DeadLetterReason.RECORD_INVALID, str(error)) from error
+        if len(text) > self._output_bytes_left:
+            raise InputError(DeadLetterReason.TOO_LARGE, f"the commit's events exceed {MAX_OUTPUT_BYTES} bytes")
+        self._output_bytes_left -= len(text)
         self.events.append(text)
         self.kinds.append(kind)
 
-    def bury(
+    def add_dead_letter(
         self,
-        fault: InputError,
+        error: InputError,
         *,
         operation: Operation | None = None,
-        known: dict[str, Any] | None = None,
+        context: dict[str, Any] | None = None,
         block: memoryview | None = None,
     ) -> None:
-        payload = datajson.describe(self.common | (known or {})) if block is None else block
+        payload = datajson.dumps_leniently(self.common | (context or {})) if block is None else block
         path = f"/{operation.collection}/{operation.rkey}" if operation else ""
-        letter = DeadLetter.of(
-            fault,
-            payload=payload[: self._dead_room],
+        letter = DeadLetter.from_error(
+            error,
+            payload=payload[: self._dead_letter_bytes_left],
             seq=self.common["seq"],
             detail=f"at://{self.common['did']}{path}",
         )
-        self._dead_room -= len(letter.payload)
-        self.dead.append(letter)
+        self._dead_letter_bytes_left -= len(letter.payload)
+        self.dead_letters.append(letter)

@@ -20,7 +20,7 @@ MAX_DEPTH: Final = 128
 MAX_ITEMS: Final = 1 << 18
 """Values in one object. Relays stop at 2^17 in one container."""
 
-_UNCOUNTED: Final = 1 << 16  # so few bytes can't hold enough items to matter
+_MAX_UNCOUNTED_BYTES: Final = 1 << 16  # so few bytes can't hold enough items to matter
 _LINK: Final = 42
 _LONG_INTEGERS: Final = (b"\x1b", b"\x3b")  # the first byte of one that takes 8 more
 _INT64: Final = range(-(1 << 63), 1 << 63)
@@ -67,7 +67,7 @@ def decode_pair(data: bytes) -> tuple[Any, Any]:
 
 
 def _decode(data: bytes, *, count: int) -> list[Any]:
-    if len(data) > _UNCOUNTED:
+    if len(data) > _MAX_UNCOUNTED_BYTES:
         check_items(data)
     stream = BytesIO(data)
     decoder = CBORDecoder(

@@ -7,7 +7,7 @@ from typing import Any, Final
 from sluice_wire.cid import Cid
 
 
-def special(value: object) -> dict[str, str]:
+def encode_special(value: object) -> dict[str, str]:
     """The form of what JSON has no type for: a link, or bytes. ValueError if `value` is neither."""
     if type(value) is Cid:
         return {"$link": str(value)}
@@ -21,15 +21,17 @@ _ENCODER: Final = json.JSONEncoder(
     allow_nan=False,
     check_circular=False,  # decoded CBOR without references is a tree
     separators=(",", ":"),
-    default=special,
+    default=encode_special,
 )
 
 
-def _any(value: object) -> object:
-    return special(value) if isinstance(value, bytes) else repr(value)
+def _encode_any(value: object) -> object:
+    return encode_special(value) if isinstance(value, bytes) else repr(value)
 
 
-_DESCRIBER: Final = json.JSONEncoder(ensure_ascii=False, skipkeys=True, separators=(",", ":"), default=_any)
+_LENIENT_ENCODER: Final = json.JSONEncoder(
+    ensure_ascii=False, skipkeys=True, separators=(",", ":"), default=_encode_any
+)
 
 
 def dumps(value: dict[str, Any]) -> bytes:
@@ -44,6 +46,6 @@ def dumps(value: dict[str, Any]) -> bytes:
         raise ValueError(str(error)) from error
 
 
-def describe(value: object) -> bytes:
+def dumps_leniently(value: object) -> bytes:
     """`value` as JSON for people: never fails, and shows what JSON has no form for in Python's words."""
-    return _DESCRIBER.encode(value).encode(errors="backslashreplace")
+    return _LENIENT_ENCODER.encode(value).encode(errors="backslashreplace")

@@ -4,35 +4,47 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Self
 
-from sluice_common.text import readable
+from sluice_common.text import sanitize
 
-MAX_PAYLOAD: Final = 64 * 1024
+MAX_PAYLOAD_BYTES: Final = 64 * 1024
 """Bytes of a payload that are kept."""
 
 _MAX_TEXT: Final = 1024
 
 
-class Reason(StrEnum):
-    """Why something became a dead letter."""
+class DeadLetterReason(StrEnum):
+    """Why something became a dead letter. Each docstring is a row of docs/metrics.md."""
 
-    FRAME_INVALID = "FrameInvalid"  # not two DAG-CBOR objects, or a header without meaning
-    MESSAGE_INVALID = "MessageInvalid"  # a known message whose fields are wrong
-    OP_INVALID = "OpInvalid"  # one operation of a commit is wrong
-    CAR_INVALID = "CarInvalid"  # the commit's blocks end before the operation's is found
-    BLOCK_MISSING = "BlockMissing"  # the commit came without the operation's block
-    BLOCK_HASH_MISMATCH = "BlockHashMismatch"  # the block is not what its CID promises
-    RECORD_INVALID = "RecordInvalid"  # the block is no record that JSON could carry
-    LABEL_INVALID = "LabelInvalid"  # one label of a message is wrong
-    REPO_INVALID = "RepoInvalid"  # one entry of a listing is no repo
-    REPO_SKIPPED = "RepoSkipped"  # the host can't list this repo, and INGESTER_ON_PAGE_ERROR lets us pass over it
-    TOO_LARGE = "TooLarge"  # one frame would swell to more than a frame may
-    DECODER_FAULT = "DecoderFault"  # Sluice's own fault: please report it
+    FRAME_INVALID = "FrameInvalid"
+    """The frame is not two DAG-CBOR objects, or its header has no meaning."""
+    MESSAGE_INVALID = "MessageInvalid"
+    """A known message has wrong fields."""
+    OP_INVALID = "OpInvalid"
+    """One operation of a commit is wrong."""
+    CAR_INVALID = "CarInvalid"
+    """The commit's blocks end before the operation's block."""
+    BLOCK_MISSING = "BlockMissing"
+    """The commit came without the operation's block."""
+    BLOCK_HASH_MISMATCH = "BlockHashMismatch"
+    """The block does not match its CID."""
+    RECORD_INVALID = "RecordInvalid"
+    """The block is not a record that JSON can carry."""
+    LABEL_INVALID = "LabelInvalid"
+    """One label of a message is wrong."""
+    REPO_INVALID = "RepoInvalid"
+    """One entry of a listing is not a repo."""
+    REPO_SKIPPED = "RepoSkipped"
+    """The host can't list this repo, and `INGESTER_ON_PAGE_ERROR` is `skip-repo`."""
+    TOO_LARGE = "TooLarge"
+    """One frame decodes to more than a frame may be, or Redis takes no request of this size."""
+    DECODER_FAULT = "DecoderFault"
+    """A fault in Sluice: please report it."""
 
 
 class InputError(ValueError):
     """Input that can't be used: `reason` for machines, the message for people."""
 
-    def __init__(self, reason: Reason, message: str) -> None:
+    def __init__(self, reason: DeadLetterReason, message: str) -> None:
         super().__init__(message)
         self.reason = reason
 
@@ -47,19 +59,19 @@ class DeadLetter:
     block, or, where the block is what is missing, the event's JSON as far as it is known.
     """
 
-    reason: Reason
+    reason: DeadLetterReason
     message: str
     detail: str = ""
     payload: bytes
     seq: int | None
 
     @classmethod
-    def of(cls, fault: InputError, *, payload: bytes | memoryview, seq: int | None, detail: str = "") -> Self:
+    def from_error(cls, error: InputError, *, payload: bytes | memoryview, seq: int | None, detail: str = "") -> Self:
         """The dead letter for `fault`, with everything cut to what is kept."""
         return cls(
-            reason=fault.reason,
-            message=readable(str(fault), most=_MAX_TEXT),
-            detail=readable(detail, most=_MAX_TEXT),
-            payload=bytes(payload[:MAX_PAYLOAD]),
+            reason=error.reason,
+            message=sanitize(str(error), max_length=_MAX_TEXT),
+            detail=sanitize(detail, max_length=_MAX_TEXT),
+            payload=bytes(payload[:MAX_PAYLOAD_BYTES]),
             seq=seq,
         )

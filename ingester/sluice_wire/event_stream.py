@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sluice_wire import fields
-from sluice_wire.deadletter import DeadLetter, InputError, Reason
-from sluice_wire.events import Decoded, ErrorFrame, Info
+from sluice_wire.deadletter import DeadLetter, DeadLetterReason, InputError
+from sluice_wire.events import DecodedFrame, ErrorFrame, InfoMessage
 from sluice_wire.frame import read_frame
-from sluice_wire.timestamps import from_datetime, normalise
+from sluice_wire.timestamps import format_timestamp, normalize_timestamp
 
 
 @dataclass(slots=True)
-class Stamp:
+class MessageStamp:
     """Where a message stands in its stream, and when it happened.
 
     `told` is the message's own time, None if it has no readable one; `time` is `told`, or else
@@ -20,41 +20,41 @@ class Stamp:
     """
 
     seq: int
-    told: str | None
+    source_time: str | None
     time: str
 
 
-Handler = Callable[[fields.Fields, Stamp], Decoded]
+MessageHandler = Callable[[fields.Fields, MessageStamp], DecodedFrame]
 """Decodes the body of one type of message. Raises InputError if the whole of it can't be used."""
 
 
 def decode_frame(
-    data: bytes, *, received: datetime, nsid: str, handlers: Mapping[str, Handler]
-) -> Decoded | Info | ErrorFrame:
+    data: bytes, *, received: datetime, nsid: str, handlers: Mapping[str, MessageHandler]
+) -> DecodedFrame | InfoMessage | ErrorFrame:
     """What the frame `data` of the stream `nsid` says. Never raises, whatever the bytes."""
     seq: int | None = None
     try:
         frame = read_frame(data, nsid=nsid)
         if isinstance(frame, ErrorFrame):
             return frame
-        if frame.name == "#info":
-            return _info(frame.body)
-        handler = handlers.get(frame.name)
+        if frame.message_type == "#info":
+            return _decode_info(frame.body)
+        handler = handlers.get(frame.message_type)
         if handler is None:
-            return Decoded(seq=fields.seq_or_none(frame.body), unknown=frame.name)
+            return DecodedFrame(seq=fields.seq_or_none(frame.body), unknown=frame.message_type)
         seq = fields.seq(frame.body)
-        told = normalise(frame.body.get("time"))
-        return handler(frame.body, Stamp(seq, told, told or from_datetime(received)))
+        told = normalize_timestamp(frame.body.get("time"))
+        return handler(frame.body, MessageStamp(seq, told, told or format_timestamp(received)))
     except InputError as error:
         fault = error
     except Exception as error:  # noqa: BLE001
         # A frame that raises once raises at every reconnect: the stream would never get past it.
-        fault = InputError(Reason.DECODER_FAULT, f"{type(error).__name__}: {error}")
-    return Decoded(seq=seq, dead=(DeadLetter.of(fault, payload=data, seq=seq),))
+        fault = InputError(DeadLetterReason.DECODER_FAULT, f"{type(error).__name__}: {error}")
+    return DecodedFrame(seq=seq, dead_letters=(DeadLetter.from_error(fault, payload=data, seq=seq),))
 
 
-def _info(body: fields.Fields) -> Info:
-    return Info(
-        name=fields.text(body, "name", Reason.MESSAGE_INVALID),
-        message=fields.optional(body, "message", str, Reason.MESSAGE_INVALID),
+def _decode_info(body: fields.Fields) -> InfoMessage:
+    return InfoMessage(
+        name=fields.text(body, "name", DeadLetterReason.MESSAGE_INVALID),
+        message=fields.optional(body, "message", str, DeadLetterReason.MESSAGE_INVALID),
     )

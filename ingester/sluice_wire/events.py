@@ -3,17 +3,17 @@
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from sluice_common.text import readable
+from sluice_common.text import sanitize
 from sluice_wire.deadletter import DeadLetter
 
-_MOST_NAME: Final = 200
-_MOST_MESSAGE: Final = 1000
+_MAX_NAME: Final = 200
+_MAX_MESSAGE: Final = 1000
 
-Kind = Literal["create", "update", "delete", "account", "identity", "sync", "label"]
+EventKind = Literal["create", "update", "delete", "account", "identity", "sync", "label"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Decoded:
+class DecodedFrame:
     """One message of the source: all of it enters the stream in one step, or none of it.
 
     `seq` is the message's own, None if it could not be read (the cursor then stays).
@@ -29,9 +29,9 @@ class Decoded:
     seq: int | None
     time: str | None = None
     events: tuple[bytes, ...] = ()
-    kinds: tuple[Kind, ...] = ()
+    kinds: tuple[EventKind, ...] = ()
     filtered: int = 0
-    dead: tuple[DeadLetter, ...] = ()
+    dead_letters: tuple[DeadLetter, ...] = ()
     resyncs: tuple[bytes, ...] = ()
     unknown: str | None = None
 
@@ -39,11 +39,11 @@ class Decoded:
     def size(self) -> int:
         """Bytes of its events and dead letters."""
         size = sum(map(len, self.events))
-        return size + sum(len(letter.payload) for letter in self.dead) if self.dead else size
+        return size + sum(len(letter.payload) for letter in self.dead_letters) if self.dead_letters else size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Info:
+class InfoMessage:
     """A notice of the source, such as OutdatedCursor; it has no seq and moves no cursor."""
 
     name: str
@@ -51,8 +51,8 @@ class Info:
 
     def __post_init__(self) -> None:
         """These are a stranger's words, of any length."""
-        object.__setattr__(self, "name", readable(self.name, most=_MOST_NAME))
-        object.__setattr__(self, "message", _message(self.message))
+        object.__setattr__(self, "name", sanitize(self.name, max_length=_MAX_NAME))
+        object.__setattr__(self, "message", _sanitized_message(self.message))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,9 +64,9 @@ class ErrorFrame:
 
     def __post_init__(self) -> None:
         """These are a stranger's words, of any length."""
-        object.__setattr__(self, "error", readable(self.error, most=_MOST_NAME))
-        object.__setattr__(self, "message", _message(self.message))
+        object.__setattr__(self, "error", sanitize(self.error, max_length=_MAX_NAME))
+        object.__setattr__(self, "message", _sanitized_message(self.message))
 
 
-def _message(text: str | None) -> str | None:
-    return None if text is None else readable(text, most=_MOST_MESSAGE)
+def _sanitized_message(text: str | None) -> str | None:
+    return None if text is None else sanitize(text, max_length=_MAX_MESSAGE)

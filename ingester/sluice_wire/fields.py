@@ -10,7 +10,7 @@ from cbor2 import undefined
 
 from sluice_redis.contract import MAX_SEQ
 from sluice_wire.cid import Cid
-from sluice_wire.deadletter import InputError, Reason
+from sluice_wire.deadletter import DeadLetterReason, InputError
 
 _DID: Final = re.compile(r"did:[a-z]+:[a-zA-Z0-9._:%-]*[a-zA-Z0-9._-]")
 _MAX_DID: Final = 2048
@@ -29,7 +29,9 @@ def seq(body: Fields) -> int:
     """`seq`: positive and below 2^53, as the specification says, and so that it can be a cursor."""
     value = body.get("seq")
     if type(value) is not int or not 0 < value <= MAX_SEQ:
-        raise InputError(Reason.MESSAGE_INVALID, f"seq: expected an integer from 1 to 2^53 - 1, got {_show(value)}")
+        raise InputError(
+            DeadLetterReason.MESSAGE_INVALID, f"seq: expected an integer from 1 to 2^53 - 1, got {_describe(value)}"
+        )
     return value
 
 
@@ -41,61 +43,61 @@ def seq_or_none(body: Fields) -> int | None:
         return None
 
 
-def text(body: Fields, name: str, reason: Reason) -> str:
+def text(body: Fields, name: str, reason: DeadLetterReason) -> str:
     """A text that must be there and not be empty."""
     value = body.get(name)
     if type(value) is not str or not value:
-        raise _wrong(name, "a text", value, reason)
+        raise _invalid_field(name, "a text", value, reason)
     return value
 
 
-def optional(body: Fields, name: str, kind: type[_T], reason: Reason) -> _T | None:
+def optional(body: Fields, name: str, kind: type[_T], reason: DeadLetterReason) -> _T | None:
     """A value of exactly this type, or None where it is null or absent."""
     value = get(body, name)
     if value is not None and type(value) is not kind:
-        raise _wrong(name, f"{kind.__name__} or null", value, reason)
+        raise _invalid_field(name, f"{kind.__name__} or null", value, reason)
     return value
 
 
-def did(body: Fields, name: str, reason: Reason) -> str:
+def did(body: Fields, name: str, reason: DeadLetterReason) -> str:
     """A DID, by its syntax. https://atproto.com/specs/did"""
     value = body.get(name)
     if type(value) is not str or len(value) > _MAX_DID or not _DID.fullmatch(value):
-        raise _wrong(name, "a DID", value, reason)
+        raise _invalid_field(name, "a DID", value, reason)
     return value
 
 
-def flag(body: Fields, name: str, reason: Reason) -> bool | None:
+def optional_boolean(body: Fields, name: str, reason: DeadLetterReason) -> bool | None:
     """A truth value, or None where it is null or absent. 1 and 0 of a table without booleans are true and false."""
     value = get(body, name)
     if value is None or type(value) is bool:
         return value
     if type(value) is int and value in (0, 1):
         return bool(value)
-    raise _wrong(name, "true or false", value, reason)
+    raise _invalid_field(name, "true or false", value, reason)
 
 
-def boolean(body: Fields, name: str, reason: Reason) -> bool:
+def boolean(body: Fields, name: str, reason: DeadLetterReason) -> bool:
     """A truth value that must be there."""
     value = body.get(name)
     if type(value) is not bool:
-        raise _wrong(name, "true or false", value, reason)
+        raise _invalid_field(name, "true or false", value, reason)
     return value
 
 
-def link(body: Fields, name: str, reason: Reason) -> Cid:
+def link(body: Fields, name: str, reason: DeadLetterReason) -> Cid:
     """A link (CBOR tag 42)."""
     value = body.get(name)
     if type(value) is not Cid:
-        raise _wrong(name, "a link", value, reason)
+        raise _invalid_field(name, "a link", value, reason)
     return value
 
 
-def _wrong(name: str, expected: str, value: object, reason: Reason) -> InputError:
-    return InputError(reason, f"{name}: expected {expected}, got {_show(value)}")
+def _invalid_field(name: str, expected: str, value: object, reason: DeadLetterReason) -> InputError:
+    return InputError(reason, f"{name}: expected {expected}, got {_describe(value)}")
 
 
-def _show(value: object) -> str:
+def _describe(value: object) -> str:
     # What is nested can be of any size and depth, however few its members.
     if isinstance(value, list | dict) or (isinstance(value, str | bytes) and len(value) > 64):
         return f"{type(value).__name__} of length {len(value)}"

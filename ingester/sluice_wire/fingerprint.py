@@ -9,7 +9,7 @@ import hashlib
 import re
 from typing import Final
 
-SIZE: Final = 8
+FINGERPRINT_BYTES: Final = 8
 """Bytes. Of some hundred frames that are remembered, two share a fingerprint once in 10^14 times."""
 
 # The key "time", the head of a text, a time. In DAG-CBOR's order it stands before the blocks.
@@ -22,8 +22,8 @@ def fingerprint(data: bytes) -> bytes:
     """SIZE bytes that tell the frame `data` from every other."""
     found = _TIME.search(data)
     if found is None:
-        return hashlib.blake2b(data, digest_size=SIZE).digest()
+        return hashlib.blake2b(data, digest_size=FINGERPRINT_BYTES).digest()
     whole = memoryview(data)
-    digest = hashlib.blake2b(whole[: found.start()], digest_size=SIZE)
+    digest = hashlib.blake2b(whole[: found.start()], digest_size=FINGERPRINT_BYTES)
     digest.update(whole[found.end() :])
     return digest.digest()

@@ -12,8 +12,8 @@ from typing import Final
 from sluice_wire.account import decode_account, decode_identity, decode_sync, decode_tombstone
 from sluice_wire.collection_filter import CollectionFilter
 from sluice_wire.commit import decode_commit
-from sluice_wire.event_stream import Handler, decode_frame
-from sluice_wire.events import Decoded, ErrorFrame, Info
+from sluice_wire.event_stream import MessageHandler, decode_frame
+from sluice_wire.events import DecodedFrame, ErrorFrame, InfoMessage
 
 NSID: Final = "com.atproto.sync.subscribeRepos"
 
@@ -29,16 +29,16 @@ class FirehoseDecoder:
     def __init__(
         self, *, collections: Sequence[str], omit_sync: bool = False, resync_origin: str | None = None
     ) -> None:
-        self._handlers: dict[str, Handler] = {
+        self._handlers: dict[str, MessageHandler] = {
             "#commit": partial(decode_commit, collections=CollectionFilter(collections)),
             "#identity": decode_identity,
             "#account": decode_account,
-            "#sync": partial(decode_sync, omit=omit_sync, origin=resync_origin),
+            "#sync": partial(decode_sync, omit_event=omit_sync, resync_origin=resync_origin),
             "#handle": decode_identity,
             "#tombstone": decode_tombstone,
         }
 
-    def decode(self, data: bytes, *, received: datetime) -> Decoded | Info | ErrorFrame:
+    def decode(self, data: bytes, *, received: datetime) -> DecodedFrame | InfoMessage | ErrorFrame:
         """What the frame `data` says. Never raises, whatever the bytes.
 
         `received` (with its zone) stands in for the time of a message that has none.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sluice_wire import dagcbor, salvage
-from sluice_wire.deadletter import InputError, Reason
+from sluice_wire.deadletter import DeadLetterReason, InputError
 from sluice_wire.events import ErrorFrame
 
 _MESSAGE = 1
@@ -18,7 +18,7 @@ _ERROR = -1
 class Message:
     """A message of the type `name`: "#commit", or "op 7" where the operation itself is unknown."""
 
-    name: str
+    message_type: str
     body: dict[str, Any]
 
 
@@ -31,25 +31,25 @@ def read_frame(data: bytes, *, nsid: str) -> Message | ErrorFrame:
         header, body = dagcbor.decode_pair(data)
     except dagcbor.CborError as error:
         try:
-            header, body = salvage.decode_pair(data)
+            header, body = salvage.salvage_pair(data)
         except dagcbor.CborError:
-            raise InputError(Reason.FRAME_INVALID, str(error)) from error
+            raise InputError(DeadLetterReason.FRAME_INVALID, str(error)) from error
     if type(header) is not dict or type(operation := header.get("op")) is not int:
-        raise InputError(Reason.FRAME_INVALID, "the header names no operation")
+        raise InputError(DeadLetterReason.FRAME_INVALID, "the header names no operation")
     if type(body) is not dict:
-        raise InputError(Reason.FRAME_INVALID, f"the body is no map but {type(body).__name__}")
+        raise InputError(DeadLetterReason.FRAME_INVALID, f"the body is no map but {type(body).__name__}")
     if operation == _ERROR:
-        return _error(body)
+        return _read_error(body)
     if operation != _MESSAGE:
         return Message(f"op {operation}", body)
     name = header.get("t")
     if type(name) is not str:
-        raise InputError(Reason.FRAME_INVALID, "the header names no message type")
+        raise InputError(DeadLetterReason.FRAME_INVALID, "the header names no message type")
     return Message(name.removeprefix(nsid), body)
 
 
-def _error(body: dict[str, Any]) -> ErrorFrame:
+def _read_error(body: dict[str, Any]) -> ErrorFrame:
     error, message = body.get("error"), body.get("message")
     if type(error) is not str:
-        raise InputError(Reason.FRAME_INVALID, "an error frame without the error's name")
+        raise InputError(DeadLetterReason.FRAME_INVALID, "an error frame without the error's name")
     return ErrorFrame(error=error, message=message if type(message) is str else None)

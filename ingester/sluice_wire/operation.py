@@ -6,8 +6,8 @@ from typing import Literal
 from sluice_wire import fields
 from sluice_wire.cid import Cid
 from sluice_wire.collection_filter import CollectionFilter
-from sluice_wire.deadletter import InputError, Reason
-from sluice_wire.salvage import Broken
+from sluice_wire.deadletter import DeadLetterReason, InputError
+from sluice_wire.salvage import BrokenValue
 
 
 @dataclass(slots=True)
@@ -22,20 +22,20 @@ class Operation:
 
 def read_operation(op: object, collections: CollectionFilter) -> Operation | None:
     """The operation that `op` is, or None if its collection is not wanted. InputError if it is none."""
-    if type(op) is Broken:
-        raise InputError(Reason.OP_INVALID, op.error)
+    if type(op) is BrokenValue:
+        raise InputError(DeadLetterReason.OP_INVALID, op.error)
     if type(op) is not dict:
-        raise InputError(Reason.OP_INVALID, f"an operation is a map; this is {type(op).__name__}")
-    path = fields.text(op, "path", Reason.OP_INVALID)
+        raise InputError(DeadLetterReason.OP_INVALID, f"an operation is a map; this is {type(op).__name__}")
+    path = fields.text(op, "path", DeadLetterReason.OP_INVALID)
     collection, _, rkey = path.partition("/")
     if not collection or not rkey or "/" in rkey:
-        raise InputError(Reason.OP_INVALID, "path: expected COLLECTION/RKEY")
+        raise InputError(DeadLetterReason.OP_INVALID, "path: expected COLLECTION/RKEY")
     if not collections.accepts(collection):
         return None
     match op.get("action"):
         case "delete":
             return Operation("delete", collection, rkey, None)
         case "create" | "update" as action:
-            return Operation(action, collection, rkey, fields.link(op, "cid", Reason.OP_INVALID))
+            return Operation(action, collection, rkey, fields.link(op, "cid", DeadLetterReason.OP_INVALID))
         case _:
-            raise InputError(Reason.OP_INVALID, "action: expected create, update or delete")
+            raise InputError(DeadLetterReason.OP_INVALID, "action: expected create, update or delete")

@@ -5,7 +5,7 @@ from typing import Any
 
 from sluice_wire import car, dagcbor
 from sluice_wire.cid import Cid
-from sluice_wire.deadletter import InputError, Reason
+from sluice_wire.deadletter import DeadLetterReason, InputError
 
 Blocks = Mapping[bytes, memoryview]
 
@@ -16,33 +16,33 @@ def find_blocks(container: object, wanted: set[Cid]) -> tuple[Blocks, InputError
     The walk ends at the last wanted block: tree nodes are not looked at, and what follows may be
     broken. Where a block is repeated, the first counts.
     """
-    missing = InputError(Reason.BLOCK_MISSING, "the commit came without this block")
+    missing = InputError(DeadLetterReason.BLOCK_MISSING, "the commit came without this block")
     if not wanted or container is None:  # None: too big for the source, by the rules before Sync 1.1
         return {}, missing
     if type(container) is not bytes:
-        return {}, InputError(Reason.CAR_INVALID, f"blocks: expected bytes, got {type(container).__name__}")
+        return {}, InputError(DeadLetterReason.CAR_INVALID, f"blocks: expected bytes, got {type(container).__name__}")
     if not container:
         return {}, missing
     found: dict[bytes, memoryview] = {}
     try:
-        for cid, content in car.blocks(container):
+        for cid, content in car.iter_blocks(container):
             if cid in wanted and cid not in found:
                 found[cid] = content
                 if len(found) == len(wanted):
                     break
     except car.CarError as error:
-        return found, InputError(Reason.CAR_INVALID, str(error))
+        return found, InputError(DeadLetterReason.CAR_INVALID, str(error))
     return found, missing
 
 
 def read_record(block: bytes, cid: Cid) -> dict[str, Any]:
     """The record that `block` holds. InputError if it isn't what `cid` names, or is no record."""
     if not cid.matches(block):
-        raise InputError(Reason.BLOCK_HASH_MISMATCH, f"the block is not what its CID promises: {cid}")
+        raise InputError(DeadLetterReason.BLOCK_HASH_MISMATCH, f"the block is not what its CID promises: {cid}")
     try:
         record = dagcbor.decode(block)
     except dagcbor.CborError as error:
-        raise InputError(Reason.RECORD_INVALID, str(error)) from error
+        raise InputError(DeadLetterReason.RECORD_INVALID, str(error)) from error
     if type(record) is not dict:
-        raise InputError(Reason.RECORD_INVALID, f"a record is a map; this is {type(record).__name__}")
+        raise InputError(DeadLetterReason.RECORD_INVALID, f"a record is a map; this is {type(record).__name__}")
     return record

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from sluice_redis.contract import BACKFILL_DONE
 from sluice_wire import fields
-from sluice_wire.deadletter import DeadLetter, InputError, Reason
+from sluice_wire.deadletter import DeadLetter, DeadLetterReason, InputError
 
 NSID: Final = "com.atproto.sync.listRepos"
 MAX_LIMIT: Final = 1000
@@ -25,7 +25,7 @@ MAX_LIMIT: Final = 1000
 _MAX_CURSOR: Final = 2048
 _MAX_WORD: Final = 256
 _DID: Final = re.compile(r"did:[a-z]+:[a-zA-Z0-9._:%-]*[a-zA-Z0-9_-]")
-_BAD: Final = Reason.REPO_INVALID
+_INVALID: Final = DeadLetterReason.REPO_INVALID
 
 
 class PageInvalidError(ValueError):
@@ -48,15 +48,15 @@ class Repo:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
+class RepoPage:
     """A page; `cursor` is None on the last one, and only there."""
 
     cursor: str | None
     repos: tuple[Repo, ...]
-    dead: tuple[DeadLetter, ...]
+    dead_letters: tuple[DeadLetter, ...]
 
 
-def parse(body: bytes) -> Page:
+def parse_page(body: bytes) -> RepoPage:
     """The page in `body`; PageInvalidError, and nothing else, if it is none."""
     try:
         page = json.loads(body)
@@ -74,15 +74,15 @@ def parse(body: bytes) -> Page:
     dead: list[DeadLetter] = []
     for entry in entries:
         try:
-            repo = _repo(entry)
+            repo = _read_repo(entry)
         except InputError as fault:
-            dead.append(DeadLetter.of(fault, payload=_shown(entry), seq=None, detail=_subject(entry)))
+            dead.append(DeadLetter.from_error(fault, payload=_dumps(entry), seq=None, detail=_subject(entry)))
         else:
             repos.setdefault(repo.did, repo)
-    return Page(cursor=_cursor(page.get("cursor")), repos=tuple(repos.values()), dead=tuple(dead))
+    return RepoPage(cursor=_read_cursor(page.get("cursor")), repos=tuple(repos.values()), dead_letters=tuple(dead))
 
 
-def named(message: str) -> str | None:
+def did_in_message(message: str) -> str | None:
     """The DID that an error message is about, None if it names none or several."""
     found = set(_DID.findall(message))
     return found.pop() if len(found) == 1 else None
@@ -94,7 +94,7 @@ def _check_is_page(page: dict[str, Any]) -> None:
         raise PageInvalidError(f"no repos and no cursor, but {', '.join(sorted(page))[:100]}")
 
 
-def _cursor(value: object) -> str | None:
+def _read_cursor(value: object) -> str | None:
     if value is None or value == "":
         return None
     if type(value) is int:  # of a host that doesn't put its numbers into quotes
@@ -108,26 +108,26 @@ def _cursor(value: object) -> str | None:
     return value
 
 
-def _repo(entry: object) -> Repo:
+def _read_repo(entry: object) -> Repo:
     if not isinstance(entry, dict):
-        raise InputError(_BAD, f"a repo is a map; this is {type(entry).__name__}")
-    active = fields.flag(entry, "active", _BAD)
+        raise InputError(_INVALID, f"a repo is a map; this is {type(entry).__name__}")
+    active = fields.optional_boolean(entry, "active", _INVALID)
     return Repo(
-        did=fields.did(entry, "did", _BAD),
-        rev=_word(entry, "rev") or "",
-        status=_word(entry, "status"),
+        did=fields.did(entry, "did", _INVALID),
+        rev=_short_text(entry, "rev") or "",
+        status=_short_text(entry, "status"),
         active=active is not False,
     )
 
 
-def _word(entry: dict[str, Any], name: str) -> str | None:
-    value = fields.optional(entry, name, str, _BAD)
+def _short_text(entry: dict[str, Any], name: str) -> str | None:
+    value = fields.optional(entry, name, str, _INVALID)
     if value is not None and (len(value) > _MAX_WORD or not value.isascii()):
-        raise InputError(_BAD, f"{name}: expected a short text in ASCII")
+        raise InputError(_INVALID, f"{name}: expected a short text in ASCII")
     return value
 
 
-def _shown(entry: object) -> bytes:
+def _dumps(entry: object) -> bytes:
     try:
         return json.dumps(entry).encode()
     except RecursionError:

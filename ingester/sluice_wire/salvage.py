@@ -15,12 +15,12 @@ _TEXT: Final = 3
 _LIST: Final = 4
 _MAP: Final = 5
 _TAG: Final = 6
-_MOST_OPEN: Final = 1 << 16
-_BODY_AND_LISTS: Final = 2
+_MAX_OPEN_CONTAINERS: Final = 1 << 16
+_SALVAGE_DEPTH: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Broken:
+class BrokenValue:
     """Bytes that stand where a value should, and why they are none."""
 
     raw: bytes
@@ -30,16 +30,16 @@ class Broken:
         return self.error
 
 
-def decode_pair(data: bytes) -> tuple[Any, dict[str, Any]]:
+def salvage_pair(data: bytes) -> tuple[Any, dict[str, Any]]:
     """Header and body of a frame, with `Broken` in the place of what can't be decoded.
 
     CborError if the header is not DAG-CBOR, the body no map, or the structure broken. Keys that are no text are
     left out.
     """
     dagcbor.check_items(data)
-    end = _skip(data, 0)
+    end = _end_of_item(data, 0)
     header = dagcbor.decode(data[:end])
-    body = _decode(data[end:], depth=_BODY_AND_LISTS)
+    body = _decode(data[end:], depth=_SALVAGE_DEPTH)
     if not isinstance(body, dict):
         raise CborError(str(body))
     return header, body
@@ -49,10 +49,10 @@ def _decode(data: bytes, *, depth: int) -> Any:
     try:
         return dagcbor.decode(data)
     except CborError as error:
-        broken = Broken(data, str(error))
+        broken = BrokenValue(data, str(error))
     if depth == 0 or not data or data[0] >> 5 not in (_LIST, _MAP):
         return broken
-    parts = _parts(data)
+    parts = _split_items(data)
     if data[0] >> 5 == _LIST:
         return [_decode(part, depth=depth - 1) for part in parts]
     members: dict[str, Any] = {}
@@ -66,14 +66,14 @@ def _decode(data: bytes, *, depth: int) -> Any:
     return members
 
 
-def _parts(data: bytes) -> list[bytes]:
+def _split_items(data: bytes) -> list[bytes]:
     """The items of the one list or map that `data` is."""
-    count, at = _argument(data, 0)
+    count, at = _read_head(data, 0)
     if count is None:
         raise CborError("a length is missing")
     parts = []
     for _ in range(count if data[0] >> 5 == _LIST else 2 * count):
-        end = _skip(data, at)
+        end = _end_of_item(data, at)
         parts.append(data[at:end])
         at = end
     if at != len(data):
@@ -81,14 +81,14 @@ def _parts(data: bytes) -> list[bytes]:
     return parts
 
 
-def _skip(data: bytes, at: int) -> int:
+def _end_of_item(data: bytes, at: int) -> int:
     """Where the item ends that begins at `at`, whatever is in it."""
     left: list[int | None] = [1]  # items to come in each open container; None: until a break
     while left:
         if left[-1] == 0:
             left.pop()
             continue
-        if at >= len(data) or len(left) > _MOST_OPEN:
+        if at >= len(data) or len(left) > _MAX_OPEN_CONTAINERS:
             raise CborError("an object has no end")
         if data[at] == 0xFF and left[-1] is None:
             left.pop()
@@ -97,7 +97,7 @@ def _skip(data: bytes, at: int) -> int:
         if (more := left[-1]) is not None:
             left[-1] = more - 1
         major = data[at] >> 5
-        argument, at = _argument(data, at)
+        argument, at = _read_head(data, at)
         if argument is None:
             left.append(None)
         elif major in (_TEXT - 1, _TEXT):
@@ -109,7 +109,7 @@ def _skip(data: bytes, at: int) -> int:
     return at
 
 
-def _argument(data: bytes, at: int) -> tuple[int | None, int]:
+def _read_head(data: bytes, at: int) -> tuple[int | None, int]:
     """The number in the head at `at` (None: an indefinite length), and where the head ends."""
     major, info = data[at] >> 5, data[at] & 0x1F
     at += 1

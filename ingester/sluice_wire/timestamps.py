@@ -13,21 +13,21 @@ _RFC_3339: Final = re.compile(
     r"([0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?)"
     r"(?:[Zz]|([+-][0-9]{2}:[0-9]{2}))"
 )
-_NORMAL: Final = re.compile(r"(?!0000)[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z")
+_NORMALIZED: Final = re.compile(r"(?!0000)[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z")
 _MAX_LENGTH: Final = 64
 _CYCLE: Final = 400
 """Years after which the calendar repeats itself, leap years and all."""
 
-EARLIEST: Final = "2020-01-01T00:00:00.000Z"
+EARLIEST_PLAUSIBLE: Final = "2020-01-01T00:00:00.000Z"
 """Before the first AT Protocol event, by any clock that goes."""
 
 
-def normalise(text: object) -> str | None:
+def normalize_timestamp(text: object) -> str | None:
     """`text` in the one form, if it is any RFC 3339 time, else None. Finer than 1 ms is cut off."""
     if type(text) is not str or len(text) > _MAX_LENGTH:
         return None
     try:
-        if _NORMAL.fullmatch(text):
+        if _NORMALIZED.fullmatch(text):
             datetime.fromisoformat(text)  # months, days and hours must exist
             return text
         if (match := _RFC_3339.fullmatch(text)) is None:
@@ -35,7 +35,7 @@ def normalise(text: object) -> str | None:
         year, date, clock, offset = match.groups(default="+00:00")
         # Near its first year `datetime` can't be converted to UTC, so it is done a cycle later.
         later = _CYCLE if int(year) <= 1 else 0
-        normal = from_datetime(datetime.fromisoformat(f"{int(year) + later:04}{date}T{clock}{offset}"))
+        normal = format_timestamp(datetime.fromisoformat(f"{int(year) + later:04}{date}T{clock}{offset}"))
     except (ValueError, OverflowError):
         return None
     if not later:
@@ -44,11 +44,11 @@ def normalise(text: object) -> str | None:
     return f"{year_0:04}{normal[4:]}" if year_0 >= 0 else None
 
 
-def from_datetime(moment: datetime) -> str:
+def format_timestamp(moment: datetime) -> str:
     """`moment`, which must know its zone, in the one form."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
-def credible(normal: str | None) -> str | None:
+def plausible_timestamp(normal: str | None) -> str | None:
     """`normal`, a time in the one form, if it can be when an event of a source happened, else None."""
-    return normal if normal is not None and normal >= EARLIEST else None
+    return normal if normal is not None and normal >= EARLIEST_PLAUSIBLE else None

@@ -31,17 +31,17 @@ def run() -> int:
     """Run the operator. 2 if the settings are wrong, 1 if it could not go on."""
     # The clients cost most of the start; a wrong setting is told without them.
     from sluice_operator.settings import SettingsError, load_settings  # noqa: PLC0415
-    from sluice_operator.telemetry.logs import set_up_logs  # noqa: PLC0415
+    from sluice_operator.telemetry.logs import configure_logs  # noqa: PLC0415
 
     try:
         settings = load_settings()
     except SettingsError as error:
         print(f"sluice-operator: the environment is not as it must be:\n{error}", file=sys.stderr)
         return 2
-    set_up_logs(form=settings.log_format, level=settings.log_level)
+    configure_logs(style=settings.log_format, level=settings.log_level)
 
     from sluice_operator.app import run_operator  # noqa: PLC0415
-    from sluice_operator.kubernetes.client import UnconfiguredError  # noqa: PLC0415
+    from sluice_operator.kubernetes.connection import UnconfiguredError  # noqa: PLC0415
 
     logger = logging.getLogger("sluice_operator")
     try:

@@ -1,4 +1,4 @@
-"""The operator, put together: what runs beside what, and what ends when one of them ends."""
+"""The operator as a whole: its parts, which of them run at the same time, and what ends when one of them ends."""
 
 import asyncio
 import logging
@@ -9,225 +9,206 @@ from typing import Any, Final
 from kubernetes.aio.client import Configuration
 
 from sluice_operator import __version__
-from sluice_operator.kinds.registry import SOURCES, SourceKey, key_of
-from sluice_operator.kubernetes.cache import Store
-from sluice_operator.kubernetes.client import Kube, KubeError, connect, retry_after, within
-from sluice_operator.kubernetes.event_recorder import Events
-from sluice_operator.kubernetes.informers.informers import WATCHED, run_watches, stop_on_signals
-from sluice_operator.kubernetes.informers.kopf_login import Login
-from sluice_operator.kubernetes.informers.kopf_shutdown import tell_of_no_generators
-from sluice_operator.kubernetes.leader_election import Candidate
-from sluice_operator.kubernetes.namespace_ownership import Tenancy
+from sluice_operator.kinds.registry import SOURCES, WATCHED_KINDS
+from sluice_operator.kinds.source_kinds import SOURCE_KINDS
+from sluice_operator.kubernetes.cache import Cache
+from sluice_operator.kubernetes.client import KubernetesClient
+from sluice_operator.kubernetes.connection import connect
+from sluice_operator.kubernetes.errors import ApiError, requested_pause, retry_limit
+from sluice_operator.kubernetes.event_recorder import EventRecorder
+from sluice_operator.kubernetes.informers.informers import run_informers, stop_on_signals
+from sluice_operator.kubernetes.informers.kopf_login import KopfLogin
+from sluice_operator.kubernetes.informers.kopf_shutdown import ignore_unclosed_generators
+from sluice_operator.kubernetes.leader_election import LeaderElector
+from sluice_operator.kubernetes.namespace_ownership import NamespaceOwnership
 from sluice_operator.kubernetes.resync import Resync
-from sluice_operator.kubernetes.served_namespaces import Namespaces
-from sluice_operator.kubernetes.watch_freshness import Sight
+from sluice_operator.kubernetes.served_kinds import ServedKinds
+from sluice_operator.kubernetes.served_namespaces import ServedNamespaces
+from sluice_operator.kubernetes.source_key import SourceKey, object_key
+from sluice_operator.kubernetes.watch_freshness import WatchFreshness
 from sluice_operator.kubernetes.workqueue import WorkQueue
-from sluice_operator.reconcile.cursor_ownership import Claims
-from sluice_operator.reconcile.deletion import Deletion
-from sluice_operator.reconcile.finalizer import Finalizer
+from sluice_operator.reconcile.build import ReconcileOptions, build_reconciler
 from sluice_operator.reconcile.reconciler import Reconciler
-from sluice_operator.reconcile.status_writer import Publisher
-from sluice_operator.reconcile.workload import Workload
+from sluice_operator.redis.source_redis import RedisServers
 from sluice_operator.redis.stream_reader import RedisReader
-from sluice_operator.redis.tls_files import ClientFiles
 from sluice_operator.settings import Settings
+from sluice_operator.status.event_reasons import EVENT_REASONS
 from sluice_operator.telemetry.metrics import Metrics
-from sluice_operator.telemetry.probes import serve
-from sluice_operator.telemetry.watchdog import guard_loop, trouble
+from sluice_operator.telemetry.probes import serve_http
+from sluice_operator.telemetry.watchdog import liveness_problem, watch_event_loop
 
 logger = logging.getLogger(__name__)
 
 _IDLE_CHECK_SECONDS: Final = 60.0
-_SETTLE_SECONDS: Final = 5.0
-_UNHELD_SECONDS: Final = 30.0
-_MOST_TOLD: Final = 3
+_DRAIN_SECONDS: Final = 5.0
+_NOT_HELD_RETRY_SECONDS: Final = 30.0
+_MAX_LISTED: Final = 3
 
 
 async def run_operator(settings: Settings) -> None:
-    """Run the operator until SIGTERM or SIGINT. Raises what it can't go on with."""
-    tell_of_no_generators(asyncio.get_running_loop())
-    async with connect() as (kube, configuration):
+    """Run the operator until SIGTERM or SIGINT. Raises errors after which it can't go on."""
+    ignore_unclosed_generators(asyncio.get_running_loop())
+    async with connect() as (client, configuration):
         logger.info("sluice-operator %s, API server %s", __version__, configuration.host)
-        await _Operator(settings, kube, configuration).run()
+        await _Operator(settings, client, configuration).run()
 
 
 class _Operator:
-    def __init__(self, settings: Settings, kube: Kube, configuration: Configuration) -> None:
+    def __init__(self, settings: Settings, client: KubernetesClient, configuration: Configuration) -> None:
         self._settings = settings
-        self._kube = kube
+        self._client = client
         self._configuration = configuration
-        self._store = Store()
-        self._namespaces = Namespaces(settings.watch_namespaces)
+        self._cache = Cache(WATCHED_KINDS)
+        self._namespaces = ServedNamespaces(ServedKinds(SOURCES.values()), settings.watch_namespaces)
         self._queue: WorkQueue[SourceKey] = WorkQueue()
-        self._reader = RedisReader(streams_seconds=settings.status_interval_seconds / 3)
-        self._candidate = self._make_candidate()
-        self._tenancy = self._make_tenancy()
-        kube.check_writes(self._tenancy.check)
+        self._reader = RedisReader(details_interval_seconds=settings.status_interval_seconds / 3)
+        self._elector = self._make_elector()
+        self._ownership = self._make_ownership()
+        client.set_write_guard(self._ownership.check_held)
         self._metrics = Metrics(
-            store=self._store,
+            cache=self._cache,
             namespaces=self._namespaces,
             queue=self._queue,
-            leads=lambda: self._candidate is None or self._candidate.is_leader,
-            held=lambda: self._tenancy.states,
+            is_leader=lambda: self._elector is None or self._elector.is_leader,
+            held_namespaces=lambda: self._ownership.held_by_namespace,
         )
-        self._sight = Sight()
+        self._freshness = WatchFreshness()
         self._resync = Resync(
-            kube=kube,
-            store=self._store,
-            sight=self._sight,
+            client=client,
+            kinds=WATCHED_KINDS,
+            cache=self._cache,
+            freshness=self._freshness,
             add=self._queue.add,
             namespaces=self._namespaces,
             interval_seconds=settings.resync_interval_seconds,
         )
-        self._reconciler = self._make_reconciler()
-        self._counted_look = self._metrics.watched(self._reconciler.look)
+        self._instrumented_reconcile = self._metrics.instrumented(self._make_reconciler().reconcile)
 
-    def _make_candidate(self) -> Candidate | None:
-        if (terms := self._settings.lease) is None:
+    def _make_elector(self) -> LeaderElector | None:
+        if (config := self._settings.lease_config) is None:
             return None
-        # A process that is started anew in the same pod does not hold what the last one held.
+        # A process that is restarted in the same pod does not hold the Lease of the process before it.
         identity = f"{self._settings.pod_name}_{secrets.token_hex(4)}"
-        return Candidate(kube=self._kube, terms=terms, identity=identity)
+        return LeaderElector(client=self._client, config=config, identity=identity)
 
-    def _make_tenancy(self) -> Tenancy:
-        return Tenancy(
-            kube=self._kube,
+    def _make_ownership(self) -> NamespaceOwnership:
+        return NamespaceOwnership(
+            client=self._client,
             release=self._settings.release,
             instance=secrets.token_hex(4),
-            has_resources=lambda namespace: bool(self._store.sources_in(namespace)),
+            has_resources=lambda namespace: bool(self._cache.sources_in(namespace)),
             is_served=self._namespaces.serves,
-            held=self._add_all_in,
+            on_acquired=self._enqueue_namespace,
         )
-
-    def _add_all_in(self, namespace: str) -> None:
-        for source in self._store.sources_in(namespace):
-            self._queue.add(key_of(source))
 
     def _make_reconciler(self) -> Reconciler:
-        kube, store, settings = self._kube, self._store, self._settings
-        default_url = settings.ingesters.default_redis_url
-        claims = Claims(
-            kube=kube,
-            store=store,
+        settings = self._settings
+        return build_reconciler(
+            ReconcileOptions(
+                ingester_defaults=settings.ingesters,
+                status_interval_seconds=settings.status_interval_seconds,
+                observe_interval_seconds=settings.observe_interval_seconds,
+                deletion_deadline_seconds=settings.deletion_deadline_seconds,
+            ),
+            client=self._client,
+            cache=self._cache,
+            kinds=SOURCE_KINDS,
             namespaces=self._namespaces,
-            default_url=default_url,
-            is_of_another=self._tenancy.is_of_another,
-        )
-        finalizer, files = Finalizer(kube=kube, store=store), ClientFiles(kube)
-        publisher = Publisher(
-            kube=kube,
-            store=store,
-            events=Events(kube, instance=settings.pod_name),
-            interval_seconds=settings.status_interval_seconds,
-        )
-        return Reconciler(
-            store=store,
-            workload=Workload(
-                kube=kube,
-                store=store,
-                reader=self._reader,
-                claims=claims,
-                files=files,
-                ingesters=settings.ingesters,
-            ),
-            publisher=publisher,
-            finalizer=finalizer,
-            deletion=Deletion(
-                kube=kube,
-                store=store,
-                reader=self._reader,
-                claims=claims,
-                files=files,
-                finalizer=finalizer,
-                publisher=publisher,
-                default_url=default_url,
-                deadline_seconds=settings.deletion_deadline_seconds,
-            ),
-            observe_seconds=settings.observe_interval_seconds,
+            redis=RedisServers(self._reader),
+            recorder=EventRecorder(self._client, reasons=EVENT_REASONS, instance=settings.pod_name),
+            is_of_another_release=self._ownership.is_unavailable,
         )
 
     async def run(self) -> None:
-        """Run until a signal. Raises what can't be gone on with."""
+        """Run until a signal. Raises errors after which it can't go on."""
         stop = asyncio.Event()
         stop_on_signals(stop)
-        server = serve(
+        server = serve_http(
             self._settings.port,
-            trouble=lambda: trouble(self._queue, self._resync),
-            lacks=self._lacks,
-            leaves_out=self._leaves_out,
+            liveness_problem=lambda: liveness_problem(self._queue, self._resync),
+            readiness_problem=self._readiness_problem,
+            degraded=self._degraded,
             registry=self._metrics.registry,
         )
         async with server:
             try:
-                await _until_one_ends({"stop": stop.wait(), "event loop": guard_loop(), "work": self._lead(stop)})
+                await _run_until_first_ends(
+                    {"stop": stop.wait(), "event loop": watch_event_loop(), "work": self._run_as_leader(stop)}
+                )
             finally:
                 await self._reader.close()
         logger.info("Stopped")
 
-    def _lacks(self) -> str:
-        """What is waited for before this replica is ready, or nothing."""
-        if self._candidate is not None and self._candidate.is_standby:
+    def _readiness_problem(self) -> str:
+        """What this replica waits for before it is ready, or an empty string."""
+        if self._elector is not None and self._elector.is_standby:
             return ""
         if not self._resync.synced:
             return self._resync.failure or "the API server"
-        troubles = self._tenancy.troubles
-        return "" if len(troubles) < len(self._tenancy.states) else _joined(troubles.values())
+        problems = self._ownership.problems
+        return "" if len(problems) < len(self._ownership.held_by_namespace) else _summarize(problems.values())
 
-    def _leaves_out(self) -> str:
-        """What can't be served, or nothing."""
-        return _joined([*self._namespaces.kinds.troubles.values(), *self._tenancy.troubles.values()])
+    def _degraded(self) -> str:
+        """What can't be served, or an empty string."""
+        return _summarize([*self._namespaces.kinds.problems.values(), *self._ownership.problems.values()])
 
-    async def _lead(self, stop: asyncio.Event) -> None:
-        if self._candidate is None:
-            await self._work_to_the_end(stop)
+    async def _run_as_leader(self, stop: asyncio.Event) -> None:
+        if self._elector is None:
+            await self._work_and_drain(stop)
         else:
-            await self._candidate.lead(lambda: self._work_to_the_end(stop))
+            await self._elector.run(lambda: self._work_and_drain(stop))
 
-    async def _work_to_the_end(self, stop: asyncio.Event) -> None:
+    async def _work_and_drain(self, stop: asyncio.Event) -> None:
         try:
             await self._work(stop)
         finally:
-            await self._kube.settle(_SETTLE_SECONDS)
-            await self._tenancy.release()
+            await self._client.drain(_DRAIN_SECONDS)
+            await self._ownership.release_all()
 
     async def _work(self, stop: asyncio.Event) -> None:
-        await self._resync.first()
-        await _until_one_ends(
+        await self._resync.list_first()
+        await _run_until_first_ends(
             {
                 "queue": self._queue.run(
-                    self._look,
+                    self._reconcile,
                     workers=self._settings.workers,
-                    expected=(KubeError,),
-                    asked=retry_after,
-                    within=within,
+                    expected=(ApiError,),
+                    requested_pause=requested_pause,
+                    retry_limit=retry_limit,
                 ),
                 "resync": self._resync.run(),
                 "idle connections": self._close_idle(),
-                "leases of namespaces": self._tenancy.run(),
-                "watches": run_watches(
-                    store=self._store,
-                    sight=self._sight,
+                "leases of namespaces": self._ownership.run(),
+                "informers": run_informers(
+                    kinds=WATCHED_KINDS,
+                    cache=self._cache,
+                    freshness=self._freshness,
                     add=self._queue.add,
-                    login=Login(
+                    login=KopfLogin(
                         self._configuration,
-                        plurals=[api.plural for api in WATCHED],
-                        relisted=self._resync.soon,
-                        forbidden=self._resync.doubt,
+                        plurals=[api.plural for api in WATCHED_KINDS.all],
+                        on_relist=self._resync.request,
+                        on_forbidden=self._resync.watch_forbidden,
                     ),
                     namespaces=self._namespaces,
-                    writes=self._kube.writes,
+                    in_flight_writes=self._client.in_flight_writes,
                     stop=stop,
                 ),
             }
         )
 
-    async def _look(self, key: SourceKey) -> float | None:
-        if not self._namespaces.serves_of(SOURCES[key.kind], key.namespace):
-            return None  # until the resync in which it is served again
-        if not self._tenancy.holds(key.namespace) and self._store.source(key) is not None:
-            self._tenancy.want(key.namespace)
-            return _UNHELD_SECONDS  # it is added as soon as it may be served
-        return await self._counted_look(key)
+    async def _reconcile(self, key: SourceKey) -> float | None:
+        """Reconcile a source if this process may. Returns in how many seconds to do so again, or None."""
+        if not self._namespaces.serves_kind(SOURCES[key.kind], key.namespace):
+            return None  # the resync that finds it served adds it
+        if not self._ownership.holds(key.namespace) and self._cache.source(key) is not None:
+            self._ownership.ensure_held(key.namespace)
+            return _NOT_HELD_RETRY_SECONDS  # it is added as soon as the Lease is held
+        return await self._instrumented_reconcile(key)
+
+    def _enqueue_namespace(self, namespace: str) -> None:
+        for source in self._cache.sources_in(namespace):
+            self._queue.add(object_key(source))
 
     async def _close_idle(self) -> None:
         while True:
@@ -235,16 +216,16 @@ class _Operator:
             await self._reader.close_idle()
 
 
-def _joined(troubles: Iterable[str]) -> str:
-    """Some of them, and how many more there are."""
-    told = list(troubles)
-    more = f"; and {len(told) - _MOST_TOLD} more" if len(told) > _MOST_TOLD else ""
-    return "; ".join(told[:_MOST_TOLD]) + more
+def _summarize(problems: Iterable[str]) -> str:
+    """The first problems, and how many more there are."""
+    listed = list(problems)
+    more = f"; and {len(listed) - _MAX_LISTED} more" if len(listed) > _MAX_LISTED else ""
+    return "; ".join(listed[:_MAX_LISTED]) + more
 
 
-async def _until_one_ends(works: dict[str, Coroutine[Any, Any, Any]]) -> None:
-    """Do all `works` until the first ends, then end the others. Raises what any of them raised."""
-    tasks = [asyncio.create_task(work, name=name) for name, work in works.items()]
+async def _run_until_first_ends(coroutines: dict[str, Coroutine[Any, Any, Any]]) -> None:
+    """Run all until the first ends, then cancel the others. Raises what any of them raised."""
+    tasks = [asyncio.create_task(coroutine, name=name) for name, coroutine in coroutines.items()]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:

@@ -5,12 +5,12 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from sluice_operator.desired.ingester_defaults import IngesterSettings
-from sluice_operator.kubernetes.leader_lease import Terms
-from sluice_operator.kubernetes.namespace_lease import NAME as NAMESPACE_LEASE
+from sluice_operator.desired.ingester_defaults import IngesterDefaults
+from sluice_operator.kubernetes.leader_lease import LeaseConfig
+from sluice_operator.kubernetes.namespace_lease import LEASE_NAME as NAMESPACE_LEASE
 from sluice_redis.url import RedisUrl
 
-Names = Annotated[tuple[str, ...], NoDecode]
+NameList = Annotated[tuple[str, ...], NoDecode]
 """Names with commas between them."""
 
 
@@ -26,64 +26,69 @@ class Settings(BaseSettings):
     )
 
     ingester_image: Annotated[str, Field(min_length=1, pattern=r"^\S+$")]
-    """The image of the ingesters, where a resource names none."""
+    """The image of the ingesters, if `spec.image` names none."""
 
     ingester_image_pull_policy: Literal["Always", "IfNotPresent", "Never"] | None = None
-    """When that image is pulled. Without it the policy is that of Kubernetes."""
+    """When that image is pulled: `Always`, `IfNotPresent` or `Never`. By default Kubernetes decides."""
 
-    ingester_image_pull_secrets: Names = ()
-    """Secrets for that image, by name with commas between, in the namespace of each resource."""
+    ingester_image_pull_secrets: NameList = ()
+    """Pull Secrets for that image, separated by commas. They must exist in the namespace of each resource."""
 
     default_redis_url: SecretStr | None = None
-    """The Redis for resources without `spec.redis`."""
+    """The Redis URL for resources without `spec.redis`."""
 
-    watch_namespaces: Names = ()
-    """The namespaces that are served, with commas between. Without it all are."""
+    watch_namespaces: NameList = ()
+    """The namespaces to serve, separated by commas. Empty for all. A namespace in which the operator has no Role is
+    served as soon as it has one.
+    """
 
     status_interval_seconds: Annotated[float, Field(ge=1, le=3600)] = 30.0
-    """How often the numbers of a status are written at most. Conditions are written at once."""
+    """How often numbers in a status are written at most. Conditions are written at once."""
 
     observe_interval_seconds: Annotated[float, Field(ge=0.5, le=60)] = 3.0
-    """How often each resource's Redis and Secret are looked at. A Secret of the operator's own that was deleted
-    is back within that time: Secrets are not watched, since that would need the right to list them all.
+    """How often the Redis and the Secret of each resource are read. Within that time the operator restores a deleted
+    Secret of its own: it does not watch Secrets, because that needs the right to list all of them.
     """
 
     resync_interval_seconds: Annotated[float, Field(ge=5, le=86_400)] = 300.0
-    """How often everything is listed anew, whatever the watches said."""
+    """How often everything is listed again, whatever the watches said."""
 
     deletion_deadline_seconds: Annotated[float, Field(ge=1, le=3600)] = 60.0
-    """For how long the deletion of a resource with `spec.deletionPolicy: DeleteCursor` may wait for its ingester
-    to stop, and for its Redis. After that the resource goes, and an Event tells what remains.
+    """How long the deletion of a resource with `spec.deletionPolicy: DeleteCursor` may wait for its ingester to stop
+    and for its Redis. After that the resource is deleted without its cursor, and an Event names what remains.
     """
 
     workers: Annotated[int, Field(ge=1, le=64)] = 8
-    """How many resources are looked at at the same time."""
+    """How many resources are reconciled at the same time."""
 
     leader_election: bool = False
-    """Whether one of several replicas leads, by a Lease, and the others stand by."""
+    """Whether one of several replicas leads, by a Lease, while the others stand by. The chart sets `true`."""
 
     lease_namespace: Annotated[str | None, Field(validate_default=True)] = None
-    """The namespace of that Lease: the operator's own."""
+    """The namespace of that Lease: the operator's own. Required with leader election."""
 
     lease_name: Annotated[str, Field(max_length=253, pattern=r"^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$")] = "sluice-operator"
-    """Its name, the same for all replicas."""
+    """The name of that Lease: the same for all replicas, another for each release in a namespace, and not `sluice.dev`.
+    NAMESPACE/NAME identifies the release in the [Leases of the namespaces](control.md#one-release-a-namespace) that it
+    serves; without a namespace `POD_NAME` does.
+    """
 
     lease_duration_seconds: Annotated[int, Field(ge=5, le=300)] = 10
-    """So long after the last renewal of a leader that is gone another may lead. It is renewed every fifth of that
-    time; a leader that could not renew it for seven tenths of it ends.
+    """How long after the last renewal another replica may lead. The leader renews the Lease every fifth of that time
+    (2 s), and exits if it could not for seven tenths of it (7 s).
     """
 
     port: Annotated[int, Field(ge=1, le=65_535)] = 8080
-    """The port of /livez, /readyz and /metrics."""
+    """The port of `/livez`, `/readyz` and `/metrics`."""
 
     log_format: Annotated[Literal["json", "plain"], Field(validation_alias="LOG_FORMAT")] = "json"
-    """`json` for one object a line, `plain` for terminals."""
+    """`json`: one object a line. `plain`: lines for terminals."""
 
     log_level: Annotated[Literal["debug", "info", "warning", "error"], Field(validation_alias="LOG_LEVEL")] = "info"
-    """The least level that is logged."""
+    """The lowest level that is logged: `debug`, `info`, `warning` or `error`."""
 
     pod_name: Annotated[str, Field(validation_alias="POD_NAME")] = "sluice-operator"
-    """The operator's own name in Events."""
+    """The name of the operator in Events and in the Lease."""
 
     @field_validator("watch_namespaces", "ingester_image_pull_secrets", mode="before")
     @classmethod
@@ -94,26 +99,26 @@ class Settings(BaseSettings):
 
     @field_validator("lease_namespace")
     @classmethod
-    def _is_known_to_candidates(cls, value: str | None, info: ValidationInfo) -> str | None:
+    def _require_lease_namespace(cls, value: str | None, info: ValidationInfo) -> str | None:
         if value is None and info.data.get("leader_election"):
             raise ValueError("name the operator's own namespace, since SLUICE_LEADER_ELECTION is on")
         return value
 
     @field_validator("lease_name")
     @classmethod
-    def _is_not_that_of_namespaces(cls, value: str) -> str:
+    def _reject_namespace_lease_name(cls, value: str) -> str:
         if value == NAMESPACE_LEASE:
             raise ValueError("choose another name: the Leases of namespaces have this one")
         return value
 
     @field_validator("log_level", "log_format", mode="before")
     @classmethod
-    def _lower(cls, value: Any) -> Any:
+    def _lower_case(cls, value: Any) -> Any:
         return value.lower() if isinstance(value, str) else value
 
     @field_validator("default_redis_url")
     @classmethod
-    def _is_redis(cls, value: SecretStr | None) -> SecretStr | None:
+    def _check_redis_url(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None:
             RedisUrl.parse(value.get_secret_value())
             return SecretStr(value.get_secret_value().strip())
@@ -125,17 +130,19 @@ class Settings(BaseSettings):
         return f"{self.lease_namespace}/{self.lease_name}" if self.lease_namespace else self.pod_name
 
     @property
-    def lease(self) -> Terms | None:
+    def lease_config(self) -> LeaseConfig | None:
         """By which Lease to find the leader, or None if there is but one replica."""
         if not self.leader_election or self.lease_namespace is None:
             return None
-        return Terms(namespace=self.lease_namespace, name=self.lease_name, duration_seconds=self.lease_duration_seconds)
+        return LeaseConfig(
+            namespace=self.lease_namespace, name=self.lease_name, duration_seconds=self.lease_duration_seconds
+        )
 
     @property
-    def ingesters(self) -> IngesterSettings:
+    def ingesters(self) -> IngesterDefaults:
         """What these settings say about ingesters."""
         url = self.default_redis_url
-        return IngesterSettings(
+        return IngesterDefaults(
             image=self.ingester_image,
             image_pull_policy=self.ingester_image_pull_policy,
             image_pull_secrets=self.ingester_image_pull_secrets,
@@ -149,10 +156,12 @@ def load_settings() -> Settings:
         return Settings()
     except ValidationError as error:
         faults = error.errors(include_input=False, include_url=False)
-        text = "\n".join(f"{_variable(fault['loc'])}: {fault['msg'].removeprefix('Value error, ')}" for fault in faults)
+        text = "\n".join(
+            f"{_variable_name(fault['loc'])}: {fault['msg'].removeprefix('Value error, ')}" for fault in faults
+        )
         raise SettingsError(text) from None
 
 
-def _variable(location: tuple[int | str, ...]) -> str:
+def _variable_name(location: tuple[int | str, ...]) -> str:
     name = str(location[0]) if location else ""
     return name if name.isupper() else f"SLUICE_{name.upper()}"

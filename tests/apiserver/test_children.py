@@ -11,12 +11,12 @@ import pytest
 from sluice_operator.api.relay import Relay
 from sluice_operator.desired.child_metadata import Manifest, is_controlled_by
 from sluice_operator.desired.deployment import build_deployment
-from sluice_operator.desired.diff import differences
-from sluice_operator.desired.ingester_defaults import IngesterSettings
+from sluice_operator.desired.diff import find_differences
+from sluice_operator.desired.ingester_defaults import IngesterDefaults
 from sluice_operator.desired.naming import REDIS_HASH_ANNOTATION
 from sluice_operator.desired.redis_secret import build_redis_secret
-from sluice_operator.desired.relay_streams import firehose
-from sluice_operator.desired.replacement import replacement
+from sluice_operator.desired.relay_streams import firehose_stream
+from sluice_operator.desired.replacement_patch import build_replacement_patch
 from tests.apiserver.conftest import ApiServer, eventually
 
 FULL: dict[str, Any] = {
@@ -41,9 +41,10 @@ def relay(server: ApiServer) -> Any:
 
 def build(server: ApiServer, relay: Relay, **spec: Any) -> Manifest:
     given = relay.model_copy(update={"spec": type(relay.spec).model_validate({**relay.spec.dump(), **spec})})
-    settings = IngesterSettings(image="sluice:1", image_pull_secrets=("registry",))
+    settings = IngesterDefaults(image="sluice:1", image_pull_secrets=("registry",))
     return owned(
-        server, build_deployment(given, firehose(given), hashes={REDIS_HASH_ANNOTATION: "h"}, settings=settings)
+        server,
+        build_deployment(given, firehose_stream(given), config_hashes={REDIS_HASH_ANNOTATION: "h"}, defaults=settings),
     )
 
 
@@ -67,7 +68,7 @@ def test_what_was_applied_is_no_drift_and_a_second_time_changes_nothing(
 ) -> None:
     desired = build(server, relay, **spec)
     applied = server.apply(desired)
-    assert differences(applied, desired) == []
+    assert find_differences(applied, desired) == []
     assert is_controlled_by(applied, relay)
     live = eventually(partial(observed, server, applied["metadata"]["name"]))
     again = server.apply(desired)
@@ -77,10 +78,10 @@ def test_what_was_applied_is_no_drift_and_a_second_time_changes_nothing(
 def test_the_secret_likewise(server: ApiServer, relay: Relay) -> None:
     desired = owned(server, build_redis_secret(relay, url="redis://:p@redis:6379/0"))
     live = server.apply(desired)
-    assert differences(live, desired) == []
+    assert find_differences(live, desired) == []
     changed = owned(server, build_redis_secret(relay, url="redis://:other@redis:6379/0"))
-    assert differences(live, changed)
-    assert differences(server.apply(changed), changed) == []
+    assert find_differences(live, changed)
+    assert find_differences(server.apply(changed), changed) == []
 
 
 def test_the_pod_meets_the_restricted_standard(server: ApiServer, relay: Relay) -> None:
@@ -117,7 +118,7 @@ EDITS: dict[str, Manifest] = {
 def put_right(server: ApiServer, name: str, desired: Manifest) -> Manifest:
     """As the operator does it, for the version that it has read: its controller may write meanwhile."""
     live = server.read("get", "deployment", name, "-n", server.namespace)
-    operations = json.dumps(replacement(live, desired, former=()))
+    operations = json.dumps(build_replacement_patch(live, desired, former_keys=()))
     return dict(server.read("patch", "deployment", name, "-n", server.namespace, "--type=json", "-p", operations))
 
 
@@ -126,15 +127,15 @@ def test_an_edit_is_seen_and_put_right(server: ApiServer, relay: Relay, edit: st
     desired = build(server, relay)
     name = server.apply(desired)["metadata"]["name"]
     edited = patch(server, name, EDITS[edit])
-    assert differences(edited, desired)
-    assert differences(eventually(partial(put_right, server, name, desired)), desired) == []
+    assert find_differences(edited, desired)
+    assert find_differences(eventually(partial(put_right, server, name, desired)), desired) == []
 
 
 def test_a_field_that_is_wanted_no_longer_goes(server: ApiServer, relay: Relay) -> None:
     live = server.apply(build(server, relay, **FULL))
     assert live["spec"]["template"]["spec"]["volumes"]
     desired = build(server, relay)
-    assert differences(live, desired)
+    assert find_differences(live, desired)
     pod = server.apply(desired)["spec"]["template"]["spec"]
     assert "volumes" not in pod
     assert "SSL_CERT_FILE" not in {item["name"] for item in pod["containers"][0]["env"]}
@@ -145,7 +146,7 @@ def test_a_rollout_restart_survives(server: ApiServer, relay: Relay) -> None:
     name = server.apply(desired)["metadata"]["name"]
     server.kubectl("rollout", "restart", f"deployment/{name}", "-n", server.namespace)
     live = server.read("get", "deployment", name, "-n", server.namespace)
-    assert differences(live, desired) == []
+    assert find_differences(live, desired) == []
     key = "kubectl.kubernetes.io/restartedAt"
     restarted = live["spec"]["template"]["metadata"]["annotations"][key]
     applied = server.apply(desired)

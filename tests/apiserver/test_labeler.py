@@ -9,7 +9,7 @@ import pytest
 from sluice_operator.api.crd import build_crd
 from sluice_operator.api.labeler import LABELER, Labeler
 from sluice_operator.desired.deployment import build_deployment
-from sluice_operator.desired.ingester_defaults import IngesterSettings
+from sluice_operator.desired.ingester_defaults import IngesterDefaults
 from sluice_operator.desired.naming import REDIS_HASH_ANNOTATION
 from sluice_operator.desired.streams import streams_of
 from tests.apiserver.conftest import ApiServer, RefusedError
@@ -83,7 +83,7 @@ def test_its_deployment_is_taken_as_it_is(server: ApiServer, stored: Any) -> Non
     labeler = Labeler.parse(stored)
     (stream,) = streams_of(labeler)
     manifest = build_deployment(
-        labeler, stream, hashes={REDIS_HASH_ANNOTATION: "h"}, settings=IngesterSettings(image="sluice:1")
+        labeler, stream, config_hashes={REDIS_HASH_ANNOTATION: "h"}, defaults=IngesterDefaults(image="sluice:1")
     )
     manifest["metadata"]["ownerReferences"][0]["apiVersion"] = stored["apiVersion"]
     written = server.apply(manifest, "--dry-run=server", "--validate=strict")

@@ -9,7 +9,7 @@ import pytest
 from sluice_operator.api.errors import InvalidResourceError
 from sluice_operator.api.relay import Relay
 from sluice_operator.api.rules import VALIDATIONS
-from sluice_operator.api.schema import structural
+from sluice_operator.api.schema import structural_schema
 from tests.apiserver import pod_template
 from tests.apiserver.conftest import ApiServer, RefusedError
 
@@ -21,7 +21,7 @@ def messages(node: Any) -> Iterator[str]:
         yield from (message for value in node.values() for message in messages(value))
 
 
-RULES = set(messages(structural(Relay)))
+RULES = set(messages(structural_schema(Relay)))
 HOST = {"host": "relay1.us-east.bsky.network"}
 
 

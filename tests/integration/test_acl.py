@@ -11,16 +11,16 @@ import pytest
 import redis.exceptions
 
 from e2e.relaysim.sim import RelaySim
-from sluice_operator.api.cursor import Cursor
+from sluice_operator.api.cursor import CursorSpec
 from sluice_operator.redis.cursor_writer import CursorError, delete_cursors, reset_cursor
 from sluice_operator.redis.stream_reader import RedisReader
-from sluice_redis.client import Client
+from sluice_redis.client import RedisClient
 from sluice_redis.contract import Stream, StreamKeys
-from sluice_redis.sink.append import Append, Letter, Sink, Stored
+from sluice_redis.sink.append import AppendRequest, DeadLetterEntry, RedisSink, Stored
 from sluice_redis.sink.connection import connect
 from sluice_redis.sink.errors import SinkError, SinkReason
-from sluice_redis.sink.stream_lengths import lengths
-from sluice_redis.sink.trim import trim
+from sluice_redis.sink.stream_lengths import read_stream_lengths
+from sluice_redis.sink.trim import trim_consumed
 from tests.integration.ingester.process import Ingester
 from tests.integration.ingester.stored import should, stands, until, until_cursor
 from tests.integration.redis_kinds import Cluster, running
@@ -60,29 +60,31 @@ def denied(server: RedisServer) -> list[str]:
     return [f"{entry['reason']} {entry['object']}" for entry in log]
 
 
-async def ingest(client: Client, *, prefix: str = "") -> None:
+async def ingest(client: RedisClient, *, prefix: str = "") -> None:
     """Everything that an ingester ever asks of Redis."""
     for stream in Stream:
-        sink = Sink(
+        sink = RedisSink(
             client,
             StreamKeys(stream=stream, host="relay.test", prefix=prefix),
             high_water_mark=10,
             deduplicate_seconds=60,
         )
-        await sink.refuse_eviction()
-        assert await sink.cursor() is None
-        letter = Letter(seq="8", reason="FrameInvalid", detail="", payload=b"\xff")
+        await sink.check_eviction_policy()
+        assert await sink.read_cursor() is None
+        letter = DeadLetterEntry(seq="8", reason="FrameInvalid", detail="", payload=b"\xff")
         resyncs = [b"{}"] if stream is Stream.FIREHOSE else []
-        first = Append(name="1", expected=None, cursor=8, events=[b"{}"], letters=[letter], resyncs=resyncs)
+        first = AppendRequest(
+            batch_id="1", expected_cursor=None, cursor=8, events=[b"{}"], dead_letters=[letter], resyncs=resyncs
+        )
         assert isinstance(await sink.append(first), Stored)
-        await sink.health("seq")
-        await sink.length()
-        await sink.report({"state": "streaming"})
-        assert await sink.reset(expected=b"8", cursor="0", fields={"lostFrom": "9"}) is None
-        await trim(client, sink.keys.entries)
-        former = StreamKeys(stream=stream, host="new.test", prefix=prefix, former=("relay.test",))
-        assert await Sink(client, former, high_water_mark=10).adopt()
-    assert await lengths(client, prefix=prefix)
+        await sink.read_health("seq")
+        await sink.stream_length()
+        await sink.write_health({"state": "streaming"})
+        assert await sink.reset_cursor(expected_cursor=b"8", cursor="0", health_fields={"lostFrom": "9"}) is None
+        await trim_consumed(client, sink.keys.entries)
+        former = StreamKeys(stream=stream, host="new.test", prefix=prefix, former_hosts=("relay.test",))
+        assert await RedisSink(client, former, high_water_mark=10).rename_former_keys()
+    assert await read_stream_lengths(client, prefix=prefix)
     await client.execute_command("PING")  # what a connection that was idle for long does
 
 
@@ -95,7 +97,7 @@ async def operate(url: str) -> None:
             facts = await reader.read(url.encode(), keys, now=datetime.now(UTC))
             client = reader.client(url.encode())
             assert client is not None
-            trouble = facts.trouble or await reset_cursor(client, keys, Cursor(position="7", nonce="n"))
+            trouble = facts.trouble or await reset_cursor(client, keys, CursorSpec(position="7", nonce="n"))
             if trouble:
                 raise PermissionError(trouble)
             try:
@@ -161,7 +163,7 @@ async def test_the_ingester_needs_each_right(server: RedisServer, right: str) ->
         try:
             await ingest(client)
         except SinkError as error:
-            refused = error.trouble.reason is SinkReason.AUTH
+            refused = error.failure.reason is SinkReason.AUTH
         except redis.exceptions.NoPermissionError:
             refused = True
     assert refused or denied(server)
@@ -171,10 +173,10 @@ async def test_the_ingester_needs_each_right(server: RedisServer, right: str) ->
 async def test_a_missing_right_is_noticed_before_the_first_write(server: RedisServer, right: str) -> None:
     url = admit(server, "sluice-ingester", [other for other in INGESTER if other != right])
     async with connect(url) as client:
-        sink = Sink(client, StreamKeys(stream=Stream.FIREHOSE, host="relay.test"), high_water_mark=10)
+        sink = RedisSink(client, StreamKeys(stream=Stream.FIREHOSE, host="relay.test"), high_water_mark=10)
         with pytest.raises(SinkError, match=f"may not call {right[1:].upper()}") as caught:
-            await sink.append(Append(name="1", expected=None, cursor=8, events=[b"{}"]))
-        assert caught.value.trouble.lasting
+            await sink.append(AppendRequest(batch_id="1", expected_cursor=None, cursor=8, events=[b"{}"]))
+        assert caught.value.failure.permanent
     assert list(server.client.scan_iter()) == []
 
 

@@ -25,90 +25,92 @@ from collections import deque
 from dataclasses import replace
 from typing import Final
 
-from sluice_ingester.sources.failure import Failure, SourceError
-from sluice_wire.repo_page import MAX_LIMIT, Page, Repo
+from sluice_ingester.sources.failure import SourceError, SourceFailure
+from sluice_wire.repo_page import MAX_LIMIT, Repo, RepoPage
 
 PAGES_REMEMBERED: Final = 4
 CURSORS_REMEMBERED: Final = 1000
-BELIEVED: Final = 3
-_SMALL: Final = 10
+CONFIRMING_ANSWERS: Final = 3
+_SMALL_PAGE_FRACTION: Final = 10
 """A page with less than this part of what was asked for had nothing more to give: no host's own limit is so low."""
 
 
-class Pages:
+class ListingState:
     """One walk through a listing, from `cursor` (None: the beginning) on."""
 
     def __init__(self, cursor: str | None) -> None:
         self.cursor = cursor
         self.limit = MAX_LIMIT
-        self._cursors: deque[str] = deque([] if cursor is None else [cursor], maxlen=CURSORS_REMEMBERED)
-        self._dids: deque[frozenset[str]] = deque(maxlen=PAGES_REMEMBERED)
-        self._latest: tuple[str, ...] = ()
-        self._doubted: tuple[str | None, tuple[str, ...]] | None = None
-        self._times = 0
+        self._recent_cursors: deque[str] = deque([] if cursor is None else [cursor], maxlen=CURSORS_REMEMBERED)
+        self._recent_dids: deque[frozenset[str]] = deque(maxlen=PAGES_REMEMBERED)
+        self._last_page_dids: tuple[str, ...] = ()
+        self._unconfirmed_answer: tuple[str | None, tuple[str, ...]] | None = None
+        self._answer_count = 0
 
-    def accept(self, page: Page) -> Page:
+    def accept(self, page: RepoPage) -> RepoPage:
         """What is to be stored of the answer `page`: its new repos, with the cursor to store beside them.
 
         The next page is asked for behind that cursor; None is the end. SourceError if nothing is to be
         stored, and the page is to be asked for again.
         """
-        fresh = tuple(repo for repo in page.repos if not any(repo.did in dids for dids in self._dids))
+        fresh = tuple(repo for repo in page.repos if not any(repo.did in dids for dids in self._recent_dids))
         if page.cursor is None:
-            return self._go_on(page, fresh, cursor=None)
-        if page.cursor in self._cursors:
-            return self._leads_back(page, fresh)
+            return self._advance(page, fresh, cursor=None)
+        if page.cursor in self._recent_cursors:
+            return self._handle_loop(page, fresh)
         if page.repos and not fresh:
-            self._doubt(page, Failure("PageRepeated", f"the page behind cursor {self.cursor!r:.100} came before"))
-        return self._go_on(page, fresh, cursor=page.cursor)
+            self._require_confirmation(
+                page, SourceFailure("PageRepeated", f"the page behind cursor {self.cursor!r:.100} came before")
+            )
+        return self._advance(page, fresh, cursor=page.cursor)
 
-    def go_to(self, cursor: str | None) -> None:
+    def move_to(self, cursor: str | None) -> None:
         """The next page comes behind `cursor`."""
         self.cursor = cursor
-        if cursor is not None and cursor not in self._cursors:
-            self._cursors.append(cursor)
+        if cursor is not None and cursor not in self._recent_cursors:
+            self._recent_cursors.append(cursor)
 
-    def narrow(self) -> None:
+    def shrink_limit(self) -> None:
         """The page could not be listed: ask for half of it."""
         self.limit = max(1, self.limit // 2)
 
-    def _leads_back(self, page: Page, fresh: tuple[Repo, ...]) -> Page:
-        entries, dids = len(page.repos) + len(page.dead), _dids(page)
+    def _handle_loop(self, page: RepoPage, fresh: tuple[Repo, ...]) -> RepoPage:
+        entries, dids = len(page.repos) + len(page.dead_letters), _dids(page)
         may_end = not fresh and page.cursor == self.cursor and entries < self.limit
-        if may_end and 0 < len(dids) < len(self._latest) and self._latest[-len(dids) :] == dids:
-            return self._go_on(page, fresh, cursor=None)
-        failure = Failure(
+        if may_end and 0 < len(dids) < len(self._last_page_dids) and self._last_page_dids[-len(dids) :] == dids:
+            return self._advance(page, fresh, cursor=None)
+        failure = SourceFailure(
             "CursorLoop",
             f"the listing came back to cursor {page.cursor!r:.100}; if it goes on to, what stands behind can't be "
             "asked for: SET the cursor to another place of it, or to !ingester-done to take this for the end",
         )
-        self._doubt(page, failure)
+        self._require_confirmation(page, failure)
         if fresh:
-            return self._go_on(page, fresh, cursor=self.cursor)
-        if may_end and (entries <= self.limit // _SMALL or set(dids) < set(self._latest)):
-            return self._go_on(page, fresh, cursor=None)
+            return self._advance(page, fresh, cursor=self.cursor)
+        if may_end and (entries <= self.limit // _SMALL_PAGE_FRACTION or set(dids) < set(self._last_page_dids)):
+            return self._advance(page, fresh, cursor=None)
         raise SourceError(failure)
 
-    def _doubt(self, page: Page, failure: Failure) -> None:
+    def _require_confirmation(self, page: RepoPage, failure: SourceFailure) -> None:
         """SourceError, unless the host has answered so BELIEVED times in a row."""
         answer = (page.cursor, _dids(page))
-        self._times = self._times + 1 if answer == self._doubted else 1
-        self._doubted = answer
-        if self._times < BELIEVED:
-            self._widen()  # a host that begins with the cursor's own repo never gets on from one repo to the next
+        self._answer_count = self._answer_count + 1 if answer == self._unconfirmed_answer else 1
+        self._unconfirmed_answer = answer
+        if self._answer_count < CONFIRMING_ANSWERS:
+            self._grow_limit()  # a host that begins with the cursor's own repo never gets on from one repo to the next
             raise SourceError(failure)
 
-    def _go_on(self, page: Page, fresh: tuple[Repo, ...], *, cursor: str | None) -> Page:
+    def _advance(self, page: RepoPage, fresh: tuple[Repo, ...], *, cursor: str | None) -> RepoPage:
         if page.repos:
-            self._latest = _dids(page)
-            self._dids.append(frozenset(self._latest))
-        self.go_to(cursor)
-        self._widen()
+            self._last_page_dids = _dids(page)
+            self._recent_dids.append(frozenset(self._last_page_dids))
+        self.move_to(cursor)
+        self._grow_limit()
         return replace(page, repos=fresh, cursor=cursor)
 
-    def _widen(self) -> None:
+    def _grow_limit(self) -> None:
         self.limit = min(MAX_LIMIT, 2 * self.limit)
 
 
-def _dids(page: Page) -> tuple[str, ...]:
+def _dids(page: RepoPage) -> tuple[str, ...]:
     return tuple(repo.did for repo in page.repos)

@@ -15,36 +15,36 @@ from typing import Final
 
 _UID: Final = re.compile(r"[0-9]{1,18}")
 _KEYSET: Final = re.compile(r"([0-9]{1,18})::(did:.+)")
-_MOST: Final = 2**62
+_MAX_CURSOR: Final = 2**62
 
-Search = Generator[str, bool, str | None]
+CursorSearch = Generator[str, bool, str | None]
 """Yields cursors to try; is sent whether the host failed naming the bad repo. Returns the cursor right
 behind it, or None if the host names it wherever it is asked.
 """
 
 
-def search(cursor: str | None, did: str) -> Search | None:
+def find_cursor_after(cursor: str | None, did: str) -> CursorSearch | None:
     """The search for the cursor right behind `did`, which is the next repo behind `cursor`.
 
     None if nothing is known of cursors of this form.
     """
     if cursor is None or _UID.fullmatch(cursor):
-        return _halve(int(cursor or 0), str)
+        return _bisect(int(cursor or 0), str)
     if match := _KEYSET.fullmatch(cursor):
         # An account of the cursor's own time stands behind the cursor only if its DID does.
         before = int(match[1]) - (did > match[2])
-        return _halve(before, lambda millis: f"{millis}::{did}")
+        return _bisect(before, lambda millis: f"{millis}::{did}")
     return None
 
 
-def _halve(before: int, cursor: Callable[[int], str]) -> Search:
+def _bisect(before: int, cursor: Callable[[int], str]) -> CursorSearch:
     step = 1
     behind = before + step
     while (yield cursor(behind)):
         before = behind
         step *= 2
         behind += step
-        if behind > _MOST:
+        if behind > _MAX_CURSOR:
             return None
     while behind - before > 1:
         middle = (before + behind) // 2

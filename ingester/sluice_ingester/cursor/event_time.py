@@ -14,10 +14,10 @@ from collections import deque
 from datetime import datetime
 from typing import Final
 
-STEP: Final = 10.0
-STEP_AHEAD: Final = 60.0
-STEP_BACK: Final = 60.0
-NEIGHBOURS: Final = 5
+STEP_SECONDS: Final = 10.0
+MAX_AHEAD_SECONDS: Final = 60.0
+MAX_BACK_SECONDS: Final = 60.0
+AGREEING_FRAMES: Final = 5
 
 
 class EventTime:
@@ -26,38 +26,38 @@ class EventTime:
     All other times are seconds since 1970.
     """
 
-    def __init__(self, text: str | None = None, *, told: float = 0.0) -> None:
+    def __init__(self, text: str | None = None, *, noted_at: float = 0.0) -> None:
         """`text` was told at `told`."""
         self.text = text
-        self._seconds = 0.0 if text is None else seconds_of(text)
-        self._told = told
-        self._recent: deque[tuple[float, str]] = deque(maxlen=NEIGHBOURS)
+        self._seconds = 0.0 if text is None else epoch_seconds(text)
+        self._noted_at = noted_at
+        self._recent: deque[tuple[float, str]] = deque(maxlen=AGREEING_FRAMES)
 
-    def take(self, text: str | None, *, now: float) -> str | None:
+    def update(self, text: str | None, *, now: float) -> str | None:
         """Take the time of the next frame, received `now`. The time that holds from now on, None if it stays."""
-        if text is None or (seconds := seconds_of(text)) > now + STEP_AHEAD:
+        if text is None or (seconds := epoch_seconds(text)) > now + MAX_AHEAD_SECONDS:
             return None
         self._recent.append((seconds, text))
-        if self.text is None or 0.0 <= seconds - self._seconds <= STEP + max(0.0, now - self._told):
+        if self.text is None or 0.0 <= seconds - self._seconds <= STEP_SECONDS + max(0.0, now - self._noted_at):
             return self._set(seconds, text, now)
-        if len(self._recent) < NEIGHBOURS:
+        if len(self._recent) < AGREEING_FRAMES:
             return None
         ordered = sorted(self._recent)
-        if ordered[0][0] > self._seconds or ordered[-1][0] < self._seconds - STEP_BACK:
-            return self._set(*ordered[NEIGHBOURS // 2], now)
+        if ordered[0][0] > self._seconds or ordered[-1][0] < self._seconds - MAX_BACK_SECONDS:
+            return self._set(*ordered[AGREEING_FRAMES // 2], now)
         return None
 
-    def settle(self, *, now: float) -> str | None:
+    def handle_silence(self, *, now: float) -> str | None:
         """The source has fallen silent. As `take`."""
         if not self._recent or self._recent[-1][0] <= self._seconds:
             return None
         return self._set(*self._recent[-1], now)
 
     def _set(self, seconds: float, text: str, now: float) -> str:
-        self._seconds, self.text, self._told = seconds, text, now
+        self._seconds, self.text, self._noted_at = seconds, text, now
         return text
 
 
-def seconds_of(text: str) -> float:
+def epoch_seconds(text: str) -> float:
     """An RFC 3339 time with its zone, as seconds since 1970."""
     return datetime.fromisoformat(text).timestamp()

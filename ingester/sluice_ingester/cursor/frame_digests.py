@@ -13,20 +13,20 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Self
 
-from sluice_ingester.cursor.sequence import WINDOW
-from sluice_redis.contract import Memory
-from sluice_wire.fingerprint import SIZE
+from sluice_ingester.cursor.sequence import DIGEST_WINDOW
+from sluice_redis.contract import ResumeField
+from sluice_wire.fingerprint import FINGERPRINT_BYTES
 
-EACH: Final = 16
-SLOTS: Final = WINDOW // EACH
-FIELDS: Final = (Memory.FRAMES.value, *(f"{Memory.FRAMES}{slot}" for slot in range(SLOTS)))
+DIGESTS_PER_FIELD: Final = 16
+SLOTS: Final = DIGEST_WINDOW // DIGESTS_PER_FIELD
+FIELDS: Final = (ResumeField.FRAMES.value, *(f"{ResumeField.FRAMES}{slot}" for slot in range(SLOTS)))
 _FORMAT: Final = "1"
 _NONE: Final = "-"
-_BYTES: Final = EACH * SIZE
+_FIELD_BYTES: Final = DIGESTS_PER_FIELD * FINGERPRINT_BYTES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Frames:
+class FrameDigests:
     """The digests that are stored. `blind` is the seq up to which there are none, None if there is no such seq.
 
     `written` is False where what stands in Redis is not this.
@@ -34,50 +34,54 @@ class Frames:
 
     slots: tuple[bytes, ...] = (b"",) * SLOTS
     newest: int = 0
-    blind: int | None = None
-    written: bool = False
+    undigested_until: int | None = None
+    is_stored: bool = False
 
     @classmethod
-    def read(cls, values: Iterable[str], *, cursor: bytes | None, blind: int | None) -> Self:
+    def parse(cls, values: Iterable[str], *, cursor: bytes | None, undigested_until: int | None) -> Self:
         """What the FIELDS of a health hash say of `cursor`; if nothing, no digests, and `blind`."""
         header, *texts = values
         try:
             form, of, seq, newest = header.split(" ")
-            if form != _FORMAT or of != _cursor(cursor):
-                return cls(blind=blind)
+            if form != _FORMAT or of != _cursor_text(cursor):
+                return cls(undigested_until=undigested_until)
             slots = tuple(binascii.a2b_base64(text, strict_mode=True) if text else b"" for text in texts)
-            found = cls(slots=slots, newest=int(newest), blind=None if seq == _NONE else int(seq), written=True)
+            found = cls(
+                slots=slots, newest=int(newest), undigested_until=None if seq == _NONE else int(seq), is_stored=True
+            )
         except ValueError:
-            return cls(blind=blind)
-        fits = len(slots) == SLOTS and all(len(slot) <= _BYTES and len(slot) % SIZE == 0 for slot in slots)
-        return found if fits and 0 <= found.newest < SLOTS else cls(blind=blind)
+            return cls(undigested_until=undigested_until)
+        fits = len(slots) == SLOTS and all(
+            len(slot) <= _FIELD_BYTES and len(slot) % FINGERPRINT_BYTES == 0 for slot in slots
+        )
+        return found if fits and 0 <= found.newest < SLOTS else cls(undigested_until=undigested_until)
 
     @property
     def digests(self) -> list[bytes]:
         """All, the oldest first."""
         ring = (*self.slots[self.newest + 1 :], *self.slots[: self.newest + 1])
-        return [slot[at : at + SIZE] for slot in ring for at in range(0, len(slot), SIZE)]
+        return [slot[at : at + FINGERPRINT_BYTES] for slot in ring for at in range(0, len(slot), FINGERPRINT_BYTES)]
 
     def add(self, digests: list[bytes], *, cursor: bytes | None) -> tuple[Self, Mapping[str, str]]:
         """With `digests` at the end and beside `cursor`: what then stands, and the fields to write for it."""
         slots, newest = list(self.slots), self.newest
-        changed = set() if self.written else set(range(SLOTS))
-        more = b"".join(digests[-WINDOW:])
+        changed = set() if self.is_stored else set(range(SLOTS))
+        more = b"".join(digests[-DIGEST_WINDOW:])
         while more:
-            if len(slots[newest]) == _BYTES:
+            if len(slots[newest]) == _FIELD_BYTES:
                 newest = (newest + 1) % SLOTS
                 slots[newest] = b""
-            room = _BYTES - len(slots[newest])
+            room = _FIELD_BYTES - len(slots[newest])
             slots[newest] += more[:room]
             more = more[room:]
             changed.add(newest)
-        after = type(self)(slots=tuple(slots), newest=newest, blind=self.blind, written=True)
-        blind = _NONE if self.blind is None else self.blind
+        after = type(self)(slots=tuple(slots), newest=newest, undigested_until=self.undigested_until, is_stored=True)
+        blind = _NONE if self.undigested_until is None else self.undigested_until
         fields = {
-            f"{Memory.FRAMES}{slot}": binascii.b2a_base64(slots[slot], newline=False).decode() for slot in changed
+            f"{ResumeField.FRAMES}{slot}": binascii.b2a_base64(slots[slot], newline=False).decode() for slot in changed
         }
-        return after, {Memory.FRAMES: f"{_FORMAT} {_cursor(cursor)} {blind} {newest}", **fields}
+        return after, {ResumeField.FRAMES: f"{_FORMAT} {_cursor_text(cursor)} {blind} {newest}", **fields}
 
 
-def _cursor(cursor: bytes | None) -> str:
+def _cursor_text(cursor: bytes | None) -> str:
     return _NONE if cursor is None else cursor.decode(errors="replace")

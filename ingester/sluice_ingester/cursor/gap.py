@@ -27,17 +27,17 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from sluice_ingester.cursor.event_time import seconds_of
-from sluice_ingester.cursor.frame_digests import Frames
-from sluice_ingester.cursor.sequence import REACH
-from sluice_redis.contract import Health
+from sluice_ingester.cursor.event_time import epoch_seconds
+from sluice_ingester.cursor.frame_digests import FrameDigests
+from sluice_ingester.cursor.sequence import MAX_OVERLAP
+from sluice_redis.contract import HealthField
 
 JUMP_SECONDS: Final = 60.0
 
 NO_CURSOR: Final = "NoCursor"
 
 
-class OnLost(StrEnum):
+class OnCursorLost(StrEnum):
     """What to do about a cursor that the source can't go on from, where a person has chosen."""
 
     HALT = "halt"
@@ -46,7 +46,7 @@ class OnLost(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Loss:
+class Gap:
     """Seqs from `first` on will not come. `since` is the time of the newest event before them, if known.
 
     `reason` is the word under which a person reads of it. `first` is None if it is unknown.
@@ -56,28 +56,28 @@ class Loss:
     since: str | None
     reason: str
 
-    def opened(self, *, now: str) -> dict[str, str]:
+    def opening_fields(self, *, now: str) -> dict[str, str]:
         """The health fields that tell of it while its end is unknown."""
         return {
-            Health.LOST_FROM: "" if self.first is None else str(self.first),
-            Health.LOST_FROM_TIME: self.since or "",
-            Health.LOST_TO: "",
-            Health.LOST_TO_TIME: "",
-            Health.LOST_AT: now,
-            Health.LOST_REASON: self.reason,
+            HealthField.LOST_FROM: "" if self.first is None else str(self.first),
+            HealthField.LOST_FROM_TIME: self.since or "",
+            HealthField.LOST_TO: "",
+            HealthField.LOST_TO_TIME: "",
+            HealthField.LOST_AT: now,
+            HealthField.LOST_REASON: self.reason,
         }
 
-    def closed(self, *, seq: int, time: str) -> dict[str, str]:
+    def closing_fields(self, *, seq: int, time: str) -> dict[str, str]:
         """The health fields of its end: the frame `seq` is the first that came after it.
 
         In another sequence the last lost seq can't be told.
         """
         last = str(seq - 1) if self.first is None or seq > self.first else ""
-        return {Health.LOST_TO: last, Health.LOST_TO_TIME: time}
+        return {HealthField.LOST_TO: last, HealthField.LOST_TO_TIME: time}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class ResumePoint:
     """Where the stored events of a source end.
 
     `time` is that of the newest event, told at `told` (seconds since 1970), None if it is unknown. `open` is
@@ -87,64 +87,64 @@ class Place:
     """
 
     cursor: bytes | None
-    time: str | None = None
-    told: float = 0.0
-    open: Loss | None = None
-    frames: Frames = field(default_factory=Frames)
+    event_time: str | None = None
+    event_time_noted_at: float = 0.0
+    open_gap: Gap | None = None
+    frame_digests: FrameDigests = field(default_factory=FrameDigests)
     live_since: str = ""
-    part: str = ""
+    stored_part: str = ""
 
 
-class Arrival:
+class GapDetector:
     """A connection up to where the source goes on, begun at `position`."""
 
-    def __init__(self, place: Place, position: int | None, *, forgets: bool = True) -> None:
-        self.place = place
-        self._forgets = forgets
-        self.over = False
-        self.announced = False
+    def __init__(self, resume_point: ResumePoint, position: int | None, *, drops_old_events: bool = True) -> None:
+        self.resume_point = resume_point
+        self._drops_old_events = drops_old_events
+        self.is_finished = False
+        self.is_announced = False
         self._position = position or None
-        self._repeated = False
-        self._first: tuple[int, str | None] | None = None
+        self._saw_repeat = False
+        self._first_new: tuple[int, str | None] | None = None
         self._times: list[float] = []
 
     @property
-    def first(self) -> tuple[int, str | None] | None:
+    def first_new(self) -> tuple[int, str | None] | None:
         """Seq and time of the lowest new frame so far."""
-        return self._first
+        return self._first_new
 
     @property
-    def in_doubt(self) -> bool:
+    def may_have_gap(self) -> bool:
         """Whether something may be missing before the frames that have come."""
-        if self.over or self._first is None or self._position is None or self._repeated:
+        if self.is_finished or self._first_new is None or self._position is None or self._saw_repeat:
             return False
-        missing = self._first[0] - self._position
-        return missing > 1 if self.announced else self._forgets and missing > REACH
+        missing = self._first_new[0] - self._position
+        return missing > 1 if self.is_announced else self._drops_old_events and missing > MAX_OVERLAP
 
-    def repeated(self) -> None:
+    def repeat_seen(self) -> None:
         """The source still has the cursor's own event, or one before it."""
-        self._repeated = True
+        self._saw_repeat = True
 
-    def saw(self, seq: int, time: str | None) -> None:
+    def new_frame_seen(self, seq: int, time: str | None) -> None:
         """A new frame, above the cursor."""
-        if self._first is None or seq < self._first[0]:
-            self._first = seq, time
+        if self._first_new is None or seq < self._first_new[0]:
+            self._first_new = seq, time
         if time is not None:
-            self._times.append(seconds_of(time))
+            self._times.append(epoch_seconds(time))
 
-    def loss(self) -> Loss | None:
+    def possible_gap(self) -> Gap | None:
         """What will be missing if the source goes on elsewhere; None if nothing was ever read."""
         if self._position is None:
             return None
-        return Loss(first=self._position + 1, since=self.place.time, reason="OutdatedCursor")
+        return Gap(first=self._position + 1, since=self.resume_point.event_time, reason="OutdatedCursor")
 
-    def arrive(self) -> Loss | None:
+    def finish(self) -> Gap | None:
         """It is known where the source goes on: what is missing before the frames that it `saw`."""
-        in_doubt, self.over = self.in_doubt, True
-        return self.loss() if in_doubt and (self.announced or self._jumps()) else None
+        in_doubt, self.is_finished = self.may_have_gap, True
+        return self.possible_gap() if in_doubt and (self.is_announced or self._time_jumps()) else None
 
-    def _jumps(self) -> bool:
-        before = self.place.time
+    def _time_jumps(self) -> bool:
+        before = self.resume_point.event_time
         if before is None or not self._times:
             return True
-        return sorted(self._times)[len(self._times) // 2] - seconds_of(before) > JUMP_SECONDS
+        return sorted(self._times)[len(self._times) // 2] - epoch_seconds(before) > JUMP_SECONDS

@@ -4,28 +4,28 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
-from sluice_wire.events import Decoded
+from sluice_wire.events import DecodedFrame
 
-SECONDS: Final = 10.0
+MAX_HELD_SECONDS: Final = 10.0
 """A source that says no more for so long leaves it open: then they are stored."""
-MOST: Final = 16
-MOST_BYTES: Final = 1024 * 1024
+MAX_HELD_FRAMES: Final = 16
+MAX_HELD_BYTES: Final = 1024 * 1024
 
 
-class Held:
+class HeldFrames:
     """A few frames in the order in which they came, with their digests. `low`: some stand far below the cursor."""
 
     def __init__(self) -> None:
-        self._frames: list[tuple[Decoded, bytes]] = []
+        self._frames: list[tuple[DecodedFrame, bytes]] = []
         self._size = 0
-        self._began = 0.0
-        self.low = False
+        self._held_since = 0.0
+        self.has_low_frames = False
 
     def __bool__(self) -> bool:
         return bool(self._frames)
 
     @property
-    def frames(self) -> Sequence[Decoded]:
+    def frames(self) -> Sequence[DecodedFrame]:
         """The frames."""
         return [frame for frame, _ in self._frames]
 
@@ -35,23 +35,23 @@ class Held:
         return ", ".join(str(frame.seq) for frame, _ in self._frames)
 
     @property
-    def are_old(self) -> bool:
+    def are_expired(self) -> bool:
         """Whether the first of them has waited for SECONDS."""
-        return bool(self._frames) and time.monotonic() - self._began >= SECONDS
+        return bool(self._frames) and time.monotonic() - self._held_since >= MAX_HELD_SECONDS
 
-    def has_room(self, frame: Decoded) -> bool:
+    def has_room(self, frame: DecodedFrame) -> bool:
         """Whether `frame` can be held, too."""
-        return len(self._frames) < MOST and self._size + frame.size <= MOST_BYTES
+        return len(self._frames) < MAX_HELD_FRAMES and self._size + frame.size <= MAX_HELD_BYTES
 
-    def add(self, frame: Decoded, digest: bytes, *, low: bool = False) -> None:
+    def add(self, frame: DecodedFrame, digest: bytes, *, is_low: bool = False) -> None:
         """Hold `frame`."""
-        self.low = self.low or low
+        self.has_low_frames = self.has_low_frames or is_low
         if not self._frames:
-            self._began = time.monotonic()
+            self._held_since = time.monotonic()
         self._frames.append((frame, digest))
         self._size += frame.size
 
-    def empty(self) -> list[tuple[Decoded, bytes]]:
+    def take_all(self) -> list[tuple[DecodedFrame, bytes]]:
         """All of them, which are held no longer."""
-        frames, self._frames, self._size, self.low = self._frames, [], 0, False
+        frames, self._frames, self._size, self.has_low_frames = self._frames, [], 0, False
         return frames

@@ -26,15 +26,15 @@ from collections.abc import Iterable
 from enum import Enum, auto
 from typing import Final
 
-REACH: Final = 10
-CONFIRM: Final = 8
-FAR: Final = 1000
+MAX_OVERLAP: Final = 10
+CONFIRMING_FRAMES: Final = 8
+MAX_SILENT_GAP: Final = 1000
 """Seqs. In silence one frame is enough for a gap of this size, and for none that is larger."""
-WINDOW: Final = 512
+DIGEST_WINDOW: Final = 512
 """Frames that are known again."""
 
 
-class Verdict(Enum):
+class FrameClass(Enum):
     """What a frame is."""
 
     NEW = auto()
@@ -43,121 +43,126 @@ class Verdict(Enum):
     MOVED_BACK = auto()
 
 
-class Sequence:
+class SequenceTracker:
     """The way of one connection through the sequence, begun at the cursor `seq`, None if there is none.
 
     `known` are the digests stored with that cursor; seqs up to `blind` have none.
     """
 
-    def __init__(self, seq: int | None, *, known: Iterable[bytes] = (), blind: int | None = None) -> None:
+    def __init__(
+        self, seq: int | None, *, known_digests: Iterable[bytes] = (), undigested_until: int | None = None
+    ) -> None:
         self.seq = seq
         self.strays: list[int] = []
         """Seqs above the cursor that the source has not come back to; the caller empties it."""
-        self._blind = blind
-        self._trust = 2 * REACH
-        self._order: deque[bytes] = deque(known, WINDOW)
-        self._known = set(self._order)
-        self._recent: deque[int] = deque(maxlen=CONFIRM)
-        self._ahead = False
-        self._fresh = 0
-        self._low = 0
-        self._before: int | None = None
-        self._settled = 0
-        self._has_news = False
+        self._undigested_until = undigested_until
+        self._replays_left = 2 * MAX_OVERLAP
+        self._digest_order: deque[bytes] = deque(known_digests, DIGEST_WINDOW)
+        self._known_digests = set(self._digest_order)
+        self._recent_seqs: deque[int] = deque(maxlen=CONFIRMING_FRAMES)
+        self._has_frames_ahead = False
+        self._new_in_a_row = 0
+        self._low_in_a_row = 0
+        self._seq_before_silence: int | None = None
+        self._seq_after_silence = 0
+        self._has_new_frames = False
 
     @property
-    def low(self) -> int:
+    def low_in_a_row(self) -> int:
         """How many LOW frames have come in a row."""
-        return self._low
+        return self._low_in_a_row
 
-    def judge(self, seq: int, digest: bytes) -> Verdict:
+    def classify(self, seq: int, digest: bytes) -> FrameClass:
         """The verdict about the next frame."""
         at = self.seq
-        if digest in self._known:
-            if at is None or seq >= at - REACH:
-                self._low = 0
+        if digest in self._known_digests:
+            if at is None or seq >= at - MAX_OVERLAP:
+                self._low_in_a_row = 0
             if at is None or seq > at:
                 self._advance(seq, is_new=False)
-            return Verdict.REPEAT
-        self._has_news = True
-        self._remember(digest)
+            return FrameClass.REPEAT
+        self._has_new_frames = True
+        self._add_digest(digest)
         if at is None or seq > at:
-            self._trust = self._low = 0
+            self._replays_left = self._low_in_a_row = 0
             self._advance(seq)
-            return Verdict.NEW
-        if self._before is not None and self._before < seq < self._settled:
+            return FrameClass.NEW
+        if self._seq_before_silence is not None and self._seq_before_silence < seq < self._seq_after_silence:
             # The source goes on where it was before it fell silent: what it said last was a stray.
-            self.seq, self._before = (self._before if self._before >= 0 else None), None
-            self._low = 0
+            self.seq, self._seq_before_silence = (
+                (self._seq_before_silence if self._seq_before_silence >= 0 else None),
+                None,
+            )
+            self._low_in_a_row = 0
             self._advance(seq)
-            return Verdict.NEW
-        if at - seq > REACH:
-            self._low += 1
-            return Verdict.LOW if self._low < CONFIRM else Verdict.MOVED_BACK
-        self._low = 0
-        if self._trust and self._blind is not None and seq <= self._blind:
-            self._trust -= 1
-            return Verdict.REPEAT
-        return Verdict.NEW
+            return FrameClass.NEW
+        if at - seq > MAX_OVERLAP:
+            self._low_in_a_row += 1
+            return FrameClass.LOW if self._low_in_a_row < CONFIRMING_FRAMES else FrameClass.MOVED_BACK
+        self._low_in_a_row = 0
+        if self._replays_left and self._undigested_until is not None and seq <= self._undigested_until:
+            self._replays_left -= 1
+            return FrameClass.REPEAT
+        return FrameClass.NEW
 
-    def end(self) -> None:
+    def handle_disconnect(self) -> None:
         """The connection has ended. Where nothing was new, what came counts as in silence: a source that ends each
         connection after a few frames would bring the same ones for ever.
         """
-        if not self._has_news:
-            self.settle()
+        if not self._has_new_frames:
+            self.handle_silence()
 
-    def settle(self, *, leap: bool = False) -> None:
+    def handle_silence(self, *, allow_leap: bool = False) -> None:
         """The source has fallen silent: what it said last counts, but for a leap of more than FAR.
 
         Such a one needs CONFIRM frames, unless the source has announced it: `leap`.
         """
-        if not self._ahead:
+        if not self._has_frames_ahead:
             return
         at = self.seq
-        above = [seq for seq in self._recent if seq > (at or 0)]
-        target = _chain(min(above) if leap or not at else at, above)
+        above = [seq for seq in self._recent_seqs if seq > (at or 0)]
+        target = _chain_end(min(above) if allow_leap or not at else at, above)
         if at is None or target > at:
-            self.seq, self._before, self._settled = target, -1 if at is None else at, target
-            self._ahead = max(self._recent) > target
+            self.seq, self._seq_before_silence, self._seq_after_silence = target, -1 if at is None else at, target
+            self._has_frames_ahead = max(self._recent_seqs) > target
 
-    def _remember(self, digest: bytes) -> None:
-        if len(self._order) == WINDOW:
-            self._known.discard(self._order[0])
-        self._order.append(digest)
-        self._known.add(digest)
+    def _add_digest(self, digest: bytes) -> None:
+        if len(self._digest_order) == DIGEST_WINDOW:
+            self._known_digests.discard(self._digest_order[0])
+        self._digest_order.append(digest)
+        self._known_digests.add(digest)
 
     def _advance(self, seq: int, *, is_new: bool = True) -> None:
-        recent, at = self._recent, self.seq
-        self._fresh = self._fresh + 1 if is_new else 0
-        if at is not None and seq == at + 1 and not self._ahead and self._before is None:
+        recent, at = self._recent_seqs, self.seq
+        self._new_in_a_row = self._new_in_a_row + 1 if is_new else 0
+        if at is not None and seq == at + 1 and not self._has_frames_ahead and self._seq_before_silence is None:
             recent.append(seq)
             self.seq = seq
             return
         if seq in recent:
             return
-        left = recent[0] if len(recent) == CONFIRM else None
+        left = recent[0] if len(recent) == CONFIRMING_FRAMES else None
         recent.append(seq)
-        lowest = min(recent) if is_new and len(recent) == CONFIRM else -1
-        if at is not None and lowest > at + FAR and self._fresh < CONFIRM // 2:
+        lowest = min(recent) if is_new and len(recent) == CONFIRMING_FRAMES else -1
+        if at is not None and lowest > at + MAX_SILENT_GAP and self._new_in_a_row < CONFIRMING_FRAMES // 2:
             lowest = -1
-        if self._before is not None and lowest >= self._settled:
-            self._before = None
+        if self._seq_before_silence is not None and lowest >= self._seq_after_silence:
+            self._seq_before_silence = None
         if at is None and lowest < 0:
-            self._ahead = True
+            self._has_frames_ahead = True
             return
         at = lowest if at is None else max(at, lowest)
         while at + 1 in recent:
             at += 1
         self.seq = at
-        self._ahead = max(recent) > at
+        self._has_frames_ahead = max(recent) > at
         if left is not None and left > at:
             self.strays.append(left)
 
 
-def _chain(seq: int, seqs: Iterable[int]) -> int:
+def _chain_end(seq: int, seqs: Iterable[int]) -> int:
     """How far one comes from `seq` over `seqs` without a leap of more than FAR."""
     for step in sorted(seqs):
-        if seq < step <= seq + FAR:
+        if seq < step <= seq + MAX_SILENT_GAP:
             seq = step
     return seq

@@ -18,14 +18,14 @@ class CursorUnreadableError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
+class ConnectionStart:
     """How to open a connection: the `cursor` to ask for (None: live) and the `position` to begin with."""
 
     cursor: str | None
     position: int | None
 
 
-def read(stored: bytes | None) -> int | None:
+def parse_cursor(stored: bytes | None) -> int | None:
     """The seq in a stored cursor, None if none is stored; CursorUnreadableError if it is no seq."""
     if stored is None:
         return None
@@ -34,20 +34,20 @@ def read(stored: bytes | None) -> int | None:
     raise CursorUnreadableError(f"{stored[:64]!r} is not a decimal seq below 2^53")
 
 
-def begin(stored: bytes | None, start_from: StartFrom) -> Start:
+def start_from_stored(stored: bytes | None, start_from: StartFrom) -> ConnectionStart:
     """How to open a connection with that stored cursor; CursorUnreadableError if it is none."""
     if stored == CURSOR_LIVE.encode():
-        return start(None, "live")
-    return start(read(stored), start_from)
+        return start_after(None, "live")
+    return start_after(parse_cursor(stored), start_from)
 
 
-def start(seq: int | None, start_from: StartFrom) -> Start:
+def start_after(seq: int | None, start_from: StartFrom) -> ConnectionStart:
     """Where to go on after `seq`, or where to begin if there is none."""
     if seq is not None:
-        return Start(cursor=str(seq), position=seq)
+        return ConnectionStart(cursor=str(seq), position=seq)
     if start_from == "live":
-        return Start(cursor=None, position=None)
+        return ConnectionStart(cursor=None, position=None)
     if start_from == "oldest" or start_from <= 1:
-        return Start(cursor="0", position=None)
+        return ConnectionStart(cursor="0", position=None)
     # One below the wanted seq: servers that begin after the cursor then send it, too.
-    return Start(cursor=str(start_from - 1), position=start_from - 1)
+    return ConnectionStart(cursor=str(start_from - 1), position=start_from - 1)

@@ -6,21 +6,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from sluice_redis.sink.append import Append, Letter
+from sluice_redis.sink.append import AppendRequest, DeadLetterEntry
 from sluice_wire.deadletter import DeadLetter
-from sluice_wire.events import Decoded
+from sluice_wire.events import DecodedFrame
 
-MAX_BYTES = 2 * 1024 * 1024
+MAX_BATCH_BYTES = 2 * 1024 * 1024
 """A batch of so many bytes is full, however few its events: what is held must fit into a small pod."""
 
 
-class Piece(NamedTuple):
+class BatchEntry(NamedTuple):
     """What was put into a batch at once: see Batch.add and Batch.mark. One is made for each frame, so it is cheap."""
 
-    frame: Decoded | None
+    frame: DecodedFrame | None
     cursor: int | str | None
     digest: bytes | None
-    time: str | None
+    event_time: str | None
 
 
 @dataclass(slots=True)
@@ -35,71 +35,76 @@ class Batch:
     """
 
     events: list[bytes] = field(default_factory=list)
-    dead: list[DeadLetter] = field(default_factory=list)
+    dead_letters: list[DeadLetter] = field(default_factory=list)
     resyncs: list[bytes] = field(default_factory=list)
     cursor: int | str | None = None
-    time: str | None = None
+    event_time: str | None = None
     digests: list[bytes] = field(default_factory=list)
-    frames: int = 0
+    frame_count: int = 0
     filtered: int = 0
     size: int = 0
     kinds: Counter[str] = field(default_factory=Counter)
-    pieces: list[Piece] = field(default_factory=list, repr=False)
-    goes_on: bool = False
-    name: str = field(default_factory=lambda: uuid.uuid4().hex)
+    entries: list[BatchEntry] = field(default_factory=list, repr=False)
+    is_partial: bool = False
+    batch_id: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     def add(
-        self, frame: Decoded, *, cursor: int | str | None = None, digest: bytes | None = None, time: str | None = None
+        self,
+        frame: DecodedFrame,
+        *,
+        cursor: int | str | None = None,
+        digest: bytes | None = None,
+        event_time: str | None = None,
     ) -> None:
         """Put a frame at the end; `cursor` and `time` hold from there on, and stay where they are None."""
-        self.pieces.append(Piece(frame=frame, cursor=cursor, digest=digest, time=time))
+        self.entries.append(BatchEntry(frame=frame, cursor=cursor, digest=digest, event_time=event_time))
         self.events += frame.events
-        self.dead += frame.dead
+        self.dead_letters += frame.dead_letters
         self.resyncs += frame.resyncs
-        self.frames += 1
+        self.frame_count += 1
         self.filtered += frame.filtered
         self.kinds.update(frame.kinds)
         self.size += frame.size
         if digest is not None:
             self.digests.append(digest)
-        self._move(cursor=cursor, time=time)
+        self._set_position(cursor=cursor, event_time=event_time)
 
-    def mark(self, *, cursor: int | str | None = None, time: str | None = None) -> None:
+    def advance(self, *, cursor: int | str | None = None, event_time: str | None = None) -> None:
         """As `add`, but without a frame."""
-        self.pieces.append(Piece(frame=None, cursor=cursor, digest=None, time=time))
-        self._move(cursor=cursor, time=time)
+        self.entries.append(BatchEntry(frame=None, cursor=cursor, digest=None, event_time=event_time))
+        self._set_position(cursor=cursor, event_time=event_time)
 
-    def _move(self, *, cursor: int | str | None, time: str | None) -> None:
+    def _set_position(self, *, cursor: int | str | None, event_time: str | None) -> None:
         if cursor is not None:
             self.cursor = cursor
-        if time is not None:
-            self.time = time
+        if event_time is not None:
+            self.event_time = event_time
 
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to write."""
-        return not self.frames and self.cursor is None and self.time is None
+        return not self.frame_count and self.cursor is None and self.event_time is None
 
     def is_full(self, *, events: int) -> bool:
         """Whether the batch has come to `events` events, or to MAX_BYTES."""
-        return len(self.events) >= events or self.size >= MAX_BYTES
+        return len(self.events) >= events or self.size >= MAX_BATCH_BYTES
 
-    def append(self, *, expected: bytes | None, fields: Mapping[str, str]) -> Append:
+    def append_request(self, *, expected_cursor: bytes | None, health_fields: Mapping[str, str]) -> AppendRequest:
         """The call that stores the batch, and `fields` of the health hash, if the cursor is `expected`."""
-        return Append(
-            name=self.name,
-            expected=expected,
+        return AppendRequest(
+            batch_id=self.batch_id,
+            expected_cursor=expected_cursor,
             cursor=self.cursor,
             events=self.events,
-            letters=[_letter(letter) for letter in self.dead],
+            dead_letters=[_dead_letter_entry(letter) for letter in self.dead_letters],
             resyncs=self.resyncs,
-            time=self.time,
-            fields=fields,
+            event_time=self.event_time,
+            health_fields=health_fields,
         )
 
 
-def _letter(dead: DeadLetter) -> Letter:
-    return Letter(
+def _dead_letter_entry(dead: DeadLetter) -> DeadLetterEntry:
+    return DeadLetterEntry(
         seq="" if dead.seq is None else str(dead.seq),
         reason=f"{dead.reason}: {dead.message}",
         detail=dead.detail,

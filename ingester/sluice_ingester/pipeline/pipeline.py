@@ -14,23 +14,23 @@ from itertools import count
 from typing import Any, Final, TypeVar
 
 from sluice_common.backoff import Backoff
-from sluice_common.tasks import end
-from sluice_ingester.cursor.gap import OnLost
-from sluice_ingester.cursor.tracker import Course, CursorLostError, HaltError
-from sluice_ingester.pipeline.batch_writer import FencedError, Writer
-from sluice_ingester.pipeline.batcher import Intake
-from sluice_ingester.pipeline.frame_reader import Decoder, PatienceError, Reader
+from sluice_common.tasks import cancel_and_wait
+from sluice_ingester.cursor.gap import OnCursorLost
+from sluice_ingester.cursor.tracker import CursorLostError, CursorTracker, HaltError
+from sluice_ingester.pipeline.batch_writer import BatchWriter, FencedError
+from sluice_ingester.pipeline.batcher import Batcher
+from sluice_ingester.pipeline.frame_reader import Decoder, FrameReader, SinkBlockedError
 from sluice_ingester.sources.failure import SourceError
 from sluice_ingester.sources.subscription import Subscription
-from sluice_ingester.telemetry.health_report import Report
-from sluice_redis.contract import CURSOR_LIVE, CURSOR_OLDEST, State
+from sluice_ingester.telemetry.health_report import HealthReport
+from sluice_redis.contract import CURSOR_LIVE, CURSOR_OLDEST, SourceState
 from sluice_redis.sink.append import timestamp
 
 CHECK_SECONDS: Final = 3.0
 """How often a cursor is looked at that no append looks at: of a quiet or a halted source."""
 RESET_SECONDS: Final = 600.0
 """A cursor is reset no more often than this; a source that needs it more often halts."""
-_CHECKS_OF_EVICTION: Final = 5
+_CHECKS_PER_EVICTION_CHECK: Final = 5
 STUCK_SECONDS: Final = 120.0
 SILENCE_SECONDS: Final = 1.0
 """A source that says nothing from one look to the next, so long after, has said all for now."""
@@ -48,33 +48,35 @@ class Pipeline:
         *,
         subscription: Subscription,
         decoder: Decoder,
-        writer: Writer,
-        report: Report,
-        course: Course,
-        new_intake: Callable[[], Intake],
+        writer: BatchWriter,
+        report: HealthReport,
+        cursor_tracker: CursorTracker,
+        new_batcher: Callable[[], Batcher],
     ) -> None:
         self.report = report
         self._writer = writer
-        self._course = course
-        self._new_intake = new_intake
-        self._intake = new_intake()
-        self._reader = Reader(subscription=subscription, decoder=decoder, report=report, course=course)
+        self._cursor_tracker = cursor_tracker
+        self._new_batcher = new_batcher
+        self._batcher = new_batcher()
+        self._reader = FrameReader(
+            subscription=subscription, decoder=decoder, report=report, cursor_tracker=cursor_tracker
+        )
         self._stopping = asyncio.Event()
         self._reset_at: float | None = None
-        self._source_backoff = Backoff(base=1.0, cap=60.0, healthy=30.0)
+        self._source_backoff = Backoff(base=1.0, cap=60.0, reset_after=30.0)
         self._had_progress = False
-        self._fence_backoff = Backoff(base=0.2, cap=10.0, healthy=30.0)
+        self._fence_backoff = Backoff(base=0.2, cap=10.0, reset_after=30.0)
 
     @property
-    def held(self) -> tuple[int, int]:
+    def buffered(self) -> tuple[int, int]:
         """Events, and bytes of them, that are read and not yet stored."""
-        batches = [batch for batch in (self._intake.forming, self._writer.pending) if batch is not None]
+        batches = [batch for batch in (self._batcher.forming, self._writer.pending) if batch is not None]
         return sum(len(batch.events) for batch in batches), sum(batch.size for batch in batches)
 
     @property
     def is_stuck(self) -> bool:
         """Whether frames wait for much too long though nothing stands in their way."""
-        return self.report.condition.state is State.STREAMING and self._intake.age > STUCK_SECONDS
+        return self.report.condition.state is SourceState.STREAMING and self._batcher.age > STUCK_SECONDS
 
     def stop(self) -> None:
         """Read nothing more; `run` returns when what was read is stored."""
@@ -84,100 +86,102 @@ class Pipeline:
         """Ingest until `stop`."""
         while not self._stopping.is_set():
             try:
-                await self._ingest()
+                await self._ingest_once()
             except SourceError as error:
                 failure = error.failure
-                await self._retry_later(failure.kind, failure.message, at_least=failure.wait)
+                await self._retry_later(failure.kind, failure.message, at_least=failure.min_delay)
             except FencedError as error:
-                self.report.fence(f"{self.report.source}: {error}: following it")
-                await self._pause(self._fence_backoff.failed(after=self.report.connected_for))
+                self.report.fenced(f"{self.report.source}: {error}: following it")
+                await self._pause(self._fence_backoff.next_delay(healthy_seconds=self.report.connected_for))
             except HaltError as error:
                 self.report.halted(error.reason, str(error))
-                await self._until_cursor_moves()
-            except PatienceError:
+                await self._wait_for_cursor_change()
+            except SinkBlockedError:
                 continue
             except Exception as error:  # noqa: BLE001 - one source's fault must not end the others
                 _log.exception("a fault of Sluice's own: please report it", extra={"source": self.report.source})
                 await self._retry_later("InternalError", f"{type(error).__name__}: {error}")
         self.report.stopped()
 
-    async def _ingest(self) -> None:
+    async def _ingest_once(self) -> None:
         try:
-            await self._session()
+            await self._run_connection()
         except CursorLostError as error:
-            await self._settle(error)
+            await self._handle_lost_cursor(error)
 
-    async def _settle(self, error: CursorLostError) -> None:
+    async def _handle_lost_cursor(self, error: CursorLostError) -> None:
         """Go on elsewhere, or HaltError, as a person has chosen."""
         again = self._reset_at is not None and time.monotonic() - self._reset_at < RESET_SECONDS
-        if self._course.on_lost not in {OnLost.OLDEST, OnLost.LIVE} or again:
-            raise HaltError(error.loss.reason, f"{error}; {self._course.remedy()}") from None
-        target = CURSOR_OLDEST if self._course.on_lost is OnLost.OLDEST else CURSOR_LIVE
-        await self._unless_stopped(self._writer.reset(target, error.loss.opened(now=timestamp())))
+        if self._cursor_tracker.on_lost not in {OnCursorLost.OLDEST, OnCursorLost.LIVE} or again:
+            raise HaltError(error.gap.reason, f"{error}; {self._cursor_tracker.remedy()}") from None
+        target = CURSOR_OLDEST if self._cursor_tracker.on_lost is OnCursorLost.OLDEST else CURSOR_LIVE
+        await self._unless_stopped(self._writer.reset_cursor(target, error.gap.opening_fields(now=timestamp())))
         self._reset_at = time.monotonic()
         self._source_backoff.reset()
-        self.report.error(error.loss.reason, f"{error}: going on with its {self._course.on_lost} events, as chosen")
+        self.report.error(
+            error.gap.reason, f"{error}: going on with its {self._cursor_tracker.on_lost} events, as chosen"
+        )
 
-    async def _session(self) -> None:
+    async def _run_connection(self) -> None:
         stored = await self._unless_stopped(self._writer.resume())
         if self._stopping.is_set():
             return
-        await self._unless_stopped(self._writer.look_for_room())
-        connect_with = self._course.begin(stored)
-        intake = self._intake = self._new_intake()
+        await self._unless_stopped(self._writer.report_if_full())
+        connect_with = self._cursor_tracker.start_connection(stored)
+        intake = self._batcher = self._new_batcher()
         before = self._writer.progress
         reading = asyncio.create_task(self._unless_stopped(self._reader.read(connect_with, intake)))
-        settling = asyncio.create_task(self._settle_in_silence(intake))
-        keeping = asyncio.create_task(self._keep())
-        writing = asyncio.create_task(self._write(intake))
+        settling = asyncio.create_task(self._watch_for_silence(intake))
+        keeping = asyncio.create_task(self._watch_cursor())
+        writing = asyncio.create_task(self._write_batches(intake))
         try:
             await asyncio.wait({reading, settling, keeping, writing}, return_when=asyncio.FIRST_COMPLETED)
             if reading.done() or settling.done():
-                await end(*(task for task in (reading, settling) if not task.done()))
+                await cancel_and_wait(*(task for task in (reading, settling) if not task.done()))
                 intake.close()
                 await asyncio.wait({keeping, writing}, return_when=asyncio.FIRST_COMPLETED)
             for task in (writing, keeping, settling, reading):
                 if task.done() and not task.cancelled():
                     task.result()
         finally:
-            await end(reading, settling, keeping, writing)
+            await cancel_and_wait(reading, settling, keeping, writing)
             self._had_progress = self._writer.progress > before
-            self._intake = self._new_intake()
+            self._batcher = self._new_batcher()
 
-    async def _settle_in_silence(self, intake: Intake) -> None:
+    async def _watch_for_silence(self, batcher: Batcher) -> None:
         """Once the source has fallen silent, let its last frames count. CursorLostError."""
-        taken = self._course.taken
+        taken = self._cursor_tracker.frames_received
         while True:
             await asyncio.sleep(SILENCE_SECONDS)
-            if self.report.connected and intake.has_room and self._course.taken == taken:
-                self._course.settle(intake)
-            taken = self._course.taken
+            if self.report.connected and batcher.has_room and self._cursor_tracker.frames_received == taken:
+                self._cursor_tracker.handle_silence(batcher)
+            taken = self._cursor_tracker.frames_received
 
-    async def _write(self, intake: Intake) -> None:
-        while (batch := await intake.take()) is not None:
+    async def _write_batches(self, batcher: Batcher) -> None:
+        while (batch := await batcher.take()) is not None:
             await self._writer.write(batch)
             del batch  # or it would stay until the next one comes
-            intake.done()
+            batcher.written()
 
-    async def _keep(self) -> None:
+    async def _watch_cursor(self) -> None:
         for number in count(1):
             await asyncio.sleep(CHECK_SECONDS)
-            await self._writer.check()
-            if number % _CHECKS_OF_EVICTION == 0 and await self._writer.may_lose():
-                raise PatienceError
+            await self._writer.check_cursor()
+            if number % _CHECKS_PER_EVICTION_CHECK == 0 and await self._writer.evicts_keys():
+                raise SinkBlockedError
 
-    async def _until_cursor_moves(self) -> None:
+    async def _wait_for_cursor_change(self) -> None:
         while not self._stopping.is_set():
             await self._pause(CHECK_SECONDS)
             try:
-                await self._writer.check()
+                await self._writer.check_cursor()
             except FencedError as error:
-                self.report.note(f"{self.report.source}: {error}: going on")
+                self.report.warn(f"{self.report.source}: {error}: going on")
                 return
 
     async def _retry_later(self, kind: str, message: str, *, at_least: float = 0.0) -> None:
-        seconds = self._source_backoff.failed(
-            after=self.report.connected_for, progress=self._had_progress, at_least=at_least
+        seconds = self._source_backoff.next_delay(
+            healthy_seconds=self.report.connected_for, progress=self._had_progress, minimum=at_least
         )
         self._had_progress = False
         self.report.waiting(kind, message, seconds=seconds)
@@ -195,4 +199,4 @@ class Pipeline:
             await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
             return working.result() if working.done() else None
         finally:
-            await end(working, stopping)
+            await cancel_and_wait(working, stopping)

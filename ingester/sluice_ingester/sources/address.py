@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final, Self
 from urllib.parse import urlencode
 
-from sluice_redis.hosts import LIKE_ADDRESS, former_hosts, host_of, is_address, is_plain
+from sluice_redis.hosts import LOOKS_LIKE_IP, former_hosts, is_ip_address, is_plaintext, normalize_host
 
 _ADDRESS: Final = re.compile(
     r"(?:(?P<scheme>[a-z]+)://)?"
@@ -31,8 +31,8 @@ class Address:
     """
 
     host: str
-    plain: bool = False
-    former: tuple[str, ...] = field(default=(), compare=False)
+    plaintext: bool = False
+    former_hosts: tuple[str, ...] = field(default=(), compare=False)
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -46,22 +46,22 @@ class Address:
             raise ValueError(f"{shown} has the scheme {scheme}://, which is not one of ws, wss, http, https")
         if port is not None and not 0 < int(port) < 65536:
             raise ValueError(f"{shown} has the port {port}, which is not between 1 and 65535")
-        if re.fullmatch(LIKE_ADDRESS, name.removesuffix(".")) and not is_address(name):
+        if re.fullmatch(LOOKS_LIKE_IP, name.removesuffix(".")) and not is_ip_address(name):
             raise ValueError(
                 f"{shown} is no IP address: give four numbers from 0 to 255, or an IPv6 address in brackets"
             )
-        return cls(host=host_of(text), plain=is_plain(text), former=former_hosts(text))
+        return cls(host=normalize_host(text), plaintext=is_plaintext(text), former_hosts=former_hosts(text))
 
     @property
-    def place(self) -> str:
+    def host_and_port(self) -> str:
         """Host and port, the default one told: equal for two spellings of one place."""
         has_port = re.search(r":[0-9]+$", self.host) is not None
-        return self.host if has_port else f"{self.host}:{80 if self.plain else 443}"
+        return self.host if has_port else f"{self.host}:{80 if self.plaintext else 443}"
 
     @property
     def origin(self) -> str:
         """The host with the scheme of its HTTP endpoints."""
-        return f"{'http' if self.plain else 'https'}://{self.host}"
+        return f"{'http' if self.plaintext else 'https'}://{self.host}"
 
     def query(self, nsid: str, **parameters: str | int | None) -> str:
         """The URL of a query; a parameter that is None is left out."""
@@ -71,4 +71,4 @@ class Address:
     def subscription(self, nsid: str, *, cursor: str | None) -> str:
         """The WebSocket URL of an event stream; without a cursor it begins with the next event."""
         query = "" if cursor is None else "?" + urlencode({"cursor": cursor})
-        return f"{'ws' if self.plain else 'wss'}://{self.host}/xrpc/{nsid}{query}"
+        return f"{'ws' if self.plaintext else 'wss'}://{self.host}/xrpc/{nsid}{query}"

@@ -16,7 +16,7 @@ NEXT_ADDRESS_SECONDS: Final = 0.25
 """RFC 8305: so long after one address of a name the next is tried beside it. A dead one must not cost the others."""
 
 _REDIRECTS: Final = frozenset({300, 301, 302, 303, 307, 308})
-_DIRECT: Final = {True: ("wss", "socks", "https"), False: ("ws", "socks", "https", "http")}
+_PROXY_SCHEMES: Final = {True: ("wss", "socks", "https"), False: ("ws", "socks", "https", "http")}
 """For which schemes a proxy may be named, in their order: RFC 6455, 4.1."""
 
 
@@ -26,14 +26,14 @@ class Connector(connect):
     `source` is the host as it was configured; if that was without TLS (`plain`), a redirect may lead to such a place.
     """
 
-    def __init__(self, uri: str, *, source: str, plain: bool, tls: Tls, **options: Any) -> None:
+    def __init__(self, uri: str, *, source: str, allow_plaintext: bool, tls: Tls, **options: Any) -> None:
         super().__init__(uri, happy_eyeballs_delay=NEXT_ADDRESS_SECONDS, interleave=1, **options)
         self.hop = Hop(source=source)
         self._tls = tls
-        self._plain = plain
+        self._allow_plaintext = allow_plaintext
         self._options = dict(self.create_connection_kwargs)
-        self._make = self.factory
-        self.factory = self._connection
+        self._library_factory = self.factory
+        self.factory = self._make_connection
 
     async def open_tcp_connection(self) -> ClientConnection:
         """Connect to where this redirect, or the beginning, leads: as the library does, with what that needs."""
@@ -41,7 +41,7 @@ class Connector(connect):
         is_redirected = self.hop.target != ""
         target = host_port(host, port, secure=secure) if is_redirected else self.hop.source
         self.hop = Hop(source=self.hop.source, target=target)
-        proxy = proxy_for(host, port, schemes=_DIRECT[secure])
+        proxy = proxy_for(host, port, schemes=_PROXY_SCHEMES[secure])
         self.proxy = None if proxy is None else proxy.url
         self.create_connection_kwargs = dict(self._options)
         if secure:
@@ -67,16 +67,16 @@ class Connector(connect):
             target = parse_uri(uri)
         except (InvalidURI, ValueError):
             return InvalidURI(place, "it is no URL of a WebSocket")
-        if self.ws_uri.secure and not target.secure and not self._plain:
+        if self.ws_uri.secure and not target.secure and not self._allow_plaintext:
             name = host_port(target.host, target.port, secure=False)
             return SecurityError(f"ws://{name} is not encrypted; if that is wanted, name the source as ws://{name}")
         return uri
 
-    def _connection(self, uri: WebSocketURI) -> ClientConnection:
+    def _make_connection(self, uri: WebSocketURI) -> ClientConnection:
         """The library asks for it when there is a way to the target."""
         self.hop = Hop(source=self.hop.source, target=self.hop.target, proxy=self.hop.proxy, reached=True)
-        connection = self._make(uri)
+        connection = self._library_factory(uri)
         protocol = connection.protocol
-        protocol.parser = handshake_response.parse(protocol)
+        protocol.parser = handshake_response.parse_response(protocol)
         next(protocol.parser)
         return connection

@@ -19,113 +19,117 @@ from websockets.exceptions import (
     SecurityError,
 )
 
-from sluice_common.text import readable
+from sluice_common.text import sanitize
 from sluice_ingester.sources.handshake_response import HeadersTooLargeError
 from sluice_ingester.sources.hop import Hop
 from sluice_ingester.sources.proxy import ProxyUnusableError
-from sluice_ingester.sources.tls import advice
+from sluice_ingester.sources.tls import ca_hint
 
-_MOST_TEXT: Final = 1000
-_MOST_RETRY_AFTER: Final = 600.0
-_HOPELESS: Final = 60.0
+_MAX_MESSAGE: Final = 1000
+_MAX_RETRY_AFTER_SECONDS: Final = 600.0
+_NOT_IMPLEMENTED_SECONDS: Final = 60.0
 _PROXY_HINTS: Final = {407: ": put its user and password into the proxy's URL, http://USER:PASSWORD@HOST:PORT"}
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
+class SourceFailure:
     """`kind` is CamelCase and one of few; `wait` is the least number of seconds before a new try."""
 
     kind: str
     message: str
-    wait: float = 0.0
+    min_delay: float = 0.0
 
     def __post_init__(self) -> None:
         """A message quotes what others said, in whatever encoding."""
-        object.__setattr__(self, "message", readable(self.message, most=_MOST_TEXT))
+        object.__setattr__(self, "message", sanitize(self.message, max_length=_MAX_MESSAGE))
 
 
 class SourceError(Exception):
     """The source can't be read at the moment."""
 
-    def __init__(self, failure: Failure) -> None:
+    def __init__(self, failure: SourceFailure) -> None:
         super().__init__(failure.message)
         self.failure = failure
 
 
-def explain(error: Exception, *, place: str, hop: Hop | None = None, named: tuple[str, ...] = ()) -> Failure:
+def classify_source_error(
+    error: Exception, *, source: str, hop: Hop | None = None, ca_variables: tuple[str, ...] = ()
+) -> SourceFailure:
     """What `error`, raised while connecting to `place` or reading from it, means.
 
     `hop` says where the attempt was, if it may have been elsewhere. `named` are the variables that name private CAs.
     """
-    hop = hop or Hop(source=place, reached=True)
+    hop = hop or Hop(source=source, reached=True)
     match error:
         case InvalidStatus():
-            return _status(error, hop.place)
+            return _status_failure(error, hop.target_name)
         case ConnectionClosed():
-            return _closed(error, hop.place)
+            return _closed_failure(error, hop.target_name)
         case OSError():
-            return _network(error, hop, named)
+            return _network_failure(error, hop, ca_variables)
         case ProxyUnusableError() | ProxyError() | InvalidProxy():
-            return _proxy(error, hop)
+            return _proxy_failure(error, hop)
         case InvalidURI() | SecurityError():
-            return Failure("RedirectRefused", f"{hop.place} redirects to where it can't be followed: {_line(error)}")
+            return SourceFailure(
+                "RedirectRefused", f"{hop.target_name} redirects to where it can't be followed: {_one_line(error)}"
+            )
         case _:
-            return _handshake(error, hop)
+            return _handshake_failure(error, hop)
 
 
-def _proxy(error: Exception, hop: Hop) -> Failure:
+def _proxy_failure(error: Exception, hop: Hop) -> SourceFailure:
     match error:
         case ProxyUnusableError():
-            text = f"no proxy leads to {hop.place}: {_line(error)}"
+            text = f"no proxy leads to {hop.target_name}: {_one_line(error)}"
         case InvalidProxyStatus():
             code = error.response.status_code
-            text = f"{hop.peer} answered {_answered(code)}{_PROXY_HINTS.get(code, '')}"
+            text = f"{hop.peer_name} answered {_status_text(code)}{_PROXY_HINTS.get(code, '')}"
         case _:  # its text may quote the proxy's URL, password and all
-            text = f"{hop.peer} gave no answer that opens the way: {type(error).__name__}"
-    return Failure("ProxyFailed", text)
+            text = f"{hop.peer_name} gave no answer that opens the way: {type(error).__name__}"
+    return SourceFailure("ProxyFailed", text)
 
 
-def _handshake(error: Exception, hop: Hop) -> Failure:
+def _handshake_failure(error: Exception, hop: Hop) -> SourceFailure:
     match error:
         case UnicodeError():
-            return Failure("NameUnknown", f"the name of {hop.peer} is no name of a host: {_line(error)}")
+            return SourceFailure("NameUnknown", f"the name of {hop.peer_name} is no name of a host: {_one_line(error)}")
         case InvalidMessage(__cause__=EOFError()):
-            return Failure("ConnectionLost", f"{hop.place} closed the connection before it had answered")
+            return SourceFailure("ConnectionLost", f"{hop.target_name} closed the connection before it had answered")
         case InvalidMessage(__cause__=HeadersTooLargeError() as cause):
-            return Failure("HeadersTooLarge", f"{hop.place} can't be understood: {_line(cause)}")
+            return SourceFailure("HeadersTooLarge", f"{hop.target_name} can't be understood: {_one_line(cause)}")
         case _:
-            return Failure("NoWebSocket", f"{hop.place} does not speak WebSocket: {_line(error)}")
+            return SourceFailure("NoWebSocket", f"{hop.target_name} does not speak WebSocket: {_one_line(error)}")
 
 
-def _network(error: OSError, hop: Hop, named: tuple[str, ...]) -> Failure:
-    peer = hop.peer
+def _network_failure(error: OSError, hop: Hop, ca_variables: tuple[str, ...]) -> SourceFailure:
+    peer = hop.peer_name
     match error:
         case gaierror():
-            return Failure("NameUnknown", f"the name of {peer} can't be resolved: {error.strerror or error}")
+            return SourceFailure("NameUnknown", f"the name of {peer} can't be resolved: {error.strerror or error}")
         case ssl.SSLCertVerificationError():
-            why = getattr(error, "verify_message", None) or _line(error)
-            hint = advice(getattr(error, "verify_code", 0), named)
-            return Failure(
+            why = getattr(error, "verify_message", None) or _one_line(error)
+            hint = ca_hint(getattr(error, "verify_code", 0), ca_variables)
+            return SourceFailure(
                 "TlsFailed", f"the certificate of {peer} is not trusted: {why}" + (f" ({hint})" if hint else "")
             )
         case ssl.SSLError():
-            return Failure("TlsFailed", f"TLS with {peer} failed: {_line(error)}")
+            return SourceFailure("TlsFailed", f"TLS with {peer} failed: {_one_line(error)}")
         case TimeoutError():
-            return Failure("ConnectTimeout", f"{peer} did not answer in time")
+            return SourceFailure("ConnectTimeout", f"{peer} did not answer in time")
         case _:
-            return Failure("ConnectFailed", f"no connection to {peer}: {error.strerror or _line(error)}")
+            return SourceFailure("ConnectFailed", f"no connection to {peer}: {error.strerror or _one_line(error)}")
 
 
-def _status(error: InvalidStatus, place: str) -> Failure:
+def _status_failure(error: InvalidStatus, place: str) -> SourceFailure:
     code = error.response.status_code
     told = error.response.headers.get_all("Retry-After")
     wait = retry_after(told[0] if told else None) if code in {429, 503} else 0.0
     if code == HTTPStatus.NOT_IMPLEMENTED:
-        wait = _HOPELESS
-    return Failure(f"Http{code}", f"{place} answered {_answered(code)}", wait)
+        wait = _NOT_IMPLEMENTED_SECONDS
+    return SourceFailure(f"Http{code}", f"{place} answered {_status_text(code)}", wait)
 
 
-def _answered(code: int) -> str:
+def _status_text(code: int) -> str:
     try:
         return f"{code} {HTTPStatus(code).phrase}"
     except ValueError:
@@ -137,30 +141,30 @@ def retry_after(value: str | None) -> float:
     if value is None:
         return 0.0
     try:
-        seconds = float(value) if value.isdigit() else _until(value)
+        seconds = float(value) if value.isdigit() else _seconds_until(value)
     except (ValueError, OverflowError, TypeError, IndexError):  # the library's parser of dates raises them all
         return 0.0
-    return min(max(seconds, 0.0), _MOST_RETRY_AFTER)
+    return min(max(seconds, 0.0), _MAX_RETRY_AFTER_SECONDS)
 
 
-def _until(date: str) -> float:
+def _seconds_until(date: str) -> float:
     moment = parsedate_to_datetime(date)
     return (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
 
 
-def _closed(error: ConnectionClosed, place: str) -> Failure:
+def _closed_failure(error: ConnectionClosed, place: str) -> SourceFailure:
     if error.sent is not None and not error.rcvd_then_sent:
         if error.sent.code == 1009:
-            return Failure(
+            return SourceFailure(
                 "FrameTooLarge",
                 f"{place} sent a frame above the 5 MB of the specification: set the cursor beyond it",
             )
-        return Failure("ProtocolError", f"{place} broke the WebSocket protocol: {error.sent.reason or error}")
+        return SourceFailure("ProtocolError", f"{place} broke the WebSocket protocol: {error.sent.reason or error}")
     if error.rcvd is None:
-        return Failure("ConnectionLost", f"the connection to {place} was lost")
+        return SourceFailure("ConnectionLost", f"the connection to {place} was lost")
     reason = f" ({error.rcvd.reason[:200]})" if error.rcvd.reason else ""
-    return Failure("Closed", f"{place} closed the connection with {error.rcvd.code}{reason}")
+    return SourceFailure("Closed", f"{place} closed the connection with {error.rcvd.code}{reason}")
 
 
-def _line(error: Exception) -> str:
+def _one_line(error: Exception) -> str:
     return (" ".join(str(error).split()) or type(error).__name__)[:200]

@@ -23,23 +23,23 @@ MAX_HEADERS: Final = 256 * 1024
 
 _STATUS: Final = re.compile(rb"HTTP/[0-9](?:\.[0-9])?[ \t]+([1-9][0-9]{2})(?:[ \t]+([^\r\n]*))?[ \t]*\r?\n")
 _SWITCHING: Final = 101
-_MOST_BLANK_LINES: Final = 4
-_MOST_INTERIM: Final = 8
+_MAX_BLANK_LINES: Final = 4
+_MAX_INTERIM_RESPONSES: Final = 8
 
 
-class AnswerError(ValueError):
+class ResponseError(ValueError):
     """What came is no HTTP answer."""
 
 
-class HeadersTooLargeError(AnswerError):
+class HeadersTooLargeError(ResponseError):
     """An answer whose header lines are above MAX_LINE or, all together, above MAX_HEADERS."""
 
 
-def parse(protocol: ClientProtocol) -> Generator[None]:
+def parse_response(protocol: ClientProtocol) -> Generator[None]:
     """What takes the place of the parser of `protocol`: the answer first, frames after it. Never raises."""
     try:
-        response = yield from _read(protocol.reader)
-    except (EOFError, AnswerError) as error:
+        response = yield from _read_response(protocol.reader)
+    except (EOFError, ResponseError) as error:
         refusal = InvalidMessage(str(error))
         refusal.__cause__ = error
         yield from _refuse(protocol, refusal)
@@ -63,29 +63,29 @@ def _refuse(protocol: ClientProtocol, error: InvalidHandshake) -> Generator[None
     yield
 
 
-def _read(reader: StreamReader) -> Generator[None, None, Response]:
+def _read_response(reader: StreamReader) -> Generator[None, None, Response]:
     """The answer without its body. EOFError if none comes, AnswerError if it is none."""
-    for _ in range(_MOST_INTERIM):
-        code, reason = yield from _status(reader)
-        headers = yield from _headers(reader, needed=code == _SWITCHING)
+    for _ in range(_MAX_INTERIM_RESPONSES):
+        code, reason = yield from _read_status(reader)
+        headers = yield from _read_headers(reader, needed=code == _SWITCHING)
         if code >= 200 or code == _SWITCHING:
             return Response(code, reason, headers)
-    raise AnswerError("it answered over and over that its answer will come")
+    raise ResponseError("it answered over and over that its answer will come")
 
 
-def _status(reader: StreamReader) -> Generator[None, None, tuple[int, str]]:
+def _read_status(reader: StreamReader) -> Generator[None, None, tuple[int, str]]:
     line = b"\n"
-    for _ in range(_MOST_BLANK_LINES):
+    for _ in range(_MAX_BLANK_LINES):
         line = bytes((yield from reader.read_line(MAX_LINE, HeadersTooLargeError)))
         if line.strip():
             break
     match = _STATUS.fullmatch(line)
     if match is None:
-        raise AnswerError(f"it answered {line[:80].decode('latin-1')!r}")
+        raise ResponseError(f"it answered {line[:80].decode('latin-1')!r}")
     return int(match[1]), (match[2] or b"").decode("latin-1")
 
 
-def _headers(reader: StreamReader, *, needed: bool) -> Generator[None, None, Headers]:
+def _read_headers(reader: StreamReader, *, needed: bool) -> Generator[None, None, Headers]:
     """The headers; those of a refusal as far as they can be read, if not all are `needed`."""
     headers, size = Headers(), 0
     try:

@@ -22,18 +22,18 @@ class Hop:
     reached: bool = False
 
     @property
-    def place(self) -> str:
+    def target_name(self) -> str:
         """The target, as a reader knows it."""
         if self.target in {"", self.source}:
             return self.source
         return f"{self.target} (where {self.source} redirects to)"
 
     @property
-    def peer(self) -> str:
+    def peer_name(self) -> str:
         """Whoever did not answer: the proxy, as long as it has not led to the target."""
         if self.proxy and not self.reached:
-            return f"the proxy {self.proxy} (on the way to {self.place})"
-        return self.place
+            return f"the proxy {self.proxy} (on the way to {self.target_name})"
+        return self.target_name
 
 
 def host_port(host: str, port: int | None, *, secure: bool) -> str:

@@ -15,10 +15,10 @@ from websockets.asyncio.client import ClientConnection
 
 from sluice_ingester.sources.address import Address
 from sluice_ingester.sources.connector import Connector
-from sluice_ingester.sources.failure import Failure, SourceError, explain
+from sluice_ingester.sources.failure import SourceError, SourceFailure, classify_source_error
 from sluice_ingester.sources.tls import Tls
 
-MAX_FRAME: Final = 5 * 1024 * 1024 + 64 * 1024
+MAX_FRAME_BYTES: Final = 5 * 1024 * 1024 + 64 * 1024
 """Bytes: the specification's 5 MB, and some slack."""
 
 _logger = logging.getLogger("sluice_ingester.websocket")
@@ -35,16 +35,16 @@ class Deadlines:
     close: float = 1.0
 
 
-class Frames:
+class FrameStream:
     """The frames of an open connection, as an async iterator; SourceError says how they ended."""
 
-    def __init__(self, websocket: ClientConnection, *, place: str, deadlines: Deadlines) -> None:
+    def __init__(self, websocket: ClientConnection, *, source: str, deadlines: Deadlines) -> None:
         self._websocket = websocket
-        self._place = place
+        self._source = source
         self._deadlines = deadlines
         self._received = 0
         self._waiting = False
-        self._dead: Failure | None = None
+        self._failure: SourceFailure | None = None
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
@@ -55,12 +55,12 @@ class Frames:
             # Text is no frame of any event stream, but whoever decodes must see that, too.
             data = await self._websocket.recv(decode=False)
         except Exception as error:
-            raise SourceError(self._dead or explain(error, place=self._place)) from error
+            raise SourceError(self._failure or classify_source_error(error, source=self._source)) from error
         self._waiting = False
         self._received += 1
         return data
 
-    async def watch(self) -> None:
+    async def monitor_pings(self) -> None:
         """Ask the other side now and then whether it lives, and close the connection if it doesn't.
 
         A pong may be late because it stands behind frames that we have not read yet. So only
@@ -72,8 +72,8 @@ class Frames:
             pong = await self._websocket.ping()
             done, _ = await asyncio.wait({asyncio.ensure_future(pong)}, timeout=self._deadlines.ping)
             if not done and self._waiting and self._received == received:
-                self._dead = Failure(
-                    "PingTimeout", f"{self._place} did not answer a ping in {self._deadlines.ping:g} s"
+                self._failure = SourceFailure(
+                    "PingTimeout", f"{self._source} did not answer a ping in {self._deadlines.ping:g} s"
                 )
                 await self._websocket.close(1011, "ping timeout")
                 return
@@ -94,11 +94,11 @@ class Subscription:
         self.address = address
         self._nsid = nsid
         self._user_agent = user_agent
-        self._tls = tls or Tls.of()
+        self._tls = tls or Tls.load()
         self._deadlines = deadlines or Deadlines()
 
     @contextlib.asynccontextmanager
-    async def open(self, *, cursor: str | None) -> AsyncGenerator[Frames]:
+    async def open(self, *, cursor: str | None) -> AsyncGenerator[FrameStream]:
         """Connect and give the frames from `cursor` on; SourceError if that fails.
 
         The socket is not read while a frame waits for its reader: the kernel's buffers hold enough
@@ -109,24 +109,26 @@ class Subscription:
         connecting = Connector(
             self.address.subscription(self._nsid, cursor=cursor),
             source=place,
-            plain=self.address.plain,
+            allow_plaintext=self.address.plaintext,
             tls=self._tls,
             user_agent_header=self._user_agent,
             compression=None,
             open_timeout=self._deadlines.open,
             close_timeout=self._deadlines.close,
             ping_interval=None,
-            max_size=MAX_FRAME,
+            max_size=MAX_FRAME_BYTES,
             max_queue=(0, 0),
             logger=_logger,
         )
         try:
             websocket = await connecting
         except Exception as error:
-            named = self._tls.named
-            raise SourceError(explain(error, place=place, hop=connecting.hop, named=named)) from error
-        frames = Frames(websocket, place=place, deadlines=self._deadlines)
-        watching = asyncio.create_task(frames.watch())
+            named = self._tls.ca_variables
+            raise SourceError(
+                classify_source_error(error, source=place, hop=connecting.hop, ca_variables=named)
+            ) from error
+        frames = FrameStream(websocket, source=place, deadlines=self._deadlines)
+        watching = asyncio.create_task(frames.monitor_pings())
         try:
             yield frames
         finally:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
-_UNKNOWN_ISSUER: Final = frozenset({2, 18, 19, 20, 21})
+_UNKNOWN_ISSUER_CODES: Final = frozenset({2, 18, 19, 20, 21})
 """OpenSSL's codes for a chain that ends at nobody who is trusted."""
 _VARIABLES: Final = ("INGESTER_CA_BUNDLE", "SSL_CERT_FILE")
 
@@ -16,10 +16,10 @@ class Tls:
     """TLS for clients. `named` are the variables that name private CAs."""
 
     context: ssl.SSLContext
-    named: tuple[str, ...] = ()
+    ca_variables: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, ca_bundle: Path | None = None) -> Self:
+    def load(cls, ca_bundle: Path | None = None) -> Self:
         """TLS that trusts the system's CAs and those in `ca_bundle`.
 
         SSL_CERT_FILE, read by OpenSSL itself, replaces the system's. ValueError if `ca_bundle` holds
@@ -35,10 +35,11 @@ class Tls:
         return cls(context, tuple(name for name, value in set_.items() if value))
 
 
-def advice(code: int, named: tuple[str, ...]) -> str:
+def ca_hint(code: int, ca_variables: tuple[str, ...]) -> str:
     """What a person can do about a certificate that OpenSSL refuses with `code`; empty if nothing here helps."""
-    if code not in _UNKNOWN_ISSUER:
+    if code not in _UNKNOWN_ISSUER_CODES:
         return ""
-    if "INGESTER_CA_BUNDLE" in named:
-        return f"no CA of {' or '.join(named)} signed it: add the one that did to INGESTER_CA_BUNDLE (spec.caBundle)"
+    if "INGESTER_CA_BUNDLE" in ca_variables:
+        named = " or ".join(ca_variables)
+        return f"no CA of {named} signed it: add the one that did to INGESTER_CA_BUNDLE (spec.caBundle)"
     return "name a private CA in INGESTER_CA_BUNDLE (spec.caBundle)"

@@ -15,27 +15,34 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 
-from sluice_ingester.source_task import Work
-from sluice_ingester.telemetry.background_task import Helper
-from sluice_redis.contract import State
+from sluice_ingester.source_task import SourceTask
+from sluice_ingester.telemetry.background_task import BackgroundTask
+from sluice_redis.contract import SourceState
 
 _logger: Final = logging.getLogger("sluice_ingester.telemetry.probes")
 _logger.setLevel(logging.CRITICAL)  # a probe that hangs up is nothing to report
 
 
-async def listen(
-    port: int, *, works: Sequence[Work], registry: CollectorRegistry, helpers: Sequence[Helper] = ()
+async def serve_http(
+    port: int,
+    *,
+    source_tasks: Sequence[SourceTask],
+    registry: CollectorRegistry,
+    background_tasks: Sequence[BackgroundTask] = (),
 ) -> Server:
     """Serve on `port` of every address; 0 takes a free one."""
 
     def answer(_connection: ServerConnection, request: Request) -> Response:
         match request.path.split("?", 1)[0]:
             case "/healthz":
-                return _verdict(
-                    [*map(_health, works), *((False, f"{one.name}: fails") for one in helpers if one.is_broken)]
+                return _probe_response(
+                    [
+                        *map(_liveness, source_tasks),
+                        *((False, f"{one.name}: fails") for one in background_tasks if one.is_broken),
+                    ]
                 )
             case "/readyz":
-                return _verdict([_readiness(work) for work in works])
+                return _probe_response([_readiness(work) for work in source_tasks])
             case "/metrics":
                 return _response(HTTPStatus.OK, generate_latest(registry), CONTENT_TYPE_LATEST)
         return _response(HTTPStatus.NOT_FOUND, b"/healthz, /readyz and /metrics are here\n")
@@ -54,21 +61,21 @@ def _socket(port: int) -> socket.socket:
     return socket.create_server(("", port))
 
 
-def _health(work: Work) -> tuple[bool, str]:
-    name = work.report.source
-    return (False, f"{name}: stuck") if work.is_stuck else (True, f"{name}: alive")
+def _liveness(source_task: SourceTask) -> tuple[bool, str]:
+    name = source_task.report.source
+    return (False, f"{name}: stuck") if source_task.is_stuck else (True, f"{name}: alive")
 
 
-def _readiness(work: Work) -> tuple[bool, str]:
-    condition = work.report.condition
-    ready = condition.state is State.BACKPRESSURE or (
-        work.report.ever_connected and condition.state is not State.HALTED
+def _readiness(source_task: SourceTask) -> tuple[bool, str]:
+    condition = source_task.report.condition
+    ready = condition.state is SourceState.BACKPRESSURE or (
+        source_task.report.ever_connected and condition.state is not SourceState.HALTED
     )
     words = " ".join(filter(None, (condition.state, condition.reason, condition.message)))
-    return ready, f"{work.report.source}: {words}"
+    return ready, f"{source_task.report.source}: {words}"
 
 
-def _verdict(parts: Sequence[tuple[bool, str]]) -> Response:
+def _probe_response(parts: Sequence[tuple[bool, str]]) -> Response:
     status = HTTPStatus.OK if all(good for good, _ in parts) else HTTPStatus.SERVICE_UNAVAILABLE
     return _response(status, "".join(f"{line}\n" for _, line in parts).encode(errors="backslashreplace"))
 

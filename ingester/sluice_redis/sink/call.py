@@ -6,7 +6,7 @@ from typing import Final, TypeVar
 
 from redis.exceptions import RedisClusterException, RedisError
 
-from sluice_redis.sink.errors import SinkError, explain
+from sluice_redis.sink.errors import SinkError, classify_redis_error
 
 CALL_SECONDS: Final = 10.0
 """After this long without an answer it is unknown whether a call was done."""
@@ -14,12 +14,12 @@ CALL_SECONDS: Final = 10.0
 T = TypeVar("T")
 
 
-async def call(work: Awaitable[T]) -> T:
+async def call(command: Awaitable[T]) -> T:
     """The answer of `work`; SinkError, and nothing else, if Redis fails."""
     try:
         async with asyncio.timeout(CALL_SECONDS):
-            return await work
+            return await command
     except TimeoutError as error:
-        raise SinkError(explain(TimeoutError(f"no answer in {CALL_SECONDS:g} s"))) from error
+        raise SinkError(classify_redis_error(TimeoutError(f"no answer in {CALL_SECONDS:g} s"))) from error
     except (RedisError, RedisClusterException, OSError, UnicodeError) as error:
-        raise SinkError(explain(error)) from error
+        raise SinkError(classify_redis_error(error)) from error

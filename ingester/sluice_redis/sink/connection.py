@@ -5,11 +5,11 @@ from pathlib import Path
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from sluice_redis.client import Client, open_client
+from sluice_redis.client import RedisClient, open_client
 from sluice_redis.url import RedisUrl
 
 
-def connect(url: str, *, ca_bundle: Path | None = None) -> Client:
+def connect(url: str, *, ca_bundle: Path | None = None) -> RedisClient:
     """A client for `url` (see redis_url); it connects with its first command.
 
     It repeats nothing by itself: an append must be repeated with the knowledge that it may have

@@ -20,13 +20,13 @@ DIGEST_BYTES: Final = 10
 """Two of a million events an hour share a digest once in some million years; what they would lose
 is one event, and only if two relays sent them."""
 _WITHOUT_REV: Final = (b'{"type":"account"', b'{"type":"identity"')
-_TAG_BYTES: Final = 2
+_SOURCE_TAG_BYTES: Final = 2
 _SLICES: Final = 2
 _SLACK_SECONDS: Final = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
+class DuplicateCheck:
     """What the append needs to know events again.
 
     `buckets` are the keys to look in; the second one takes what is new, for `seconds`. `tag` stands for the
@@ -34,33 +34,33 @@ class Known:
     """
 
     buckets: Sequence[str]
-    seconds: int
-    tag: bytes
+    expire_seconds: int
+    source_tag: bytes
     digests: Sequence[bytes]
 
 
-class Duplicates:
+class Deduplicator:
     """Knows events again for at least `window` seconds."""
 
     def __init__(self, keys: StreamKeys, *, window: int) -> None:
         self._keys = keys
-        self._slice = max(1, -(-window // _SLICES))
-        self._tag = hashlib.blake2b(keys.host.encode(), digest_size=_TAG_BYTES).digest()
+        self._slice_seconds = max(1, -(-window // _SLICES))
+        self._source_tag = hashlib.blake2b(keys.host.encode(), digest_size=_SOURCE_TAG_BYTES).digest()
 
-    def known(self, events: Sequence[bytes], *, now: float | None = None) -> Known:
+    def duplicate_check(self, events: Sequence[bytes], *, now: float | None = None) -> DuplicateCheck:
         """What to give to the append for `events`, at the time `now`."""
-        slot = int(time.time() if now is None else now) // self._slice
+        slot = int(time.time() if now is None else now) // self._slice_seconds
         # One ahead, for the ingester of another relay whose clock is.
         slots = (slot + 1, slot, *(slot - back for back in range(1, _SLICES + 1)))
-        return Known(
+        return DuplicateCheck(
             buckets=[self._keys.seen(slot) for slot in slots],
-            seconds=_SLICES * self._slice + min(self._slice, _SLACK_SECONDS),
-            tag=self._tag,
-            digests=[digest(event) for event in events],
+            expire_seconds=_SLICES * self._slice_seconds + min(self._slice_seconds, _SLACK_SECONDS),
+            source_tag=self._source_tag,
+            digests=[event_digest(event) for event in events],
         )
 
 
-def digest(event: bytes) -> bytes:
+def event_digest(event: bytes) -> bytes:
     """Of an event's JSON without `seq` and `time`, which stand between its `type` and its `did`.
 
     Empty if the event has no rev.

@@ -11,33 +11,78 @@ from typing import Final
 
 from redis import exceptions
 
-from sluice_common.text import readable
+from sluice_common.text import sanitize
 
 
 class SinkReason(StrEnum):
-    """Why the sink takes nothing; the words stand in the health hash."""
+    """Why Redis takes no events. Each docstring is a row of docs/status.md: when, and what to do."""
 
     HIGH_WATER_MARK = "HighWaterMark"
+    """Backpressure: the stream holds `spec.backpressure.highWaterMark` entries.
+
+    Check the consumers of the stream.
+    """
     FILLED_BY_OTHERS = "StreamFilledByOthers"
+    """Backpressure: the stream holds more than this source's mark, and sources with a higher mark still write.
+
+    Give all sources of the stream the same `spec.backpressure.highWaterMark`, or this one a `spec.redis.keyPrefix`.
+    """
     UNAVAILABLE = "RedisUnavailable"
+    """Backpressure: Redis can't be reached.
+
+    If it lasts, check Redis and the network.
+    """
     TIMEOUT = "RedisTimeout"
+    """Backpressure: Redis did not answer in time.
+
+    If it lasts, check the load of Redis.
+    """
     OUT_OF_MEMORY = "RedisOutOfMemory"
+    """Backpressure: Redis has reached `maxmemory`.
+
+    Make room, or raise `maxmemory`.
+    """
     LOADING = "RedisLoading"
+    """Backpressure: Redis is loading its data."""
     READ_ONLY = "RedisReadOnly"
+    """Backpressure: Redis takes no writes, for example on a replica, or because it can't save to disk.
+
+    If it lasts, check the replication and the disk of Redis.
+    """
     BUSY = "RedisBusy"
+    """Backpressure: Redis runs a long script, or a cluster is moving slots.
+
+    If it lasts, check which script runs.
+    """
     AUTH = "RedisAuth"
+    """Redis refuses the user or the password, or the user lacks a right.
+
+    Correct the Secret, or grant the right: see [redis.md](redis.md).
+    """
     REFUSED = "RedisRefused"
+    """Redis refuses the request: the message says why.
+
+    Do what the message says.
+    """
     EVICTS = "RedisEvicts"
+    """Halted: Redis would evict streams and cursors when its memory is full.
+
+    Set `maxmemory-policy noeviction`.
+    """
     TOO_LARGE = "RedisRequestTooLarge"
+    """Halted: Redis refuses even the smallest request that stores an event.
+
+    Raise its limit for the size of a request.
+    """
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class SinkFailure:
     """Why Redis did not do it; `lasting` if only a person can change that."""
 
     reason: SinkReason
     message: str
-    lasting: bool = False
+    permanent: bool = False
 
 
 _BY_CODE: Final = {
@@ -80,8 +125,10 @@ _TOO_LARGE: Final = re.compile(
     r"|too (?:large|big) (?:a )?(?:request|command|payload)|too many (?:arguments|results)",
     re.IGNORECASE,
 )
-_NO_RIGHT: Final = re.compile("can't run this command|can't access at least one of the keys")  # as scripts say it
-_OTHER_THING: Final = "somebody has put something else at that key: RENAME or DEL it, or set spec.redis.keyPrefix"
+_PERMISSION_DENIED: Final = re.compile(
+    "can't run this command|can't access at least one of the keys"
+)  # as scripts say it
+_WRONG_TYPE_HINT: Final = "somebody has put something else at that key: RENAME or DEL it, or set spec.redis.keyPrefix"
 _HINTS: Final = {
     SinkReason.AUTH: "check user and password in REDIS_URL, and the user's ACL rules",
     SinkReason.TOO_LARGE: "raise the limit of this Redis for the size of one request",
@@ -92,14 +139,14 @@ _HINTS: Final = {
 class SinkError(Exception):
     """Redis did not do it, or it is unknown whether it did."""
 
-    def __init__(self, trouble: Trouble) -> None:
-        super().__init__(trouble.message)
-        self.trouble = trouble
+    def __init__(self, failure: SinkFailure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
 
 
-def explain(error: Exception) -> Trouble:
+def classify_redis_error(error: Exception) -> SinkFailure:
     """What `error`, raised by the client, means."""
-    text = readable(str(error), most=300) or type(error).__name__
+    text = sanitize(str(error), max_length=300) or type(error).__name__
     reason = _BY_CODE.get(text.split(" ", 1)[0]) or next(
         (reason for kind, reason in _BY_CLASS if isinstance(error, kind)), SinkReason.REFUSED
     )
@@ -107,11 +154,11 @@ def explain(error: Exception) -> Trouble:
         text = "this Redis does not know scripts with #!lua: Redis 7 or newer, or Valkey, is needed"
     if reason is SinkReason.REFUSED and _TOO_LARGE.search(text):
         reason = SinkReason.TOO_LARGE
-    if reason is SinkReason.REFUSED and _NO_RIGHT.search(text):
+    if reason is SinkReason.REFUSED and _PERMISSION_DENIED.search(text):
         reason = SinkReason.AUTH
-    hint = _OTHER_THING if text.startswith("WRONGTYPE") else _HINTS.get(reason)
-    return Trouble(
+    hint = _WRONG_TYPE_HINT if text.startswith("WRONGTYPE") else _HINTS.get(reason)
+    return SinkFailure(
         reason=reason,
         message=f"Redis: {text}" + (f" ({hint})" if hint else ""),
-        lasting=reason in {SinkReason.AUTH, SinkReason.REFUSED, SinkReason.TOO_LARGE},
+        permanent=reason in {SinkReason.AUTH, SinkReason.REFUSED, SinkReason.TOO_LARGE},
     )

@@ -4,20 +4,20 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from sluice_redis.sink.call import call
-from sluice_redis.sink.errors import SinkError, SinkReason, Trouble
+from sluice_redis.sink.errors import SinkError, SinkFailure, SinkReason
 
 # INFO, and not CONFIG GET, which managed services forbid; in a script, so that in a cluster the
 # node is asked that holds the key.
 _SCRIPT: Final = "#!lua flags=no-writes,allow-oom\nreturn redis.call('INFO', 'memory')"
-_TELL_NOTHING: Final = {SinkReason.AUTH, SinkReason.REFUSED}
+_MAY_NOT_ASK: Final = {SinkReason.AUTH, SinkReason.REFUSED}
 
 
-async def refuse_eviction(execute: Callable[..., Awaitable[Any]], key: str) -> None:
+async def check_eviction_policy(execute: Callable[..., Awaitable[Any]], key: str) -> None:
     """SinkError if the server of `key` evicts keys, or does not answer; a user who may not ask passes."""
     try:
         answer = await call(execute("EVAL", _SCRIPT, 1, key))
     except SinkError as error:
-        if error.trouble.reason in _TELL_NOTHING:
+        if error.failure.reason in _MAY_NOT_ASK:
             return
         raise
     text = answer.decode(errors="replace") if isinstance(answer, bytes) else str(answer)
@@ -27,4 +27,4 @@ async def refuse_eviction(execute: Callable[..., Awaitable[Any]], key: str) -> N
             f"this Redis has maxmemory-policy {policy}: with its memory full it would throw away whole streams and "
             "cursors; set it to noeviction (CONFIG SET maxmemory-policy noeviction, and in its configuration)"
         )
-        raise SinkError(Trouble(reason=SinkReason.EVICTS, message=message, lasting=True))
+        raise SinkError(SinkFailure(reason=SinkReason.EVICTS, message=message, permanent=True))

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sluice_redis.client import Client
+from sluice_redis.client import RedisClient
 from sluice_redis.contract import Stream
 from sluice_redis.sink.call import call
 
@@ -10,7 +10,7 @@ STREAMS: Final = (*(stream.value for stream in Stream), "firehose_backfill")
 """The ingester's own, and the one in which a backfiller answers."""
 
 
-async def lengths(redis: Client, *, prefix: str) -> dict[str, int]:
+async def read_stream_lengths(redis: RedisClient, *, prefix: str) -> dict[str, int]:
     """Entries by stream, in one round trip, without those that this user may not read. SinkError."""
     pipeline = redis.pipeline(transaction=False)
     for name in STREAMS:

@@ -6,26 +6,26 @@ from typing import Any, Final
 
 from redis.exceptions import NoScriptError
 
-from sluice_redis.client import Client
+from sluice_redis.client import RedisClient
 from sluice_redis.sink.call import call
 
-LIMIT: Final = 10_000
+MAX_REMOVED: Final = 10_000
 """About how many entries one call removes at most: some milliseconds of the server's time."""
-STEPS: Final = 1000
+MAX_PENDING_SCANNED: Final = 1000
 """How far one call walks through what is pending: some milliseconds, too."""
 
 _SCRIPT: Final = resources.files(__package__).joinpath("trim.lua").read_bytes()
 _SHA1: Final = hashlib.sha1(_SCRIPT, usedforsecurity=False).hexdigest()
 
 
-async def trim(redis: Client, stream: str) -> int:
+async def trim_consumed(redis: RedisClient, stream: str) -> int:
     """Remove the oldest entries of `stream` that no group needs any more; how many. SinkError."""
     return int(await call(_run(redis, stream)))
 
 
-async def _run(redis: Client, stream: str) -> Any:
+async def _run(redis: RedisClient, stream: str) -> Any:
     execute: Any = redis.execute_command
     try:
-        return await execute("EVALSHA", _SHA1, 1, stream, LIMIT, STEPS)
+        return await execute("EVALSHA", _SHA1, 1, stream, MAX_REMOVED, MAX_PENDING_SCANNED)
     except NoScriptError:
-        return await execute("EVAL", _SCRIPT, 1, stream, LIMIT, STEPS)
+        return await execute("EVAL", _SCRIPT, 1, stream, MAX_REMOVED, MAX_PENDING_SCANNED)

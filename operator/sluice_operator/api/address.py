@@ -9,24 +9,24 @@ _GROUP: Final = "[0-9A-Fa-f]{1,4}"
 _LAST_TWO: Final = f"(?:{_GROUP}:{_GROUP}|{_IPV4})"
 
 
-def _up_to(count: int) -> str:
+def _at_most(count: int) -> str:
     """So many groups at most, and the :: that stands for those that are missing."""
     return f"(?:(?:{_GROUP}:){{0,{count - 1}}}{_GROUP})?::"
 
 
-_BEFORE_TWO: Final = "|".join(
+_GROUPS_BEFORE_LAST_TWO: Final = "|".join(
     (
         f"(?:{_GROUP}:){{6}}",
         f"::(?:{_GROUP}:){{5}}",
-        *(f"{_up_to(count)}(?:{_GROUP}:){{{5 - count}}}" for count in range(1, 6)),
+        *(f"{_at_most(count)}(?:{_GROUP}:){{{5 - count}}}" for count in range(1, 6)),
     )
 )
-_IPV6: Final = f"(?:{_BEFORE_TWO}){_LAST_TWO}|{_up_to(6)}{_GROUP}|{_up_to(7)}"
+_IPV6: Final = f"(?:{_GROUPS_BEFORE_LAST_TWO}){_LAST_TWO}|{_at_most(6)}{_GROUP}|{_at_most(7)}"
 
 _NUMBER: Final = "(?:0[xX][0-9A-Fa-f]*|[0-9]+)"
 
-LIKE_ADDRESS: Final = rf"(?:^|//)(?:\[|{_NUMBER}(?:[.]{_NUMBER}){{1,3}}(?::|$))"
+LOOKS_LIKE_ADDRESS: Final = rf"(?:^|//)(?:\[|{_NUMBER}(?:[.]{_NUMBER}){{1,3}}(?::|$))"
 """Finds a host that can only be meant as an address: systems read 127.1 and 0x7f.1 as one, too."""
 
-ADDRESS: Final = rf"(?:^|//)(?:{_IPV4}|\[(?:{_IPV6})\])(?::[0-9]+)?$"
+IS_ADDRESS: Final = rf"(?:^|//)(?:{_IPV4}|\[(?:{_IPV6})\])(?::[0-9]+)?$"
 """Finds a host that is an address."""

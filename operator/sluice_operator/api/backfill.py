@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from sluice_operator.api.base import Model
-from sluice_operator.api.stream import Count, PartStatus
+from sluice_operator.api.source_status import Count, IngesterStatus
 
 
 class BackfillSpec(Model):
@@ -25,7 +25,7 @@ class BackfillSpec(Model):
     """
 
 
-class BackfillStatus(PartStatus):
+class BackfillStatus(IngesterStatus):
     """What the ingester of the backfill is doing and how far it has come."""
 
     cursor: str | None = None

@@ -32,7 +32,7 @@ class Model(BaseModel):
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
-def _seconds(value: datetime) -> datetime:
+def _to_whole_seconds(value: datetime) -> datetime:
     return value.astimezone(UTC).replace(microsecond=0)
 
 
@@ -42,13 +42,13 @@ def _rfc3339(value: datetime) -> str:
 
 Time = Annotated[
     AwareDatetime,
-    AfterValidator(_seconds),
+    AfterValidator(_to_whole_seconds),
     PlainSerializer(_rfc3339, return_type=str, when_used="json"),
 ]
 """A time of the API: UTC in whole seconds, as Kubernetes writes its own: a round trip changes nothing."""
 
 
-def listed_by(*keys: str) -> FieldInfo:
+def keyed_by(*keys: str) -> FieldInfo:
     """The annotation of a list in which each item is known by its `keys`: for server-side apply, and so that the API
     server refuses a second one with the same.
     """

@@ -1,74 +1,74 @@
 """The columns of `kubectl get`, the same for all kinds of source."""
 
-from sluice_operator.api.definition import Column
+from sluice_operator.api.definition import PrinterColumn
 
 
-def stream_columns(part: str, *wide: Column) -> tuple[Column, ...]:
+def stream_columns(status_field: str, *wide: PrinterColumn) -> tuple[PrinterColumn, ...]:
     """The columns of a kind whose main stream is told of in that `part` of the status; those in `wide` are its own.
 
     What is always shown fits into a terminal of a hundred columns, but for a long reason: so that stands last.
     """
     return (
-        Column(name="Host", path=".spec.host", description="The host of the source."),
-        Column(
+        PrinterColumn(name="Host", path=".spec.host", description="The host of the source."),
+        PrinterColumn(
             name="Ready",
             path='.status.conditions[?(@.type=="Ready")].status',
             description="Whether the source is streamed, or suspended as asked.",
         ),
-        Column(
+        PrinterColumn(
             name="Cursor",
-            path=f".status.{part}.cursor",
+            path=f".status.{status_field}.cursor",
             description="The sequence number of the newest message stored.",
         ),
-        Column(
+        PrinterColumn(
             name="Lag",
-            path=f".status.{part}.lag",
+            path=f".status.{status_field}.lag",
             description="How far the ingester is behind: the age of the newest event when it was stored.",
         ),
-        Column(
+        PrinterColumn(
             name="Rate",
-            path=f".status.{part}.rate",
+            path=f".status.{status_field}.rate",
             description="Events stored per second. Each operation of a commit is one: a relay sends fewer messages.",
         ),
-        Column(
+        PrinterColumn(
             name="Restarts",
             path=".status.restarts.count",
             type="integer",
             description="Restarts of the ingester that nobody asked for.",
         ),
-        Column(
+        PrinterColumn(
             name="Age",
             path=".metadata.creationTimestamp",
             type="date",
             description="The age of the resource.",
         ),
-        Column(
+        PrinterColumn(
             name="Reason",
             path='.status.conditions[?(@.type=="Ready")].reason',
             description="Why the resource is Ready or not, in one word.",
         ),
-        Column(
+        PrinterColumn(
             name="Length",
-            path=f".status.{part}.streamLength",
+            path=f".status.{status_field}.streamLength",
             type="integer",
             wide=True,
             description="How many entries the Redis stream holds.",
         ),
-        Column(
+        PrinterColumn(
             name="Consumers",
-            path=f".status.{part}.consumersLag",
+            path=f".status.{status_field}.consumersLag",
             type="integer",
             wide=True,
             description="How many entries the slowest consumer group has not been given yet.",
         ),
         *wide,
-        Column(
+        PrinterColumn(
             name="Last-Error",
-            path=f".status.{part}.lastError",
+            path=f".status.{status_field}.lastError",
             wide=True,
             description="The newest error that the ingester met.",
         ),
-        Column(
+        PrinterColumn(
             name="Message",
             path='.status.conditions[?(@.type=="Ready")].message',
             wide=True,

@@ -10,10 +10,10 @@ from typing import Any, Final
 import yaml
 
 from sluice_operator.api.base import GROUP, VERSION
-from sluice_operator.api.definition import Column, Definition
+from sluice_operator.api.definition import Definition, PrinterColumn
 from sluice_operator.api.labeler import LABELER
 from sluice_operator.api.relay import RELAY
-from sluice_operator.api.schema import Schema, structural
+from sluice_operator.api.schema import Schema, structural_schema
 
 DEFINITIONS: Final = (RELAY, LABELER)
 DIRECTORIES: Final = (Path("crds"), Path("charts/sluice/files/crds"))
@@ -45,9 +45,9 @@ def build_crd(definition: Definition) -> dict[str, Any]:
                     "name": VERSION,
                     "served": True,
                     "storage": True,
-                    "schema": {"openAPIV3Schema": _root(definition)},
+                    "schema": {"openAPIV3Schema": _root_schema(definition)},
                     "subresources": {"status": {}},
-                    "additionalPrinterColumns": [_column(column) for column in definition.columns],
+                    "additionalPrinterColumns": [_printer_column(column) for column in definition.columns],
                 }
             ],
         },
@@ -67,8 +67,8 @@ def write(root: Path) -> None:
             (root / directory / f"{definition.plural}.yaml").write_text(render(definition), encoding="utf-8")
 
 
-def _root(definition: Definition) -> Schema:
-    schema = structural(definition.model)
+def _root_schema(definition: Definition) -> Schema:
+    schema = structural_schema(definition.model)
     fields = schema["properties"]
     # The API server sets this on an object that no operator has seen yet, so that whoever waits for the
     # status to catch up with metadata.generation waits from the first moment.
@@ -90,7 +90,7 @@ def _root(definition: Definition) -> Schema:
     }
 
 
-def _column(column: Column) -> dict[str, Any]:
+def _printer_column(column: PrinterColumn) -> dict[str, Any]:
     result = {
         "name": column.name,
         "type": column.type,

@@ -11,13 +11,13 @@ from sluice_redis.contract import MAX_SEQ
 OnCursorLost = Literal["Halt", "Oldest", "Live"]
 
 
-def _text(value: Any) -> Any:
+def _integer_to_text(value: Any) -> Any:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-Position = Annotated[
+CursorPosition = Annotated[
     str,
-    BeforeValidator(_text),
+    BeforeValidator(_integer_to_text),
     WithJsonSchema(
         {
             "anyOf": [{"type": "integer"}, {"type": "string"}],
@@ -40,10 +40,10 @@ Position = Annotated[
 """A place in a source's sequence, as a user gives it: every number that the ingester takes, and no other."""
 
 
-class Cursor(Model):
+class CursorSpec(Model):
     """Where to go on, once."""
 
-    position: Position
+    position: CursorPosition
     """Where to go on: oldest (all that the source still has), live (only what comes from now on), or a
     sequence number, to go on with the message after it.
     """
@@ -54,13 +54,13 @@ class Cursor(Model):
     """
 
 
-ANOTHER_NONCE: Final = Rule.of_change(
+NEW_POSITION_NEEDS_NEW_NONCE: Final = Rule.transition(
     "self.nonce != oldSelf.nonce || self.position == oldSelf.position",
     message="give another nonce with another position: the cursor is set once for each nonce",
 )
 
 
-class CursorReset(Model):
+class CursorResetStatus(Model):
     """A cursor that was set as spec.cursor asks."""
 
     nonce: str
@@ -76,7 +76,7 @@ class CursorReset(Model):
     """When it was set."""
 
 
-class Gap(Model):
+class GapStatus(Model):
     """A range of messages that the source could not give, because it no longer had them, or that it could not
     be asked for, because there was no cursor yet.
     """

@@ -11,14 +11,14 @@ from sluice_operator.api.rules import Rule
 _DURATION: Final = re.compile(r"(?:([0-9]{1,2})h)?(?:([0-9]{1,4})m)?(?:([0-9]{1,5})s)?")
 
 
-def seconds_of(duration: str) -> int:
+def parse_duration_seconds(duration: str) -> int:
     """The seconds of a duration such as 1h30m; 0 if it is none."""
     found = _DURATION.fullmatch(duration)
     hours, minutes, seconds = (int(part or 0) for part in found.groups()) if found else (0, 0, 0)
     return hours * 3600 + minutes * 60 + seconds
 
 
-class Deduplicate(Model):
+class DeduplicateSpec(Model):
     """How events are known again that another relay has told of."""
 
     window: Annotated[
@@ -30,7 +30,7 @@ class Deduplicate(Model):
                 "duration(self) >= duration('1s') && duration(self) <= duration('24h')"
             ),
             message="give a duration from 1s to 24h, such as 1h or 90m",
-            holds=lambda duration: 1 <= seconds_of(duration) <= 86_400,
+            holds=lambda duration: 1 <= parse_duration_seconds(duration) <= 86_400,
         ),
     ] = "1h"
     """For how long an event is known again, such as 1h. It takes memory in Redis for each event in it."""

@@ -8,7 +8,7 @@ from sluice_operator.api.resource import Resource
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Column:
+class PrinterColumn:
     """A column of `kubectl get`; one with `wide` is shown only with `-o wide`."""
 
     name: str
@@ -25,7 +25,7 @@ class Definition:
     model: type[Resource]
     plural: str
     short_names: tuple[str, ...]
-    columns: tuple[Column, ...]
+    columns: tuple[PrinterColumn, ...]
 
     @property
     def kind(self) -> str:

@@ -5,10 +5,10 @@ from typing import Annotated, Final
 from pydantic import Field
 
 from sluice_operator.api.base import Model
-from sluice_operator.api.object_names import Key, ObjectName
+from sluice_operator.api.object_names import DataKey, ObjectName
 from sluice_operator.api.rules import Rule
 
-FIELDS: Final = {
+SPEC_FIELDS: Final = {
     "REDIS_URL": "spec.redis.secretRef",
     "SSL_CERT_FILE": "spec.caBundle",
     "INGESTER_CA_BUNDLE": "spec.caBundle",
@@ -30,13 +30,13 @@ FIELDS: Final = {
 }
 """By variable, the field that says the same."""
 
-_OWN: Final = ("POD_NAME", "METRICS_PORT")
+_RESERVED: Final = ("POD_NAME", "METRICS_PORT")
 _LEVELS: Final = ("debug", "info", "warning", "error")
 _FORMATS: Final = ("json", "plain", "")
 
 
-def _instead(field: str) -> Rule:
-    names = [name for name, place in FIELDS.items() if place == field]
+def _use_field_instead(field: str) -> Rule:
+    names = [name for name, place in SPEC_FIELDS.items() if place == field]
     return Rule(
         cel=f"!(self in {names})",
         message=f"{' and '.join(names)} can't be set here: use {field}",
@@ -47,26 +47,26 @@ def _instead(field: str) -> Rule:
 EnvName = Annotated[
     str,
     Field(min_length=1, max_length=128, pattern=r"^[-._a-zA-Z][-._a-zA-Z0-9]*$"),
-    _instead("spec.redis.secretRef"),
-    _instead("spec.caBundle"),
-    _instead("spec.host"),
-    _instead("spec.redis.keyPrefix"),
-    _instead("spec.firehose.collections"),
-    _instead("spec.firehose.syncEvents"),
-    _instead("spec.firehose.resyncToBackfill"),
-    _instead("spec.firehose.deduplicate"),
-    _instead("startFrom of the stream"),
-    _instead("spec.backfill.rescanIntervalSeconds"),
-    _instead("spec.backfill.onPageError"),
-    _instead("spec.onCursorLost"),
-    _instead("spec.retention.trimConsumed"),
-    _instead("spec.backpressure.highWaterMark"),
-    _instead("spec.batch.size"),
-    _instead("spec.batch.timeoutMilliseconds"),
+    _use_field_instead("spec.redis.secretRef"),
+    _use_field_instead("spec.caBundle"),
+    _use_field_instead("spec.host"),
+    _use_field_instead("spec.redis.keyPrefix"),
+    _use_field_instead("spec.firehose.collections"),
+    _use_field_instead("spec.firehose.syncEvents"),
+    _use_field_instead("spec.firehose.resyncToBackfill"),
+    _use_field_instead("spec.firehose.deduplicate"),
+    _use_field_instead("startFrom of the stream"),
+    _use_field_instead("spec.backfill.rescanIntervalSeconds"),
+    _use_field_instead("spec.backfill.onPageError"),
+    _use_field_instead("spec.onCursorLost"),
+    _use_field_instead("spec.retention.trimConsumed"),
+    _use_field_instead("spec.backpressure.highWaterMark"),
+    _use_field_instead("spec.batch.size"),
+    _use_field_instead("spec.batch.timeoutMilliseconds"),
     Rule(
-        cel=f"!(self in {list(_OWN)}) && (!self.startsWith('INGESTER_') || self in {list(FIELDS)})",
+        cel=f"!(self in {list(_RESERVED)}) && (!self.startsWith('INGESTER_') || self in {list(SPEC_FIELDS)})",
         message="POD_NAME, METRICS_PORT and what begins with INGESTER_ are the operator's own: leave them out",
-        holds=lambda name: name not in _OWN and (not name.startswith("INGESTER_") or name in FIELDS),
+        holds=lambda name: name not in _RESERVED and (not name.startswith("INGESTER_") or name in SPEC_FIELDS),
     ),
     Rule(
         cel="self != 'PATH' && !self.startsWith('PYTHON') && !self.startsWith('LD_')",
@@ -85,7 +85,7 @@ class EnvKeyRef(Model):
     name: ObjectName
     """The name of the Secret or ConfigMap, in the namespace of this resource."""
 
-    key: Key
+    key: DataKey
     """The key under which the value stands."""
 
     optional: bool | None = None
@@ -112,7 +112,7 @@ class EnvSource(Model):
     """A field of the pod itself."""
 
 
-_ONE_SOURCE: Final = Rule(
+_EXACTLY_ONE_SOURCE: Final = Rule(
     cel="[has(self.secretKeyRef), has(self.configMapKeyRef), has(self.fieldRef)].filter(given, given).size() == 1",
     message="give one of secretKeyRef, configMapKeyRef and fieldRef",
     holds=lambda source: [source.secret_key_ref, source.config_map_key_ref, source.field_ref].count(None) == 2,
@@ -128,11 +128,11 @@ class EnvVar(Model):
     value: Annotated[str, Field(max_length=32_768)] | None = None
     """The value. $(NAME) stands for the value of another variable, as in a Pod."""
 
-    value_from: Annotated[EnvSource, _ONE_SOURCE] | None = None
+    value_from: Annotated[EnvSource, _EXACTLY_ONE_SOURCE] | None = None
     """Where the value stands, in the place of value."""
 
 
-ONE_VALUE: Final = Rule(
+EXACTLY_ONE_VALUE: Final = Rule(
     cel="has(self.value) != has(self.valueFrom)",
     message="give a variable either value or valueFrom",
     holds=lambda variable: (variable.value is None) != (variable.value_from is None),
@@ -150,4 +150,4 @@ _LOG_FORMAT: Final = Rule(
     holds=lambda variable: variable.name != "LOG_FORMAT" or variable.value is None or variable.value in _FORMATS,
 )
 
-Env = Annotated[EnvVar, ONE_VALUE, _LOG_LEVEL, _LOG_FORMAT]
+Env = Annotated[EnvVar, EXACTLY_ONE_VALUE, _LOG_LEVEL, _LOG_FORMAT]

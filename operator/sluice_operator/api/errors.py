@@ -9,17 +9,17 @@ class InvalidResourceError(ValueError):
     """The object does not fit the API. The text names each field and what to do, fit for a condition."""
 
     @classmethod
-    def of(cls, faults: Sequence[ErrorDetails]) -> "InvalidResourceError":
+    def from_validation(cls, errors: Sequence[ErrorDetails]) -> "InvalidResourceError":
         """The error that names all `faults`."""
-        return cls("; ".join(f"{_path(fault['loc'])}: {_text(fault)}" for fault in faults))
+        return cls("; ".join(f"{_field_path(fault['loc'])}: {_error_text(fault)}" for fault in errors))
 
 
-def _path(location: tuple[int | str, ...]) -> str:
+def _field_path(location: tuple[int | str, ...]) -> str:
     steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in location)
     return "".join(steps).removeprefix(".")
 
 
-def _text(fault: ErrorDetails) -> str:
+def _error_text(fault: ErrorDetails) -> str:
     message = fault["msg"]
     if fault["type"] == "missing" or isinstance(fault["input"], dict | list):
         return message

@@ -7,7 +7,7 @@ from pydantic import Field
 from sluice_operator.api.base import Model
 
 
-class HealthWindows(Model):
+class HealthSpec(Model):
     """How long things may take before the status calls them wrong."""
 
     degraded_after_seconds: Annotated[int, Field(ge=1, le=86_400)] = 300
@@ -30,7 +30,7 @@ class HealthWindows(Model):
     """How many seconds without a restart make the ingester Stable, and without an error ErrorFree."""
 
 
-class LabelerHealthWindows(HealthWindows):
+class LabelerHealthSpec(HealthSpec):
     """The same for labelers, which are quiet for long: labels are given by people, a few an hour."""
 
     quiet_after_seconds: Annotated[int, Field(ge=0, le=604_800)] = 0

@@ -4,18 +4,18 @@ from typing import Final
 
 from sluice_operator.api.base import Model
 from sluice_operator.api.columns import stream_columns
-from sluice_operator.api.common import SourceSpec
-from sluice_operator.api.cursor import Position
+from sluice_operator.api.cursor import CursorPosition
 from sluice_operator.api.definition import Definition
-from sluice_operator.api.health import LabelerHealthWindows
+from sluice_operator.api.health import LabelerHealthSpec
 from sluice_operator.api.source import Source
-from sluice_operator.api.stream import SourceStatus, StreamStatus
+from sluice_operator.api.source_spec import SourceSpec
+from sluice_operator.api.source_status import SourceStatus, StreamStatus
 
 
 class LabelsSpec(Model):
     """The stream of labels (com.atproto.label.subscribeLabels)."""
 
-    start_from: Position = "oldest"
+    start_from: CursorPosition = "oldest"
     """Where to start when Redis holds no cursor for this host: oldest (all labels that the labeler has ever
     given), live (only what comes from now on), or the first sequence number that is wanted. A stored cursor
     always wins.
@@ -28,7 +28,7 @@ class LabelerSpec(SourceSpec):
     labels: LabelsSpec = LabelsSpec()
     """The stream of labels (com.atproto.label.subscribeLabels), written to the Redis stream label_live."""
 
-    health: LabelerHealthWindows = LabelerHealthWindows()
+    health: LabelerHealthSpec = LabelerHealthSpec()
     """How long things may take before the status calls them wrong."""
 
 

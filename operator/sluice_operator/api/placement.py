@@ -68,7 +68,7 @@ class LabelSelector(Model):
     """What else the labels of a pod have to be."""
 
 
-class TopologySpread(Model):
+class TopologySpreadConstraint(Model):
     """How pods are spread over nodes, zones or the like."""
 
     topology_key: QualifiedName
@@ -97,7 +97,7 @@ class TopologySpread(Model):
 
 _UNSATISFIABLE: Final = "(has({0}.whenUnsatisfiable) ? {0}.whenUnsatisfiable : 'ScheduleAnyway')"
 
-DIFFERENT_SPREADS: Final = Rule(
+DISTINCT_CONSTRAINTS: Final = Rule(
     cel=(
         "self.all(one, self.filter(other, other.topologyKey == one.topologyKey && "
         f"{_UNSATISFIABLE.format('other')} == {_UNSATISFIABLE.format('one')}).size() == 1)"

@@ -10,19 +10,19 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
-from sluice_operator.api.base import GROUP, Model, listed_by
-from sluice_operator.api.dns import DNSConfig, HostAlias
+from sluice_operator.api.base import GROUP, Model, keyed_by
 from sluice_operator.api.env import Env
 from sluice_operator.api.object_names import LabelValue, ObjectName
-from sluice_operator.api.placement import DIFFERENT_SPREADS, Affinity, Toleration, TopologySpread
-from sluice_operator.api.resources import RESOURCES_FIT, Resources
+from sluice_operator.api.placement import DISTINCT_CONSTRAINTS, Affinity, Toleration, TopologySpreadConstraint
+from sluice_operator.api.pod_dns import DNSConfig, HostAlias
+from sluice_operator.api.resource_requirements import REQUESTS_WITHIN_LIMITS, ResourceRequirements
 from sluice_operator.api.rules import Rule
 from sluice_operator.api.security import PodSecurityContext, SecurityContext
 from sluice_operator.api.volumes import Volume, VolumeMount
 
-_DOMAIN: Final = f"{GROUP}/"
-_KUBECTL: Final = "kubectl.kubernetes.io/"
-_LABELS: Final = (
+_SLUICE_PREFIX: Final = f"{GROUP}/"
+_KUBECTL_PREFIX: Final = "kubectl.kubernetes.io/"
+_RESERVED_LABELS: Final = (
     "app.kubernetes.io/name",
     "app.kubernetes.io/instance",
     "app.kubernetes.io/component",
@@ -34,30 +34,30 @@ Labels = Annotated[
     dict[str, LabelValue],
     Field(max_length=32),
     Rule(
-        cel=f"self.all(name, !name.startsWith('{_DOMAIN}') && !(name in {list(_LABELS)}))",
+        cel=f"self.all(name, !name.startsWith('{_SLUICE_PREFIX}') && !(name in {list(_RESERVED_LABELS)}))",
         message=(
-            f"the labels {', '.join(_LABELS)} and what begins with {_DOMAIN} tell the pods of ingesters apart: "
-            "choose other names"
+            f"the labels {', '.join(_RESERVED_LABELS)} and what begins with {_SLUICE_PREFIX} tell the pods of "
+            "ingesters apart: choose other names"
         ),
-        holds=lambda labels: not any(name.startswith(_DOMAIN) or name in _LABELS for name in labels),
+        holds=lambda labels: not any(name.startswith(_SLUICE_PREFIX) or name in _RESERVED_LABELS for name in labels),
     ),
 ]
 
-Annotations = Annotated[
+PodAnnotations = Annotated[
     dict[str, Annotated[str, Field(max_length=16_384)]],
     Field(max_length=32),
     Rule(
-        cel=f"self.all(name, !name.startsWith('{_DOMAIN}') && !name.startsWith('{_KUBECTL}'))",
+        cel=f"self.all(name, !name.startsWith('{_SLUICE_PREFIX}') && !name.startsWith('{_KUBECTL_PREFIX}'))",
         message=(
-            f"annotations that begin with {_DOMAIN} or {_KUBECTL} are those of the operator and of kubectl: choose "
-            "other names; `kubectl rollout restart` restarts an ingester"
+            f"annotations that begin with {_SLUICE_PREFIX} or {_KUBECTL_PREFIX} are those of the operator "
+            "and of kubectl: choose other names; `kubectl rollout restart` restarts an ingester"
         ),
-        holds=lambda annotations: not any(name.startswith((_DOMAIN, _KUBECTL)) for name in annotations),
+        holds=lambda annotations: not any(name.startswith((_SLUICE_PREFIX, _KUBECTL_PREFIX)) for name in annotations),
     ),
 ]
 
 
-class PullSecret(Model):
+class ImagePullSecret(Model):
     """A Secret with the credentials of a registry."""
 
     name: ObjectName
@@ -70,13 +70,13 @@ class PodTemplate(Model):
     labels: Labels | None = None
     """Labels of the pod."""
 
-    annotations: Annotations | None = None
+    annotations: PodAnnotations | None = None
     """Annotations of the pod, such as those of a service mesh."""
 
-    env: Annotated[tuple[Env, ...], Field(max_length=64), listed_by("name")] | None = None
+    env: Annotated[tuple[Env, ...], Field(max_length=64), keyed_by("name")] | None = None
     """Variables of the ingester's process, such as LOG_LEVEL or HTTPS_PROXY."""
 
-    resources: Annotated[Resources, RESOURCES_FIT] = Resources(
+    resources: Annotated[ResourceRequirements, REQUESTS_WITHIN_LIMITS] = ResourceRequirements(
         requests={"cpu": "50m", "memory": "64Mi"}, limits={"memory": "128Mi"}
     )
     """The resources of the ingester's container. What is given here replaces the default as a whole."""
@@ -91,11 +91,11 @@ class PodTemplate(Model):
     """Which nodes, and which other pods beside it, the pod wants or shuns."""
 
     topology_spread_constraints: (
-        Annotated[tuple[TopologySpread, ...], Field(max_length=8), DIFFERENT_SPREADS] | None
+        Annotated[tuple[TopologySpreadConstraint, ...], Field(max_length=8), DISTINCT_CONSTRAINTS] | None
     ) = None
     """How the pods of ingesters are spread over nodes, zones or the like."""
 
-    image_pull_secrets: Annotated[tuple[PullSecret, ...], Field(max_length=16), listed_by("name")] | None = None
+    image_pull_secrets: Annotated[tuple[ImagePullSecret, ...], Field(max_length=16), keyed_by("name")] | None = None
     """Secrets with the credentials of registries, beside those of the operator."""
 
     priority_class_name: ObjectName | None = None
@@ -133,28 +133,28 @@ class PodTemplate(Model):
     dns_config: DNSConfig | None = None
     """Name servers, domains and options in addition to these."""
 
-    host_aliases: Annotated[tuple[HostAlias, ...], Field(max_length=32), listed_by("ip")] | None = None
+    host_aliases: Annotated[tuple[HostAlias, ...], Field(max_length=32), keyed_by("ip")] | None = None
     """Addresses and their names in the pod's /etc/hosts."""
 
-    volumes: Annotated[tuple[Volume, ...], Field(max_length=16), listed_by("name")] | None = None
+    volumes: Annotated[tuple[Volume, ...], Field(max_length=16), keyed_by("name")] | None = None
     """Volumes of the pod, such as a Secret with a client certificate: a name, and beside it one source as in a
     Pod, such as secret, configMap, emptyDir, projected, csi or persistentVolumeClaim.
     """
 
-    volume_mounts: Annotated[tuple[VolumeMount, ...], Field(max_length=16), listed_by("mountPath")] | None = None
+    volume_mounts: Annotated[tuple[VolumeMount, ...], Field(max_length=16), keyed_by("mountPath")] | None = None
     """Where the ingester's container sees these volumes."""
 
-    def mounts_what_is_there(self) -> bool:
+    def mounts_have_volumes(self) -> bool:
         """Whether every mount is of a volume that is given."""
         volumes = {volume.name for volume in self.volumes or ()}
         return all(mount.name in volumes for mount in self.volume_mounts or ())
 
 
-MOUNTS_FIT: Final = Rule(
+MOUNTS_HAVE_VOLUMES: Final = Rule(
     cel=(
         "!has(self.volumeMounts) || self.volumeMounts.all(mount, has(self.volumes) && "
         "self.volumes.exists(volume, volume.name == mount.name))"
     ),
     message="a mount names a volume that is not there: add it to podTemplate.volumes, or drop the mount",
-    holds=PodTemplate.mounts_what_is_there,
+    holds=PodTemplate.mounts_have_volumes,
 )

@@ -7,13 +7,13 @@ from pydantic import Field
 from sluice_operator.api.backfill import BackfillSpec, BackfillStatus
 from sluice_operator.api.base import Model
 from sluice_operator.api.columns import stream_columns
-from sluice_operator.api.common import SourceSpec
-from sluice_operator.api.cursor import Position
-from sluice_operator.api.deduplicate import Deduplicate
-from sluice_operator.api.definition import Column, Definition
+from sluice_operator.api.cursor import CursorPosition
+from sluice_operator.api.deduplicate import DeduplicateSpec
+from sluice_operator.api.definition import Definition, PrinterColumn
 from sluice_operator.api.rules import Rule
 from sluice_operator.api.source import Source
-from sluice_operator.api.stream import SourceStatus, StreamStatus
+from sluice_operator.api.source_spec import SourceSpec
+from sluice_operator.api.source_status import SourceStatus, StreamStatus
 
 _FIRST: Final = r"[A-Za-z](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _SEGMENT: Final = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
@@ -36,7 +36,7 @@ class FirehoseSpec(Model):
     enabled: bool = True
     """Whether the events of this source are streamed into Redis."""
 
-    start_from: Position = "oldest"
+    start_from: CursorPosition = "oldest"
     """Where to start when Redis holds no cursor for this host: oldest (all that the source still has), live
     (only what comes from now on), or the first sequence number that is wanted. A stored cursor always wins.
     """
@@ -60,7 +60,7 @@ class FirehoseSpec(Model):
     stream repo_backfill, so that a backfiller fetches it again, whatever syncEvents says.
     """
 
-    deduplicate: Deduplicate | None = None
+    deduplicate: DeduplicateSpec | None = None
     """Stores an event once that several relays tell of, if they write to one stream. Every Relay of that stream
     needs it. Without it each relay's events are stored.
     """
@@ -104,7 +104,7 @@ RELAY: Final = Definition(
     short_names=("rly",),
     columns=stream_columns(
         "firehose",
-        Column(
+        PrinterColumn(
             name="Backfill",
             path=".status.backfill.progress",
             wide=True,

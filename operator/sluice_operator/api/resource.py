@@ -39,5 +39,5 @@ class Resource(Model):
         except ValidationError as error:
             faults = [fault for fault in error.errors() if fault["loc"][0] != "status"]
             if faults:
-                raise InvalidResourceError.of(faults) from error
+                raise InvalidResourceError.from_validation(faults) from error
             return cls.model_validate({**body, "status": {}})

@@ -16,7 +16,7 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 VALIDATIONS = "x-kubernetes-validations"
 
 
-def quoted(text: str) -> str:
+def cel_string(text: str) -> str:
     """`text` as a string of CEL."""
     escaped = text.replace("\\", "\\\\").replace("'", "\\'")
     return f"'{escaped}'"
@@ -35,13 +35,13 @@ class Rule:
         """The value matches `pattern`, of the syntax that RE2 and Python share, from end to end."""
         compiled = re.compile(pattern)
         return cls(
-            cel=f"self.matches({quoted(f'^(?:{pattern})$')})",
+            cel=f"self.matches({cel_string(f'^(?:{pattern})$')})",
             message=message,
             holds=lambda value: compiled.fullmatch(value) is not None,
         )
 
     @classmethod
-    def of_change(cls, cel: str, *, message: str) -> Self:
+    def transition(cls, cel: str, *, message: str) -> Self:
         """A change from `oldSelf` to `self` is allowed. Only the API server knows both."""
         return cls(cel=cel, message=message, holds=lambda _: True)
 

@@ -12,11 +12,11 @@ from pydantic import BaseModel
 
 Schema = dict[str, Any]
 
-_ORDER: Final = {"description": 0, "type": 1, "format": 2, "default": 3, "items": 9, "properties": 9}
-_LATER: Final = 4
+_KEY_ORDER: Final = {"description": 0, "type": 1, "format": 2, "default": 3, "items": 9, "properties": 9}
+_DEFAULT_ORDER: Final = 4
 
 
-def structural(model: type[BaseModel]) -> Schema:
+def structural_schema(model: type[BaseModel]) -> Schema:
     """The structural schema of `model`, in the order of its fields."""
     schema = model.model_json_schema(by_alias=True, mode="validation")
     return _convert(schema, schema.get("$defs", {}))
@@ -48,7 +48,7 @@ def _convert(schema: Schema, definitions: Mapping[str, Schema], *, is_item: bool
             result["default"] = {
                 name: value for name, value in result["default"].items() if value != fields[name].get("default")
             }
-    return dict(sorted(result.items(), key=lambda item: _ORDER.get(item[0], _LATER)))
+    return dict(sorted(result.items(), key=lambda item: _KEY_ORDER.get(item[0], _DEFAULT_ORDER)))
 
 
 def _flatten(node: Schema, definitions: Mapping[str, Schema]) -> Schema:

@@ -10,10 +10,10 @@ from pydantic import Field
 
 from sluice_operator.api.base import Model
 
-_LARGEST: Final = 2_147_483_647
+_MAX_ID: Final = 2_147_483_647
 
-UserId = Annotated[int, Field(ge=1, le=_LARGEST)]
-GroupId = Annotated[int, Field(ge=0, le=_LARGEST)]
+UserId = Annotated[int, Field(ge=1, le=_MAX_ID)]
+GroupId = Annotated[int, Field(ge=0, le=_MAX_ID)]
 
 
 class SELinuxOptions(Model):
@@ -32,7 +32,7 @@ class SELinuxOptions(Model):
     """The SELinux level, such as s0:c123,c456."""
 
 
-class Profile(Model):
+class SecurityProfile(Model):
     """A profile of seccomp or AppArmor."""
 
     type: Literal["RuntimeDefault", "Localhost", "Unconfined"]
@@ -57,10 +57,10 @@ class SecurityContext(Model):
     se_linux_options: SELinuxOptions | None = None
     """The SELinux context. Without it the container runtime decides."""
 
-    seccomp_profile: Profile | None = None
+    seccomp_profile: SecurityProfile | None = None
     """The seccomp profile. Without it that of the container runtime."""
 
-    app_armor_profile: Profile | None = None
+    app_armor_profile: SecurityProfile | None = None
     """The AppArmor profile. Without it the node decides."""
 
 

@@ -5,9 +5,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from sluice_operator.api.common import SourceSpec
 from sluice_operator.api.resource import Resource
-from sluice_operator.api.stream import SourceStatus
+from sluice_operator.api.source_spec import SourceSpec
+from sluice_operator.api.source_status import SourceStatus
 
 
 class Source(Resource):
@@ -20,7 +20,7 @@ class Source(Resource):
     """What is."""
 
     @classmethod
-    def status_of(cls, body: Mapping[str, Any]) -> SourceStatus:
+    def parse_status(cls, body: Mapping[str, Any]) -> SourceStatus:
         """The status of an object whose spec may be beyond understanding; an empty one if it is, too."""
         empty: SourceStatus = cls.model_fields["status"].default
         try:

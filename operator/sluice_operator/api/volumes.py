@@ -9,9 +9,9 @@ from sluice_operator.api.base import Model
 from sluice_operator.api.rules import Rule
 
 _CA_VOLUME: Final = "ca-bundle"
-_BINARIES: Final = "s?bin|lib(?:32|64|x32)?"
-_BELOW_TOO: Final = f"{_BINARIES}|proc|sys|usr/(?:{_BINARIES}|local)|(?:etc|opt)/sluice"
-_TAKEN: Final = f"/(?:dev|etc|opt|usr|(?:{_BELOW_TOO})(?:/[^:]*)?)"
+_BINARY_DIRECTORIES: Final = "s?bin|lib(?:32|64|x32)?"
+_RESERVED_TREES: Final = f"{_BINARY_DIRECTORIES}|proc|sys|usr/(?:{_BINARY_DIRECTORIES}|local)|(?:etc|opt)/sluice"
+_RESERVED_PATHS: Final = f"/(?:dev|etc|opt|usr|(?:{_RESERVED_TREES})(?:/[^:]*)?)"
 
 VolumeName = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
 
@@ -23,12 +23,12 @@ MountPath = Annotated[
         message="give an absolute path such as /etc/redis-tls, without a colon, without . and .., and no / at its end",
     ),
     Rule(
-        cel=f"!self.matches('^{_TAKEN}$')",
+        cel=f"!self.matches('^{_RESERVED_PATHS}$')",
         message=(
             "the ingester itself, or the system under it, stands at this path: mount the volume at one of its own, "
             "such as /etc/redis-tls"
         ),
-        holds=lambda path: re.fullmatch(_TAKEN, path) is None,
+        holds=lambda path: re.fullmatch(_RESERVED_PATHS, path) is None,
     ),
 ]
 

@@ -43,20 +43,20 @@ _DEFAULTS: Final[Mapping[str, Mapping[str, Any]]] = {
 """By the field that holds it, the value of a field that was left out."""
 
 
-def is_default(holder: str, name: str, value: Any, siblings: Mapping[str, Any]) -> bool:
+def is_default(parent: str, name: str, value: Any, siblings: Mapping[str, Any]) -> bool:
     """Whether an API server sets the field `name` of `holder` to `value` where it was left out.
 
     `siblings` are the fields beside it as they are wanted.
     """
     if name == "imagePullPolicy":
-        return bool(value == _pull_policy(str(siblings.get("image", ""))))
+        return bool(value == _default_pull_policy(str(siblings.get("image", ""))))
     if name == "serviceAccount":  # the old name of serviceAccountName, kept equal to it
         return bool(value == siblings.get("serviceAccountName"))
-    default = _DEFAULTS.get(holder, {}).get(name)
+    default = _DEFAULTS.get(parent, {}).get(name)
     return default is not None and type(value) is type(default) and bool(value == default)
 
 
-def _pull_policy(image: str) -> str:
+def _default_pull_policy(image: str) -> str:
     name, _, digest = image.partition("@")
     _, colon, tag = name.rpartition("/")[2].partition(":")
     return "Always" if not digest and (not colon or tag == "latest") else "IfNotPresent"

@@ -20,7 +20,7 @@ Manifest: TypeAlias = dict[str, Any]
 """A Kubernetes object that holds only the fields that the operator owns, ready for server-side apply."""
 
 
-def child(
+def build_child(
     source: Source,
     *,
     api_version: str,
@@ -35,7 +35,7 @@ def child(
         "name": name,
         "namespace": source.metadata.namespace,
         "labels": {**labels, **owned_labels(kind=_kind(source), resource=source.metadata.name)},
-        "ownerReferences": [_owner(source)],
+        "ownerReferences": [_owner_reference(source)],
     }
     stamp = {DESIRED_HASH_ANNOTATION: _digest([metadata, *([dict(annotations)] if annotations else []), body])}
     return {
@@ -65,7 +65,7 @@ def belongs_to(live: Mapping[str, Any], *, kind: str, name: str, uid: str) -> bo
     return bool((metadata.get("labels") or {}).get(SOURCE_LABELS[kind]) == label_value(name))
 
 
-def is_made_by_us(live: Mapping[str, Any]) -> bool:
+def is_managed(live: Mapping[str, Any]) -> bool:
     """Whether `live` says that the operator has made it, so that it may be deleted and made anew."""
     metadata = live["metadata"]
     owners = [one for one in metadata.get("ownerReferences") or [] if one.get("controller")]
@@ -73,7 +73,7 @@ def is_made_by_us(live: Mapping[str, Any]) -> bool:
     return bool(owners) or labels.get("app.kubernetes.io/managed-by") == FIELD_MANAGER
 
 
-def is_remnant(live: Mapping[str, Any], *, kind: str, name: str, uid: str) -> bool:
+def is_owned_by_former_source(live: Mapping[str, Any], *, kind: str, name: str, uid: str) -> bool:
     """Whether `live` is a child of a former source of that kind and name, which the garbage collector is about to
     remove.
     """
@@ -85,7 +85,7 @@ def is_remnant(live: Mapping[str, Any], *, kind: str, name: str, uid: str) -> bo
     return former == [True]
 
 
-def _owner(source: Source) -> Manifest:
+def _owner_reference(source: Source) -> Manifest:
     # Garbage collection needs only the uid. Blocking the owner's deletion would need the right to update
     # its finalizers, and would only make the owner wait.
     return {

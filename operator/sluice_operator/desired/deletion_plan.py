@@ -11,13 +11,13 @@ from sluice_operator.desired.naming import child_name
 from sluice_operator.desired.pod import COMMAND, CONTAINER
 from sluice_operator.desired.streams import COMPONENTS
 from sluice_redis.contract import Stream, StreamKeys
-from sluice_redis.hosts import host_of, written_host
+from sluice_redis.hosts import host_as_written, normalize_host
 
-_ENDED: Final = frozenset({"Succeeded", "Failed"})
+_FINISHED_PHASES: Final = frozenset({"Succeeded", "Failed"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Deadline:
+class DeletionDeadline:
     """Until when it is tried to delete a cursor, in seconds since the deletion was asked for.
 
     It is counted from times that the API server keeps, so it goes on where it was when the operator is
@@ -26,65 +26,65 @@ class Deadline:
     """
 
     seconds: float
-    least: float
+    min_attempt_seconds: float
 
-    def has_passed(self, *, asked: Iterable[datetime | None], now: datetime, tried: float) -> bool:
+    def has_passed(self, *, requested_at: Iterable[datetime | None], now: datetime, attempted_seconds: float) -> bool:
         """Whether it has, after the last of the times at which somebody was `asked` to go, and `tried` seconds of
         trying.
         """
-        times = [time for time in asked if time is not None]
-        since = [tried if time > now else (now - time).total_seconds() for time in times]
-        return tried >= self.least and all(seconds >= self.seconds for seconds in since)
+        times = [time for time in requested_at if time is not None]
+        since = [attempted_seconds if time > now else (now - time).total_seconds() for time in times]
+        return attempted_seconds >= self.min_attempt_seconds and all(seconds >= self.seconds for seconds in since)
 
 
-def is_held(source: Mapping[str, Any]) -> bool:
+def has_finalizer(source: Mapping[str, Any]) -> bool:
     """Whether the operator's finalizer keeps that source's object."""
     return FINALIZER in (source["metadata"].get("finalizers") or [])
 
 
-def others_that_hold(source: Mapping[str, Any]) -> list[str]:
+def other_finalizers(source: Mapping[str, Any]) -> list[str]:
     """The finalizers of others that keep it."""
     return [name for name in source["metadata"].get("finalizers") or [] if name != FINALIZER]
 
 
-def shall_delete_cursor(source: Mapping[str, Any]) -> bool:
+def deletes_cursor(source: Mapping[str, Any]) -> bool:
     """Whether the cursor shall go with that source's object, even if nothing else of its spec can be read."""
-    return bool(_part(source, "spec").get("deletionPolicy") == DeletionPolicy.DELETE_CURSOR)
+    return bool(_section(source, "spec").get("deletionPolicy") == DeletionPolicy.DELETE_CURSOR)
 
 
-def finalizers_patch(source: Mapping[str, Any], *, held: bool) -> dict[str, Any]:
+def build_finalizer_patch(source: Mapping[str, Any], *, present: bool) -> dict[str, Any]:
     """The JSON merge patch that puts the operator's finalizer on that source's object, or takes it away.
 
     A list is merged as a whole, so it names the version that it was made from: if somebody else has changed the
     object, it is refused (409) and made anew.
     """
-    wanted = [*others_that_hold(source), *([FINALIZER] if held else [])]
+    wanted = [*other_finalizers(source), *([FINALIZER] if present else [])]
     return {"metadata": {"finalizers": wanted, "resourceVersion": source["metadata"]["resourceVersion"]}}
 
 
-def children_of(source: Mapping[str, Any]) -> tuple[str, ...]:
+def deployment_names(source: Mapping[str, Any]) -> tuple[str, ...]:
     """The names of the Deployments that the source may have, whatever its spec says."""
-    return tuple(child_name(source["metadata"]["name"], component.part) for component in COMPONENTS[source["kind"]])
+    return tuple(child_name(source["metadata"]["name"], component.field) for component in COMPONENTS[source["kind"]])
 
 
-def may_write(pod: Mapping[str, Any]) -> bool:
+def may_run_ingester(pod: Mapping[str, Any]) -> bool:
     """Whether an ingester may still run in `pod`, which bears the labels of one.
 
     In a pod of a ReplicaSet it may, whatever its command has become on the way. A copy of such a pod has no ReplicaSet,
     and may run another command, as one does that was made to look around in: that writes nothing.
     """
-    if (pod.get("status") or {}).get("phase") in _ENDED:
+    if (pod.get("status") or {}).get("phase") in _FINISHED_PHASES:
         return False
-    return is_made_by_a_replica_set(pod) or _may_run_ingester(pod.get("spec") or {})
+    return is_owned_by_replica_set(pod) or _command_may_be_ingester(pod.get("spec") or {})
 
 
-def is_made_by_a_replica_set(pod: Mapping[str, Any]) -> bool:
+def is_owned_by_replica_set(pod: Mapping[str, Any]) -> bool:
     """Whether a ReplicaSet has made `pod`, so that it goes when the Deployment does."""
     owners = pod.get("metadata", {}).get("ownerReferences") or []
     return any(owner.get("controller") is True and owner.get("kind") == "ReplicaSet" for owner in owners)
 
 
-def _may_run_ingester(spec: Mapping[str, Any]) -> bool:
+def _command_may_be_ingester(spec: Mapping[str, Any]) -> bool:
     containers = [one for one in spec.get("containers") or () if one.get("name") == CONTAINER]
     words = [
         [*(one.get("command") or ()), *(one.get("args") or ())] for one in containers or spec.get("containers") or ()
@@ -92,10 +92,10 @@ def _may_run_ingester(spec: Mapping[str, Any]) -> bool:
     return all(not command or any(COMMAND in str(word) for word in command) for command in words)
 
 
-def keys_by_hand(source: Mapping[str, Any]) -> list[StreamKeys]:
+def possible_keys(source: Mapping[str, Any]) -> list[StreamKeys]:
     """The keys of all streams that the source may have had, as far as its object tells, whatever stands in it."""
-    spec, status = _part(source, "spec"), _part(source, "status")
-    prefix = str(_part(spec, "redis").get("keyPrefix") or "")
+    spec, status = _section(source, "spec"), _section(source, "status")
+    prefix = str(_section(spec, "redis").get("keyPrefix") or "")
     streams = COMPONENTS[source["kind"]].values()
     if address := str(spec.get("host") or ""):
         return [stream_keys(stream, address=address, prefix=prefix) for stream in streams]
@@ -104,21 +104,21 @@ def keys_by_hand(source: Mapping[str, Any]) -> list[StreamKeys]:
 
 def stream_keys(stream: Stream, *, address: str, prefix: str) -> StreamKeys:
     """The keys of a stream of the source at `address`, and under which name an older version kept them."""
-    host, written = host_of(address), written_host(address)
-    return StreamKeys(stream=stream, host=host, prefix=prefix, former=() if written == host else (written,))
+    host, written = normalize_host(address), host_as_written(address)
+    return StreamKeys(stream=stream, host=host, prefix=prefix, former_hosts=() if written == host else (written,))
 
 
-def with_former(keys: Iterable[StreamKeys]) -> list[StreamKeys]:
+def with_legacy_keys(keys: Iterable[StreamKeys]) -> list[StreamKeys]:
     """`keys`, each followed by those under former names."""
-    return [each for one in keys for each in (one, *one.formerly)]
+    return [each for one in keys for each in (one, *one.former_keys)]
 
 
-def _part(whole: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+def _section(whole: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     part = whole.get(name)
     return part if isinstance(part, Mapping) else {}
 
 
-def not_deleted(problem: str, keys: Sequence[StreamKeys]) -> str:
+def cursor_kept_message(problem: str, keys: Sequence[StreamKeys]) -> str:
     """What is told when a source has been let go without its cursor having been deleted."""
-    names = " ".join(quote(name) for one in with_former(keys) for name in (one.cursor, one.health))
+    names = " ".join(quote(name) for one in with_legacy_keys(keys) for name in (one.cursor, one.health))
     return f"The resource is let go without its cursor: {problem}. To delete it by hand: redis-cli DEL {names}"

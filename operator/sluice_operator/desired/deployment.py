@@ -2,45 +2,45 @@
 
 from collections.abc import Mapping
 
-from sluice_operator.api.deployment import Deployment
+from sluice_operator.api.deployment_metadata import DeploymentMetadata
 from sluice_operator.api.source import Source
-from sluice_operator.desired.child_metadata import Manifest, child
-from sluice_operator.desired.ingester_defaults import IngesterSettings
+from sluice_operator.desired.child_metadata import Manifest, build_child
+from sluice_operator.desired.ingester_defaults import IngesterDefaults
 from sluice_operator.desired.naming import (
     child_name,
     owned_labels,
-    selector,
+    pod_selector,
 )
 from sluice_operator.desired.pod import build_pod_spec
-from sluice_operator.desired.pod_template import merged
+from sluice_operator.desired.pod_template import merge_pod_template
 from sluice_operator.desired.redis_secret import redis_secret
-from sluice_operator.desired.stream import StreamComponent
+from sluice_operator.desired.stream import DesiredStream
 
 
 def build_deployment(
     source: Source,
-    stream: StreamComponent,
+    stream: DesiredStream,
     *,
-    hashes: Mapping[str, str],
-    settings: IngesterSettings,
+    config_hashes: Mapping[str, str],
+    defaults: IngesterDefaults,
 ) -> Manifest:
     """One pod of the ingester of `stream`, or none while it is not enabled or the source is suspended.
 
     `hashes` are of what the ingester reads at its start, by annotation, such as the Redis URL in the source's Secret:
     another hash makes another pod.
     """
-    labels = selector(resource=source.metadata.name, component=stream.component)
+    labels = pod_selector(resource=source.metadata.name, component=stream.component)
     owned = owned_labels(kind=type(source).__name__, resource=source.metadata.name)
-    added = source.spec.deployment or Deployment()
+    added = source.spec.deployment or DeploymentMetadata()
     template = {
-        "metadata": {"labels": {**labels, **owned}, "annotations": dict(hashes)},
-        "spec": build_pod_spec(source.spec, env=stream.env, redis=redis_secret(source), settings=settings),
+        "metadata": {"labels": {**labels, **owned}, "annotations": dict(config_hashes)},
+        "spec": build_pod_spec(source.spec, env=stream.env, redis=redis_secret(source), defaults=defaults),
     }
-    return child(
+    return build_child(
         source,
         api_version="apps/v1",
         kind="Deployment",
-        name=child_name(source.metadata.name, stream.component.part),
+        name=child_name(source.metadata.name, stream.component.field),
         labels={**(added.labels or {}), **labels},
         annotations=added.annotations or {},
         body={
@@ -52,7 +52,7 @@ def build_deployment(
                 # Two pods of one source would only fence each other.
                 "strategy": {"type": "Recreate", "rollingUpdate": None},
                 "selector": {"matchLabels": labels},
-                "template": merged(template, source.spec.pod_template),
+                "template": merge_pod_template(template, source.spec.pod_template),
             },
         },
     )

@@ -11,17 +11,17 @@ from typing import Any, Final
 
 from sluice_operator.api.quantity import parse_quantity
 from sluice_operator.desired.api_server_defaults import is_default
-from sluice_operator.desired.field_paths import Path, by_identity
+from sluice_operator.desired.field_paths import FieldPath, match_items
 
-RESTARTED: Final = "kubectl.kubernetes.io/restartedAt"
+RESTARTED_AT_ANNOTATION: Final = "kubectl.kubernetes.io/restartedAt"
 """The annotation that `kubectl rollout restart` sets on the pod."""
-NOT_OWNED: Final = frozenset({"apiVersion", "kind", "metadata", "status"})
+NOT_OWNED_FIELDS: Final = frozenset({"apiVersion", "kind", "metadata", "status"})
 """The parts of an object beside which all is the operator's."""
 
-_RESTARTED_PATH: Final[Path] = ("spec", "template", "metadata", "annotations")
-_QUANTITIES: Final = frozenset({"requests", "limits"})
-_QUANTITY: Final = frozenset({"sizeLimit", "divisor"})
-_TELLING_IF_EMPTY: Final = frozenset({"labelSelector", "namespaceSelector"})
+_POD_ANNOTATIONS_PATH: Final[FieldPath] = ("spec", "template", "metadata", "annotations")
+_QUANTITY_MAPS: Final = frozenset({"requests", "limits"})
+_QUANTITY_FIELDS: Final = frozenset({"sizeLimit", "divisor"})
+_MEANINGFUL_IF_EMPTY: Final = frozenset({"labelSelector", "namespaceSelector"})
 """Where an empty object means something else than none."""
 
 
@@ -29,118 +29,118 @@ _TELLING_IF_EMPTY: Final = frozenset({"labelSelector", "namespaceSelector"})
 class Difference:
     """One field that is not as it should be. None stands for no field."""
 
-    path: Path
-    wanted: Any
-    found: Any
+    path: FieldPath
+    desired: Any
+    live: Any
 
 
-def differences(live: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[Difference]:
+def find_differences(live: Mapping[str, Any], desired: Mapping[str, Any]) -> list[Difference]:
     """In what the object `live` is otherwise than `wanted`.
 
     Lists of objects are compared by name, whatever their order; quantities by their value. What is empty is the same
     as no field, since the API server drops most of that.
     """
-    return [*_of_metadata(live["metadata"], wanted["metadata"]), *_of_body(live, wanted)]
+    return [*_compare_metadata(live["metadata"], desired["metadata"]), *_compare_body(live, desired)]
 
 
-def _of_metadata(live: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterator[Difference]:
+def _compare_metadata(live: Mapping[str, Any], desired: Mapping[str, Any]) -> Iterator[Difference]:
     for part in ("labels", "annotations"):
         found = live.get(part) or {}
-        for name, value in (wanted.get(part) or {}).items():
+        for name, value in (desired.get(part) or {}).items():
             if name not in found or found[name] != value:
-                yield Difference(path=("metadata", part, name), wanted=value, found=found.get(name))
+                yield Difference(path=("metadata", part, name), desired=value, live=found.get(name))
     owners = {owner["uid"]: owner for owner in live.get("ownerReferences") or []}
-    for owner in wanted.get("ownerReferences") or []:
-        yield from _between(
+    for owner in desired.get("ownerReferences") or []:
+        yield from _compare(
             owners.get(owner["uid"]),
             owner,
             path=("metadata", "ownerReferences", (("uid", owner["uid"]),)),
-            holder="ownerReferences",
+            parent="ownerReferences",
             siblings={},
         )
 
 
-def _of_body(live: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterator[Difference]:
-    for name in sorted({*live, *wanted} - NOT_OWNED):
-        yield from _between(live.get(name), wanted.get(name), path=(name,), holder="", siblings=wanted)
+def _compare_body(live: Mapping[str, Any], desired: Mapping[str, Any]) -> Iterator[Difference]:
+    for name in sorted({*live, *desired} - NOT_OWNED_FIELDS):
+        yield from _compare(live.get(name), desired.get(name), path=(name,), parent="", siblings=desired)
 
 
-def _between(
-    live: Any, wanted: Any, *, path: Path, holder: str, siblings: Mapping[str, Any], name: str | None = None
+def _compare(
+    live: Any, desired: Any, *, path: FieldPath, parent: str, siblings: Mapping[str, Any], name: str | None = None
 ) -> Iterator[Difference]:
     """The differences between two values of the field at `path`. `holder` is the field that it is in, `siblings` what
     is wanted beside it.
     """
     name = name or (path[-1] if isinstance(path[-1], str) else "")
-    if _is_nothing(name, wanted):
-        if not _is_nothing(name, live) and not is_default(holder, name, live, siblings):
-            yield from _unwanted(live, path)
-    elif isinstance(wanted, Mapping):
-        yield from _between_maps(live, wanted, path=path, name=name or holder)
-    elif isinstance(wanted, Sequence) and not isinstance(wanted, str):
-        yield from _between_lists(live, wanted, path=path, name=name)
-    elif not _are_equal(name, live, wanted):
-        yield Difference(path=path, wanted=wanted, found=live)
+    if _is_empty(name, desired):
+        if not _is_empty(name, live) and not is_default(parent, name, live, siblings):
+            yield from _unexpected(live, path)
+    elif isinstance(desired, Mapping):
+        yield from _compare_maps(live, desired, path=path, name=name or parent)
+    elif isinstance(desired, Sequence) and not isinstance(desired, str):
+        yield from _compare_lists(live, desired, path=path, name=name)
+    elif not _are_equal(name, live, desired):
+        yield Difference(path=path, desired=desired, live=live)
 
 
-def _unwanted(live: Any, path: Path) -> Iterator[Difference]:
-    if path == _RESTARTED_PATH and isinstance(live, Mapping):
-        live = {name: value for name, value in live.items() if name != RESTARTED}
+def _unexpected(live: Any, path: FieldPath) -> Iterator[Difference]:
+    if path == _POD_ANNOTATIONS_PATH and isinstance(live, Mapping):
+        live = {name: value for name, value in live.items() if name != RESTARTED_AT_ANNOTATION}
         if not live:
             return
-    yield Difference(path=path, wanted=None, found=live)
+    yield Difference(path=path, desired=None, live=live)
 
 
-def _between_maps(live: Any, wanted: Mapping[str, Any], *, path: Path, name: str) -> Iterator[Difference]:
+def _compare_maps(live: Any, desired: Mapping[str, Any], *, path: FieldPath, name: str) -> Iterator[Difference]:
     if not isinstance(live, Mapping):
-        if live is not None or name in _TELLING_IF_EMPTY or any(not _is_nothing(*field) for field in wanted.items()):
-            yield Difference(path=path, wanted=wanted, found=live)
+        if live is not None or name in _MEANINGFUL_IF_EMPTY or any(not _is_empty(*field) for field in desired.items()):
+            yield Difference(path=path, desired=desired, live=live)
         return
-    for field in sorted({*live, *wanted}):
-        if path == _RESTARTED_PATH and field == RESTARTED:
+    for field in sorted({*live, *desired}):
+        if path == _POD_ANNOTATIONS_PATH and field == RESTARTED_AT_ANNOTATION:
             continue
-        if name in _QUANTITIES and field in live and field in wanted:
-            if not _is_same_quantity(live[field], wanted[field]):
-                yield Difference(path=(*path, field), wanted=wanted[field], found=live[field])
+        if name in _QUANTITY_MAPS and field in live and field in desired:
+            if not _is_same_quantity(live[field], desired[field]):
+                yield Difference(path=(*path, field), desired=desired[field], live=live[field])
             continue
-        yield from _between(
-            live.get(field), wanted.get(field), path=(*path, field), holder=name, siblings=wanted, name=field
+        yield from _compare(
+            live.get(field), desired.get(field), path=(*path, field), parent=name, siblings=desired, name=field
         )
 
 
-def _between_lists(live: Any, wanted: Sequence[Any], *, path: Path, name: str) -> Iterator[Difference]:
+def _compare_lists(live: Any, desired: Sequence[Any], *, path: FieldPath, name: str) -> Iterator[Difference]:
     items = live if isinstance(live, Sequence) and not isinstance(live, str) else []
-    pairs = by_identity(items, wanted) if items else None
+    pairs = match_items(items, desired) if items else None
     if pairs is not None:
         found, asked = pairs
         for identity in sorted({*found, *asked}, key=str):
             if identity not in asked:
-                yield Difference(path=(*path, identity), wanted=None, found=found[identity])
+                yield Difference(path=(*path, identity), desired=None, live=found[identity])
             else:
-                yield from _between(
-                    found.get(identity), asked[identity], path=(*path, identity), holder=name, siblings={}
+                yield from _compare(
+                    found.get(identity), asked[identity], path=(*path, identity), parent=name, siblings={}
                 )
-    elif len(items) != len(wanted) or any(
-        next(_between(one, other, path=(*path, ()), holder=name, siblings={}), None)
-        for one, other in zip(items, wanted, strict=True)
+    elif len(items) != len(desired) or any(
+        next(_compare(one, other, path=(*path, ()), parent=name, siblings={}), None)
+        for one, other in zip(items, desired, strict=True)
     ):
-        yield Difference(path=path, wanted=wanted, found=live)
+        yield Difference(path=path, desired=desired, live=live)
 
 
-def _are_equal(name: str, live: Any, wanted: Any) -> bool:
-    if name in _QUANTITY:
-        return _is_same_quantity(live, wanted)
-    return type(live) is type(wanted) and bool(live == wanted)
+def _are_equal(name: str, live: Any, desired: Any) -> bool:
+    if name in _QUANTITY_FIELDS:
+        return _is_same_quantity(live, desired)
+    return type(live) is type(desired) and bool(live == desired)
 
 
-def _is_same_quantity(live: Any, wanted: Any) -> bool:
+def _is_same_quantity(live: Any, desired: Any) -> bool:
     try:
-        return parse_quantity(live) == parse_quantity(wanted)
+        return parse_quantity(live) == parse_quantity(desired)
     except ValueError:
-        return bool(live == wanted)
+        return bool(live == desired)
 
 
-def _is_nothing(name: str, value: Any) -> bool:
+def _is_empty(name: str, value: Any) -> bool:
     if value in (None, ""):
         return True
-    return isinstance(value, Mapping | list | tuple) and not value and name not in _TELLING_IF_EMPTY
+    return isinstance(value, Mapping | list | tuple) and not value and name not in _MEANINGFUL_IF_EMPTY

@@ -4,20 +4,20 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from sluice_common.truncate import shortened
+from sluice_common.truncate import truncate_middle
 from sluice_operator.desired.diff import Difference
-from sluice_operator.desired.field_paths import Path, is_within, shown
+from sluice_operator.desired.field_paths import FieldPath, format_path, is_within
 
-_LONGEST_VALUE: Final = 80
-_MOST_FIELDS: Final = 3
-_HIDDEN: Final = frozenset({"env", "envFrom", "data", "stringData"})
+_MAX_VALUE_LENGTH: Final = 80
+_MAX_FIELDS: Final = 3
+_SECRET_FIELDS: Final = frozenset({"env", "envFrom", "data", "stringData"})
 """Below these stand secrets: their values are not told."""
-_NAMES: Final = ("name", "mountPath", "image")
+_IDENTIFYING_FIELDS: Final = ("name", "mountPath", "image")
 
 _TEMPLATE: Final = ("spec", "template")
 _POD: Final = (*_TEMPLATE, "spec")
 _CONTAINER: Final = (*_POD, "containers", (("name", "ingester"),))
-_PLACES: Final[Mapping[Path, str]] = {
+_SPEC_FIELDS: Final[Mapping[FieldPath, str]] = {
     ("metadata", "labels"): "spec.deployment.labels",
     ("metadata", "annotations"): "spec.deployment.annotations",
     ("spec", "replicas"): "spec.suspend",
@@ -52,42 +52,42 @@ _PLACES: Final[Mapping[Path, str]] = {
 """By field of a Deployment, the field of a resource that sets it."""
 
 
-def place_of(path: Path) -> str:
+def spec_field_of(path: FieldPath) -> str:
     """The field of a resource that sets what stands at `path` of its Deployment, or nothing."""
-    return next((place for field, place in _PLACES.items() if is_within(path, field)), "")
+    return next((place for field, place in _SPEC_FIELDS.items() if is_within(path, field)), "")
 
 
-def value_words(path: Path, value: Any) -> str:
+def describe_value(path: FieldPath, value: Any) -> str:
     """What stands at `path`, in words, without secrets."""
     if value is None:
         return "nothing"
-    if any(step in _HIDDEN for step in path if isinstance(step, str)):
+    if any(step in _SECRET_FIELDS for step in path if isinstance(step, str)):
         return "a value that is not shown"
     if isinstance(value, Mapping):
-        value = {name: value[name] for name in _NAMES if name in value} or sorted(value)
+        value = {name: value[name] for name in _IDENTIFYING_FIELDS if name in value} or sorted(value)
     elif isinstance(value, list | tuple) and any(isinstance(item, Mapping) for item in value):
         return f"{len(value)} items"
     text = value if isinstance(value, str) else json.dumps(value)
-    return shortened(text, most=_LONGEST_VALUE)
+    return truncate_middle(text, max_length=_MAX_VALUE_LENGTH)
 
 
-def told(differences: Iterable[Difference], *, who: Mapping[Path, str]) -> str:
+def describe_differences(differences: Iterable[Difference], *, managers: Mapping[FieldPath, str]) -> str:
     """What was found otherwise, in words: field by field, with its value and who has set it."""
     every = list(differences)
-    words = [_told(difference, who.get(difference.path, "")) for difference in every[:_MOST_FIELDS]]
-    more = len(every) - _MOST_FIELDS
+    words = [_describe_difference(difference, managers.get(difference.path, "")) for difference in every[:_MAX_FIELDS]]
+    more = len(every) - _MAX_FIELDS
     return "; ".join(words + ([f"and {more} more"] if more > 0 else []))
 
 
-def places(differences: Iterable[Difference]) -> str:
+def describe_spec_fields(differences: Iterable[Difference]) -> str:
     """The fields of a resource in which `differences` may be wanted, as advice, or nothing."""
-    every = {place_of(difference.path) for difference in differences if difference.found is not None}
+    every = {spec_field_of(difference.path) for difference in differences if difference.live is not None}
     known = sorted(every - {"", "spec.suspend"})
     return f"what shall stay belongs into {', '.join(known)}" if known else ""
 
 
-def _told(difference: Difference, by: str) -> str:
+def _describe_difference(difference: Difference, by: str) -> str:
     path = difference.path
-    found, wanted = value_words(path, difference.found), value_words(path, difference.wanted)
-    instead = "" if difference.wanted is None or found == wanted else f" instead of {wanted}"
-    return f"{shown(path)} was {found}{instead}" + (f", set by {by}" if by else "")
+    found, wanted = describe_value(path, difference.live), describe_value(path, difference.desired)
+    instead = "" if difference.desired is None or found == wanted else f" instead of {wanted}"
+    return f"{format_path(path)} was {found}{instead}" + (f", set by {by}" if by else "")

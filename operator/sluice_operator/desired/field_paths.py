@@ -7,11 +7,11 @@ variable is the same wherever it stands in its list.
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
-Identity: TypeAlias = tuple[tuple[str, Any], ...]
+ItemIdentity: TypeAlias = tuple[tuple[str, Any], ...]
 """The fields that tell an item of a list from the others, with their values."""
-Path: TypeAlias = tuple[str | Identity, ...]
+FieldPath: TypeAlias = tuple[str | ItemIdentity, ...]
 
-_KEYS: Final = (
+_IDENTITY_KEYS: Final = (
     ("mountPath",),
     ("devicePath",),
     ("containerPort",),
@@ -25,7 +25,7 @@ such as tolerations, have none of these.
 """
 
 
-def shown(path: Path) -> str:
+def format_path(path: FieldPath) -> str:
     """`path` as people write it: `spec.template.spec.containers[ingester].env[LOG_LEVEL].value`."""
     text = ""
     for step in path:
@@ -38,18 +38,25 @@ def shown(path: Path) -> str:
     return text
 
 
-def is_within(path: Path, other: Path) -> bool:
+def is_within(path: FieldPath, other: FieldPath) -> bool:
     """Whether `path` is `other`, or a part of it."""
     return path[: len(other)] == other
 
 
-def by_identity(one: Sequence[Any], other: Sequence[Any]) -> tuple[dict[Identity, Any], dict[Identity, Any]] | None:
+def match_items(
+    one: Sequence[Any], other: Sequence[Any]
+) -> tuple[dict[ItemIdentity, Any], dict[ItemIdentity, Any]] | None:
     """The items of two lists by what tells them apart; None if nothing does in both."""
     items = [*one, *other]
     if not all(isinstance(item, Mapping) for item in items):
         return None
     keys = next(
-        (keys for keys in _KEYS if all(isinstance(item.get(key), str | int) for item in items for key in keys)), None
+        (
+            keys
+            for keys in _IDENTITY_KEYS
+            if all(isinstance(item.get(key), str | int) for item in items for key in keys)
+        ),
+        None,
     )
     if keys is None:
         return None
@@ -57,14 +64,14 @@ def by_identity(one: Sequence[Any], other: Sequence[Any]) -> tuple[dict[Identity
     return (first, second) if (len(first), len(second)) == (len(one), len(other)) else None
 
 
-def value_at(item: Any, path: Path) -> Any:
+def value_at(item: Any, path: FieldPath) -> Any:
     """What stands at `path`, or None."""
     for step in path:
         item = _child(item, step)
     return item
 
 
-def with_value(item: Any, path: Path, value: Any) -> Any:
+def with_value(item: Any, path: FieldPath, value: Any) -> Any:
     """`item` with `value` at `path`, or without the field there if it is None. `item` itself stays as it is."""
     if not path:
         return value
@@ -78,15 +85,15 @@ def with_value(item: Any, path: Path, value: Any) -> Any:
     return [*items[:place], *([] if inner is None else [inner]), *items[place + 1 :]]
 
 
-def _child(item: Any, step: str | Identity) -> Any:
+def _child(item: Any, step: str | ItemIdentity) -> Any:
     if isinstance(step, str):
         return item.get(step) if isinstance(item, Mapping) else None
     return next((each for each in item if _has(each, step)), None) if isinstance(item, list | tuple) else None
 
 
-def _has(item: Any, identity: Identity) -> bool:
+def _has(item: Any, identity: ItemIdentity) -> bool:
     return isinstance(item, Mapping) and all(item.get(key) == value for key, value in identity)
 
 
-def _identity(item: Mapping[str, Any], keys: tuple[str, ...]) -> Identity:
+def _identity(item: Mapping[str, Any], keys: tuple[str, ...]) -> ItemIdentity:
     return tuple((key, item[key]) for key in keys)

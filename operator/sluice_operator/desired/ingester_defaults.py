@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class IngesterSettings:
+class IngesterDefaults:
     """The operator's defaults for the ingesters that it makes."""
 
     image: str

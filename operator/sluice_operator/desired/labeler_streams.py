@@ -2,18 +2,18 @@
 
 from sluice_operator.api.labeler import Labeler
 from sluice_operator.desired.naming import Component
-from sluice_operator.desired.stream import StreamComponent
+from sluice_operator.desired.stream import DesiredStream
 from sluice_redis.contract import Stream
 
 
-def labeler_streams(labeler: Labeler) -> tuple[StreamComponent, ...]:
+def labeler_streams(labeler: Labeler) -> tuple[DesiredStream, ...]:
     """The streams of a labeler: there is one."""
-    return (labels(labeler),)
+    return (labels_stream(labeler),)
 
 
-def labels(labeler: Labeler) -> StreamComponent:
+def labels_stream(labeler: Labeler) -> DesiredStream:
     """The stream of the labeler's labels."""
-    return StreamComponent(
+    return DesiredStream(
         component=Component.LABELER,
         stream=Stream.LABELS,
         enabled=True,

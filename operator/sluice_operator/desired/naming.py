@@ -25,7 +25,7 @@ REDIS_HASH_ANNOTATION: Final = f"{GROUP}/redis-secret-hash"
 CA_HASH_ANNOTATION: Final = f"{GROUP}/ca-bundle-hash"
 """On a pod: the hash of the certificate authorities that it was started with."""
 
-CLIENT_HASH_ANNOTATION: Final = f"{GROUP}/redis-client-hash"
+REDIS_TLS_HASH_ANNOTATION: Final = f"{GROUP}/redis-client-hash"
 """On a pod: the hash of the files that its Redis URL names, such as a client certificate."""
 
 RECONCILE_ANNOTATION: Final = f"{GROUP}/reconcile-requested-at"
@@ -34,8 +34,8 @@ RECONCILE_ANNOTATION: Final = f"{GROUP}/reconcile-requested-at"
 DESIRED_HASH_ANNOTATION: Final = f"{GROUP}/desired-hash"
 """On each child: the hash of all that is wanted of it, which shows a field that is wanted no longer."""
 
-_LIMIT: Final = 63
-_HASH: Final = 8
+_MAX_LENGTH: Final = 63
+_HASH_LENGTH: Final = 8
 
 
 class Component(StrEnum):
@@ -46,14 +46,14 @@ class Component(StrEnum):
     LABELER = "labeler"
 
     @property
-    def part(self) -> str:
+    def field(self) -> str:
         """Its part of the resource's spec and status, and the end of its Deployment's name."""
         return "labels" if self is Component.LABELER else self.value
 
 
 def child_name(resource: str, suffix: str) -> str:
     """`<resource>-<suffix>`, at most 63 characters."""
-    return _fit(resource, suffix=f"-{suffix}")
+    return _truncate_with_hash(resource, suffix=f"-{suffix}")
 
 
 def redis_secret_name(*, kind: str, resource: str) -> str:
@@ -66,10 +66,10 @@ def redis_secret_name(*, kind: str, resource: str) -> str:
 
 def label_value(name: str) -> str:
     """`name` as the value of a label, at most 63 characters."""
-    return _fit(name, suffix="")
+    return _truncate_with_hash(name, suffix="")
 
 
-def selector(*, resource: str, component: Component) -> dict[str, str]:
+def pod_selector(*, resource: str, component: Component) -> dict[str, str]:
     """The labels that tell the pods of one ingester. A Deployment can't change them: neither can we."""
     return {
         "app.kubernetes.io/name": "sluice-ingester",
@@ -86,10 +86,10 @@ def owned_labels(*, kind: str, resource: str) -> dict[str, str]:
     }
 
 
-def _fit(name: str, *, suffix: str) -> str:
+def _truncate_with_hash(name: str, *, suffix: str) -> str:
     whole = name + suffix
-    if len(whole) <= _LIMIT:
+    if len(whole) <= _MAX_LENGTH:
         return whole
-    digest = hashlib.sha256(name.encode()).hexdigest()[:_HASH]
-    head = name[: _LIMIT - len(suffix) - 1 - _HASH].rstrip("-.")
+    digest = hashlib.sha256(name.encode()).hexdigest()[:_HASH_LENGTH]
+    head = name[: _MAX_LENGTH - len(suffix) - 1 - _HASH_LENGTH].rstrip("-.")
     return f"{head}-{digest}{suffix}"

@@ -6,9 +6,9 @@ What a user adds to it, its resources among them, comes with `pod_template`.
 from collections.abc import Mapping
 from typing import Final
 
-from sluice_operator.api.common import CABundle, SourceSpec
+from sluice_operator.api.source_spec import CABundle, SourceSpec
 from sluice_operator.desired.child_metadata import Manifest
-from sluice_operator.desired.ingester_defaults import IngesterSettings
+from sluice_operator.desired.ingester_defaults import IngesterDefaults
 from sluice_operator.desired.redis_secret import RedisSecret
 
 CONTAINER: Final = "ingester"
@@ -22,7 +22,7 @@ _USER: Final = 65532
 
 
 def build_pod_spec(
-    spec: SourceSpec, *, env: Mapping[str, str], redis: RedisSecret, settings: IngesterSettings
+    spec: SourceSpec, *, env: Mapping[str, str], redis: RedisSecret, defaults: IngesterDefaults
 ) -> Manifest:
     """The spec of a pod that runs the ingester with `env`, the variables of its mode."""
     pod: Manifest = {
@@ -36,19 +36,19 @@ def build_pod_spec(
             "runAsGroup": _USER,
             "seccompProfile": {"type": "RuntimeDefault"},
         },
-        "containers": [_container(spec, env=env, redis=redis, settings=settings)],
+        "containers": [_container(spec, env=env, redis=redis, defaults=defaults)],
     }
-    if settings.image_pull_secrets:
-        pod["imagePullSecrets"] = [{"name": name} for name in settings.image_pull_secrets]
+    if defaults.image_pull_secrets:
+        pod["imagePullSecrets"] = [{"name": name} for name in defaults.image_pull_secrets]
     if spec.ca_bundle is not None:
         pod["volumes"] = [_ca_volume(spec.ca_bundle)]
     return pod
 
 
-def _container(spec: SourceSpec, *, env: Mapping[str, str], redis: RedisSecret, settings: IngesterSettings) -> Manifest:
+def _container(spec: SourceSpec, *, env: Mapping[str, str], redis: RedisSecret, defaults: IngesterDefaults) -> Manifest:
     container: Manifest = {
         "name": CONTAINER,
-        "image": spec.image or settings.image,
+        "image": spec.image or defaults.image,
         "command": [COMMAND],
         "env": _env(spec, env=env, redis=redis),
         "ports": [{"name": "metrics", "containerPort": METRICS_PORT, "protocol": "TCP"}],
@@ -62,7 +62,7 @@ def _container(spec: SourceSpec, *, env: Mapping[str, str], redis: RedisSecret, 
             "capabilities": {"drop": ["ALL"]},
         },
     }
-    policy = spec.image_pull_policy or settings.image_pull_policy
+    policy = spec.image_pull_policy or defaults.image_pull_policy
     if policy is not None:
         container["imagePullPolicy"] = policy
     if spec.ca_bundle is not None:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from sluice_operator.api.pod_template import PodTemplate
 from sluice_operator.desired.child_metadata import Manifest
 
-_ALONE: Final = (
+_COPIED_FIELDS: Final = (
     "affinity",
     "dnsConfig",
     "dnsPolicy",
@@ -25,39 +25,39 @@ _ALONE: Final = (
     "topologySpreadConstraints",
 )
 """What stands in the pod as it is given."""
-_IDS: Final = frozenset({"runAsUser", "runAsGroup"})
+_USER_AND_GROUP: Final = frozenset({"runAsUser", "runAsGroup"})
 """What a security context of the user's does not inherit, so that it can leave them to the cluster."""
 
 
-def merged(template: Mapping[str, Any], wanted: PodTemplate) -> Manifest:
+def merge_pod_template(template: Mapping[str, Any], additions: PodTemplate) -> Manifest:
     """The pod template that holds `template`, of one container, and what of `wanted` adds to it."""
     metadata, spec = template["metadata"], template["spec"]
     (container,) = spec["containers"]
-    given: Manifest = plain(wanted.dump())
-    grown = _grown(container, {"env": given.get("env"), "volumeMounts": given.get("volumeMounts")})
+    given: Manifest = without_defaults(additions.dump())
+    grown = _extend_lists(container, {"env": given.get("env"), "volumeMounts": given.get("volumeMounts")})
     secured = {**container["securityContext"], **(given.get("securityContext") or {})}
-    pod = _grown(
-        {**spec, "containers": [{**grown, "resources": wanted.resources.dump(), "securityContext": secured}]},
+    pod = _extend_lists(
+        {**spec, "containers": [{**grown, "resources": additions.resources.dump(), "securityContext": secured}]},
         {name: given.get(name) for name in ("volumes", "imagePullSecrets")},
     )
-    pod |= {name: given[name] for name in _ALONE if given.get(name)}
-    if wanted.pod_security_context is not None:
-        others = {name: value for name, value in spec["securityContext"].items() if name not in _IDS}
+    pod |= {name: given[name] for name in _COPIED_FIELDS if given.get(name)}
+    if additions.pod_security_context is not None:
+        others = {name: value for name, value in spec["securityContext"].items() if name not in _USER_AND_GROUP}
         pod["securityContext"] = {**others, **given["podSecurityContext"]}
     labels = {name: {**(given.get(name) or {}), **metadata.get(name, {})} for name in ("labels", "annotations")}
     return {**template, "metadata": {**metadata, **labels}, "spec": pod}
 
 
-def plain(value: Any) -> Any:
+def without_defaults(value: Any) -> Any:
     """`value` without what the API server drops when it stores an object: null, false and empty lists.
 
     False is the default of every flag that a user may give here. With them an object would never be as wanted.
     """
     if isinstance(value, Mapping):
-        fields = {name: plain(field) for name, field in value.items()}
+        fields = {name: without_defaults(field) for name, field in value.items()}
         return {name: field for name, field in fields.items() if not _is_dropped(field)}
     if isinstance(value, list):
-        return [plain(item) for item in value]
+        return [without_defaults(item) for item in value]
     return value
 
 
@@ -65,13 +65,17 @@ def _is_dropped(value: Any) -> bool:
     return value is None or value is False or value == []
 
 
-def _grown(base: Mapping[str, Any], more: Mapping[str, list[Manifest] | None]) -> Manifest:
+def _extend_lists(base: Mapping[str, Any], additions: Mapping[str, list[Manifest] | None]) -> Manifest:
     """`base` with the items of `more` in its lists, behind its own."""
-    lists = {name: [*base.get(name, []), *_others(base.get(name, []), items)] for name, items in more.items() if items}
+    lists = {
+        name: [*base.get(name, []), *_without_duplicates(base.get(name, []), items)]
+        for name, items in additions.items()
+        if items
+    }
     return {**base, **lists}
 
 
-def _others(own: Iterable[Manifest], given: Iterable[Manifest]) -> list[Manifest]:
+def _without_duplicates(own: Iterable[Manifest], given: Iterable[Manifest]) -> list[Manifest]:
     """Those of `given` that are not among `own` by name, or by place."""
     taken = {_identity(item) for item in own}
     return [item for item in given if _identity(item) not in taken]

@@ -7,25 +7,25 @@ same word when a look that began with it has come to its end.
 from collections.abc import Mapping
 from typing import TypeVar
 
-from sluice_operator.api.stream import ANSWER_LENGTH, SourceStatus
+from sluice_operator.api.source_status import MAX_RECONCILE_REQUEST_LENGTH, SourceStatus
 from sluice_operator.desired.naming import RECONCILE_ANNOTATION
 
 StatusT = TypeVar("StatusT", bound=SourceStatus)
 
 
-def is_new(annotations: Mapping[str, str] | None, status: SourceStatus) -> bool:
+def is_pending(annotations: Mapping[str, str] | None, status: SourceStatus) -> bool:
     """Whether something is asked for that `status` does not answer yet."""
-    wanted = _wanted(annotations)
+    wanted = _requested(annotations)
     return wanted is not None and wanted != status.last_handled_reconcile_at
 
 
-def answered(annotations: Mapping[str, str] | None, status: StatusT) -> StatusT:
+def acknowledge(annotations: Mapping[str, str] | None, status: StatusT) -> StatusT:
     """`status` with the answer to what is asked for. The last answer stays when the annotation is taken away."""
-    if not is_new(annotations, status):
+    if not is_pending(annotations, status):
         return status
-    return status.model_copy(update={"last_handled_reconcile_at": _wanted(annotations)})
+    return status.model_copy(update={"last_handled_reconcile_at": _requested(annotations)})
 
 
-def _wanted(annotations: Mapping[str, str] | None) -> str | None:
+def _requested(annotations: Mapping[str, str] | None) -> str | None:
     word = (annotations or {}).get(RECONCILE_ANNOTATION, "")
-    return word[:ANSWER_LENGTH] or None
+    return word[:MAX_RECONCILE_REQUEST_LENGTH] or None

@@ -17,7 +17,7 @@ _POD_ITSELF: Final = "localhost"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Place:
+class RedisIdentity:
     """One database of one Redis. Who asks there (user, password, certificates, TLS) doesn't matter."""
 
     hosts: frozenset[tuple[str, int]] = frozenset()
@@ -28,34 +28,34 @@ class Place:
     database: int = 0
 
     @classmethod
-    def of(cls, url: bytes, *, namespace: str) -> Self | None:
+    def from_url(cls, url: bytes, *, namespace: str) -> Self | None:
         """Where `url` leads from a pod in `namespace`, or None if it is not the URL of a Redis."""
         try:
             read = RedisUrl.parse(url)
         except ValueError:
             return None
         return cls(
-            hosts=frozenset((_full_name(host, namespace), port) for host, port in read.hosts),
+            hosts=frozenset((_qualified_name(host, namespace), port) for host, port in read.hosts),
             path=read.path,
             service=read.service,
             database=read.database,
         )
 
-    def is_same(self, other: "Place") -> bool:
+    def is_same(self, other: "RedisIdentity") -> bool:
         """Whether both are one database, as far as can be told."""
         if (self.path, self.service, self.database) != (other.path, other.service, other.database):
             return False
         return bool(self.path) or not self.hosts.isdisjoint(other.hosts)
 
 
-def _full_name(host: str, namespace: str) -> str:
+def _qualified_name(host: str, namespace: str) -> str:
     """`host` in the one form that all forms of a Service's name come to: NAME.NAMESPACE.svc."""
     name = host.rstrip(".").lower()
     labels = name.split(".")
     if _is_address(name) or name == _POD_ITSELF:
         return name
     if _SERVICE in labels[2:]:  # the cluster's domain may stand behind it
-        return ".".join(_until(labels, _SERVICE))
+        return ".".join(_up_to_service(labels, _SERVICE))
     if len(labels) == 1:
         return f"{name}.{namespace}.{_SERVICE}"
     return f"{name}.{_SERVICE}" if len(labels) == 2 else name
@@ -69,7 +69,7 @@ def _is_address(name: str) -> bool:
     return True
 
 
-def _until(labels: Iterable[str], last: str) -> list[str]:
+def _up_to_service(labels: Iterable[str], last: str) -> list[str]:
     kept: list[str] = []
     for label in labels:
         kept.append(label)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from sluice_operator.api.source import Source
-from sluice_operator.desired.child_metadata import Manifest, child
+from sluice_operator.desired.child_metadata import Manifest, build_child
 from sluice_operator.desired.naming import redis_secret_name
 
 _KEY: Final = "url"
@@ -38,7 +38,7 @@ def key_prefix(source: Source) -> str:
 
 def build_redis_secret(source: Source, *, url: str) -> Manifest:
     """The Secret with the operator's default URL: a pod can read Secrets of its own namespace only."""
-    return child(
+    return build_child(
         source,
         api_version="v1",
         kind="Secret",
@@ -47,6 +47,6 @@ def build_redis_secret(source: Source, *, url: str) -> Manifest:
     )
 
 
-def redis_hash(url: bytes) -> str:
+def redis_url_hash(url: bytes) -> str:
     """What stands on the pod in place of the URL, so that another URL makes another pod."""
     return hashlib.sha256(url).hexdigest()

@@ -2,25 +2,27 @@
 
 from typing import Final
 
-from sluice_operator.api.deduplicate import seconds_of
+from sluice_operator.api.deduplicate import parse_duration_seconds
 from sluice_operator.api.relay import Relay
 from sluice_operator.desired.naming import Component
-from sluice_operator.desired.stream import StreamComponent
+from sluice_operator.desired.stream import DesiredStream
 from sluice_redis.contract import Stream
 
 _ON_PAGE_ERROR: Final = {"Retry": "retry", "SkipRepo": "skip-repo"}
 
 
-def relay_streams(relay: Relay) -> tuple[StreamComponent, ...]:
+def relay_streams(relay: Relay) -> tuple[DesiredStream, ...]:
     """The streams of a relay. The Deployment of one that is not named here is removed."""
-    return (firehose(relay), backfill(relay)) if relay.spec.backfill.enabled else (firehose(relay),)
+    return (
+        (firehose_stream(relay), backfill_stream(relay)) if relay.spec.backfill.enabled else (firehose_stream(relay),)
+    )
 
 
-def firehose(relay: Relay) -> StreamComponent:
+def firehose_stream(relay: Relay) -> DesiredStream:
     """The stream of the relay's events."""
     spec = relay.spec.firehose
-    window = seconds_of(spec.deduplicate.window) if spec.deduplicate else None
-    return StreamComponent(
+    window = parse_duration_seconds(spec.deduplicate.window) if spec.deduplicate else None
+    return DesiredStream(
         component=Component.FIREHOSE,
         stream=Stream.FIREHOSE,
         enabled=spec.enabled,
@@ -36,13 +38,14 @@ def firehose(relay: Relay) -> StreamComponent:
     )
 
 
-def backfill(relay: Relay) -> StreamComponent:
+def backfill_stream(relay: Relay) -> DesiredStream:
     """The listing of the relay's repositories."""
     spec = relay.spec.backfill
-    return StreamComponent(
+    return DesiredStream(
         component=Component.BACKFILL,
         stream=Stream.BACKFILL,
         enabled=spec.enabled,
+        has_settable_cursor=False,
         env={
             "INGESTER_MODE": "backfill",
             "INGESTER_RELAY_HOSTS": relay.spec.host,

@@ -8,7 +8,7 @@ from sluice_redis.contract import Stream
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class StreamComponent:
+class DesiredStream:
     """One stream of one source, and the ingester that writes it, with a Deployment of its own."""
 
     component: Component
@@ -17,3 +17,5 @@ class StreamComponent:
     """Whether the spec asks for it: without, its Deployment has no pod."""
     env: Mapping[str, str]
     """The variables of the ingester's mode."""
+    has_settable_cursor: bool = True
+    """Whether spec.cursor may set its cursor."""

@@ -10,12 +10,12 @@ from sluice_operator.api.source import Source
 from sluice_operator.desired.labeler_streams import labeler_streams
 from sluice_operator.desired.naming import Component
 from sluice_operator.desired.relay_streams import relay_streams
-from sluice_operator.desired.stream import StreamComponent
+from sluice_operator.desired.stream import DesiredStream
 from sluice_redis.contract import Stream
 
 
 @singledispatch
-def streams_of(source: Source) -> tuple[StreamComponent, ...]:
+def streams_of(source: Source) -> tuple[DesiredStream, ...]:
     """The streams that `source` should have, the one that matters most first."""
     raise TypeError(f"no streams are known of a {type(source).__name__}")
 

@@ -6,21 +6,21 @@ from typing import Any, Final, Literal
 
 from sluice_operator.api.pod_template import PodTemplate
 
-Kind = Literal["Secret", "ConfigMap"]
-_KINDS: Final[dict[str, Kind]] = {"secret": "Secret", "configMap": "ConfigMap"}
+VolumeSourceKind = Literal["Secret", "ConfigMap"]
+_SOURCE_KINDS: Final[dict[str, VolumeSourceKind]] = {"secret": "Secret", "configMap": "ConfigMap"}
 """By the field of a volume."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Mounted:
+class MountedKey:
     """A key, in the namespace of the resource."""
 
-    kind: Kind
+    kind: VolumeSourceKind
     name: str
     key: str
 
 
-def mounted_at(template: PodTemplate, path: str) -> Mounted | None:
+def find_mounted_key(template: PodTemplate, path: str) -> MountedKey | None:
     """What stands at `path`; None if it is not of a Secret or a ConfigMap, as far as the template tells."""
     mounts = [mount for mount in template.volume_mounts or () if f"{path}/".startswith(f"{mount.mount_path}/")]
     if not mounts:
@@ -34,20 +34,20 @@ def mounted_at(template: PodTemplate, path: str) -> Mounted | None:
     return None
 
 
-def _keys_at(volume: Mapping[str, Any], path: str) -> Iterator[Mounted]:
+def _keys_at(volume: Mapping[str, Any], path: str) -> Iterator[MountedKey]:
     projected = volume.get("projected")
     sources = projected.get("sources") if isinstance(projected, Mapping) else None
     for source in (volume, *(sources if isinstance(sources, list) else ())):
         if not isinstance(source, Mapping):
             continue
-        for field, kind in _KINDS.items():
+        for field, kind in _SOURCE_KINDS.items():
             part = source.get(field)
-            if isinstance(part, Mapping) and (key := _key(part, path)):
+            if isinstance(part, Mapping) and (key := _key_at_path(part, path)):
                 name = str(part.get("secretName") or part.get("name") or "")
-                yield Mounted(kind=kind, name=name, key=key)
+                yield MountedKey(kind=kind, name=name, key=key)
 
 
-def _key(part: Mapping[str, Any], path: str) -> str:
+def _key_at_path(part: Mapping[str, Any], path: str) -> str:
     """The key that stands at `path` within a volume, or nothing."""
     items = part.get("items")
     if not isinstance(items, list) or not items:

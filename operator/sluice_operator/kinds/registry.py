@@ -1,19 +1,21 @@
 """The kinds of source that the operator serves, and the names by which it finds what belongs to one."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 from sluice_operator.api.base import API_VERSION
 from sluice_operator.api.labeler import LABELER, Labeler
 from sluice_operator.api.relay import RELAY, Relay
 from sluice_operator.api.source import Source
 from sluice_operator.desired.naming import FIELD_MANAGER, SOURCE_LABELS, label_value
-from sluice_operator.kubernetes.client import Api
+from sluice_operator.desired.redis_host import redis_host_of
+from sluice_operator.kubernetes.api_resource import DEPLOYMENTS, PODS, ApiResource
+from sluice_operator.kubernetes.source_key import SourceKey
+from sluice_operator.kubernetes.watched_kinds import OwnerLabel, WatchedKinds
 
-RELAYS: Final = Api(version=API_VERSION, kind=RELAY.kind, plural=RELAY.plural)
-LABELERS: Final = Api(version=API_VERSION, kind=LABELER.kind, plural=LABELER.plural)
-SOURCES: Final = {RELAYS.kind: RELAYS, LABELERS.kind: LABELERS}
+RELAYS: Final = ApiResource(api_version=API_VERSION, kind=RELAY.kind, plural=RELAY.plural)
+LABELERS: Final = ApiResource(api_version=API_VERSION, kind=LABELER.kind, plural=LABELER.plural)
+SOURCES: Final[Mapping[str, ApiResource]] = {RELAYS.kind: RELAYS, LABELERS.kind: LABELERS}
 """By kind, where its objects are found."""
 MODELS: Final[Mapping[str, type[Source]]] = {RELAY.kind: Relay, LABELER.kind: Labeler}
 """By kind, how its objects are read."""
@@ -21,39 +23,18 @@ MODELS: Final[Mapping[str, type[Source]]] = {RELAY.kind: Relay, LABELER.kind: La
 CHILD_SELECTOR: Final = f"app.kubernetes.io/managed-by={FIELD_MANAGER}"
 """The label selector for all that the operator makes."""
 
-Label: TypeAlias = tuple[str, str, str]
-"""Kind and namespace of a source, and its name as the value of a label."""
-
-
-@dataclass(frozen=True, slots=True)
-class SourceKey:
-    """Names one source: what the work queue holds."""
-
-    kind: str
-    namespace: str
-    name: str
-
-    def __str__(self) -> str:
-        return f"{self.kind} {self.namespace}/{self.name}"
-
-
-def key_of(source: Mapping[str, Any]) -> SourceKey:
-    """The key of a source's object."""
-    metadata = source["metadata"]
-    return SourceKey(source["kind"], metadata["namespace"], metadata["name"])
-
 
 def source_key(source: Source) -> SourceKey:
     """The key of a source."""
     return SourceKey(type(source).__name__, source.metadata.namespace, source.metadata.name)
 
 
-def label_for(key: SourceKey) -> Label:
+def owner_label_for(key: SourceKey) -> OwnerLabel:
     """The label that says of a child that it belongs to the source of that key."""
     return key.kind, key.namespace, label_value(key.name)
 
 
-def label_of(child: Mapping[str, Any]) -> Label | None:
+def owner_label_of(child: Mapping[str, Any]) -> OwnerLabel | None:
     """The label of the source that `child` says it belongs to, or None if it says none."""
     metadata = child["metadata"]
     labels = metadata.get("labels") or {}
@@ -61,3 +42,14 @@ def label_of(child: Mapping[str, Any]) -> Label | None:
         if label in labels:
             return kind, metadata["namespace"], labels[label]
     return None
+
+
+WATCHED_KINDS: Final = WatchedKinds(
+    sources=SOURCES,
+    children=(DEPLOYMENTS, PODS),
+    child_selector=CHILD_SELECTOR,
+    owner_label_of=owner_label_of,
+    owner_label_for=owner_label_for,
+    source_indexes=(redis_host_of,),
+)
+"""What the operator watches."""

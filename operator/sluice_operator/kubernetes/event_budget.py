@@ -1,11 +1,13 @@
-"""What is to be told of one object, and the room that it has: budgets, and what waits for room.
+"""Which Events about one object are still to be written, and how many may be written now. Pure.
 
-Pure, with the clock as an argument. Two classes of Events have budgets of their own. Routine, such as Connected and
-Ready, shares one budget an object. What explains, such as Stalled, NotReady or EventsLost, has one for each reason, so
-that no repeats of anything else can take its room. A repeat that only counts an Event up costs a fraction.
+Budgets keep one object from flooding the API server:
 
-What has no room waits. It is told when there is room again, if it still holds: of what contradicts each other only the
-newest waits, as Connected and Disconnected do.
+- routine Events, such as Connected, share one budget an object;
+- every other reason has a budget of its own, so repeats of one reason can't use up the room of another;
+- a repeat, which only counts an Event up, costs a fraction.
+
+An Event without room stays pending and is written later, if it is still true. Of opposite reasons, such as Connected
+and Disconnected, only the newest stays.
 """
 
 from collections.abc import Iterator
@@ -13,120 +15,97 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sluice_operator.status.reasons import Happening
-from sluice_operator.status.transitions import Tell
+from sluice_operator.kubernetes.event import Event, EventReasons
 
-ROUTINE: Final = frozenset(
-    {
-        Happening.CONNECTED,
-        Happening.DISCONNECTED,
-        Happening.READY,
-        Happening.RECOVERED,
-        Happening.SUSPENDED,
-        Happening.RESUMED,
-        Happening.BACKPRESSURE_ON,
-        Happening.BACKPRESSURE_OFF,
-        Happening.CREATED,
-        Happening.UPDATED,
-        Happening.DELETED,
-        Happening.CHILD_RESTORED,
-    }
-)
-"""All other reasons explain something that a person needs to know."""
 ROUTINE_BURST: Final = 25
 ROUTINE_REFILL_SECONDS: Final = 30.0
 EXPLAINING_BURST: Final = 10
 EXPLAINING_REFILL_SECONDS: Final = 60.0
 REPEAT_COST: Final = 0.2
-MOST_WAITING: Final = 5
-"""So many Events of one reason wait in different words; the oldest goes for the newest."""
-
-_OPPOSITES: Final = (
-    {Happening.CONNECTED, Happening.DISCONNECTED},
-    {Happening.READY, Happening.NOT_READY},
-    {Happening.STALLED, Happening.RECOVERED},
-    {Happening.SUSPENDED, Happening.RESUMED},
-    {Happening.BACKPRESSURE_ON, Happening.BACKPRESSURE_OFF},
-)
+MAX_PENDING_PER_REASON: Final = 5
+"""So many Events of one reason with different messages may be pending. A newer one replaces the oldest."""
 
 
 @dataclass(slots=True)
-class Waiting:
+class PendingEvent:
     """An Event to be written."""
 
-    tell: Tell
-    at: datetime
-    """When it happened, or when it did for the last time."""
+    event: Event
+    last: datetime
+    """When it happened for the last time."""
     first: datetime
     count: int = 1
     name: str = ""
-    """Under which it was tried: only the answer may have been lost."""
+    """The name of the object that was tried to create. It may exist, if only the answer was lost."""
 
 
 @dataclass(slots=True)
-class Bucket:
-    """A budget: a burst, then one at each refill."""
+class TokenBucket:
+    """A budget: a burst of tokens, then one more each `refill_seconds`."""
 
     burst: float
     refill_seconds: float
-    left: float
-    at: float
+    tokens: float
+    updated_at: float
 
     def take(self, cost: float, now: float) -> bool:
-        """Take `cost` from what is left at the time `now`, in monotonic seconds. Whether there was enough."""
-        self.left = min(self.burst, self.left + (now - self.at) / self.refill_seconds)
-        self.at = now
-        if self.left < cost:
+        """Take `cost` tokens at the time `now`, in monotonic seconds. Returns whether there were enough."""
+        self.tokens = min(self.burst, self.tokens + (now - self.updated_at) / self.refill_seconds)
+        self.updated_at = now
+        if self.tokens < cost:
             return False
-        self.left -= cost
+        self.tokens -= cost
         return True
 
 
-class Untold:
-    """What is to be told of one object."""
+class PendingEvents:
+    """The Events about one object that are to be written."""
 
-    def __init__(self) -> None:
-        self._waiting: dict[str, list[Waiting]] = {}  # by reason
-        self._buckets: dict[str, Bucket] = {}
+    def __init__(self, reasons: EventReasons) -> None:
+        self._reasons = reasons
+        self._pending: dict[str, list[PendingEvent]] = {}  # by reason
+        self._buckets: dict[str, TokenBucket] = {}
 
     def __bool__(self) -> bool:
-        return any(self._waiting.values())
+        return any(self._pending.values())
 
-    def add(self, tell: Tell, at: datetime) -> None:
-        """`tell` happened `at` that time."""
-        opposites = next((group for group in _OPPOSITES if tell.reason in group), ())
+    def add(self, event: Event, at: datetime) -> None:
+        """Add `event`, which happened at the time `at`."""
+        opposites = self._reasons.opposites_of(event.reason)
         for reason in opposites:
-            if reason != tell.reason:
-                self._waiting.pop(reason, None)
-        same = self._waiting.setdefault(tell.reason, [])
-        for one in same:
-            if one.tell == tell:
-                one.count, one.at = one.count + 1, at
+            if reason != event.reason:
+                self._pending.pop(reason, None)
+        same_reason = self._pending.setdefault(event.reason, [])
+        for pending in same_reason:
+            if pending.event == event:
+                pending.count, pending.last = pending.count + 1, at
                 return
         if opposites:
-            same.clear()
-        del same[: max(0, len(same) - MOST_WAITING + 1)]
-        same.append(Waiting(tell=tell, at=at, first=at))
+            same_reason.clear()
+        del same_reason[: max(0, len(same_reason) - MAX_PENDING_PER_REASON + 1)]
+        same_reason.append(PendingEvent(event=event, last=at, first=at))
 
-    def due(self) -> Iterator[Waiting]:
-        """What waits, that which explains first."""
-        waiting = [one for same in self._waiting.values() for one in same]
-        yield from sorted(waiting, key=lambda one: (one.tell.reason in ROUTINE, one.first))
+    def in_order(self) -> Iterator[PendingEvent]:
+        """The pending Events. Routine ones come last, the oldest first otherwise."""
+        pending = [one for same_reason in self._pending.values() for one in same_reason]
+        yield from sorted(pending, key=lambda one: (self._is_routine(one.event.reason), one.first))
 
-    def take_room(self, reason: str, now: float, *, is_repeat: bool) -> bool:
-        """Take the room of one Event of that reason. Whether there is any."""
-        bucket = self._bucket(reason, now)
-        return bucket.take(REPEAT_COST if is_repeat else 1.0, now)
+    def try_take(self, reason: str, now: float, *, is_repeat: bool) -> bool:
+        """Use the budget for one Event of that reason. Returns whether there was enough."""
+        return self._bucket(reason, now).take(REPEAT_COST if is_repeat else 1.0, now)
 
-    def told(self, one: Waiting) -> None:
-        """It was written."""
-        same = self._waiting.get(one.tell.reason, [])
-        if one in same:
-            same.remove(one)
+    def remove(self, pending: PendingEvent) -> None:
+        """Remove an Event that was written."""
+        same_reason = self._pending.get(pending.event.reason, [])
+        if pending in same_reason:
+            same_reason.remove(pending)
 
-    def _bucket(self, reason: str, now: float) -> Bucket:
-        is_routine = reason in ROUTINE
+    def _is_routine(self, reason: str) -> bool:
+        return reason in self._reasons.routine
+
+    def _bucket(self, reason: str, now: float) -> TokenBucket:
+        is_routine = self._is_routine(reason)
         burst = float(ROUTINE_BURST if is_routine else EXPLAINING_BURST)
         refill = ROUTINE_REFILL_SECONDS if is_routine else EXPLAINING_REFILL_SECONDS
-        fresh = Bucket(burst=burst, refill_seconds=refill, left=burst, at=now)
-        return self._buckets.setdefault("" if is_routine else reason, fresh)
+        full = TokenBucket(burst=burst, refill_seconds=refill, tokens=burst, updated_at=now)
+        return self._buckets.setdefault("" if is_routine else reason, full)

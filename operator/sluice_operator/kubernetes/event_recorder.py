@@ -1,124 +1,132 @@
-"""Kubernetes Events: what a user would want to know, once, however often it happens.
+"""The event recorder: it writes Kubernetes Events about sources, as Kubernetes' own controllers do.
 
-The same event about the same object counts up for as long as the API server keeps it, events that differ in their
-words alone are few, and one object can't flood the others: as kubectl and its users know it from Kubernetes' own
-controllers. What has no room, or what the API server did not take, is told later, with the time at which it happened:
-see `untold`.
+- The same Event about the same object is counted up for as long as the API server keeps it.
+- Events of one reason that differ only in their message are few.
+- One object can't flood the others: see `event_budget`.
 
-An operator that is killed between a status and its Events does not tell them: the next one finds the status as it is.
+An Event without room, or that the API server did not take, is written later with the time at which it happened. An
+operator that is killed between a status and its Events does not write them: the next one finds the status as it is.
 """
 
-import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any, Final
 
-from sluice_common.truncate import one_line, shortened
-from sluice_operator.kubernetes.client import EVENTS, Kube, KubeError, Manifest
-from sluice_operator.kubernetes.event_budget import Untold, Waiting
+from sluice_common.clock import Clock, SystemClock
+from sluice_common.truncate import one_line, truncate_middle
+from sluice_operator.kubernetes.api_resource import EVENTS, Manifest
+from sluice_operator.kubernetes.errors import ApiError
+from sluice_operator.kubernetes.event import Event, EventReasons
+from sluice_operator.kubernetes.event_budget import PendingEvent, PendingEvents
+from sluice_operator.kubernetes.protocols import EventWriter
 from sluice_operator.kubernetes.workqueue import backoff_seconds
-from sluice_operator.status.transitions import Tell
 
 logger = logging.getLogger(__name__)
 
 COMPONENT: Final = "sluice-operator"
-REPEAT_SECONDS: Final = 3000.0  # an API server keeps events for an hour
-MOST_WORDINGS: Final = 5
-"""So many events of one reason stand side by side; what comes in other words counts up the one told last."""
-_LONGEST_MESSAGE: Final = 1000
-_AGAIN_SECONDS: Final = 1.0
-_PATIENCE_SECONDS: Final = 5.0
+AGGREGATION_SECONDS: Final = 3000.0
+"""How long an Event is counted up. An API server keeps Events for an hour."""
+MAX_MESSAGES_PER_REASON: Final = 5
+"""So many Events of one reason may exist with different messages. A further message counts up the newest of them."""
+_MAX_MESSAGE_LENGTH: Final = 1000
+_RETRY_SECONDS: Final = 1.0
+_MAX_RETRY_SECONDS: Final = 5.0
 
 
 @dataclass(slots=True)
-class _Memory:
+class _WrittenEvent:
     name: str
     message: str
     count: int
-    until: float
+    expires_at: float
 
 
-class _Object:
-    """What was told of one object, and what is still to be told."""
+class _ObjectEvents:
+    """The Events about one object: those that were written, and those that are pending."""
 
-    def __init__(self) -> None:
-        self.told: dict[str, list[_Memory]] = {}
-        """By reason, the one told last at the end."""
-        self.untold = Untold()
+    def __init__(self, reasons: EventReasons) -> None:
+        self.written: dict[str, list[_WrittenEvent]] = {}
+        """By reason, the newest at the end."""
+        self.pending = PendingEvents(reasons)
         self.failures = 0
-        self.again_at = 0.0
+        self.retry_at = 0.0
 
 
-class Events:
-    """Tells of sources. It never raises: an event is not worth a failed look."""
+class EventRecorder:
+    """Writes Events about sources. It never raises ApiError: a reconciliation must not fail for an Event."""
 
-    def __init__(self, kube: Kube, *, instance: str, clock: Callable[[], float] = time.monotonic) -> None:
-        self._kube = kube
+    def __init__(
+        self, client: EventWriter, *, reasons: EventReasons, instance: str, clock: Clock | None = None
+    ) -> None:
+        """`instance` is the name of this process in Events."""
+        self._client = client
+        self._reasons = reasons
         self._instance = instance
-        self._clock = clock
-        self._objects: dict[str, _Object] = {}  # by uid
+        self._clock = clock or SystemClock()
+        self._objects: dict[str, _ObjectEvents] = {}  # by uid
 
-    async def tell(self, source: Manifest, tell: Tell) -> None:
-        """Tell `tell` about `source`, now or as soon as that is possible."""
-        known = self._objects.setdefault(source["metadata"]["uid"], _Object())
-        known.untold.add(tell, datetime.now(UTC))
-        # At once, whatever has failed before, and once more if that fails: there may be no later look at it.
-        error = await self._write_all(source, known)
+    async def record(self, source: Manifest, event: Event) -> None:
+        """Write `event` about `source` now, or later if that fails."""
+        state = self._objects.setdefault(source["metadata"]["uid"], _ObjectEvents(self._reasons))
+        state.pending.add(event, self._clock.now())
+        # One retry follows here at once, since there may be no later reconciliation of this source.
+        error = await self._write_pending(source, state)
         if error is not None and not error.is_refusal:
-            await asyncio.sleep(min(error.retry_after or _AGAIN_SECONDS, _PATIENCE_SECONDS))
-            await self._write_all(source, known)
+            await self._clock.sleep(min(error.retry_after or _RETRY_SECONDS, _MAX_RETRY_SECONDS))
+            await self._write_pending(source, state)
 
-    async def catch_up(self, source: Manifest) -> None:
-        """Tell what could not be told about `source` before. To be called at each look."""
-        known = self._objects.get(source["metadata"]["uid"])
-        if known is not None and known.untold and self._clock() >= known.again_at:
-            await self._write_all(source, known)
+    async def write_pending(self, source: Manifest) -> None:
+        """Write what could not be written about `source` before. To be called at each reconciliation."""
+        state = self._objects.get(source["metadata"]["uid"])
+        if state is not None and state.pending and self._clock.monotonic() >= state.retry_at:
+            await self._write_pending(source, state)
 
-    def forget(self, uid: str) -> None:
-        """The object is gone."""
+    def drop_object(self, uid: str) -> None:
+        """Drop everything about an object that is gone."""
         self._objects.pop(uid, None)
 
-    async def _write_all(self, source: Manifest, known: _Object) -> KubeError | None:
-        """Write what waits, as far as there is room. What has kept the first from being written that could not be."""
-        now = self._clock()
-        for one in list(known.untold.due()):
-            told = known.told[one.tell.reason] = [
-                memory for memory in known.told.get(one.tell.reason, ()) if memory.until > now
-            ]
-            if not known.untold.take_room(one.tell.reason, now, is_repeat=_fitting(told, one.tell.message) is not None):
+    async def _write_pending(self, source: Manifest, state: _ObjectEvents) -> ApiError | None:
+        """Write the pending Events, as far as there is room. Stops at the first error, and returns it."""
+        now = self._clock.monotonic()
+        for pending in list(state.pending.in_order()):
+            reason = pending.event.reason
+            written = [one for one in state.written.get(reason, ()) if one.expires_at > now]
+            state.written[reason] = written
+            is_repeat = _find_repeat(written, pending.event.message) is not None
+            if not state.pending.try_take(reason, now, is_repeat=is_repeat):
                 continue
             try:
-                await self._write(source, known, one, told, now)
-            except KubeError as error:
-                known.failures += 1
-                known.again_at = now + max(backoff_seconds(known.failures), error.retry_after)
-                log = logger.warning if known.failures == 1 else logger.debug
-                log("An event could not be written, it is tried again: %s", error)
+                await self._write(source, pending, written, now)
+            except ApiError as error:
+                state.failures += 1
+                state.retry_at = now + max(backoff_seconds(state.failures), error.retry_after)
+                log = logger.warning if state.failures == 1 else logger.debug
+                log("An Event could not be written and is tried again: %s", error)
                 return error
-            known.failures = 0
-            known.untold.told(one)
+            state.failures = 0
+            state.pending.remove(pending)
         return None
 
-    async def _write(self, source: Manifest, known: _Object, one: Waiting, told: list[_Memory], now: float) -> None:
-        memory = _fitting(told, one.tell.message)
-        is_counted = memory is not None and await self._count_up(source, memory, one)
-        if memory is not None and is_counted:
-            newest = memory
+    async def _write(self, source: Manifest, pending: PendingEvent, written: list[_WrittenEvent], now: float) -> None:
+        repeat = _find_repeat(written, pending.event.message)
+        is_counted_up = repeat is not None and await self._count_up(source, repeat, pending)
+        if repeat is not None and is_counted_up:
+            newest = repeat
         else:
-            one.name = one.name or f"{source['metadata']['name'][:200]}.{time.time_ns():x}"
-            newest = await self._first(source, one, now)
-        told[:] = [*(kept for kept in told if kept is not memory), newest]
+            pending.name = pending.name or f"{source['metadata']['name'][:200]}.{time.time_ns():x}"
+            newest = await self._create(source, pending, now)
+        written[:] = [*(one for one in written if one is not repeat), newest]
 
-    async def _first(self, source: Manifest, one: Waiting, now: float) -> _Memory:
-        metadata, tell = source["metadata"], one.tell
-        event: dict[str, Any] = {
+    async def _create(self, source: Manifest, pending: PendingEvent, now: float) -> _WrittenEvent:
+        metadata, event = source["metadata"], pending.event
+        manifest: dict[str, Any] = {
             "apiVersion": "v1",
             "kind": "Event",
-            "metadata": {"name": one.name, "namespace": metadata["namespace"]},
+            "metadata": {"name": pending.name, "namespace": metadata["namespace"]},
             "involvedObject": {
                 "apiVersion": source["apiVersion"],
                 "kind": source["kind"],
@@ -127,44 +135,52 @@ class Events:
                 "uid": metadata["uid"],
                 "resourceVersion": metadata.get("resourceVersion", ""),
             },
-            "type": tell.type,
-            "reason": tell.reason,
-            "message": shortened(one_line(tell.message), most=_LONGEST_MESSAGE),
-            "count": one.count,
-            "firstTimestamp": _time(one.first),
-            "lastTimestamp": _time(one.at),
+            "type": event.type,
+            "reason": event.reason,
+            "message": truncate_middle(one_line(event.message), max_length=_MAX_MESSAGE_LENGTH),
+            "count": pending.count,
+            "firstTimestamp": _format_time(pending.first),
+            "lastTimestamp": _format_time(pending.last),
             "source": {"component": COMPONENT},
             "reportingComponent": COMPONENT,
             "reportingInstance": self._instance,
         }
         try:
-            await self._kube.create(EVENTS, event)
-        except KubeError as error:
-            if error.code != HTTPStatus.CONFLICT:  # nobody else writes that name: only the answer was lost
+            await self._client.create(EVENTS, manifest)
+        except ApiError as error:
+            if (
+                error.code != HTTPStatus.CONFLICT
+            ):  # the name is unique: an earlier attempt succeeded, its answer was lost
                 raise
-        return _Memory(name=one.name, message=tell.message, count=one.count, until=now + REPEAT_SECONDS)
+        return _WrittenEvent(
+            name=pending.name, message=event.message, count=pending.count, expires_at=now + AGGREGATION_SECONDS
+        )
 
-    async def _count_up(self, source: Manifest, memory: _Memory, one: Waiting) -> bool:
-        """Whether the event is still there to be counted up."""
-        count, message = memory.count + one.count, one.tell.message
-        patch: Manifest = {"count": count, "lastTimestamp": _time(one.at)}
-        if message != memory.message:
-            patch["message"] = shortened(one_line(message), most=_LONGEST_MESSAGE)
+    async def _count_up(self, source: Manifest, repeat: _WrittenEvent, pending: PendingEvent) -> bool:
+        """Count up an Event that was written. Returns whether it still exists."""
+        count, message = repeat.count + pending.count, pending.event.message
+        patch: Manifest = {"count": count, "lastTimestamp": _format_time(pending.last)}
+        if message != repeat.message:
+            patch["message"] = truncate_middle(one_line(message), max_length=_MAX_MESSAGE_LENGTH)
         try:
-            await self._kube.merge(EVENTS, source["metadata"]["namespace"], memory.name, patch, manager=COMPONENT)
-        except KubeError as error:
+            await self._client.merge_patch(
+                EVENTS, source["metadata"]["namespace"], repeat.name, patch, manager=COMPONENT
+            )
+        except ApiError as error:
             if error.code == HTTPStatus.NOT_FOUND:
                 return False
             raise
-        memory.count, memory.message = count, message
+        repeat.count, repeat.message = count, message
         return True
 
 
-def _fitting(told: Sequence[_Memory], message: str) -> _Memory | None:
-    """The event to count up, if there is one."""
-    same = next((memory for memory in told if memory.message == message), None)
-    return told[-1] if same is None and len(told) >= MOST_WORDINGS else same
+def _find_repeat(written: Sequence[_WrittenEvent], message: str) -> _WrittenEvent | None:
+    """The Event to count up instead of a new one, or None."""
+    same_message = next((one for one in written if one.message == message), None)
+    if same_message is None and len(written) >= MAX_MESSAGES_PER_REASON:
+        return written[-1]
+    return same_message
 
 
-def _time(at: datetime) -> str:
+def _format_time(at: datetime) -> str:
     return at.strftime("%Y-%m-%dT%H:%M:%SZ")

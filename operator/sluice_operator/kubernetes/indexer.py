@@ -1,64 +1,65 @@
-"""Objects of one kind, found by their place and by their marks without looking through all.
+"""Objects of one kind in memory, looked up by name and by index without a scan.
 
-A mark is what objects are asked for by, such as the label of those that belong together. It is read from the object
-as that is put or removed, and nowhere else is anything put or removed: so what is found by a mark is what a look
-through all would find. For that, an object that was put is never changed, only replaced.
+An index function reads a value from an object, such as the label that all children of one source share. The value is
+read when the object is put or removed, so an object that was put must never be changed, only replaced.
 """
 
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any, TypeAlias
 
-from sluice_operator.kubernetes.client import Manifest
+from sluice_operator.kubernetes.api_resource import Manifest
 
-Place: TypeAlias = tuple[str, str]
+NamespacedName: TypeAlias = tuple[str, str]
 """Namespace and name."""
 
-Mark: TypeAlias = Callable[[Manifest], Hashable]
-"""Reads a mark from an object."""
+IndexFunction: TypeAlias = Callable[[Manifest], Hashable]
+"""Reads the value that an object is looked up by."""
 
 
-class Index:
-    """Objects of one kind, of which no two have one place."""
+class Indexer:
+    """Objects of one kind."""
 
-    def __init__(self, *marks: Mark) -> None:
-        self._objects: dict[Place, Manifest] = {}
-        self._marked: dict[Mark, dict[Hashable, dict[Place, Manifest]]] = {mark: {} for mark in marks}
+    def __init__(self, *index_functions: IndexFunction) -> None:
+        self._objects: dict[NamespacedName, Manifest] = {}
+        self._indices: dict[IndexFunction, dict[Hashable, dict[NamespacedName, Manifest]]] = {
+            function: {} for function in index_functions
+        }
 
-    def put(self, found: Manifest) -> None:
-        """Take `found` in, instead of what is at its place."""
-        place = place_of(found)
-        self._unmark(place)
-        self._objects[place] = found
-        for mark, marked in self._marked.items():
-            marked.setdefault(mark(found), {})[place] = found
+    def put(self, item: Manifest) -> None:
+        """Store `item` in place of the object of that name."""
+        name = namespaced_name(item)
+        self._remove_from_indices(name)
+        self._objects[name] = item
+        for function, index in self._indices.items():
+            index.setdefault(function(item), {})[name] = item
 
-    def remove(self, place: Place) -> None:
-        """Forget what is at that place, if anything is."""
-        self._unmark(place)
-        self._objects.pop(place, None)
+    def remove(self, name: NamespacedName) -> None:
+        """Remove the object of that name, if there is one."""
+        self._remove_from_indices(name)
+        self._objects.pop(name, None)
 
-    def get(self, place: Place) -> Manifest | None:
-        """What is at that place."""
-        return self._objects.get(place)
+    def get(self, name: NamespacedName) -> Manifest | None:
+        """The object of that name, or None."""
+        return self._objects.get(name)
 
     def all(self) -> list[Manifest]:
         """All objects."""
         return list(self._objects.values())
 
-    def by(self, mark: Mark, value: Hashable) -> list[Manifest]:
-        """The objects with that value of one of the marks."""
-        return list(self._marked[mark].get(value, {}).values())
+    def find(self, function: IndexFunction, value: Hashable) -> list[Manifest]:
+        """The objects for which that index function gives that value."""
+        return list(self._indices[function].get(value, {}).values())
 
-    def _unmark(self, place: Place) -> None:
-        if (kept := self._objects.get(place)) is None:
+    def _remove_from_indices(self, name: NamespacedName) -> None:
+        if (stored := self._objects.get(name)) is None:
             return
-        for mark, marked in self._marked.items():
-            value = mark(kept)
-            del marked[value][place]
-            if not marked[value]:
-                del marked[value]
+        for function, index in self._indices.items():
+            value = function(stored)
+            del index[value][name]
+            if not index[value]:
+                del index[value]
 
 
-def place_of(item: Mapping[str, Any]) -> Place:
-    """The place of an object."""
+def namespaced_name(item: Mapping[str, Any]) -> NamespacedName:
+    """Namespace and name of an object."""
     return item["metadata"]["namespace"], item["metadata"]["name"]

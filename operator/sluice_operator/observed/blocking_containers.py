@@ -59,4 +59,4 @@ def _facts(container: Mapping[str, Any], kind: str) -> BlockerFacts:
         words.append(f"it ended with {end.get('reason') or 'an unknown reason'}, exit code {end['exitCode']}")
     elif _state(container, "running"):
         words.append("it has not come to its end yet" if kind == "init container" else "it is not ready yet")
-    return BlockerFacts(name=container["name"], is_failing=is_failing, words="; ".join(words))
+    return BlockerFacts(name=container["name"], is_failing=is_failing, description="; ".join(words))

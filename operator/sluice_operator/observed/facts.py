@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sluice_operator.api.health import HealthWindows
+from sluice_operator.api.health import HealthSpec
 from sluice_operator.desired.naming import Component
-from sluice_redis.contract import State
+from sluice_redis.contract import SourceState
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,7 +29,7 @@ class BlockerFacts:
     name: str
     is_failing: bool
     """Whether it has ended with an error, or can't start."""
-    words: str
+    description: str
     """What Kubernetes says of it."""
 
 
@@ -45,7 +45,7 @@ class PodEvent:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class StartFacts:
+class StartupFacts:
     """What a pod waits for that does not start, beside what its own status tells."""
 
     missing: tuple[str, ...] = ()
@@ -64,7 +64,7 @@ class PodFacts:
     name: str
     template_hash: str
     created: datetime
-    leaving: bool
+    terminating: bool
     """Whether it is being deleted or about to be, or has come to its end (Succeeded, Failed)."""
     gone_reason: str
     """Why it is leaving where Kubernetes says so, such as Evicted or NodeLost; else empty."""
@@ -83,7 +83,7 @@ class PodFacts:
     """The container that its own waits for, if it waits for one."""
 
     @property
-    def is_being_made(self) -> bool:
+    def is_container_creating(self) -> bool:
         """Whether its container has not been made yet, and Kubernetes has no word for why."""
         return self.running_since is None and self.waiting_reason in {"", "ContainerCreating", "PodInitializing"}
 
@@ -108,7 +108,7 @@ class DeploymentFacts:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class LostFacts:
+class GapFacts:
     """Seqs that the source could not give, or between two connections without a cursor was not asked for."""
 
     from_seq: str | None
@@ -120,7 +120,7 @@ class LostFacts:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ResetFacts:
+class CursorResetFacts:
     """The newest reset of the cursor that spec.cursor asked for."""
 
     nonce: str
@@ -136,13 +136,13 @@ class HealthFacts:
     """
 
     pod: str
-    state: State | None
+    state: SourceState | None
     reason: str
     message: str
     seq: str | None
     event_time: datetime | None
     stored: datetime | None
-    beat: datetime | None
+    heartbeat: datetime | None
     silent_seconds: float | None
     """For how long it has not written, as far as known: see `observed.freshness`."""
     watched_seconds: float | None = None
@@ -159,8 +159,8 @@ class HealthFacts:
     last_error: str
     last_error_time: datetime | None
     version: str
-    lost: LostFacts | None = None
-    reset: ResetFacts | None = None
+    gap: GapFacts | None = None
+    cursor_reset: CursorResetFacts | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -169,7 +169,7 @@ class ForeignWriter:
 
     name: str
     """What it calls itself: the name of its pod or host."""
-    wrote_for: float
+    writing_seconds: float
     """For how many seconds it has gone on writing since no pod of that name was found."""
 
 
@@ -183,7 +183,7 @@ class WriterFacts:
     """Those that are not the stream's, the one whose report stands in Redis among them."""
 
 
-class SinkTrouble(StrEnum):
+class SinkReadFailure(StrEnum):
     """Why the operator could not read a source's keys in Redis."""
 
     UNREACHABLE = "unreachable"
@@ -194,7 +194,7 @@ class SinkTrouble(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class GroupFacts:
+class ConsumerGroupFacts:
     """A consumer group of a stream."""
 
     name: str
@@ -209,12 +209,12 @@ class GroupFacts:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class StreamFacts:
+class RedisStreamFacts:
     """What costs Redis more than a look should: it is read at longer intervals. See `observed.streams`."""
 
     bytes: int | None
     """None if it could not be read."""
-    groups: tuple[GroupFacts, ...]
+    groups: tuple[ConsumerGroupFacts, ...]
     """Some of its groups, by name: those with the greatest lag."""
     consumers_lag: int | None
     """The greatest lag of all its groups; None if none is known."""
@@ -224,20 +224,20 @@ class StreamFacts:
 class SinkFacts:
     """What stands in Redis about one source. With `trouble` nothing could be read."""
 
-    trouble: SinkTrouble | None = None
-    trouble_message: str = ""
-    advised: bool = False
+    failure: SinkReadFailure | None = None
+    failure_message: str = ""
+    has_advice: bool = False
     """Whether that message says what to do."""
     cursor: str | None = None
     length: int | None = None
     """Entries in the stream, or None if it could not be read."""
-    stream: StreamFacts | None = None
+    stream: RedisStreamFacts | None = None
     """More of the stream, as it was a short time ago. None before it was first read."""
     dead_letters: int | None = None
     """Entries in the dead-letter stream."""
     health: HealthFacts | None = None
     """None if no ingester has written any."""
-    back_seconds: float | None = None
+    recovered_seconds: float | None = None
     """For how long Redis can be read again after an outage; None if no outage was seen."""
 
 
@@ -251,7 +251,7 @@ class SecretFacts:
     """What is missing and how to mend it, if there is no URL, or what is wrong with it."""
     invalid: bool = False
     """Whether there is something, and no ingester could use it."""
-    unread: str = ""
+    read_error: str = ""
     """Why the API server can't show the Secret now, if it can't. Whether there is a URL is open then."""
 
 
@@ -261,9 +261,9 @@ class Refusal:
 
     reason: str
     message: str
-    passes: bool = False
+    is_transient: bool = False
     """Whether it may end by itself."""
-    lasting: bool = False
+    stalls_if_persistent: bool = False
     """Whether a person should act when it has lasted for a while, although it may."""
 
 
@@ -302,11 +302,11 @@ class Facts:
     owner: str = ""
     """The source to which the cursor of this stream belongs, such as `Relay default/us-east`, if it is another
     one; empty if it is its own."""
-    owner_leaves: bool = False
+    owner_terminating: bool = False
     """Whether that source is on its way out, so that the cursor will be this one's by itself."""
-    owner_unseen: bool = False
+    owner_unobserved: bool = False
     """Whether nobody sees if that source is still there, for its namespace is not served."""
-    windows: HealthWindows
+    windows: HealthSpec
     secret: SecretFacts
     refusal: Refusal | None
     contests: tuple[Contest, ...] | None = ()
@@ -314,7 +314,7 @@ class Facts:
     deployment: DeploymentFacts | None
     pods: tuple[PodFacts, ...]
     """Those that the Deployment has made. Others that bear the same labels have no say."""
-    start: StartFacts = StartFacts()
+    start: StartupFacts = StartupFacts()
     """What the newest of them waits for."""
     copies: tuple[str, ...] = ()
     """The names of those others."""

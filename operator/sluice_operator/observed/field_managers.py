@@ -4,21 +4,21 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sluice_operator.desired.field_paths import Identity, Path
+from sluice_operator.desired.field_paths import FieldPath, ItemIdentity
 
 
-def managers_of(live: Mapping[str, Any], path: Path) -> list[str]:
+def managers_of(live: Mapping[str, Any], path: FieldPath) -> list[str]:
     """The field managers of what stands at `path`, sorted. Empty if nobody has claimed it, as what admission sets."""
-    return sorted({str(entry["manager"]) for entry in _entries(live) if _holds(entry.get("fieldsV1") or {}, path)})
+    return sorted({str(entry["manager"]) for entry in _entries(live) if _owns(entry.get("fieldsV1") or {}, path)})
 
 
-def last_other(live: Mapping[str, Any], own: str) -> str:
+def last_other_manager(live: Mapping[str, Any], own: str) -> str:
     """The manager other than `own` who has changed the object last, or nothing."""
     others = [entry for entry in _entries(live) if entry["manager"] != own]
     return str(max(others, key=lambda entry: str(entry.get("time", "")))["manager"]) if others else ""
 
 
-def names_of(live: Mapping[str, Any], path: Path, own: str) -> set[str]:
+def owned_names(live: Mapping[str, Any], path: FieldPath, own: str) -> set[str]:
     """The names of the fields in the map at `path` that `own` holds."""
     names: set[str] = set()
     for entry in _entries(live):
@@ -32,7 +32,7 @@ def _entries(live: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
     return [entry for entry in live["metadata"].get("managedFields") or [] if entry.get("subresource") != "status"]
 
 
-def _holds(fields: Mapping[str, Any], path: Path) -> bool:
+def _owns(fields: Mapping[str, Any], path: FieldPath) -> bool:
     node: Any = fields
     for step in path:
         found = _step(node, step)
@@ -42,7 +42,7 @@ def _holds(fields: Mapping[str, Any], path: Path) -> bool:
     return True
 
 
-def _at(fields: Mapping[str, Any], path: Path) -> Mapping[str, Any] | None:
+def _at(fields: Mapping[str, Any], path: FieldPath) -> Mapping[str, Any] | None:
     node: Any = fields
     for step in path:
         node = _step(node, step)
@@ -51,13 +51,13 @@ def _at(fields: Mapping[str, Any], path: Path) -> Mapping[str, Any] | None:
     return dict(node)
 
 
-def _step(node: Mapping[str, Any], step: str | Identity) -> Any:
+def _step(node: Mapping[str, Any], step: str | ItemIdentity) -> Any:
     if isinstance(step, str):
         return node.get(f"f:{step}")
-    return next((each for key, each in node.items() if key.startswith("k:") and _fits(key[2:], step)), None)
+    return next((each for key, each in node.items() if key.startswith("k:") and _matches(key[2:], step)), None)
 
 
-def _fits(key: str, identity: Identity) -> bool:
+def _matches(key: str, identity: ItemIdentity) -> bool:
     known = json.loads(key)
     shared = [(name, value) for name, value in identity if name in known]
     return bool(shared) and all(known[name] == value for name, value in shared)

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from typing import Final
 
 from sluice_common.times import parse_time
-from sluice_operator.observed.facts import HealthFacts, LostFacts, ResetFacts
-from sluice_redis.contract import Health, State
+from sluice_operator.observed.facts import CursorResetFacts, GapFacts, HealthFacts
+from sluice_redis.contract import HealthField, SourceState
 
 _WORD: Final = re.compile(r"[A-Za-z][A-Za-z0-9]{0,127}")
-_MOST_DIGITS: Final = 18  # the API has 64 bits
+_MAX_DIGITS: Final = 18  # the API has 64 bits
 
 
 def health_facts(
@@ -21,59 +21,59 @@ def health_facts(
     if not fields:
         return None
     return HealthFacts(
-        pod=fields.get(Health.POD, ""),
-        state=_state(fields.get(Health.STATE)),
-        reason=_word(fields.get(Health.REASON, "")),
-        message=fields.get(Health.MESSAGE, ""),
-        seq=fields.get(Health.SEQ),
-        event_time=parse_time(fields.get(Health.EVENT_TIME)),
-        stored=parse_time(fields.get(Health.STORED)),
-        beat=parse_time(fields.get(Health.BEAT)),
+        pod=fields.get(HealthField.POD, ""),
+        state=_state(fields.get(HealthField.STATE)),
+        reason=_word(fields.get(HealthField.REASON, "")),
+        message=fields.get(HealthField.MESSAGE, ""),
+        seq=fields.get(HealthField.SEQ),
+        event_time=parse_time(fields.get(HealthField.EVENT_TIME)),
+        stored=parse_time(fields.get(HealthField.STORED)),
+        heartbeat=parse_time(fields.get(HealthField.BEAT)),
         silent_seconds=silent_seconds,
         watched_seconds=watched_seconds,
-        started=parse_time(fields.get(Health.STARTED)),
-        events=_count(fields.get(Health.EVENTS)),
-        dead_letters=_count(fields.get(Health.DEADLETTERS)),
-        rate=_rate(fields.get(Health.RATE)),
-        reconnects=_count(fields.get(Health.RECONNECTS)),
-        fenced=_count(fields.get(Health.FENCED)),
-        errors=_count(fields.get(Health.ERRORS)),
-        last_error=fields.get(Health.LAST_ERROR, ""),
-        last_error_time=parse_time(fields.get(Health.LAST_ERROR_TIME)),
-        version=fields.get(Health.VERSION, ""),
-        lost=_lost(fields),
-        reset=_reset(fields),
+        started=parse_time(fields.get(HealthField.STARTED)),
+        events=_count(fields.get(HealthField.EVENTS)),
+        dead_letters=_count(fields.get(HealthField.DEADLETTERS)),
+        rate=_rate(fields.get(HealthField.RATE)),
+        reconnects=_count(fields.get(HealthField.RECONNECTS)),
+        fenced=_count(fields.get(HealthField.FENCED)),
+        errors=_count(fields.get(HealthField.ERRORS)),
+        last_error=fields.get(HealthField.LAST_ERROR, ""),
+        last_error_time=parse_time(fields.get(HealthField.LAST_ERROR_TIME)),
+        version=fields.get(HealthField.VERSION, ""),
+        gap=_gap(fields),
+        cursor_reset=_cursor_reset(fields),
     )
 
 
-def _lost(fields: Mapping[str, str]) -> LostFacts | None:
-    if not (fields.get(Health.LOST_FROM) or fields.get(Health.LOST_REASON)):
+def _gap(fields: Mapping[str, str]) -> GapFacts | None:
+    if not (fields.get(HealthField.LOST_FROM) or fields.get(HealthField.LOST_REASON)):
         return None
-    return LostFacts(
-        from_seq=fields.get(Health.LOST_FROM) or None,
-        to_seq=fields.get(Health.LOST_TO) or None,
-        from_time=parse_time(fields.get(Health.LOST_FROM_TIME)),
-        to_time=parse_time(fields.get(Health.LOST_TO_TIME)),
-        at=parse_time(fields.get(Health.LOST_AT)),
-        reason=fields.get(Health.LOST_REASON, ""),
+    return GapFacts(
+        from_seq=fields.get(HealthField.LOST_FROM) or None,
+        to_seq=fields.get(HealthField.LOST_TO) or None,
+        from_time=parse_time(fields.get(HealthField.LOST_FROM_TIME)),
+        to_time=parse_time(fields.get(HealthField.LOST_TO_TIME)),
+        at=parse_time(fields.get(HealthField.LOST_AT)),
+        reason=fields.get(HealthField.LOST_REASON, ""),
     )
 
 
-def _reset(fields: Mapping[str, str]) -> ResetFacts | None:
-    nonce = fields.get(Health.RESET_NONCE)
+def _cursor_reset(fields: Mapping[str, str]) -> CursorResetFacts | None:
+    nonce = fields.get(HealthField.RESET_NONCE)
     if not nonce:
         return None
-    return ResetFacts(
+    return CursorResetFacts(
         nonce=nonce,
-        before=fields.get(Health.RESET_FROM) or None,
-        after=fields.get(Health.RESET_TO, ""),
-        at=parse_time(fields.get(Health.RESET_AT)),
+        before=fields.get(HealthField.RESET_FROM) or None,
+        after=fields.get(HealthField.RESET_TO, ""),
+        at=parse_time(fields.get(HealthField.RESET_AT)),
     )
 
 
-def _state(text: str | None) -> State | None:
+def _state(text: str | None) -> SourceState | None:
     try:
-        return State(text or "")
+        return SourceState(text or "")
     except ValueError:
         return None
 
@@ -84,7 +84,7 @@ def _word(text: str) -> str:
 
 
 def _count(text: str | None) -> int | None:
-    if text is None or len(text) > _MOST_DIGITS or not (text.isascii() and text.isdecimal()):
+    if text is None or len(text) > _MAX_DIGITS or not (text.isascii() and text.isdecimal()):
         return None
     return int(text)
 

@@ -7,18 +7,18 @@ from typing import Any, Final
 from sluice_common.times import parse_time
 from sluice_operator.observed.facts import PodEvent
 
-_SECONDS: Final = 300.0
+_EVENT_TTL_SECONDS: Final = 300.0
 """For how long an Event is believed that is not repeated: the kubelet tries again after two minutes at most."""
-_BESIDE: Final = frozenset(
+_IRRELEVANT_REASONS: Final = frozenset(
     {"Unhealthy", "BackOff", "Killing", "Preempting", "DNSConfigForming", "FailedToRetrieveImagePullSecret"}
 )
 """What tells of a container that runs, or of what the pod's own status tells better."""
-_OF_SCHEDULER: Final = frozenset({"FailedScheduling"})
+_SCHEDULER_REASONS: Final = frozenset({"FailedScheduling"})
 
 
 def newest_warning(events: Iterable[Mapping[str, Any]], *, scheduled: bool, now: datetime) -> PodEvent | None:
     """The newest warning that tells why a pod does not start; `scheduled` is whether it has a node by now."""
-    beside = _BESIDE | _OF_SCHEDULER if scheduled else _BESIDE
+    beside = _IRRELEVANT_REASONS | _SCHEDULER_REASONS if scheduled else _IRRELEVANT_REASONS
     found = [
         PodEvent(
             reason=str(event.get("reason") or ""),
@@ -30,7 +30,7 @@ def newest_warning(events: Iterable[Mapping[str, Any]], *, scheduled: bool, now:
         if event.get("type") == "Warning"
         and event.get("reason") not in beside
         and (last := _last(event)) is not None
-        and now - last <= timedelta(seconds=_SECONDS)
+        and now - last <= timedelta(seconds=_EVENT_TTL_SECONDS)
     ]
     return max(found, key=lambda event: event.last, default=None)
 

@@ -9,10 +9,13 @@ from typing import Any, Final, Literal
 
 from sluice_operator.desired.pod import CA_VOLUME, CONTAINER
 
-Kind = Literal["Secret", "ConfigMap"]
-_KINDS: Final[dict[str, tuple[Kind, str]]] = {"secret": ("Secret", "secretName"), "configMap": ("ConfigMap", "name")}
+ReferenceKind = Literal["Secret", "ConfigMap"]
+_KINDS: Final[dict[str, tuple[ReferenceKind, str]]] = {
+    "secret": ("Secret", "secretName"),
+    "configMap": ("ConfigMap", "name"),
+}
 """By the field of a volume, the kind of object and the field with its name."""
-_ENV: Final[dict[str, Kind]] = {
+_ENV: Final[dict[str, ReferenceKind]] = {
     "secretKeyRef": "Secret",
     "configMapKeyRef": "ConfigMap",
     "secretRef": "Secret",
@@ -22,30 +25,30 @@ _URL: Final = "REDIS_URL"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Reference:
+class ObjectReference:
     """An object that a pod names and can't do without."""
 
-    kind: Kind
+    kind: ReferenceKind
     name: str
     keys: tuple[str, ...] = ()
     """The keys that must be there."""
-    place: str
+    field: str
     """The field that names it, in the words of the user's resource where it is one of that."""
 
-    def lacks(self, found: Mapping[str, Any] | None) -> str:
+    def missing(self, found: Mapping[str, Any] | None) -> str:
         """What is missing and how to mend it, if the object is as `found` (None if there is none); else nothing."""
         if found is None:
-            return f"There is no {self.kind} {self.name}, which {self.place} names: create it, or name another"
+            return f"There is no {self.kind} {self.name}, which {self.field} names: create it, or name another"
         there = {**(found.get("data") or {}), **(found.get("binaryData") or {})}
         missing = [key for key in self.keys if key not in there]
         if not missing:
             return ""
         word = "key" if len(missing) == 1 else "keys"
         keys = ", ".join(missing)
-        return f"The {self.kind} {self.name} has no {word} {keys}, which {self.place} names: add it, or name another"
+        return f"The {self.kind} {self.name} has no {word} {keys}, which {self.field} names: add it, or name another"
 
 
-def references(pod: Mapping[str, Any]) -> list[Reference]:
+def references(pod: Mapping[str, Any]) -> list[ObjectReference]:
     """The Secrets and ConfigMaps that `pod` can't do without, but for the URL of Redis, which is looked at anyway."""
     spec = pod.get("spec") or {}
     found = [one for volume in spec.get("volumes") or () for one in _of_volume(volume)]
@@ -54,14 +57,14 @@ def references(pod: Mapping[str, Any]) -> list[Reference]:
     return list(dict.fromkeys(found))
 
 
-def pull_secrets(pod: Mapping[str, Any]) -> list[Reference]:
+def pull_secrets(pod: Mapping[str, Any]) -> list[ObjectReference]:
     """The Secrets with the credentials of registries. A pod starts without them if the image can be pulled so."""
     named = (pod.get("spec") or {}).get("imagePullSecrets") or ()
     place = "spec.podTemplate.imagePullSecrets"
-    return [Reference(kind="Secret", name=str(one["name"]), place=place) for one in named if one.get("name")]
+    return [ObjectReference(kind="Secret", name=str(one["name"]), field=place) for one in named if one.get("name")]
 
 
-def _of_volume(volume: Mapping[str, Any]) -> Iterator[Reference]:
+def _of_volume(volume: Mapping[str, Any]) -> Iterator[ObjectReference]:
     place = "spec.caBundle" if volume.get("name") == CA_VOLUME else "spec.podTemplate.volumes"
     projected = (volume.get("projected") or {}).get("sources") or ()
     for source in (volume, *projected):
@@ -71,13 +74,13 @@ def _of_volume(volume: Mapping[str, Any]) -> Iterator[Reference]:
                 continue
             keys = tuple(str(item["key"]) for item in part.get("items") or () if item.get("key"))
             if named := part.get(name) or part.get("name"):
-                yield Reference(kind=kind, name=str(named), keys=keys, place=place)
+                yield ObjectReference(kind=kind, name=str(named), keys=keys, field=place)
     secret = ((volume.get("csi") or {}).get("nodePublishSecretRef") or {}).get("name")
     if secret:
-        yield Reference(kind="Secret", name=str(secret), place=place)
+        yield ObjectReference(kind="Secret", name=str(secret), field=place)
 
 
-def _of_container(container: Mapping[str, Any]) -> Iterator[Reference]:
+def _of_container(container: Mapping[str, Any]) -> Iterator[ObjectReference]:
     is_ours = container.get("name") == CONTAINER
     place = "spec.podTemplate.env" if is_ours else f"the container {container.get('name')}"
     sources = [one.get("valueFrom") or {} for one in container.get("env") or () if one.get("name") != _URL]
@@ -86,4 +89,4 @@ def _of_container(container: Mapping[str, Any]) -> Iterator[Reference]:
             part = source.get(field)
             if isinstance(part, Mapping) and part.get("name") and not part.get("optional"):
                 keys = (str(part["key"]),) if part.get("key") else ()
-                yield Reference(kind=kind, name=str(part["name"]), keys=keys, place=place)
+                yield ObjectReference(kind=kind, name=str(part["name"]), keys=keys, field=place)

@@ -5,9 +5,9 @@ import binascii
 from collections.abc import Mapping
 from typing import Any
 
-from sluice_operator.desired.redis_secret import RedisSecret, redis_hash
-from sluice_operator.observed.facts import SecretFacts, SinkFacts, SinkTrouble
-from sluice_redis.url import fault_of
+from sluice_operator.desired.redis_secret import RedisSecret, redis_url_hash
+from sluice_operator.observed.facts import SecretFacts, SinkFacts, SinkReadFailure
+from sluice_redis.url import url_problem
 
 
 def redis_url(
@@ -30,16 +30,16 @@ def redis_url(
         return None, SecretFacts(
             problem=f"The key {wanted.key} of the Secret {wanted.name} is empty: put the URL there"
         )
-    if fault := fault_of(url, key_prefix=key_prefix, prefix_name="spec.redis.keyPrefix"):
+    if fault := url_problem(url, key_prefix=key_prefix, prefix_name="spec.redis.keyPrefix"):
         told = f"The key {wanted.key} of the Secret {wanted.name} is not the URL of a Redis that can be used: {fault}"
         return None, SecretFacts(problem=told, invalid=True)
-    return url, SecretFacts(digest=redis_hash(url))
+    return url, SecretFacts(digest=redis_url_hash(url))
 
 
-def without_url(secret: SecretFacts) -> SinkFacts | None:
+def sink_without_url(secret: SecretFacts) -> SinkFacts | None:
     """What is told of a Redis that can't be asked, for want of a URL; None if there is none to be read."""
-    if secret.unread:
-        return SinkFacts(trouble=SinkTrouble.SECRET_UNREAD, trouble_message=secret.unread)
+    if secret.read_error:
+        return SinkFacts(failure=SinkReadFailure.SECRET_UNREAD, failure_message=secret.read_error)
     if secret.invalid:
-        return SinkFacts(trouble=SinkTrouble.URL_INVALID, trouble_message=secret.problem, advised=True)
+        return SinkFacts(failure=SinkReadFailure.URL_INVALID, failure_message=secret.problem, has_advice=True)
     return None

@@ -1,10 +1,8 @@
-"""The reset of a cursor that spec.cursor asks for, and the deletion that spec.deletionPolicy asks for: the one
-place where the operator writes to Redis.
+"""The only writes of the operator to Redis: the reset that spec.cursor asks for, and the deletion of cursors.
 
-The running ingester follows through the fence: its next append, or its next look at the cursor, finds
-another one than it wrote, and goes on from there. The record of the reset stands in the health hash, written
-in the same step as the cursor, and from there it comes into the status like all that is observed. So a crash
-anywhere can neither lose a reset nor carry it out twice.
+A running ingester follows a reset through the fence. Its next append, or its next check of the cursor, finds another
+cursor than it has written, and it goes on from there. The reset is recorded in the health hash in the same atomic step,
+and the status takes it from there. So a crash can neither lose a reset nor do it twice.
 """
 
 import asyncio
@@ -15,55 +13,59 @@ from typing import Any, Final
 
 from redis import exceptions
 
-from sluice_common.text import readable
-from sluice_operator.api.cursor import Cursor, CursorReset
-from sluice_redis.client import Client
+from sluice_common.text import sanitize
+from sluice_operator.api.cursor import CursorResetStatus, CursorSpec
+from sluice_redis.client import RedisClient
 from sluice_redis.contract import CURSOR_LIVE, CURSOR_OLDEST, StreamKeys
 
 _SCRIPT: Final = resources.files(__package__).joinpath("reset.lua").read_text()
-_SECONDS: Final = 5.0
-_TROUBLES: Final = (exceptions.RedisError, exceptions.RedisClusterException, OSError, TimeoutError)
-_WORDS: Final = {"oldest": CURSOR_OLDEST, "live": CURSOR_LIVE}
+_TIMEOUT_SECONDS: Final = 5.0
+_ERRORS: Final = (exceptions.RedisError, exceptions.RedisClusterException, OSError, TimeoutError)
+_POSITIONS: Final = {"oldest": CURSOR_OLDEST, "live": CURSOR_LIVE}
 
 
 class CursorError(Exception):
-    """Redis did not do what was asked; the text says why."""
+    """Redis has not deleted a cursor. The text says why."""
 
 
-def is_due(wanted: Cursor | None, done: CursorReset | None) -> bool:
-    """Whether `wanted` has not been carried out yet, as far as the status tells."""
-    return wanted is not None and (done is None or done.nonce != wanted.nonce)
+def is_reset_due(requested: CursorSpec | None, done: CursorResetStatus | None) -> bool:
+    """Whether `requested` is not done yet, according to the status."""
+    return requested is not None and (done is None or done.nonce != requested.nonce)
 
 
-async def reset_cursor(client: Client, keys: StreamKeys, wanted: Cursor) -> str:
+def cursor_value(requested: CursorSpec) -> str:
+    """The value of the cursor in Redis that `requested` stands for."""
+    return _POSITIONS.get(requested.position, requested.position)
+
+
+async def reset_cursor(client: RedisClient, keys: StreamKeys, requested: CursorSpec) -> str:
     """Set the cursor at `keys`, unless that was done for this nonce. What went wrong, or nothing.
 
-    A failure is no more than a reason to try again at the next look.
+    After a failure, the next reconcile tries again.
     """
-    value = _WORDS.get(wanted.position, wanted.position)
     now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     execute: Callable[..., Awaitable[Any]] = client.execute_command
     try:
-        async with asyncio.timeout(_SECONDS):
-            names = [name for one in (keys, *keys.formerly) for name in (one.cursor, one.health)]
-            await execute("EVAL", _SCRIPT, len(names), *names, wanted.nonce, value, now)
-    except _TROUBLES as error:
-        return _words(error)
+        async with asyncio.timeout(_TIMEOUT_SECONDS):
+            names = [name for one in (keys, *keys.former_keys) for name in (one.cursor, one.health)]
+            await execute("EVAL", _SCRIPT, len(names), *names, requested.nonce, cursor_value(requested), now)
+    except _ERRORS as error:
+        return _error_text(error)
     return ""
 
 
-async def delete_cursors(client: Client, doomed: Iterable[StreamKeys]) -> list[StreamKeys]:
-    """Delete the cursors and the health hashes at `doomed`, never a stream. Those of which anything was there.
+async def delete_cursors(client: RedisClient, streams: Iterable[StreamKeys]) -> list[StreamKeys]:
+    """Delete the cursors and the health hashes of `streams`, never an event. Those of which anything was there.
 
     Raises CursorError.
     """
     try:
-        async with asyncio.timeout(_SECONDS):
-            # One by one: those of a cluster may stand on several nodes.
-            return [keys for keys in doomed if sum([await client.delete(name) for name in (keys.cursor, keys.health)])]
-    except _TROUBLES as error:
-        raise CursorError(f"Redis does not delete it: {_words(error)}") from error
+        async with asyncio.timeout(_TIMEOUT_SECONDS):
+            # One key at a time: the keys of a cluster may be on several nodes.
+            return [keys for keys in streams if sum([await client.delete(name) for name in (keys.cursor, keys.health)])]
+    except _ERRORS as error:
+        raise CursorError(f"Redis does not delete it: {_error_text(error)}") from error
 
 
-def _words(error: Exception) -> str:
-    return readable(str(error), most=300) or type(error).__name__
+def _error_text(error: Exception) -> str:
+    return sanitize(str(error), max_length=300) or type(error).__name__

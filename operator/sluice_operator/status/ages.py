@@ -7,12 +7,12 @@ rest, and what stands there is never less than half of the truth.
 
 from typing import Final
 
-from sluice_operator.api.stream import PartStatus, StreamStatus
+from sluice_operator.api.source_status import IngesterStatus, StreamStatus
 
 FIRST_SECONDS: Final = 300
 
 
-def ages_aside(part: PartStatus) -> PartStatus:
+def with_coarse_ages(part: IngesterStatus) -> IngesterStatus:
     """`part` with ages that tell no more than how often they have doubled."""
     groups = part.consumer_groups and tuple(
         group.model_copy(update={"oldest_pending_seconds": doublings(group.oldest_pending_seconds)})

@@ -7,49 +7,49 @@ what needs a person is told in Ready as well.
 
 from sluice_operator.api.backfill import BackfillStatus
 from sluice_operator.api.conditions import ConditionType as Type
-from sluice_operator.api.stream import Restarts
-from sluice_operator.status.condition_times import Draft, false, true
-from sluice_operator.status.current_pod import Reading
-from sluice_operator.status.fences import fences
-from sluice_operator.status.reasons import Reason
-from sluice_operator.status.stream_backlog import redis_stream
-from sluice_operator.status.stream_conditions import absence, error_free, stable, suspended, untold
-from sluice_operator.status.stream_numbers import human_rate, unseen
-from sluice_redis.contract import BACKFILL_DONE, State
+from sluice_operator.api.source_status import RestartsStatus
+from sluice_operator.status.assessment import Assessment
+from sluice_operator.status.condition_times import ConditionDraft, false, true
+from sluice_operator.status.fences import fence_fields
+from sluice_operator.status.reasons import ConditionReason
+from sluice_operator.status.stream_backlog import backlog_fields
+from sluice_operator.status.stream_conditions import error_free, stable, suspended, unknown_condition, why_not_running
+from sluice_operator.status.stream_numbers import human_rate, without_current_numbers
+from sluice_redis.contract import BACKFILL_DONE, SourceState
 
 
-def backfill_aspects(reading: Reading, restarts: Restarts) -> list[Draft]:
+def backfill_conditions(assessment: Assessment, restarts: RestartsStatus) -> list[ConditionDraft]:
     """The conditions that a backfill has a say in."""
-    drafts = [stable(reading, restarts), error_free(reading), backfill_complete(reading)]
-    return [*drafts, *suspended(reading)]
+    drafts = [stable(assessment, restarts), error_free(assessment), backfill_complete(assessment)]
+    return [*drafts, *suspended(assessment)]
 
 
-def backfill_complete(reading: Reading) -> Draft:
+def backfill_complete(assessment: Assessment) -> ConditionDraft:
     """Whether the listing has come to its end."""
-    sink, report = reading.facts.sink, reading.report
-    if sink is None or sink.trouble is not None:
-        return untold(Type.BACKFILL_COMPLETE, reading)
+    sink, report = assessment.facts.sink, assessment.report
+    if sink is None or sink.failure is not None:
+        return unknown_condition(Type.BACKFILL_COMPLETE, assessment)
     stored = sink.health.events if sink.health else None
     if sink.cursor == BACKFILL_DONE:
-        return true(Type.BACKFILL_COMPLETE, Reason.LISTED, f"All repos of {reading.facts.host} are listed")
-    if missing := absence(reading):
+        return true(Type.BACKFILL_COMPLETE, ConditionReason.LISTED, f"All repos of {assessment.facts.host} are listed")
+    if missing := why_not_running(assessment):
         return false(Type.BACKFILL_COMPLETE, *missing)
     if report is None:
-        unheard = untold(Type.BACKFILL_COMPLETE, reading)
+        unheard = unknown_condition(Type.BACKFILL_COMPLETE, assessment)
         return false(Type.BACKFILL_COMPLETE, unheard.reason, unheard.message)
-    if report.state is not State.STREAMING:
-        return false(Type.BACKFILL_COMPLETE, report.reason or Reason.CONNECTING, reading.words)
+    if report.state is not SourceState.STREAMING:
+        return false(Type.BACKFILL_COMPLETE, report.reason or ConditionReason.CONNECTING, assessment.message)
     rate = "" if report.rate is None else f", {human_rate(report.rate)}"
-    return false(Type.BACKFILL_COMPLETE, Reason.LISTING, f"{stored or 0} repos are listed so far{rate}")
+    return false(Type.BACKFILL_COMPLETE, ConditionReason.LISTING, f"{stored or 0} repos are listed so far{rate}")
 
 
-def backfill_status(reading: Reading, previous: BackfillStatus | None) -> BackfillStatus | None:
+def backfill_status(assessment: Assessment, previous: BackfillStatus | None) -> BackfillStatus | None:
     """The numbers now; while Redis can't be read, what is left of the previous ones."""
-    sink = reading.facts.sink
-    if sink is None or sink.trouble is not None:
-        return previous and unseen(previous)
-    health, report = sink.health, reading.report
-    rate = report.rate if report and report.state in {State.STREAMING, State.BACKPRESSURE} else None
+    sink = assessment.facts.sink
+    if sink is None or sink.failure is not None:
+        return previous and without_current_numbers(previous)
+    health, report = sink.health, assessment.report
+    rate = report.rate if report and report.state in {SourceState.STREAMING, SourceState.BACKPRESSURE} else None
     repos, done = health.events if health else None, sink.cursor == BACKFILL_DONE
     return BackfillStatus(
         state=report.state if report else None,
@@ -64,9 +64,9 @@ def backfill_status(reading: Reading, previous: BackfillStatus | None) -> Backfi
         last_error=health.last_error or None if health else None,
         last_error_time=health.last_error_time if health else None,
         version=report.version or None if report else None,
-        updated_at=reading.facts.now,
-        **redis_stream(sink),
-        **fences(reading, previous),
+        updated_at=assessment.facts.now,
+        **backlog_fields(sink),
+        **fence_fields(assessment, previous),
     )
 
 

@@ -9,22 +9,28 @@ from typing import Final
 
 from sluice_operator.api.conditions import Condition
 from sluice_operator.api.conditions import ConditionType as Type
-from sluice_operator.api.stream import SourceStatus
+from sluice_operator.api.source_status import SourceStatus
 from sluice_operator.observed.facts import Refusal
-from sluice_operator.status.condition_times import Draft, by_type, true
-from sluice_operator.status.current_pod import Reading
-from sluice_operator.status.reasons import Reason
-from sluice_operator.status.verdict import Verdict, coming, stuck, stuck_after, waiting
+from sluice_operator.status.assessment import Assessment
+from sluice_operator.status.condition_times import ConditionDraft, by_type, true
+from sluice_operator.status.reasons import ConditionReason
+from sluice_operator.status.verdict import (
+    ReadyVerdict,
+    degraded_verdict,
+    progressing_verdict,
+    stalled_verdict,
+    stalled_verdict_after,
+)
 
-_OF_API_SERVER: Final = frozenset({Reason.CHILD_REFUSED, Reason.API_SERVER_UNAVAILABLE})
+_API_SERVER_REASONS: Final = frozenset({ConditionReason.CHILD_REFUSED, ConditionReason.API_SERVER_UNAVAILABLE})
 
 
-def children_outdated(reading: Reading) -> list[Draft]:
+def children_outdated(assessment: Assessment) -> list[ConditionDraft]:
     """The condition that tells what the API server is against; nothing if all is as it should be."""
-    refusal = reading.facts.refusal
-    if refusal is None or refusal.reason not in _OF_API_SERVER:
+    refusal = assessment.facts.refusal
+    if refusal is None or refusal.reason not in _API_SERVER_REASONS:
         return []
-    reason = refusal.reason if reading.applied else Reason.SPEC_NOT_APPLIED
+    reason = refusal.reason if assessment.applied else ConditionReason.SPEC_NOT_APPLIED
     return [true(Type.CHILDREN_OUTDATED, reason, refusal.message)]
 
 
@@ -33,34 +39,34 @@ def is_applied(status: SourceStatus, *, generation: int) -> bool:
     to be those of a former one.
     """
     outdated = by_type(status.conditions).get(Type.CHILDREN_OUTDATED)
-    is_former = outdated is not None and outdated.reason == Reason.SPEC_NOT_APPLIED
+    is_former = outdated is not None and outdated.reason == ConditionReason.SPEC_NOT_APPLIED
     return status.observed_generation == generation and not is_former
 
 
-def stands(reading: Reading, refusal: Refusal) -> bool:
+def is_workload_current(assessment: Assessment, refusal: Refusal) -> bool:
     """Whether what was there before is of this spec, so that it tells how the source fares."""
-    deployment = reading.facts.deployment
-    if deployment is None or (reading.wanted and deployment.replicas == 0):
+    deployment = assessment.facts.deployment
+    if deployment is None or (assessment.should_run and deployment.replicas == 0):
         return False
-    return reading.applied and refusal.passes and refusal.reason in _OF_API_SERVER
+    return assessment.applied and refusal.is_transient and refusal.reason in _API_SERVER_REASONS
 
 
-def refused(
-    reading: Reading, refusal: Refusal, *, previous: Mapping[str, Condition], current: Mapping[str, Condition]
-) -> Verdict:
+def refusal_verdict(
+    assessment: Assessment, refusal: Refusal, *, previous: Mapping[str, Condition], current: Mapping[str, Condition]
+) -> ReadyVerdict:
     """The verdict on a source whose children could not be written."""
-    if not refusal.passes:
-        return stuck(refusal.reason, refusal.message)
-    lasted = _lasted(reading, refusal, previous=previous, current=current)
-    windows = reading.facts.windows
-    if refusal.lasting:
-        return stuck_after(windows, refusal.reason, refusal.message, lasted=lasted)
-    is_long = refusal.reason in _OF_API_SERVER and lasted >= windows.degraded_after_seconds
-    return (waiting if is_long else coming)(refusal.reason, refusal.message)
+    if not refusal.is_transient:
+        return stalled_verdict(refusal.reason, refusal.message)
+    lasted = _seconds_refused(assessment, refusal, previous=previous, current=current)
+    windows = assessment.facts.windows
+    if refusal.stalls_if_persistent:
+        return stalled_verdict_after(windows, refusal.reason, refusal.message, lasted_seconds=lasted)
+    is_long = refusal.reason in _API_SERVER_REASONS and lasted >= windows.degraded_after_seconds
+    return (degraded_verdict if is_long else progressing_verdict)(refusal.reason, refusal.message)
 
 
-def _lasted(
-    reading: Reading, refusal: Refusal, *, previous: Mapping[str, Condition], current: Mapping[str, Condition]
+def _seconds_refused(
+    assessment: Assessment, refusal: Refusal, *, previous: Mapping[str, Condition], current: Mapping[str, Condition]
 ) -> float:
     """For how many seconds it has been told as the reason why the source is not Ready."""
     outdated, ready = current.get(Type.CHILDREN_OUTDATED), previous.get(Type.READY)
@@ -70,4 +76,4 @@ def _lasted(
     began = [outdated.last_transition_time, ready.last_transition_time]
     if told is not None and told.type == Type.RECONCILING:
         began.append(told.last_transition_time)
-    return (reading.facts.now - max(began)).total_seconds()
+    return (assessment.facts.now - max(began)).total_seconds()

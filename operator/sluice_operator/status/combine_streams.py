@@ -11,62 +11,68 @@ from typing import Final
 from sluice_operator.api.conditions import ConditionStatus
 from sluice_operator.api.conditions import ConditionType as Type
 from sluice_operator.desired.naming import Component
-from sluice_operator.status.condition_times import Draft
-from sluice_operator.status.verdict import Outlook, Verdict
+from sluice_operator.status.condition_times import ConditionDraft
+from sluice_operator.status.severity import Severity
+from sluice_operator.status.verdict import ReadyVerdict
 
-_BADNESS: Final = {
+_STATUS_RANK: Final = {
     ConditionStatus.FALSE: 2,
     ConditionStatus.UNKNOWN: 1,
     ConditionStatus.TRUE: 0,
 }
-_GRAVITY: Final = {Outlook.GOOD: 0, Outlook.COMING: 1, Outlook.WAITING: 2, Outlook.STUCK: 3}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Opinion:
+class StreamVerdict:
     """What is told of one stream."""
 
     component: Component
     wanted: bool
-    beside: bool = False
+    is_auxiliary: bool = False
     """Whether it is a job beside the stream: its trouble is told in Ready only if a person must act."""
-    aspects: Sequence[Draft]
-    verdict: Verdict
+    conditions: Sequence[ConditionDraft]
+    verdict: ReadyVerdict
 
 
-def together(opinions: Sequence[Opinion]) -> list[Draft]:
+def combined_conditions(verdicts: Sequence[StreamVerdict]) -> list[ConditionDraft]:
     """The drafts of the resource's conditions. The first of `opinions` is the one that matters most."""
-    speaking = [opinion for opinion in opinions if opinion.wanted] or list(opinions)
-    judging = speaking if all(one.beside for one in speaking) else [one for one in speaking if _has_a_say(one)]
-    worst = max(judging, key=lambda opinion: _GRAVITY[opinion.verdict.outlook])
+    speaking = [opinion for opinion in verdicts if opinion.wanted] or list(verdicts)
+    judging = (
+        speaking if all(one.is_auxiliary for one in speaking) else [one for one in speaking if _affects_ready(one)]
+    )
+    worst = max(judging, key=lambda opinion: opinion.verdict.severity)
     verdict = worst.verdict
-    if worst is not opinions[0]:
-        verdict = replace(verdict, message=_of(worst, verdict.message))
-    return [*_aspects(speaking, first=opinions[0]), *_rest(speaking, first=opinions[0]), *verdict.drafts()]
+    if worst is not verdicts[0]:
+        verdict = replace(verdict, message=_prefixed(worst, verdict.message))
+    return [
+        *_worst_conditions(speaking, first=verdicts[0]),
+        *_idle_conditions(speaking, first=verdicts[0]),
+        *verdict.drafts(),
+    ]
 
 
-def _has_a_say(opinion: Opinion) -> bool:
-    return not opinion.beside or opinion.verdict.outlook is Outlook.STUCK
+def _affects_ready(opinion: StreamVerdict) -> bool:
+    return not opinion.is_auxiliary or opinion.verdict.severity is Severity.STALLED
 
 
-def _rest(speaking: Sequence[Opinion], *, first: Opinion) -> list[Draft]:
+def _idle_conditions(speaking: Sequence[StreamVerdict], *, first: StreamVerdict) -> list[ConditionDraft]:
     """What is told of a stream that rests where only jobs beside it are wanted, which say nothing of it."""
-    told = {draft.type for opinion in speaking for draft in opinion.aspects}
-    return [draft for draft in first.aspects if draft.type not in told]
+    told = {draft.type for opinion in speaking for draft in opinion.conditions}
+    return [draft for draft in first.conditions if draft.type not in told]
 
 
-def _aspects(speaking: Sequence[Opinion], *, first: Opinion) -> list[Draft]:
-    worst: dict[Type, Draft] = {}
+def _worst_conditions(speaking: Sequence[StreamVerdict], *, first: StreamVerdict) -> list[ConditionDraft]:
+    worst: dict[Type, ConditionDraft] = {}
     for opinion in speaking:
-        for draft in opinion.aspects:
+        for draft in opinion.conditions:
             kept = worst.get(draft.type)
-            if kept is None or _BADNESS[draft.status] > _BADNESS[kept.status]:
-                told = draft if opinion is first else replace(draft, message=_of(opinion, draft.message))
+            if kept is None or _STATUS_RANK[draft.status] > _STATUS_RANK[kept.status]:
+                told = draft if opinion is first else replace(draft, message=_prefixed(opinion, draft.message))
                 worst[draft.type] = told
-    if not all(any(draft.type is Type.SUSPENDED for draft in opinion.aspects) for opinion in speaking):
+    if not all(any(draft.type is Type.SUSPENDED for draft in opinion.conditions) for opinion in speaking):
         worst.pop(Type.SUSPENDED, None)  # one of them is still about to stop
     return list(worst.values())
 
 
-def _of(opinion: Opinion, message: str) -> str:
+def _prefixed(opinion: StreamVerdict, message: str) -> str:
     return f"{opinion.component}: {message}" if message else message

@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sluice_common.truncate import one_line, shortened
+from sluice_common.truncate import one_line, truncate_middle
 from sluice_operator.api.conditions import Condition, ConditionStatus, ConditionType
 
 _ORDER: Final = {kind: place for place, kind in enumerate(ConditionType)}
-_LONGEST_MESSAGE: Final = 1024
-_LONGEST_REASON: Final = 128
+_MAX_MESSAGE_LENGTH: Final = 1024
+_MAX_REASON_LENGTH: Final = 128
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Draft:
+class ConditionDraft:
     """A condition that has not met its past yet."""
 
     type: ConditionType
@@ -27,19 +27,19 @@ class Draft:
     message: str
 
 
-def true(kind: ConditionType, reason: str, message: str = "") -> Draft:
+def true(kind: ConditionType, reason: str, message: str = "") -> ConditionDraft:
     """The condition `kind` holds."""
-    return Draft(type=kind, status=ConditionStatus.TRUE, reason=reason, message=message)
+    return ConditionDraft(type=kind, status=ConditionStatus.TRUE, reason=reason, message=message)
 
 
-def false(kind: ConditionType, reason: str, message: str = "") -> Draft:
+def false(kind: ConditionType, reason: str, message: str = "") -> ConditionDraft:
     """The condition `kind` does not hold."""
-    return Draft(type=kind, status=ConditionStatus.FALSE, reason=reason, message=message)
+    return ConditionDraft(type=kind, status=ConditionStatus.FALSE, reason=reason, message=message)
 
 
-def unknown(kind: ConditionType, reason: str, message: str = "") -> Draft:
+def unknown(kind: ConditionType, reason: str, message: str = "") -> ConditionDraft:
     """Whether the condition `kind` holds can't be told."""
-    return Draft(type=kind, status=ConditionStatus.UNKNOWN, reason=reason, message=message)
+    return ConditionDraft(type=kind, status=ConditionStatus.UNKNOWN, reason=reason, message=message)
 
 
 def by_type(conditions: Iterable[Condition] | None) -> dict[str, Condition]:
@@ -47,8 +47,8 @@ def by_type(conditions: Iterable[Condition] | None) -> dict[str, Condition]:
     return {condition.type: condition for condition in conditions or ()}
 
 
-def settle(
-    drafts: Iterable[Draft], *, previous: Mapping[str, Condition], generation: int, now: datetime
+def with_transition_times(
+    drafts: Iterable[ConditionDraft], *, previous: Mapping[str, Condition], generation: int, now: datetime
 ) -> dict[str, Condition]:
     """Give `drafts` the time of their last transition, from `previous` where the status is the same."""
     settled: dict[str, Condition] = {}
@@ -58,18 +58,18 @@ def settle(
         settled[draft.type] = Condition(
             type=draft.type,
             status=draft.status,
-            reason=draft.reason[:_LONGEST_REASON],
-            message=_cut(draft.message),
+            reason=draft.reason[:_MAX_REASON_LENGTH],
+            message=_truncated(draft.message),
             last_transition_time=before.last_transition_time if before and kept else now,
             observed_generation=generation,
         )
     return settled
 
 
-def in_order(conditions: Mapping[str, Condition]) -> tuple[Condition, ...]:
+def sorted_conditions(conditions: Mapping[str, Condition]) -> tuple[Condition, ...]:
     """`conditions` as they are to be read: the verdict first."""
     return tuple(sorted(conditions.values(), key=lambda condition: _ORDER[ConditionType(condition.type)]))
 
 
-def _cut(message: str) -> str:
-    return shortened(one_line(message), most=_LONGEST_MESSAGE)  # a table shows the first line alone
+def _truncated(message: str) -> str:
+    return truncate_middle(one_line(message), max_length=_MAX_MESSAGE_LENGTH)  # a table shows the first line alone

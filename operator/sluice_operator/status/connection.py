@@ -7,30 +7,30 @@ status remembers the one that was seen last: one that Redis could not be asked a
 from datetime import datetime
 from typing import Any
 
-from sluice_operator.api.stream import StreamStatus
+from sluice_operator.api.source_status import StreamStatus
 from sluice_operator.observed.facts import HealthFacts
-from sluice_operator.status.current_pod import Reading
-from sluice_redis.contract import State
+from sluice_operator.status.assessment import Assessment
+from sluice_redis.contract import SourceState
 
 
-def connection(reading: Reading, previous: StreamStatus | None) -> dict[str, Any]:
+def connection_fields(assessment: Assessment, previous: StreamStatus | None) -> dict[str, Any]:
     """The fields of a StreamStatus that tell of it, with those of `previous` as the memory."""
-    report = reading.steady_report
+    report = assessment.current_pod_report
     if report is not None:
-        return {"reconnects": report.reconnects, "connected_since": _since(reading, report, previous)}
-    kept = previous if reading.unseen or reading.report is not None else None
+        return {"reconnects": report.reconnects, "connected_since": _connected_since(assessment, report, previous)}
+    kept = previous if assessment.is_unobservable or assessment.report is not None else None
     return {name: getattr(kept, name, None) for name in ("reconnects", "connected_since")}
 
 
-def _since(reading: Reading, report: HealthFacts, previous: StreamStatus | None) -> datetime | None:
-    if report.state not in {State.STREAMING, State.BACKPRESSURE}:
+def _connected_since(assessment: Assessment, report: HealthFacts, previous: StreamStatus | None) -> datetime | None:
+    if report.state not in {SourceState.STREAMING, SourceState.BACKPRESSURE}:
         return None
-    if previous is not None and previous.connected_since is not None and _is_the_same(report, previous):
+    if previous is not None and previous.connected_since is not None and _is_same_connection(report, previous):
         return previous.connected_since
     # What is told in backpressure is not whether there is a connection.
-    return reading.facts.now if report.state is State.STREAMING else None
+    return assessment.facts.now if report.state is SourceState.STREAMING else None
 
 
-def _is_the_same(report: HealthFacts, previous: StreamStatus) -> bool:
+def _is_same_connection(report: HealthFacts, previous: StreamStatus) -> bool:
     started = report.started and report.started.replace(microsecond=0)
     return (started, report.reconnects) == (previous.started_at, previous.reconnects)

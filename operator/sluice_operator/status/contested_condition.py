@@ -6,13 +6,13 @@ from typing import Final
 from sluice_operator.api.conditions import Condition
 from sluice_operator.api.conditions import ConditionType as Type
 from sluice_operator.observed.facts import Contest, Facts
-from sluice_operator.status.condition_times import Draft, true
-from sluice_operator.status.reasons import Reason
+from sluice_operator.status.condition_times import ConditionDraft, true
+from sluice_operator.status.reasons import ConditionReason
 
-_MOST: Final = 3
+_MAX_CONTESTS: Final = 3
 
 
-def children_contested(facts: Facts, previous: Condition | None) -> list[Draft]:
+def children_contested(facts: Facts, previous: Condition | None) -> list[ConditionDraft]:
     """Which fields of the Deployments and the Secret are not as they are wanted, and who has set them; nothing if all
     are. Where that could not be looked at, what was told before stands.
     """
@@ -21,11 +21,11 @@ def children_contested(facts: Facts, previous: Condition | None) -> list[Draft]:
     if not facts.contests:
         return []
     contested = any(not contest.by_admission for contest in facts.contests)
-    reason = Reason.CONTESTED if contested else Reason.SET_BY_ADMISSION
-    return [true(Type.CHILDREN_CONTESTED, reason, _some([_words(contest) for contest in facts.contests]))]
+    reason = ConditionReason.CONTESTED if contested else ConditionReason.SET_BY_ADMISSION
+    return [true(Type.CHILDREN_CONTESTED, reason, _first_few([_sentence(contest) for contest in facts.contests]))]
 
 
-def _words(contest: Contest) -> str:
+def _sentence(contest: Contest) -> str:
     why = "sets it so at each write" if contest.by_admission else "makes it so again and again"
     return (
         f"{contest.child}: {contest.field} is {contest.found} and not {contest.wanted}, for {contest.by} {why}; it is "
@@ -33,6 +33,6 @@ def _words(contest: Contest) -> str:
     )
 
 
-def _some(words: Sequence[str]) -> str:
-    more = [f"and {len(words) - _MOST} more"] if len(words) > _MOST else []
-    return "; ".join([*words[:_MOST], *more])
+def _first_few(words: Sequence[str]) -> str:
+    more = [f"and {len(words) - _MAX_CONTESTS} more"] if len(words) > _MAX_CONTESTS else []
+    return "; ".join([*words[:_MAX_CONTESTS], *more])

@@ -2,38 +2,38 @@
 
 from typing import Final
 
-from sluice_operator.api.cursor import CursorReset, Gap
+from sluice_operator.api.cursor import CursorResetStatus, GapStatus
 from sluice_operator.observed.facts import Facts, HealthFacts
 
-_MOST_DIGITS: Final = 19  # of a signed 64-bit integer
+_MAX_DIGITS: Final = 19  # of a signed 64-bit integer
 
 
 def is_seq(text: str) -> bool:
     """Whether `text` is a sequence number."""
-    return text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS
+    return text.isascii() and text.isdecimal() and len(text) <= _MAX_DIGITS
 
 
-def cursor_reset(facts: Facts, previous: CursorReset | None) -> CursorReset | None:
+def cursor_reset(facts: Facts, previous: CursorResetStatus | None) -> CursorResetStatus | None:
     """The newest reset: that of Redis, or the one before where nothing is known of Redis, or only an older one.
 
     A source that comes back to a Redis or a prefix of former times finds a former reset there, which does not
     mean that the newest was not carried out.
     """
     health = facts.sink.health if facts.sink else None
-    if health is None or health.reset is None:
+    if health is None or health.cursor_reset is None:
         return previous
-    done = health.reset
+    done = health.cursor_reset
     if previous is not None and previous.at is not None and done.at is not None and done.at < previous.at:
         return previous
-    return CursorReset(nonce=done.nonce, from_=done.before, to=done.after, at=done.at)
+    return CursorResetStatus(nonce=done.nonce, from_=done.before, to=done.after, at=done.at)
 
 
-def last_gap(health: HealthFacts | None) -> Gap | None:
+def last_gap(health: HealthFacts | None) -> GapStatus | None:
     """The newest range that the source could not give."""
-    if health is None or health.lost is None:
+    if health is None or health.gap is None:
         return None
-    lost = health.lost
-    return Gap(
+    lost = health.gap
+    return GapStatus(
         from_seq=lost.from_seq,
         to_seq=lost.to_seq,
         from_time=lost.from_time,

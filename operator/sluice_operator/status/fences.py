@@ -6,13 +6,13 @@ counted. Only the ingester that is believed counts: the hash may be another's, i
 
 from typing import Any
 
-from sluice_operator.api.stream import PartStatus
-from sluice_operator.status.current_pod import Reading
+from sluice_operator.api.source_status import IngesterStatus
+from sluice_operator.status.assessment import Assessment
 
 
-def fences(reading: Reading, previous: PartStatus | None) -> dict[str, Any]:
+def fence_fields(assessment: Assessment, previous: IngesterStatus | None) -> dict[str, Any]:
     """The fields of a PartStatus that tell of it, with those of `previous` as the memory."""
-    report = reading.steady_report
+    report = assessment.current_pod_report
     if report is None or report.fenced is None or report.started is None:
         names = ("fenced", "fenced_since_start", "started_at")
         return {name: getattr(previous, name) for name in names} if previous else {}

@@ -4,59 +4,63 @@ import re
 from datetime import datetime
 from typing import Final
 
-from sluice_operator.api.health import HealthWindows
-from sluice_operator.observed.facts import PodEvent, PodFacts, StartFacts
-from sluice_operator.status.reasons import Reason
-from sluice_operator.status.verdict import Verdict, stuck_after
+from sluice_operator.api.health import HealthSpec
+from sluice_operator.observed.facts import PodEvent, PodFacts, StartupFacts
+from sluice_operator.status.reasons import ConditionReason
+from sluice_operator.status.verdict import ReadyVerdict, stalled_verdict_after
 
-_OF_VOLUMES: Final = frozenset({"FailedMount", "FailedMapVolume"})
-_NO_CLAIM: Final = re.compile(r'persistentvolumeclaim "[^"]*" not found')
-_MEND_VOLUMES: Final = "create what is missing, or mend spec.podTemplate.volumes"
-_MEND_SIDECAR: Final = "mend it, or keep it from this pod with the labels or annotations of spec.podTemplate"
-_MEND_PLACEMENT: Final = (
+_VOLUME_REASONS: Final = frozenset({"FailedMount", "FailedMapVolume"})
+_CLAIM_NOT_FOUND: Final = re.compile(r'persistentvolumeclaim "[^"]*" not found')
+_FIX_VOLUMES: Final = "create what is missing, or mend spec.podTemplate.volumes"
+_FIX_SIDECAR: Final = "mend it, or keep it from this pod with the labels or annotations of spec.podTemplate"
+_FIX_PLACEMENT: Final = (
     "give the cluster a node that fits, or mend resources, nodeSelector, tolerations, affinity or "
     "topologySpreadConstraints in spec.podTemplate"
 )
 
 
-def start_trouble(pod: PodFacts, start: StartFacts, *, now: datetime, windows: HealthWindows) -> Verdict | None:
+def startup_problem(pod: PodFacts, start: StartupFacts, *, now: datetime, windows: HealthSpec) -> ReadyVerdict | None:
     """What a person must mend before `pod` can start; None if nothing is known of that kind."""
-    if not pod.is_being_made:
+    if not pod.is_container_creating:
         return None
     age = (now - pod.created).total_seconds()
     if start.missing:
-        return stuck_after(windows, Reason.REFERENCE_MISSING, ". ".join(start.missing), lasted=age)
-    if _NO_CLAIM.search(pod.unschedulable):
-        message = f"No node takes the pod: {pod.unschedulable}; {_MEND_VOLUMES}"
-        return stuck_after(windows, Reason.VOLUME_NOT_MOUNTED, message, lasted=age)
+        return stalled_verdict_after(
+            windows, ConditionReason.REFERENCE_MISSING, ". ".join(start.missing), lasted_seconds=age
+        )
+    if _CLAIM_NOT_FOUND.search(pod.unschedulable):
+        message = f"No node takes the pod: {pod.unschedulable}; {_FIX_VOLUMES}"
+        return stalled_verdict_after(windows, ConditionReason.VOLUME_NOT_MOUNTED, message, lasted_seconds=age)
     if pod.blocker is not None and pod.blocker.is_failing:
-        message = f"The ingester's container waits for another one of its pod, the {pod.blocker.words}; {_MEND_SIDECAR}"
-        return stuck_after(windows, Reason.SIDECAR_FAILED, message, lasted=age)
-    if start.event is not None and start.event.reason in _OF_VOLUMES:
-        message = f"A volume of the pod can't be mounted: {start.event.message}; {_MEND_VOLUMES}"
+        message = (
+            f"The ingester's container waits for another one of its pod, the {pod.blocker.description}; {_FIX_SIDECAR}"
+        )
+        return stalled_verdict_after(windows, ConditionReason.SIDECAR_FAILED, message, lasted_seconds=age)
+    if start.event is not None and start.event.reason in _VOLUME_REASONS:
+        message = f"A volume of the pod can't be mounted: {start.event.message}; {_FIX_VOLUMES}"
         lasted = (now - start.event.first).total_seconds()
-        return stuck_after(windows, Reason.VOLUME_NOT_MOUNTED, message, lasted=lasted)
+        return stalled_verdict_after(windows, ConditionReason.VOLUME_NOT_MOUNTED, message, lasted_seconds=lasted)
     return None
 
 
-def placement_words(pod: PodFacts) -> str:
+def placement_message(pod: PodFacts) -> str:
     """What is told of a pod that no node takes."""
-    return f"No node takes the pod yet: {pod.unschedulable.rstrip('.')}; {_MEND_PLACEMENT}"
+    return f"No node takes the pod yet: {pod.unschedulable.rstrip('.')}; {_FIX_PLACEMENT}"
 
 
-def start_words(pod: PodFacts, start: StartFacts) -> str:
+def startup_details(pod: PodFacts, start: StartupFacts) -> str:
     """What is known of why the container of `pod` does not run yet; nothing if nothing is."""
-    words = [f"it waits for the {pod.blocker.words}"] if pod.blocker is not None else []
+    words = [f"it waits for the {pod.blocker.description}"] if pod.blocker is not None else []
     if start.event is not None:
-        words.append(event_words(start.event))
+        words.append(event_message(start.event))
     return "; ".join(words)
 
 
-def event_words(event: PodEvent) -> str:
+def event_message(event: PodEvent) -> str:
     """A warning of Kubernetes, in its own words."""
     return f"{event.reason}: {event.message}"
 
 
-def hints(start: StartFacts) -> str:
+def hints(start: StartupFacts) -> str:
     """What the pod may do without, and is not there, as the end of a sentence."""
     return "".join(f" ({hint})" for hint in start.hints)

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from sluice_operator.api.stream import ConsumerGroup
-from sluice_operator.observed.facts import GroupFacts, SinkFacts
+from sluice_operator.api.source_status import ConsumerGroup
+from sluice_operator.observed.facts import ConsumerGroupFacts, SinkFacts
 
 
-def redis_stream(sink: SinkFacts) -> dict[str, Any]:
+def backlog_fields(sink: SinkFacts) -> dict[str, Any]:
     """The fields of a PartStatus that tell of the stream at which `sink` was looked at."""
     stream = sink.stream
     groups = stream.groups if stream else ()
@@ -18,7 +18,7 @@ def redis_stream(sink: SinkFacts) -> dict[str, Any]:
     }
 
 
-def _group(facts: GroupFacts) -> ConsumerGroup:
+def _group(facts: ConsumerGroupFacts) -> ConsumerGroup:
     oldest = facts.oldest_pending_seconds
     return ConsumerGroup(
         name=facts.name,

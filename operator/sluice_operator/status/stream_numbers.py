@@ -4,16 +4,16 @@ from datetime import datetime
 from typing import Final, TypeVar
 
 from sluice_common.times import human_duration
-from sluice_operator.api.stream import PartStatus, StreamStatus
-from sluice_operator.status.connection import connection
-from sluice_operator.status.current_pod import Reading
+from sluice_operator.api.source_status import IngesterStatus, StreamStatus
+from sluice_operator.status.assessment import Assessment
+from sluice_operator.status.connection import connection_fields
 from sluice_operator.status.cursor_resets import last_gap
-from sluice_operator.status.fences import fences
-from sluice_operator.status.stream_backlog import redis_stream
-from sluice_redis.contract import State
+from sluice_operator.status.fences import fence_fields
+from sluice_operator.status.stream_backlog import backlog_fields
+from sluice_redis.contract import SourceState
 
 _READ_UP_SECONDS: Final = 60.0
-_OF_THE_MOMENT: Final = frozenset(
+_CURRENT_ONLY: Final = frozenset(
     {
         "state",
         "message",
@@ -31,25 +31,25 @@ _OF_THE_MOMENT: Final = frozenset(
 )
 """What was true when it was observed, and says nothing of now."""
 
-PartT = TypeVar("PartT", bound=PartStatus)
+PartT = TypeVar("PartT", bound=IngesterStatus)
 
 
-def stream_status(reading: Reading, previous: StreamStatus | None) -> StreamStatus | None:
+def stream_status(assessment: Assessment, previous: StreamStatus | None) -> StreamStatus | None:
     """The numbers now; while Redis can't be read, what is left of the previous ones."""
-    sink = reading.facts.sink
-    if sink is None or sink.trouble is not None:
-        return previous and unseen(previous).model_copy(update=connection(reading, previous))
-    health, report = sink.health, reading.report
+    sink = assessment.facts.sink
+    if sink is None or sink.failure is not None:
+        return previous and without_current_numbers(previous).model_copy(update=connection_fields(assessment, previous))
+    health, report = sink.health, assessment.report
     state = report.state if report else None
-    streaming = state is State.STREAMING
-    rate = report.rate if report and state in {State.STREAMING, State.BACKPRESSURE} else None
-    lag = _lag(reading, streaming=streaming)
+    streaming = state is SourceState.STREAMING
+    rate = report.rate if report and state in {SourceState.STREAMING, SourceState.BACKPRESSURE} else None
+    lag = _lag(assessment, streaming=streaming)
     return StreamStatus(
         state=state,
         message=report.message or None if report and not streaming else None,
         cursor=sink.cursor,
         cursor_time=health.event_time if health else None,
-        newest_event_age_seconds=_newest_event_age(reading),
+        newest_event_age_seconds=_newest_event_age(assessment),
         lag_seconds=lag,
         lag=None if lag is None else human_duration(lag),
         events_per_second=rate,
@@ -60,18 +60,18 @@ def stream_status(reading: Reading, previous: StreamStatus | None) -> StreamStat
         last_error=health.last_error or None if health else None,
         last_error_time=health.last_error_time if health else None,
         version=report.version or None if report else None,
-        updated_at=reading.facts.now,
-        **redis_stream(sink),
-        **fences(reading, previous),
-        **connection(reading, previous),
+        updated_at=assessment.facts.now,
+        **backlog_fields(sink),
+        **fence_fields(assessment, previous),
+        **connection_fields(assessment, previous),
     )
 
 
-def unseen(part: PartT) -> PartT:
+def without_current_numbers(part: PartT) -> PartT:
     """What stands of `part` while nobody knows better: how far it has come, and what it counts. A lag or a length that
     stays as it was would be taken for that of now.
     """
-    gone = {name: None for name in type(part).model_fields if name in _OF_THE_MOMENT}
+    gone = {name: None for name in type(part).model_fields if name in _CURRENT_ONLY}
     return part.model_copy(update=gone)
 
 
@@ -80,15 +80,15 @@ def human_rate(rate: float) -> str:
     return f"{rate:.1f}/s" if rate < 10 else f"{rate:.0f}/s"
 
 
-def _newest_event_age(reading: Reading) -> int | None:
+def _newest_event_age(assessment: Assessment) -> int | None:
     """A suspended source has none: nobody waits for its events."""
-    health = reading.facts.sink.health if reading.facts.sink else None
-    if health is None or health.event_time is None or not reading.wanted:
+    health = assessment.facts.sink.health if assessment.facts.sink else None
+    if health is None or health.event_time is None or not assessment.should_run:
         return None
-    return max(0, round((reading.facts.now - health.event_time).total_seconds()))
+    return max(0, round((assessment.facts.now - health.event_time).total_seconds()))
 
 
-def _lag(reading: Reading, *, streaming: bool) -> int | None:
+def _lag(assessment: Assessment, *, streaming: bool) -> int | None:
     """Seconds between the newest stored event and its storing while it streams, else until now.
 
     While it streams a quiet source has no lag that grows: what was read is stored. While it doesn't, nobody
@@ -97,12 +97,12 @@ def _lag(reading: Reading, *, streaming: bool) -> int | None:
     A source that rests for long is read up to its newest once it has been quiet for a moment, however old
     that is; while it is away its lag can't be told.
     """
-    health = reading.facts.sink.health if reading.facts.sink else None
-    if health is None or health.event_time is None or not reading.wanted:
+    health = assessment.facts.sink.health if assessment.facts.sink else None
+    if health is None or health.event_time is None or not assessment.should_run:
         return None
-    if reading.rests and not streaming:
+    if assessment.may_be_quiet and not streaming:
         return None
-    if reading.rests and health.stored and reading.age(health.stored) > _READ_UP_SECONDS:
+    if assessment.may_be_quiet and health.stored and assessment.age(health.stored) > _READ_UP_SECONDS:
         return 0
-    until: datetime | None = health.stored if streaming else reading.facts.now
+    until: datetime | None = health.stored if streaming else assessment.facts.now
     return None if until is None else max(0, round((until - health.event_time).total_seconds()))

@@ -1,82 +1,84 @@
 """What changed from one status to the next: whether it is worth a write now, and what to tell people."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Literal
+from typing import Final
 
 from sluice_operator.api.conditions import Condition, ConditionStatus
 from sluice_operator.api.conditions import ConditionType as Type
-from sluice_operator.api.stream import PartStatus, Restarts, SourceStatus, StreamStatus
-from sluice_operator.status.ages import ages_aside
+from sluice_operator.api.source_status import IngesterStatus, RestartsStatus, SourceStatus, StreamStatus
+from sluice_operator.kubernetes.event import Event
+from sluice_operator.status.ages import with_coarse_ages
 from sluice_operator.status.condition_times import by_type
 from sluice_operator.status.cursor_resets import is_seq
-from sluice_operator.status.reasons import Happening, Reason
+from sluice_operator.status.reasons import ConditionReason, EventReason
 
-_REST: Final = frozenset(
+_IDLE_REASONS: Final = frozenset(
     {
-        Reason.SUSPENDED,
-        Reason.SUSPENDING,
-        Reason.NOTHING_TO_RUN,
-        Reason.POD_NOT_RUNNING,
-        Reason.DUPLICATE_SOURCE,
+        ConditionReason.SUSPENDED,
+        ConditionReason.SUSPENDING,
+        ConditionReason.NOTHING_TO_RUN,
+        ConditionReason.POD_NOT_RUNNING,
+        ConditionReason.DUPLICATE_SOURCE,
     }
 )
 """Why a connection may be absent without having been lost."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Tell:
-    """A Kubernetes Event to come."""
-
-    type: Literal["Normal", "Warning"]
-    reason: str
-    message: str
-
-
-def same(before: SourceStatus, after: SourceStatus) -> bool:
+def is_unchanged(before: SourceStatus, after: SourceStatus) -> bool:
     """Whether `after` tells nothing that `before` didn't. When it was observed is no news in itself, nor is that
     something has grown older: see `ages`.
     """
-    return _timeless(before) == _timeless(after)
+    return _without_times(before) == _without_times(after)
 
 
-def urgent(before: SourceStatus, after: SourceStatus) -> bool:
+def is_urgent(before: SourceStatus, after: SourceStatus) -> bool:
     """Whether the change is more than numbers and wording, so that it must not wait for their interval."""
-    return _essence(before) != _essence(after)
+    return _urgent_parts(before) != _urgent_parts(after)
 
 
-def tell(before: SourceStatus, after: SourceStatus) -> list[Tell]:
+def transition_events(before: SourceStatus, after: SourceStatus) -> list[Event]:
     """What people would want to know about the way from `before` to `after`."""
     old, new = by_type(before.conditions), by_type(after.conditions)
-    if Type.READY in new and new[Type.READY].reason == Reason.TERMINATING:
+    if Type.READY in new and new[Type.READY].reason == ConditionReason.TERMINATING:
         return []  # that conditions are told no longer doesn't mean that something has come to its end
     return [
         *_restarts(before.restarts, after.restarts),
         *_image(old.get(Type.READY), new.get(Type.READY)),
         *_stalls(old.get(Type.STALLED), new.get(Type.STALLED)),
         *_suspension(old.get(Type.SUSPENDED), new.get(Type.SUSPENDED), connected=new.get(Type.CONNECTED)),
-        *_connection(old.get(Type.CONNECTED), new.get(Type.CONNECTED), stood=_stood(before), stands=_stood(after)),
+        *_connection(
+            old.get(Type.CONNECTED),
+            new.get(Type.CONNECTED),
+            connected_before=_connected_since(before),
+            connected_after=_connected_since(after),
+        ),
         *_sink(old.get(Type.SINK_WRITABLE), new.get(Type.SINK_WRITABLE)),
         *_refusals(old.get(Type.CHILDREN_OUTDATED), new),
         *_writers(old.get(Type.SEVERAL_WRITERS), new.get(Type.SEVERAL_WRITERS)),
         *_readiness(old, new),
         *_backfill(old.get(Type.BACKFILL_COMPLETE), new.get(Type.BACKFILL_COMPLETE)),
         *_resets(before, after),
-        *(_cursors(before.parts, after.parts) if before.host == after.host and not _is_reset(before, after) else []),
+        *(
+            _cursors(before.ingesters, after.ingesters)
+            if before.host == after.host and not _is_reset(before, after)
+            else []
+        ),
         *(news for name, part in after.streams.items() for news in _gaps(before.streams.get(name), part)),
-        *(news for name, part in after.parts.items() for news in _fences(before.parts.get(name), part)),
+        *(news for name, part in after.ingesters.items() for news in _fences(before.ingesters.get(name), part)),
     ]
 
 
-def _timeless(status: SourceStatus) -> SourceStatus:
-    parts = {name: ages_aside(part).model_copy(update={"updated_at": None}) for name, part in status.parts.items()}
+def _without_times(status: SourceStatus) -> SourceStatus:
+    parts = {
+        name: with_coarse_ages(part).model_copy(update={"updated_at": None}) for name, part in status.ingesters.items()
+    }
     return status.model_copy(update=parts)
 
 
-def _essence(status: SourceStatus) -> tuple[object, ...]:
+def _urgent_parts(status: SourceStatus) -> tuple[object, ...]:
     conditions = {(item.type, item.status, item.reason, _named(item)) for item in status.conditions or ()}
-    states = {name: (part.state, part.fenced) for name, part in status.parts.items()}
+    states = {name: (part.state, part.fenced) for name, part in status.ingesters.items()}
     gaps = {name: part.last_gap for name, part in status.streams.items()}
     # The first cursor, lag and rate of a source are what a person waits for who has just made it.
     known = {name: (part.cursor is None, part.lag is None, part.rate is None) for name, part in status.streams.items()}
@@ -91,132 +93,136 @@ def _named(condition: Condition) -> str:
     return condition.message if condition.type == Type.SEVERAL_WRITERS else ""
 
 
-def _restarts(old: Restarts | None, new: Restarts | None) -> list[Tell]:
+def _restarts(old: RestartsStatus | None, new: RestartsStatus | None) -> list[Event]:
     before = old.count if old else 0
     if new is None or new.count <= before:
         return []
     code = "" if new.last_exit_code is None else f", exit code {new.last_exit_code}"
-    if new.last_reason == Happening.OOM_KILLED:
+    if new.last_reason == EventReason.OOM_KILLED:
         killed = f"The ingester was killed because it needed more memory than its limit{code}"
         message = f"{killed}: raise spec.podTemplate.resources.limits"
-        return [Tell(type="Warning", reason=Happening.OOM_KILLED, message=message)]
+        return [Event(type="Warning", reason=EventReason.OOM_KILLED, message=message)]
     message = f"The ingester was restarted: {new.last_reason or 'unknown reason'}{code}"
-    return [Tell(type="Warning", reason=Happening.RESTARTED, message=message)]
+    return [Event(type="Warning", reason=EventReason.RESTARTED, message=message)]
 
 
-def _image(old: Condition | None, new: Condition | None) -> list[Tell]:
-    if new is None or new.reason != Reason.IMAGE_PULL_FAILED or (old is not None and old.reason == new.reason):
+def _image(old: Condition | None, new: Condition | None) -> list[Event]:
+    if new is None or new.reason != ConditionReason.IMAGE_PULL_FAILED or (old is not None and old.reason == new.reason):
         return []
-    return [Tell(type="Warning", reason=Happening.IMAGE_PULL_FAILED, message=new.message)]
+    return [Event(type="Warning", reason=EventReason.IMAGE_PULL_FAILED, message=new.message)]
 
 
-def _stalls(old: Condition | None, new: Condition | None) -> list[Tell]:
+def _stalls(old: Condition | None, new: Condition | None) -> list[Event]:
     if new is not None and (old is None or old.reason != new.reason):
-        return [Tell(type="Warning", reason=Happening.STALLED, message=f"{new.reason}: {new.message}")]
+        return [Event(type="Warning", reason=EventReason.STALLED, message=f"{new.reason}: {new.message}")]
     if old is not None and new is None:
-        return [Tell(type="Normal", reason=Happening.RECOVERED, message=f"No longer stalled: {old.reason} is over")]
+        return [Event(type="Normal", reason=EventReason.RECOVERED, message=f"No longer stalled: {old.reason} is over")]
     return []
 
 
-def _suspension(old: Condition | None, new: Condition | None, *, connected: Condition | None) -> list[Tell]:
+def _suspension(old: Condition | None, new: Condition | None, *, connected: Condition | None) -> list[Event]:
     if old is None and new is not None:
-        return [Tell(type="Normal", reason=Happening.SUSPENDED, message="The ingester has stopped, as asked")]
+        return [Event(type="Normal", reason=EventReason.SUSPENDED, message="The ingester has stopped, as asked")]
     # An ingester that runs although it should not does not mean that anybody has resumed it.
-    if old is not None and new is None and connected is not None and connected.reason != Reason.SUSPENDED:
-        return [Tell(type="Normal", reason=Happening.RESUMED, message="The ingester is being started again")]
+    if old is not None and new is None and connected is not None and connected.reason != ConditionReason.SUSPENDED:
+        return [Event(type="Normal", reason=EventReason.RESUMED, message="The ingester is being started again")]
     return []
 
 
-def _stood(status: SourceStatus) -> datetime | None:
+def _connected_since(status: SourceStatus) -> datetime | None:
     """Since when the connection stands that was seen last, if it was not seen to end."""
     return next((part.connected_since for part in status.streams.values() if part.connected_since), None)
 
 
 def _connection(
-    old: Condition | None, new: Condition | None, *, stood: datetime | None, stands: datetime | None
-) -> list[Tell]:
+    old: Condition | None, new: Condition | None, *, connected_before: datetime | None, connected_after: datetime | None
+) -> list[Event]:
     was = old.status if old else ConditionStatus.FALSE
     if new is None or new.status == was:
         return []
-    if new.status == ConditionStatus.TRUE and (stood is None or stands != stood):
-        return [Tell(type="Normal", reason=Happening.CONNECTED, message=new.message)]
-    had = was == ConditionStatus.TRUE or stood is not None
-    if had and new.status == ConditionStatus.FALSE and new.reason not in _REST:
+    if new.status == ConditionStatus.TRUE and (connected_before is None or connected_after != connected_before):
+        return [Event(type="Normal", reason=EventReason.CONNECTED, message=new.message)]
+    had = was == ConditionStatus.TRUE or connected_before is not None
+    if had and new.status == ConditionStatus.FALSE and new.reason not in _IDLE_REASONS:
         message = new.message or "The connection to the source was lost"
-        return [Tell(type="Warning", reason=Happening.DISCONNECTED, message=message)]
+        return [Event(type="Warning", reason=EventReason.DISCONNECTED, message=message)]
     return []
 
 
-def _sink(old: Condition | None, new: Condition | None) -> list[Tell]:
+def _sink(old: Condition | None, new: Condition | None) -> list[Event]:
     was_false = old is not None and old.status == ConditionStatus.FALSE
     is_false = new is not None and new.status == ConditionStatus.FALSE
     if new is not None and is_false and not was_false:
-        return [Tell(type="Warning", reason=Happening.BACKPRESSURE_ON, message=f"{new.reason}: {new.message}")]
+        return [Event(type="Warning", reason=EventReason.BACKPRESSURE_ON, message=f"{new.reason}: {new.message}")]
     if new is not None and was_false and new.status == ConditionStatus.TRUE:
-        return [Tell(type="Normal", reason=Happening.BACKPRESSURE_OFF, message="Redis takes events again")]
+        return [Event(type="Normal", reason=EventReason.BACKPRESSURE_OFF, message="Redis takes events again")]
     return []
 
 
-def _refusals(old: Condition | None, after: Mapping[str, Condition]) -> list[Tell]:
+def _refusals(old: Condition | None, after: Mapping[str, Condition]) -> list[Event]:
     """Where it is not told as Stalled."""
     new, stalled = after.get(Type.CHILDREN_OUTDATED), after.get(Type.STALLED)
     reasons = {item.reason for item in (new, after.get(Type.READY)) if item is not None}
-    if new is None or old is not None or Reason.CHILD_REFUSED not in reasons:
+    if new is None or old is not None or ConditionReason.CHILD_REFUSED not in reasons:
         return []
-    if stalled is not None and stalled.reason == Reason.CHILD_REFUSED:
+    if stalled is not None and stalled.reason == ConditionReason.CHILD_REFUSED:
         return []
-    return [Tell(type="Warning", reason=Happening.CHILD_REFUSED, message=new.message)]
+    return [Event(type="Warning", reason=EventReason.CHILD_REFUSED, message=new.message)]
 
 
-def _writers(old: Condition | None, new: Condition | None) -> list[Tell]:
+def _writers(old: Condition | None, new: Condition | None) -> list[Event]:
     if new is None or (old is not None and old.message == new.message):
         return []
-    return [Tell(type="Warning", reason=Happening.SEVERAL_WRITERS, message=new.message)]
+    return [Event(type="Warning", reason=EventReason.SEVERAL_WRITERS, message=new.message)]
 
 
-def _readiness(before: Mapping[str, Condition], after: Mapping[str, Condition]) -> list[Tell]:
+def _readiness(before: Mapping[str, Condition], after: Mapping[str, Condition]) -> list[Event]:
     old, new = before.get(Type.READY), after.get(Type.READY)
     if new is None:
         return []
     if new.status == ConditionStatus.TRUE:
         was = old is not None and old.status == ConditionStatus.TRUE
-        return [] if was or new.reason in _REST else [Tell(type="Normal", reason=Happening.READY, message=new.message)]
-    if _waits(after) and not (old is not None and old.reason == new.reason and _waits(before)):
-        return [Tell(type="Warning", reason=Happening.NOT_READY, message=f"{new.reason}: {new.message}")]
+        return (
+            []
+            if was or new.reason in _IDLE_REASONS
+            else [Event(type="Normal", reason=EventReason.READY, message=new.message)]
+        )
+    if _is_degraded(after) and not (old is not None and old.reason == new.reason and _is_degraded(before)):
+        return [Event(type="Warning", reason=EventReason.NOT_READY, message=f"{new.reason}: {new.message}")]
     return []
 
 
-def _waits(conditions: Mapping[str, Condition]) -> bool:
+def _is_degraded(conditions: Mapping[str, Condition]) -> bool:
     """Whether it is not Ready and nobody is at work: see `verdict.Outlook`."""
     ready = conditions.get(Type.READY)
     at_work = Type.STALLED in conditions or Type.RECONCILING in conditions
     return ready is not None and ready.status != ConditionStatus.TRUE and not at_work
 
 
-def _backfill(old: Condition | None, new: Condition | None) -> list[Tell]:
+def _backfill(old: Condition | None, new: Condition | None) -> list[Event]:
     was = old is not None and old.status == ConditionStatus.TRUE
     if new is None or was or new.status != ConditionStatus.TRUE:
         return []
-    return [Tell(type="Normal", reason=Happening.BACKFILL_DONE, message=new.message)]
+    return [Event(type="Normal", reason=EventReason.BACKFILL_DONE, message=new.message)]
 
 
-def _cursors(old: Mapping[str, PartStatus], new: Mapping[str, PartStatus]) -> list[Tell]:
+def _cursors(old: Mapping[str, IngesterStatus], new: Mapping[str, IngesterStatus]) -> list[Event]:
     return [news for name, part in new.items() if name in old for news in _cursor(old[name].cursor, part.cursor)]
 
 
-def _cursor(before: str | None, after: str | None) -> list[Tell]:
+def _cursor(before: str | None, after: str | None) -> list[Event]:
     if before and after and is_seq(before) and is_seq(after) and int(after) < int(before):
         message = f"The cursor in Redis went back from {before} to {after}: somebody set it, or Redis lost data"
-        return [Tell(type="Warning", reason=Happening.CURSOR_MOVED_BACK, message=message)]
+        return [Event(type="Warning", reason=EventReason.CURSOR_MOVED_BACK, message=message)]
     return []
 
 
-def _resets(before: SourceStatus, after: SourceStatus) -> list[Tell]:
+def _resets(before: SourceStatus, after: SourceStatus) -> list[Event]:
     if not _is_reset(before, after) or after.cursor_reset is None:
         return []
     done = after.cursor_reset
     message = f"The cursor was set from {done.from_ or 'none'} to {done.to}, as spec.cursor asks (nonce {done.nonce})"
-    return [Tell(type="Normal", reason=Happening.CURSOR_RESET, message=message)]
+    return [Event(type="Normal", reason=EventReason.CURSOR_RESET, message=message)]
 
 
 def _is_reset(before: SourceStatus, after: SourceStatus) -> bool:
@@ -225,17 +231,17 @@ def _is_reset(before: SourceStatus, after: SourceStatus) -> bool:
     return nonces[0] != nonces[1]
 
 
-def _fences(before: PartStatus | None, after: PartStatus) -> list[Tell]:
+def _fences(before: IngesterStatus | None, after: IngesterStatus) -> list[Event]:
     if before is None or (after.fenced or 0) <= (before.fenced or 0):
         return []
     message = (
         "The cursor was set by another hand (kubectl, redis-cli), or another ingester writes it: "
         "the ingester goes on from there"
     )
-    return [Tell(type="Warning", reason=Happening.FENCED, message=message)]
+    return [Event(type="Warning", reason=EventReason.FENCED, message=message)]
 
 
-def _gaps(before: StreamStatus | None, after: StreamStatus) -> list[Tell]:
+def _gaps(before: StreamStatus | None, after: StreamStatus) -> list[Event]:
     """A range is told of once, when its end is known."""
     gap, known = after.last_gap, before.last_gap if before else None
     if gap is None or gap.to_time is None or gap == known:
@@ -245,7 +251,7 @@ def _gaps(before: StreamStatus | None, after: StreamStatus) -> list[Tell]:
     if gap.from_seq is None:
         lost = f"what the source sent {times}, may be missing"
         message = f"{gap.reason}: {lost}: it was not connected, and there was no cursor yet to ask with"
-        return [Tell(type="Warning", reason=Happening.EVENTS_LOST, message=message)]
+        return [Event(type="Warning", reason=EventReason.EVENTS_LOST, message=message)]
     lost = f"the source could not give seq {gap.from_seq} to {gap.to_seq or 'an unknown one'}, {times}"
     message = f"{gap.reason}: {lost}; the ingester has gone on behind them"
-    return [Tell(type="Warning", reason=Happening.EVENTS_LOST, message=message)]
+    return [Event(type="Warning", reason=EventReason.EVENTS_LOST, message=message)]

@@ -6,43 +6,30 @@ and never both: readers take whichever comes first.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum, auto
 
 from sluice_operator.api.conditions import Condition, ConditionStatus
 from sluice_operator.api.conditions import ConditionType as Type
-from sluice_operator.api.health import HealthWindows
-from sluice_operator.status.condition_times import Draft, false, true
-
-
-class Outlook(Enum):
-    """What comes next."""
-
-    GOOD = auto()
-    """It is as it should be."""
-    COMING = auto()
-    """Somebody is at work: the operator, Kubernetes or the ingester."""
-    WAITING = auto()
-    """It has gone on for too long to be called work, and may yet heal by itself."""
-    STUCK = auto()
-    """A person must act."""
+from sluice_operator.api.health import HealthSpec
+from sluice_operator.status.condition_times import ConditionDraft, false, true
+from sluice_operator.status.severity import Severity
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Verdict:
+class ReadyVerdict:
     """How a source fares as a whole."""
 
-    outlook: Outlook
+    severity: Severity
     reason: str
     message: str
 
-    def drafts(self) -> list[Draft]:
+    def drafts(self) -> list[ConditionDraft]:
         """The conditions of this verdict."""
-        if self.outlook is Outlook.GOOD:
+        if self.severity is Severity.HEALTHY:
             return [true(Type.READY, self.reason, self.message)]
         drafts = [false(Type.READY, self.reason, self.message)]
-        if self.outlook is Outlook.COMING:
+        if self.severity is Severity.PROGRESSING:
             drafts.append(true(Type.RECONCILING, self.reason, self.message))
-        if self.outlook is Outlook.STUCK:
+        if self.severity is Severity.STALLED:
             drafts.append(true(Type.STALLED, self.reason, self.message))
         return drafts
 
@@ -53,26 +40,30 @@ def was_ready(previous: Mapping[str, Condition], *, generation: int) -> bool:
     return ready is not None and ready.status == ConditionStatus.TRUE and ready.observed_generation == generation
 
 
-def good(reason: str, message: str) -> Verdict:
+def healthy_verdict(reason: str, message: str) -> ReadyVerdict:
     """It is as it should be."""
-    return Verdict(outlook=Outlook.GOOD, reason=reason, message=message)
+    return ReadyVerdict(severity=Severity.HEALTHY, reason=reason, message=message)
 
 
-def coming(reason: str, message: str) -> Verdict:
+def progressing_verdict(reason: str, message: str) -> ReadyVerdict:
     """It is being brought about."""
-    return Verdict(outlook=Outlook.COMING, reason=reason, message=message)
+    return ReadyVerdict(severity=Severity.PROGRESSING, reason=reason, message=message)
 
 
-def waiting(reason: str, message: str) -> Verdict:
+def degraded_verdict(reason: str, message: str) -> ReadyVerdict:
     """It is broken and may heal by itself."""
-    return Verdict(outlook=Outlook.WAITING, reason=reason, message=message)
+    return ReadyVerdict(severity=Severity.DEGRADED, reason=reason, message=message)
 
 
-def stuck(reason: str, message: str) -> Verdict:
+def stalled_verdict(reason: str, message: str) -> ReadyVerdict:
     """A person must act."""
-    return Verdict(outlook=Outlook.STUCK, reason=reason, message=message)
+    return ReadyVerdict(severity=Severity.STALLED, reason=reason, message=message)
 
 
-def stuck_after(windows: HealthWindows, reason: str, message: str, *, lasted: float) -> Verdict:
+def stalled_verdict_after(windows: HealthSpec, reason: str, message: str, *, lasted_seconds: float) -> ReadyVerdict:
     """A person must act, unless somebody may be about to: it has `lasted` for so many seconds."""
-    return stuck(reason, message) if lasted >= windows.stalled_after_seconds else coming(reason, message)
+    return (
+        stalled_verdict(reason, message)
+        if lasted_seconds >= windows.stalled_after_seconds
+        else progressing_verdict(reason, message)
+    )

@@ -14,15 +14,16 @@ from prometheus_client import (
     disable_created_metrics,
 )
 
-from sluice_operator.kinds.registry import SOURCES, SourceKey
-from sluice_operator.kubernetes.cache import Store
-from sluice_operator.kubernetes.served_namespaces import Namespaces
+from sluice_operator.kinds.registry import SOURCES
+from sluice_operator.kubernetes.cache import Cache
+from sluice_operator.kubernetes.served_namespaces import ServedNamespaces
+from sluice_operator.kubernetes.source_key import SourceKey
 from sluice_operator.kubernetes.workqueue import WorkQueue
 from sluice_operator.telemetry.resource_metrics import ResourceMetrics
 
 _BUCKETS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
-Look = Callable[[SourceKey], Awaitable[float | None]]
+Reconcile = Callable[[SourceKey], Awaitable[float | None]]
 
 
 class Metrics:
@@ -31,47 +32,50 @@ class Metrics:
     def __init__(
         self,
         *,
-        store: Store,
-        namespaces: Namespaces,
+        cache: Cache,
+        namespaces: ServedNamespaces,
         queue: WorkQueue[SourceKey],
-        leads: Callable[[], bool],
-        held: Callable[[], Mapping[str, bool]] = dict,
+        is_leader: Callable[[], bool],
+        held_namespaces: Callable[[], Mapping[str, bool]] = dict,
     ) -> None:
         """`held` tells of each namespace with resources whether its Lease is held."""
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
         for collector in (PROCESS_COLLECTOR, PLATFORM_COLLECTOR, GC_COLLECTOR):
             self.registry.register(collector)
-        self.registry.register(ResourceMetrics(store, namespaces, held))
-        self._looks = Counter(
-            "sluice_reconcile", "Looks at resources, by kind and result.", ["kind", "result"], registry=self.registry
+        self.registry.register(ResourceMetrics(cache, namespaces, held_namespaces))
+        self._reconciles = Counter(
+            "sluice_reconcile",
+            "Reconciles of resources: `success`, or `error`, which includes those that were cut off.",
+            ["kind", "result"],
+            registry=self.registry,
         )
         for kind in SOURCES:
             for result in ("success", "error"):
-                self._looks.labels(kind, result)  # a first error is to be seen as an increase
+                self._reconciles.labels(kind, result)  # a first error is to be seen as an increase
         self._seconds = Histogram(
             "sluice_reconcile_duration_seconds",
-            "How long a look at a resource took.",
+            "How long a reconcile of a resource took.",
             ["kind"],
             buckets=_BUCKETS,
             registry=self.registry,
         )
-        depth = Gauge("sluice_queue_depth", "Resources that wait to be looked at.", registry=self.registry)
+        depth = Gauge("sluice_queue_depth", "Resources in the work queue.", registry=self.registry)
         depth.set_function(lambda: queue.depth)
-        leader = Gauge("sluice_leader", "Whether this replica leads, and so does the work.", registry=self.registry)
-        leader.set_function(lambda: float(leads()))
+        leader = Gauge("sluice_leader", "1 on the replica that leads, and so does the work.", registry=self.registry)
+        leader.set_function(lambda: float(is_leader()))
 
-    def watched(self, look: Look) -> Look:
+    def instrumented(self, reconcile: Reconcile) -> Reconcile:
         """`look`, counted and timed."""
 
         async def counted(key: SourceKey) -> float | None:
             result = "error"  # that of a look that is cut off, too
             try:
                 with self._seconds.labels(key.kind).time():
-                    again = await look(key)
+                    again = await reconcile(key)
                 result = "success"
             finally:
-                self._looks.labels(key.kind, result).inc()
+                self._reconciles.labels(key.kind, result).inc()
             return again
 
         return counted

@@ -14,13 +14,13 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 
 
 @asynccontextmanager
-async def serve(
+async def serve_http(
     port: int,
     *,
-    trouble: Callable[[], str],
-    lacks: Callable[[], str],
+    liveness_problem: Callable[[], str],
+    readiness_problem: Callable[[], str],
     registry: CollectorRegistry,
-    leaves_out: Callable[[], str] = lambda: "",
+    degraded: Callable[[], str] = lambda: "",
 ) -> AsyncIterator[int]:
     """Serve on `port` of every address while the context lasts; 0 takes a free one. The port.
 
@@ -29,14 +29,14 @@ async def serve(
     """
 
     async def livez(_: web.Request) -> web.Response:
-        stuck = trouble()
-        return _verdict(good=not stuck, text=stuck or "alive")
+        stuck = liveness_problem()
+        return _response(is_ok=not stuck, text=stuck or "alive")
 
     async def readyz(_: web.Request) -> web.Response:
-        if lacking := lacks():
-            return _verdict(good=False, text=f"waiting for {lacking}")
-        left_out = leaves_out()
-        return _verdict(good=True, text=f"ready, but {left_out}" if left_out else "ready")
+        if lacking := readiness_problem():
+            return _response(is_ok=False, text=f"waiting for {lacking}")
+        left_out = degraded()
+        return _response(is_ok=True, text=f"ready, but {left_out}" if left_out else "ready")
 
     async def metrics(_: web.Request) -> web.Response:
         return web.Response(body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
@@ -54,5 +54,5 @@ async def serve(
         await runner.cleanup()
 
 
-def _verdict(*, good: bool, text: str) -> web.Response:
-    return web.Response(text=f"{text}\n", status=HTTPStatus.OK if good else HTTPStatus.SERVICE_UNAVAILABLE)
+def _response(*, is_ok: bool, text: str) -> web.Response:
+    return web.Response(text=f"{text}\n", status=HTTPStatus.OK if is_ok else HTTPStatus.SERVICE_UNAVAILABLE)

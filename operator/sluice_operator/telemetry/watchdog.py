@@ -8,8 +8,8 @@ import asyncio
 import faulthandler
 from typing import Final
 
-from sluice_operator.kinds.registry import SourceKey
 from sluice_operator.kubernetes.resync import Resync
+from sluice_operator.kubernetes.source_key import SourceKey
 from sluice_operator.kubernetes.workqueue import WorkQueue
 
 STUCK_SECONDS: Final = 180.0
@@ -18,24 +18,24 @@ OVERDUE_SECONDS: Final = 900.0
 """How much later than planned everything may be listed, each page of which has a time limit of its own."""
 BLOCKED_SECONDS: Final = 30.0
 """How long the loop may stand still. No step of the work comes near a second of computing."""
-END_SECONDS: Final = 20.0
+SHUTDOWN_TIMEOUT_SECONDS: Final = 20.0
 """How long the end of the process may take."""
-_BEATS: Final = 6
+_RESETS_PER_TIMEOUT: Final = 6
 
 
-async def guard_loop(seconds: float = BLOCKED_SECONDS) -> None:
+async def watch_event_loop(timeout_seconds: float = BLOCKED_SECONDS) -> None:
     """Guard the running loop until cancelled: if it stands still for `seconds`, the tracebacks of all threads go
     to stderr and the process ends with code 1. It also ends so if it is not over that long after the guard is.
     """
     try:
         while True:
-            faulthandler.dump_traceback_later(seconds, exit=True)
-            await asyncio.sleep(seconds / _BEATS)
+            faulthandler.dump_traceback_later(timeout_seconds, exit=True)
+            await asyncio.sleep(timeout_seconds / _RESETS_PER_TIMEOUT)
     finally:
-        faulthandler.dump_traceback_later(min(seconds, END_SECONDS), exit=True)
+        faulthandler.dump_traceback_later(min(timeout_seconds, SHUTDOWN_TIMEOUT_SECONDS), exit=True)
 
 
-def trouble(queue: WorkQueue[SourceKey], resync: Resync) -> str:
+def liveness_problem(queue: WorkQueue[SourceKey], resync: Resync) -> str:
     """What is stuck in this process, or nothing. An API server or a Redis that is away makes nothing stuck."""
     if stuck := queue.stuck(STUCK_SECONDS):
         return f"stuck: {', '.join(map(str, stuck[:5]))}"

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from sluice_ingester.sources.failure import Failure, SourceError
+from sluice_ingester.sources.failure import SourceError, SourceFailure
 from sluice_ingester.sources.tls import Tls
 from sluice_ingester.telemetry.error_kinds import ERROR_KINDS
 from tests.integration.ingester.ways import WAYS, no_proxies, reach
@@ -50,7 +50,7 @@ PARTS = [
 async def test_any_answer(way: str, seed: int) -> None:
     chance = random.Random(seed)
     answer = b""
-    told: list[tuple[Failure, bytes]] = []
+    told: list[tuple[SourceFailure, bytes]] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
@@ -59,7 +59,7 @@ async def test_any_answer(way: str, seed: int) -> None:
             await writer.drain()
         writer.close()
 
-    tls = Tls.of()
+    tls = Tls.load()
     async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
         for _ in range(40):
             answer = chance.choice([*BEGINNINGS, b""]) + b"".join(chance.choices(PARTS, k=chance.randint(0, 7)))

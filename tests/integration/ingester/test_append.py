@@ -8,29 +8,29 @@ import pytest
 from redis.asyncio import Redis
 
 from sluice_redis.contract import Stream, StreamKeys
-from sluice_redis.sink.append import Append, Fenced, Full, Letter, Sink, Stored
+from sluice_redis.sink.append import AppendRequest, DeadLetterEntry, Fenced, Full, RedisSink, Stored
 from sluice_redis.sink.connection import connect
 from sluice_redis.sink.errors import SinkError, SinkReason
 from tests.integration.ingester.proxy import Proxy
 from tests.integration.redis_server import RedisServer
 
 KEYS = StreamKeys(stream=Stream.FIREHOSE, host="relay.test")
-LETTER = Letter(seq="8", reason="FrameInvalid: no map", detail="", payload=b"\xff\x00")
-FIRST = Append(
-    name="first",
-    expected=None,
+LETTER = DeadLetterEntry(seq="8", reason="FrameInvalid: no map", detail="", payload=b"\xff\x00")
+FIRST = AppendRequest(
+    batch_id="first",
+    expected_cursor=None,
     cursor=6_322_875_402,
     events=[b'{"seq":1}', b'{"seq":2}'],
-    letters=[LETTER],
-    time="2026-11-24T12:00:00.000Z",
+    dead_letters=[LETTER],
+    event_time="2026-11-24T12:00:00.000Z",
 )
-SECOND = Append(name="second", expected=b"6322875402", cursor=6_322_875_409, events=[b"{}"])
+SECOND = AppendRequest(batch_id="second", expected_cursor=b"6322875402", cursor=6_322_875_409, events=[b"{}"])
 
 
 @pytest.fixture
-async def sink(redis_server: RedisServer) -> AsyncIterator[Sink]:
+async def sink(redis_server: RedisServer) -> AsyncIterator[RedisSink]:
     async with connect(redis_server.url) as redis:
-        yield Sink(redis, KEYS, high_water_mark=5)
+        yield RedisSink(redis, KEYS, high_water_mark=5)
 
 
 async def snapshot(client: Redis) -> dict[str, Any]:
@@ -43,7 +43,7 @@ async def snapshot(client: Redis) -> dict[str, Any]:
     }
 
 
-async def test_stores_everything_in_one_step(sink: Sink, client: Redis) -> None:
+async def test_stores_everything_in_one_step(sink: RedisSink, client: Redis) -> None:
     assert await sink.append(FIRST) == Stored(2)
     assert await sink.append(SECOND) == Stored(3)
     assert await snapshot(client) == {
@@ -68,16 +68,16 @@ async def test_stores_everything_in_one_step(sink: Sink, client: Redis) -> None:
     }
 
 
-async def test_the_same_batch_again_is_stored_once(sink: Sink, client: Redis) -> None:
+async def test_the_same_batch_again_is_stored_once(sink: RedisSink, client: Redis) -> None:
     await sink.append(FIRST)
     before = await snapshot(client)
     assert await sink.append(FIRST) == Stored(2)
     assert await snapshot(client) == before
 
 
-async def test_a_batch_without_seq_moves_no_cursor_and_is_stored_once(sink: Sink, client: Redis) -> None:
+async def test_a_batch_without_seq_moves_no_cursor_and_is_stored_once(sink: RedisSink, client: Redis) -> None:
     await sink.append(FIRST)
-    lone = Append(name="lone", expected=b"6322875402", cursor=None, events=[], letters=[LETTER])
+    lone = AppendRequest(batch_id="lone", expected_cursor=b"6322875402", cursor=None, events=[], dead_letters=[LETTER])
     assert await sink.append(lone) == Stored(2)
     assert await sink.append(lone) == Stored(2)
     found = await snapshot(client)
@@ -89,16 +89,16 @@ async def test_a_batch_without_seq_moves_no_cursor_and_is_stored_once(sink: Sink
     [(b"7", None), (None, b"7"), (b"8", b"7"), (b"", None), (b"07", b"7"), (b"", b"7"), (None, b"")],
 )
 async def test_fenced_by_any_other_cursor(
-    sink: Sink, client: Redis, stored: bytes | None, expected: bytes | None
+    sink: RedisSink, client: Redis, stored: bytes | None, expected: bytes | None
 ) -> None:
     if stored is not None:
         await client.set(KEYS.cursor, stored)
     before = await snapshot(client)
-    assert await sink.append(replace(FIRST, expected=expected)) == Fenced(stored)
+    assert await sink.append(replace(FIRST, expected_cursor=expected)) == Fenced(stored)
     assert await snapshot(client) == before
 
 
-async def test_full_at_the_mark_and_not_before(sink: Sink, client: Redis) -> None:
+async def test_full_at_the_mark_and_not_before(sink: RedisSink, client: Redis) -> None:
     for _ in range(4):
         await client.xadd(KEYS.entries, {"event": "{}"})
     assert await sink.append(FIRST) == Stored(6)
@@ -107,7 +107,7 @@ async def test_full_at_the_mark_and_not_before(sink: Sink, client: Redis) -> Non
     assert await snapshot(client) == before
 
 
-async def test_frames_without_events_move_the_cursor_of_a_full_stream(sink: Sink, client: Redis) -> None:
+async def test_frames_without_events_move_the_cursor_of_a_full_stream(sink: RedisSink, client: Redis) -> None:
     await sink.append(FIRST)
     for _ in range(4):
         await client.xadd(KEYS.entries, {"event": "{}"})
@@ -116,15 +116,15 @@ async def test_frames_without_events_move_the_cursor_of_a_full_stream(sink: Sink
 
 
 @pytest.mark.parametrize("key", [KEYS.cursor, KEYS.entries, KEYS.health, KEYS.deadletter])
-async def test_a_key_of_a_wrong_type_leaves_everything_as_it_was(sink: Sink, client: Redis, key: str) -> None:
+async def test_a_key_of_a_wrong_type_leaves_everything_as_it_was(sink: RedisSink, client: Redis, key: str) -> None:
     await client.lpush(key, "a list")
     with pytest.raises(SinkError, match="WRONGTYPE") as caught:
         await sink.append(FIRST)
-    assert (caught.value.trouble.reason, caught.value.trouble.lasting) == (SinkReason.REFUSED, True)
+    assert (caught.value.failure.reason, caught.value.failure.permanent) == (SinkReason.REFUSED, True)
     assert await client.keys("*") == [key.encode()]
 
 
-async def test_a_health_hash_that_was_tampered_with_stops_nothing(sink: Sink, client: Redis) -> None:
+async def test_a_health_hash_that_was_tampered_with_stops_nothing(sink: RedisSink, client: Redis) -> None:
     await client.hset(KEYS.health, mapping={"events": "many", "deadletters": ""})
     assert await sink.append(FIRST) == Stored(2)
     assert (await snapshot(client))["health"][b"events"] == b"2"
@@ -133,28 +133,28 @@ async def test_a_health_hash_that_was_tampered_with_stops_nothing(sink: Sink, cl
 async def test_out_of_memory_stores_nothing_of_it(own_redis: Callable[..., RedisServer]) -> None:
     server = own_redis(maxmemory="3mb")
     async with connect(server.url) as redis, server.connect() as client:
-        sink = Sink(redis, KEYS, high_water_mark=100_000)
+        sink = RedisSink(redis, KEYS, high_water_mark=100_000)
         big = replace(FIRST, events=[b"x" * 1000] * 500)
         expected, number = None, 0
         while True:
             before = await snapshot(client)
             try:
-                await sink.append(replace(big, name=str(number), expected=expected, cursor=number))
+                await sink.append(replace(big, batch_id=str(number), expected_cursor=expected, cursor=number))
             except SinkError as error:
-                trouble = error.trouble
+                trouble = error.failure
                 break
             expected, number = str(number).encode(), number + 1
-        assert (trouble.reason, trouble.lasting, number > 0) == (SinkReason.OUT_OF_MEMORY, False, True)
+        assert (trouble.reason, trouble.permanent, number > 0) == (SinkReason.OUT_OF_MEMORY, False, True)
         assert await snapshot(client) == before
 
 
 async def test_an_answer_that_was_lost(redis_server: RedisServer, client: Redis) -> None:
     async with Proxy(redis_server.port) as proxy, connect(proxy.url) as redis:
-        sink = Sink(redis, KEYS, high_water_mark=5)
+        sink = RedisSink(redis, KEYS, high_water_mark=5)
         proxy.lose_answers_to = b"first"
         with pytest.raises(SinkError) as caught:
             await sink.append(FIRST)
-        assert not caught.value.trouble.lasting
+        assert not caught.value.failure.permanent
         proxy.lose_answers_to = b""
         assert await sink.append(FIRST) == Stored(2)
         assert len((await snapshot(client))["stream"]) == 2
@@ -165,8 +165,8 @@ async def test_a_wrong_password_needs_a_person(own_redis: Callable[..., RedisSer
     server = own_redis(**options)
     async with connect(f"redis://:wrong@127.0.0.1:{server.port}") as redis:
         with pytest.raises(SinkError) as caught:
-            await Sink(redis, KEYS, high_water_mark=5).append(FIRST)
-    assert (caught.value.trouble.reason, caught.value.trouble.lasting) == (SinkReason.AUTH, True)
+            await RedisSink(redis, KEYS, high_water_mark=5).append(FIRST)
+    assert (caught.value.failure.reason, caught.value.failure.permanent) == (SinkReason.AUTH, True)
     assert "wrong" not in str(caught.value).replace("wrong number", "")
 
 
@@ -182,15 +182,15 @@ async def test_rights_that_suffice_and_rights_that_do_not(own_redis: Callable[..
         commands=[f"+{name}" for name in needed],
     )
     async with connect(f"redis://sluice:pw@127.0.0.1:{server.port}") as redis:
-        sink = Sink(redis, KEYS, high_water_mark=5)
+        sink = RedisSink(redis, KEYS, high_water_mark=5)
         assert await sink.append(FIRST) == Stored(2)
-        await sink.report({"state": "streaming"})
-        assert (await sink.cursor(), await sink.length()) == (b"6322875402", 2)
+        await sink.write_health({"state": "streaming"})
+        assert (await sink.read_cursor(), await sink.stream_length()) == (b"6322875402", 2)
         before = [server.client.xlen(KEYS.entries), server.client.hgetall(KEYS.health)]
         server.client.acl_setuser("sluice", enabled=True, commands=[f"-{missing}"])
         with pytest.raises(SinkError) as caught:
             await sink.append(SECOND)
-    assert (caught.value.trouble.reason, caught.value.trouble.lasting) == (SinkReason.AUTH, True)
+    assert (caught.value.failure.reason, caught.value.failure.permanent) == (SinkReason.AUTH, True)
     assert [server.client.xlen(KEYS.entries), server.client.hgetall(KEYS.health)] == before
     assert server.client.get(KEYS.cursor) == "6322875402"
 
@@ -199,9 +199,9 @@ async def test_a_replica_is_backpressure(own_redis: Callable[..., RedisServer], 
     server = own_redis(replicaof=f"127.0.0.1 {redis_server.port}")
     async with connect(server.url) as redis:
         with pytest.raises(SinkError) as caught:
-            await Sink(redis, KEYS, high_water_mark=5).append(FIRST)
-    assert caught.value.trouble.reason in {SinkReason.READ_ONLY, SinkReason.LOADING}
-    assert not caught.value.trouble.lasting
+            await RedisSink(redis, KEYS, high_water_mark=5).append(FIRST)
+    assert caught.value.failure.reason in {SinkReason.READ_ONLY, SinkReason.LOADING}
+    assert not caught.value.failure.permanent
 
 
 async def test_nobody_there_is_backpressure(own_redis: Callable[..., RedisServer]) -> None:
@@ -209,12 +209,12 @@ async def test_nobody_there_is_backpressure(own_redis: Callable[..., RedisServer
     server.kill()
     async with connect(server.url) as redis:
         with pytest.raises(SinkError) as caught:
-            await Sink(redis, KEYS, high_water_mark=5).append(FIRST)
-    assert (caught.value.trouble.reason, caught.value.trouble.lasting) == (SinkReason.UNAVAILABLE, False)
+            await RedisSink(redis, KEYS, high_water_mark=5).append(FIRST)
+    assert (caught.value.failure.reason, caught.value.failure.permanent) == (SinkReason.UNAVAILABLE, False)
 
 
 async def test_a_unix_socket(own_redis: Callable[..., RedisServer], tmp_path: Any) -> None:
     path = tmp_path / "redis.sock"
     own_redis(unixsocket=str(path))
     async with connect(f"unix://{path}") as redis:
-        assert await Sink(redis, KEYS, high_water_mark=5).append(FIRST) == Stored(2)
+        assert await RedisSink(redis, KEYS, high_water_mark=5).append(FIRST) == Stored(2)

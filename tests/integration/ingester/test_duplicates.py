@@ -12,25 +12,25 @@ from redis.asyncio import Redis
 
 from e2e.relaysim.sim import RelaySim
 from sluice_redis.contract import Stream, StreamKeys
-from sluice_redis.sink.append import Append, Sink, Stored
+from sluice_redis.sink.append import AppendRequest, RedisSink, Stored
 from sluice_redis.sink.connection import connect
-from sluice_redis.sink.deduplication import digest
+from sluice_redis.sink.deduplication import event_digest
 from sluice_redis.sink.errors import SinkError
 from tests.integration.ingester.process import Ingester
 from tests.integration.ingester.stored import events, until
 from tests.integration.redis_server import RedisServer
 
 EAST, WEST = "east.test", "west.test"
-Open = Callable[[str], Sink]
+Open = Callable[[str], RedisSink]
 
 
 @pytest.fixture
 async def sink(redis_server: RedisServer) -> AsyncIterator[Open]:
     async with connect(redis_server.url) as redis:
 
-        def open_(host: str) -> Sink:
+        def open_(host: str) -> RedisSink:
             keys = StreamKeys(stream=Stream.FIREHOSE, host=host)
-            return Sink(redis, keys, high_water_mark=100_000, deduplicate_seconds=3600)
+            return RedisSink(redis, keys, high_water_mark=100_000, deduplicate_seconds=3600)
 
         yield open_
 
@@ -50,17 +50,19 @@ def sync(seq: int, rev: str, *, time: str = TIME) -> bytes:
     return text({"type": "sync", "seq": seq, "time": time, "did": "did:plc:a", "rev": rev})
 
 
-def batch(name: str, expected: int | None, *told: bytes) -> Append:
+def batch(name: str, expected: int | None, *told: bytes) -> AppendRequest:
     seq = json.loads(told[-1])["seq"]
-    return Append(name=name, expected=None if expected is None else str(expected).encode(), cursor=seq, events=told)
+    return AppendRequest(
+        batch_id=name, expected_cursor=None if expected is None else str(expected).encode(), cursor=seq, events=told
+    )
 
 
 def test_seq_and_time_make_no_difference_and_all_else_does() -> None:
     one = sync(1, "3l")
-    assert digest(one) == digest(sync(99, "3l", time="2026-11-25T00:00:00.000Z"))
-    assert digest(one) != digest(sync(1, "3m"))
-    assert digest(one) != digest(one.replace(b"did:plc:a", b"did:plc:b"))
-    assert digest(one) != digest(one.replace(b'"sync"', b'"delete"'))
+    assert event_digest(one) == event_digest(sync(99, "3l", time="2026-11-25T00:00:00.000Z"))
+    assert event_digest(one) != event_digest(sync(1, "3m"))
+    assert event_digest(one) != event_digest(one.replace(b"did:plc:a", b"did:plc:b"))
+    assert event_digest(one) != event_digest(one.replace(b'"sync"', b'"delete"'))
 
 
 async def test_what_another_relay_told_is_left_out_and_the_cursor_moves(sink: Open, client: Redis) -> None:
@@ -109,10 +111,10 @@ async def test_a_right_on_the_digests_that_is_missing_is_noticed_before_the_firs
     )
     async with connect(f"redis://poor:pw@127.0.0.1:{server.port}") as redis:
         keys = StreamKeys(stream=Stream.FIREHOSE, host=EAST)
-        sink = Sink(redis, keys, high_water_mark=10, deduplicate_seconds=3600)
+        sink = RedisSink(redis, keys, high_water_mark=10, deduplicate_seconds=3600)
         with pytest.raises(SinkError, match=f"may not call {right.upper()} on firehose_live:seen:") as caught:
             await sink.append(batch("e", None, account(1, active=True)))
-    assert caught.value.trouble.lasting
+    assert caught.value.failure.permanent
     assert list(server.client.scan_iter()) == []
 
 
@@ -125,7 +127,7 @@ async def test_a_replay_that_was_asked_for_is_stored_again(sink: Open, client: R
 
 async def test_a_refused_batch_remembers_nothing(sink: Open, client: Redis) -> None:
     east, west = sink(EAST), sink(WEST)
-    await east.append(replace(batch("e", None, sync(1, "3l")), expected=b"7"))
+    await east.append(replace(batch("e", None, sync(1, "3l")), expected_cursor=b"7"))
     assert await west.append(batch("w", None, sync(1, "3l"))) == Stored(1)
 
 

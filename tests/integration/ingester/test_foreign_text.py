@@ -81,7 +81,7 @@ async def test_whatever_a_redis_answers_is_a_trouble_in_text(error: bytes) -> No
         with pytest.raises(SinkError) as caught:
             await call(redis.execute_command("GET", "a"))
         await redis.aclose()
-    message = caught.value.trouble.message
+    message = caught.value.failure.message
     assert json.dumps(message, ensure_ascii=False).encode()
     assert len(message) < 1000
     assert message.isprintable()

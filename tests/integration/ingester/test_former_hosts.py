@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 
 from e2e.relaysim.sim import RelaySim
 from sluice_redis.contract import Stream, StreamKeys
-from sluice_redis.sink.append import Sink
+from sluice_redis.sink.append import RedisSink
 from sluice_redis.sink.connection import connect
 from sluice_redis.sink.errors import SinkError, SinkReason
 from tests.integration.ingester.process import Ingester
@@ -18,14 +18,14 @@ from tests.integration.redis_kinds import Cluster, running
 from tests.integration.redis_server import RedisServer
 
 HOST, OLD, OLDER = "relay.test", "relay.test:443", "wss://Relay.test:443"
-KEYS = StreamKeys(stream=Stream.FIREHOSE, host=HOST, former=(OLD, OLDER))
-OLD_KEYS, OLDER_KEYS = KEYS.formerly
+KEYS = StreamKeys(stream=Stream.FIREHOSE, host=HOST, former_hosts=(OLD, OLDER))
+OLD_KEYS, OLDER_KEYS = KEYS.former_keys
 
 
 @pytest.fixture
-async def sink(redis_server: RedisServer) -> AsyncIterator[Sink]:
+async def sink(redis_server: RedisServer) -> AsyncIterator[RedisSink]:
     async with connect(redis_server.url) as redis:
-        yield Sink(redis, KEYS, high_water_mark=5)
+        yield RedisSink(redis, KEYS, high_water_mark=5)
 
 
 async def put(client: Redis, keys: StreamKeys, cursor: str | None, **fields: str) -> None:
@@ -41,13 +41,13 @@ async def found(client: Redis, keys: StreamKeys = KEYS) -> tuple[str | None, dic
     return cursor and cursor.decode(), {name.decode(): value.decode() for name, value in fields.items()}
 
 
-async def test_a_cursor_is_renamed_with_its_health(sink: Sink, client: Redis) -> None:
+async def test_a_cursor_is_renamed_with_its_health(sink: RedisSink, client: Redis) -> None:
     await put(client, OLD_KEYS, "7", seq="7", events="40")
     await put(client, KEYS, None, beat="2026-11-28T12:00:00.000Z")  # a report comes before the cursor is read
-    assert await sink.adopt() == [OLD_KEYS.cursor]
+    assert await sink.rename_former_keys() == [OLD_KEYS.cursor]
     assert await found(client) == ("7", {"seq": "7", "events": "40"})
     assert await found(client, OLD_KEYS) == (None, {})
-    assert await sink.adopt() == []
+    assert await sink.rename_former_keys() == []
 
 
 @pytest.mark.parametrize(
@@ -66,47 +66,47 @@ async def test_a_cursor_is_renamed_with_its_health(sink: Sink, client: Redis) ->
         ("7", "nonsense", "7"),
     ],
 )
-async def test_of_two_the_higher_seq_stays(sink: Sink, client: Redis, own: str, old: str, stays: str) -> None:
+async def test_of_two_the_higher_seq_stays(sink: RedisSink, client: Redis, own: str, old: str, stays: str) -> None:
     await put(client, KEYS, own, seq=own)
     await put(client, OLD_KEYS, old, seq=old)
-    await sink.adopt()
+    await sink.rename_former_keys()
     assert await found(client) == (stays, {"seq": stays})
     assert await found(client, OLD_KEYS) == (None, {})
 
 
-async def test_of_several_the_highest(sink: Sink, client: Redis) -> None:
+async def test_of_several_the_highest(sink: RedisSink, client: Redis) -> None:
     await put(client, OLD_KEYS, "7", seq="7")
     await put(client, OLDER_KEYS, "9", seq="9")
-    await sink.adopt()
+    await sink.rename_former_keys()
     assert await found(client) == ("9", {"seq": "9"})
     assert sorted(await client.keys("*")) == [KEYS.cursor.encode(), KEYS.health.encode()]
 
 
 async def test_a_listings_own_cursor_stays(redis_server: RedisServer, client: Redis) -> None:
     """They are no seqs: a higher one says nothing."""
-    keys = StreamKeys(stream=Stream.BACKFILL, host=HOST, former=(OLD,))
-    (old,) = keys.formerly
+    keys = StreamKeys(stream=Stream.BACKFILL, host=HOST, former_hosts=(OLD,))
+    (old,) = keys.former_keys
     async with connect(redis_server.url) as redis:
-        sink = Sink(redis, keys, high_water_mark=5)
+        sink = RedisSink(redis, keys, high_water_mark=5)
         await put(client, old, "900")
-        assert await sink.adopt() == [old.cursor]
+        assert await sink.rename_former_keys() == [old.cursor]
         assert await found(client, keys) == ("900", {})
         await put(client, old, "!ingester-done")
-        assert await sink.adopt() == []
+        assert await sink.rename_former_keys() == []
         assert await found(client, keys) == ("900", {})
         assert await found(client, old) == (None, {})
 
 
-async def test_health_alone_comes_along_if_there_is_none(sink: Sink, client: Redis) -> None:
+async def test_health_alone_comes_along_if_there_is_none(sink: RedisSink, client: Redis) -> None:
     await put(client, OLD_KEYS, None, resetNonce="first")
-    assert await sink.adopt() == []
+    assert await sink.rename_former_keys() == []
     assert await found(client) == (None, {"resetNonce": "first"})
 
 
-async def test_other_sources_are_left_alone(sink: Sink, client: Redis) -> None:
+async def test_other_sources_are_left_alone(sink: RedisSink, client: Redis) -> None:
     other = StreamKeys(stream=Stream.FIREHOSE, host="relay.test:2470")
     await put(client, other, "5", seq="5")
-    await sink.adopt()
+    await sink.rename_former_keys()
     assert await found(client, other) == ("5", {"seq": "5"})
     assert await found(client) == (None, {})
 
@@ -118,23 +118,23 @@ async def test_a_right_that_is_missing_is_told_before_anything_moves(
     server = own_redis()
     server.client.execute_command("ACL", "SETUSER", "ingester", "on", ">x", "~*", "+@all", right)
     async with server.connect() as client, connect(f"redis://ingester:x@127.0.0.1:{server.port}") as redis:
-        sink = Sink(redis, KEYS, high_water_mark=5)
-        assert await sink.adopt() == []  # nothing to do takes no such right
+        sink = RedisSink(redis, KEYS, high_water_mark=5)
+        assert await sink.rename_former_keys() == []  # nothing to do takes no such right
         await put(client, OLD_KEYS, "7", seq="7")
         with pytest.raises(SinkError, match=f"may not call {right[1:].upper()}") as caught:
-            await sink.adopt()
-        assert caught.value.trouble.reason is SinkReason.AUTH
+            await sink.rename_former_keys()
+        assert caught.value.failure.reason is SinkReason.AUTH
         assert await found(client, OLD_KEYS) == ("7", {"seq": "7"})
 
 
 async def test_in_a_cluster(tmp_path: Path) -> None:
     cluster = Cluster(tmp_path)
-    keys = StreamKeys(stream=Stream.FIREHOSE, host=HOST, prefix="{sluice}:", former=(OLD,))
-    (old,) = keys.formerly
+    keys = StreamKeys(stream=Stream.FIREHOSE, host=HOST, prefix="{sluice}:", former_hosts=(OLD,))
+    (old,) = keys.former_keys
     with running(cluster):
         async with connect(cluster.url) as redis:
             await redis.set(old.cursor, "7")
-            assert await Sink(redis, keys, high_water_mark=5).adopt() == [old.cursor]
+            assert await RedisSink(redis, keys, high_water_mark=5).rename_former_keys() == [old.cursor]
             assert await redis.get(keys.cursor) == b"7"
 
 

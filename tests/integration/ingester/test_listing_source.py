@@ -8,14 +8,14 @@ import pytest
 from aiohttp import web
 
 from sluice_ingester.sources.address import Address
-from sluice_ingester.sources.list_repos import MAX_BODY, Listing, PageError
+from sluice_ingester.sources.list_repos import MAX_BODY, PageError, RepoListing
 from sluice_wire.repo_page import NSID
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @contextlib.asynccontextmanager
-async def host(handler: Handler) -> AsyncIterator[Listing]:
+async def host(handler: Handler) -> AsyncIterator[RepoListing]:
     app = web.Application()
     app.router.add_get(f"/xrpc/{NSID}", handler)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
@@ -30,13 +30,13 @@ async def host(handler: Handler) -> AsyncIterator[Listing]:
         await runner.cleanup()
 
 
-def source(address: str) -> Listing:
-    return Listing(Address.parse(address), nsid=NSID, user_agent="sluice/test", tls=None)
+def source(address: str) -> RepoListing:
+    return RepoListing(Address.parse(address), nsid=NSID, user_agent="sluice/test", tls=None)
 
 
-async def failure(listing: Listing) -> PageError:
+async def failure(listing: RepoListing) -> PageError:
     with pytest.raises(PageError) as caught:
-        await listing.page(cursor=None, limit=10)
+        await listing.fetch_page(cursor=None, limit=10)
     return caught.value
 
 
@@ -48,8 +48,8 @@ async def test_what_is_asked_for() -> None:
         return web.Response(body=b"as it is")
 
     async with host(answer) as listing:
-        assert await listing.page(cursor=None, limit=1000) == b"as it is"
-        assert await listing.page(cursor="1795::did:plc:a&b=c", limit=1) == b"as it is"
+        assert await listing.fetch_page(cursor=None, limit=1000) == b"as it is"
+        assert await listing.fetch_page(cursor="1795::did:plc:a&b=c", limit=1) == b"as it is"
     assert asked == [
         ({"limit": "1000"}, "sluice/test"),
         ({"limit": "1", "cursor": "1795::did:plc:a&b=c"}, "sluice/test"),
@@ -78,7 +78,7 @@ async def test_answers_that_are_no_page(response: dict[str, object], kind: str, 
 
     async with host(answer) as listing:
         error = await failure(listing)
-    assert (error.failure.kind, error.said, error.failure.wait) == (kind, said, wait)
+    assert (error.failure.kind, error.server_message, error.failure.min_delay) == (kind, said, wait)
     assert "\n" not in str(error)
 
 

@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 
 from e2e.relaysim.sim import RelaySim
 from sluice_redis.contract import Stream, StreamKeys
-from sluice_redis.sink.append import Fenced, Sink
+from sluice_redis.sink.append import Fenced, RedisSink
 from sluice_redis.sink.connection import connect
 from tests.integration.ingester.process import Ingester
 from tests.integration.ingester.stored import health, should, stands, until, until_state
@@ -229,13 +229,13 @@ async def test_a_source_that_begins_anew_again_and_again_halts(make: Make, clien
 async def test_another_hand_is_never_overwritten(redis_server: RedisServer, client: Redis) -> None:
     keys = StreamKeys(stream=Stream.FIREHOSE, host="relay.test")
     async with connect(redis_server.url) as redis:
-        sink = Sink(redis, keys, high_water_mark=10)
+        sink = RedisSink(redis, keys, high_water_mark=10)
         for stored, expected in [(b"8", b"7"), (None, b"7"), (b"7", None)]:
             await client.delete(keys.cursor)
             if stored is not None:
                 await client.set(keys.cursor, stored)
-            answer = await sink.reset(expected=expected, cursor="0", fields={"lostFrom": "8"})
+            answer = await sink.reset_cursor(expected_cursor=expected, cursor="0", health_fields={"lostFrom": "8"})
             assert (answer, await client.get(keys.cursor)) == (Fenced(stored), stored)
             assert await client.exists(keys.health) == 0
-        assert await sink.reset(expected=b"7", cursor="0", fields={"lostFrom": "8"}) is None
+        assert await sink.reset_cursor(expected_cursor=b"7", cursor="0", health_fields={"lostFrom": "8"}) is None
         assert (await client.get(keys.cursor), await client.hgetall(keys.health)) == (b"0", {b"lostFrom": b"8"})

@@ -91,7 +91,7 @@ async def test_a_tunnel_through_a_proxy_of_http_1_0(monkeypatch: pytest.MonkeyPa
     proxy = await asyncio.start_server(serve, "127.0.0.1", 0)
     async with source(way, certificate) as port:
         monkeypatch.setenv("ALL_PROXY", f"127.0.0.1:{proxy.sockets[0].getsockname()[1]}")
-        assert await reach(way, f"https://127.0.0.1:{port}", tls=Tls.of(certificate.chain))
-        told = await failure(way, f"https://127.0.0.1:{port}", tls=Tls(Tls.of().context, ()))
+        assert await reach(way, f"https://127.0.0.1:{port}", tls=Tls.load(certificate.chain))
+        told = await failure(way, f"https://127.0.0.1:{port}", tls=Tls(Tls.load().context, ()))
         assert f"the certificate of 127.0.0.1:{port} is not trusted" in told.message
     proxy.close()

@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 
 from e2e.relaysim.sim import RelaySim
 from sluice_redis.sink.connection import connect
-from sluice_redis.sink.trim import LIMIT, STEPS, trim
+from sluice_redis.sink.trim import MAX_PENDING_SCANNED, MAX_REMOVED, trim_consumed
 from tests.integration.ingester.process import Ingester
 from tests.integration.ingester.stored import Told, health, should, stands, until, until_state
 from tests.integration.redis_server import RedisServer
@@ -52,16 +52,16 @@ async def left(client: Redis) -> list[bytes]:
 
 
 async def test_without_groups_nothing_is_trimmed(redis: Redis, client: Redis) -> None:
-    assert await trim(redis, STREAM) == 0
+    assert await trim_consumed(redis, STREAM) == 0
     ids = await fill(client, 500)
-    assert await trim(redis, STREAM) == 0
+    assert await trim_consumed(redis, STREAM) == 0
     assert await left(client) == ids
 
 
 async def test_a_group_that_has_read_nothing_keeps_everything(redis: Redis, client: Redis) -> None:
     await group(client)
     ids = await fill(client, 500)
-    assert await trim(redis, STREAM) == 0
+    assert await trim_consumed(redis, STREAM) == 0
     assert await left(client) == ids
 
 
@@ -70,7 +70,7 @@ async def test_what_is_acknowledged_goes_and_the_rest_stays(redis: Redis, client
     await group(client)
     ids = await fill(client, 500)
     await read(client, count)
-    while await trim(redis, STREAM):
+    while await trim_consumed(redis, STREAM):
         pass
     assert await left(client) == ids[count:]
     assert len(await read(client, 500, ack=False) if count < 500 else []) == 500 - count
@@ -81,7 +81,7 @@ async def test_a_pending_entry_stays_and_all_that_follow_it(redis: Redis, client
     ids = await fill(client, 500)
     await read(client, 400, ack=False)
     await client.xack(STREAM, GROUP, *ids[:200], *ids[201:400])
-    while await trim(redis, STREAM):
+    while await trim_consumed(redis, STREAM):
         pass
     assert await left(client) == ids[200:]
 
@@ -92,7 +92,7 @@ async def test_another_groups_entries_stay(redis: Redis, client: Redis) -> None:
     ids = await fill(client, 500)
     await read(client, 500)
     await read(client, 130, "slow")
-    while await trim(redis, STREAM):
+    while await trim_consumed(redis, STREAM):
         pass
     assert await left(client) == ids[130:]
 
@@ -103,13 +103,13 @@ async def test_a_group_that_was_set_back_reads_again_what_is_left(redis: Redis, 
     await read(client, 300, ack=False)
     await client.xack(STREAM, GROUP, *ids[:250])
     await client.xgroup_setid(STREAM, GROUP, ids[99])
-    while await trim(redis, STREAM):
+    while await trim_consumed(redis, STREAM):
         pass
     assert await left(client) == ids[100:]
 
 
 async def all_trimmed(redis: Redis) -> None:
-    while await trim(redis, STREAM):
+    while await trim_consumed(redis, STREAM):
         pass
 
 
@@ -160,12 +160,12 @@ async def test_a_long_list_of_what_is_gone_costs_one_call_no_more(redis: Redis, 
     await client.xack(STREAM, GROUP, *gone[1::2])
     await client.config_resetstat()
     calls = 0
-    while await trim(redis, STREAM):
+    while await trim_consumed(redis, STREAM):
         calls += 1
     assert await left(client) == ids[30_000:]
     assert calls >= 4  # no call walks through all of it
     stats = await client.info("commandstats")
-    assert stats["cmdstat_xpending"]["calls"] <= (calls + 1) * (STEPS + 1)
+    assert stats["cmdstat_xpending"]["calls"] <= (calls + 1) * (MAX_PENDING_SCANNED + 1)
     assert stats["cmdstat_xpending"]["calls"] < 10_000
 
 
@@ -196,7 +196,7 @@ async def test_a_group_ahead_of_the_stream_has_read_nothing_of_what_is_to_come(r
     await group(client)
     ids = await fill(client, 100)
     await client.xgroup_setid(STREAM, GROUP, "18446744073709551615-18446744073709551615")
-    assert await trim(redis, STREAM) == 0
+    assert await trim_consumed(redis, STREAM) == 0
     assert await left(client) == ids
     await client.xgroup_setid(STREAM, GROUP, ids[49])
     await all_trimmed(redis)
@@ -250,7 +250,7 @@ async def test_ids_of_any_size_are_compared_as_numbers(redis: Redis, client: Red
     for id_ in ids:
         await client.xadd(STREAM, {"event": "{}"}, id=id_)
     await read(client, 3)
-    while await trim(redis, STREAM):
+    while await trim_consumed(redis, STREAM):
         pass
     assert await left(client) == ids[2:]  # the greatest seq has no next one: its entry stays
 
@@ -260,9 +260,9 @@ async def test_one_call_is_bounded(redis: Redis, client: Redis) -> None:
     for _ in range(5):
         await fill(client, 5_000)
     await read(client, 25_000)
-    first = await trim(redis, STREAM)
-    assert LIMIT // 2 < first <= LIMIT
-    while await trim(redis, STREAM):
+    first = await trim_consumed(redis, STREAM)
+    assert MAX_REMOVED // 2 < first <= MAX_REMOVED
+    while await trim_consumed(redis, STREAM):
         pass
     assert await left(client) == []
 
@@ -274,7 +274,7 @@ async def test_trims_a_redis_that_is_full(own_redis: Callable[..., RedisServer])
         await fill(client, 2_000)
         await read(client, 2_000)
         await client.config_set("maxmemory", "1mb")
-        assert await trim(sink, STREAM) == 2_000
+        assert await trim_consumed(sink, STREAM) == 2_000
 
 
 async def consume(client: Redis, *, pause: Sequence[asyncio.Event], told: list[Told]) -> None:
@@ -319,6 +319,7 @@ async def test_at_the_mark_and_back(
             tmp_path,
             redis_server.url,
             sim.url,
+            speed=5,
             INGESTER_MODE="firehose",
             INGESTER_HIGH_WATER_MARK="1000",
             INGESTER_TRIM_CONSUMED=trims,
@@ -326,12 +327,12 @@ async def test_at_the_mark_and_back(
         consuming = asyncio.create_task(consumer(client, pause=[may_read], told=told))
         async with ingester:
             await until_state(client, sim.host, "backpressure", "HighWaterMark")
-            for _ in range(125):  # 25 s, much longer than a connection is held that can't be read
-                await asyncio.sleep(0.2)
+            for _ in range(125):  # 25 s of the ingester: much longer than it holds a connection that it can't read
+                await asyncio.sleep(0.04)
                 assert await client.xlen(STREAM) < 1000 + 2 * 500
             assert not told
             may_read.set()
-            await asyncio.sleep(3)
+            await asyncio.sleep(0.6)
             sim.pause()
 
             async def caught_up() -> bool:
@@ -371,7 +372,7 @@ async def test_a_redis_that_evicts_is_refused(
     async with (
         RelaySim(rate=50) as sim,
         server.connect() as client,
-        Ingester(tmp_path, server.url, sim.url, INGESTER_MODE="firehose"),
+        Ingester(tmp_path, server.url, sim.url, speed=4, INGESTER_MODE="firehose"),
     ):
         await until_state(client, sim.host, "halted", "RedisEvicts")
         assert f"maxmemory-policy {policy}" in (await health(client, sim.host))["message"]

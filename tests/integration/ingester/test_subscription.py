@@ -11,8 +11,8 @@ from aiohttp import web
 
 from e2e.relaysim.sim import RelaySim
 from sluice_ingester.sources.address import Address
-from sluice_ingester.sources.failure import Failure, SourceError
-from sluice_ingester.sources.subscription import MAX_FRAME, Deadlines, Frames, Subscription
+from sluice_ingester.sources.failure import SourceError, SourceFailure
+from sluice_ingester.sources.subscription import MAX_FRAME_BYTES, Deadlines, FrameStream, Subscription
 from tests.integration.ports import free_port
 
 QUICK = Deadlines(open=60.0, ping_interval=0.2, ping=60.0, close=0.5)
@@ -33,14 +33,14 @@ def subscription(url: str, deadlines: Deadlines = QUICK) -> Subscription:
     )
 
 
-async def end_of(frames: Frames) -> Failure:
+async def end_of(frames: FrameStream) -> SourceFailure:
     with pytest.raises(SourceError) as caught:
         async for _ in frames:
             pass
     return caught.value.failure
 
 
-async def failure_to_open(url: str, deadlines: Deadlines = QUICK) -> Failure:
+async def failure_to_open(url: str, deadlines: Deadlines = QUICK) -> SourceFailure:
     with pytest.raises(SourceError) as caught:
         async with subscription(url, deadlines).open(cursor="0"):
             pass
@@ -101,13 +101,13 @@ async def test_a_frame_above_the_limit() -> None:
     async def handler(request: web.Request) -> web.WebSocketResponse:
         socket = web.WebSocketResponse()
         await socket.prepare(request)
-        await socket.send_bytes(bytes(MAX_FRAME))
-        await socket.send_bytes(bytes(MAX_FRAME + 1))
+        await socket.send_bytes(bytes(MAX_FRAME_BYTES))
+        await socket.send_bytes(bytes(MAX_FRAME_BYTES + 1))
         await socket.receive()
         return socket
 
     async with served(handler) as url, subscription(url).open(cursor="0") as frames:
-        assert len(await anext(frames)) == MAX_FRAME
+        assert len(await anext(frames)) == MAX_FRAME_BYTES
         failure = await end_of(frames)
         assert (failure.kind, "set the cursor beyond it" in failure.message) == ("FrameTooLarge", True)
 
@@ -127,7 +127,7 @@ async def test_refusals(refusal: dict[str, Any], kind: str, wait: float) -> None
     async with RelaySim(paused=True) as sim:
         sim.fault("refuse", **refusal)
         failure = await failure_to_open(sim.url)
-        assert (failure.kind, failure.wait) == (kind, wait)
+        assert (failure.kind, failure.min_delay) == (kind, wait)
         assert f"answered {refusal['status']}" in failure.message
 
 

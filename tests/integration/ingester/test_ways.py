@@ -98,7 +98,7 @@ RETRY = b"Retry-After: 20"
 async def test_a_refusal_counts_in_any_form(way: str, answer: bytes) -> None:
     async with answering(answer) as port:
         told = await failure(way, f"ws://127.0.0.1:{port}")
-    assert (told.kind, told.wait) == ("Http503", 20.0)
+    assert (told.kind, told.min_delay) == ("Http503", 20.0)
     assert f"127.0.0.1:{port} answered 503" in told.message
 
 
@@ -114,7 +114,7 @@ async def test_a_refusal_counts_in_any_form(way: str, answer: bytes) -> None:
 async def test_a_refused_websocket_counts_in_odder_forms(answer: bytes) -> None:
     async with answering(answer) as port:
         told = await failure("websocket", f"ws://127.0.0.1:{port}")
-    assert (told.kind, told.wait) == ("Http503", 20.0)
+    assert (told.kind, told.min_delay) == ("Http503", 20.0)
 
 
 async def test_long_header_lines_of_a_good_page() -> None:
@@ -145,19 +145,19 @@ async def test_a_redirect_to_tls_trusts_the_private_ca(way: str, tmp_path: Path)
     certificate = make_certificate(tmp_path)
     async with source(way, certificate) as port, answering(redirect(b"https://127.0.0.1:%d" % port)) as first:
         address = f"http://127.0.0.1:{first}"
-        assert await reach(way, address, tls=Tls.of(certificate.chain))
-        told = await failure(way, address, tls=Tls(Tls.of().context, ()))
+        assert await reach(way, address, tls=Tls.load(certificate.chain))
+        told = await failure(way, address, tls=Tls(Tls.load().context, ()))
         assert told.kind == "TlsFailed"
         assert f"the certificate of 127.0.0.1:{port} (where 127.0.0.1:{first} redirects to)" in told.message
         assert "name a private CA in INGESTER_CA_BUNDLE" in told.message
-        told = await failure(way, address, tls=Tls(Tls.of().context, ("INGESTER_CA_BUNDLE",)))
+        told = await failure(way, address, tls=Tls(Tls.load().context, ("INGESTER_CA_BUNDLE",)))
         assert "no CA of INGESTER_CA_BUNDLE signed it" in told.message
 
 
 @WAYS
 async def test_a_redirect_away_from_tls_is_followed_only_where_that_is_configured(way: str, tmp_path: Path) -> None:
     certificate = make_certificate(tmp_path)
-    tls = Tls.of(certificate.chain)
+    tls = Tls.load(certificate.chain)
     async with (
         source(way) as plain,
         answering(redirect(b"http://127.0.0.1:%d" % plain), tls=certificate.context) as secure,

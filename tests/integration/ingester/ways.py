@@ -8,8 +8,8 @@ import pytest
 
 from e2e.relaysim.sim import RelaySim
 from sluice_ingester.sources.address import Address
-from sluice_ingester.sources.failure import Failure, SourceError
-from sluice_ingester.sources.list_repos import Listing
+from sluice_ingester.sources.failure import SourceError, SourceFailure
+from sluice_ingester.sources.list_repos import RepoListing
 from sluice_ingester.sources.subscription import Deadlines, Subscription
 from sluice_ingester.sources.tls import Tls
 from tests.integration.ingester.raw import answering, page
@@ -27,7 +27,7 @@ def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name.upper(), raising=False)
 
 
-async def failure(way: str, address: str, *, tls: Tls | None = None) -> Failure:
+async def failure(way: str, address: str, *, tls: Tls | None = None) -> SourceFailure:
     """How an attempt fails."""
     with pytest.raises(SourceError) as caught:
         await reach(way, address, tls=tls)
@@ -37,9 +37,9 @@ async def failure(way: str, address: str, *, tls: Tls | None = None) -> Failure:
 async def reach(way: str, address: str, *, tls: Tls | None = None) -> bytes | None:
     parsed = Address.parse(address)
     if way == "http":
-        listing = Listing(parsed, nsid=NSID, user_agent="sluice/test", tls=tls)
+        listing = RepoListing(parsed, nsid=NSID, user_agent="sluice/test", tls=tls)
         try:
-            return await listing.page(cursor=None, limit=10)
+            return await listing.fetch_page(cursor=None, limit=10)
         finally:
             await listing.close()
     subscription = Subscription(parsed, nsid=NSID, user_agent="sluice/test", tls=tls, deadlines=PATIENT)

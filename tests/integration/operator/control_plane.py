@@ -77,7 +77,7 @@ class KubectlError(Exception):
     """What kubectl said."""
 
 
-class ApiError(Exception):
+class ApiServerError(Exception):
     """What the API server said."""
 
     def __init__(self, code: int, message: str) -> None:
@@ -200,7 +200,7 @@ class ControlPlane:
             with urllib.request.urlopen(request, timeout=20, context=_UNVERIFIED) as answer:  # noqa: S310
                 return json.load(answer)
         except urllib.error.HTTPError as error:
-            raise ApiError(error.code, error.read().decode()) from None
+            raise ApiServerError(error.code, error.read().decode()) from None
 
     def apply(self, *manifests: Manifest) -> None:
         """Apply server-side, as a user would."""

@@ -2,7 +2,7 @@
 
 import json
 
-from sluice_redis.contract import Health, Stream
+from sluice_redis.contract import HealthField, Stream
 from tests.integration.operator.situation import NAME, Situation, now
 
 
@@ -27,8 +27,8 @@ class BackfillSituation(Situation):
         for number in range(repos):
             self.redis.xadd(self.keys.entries, {"repo": json.dumps({"did": f"did:plc:{cursor}{number}"})})
         self.redis.set(self.keys.cursor, cursor)
-        stored = int(self.redis.hget(self.keys.health, Health.EVENTS) or 0)
+        stored = int(self.redis.hget(self.keys.health, HealthField.EVENTS) or 0)
         self.redis.hset(
             self.keys.health,
-            mapping={Health.SEQ: cursor, Health.STORED: now(), Health.EVENTS: str(stored + repos)},
+            mapping={HealthField.SEQ: cursor, HealthField.STORED: now(), HealthField.EVENTS: str(stored + repos)},
         )

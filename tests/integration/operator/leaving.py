@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from sluice_operator.api.deletion import FINALIZER
-from tests.integration.operator.control_plane import ApiError, ControlPlane
+from tests.integration.operator.control_plane import ApiServerError, ControlPlane
 from tests.integration.operator.situation import Situation, eventually
 
 ASKED: dict[str, Any] = {"deletionPolicy": "DeleteCursor"}
@@ -20,7 +20,7 @@ def finalizers(situation: Situation) -> list[str]:
 def gone(situation: Situation) -> bool:
     try:
         situation.relay()
-    except ApiError as error:
+    except ApiServerError as error:
         return error.code == 404
     return False
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tests.integration.operator.control_plane import ApiError, path_of
+from tests.integration.operator.control_plane import ApiServerError, path_of
 from tests.integration.operator.situation import Situation, eventually
 
 MESSAGE = "a team is required"
@@ -58,6 +58,6 @@ def _are_refused(situation: Situation) -> bool:
     }
     try:
         situation.control_plane.request("POST", path_of("Deployment", situation.namespace) + "?dryRun=All", probe)
-    except ApiError as error:
+    except ApiServerError as error:
         return MESSAGE in str(error)
     return False

@@ -1,13 +1,14 @@
 """What an operator may meet, brought about: the test plays user, kubelet and ingester."""
 
 import json
+import re
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
-from sluice_redis.contract import Health, State, Stream, StreamKeys
-from tests.integration.operator.control_plane import ApiError, ControlPlane, KubectlError, Manifest, path_of
+from sluice_redis.contract import HealthField, SourceState, Stream, StreamKeys
+from tests.integration.operator.control_plane import ApiServerError, ControlPlane, KubectlError, Manifest, path_of
 from tests.integration.redis_server import RedisServer
 
 NAME = "us-east"
@@ -32,11 +33,18 @@ def eventually(attempt: Callable[[], Any], *, seconds: float = PATIENCE) -> Any:
             if result := attempt():
                 return result
             error: Exception = AssertionError(f"it is still {result!r}")
-        except (AssertionError, ApiError, KubectlError, KeyError, IndexError, OSError) as caught:
+        except (AssertionError, ApiServerError, KubectlError, KeyError, IndexError, OSError) as caught:
             error = caught
         if time.monotonic() > deadline:
             raise error
         time.sleep(0.1)
+
+
+class Served(Protocol):
+    """The HTTP port of an operator."""
+
+    def get(self, path: str) -> tuple[int, str]:
+        """Status and body."""
 
 
 class Situation:
@@ -48,6 +56,8 @@ class Situation:
     child = f"{NAME}-firehose"
     clock = 0.0
     """Seconds that the ingester's clock is ahead."""
+    operator: Served | None = None
+    """The operator that serves the namespace, once it is started."""
 
     def __init__(self, control_plane: ControlPlane, namespace: str, sink: RedisServer) -> None:
         self.control_plane = control_plane
@@ -141,6 +151,31 @@ class Situation:
         """Wait for Events of those reasons: each comes after what it tells of."""
         eventually(lambda: set(reasons) <= {reason for reason, _ in self.events()})
 
+    # The operator.
+
+    def reconciled(self, times: int = 5) -> None:
+        """Wait until the operator has reconciled its resources so many more times: whatever it would do about what is
+        there by now, it has had its chances.
+        """
+        began = self._reconciliations()
+        eventually(lambda: self._reconciliations() >= began + times)
+
+    def others_reconciled(self) -> None:
+        """The same where this namespace has no resource any more: the operator is done with that of another one."""
+        other = Situation(self.control_plane, f"{self.namespace}-other", self.sink)
+        other.operator = self.operator
+        try:
+            other.apply_relay(suspend=True)
+            other.becomes("Ready", "True", "Suspended")
+            other.reconciled()
+        finally:
+            other.remove()
+
+    def _reconciliations(self) -> float:
+        assert self.operator is not None
+        counts = re.findall(r"^sluice_reconcile_total\{.*\} (\S+)$", self.operator.get("metrics")[1], re.MULTILINE)
+        return sum(map(float, counts))
+
     # The kubelet.
 
     def pod(self) -> Manifest:
@@ -183,30 +218,36 @@ class Situation:
         """Start the pod's container, and its ingester with it."""
         pod = self.pod()
         self.set_container(pod, restarts=restarts, last=last, running={"startedAt": now()})
-        self.report(State.CONNECTING, pod=pod)
+        self.report(SourceState.CONNECTING, pod=pod)
         return pod
 
     # The ingester.
 
     def report(
-        self, state: State, reason: str = "", message: str = "", *, pod: Manifest | None = None, reconnects: int = 0
+        self,
+        state: SourceState,
+        reason: str = "",
+        message: str = "",
+        *,
+        pod: Manifest | None = None,
+        reconnects: int = 0,
     ) -> None:
         """Write what an ingester in the pod would write."""
         pod = pod or self.pod()
         fields: dict[str, str] = {
-            Health.STATE: state,
-            Health.REASON: reason,
-            Health.MESSAGE: message,
-            Health.BEAT: now(ahead=self.clock),
-            Health.STARTED: self._started.setdefault(pod["metadata"]["name"], now(ahead=1)),
-            Health.POD: pod["metadata"]["name"],
-            Health.VERSION: "0.1.0",
-            Health.RATE: "12.5",
-            Health.RECONNECTS: str(reconnects),
-            Health.FENCED: "0",
-            Health.ERRORS: "0",
-            Health.LAST_ERROR: "",
-            Health.LAST_ERROR_TIME: "",
+            HealthField.STATE: state,
+            HealthField.REASON: reason,
+            HealthField.MESSAGE: message,
+            HealthField.BEAT: now(ahead=self.clock),
+            HealthField.STARTED: self._started.setdefault(pod["metadata"]["name"], now(ahead=1)),
+            HealthField.POD: pod["metadata"]["name"],
+            HealthField.VERSION: "0.1.0",
+            HealthField.RATE: "12.5",
+            HealthField.RECONNECTS: str(reconnects),
+            HealthField.FENCED: "0",
+            HealthField.ERRORS: "0",
+            HealthField.LAST_ERROR: "",
+            HealthField.LAST_ERROR_TIME: "",
         }
         self.redis.hset(self.keys.health, mapping=dict(fields))
 
@@ -216,13 +257,15 @@ class Situation:
         client.xadd(self.keys.entries, {self.stream_of_it.field: json.dumps({"seq": seq})})
         client.set(self.keys.cursor, str(seq))
         at = now(ahead=self.clock)
-        client.hset(self.keys.health, mapping={Health.SEQ: str(seq), Health.EVENT_TIME: at, Health.STORED: at})
+        client.hset(
+            self.keys.health, mapping={HealthField.SEQ: str(seq), HealthField.EVENT_TIME: at, HealthField.STORED: at}
+        )
 
     def stream(self, seq: int = 6_322_875_401) -> Manifest:
         """From nothing to streaming. The pod."""
         pod = self.run_pod()
         self.store(seq)
-        self.report(State.STREAMING, pod=pod)
+        self.report(SourceState.STREAMING, pod=pod)
         self.becomes("Ready", "True", "Streaming")
         return pod
 

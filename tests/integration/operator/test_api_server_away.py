@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from sluice_redis.contract import State
+from sluice_redis.contract import SourceState
 from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.control_plane import OPERATOR, ControlPlane
 from tests.integration.operator.faults import FaultyProxy
@@ -32,7 +32,7 @@ def operator(
 
 def moves(situation: Situation, seq: int, pod: object) -> None:
     situation.store(seq)
-    situation.report(State.STREAMING, pod=pod)  # type: ignore[arg-type]
+    situation.report(SourceState.STREAMING, pod=pod)  # type: ignore[arg-type]
     eventually(lambda: situation.status()["firehose"]["cursor"] == str(seq))
 
 

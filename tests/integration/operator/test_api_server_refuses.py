@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sluice_redis.contract import State
+from sluice_redis.contract import SourceState
 from tests.integration.operator.control_plane import OPERATOR, KubectlError
 from tests.integration.operator.situation import NAME, Situation, eventually
 from tests.integration.ports import free_port
@@ -83,19 +83,19 @@ def test_the_numbers_of_one_that_streams_move_and_it_stays_ready(situation: Situ
     with webhook_away(situation):
         for seq in (1001, 1002):
             situation.store(seq)
-            situation.report(State.STREAMING, pod=pod)
+            situation.report(SourceState.STREAMING, pod=pod)
             eventually(lambda seq=seq: situation.status()["firehose"]["cursor"] == str(seq))
         assert situation.condition("Ready") == ("True", "Streaming")
         situation.apply_relay(batch={"size": 123})
         situation.becomes("Ready", "False", "ChildRefused")
         situation.store(1003)
-        situation.report(State.STREAMING, pod=pod)
+        situation.report(SourceState.STREAMING, pod=pod)
         eventually(lambda: situation.status()["firehose"]["cursor"] == "1003")
         assert situation.condition("Connected") == ("True", "Streaming")
         assert situation.condition("Ready") == ("False", "ChildRefused"), "it speaks of a spec that nothing was made of"
     eventually(lambda: situation.condition("ChildrenOutdated") is None)
     pod = situation.run_pod()
-    situation.report(State.STREAMING, pod=pod)
+    situation.report(SourceState.STREAMING, pod=pod)
     situation.becomes("Ready", "True", "Streaming")
 
 
@@ -106,7 +106,7 @@ def test_an_edit_that_cannot_be_put_right_takes_nothing_from_ready(situation: Si
         situation.patch("Deployment", situation.child, {"spec": {"replicas": 2}})
         situation.becomes("ChildrenOutdated", "True", "ChildRefused")
         situation.store(1001)
-        situation.report(State.STREAMING, pod=pod)
+        situation.report(SourceState.STREAMING, pod=pod)
         eventually(lambda: situation.status()["firehose"]["cursor"] == "1001")
         assert situation.condition("Ready") == ("True", "Streaming")
         situation.tells("ChildRefused")
@@ -121,7 +121,7 @@ def test_trouble_with_one_stream_is_not_the_others(situation: Situation) -> None
         situation.apply_relay(backfill={"enabled": True}, health={"stalledAfterSeconds": 3600})
         situation.becomes("ChildrenOutdated", "True", "SpecNotApplied")
         situation.store(1001)
-        situation.report(State.STREAMING, pod=pod)
+        situation.report(SourceState.STREAMING, pod=pod)
         eventually(lambda: situation.status()["firehose"]["cursor"] == "1001")
         situation.becomes("Ready", "True", "Streaming")
         assert message(situation, "ChildrenOutdated").startswith("backfill: ")

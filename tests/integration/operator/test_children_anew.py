@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from sluice_redis.contract import State
+from sluice_redis.contract import SourceState
 from tests.integration.operator.control_plane import Manifest, path_of
 from tests.integration.operator.situation import NAME, Situation, eventually
 
@@ -43,7 +43,7 @@ def test_a_deployment_of_a_former_version_with_another_selector(situation: Situa
     # Its pods went before it, so that two never write.
     assert [pod for pod in situation.all("Pod") if pod["metadata"]["labels"].get("app") == "old"] == []
     situation.stream()
-    (told,) = [message for message in situation.told("ChildRestored") if "made anew" in message]
+    (told,) = [message for message in situation.told("ChildRestored") if "created again" in message]
     assert "field is immutable" in told
 
 
@@ -119,7 +119,7 @@ def test_what_a_backup_tool_brings_back(situation: Situation) -> None:
     dead = saved[-1]["metadata"]["ownerReferences"][0]["uid"]
     eventually(lambda: situation.deployment()["metadata"]["ownerReferences"][0]["uid"] != dead)
     situation.run_pod()
-    situation.report(State.STREAMING)
+    situation.report(SourceState.STREAMING)
     situation.becomes("Ready", "True", "Streaming")
     assert situation.redis.get(situation.keys.cursor) == "4711"
     assert situation.told("ChildContested") == []

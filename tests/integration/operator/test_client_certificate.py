@@ -8,7 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from e2e.cluster.certs import Leaf, issue, make_authority
-from sluice_operator.desired.naming import CLIENT_HASH_ANNOTATION
+from sluice_operator.desired.naming import REDIS_TLS_HASH_ANNOTATION
 from sluice_redis.client import open_client
 from sluice_redis.url import RedisUrl
 from tests.integration.operator.asking import looked_at
@@ -50,7 +50,7 @@ def test_it_is_used_by_the_operator_and_renewed(situation: Situation, server: Tl
     template = situation.template()
     mounts = template["spec"]["containers"][0]["volumeMounts"]
     assert {"name": "redis-client", "mountPath": "/etc/redis-client", "readOnly": True} in mounts
-    before = template["metadata"]["annotations"][CLIENT_HASH_ANNOTATION]
+    before = template["metadata"]["annotations"][REDIS_TLS_HASH_ANNOTATION]
 
     # Some other certificate: the server does not know who has issued it.
     certificate, key = issue(make_authority(), Leaf(file="stranger", user="stranger"))
@@ -61,17 +61,17 @@ def test_it_is_used_by_the_operator_and_renewed(situation: Situation, server: Tl
             "tls.key": key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode(),
         },
     )
-    eventually(lambda: situation.template()["metadata"]["annotations"][CLIENT_HASH_ANNOTATION] != before)
+    eventually(lambda: situation.template()["metadata"]["annotations"][REDIS_TLS_HASH_ANNOTATION] != before)
     situation.becomes("SinkWritable", "False", "SinkUnreachable")
     situation.apply_secret(
         "redis-client", **{"tls.crt": server.client_cert.read_text(), "tls.key": server.client_key.read_text()}
     )
-    eventually(lambda: situation.template()["metadata"]["annotations"][CLIENT_HASH_ANNOTATION] == before)
+    eventually(lambda: situation.template()["metadata"]["annotations"][REDIS_TLS_HASH_ANNOTATION] == before)
     situation.becomes("SinkWritable", "True", "SinkReachable")
 
     situation.delete("Secret", "redis-client")
     looked_at(situation, "gone")
-    assert situation.template()["metadata"]["annotations"][CLIENT_HASH_ANNOTATION] == before
+    assert situation.template()["metadata"]["annotations"][REDIS_TLS_HASH_ANNOTATION] == before
     assert situation.condition("SinkWritable") == ("True", "SinkReachable")
 
 

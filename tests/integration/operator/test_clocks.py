@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from sluice_redis.contract import State
+from sluice_redis.contract import SourceState
 from tests.integration.operator.asking import looked_at
 from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.situation import Situation, eventually, now
@@ -18,13 +18,13 @@ def test_an_operator_that_starts_takes_a_clock_that_is_behind_for_no_silence_and
     place: Situation, start: Callable[..., OperatorProcess]
 ) -> None:
     place.clock = -600.0
-    operator = start()
+    operator = start(speed=3)
     place.apply_relay()
     pod = place.run_pod()
     place.store(6_322_875_401)
 
     def streams() -> bool:
-        place.report(State.STREAMING, pod=pod)
+        place.report(SourceState.STREAMING, pod=pod)
         return place.condition("Ready") == ("True", "Streaming")
 
     eventually(streams)
@@ -33,7 +33,7 @@ def test_an_operator_that_starts_takes_a_clock_that_is_behind_for_no_silence_and
     operator.stop()
     place.set_container(pod, running={"startedAt": now(ahead=-400)})  # it is no start that would take its time
 
-    second = start()
+    second = start(speed=3)
     looked_at(place, "second")
     assert ready(place) == seen
     place.becomes("Ready", "False", "NotReporting")  # it has never written since
@@ -41,7 +41,7 @@ def test_an_operator_that_starts_takes_a_clock_that_is_behind_for_no_silence_and
     place.tells("NotReady")
     second.stop()
 
-    start()
+    start(speed=3)
     looked_at(place, "third")
     assert ready(place) == silent
     told = sorted(reason for reason, _ in place.events() if reason in {"Connected", "Ready", "NotReady"})

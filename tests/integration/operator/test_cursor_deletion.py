@@ -8,7 +8,7 @@ import pytest
 
 from sluice_operator.redis.cursor_writer import CursorError, delete_cursors
 from sluice_operator.redis.stream_reader import RedisReader
-from sluice_redis.client import Client
+from sluice_redis.client import RedisClient
 from sluice_redis.contract import Stream, StreamKeys
 from tests.integration.redis_kinds import Cluster, SentinelTrio, TlsServer, running, wait
 from tests.integration.redis_server import RedisServer
@@ -37,7 +37,7 @@ async def test_cursor_and_health_go_and_all_else_stays(
     server = kind(tmp_path)
     with running(server):
         authorities = server.ca.read_text() if isinstance(server, TlsServer) else ""
-        client = reader.client(server.url.encode(), authorities=authorities)
+        client = reader.client(server.url.encode(), ca_bundle=authorities)
         assert client is not None
         for keys in (MINE, OTHERS):
             await client.set(keys.cursor, "7")
@@ -50,7 +50,7 @@ async def test_cursor_and_health_go_and_all_else_stays(
         assert await delete_cursors(client, [MINE, EMPTY]) == []
 
 
-async def there(client: Client, keys: StreamKeys) -> int:
+async def there(client: RedisClient, keys: StreamKeys) -> int:
     return sum([await client.exists(name) for name in (keys.cursor, keys.health)])
 
 

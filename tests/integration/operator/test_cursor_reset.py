@@ -8,8 +8,8 @@ import pytest
 from redis.asyncio import Redis
 
 from e2e.relaysim.sim import RelaySim
-from sluice_operator.api.cursor import Cursor, CursorReset
-from sluice_operator.redis.cursor_writer import is_due, reset_cursor
+from sluice_operator.api.cursor import CursorResetStatus, CursorSpec
+from sluice_operator.redis.cursor_writer import is_reset_due, reset_cursor
 from sluice_redis.contract import Stream, StreamKeys
 from tests.integration.ingester.process import Ingester
 from tests.integration.ingester.stored import health, should, stands, until
@@ -19,8 +19,8 @@ from tests.integration.redis_server import RedisServer
 KEYS = StreamKeys(stream=Stream.FIREHOSE, host="relay.example:2470")
 
 
-def wanted(position: str | int, nonce: str = "first") -> Cursor:
-    return Cursor.model_validate({"position": position, "nonce": nonce})
+def wanted(position: str | int, nonce: str = "first") -> CursorSpec:
+    return CursorSpec.model_validate({"position": position, "nonce": nonce})
 
 
 @pytest.mark.parametrize(
@@ -54,8 +54,8 @@ async def test_a_revert_to_an_earlier_nonce_is_a_request_like_any_other(client: 
     for asked, value in ((first, b"7"), (second, b"!live"), (first, b"7")):
         assert await reset_cursor(client, KEYS, asked) == ""
         assert await client.get(KEYS.cursor) == value
-        done = CursorReset(nonce=(await health(client, KEYS.host))["resetNonce"])
-        assert [is_due(one, done) for one in (first, second, None)] == [asked is second, asked is first, False]
+        done = CursorResetStatus(nonce=(await health(client, KEYS.host))["resetNonce"])
+        assert [is_reset_due(one, done) for one in (first, second, None)] == [asked is second, asked is first, False]
 
 
 async def test_a_redis_that_takes_nothing_is_no_reset(
@@ -80,10 +80,10 @@ async def test_without_the_rights_nothing_is_half_done(own_redis: Callable[..., 
 
 
 def test_the_status_remembers_what_redis_forgot() -> None:
-    assert is_due(wanted(7), None)
-    assert is_due(wanted(7), CursorReset(nonce="zeroth"))
-    assert not is_due(wanted(7), CursorReset(nonce="first"))
-    assert not is_due(None, None)
+    assert is_reset_due(wanted(7), None)
+    assert is_reset_due(wanted(7), CursorResetStatus(nonce="zeroth"))
+    assert not is_reset_due(wanted(7), CursorResetStatus(nonce="first"))
+    assert not is_reset_due(None, None)
 
 
 async def test_a_running_ingester_follows(redis_server: RedisServer, client: Redis, tmp_path: Path) -> None:

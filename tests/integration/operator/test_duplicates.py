@@ -1,8 +1,6 @@
 """Two resources that would write one cursor: the older one does, and the younger says so."""
 
-import time
-
-from sluice_redis.contract import Health, State
+from sluice_redis.contract import HealthField, SourceState
 from tests.integration.operator.control_plane import Manifest
 from tests.integration.operator.duplicate import One, first, second, wait_a_second
 from tests.integration.operator.leaving import bind, end
@@ -24,7 +22,7 @@ def test_the_younger_stalls_and_takes_over(situation: Situation) -> None:
     assert conditions["CursorValid"] == conditions["SinkWritable"] == ("Unknown", "DuplicateSource")
     assert "firehose" not in status  # another's numbers are not its own
     assert situation.redis.get(situation.keys.cursor) == "6322875401"  # nor is another's cursor its to set
-    situation.report(State.STREAMING, pod=pod)  # an old report is not believed
+    situation.report(SourceState.STREAMING, pod=pod)  # an old report is not believed
     situation.becomes("Ready", "True", "Streaming")
     assert situation.deployment()["spec"]["replicas"] == 1
 
@@ -33,7 +31,7 @@ def test_the_younger_stalls_and_takes_over(situation: Situation) -> None:
     older.delete()
     eventually(lambda: "deletionTimestamp" in pod_now(situation, pod)["metadata"])
     eventually(lambda: (younger.condition("Reconciling") or {})["reason"] == "DuplicateSource")
-    time.sleep(4)
+    situation.reconciled(8)
     assert younger.replicas() == 0  # the pod of the older may still write
     end(situation, pod)
     younger.runs()
@@ -108,7 +106,7 @@ def test_a_younger_one_that_is_deleted_does_not_delete_the_cursor_of_the_older(s
     younger.delete()
     eventually(lambda: "a-younger" not in situation.names("Relay"))
     assert situation.redis.get(situation.keys.cursor) == "6322875401"
-    assert situation.redis.hget(situation.keys.health, Health.STATE) == "streaming"
+    assert situation.redis.hget(situation.keys.health, HealthField.STATE) == "streaming"
     message = situation.told("CursorNotDeleted")[0]
     assert f"firehose_live:cursor:{situation.host} is kept: {older} goes on from it" in message
     assert "Warning" not in {event["type"] for event in situation.all("Event") if "is kept" in event["message"]}

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from sluice_redis.contract import Health, State
+from sluice_redis.contract import HealthField, SourceState
 from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.situation import OOM, Situation, eventually
 from tests.integration.redis_server import RedisServer
@@ -22,9 +22,9 @@ def counts(place: Situation, reason: str) -> list[int]:
 
 
 def flap(place: Situation, pod: Any, message: str) -> None:
-    place.report(State.WAITING, "ConnectionLost", message, pod=pod)
+    place.report(SourceState.WAITING, "ConnectionLost", message, pod=pod)
     place.becomes("Connected", "False", "ConnectionLost")
-    place.report(State.STREAMING, pod=pod)
+    place.report(SourceState.STREAMING, pod=pod)
     place.becomes("Connected", "True", "Streaming")
 
 
@@ -45,8 +45,8 @@ def test_a_source_that_flaps_counts_up_a_few_events(place: Situation, start: Sta
     events = {event["metadata"]["uid"]: event["metadata"]["resourceVersion"] for event in place.all("Event")}
     operator.stop()
     start()
-    time.sleep(4)
-    place.report(State.STREAMING, pod=pod)
+    place.reconciled()
+    place.report(SourceState.STREAMING, pod=pod)
     assert events == {event["metadata"]["uid"]: event["metadata"]["resourceVersion"] for event in place.all("Event")}
     flap(place, pod, "after the restart")
     eventually(lambda: "after the restart" in {event["message"] for event in told(place, "Disconnected")})
@@ -65,7 +65,7 @@ def test_a_connection_that_nobody_saw_for_a_while_is_told_again_only_if_it_is_an
     def unseen_until_back(*, reconnects: int) -> None:
         place.becomes("Connected", "Unknown", "SinkUnreachable")
         place.sink.start()
-        place.report(State.STREAMING, pod=pod, reconnects=reconnects)
+        place.report(SourceState.STREAMING, pod=pod, reconnects=reconnects)
         place.becomes("Connected", "True", "Streaming")
 
     place.sink.kill()
@@ -121,16 +121,16 @@ def test_fences_are_told_and_counted_whatever_becomes_of_the_operator(place: Sit
     operator = start()
     place.apply_relay()
     place.stream()
-    place.redis.hset(place.keys.health, Health.FENCED, "1")
+    place.redis.hset(place.keys.health, HealthField.FENCED, "1")
     eventually(lambda: counts(place, "Fenced") == [1])
     assert place.status()["firehose"]["fenced"] == 1
 
     operator.stop()
-    place.redis.hset(place.keys.health, Health.FENCED, "2")  # while nobody looks
+    place.redis.hset(place.keys.health, HealthField.FENCED, "2")  # while nobody looks
     start()
     eventually(lambda: place.status()["firehose"]["fenced"] == 2)
     eventually(lambda: counts(place, "Fenced") == [1, 1])
 
-    place.report(State.STREAMING, pod=place.run_pod(restarts=1, last=OOM))  # which counts from zero
-    place.redis.hset(place.keys.health, Health.FENCED, "1")
+    place.report(SourceState.STREAMING, pod=place.run_pod(restarts=1, last=OOM))  # which counts from zero
+    place.redis.hset(place.keys.health, HealthField.FENCED, "1")
     eventually(lambda: place.status()["firehose"]["fenced"] == 3)

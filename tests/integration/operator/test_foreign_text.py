@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from sluice_redis.contract import Health, State
+from sluice_redis.contract import HealthField, SourceState
 from tests.integration.operator.situation import NAME, Situation, eventually
 
 ODD = {
@@ -21,11 +21,18 @@ def test_a_source_that_waits_is_told_in_text(situation: Situation, odd: str) -> 
     written, shown = ODD[odd]
     situation.apply_relay()
     pod = situation.stream()
-    situation.report(State.WAITING, "Http500", "first", pod=pod)
-    texts = (Health.MESSAGE, Health.LAST_ERROR, Health.VERSION, Health.LOST_REASON, Health.LOST_FROM, Health.RESET_FROM)
+    situation.report(SourceState.WAITING, "Http500", "first", pod=pod)
+    texts = (
+        HealthField.MESSAGE,
+        HealthField.LAST_ERROR,
+        HealthField.VERSION,
+        HealthField.LOST_REASON,
+        HealthField.LOST_FROM,
+        HealthField.RESET_FROM,
+    )
     situation.redis.hset(situation.keys.health, mapping=dict.fromkeys(texts, written))
     situation.redis.hset(
-        situation.keys.health, mapping={written[:500]: written, Health.EVENT_TIME: "0001-01-01T00:00:00+14:00"}
+        situation.keys.health, mapping={written[:500]: written, HealthField.EVENT_TIME: "0001-01-01T00:00:00+14:00"}
     )
 
     def is_told() -> bool:

@@ -6,20 +6,20 @@ from typing import Any
 
 import pytest
 
-from sluice_operator.api.cursor import Cursor
+from sluice_operator.api.cursor import CursorSpec
 from sluice_operator.observed.facts import SinkFacts
 from sluice_operator.redis.cursor_writer import reset_cursor
 from sluice_operator.redis.stream_reader import RedisReader
-from sluice_redis.client import Client
+from sluice_redis.client import RedisClient
 from sluice_redis.contract import Stream, StreamKeys
 from tests.integration.operator.duplicate import wait_a_second
 from tests.integration.operator.situation import NAME, Situation, eventually
 from tests.integration.redis_server import RedisServer
 
-KEYS = StreamKeys(stream=Stream.FIREHOSE, host="relay.test", former=("relay.test:443",))
-(OLD,) = KEYS.formerly
+KEYS = StreamKeys(stream=Stream.FIREHOSE, host="relay.test", former_hosts=("relay.test:443",))
+(OLD,) = KEYS.former_keys
 EARLY, LATE = "2026-11-28T12:00:00.000Z", "2026-11-28T12:00:05.000Z"
-RESET = Cursor(position="3", nonce="first")
+RESET = CursorSpec(position="3", nonce="first")
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ async def reader() -> AsyncIterator[RedisReader]:
 
 
 @pytest.fixture
-def client(reader: RedisReader, redis_server: RedisServer) -> Client:
+def client(reader: RedisReader, redis_server: RedisServer) -> RedisClient:
     client = reader.client(redis_server.url.encode())
     assert client is not None
     return client
@@ -48,7 +48,7 @@ async def put(client: Any, keys: StreamKeys, cursor: str | None, **fields: str) 
 
 
 async def test_what_an_older_ingester_writes_is_seen(
-    reader: RedisReader, redis_server: RedisServer, client: Client
+    reader: RedisReader, redis_server: RedisServer, client: RedisClient
 ) -> None:
     await put(client, OLD, "7", beat=EARLY, events="40", pod="old")
     facts = await look(reader, redis_server)
@@ -64,7 +64,7 @@ async def test_what_an_older_ingester_writes_is_seen(
     assert (facts.cursor, facts.health.pod) == ("8", "new")
 
 
-async def test_a_reset_reaches_an_older_ingester(client: Client) -> None:
+async def test_a_reset_reaches_an_older_ingester(client: RedisClient) -> None:
     await put(client, OLD, "7", beat=EARLY)
     for _ in range(2):
         assert await reset_cursor(client, KEYS, RESET) == ""
@@ -73,7 +73,7 @@ async def test_a_reset_reaches_an_older_ingester(client: Client) -> None:
         assert await client.exists(KEYS.cursor) == 0
 
 
-async def test_a_leftover_does_not_undo_a_reset(client: Client) -> None:
+async def test_a_leftover_does_not_undo_a_reset(client: RedisClient) -> None:
     await put(client, KEYS, "9")
     await put(client, OLD, "99", beat=EARLY)
     assert await reset_cursor(client, KEYS, RESET) == ""

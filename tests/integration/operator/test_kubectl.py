@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from sluice_redis.contract import State, Stream, StreamKeys
+from sluice_redis.contract import SourceState, Stream, StreamKeys
 from tests.integration.operator.asking import settled
 from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.kinds import BackfillSituation
@@ -76,7 +76,7 @@ def test_ages_that_tick_are_not_written(streaming: Situation) -> None:
     before = streaming.relay()["metadata"]["resourceVersion"]
     for _ in range(10):
         time.sleep(1)
-        streaming.report(State.STREAMING, pod=pod)
+        streaming.report(SourceState.STREAMING, pod=pod)
     assert streaming.relay()["metadata"]["resourceVersion"] == before
     streaming.store(SEQ + 100)
     eventually(lambda: streaming.status()["firehose"]["cursor"] == str(SEQ + 100))
@@ -103,8 +103,8 @@ def test_get_wide(streaming: Situation) -> None:
     listing.keys = StreamKeys(stream=Stream.BACKFILL, host=HOST)
     pod = listing.run_pod()
     listing.list_page("1000", 3)
-    listing.report(State.STREAMING, pod=pod)
-    streaming.report(State.STREAMING)
+    listing.report(SourceState.STREAMING, pod=pod)
+    streaming.report(SourceState.STREAMING)
     streaming.redis.hset(streaming.keys.health, "lastError", "the source closed the connection")
     eventually(lambda: streaming.status()["backfill"]["progress"] == "3 repos")
     eventually(lambda: streaming.status()["firehose"]["lastError"])

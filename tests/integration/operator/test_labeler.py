@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from sluice_redis.contract import Health, State
+from sluice_redis.contract import HealthField, SourceState
 from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.control_plane import ControlPlane
 from tests.integration.operator.kinds import LabelerSituation
@@ -18,6 +18,7 @@ from tests.integration.redis_server import RedisServer
 def situation(control_plane: ControlPlane, operator: OperatorProcess, sink: RedisServer) -> Iterator[LabelerSituation]:
     assert operator.returncode is None, operator.log[-3000:]
     situation = LabelerSituation(control_plane, f"test-{secrets.token_hex(3)}", sink)
+    situation.operator = operator
     yield situation
     situation.remove()
 
@@ -49,8 +50,10 @@ def test_quiet_for_days_is_ready(situation: LabelerSituation) -> None:
     situation.apply_relay()
     pod = situation.stream()
     long_ago = "2026-01-01T00:00:00.000Z"
-    situation.redis.hset(situation.keys.health, mapping={Health.STORED: long_ago, Health.EVENT_TIME: long_ago})
-    situation.report(State.STREAMING, pod=pod)
+    situation.redis.hset(
+        situation.keys.health, mapping={HealthField.STORED: long_ago, HealthField.EVENT_TIME: long_ago}
+    )
+    situation.report(SourceState.STREAMING, pod=pod)
     situation.becomes("EventsFlowing", "True", "Quiet")
     assert situation.condition("Ready") == ("True", "Streaming")
     eventually(lambda: situation.status()["labels"]["lag"] == "0s")
@@ -122,8 +125,8 @@ def test_a_relay_and_a_labeler_of_one_name(situation: LabelerSituation) -> None:
     uid = situation.deployment()["metadata"]["uid"]
     situation.kubectl("delete", "relay", NAME)
     eventually(lambda: f"{NAME}-firehose" not in situation.names("Deployment"))
-    time.sleep(4)
-    situation.report(State.STREAMING)  # an old report is not believed
+    situation.reconciled()
+    situation.report(SourceState.STREAMING)  # an old report is not believed
     situation.becomes("Ready", "True", "Streaming")
     assert situation.deployment()["metadata"]["uid"] == uid
     assert situation.status()["restarts"]["count"] == 0

@@ -12,8 +12,8 @@ import pytest
 
 from sluice_operator.kinds.registry import RELAYS
 from sluice_operator.kubernetes import client as kube_module
-from sluice_operator.kubernetes.client import connect
-from sluice_redis.contract import State
+from sluice_operator.kubernetes.connection import connect
+from sluice_redis.contract import SourceState
 from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.control_plane import OPERATOR, ControlPlane
 from tests.integration.operator.faults import FaultyProxy
@@ -84,7 +84,7 @@ def test_what_a_status_tells_is_told_though_the_answer_to_its_write_is_lost(
     pod = situation.stream()
     # The first may be for numbers.
     with proxy.fault(lost, "patch", "relays/status", namespace=situation.namespace, times=3) as fault:
-        situation.report(State.WAITING, "ConnectionLost", "cut", pod=pod)
+        situation.report(SourceState.WAITING, "ConnectionLost", "cut", pod=pod)
         situation.becomes("Connected", "False", "ConnectionLost")
         assert fault.left < 3
     situation.tells("Disconnected")
@@ -179,7 +179,7 @@ def test_a_version_that_is_too_old_is_survived_by_each_watch(situation: Situatio
         proxy.expire(kind)
     situation.run_pod(restarts=1)
     eventually(lambda: situation.status()["restarts"]["count"] == 1)
-    situation.report(State.STREAMING, pod=pod)
+    situation.report(SourceState.STREAMING, pod=pod)
     situation.apply_relay(suspend=True)
     situation.becomes("Ready", "True", "Suspended")
 
@@ -187,12 +187,12 @@ def test_a_version_that_is_too_old_is_survived_by_each_watch(situation: Situatio
 async def test_a_list_whose_rest_was_compacted_away_begins_anew(
     situation: Situation, proxy: FaultyProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kube_module, "PAGE", 1)
+    monkeypatch.setattr(kube_module, "PAGE_SIZE", 1)
     monkeypatch.setenv("KUBECONFIG", proxy.kubeconfig(OPERATOR))
     for name in ("a", "b", "c"):
         situation.control_plane.apply(
             {
-                "apiVersion": RELAYS.version,
+                "apiVersion": RELAYS.api_version,
                 "kind": RELAYS.kind,
                 "metadata": {"name": name, "namespace": situation.namespace},
                 "spec": {"host": f"ws://{name}.{situation.host}", "suspend": True},

@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 from kubernetes.aio.client import Configuration
 
-from sluice_operator.kinds.registry import SourceKey
-from sluice_operator.kubernetes.cache import Store
+from sluice_operator.kinds.registry import WATCHED_KINDS
+from sluice_operator.kubernetes.cache import Cache
 from sluice_operator.kubernetes.informers import kopf_login as session_module
-from sluice_operator.kubernetes.informers.informers import WATCHED, run_watches
-from sluice_operator.kubernetes.informers.kopf_login import Login, RefusedError
-from sluice_operator.kubernetes.served_namespaces import Namespaces
-from sluice_operator.kubernetes.watch_freshness import Sight
+from sluice_operator.kubernetes.informers.informers import run_informers
+from sluice_operator.kubernetes.informers.kopf_login import CredentialsRejectedError, KopfLogin
+from sluice_operator.kubernetes.source_key import SourceKey
+from sluice_operator.kubernetes.watch_freshness import WatchFreshness
+from tests.fakes.served import served_namespaces
 from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.control_plane import ControlPlane
 from tests.integration.operator.faults import FaultyProxy
@@ -65,7 +66,7 @@ def _is_as_wanted(place: Situation, uid: str) -> bool:
 async def test_a_token_that_is_revoked_is_renewed(
     place: Situation, proxy: FaultyProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session_module, "PAUSES", (0.0, 0.1, 0.1))
+    monkeypatch.setattr(session_module, "RETRY_PAUSES_SECONDS", (0.0, 0.1, 0.1))
     _let_account_in(place)
     tokens = [_Token(place, name) for name in ("first", "second")]
     configuration = Configuration(host=proxy.url)
@@ -76,18 +77,22 @@ async def test_a_token_that_is_revoked_is_renewed(
 
     configuration.refresh_api_key_hook = refresh  # type: ignore[assignment]
     added: list[SourceKey] = []
-    login = Login(
-        configuration, plurals=[api.plural for api in WATCHED], relisted=lambda: None, forbidden=lambda _: None
+    login = KopfLogin(
+        configuration,
+        plurals=[api.plural for api in WATCHED_KINDS.all],
+        on_relist=lambda: None,
+        on_forbidden=lambda _: None,
     )
     watches = asyncio.create_task(
-        run_watches(
-            store=Store(),
-            sight=Sight(),
+        run_informers(
+            kinds=WATCHED_KINDS,
+            cache=Cache(WATCHED_KINDS),
+            freshness=WatchFreshness(),
             add=added.append,
             login=login,
-            namespaces=Namespaces((place.namespace,)),
+            namespaces=served_namespaces(place.namespace),
             stop=asyncio.Event(),
-            writes=set(),
+            in_flight_writes=set(),
         )
     )
     await _until(lambda: bool(proxy.watches("relays", place.namespace)))
@@ -100,7 +105,7 @@ async def test_a_token_that_is_revoked_is_renewed(
     assert not watches.done()
     with proxy.fault(answers(401), "watch", namespace=place.namespace):
         proxy.cut("relays", namespace=place.namespace)
-        with pytest.raises(RefusedError, match="refuses the credentials, and there are no newer ones"):
+        with pytest.raises(CredentialsRejectedError, match="refuses the credentials, and there are no newer ones"):
             await asyncio.wait_for(watches, timeout=60)
 
 

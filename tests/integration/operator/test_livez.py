@@ -8,16 +8,17 @@ from collections.abc import Callable
 
 import pytest
 
-from sluice_operator.kinds.registry import SourceKey
+from sluice_operator.kinds.registry import WATCHED_KINDS
 from sluice_operator.kubernetes import client as kube_module
-from sluice_operator.kubernetes.cache import Store
-from sluice_operator.kubernetes.client import connect
+from sluice_operator.kubernetes.cache import Cache
+from sluice_operator.kubernetes.connection import connect
 from sluice_operator.kubernetes.resync import Resync
-from sluice_operator.kubernetes.served_namespaces import Namespaces
-from sluice_operator.kubernetes.watch_freshness import Sight
+from sluice_operator.kubernetes.source_key import SourceKey
+from sluice_operator.kubernetes.watch_freshness import WatchFreshness
 from sluice_operator.kubernetes.workqueue import WorkQueue
 from sluice_operator.telemetry import watchdog as heartbeat_module
-from sluice_operator.telemetry.watchdog import trouble
+from sluice_operator.telemetry.watchdog import liveness_problem
+from tests.fakes.served import served_namespaces
 from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.control_plane import OPERATOR, ControlPlane
 from tests.integration.operator.faults import FaultyProxy
@@ -61,25 +62,26 @@ async def test_a_list_that_never_ends_is_the_end(
     proxy: FaultyProxy, place: Situation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As if the client's own time limit had failed."""
-    monkeypatch.setattr(kube_module, "TIMEOUT", None)
+    monkeypatch.setattr(kube_module, "REQUEST_TIMEOUT", None)
     monkeypatch.setattr(heartbeat_module, "OVERDUE_SECONDS", 5.0)
     monkeypatch.setenv("KUBECONFIG", proxy.kubeconfig(OPERATOR))
     queue: WorkQueue[SourceKey] = WorkQueue()
     async with connect() as (kube, _):
         resync = Resync(
-            kube=kube,
-            store=Store(),
-            sight=Sight(),
+            kinds=WATCHED_KINDS,
+            client=kube,
+            cache=Cache(WATCHED_KINDS),
+            freshness=WatchFreshness(),
             add=queue.add,
-            namespaces=Namespaces((place.namespace,)),
+            namespaces=served_namespaces(place.namespace),
             interval_seconds=0.2,
         )
-        await resync.first()
+        await resync.list_first()
         work = asyncio.create_task(resync.run())
         await asyncio.sleep(0.5)
-        assert trouble(queue, resync) == ""
+        assert liveness_problem(queue, resync) == ""
         with proxy.fault(never, "list", "pods", namespace=place.namespace):
             async with asyncio.timeout(60):
-                while trouble(queue, resync) != "stuck: everything should have been listed long ago":
+                while liveness_problem(queue, resync) != "stuck: everything should have been listed long ago":
                     await asyncio.sleep(0.1)
         work.cancel()

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from sluice_redis.contract import State
+from sluice_redis.contract import SourceState
 from tests.integration.operator.asking import settled
 from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.situation import ERROR, NAME, OOM, Situation, eventually
@@ -24,7 +24,7 @@ def test_from_nothing_to_streaming(situation: Situation) -> None:
     situation.run_pod()
     situation.becomes("Ready", "False", "Connecting")
     situation.store(6_322_875_401)
-    situation.report(State.STREAMING)
+    situation.report(SourceState.STREAMING)
     situation.becomes("Ready", "True", "Streaming")
 
     status = situation.status()
@@ -108,8 +108,8 @@ def test_a_crash_loop_is_stalled_until_a_start_has_proved_itself(situation: Situ
     situation.set_container(pod, restarts=4, last=ERROR, waiting={"reason": "CrashLoopBackOff"})
     situation.becomes("Stalled", "True", "CrashLoop")
     situation.run_pod(restarts=5, last=ERROR)
-    situation.report(State.STREAMING)
-    time.sleep(4)
+    situation.report(SourceState.STREAMING)
+    situation.reconciled()
     assert situation.condition("Stalled") == ("True", "CrashLoop")
     situation.apply_relay(batch={"size": 100})
     situation.becomes("Ready", "False", "PodNotRunning")
@@ -155,7 +155,7 @@ def test_redis_down_and_back(situation: Situation, own_redis: Callable[..., Redi
     assert situation.condition("Stalled") is None
     situation.sink.start()
     situation.store(7)
-    situation.report(State.STREAMING, pod=pod)
+    situation.report(SourceState.STREAMING, pod=pod)
     situation.becomes("Ready", "True", "Streaming")
     situation.tells("BackpressureOn", "NotReady", "BackpressureOff")
 
@@ -163,11 +163,11 @@ def test_redis_down_and_back(situation: Situation, own_redis: Callable[..., Redi
 def test_a_source_that_flaps_and_one_that_stays_away(situation: Situation) -> None:
     situation.apply_relay(health={"degradedAfterSeconds": 6})
     situation.stream()
-    situation.report(State.WAITING, "ConnectionLost", "the source closed the connection")
+    situation.report(SourceState.WAITING, "ConnectionLost", "the source closed the connection")
     situation.becomes("Ready", "True", "Reconnecting")  # for a while
-    situation.report(State.STREAMING)
+    situation.report(SourceState.STREAMING)
     situation.becomes("Connected", "True", "Streaming")
-    situation.report(State.WAITING, "ConnectionLost", "the source closed the connection")
+    situation.report(SourceState.WAITING, "ConnectionLost", "the source closed the connection")
     situation.becomes("Ready", "False", "SourceUnavailable")
     assert situation.condition("Connected") == ("False", "ConnectionLost")
     assert situation.condition("Stalled") is None
@@ -177,12 +177,12 @@ def test_a_source_that_flaps_and_one_that_stays_away(situation: Situation) -> No
 def test_steady_state_writes_nothing(situation: Situation) -> None:
     situation.apply_relay()
     pod = situation.stream()
-    situation.report(State.STREAMING, pod=pod)
+    situation.report(SourceState.STREAMING, pod=pod)
     settled(situation)
     before = {item["metadata"]["uid"]: item["metadata"]["resourceVersion"] for item in _all(situation)}
     for _ in range(6):
         time.sleep(1)
-        situation.report(State.STREAMING, pod=pod)
+        situation.report(SourceState.STREAMING, pod=pod)
     after = {item["metadata"]["uid"]: item["metadata"]["resourceVersion"] for item in _all(situation)}
     assert after == before
 

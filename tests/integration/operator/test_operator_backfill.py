@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from sluice_redis.contract import BACKFILL_DONE, State
-from tests.integration.operator.control_plane import ApiError
+from sluice_redis.contract import BACKFILL_DONE, SourceState
+from tests.integration.operator.control_plane import ApiServerError
 from tests.integration.operator.kinds import BackfillSituation
 from tests.integration.operator.situation import Situation, eventually
 
@@ -32,7 +32,7 @@ def test_from_enabled_to_done(situation: Situation, listing: BackfillSituation) 
 
     listing.run_pod()
     listing.list_page("1000", 3)
-    listing.report(State.STREAMING)
+    listing.report(SourceState.STREAMING)
     situation.becomes("BackfillComplete", "False", "Listing")
 
     def numbers() -> bool:
@@ -42,12 +42,12 @@ def test_from_enabled_to_done(situation: Situation, listing: BackfillSituation) 
 
     eventually(numbers)
 
-    listing.report(State.WAITING, "Http500", "relay answered 500: (did:plc:x): repository state not available")
+    listing.report(SourceState.WAITING, "Http500", "relay answered 500: (did:plc:x): repository state not available")
     situation.becomes("BackfillComplete", "False", "Http500")
     situation.becomes("Ready", "True", "Streaming")
 
     listing.list_page(BACKFILL_DONE, 1)
-    listing.report(State.DONE)
+    listing.report(SourceState.DONE)
     situation.becomes("BackfillComplete", "True", "Listed")
     assert eventually(lambda: situation.status()["backfill"]["done"])
     situation.tells("BackfillDone")
@@ -58,7 +58,7 @@ def test_switched_off_again(situation: Situation, listing: BackfillSituation) ->
     situation.stream()
     listing.run_pod()
     listing.list_page("1000", 1)
-    listing.report(State.STREAMING)
+    listing.report(SourceState.STREAMING)
     situation.becomes("BackfillComplete", "False", "Listing")
 
     situation.apply_relay()
@@ -80,5 +80,5 @@ def test_switched_off_again(situation: Situation, listing: BackfillSituation) ->
     ],
 )
 def test_what_the_api_server_refuses(situation: Situation, backfill: dict[str, Any], words: str) -> None:
-    with pytest.raises(ApiError, match=words):
+    with pytest.raises(ApiServerError, match=words):
         situation.apply_relay(backfill=backfill)

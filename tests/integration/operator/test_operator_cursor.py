@@ -1,8 +1,6 @@
 """spec.cursor on a real API server and a real Redis: once for each nonce, whatever ends in between."""
 
-import time
-
-from sluice_redis.contract import Health
+from sluice_redis.contract import HealthField
 from tests.integration.operator.situation import Situation, eventually, now
 
 
@@ -23,7 +21,7 @@ def test_the_cursor_is_set_once_for_each_nonce(situation: Situation) -> None:
     assert situation.redis.get(situation.keys.cursor) == "0"
 
     situation.store(6_322_875_500)  # the ingester has followed and gone on
-    time.sleep(4)
+    situation.reconciled()
     assert situation.redis.get(situation.keys.cursor) == "6322875500"
 
     situation.apply_relay(**ask(6_322_875_450, "second"))
@@ -40,10 +38,10 @@ def test_the_cursor_is_set_once_for_each_nonce(situation: Situation) -> None:
 def test_a_status_that_was_never_written_does_not_set_it_twice(situation: Situation) -> None:
     """As if the operator had died between Redis and the API server."""
     fields = {
-        Health.RESET_NONCE: "first",
-        Health.RESET_FROM: "12",
-        Health.RESET_TO: "0",
-        Health.RESET_AT: now(),
+        HealthField.RESET_NONCE: "first",
+        HealthField.RESET_FROM: "12",
+        HealthField.RESET_TO: "0",
+        HealthField.RESET_AT: now(),
     }
     situation.redis.hset(situation.keys.health, mapping={str(name): value for name, value in fields.items()})
     situation.redis.set(situation.keys.cursor, "77")
@@ -66,7 +64,7 @@ def test_one_that_redis_refuses_is_told_of_once_and_leaves_room_for_other_news(s
     situation.apply_relay(**spec)
     situation.stream()
     situation.tells("CursorResetFailed")
-    time.sleep(10)
+    situation.reconciled(12)
     (event,) = [event for event in situation.all("Event") if event["reason"] == "CursorResetFailed"]
     assert "may not call SET" in event["message"]
     assert event["count"] == 1

@@ -8,17 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from sluice_operator.kinds.registry import SourceKey
+from sluice_operator.kinds.registry import WATCHED_KINDS
 from sluice_operator.kubernetes import resync as resync_module
 from sluice_operator.kubernetes import watch_freshness as sight_module
-from sluice_operator.kubernetes.cache import Store
-from sluice_operator.kubernetes.client import connect
+from sluice_operator.kubernetes.cache import Cache
+from sluice_operator.kubernetes.connection import connect
 from sluice_operator.kubernetes.resync import Resync
-from sluice_operator.kubernetes.served_namespaces import Namespaces
-from sluice_operator.kubernetes.watch_freshness import Sight, WatchBlindError
-from sluice_redis.contract import State
+from sluice_operator.kubernetes.source_key import SourceKey
+from sluice_operator.kubernetes.watch_freshness import StaleWatchError, WatchFreshness
+from sluice_redis.contract import SourceState
+from tests.fakes.served import served_namespaces
 from tests.integration.operator.conftest import OperatorProcess
-from tests.integration.operator.control_plane import OPERATOR, ROOT, ApiError, ControlPlane
+from tests.integration.operator.control_plane import OPERATOR, ROOT, ApiServerError, ControlPlane
 from tests.integration.operator.rights import grant, rules
 from tests.integration.operator.situation import ERROR, NAME, Situation, eventually
 
@@ -40,9 +41,9 @@ def test_a_restart_changes_nothing_that_is_right(place: Situation, start: Callab
     assert "Traceback" not in operator.log
     before = versions(place)
     place.store(7_000_000_000)
-    place.report(State.STREAMING, pod=pod)
+    place.report(SourceState.STREAMING, pod=pod)
     operator = start(SLUICE_STATUS_INTERVAL_SECONDS="600")
-    time.sleep(5)
+    place.reconciled()
     assert versions(place) == before
     assert "Updated" not in operator.log
 
@@ -90,7 +91,7 @@ def test_pods_that_are_replaced_while_it_is_away_are_counted(
     eventually(lambda: place.pod()["metadata"]["uid"] != pod["metadata"]["uid"])
     start()
     eventually(lambda: place.status()["restarts"]["count"] == 1)
-    time.sleep(4)
+    place.reconciled()
     assert place.status()["restarts"]["count"] == 1
 
 
@@ -106,7 +107,7 @@ def test_one_namespace_needs_rights_in_no_other(
         place.stream()
         place.delete("Deployment", f"{NAME}-firehose")
         eventually(lambda: place.deployment()["metadata"]["uid"])
-        with pytest.raises(ApiError, match="not found"):
+        with pytest.raises(ApiServerError, match="not found"):
             other.deployment()
         assert other.status()["observedGeneration"] == -1
         assert "cannot" not in operator.log
@@ -123,18 +124,19 @@ async def test_a_watch_that_has_gone_blind_is_found_out(
     added: list[SourceKey] = []
     async with connect() as (kube, _):
         resync = Resync(
-            kube=kube,
-            store=Store(),
-            sight=Sight(),
+            kinds=WATCHED_KINDS,
+            client=kube,
+            cache=Cache(WATCHED_KINDS),
+            freshness=WatchFreshness(),
             add=added.append,
-            namespaces=Namespaces((place.namespace,)),
+            namespaces=served_namespaces(place.namespace),
             interval_seconds=0.1,
         )
-        await resync.first()
+        await resync.list_first()
         assert resync.synced
         assert added == []
         place.apply_relay()
-        with pytest.raises(WatchBlindError, match=f"relays has missed a change of {place.namespace}/{NAME}"):
+        with pytest.raises(StaleWatchError, match=f"relays has missed a change of {place.namespace}/{NAME}"):
             await resync.run()
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from sluice_operator.observed.facts import StreamFacts
-from sluice_operator.observed.streams import MOST_GROUPS
+from sluice_operator.observed.facts import RedisStreamFacts
+from sluice_operator.redis.stream_details import MAX_GROUPS
 from sluice_operator.redis.stream_reader import RedisReader
 from sluice_redis.contract import Stream, StreamKeys
 from tests.integration.redis_kinds import Cluster, running
@@ -24,14 +24,14 @@ ENTRIES = KEYS.entries
 @pytest.fixture
 async def reader() -> AsyncIterator[RedisReader]:
     """One that asks at every look."""
-    reader = RedisReader(streams_seconds=0)
+    reader = RedisReader(details_interval_seconds=0)
     yield reader
     await reader.close()
 
 
-async def look(reader: RedisReader, url: str, keys: StreamKeys = KEYS) -> StreamFacts:
+async def look(reader: RedisReader, url: str, keys: StreamKeys = KEYS) -> RedisStreamFacts:
     facts = await reader.read(url.encode(), keys, now=datetime.now(UTC))
-    assert facts.trouble is None, facts.trouble_message
+    assert facts.failure is None, facts.failure_message
     assert facts.stream is not None
     return facts.stream
 
@@ -42,7 +42,7 @@ def fill(client: Any, count: int, *, key: str = ENTRIES) -> None:
 
 
 async def test_a_stream_that_is_not_there_has_no_numbers(reader: RedisReader, redis_server: RedisServer) -> None:
-    assert await look(reader, redis_server.url) == StreamFacts(bytes=None, groups=(), consumers_lag=None)
+    assert await look(reader, redis_server.url) == RedisStreamFacts(bytes=None, groups=(), consumers_lag=None)
 
 
 async def test_groups_with_what_they_have_not_read_and_not_acknowledged(
@@ -94,7 +94,7 @@ async def test_of_many_groups_those_that_are_furthest_behind_are_told(
         client.xgroup_create(ENTRIES, f"group-{number:03}", id="$", mkstream=True)
         fill(client, 1)
     found = await look(reader, redis_server.url)
-    assert [group.name for group in found.groups] == [f"group-{number:03}" for number in range(MOST_GROUPS)]
+    assert [group.name for group in found.groups] == [f"group-{number:03}" for number in range(MAX_GROUPS)]
     assert found.consumers_lag == 100
 
 
@@ -134,7 +134,7 @@ async def test_what_the_user_may_not_ask_is_absent_and_no_trouble(
 
 
 async def test_many_looks_ask_once_and_many_sources_share_the_answer(redis_server: RedisServer) -> None:
-    reader, client = RedisReader(streams_seconds=60), redis_server.client
+    reader, client = RedisReader(details_interval_seconds=60), redis_server.client
     fill(client, 3)
     client.xgroup_create(ENTRIES, "group", id="0")
     client.xreadgroup("group", "one", {ENTRIES: ">"}, count=1)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from sluice_redis.contract import State
+from sluice_redis.contract import SourceState
 from tests.integration.operator.control_plane import OPERATOR, Manifest, path_of
 from tests.integration.operator.situation import NAME, Situation, eventually, now
 
@@ -107,7 +107,7 @@ def test_nothing_is_asked_of_pods_that_run(situation: Situation) -> None:
     log = situation.control_plane.audit.from_now()
     for seq in (1001, 1002):
         situation.store(seq)
-        situation.report(State.STREAMING, pod=pod)
+        situation.report(SourceState.STREAMING, pod=pod)
         eventually(lambda seq=seq: situation.status()["firehose"]["cursor"] == str(seq))
     asked = {(one.verb, one.resource) for one in log.requests(OPERATOR) if one.namespace == situation.namespace}
     assert not asked & {("list", "events"), ("get", "configmaps")}

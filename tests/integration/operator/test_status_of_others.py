@@ -2,7 +2,7 @@
 
 import time
 
-from sluice_redis.contract import State
+from sluice_redis.contract import SourceState
 from tests.integration.operator.control_plane import OPERATOR
 from tests.integration.operator.situation import NAME, Situation, eventually, now
 
@@ -21,12 +21,12 @@ def write(situation: Situation, *kinds: str, **fields: object) -> None:
 
 def writes_while_nothing_happens(situation: Situation) -> list[str]:
     pod = situation.pod()
-    situation.report(State.STREAMING, pod=pod)
-    time.sleep(5)  # the numbers of what has happened before are written by then
+    situation.report(SourceState.STREAMING, pod=pod)
+    situation.reconciled(10)  # the numbers of what has happened before are written by then
     log = situation.control_plane.audit.from_now()
     for _ in range(5):
         time.sleep(1)
-        situation.report(State.STREAMING, pod=pod)
+        situation.report(SourceState.STREAMING, pod=pod)
     return [request.resource for request in log.writes(OPERATOR) if request.namespace == situation.namespace]
 
 
@@ -60,7 +60,7 @@ def test_a_condition_of_others_is_left_to_them(situation: Situation) -> None:
     situation.stream()
     write(situation, FOREIGN)
     assert writes_while_nothing_happens(situation) == []
-    situation.report(State.WAITING, "ConnectionLost", "the source closed the connection")
+    situation.report(SourceState.WAITING, "ConnectionLost", "the source closed the connection")
     situation.becomes("Connected", "False", "ConnectionLost")
     theirs = [item for item in situation.status()["conditions"] if item["type"] == FOREIGN]
     assert [item["message"] for item in theirs] == ["by hand"]

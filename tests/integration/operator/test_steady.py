@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import pytest
 
 from sluice_operator.kubernetes.namespace_lease import RENEW_SECONDS
-from sluice_redis.contract import BACKFILL_DONE, Health, State
+from sluice_redis.contract import BACKFILL_DONE, HealthField, SourceState
 from tests.integration.operator.audit import AuditLog, Request
 from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.control_plane import OPERATOR, ControlPlane, Manifest
@@ -67,7 +67,7 @@ class World:
             self.new,
             self.listed,
         )
-        self.pods: list[tuple[Situation, Manifest, State]] = []
+        self.pods: list[tuple[Situation, Manifest, SourceState]] = []
         self.seq = 1000
 
     def settle(self) -> None:
@@ -82,14 +82,14 @@ class World:
         self.busy.apply_relay(redis={"secretRef": {"name": "mine"}})
         self.listed.apply_relay(backfill={"enabled": True})
         for place in (self.busy, self.quiet, self.listed, self.suspended):
-            self.pods.append((place, place.stream(self.seq), State.STREAMING))
-        self.pods.append((self.listing, self.listing.run_pod(), State.DONE))
+            self.pods.append((place, place.stream(self.seq), SourceState.STREAMING))
+        self.pods.append((self.listing, self.listing.run_pod(), SourceState.DONE))
         self.listing.list_page(BACKFILL_DONE, 3)
-        self.listing.report(State.DONE)
+        self.listing.report(SourceState.DONE)
         self.suspended.apply_relay(suspend=True)
         self.suspended.becomes("Ready", "True", "Suspended")
         self.pods = [pod for pod in self.pods if pod[0] is not self.suspended]
-        quiet = {Health.STORED: LONG_AGO, Health.EVENT_TIME: LONG_AGO}
+        quiet = {HealthField.STORED: LONG_AGO, HealthField.EVENT_TIME: LONG_AGO}
         for place in (self.quiet, self.listed):
             place.redis.hset(place.keys.health, mapping=quiet)
             # A consumer that has taken an event and died: its age is no news, however old it grows.

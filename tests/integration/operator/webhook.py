@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.integration.ingester.certificate import make_certificate
-from tests.integration.operator.control_plane import ApiError, Manifest, path_of
+from tests.integration.operator.control_plane import ApiServerError, Manifest, path_of
 from tests.integration.operator.situation import Situation, eventually
 
 Review = Callable[[Manifest], "list[Manifest] | str | None"]
@@ -106,7 +106,7 @@ def _is_asked(situation: Situation, hook: Webhook) -> bool:
     }
     try:
         situation.control_plane.request("POST", path_of("Deployment", situation.namespace) + "?dryRun=All", probe)
-    except ApiError as error:
+    except ApiServerError as error:
         return _PROBE in hook.asked or "webhook" in str(error)
     return _PROBE in hook.asked
 

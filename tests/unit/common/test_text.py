@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sluice_common.text import readable
+from sluice_common.text import sanitize
 
 ANYTHING = st.text(st.characters(categories=None))  # lone surrogates and unassigned characters, too
 
@@ -25,23 +25,23 @@ ANYTHING = st.text(st.characters(categories=None))  # lone surrogates and unassi
     ],
 )
 def test_shown_readably(given_text: str, shown: str) -> None:
-    assert readable(given_text, most=100) == shown
+    assert sanitize(given_text, max_length=100) == shown
 
 
 def test_cut_to_characters_and_to_bytes() -> None:
-    assert readable("a" * 11, most=10) == "a" * 9 + "…"
-    assert readable("é" * 10, most=10) == "é" * 10
-    assert readable("日" * 10, most=10) == "日" * 5 + "…"
-    assert readable("x" + " " * 1_000_000 + "y", most=10) == "x…"
+    assert sanitize("a" * 11, max_length=10) == "a" * 9 + "…"
+    assert sanitize("é" * 10, max_length=10) == "é" * 10
+    assert sanitize("日" * 10, max_length=10) == "日" * 5 + "…"
+    assert sanitize("x" + " " * 1_000_000 + "y", max_length=10) == "x…"
 
 
 @given(ANYTHING, st.integers(min_value=2, max_value=300))
 def test_any_text(text: str, most: int) -> None:
-    shown = readable(text, most=most)
+    shown = sanitize(text, max_length=most)
     assert len(shown) <= most
     assert len(shown.encode()) <= 2 * most
     assert shown.isprintable()
-    assert readable(shown, most=most) == shown
+    assert sanitize(shown, max_length=most) == shown
 
 
 @given(st.binary(max_size=200))
@@ -51,4 +51,4 @@ def test_any_bytes(data: bytes) -> None:
             text = data.decode(errors=how)
         except UnicodeDecodeError:
             continue
-        assert len(readable(text, most=500).encode()) <= 1000
+        assert len(sanitize(text, max_length=500).encode()) <= 1000

@@ -1,20 +1,24 @@
 """Frames as a decoder answers them."""
 
-from sluice_wire.deadletter import DeadLetter, Reason
-from sluice_wire.events import Decoded, Kind
+from sluice_wire.deadletter import DeadLetter, DeadLetterReason
+from sluice_wire.events import DecodedFrame, EventKind
 
 TIME = "2026-11-24T12:00:00.000Z"
 
 
-def decoded(seq: int | None, events: int = 1, *, time: str | None = TIME, size: int = 100, dead: int = 0) -> Decoded:
-    kind: Kind = "create"
-    return Decoded(
+def decoded(
+    seq: int | None, events: int = 1, *, time: str | None = TIME, size: int = 100, dead: int = 0
+) -> DecodedFrame:
+    kind: EventKind = "create"
+    return DecodedFrame(
         seq=seq,
         time=time,
         events=(b"x" * size,) * events,
         kinds=(kind,) * events,
-        dead=tuple(
-            DeadLetter(reason=Reason.RECORD_INVALID, message="no map", detail="a/b", payload=b"?" * size, seq=seq)
+        dead_letters=tuple(
+            DeadLetter(
+                reason=DeadLetterReason.RECORD_INVALID, message="no map", detail="a/b", payload=b"?" * size, seq=seq
+            )
             for _ in range(dead)
         ),
     )

@@ -4,16 +4,16 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from sluice_ingester.cursor.gap import OnLost
+from sluice_ingester.cursor.gap import OnCursorLost
 from sluice_ingester.cursor.start import StartFrom
-from sluice_ingester.cursor.tracker import Course
-from sluice_ingester.pipeline.batch_writer import Writer
-from sluice_ingester.pipeline.batcher import Intake
-from sluice_ingester.telemetry.health_report import Report
+from sluice_ingester.cursor.tracker import CursorTracker
+from sluice_ingester.pipeline.batch_writer import BatchWriter
+from sluice_ingester.pipeline.batcher import Batcher
+from sluice_ingester.telemetry.health_report import HealthReport
 from sluice_ingester.telemetry.metrics import Metrics
-from sluice_redis.contract import Health, Stream, StreamKeys
-from sluice_redis.sink.append import Append, Fenced, Stored
-from sluice_wire.events import Decoded
+from sluice_redis.contract import HealthField, Stream, StreamKeys
+from sluice_redis.sink.append import AppendRequest, Fenced, Stored
+from sluice_wire.events import DecodedFrame
 from sluice_wire.fingerprint import fingerprint
 
 Message = tuple[int, str]
@@ -33,31 +33,31 @@ class Memory:
         self.health_hash: dict[str, str] = {}
         self.at: bytes | None = None
 
-    async def append(self, append: Append) -> Stored | Fenced:
-        if append.expected != self.at:
+    async def append(self, request: AppendRequest) -> Stored | Fenced:
+        if request.expected_cursor != self.at:
             return Fenced(self.at)
-        self.stored += [(event["seq"], event["text"]) for event in map(json.loads, append.events)]
-        if append.cursor is not None:
-            self.at = str(append.cursor).encode()
-            self.health_hash[Health.SEQ] = str(append.cursor)
-        if append.time is not None:
-            self.health_hash[Health.EVENT_TIME] = append.time
-        self.health_hash |= {Health.STORED: TIME, **append.fields}
+        self.stored += [(event["seq"], event["text"]) for event in map(json.loads, request.events)]
+        if request.cursor is not None:
+            self.at = str(request.cursor).encode()
+            self.health_hash[HealthField.SEQ] = str(request.cursor)
+        if request.event_time is not None:
+            self.health_hash[HealthField.EVENT_TIME] = request.event_time
+        self.health_hash |= {HealthField.STORED: TIME, **request.health_fields}
         return Stored(len(self.stored))
 
-    async def report(self, fields: Mapping[str, str]) -> None:
+    async def write_health(self, fields: Mapping[str, str]) -> None:
         self.health_hash |= fields
 
-    async def health(self, *names: str) -> list[str]:
+    async def read_health(self, *names: str) -> list[str]:
         return [self.health_hash.get(name, "") for name in names]
 
-    async def cursor(self) -> bytes | None:
+    async def read_cursor(self) -> bytes | None:
         return self.at
 
-    async def adopt(self) -> list[str]:
+    async def rename_former_keys(self) -> list[str]:
         return []
 
-    async def refuse_eviction(self) -> None:
+    async def check_eviction_policy(self) -> None:
         pass
 
     @property
@@ -70,27 +70,32 @@ class Ingester:
     """One process, from its start to its end. `connect` before the first message."""
 
     def __init__(
-        self, memory: Memory, *, start_from: StartFrom = "oldest", on_lost: OnLost | None = None, forgets: bool = True
+        self,
+        memory: Memory,
+        *,
+        start_from: StartFrom = "oldest",
+        on_lost: OnCursorLost | None = None,
+        forgets: bool = True,
     ) -> None:
         self.memory = memory
-        self.report = Report("relay.test", metrics=METRICS, pod="pod-1", version="1.2.3")
+        self.report = HealthReport("relay.test", metrics=METRICS, pod="pod-1", version="1.2.3")
         sink: Any = memory
-        self.writer = Writer(sink, self.report, high_water_mark=10**9)
-        self.course = Course(
+        self.writer = BatchWriter(sink, self.report, high_water_mark=10**9)
+        self.course = CursorTracker(
             report=self.report,
             writer=self.writer,
             cursor_key=memory.keys.cursor,
             start_from=start_from,
             on_lost=on_lost,
-            counter="firehose_events",
-            forgets=forgets,
+            frames_metric="firehose_events",
+            drops_old_events=forgets,
         )
-        self.intake = Intake(events=10**9, seconds=0)
+        self.intake = Batcher(max_events=10**9, max_seconds=0)
 
     async def connect(self) -> str | None:
         """The cursor that the source is asked with."""
-        asked = self.course.begin(await self.writer.resume())
-        self.intake = Intake(events=10**9, seconds=0)
+        asked = self.course.start_connection(await self.writer.resume())
+        self.intake = Batcher(max_events=10**9, max_seconds=0)
         self.report.connected_from(asked)
         await self.course.connected()
         return asked
@@ -98,12 +103,12 @@ class Ingester:
     def take(self, *messages: Message, time: str | None = TIME) -> None:
         for seq, text in messages:
             event = json.dumps({"seq": seq, "text": text}).encode()
-            self.course.take(
-                Decoded(seq=seq, time=time, events=(event,), kinds=("create",)), fingerprint(event), self.intake
+            self.course.handle_frame(
+                DecodedFrame(seq=seq, time=time, events=(event,), kinds=("create",)), fingerprint(event), self.intake
             )
 
     def settle(self) -> None:
-        self.course.settle(self.intake)
+        self.course.handle_silence(self.intake)
 
     async def write(self) -> None:
         """Store what was read."""
@@ -111,12 +116,12 @@ class Ingester:
             batch = await self.intake.take()
             assert batch is not None
             await self.writer.write(batch)
-            self.intake.done()
+            self.intake.written()
 
     async def cut(self) -> str | None:
         """The connection ends, and another one begins."""
-        self.course.end(self.intake)
-        self.course.release(self.intake)
+        self.course.handle_disconnect(self.intake)
+        self.course.release_held_frames(self.intake)
         self.report.disconnected()
         await self.write()
         return await self.connect()

@@ -13,12 +13,12 @@ from websockets.http11 import Response
 
 from sluice_common.logs import JsonFormatter, PlainFormatter
 from sluice_ingester.pipeline.batch import Batch
-from sluice_ingester.sources.failure import Failure, explain, retry_after
-from sluice_ingester.telemetry.health_report import Report
+from sluice_ingester.sources.failure import SourceFailure, classify_source_error, retry_after
+from sluice_ingester.telemetry.health_report import HealthReport
 from sluice_ingester.telemetry.metrics import Metrics
 from sluice_redis.sink import errors
-from sluice_wire.deadletter import DeadLetter, InputError, Reason
-from sluice_wire.events import Decoded, ErrorFrame, Info
+from sluice_wire.deadletter import DeadLetter, DeadLetterReason, InputError
+from sluice_wire.events import DecodedFrame, ErrorFrame, InfoMessage
 
 ANYTHING = st.text(st.characters(categories=None)) | st.text(st.characters(categories=["Cs", "Cc", "Cf", "Zl"]))
 MOST = 8000
@@ -31,19 +31,19 @@ def is_fit(text: str) -> None:
 
 @given(ANYTHING, ANYTHING)
 def test_what_is_reported(text: str, other: str) -> None:
-    report = Report("relay.test", metrics=Metrics(), pod=other, version="1")
+    report = HealthReport("relay.test", metrics=Metrics(), pod=other, version="1")
     report.waiting(text, text, seconds=1.0)
     report.error(other, other)
     report.halted("Reason", other)
-    report.note(text)
-    report.fence(text)
-    report.full(text)
-    report.trouble(errors.explain(ResponseError(text)))
+    report.warn(text)
+    report.fenced(text)
+    report.stream_full(text)
+    report.sink_failed(errors.classify_redis_error(ResponseError(text)))
     batch = Batch()
-    fault = InputError(Reason.REPO_SKIPPED, text)
-    batch.add(Decoded(seq=1, dead=(DeadLetter.of(fault, payload=b"\xff", seq=1, detail=other),)))
-    report.stored(batch, seconds=0.1)
-    for letter in batch.append(expected=None, fields={}).letters:
+    fault = InputError(DeadLetterReason.REPO_SKIPPED, text)
+    batch.add(DecodedFrame(seq=1, dead_letters=(DeadLetter.from_error(fault, payload=b"\xff", seq=1, detail=other),)))
+    report.batch_stored(batch, seconds=0.1)
+    for letter in batch.append_request(expected_cursor=None, health_fields={}).dead_letters:
         is_fit(letter.reason)
         is_fit(letter.detail)
     for name, value in report.fields().items():
@@ -54,15 +54,15 @@ def test_what_is_reported(text: str, other: str) -> None:
 
 @given(ANYTHING)
 def test_what_sources_say(text: str) -> None:
-    is_fit(Failure("Closed", text).message)
-    is_fit(Info(name=text, message=text).name)
+    is_fit(SourceFailure("Closed", text).message)
+    is_fit(InfoMessage(name=text, message=text).name)
     is_fit(ErrorFrame(error=text, message=text).message or "")
     assert ErrorFrame(error="FutureCursor").message is None
-    is_fit(explain(OSError(5, text), place="a.test").message)
-    is_fit(explain(RuntimeError(text), place="a.test").message)
+    is_fit(classify_source_error(OSError(5, text), source="a.test").message)
+    is_fit(classify_source_error(RuntimeError(text), source="a.test").message)
     headers = Headers()
     headers.set_insecure("Retry-After", text) if hasattr(headers, "set_insecure") else None
-    is_fit(explain(InvalidStatus(Response(503, text, headers)), place="a.test").message)
+    is_fit(classify_source_error(InvalidStatus(Response(503, text, headers)), source="a.test").message)
 
 
 @given(ANYTHING | st.from_regex(r"(Mon, )?[0-9]{1,30} ?(Nov )?[0-9]{1,30} [0-9:]{0,12} ?[+-]?[0-9]{0,30}"))

@@ -48,7 +48,7 @@ def test_values(monkeypatch: pytest.MonkeyPatch) -> None:
         LOG_FORMAT="",
         LOG_LEVEL="WARNING",
     )
-    assert settings.relay_hosts == (Address("a.test:1", plain=True), Address("b.test"))
+    assert settings.relay_hosts == (Address("a.test:1", plaintext=True), Address("b.test"))
     assert (settings.mode, settings.collections, settings.start_from) == (Mode.FIREHOSE, ("*",), 6_322_875_401)
     assert settings.sync_events == "emit"
     assert settings.ssl_cert_file is None

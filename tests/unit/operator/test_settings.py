@@ -6,9 +6,9 @@ from subprocess import run
 
 import pytest
 
-from sluice_operator.kubernetes.leader_lease import Terms
+from sluice_common.logs import JsonFormatter
+from sluice_operator.kubernetes.leader_lease import LeaseConfig
 from sluice_operator.settings import SettingsError, load_settings
-from sluice_operator.telemetry.logs import JsonFormatter
 
 
 @pytest.fixture(autouse=True)
@@ -90,12 +90,14 @@ def test_what_a_release_is_called(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_lease(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert load_settings().lease is None
+    assert load_settings().lease_config is None
     monkeypatch.setenv("SLUICE_LEADER_ELECTION", "true")
     with pytest.raises(SettingsError, match=r"^SLUICE_LEASE_NAMESPACE: name the operator's own namespace"):
         load_settings()
     monkeypatch.setenv("SLUICE_LEASE_NAMESPACE", "sluice-system")
-    assert load_settings().lease == Terms(namespace="sluice-system", name="sluice-operator", duration_seconds=10)
+    assert load_settings().lease_config == LeaseConfig(
+        namespace="sluice-system", name="sluice-operator", duration_seconds=10
+    )
 
 
 def test_the_command_stops_at_a_bad_setting() -> None:
@@ -115,5 +117,5 @@ def test_a_line_of_the_log_is_one_json_object() -> None:
     line = JsonFormatter().format(record)
     assert "\n" not in line
     told = json.loads(line)
-    assert (told["level"], told["logger"], told["message"]) == ("error", "a", "x\ny")
+    assert (told["level"], told["logger"], told["message"]) == ("error", "a", "x y")
     assert "broken\nin two" in told["error"]

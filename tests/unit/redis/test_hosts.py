@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sluice_ingester.sources.address import Address
-from sluice_redis.hosts import former_hosts, host_of, is_former, written_host
+from sluice_redis.hosts import former_hosts, host_as_written, is_former_host, normalize_host
 
 NAMES = st.from_regex(r"[a-z][a-z0-9]{0,8}(\.[a-z][a-z0-9-]{0,6}[a-z0-9]){0,2}", fullmatch=True)
 DEFAULTS = {"": 443, "wss://": 443, "https://": 443, "ws://": 80, "http://": 80}
@@ -51,29 +51,29 @@ def _forms(address: IPv6Address) -> list[str]:
 @given(spellings(NAMES.map(_dotted) | st.ip_addresses(v=6).map(_forms) | st.ip_addresses(v=4).map(lambda a: [str(a)])))
 def test_any_two_spellings_of_one_source(found: tuple[str, str, str]) -> None:
     one, other, name = found
-    assert host_of(one) == host_of(other) == Address.parse(one).host
-    assert host_of(one).startswith(name)
+    assert normalize_host(one) == normalize_host(other) == Address.parse(one).host
+    assert normalize_host(one).startswith(name)
     assert Address.parse(one) == Address.parse(one.strip().upper())
 
 
 @given(NAMES, st.integers(1, 65535), st.integers(1, 65535), SCHEMES)
 def test_two_ports_are_two_sources(name: str, one: int, other: int, scheme: str) -> None:
-    same = host_of(f"{scheme}{name}:{one}") == host_of(f"{scheme}{name}:{other}")
+    same = normalize_host(f"{scheme}{name}:{one}") == normalize_host(f"{scheme}{name}:{other}")
     assert same == (one == other)
 
 
 @given(SCHEMES, NAMES, st.sampled_from(["", ":80", ":443", ":2470"]))
 def test_what_is_canonical_says_where_to_connect(scheme: str, name: str, port: str) -> None:
     address = Address.parse(f"{scheme}{name}{port}")
-    again = Address.parse(("ws://" if address.plain else "wss://") + address.host)
-    assert (again, again.place) == (address, address.place)
-    assert address.place == f"{name}{port or f':{DEFAULTS[scheme]}'}"
+    again = Address.parse(("ws://" if address.plaintext else "wss://") + address.host)
+    assert (again, again.host_and_port) == (address, address.host_and_port)
+    assert address.host_and_port == f"{name}{port or f':{DEFAULTS[scheme]}'}"
 
 
 @given(st.text(max_size=40))
 def test_any_text_has_some_host(text: str) -> None:
-    assert host_of(text) == host_of(text.strip())
-    assert host_of(text) not in former_hosts(text)
+    assert normalize_host(text) == normalize_host(text.strip())
+    assert normalize_host(text) not in former_hosts(text)
 
 
 @pytest.mark.parametrize(
@@ -87,20 +87,20 @@ def test_any_text_has_some_host(text: str) -> None:
     ],
 )
 def test_where_a_cursor_may_stand_from_before(text: str, host: str, former: tuple[str, ...]) -> None:
-    assert (host_of(text), former_hosts(text)) == (host, former)
-    assert written_host(text) == written_host(text.upper())
+    assert (normalize_host(text), former_hosts(text)) == (host, former)
+    assert host_as_written(text) == host_as_written(text.upper())
 
 
 def test_plain_and_tls_have_one_host() -> None:
     """As ever: a relay that comes to speak TLS keeps its cursor."""
-    assert host_of("ws://relay") == host_of("wss://relay") == "relay"
-    assert host_of("ws://relay:443") != host_of("wss://relay:443")
+    assert normalize_host("ws://relay") == normalize_host("wss://relay") == "relay"
+    assert normalize_host("ws://relay:443") != normalize_host("wss://relay:443")
 
 
 @given(SCHEMES, NAMES, st.sampled_from(["", ":80", ":443", ":2470"]))
 def test_what_an_older_version_told_is_known_again(scheme: str, name: str, port: str) -> None:
     address = f"{scheme}{name}{port}"
-    assert is_former(written_host(address), host_of(address))
-    assert is_former(host_of(address), host_of(address))
-    assert not is_former(written_host(address), f"other-{host_of(address)}")
-    assert not is_former("", host_of(address))
+    assert is_former_host(host_as_written(address), normalize_host(address))
+    assert is_former_host(normalize_host(address), normalize_host(address))
+    assert not is_former_host(host_as_written(address), f"other-{normalize_host(address)}")
+    assert not is_former_host("", normalize_host(address))

@@ -6,17 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sluice_redis.url import Kind, RedisUrl, fault_of, has_hash_tag, masked
+from sluice_redis.url import RedisUrl, Topology, has_hash_tag, redact_url, url_problem
 
 
 @pytest.mark.parametrize(
     ("url", "read"),
     [
-        ("redis://redis", RedisUrl(kind=Kind.SERVER, hosts=(("redis", 6379),))),
+        ("redis://redis", RedisUrl(topology=Topology.SERVER, hosts=(("redis", 6379),))),
         (
             "rediss://user:p%2Fa%40ss@redis.example:6380/3",
             RedisUrl(
-                kind=Kind.SERVER,
+                topology=Topology.SERVER,
                 tls=True,
                 hosts=(("redis.example", 6380),),
                 database=3,
@@ -24,12 +24,15 @@ from sluice_redis.url import Kind, RedisUrl, fault_of, has_hash_tag, masked
                 password="p/a@ss",
             ),
         ),
-        ("redis://:pw@[::1]:7000?db=2", RedisUrl(kind=Kind.SERVER, hosts=(("::1", 7000),), database=2, password="pw")),
-        ("unix:///run/redis.sock?db=1", RedisUrl(kind=Kind.SOCKET, path="/run/redis.sock", database=1)),
+        (
+            "redis://:pw@[::1]:7000?db=2",
+            RedisUrl(topology=Topology.SERVER, hosts=(("::1", 7000),), database=2, password="pw"),
+        ),
+        ("unix:///run/redis.sock?db=1", RedisUrl(topology=Topology.SOCKET, path="/run/redis.sock", database=1)),
         (
             "redis+sentinel://u:p@one,two:26380/events/4?sentinel_password=s",
             RedisUrl(
-                kind=Kind.SENTINEL,
+                topology=Topology.SENTINEL,
                 hosts=(("one", 26379), ("two", 26380)),
                 service="events",
                 database=4,
@@ -41,7 +44,7 @@ from sluice_redis.url import Kind, RedisUrl, fault_of, has_hash_tag, masked
         (
             "rediss+cluster://one,two:7001/0?ssl_check_hostname=false&ssl_certfile=%2Ftls.crt",
             RedisUrl(
-                kind=Kind.CLUSTER,
+                topology=Topology.CLUSTER,
                 tls=True,
                 hosts=(("one", 6379), ("two", 7001)),
                 options={"ssl_check_hostname": False, "ssl_certfile": "/tls.crt"},
@@ -112,13 +115,13 @@ def test_blanks_and_line_ends_around_it_are_no_part_of_it(around: str) -> None:
     url = around.format("redis://user:s3cret@redis:6379/1")
     read = RedisUrl.parse("redis://user:s3cret@redis:6379/1")
     assert RedisUrl.parse(url) == RedisUrl.parse(url.encode()) == read
-    assert masked(url) == "redis://redis:6379/1"
-    assert fault_of(url) == fault_of(url.encode()) == ""
+    assert redact_url(url) == "redis://redis:6379/1"
+    assert url_problem(url) == url_problem(url.encode()) == ""
 
 
 def test_bytes_that_are_no_text() -> None:
-    assert "it is no UTF-8 text" in fault_of("redis://:s3cret@redis".encode("utf-16"))
-    assert "byte order mark" in fault_of("redis://:s3cret@redis".encode("utf-8-sig"))
+    assert "it is no UTF-8 text" in url_problem("redis://:s3cret@redis".encode("utf-16"))
+    assert "byte order mark" in url_problem("redis://:s3cret@redis".encode("utf-8-sig"))
 
 
 PASSWORDS = st.text(st.characters(exclude_categories=["Cs"]), min_size=8, max_size=20)
@@ -128,32 +131,32 @@ PASSWORDS = st.text(st.characters(exclude_categories=["Cs"]), min_size=8, max_si
 def test_no_fault_tells_a_password(password: str, around: str) -> None:
     """However it is written: what is said holds nothing of it, and what is taken is what was meant."""
     url = around.format(f"redis://user:{quote(password, safe='')}@redis:6379/0")
-    fault = fault_of(url)
+    fault = url_problem(url)
     if fault:
-        assert fault not in (fault_of("redis://redis"), "")
+        assert fault not in (url_problem("redis://redis"), "")
         assert password not in fault
         assert quote(password, safe="") not in fault
-        assert fault == fault_of(around.format("redis://user:another-password@redis:6379/0"))
+        assert fault == url_problem(around.format("redis://user:another-password@redis:6379/0"))
     else:
         assert RedisUrl.parse(url).password == password
 
 
 @given(st.text(max_size=60) | st.binary(max_size=60))
 def test_whatever_stands_there_is_read_or_refused(url: str | bytes) -> None:
-    if not fault_of(url):
+    if not url_problem(url):
         assert RedisUrl.parse(url)
 
 
 @pytest.mark.parametrize(("prefix", "works"), [("", False), ("p:", False), ("{}:", False), ("{p}:", True)])
 def test_a_cluster_needs_a_hash_tag(prefix: str, works: bool) -> None:  # noqa: FBT001
-    fault = fault_of("redis+cluster://:s3cret@redis", key_prefix=prefix, prefix_name="spec.redis.keyPrefix")
+    fault = url_problem("redis+cluster://:s3cret@redis", key_prefix=prefix, prefix_name="spec.redis.keyPrefix")
     assert (not fault) is works
     assert works or "spec.redis.keyPrefix" in fault
-    assert fault_of("redis://redis", key_prefix=prefix) == ""
+    assert url_problem("redis://redis", key_prefix=prefix) == ""
 
 
 def test_what_is_shown_holds_no_secret() -> None:
-    shown = masked("rediss+sentinel://user:s3cret@one:1,two:2/events/0?sentinel_password=s3cret")
+    shown = redact_url("rediss+sentinel://user:s3cret@one:1,two:2/events/0?sentinel_password=s3cret")
     assert shown == "rediss+sentinel://one:1,two:2/events/0"
     assert "s3cret" not in repr(RedisUrl.parse("redis://user:s3cret@redis"))
 

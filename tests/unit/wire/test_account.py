@@ -3,8 +3,8 @@ from typing import Any
 import pytest
 
 from sluice_wire.cid import Cid
-from sluice_wire.deadletter import Reason
-from sluice_wire.events import Decoded
+from sluice_wire.deadletter import DeadLetterReason
+from sluice_wire.events import DecodedFrame
 from sluice_wire.firehose import FirehoseDecoder
 from tests.unit.wire import build
 from tests.unit.wire.build import DID, REV, TIME
@@ -12,19 +12,19 @@ from tests.unit.wire.build import DID, REV, TIME
 HEAD = f'"seq":7,"time":"{TIME}","did":"{DID}"'
 
 
-def decode(kind: str, **fields: Any) -> Decoded:
+def decode(kind: str, **fields: Any) -> DecodedFrame:
     body = {"seq": 7, "did": DID, "time": TIME} | fields
     decoded = FirehoseDecoder(collections=["app.bsky.feed.post"]).decode(
         build.frame(kind, {key: value for key, value in body.items() if value is not ...}),
         received=build.RECEIVED,
     )
-    assert isinstance(decoded, Decoded)
+    assert isinstance(decoded, DecodedFrame)
     return decoded
 
 
 def event(kind: str, **fields: Any) -> str:
     decoded = decode(kind, **fields)
-    assert (decoded.seq, len(decoded.events), decoded.dead) == (7, 1, ())
+    assert (decoded.seq, len(decoded.events), decoded.dead_letters) == (7, 1, ())
     return decoded.events[0].decode()
 
 
@@ -53,7 +53,7 @@ def test_messages_of_old() -> None:
     assert event("#handle", handle="example.com") == f'{{"type":"identity",{HEAD},"handle":"example.com"}}'
     assert event("#tombstone") == f'{{"type":"account",{HEAD},"active":false,"status":"deleted"}}'
     migrate = decode("#migrate", migrateTo="https://example.com")
-    assert migrate == Decoded(seq=7, unknown="#migrate")
+    assert migrate == DecodedFrame(seq=7, unknown="#migrate")
 
 
 def test_sync() -> None:
@@ -100,16 +100,16 @@ def test_a_sync_that_proves_no_commit_is_still_a_sync(blocks: object) -> None:
 )
 def test_wrong_fields(kind: str, fields: dict[str, Any], message: str) -> None:
     decoded = decode(kind, **fields)
-    (letter,) = decoded.dead
+    (letter,) = decoded.dead_letters
     assert (decoded.seq, decoded.events, letter.seq) == (7, (), 7)
-    assert (letter.reason, letter.message) == (Reason.MESSAGE_INVALID, message)
+    assert (letter.reason, letter.message) == (DeadLetterReason.MESSAGE_INVALID, message)
 
 
 def test_a_sync_as_an_entry_of_the_listing() -> None:
     decoder = FirehoseDecoder(collections=["*"], resync_origin="https://relay.example")
     frame = build.frame("#sync", {"seq": 7, "did": DID, "time": TIME, "rev": REV})
     decoded = decoder.decode(frame, received=build.RECEIVED)
-    assert isinstance(decoded, Decoded)
+    assert isinstance(decoded, DecodedFrame)
     assert (decoded.kinds, len(decoded.events)) == (("sync",), 1)
     assert decoded.resyncs == (
         f'{{"did":"{DID}","host":"https://relay.example","rev":"{REV}","status":null,"active":true}}'.encode(),
@@ -121,8 +121,8 @@ def test_a_sync_that_is_omitted_still_moves_the_cursor_and_reaches_the_backfill(
     decoder = FirehoseDecoder(collections=["*"], omit_sync=True, resync_origin="https://relay.example")
     frame = build.frame("#sync", {"seq": 7, "did": DID, "time": TIME, "rev": REV})
     decoded = decoder.decode(frame, received=build.RECEIVED)
-    assert isinstance(decoded, Decoded)
-    assert (decoded.seq, decoded.time, decoded.events, decoded.kinds, decoded.filtered, decoded.dead) == (
+    assert isinstance(decoded, DecodedFrame)
+    assert (decoded.seq, decoded.time, decoded.events, decoded.kinds, decoded.filtered, decoded.dead_letters) == (
         7,
         TIME,
         (),
@@ -132,5 +132,5 @@ def test_a_sync_that_is_omitted_still_moves_the_cursor_and_reaches_the_backfill(
     )
     assert len(decoded.resyncs) == 1
     bad = decoder.decode(build.frame("#sync", {"seq": 8, "did": DID, "time": TIME}), received=build.RECEIVED)
-    assert isinstance(bad, Decoded)
-    assert (bad.seq, bad.events, len(bad.dead)) == (8, (), 1)
+    assert isinstance(bad, DecodedFrame)
+    assert (bad.seq, bad.events, len(bad.dead_letters)) == (8, (), 1)

@@ -12,7 +12,7 @@ CAR = build.car(BLOCKS)
 
 
 def read(container: bytes) -> list[tuple[bytes, bytes]]:
-    return [(cid, bytes(block)) for cid, block in car.blocks(container)]
+    return [(cid, bytes(block)) for cid, block in car.iter_blocks(container)]
 
 
 def test_blocks_come_in_their_order_repeated_or_not() -> None:
@@ -22,13 +22,13 @@ def test_blocks_come_in_their_order_repeated_or_not() -> None:
 
 
 def test_roots() -> None:
-    assert car.roots(CAR) == [BLOCKS[0][0]]
-    assert car.roots(build.car(BLOCKS, roots=[BLOCKS[1][0], BLOCKS[2][0]])) == [BLOCKS[1][0], BLOCKS[2][0]]
-    assert car.roots(build.car(BLOCKS, roots=[])) == []
+    assert car.read_roots(CAR) == [BLOCKS[0][0]]
+    assert car.read_roots(build.car(BLOCKS, roots=[BLOCKS[1][0], BLOCKS[2][0]])) == [BLOCKS[1][0], BLOCKS[2][0]]
+    assert car.read_roots(build.car(BLOCKS, roots=[])) == []
 
 
 def test_blocks_are_not_copied() -> None:
-    _, block = next(car.blocks(CAR))
+    _, block = next(car.iter_blocks(CAR))
     assert block.obj is CAR
 
 
@@ -56,7 +56,7 @@ def test_what_is_broken(container: bytes, message: str) -> None:
     before: list[object] = []
 
     def read_on() -> None:
-        before.extend((cid, bytes(block)) for cid, block in car.blocks(container))
+        before.extend((cid, bytes(block)) for cid, block in car.iter_blocks(container))
 
     with pytest.raises(car.CarError, match=message):
         read_on()
@@ -71,7 +71,7 @@ def test_what_is_broken(container: bytes, message: str) -> None:
 def test_headers_without_roots(header: bytes) -> None:
     container = build.varint(len(header)) + header
     with pytest.raises(car.CarError):
-        car.roots(container)
+        car.read_roots(container)
     assert read(container) == []
 
 
@@ -95,6 +95,6 @@ def test_cut_anywhere(end: int) -> None:
 
 @given(st.binary(max_size=300))
 def test_any_bytes(container: bytes) -> None:
-    for reader in (car.roots, read):
+    for reader in (car.read_roots, read):
         with contextlib.suppress(car.CarError):
             reader(container)

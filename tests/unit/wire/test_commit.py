@@ -8,8 +8,8 @@ import pytest
 
 from sluice_wire import commit as commit_module
 from sluice_wire.cid import Cid
-from sluice_wire.deadletter import MAX_PAYLOAD, Reason
-from sluice_wire.events import Decoded
+from sluice_wire.deadletter import MAX_PAYLOAD_BYTES, DeadLetterReason
+from sluice_wire.events import DecodedFrame
 from sluice_wire.firehose import FirehoseDecoder
 from tests.unit.wire import build
 from tests.unit.wire.build import DID, POST, REV, TIME, commit, write
@@ -19,20 +19,20 @@ LIKE = {"$type": "app.bsky.feed.like", "subject": {"uri": "at://did:plc:x/app.bs
 DELETE = {"action": "delete", "path": "app.bsky.feed.post/gone", "cid": None}
 
 
-def decode(body: dict[str, Any], *collections: str) -> Decoded:
+def decode(body: dict[str, Any], *collections: str) -> DecodedFrame:
     decoder = FirehoseDecoder(collections=collections or ["*"])
     decoded = decoder.decode(build.frame("#commit", body), received=build.RECEIVED)
-    assert isinstance(decoded, Decoded)
+    assert isinstance(decoded, DecodedFrame)
     assert len(decoded.events) == len(decoded.kinds)
     return decoded
 
 
-def rkeys(decoded: Decoded) -> list[str]:
+def rkeys(decoded: DecodedFrame) -> list[str]:
     return [json.loads(event)["rkey"] for event in decoded.events]
 
 
-def reasons(decoded: Decoded) -> list[tuple[Reason, str]]:
-    return [(letter.reason, letter.detail.removeprefix(f"at://{DID}")) for letter in decoded.dead]
+def reasons(decoded: DecodedFrame) -> list[tuple[DeadLetterReason, str]]:
+    return [(letter.reason, letter.detail.removeprefix(f"at://{DID}")) for letter in decoded.dead_letters]
 
 
 def text_of(block: bytes) -> str:
@@ -58,7 +58,7 @@ def test_events_to_the_letter() -> None:
         '"subject":{"uri":"at://did:plc:x/app.bsky.feed.post/1"}}}',
         f'{{"type":"delete",{common},"collection":"app.bsky.feed.post","rkey":"gone"}}',
     ]
-    assert decoded == Decoded(
+    assert decoded == DecodedFrame(
         seq=SEQ, time=TIME, events=decoded.events, kinds=("create", "update", "delete"), filtered=0
     )
 
@@ -74,17 +74,17 @@ def test_filter_goes_by_collection_only() -> None:
     ]
     decoded = decode(commit(ops, [POST]), "app.bsky.*", "chat.bsky.actor.declaration")
     assert rkeys(decoded) == ["1", "self", "gone"]
-    assert (decoded.filtered, decoded.dead) == (3, ())
+    assert (decoded.filtered, decoded.dead_letters) == (3, ())
 
 
 def test_a_commit_of_nothing_wanted_moves_the_cursor() -> None:
     broken = commit([write("com.example.thing/1", POST)], blocks=b"not looked at")
-    assert decode(broken, "app.bsky.*") == Decoded(seq=SEQ, time=TIME, filtered=1)
+    assert decode(broken, "app.bsky.*") == DecodedFrame(seq=SEQ, time=TIME, filtered=1)
 
 
 @pytest.mark.parametrize("ops", [[], None, ...])
 def test_empty_commits(ops: object) -> None:
-    assert decode(commit([], ops=ops)) == Decoded(seq=SEQ, time=TIME)
+    assert decode(commit([], ops=ops)) == DecodedFrame(seq=SEQ, time=TIME)
 
 
 @pytest.mark.parametrize(
@@ -112,15 +112,15 @@ def test_a_block_that_is_something_else_costs_only_itself() -> None:
     container = build.car([(build.cid_of(build.encode(POST)), false), *build.blocks_of(LIKE)])
     decoded = decode(commit([write("a.b.c/1", POST), write("a.b.c/2", LIKE), DELETE], blocks=container))
     assert rkeys(decoded) == ["2", "gone"]
-    assert reasons(decoded) == [(Reason.BLOCK_HASH_MISMATCH, "/a.b.c/1")]
-    assert (decoded.dead[0].payload, decoded.dead[0].seq) == (false, SEQ)
+    assert reasons(decoded) == [(DeadLetterReason.BLOCK_HASH_MISMATCH, "/a.b.c/1")]
+    assert (decoded.dead_letters[0].payload, decoded.dead_letters[0].seq) == (false, SEQ)
 
 
 def test_a_missing_block_costs_only_itself() -> None:
     decoded = decode(commit([write("a.b.c/1", POST), write("a.b.c/2", LIKE), DELETE], [LIKE]))
     assert rkeys(decoded) == ["2", "gone"]
-    assert reasons(decoded) == [(Reason.BLOCK_MISSING, "/a.b.c/1")]
-    event = json.loads(decoded.dead[0].payload)  # all that is known, by which the record can be fetched
+    assert reasons(decoded) == [(DeadLetterReason.BLOCK_MISSING, "/a.b.c/1")]
+    event = json.loads(decoded.dead_letters[0].payload)  # all that is known, by which the record can be fetched
     assert (event["did"], event["rkey"], event["cid"]) == (DID, "1", text_of(build.encode(POST)))
 
 
@@ -128,27 +128,27 @@ def test_a_missing_block_costs_only_itself() -> None:
 def test_too_big_for_its_source(blocks: object) -> None:
     decoded = decode(commit([write("a.b.c/1", POST), DELETE], blocks=blocks, tooBig=True))
     assert rkeys(decoded) == ["gone"]
-    assert reasons(decoded) == [(Reason.BLOCK_MISSING, "/a.b.c/1")]
+    assert reasons(decoded) == [(DeadLetterReason.BLOCK_MISSING, "/a.b.c/1")]
 
 
 def test_too_big_even_for_its_operations() -> None:
     decoded = decode(commit([], blocks=b"", tooBig=True))
-    assert (decoded.seq, decoded.events, reasons(decoded)) == (SEQ, (), [(Reason.BLOCK_MISSING, "")])
-    assert json.loads(decoded.dead[0].payload)["did"] == DID
+    assert (decoded.seq, decoded.events, reasons(decoded)) == (SEQ, (), [(DeadLetterReason.BLOCK_MISSING, "")])
+    assert json.loads(decoded.dead_letters[0].payload)["did"] == DID
 
 
 @pytest.mark.parametrize("blocks", [b"garbage", b"\x00", b"\xff" * 50, "text", 5])
 def test_an_unreadable_car_costs_no_delete(blocks: object) -> None:
     decoded = decode(commit([write("a.b.c/1", POST), DELETE, write("a.b.c/2", LIKE)], blocks=blocks))
     assert rkeys(decoded) == ["gone"]
-    assert reasons(decoded) == [(Reason.CAR_INVALID, "/a.b.c/1"), (Reason.CAR_INVALID, "/a.b.c/2")]
+    assert reasons(decoded) == [(DeadLetterReason.CAR_INVALID, "/a.b.c/1"), (DeadLetterReason.CAR_INVALID, "/a.b.c/2")]
 
 
 def test_what_stands_before_a_break_in_the_car_is_good() -> None:
     container = build.car(build.blocks_of({"head": 1}, POST, LIKE))
     decoded = decode(commit([write("a.b.c/1", POST), write("a.b.c/2", LIKE)], blocks=container[:-5]))
     assert rkeys(decoded) == ["1"]
-    assert reasons(decoded) == [(Reason.CAR_INVALID, "/a.b.c/2")]
+    assert reasons(decoded) == [(DeadLetterReason.CAR_INVALID, "/a.b.c/2")]
 
 
 @pytest.mark.parametrize(
@@ -172,8 +172,8 @@ def test_what_stands_before_a_break_in_the_car_is_good() -> None:
 def test_records_that_are_none(record: object) -> None:
     decoded = decode(commit([write("a.b.c/1", record), write("a.b.c/2", LIKE)], [record, LIKE]))
     assert rkeys(decoded) == ["2"]
-    assert reasons(decoded) == [(Reason.RECORD_INVALID, "/a.b.c/1")]
-    assert decoded.dead[0].payload == build.encode(record)
+    assert reasons(decoded) == [(DeadLetterReason.RECORD_INVALID, "/a.b.c/1")]
+    assert decoded.dead_letters[0].payload == build.encode(record)
 
 
 def test_a_record_with_more_after_it() -> None:
@@ -181,7 +181,7 @@ def test_a_record_with_more_after_it() -> None:
     cid = build.cid_of(block)
     op = {"action": "create", "path": "a.b.c/1", "cid": build.link(cid)}
     decoded = decode(commit([op], blocks=build.car([(cid, block)])))
-    assert reasons(decoded) == [(Reason.RECORD_INVALID, "/a.b.c/1")]
+    assert reasons(decoded) == [(DeadLetterReason.RECORD_INVALID, "/a.b.c/1")]
 
 
 def test_floats_and_large_integers_of_64_bits_are_kept() -> None:
@@ -212,8 +212,8 @@ def test_floats_and_large_integers_of_64_bits_are_kept() -> None:
 def test_operations_that_are_none(op: object) -> None:
     decoded = decode(commit([write("a.b.c/1", POST), op, DELETE], [POST]))
     assert rkeys(decoded) == ["1", "gone"]
-    assert reasons(decoded) == [(Reason.OP_INVALID, "")]
-    assert "op" in json.loads(decoded.dead[0].payload)
+    assert reasons(decoded) == [(DeadLetterReason.OP_INVALID, "")]
+    assert "op" in json.loads(decoded.dead_letters[0].payload)
 
 
 @pytest.mark.parametrize(
@@ -229,7 +229,7 @@ def test_operations_that_are_none(op: object) -> None:
         ("commit", "bafyreib7z46femz4v6c2w4a564knd5zikmeo4igxzth67sxxesvx3ydpua"),
         ("ops", "none"),
         ("ops", {}),
-        ("ops", [DELETE] * (commit_module.MAX_OPS + 1)),
+        ("ops", [DELETE] * (commit_module.MAX_OPERATIONS + 1)),
         ("seq", 0),
         ("seq", -5),
         ("seq", 1 << 63),
@@ -243,22 +243,22 @@ def test_messages_that_are_wrong_as_a_whole(field: str, value: object) -> None:
     changes: dict[str, Any] = {field: value}
     body = commit([DELETE], **changes)
     decoded = decode(body)
-    (letter,) = decoded.dead
-    assert (decoded.events, letter.reason) == ((), Reason.MESSAGE_INVALID)
+    (letter,) = decoded.dead_letters
+    assert (decoded.events, letter.reason) == ((), DeadLetterReason.MESSAGE_INVALID)
     assert letter.message.startswith(f"{field}: expected")
     assert decoded.seq == letter.seq == (None if field == "seq" else SEQ)
-    assert letter.payload == build.frame("#commit", body)[:MAX_PAYLOAD]
+    assert letter.payload == build.frame("#commit", body)[:MAX_PAYLOAD_BYTES]
 
 
 def test_one_large_record_at_many_paths_does_not_fill_the_memory() -> None:
     record = POST | {"text": "\0" * 500_000}  # six bytes each in JSON
     decoded = decode(commit([write(f"a.b.c/{n}", record) for n in range(200)], [record]))
-    assert sum(map(len, decoded.events)) <= commit_module.MAX_OUTPUT
+    assert sum(map(len, decoded.events)) <= commit_module.MAX_OUTPUT_BYTES
     assert rkeys(decoded) == ["0", "1"]
-    assert {letter.reason for letter in decoded.dead} == {Reason.TOO_LARGE}
-    assert len(decoded.dead) == 198
-    assert all(len(letter.payload) <= MAX_PAYLOAD for letter in decoded.dead)
-    assert sum(len(letter.payload) for letter in decoded.dead) <= commit_module.MAX_DEAD
+    assert {letter.reason for letter in decoded.dead_letters} == {DeadLetterReason.TOO_LARGE}
+    assert len(decoded.dead_letters) == 198
+    assert all(len(letter.payload) <= MAX_PAYLOAD_BYTES for letter in decoded.dead_letters)
+    assert sum(len(letter.payload) for letter in decoded.dead_letters) <= commit_module.MAX_DEAD_LETTER_BYTES
 
 
 def test_every_record_is_hashed() -> None:
@@ -271,4 +271,4 @@ def test_every_record_is_hashed() -> None:
         changed[index] ^= 1
         assert hashlib.sha256(changed).digest() != cid[4:]
         decoded = decode(commit([op], blocks=build.car([(cid, bytes(changed))])))
-        assert (decoded.events, reasons(decoded)) == ((), [(Reason.BLOCK_HASH_MISMATCH, "/a.b.c/1")])
+        assert (decoded.events, reasons(decoded)) == ((), [(DeadLetterReason.BLOCK_HASH_MISMATCH, "/a.b.c/1")])

@@ -5,22 +5,22 @@ from typing import Any
 import pytest
 
 from sluice_wire import firehose
-from sluice_wire.deadletter import MAX_PAYLOAD, Reason
+from sluice_wire.deadletter import MAX_PAYLOAD_BYTES, DeadLetterReason
 from sluice_wire.event_stream import decode_frame
-from sluice_wire.events import Decoded, ErrorFrame, Info
+from sluice_wire.events import DecodedFrame, ErrorFrame, InfoMessage
 from sluice_wire.firehose import FirehoseDecoder
 from tests.unit.wire.build import DID, POST, RECEIVED, RECEIVED_TEXT, TIME, commit, encode, frame, write
 
 IDENTITY = {"seq": 7, "did": DID, "time": TIME}
 
 
-def decode(data: bytes) -> Decoded | Info | ErrorFrame:
+def decode(data: bytes) -> DecodedFrame | InfoMessage | ErrorFrame:
     return FirehoseDecoder(collections=["*"]).decode(data, received=RECEIVED)
 
 
-def decoded(data: bytes) -> Decoded:
+def decoded(data: bytes) -> DecodedFrame:
     answer = decode(data)
-    assert isinstance(answer, Decoded)
+    assert isinstance(answer, DecodedFrame)
     return answer
 
 
@@ -32,13 +32,13 @@ def test_message(header: dict[str, Any]) -> None:
 def test_a_type_may_carry_its_namespace() -> None:
     assert decoded(frame("com.atproto.sync.subscribeRepos#identity", IDENTITY)).kinds == ("identity",)
     other = decoded(frame("com.example.subscribe#identity", IDENTITY))
-    assert other == Decoded(seq=7, unknown="com.example.subscribe#identity")
+    assert other == DecodedFrame(seq=7, unknown="com.example.subscribe#identity")
 
 
 def test_info() -> None:
-    assert decode(frame("#info", {"name": "OutdatedCursor"})) == Info(name="OutdatedCursor")
-    assert decode(frame("#info", {"name": "New", "message": "m"})) == Info(name="New", message="m")
-    assert decoded(frame("#info", {"name": 5})).dead[0].reason is Reason.MESSAGE_INVALID
+    assert decode(frame("#info", {"name": "OutdatedCursor"})) == InfoMessage(name="OutdatedCursor")
+    assert decode(frame("#info", {"name": "New", "message": "m"})) == InfoMessage(name="New", message="m")
+    assert decoded(frame("#info", {"name": 5})).dead_letters[0].reason is DeadLetterReason.MESSAGE_INVALID
 
 
 @pytest.mark.parametrize(
@@ -72,28 +72,28 @@ def test_error(body: dict[str, Any], answer: ErrorFrame) -> None:
 )
 def test_frames_that_are_none(data: bytes, message: str) -> None:
     answer = decoded(data)
-    (letter,) = answer.dead
-    assert answer == Decoded(seq=None, dead=(letter,))
-    assert (letter.reason, letter.seq, letter.payload) == (Reason.FRAME_INVALID, None, data)
+    (letter,) = answer.dead_letters
+    assert answer == DecodedFrame(seq=None, dead_letters=(letter,))
+    assert (letter.reason, letter.seq, letter.payload) == (DeadLetterReason.FRAME_INVALID, None, data)
     assert message in letter.message
 
 
 def test_payloads_are_cut() -> None:
     data = b"\xff" * 1_000_000
-    assert decoded(data).dead[0].payload == data[:MAX_PAYLOAD]
+    assert decoded(data).dead_letters[0].payload == data[:MAX_PAYLOAD_BYTES]
 
 
 @pytest.mark.parametrize(
     ("header", "body", "answer"),
     [
-        ({"op": 1, "t": "#novel"}, {"seq": 9, "x": 1}, Decoded(seq=9, unknown="#novel")),
-        ({"op": 1, "t": "#novel"}, {"seq": "9"}, Decoded(seq=None, unknown="#novel")),
-        ({"op": 1, "t": "#novel"}, {}, Decoded(seq=None, unknown="#novel")),
-        ({"op": 7}, {"seq": 9}, Decoded(seq=9, unknown="op 7")),
-        ({"op": -2}, {"seq": -9}, Decoded(seq=None, unknown="op -2")),
+        ({"op": 1, "t": "#novel"}, {"seq": 9, "x": 1}, DecodedFrame(seq=9, unknown="#novel")),
+        ({"op": 1, "t": "#novel"}, {"seq": "9"}, DecodedFrame(seq=None, unknown="#novel")),
+        ({"op": 1, "t": "#novel"}, {}, DecodedFrame(seq=None, unknown="#novel")),
+        ({"op": 7}, {"seq": 9}, DecodedFrame(seq=9, unknown="op 7")),
+        ({"op": -2}, {"seq": -9}, DecodedFrame(seq=None, unknown="op -2")),
     ],
 )
-def test_unknown_messages_are_ignored(header: dict[str, Any], body: dict[str, Any], answer: Decoded) -> None:
+def test_unknown_messages_are_ignored(header: dict[str, Any], body: dict[str, Any], answer: DecodedFrame) -> None:
     assert decode(encode(header) + encode(body)) == answer
 
 
@@ -120,12 +120,12 @@ def test_time(time: object, told: str | None, written: str) -> None:
 def test_a_fault_of_the_decoder_itself_is_a_dead_letter() -> None:
     """Were it raised, the same frame would come again after every reconnect."""
 
-    def faulty(*_: object) -> Decoded:
+    def faulty(*_: object) -> DecodedFrame:
         raise RecursionError("too deep")
 
     data = frame("#identity", IDENTITY)
     answer = decode_frame(data, received=RECEIVED, nsid=firehose.NSID, handlers={"#identity": faulty})
-    assert isinstance(answer, Decoded)
-    (letter,) = answer.dead
-    assert (answer.seq, letter.reason, letter.payload) == (7, Reason.DECODER_FAULT, data)
+    assert isinstance(answer, DecodedFrame)
+    (letter,) = answer.dead_letters
+    assert (answer.seq, letter.reason, letter.payload) == (7, DeadLetterReason.DECODER_FAULT, data)
     assert letter.message == "RecursionError: too deep"

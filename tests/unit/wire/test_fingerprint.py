@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from sluice_wire.fingerprint import SIZE, fingerprint
+from sluice_wire.fingerprint import FINGERPRINT_BYTES, fingerprint
 from tests.unit.wire.build import DID, POST, TIME, commit, frame, write
 
 BODY = commit([write("app.bsky.feed.post/1", POST)], [POST])
@@ -19,7 +19,7 @@ def of(**changes: Any) -> bytes:
 )
 def test_the_time_makes_no_difference(time: str) -> None:
     assert of(time=time) == of(time=TIME)
-    assert len(of()) == SIZE
+    assert len(of()) == FINGERPRINT_BYTES
 
 
 @pytest.mark.parametrize(

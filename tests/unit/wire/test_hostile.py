@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sluice_wire import commit as commit_module
-from sluice_wire.deadletter import Reason
-from sluice_wire.events import Decoded, ErrorFrame, Info
+from sluice_wire.deadletter import DeadLetterReason
+from sluice_wire.events import DecodedFrame, ErrorFrame, InfoMessage
 from sluice_wire.firehose import FirehoseDecoder
 from sluice_wire.labels import LabelsDecoder
 from tests.unit.wire import build, published
@@ -27,16 +27,18 @@ def _refuse(constant: str) -> NoReturn:
     raise AssertionError(f"{constant} is no JSON")
 
 
-def decode(data: bytes) -> Decoded | Info | ErrorFrame:
+def decode(data: bytes) -> DecodedFrame | InfoMessage | ErrorFrame:
     """What the decoders say, and that it is fit for a stream."""
     labels = LabelsDecoder().decode(data, received=RECEIVED)
     answer = FirehoseDecoder(collections=["app.bsky.*"]).decode(data, received=RECEIVED)
     for each in (labels, answer):
-        if isinstance(each, Decoded):
-            assert all(letter.reason is not Reason.DECODER_FAULT for letter in each.dead), each.dead
+        if isinstance(each, DecodedFrame):
+            assert all(letter.reason is not DeadLetterReason.DECODER_FAULT for letter in each.dead_letters), (
+                each.dead_letters
+            )
             for event in each.events:
                 assert json.loads(event, parse_constant=_refuse)["seq"] == each.seq
-    if isinstance(answer, Decoded):
+    if isinstance(answer, DecodedFrame):
         assert len(answer.events) == len(answer.kinds)
     return answer
 
@@ -76,8 +78,8 @@ def test_mutated_frames(data: bytes) -> None:
 def test_frames_cut_anywhere(data: bytes, choice: st.DataObject) -> None:
     end = choice.draw(st.integers(0, len(data) - 1))
     answer = decode(data[:end])
-    assert isinstance(answer, Decoded)
-    assert [letter.reason for letter in answer.dead] == [Reason.FRAME_INVALID]
+    assert isinstance(answer, DecodedFrame)
+    assert [letter.reason for letter in answer.dead_letters] == [DeadLetterReason.FRAME_INVALID]
 
 
 SCALARS = (
@@ -115,8 +117,8 @@ def test_any_value_in_any_field(kind: str, changes: dict[str, Any]) -> None:
 @given(VALUES)
 def test_any_value_as_a_record(record: Any) -> None:
     answer = decode(frame("#commit", commit([write("app.bsky.feed.post/1", record)], [record])))
-    assert isinstance(answer, Decoded)
-    assert len(answer.events) + len(answer.dead) == 1
+    assert isinstance(answer, DecodedFrame)
+    assert len(answer.events) + len(answer.dead_letters) == 1
 
 
 def _record(block: bytes, paths: int = 1) -> bytes:
@@ -187,6 +189,6 @@ def test_time_and_memory_are_bounded(name: str) -> None:
     finally:
         tracemalloc.stop()
     assert peak < 8 * len(data) + 40 * MIB, f"{peak / MIB:.0f} MiB for {len(data) / MIB:.1f}"
-    if isinstance(answer, Decoded):
-        kept = sum(map(len, answer.events)) + sum(len(letter.payload) for letter in answer.dead)
-        assert kept <= commit_module.MAX_OUTPUT + commit_module.MAX_DEAD
+    if isinstance(answer, DecodedFrame):
+        kept = sum(map(len, answer.events)) + sum(len(letter.payload) for letter in answer.dead_letters)
+        assert kept <= commit_module.MAX_OUTPUT_BYTES + commit_module.MAX_DEAD_LETTER_BYTES

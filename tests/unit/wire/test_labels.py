@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
-from sluice_wire.deadletter import MAX_PAYLOAD, Reason
-from sluice_wire.events import Decoded, ErrorFrame, Info
+from sluice_wire.deadletter import MAX_PAYLOAD_BYTES, DeadLetterReason
+from sluice_wire.events import DecodedFrame, ErrorFrame, InfoMessage
 from sluice_wire.labels import MAX_LABELS, LabelsDecoder
 from tests.unit.wire.build import DID, RECEIVED, encode, frame
 
@@ -15,10 +15,10 @@ PLAIN = (
 )
 
 
-def decode(*labels: object, **changes: Any) -> Decoded:
+def decode(*labels: object, **changes: Any) -> DecodedFrame:
     body = {"seq": 11, "labels": list(labels)} | changes
     decoded = LabelsDecoder().decode(frame("#labels", body), received=RECEIVED)
-    assert isinstance(decoded, Decoded)
+    assert isinstance(decoded, DecodedFrame)
     return decoded
 
 
@@ -57,37 +57,39 @@ def test_a_signed_time_that_is_written_otherwise_is_kept(cts: str) -> None:
 def test_a_bad_label_costs_only_itself(label: object) -> None:
     decoded = decode(LABEL, label, LABEL)
     assert decoded.events == (f'{{"seq":11,"labels":[{PLAIN}}},{PLAIN}}}]}}'.encode(),)
-    (letter,) = decoded.dead
-    assert (letter.reason, letter.seq) == (Reason.LABEL_INVALID, 11)
+    (letter,) = decoded.dead_letters
+    assert (letter.reason, letter.seq) == (DeadLetterReason.LABEL_INVALID, 11)
     assert json.loads(letter.payload) == json.loads(json.dumps(label))
     assert letter.detail in ("", LABEL["uri"])
 
 
 def test_no_good_label_no_event() -> None:
-    assert decode() == Decoded(seq=11)
+    assert decode() == DecodedFrame(seq=11)
     decoded = decode(5)
-    assert (decoded.seq, decoded.events, decoded.kinds, len(decoded.dead)) == (11, (), (), 1)
+    assert (decoded.seq, decoded.events, decoded.kinds, len(decoded.dead_letters)) == (11, (), (), 1)
 
 
 @pytest.mark.parametrize("labels", [None, {}, "x", [LABEL] * (MAX_LABELS + 1)])
 def test_messages_that_are_wrong_as_a_whole(labels: object) -> None:
     decoded = decode(labels=labels)
-    (letter,) = decoded.dead
-    assert (decoded.seq, decoded.events, letter.reason) == (11, (), Reason.MESSAGE_INVALID)
-    assert len(letter.payload) <= MAX_PAYLOAD
+    (letter,) = decoded.dead_letters
+    assert (decoded.seq, decoded.events, letter.reason) == (11, (), DeadLetterReason.MESSAGE_INVALID)
+    assert len(letter.payload) <= MAX_PAYLOAD_BYTES
 
 
 def test_dead_letters_of_one_message_are_bounded_together() -> None:
     decoded = decode(*([{"x": "y" * 100_000}] * 40))
-    assert len(decoded.dead) == 40
-    assert sum(len(letter.payload) for letter in decoded.dead) <= 16 * MAX_PAYLOAD
+    assert len(decoded.dead_letters) == 40
+    assert sum(len(letter.payload) for letter in decoded.dead_letters) <= 16 * MAX_PAYLOAD_BYTES
 
 
 def test_the_rest_of_the_stream() -> None:
     decoder = LabelsDecoder()
-    assert decoder.decode(frame("#info", {"name": "OutdatedCursor"}), received=RECEIVED) == Info(name="OutdatedCursor")
+    assert decoder.decode(frame("#info", {"name": "OutdatedCursor"}), received=RECEIVED) == InfoMessage(
+        name="OutdatedCursor"
+    )
     error = encode({"op": -1}) + encode({"error": "FutureCursor"})
     assert decoder.decode(error, received=RECEIVED) == ErrorFrame(error="FutureCursor")
-    assert decoder.decode(frame("#commit", {"seq": 3}), received=RECEIVED) == Decoded(seq=3, unknown="#commit")
+    assert decoder.decode(frame("#commit", {"seq": 3}), received=RECEIVED) == DecodedFrame(seq=3, unknown="#commit")
     namespaced = frame("com.atproto.label.subscribeLabels#labels", {"seq": 11, "labels": [LABEL]})
     assert decoder.decode(namespaced, received=RECEIVED) == decode(LABEL)

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sluice_redis.contract import BACKFILL_DONE
-from sluice_wire.deadletter import Reason
-from sluice_wire.repo_page import PageInvalidError, Repo, named, parse
+from sluice_wire.deadletter import DeadLetterReason
+from sluice_wire.repo_page import PageInvalidError, Repo, did_in_message, parse_page
 
 ALICE = {"did": "did:plc:alice", "head": "bafyx", "rev": "3l4", "active": True}
 
@@ -18,7 +18,7 @@ def page(*repos: object, **more: object) -> bytes:
 
 
 def test_an_entry_is_what_the_rust_ingester_wrote() -> None:
-    found = parse(page(ALICE, cursor="17"))
+    found = parse_page(page(ALICE, cursor="17"))
     assert found.cursor == "17"
     assert found.repos[0].event(origin="https://relay.example") == (
         b'{"did":"did:plc:alice","host":"https://relay.example","rev":"3l4","status":null,"active":true}'
@@ -37,17 +37,17 @@ def test_an_entry_is_what_the_rust_ingester_wrote() -> None:
     ],
 )
 def test_what_may_be_missing(entry: object, repo: Repo) -> None:
-    assert parse(page(entry)).repos == (repo,)
+    assert parse_page(page(entry)).repos == (repo,)
 
 
 @pytest.mark.parametrize(
     "entry", [7, None, {"did": "alice"}, {"rev": "3l4"}, ALICE | {"rev": 7}, ALICE | {"status": "a" * 300}]
 )
 def test_a_bad_entry_costs_no_other(entry: object) -> None:
-    found = parse(page(entry, ALICE, cursor="1"))
+    found = parse_page(page(entry, ALICE, cursor="1"))
     assert [repo.did for repo in found.repos] == ["did:plc:alice"]
-    assert [letter.reason for letter in found.dead] == [Reason.REPO_INVALID]
-    assert json.loads(found.dead[0].payload) == entry
+    assert [letter.reason for letter in found.dead_letters] == [DeadLetterReason.REPO_INVALID]
+    assert json.loads(found.dead_letters[0].payload) == entry
 
 
 @pytest.mark.parametrize(
@@ -55,12 +55,12 @@ def test_a_bad_entry_costs_no_other(entry: object) -> None:
     [page(ALICE), page(ALICE, cursor=""), page(ALICE, cursor=None), page(), b'{"repos":null}', b'{"cursor":""}', b"{}"],
 )
 def test_the_end_is_a_page_without_a_cursor(body: bytes) -> None:
-    assert parse(body).cursor is None
+    assert parse_page(body).cursor is None
 
 
 @pytest.mark.parametrize("body", [page(cursor="9"), b'{"repos":null,"cursor":"9"}', b'{"cursor":"9"}', page(cursor=9)])
 def test_an_empty_page_with_a_cursor_is_not_the_end(body: bytes) -> None:
-    assert (parse(body).cursor, parse(body).repos) == ("9", ())
+    assert (parse_page(body).cursor, parse_page(body).repos) == ("9", ())
 
 
 @pytest.mark.parametrize(
@@ -86,13 +86,13 @@ def test_an_empty_page_with_a_cursor_is_not_the_end(body: bytes) -> None:
 )
 def test_no_page(body: bytes) -> None:
     with pytest.raises(PageInvalidError):
-        parse(body)
+        parse_page(body)
 
 
 @given(st.binary() | st.recursive(st.none() | st.integers() | st.text(), st.lists).map(lambda v: page(v, cursor="1")))
 def test_nothing_else_is_ever_raised(body: bytes) -> None:
     try:
-        found = parse(body)
+        found = parse_page(body)
     except PageInvalidError:
         return
     for repo in found.repos:
@@ -109,4 +109,4 @@ def test_nothing_else_is_ever_raised(body: bytes) -> None:
     ],
 )
 def test_whom_an_error_names(message: str, did: str | None) -> None:
-    assert named(message) == did
+    assert did_in_message(message) == did

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from sluice_wire import dagcbor, salvage
 from sluice_wire.dagcbor import CborError
-from sluice_wire.deadletter import Reason
-from sluice_wire.events import Decoded, ErrorFrame
+from sluice_wire.deadletter import DeadLetterReason
+from sluice_wire.events import DecodedFrame, ErrorFrame
 from sluice_wire.firehose import FirehoseDecoder
 from sluice_wire.labels import LabelsDecoder
-from sluice_wire.salvage import Broken
+from sluice_wire.salvage import BrokenValue
 from tests.unit.wire.build import DID, POST, RECEIVED, commit, encode, frame, write
 
 LABEL = {"src": DID, "uri": DID, "val": "spam", "cts": "2026-11-01T00:00:00.000Z"}
@@ -32,10 +32,10 @@ BROKEN = {
 }
 
 
-def labels(*raw: bytes, seq: int = 7) -> Decoded:
+def labels(*raw: bytes, seq: int = 7) -> DecodedFrame:
     body = b"\xa2" + encode("seq") + encode(seq) + encode("labels") + bytes([0x80 | len(raw)]) + b"".join(raw)
     decoded = LabelsDecoder().decode(encode({"op": 1, "t": "#labels"}) + body, received=RECEIVED)
-    assert isinstance(decoded, Decoded)
+    assert isinstance(decoded, DecodedFrame)
     return decoded
 
 
@@ -44,8 +44,8 @@ def test_a_broken_label_costs_only_itself(broken: bytes) -> None:
     decoded = labels(GOOD, broken, GOOD)
     assert decoded.seq == 7
     assert len(json.loads(decoded.events[0])["labels"]) == 2
-    (letter,) = decoded.dead
-    assert (letter.reason, letter.payload) == (Reason.LABEL_INVALID, broken)
+    (letter,) = decoded.dead_letters
+    assert (letter.reason, letter.payload) == (DeadLetterReason.LABEL_INVALID, broken)
     assert "not DAG-CBOR" in letter.message
 
 
@@ -58,23 +58,25 @@ def test_a_broken_operation_costs_only_itself(broken: bytes) -> None:
     head, first, second = encode("ops"), *map(encode, body["ops"])
     raw = whole.replace(ops, head + b"\x83" + first + broken + second)
     decoded = FirehoseDecoder(collections=["*"]).decode(raw, received=RECEIVED)
-    assert isinstance(decoded, Decoded)
+    assert isinstance(decoded, DecodedFrame)
     assert [json.loads(event)["rkey"] for event in decoded.events] == ["1", "2"]
-    assert [(letter.reason, letter.payload) for letter in decoded.dead] == [(Reason.OP_INVALID, broken)]
+    assert [(letter.reason, letter.payload) for letter in decoded.dead_letters] == [
+        (DeadLetterReason.OP_INVALID, broken)
+    ]
 
 
 def test_a_broken_field_that_nobody_needs_costs_nothing() -> None:
     body = commit([write("app.bsky.feed.post/1", POST)], [POST]) | {"blobs": []}
     raw = frame("#commit", body).replace(encode("blobs") + b"\x80", encode("blobs") + BROKEN["a tag"])
     decoded = FirehoseDecoder(collections=["*"]).decode(raw, received=RECEIVED)
-    assert isinstance(decoded, Decoded)
-    assert (len(decoded.events), decoded.dead) == (1, ())
+    assert isinstance(decoded, DecodedFrame)
+    assert (len(decoded.events), decoded.dead_letters) == (1, ())
 
 
 def test_a_key_of_any_kind_costs_no_other() -> None:
     for key in (b"\xa1\x61a\x01", b"\x81\x01", b"\x01", b"\x41a", b"\xf6"):
         raw = encode({"op": 1}) + b"\xa2" + key + b"\x01" + encode("seq") + b"\x07"
-        assert salvage.decode_pair(raw)[1]["seq"] == 7
+        assert salvage.salvage_pair(raw)[1]["seq"] == 7
 
 
 def test_an_error_frame_with_a_broken_message() -> None:
@@ -92,7 +94,7 @@ def test_a_flag_may_be_a_number(neg: object) -> None:
 def test_undefined_is_absent(name: str) -> None:
     whole = labels(encode(LABEL | {name: cbor2.undefined}))
     assert whole.events == labels(GOOD).events
-    assert whole.dead == ()
+    assert whole.dead_letters == ()
 
 
 def test_undefined_in_a_commit_and_in_an_identity() -> None:
@@ -103,8 +105,8 @@ def test_undefined_in_a_commit_and_in_an_identity() -> None:
         ("#account", {"seq": 1, "did": DID, "active": True, "status": cbor2.undefined}),
     ):
         decoded = decoder.decode(frame(name, body), received=RECEIVED)
-        assert isinstance(decoded, Decoded)
-        assert decoded.dead == ()
+        assert isinstance(decoded, DecodedFrame)
+        assert decoded.dead_letters == ()
 
 
 VALUES = st.recursive(
@@ -117,7 +119,7 @@ VALUES = st.recursive(
 @given(st.dictionaries(st.text(), VALUES, max_size=5))
 def test_what_is_whole_is_read_as_the_strict_decoder_reads_it(body: dict[str, Any]) -> None:
     data = encode({"op": 1}) + encode(body)
-    assert salvage.decode_pair(data) == dagcbor.decode_pair(data)
+    assert salvage.salvage_pair(data) == dagcbor.decode_pair(data)
 
 
 @given(st.binary(max_size=200), st.sampled_from(sorted(BROKEN.values())), st.integers(0, 300))
@@ -125,15 +127,15 @@ def test_any_bytes_end(data: bytes, broken: bytes, place: int) -> None:
     whole = frame("#labels", {"seq": 7, "labels": [LABEL, LABEL]})
     for each in (data, encode({}) + data, whole[:place] + data + whole[place:], whole[:place] + broken + whole[place:]):
         try:
-            _, body = salvage.decode_pair(each)
+            _, body = salvage.salvage_pair(each)
         except CborError:
             continue
         assert isinstance(body, dict)
-        assert not isinstance(body, Broken)
+        assert not isinstance(body, BrokenValue)
 
 
 def test_a_key_that_is_a_map_is_left_out() -> None:
     """Its member too: a header {}, then {{}: 1, "a": tag 43, "b": 2}."""
-    _, body = salvage.decode_pair(bytes.fromhex("a0 a3 a0 01 61 61 d8 2b 00 61 62 02"))
+    _, body = salvage.salvage_pair(bytes.fromhex("a0 a3 a0 01 61 61 d8 2b 00 61 62 02"))
     assert body.keys() == {"a", "b"}
     assert body["b"] == 2

@@ -6,7 +6,7 @@ from typing import Any
 
 from e2e.relaysim.labels import Labeler
 from e2e.relaysim.network import World
-from sluice_wire.events import Decoded
+from sluice_wire.events import DecodedFrame
 from sluice_wire.firehose import FirehoseDecoder
 from sluice_wire.labels import LabelsDecoder
 from tests.unit.wire.build import RECEIVED, TIME
@@ -19,8 +19,8 @@ def test_a_thousand_events() -> None:
     seen: set[str] = set()
     for seq, event in enumerate(islice(World(seed="wire", size=20), 1000), SEQ):
         decoded = decoder.decode(event.frame.stamp(seq, TIME), received=RECEIVED)
-        assert isinstance(decoded, Decoded)
-        assert (decoded.seq, decoded.time, decoded.dead, decoded.unknown) == (seq, TIME, (), None)
+        assert isinstance(decoded, DecodedFrame)
+        assert (decoded.seq, decoded.time, decoded.dead_letters, decoded.unknown) == (seq, TIME, (), None)
         texts = [json.loads(text) for text in decoded.events]
         assert all((text["seq"], text["time"], text["did"]) == (seq, TIME, event.facts["did"]) for text in texts)
         assert [_facts(text) for text in texts] == _expected(event.kind, event.facts)
@@ -55,8 +55,8 @@ def test_labels() -> None:
     signed = 0
     for seq, event in enumerate(islice(Labeler(World(seed="wire", size=3)), 200), 1):
         decoded = decoder.decode(event.frame.stamp(seq, TIME), received=RECEIVED)
-        assert isinstance(decoded, Decoded)
-        assert (decoded.seq, decoded.dead) == (seq, ())
+        assert isinstance(decoded, DecodedFrame)
+        assert (decoded.seq, decoded.dead_letters) == (seq, ())
         (text,) = decoded.events
         labels = json.loads(text)["labels"]
         assert [_present(label) for label in labels] == [_present(label) for label in event.facts["labels"]]

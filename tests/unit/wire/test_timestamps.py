@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sluice_wire.timestamps import from_datetime, normalise
+from sluice_wire.timestamps import format_timestamp, normalize_timestamp
 from tests.unit.wire.published import lines
 
 RFC_3339_ALL_THE_SAME = {
@@ -17,10 +17,10 @@ RFC_3339_ALL_THE_SAME = {
 
 @pytest.mark.parametrize("text", lines("syntax/datetime_syntax_valid.txt"))
 def test_every_valid_time_is_normalised(text: str) -> None:
-    normal = normalise(text)
+    normal = normalize_timestamp(text)
     assert normal is not None
     assert (len(normal), normal[10], normal[19], normal[-1]) == (24, "T", ".", "Z")
-    assert normalise(normal) == normal
+    assert normalize_timestamp(normal) == normal
     exact = datetime.fromisoformat(text).astimezone(UTC)
     assert timedelta() <= exact - datetime.fromisoformat(normal) < timedelta(milliseconds=1)
 
@@ -37,14 +37,14 @@ def test_every_valid_time_is_normalised(text: str) -> None:
 )
 def test_the_rest_is_unreadable(text: str) -> None:
     if text in RFC_3339_ALL_THE_SAME:
-        assert normalise(text) == "1985-04-12T23:20:50.123Z"
+        assert normalize_timestamp(text) == "1985-04-12T23:20:50.123Z"
     else:
-        assert normalise(text) is None
+        assert normalize_timestamp(text) is None
 
 
 @pytest.mark.parametrize("value", [None, 5, b"1985-04-12T23:20:50.123Z", ["1985-04-12T23:20:50.123Z"]])
 def test_no_text(value: object) -> None:
-    assert normalise(value) is None
+    assert normalize_timestamp(value) is None
 
 
 @pytest.mark.parametrize(
@@ -61,10 +61,10 @@ def test_no_text(value: object) -> None:
     ],
 )
 def test_examples(text: str, normal: str) -> None:
-    assert normalise(text) == normal
+    assert normalize_timestamp(text) == normal
 
 
 @given(st.datetimes(min_value=datetime(2, 1, 1), max_value=datetime(9998, 1, 1)), st.integers(-1439, 1439))  # noqa: DTZ001
 def test_any_zone(moment: datetime, minutes: int) -> None:
     zoned = moment.replace(tzinfo=timezone(timedelta(minutes=minutes)))
-    assert normalise(zoned.isoformat()) == from_datetime(zoned)
+    assert normalize_timestamp(zoned.isoformat()) == format_timestamp(zoned)

@@ -7,7 +7,7 @@ import pytest
 
 from sluice_wire import car, dagcbor, datajson
 from sluice_wire.cid import Cid
-from sluice_wire.events import Decoded
+from sluice_wire.events import DecodedFrame
 from sluice_wire.firehose import FirehoseDecoder
 from tests.unit.wire import published
 from tests.unit.wire.build import RECEIVED, encode
@@ -36,17 +36,17 @@ def test_valid_data_comes_through(entry: dict[str, Any]) -> None:
 @pytest.mark.parametrize("fixture", CARS, ids=range(len(CARS)))
 def test_car_fixture(fixture: dict[str, Any]) -> None:
     container = published.unbase64(fixture["car"])
-    assert [str(root) for root in car.roots(container)] == [fixture["root"]]
-    found = [(str(Cid(cid)), bytes(block)) for cid, block in car.blocks(container)]
+    assert [str(root) for root in car.read_roots(container)] == [fixture["root"]]
+    found = [(str(Cid(cid)), bytes(block)) for cid, block in car.iter_blocks(container)]
     assert found == [(block["cid"], published.unbase64(block["bytes"])) for block in fixture["blocks"]]
-    assert all(Cid(cid).matches(block) for cid, block in car.blocks(container))
+    assert all(Cid(cid).matches(block) for cid, block in car.iter_blocks(container))
 
 
 @pytest.mark.parametrize("seq", COMMITS)
 def test_blocks_of_a_captured_commit(seq: int) -> None:
     container = published.unbase64(COMMITS[seq]["blocks"]["$bytes"])
-    assert [str(root) for root in car.roots(container)] == [COMMITS[seq]["commit"]["$link"]]
-    matches = [Cid(cid).matches(block) for cid, block in car.blocks(container)]
+    assert [str(root) for root in car.read_roots(container)] == [COMMITS[seq]["commit"]["$link"]]
+    matches = [Cid(cid).matches(block) for cid, block in car.iter_blocks(container)]
     assert matches == [True] * {4621317030: 8, 4623075231: 3}[seq]
 
 
@@ -55,8 +55,8 @@ def test_captured_commit(seq: int) -> None:
     message = COMMITS[seq]
     frame = published.frame_of({"t": "#commit", "op": 1}, message)
     decoded = FirehoseDecoder(collections=["app.bsky.*"]).decode(frame, received=RECEIVED)
-    assert isinstance(decoded, Decoded)
-    assert (decoded.seq, decoded.time, decoded.kinds, decoded.dead) == (seq, message["time"], ("create",), ())
+    assert isinstance(decoded, DecodedFrame)
+    assert (decoded.seq, decoded.time, decoded.kinds, decoded.dead_letters) == (seq, message["time"], ("create",), ())
 
     (op,) = message["ops"]
     collection, rkey = op["path"].split("/")
@@ -80,7 +80,7 @@ def test_captured_account_lifecycle() -> None:
     events = []
     for frame in published.captured_lifecycle():
         decoded = decoder.decode(frame, received=RECEIVED)
-        assert isinstance(decoded, Decoded)
+        assert isinstance(decoded, DecodedFrame)
         events += [event.decode() for event in decoded.events]
     did = '"did":"did:plc:vvpy7d6y2li5yo73cgbszibl"'
     root = "bafyreichtlroxhi2ujvhrkv2lvqxckhtrqsqvkrie3bxxpzlsmewbc2y3y"

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from sluice_operator.kubernetes.client import connect
-from sluice_operator.kubernetes.leader_election import Candidate
-from sluice_operator.kubernetes.leader_lease import Terms
+from sluice_operator.kubernetes.connection import connect
+from sluice_operator.kubernetes.leader_election import LeaderElector
+from sluice_operator.kubernetes.leader_lease import LeaseConfig
 from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.faults import FaultyProxy
 from tests.integration.operator.lease.candidates import (
@@ -84,10 +84,10 @@ def test_a_release_whose_answer_is_lost_is_a_release(place: Place, faulty_pair: 
 
 async def test_work_that_fails_frees_the_lease_when_it_has_ended(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KUBECONFIG", str(place.control_plane.kubeconfig(USERS[0])))
-    terms = Terms(namespace=place.namespace, name=LEASE, duration_seconds=60)
+    terms = LeaseConfig(namespace=place.namespace, name=LEASE, duration_seconds=60)
     done: list[str] = []
     async with connect() as (kube, _):
-        first, second = (Candidate(kube=kube, terms=terms, identity=name) for name in USERS)
+        first, second = (LeaderElector(client=kube, config=terms, identity=name) for name in USERS)
 
         async def fail() -> None:
             try:
@@ -100,15 +100,15 @@ async def test_work_that_fails_frees_the_lease_when_it_has_ended(place: Place, m
             done.append(place.lease()["holderIdentity"])
 
         with pytest.raises(ValueError, match="broken"):
-            await first.lead(fail)
+            await first.run(fail)
         assert not first.is_leader
-        await second.lead(succeed)
+        await second.run(succeed)
     assert done == ["work has ended", "second"]
 
 
 async def test_of_many_at_once_one_leads(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KUBECONFIG", str(place.control_plane.kubeconfig(USERS[0])))
-    terms = Terms(namespace=place.namespace, name=LEASE, duration_seconds=30)
+    terms = LeaseConfig(namespace=place.namespace, name=LEASE, duration_seconds=30)
     together: list[int] = []
     working = 0
 
@@ -120,8 +120,8 @@ async def test_of_many_at_once_one_leads(place: Place, monkeypatch: pytest.Monke
         working -= 1
 
     async with connect() as (kube, _):
-        candidates = [Candidate(kube=kube, terms=terms, identity=str(number)) for number in range(3)]
-        await asyncio.gather(*(candidate.lead(work) for candidate in candidates))
+        candidates = [LeaderElector(client=kube, config=terms, identity=str(number)) for number in range(3)]
+        await asyncio.gather(*(candidate.run(work) for candidate in candidates))
     assert together == [1] * 3
     assert place.lease()["leaseTransitions"] == 2
 

@@ -6,15 +6,17 @@ from typing import Any, Final
 
 from tests.integration.operator.audit import AuditLog, Request
 from tests.integration.operator.conftest import OperatorProcess
-from tests.integration.operator.control_plane import ApiError, Manifest
+from tests.integration.operator.control_plane import ApiServerError, Manifest
 from tests.integration.operator.rights import grant, rules
 from tests.integration.operator.situation import Situation
 
 FIRST: Final = "first"
 SECOND: Final = "second"
 LEASE: Final = "sluice.dev"
+SPEED: Final = 4.0
+"""The operators' timers run so many times as fast as the clock on the wall: all limits below are in their seconds."""
 TAKEOVER_SECONDS: Final = 150
-"""A Lease is void after 60 s; the rest is for a busy machine."""
+"""A Lease is void after 60 s, which is 15 s on the wall; the rest is for a busy machine."""
 
 
 class Namespace(Situation):
@@ -26,7 +28,7 @@ class Namespace(Situation):
     def lease(self) -> Manifest | None:
         try:
             lease: Manifest = self.get("Lease", LEASE)
-        except ApiError as error:
+        except ApiServerError as error:
             if error.code != 404:
                 raise
             return None
@@ -61,7 +63,7 @@ class Namespace(Situation):
         return f'sluice_namespace_served{{namespace="{self.namespace}"}} {float(served)}' in operator.get("metrics")[1]
 
     def remove(self) -> None:
-        with suppress(ApiError):  # a test may have deleted it
+        with suppress(ApiServerError):  # a test may have deleted it
             super().remove()
 
     def edit(self, **spec: Any) -> None:

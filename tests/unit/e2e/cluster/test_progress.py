@@ -27,16 +27,16 @@ def board(stream: io.StringIO, *, interval: float = 0.02) -> Board:
     return Board(stream=lambda: stream, interval=interval)
 
 
-def test_off_a_terminal_a_long_step_shows_signs_of_life_and_how_long_it_takes() -> None:
+def test_off_a_terminal_a_long_step_is_reported_at_intervals_with_how_long_it_takes() -> None:
     log = io.StringIO()
-    with board(log).step("build it", about="8 minutes, once"):
+    with board(log).step("build it", duration="8 minutes, once"):
         wait_for("still running: build it 0 s (8 minutes, once)\n" * 2, log)
     lines = log.getvalue().splitlines()
     assert lines[0] == "build it ... (8 minutes, once)"
     assert lines[-1].startswith("build it: 0.")
 
 
-def test_steps_that_overlap_are_told_in_one_line_and_what_has_ended_no_more() -> None:
+def test_steps_that_overlap_share_a_line_and_one_that_has_ended_is_left_out() -> None:
     log = io.StringIO()
     both = board(log)
     with both.step("one"):
@@ -46,7 +46,7 @@ def test_steps_that_overlap_are_told_in_one_line_and_what_has_ended_no_more() ->
         wait_for("still running: one 0 s\n", log)
 
 
-def test_an_outer_step_is_told_of_only_while_nothing_inside_it_runs() -> None:
+def test_an_outer_step_is_shown_only_while_no_other_step_runs() -> None:
     log = io.StringIO()
     shown = board(log)
     with shown.step("cluster", outer=True):
@@ -57,7 +57,7 @@ def test_an_outer_step_is_told_of_only_while_nothing_inside_it_runs() -> None:
             assert "cluster" not in wait_for("still running: build 0 s\n", log)
 
 
-def test_a_short_step_is_told_of_in_two_lines() -> None:
+def test_a_short_step_is_reported_in_two_lines() -> None:
     log = io.StringIO()
     with board(log, interval=3600).step("short"):
         pass
@@ -66,17 +66,34 @@ def test_a_short_step_is_told_of_in_two_lines() -> None:
 
 def test_on_a_terminal_one_line_is_redrawn() -> None:
     terminal = Terminal()
-    with board(terminal).step("build it", about="once"):
+    with board(terminal).step("build it", duration="once"):
         wait_for("\r\033[Kbuild it 0 s (once)", terminal)
         assert "\n" not in terminal.getvalue()
     assert terminal.getvalue().endswith("\r\033[Kbuild it: " + terminal.getvalue().rsplit(": ", 1)[1])
 
 
-def test_a_step_that_fails_says_so() -> None:
+def test_how_far_a_step_is_stands_in_every_line() -> None:
+    log, done = io.StringIO(), iter(range(1_000_000))
+    with board(log).step("build it", detail=lambda: f"{next(done)} of 30 packages"):
+        wait_for("still running: build it 0 s, 0 of 30 packages\nstill running: build it 0 s, 1 of 30 packages\n", log)
+    terminal = Terminal()
+    with board(terminal).step("build it", detail=lambda: "12 of 30 packages"):
+        wait_for("\r\033[Kbuild it 0 s, 12 of 30 packages", terminal)
+
+
+def test_on_a_terminal_a_line_never_wraps() -> None:
+    terminal = Terminal()
+    shown = board(terminal)
+    with shown.step("a" * 50), shown.step("b" * 50):
+        wait_for("; bbb", terminal)
+    assert all(len(line.partition("\r")[0]) < 80 for line in terminal.getvalue().split("\033[K"))
+
+
+def test_a_step_that_fails_says_so_with_the_first_line_of_the_reason() -> None:
     log = io.StringIO()
     with pytest.raises(ValueError, match="no"), board(log).step("build it"):
-        raise ValueError("no")
-    assert log.getvalue().splitlines()[-1] == "build it: failed after 0 s"
+        raise ValueError("no\nnot at all")
+    assert log.getvalue().splitlines()[-1] == "build it: failed after 0 s: no"
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(0.4, "0 s"), (59.9, "59 s"), (60, "1 min 0 s"), (500, "8 min 20 s")])
@@ -84,7 +101,7 @@ def test_durations(seconds: float, text: str) -> None:
     assert elapsed(seconds) == text
 
 
-def test_the_numbered_steps_show_signs_of_life_too(
+def test_the_numbered_steps_are_reported_at_intervals_too(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     log = io.StringIO()

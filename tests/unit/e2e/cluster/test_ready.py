@@ -24,13 +24,13 @@ def test_a_component_that_keeps_exiting_is_named_with_the_end_of_its_log(layout:
     layout.status.write_text(json.dumps(status))
     (layout.logs / "etcd.log").write_text("first\nno space left\n")
     with pytest.raises(ClusterError) as caught:
-        ready.wait(layout, timeout=30)
+        ready.wait(layout, checks=ready.CLUSTER, timeout=30)
     assert str(caught.value) == (f"etcd keeps exiting; log: {layout.logs / 'etcd.log'}\n    first\n    no space left")
 
 
 def test_when_time_is_up_the_message_says_what_is_missing(layout: Layout) -> None:
     with pytest.raises(ClusterError, match=r"after 0 s: not yet every component started; log: .*/node\.log"):
-        ready.wait(layout, timeout=0)
+        ready.wait(layout, checks=ready.CLUSTER, timeout=0)
 
 
 def test_a_failed_command_shows_its_log_and_the_hint(tmp_path: Path) -> None:
@@ -53,14 +53,14 @@ def test_tail_of_no_log(tmp_path: Path) -> None:
     assert tail(tmp_path / "none") == "    (no log)"
 
 
-def test_mounts_of_a_cluster_are_told_from_others(layout: Layout) -> None:
+def test_mounts_of_a_cluster_are_distinguished_from_others(layout: Layout) -> None:
     line = "36 35 98:0 / {} rw,noatime master:1 - ext3 /dev/root rw"
     points = [f"{layout.state}/kubelet/pods", "/run/cluster/state", "/run/clusters", "/", "/home"]
     found = doctor.our_mounts("\n".join(line.format(point) for point in points), layout)
     assert found == points[:2]
 
 
-def test_the_cable_tells_whose_it_is_within_the_kernels_limit() -> None:
+def test_the_alias_of_the_veth_pair_names_its_cluster_within_the_kernels_limit() -> None:
     assert network.alias(Path("/a/.cluster")) == "/a/.cluster"
     assert len(network.alias(Path("/" + "x" * 400))) < 256
 

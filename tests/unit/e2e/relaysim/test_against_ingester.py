@@ -1,4 +1,4 @@
-"""The simulator's encoders and the ingester's decoder know nothing of each other: here they must agree."""
+"""The encoders of the simulator against the decoder of the ingester: they share no code and must agree."""
 
 import json
 from collections import Counter
@@ -10,16 +10,16 @@ import pytest
 from e2e.relaysim import damage
 from e2e.relaysim.datamodel import record_cid
 from e2e.relaysim.network import World
-from sluice_wire.events import Decoded
+from sluice_wire.events import DecodedFrame
 from sluice_wire.firehose import FirehoseDecoder
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 DECODER = FirehoseDecoder(collections=["*"])
 
 
-def decode(frame: bytes) -> Decoded:
+def decode(frame: bytes) -> DecodedFrame:
     decoded = DECODER.decode(frame, received=NOW)
-    assert isinstance(decoded, Decoded)
+    assert isinstance(decoded, DecodedFrame)
     return decoded
 
 
@@ -28,16 +28,16 @@ def test_every_record_arrives_whole() -> None:
     kinds: Counter[str] = Counter()
     for seq, event in enumerate(islice(World(seed="agree"), 1_500), 6_322_875_401):
         decoded = decode(event.frame.stamp(seq, "2026-11-24T12:00:00.000Z"))
-        assert (decoded.seq, decoded.dead, decoded.unknown) == (seq, (), None)
-        told = [json.loads(text) for text in decoded.events]
-        kinds.update(one["type"] for one in told)
+        assert (decoded.seq, decoded.dead_letters, decoded.unknown) == (seq, (), None)
+        stored = [json.loads(text) for text in decoded.events]
+        kinds.update(one["type"] for one in stored)
         if event.kind == "#commit":
-            ops = [(one["type"], f"{one['collection']}/{one['rkey']}", one.get("cid")) for one in told]
+            ops = [(one["type"], f"{one['collection']}/{one['rkey']}", one.get("cid")) for one in stored]
             assert ops == [(op["action"], op["path"], op["cid"]) for op in event.facts["ops"]]
-            assert {one["rev"] for one in told} <= {event.facts["rev"]}
-            assert all(record_cid(one["record"]) == one["cid"] for one in told if "record" in one)
+            assert {one["rev"] for one in stored} <= {event.facts["rev"]}
+            assert all(record_cid(one["record"]) == one["cid"] for one in stored if "record" in one)
         else:
-            assert [one["did"] for one in told] == [event.facts["did"]]
+            assert [one["did"] for one in stored] == [event.facts["did"]]
     assert kinds.keys() == {"create", "update", "delete", "identity", "account", "sync"}
 
 
@@ -45,8 +45,8 @@ def test_every_record_arrives_whole() -> None:
 def test_damage_costs_what_is_damaged_and_nothing_else(how: str) -> None:
     event = damage.damaged(World(seed="harm", size=3), how)
     decoded = decode(event.frame.stamp(7, "2026-11-24T12:00:00.000Z"))
-    assert len(decoded.dead) == 1
+    assert len(decoded.dead_letters) == 1
     ops = event.facts["ops"]
     kept = [op["path"] for op in ops if op["path"] not in event.facts["lost"]] if "lost" in event.facts else []
-    told = [json.loads(text) for text in decoded.events]
-    assert [f"{one['collection']}/{one['rkey']}" for one in told] == kept
+    stored = [json.loads(text) for text in decoded.events]
+    assert [f"{one['collection']}/{one['rkey']}" for one in stored] == kept

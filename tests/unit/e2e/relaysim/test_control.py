@@ -1,3 +1,5 @@
+"""The control interface, over HTTP."""
+
 from typing import Any
 
 import aiohttp
@@ -64,10 +66,10 @@ async def test_the_pace() -> None:
         assert status["labels"]["emitted"] == 0
 
 
-async def test_accounts_are_told_with_their_keys() -> None:
+async def test_accounts_are_listed_with_their_keys() -> None:
     async with RelaySim(paused=True, accounts=3) as sim, aiohttp.ClientSession() as http:
-        told = (await Remote(sim, http).get("accounts"))["accounts"]
-        assert [(a["did"], a["key"]) for a in told] == [(a.did, a.repo.key.did_key) for a in sim.world.accounts]
+        accounts = (await Remote(sim, http).get("accounts"))["accounts"]
+        assert [(a["did"], a["key"]) for a in accounts] == [(a.did, a.repo.key.did_key) for a in sim.world.accounts]
 
 
 async def test_faults_by_name() -> None:
@@ -76,8 +78,8 @@ async def test_faults_by_name() -> None:
         assert (await remote.get("faults"))["stall"]["params"] == {"seconds": None, "stream": "repos"}
         assert await remote.post("fault/corrupt", how="garbage") == {"seqs": [FIRST_SEQ]}
         assert await remote.post("fault/seq", by=10) == {"next_seq": FIRST_SEQ + 11}
-        told = await remote.post("fault/quake", status=400)
-        assert "known are" in told["message"]
+        answer = await remote.post("fault/quake", status=400)
+        assert "known are" in answer["message"]
 
 
 @pytest.mark.parametrize(
@@ -95,6 +97,6 @@ async def test_faults_by_name() -> None:
 )
 async def test_what_is_not_understood_is_refused(path: str, body: dict[str, Any]) -> None:
     async with RelaySim(paused=True) as sim, aiohttp.ClientSession() as http:
-        told = await Remote(sim, http).post(path, status=400, **body)
-        assert told["error"] == "InvalidRequest"
-        assert told["message"]
+        answer = await Remote(sim, http).post(path, status=400, **body)
+        assert answer["error"] == "InvalidRequest"
+        assert answer["message"]

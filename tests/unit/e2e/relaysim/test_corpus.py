@@ -1,8 +1,13 @@
+"""A corpus: what is made ahead, and what repeats."""
+
 from collections import Counter
+from collections.abc import Iterator
+from itertools import islice
 
 import pytest
 
 from e2e.relaysim.corpus import Corpus
+from e2e.relaysim.frames import Event
 from e2e.relaysim.network import World
 from e2e.relaysim.sim import FIRST_SEQ, RelaySim
 from tests.unit.e2e.relaysim import reading
@@ -20,6 +25,35 @@ async def test_rounds_differ_in_seq_and_time_alone() -> None:
     keys = {account.did: account.repo.key.did_key for account in sim.world.accounts}
     commits = [body for body in bodies if "ops" in body]
     assert Counter(reading.commit(body, keys[body["repo"]]).did for body in commits).total() > 80
+
+
+async def test_not_more_is_made_ahead_than_the_limit_allows() -> None:
+    """Accounts that are created later must not be in the listing yet."""
+    without = World(seed="sluice")
+    async with RelaySim(corpus=500, limit=0, paused=True) as sim:
+        assert len(sim.world) == len(without)
+        assert [sim.world.listed(place) for place in range(50)] == [without.listed(place) for place in range(50)]
+        made = await sim.emit(5)
+    assert [note.event for note in made] == list(islice(without, 5))
+
+
+def test_events_are_made_once_and_when_they_are_needed() -> None:
+    made: list[int] = []
+
+    def source() -> Iterator[Event]:
+        for event in World(seed="lazy", size=2):
+            made.append(1)
+            yield event
+
+    corpus = Corpus(source(), 10)
+    corpus.make(4)
+    assert len(made) == 4
+    first = list(islice(corpus, 25))
+    assert len(made) == 10
+    assert first[:10] == first[10:20]
+    assert first[20:] == first[:5]
+    corpus.make()
+    assert len(made) == 10
 
 
 def test_an_empty_corpus_is_refused() -> None:

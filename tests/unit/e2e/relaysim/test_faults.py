@@ -1,3 +1,5 @@
+"""Every fault, as a client sees it."""
+
 import asyncio
 import io
 from typing import Any
@@ -264,4 +266,4 @@ async def test_a_wrong_call_says_what_is_right(name: str, params: dict[str, Any]
 
 
 def test_every_fault_is_described() -> None:
-    assert all(told["does"] for told in faults.describe().values())
+    assert all(fault["does"] for fault in faults.describe().values())

@@ -1,3 +1,5 @@
+"""The labeler: signatures, negations and its stream."""
+
 import base64
 from itertools import islice
 from typing import Any
@@ -56,9 +58,9 @@ async def test_the_stream_and_its_journal() -> None:
         for note in notes:
             header, body = await client.frame()
             assert (header["t"], body["seq"]) == (note.kind, note.seq)
-            told = note.facts["labels"]
-            assert [label["uri"] for label in body["labels"]] == [label["uri"] for label in told]
-            for label, other in zip(body["labels"], told, strict=True):
+            expected = note.facts["labels"]
+            assert [label["uri"] for label in body["labels"]] == [label["uri"] for label in expected]
+            for label, other in zip(body["labels"], expected, strict=True):
                 sig = other.get("sig")
                 assert label.get("sig") == (sig and base64.b64decode(sig["$bytes"] + "=="))
         assert sim.journal.total == 0

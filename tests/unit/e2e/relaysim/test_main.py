@@ -1,3 +1,5 @@
+"""The command: its options, its signals and its end."""
+
 import http.client
 import json
 import signal
@@ -16,6 +18,19 @@ def test_options_reach_the_simulator() -> None:
     assert (options.host, options.port, options.rate, options.corpus) == ("0.0.0.0", 0, 0, 10)
     assert (options.rules, options.label_rules) == (PROFILES["indigo"], PROFILES["ozone"])
     assert (options.listing, options.first_seq, options.limit) == ("pds", FIRST_SEQ, None)
+
+
+def test_a_process_is_bounded_by_default() -> None:
+    assert (parse([]).seconds, parse([]).exit) == (7200, False)
+    assert parse(["--for", "90"]).seconds == 90
+    assert parse(["--for", "0"]).seconds is None
+
+
+def test_a_process_ends_by_itself_with_exit() -> None:
+    command = [sys.executable, "-m", "e2e.relaysim", "--host", "127.0.0.1", "--port", "0", "--corpus", "20"]
+    ended = subprocess.run([*command, "--for", "0.5", "--exit"], capture_output=True, text=True, timeout=60, check=True)
+    assert json.loads(ended.stdout.splitlines()[-1])["event"] == "stopped"
+    assert ended.stderr == ""
 
 
 def test_a_sequence_by_the_clock_starts_high_and_grows() -> None:

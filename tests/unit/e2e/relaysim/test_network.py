@@ -1,3 +1,5 @@
+"""The simulated network: its commits are valid, its events of every kind, its bytes repeatable."""
+
 from collections import Counter
 from itertools import islice
 from typing import Any
@@ -17,24 +19,24 @@ SEQ = 6_322_875_401
 
 
 @pytest.fixture(scope="module")
-def happened() -> tuple[World, list[tuple[Any, str, dict[str, Any]]]]:
+def recorded() -> tuple[World, list[tuple[Any, str, dict[str, Any]]]]:
     """A world and its first 2,000 events: event, type and body."""
     world = World(seed="test", size=8)
-    told = []
+    decoded = []
     for i, event in enumerate(islice(world, 2_000)):
         header, body = reading.frame(event.frame.stamp(SEQ + i, TIME))
         assert header == {"op": 1, "t": event.kind}
         assert (body["seq"], body["time"]) == (SEQ + i, TIME)
-        told.append((event, header["t"], body))
-    return world, told
+        decoded.append((event, header["t"], body))
+    return world, decoded
 
 
-def test_every_commit_is_valid_and_follows_the_one_before(happened: Any) -> None:
-    world, told = happened
+def test_every_commit_is_valid_and_follows_the_one_before(recorded: Any) -> None:
+    world, decoded = recorded
     keys = {account.did: account.repo.key.did_key for account in world.accounts}
     last: dict[str, reading.Verified] = {}
     actions: Counter[str] = Counter()
-    for event, kind, body in told:
+    for event, kind, body in decoded:
         if kind == "#commit":
             seen = reading.commit(body, keys[body["repo"]])
             before = last.get(seen.did)
@@ -57,48 +59,48 @@ def test_every_commit_is_valid_and_follows_the_one_before(happened: Any) -> None
     assert len(last) >= 8
 
 
-def test_every_kind_of_event_comes(happened: Any) -> None:
-    _, told = happened
-    kinds = Counter(kind for _, kind, _ in told)
+def test_every_kind_of_event_comes(recorded: Any) -> None:
+    _, decoded = recorded
+    kinds = Counter(kind for _, kind, _ in decoded)
     assert kinds.keys() == {"#commit", "#identity", "#account", "#sync"}
-    assert any(kind == "#commit" and not body["ops"] for _, kind, body in told)
-    assert any(kind == "#commit" and len(body["ops"]) > 3 for _, kind, body in told)
-    assert {"handle" in body for _, kind, body in told if kind == "#identity"} == {True, False}
-    statuses = {body.get("status") for _, kind, body in told if kind == "#account"}
+    assert any(kind == "#commit" and not body["ops"] for _, kind, body in decoded)
+    assert any(kind == "#commit" and len(body["ops"]) > 3 for _, kind, body in decoded)
+    assert {"handle" in body for _, kind, body in decoded if kind == "#identity"} == {True, False}
+    statuses = {body.get("status") for _, kind, body in decoded if kind == "#account"}
     assert {None, "deactivated", "deleted"} <= statuses
-    collections = {op["path"].split("/")[0] for _, kind, body in told if kind == "#commit" for op in body["ops"]}
+    collections = {op["path"].split("/")[0] for _, kind, body in decoded if kind == "#commit" for op in body["ops"]}
     assert {"app.bsky.feed.post", "app.bsky.feed.like", "app.bsky.graph.follow"} < collections
     assert {"chat.bsky.actor.declaration", "com.whtwnd.blog.entry"} < collections
 
 
-def test_a_sync_carries_the_signed_commit_alone(happened: Any) -> None:
-    world, told = happened
+def test_a_sync_carries_the_signed_commit_alone(recorded: Any) -> None:
+    world, decoded = recorded
     keys = {account.did: account.repo.key.did_key for account in world.accounts}
-    for _, kind, body in told:
+    for _, kind, body in decoded:
         if kind == "#sync":
             root, blocks = reading.car(body["blocks"])
             assert list(blocks) == [root]
             assert reading.signed_commit(blocks[root], keys[body["did"]])["rev"] == body["rev"]
 
 
-def test_nobody_writes_while_down(happened: Any) -> None:
-    down: set[str] = set()
-    went = 0
-    for _, kind, body in happened[1]:
+def test_an_inactive_account_does_not_write(recorded: Any) -> None:
+    inactive: set[str] = set()
+    deactivations = 0
+    for _, kind, body in recorded[1]:
         if kind == "#account":
-            went += not body["active"]
-            (down.discard if body["active"] else down.add)(body["did"])
+            deactivations += not body["active"]
+            (inactive.discard if body["active"] else inactive.add)(body["did"])
         elif kind == "#commit":
-            assert body["repo"] not in down
-    assert went > 3
+            assert body["repo"] not in inactive
+    assert deactivations > 3
 
 
 def test_the_same_seed_gives_the_same_bytes() -> None:
-    def told(seed: str) -> list[bytes]:
+    def frames(seed: str) -> list[bytes]:
         return [event.frame.stamp(SEQ, TIME) for event in islice(World(seed=seed, size=5), 100)]
 
-    assert told("a") == told("a")
-    assert told("a") != told("b")
+    assert frames("a") == frames("a")
+    assert frames("a") != frames("b")
 
 
 def test_memory_stays_bounded() -> None:

@@ -1,3 +1,5 @@
+"""The server: subscriptions, cursors, TLS and refusals."""
+
 import asyncio
 import ssl
 import time
@@ -59,7 +61,7 @@ async def test_no_cursor_means_live_and_zero_means_oldest() -> None:
         assert await live.silent(0.1)
 
 
-async def test_an_outdated_cursor_is_told() -> None:
+async def test_an_outdated_cursor_gets_an_info() -> None:
     async with RelaySim(paused=True, prefill=20, window=5) as sim:
         async with subscribe(sim, FIRST_SEQ) as client:
             assert (await client.frame())[1]["name"] == "OutdatedCursor"

@@ -7,48 +7,53 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sluice_ingester.backfill.listing_state import BELIEVED, CURSORS_REMEMBERED, PAGES_REMEMBERED, Pages
+from sluice_ingester.backfill.listing_state import (
+    CONFIRMING_ANSWERS,
+    CURSORS_REMEMBERED,
+    PAGES_REMEMBERED,
+    ListingState,
+)
 from sluice_ingester.sources.failure import SourceError
-from sluice_wire.repo_page import MAX_LIMIT, Page, Repo
+from sluice_wire.repo_page import MAX_LIMIT, Repo, RepoPage
 
 
-def page(cursor: str | None, *numbers: int) -> Page:
+def page(cursor: str | None, *numbers: int) -> RepoPage:
     repos = tuple(Repo(did=f"did:plc:{number}", rev="", status=None, active=True) for number in numbers)
-    return Page(cursor=cursor, repos=repos, dead=())
+    return RepoPage(cursor=cursor, repos=repos, dead_letters=())
 
 
-def take(pages: Pages, page: Page) -> list[str]:
+def take(pages: ListingState, page: RepoPage) -> list[str]:
     return [repo.did.removeprefix("did:plc:") for repo in pages.accept(page).repos]
 
 
-def kind(pages: Pages, page: Page) -> str:
+def kind(pages: ListingState, page: RepoPage) -> str:
     with pytest.raises(SourceError) as caught:
         pages.accept(page)
     return caught.value.failure.kind
 
 
 def test_a_walk_to_the_end() -> None:
-    pages = Pages(None)
+    pages = ListingState(None)
     assert take(pages, page("2", 1, 2)) == ["1", "2"]
     assert take(pages, page("3", 3)) == ["3"]
     assert take(pages, page(None)) == []
 
 
 def test_the_cursor_that_was_asked_with_is_a_loop() -> None:
-    pages = Pages("2")
+    pages = ListingState("2")
     assert kind(pages, page("2", 3, 4)) == "CursorLoop"
     assert take(pages, page("4", 3, 4)) == ["3", "4"]
 
 
 def test_a_cursor_of_late_is_a_loop() -> None:
-    pages = Pages(None)
+    pages = ListingState(None)
     for number in range(CURSORS_REMEMBERED):
         take(pages, page(str(number), number))
     assert kind(pages, page("0", -1)) == "CursorLoop"
 
 
 def test_a_page_that_came_before_is_not_taken_for_a_new_one() -> None:
-    pages = Pages(None)
+    pages = ListingState(None)
     take(pages, page("2", 1, 2))
     take(pages, page("4", 3, 4))
     assert kind(pages, page("5", 1, 2)) == "PageRepeated"
@@ -56,41 +61,41 @@ def test_a_page_that_came_before_is_not_taken_for_a_new_one() -> None:
 
 
 def test_what_overlaps_is_taken_once() -> None:
-    pages = Pages(None)
+    pages = ListingState(None)
     take(pages, page("2", 1, 2))
     assert take(pages, page("3", 2, 3)) == ["3"]
     assert take(pages, page(None, 3)) == []
 
 
 def test_memory_is_bounded() -> None:
-    pages = Pages(None)
+    pages = ListingState(None)
     for number in range(PAGES_REMEMBERED + 1):
         take(pages, page(str(number), number))
     assert take(pages, page("new", 0)) == ["0"]
 
 
 def test_a_page_narrows_to_one_repo_and_widens_again() -> None:
-    pages = Pages(None)
+    pages = ListingState(None)
     limits = []
     while pages.limit > 1:
-        pages.narrow()
+        pages.shrink_limit()
         limits.append(pages.limit)
     assert limits == [500, 250, 125, 62, 31, 15, 7, 3, 1]
-    pages.narrow()
+    pages.shrink_limit()
     assert pages.limit == 1
     for number in range(11):
         take(pages, page(str(number), number))
     assert pages.limit == MAX_LIMIT
 
 
-def insist(pages: Pages, page: Page, word: str) -> None:
+def insist(pages: ListingState, page: RepoPage, word: str) -> None:
     """The host answers so as often as it is not believed."""
-    for _ in range(BELIEVED - 1):
+    for _ in range(CONFIRMING_ANSWERS - 1):
         assert kind(pages, page) == word
 
 
 def test_an_empty_page_with_a_cursor_is_not_the_end() -> None:
-    pages = Pages(None)
+    pages = ListingState(None)
     take(pages, page("2", 1, 2))
     assert pages.accept(page("4")).cursor == "4"
     assert pages.accept(page("6")).cursor == "6"
@@ -98,7 +103,7 @@ def test_an_empty_page_with_a_cursor_is_not_the_end() -> None:
 
 
 def test_a_tail_that_leads_to_itself_is_the_end() -> None:
-    pages = Pages(None)
+    pages = ListingState(None)
     take(pages, page("3", 1, 2, 3))
     end = pages.accept(page("3", 3))
     assert (end.cursor, end.repos) == (None, ())
@@ -106,10 +111,10 @@ def test_a_tail_that_leads_to_itself_is_the_end() -> None:
 
 def test_a_tail_that_fills_its_page_is_not_the_end() -> None:
     """Asked for one repo only, a host that begins with the cursor's own gives no other."""
-    pages = Pages(None)
+    pages = ListingState(None)
     take(pages, page("3", 1, 2, 3))
     while pages.limit > 1:
-        pages.narrow()
+        pages.shrink_limit()
     assert kind(pages, page("3", 3)) == "CursorLoop"
     assert pages.limit == 2
     assert take(pages, page("4", 3, 4)) == ["4"]
@@ -117,21 +122,21 @@ def test_a_tail_that_fills_its_page_is_not_the_end() -> None:
 
 @pytest.mark.parametrize("repos", [(), (1,), (1, 2)])
 def test_a_small_page_that_leads_to_itself_is_the_end_if_the_host_insists(repos: tuple[int, ...]) -> None:
-    pages = Pages(None)
+    pages = ListingState(None)
     take(pages, page("2", *repos))
     insist(pages, page("2", *repos), "CursorLoop")
     assert pages.accept(page("2", *repos)).cursor is None
 
 
 def test_after_a_restart_the_tail_is_taken_once_more_and_ends() -> None:
-    pages = Pages("2")
+    pages = ListingState("2")
     insist(pages, page("2", 2), "CursorLoop")
     assert pages.accept(page("2", 2)) == page("2", 2)
     assert pages.accept(page("2", 2)).cursor is None
 
 
 def test_a_host_that_ignores_its_cursor_never_ends() -> None:
-    pages = Pages(None)
+    pages = ListingState(None)
     large = tuple(range(500))
     take(pages, page("500", *large))
     for _ in range(20):
@@ -140,7 +145,7 @@ def test_a_host_that_ignores_its_cursor_never_ends() -> None:
 
 
 def test_what_is_new_on_a_page_that_leads_back_is_taken() -> None:
-    pages = Pages(None)
+    pages = ListingState(None)
     take(pages, page("a", 1))
     take(pages, page("b", 2))
     insist(pages, page("a", 3), "CursorLoop")
@@ -152,7 +157,7 @@ def test_what_is_new_on_a_page_that_leads_back_is_taken() -> None:
 
 
 def test_a_repeated_page_is_followed_if_the_host_insists() -> None:
-    pages = Pages(None)
+    pages = ListingState(None)
     take(pages, page("2", 1, 2))
     take(pages, page("4", 3, 4))
     insist(pages, page("5", 3, 4), "PageRepeated")
@@ -162,7 +167,7 @@ def test_a_repeated_page_is_followed_if_the_host_insists() -> None:
 
 
 def test_doubts_begin_anew_with_another_answer() -> None:
-    pages = Pages("2")
+    pages = ListingState("2")
     insist(pages, page("2", 3), "CursorLoop")
     assert kind(pages, page("2", 4)) == "CursorLoop"
     insist(pages, page("2", 3), "CursorLoop")
@@ -175,18 +180,18 @@ FAULTS = st.lists(st.sampled_from(["", "", "before", "loop", "empty"]), max_size
 @given(LISTINGS, st.booleans(), FAULTS)
 def test_each_repo_of_any_listing_once(sizes: list[int], inclusive: bool, faults: list[str]) -> None:  # noqa: FBT001
     """Pages of any size, empty ones too, to the one without a cursor; with faults that pass."""
-    honest: dict[str | None, Page] = {}
+    honest: dict[str | None, RepoPage] = {}
     number, asked = 0, None
     for place, size in enumerate([*sizes, 1]):
         first = number if not inclusive or size == 0 or number == 0 else number - 1
         following = None if place == len(sizes) else f"c{place}"
         honest[asked] = page(following, *range(first, number + size))
         number, asked = number + size, following
-    pages, before, waiting = Pages(None), page(None), 0
+    pages, before, waiting = ListingState(None), page(None), 0
     stored: Counter[str] = Counter()
     for _ in range(10 * len(honest) + len(faults) + 10):
         good = honest[pages.cursor]
-        fault = faults.pop() if faults and waiting < BELIEVED - 1 and pages.cursor is not None else ""
+        fault = faults.pop() if faults and waiting < CONFIRMING_ANSWERS - 1 and pages.cursor is not None else ""
         looped = page(pages.cursor) if inclusive else replace(good, cursor=pages.cursor)
         answer = {"": good, "before": before, "empty": page(pages.cursor), "loop": looped}[fault]
         try:

@@ -4,14 +4,14 @@ from collections.abc import Callable
 
 import pytest
 
-from sluice_ingester.backfill.skip_search import search
+from sluice_ingester.backfill.skip_search import find_cursor_after
 
 BAD = "did:plc:bad"
 
 
 def found(cursor: str | None, fails: Callable[[str], bool]) -> tuple[str | None, int]:
     """The answer, and how many questions it took."""
-    looking = search(cursor, BAD)
+    looking = find_cursor_after(cursor, BAD)
     assert looking is not None
     asked = next(looking)
     for questions in range(1, 200):
@@ -56,4 +56,4 @@ def test_a_host_that_names_it_everywhere() -> None:
 
 @pytest.mark.parametrize("cursor", ["AAAB", "17.5", "", "12::handle", "1" * 40])
 def test_a_cursor_of_another_form(cursor: str) -> None:
-    assert search(cursor, BAD) is None
+    assert find_cursor_after(cursor, BAD) is None

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sluice_ingester.cursor.event_time import NEIGHBOURS, EventTime
+from sluice_ingester.cursor.event_time import AGREEING_FRAMES, EventTime
 
 START = datetime(2026, 11, 24, 12, tzinfo=UTC)
 DAY = 86_400.0
@@ -20,7 +20,7 @@ def told(*frames: tuple[float, float]) -> str | None:
     """The time in the end, of frames that came at the one second and say the other."""
     time = EventTime()
     for now, says in frames:
-        time.take(at(says), now=START.timestamp() + now)
+        time.update(at(says), now=START.timestamp() + now)
     return time.text
 
 
@@ -35,8 +35,11 @@ def told(*frames: tuple[float, float]) -> str | None:
         ([(0, -2 * DAY), (0.1, -2 * DAY + 1), (0.2, 0), (0.3, -2 * DAY + 2)], -2 * DAY + 2),  # "now", amid a replay
         ([(0, 0), (3600, 3600), (7200, 7200)], 7200),  # one an hour
         ([(0, -DAY), (1, -DAY + 3600)], -DAY),
-        ([(0, -DAY)] + [(0.1 * n, -DAY + 3600 * n) for n in range(1, NEIGHBOURS + 1)], -DAY + 3 * 3600),
-        ([(0, 0)] + [(0.1 * n, -DAY + n) for n in range(NEIGHBOURS)], -DAY + 2),  # a replay that somebody asked for
+        ([(0, -DAY)] + [(0.1 * n, -DAY + 3600 * n) for n in range(1, AGREEING_FRAMES + 1)], -DAY + 3 * 3600),
+        (
+            [(0, 0)] + [(0.1 * n, -DAY + n) for n in range(AGREEING_FRAMES)],
+            -DAY + 2,
+        ),  # a replay that somebody asked for
     ],
 )
 def test_the_time(frames: list[tuple[float, float]], expected: float) -> None:
@@ -44,31 +47,31 @@ def test_the_time(frames: list[tuple[float, float]], expected: float) -> None:
 
 
 def test_after_a_restart_one_late_frame_takes_nothing_back() -> None:
-    time = EventTime(at(0), told=START.timestamp())
-    assert time.take(at(-2 * DAY), now=START.timestamp() + 60) is None
-    assert time.take(at(3600), now=START.timestamp() + 3600) == at(3600)
+    time = EventTime(at(0), noted_at=START.timestamp())
+    assert time.update(at(-2 * DAY), now=START.timestamp() + 60) is None
+    assert time.update(at(3600), now=START.timestamp() + 3600) == at(3600)
 
 
 def test_in_silence_the_last_frame_is_the_newest() -> None:
     time, now = EventTime(), START.timestamp()
-    time.take(at(-DAY), now=now)
-    assert time.take(at(0), now=now) is None
-    assert time.settle(now=now) == at(0)
-    assert time.take(at(-DAY), now=now) is None
-    assert time.settle(now=now) is None
+    time.update(at(-DAY), now=now)
+    assert time.update(at(0), now=now) is None
+    assert time.handle_silence(now=now) == at(0)
+    assert time.update(at(-DAY), now=now) is None
+    assert time.handle_silence(now=now) is None
     assert time.text == at(0)
 
 
 @given(st.lists(st.sampled_from([0.0, 0.0, 0.0, 0.0, -DAY, -900 * DAY, 5 * DAY]), min_size=1, max_size=60))
 def test_single_outliers_move_it_nowhere(offsets: list[float]) -> None:
     """Events of half a day ago, and of each seven neighbours at most two are somewhere else."""
-    time, true = EventTime(at(-DAY / 2), told=START.timestamp()), -DAY / 2
+    time, true = EventTime(at(-DAY / 2), noted_at=START.timestamp()), -DAY / 2
     strange = 0
     for number, offset in enumerate(offsets):
-        strange = 0 if number % NEIGHBOURS == 0 else strange
+        strange = 0 if number % AGREEING_FRAMES == 0 else strange
         strange += offset != 0
         true += 1
         says = true + offset if offset == 0 or strange < 3 else true
-        time.take(at(min(says, number)), now=START.timestamp() + number / 10)
+        time.update(at(min(says, number)), now=START.timestamp() + number / 10)
         assert time.text is not None
         assert at(-DAY / 2) <= time.text <= at(true)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sluice_ingester.cursor.sequence import CONFIRM
+from sluice_ingester.cursor.sequence import CONFIRMING_FRAMES
 from tests.unit.ingester.played import Ingester, Memory, Message
 
 BASE = 32_000_000_000
@@ -40,7 +40,7 @@ class Source:
 @st.composite
 def sources(draw: st.DrawFn, *, strays: int) -> Source:
     """Neighbours out of order, gaps, two messages under one seq, strays on both sides."""
-    seq, messages, left = BASE, [], CONFIRM - 1
+    seq, messages, left = BASE, [], CONFIRMING_FRAMES - 1
     for _ in range(draw(st.integers(1, 12))):
         size = draw(st.integers(1, 4))
         group: list[Message] = []

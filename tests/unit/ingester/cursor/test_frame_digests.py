@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sluice_ingester.cursor.frame_digests import EACH, FIELDS, SLOTS, Frames
-from sluice_ingester.cursor.sequence import WINDOW
+from sluice_ingester.cursor.frame_digests import DIGESTS_PER_FIELD, FIELDS, SLOTS, FrameDigests
+from sluice_ingester.cursor.sequence import DIGEST_WINDOW
 
 
 def digest(number: int) -> bytes:
@@ -18,20 +18,20 @@ def values(fields: dict[str, str]) -> list[str]:
 
 @given(st.lists(st.integers(0, 700), max_size=8))
 def test_what_was_added_last_is_read_back(sizes: list[int]) -> None:
-    frames, stood, added = Frames(blind=7), {}, 0
+    frames, stood, added = FrameDigests(undigested_until=7), {}, 0
     for size in [1, *sizes]:
         frames, fields = frames.add([digest(added + number) for number in range(size)], cursor=b"%d" % (added + size))
         stood |= fields
         added += size
-    read = Frames.read(values(stood), cursor=b"%d" % added, blind=None)
-    assert (read.digests, read.blind, read.written) == (frames.digests, 7, True)
+    read = FrameDigests.parse(values(stood), cursor=b"%d" % added, undigested_until=None)
+    assert (read.digests, read.undigested_until, read.is_stored) == (frames.digests, 7, True)
     kept = len(read.digests)
     assert read.digests == [digest(number) for number in range(added - kept, added)]
-    assert kept == added or WINDOW - EACH <= kept <= WINDOW
+    assert kept == added or DIGEST_WINDOW - DIGESTS_PER_FIELD <= kept <= DIGEST_WINDOW
 
 
 def test_one_frame_writes_one_field() -> None:
-    frames, first = Frames().add([digest(1)], cursor=b"1")
+    frames, first = FrameDigests().add([digest(1)], cursor=b"1")
     assert len(first) == SLOTS + 1  # nothing of a former time is left
     _, fields = frames.add([digest(2)], cursor=b"2")
     assert set(fields) == {"frames", "frames0"}
@@ -40,10 +40,10 @@ def test_one_frame_writes_one_field() -> None:
 
 @pytest.mark.parametrize("cursor", [b"8", b"", b"!live", None])
 def test_they_belong_to_one_cursor(cursor: bytes | None) -> None:
-    _, fields = Frames().add([digest(1)], cursor=b"7")
-    assert Frames.read(values(dict(fields)), cursor=b"7", blind=None).digests == [digest(1)]
-    other = Frames.read(values(dict(fields)), cursor=cursor, blind=5)
-    assert (other.digests, other.blind, other.written) == ([], 5, False)
+    _, fields = FrameDigests().add([digest(1)], cursor=b"7")
+    assert FrameDigests.parse(values(dict(fields)), cursor=b"7", undigested_until=None).digests == [digest(1)]
+    other = FrameDigests.parse(values(dict(fields)), cursor=cursor, undigested_until=5)
+    assert (other.digests, other.undigested_until, other.is_stored) == ([], 5, False)
 
 
 @pytest.mark.parametrize(
@@ -60,10 +60,12 @@ def test_they_belong_to_one_cursor(cursor: bytes | None) -> None:
     ],
 )
 def test_what_is_no_such_text_counts_as_none(changes: dict[str, str]) -> None:
-    _, fields = Frames().add([digest(1)], cursor=b"7")
-    assert Frames.read(values({**fields, **changes}), cursor=b"7", blind=7) == Frames(blind=7)
+    _, fields = FrameDigests().add([digest(1)], cursor=b"7")
+    assert FrameDigests.parse(values({**fields, **changes}), cursor=b"7", undigested_until=7) == FrameDigests(
+        undigested_until=7
+    )
 
 
 def test_without_a_cursor() -> None:
-    _, fields = Frames().add([digest(1)], cursor=None)
-    assert Frames.read(values(dict(fields)), cursor=None, blind=None).digests == [digest(1)]
+    _, fields = FrameDigests().add([digest(1)], cursor=None)
+    assert FrameDigests.parse(values(dict(fields)), cursor=None, undigested_until=None).digests == [digest(1)]

@@ -1,11 +1,11 @@
 import pytest
 
 from sluice_ingester.cursor.start import (
+    ConnectionStart,
     CursorUnreadableError,
-    Start,
     StartFrom,
-    read,
-    start,
+    parse_cursor,
+    start_after,
 )
 from sluice_redis.contract import MAX_SEQ
 
@@ -17,7 +17,7 @@ SEQ = 6_322_875_401
     [(None, None), (b"0", 0), (b"6322875401", SEQ), (b"007", 7), (str(MAX_SEQ).encode(), MAX_SEQ)],
 )
 def test_reads_a_seq(stored: bytes | None, seq: int | None) -> None:
-    assert read(stored) == seq
+    assert parse_cursor(stored) == seq
 
 
 @pytest.mark.parametrize(
@@ -39,22 +39,22 @@ def test_reads_a_seq(stored: bytes | None, seq: int | None) -> None:
 )
 def test_what_is_no_seq_is_not_taken_for_a_missing_one(stored: bytes) -> None:
     with pytest.raises(CursorUnreadableError, match="not a decimal seq below 2\\^53"):
-        read(stored)
+        parse_cursor(stored)
 
 
 @pytest.mark.parametrize(
     ("seq", "start_from", "expected"),
     [
-        (SEQ, "oldest", Start(str(SEQ), SEQ)),
-        (SEQ, "live", Start(str(SEQ), SEQ)),
-        (SEQ, 5, Start(str(SEQ), SEQ)),
-        (0, "live", Start("0", 0)),
-        (None, "oldest", Start("0", None)),
-        (None, "live", Start(None, None)),
-        (None, 0, Start("0", None)),
-        (None, 1, Start("0", None)),
-        (None, SEQ, Start(str(SEQ - 1), SEQ - 1)),
+        (SEQ, "oldest", ConnectionStart(str(SEQ), SEQ)),
+        (SEQ, "live", ConnectionStart(str(SEQ), SEQ)),
+        (SEQ, 5, ConnectionStart(str(SEQ), SEQ)),
+        (0, "live", ConnectionStart("0", 0)),
+        (None, "oldest", ConnectionStart("0", None)),
+        (None, "live", ConnectionStart(None, None)),
+        (None, 0, ConnectionStart("0", None)),
+        (None, 1, ConnectionStart("0", None)),
+        (None, SEQ, ConnectionStart(str(SEQ - 1), SEQ - 1)),
     ],
 )
-def test_where_a_connection_starts(seq: int | None, start_from: StartFrom, expected: Start) -> None:
-    assert start(seq, start_from) == expected
+def test_where_a_connection_starts(seq: int | None, start_from: StartFrom, expected: ConnectionStart) -> None:
+    assert start_after(seq, start_from) == expected

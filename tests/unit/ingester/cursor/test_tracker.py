@@ -2,11 +2,11 @@
 
 import pytest
 
-from sluice_ingester.cursor.gap import OnLost
-from sluice_ingester.cursor.sequence import CONFIRM
-from sluice_ingester.cursor.tracker import CONFIRMATIONS, CursorLostError
+from sluice_ingester.cursor.gap import OnCursorLost
+from sluice_ingester.cursor.sequence import CONFIRMING_FRAMES
+from sluice_ingester.cursor.tracker import CONFIRMING_CONNECTIONS, CursorLostError
 from sluice_ingester.sources.failure import SourceError
-from sluice_redis.contract import Health, Memory
+from sluice_redis.contract import HealthField, ResumeField
 from tests.unit.ingester import played
 from tests.unit.ingester.played import Ingester, Message
 
@@ -22,7 +22,7 @@ def lost(memory: played.Memory) -> tuple[str | None, ...]:
     return tuple(memory.health_hash.get(name) for name in ("lostReason", "lostFrom", "lostTo"))
 
 
-async def at(seq: int, *, on_lost: OnLost | None = None) -> Ingester:
+async def at(seq: int, *, on_lost: OnCursorLost | None = None) -> Ingester:
     """An ingester that has stored frames up to `seq`, connected anew."""
     ingester = Ingester(played.Memory(), on_lost=on_lost)
     await ingester.connect()
@@ -75,18 +75,18 @@ async def test_a_loss_is_told_once() -> None:
     ingester = await at(SEQ)
     ingester.take(*told(SEQ + 700), time=LATER)
     await ingester.cut()
-    ingester.take(*told(*range(SEQ + 700, SEQ + 700 + CONFIRM)), time=LATER)
+    ingester.take(*told(*range(SEQ + 700, SEQ + 700 + CONFIRMING_FRAMES)), time=LATER)
     await ingester.cut()
     assert lost(ingester.memory) == ("OutdatedCursor", str(SEQ + 1), str(SEQ + 699))
-    assert ingester.memory.seq == SEQ + 699 + CONFIRM
+    assert ingester.memory.seq == SEQ + 699 + CONFIRMING_FRAMES
     found = dict(ingester.memory.health_hash)
-    ingester.take(*told(SEQ + 700 + CONFIRM), time=LATER)
+    ingester.take(*told(SEQ + 700 + CONFIRMING_FRAMES), time=LATER)
     await ingester.cut()
     assert all(found[name] == value for name, value in ingester.memory.health_hash.items() if name.startswith("lost"))
 
 
-@pytest.mark.parametrize("on_lost", [OnLost.HALT, OnLost.LIVE])
-async def test_nothing_behind_a_loss_is_stored_where_that_is_chosen(on_lost: OnLost) -> None:
+@pytest.mark.parametrize("on_lost", [OnCursorLost.HALT, OnCursorLost.LIVE])
+async def test_nothing_behind_a_loss_is_stored_where_that_is_chosen(on_lost: OnCursorLost) -> None:
     ingester = await at(SEQ, on_lost=on_lost)
     with pytest.raises(CursorLostError, match=f"seq {SEQ + 1} to {SEQ + 699}"):
         ingester.take(*told(*range(SEQ + 700, SEQ + 800)), time=LATER)
@@ -94,8 +94,8 @@ async def test_nothing_behind_a_loss_is_stored_where_that_is_chosen(on_lost: OnL
     assert (len(ingester.memory.stored), ingester.memory.seq) == (10, SEQ)
 
 
-@pytest.mark.parametrize("on_lost", [OnLost.HALT, OnLost.LIVE])
-async def test_a_stray_is_no_loss_where_that_is_chosen(on_lost: OnLost) -> None:
+@pytest.mark.parametrize("on_lost", [OnCursorLost.HALT, OnCursorLost.LIVE])
+async def test_a_stray_is_no_loss_where_that_is_chosen(on_lost: OnCursorLost) -> None:
     ingester = await at(SEQ, on_lost=on_lost)
     ingester.take(*told(SEQ + 700, SEQ + 1, SEQ + 2), time=LATER)
     await ingester.cut()
@@ -114,8 +114,8 @@ async def test_what_was_held_is_stored_when_the_connection_ends() -> None:
 async def test_what_was_held_is_stored_where_the_source_goes_on() -> None:
     ingester = await at(SEQ)
     ingester.take(*told(7, 9, SEQ + 1))
-    assert ingester.report.fields()[Health.ERRORS] == "1"
-    assert "seq 7, 9 far below" in ingester.report.fields()[Health.LAST_ERROR]
+    assert ingester.report.fields()[HealthField.ERRORS] == "1"
+    assert "seq 7, 9 far below" in ingester.report.fields()[HealthField.LAST_ERROR]
     await ingester.write()
     assert ingester.memory.stored[10:] == told(7, 9, SEQ + 1)
 
@@ -131,11 +131,11 @@ async def test_a_sequence_that_began_anew_is_certain_by_most_of_its_times() -> N
 async def test_old_frames_are_tried_on_some_more_connections() -> None:
     """One that says a later time proves nothing."""
     ingester = await at(SEQ)
-    for _ in range(CONFIRMATIONS - 1):
-        ingester.take(*told(*range(1, CONFIRM - 1)))
-        ingester.take((CONFIRM - 1, "a"), time=LATER)
+    for _ in range(CONFIRMING_CONNECTIONS - 1):
+        ingester.take(*told(*range(1, CONFIRMING_FRAMES - 1)))
+        ingester.take((CONFIRMING_FRAMES - 1, "a"), time=LATER)
         with pytest.raises(SourceError, match="began anew"):
-            ingester.take((CONFIRM, "a"))
+            ingester.take((CONFIRMING_FRAMES, "a"))
         await ingester.cut()
     with pytest.raises(CursorLostError, match="began anew"):
         ingester.take(*told(*range(1, 100)))
@@ -147,7 +147,7 @@ async def test_live_without_a_cursor_says_what_may_be_missing() -> None:
     memory = played.Memory()
     ingester = Ingester(memory, start_from="live")
     assert await ingester.connect() is None
-    assert memory.health_hash[Memory.LIVE_SINCE]
+    assert memory.health_hash[ResumeField.LIVE_SINCE]
     assert lost(memory) == (None, None, None)
     assert await ingester.cut() is None
     assert lost(memory) == ("NoCursor", "", "")
@@ -159,7 +159,7 @@ async def test_live_without_a_cursor_says_what_may_be_missing() -> None:
     ingester.settle()
     await ingester.write()
     assert lost(memory) == ("NoCursor", "", str(SEQ - 1))
-    assert (memory.health_hash["lostToTime"], memory.health_hash[Memory.LIVE_SINCE]) == (played.TIME, "")
+    assert (memory.health_hash["lostToTime"], memory.health_hash[ResumeField.LIVE_SINCE]) == (played.TIME, "")
     assert await ingester.cut() == str(SEQ)
 
 
@@ -180,9 +180,9 @@ async def test_the_first_connection_from_the_oldest_on_loses_nothing() -> None:
 async def test_a_late_frame_moves_no_time() -> None:
     ingester = await at(SEQ)
     ingester.take(*told(SEQ + 1), time="2026-11-22T12:00:00.000Z")
-    assert ingester.intake.forming.time is None
+    assert ingester.intake.forming.event_time is None
     await ingester.cut()
-    assert ingester.memory.health_hash[Health.EVENT_TIME] == played.TIME
+    assert ingester.memory.health_hash[HealthField.EVENT_TIME] == played.TIME
     ingester.take(*told(SEQ + 18), time=played.TIME)
     ingester.settle()
     await ingester.cut()
@@ -212,7 +212,7 @@ async def few_at_a_time(sequence: list[int], *, each: int) -> tuple[played.Memor
 
 
 @pytest.mark.parametrize("gap", [1, 2, 900])
-@pytest.mark.parametrize("each", [1, 2, 3, CONFIRM])
+@pytest.mark.parametrize("each", [1, 2, 3, CONFIRMING_FRAMES])
 async def test_a_source_that_ends_each_connection_after_a_few_frames_is_read_to_its_end(each: int, gap: int) -> None:
     sequence = [SEQ + gap * number for number in range(12)]
     memory, asked = await few_at_a_time(sequence, each=each)

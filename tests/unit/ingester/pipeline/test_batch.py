@@ -1,5 +1,5 @@
-from sluice_ingester.pipeline.batch import MAX_BYTES, Batch
-from sluice_redis.sink.append import Append, Letter
+from sluice_ingester.pipeline.batch import MAX_BATCH_BYTES, Batch
+from sluice_redis.sink.append import AppendRequest, DeadLetterEntry
 from tests.unit.ingester.given import TIME, decoded
 
 
@@ -27,7 +27,7 @@ def test_full_by_events_or_by_bytes() -> None:
     assert not batch_of((5, 99)).is_full(events=100)
     assert batch_of((5, 99), (6, 1)).is_full(events=100)
     large = Batch()
-    large.add(decoded(7, 1, size=MAX_BYTES - 1), cursor=7)
+    large.add(decoded(7, 1, size=MAX_BATCH_BYTES - 1), cursor=7)
     assert not large.is_full(events=100)
     large.add(decoded(8, 0, dead=1, size=1))
     assert large.is_full(events=100)
@@ -36,36 +36,36 @@ def test_full_by_events_or_by_bytes() -> None:
 def test_cursor_and_time_stay_where_nothing_else_is_told() -> None:
     batch = Batch()
     assert batch.is_empty
-    batch.add(decoded(5), cursor=5, time=TIME)
+    batch.add(decoded(5), cursor=5, event_time=TIME)
     batch.add(decoded(6, time="2019-01-01T00:00:00.000Z"))
-    assert (batch.cursor, batch.time) == (5, TIME)
+    assert (batch.cursor, batch.event_time) == (5, TIME)
 
 
 def test_a_mark_is_written_without_a_frame() -> None:
     batch = Batch()
-    batch.mark(cursor=None)
+    batch.advance(cursor=None)
     assert batch.is_empty
-    batch.mark(cursor=7)
+    batch.advance(cursor=7)
     assert not batch.is_empty
-    assert (batch.frames, batch.cursor) == (0, 7)
+    assert (batch.frame_count, batch.cursor) == (0, 7)
 
 
 def test_each_batch_has_a_name_of_its_own() -> None:
-    assert Batch().name != Batch().name
+    assert Batch().batch_id != Batch().batch_id
 
 
 def test_the_append() -> None:
     batch = Batch()
-    batch.add(decoded(5, 2, size=1), cursor=5, time=TIME)
+    batch.add(decoded(5, 2, size=1), cursor=5, event_time=TIME)
     batch.add(decoded(6, 0, dead=1, size=1), cursor=6)
-    assert batch.append(expected=b"4", fields={}) == Append(
-        name=batch.name,
-        expected=b"4",
+    assert batch.append_request(expected_cursor=b"4", health_fields={}) == AppendRequest(
+        batch_id=batch.batch_id,
+        expected_cursor=b"4",
         cursor=6,
         events=[b"x", b"x"],
-        letters=[Letter(seq="6", reason="RecordInvalid: no map", detail="a/b", payload=b"?")],
-        time=TIME,
-        fields={},
+        dead_letters=[DeadLetterEntry(seq="6", reason="RecordInvalid: no map", detail="a/b", payload=b"?")],
+        event_time=TIME,
+        health_fields={},
         resyncs=[],
     )
     assert batch.kinds == {"create": 2}

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from sluice_ingester.pipeline import frame_reader
-from sluice_ingester.pipeline.batcher import Intake
-from sluice_ingester.pipeline.frame_reader import Reader
-from sluice_ingester.telemetry.health_report import Report
+from sluice_ingester.pipeline.batcher import Batcher
+from sluice_ingester.pipeline.frame_reader import FrameReader
+from sluice_ingester.telemetry.health_report import HealthReport
 from sluice_ingester.telemetry.metrics import Metrics
-from sluice_redis.contract import State
-from sluice_wire.events import Decoded, ErrorFrame
+from sluice_redis.contract import SourceState
+from sluice_wire.events import DecodedFrame, ErrorFrame
 from tests.unit.ingester.given import decoded
 
 FUTURE = ErrorFrame(error="FutureCursor", message="Cursor in the future.")
@@ -22,10 +22,10 @@ FUTURE = ErrorFrame(error="FutureCursor", message="Cursor in the future.")
 class Played:
     """A source, its decoder and its course: it gives `messages`, then nothing."""
 
-    def __init__(self, messages: Iterable[Decoded | ErrorFrame], report: Report) -> None:
+    def __init__(self, messages: Iterable[DecodedFrame | ErrorFrame], report: HealthReport) -> None:
         self._messages = list(messages)
         self._report = report
-        self.states: list[State] = []
+        self.states: list[SourceState] = []
         self._next: Any = None
 
     @asynccontextmanager
@@ -46,22 +46,22 @@ class Played:
     async def connected(self) -> None:
         pass
 
-    def take(self, message: Decoded, digest: bytes, intake: Intake) -> None:
+    def handle_frame(self, message: DecodedFrame, digest: bytes, intake: Batcher) -> None:
         intake.add(message)
 
-    def release(self, intake: Intake) -> None:
+    def release_held_frames(self, intake: Batcher) -> None:
         pass
 
-    def refusal(self, frame: ErrorFrame) -> Exception:
+    def exception_for(self, frame: ErrorFrame) -> Exception:
         return ValueError(frame)
 
 
-async def read(*messages: Decoded | ErrorFrame, seconds: float = 0.2) -> tuple[list[State], State]:
+async def read(*messages: DecodedFrame | ErrorFrame, seconds: float = 0.2) -> tuple[list[SourceState], SourceState]:
     """The state before each message and after the last, and the one that it has after so many seconds."""
-    report = Report("relay.test", metrics=Metrics(), pod="pod-1", version="1.2.3")
+    report = HealthReport("relay.test", metrics=Metrics(), pod="pod-1", version="1.2.3")
     played: Any = Played(messages, report)
-    reading = Reader(subscription=played, decoder=played, report=report, course=played)
-    task = asyncio.create_task(reading.read("7", Intake(events=10, seconds=1)))
+    reading = FrameReader(subscription=played, decoder=played, report=report, cursor_tracker=played)
+    task = asyncio.create_task(reading.read("7", Batcher(max_events=10, max_seconds=1)))
     await asyncio.wait([task], timeout=seconds)
     state = report.condition.state
     task.cancel()
@@ -71,18 +71,18 @@ async def read(*messages: Decoded | ErrorFrame, seconds: float = 0.2) -> tuple[l
 
 async def test_it_streams_from_the_first_frame_on() -> None:
     states, state = await read(decoded(8, 1), decoded(9, 1))
-    assert states == [State.CONNECTING, State.STREAMING, State.STREAMING]
-    assert state is State.STREAMING
+    assert states == [SourceState.CONNECTING, SourceState.STREAMING, SourceState.STREAMING]
+    assert state is SourceState.STREAMING
 
 
 async def test_a_source_that_refuses_the_cursor_never_streamed() -> None:
     states, state = await read(FUTURE)
-    assert states == [State.CONNECTING]
-    assert state is State.CONNECTING
+    assert states == [SourceState.CONNECTING]
+    assert state is SourceState.CONNECTING
 
 
 async def test_a_quiet_source_streams_after_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(frame_reader, "SILENCE_SECONDS", 0.05)
     states, state = await read()
-    assert states == [State.CONNECTING]
-    assert state is State.STREAMING
+    assert states == [SourceState.CONNECTING]
+    assert state is SourceState.STREAMING

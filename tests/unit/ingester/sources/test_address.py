@@ -1,7 +1,7 @@
 import pytest
 
 from sluice_ingester.sources.address import Address
-from sluice_redis.hosts import host_of
+from sluice_redis.hosts import normalize_host
 
 NSID = "com.atproto.sync.subscribeRepos"
 
@@ -30,7 +30,7 @@ NSID = "com.atproto.sync.subscribeRepos"
 )
 def test_parses(text: str, host: str, url: str) -> None:
     address = Address.parse(text)
-    assert address.host == host == host_of(text)
+    assert address.host == host == normalize_host(text)
     assert address.subscription(NSID, cursor=None) == f"{url}/xrpc/{NSID}"
     assert address.subscription(NSID, cursor="7") == f"{url}/xrpc/{NSID}?cursor=7"
 
@@ -75,4 +75,4 @@ def test_refuses(text: str) -> None:
     ],
 )
 def test_place(one: str, other: str, *, same: bool) -> None:
-    assert (Address.parse(one).place == Address.parse(other).place) is same
+    assert (Address.parse(one).host_and_port == Address.parse(other).host_and_port) is same

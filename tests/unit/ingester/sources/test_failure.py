@@ -10,7 +10,7 @@ from websockets.exceptions import ConnectionClosedError, InvalidMessage, Invalid
 from websockets.frames import Close
 from websockets.http11 import Response
 
-from sluice_ingester.sources.failure import Failure, explain
+from sluice_ingester.sources.failure import SourceFailure, classify_source_error
 
 
 def refused(status: HTTPStatus, **headers: str) -> InvalidStatus:
@@ -19,13 +19,18 @@ def refused(status: HTTPStatus, **headers: str) -> InvalidStatus:
 
 def test_retry_after_can_be_a_date() -> None:
     date = format_datetime(datetime.now(UTC) + timedelta(seconds=90), usegmt=True)
-    failure = explain(refused(HTTPStatus.TOO_MANY_REQUESTS, **{"Retry-After": date}), place="a.test")
-    assert 80 < failure.wait <= 90
+    failure = classify_source_error(refused(HTTPStatus.TOO_MANY_REQUESTS, **{"Retry-After": date}), source="a.test")
+    assert 80 < failure.min_delay <= 90
 
 
 @pytest.mark.parametrize("value", ["soon", "", "-5", "²", "Mon, 99 Xyz"])
 def test_retry_after_can_be_nonsense(value: str) -> None:
-    assert explain(refused(HTTPStatus.TOO_MANY_REQUESTS, **{"Retry-After": value}), place="a.test").wait == 0
+    assert (
+        classify_source_error(
+            refused(HTTPStatus.TOO_MANY_REQUESTS, **{"Retry-After": value}), source="a.test"
+        ).min_delay
+        == 0
+    )
 
 
 @pytest.mark.parametrize(
@@ -48,7 +53,7 @@ def test_retry_after_can_be_nonsense(value: str) -> None:
     ],
 )
 def test_one_kind_and_one_line(error: Exception, kind: str) -> None:
-    failure = explain(error, place="relay.test:99")
+    failure = classify_source_error(error, source="relay.test:99")
     assert failure.kind == kind
     assert "relay.test:99" in failure.message
     assert "\n" not in failure.message
@@ -57,4 +62,6 @@ def test_one_kind_and_one_line(error: Exception, kind: str) -> None:
 
 def test_a_close_tells_what_the_source_said() -> None:
     error = ConnectionClosedError(Close(1001, "going away"), Close(1001, ""), rcvd_then_sent=True)
-    assert explain(error, place="a.test") == Failure("Closed", "a.test closed the connection with 1001 (going away)")
+    assert classify_source_error(error, source="a.test") == SourceFailure(
+        "Closed", "a.test closed the connection with 1001 (going away)"
+    )

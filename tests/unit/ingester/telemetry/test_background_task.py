@@ -8,13 +8,13 @@ import pytest
 from prometheus_client import generate_latest
 
 from sluice_ingester.telemetry import background_task
-from sluice_ingester.telemetry.background_task import Helper
+from sluice_ingester.telemetry.background_task import BackgroundTask
 from sluice_ingester.telemetry.metrics import Metrics
 
 
-async def run(turn: object, *, until: asyncio.Event) -> tuple[Helper, str]:
+async def run(turn: object, *, until: asyncio.Event) -> tuple[BackgroundTask, str]:
     metrics = Metrics()
-    one = Helper("beat", turn, failures=metrics.helper_failures.labels("beat"))  # type: ignore[arg-type]
+    one = BackgroundTask("beat", turn, failures=metrics.background_task_failures.labels("beat"))  # type: ignore[arg-type]
     task = asyncio.create_task(one.run())
     async with asyncio.timeout(60):
         await until.wait()
@@ -59,7 +59,7 @@ async def test_one_that_only_fails_is_broken_until_it_works(monkeypatch: pytest.
             enough.set()
             await asyncio.sleep(60)
 
-    one = Helper("beat", turn, failures=Metrics().helper_failures.labels("beat"))
+    one = BackgroundTask("beat", turn, failures=Metrics().background_task_failures.labels("beat"))
     task = asyncio.create_task(one.run())
     async with asyncio.timeout(60):
         await enough.wait()

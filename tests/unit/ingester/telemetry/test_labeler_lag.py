@@ -6,7 +6,7 @@ import pytest
 
 from sluice_ingester.pipeline.batch import Batch
 from sluice_ingester.telemetry import health_report as module
-from sluice_ingester.telemetry.health_report import Report
+from sluice_ingester.telemetry.health_report import HealthReport
 from sluice_ingester.telemetry.metrics import Metrics
 
 DAY = 86_400.0
@@ -30,13 +30,13 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
-def streaming(*, rests: bool) -> Report:
+def streaming(*, rests: bool) -> HealthReport:
     """Connected, and an event of a day ago has just been stored."""
-    report = Report("ozone.example.com", metrics=Metrics(), pod="pod", version="0", rests=rests)
+    report = HealthReport("ozone.example.com", metrics=Metrics(), pod="pod", version="0", often_quiet=rests)
     report.connected_from("7")
     report.streaming()
     old = datetime.now(UTC) - timedelta(seconds=DAY)
-    report.stored(Batch(time=old.isoformat()), seconds=0.001)
+    report.batch_stored(Batch(event_time=old.isoformat()), seconds=0.001)
     return report
 
 

@@ -10,10 +10,10 @@ from sluice_ingester.telemetry import error_kinds
 from sluice_ingester.telemetry.error_kinds import ERROR_KINDS, OTHER, SOURCE_KINDS, error_kind
 from sluice_ingester.telemetry.metrics import Metrics
 from sluice_redis.sink.errors import SinkReason
-from sluice_wire.deadletter import Reason
+from sluice_wire.deadletter import DeadLetterReason
 
 ROOT = Path(__file__).parents[4]
-DOCS = (ROOT / "docs" / "metrics.md").read_text().partition("## Of the ingester")[2]
+DOCS = (ROOT / "docs" / "metrics.md").read_text().partition("\n## Ingester\n")[2]
 CODE = Path(error_kinds.__file__).parents[2]
 
 
@@ -31,14 +31,14 @@ def test_the_documentation_lists_every_metric_with_its_type_and_labels() -> None
     assert told == there
 
 
-@pytest.mark.parametrize("word", sorted(SOURCE_KINDS | set(SinkReason) | set(Reason) | {OTHER}))
+@pytest.mark.parametrize("word", sorted(SOURCE_KINDS | set(SinkReason) | set(DeadLetterReason) | {OTHER}))
 def test_every_kind_of_error_is_documented(word: str) -> None:
     assert f"`{word}`" in DOCS.split("## Kinds of errors")[1]
 
 
 def test_every_kind_that_the_code_names_is_in_the_vocabulary() -> None:
     """Literals that are given as the kind of a failure, a halt, a loss or an error."""
-    takers = {"Failure", "HaltError", "waiting", "error", "_misfit"}
+    takers = {"SourceFailure", "HaltError", "waiting", "error", "_misfit"}
     named = set()
     for file in CODE.rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text())):
@@ -57,7 +57,7 @@ def test_every_kind_that_the_code_names_is_in_the_vocabulary() -> None:
 def test_what_a_stranger_sends_makes_no_series(kind: str, told: str) -> None:
     assert error_kind(kind) == told
     metrics = Metrics()
-    metrics.error("relay.test", kind)
+    metrics.count_error("relay.test", kind)
     assert metrics.registry.get_sample_value(
         "sluice_ingester_errors_total", {"source": "relay.test", "kind": told}
     ) == metrics.registry.get_sample_value("ingester_errors_total")

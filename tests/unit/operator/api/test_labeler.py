@@ -64,5 +64,5 @@ def test_a_status_comes_back_as_it_was_written() -> None:
 
 def test_the_status_of_what_can_not_be_understood() -> None:
     found = {**body(host=""), "status": {"observedGeneration": 2, "host": "ozone.example.com"}}
-    assert Labeler.status_of(found).dump() == found["status"]
-    assert Labeler.status_of({**body(), "status": {"observedGeneration": "x"}}).dump() == {"observedGeneration": -1}
+    assert Labeler.parse_status(found).dump() == found["status"]
+    assert Labeler.parse_status({**body(), "status": {"observedGeneration": "x"}}).dump() == {"observedGeneration": -1}

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from sluice_operator.api.deduplicate import Deduplicate
+from sluice_operator.api.deduplicate import DeduplicateSpec
 from sluice_operator.api.errors import InvalidResourceError
 from sluice_operator.api.pod_template import PodTemplate
 from sluice_operator.api.relay import Relay
@@ -68,7 +68,7 @@ def test_the_full_example_is_full_and_shows_the_defaults() -> None:
     fields = {field.alias for field in Relay.model_fields["spec"].annotation.model_fields.values()}  # type: ignore[union-attr]
     assert example.keys() == fields
     defaults = Relay.parse(body()).spec.dump()
-    assert example["firehose"].pop("deduplicate") == Deduplicate().dump()
+    assert example["firehose"].pop("deduplicate") == DeduplicateSpec().dump()
     template = example["podTemplate"]
     assert template.keys() == {field.alias for field in PodTemplate.model_fields.values()}
     example["podTemplate"] = {name: template[name] for name in defaults["podTemplate"]}
@@ -155,7 +155,7 @@ def test_requests_above_limits_refused() -> None:
     with pytest.raises(InvalidResourceError, match=r"spec\.podTemplate\.resources: a request is above the limit"):
         Relay.parse(body(podTemplate={"resources": resources}))
     fitting = {"requests": {"cpu": 1}, "limits": {"memory": "1Gi"}}
-    assert Relay.parse(body(podTemplate={"resources": fitting})).spec.pod_template.resources.fit()
+    assert Relay.parse(body(podTemplate={"resources": fitting})).spec.pod_template.resources.requests_within_limits()
 
 
 @pytest.mark.parametrize("amount", ["lots", "1 Gi", "1..5", "1GiB", -1, "-1"])

@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 
 from sluice_operator.api.relay import Relay
-from sluice_operator.desired.child_metadata import Manifest, belongs_to, is_controlled_by, is_remnant
+from sluice_operator.desired.child_metadata import Manifest, belongs_to, is_controlled_by, is_owned_by_former_source
 from sluice_operator.desired.deployment import build_deployment
-from sluice_operator.desired.ingester_defaults import IngesterSettings
+from sluice_operator.desired.ingester_defaults import IngesterDefaults
 from sluice_operator.desired.naming import DESIRED_HASH_ANNOTATION, REDIS_HASH_ANNOTATION, Component
-from sluice_operator.desired.redis_secret import build_redis_secret, redis_hash, redis_secret
-from sluice_operator.desired.relay_streams import firehose, relay_streams
+from sluice_operator.desired.redis_secret import build_redis_secret, redis_secret, redis_url_hash
+from sluice_operator.desired.relay_streams import firehose_stream, relay_streams
 
-SETTINGS = IngesterSettings(image="sluice:1")
+SETTINGS = IngesterDefaults(image="sluice:1")
 
 
 def relay(name: str = "us-east", **spec: Any) -> Relay:
@@ -21,9 +21,9 @@ def relay(name: str = "us-east", **spec: Any) -> Relay:
     return Relay.parse({"metadata": metadata, "spec": {"host": "relay.example.com", **spec}})
 
 
-def build(source: Relay, *, url: bytes = b"redis://one", settings: IngesterSettings = SETTINGS) -> Manifest:
+def build(source: Relay, *, url: bytes = b"redis://one", settings: IngesterDefaults = SETTINGS) -> Manifest:
     return build_deployment(
-        source, firehose(source), hashes={REDIS_HASH_ANNOTATION: redis_hash(url)}, settings=settings
+        source, firehose_stream(source), config_hashes={REDIS_HASH_ANNOTATION: redis_url_hash(url)}, defaults=settings
     )
 
 
@@ -84,7 +84,10 @@ def test_a_backfill_is_an_ingester_of_its_own() -> None:
     streams = {stream.component: stream for stream in relay_streams(one)}
     assert set(streams) == {Component.FIREHOSE, Component.BACKFILL}
     built = build_deployment(
-        one, streams[Component.BACKFILL], hashes={REDIS_HASH_ANNOTATION: "x"}, settings=IngesterSettings(image="i")
+        one,
+        streams[Component.BACKFILL],
+        config_hashes={REDIS_HASH_ANNOTATION: "x"},
+        defaults=IngesterDefaults(image="i"),
     )
     assert built["metadata"]["name"] == "us-east-backfill"
     assert built["spec"]["replicas"] == 1
@@ -109,7 +112,7 @@ def test_the_image_of_the_resource_wins_over_the_operators() -> None:
 
 
 def test_the_pull_policy_of_the_resource_wins_over_the_operators() -> None:
-    always = IngesterSettings(image="sluice:1", image_pull_policy="Always")
+    always = IngesterDefaults(image="sluice:1", image_pull_policy="Always")
     assert "imagePullPolicy" not in container(build(relay()))
     assert container(build(relay(), settings=always))["imagePullPolicy"] == "Always"
     assert container(build(relay(imagePullPolicy="Never"), settings=always))["imagePullPolicy"] == "Never"
@@ -122,7 +125,7 @@ def test_another_redis_url_makes_another_pod() -> None:
 
 
 def test_the_url_itself_stands_in_no_deployment() -> None:
-    settings = IngesterSettings(image="sluice:1", default_redis_url="redis://:hunter2@redis")
+    settings = IngesterDefaults(image="sluice:1", default_redis_url="redis://:hunter2@redis")
     assert "hunter2" not in str(build(relay(), url=b"redis://:hunter2@redis", settings=settings))
     assert "hunter2" not in repr(settings)
 
@@ -208,8 +211,8 @@ def test_a_stranger_is_left_alone(*, owners: list[Any], labels: dict[str, str], 
 def test_a_former_one_of_that_name_has_left_remnants(*, changes: dict[str, Any], remnant: bool) -> None:
     owner = build(relay())["metadata"]["ownerReferences"][0]
     live = {"metadata": {"ownerReferences": [{**owner, "uid": "u-0", **changes}]}}
-    assert is_remnant(live, kind="Relay", name="us-east", uid="u-1") is remnant
-    assert not is_remnant({"metadata": {}}, kind="Relay", name="us-east", uid="u-1")
+    assert is_owned_by_former_source(live, kind="Relay", name="us-east", uid="u-1") is remnant
+    assert not is_owned_by_former_source({"metadata": {}}, kind="Relay", name="us-east", uid="u-1")
 
 
 def test_only_a_child_of_this_very_resource_is_its_own() -> None:

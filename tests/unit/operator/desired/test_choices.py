@@ -6,9 +6,9 @@ import pytest
 
 from sluice_operator.api.relay import Relay
 from sluice_operator.desired.deployment import build_deployment
-from sluice_operator.desired.ingester_defaults import IngesterSettings
+from sluice_operator.desired.ingester_defaults import IngesterDefaults
 from sluice_operator.desired.naming import REDIS_HASH_ANNOTATION
-from sluice_operator.desired.relay_streams import firehose
+from sluice_operator.desired.relay_streams import firehose_stream
 
 NAMES = {"INGESTER_SYNC_EVENTS", "INGESTER_ON_CURSOR_LOST", "INGESTER_TRIM_CONSUMED", "INGESTER_DEDUPLICATE_SECONDS"}
 
@@ -36,7 +36,10 @@ def test_choices_reach_the_ingester(spec: dict[str, Any], variables: dict[str, s
         }
     )
     built = build_deployment(
-        relay, firehose(relay), hashes={REDIS_HASH_ANNOTATION: "x"}, settings=IngesterSettings(image="sluice")
+        relay,
+        firehose_stream(relay),
+        config_hashes={REDIS_HASH_ANNOTATION: "x"},
+        defaults=IngesterDefaults(image="sluice"),
     )
     env = built["spec"]["template"]["spec"]["containers"][0]["env"]
     assert {item["name"]: item["value"] for item in env if item["name"] in NAMES} == variables

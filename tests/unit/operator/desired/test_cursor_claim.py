@@ -5,20 +5,20 @@ from itertools import permutations
 
 import pytest
 
-from sluice_operator.desired.cursor_claim import Claim, owner_of, rank_of
-from sluice_operator.desired.redis_identity import Place
+from sluice_operator.desired.cursor_claim import CursorClaim, claim_rank, find_prior_owner
+from sluice_operator.desired.redis_identity import RedisIdentity
 
-HERE = Place(hosts=frozenset({("redis", 6379)}))
-THERE = Place(hosts=frozenset({("redis", 6380)}))
+HERE = RedisIdentity(hosts=frozenset({("redis", 6379)}))
+THERE = RedisIdentity(hosts=frozenset({("redis", 6380)}))
 
 
-def claim(name: str, created: int = 0, *, place: Place | None = HERE, digest: str | None = None) -> Claim:
+def claim(name: str, created: int = 0, *, place: RedisIdentity | None = HERE, digest: str | None = None) -> CursorClaim:
     rank = (f"2026-11-25T00:00:{created:02}Z", "default", name, "Relay")
-    return Claim(name=f"Relay default/{name}", rank=rank, place=place, digest=digest)
+    return CursorClaim(name=f"Relay default/{name}", rank=rank, redis=place, url_hash=digest)
 
 
-def owner(mine: Claim, *others: Claim, claims: bool = True, in_doubt: bool = False) -> str | None:
-    found = owner_of(mine, others, claims=claims, in_doubt=in_doubt)
+def owner(mine: CursorClaim, *others: CursorClaim, claims: bool = True, in_doubt: bool = False) -> str | None:
+    found = find_prior_owner(mine, others, is_claimed=claims, assume_same_redis=in_doubt)
     return found.name if found else None
 
 
@@ -55,7 +55,7 @@ def test_where_a_url_is_not_known_its_hash_tells_and_else_the_doubt(*, in_doubt:
     lost = claim("a", place=None, digest="same")
     assert owner(claim("b", 1, digest="same"), lost, in_doubt=in_doubt) == lost.name
     assert owner(claim("b", 1, digest="other"), lost, in_doubt=in_doubt) == (lost.name if in_doubt else None)
-    assert owner(claim("b", 1, digest="other"), replace(lost, digest=None), in_doubt=in_doubt) == (
+    assert owner(claim("b", 1, digest="other"), replace(lost, url_hash=None), in_doubt=in_doubt) == (
         lost.name if in_doubt else None
     )
     younger = claim("c", 2, place=None)
@@ -69,7 +69,7 @@ def test_a_stream_that_is_not_enabled_yields_to_younger_ones() -> None:
 
 
 def test_one_that_stays_is_named_before_one_that_leaves() -> None:
-    leaving, staying, mine = replace(claim("a"), leaves=True), claim("b", 1), claim("c", 2)
+    leaving, staying, mine = replace(claim("a"), is_terminating=True), claim("b", 1), claim("c", 2)
     assert owner(mine, leaving, staying) == staying.name
     assert owner(mine, leaving) == owner(staying, leaving) == leaving.name
 
@@ -85,4 +85,4 @@ def test_ranks_sort_by_age_then_name() -> None:
         body("2026-02-01T00:00:00Z", "b", "a"),
         body("2026-10-01T00:00:00Z", "a", "a"),
     ]
-    assert all(sorted(order, key=rank_of) == bodies for order in permutations(bodies))
+    assert all(sorted(order, key=claim_rank) == bodies for order in permutations(bodies))

@@ -7,19 +7,19 @@ import pytest
 
 from sluice_operator.api.deletion import FINALIZER
 from sluice_operator.desired.deletion_plan import (
-    Deadline,
-    children_of,
-    finalizers_patch,
-    is_held,
-    keys_by_hand,
-    may_write,
-    not_deleted,
-    others_that_hold,
-    shall_delete_cursor,
+    DeletionDeadline,
+    build_finalizer_patch,
+    cursor_kept_message,
+    deletes_cursor,
+    deployment_names,
+    has_finalizer,
+    may_run_ingester,
+    other_finalizers,
+    possible_keys,
 )
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
-DEADLINE = Deadline(seconds=60, least=10)
+DEADLINE = DeletionDeadline(seconds=60, min_attempt_seconds=10)
 
 
 def ago(seconds: float) -> datetime:
@@ -48,28 +48,28 @@ def source(kind: str = "Relay", *, finalizers: list[str] | None = None, **spec: 
     ],
 )
 def test_the_deadline(*, asked: list[datetime | None], tried: float, passed: bool) -> None:
-    assert DEADLINE.has_passed(asked=asked, now=NOW, tried=tried) is passed
+    assert DEADLINE.has_passed(requested_at=asked, now=NOW, attempted_seconds=tried) is passed
 
 
 def test_the_finalizer_is_added_and_taken_away_beside_those_of_others() -> None:
     free, held = source(finalizers=["a/b"]), source(finalizers=[FINALIZER, "a/b"])
-    assert (is_held(free), is_held(held), is_held(source())) == (False, True, False)
-    assert others_that_hold(held) == ["a/b"]
-    assert finalizers_patch(free, held=True) == {
+    assert (has_finalizer(free), has_finalizer(held), has_finalizer(source())) == (False, True, False)
+    assert other_finalizers(held) == ["a/b"]
+    assert build_finalizer_patch(free, present=True) == {
         "metadata": {"finalizers": ["a/b", FINALIZER], "resourceVersion": "7"},
     }
-    assert finalizers_patch(held, held=False) == {"metadata": {"finalizers": ["a/b"], "resourceVersion": "7"}}
+    assert build_finalizer_patch(held, present=False) == {"metadata": {"finalizers": ["a/b"], "resourceVersion": "7"}}
 
 
 def test_the_policy_is_read_from_a_spec_that_is_otherwise_beyond_understanding() -> None:
-    assert shall_delete_cursor(source(host=[], deletionPolicy="DeleteCursor"))
-    assert not shall_delete_cursor(source(deletionPolicy="Retain"))
-    assert not shall_delete_cursor({"kind": "Relay", "metadata": {}})
+    assert deletes_cursor(source(host=[], deletionPolicy="DeleteCursor"))
+    assert not deletes_cursor(source(deletionPolicy="Retain"))
+    assert not deletes_cursor({"kind": "Relay", "metadata": {}})
 
 
 def test_children_are_those_that_it_may_ever_have_had() -> None:
-    assert children_of(source()) == ("us-east-firehose", "us-east-backfill")
-    assert children_of(source("Labeler")) == ("us-east-labels",)
+    assert deployment_names(source()) == ("us-east-firehose", "us-east-backfill")
+    assert deployment_names(source("Labeler")) == ("us-east-labels",)
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_children_are_those_that_it_may_ever_have_had() -> None:
     [("Running", True), ("Pending", True), ("Unknown", True), (None, True), ("Succeeded", False), ("Failed", False)],
 )
 def test_pods_that_have_ended_write_no_more(*, phase: str | None, may: bool) -> None:
-    assert may_write({"status": {"phase": phase} if phase else {}}) is may
+    assert may_run_ingester({"status": {"phase": phase} if phase else {}}) is may
 
 
 REPLICA_SET = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "a-firehose-1", "controller": True}
@@ -98,21 +98,23 @@ def test_a_copy_of_a_pod_that_runs_something_else_writes_nothing(
     *, owners: list[dict[str, Any]], container: dict[str, Any], may: bool
 ) -> None:
     containers = [{"name": "mesh", "command": ["envoy"]}, {"name": "ingester", **container}]
-    assert may_write({"metadata": {"ownerReferences": owners}, "spec": {"containers": containers}}) is may
+    assert may_run_ingester({"metadata": {"ownerReferences": owners}, "spec": {"containers": containers}}) is may
 
 
 def test_what_remains_is_told_with_the_command() -> None:
-    told = not_deleted("Redis is away", keys_by_hand(source("Labeler")))
+    told = cursor_kept_message("Redis is away", possible_keys(source("Labeler")))
     assert told == (
         "The resource is let go without its cursor: Redis is away. To delete it by hand: "
         "redis-cli DEL label_live:cursor:relay.example:2470 label_live:health:relay.example:2470"
     )
-    told = not_deleted("", keys_by_hand(source(redis={"keyPrefix": "{p}:"})))
+    told = cursor_kept_message("", possible_keys(source(redis={"keyPrefix": "{p}:"})))
     assert told.endswith(
         "redis-cli DEL '{p}:firehose_live:cursor:relay.example:2470' '{p}:firehose_live:health:relay.example:2470' "
         "'{p}:repo_backfill:cursor:relay.example:2470' '{p}:repo_backfill:health:relay.example:2470'"
     )
-    assert "label_live:cursor:HOST" in not_deleted("", keys_by_hand({"kind": "Labeler", "metadata": {}, "spec": []}))
-    assert keys_by_hand(source("Labeler", redis="x")) == keys_by_hand(source("Labeler"))
+    assert "label_live:cursor:HOST" in cursor_kept_message(
+        "", possible_keys({"kind": "Labeler", "metadata": {}, "spec": []})
+    )
+    assert possible_keys(source("Labeler", redis="x")) == possible_keys(source("Labeler"))
     unreadable = {"kind": "Labeler", "metadata": {}, "spec": {}, "status": {"host": "known.example"}}
-    assert "label_live:cursor:known.example" in not_deleted("", keys_by_hand(unreadable))
+    assert "label_live:cursor:known.example" in cursor_kept_message("", possible_keys(unreadable))

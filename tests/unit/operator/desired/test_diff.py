@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from sluice_operator.api.relay import Relay
 from sluice_operator.desired.deployment import build_deployment
-from sluice_operator.desired.diff import differences
+from sluice_operator.desired.diff import find_differences
 from sluice_operator.desired.field_paths import with_value
-from sluice_operator.desired.ingester_defaults import IngesterSettings
+from sluice_operator.desired.ingester_defaults import IngesterDefaults
 from sluice_operator.desired.naming import REDIS_HASH_ANNOTATION
-from sluice_operator.desired.relay_streams import firehose
+from sluice_operator.desired.relay_streams import firehose_stream
 
 Path_ = tuple[Any, ...]
 BUNDLE = {"configMapRef": {"name": "ca"}}
@@ -26,13 +26,16 @@ def desired(**spec: Any) -> dict[str, Any]:
     metadata = {"name": "us-east", "namespace": "events", "uid": "u-1"}
     relay = Relay.parse({"metadata": metadata, "spec": {"host": "relay.example.com", **spec}})
     return build_deployment(
-        relay, firehose(relay), hashes={REDIS_HASH_ANNOTATION: "h"}, settings=IngesterSettings(image="sluice:1")
+        relay,
+        firehose_stream(relay),
+        config_hashes={REDIS_HASH_ANNOTATION: "h"},
+        defaults=IngesterDefaults(image="sluice:1"),
     )
 
 
 def covers(live: Any, wanted: Any) -> bool:
     """Whether a part of an object is as it is wanted."""
-    return not differences({"metadata": {}, "spec": live}, {"metadata": {}, "spec": wanted})
+    return not find_differences({"metadata": {}, "spec": live}, {"metadata": {}, "spec": wanted})
 
 
 def stored(manifest: dict[str, Any]) -> dict[str, Any]:
@@ -74,11 +77,11 @@ def env_of(live: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def test_what_was_applied_is_no_drift() -> None:
-    assert differences(desired(), desired()) == []
+    assert find_differences(desired(), desired()) == []
 
 
 def test_what_others_add_is_no_drift() -> None:
-    assert differences(stored(desired(caBundle=BUNDLE)), desired(caBundle=BUNDLE)) == []
+    assert find_differences(stored(desired(caBundle=BUNDLE)), desired(caBundle=BUNDLE)) == []
 
 
 EDITS: dict[str, Callable[[dict[str, Any]], object]] = {
@@ -132,11 +135,11 @@ EDITS: dict[str, Callable[[dict[str, Any]], object]] = {
 def test_what_someone_changed_is_drift(edit: str) -> None:
     live = stored(desired(caBundle=BUNDLE))
     EDITS[edit](live)
-    assert differences(live, desired(caBundle=BUNDLE))
+    assert find_differences(live, desired(caBundle=BUNDLE))
 
 
 def test_a_field_that_is_wanted_no_longer_is_drift() -> None:
-    assert differences(stored(desired(caBundle=BUNDLE)), desired())
+    assert find_differences(stored(desired(caBundle=BUNDLE)), desired())
 
 
 @pytest.mark.parametrize(
@@ -281,6 +284,6 @@ def test_to_set_what_differs_puts_it_right(place: Path_, value: Any, gone: Path_
     if gone[: len(place)] != place:
         live["spec"] = edited(live["spec"], gone, lambda _: None)
     wanted = {"metadata": {}, "spec": SPEC}
-    for difference in differences(live, wanted):
-        live = with_value(live, difference.path, difference.wanted)
-    assert differences(live, wanted) == []
+    for difference in find_differences(live, wanted):
+        live = with_value(live, difference.path, difference.desired)
+    assert find_differences(live, wanted) == []

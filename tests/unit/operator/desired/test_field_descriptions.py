@@ -4,16 +4,22 @@ from typing import Any
 
 import pytest
 
-from sluice_operator.api.common import SourceSpec
+from sluice_operator.api.source_spec import SourceSpec
 from sluice_operator.desired.diff import Difference
-from sluice_operator.desired.field_descriptions import _PLACES, place_of, places, told, value_words
-from sluice_operator.desired.field_paths import Path
+from sluice_operator.desired.field_descriptions import (
+    _SPEC_FIELDS,
+    describe_differences,
+    describe_spec_fields,
+    describe_value,
+    spec_field_of,
+)
+from sluice_operator.desired.field_paths import FieldPath
 
-POD: Path = ("spec", "template", "spec")
-CONTAINER: Path = (*POD, "containers", (("name", "ingester"),))
+POD: FieldPath = ("spec", "template", "spec")
+CONTAINER: FieldPath = (*POD, "containers", (("name", "ingester"),))
 
 
-@pytest.mark.parametrize("place", sorted(set(_PLACES.values())))
+@pytest.mark.parametrize("place", sorted(set(_SPEC_FIELDS.values())))
 def test_every_field_that_is_advised_exists(place: str) -> None:
     node: Any = SourceSpec
     for name in place.split(".")[1:]:
@@ -34,8 +40,8 @@ def test_every_field_that_is_advised_exists(place: str) -> None:
         ((*CONTAINER, "livenessProbe"), ""),
     ],
 )
-def test_where_it_belongs(path: Path, place: str) -> None:
-    assert place_of(path) == place
+def test_where_it_belongs(path: FieldPath, place: str) -> None:
+    assert spec_field_of(path) == place
 
 
 @pytest.mark.parametrize(
@@ -53,9 +59,9 @@ def test_where_it_belongs(path: Path, place: str) -> None:
         (("data",), {"hunter": "hunter2"}),
     ],
 )
-def test_no_secret_is_told(path: Path, value: Any) -> None:
-    assert "hunter2" not in value_words(path, value)
-    assert "hunter2" not in told([Difference(path=path, wanted=None, found=value)], who={})
+def test_no_secret_is_told(path: FieldPath, value: Any) -> None:
+    assert "hunter2" not in describe_value(path, value)
+    assert "hunter2" not in describe_differences([Difference(path=path, desired=None, live=value)], managers={})
 
 
 @pytest.mark.parametrize(
@@ -71,13 +77,13 @@ def test_no_secret_is_told(path: Path, value: Any) -> None:
     ],
 )
 def test_values_in_words(value: Any, words: str) -> None:
-    assert value_words(("spec", "x"), value) == words
+    assert describe_value(("spec", "x"), value) == words
 
 
 def test_what_was_found_is_told_field_by_field() -> None:
-    found = [Difference(path=("spec", name), wanted=1, found=2) for name in ("a", "b", "c", "d", "e")]
-    assert told(found, who={("spec", "a"): "field manager kubectl-edit"}) == (
+    found = [Difference(path=("spec", name), desired=1, live=2) for name in ("a", "b", "c", "d", "e")]
+    assert describe_differences(found, managers={("spec", "a"): "field manager kubectl-edit"}) == (
         "spec.a was 2 instead of 1, set by field manager kubectl-edit; spec.b was 2 instead of 1; "
         "spec.c was 2 instead of 1; and 2 more"
     )
-    assert places(found) == ""
+    assert describe_spec_fields(found) == ""

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sluice_operator.desired.field_paths import Path, by_identity, is_within, shown, value_at, with_value
+from sluice_operator.desired.field_paths import FieldPath, format_path, is_within, match_items, value_at, with_value
 
-CONTAINER: Path = ("spec", "containers", (("name", "ingester"),))
+CONTAINER: FieldPath = ("spec", "containers", (("name", "ingester"),))
 OBJECT: dict[str, Any] = {
     "spec": {"replicas": 1, "containers": [{"name": "sidecar"}, {"name": "ingester", "image": "a", "args": ["x"]}]}
 }
@@ -23,8 +23,8 @@ OBJECT: dict[str, Any] = {
         (("ports", (("containerPort", 80),)), "ports[80]"),
     ],
 )
-def test_as_people_write_them(path: Path, words: str) -> None:
-    assert shown(path) == words
+def test_as_people_write_them(path: FieldPath, words: str) -> None:
+    assert format_path(path) == words
 
 
 def test_what_stands_there() -> None:
@@ -55,7 +55,7 @@ def test_a_part_is_within() -> None:
     ids=["no key", "twice", "no object"],
 )
 def test_items_that_nothing_tells_apart(one: list[Any], other: list[Any]) -> None:
-    assert by_identity(one, other) is None
+    assert match_items(one, other) is None
 
 
 NAMES = st.sampled_from("abc")
@@ -63,11 +63,11 @@ PATHS = st.lists(st.one_of(NAMES, NAMES.map(lambda name: (("name", name),))), mi
 
 
 @given(PATHS.filter(lambda path: isinstance(path[0], str)), st.integers())
-def test_what_is_set_is_there(path: Path, value: int) -> None:
+def test_what_is_set_is_there(path: FieldPath, value: int) -> None:
     fields = (*path, "value")
     assert value_at(with_value({}, fields, value), fields) == value or _turns(path)
 
 
-def _turns(path: Path) -> bool:
+def _turns(path: FieldPath) -> bool:
     """Whether an item of a list would be made without its identity: items are set as a whole, identity included."""
     return any(not isinstance(step, str) for step in path)

@@ -9,10 +9,10 @@ import yaml
 
 from sluice_operator.api.relay import Relay
 from sluice_operator.desired.deployment import build_deployment
-from sluice_operator.desired.ingester_defaults import IngesterSettings
+from sluice_operator.desired.ingester_defaults import IngesterDefaults
 from sluice_operator.desired.naming import REDIS_HASH_ANNOTATION
-from sluice_operator.desired.redis_secret import build_redis_secret, redis_hash
-from sluice_operator.desired.relay_streams import firehose
+from sluice_operator.desired.redis_secret import build_redis_secret, redis_url_hash
+from sluice_operator.desired.relay_streams import firehose_stream
 
 GOLDEN = Path(__file__).parent / "golden"
 EXAMPLES = Path(__file__).parents[4] / "examples"
@@ -25,18 +25,21 @@ def example(name: str) -> Relay:
     return Relay.parse(body)
 
 
-def deployment(name: str, settings: IngesterSettings) -> dict[str, Any]:
+def deployment(name: str, settings: IngesterDefaults) -> dict[str, Any]:
     relay = example(name)
     return build_deployment(
-        relay, firehose(relay), hashes={REDIS_HASH_ANNOTATION: redis_hash(URL.encode())}, settings=settings
+        relay,
+        firehose_stream(relay),
+        config_hashes={REDIS_HASH_ANNOTATION: redis_url_hash(URL.encode())},
+        defaults=settings,
     )
 
 
 CASES = {
-    "firehose-minimal": lambda: deployment("relay.yaml", IngesterSettings(image="sluice:0.1.0")),
+    "firehose-minimal": lambda: deployment("relay.yaml", IngesterDefaults(image="sluice:0.1.0")),
     "firehose-full": lambda: deployment(
         "relay-full.yaml",
-        IngesterSettings(image="sluice:0.1.0", image_pull_policy="Always", image_pull_secrets=("registry",)),
+        IngesterDefaults(image="sluice:0.1.0", image_pull_policy="Always", image_pull_secrets=("registry",)),
     ),
     "redis-secret": lambda: build_redis_secret(example("relay.yaml"), url=URL),
 }

@@ -9,7 +9,7 @@ import yaml
 from sluice_operator.api.labeler import Labeler
 from sluice_operator.api.relay import Relay
 from sluice_operator.desired.deployment import build_deployment
-from sluice_operator.desired.ingester_defaults import IngesterSettings
+from sluice_operator.desired.ingester_defaults import IngesterDefaults
 from sluice_operator.desired.naming import REDIS_HASH_ANNOTATION
 from sluice_operator.desired.redis_secret import build_redis_secret
 from sluice_operator.desired.streams import streams_of
@@ -27,7 +27,7 @@ def labeler(**spec: Any) -> Labeler:
 def deployment(source: Labeler) -> dict[str, Any]:
     (stream,) = streams_of(source)
     return build_deployment(
-        source, stream, hashes={REDIS_HASH_ANNOTATION: "h"}, settings=IngesterSettings(image="sluice:1")
+        source, stream, config_hashes={REDIS_HASH_ANNOTATION: "h"}, defaults=IngesterDefaults(image="sluice:1")
     )
 
 
@@ -65,9 +65,9 @@ def test_suspend(*, suspend: bool, replicas: int) -> None:
 
 def test_a_relay_of_the_same_name_is_no_rival() -> None:
     relay = Relay.parse({"metadata": labeler().metadata.dump(), "spec": {"host": "relay.example.com"}})
-    settings = IngesterSettings(image="sluice:1")
+    settings = IngesterDefaults(image="sluice:1")
     relays = [
-        build_deployment(relay, stream, hashes={REDIS_HASH_ANNOTATION: "h"}, settings=settings)
+        build_deployment(relay, stream, config_hashes={REDIS_HASH_ANNOTATION: "h"}, defaults=settings)
         for stream in streams_of(relay)
     ]
     relays.append(build_redis_secret(relay, url="redis://r"))

@@ -6,20 +6,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sluice_operator.api.env import FIELDS, EnvVar
+from sluice_operator.api.env import SPEC_FIELDS, EnvVar
 from sluice_operator.api.errors import InvalidResourceError
 from sluice_operator.api.labeler import Labeler
 from sluice_operator.api.pod_template import PodTemplate
 from sluice_operator.api.relay import Relay
 from sluice_operator.api.source import Source
 from sluice_operator.desired.deployment import build_deployment
-from sluice_operator.desired.diff import Difference, differences
-from sluice_operator.desired.ingester_defaults import IngesterSettings
+from sluice_operator.desired.diff import Difference, find_differences
+from sluice_operator.desired.ingester_defaults import IngesterDefaults
 from sluice_operator.desired.naming import REDIS_HASH_ANNOTATION
-from sluice_operator.desired.pod_template import merged, plain
+from sluice_operator.desired.pod_template import merge_pod_template, without_defaults
 from sluice_operator.desired.streams import streams_of
 
-SETTINGS = IngesterSettings(image="sluice:1", image_pull_secrets=("registry",))
+SETTINGS = IngesterDefaults(image="sluice:1", image_pull_secrets=("registry",))
 METADATA = {"name": "us-east", "namespace": "events", "uid": "u-1"}
 EVERYTHING = {
     "host": "relay.example.com",
@@ -42,7 +42,9 @@ def relay(**spec: Any) -> Relay:
 def templates(source: Source) -> list[dict[str, Any]]:
     """Of all ingesters of a source."""
     return [
-        build_deployment(source, stream, hashes={REDIS_HASH_ANNOTATION: "h"}, settings=SETTINGS)["spec"]["template"]
+        build_deployment(source, stream, config_hashes={REDIS_HASH_ANNOTATION: "h"}, defaults=SETTINGS)["spec"][
+            "template"
+        ]
         for stream in streams_of(source)
     ]
 
@@ -112,9 +114,9 @@ def test_no_variable_that_the_operator_sets_can_be_given() -> None:
         Labeler.parse({"metadata": METADATA, "spec": EVERYTHING}),
     ]
     ours = {item["name"] for source in sources for found in templates(source) for item in container(found)["env"]}
-    assert ours >= FIELDS.keys() - {"INGESTER_CA_BUNDLE"}
+    assert ours >= SPEC_FIELDS.keys() - {"INGESTER_CA_BUNDLE"}
     for name in ours:
-        with pytest.raises(InvalidResourceError, match=name if name in FIELDS else "the operator's own"):
+        with pytest.raises(InvalidResourceError, match=name if name in SPEC_FIELDS else "the operator's own"):
             relay(podTemplate={"env": [{"name": name, "value": "x"}]})
 
 
@@ -123,14 +125,14 @@ def test_nothing_is_taken_from_the_operator_by_one_that_came_past_the_rules() ->
         labels={"app.kubernetes.io/name": "mine"},
         env=(EnvVar.model_construct(name="REDIS_URL", value="redis://mine"),),
     )
-    found = merged(BASE, hostile.model_copy(update={"resources": PodTemplate().resources}))
+    found = merge_pod_template(BASE, hostile.model_copy(update={"resources": PodTemplate().resources}))
     assert found["metadata"]["labels"] == BASE["metadata"]["labels"]
     assert container(found)["env"] == container(BASE)["env"]
 
 
 def test_what_the_api_server_drops_is_not_wanted() -> None:
     given = {"a": None, "b": False, "c": [], "d": {}, "e": 0, "f": "", "g": [{"h": False, "i": 1}], "j": True}
-    assert plain(given) == {"d": {}, "e": 0, "f": "", "g": [{"i": 1}], "j": True}
+    assert without_defaults(given) == {"d": {}, "e": 0, "f": "", "g": [{"i": 1}], "j": True}
 
 
 NAMES = st.text("abcde", min_size=1, max_size=5)
@@ -170,25 +172,25 @@ def stored(value: Any) -> Any:
 
 def between(live: dict[str, Any], wanted: dict[str, Any]) -> list[Difference]:
     parts = ({"metadata": {}, "spec": {"template": template}} for template in (live, wanted))
-    return differences(*parts)
+    return find_differences(*parts)
 
 
 @given(given_templates())
 def test_whatever_is_given_the_operators_part_stands(fields: dict[str, Any]) -> None:
-    found = merged(BASE, PodTemplate.model_validate(fields))
-    assert all(difference.wanted is None for difference in between(found, BASE))
+    found = merge_pod_template(BASE, PodTemplate.model_validate(fields))
+    assert all(difference.desired is None for difference in between(found, BASE))
     assert found["metadata"]["labels"].items() >= fields["labels"].items()
     assert container(found)["env"] == [*container(BASE)["env"], *fields["env"]]
 
 
 @given(given_templates())
 def test_whatever_is_given_what_is_stored_of_it_is_no_drift(fields: dict[str, Any]) -> None:
-    found = merged(BASE, PodTemplate.model_validate(fields))
+    found = merge_pod_template(BASE, PodTemplate.model_validate(fields))
     assert between(stored(found), found) == []
 
 
 @given(given_templates())
 def test_merging_twice_is_merging_once(fields: dict[str, Any]) -> None:
     wanted = PodTemplate.model_validate(fields)
-    once = merged(BASE, wanted)
-    assert merged(once, wanted) == once
+    once = merge_pod_template(BASE, wanted)
+    assert merge_pod_template(once, wanted) == once

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sluice_operator.desired.redis_identity import Place
+from sluice_operator.desired.redis_identity import RedisIdentity
 
 SAME = [
     ("redis://10.0.0.1", "redis://10.0.0.1:6379/0"),
@@ -35,8 +35,8 @@ OTHERS = [
 ]
 
 
-def place(url: str, namespace: str = "here") -> Place:
-    found = Place.of(url.encode(), namespace=namespace)
+def place(url: str, namespace: str = "here") -> RedisIdentity:
+    found = RedisIdentity.from_url(url.encode(), namespace=namespace)
     assert found is not None
     return found
 
@@ -61,4 +61,4 @@ def test_a_short_name_is_another_server_in_each_namespace() -> None:
 
 @pytest.mark.parametrize("url", [b"", b"http://redis", b"\xff", b"redis://"])
 def test_what_is_no_url_is_no_place(url: bytes) -> None:
-    assert Place.of(url, namespace="here") is None
+    assert RedisIdentity.from_url(url, namespace="here") is None

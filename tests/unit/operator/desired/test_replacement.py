@@ -3,8 +3,8 @@
 import copy
 from typing import Any
 
-from sluice_operator.desired.diff import differences
-from sluice_operator.desired.replacement import replacement
+from sluice_operator.desired.diff import find_differences
+from sluice_operator.desired.replacement_patch import build_replacement_patch
 from tests.unit.operator.desired.test_diff import desired, stored
 
 RESTARTED = "kubectl.kubernetes.io/restartedAt"
@@ -30,8 +30,8 @@ def test_fields_of_others_go_and_what_they_put_on_the_object_stays() -> None:
     live["spec"] |= {"paused": True, "replicas": 3}
     live["immutable"] = True
     live["metadata"]["labels"]["former"] = "x"
-    result = changed(live, replacement(live, desired(), former={"former"}))
-    assert differences(result, desired()) == []
+    result = changed(live, build_replacement_patch(live, desired(), former_keys={"former"}))
+    assert find_differences(result, desired()) == []
     assert result["metadata"]["labels"]["team"] == "data"
     assert "former" not in result["metadata"]["labels"]
     assert result["metadata"]["annotations"]["argocd.argoproj.io/tracking-id"] == "x"
@@ -41,11 +41,11 @@ def test_fields_of_others_go_and_what_they_put_on_the_object_stays() -> None:
 
 
 def test_it_is_for_one_version_alone() -> None:
-    operations = replacement(stored(desired()), desired(), former=())
+    operations = build_replacement_patch(stored(desired()), desired(), former_keys=())
     assert {"op": "add", "path": "/metadata/resourceVersion", "value": "7"} in operations
 
 
 def test_what_is_wanted_stays_as_it_is() -> None:
     wanted = desired()
-    replacement(stored(desired()), wanted, former=())
+    build_replacement_patch(stored(desired()), wanted, former_keys=())
     assert wanted == desired()

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from sluice_operator.api.pod_template import PodTemplate
-from sluice_operator.desired.volume_lookup import Mounted, mounted_at
+from sluice_operator.desired.volume_lookup import MountedKey, find_mounted_key
 
 SECRET = {"name": "v", "secret": {"secretName": "tls"}}
 ITEMS = {"name": "v", "secret": {"secretName": "tls", "items": [{"key": "tls.crt", "path": "client/crt"}]}}
@@ -49,16 +49,16 @@ def template(*volumes: dict[str, Any], mounts: list[dict[str, Any]]) -> PodTempl
 def test_what_stands_there(
     volume: dict[str, Any], mount: dict[str, Any], path: str, found: tuple[Any, str, str] | None
 ) -> None:
-    expected = found and Mounted(kind=found[0], name=found[1], key=found[2])
-    assert mounted_at(template(volume, mounts=[mount]), path) == expected
+    expected = found and MountedKey(kind=found[0], name=found[1], key=found[2])
+    assert find_mounted_key(template(volume, mounts=[mount]), path) == expected
 
 
 def test_a_mount_within_another_hides_it() -> None:
     inner = {"name": "w", "secret": {"secretName": "inner"}}
     mounts = [AT, {"name": "w", "mountPath": "/etc/tls/inner"}]
-    found = mounted_at(template(SECRET, inner, mounts=mounts), "/etc/tls/inner/a")
-    assert found == Mounted(kind="Secret", name="inner", key="a")
+    found = find_mounted_key(template(SECRET, inner, mounts=mounts), "/etc/tls/inner/a")
+    assert found == MountedKey(kind="Secret", name="inner", key="a")
 
 
 def test_nothing_is_mounted_by_default() -> None:
-    assert mounted_at(PodTemplate(), "/etc/tls/tls.crt") is None
+    assert find_mounted_key(PodTemplate(), "/etc/tls/tls.crt") is None

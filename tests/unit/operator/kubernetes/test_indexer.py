@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sluice_operator.desired.naming import SOURCE_LABELS, label_value
-from sluice_operator.kinds.registry import LABELERS, RELAYS, SOURCES, SourceKey, key_of, label_of
-from sluice_operator.kubernetes.cache import Store
-from sluice_operator.kubernetes.client import DEPLOYMENTS, PODS, Api
-from sluice_redis.hosts import host_of
+from sluice_operator.kinds.registry import LABELERS, RELAYS, SOURCES, WATCHED_KINDS, owner_label_of, redis_host_of
+from sluice_operator.kubernetes.api_resource import DEPLOYMENTS, PODS, ApiResource
+from sluice_operator.kubernetes.cache import Cache
+from sluice_operator.kubernetes.source_key import SourceKey, object_key
+from sluice_redis.hosts import normalize_host
 
 LONG = "r" * 100
 NAMES = ("a", LONG, label_value(LONG))  # the last two share a label
@@ -23,7 +24,7 @@ KEYS = [SourceKey(kind, namespace, name) for kind in SOURCES for namespace in NA
 VERSION = st.integers(1, 6).map(str)
 
 
-def _items(api: Api) -> st.SearchStrategy[dict[str, Any]]:
+def _items(api: ApiResource) -> st.SearchStrategy[dict[str, Any]]:
     labels = st.dictionaries(
         st.sampled_from([*SOURCE_LABELS.values(), "app"]), st.sampled_from([label_value(name) for name in NAMES])
     )
@@ -39,38 +40,40 @@ def _items(api: Api) -> st.SearchStrategy[dict[str, Any]]:
     return st.fixed_dictionaries({"metadata": st.fixed_dictionaries(metadata, optional={"labels": labels})})
 
 
-def _steps(api: Api) -> st.SearchStrategy[Callable[[Store], object]]:
+def _steps(api: ApiResource) -> st.SearchStrategy[Callable[[Cache], object]]:
     items = _items(api)
     lists = st.lists(items, max_size=6)
     return st.one_of(
         items.map(lambda item: lambda store: store.put(api, item)),
-        items.map(lambda item: lambda store: store.drop(api, item)),
-        st.tuples(lists, VERSION).map(lambda given: lambda store: store.replace(api, given[0], version=given[1])),
+        items.map(lambda item: lambda store: store.remove(api, item)),
+        st.tuples(lists, VERSION).map(
+            lambda given: lambda store: store.replace(api, given[0], resource_version=given[1])
+        ),
     )
 
 
 @given(st.lists(st.one_of(*map(_steps, (RELAYS, LABELERS, DEPLOYMENTS, PODS))), max_size=30))
 def test_after_any_news_and_lists_the_same_is_found_as_by_a_look_through_all(
-    steps: list[Callable[[Store], object]],
+    steps: list[Callable[[Cache], object]],
 ) -> None:
-    store = Store()
+    store = Cache(WATCHED_KINDS)
     for step in steps:
         step(store)
     sources = [source for api in SOURCES.values() for source in store.all(api)]
     for api in (DEPLOYMENTS, PODS):
         for key in KEYS:
             label = (key.kind, key.namespace, label_value(key.name))
-            assert _same(store.children(api, key), [item for item in store.all(api) if label_of(item) == label])
+            assert _same(store.children(api, key), [item for item in store.all(api) if owner_label_of(item) == label])
         for child in store.all(api):
             owners = [
                 key
-                for key in map(key_of, sources)
-                if label_of(child) == (key.kind, key.namespace, label_value(key.name))
+                for key in map(object_key, sources)
+                if owner_label_of(child) == (key.kind, key.namespace, label_value(key.name))
             ]
-            assert store.owner(child) in (owners or [None])
-    for host in {host_of(str(host)) for host in HOSTS}:
-        at_host = [item for item in sources if host_of(str(item.get("spec", {}).get("host"))) == host]
-        assert _same(store.sources_at(host), at_host)
+            assert store.owner_of(child) in (owners or [None])
+    for host in {normalize_host(str(host)) for host in HOSTS}:
+        at_host = [item for item in sources if normalize_host(str(item.get("spec", {}).get("host"))) == host]
+        assert _same(store.sources_by(redis_host_of, host), at_host)
 
 
 def _same(found: list[dict[str, Any]], wanted: list[dict[str, Any]]) -> bool:
@@ -82,18 +85,20 @@ def _same(found: list[dict[str, Any]], wanted: list[dict[str, Any]]) -> bool:
     "ask",
     [
         lambda store: store.children(PODS, SourceKey("Relay", "n", "relay-999")),
-        lambda store: store.owner(_pod(999)),
-        lambda store: store.sources_at("relay-999.example"),
-        lambda store: store.put(RELAYS, _relay(999, host="moved.example")) and store.sources_at("moved.example"),
+        lambda store: store.owner_of(_pod(999)),
+        lambda store: store.sources_by(redis_host_of, "relay-999.example"),
+        lambda store: (
+            store.put(RELAYS, _relay(999, host="moved.example")) and store.sources_by(redis_host_of, "moved.example")
+        ),
     ],
     ids=["children", "owner", "sources_at", "sources_at after a change"],
 )
-def test_a_read_among_many_takes_as_many_steps_as_among_few(ask: Callable[[Store], object]) -> None:
+def test_a_read_among_many_takes_as_many_steps_as_among_few(ask: Callable[[Cache], object]) -> None:
     assert _steps_of(ask, _filled(10)) == _steps_of(ask, _filled(300))
 
 
-def _filled(number: int) -> Store:
-    store = Store()
+def _filled(number: int) -> Cache:
+    store = Cache(WATCHED_KINDS)
     for index in (*range(number), 999):
         store.put(RELAYS, _relay(index))
         store.put(PODS, _pod(index))
@@ -113,7 +118,7 @@ def _pod(index: int) -> dict[str, Any]:
     }
 
 
-def _steps_of(ask: Callable[[Store], object], store: Store) -> int:
+def _steps_of(ask: Callable[[Cache], object], store: Cache) -> int:
     """How many functions are called for what is asked, but for the collector's: it comes when it likes, and hypothesis
     has it call more. There is an answer.
     """

@@ -11,7 +11,7 @@ import pytest
 
 START = """
 import asyncio, os, time
-from sluice_operator.kubernetes.lease_deadline import LeaseGuard
+from sluice_operator.kubernetes.lease_deadline import LeaseDeadline
 
 async def work():
     while True:
@@ -19,7 +19,7 @@ async def work():
         await asyncio.sleep(0.01)
 
 async def main():
-    guard = LeaseGuard()
+    deadline = LeaseDeadline()
     working = asyncio.create_task(work())
     await asyncio.sleep(0.1)
 {steps}
@@ -27,7 +27,7 @@ async def main():
 
 asyncio.run(main())
 """
-HOLD = "guard.hold_until(time.monotonic() + 0.5)\n"
+HOLD = "deadline.extend_to(time.monotonic() + 0.5)\n"
 
 
 def start(steps: str) -> "subprocess.Popen[str]":
@@ -42,8 +42,8 @@ def start(steps: str) -> "subprocess.Popen[str]":
         HOLD + "time.sleep(30)",
         HOLD + "while True: pass",
         HOLD + "await asyncio.to_thread(time.sleep, 30)",
-        "guard.hold_until(time.monotonic())",
-        "guard.hold_until(time.monotonic() - 3)",
+        "deadline.extend_to(time.monotonic())",
+        "deadline.extend_to(time.monotonic() - 3)",
     ],
 )
 def test_it_ends_in_time_whatever_the_loop_does(steps: str) -> None:
@@ -56,7 +56,7 @@ def test_it_ends_in_time_whatever_the_loop_does(steps: str) -> None:
 
 def test_renewed_or_dropped_it_lives() -> None:
     renewal = HOLD.replace("0.5", "5")  # a busy machine may stand still for a second or two
-    steps = f"for _ in range(3):\n    {renewal}    await asyncio.sleep(2)\nguard.drop()\nawait asyncio.sleep(3.2)"
+    steps = f"for _ in range(3):\n    {renewal}    await asyncio.sleep(2)\ndeadline.cancel()\nawait asyncio.sleep(3.2)"
     process = start(steps)
     out, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (0, "")

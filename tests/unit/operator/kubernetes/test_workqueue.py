@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from sluice_operator.kubernetes import workqueue as queue_module
-from sluice_operator.kubernetes.workqueue import LAST_BACKOFF_SECONDS, WorkQueue, backoff_seconds
+from sluice_operator.kubernetes.workqueue import MAX_BACKOFF_SECONDS, WorkQueue, backoff_seconds
 
 
 class Looks:
@@ -185,7 +185,7 @@ async def test_who_asks_to_be_left_alone_is_and_news_wait_too() -> None:
         return await looks(key)
 
     looks.failures = 1
-    task = asyncio.create_task(queue.run(look, workers=2, expected=(RuntimeError,), asked=lambda _: 0.3))
+    task = asyncio.create_task(queue.run(look, workers=2, expected=(RuntimeError,), requested_pause=lambda _: 0.3))
     queue.add("a")
     await until(lambda: looks.keys == ["a"])
     await asyncio.sleep(0.01)
@@ -200,7 +200,7 @@ async def test_who_asks_to_be_left_alone_is_and_news_wait_too() -> None:
 async def test_a_look_without_end_is_cut_off_and_repeated(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(queue_module, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(queue_module, "RECONCILE_TIMEOUT_SECONDS", 0.05)
     queue, looks = WorkQueue[str](), Looks()
     looks.gate.clear()
     async with running(queue, looks):
@@ -262,7 +262,7 @@ async def test_a_cancelled_queue_ends_even_if_a_look_makes_an_error_of_it() -> N
 @pytest.mark.parametrize(("failures", "longest"), [(1, 0.2), (2, 0.4), (5, 3.2), (9, 51.2), (10, 60), (10_000, 60)])
 def test_the_pause_grows_to_a_limit(failures: int, longest: float) -> None:
     pauses = [backoff_seconds(failures) for _ in range(200)]
-    assert max(pauses) <= min(longest, LAST_BACKOFF_SECONDS)
+    assert max(pauses) <= min(longest, MAX_BACKOFF_SECONDS)
     assert min(pauses) >= longest / 2
     assert len(set(pauses)) > 100
 
@@ -290,7 +290,7 @@ async def test_what_was_done_in_part_is_looked_at_again_within_the_time_that_its
     """However often it has failed: what can be seen meanwhile goes on."""
     queue, looks = WorkQueue[str](), Looks()
     looks.failures = 14  # the pause would be a minute by then
-    task = asyncio.create_task(queue.run(looks, workers=1, expected=(RuntimeError,), within=lambda _: 0.01))
+    task = asyncio.create_task(queue.run(looks, workers=1, expected=(RuntimeError,), retry_limit=lambda _: 0.01))
     queue.add("a")
     async with asyncio.timeout(30):
         while looks.failures:

@@ -46,7 +46,7 @@ def test_it_is_named(*, found: dict[str, Any], name: str, is_failing: bool, word
     facts = blocker(found)
     assert facts is not None
     assert (facts.name, facts.is_failing) == (name, is_failing)
-    assert word in facts.words
+    assert word in facts.description
 
 
 @pytest.mark.parametrize(

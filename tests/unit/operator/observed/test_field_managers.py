@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from sluice_operator.desired.field_paths import Path
-from sluice_operator.observed.field_managers import last_other, managers_of, names_of
+from sluice_operator.desired.field_paths import FieldPath
+from sluice_operator.observed.field_managers import last_other_manager, managers_of, owned_names
 
 CONTAINER = 'k:{"name":"ingester"}'
 
@@ -33,8 +33,8 @@ LIVE = {
         ]
     }
 }
-POD: Path = ("spec", "template", "spec")
-INGESTER: Path = (*POD, "containers", (("name", "ingester"),))
+POD: FieldPath = ("spec", "template", "spec")
+INGESTER: FieldPath = (*POD, "containers", (("name", "ingester"),))
 
 
 @pytest.mark.parametrize(
@@ -52,19 +52,19 @@ INGESTER: Path = (*POD, "containers", (("name", "ingester"),))
         ((*INGESTER, "env", (("name", "OTHER"),)), []),
     ],
 )
-def test_who_holds_a_field(path: Path, managers: list[str]) -> None:
+def test_who_holds_a_field(path: FieldPath, managers: list[str]) -> None:
     assert managers_of(LIVE, path) == managers
 
 
 def test_an_object_without_any() -> None:
     assert managers_of({"metadata": {}}, INGESTER) == []
-    assert last_other({"metadata": {}}, "sluice-operator") == ""
+    assert last_other_manager({"metadata": {}}, "sluice-operator") == ""
 
 
 def test_who_came_last() -> None:
-    assert last_other(LIVE, "sluice-operator") == "kubectl-set"
+    assert last_other_manager(LIVE, "sluice-operator") == "kubectl-set"
 
 
 def test_the_names_that_one_holds() -> None:
-    assert names_of(LIVE, ("metadata", "labels"), "labeller") == {"team"}
-    assert names_of(LIVE, ("metadata", "labels"), "sluice-operator") == set()
+    assert owned_names(LIVE, ("metadata", "labels"), "labeller") == {"team"}
+    assert owned_names(LIVE, ("metadata", "labels"), "sluice-operator") == set()

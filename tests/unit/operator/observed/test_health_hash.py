@@ -3,38 +3,38 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from sluice_operator.observed.health_hash import health_facts
-from sluice_operator.observed.report_age import Freshness
-from sluice_redis.contract import Health, State
+from sluice_operator.observed.report_age import ReportAges
+from sluice_redis.contract import HealthField, SourceState
 
 NOW = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
 FIELDS: dict[str, str] = {
-    Health.SEQ: "6322875501",
-    Health.EVENT_TIME: "2026-11-24T11:59:57.123Z",
-    Health.STORED: "2026-11-24T11:59:59.000Z",
-    Health.EVENTS: "1000",
-    Health.DEADLETTERS: "3",
-    Health.BATCH: "b",
-    Health.STATE: "waiting",
-    Health.REASON: "ConnectionLost",
-    Health.MESSAGE: "the source closed the connection",
-    Health.SINCE: "2026-11-24T11:59:59.000Z",
-    Health.BEAT: "2026-11-24T11:59:58.000Z",
-    Health.STARTED: "2026-11-24T11:00:00.000Z",
-    Health.POD: "us-east-firehose-1",
-    Health.VERSION: "0.1.0",
-    Health.RATE: "412.3",
-    Health.RECONNECTS: "2",
-    Health.FENCED: "1",
-    Health.ERRORS: "4",
-    Health.LAST_ERROR: "bad frame",
-    Health.LAST_ERROR_TIME: "2026-11-24T11:50:00.000Z",
+    HealthField.SEQ: "6322875501",
+    HealthField.EVENT_TIME: "2026-11-24T11:59:57.123Z",
+    HealthField.STORED: "2026-11-24T11:59:59.000Z",
+    HealthField.EVENTS: "1000",
+    HealthField.DEADLETTERS: "3",
+    HealthField.BATCH: "b",
+    HealthField.STATE: "waiting",
+    HealthField.REASON: "ConnectionLost",
+    HealthField.MESSAGE: "the source closed the connection",
+    HealthField.SINCE: "2026-11-24T11:59:59.000Z",
+    HealthField.BEAT: "2026-11-24T11:59:58.000Z",
+    HealthField.STARTED: "2026-11-24T11:00:00.000Z",
+    HealthField.POD: "us-east-firehose-1",
+    HealthField.VERSION: "0.1.0",
+    HealthField.RATE: "412.3",
+    HealthField.RECONNECTS: "2",
+    HealthField.FENCED: "1",
+    HealthField.ERRORS: "4",
+    HealthField.LAST_ERROR: "bad frame",
+    HealthField.LAST_ERROR_TIME: "2026-11-24T11:50:00.000Z",
 }
 
 
 def test_every_field_of_the_contract_is_read() -> None:
     facts = health_facts(FIELDS, silent_seconds=2.0)
     assert facts is not None
-    assert facts.state is State.WAITING
+    assert facts.state is SourceState.WAITING
     assert (facts.pod, facts.reason, facts.message) == (
         "us-east-firehose-1",
         "ConnectionLost",
@@ -43,7 +43,7 @@ def test_every_field_of_the_contract_is_read() -> None:
     assert (facts.seq, facts.events, facts.dead_letters) == ("6322875501", 1000, 3)
     assert (facts.rate, facts.reconnects, facts.fenced, facts.errors) == (412.3, 2, 1, 4)
     assert facts.event_time == datetime(2026, 11, 24, 11, 59, 57, 123000, tzinfo=UTC)
-    assert None not in (facts.stored, facts.beat, facts.started, facts.last_error_time)
+    assert None not in (facts.stored, facts.heartbeat, facts.started, facts.last_error_time)
     assert (facts.last_error, facts.version, facts.silent_seconds) == ("bad frame", "0.1.0", 2.0)
 
 
@@ -56,7 +56,7 @@ def test_what_can_not_be_read_counts_as_not_written(junk: str) -> None:
     facts = health_facts(dict.fromkeys(FIELDS, junk), silent_seconds=None)
     assert facts is not None
     assert facts.state is None
-    assert (facts.events, facts.rate, facts.beat, facts.stored) == (None, None, None, None)
+    assert (facts.events, facts.rate, facts.heartbeat, facts.stored) == (None, None, None, None)
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_what_can_not_be_read_counts_as_not_written(junk: str) -> None:
     [("ConnectionLost", "ConnectionLost"), ("no such host", ""), ("9", ""), ("Tür", ""), ("a" * 129, "")],
 )
 def test_a_reason_is_one_word(written: str, read: str) -> None:
-    facts = health_facts({Health.REASON: written}, silent_seconds=None)
+    facts = health_facts({HealthField.REASON: written}, silent_seconds=None)
     assert facts is not None
     assert facts.reason == read
 
@@ -73,28 +73,28 @@ class TestFreshness:
     BEAT = NOW - timedelta(seconds=3)
 
     def test_a_first_beat_is_as_old_as_its_clock_says(self) -> None:
-        assert Freshness().silent_seconds("k", self.BEAT, now=NOW, monotonic=1000.0) == 3.0
+        assert ReportAges().silent_seconds("k", self.BEAT, now=NOW, monotonic=1000.0) == 3.0
 
     def test_an_old_beat_is_old_from_the_first_look(self) -> None:
         """An operator that was just started must not take a dead ingester for a live one."""
         beat = NOW - timedelta(days=1)
-        assert Freshness().silent_seconds("k", beat, now=NOW, monotonic=1000.0) == 86_400.0
+        assert ReportAges().silent_seconds("k", beat, now=NOW, monotonic=1000.0) == 86_400.0
 
     def test_a_beat_that_does_not_move_grows_old_though_its_clock_is_ahead(self) -> None:
-        freshness, ahead = Freshness(), NOW + timedelta(hours=1)
+        freshness, ahead = ReportAges(), NOW + timedelta(hours=1)
         assert freshness.silent_seconds("k", ahead, now=NOW, monotonic=1000.0) == 0.0
         later = NOW + timedelta(seconds=40)
         assert freshness.silent_seconds("k", ahead, now=later, monotonic=1040.0) == 40.0
 
     def test_a_beat_that_moves_is_fresh_though_its_clock_is_behind(self) -> None:
-        freshness, behind = Freshness(), NOW - timedelta(hours=1)
+        freshness, behind = ReportAges(), NOW - timedelta(hours=1)
         freshness.silent_seconds("k", behind, now=NOW, monotonic=1000.0)
         moved = behind + timedelta(seconds=5)
         assert freshness.silent_seconds("k", moved, now=NOW, monotonic=1005.0) == 0.0
         assert freshness.silent_seconds("k", moved, now=NOW, monotonic=1009.0) == 4.0
 
     def test_what_a_clock_alone_says_is_told_as_such(self) -> None:
-        freshness, behind = Freshness(), NOW - timedelta(hours=1)
+        freshness, behind = ReportAges(), NOW - timedelta(hours=1)
         freshness.silent_seconds("k", behind, now=NOW, monotonic=1000.0)
         assert freshness.watched_seconds("k", monotonic=1000.0) == 0.0
         assert freshness.silent_seconds("k", behind, now=NOW, monotonic=1031.0) == 3600.0
@@ -103,16 +103,16 @@ class TestFreshness:
         assert freshness.watched_seconds("k", monotonic=1045.0) is None
 
     def test_what_nobody_asks_about_is_forgotten(self) -> None:
-        freshness, behind = Freshness(), NOW - timedelta(hours=1)
+        freshness, behind = ReportAges(), NOW - timedelta(hours=1)
         for key, moment in (("gone", 1000.0), ("stays", 1000.0), ("stays", 1009.0)):
             freshness.silent_seconds(key, behind, now=NOW, monotonic=moment)
-        freshness.forget(before=1005.0)
+        freshness.evict(before=1005.0)
         assert freshness.watched_seconds("stays", monotonic=1010.0) == 10.0
         assert freshness.watched_seconds("gone", monotonic=1010.0) is None
         freshness.silent_seconds("gone", behind, now=NOW, monotonic=1010.0)
         assert freshness.watched_seconds("gone", monotonic=1010.0) == 0.0
 
     def test_each_ingester_has_its_own(self) -> None:
-        freshness = Freshness()
+        freshness = ReportAges()
         freshness.silent_seconds("a", self.BEAT, now=NOW, monotonic=1000.0)
         assert freshness.silent_seconds("b", self.BEAT, now=NOW, monotonic=2000.0) == 3.0

@@ -4,15 +4,15 @@ from typing import Any
 
 import pytest
 
-from sluice_operator.observed.pod_references import Reference, pull_secrets, references
+from sluice_operator.observed.pod_references import ObjectReference, pull_secrets, references
 
 
 def pod(**spec: Any) -> dict[str, Any]:
     return {"metadata": {"name": "p"}, "spec": spec}
 
 
-def ref(kind: Any, name: str, *keys: str, place: str = "spec.podTemplate.volumes") -> Reference:
-    return Reference(kind=kind, name=name, keys=keys, place=place)
+def ref(kind: Any, name: str, *keys: str, place: str = "spec.podTemplate.volumes") -> ObjectReference:
+    return ObjectReference(kind=kind, name=name, keys=keys, field=place)
 
 
 CA = {"name": "ca-bundle", "configMap": {"name": "private-ca", "items": [{"key": "tls.crt", "path": "ca.crt"}]}}
@@ -44,7 +44,7 @@ CA = {"name": "ca-bundle", "configMap": {"name": "private-ca", "items": [{"key":
         ({"name": "v", "persistentVolumeClaim": {"claimName": "c"}}, []),
     ],
 )
-def test_volumes(volume: dict[str, Any], found: list[Reference]) -> None:
+def test_volumes(volume: dict[str, Any], found: list[ObjectReference]) -> None:
     assert references(pod(volumes=[volume])) == found
 
 
@@ -80,7 +80,7 @@ def test_credentials_of_registries_are_apart() -> None:
     ],
 )
 def test_what_is_missing_is_named(found: dict[str, Any] | None, words: list[str]) -> None:
-    text = ref("ConfigMap", "c", "a", "b", place="spec.caBundle").lacks(found)
+    text = ref("ConfigMap", "c", "a", "b", place="spec.caBundle").missing(found)
     assert bool(text) is bool(words)
     assert all(word in text for word in words)
     assert not text or "spec.caBundle" in text

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from sluice_operator.desired.redis_secret import RedisSecret
-from sluice_operator.observed.facts import SinkTrouble
-from sluice_operator.observed.redis_secrets import redis_url, without_url
+from sluice_operator.observed.facts import SinkReadFailure
+from sluice_operator.observed.redis_secrets import redis_url, sink_without_url
 
 WANTED = RedisSecret(name="redis", key="url", owned=False)
 URL = b"redis://:s3cret@redis:6379/0"
@@ -56,9 +56,9 @@ def test_what_no_ingester_could_use_is_no_url(url: bytes, told: str) -> None:
     assert facts.problem.startswith("The key url of the Secret redis is not the URL of a Redis that can be used: ")
     assert told in facts.problem
     assert "s3cret" not in facts.problem
-    sink = without_url(facts)
+    sink = sink_without_url(facts)
     assert sink is not None
-    assert (sink.trouble, sink.trouble_message) == (SinkTrouble.URL_INVALID, facts.problem)
+    assert (sink.failure, sink.failure_message) == (SinkReadFailure.URL_INVALID, facts.problem)
 
 
 @pytest.mark.parametrize("around", [b"%s\n", b"%s\r\n", b"  %s  "])
@@ -67,4 +67,4 @@ def test_blanks_around_a_url_are_no_fault(around: bytes) -> None:
     found, facts = redis_url(secret({"url": base64.b64encode(written).decode()}), WANTED)
     assert found == written
     assert facts.digest
-    assert without_url(facts) is None
+    assert sink_without_url(facts) is None

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sluice_operator.kubernetes.client import KubeError
+from sluice_operator.kubernetes.errors import ApiError
 from sluice_operator.reconcile.api_errors import refusal_of
 
 GONE = 'Internal error occurred: failed calling webhook "gone": failed to call webhook: Post "https://x": refused'
@@ -28,7 +28,7 @@ DENIED = 'admission webhook "team" denied the request: no team'
     ],
 )
 def test_what_an_answer_means(*, code: int, words: str, reason: str, passes: bool, lasting: bool) -> None:
-    refusal = refusal_of(KubeError(code, "Word", words), doing="write the Deployment a-firehose")
-    assert (refusal.reason, refusal.passes, refusal.lasting) == (reason, passes, lasting)
+    refusal = refusal_of(ApiError(code, "Word", words), action="write the Deployment a-firehose")
+    assert (refusal.reason, refusal.is_transient, refusal.stalls_if_persistent) == (reason, passes, lasting)
     assert "write the Deployment a-firehose" in refusal.message
     assert (words or "Word") in refusal.message

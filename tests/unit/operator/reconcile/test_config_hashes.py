@@ -6,9 +6,9 @@ import pytest
 
 from sluice_operator.api.relay import Relay
 from sluice_operator.desired.naming import CA_HASH_ANNOTATION as CA
-from sluice_operator.desired.naming import CLIENT_HASH_ANNOTATION as CLIENT
 from sluice_operator.desired.naming import REDIS_HASH_ANNOTATION as REDIS
-from sluice_operator.reconcile.config_hashes import changes, hashes
+from sluice_operator.desired.naming import REDIS_TLS_HASH_ANNOTATION as CLIENT
+from sluice_operator.reconcile.config_hashes import change_events, desired_hashes
 
 BUNDLE = {"caBundle": {"configMapRef": {"name": "ca"}}}
 RUNNING = {REDIS: "r1", CLIENT: "c1", CA: "a1"}
@@ -38,17 +38,17 @@ def live(**annotations: str) -> dict[str, Any]:
 def test_hashes(
     running: dict[str, str], found: dict[str, str | None], spec: dict[str, Any], expected: dict[str, str]
 ) -> None:
-    assert hashes(live(**running), found=found, source=source(**spec)) == expected
+    assert desired_hashes(live(**running), found=found, source=source(**spec)) == expected
 
 
 def test_without_a_deployment_there_is_what_was_found() -> None:
-    assert hashes(None, found={REDIS: "r1"}, source=source()) == {REDIS: "r1"}
-    assert changes(None, {REDIS: "r1"}) == []
+    assert desired_hashes(None, found={REDIS: "r1"}, source=source()) == {REDIS: "r1"}
+    assert change_events(None, {REDIS: "r1"}) == []
 
 
 def test_a_change_is_told_and_a_first_time_is_not() -> None:
-    assert changes(live(**RUNNING), RUNNING) == []
-    assert changes(live(**{REDIS: "r1"}), RUNNING) == []
-    assert changes(live(**RUNNING), {REDIS: "r1"}) == []
-    told = [news.reason for news in changes(live(**RUNNING), {REDIS: "r2", CLIENT: "c2", CA: "a2"})]
+    assert change_events(live(**RUNNING), RUNNING) == []
+    assert change_events(live(**{REDIS: "r1"}), RUNNING) == []
+    assert change_events(live(**RUNNING), {REDIS: "r1"}) == []
+    told = [news.reason for news in change_events(live(**RUNNING), {REDIS: "r2", CLIENT: "c2", CA: "a2"})]
     assert told == ["SecretChanged", "SecretChanged", "CABundleChanged"]

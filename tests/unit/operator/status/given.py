@@ -4,23 +4,23 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sluice_operator.api.health import HealthWindows
+from sluice_operator.api.health import HealthSpec
 from sluice_operator.api.relay import RelayStatus
 from sluice_operator.desired.naming import Component
 from sluice_operator.observed.facts import (
+    ConsumerGroupFacts,
     DeploymentFacts,
     Facts,
-    GroupFacts,
     HealthFacts,
     PodFacts,
+    RedisStreamFacts,
     SecretFacts,
     SinkFacts,
-    SinkTrouble,
-    StreamFacts,
+    SinkReadFailure,
     Termination,
 )
 from sluice_operator.status.source_status import source_status
-from sluice_redis.contract import State
+from sluice_redis.contract import SourceState
 
 NOW = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
 HOST = "relay1.us-east.bsky.network"
@@ -36,7 +36,7 @@ def pod(**changes: Any) -> PodFacts:
         name="us-east-firehose-1",
         template_hash="aaa",
         created=ago(3605),
-        leaving=False,
+        terminating=False,
         gone_reason="",
         running_since=ago(3600),
         restart_count=0,
@@ -67,13 +67,13 @@ def deployment(**changes: Any) -> DeploymentFacts:
 def health(**changes: Any) -> HealthFacts:
     streaming = HealthFacts(
         pod="us-east-firehose-1",
-        state=State.STREAMING,
+        state=SourceState.STREAMING,
         reason="",
         message="",
         seq="6322875501",
         event_time=ago(3),
         stored=ago(1),
-        beat=ago(2),
+        heartbeat=ago(2),
         silent_seconds=2.0,
         started=ago(3599),
         events=1000,
@@ -89,7 +89,7 @@ def health(**changes: Any) -> HealthFacts:
     return replace(streaming, **changes)
 
 
-def reporting(state: State, reason: str = "", message: str = "", **changes: Any) -> SinkFacts:
+def reporting(state: SourceState, reason: str = "", message: str = "", **changes: Any) -> SinkFacts:
     return sink(health=health(state=state, reason=reason, message=message, **changes))
 
 
@@ -97,17 +97,17 @@ def sink(**changes: Any) -> SinkFacts:
     return replace(SinkFacts(cursor="6322875501", length=1000, dead_letters=0, health=health()), **changes)
 
 
-def group(name: str, **changes: Any) -> GroupFacts:
-    return replace(GroupFacts(name=name, consumers=1, pending=0, lag=0), **changes)
+def group(name: str, **changes: Any) -> ConsumerGroupFacts:
+    return replace(ConsumerGroupFacts(name=name, consumers=1, pending=0, lag=0), **changes)
 
 
-def stream(*groups: GroupFacts, bytes: int | None = 4096) -> StreamFacts:  # noqa: A002 (the field's name)
+def stream(*groups: ConsumerGroupFacts, bytes: int | None = 4096) -> RedisStreamFacts:  # noqa: A002 (the field's name)
     lags = [one.lag for one in groups if one.lag is not None]
-    return StreamFacts(bytes=bytes, groups=groups, consumers_lag=max(lags, default=None))
+    return RedisStreamFacts(bytes=bytes, groups=groups, consumers_lag=max(lags, default=None))
 
 
-def trouble(kind: SinkTrouble, message: str = "in its own words") -> SinkFacts:
-    return SinkFacts(trouble=kind, trouble_message=message)
+def trouble(kind: SinkReadFailure, message: str = "in its own words") -> SinkFacts:
+    return SinkFacts(failure=kind, failure_message=message)
 
 
 def facts(**changes: Any) -> Facts:
@@ -118,7 +118,7 @@ def facts(**changes: Any) -> Facts:
         host=HOST,
         suspended=False,
         enabled=True,
-        windows=HealthWindows(),
+        windows=HealthSpec(),
         secret=SecretFacts(digest="abc"),
         refusal=None,
         deployment=deployment(),

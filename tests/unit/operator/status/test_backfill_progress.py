@@ -7,10 +7,10 @@ import pytest
 
 from sluice_operator.api.relay import RelayStatus
 from sluice_operator.desired.naming import Component
-from sluice_operator.observed.facts import Facts, SinkFacts, SinkTrouble
+from sluice_operator.observed.facts import Facts, SinkFacts, SinkReadFailure
 from sluice_operator.status.source_status import source_status
-from sluice_operator.status.transitions import tell
-from sluice_redis.contract import BACKFILL_DONE, State
+from sluice_operator.status.transitions import transition_events
+from sluice_redis.contract import BACKFILL_DONE, SourceState
 from tests.unit.operator.status.given import (
     NOW,
     ago,
@@ -28,7 +28,7 @@ from tests.unit.operator.status.given import (
 POD = "us-east-backfill-1"
 
 
-def listing(state: State = State.STREAMING, cursor: str | None = "4000", **changes: Any) -> SinkFacts:
+def listing(state: SourceState = SourceState.STREAMING, cursor: str | None = "4000", **changes: Any) -> SinkFacts:
     changes = {"events": 4000, "rate": 410.0, "event_time": None, **changes}
     return sink(cursor=cursor, health=health(pod=POD, state=state, **changes))
 
@@ -52,7 +52,7 @@ def status(*situations: list[Facts]) -> RelayStatus:
 
 def test_every_field_that_is_described_is_told() -> None:
     errors = {"last_error": "no page", "last_error_time": ago(5)}
-    found = listing(State.BACKPRESSURE, message="full", **errors)
+    found = listing(SourceState.BACKPRESSURE, message="full", **errors)
     told = status([facts(), backfill(replace(found, stream=stream(group("fetchers"))))]).backfill
     assert told is not None
     assert told.dump().keys() == {field.alias for field in type(told).model_fields.values()}
@@ -62,11 +62,11 @@ def test_every_field_that_is_described_is_told() -> None:
     ("found", "condition"),
     [
         (listing(), ("False", "Listing")),
-        (listing(State.WAITING, reason="Http500", message="no"), ("False", "Http500")),
-        (listing(State.BACKPRESSURE, reason="HighWaterMark", message="full"), ("False", "HighWaterMark")),
-        (listing(State.CONNECTING, cursor=None), ("False", "Connecting")),
-        (listing(State.DONE, cursor=BACKFILL_DONE), ("True", "Listed")),
-        (trouble(SinkTrouble.UNREACHABLE), ("Unknown", "SinkUnreachable")),
+        (listing(SourceState.WAITING, reason="Http500", message="no"), ("False", "Http500")),
+        (listing(SourceState.BACKPRESSURE, reason="HighWaterMark", message="full"), ("False", "HighWaterMark")),
+        (listing(SourceState.CONNECTING, cursor=None), ("False", "Connecting")),
+        (listing(SourceState.DONE, cursor=BACKFILL_DONE), ("True", "Listed")),
+        (trouble(SinkReadFailure.UNREACHABLE), ("Unknown", "SinkUnreachable")),
         (SILENT, ("False", "NotReporting")),
     ],
 )
@@ -95,7 +95,7 @@ def test_in_doubt_stands_what_was_told_of_it_whatever_the_firehose_does(
 
 
 def test_done_is_done_whether_or_not_a_pod_runs() -> None:
-    found = status([facts(), backfill(listing(State.STOPPED, cursor=BACKFILL_DONE), pods=())])
+    found = status([facts(), backfill(listing(SourceState.STOPPED, cursor=BACKFILL_DONE), pods=())])
     assert conditions(found)["BackfillComplete"] == ("True", "Listed")
 
 
@@ -109,10 +109,10 @@ def test_without_a_backfill_nothing_is_said() -> None:
 @pytest.mark.parametrize(
     "situation",
     [
-        backfill(listing(State.WAITING, reason="Http500", message="no", stored=ago(9000))),
-        backfill(listing(State.BACKPRESSURE, reason="HighWaterMark", message="full", stored=ago(9000))),
+        backfill(listing(SourceState.WAITING, reason="Http500", message="no", stored=ago(9000))),
+        backfill(listing(SourceState.BACKPRESSURE, reason="HighWaterMark", message="full", stored=ago(9000))),
         backfill(listing(), pods=(waiting_pod("ContainerCreating", age=10, name=POD),)),
-        backfill(listing(State.DONE, cursor=BACKFILL_DONE)),
+        backfill(listing(SourceState.DONE, cursor=BACKFILL_DONE)),
         backfill(sink(cursor=None, health=None)),
     ],
 )
@@ -126,7 +126,7 @@ def test_trouble_that_heals_takes_nothing_from_ready(situation: Facts) -> None:
 @pytest.mark.parametrize(
     ("situation", "reason"),
     [
-        (backfill(listing(State.HALTED, reason="CursorUnreadable", message="set it")), "CursorUnreadable"),
+        (backfill(listing(SourceState.HALTED, reason="CursorUnreadable", message="set it")), "CursorUnreadable"),
         (backfill(listing(), pods=(waiting_pod("ImagePullBackOff", age=600, name=POD),)), "ImagePullFailed"),
     ],
 )
@@ -166,13 +166,13 @@ def test_its_numbers() -> None:
 
 
 def test_its_progress_when_it_is_done() -> None:
-    found = status([facts(), backfill(listing(State.DONE, cursor=BACKFILL_DONE))]).backfill
+    found = status([facts(), backfill(listing(SourceState.DONE, cursor=BACKFILL_DONE))]).backfill
     assert found is not None
     assert found.progress == "done"
 
 
 def test_while_redis_is_away_its_progress_stands() -> None:
-    found = status([facts(), backfill(listing())], [facts(), backfill(trouble(SinkTrouble.UNREACHABLE))]).backfill
+    found = status([facts(), backfill(listing())], [facts(), backfill(trouble(SinkReadFailure.UNREACHABLE))]).backfill
     assert found is not None
     assert (found.repos, found.cursor, found.progress) == (4000, "4000", "4000 repos")
     assert (found.state, found.rate, found.repos_per_second, found.stream_length) == (None,) * 4
@@ -180,15 +180,23 @@ def test_while_redis_is_away_its_progress_stands() -> None:
 
 def test_an_event_when_it_is_done() -> None:
     before = status([facts(), backfill(listing())])
-    after = source_status([facts(), backfill(listing(State.DONE, cursor=BACKFILL_DONE))], before)
-    assert [news.reason for news in tell(before, after)] == ["BackfillDone"]
-    assert tell(after, source_status([facts(), backfill(listing(State.DONE, cursor=BACKFILL_DONE))], after)) == []
+    after = source_status([facts(), backfill(listing(SourceState.DONE, cursor=BACKFILL_DONE))], before)
+    assert [news.reason for news in transition_events(before, after)] == ["BackfillDone"]
+    assert (
+        transition_events(
+            after, source_status([facts(), backfill(listing(SourceState.DONE, cursor=BACKFILL_DONE))], after)
+        )
+        == []
+    )
 
 
 def test_alone_it_is_what_ready_tells_of() -> None:
     off = facts(enabled=False, pods=(), sink=sink(health=None))
     assert conditions(status([off, backfill(listing())]))["Ready"] == ("True", "Listing")
-    assert conditions(status([off, backfill(listing(State.DONE, cursor=BACKFILL_DONE))]))["Ready"] == ("True", "Listed")
+    assert conditions(status([off, backfill(listing(SourceState.DONE, cursor=BACKFILL_DONE))]))["Ready"] == (
+        "True",
+        "Listed",
+    )
     assert conditions(status([off, backfill(listing())]))["Stable"] == ("True", "NoRecentRestarts")
     assert conditions(status([off, backfill(listing())]))["Connected"] == ("False", "NothingToRun")
 
@@ -196,12 +204,14 @@ def test_alone_it_is_what_ready_tells_of() -> None:
 @pytest.mark.parametrize(
     ("state", "reason", "first", "late"),
     [
-        (State.WAITING, "Http502", "Reconnecting", "SourceUnavailable"),
-        (State.BACKPRESSURE, "HighWaterMark", "HighWaterMark", "HighWaterMark"),
+        (SourceState.WAITING, "Http502", "Reconnecting", "SourceUnavailable"),
+        (SourceState.BACKPRESSURE, "HighWaterMark", "HighWaterMark", "HighWaterMark"),
     ],
     ids=["no page has come", "its stream is full"],
 )
-def test_alone_it_degrades_when_nothing_is_stored_for_long(state: State, reason: str, first: str, late: str) -> None:
+def test_alone_it_degrades_when_nothing_is_stored_for_long(
+    state: SourceState, reason: str, first: str, late: str
+) -> None:
     off = facts(enabled=False, pods=(), sink=sink(health=None))
     working = [off, backfill(listing())]
     short, long = (backfill(listing(state, reason=reason, message="no", stored=ago(age))) for age in (100, 400))
@@ -212,10 +222,10 @@ def test_alone_it_degrades_when_nothing_is_stored_for_long(state: State, reason:
 def test_suspended() -> None:
     resting = [
         facts(suspended=True, pods=()),
-        backfill(listing(State.STOPPED), suspended=True, pods=()),
+        backfill(listing(SourceState.STOPPED), suspended=True, pods=()),
     ]
     found = conditions(status(resting))
     assert found["Suspended"] == ("True", "Suspended")
     assert found["BackfillComplete"] == ("False", "Suspended")
-    still = [facts(suspended=True, pods=()), backfill(listing(State.STREAMING), suspended=True)]
+    still = [facts(suspended=True, pods=()), backfill(listing(SourceState.STREAMING), suspended=True)]
     assert "Suspended" not in conditions(status(still))

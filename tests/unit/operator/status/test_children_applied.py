@@ -4,14 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from sluice_operator.observed.facts import Facts, Refusal, SecretFacts, SinkFacts, SinkTrouble
-from sluice_operator.status.transitions import tell
+from sluice_operator.observed.facts import Facts, Refusal, SecretFacts, SinkFacts, SinkReadFailure
+from sluice_operator.status.transitions import transition_events
 from tests.unit.operator.status.given import after, ago, conditions, deployment, facts
 
 WORDS = "failed calling webhook"
 FOR_GOOD = Refusal(reason="ChildRefused", message=WORDS)
-WEBHOOK = Refusal(reason="ChildRefused", message=WORDS, passes=True, lasting=True)
-AWAY = Refusal(reason="ApiServerUnavailable", message=WORDS, passes=True)
+WEBHOOK = Refusal(reason="ChildRefused", message=WORDS, is_transient=True, stalls_if_persistent=True)
+AWAY = Refusal(reason="ApiServerUnavailable", message=WORDS, is_transient=True)
 ALL = [FOR_GOOD, WEBHOOK, AWAY]
 
 
@@ -28,7 +28,7 @@ def test_a_new_source_has_a_status_at_once(refusal: Refusal) -> None:
     status = after(new(refusal))
     found = conditions(status)
     assert found["Ready"] == ("False", refusal.reason)
-    assert ("Stalled" in found, "Reconciling" in found) == (not refusal.passes, refusal.passes)
+    assert ("Stalled" in found, "Reconciling" in found) == (not refusal.is_transient, refusal.is_transient)
     assert found["ChildrenOutdated"] == ("True", "SpecNotApplied")
     assert {item.message for item in status.conditions or () if item.reason == refusal.reason} == {WORDS}
     assert status.observed_generation == 2
@@ -81,16 +81,18 @@ def test_one_that_has_nothing_left_that_runs_is_not_ready(refusal: Refusal) -> N
 
 def test_it_is_told_once_where_it_is_not_told_as_stalled() -> None:
     refused = after(facts(), facts(refusal=WEBHOOK))
-    assert [event.reason for event in tell(after(facts()), refused)] == ["ChildRefused"]
-    assert tell(refused, after(facts(), *[facts(refusal=WEBHOOK)] * 2)) == []
-    assert "ChildRefused" not in [event.reason for event in tell(after(facts()), after(facts(), facts(refusal=AWAY)))]
+    assert [event.reason for event in transition_events(after(facts()), refused)] == ["ChildRefused"]
+    assert transition_events(refused, after(facts(), *[facts(refusal=WEBHOOK)] * 2)) == []
+    assert "ChildRefused" not in [
+        event.reason for event in transition_events(after(facts()), after(facts(), facts(refusal=AWAY)))
+    ]
     stalled = after(facts(), facts(refusal=FOR_GOOD, generation=3))
-    assert [event.reason for event in tell(after(facts()), stalled)] == ["Stalled"]
+    assert [event.reason for event in transition_events(after(facts()), stalled)] == ["Stalled"]
 
 
 def test_a_secret_that_cannot_be_read_now_is_not_missing() -> None:
-    unread = SinkFacts(trouble=SinkTrouble.SECRET_UNREAD, trouble_message=WORDS)
-    blind = facts(secret=SecretFacts(unread=WORDS), sink=unread)
+    unread = SinkFacts(failure=SinkReadFailure.SECRET_UNREAD, failure_message=WORDS)
+    blind = facts(secret=SecretFacts(read_error=WORDS), sink=unread)
     found = conditions(after(facts(), blind))
     assert found["Ready"] == ("True", "ApiServerUnavailable")
     assert found["SinkWritable"] == ("Unknown", "ApiServerUnavailable")

@@ -4,29 +4,40 @@ import pytest
 
 from sluice_operator.api.conditions import ConditionStatus
 from sluice_operator.api.conditions import ConditionType as Type
-from sluice_operator.api.stream import CountedPod, Restarts
+from sluice_operator.api.source_status import CountedPod, RestartsStatus
 from sluice_operator.desired.naming import Component
-from sluice_operator.status.combine_streams import Opinion, together
-from sluice_operator.status.condition_times import Draft, false, true, unknown
-from sluice_operator.status.current_pod import read
+from sluice_operator.status.assessment import assess
+from sluice_operator.status.combine_streams import StreamVerdict, combined_conditions
+from sluice_operator.status.condition_times import ConditionDraft, false, true, unknown
 from sluice_operator.status.restarts import count_all_restarts
-from sluice_operator.status.verdict import Verdict, coming, good, stuck, waiting
+from sluice_operator.status.verdict import (
+    ReadyVerdict,
+    degraded_verdict,
+    healthy_verdict,
+    progressing_verdict,
+    stalled_verdict,
+)
 from tests.unit.operator.status.given import facts, pod
 
 FIRST, SECOND = Component.FIREHOSE, Component.LABELER
-GOOD = good("Streaming", "well")
+GOOD = healthy_verdict("Streaming", "well")
 
 
-def opinion(component: Component = FIRST, verdict: Verdict = GOOD, *aspects: Draft, wanted: bool = True) -> Opinion:
-    return Opinion(component=component, wanted=wanted, aspects=aspects, verdict=verdict)
+def opinion(
+    component: Component = FIRST, verdict: ReadyVerdict = GOOD, *aspects: ConditionDraft, wanted: bool = True
+) -> StreamVerdict:
+    return StreamVerdict(component=component, wanted=wanted, conditions=aspects, verdict=verdict)
 
 
-def told(*opinions: Opinion) -> dict[Type, Draft]:
-    return {draft.type: draft for draft in together(opinions)}
+def told(*opinions: StreamVerdict) -> dict[Type, ConditionDraft]:
+    return {draft.type: draft for draft in combined_conditions(opinions)}
 
 
-@pytest.mark.parametrize("worse", [coming("Connecting", "m"), waiting("NotReporting", "m"), stuck("Halted", "m")])
-def test_the_worse_verdict_wins_and_says_whose_it_is(worse: Verdict) -> None:
+@pytest.mark.parametrize(
+    "worse",
+    [progressing_verdict("Connecting", "m"), degraded_verdict("NotReporting", "m"), stalled_verdict("Halted", "m")],
+)
+def test_the_worse_verdict_wins_and_says_whose_it_is(worse: ReadyVerdict) -> None:
     ready = told(opinion(), opinion(SECOND, worse))[Type.READY]
     assert (ready.status, ready.reason, ready.message) == (ConditionStatus.FALSE, worse.reason, f"{SECOND}: m")
     ready = told(opinion(FIRST, worse), opinion(SECOND))[Type.READY]
@@ -34,7 +45,7 @@ def test_the_worse_verdict_wins_and_says_whose_it_is(worse: Verdict) -> None:
 
 
 def test_of_two_alike_the_first_speaks() -> None:
-    assert told(opinion(), opinion(SECOND, good("Done", "all")))[Type.READY].reason == "Streaming"
+    assert told(opinion(), opinion(SECOND, healthy_verdict("Done", "all")))[Type.READY].reason == "Streaming"
 
 
 def test_each_aspect_is_that_of_the_worse() -> None:
@@ -52,7 +63,7 @@ def test_what_only_one_tells_is_told() -> None:
 
 
 def test_a_stream_that_nobody_wants_has_no_say() -> None:
-    off = opinion(FIRST, good("NothingToRun", ""), false(Type.CONNECTED, "NothingToRun"), wanted=False)
+    off = opinion(FIRST, healthy_verdict("NothingToRun", ""), false(Type.CONNECTED, "NothingToRun"), wanted=False)
     found = told(off, opinion(SECOND, GOOD, true(Type.CONNECTED, "Streaming")))
     assert found[Type.READY].reason == "Streaming"
     assert found[Type.CONNECTED].status is ConditionStatus.TRUE
@@ -60,8 +71,8 @@ def test_a_stream_that_nobody_wants_has_no_say() -> None:
 
 
 def test_suspended_only_when_all_have_stopped() -> None:
-    stopped = opinion(FIRST, good("Suspended", ""), true(Type.SUSPENDED, "Suspended"), wanted=False)
-    stopping = opinion(SECOND, coming("Suspending", ""), wanted=False)
+    stopped = opinion(FIRST, healthy_verdict("Suspended", ""), true(Type.SUSPENDED, "Suspended"), wanted=False)
+    stopping = opinion(SECOND, progressing_verdict("Suspending", ""), wanted=False)
     assert Type.SUSPENDED not in told(stopped, stopping)
     assert Type.SUSPENDED in told(stopped, stopped)
 
@@ -70,21 +81,21 @@ def test_each_stream_replaces_its_own_pods_only() -> None:
     """Both pods are of their own template; the second's is replaced while the first's stays."""
     mine = facts(pods=(pod(uid="a", template_hash="t1"),))
     other = facts(component=SECOND, pods=(pod(uid="b", template_hash="t2"),))
-    counted = count_all_restarts(None, [read(mine), read(other)])
+    counted = count_all_restarts(None, [assess(mine), assess(other)])
     assert counted.count == 0
     gone = facts(component=SECOND, pods=())
-    counted = count_all_restarts(counted, [read(mine), read(gone)])
+    counted = count_all_restarts(counted, [assess(mine), assess(gone)])
     assert {memory.uid for memory in counted.pods or ()} == {"a", "b"}
     after = facts(component=SECOND, pods=(pod(uid="c", template_hash="t2"),))
-    counted = count_all_restarts(counted, [read(mine), read(after)])
+    counted = count_all_restarts(counted, [assess(mine), assess(after)])
     assert counted.count == 1
     assert {(memory.uid, memory.component) for memory in counted.pods or ()} == {("a", FIRST), ("c", SECOND)}
-    assert count_all_restarts(counted, [read(mine), read(after)]) == counted
+    assert count_all_restarts(counted, [assess(mine), assess(after)]) == counted
 
 
 def test_what_was_counted_before_there_were_components_stays_counted() -> None:
     mine = facts(pods=(pod(uid="a", restart_count=3),))
-    old = Restarts(count=3, pods=(CountedPod(uid="a", restart_count=3),))
-    counted = count_all_restarts(old, [read(mine), read(facts(component=SECOND, pods=()))])
+    old = RestartsStatus(count=3, pods=(CountedPod(uid="a", restart_count=3),))
+    counted = count_all_restarts(old, [assess(mine), assess(facts(component=SECOND, pods=()))])
     assert counted.count == 3
     assert [memory.component for memory in counted.pods or ()] == [FIRST]

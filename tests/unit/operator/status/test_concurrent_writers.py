@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from sluice_operator.api.relay import RelayStatus
 from sluice_operator.observed.facts import Facts, ForeignWriter, HealthFacts, PodFacts, WriterFacts
 from sluice_operator.status.source_status import source_status
-from sluice_operator.status.transitions import tell, urgent
-from sluice_redis.contract import State
+from sluice_operator.status.transitions import is_urgent, transition_events
+from sluice_redis.contract import SourceState
 from tests.unit.operator.status.given import after, ago, conditions, deployment, facts, health, pod, sink
 
 NAMES = ("p1", "p2", "p3")
@@ -52,8 +52,8 @@ def test_writers_in_turn_change_nothing_from_look_to_look(turns: list[str]) -> N
     first = status = after(scaled("p1", seen=NAMES))
     for writer in turns:
         before, status = status, source_status([scaled(writer, seen=NAMES)], status)
-        assert not urgent(before, status)
-        assert tell(before, status) == []
+        assert not is_urgent(before, status)
+        assert transition_events(before, status) == []
     assert (status.firehose, status.restarts) == (first.firehose, first.restarts)
 
 
@@ -73,7 +73,7 @@ def test_the_pods_are_named_with_the_command_that_ends_them() -> None:
     assert conditions(status)["SeveralWriters"] == ("True", "ExtraPods")
     assert "p2 p3" in message(status)
     assert "`kubectl scale deployment us-east-firehose --replicas=1 -n events`" in message(status)
-    events = tell(after(facts()), status)
+    events = transition_events(after(facts()), status)
     assert [(one.type, one.message) for one in events if one.reason == "SeveralWriters"] == [
         ("Warning", message(status))
     ]
@@ -92,7 +92,7 @@ def test_a_rollout_may_overlap_for_a_while() -> None:
         assert conditions(status)["Ready"][0] == "True"
 
 
-@pytest.mark.parametrize("third", [pod(running_since=None), pod(leaving=True)], ids=["not yet running", "leaving"])
+@pytest.mark.parametrize("third", [pod(running_since=None), pod(terminating=True)], ids=["not yet running", "leaving"])
 def test_a_pod_that_does_not_run_or_is_about_to_go_is_no_trouble(third: PodFacts) -> None:
     third = replace(third, uid="p3", name="p3", created=ago(1))
     status = after(scaled("p1", pods=(PODS[0], third)))
@@ -102,8 +102,8 @@ def test_a_pod_that_does_not_run_or_is_about_to_go_is_no_trouble(third: PodFacts
 
 def foreign(*, wrote_for: float = 20.0, copies: tuple[str, ...] = ()) -> Facts:
     """The debug copy of a pod has written last, and the pod itself before."""
-    writers = WriterFacts(reports=(health(),), foreign=(ForeignWriter(name="debug", wrote_for=wrote_for),))
-    other = health(pod="debug", state=State.CONNECTING)
+    writers = WriterFacts(reports=(health(),), foreign=(ForeignWriter(name="debug", writing_seconds=wrote_for),))
+    other = health(pod="debug", state=SourceState.CONNECTING)
     return facts(sink=sink(health=other), writers=writers, copies=copies, namespace="events", child="us-east-firehose")
 
 

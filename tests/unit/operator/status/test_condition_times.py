@@ -3,9 +3,9 @@ import pytest
 from sluice_operator.api.conditions import Condition
 from sluice_operator.api.relay import RelayStatus
 from sluice_operator.observed.facts import SecretFacts
-from sluice_operator.status.source_status import refused_status
-from sluice_operator.status.stream_numbers import unseen
-from sluice_redis.contract import State
+from sluice_operator.status.source_status import invalid_spec_status
+from sluice_operator.status.stream_numbers import without_current_numbers
+from sluice_redis.contract import SourceState
 from tests.unit.operator.status.given import NOW, after, ago, conditions, facts, pod, reporting, sink
 
 
@@ -14,8 +14,8 @@ def condition(status: RelayStatus, kind: str) -> Condition:
 
 
 def test_the_transition_time_moves_only_when_the_status_flips() -> None:
-    flap = facts(now=ago(10), sink=reporting(State.WAITING, "ConnectionLost"))
-    worse = facts(sink=reporting(State.WAITING, "NoHost"))
+    flap = facts(now=ago(10), sink=reporting(SourceState.WAITING, "ConnectionLost"))
+    worse = facts(sink=reporting(SourceState.WAITING, "NoHost"))
     status = after(facts(now=ago(100)), flap, worse)
     connected, ready = condition(status, "Connected"), condition(status, "Ready")
     assert (connected.reason, connected.last_transition_time) == ("NoHost", ago(10))
@@ -39,12 +39,14 @@ def test_each_type_stands_once() -> None:
 
 
 def test_a_message_of_many_lines_is_one_since_a_table_shows_no_more() -> None:
-    status = after(facts(sink=reporting(State.HALTED, "FutureCursor", "the cursor\n  is in the future:\nset it\n")))
+    status = after(
+        facts(sink=reporting(SourceState.HALTED, "FutureCursor", "the cursor\n  is in the future:\nset it\n"))
+    )
     assert condition(status, "Stalled").message == "the cursor is in the future: set it"
 
 
 def test_a_long_message_is_cut_before_its_end_which_says_what_to_do() -> None:
-    status = after(facts(sink=reporting(State.HALTED, "FutureCursor", f"too long{'x' * 5000}; set it to 12")))
+    status = after(facts(sink=reporting(SourceState.HALTED, "FutureCursor", f"too long{'x' * 5000}; set it to 12")))
     message = condition(status, "Ready").message
     assert len(message) == 1024
     assert message.startswith("too long")
@@ -55,7 +57,7 @@ def test_a_long_message_is_cut_before_its_end_which_says_what_to_do() -> None:
     ("error_time", "expected"), [(ago(899), "RecentErrors"), (ago(901), "NoRecentErrors"), (None, "NoRecentErrors")]
 )
 def test_errors_count_for_the_window(error_time: object, expected: str) -> None:
-    status = after(facts(sink=reporting(State.STREAMING, last_error="bad frame", last_error_time=error_time)))
+    status = after(facts(sink=reporting(SourceState.STREAMING, last_error="bad frame", last_error_time=error_time)))
     assert conditions(status)["ErrorFree"][1] == expected
 
 
@@ -72,8 +74,8 @@ def test_stable_says_why_not() -> None:
 
 def test_a_spec_that_can_not_be_read_is_stalled_and_keeps_what_was_counted() -> None:
     before = after(facts(now=ago(60)))
-    status = refused_status(before, generation=3, now=NOW, reason="InvalidSpec", message="spec.host: missing")
+    status = invalid_spec_status(before, generation=3, now=NOW, reason="InvalidSpec", message="spec.host: missing")
     assert conditions(status) == {"Ready": ("False", "InvalidSpec"), "Stalled": ("True", "InvalidSpec")}
     assert status.observed_generation == 3
     assert before.firehose is not None
-    assert (status.firehose, status.restarts) == (unseen(before.firehose), before.restarts)
+    assert (status.firehose, status.restarts) == (without_current_numbers(before.firehose), before.restarts)

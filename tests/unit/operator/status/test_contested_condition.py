@@ -3,10 +3,10 @@
 from dataclasses import replace
 
 from sluice_operator.observed.facts import Contest
-from sluice_redis.contract import State
+from sluice_redis.contract import SourceState
 from tests.unit.operator.status.given import after, conditions, facts, reporting
 
-STREAMING = facts(sink=reporting(State.STREAMING))
+STREAMING = facts(sink=reporting(SourceState.STREAMING))
 CPU = Contest(
     child="Deployment us-east-firehose",
     field="spec.template.spec.containers[ingester].resources.requests.cpu",

@@ -3,40 +3,40 @@
 from dataclasses import replace
 
 from sluice_operator.api.relay import RelayStatus
-from sluice_operator.observed.facts import Facts, SinkTrouble
+from sluice_operator.observed.facts import Facts, SinkReadFailure
 from sluice_operator.observed.health_hash import health_facts
 from sluice_operator.status.source_status import source_status
-from sluice_operator.status.transitions import same, tell, urgent
-from sluice_redis.contract import CURSOR_LIVE, Health, State
+from sluice_operator.status.transitions import is_unchanged, is_urgent, transition_events
+from sluice_redis.contract import CURSOR_LIVE, HealthField, SourceState
 from tests.unit.operator.status.given import after, conditions, facts, health, reporting, sink, trouble
 
 RESET = {
-    Health.RESET_NONCE: "first",
-    Health.RESET_FROM: "6322875501",
-    Health.RESET_TO: "0",
-    Health.RESET_AT: "2026-11-24T11:59:00.000Z",
+    HealthField.RESET_NONCE: "first",
+    HealthField.RESET_FROM: "6322875501",
+    HealthField.RESET_TO: "0",
+    HealthField.RESET_AT: "2026-11-24T11:59:00.000Z",
 }
 OPEN = {
-    Health.LOST_FROM: "6322875502",
-    Health.LOST_TO: "",
-    Health.LOST_FROM_TIME: "2026-11-20T10:00:00.123Z",
-    Health.LOST_TO_TIME: "",
-    Health.LOST_AT: "2026-11-24T11:59:00.000Z",
-    Health.LOST_REASON: "OutdatedCursor",
+    HealthField.LOST_FROM: "6322875502",
+    HealthField.LOST_TO: "",
+    HealthField.LOST_FROM_TIME: "2026-11-20T10:00:00.123Z",
+    HealthField.LOST_TO_TIME: "",
+    HealthField.LOST_AT: "2026-11-24T11:59:00.000Z",
+    HealthField.LOST_REASON: "OutdatedCursor",
 }
-CLOSED = OPEN | {Health.LOST_TO: "6322879999", Health.LOST_TO_TIME: "2026-11-21T11:59:00.000Z"}
+CLOSED = OPEN | {HealthField.LOST_TO: "6322879999", HealthField.LOST_TO_TIME: "2026-11-21T11:59:00.000Z"}
 
 
-def told(fields: dict[Health, str], *, cursor: str = "6322875501") -> Facts:
+def told(fields: dict[HealthField, str], *, cursor: str = "6322875501") -> Facts:
     """A source that streams, with these fields in its health hash beside the usual."""
     read = health_facts({str(name): value for name, value in fields.items()}, silent_seconds=1.0)
     assert read is not None
-    return facts(sink=sink(cursor=cursor, health=replace(health(), lost=read.lost, reset=read.reset)))
+    return facts(sink=sink(cursor=cursor, health=replace(health(), gap=read.gap, cursor_reset=read.cursor_reset)))
 
 
 def news(before: Facts, now: Facts) -> list[tuple[str, str, str]]:
     status = after(before)
-    return [(item.type, item.reason, item.message) for item in tell(status, source_status([now], status))]
+    return [(item.type, item.reason, item.message) for item in transition_events(status, source_status([now], status))]
 
 
 def test_a_reset_is_told_once_and_explains_the_cursor() -> None:
@@ -52,18 +52,18 @@ def test_a_reset_is_told_once_and_explains_the_cursor() -> None:
         ("Normal", "CursorReset", "The cursor was set from 6322875501 to 0, as spec.cursor asks (nonce first)")
     ]
     assert news(told(RESET), told(RESET)) == []
-    assert urgent(after(facts()), status)
+    assert is_urgent(after(facts()), status)
 
 
 def test_a_reset_outlives_what_redis_forgets() -> None:
     done = after(told(RESET)).cursor_reset
     assert after(told(RESET), facts()).cursor_reset == done
-    assert after(told(RESET), facts(sink=trouble(SinkTrouble.UNREACHABLE))).cursor_reset == done
+    assert after(told(RESET), facts(sink=trouble(SinkReadFailure.UNREACHABLE))).cursor_reset == done
 
 
 def test_an_older_reset_of_another_place_does_not_undo_the_newest() -> None:
-    older = RESET | {Health.RESET_NONCE: "of before", Health.RESET_AT: "2026-11-24T11:58:00Z"}
-    newer = RESET | {Health.RESET_NONCE: "next", Health.RESET_AT: "2026-11-24T11:59:30Z"}
+    older = RESET | {HealthField.RESET_NONCE: "of before", HealthField.RESET_AT: "2026-11-24T11:58:00Z"}
+    newer = RESET | {HealthField.RESET_NONCE: "next", HealthField.RESET_AT: "2026-11-24T11:59:30Z"}
     done = after(told(RESET)).cursor_reset
     assert after(told(RESET), told(older)).cursor_reset == done
     following = after(told(RESET), told(newer)).cursor_reset
@@ -93,7 +93,7 @@ def test_a_lost_range_is_told_when_its_end_is_known() -> None:
 
 def test_what_was_written_is_read_back_the_same() -> None:
     status = after(told(RESET | CLOSED))
-    assert same(RelayStatus.model_validate(status.dump()), status)
+    assert is_unchanged(RelayStatus.model_validate(status.dump()), status)
 
 
 def test_live_is_no_malformed_cursor() -> None:
@@ -101,7 +101,7 @@ def test_live_is_no_malformed_cursor() -> None:
 
 
 def test_a_redis_that_evicts_needs_a_person() -> None:
-    status = after(facts(), facts(sink=reporting(State.HALTED, "RedisEvicts", "set it to noeviction")))
+    status = after(facts(), facts(sink=reporting(SourceState.HALTED, "RedisEvicts", "set it to noeviction")))
     found = conditions(status)
     assert found["Ready"] == ("False", "RedisEvicts")
     assert found["Stalled"] == ("True", "RedisEvicts")
@@ -110,7 +110,7 @@ def test_a_redis_that_evicts_needs_a_person() -> None:
 
 
 def test_an_outdated_cursor_that_halts_is_not_valid() -> None:
-    status = after(facts(), facts(sink=reporting(State.HALTED, "OutdatedCursor", "seq 1 to 2 is missing")))
+    status = after(facts(), facts(sink=reporting(SourceState.HALTED, "OutdatedCursor", "seq 1 to 2 is missing")))
     found = conditions(status)
     assert found["Ready"] == ("False", "OutdatedCursor")
     assert found["Stalled"] == ("True", "OutdatedCursor")
@@ -119,9 +119,13 @@ def test_an_outdated_cursor_that_halts_is_not_valid() -> None:
 
 def test_what_came_between_two_live_connections_is_told_in_plain_words() -> None:
     """Without a cursor it is not known which seqs these were, only when."""
-    since = {Health.LOST_FROM: "", Health.LOST_FROM_TIME: "2026-11-24T11:00:00.000Z", Health.LOST_REASON: "NoCursor"}
+    since = {
+        HealthField.LOST_FROM: "",
+        HealthField.LOST_FROM_TIME: "2026-11-24T11:00:00.000Z",
+        HealthField.LOST_REASON: "NoCursor",
+    }
     opened = OPEN | since
-    closed = opened | {Health.LOST_TO: "6322875400", Health.LOST_TO_TIME: "2026-11-24T11:59:00.000Z"}
+    closed = opened | {HealthField.LOST_TO: "6322875400", HealthField.LOST_TO_TIME: "2026-11-24T11:59:00.000Z"}
     assert news(facts(), told(opened)) == []
     message = (
         "NoCursor: what the source sent after 2026-11-24T11:00:00Z, before 2026-11-24T11:59:00Z, may be missing: "

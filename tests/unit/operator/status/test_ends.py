@@ -3,10 +3,10 @@
 from dataclasses import replace
 
 from sluice_operator.desired.naming import Component
-from sluice_operator.status.source_status import leaving_status, source_status
-from sluice_operator.status.stream_numbers import unseen
-from sluice_operator.status.transitions import tell, urgent
-from sluice_redis.contract import State
+from sluice_operator.status.source_status import source_status, terminating_status
+from sluice_operator.status.stream_numbers import without_current_numbers
+from sluice_operator.status.transitions import is_urgent, transition_events
+from sluice_redis.contract import SourceState
 from tests.unit.operator.status.given import NOW, after, ago, conditions, deployment, facts, pod, reporting
 
 OWNER = "Relay events/older"
@@ -33,7 +33,7 @@ def test_a_duplicate_is_stalled_and_tells_nothing_that_is_not_its_own() -> None:
 
 
 def test_one_that_waits_for_another_s_end_is_at_work_and_needs_nobody() -> None:
-    status = after(replace(DUPLICATE, owner_leaves=True))
+    status = after(replace(DUPLICATE, owner_terminating=True))
     assert conditions(status)["Reconciling"] == ("True", "DuplicateSource")
     assert "Stalled" not in conditions(status)
     assert f"{OWNER}, whose cursor it is until then, is being deleted" in (status.conditions or ())[0].message
@@ -42,7 +42,7 @@ def test_one_that_waits_for_another_s_end_is_at_work_and_needs_nobody() -> None:
 def test_one_that_waits_for_what_nobody_sees_needs_a_person() -> None:
     """Whether that one was being deleted or not: its end would not be seen."""
     for leaves in (False, True):
-        status = after(replace(DUPLICATE, owner_unseen=True, owner_leaves=leaves))
+        status = after(replace(DUPLICATE, owner_unobserved=True, owner_terminating=leaves))
         assert conditions(status)["Stalled"] == ("True", "DuplicateSource")
         assert "Reconciling" not in conditions(status)
         message = next(item.message for item in status.conditions or () if item.type == "Stalled")
@@ -51,7 +51,7 @@ def test_one_that_waits_for_what_nobody_sees_needs_a_person() -> None:
 
 
 def test_the_pod_of_one_that_became_a_duplicate_is_no_restart() -> None:
-    going = replace(DUPLICATE, pods=(pod(leaving=True),))
+    going = replace(DUPLICATE, pods=(pod(terminating=True),))
     status = after(facts(now=ago(60)), replace(going, now=ago(30)), DUPLICATE, facts(pods=(pod(uid="uid-2"),)))
     assert status.restarts is not None
     assert status.restarts.count == 0
@@ -79,17 +79,20 @@ def test_a_stream_that_is_another_s_and_not_enabled_is_no_duplicate() -> None:
 
 def test_events_of_becoming_a_duplicate_and_of_taking_over() -> None:
     streaming, duplicate = after(facts(now=ago(60))), after(facts(now=ago(60)), DUPLICATE)
-    assert [(news.type, news.reason) for news in tell(streaming, duplicate)] == [("Warning", "Stalled")]
-    took_over = source_status([facts(sink=reporting(State.STREAMING))], duplicate)
-    assert {news.reason for news in tell(duplicate, took_over)} == {"Recovered", "Connected", "Ready"}
+    assert [(news.type, news.reason) for news in transition_events(streaming, duplicate)] == [("Warning", "Stalled")]
+    took_over = source_status([facts(sink=reporting(SourceState.STREAMING))], duplicate)
+    assert {news.reason for news in transition_events(duplicate, took_over)} == {"Recovered", "Connected", "Ready"}
 
 
 def test_a_resource_that_is_being_deleted_tells_what_it_waits_for_and_nothing_else() -> None:
     for before in (after(facts()), after(DUPLICATE), after(facts(suspended=True, pods=()))):
-        status = leaving_status(before, generation=4, now=NOW, message=LEAVING)
+        status = terminating_status(before, generation=4, now=NOW, message=LEAVING)
         assert conditions(status) == {"Ready": ("False", "Terminating"), "Reconciling": ("True", "Terminating")}
         assert {item.message for item in status.conditions or ()} == {LEAVING}
         assert {item.observed_generation for item in status.conditions or ()} == {status.observed_generation} == {4}
-        assert (status.firehose, status.restarts) == (before.firehose and unseen(before.firehose), before.restarts)
-        assert urgent(before, status)
-        assert tell(before, status) == []
+        assert (status.firehose, status.restarts) == (
+            before.firehose and without_current_numbers(before.firehose),
+            before.restarts,
+        )
+        assert is_urgent(before, status)
+        assert transition_events(before, status) == []

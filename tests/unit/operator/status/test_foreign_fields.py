@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from sluice_operator.api.relay import RelayStatus
-from sluice_operator.status.foreign_fields import strays_patch
+from sluice_operator.status.foreign_fields import removal_patch
 from tests.unit.operator.status.given import after, facts
 
 READY = {"type": "Ready", "status": "True"}
@@ -20,9 +20,9 @@ WANTED: dict[str, Any] = {
 
 def test_what_the_operator_itself_wrote_is_none() -> None:
     status = after(facts()).dump()
-    assert strays_patch(status, status) == {}
+    assert removal_patch(status, status) == {}
     turned = {**WANTED, "conditions": [FOREIGN, READY]}
-    assert strays_patch(turned, WANTED) == {}, "a condition of others is theirs"
+    assert removal_patch(turned, WANTED) == {}, "a condition of others is theirs"
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_what_the_operator_itself_wrote_is_none() -> None:
     ],
 )
 def test_what_is_taken_out(stray: dict[str, Any], patch: dict[str, Any]) -> None:
-    assert strays_patch(WANTED | stray, WANTED) == patch
+    assert removal_patch(WANTED | stray, WANTED) == patch
 
 
 def test_a_condition_of_others_is_not_read() -> None:

@@ -6,7 +6,7 @@ from datetime import timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sluice_operator.api.health import HealthWindows
+from sluice_operator.api.health import HealthSpec
 from sluice_operator.api.relay import RelayStatus
 from sluice_operator.desired.naming import Component
 from sluice_operator.observed.facts import (
@@ -17,18 +17,18 @@ from sluice_operator.observed.facts import (
     HealthFacts,
     PodEvent,
     PodFacts,
+    RedisStreamFacts,
     Refusal,
     SecretFacts,
     SinkFacts,
-    SinkTrouble,
-    StartFacts,
-    StreamFacts,
+    SinkReadFailure,
+    StartupFacts,
     Termination,
     WriterFacts,
 )
 from sluice_operator.status.source_status import source_status
-from sluice_operator.status.transitions import same, tell, urgent
-from sluice_redis.contract import BACKFILL_DONE, State
+from sluice_operator.status.transitions import is_unchanged, is_urgent, transition_events
+from sluice_redis.contract import BACKFILL_DONE, SourceState
 from tests.unit.operator.status.given import HOST, NOW, ago, health
 
 WORDS = st.sampled_from(["", "ConnectionLost", "HighWaterMark", "RedisRefused"])
@@ -47,7 +47,9 @@ POD_EVENTS = st.none() | st.builds(
     first=AGES.map(ago),
     last=AGES.map(ago),
 )
-BLOCKERS = st.none() | st.builds(BlockerFacts, name=st.just("mesh"), is_failing=st.booleans(), words=st.just("mesh"))
+BLOCKERS = st.none() | st.builds(
+    BlockerFacts, name=st.just("mesh"), is_failing=st.booleans(), description=st.just("mesh")
+)
 
 
 def healths() -> st.SearchStrategy[HealthFacts]:
@@ -55,7 +57,7 @@ def healths() -> st.SearchStrategy[HealthFacts]:
         replace,
         st.just(health()),
         pod=NAMES,
-        state=st.none() | st.sampled_from(State),
+        state=st.none() | st.sampled_from(SourceState),
         reason=WORDS,
         message=TEXTS,
         event_time=TIMES,
@@ -74,15 +76,15 @@ def healths() -> st.SearchStrategy[HealthFacts]:
 
 
 def sinks() -> st.SearchStrategy[SinkFacts]:
-    troubles = st.builds(SinkFacts, trouble=st.sampled_from(SinkTrouble), trouble_message=st.just("it is away"))
+    troubles = st.builds(SinkFacts, failure=st.sampled_from(SinkReadFailure), failure_message=st.just("it is away"))
     read = st.builds(
         SinkFacts,
         cursor=st.sampled_from([None, "", "0", "12", "abc", "!live", BACKFILL_DONE, "9" * 5000]),
         length=COUNTS,
-        stream=st.none() | st.just(StreamFacts(bytes=None, groups=(), consumers_lag=None)),
+        stream=st.none() | st.just(RedisStreamFacts(bytes=None, groups=(), consumers_lag=None)),
         dead_letters=COUNTS,
         health=st.none() | healths(),
-        back_seconds=st.sampled_from([None, 0.0, 31.0]),
+        recovered_seconds=st.sampled_from([None, 0.0, 31.0]),
     )
     return st.none() | troubles | read
 
@@ -94,7 +96,7 @@ def pods() -> st.SearchStrategy[PodFacts]:
         name=NAMES,
         template_hash=st.sampled_from(["a", "b"]),
         created=AGES.map(ago),
-        leaving=st.booleans(),
+        terminating=st.booleans(),
         gone_reason=st.sampled_from(["", "Evicted"]),
         running_since=TIMES,
         restart_count=st.integers(0, 5),
@@ -118,17 +120,17 @@ def streams(component: Component) -> st.SearchStrategy[Facts]:
         suspended=st.booleans(),
         enabled=st.booleans(),
         owner=st.sampled_from(["", "", "Relay default/other"]),
-        owner_leaves=st.booleans(),
-        owner_unseen=st.booleans(),
-        windows=st.just(HealthWindows()),
+        owner_terminating=st.booleans(),
+        owner_unobserved=st.booleans(),
+        windows=st.just(HealthSpec()),
         secret=st.just(SecretFacts(problem="There is no Secret redis")),
         refusal=st.none()
         | st.builds(
             Refusal,
             reason=st.sampled_from(["Progressing", "ChildRefused", "ApiServerUnavailable"]),
             message=st.just("x"),
-            passes=st.booleans(),
-            lasting=st.booleans(),
+            is_transient=st.booleans(),
+            stalls_if_persistent=st.booleans(),
         ),
         deployment=st.none()
         | st.builds(
@@ -142,7 +144,7 @@ def streams(component: Component) -> st.SearchStrategy[Facts]:
         ),
         pods=st.lists(pods(), max_size=3, unique_by=lambda one: one.uid).map(tuple),
         sink=sinks(),
-        start=st.builds(StartFacts, missing=st.sampled_from([(), ("There is no ConfigMap c",)]), event=POD_EVENTS),
+        start=st.builds(StartupFacts, missing=st.sampled_from([(), ("There is no ConfigMap c",)]), event=POD_EVENTS),
         copies=st.sampled_from([(), ("p1",)]),
         writers=st.builds(
             WriterFacts,
@@ -151,7 +153,7 @@ def streams(component: Component) -> st.SearchStrategy[Facts]:
                 st.builds(
                     ForeignWriter,
                     name=st.sampled_from([f"{component}-x1", f"{component}-x2"]),
-                    wrote_for=st.sampled_from([0.0, 20.0]),
+                    writing_seconds=st.sampled_from([0.0, 20.0]),
                 ),
                 max_size=2,
                 unique_by=lambda one: one.name,
@@ -182,10 +184,10 @@ def test_invariants(story: list[list[Facts]]) -> None:
         _is_consistent_with(before, status, moved=now)
         read = RelayStatus.model_validate(status.dump())
         again = source_status(seen, read)
-        assert same(read, again), "a second look at the same things finds nothing new"
-        assert not tell(read, again)
-        if tell(before, status):
-            assert urgent(before, status), "what is worth an Event is worth a write"
+        assert is_unchanged(read, again), "a second look at the same things finds nothing new"
+        assert not transition_events(read, again)
+        if transition_events(before, status):
+            assert is_urgent(before, status), "what is worth an Event is worth a write"
         before = read
 
 

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from sluice_operator.api.health import HealthWindows, LabelerHealthWindows
+from sluice_operator.api.health import HealthSpec, LabelerHealthSpec
 from sluice_operator.api.labeler import LabelerStatus
 from sluice_operator.desired.naming import Component
 from sluice_operator.observed.facts import Facts
 from sluice_operator.status.source_status import source_status
-from sluice_redis.contract import State
+from sluice_redis.contract import SourceState
 from tests.unit.operator.status.given import ago, conditions, deployment, facts, health, pod, reporting, sink
 
 POD = "moderation-labels-1"
@@ -20,14 +20,14 @@ DAYS = 10 * 86_400.0
 def labeler(**changes: Any) -> Facts:
     mine = {
         "component": Component.LABELER,
-        "windows": LabelerHealthWindows(),
+        "windows": LabelerHealthSpec(),
         "pods": (pod(name=POD),),
         "sink": sink(health=health(pod=POD)),
     }
     return facts(**{**mine, **changes})
 
 
-def quiet(state: State = State.STREAMING, *, stored: float | None = DAYS) -> Facts:
+def quiet(state: SourceState = SourceState.STREAMING, *, stored: float | None = DAYS) -> Facts:
     """Nothing was given for ten days, but for what was stored at that time."""
     when = None if stored is None else ago(stored)
     event = None if stored is None else ago(DAYS)
@@ -61,7 +61,7 @@ def test_quiet_is_well(stored: float | None) -> None:
 
 
 def test_the_same_of_a_relay_is_told() -> None:
-    relays = facts(sink=reporting(State.STREAMING, stored=ago(DAYS)))
+    relays = facts(sink=reporting(SourceState.STREAMING, stored=ago(DAYS)))
     assert conditions(after(relays))["EventsFlowing"] == ("False", "Quiet")
 
 
@@ -70,10 +70,10 @@ def test_the_same_of_a_relay_is_told() -> None:
     [(599, ("False", "Quiet")), (601, ("True", "Flowing")), (0, ("True", "Quiet"))],
 )
 def test_how_quiet_a_source_may_be_is_a_field(quiet_after: int, flowing: tuple[str, str]) -> None:
-    windows = HealthWindows(quiet_after_seconds=quiet_after)
+    windows = HealthSpec(quiet_after_seconds=quiet_after)
     for situation in (facts(), labeler()):
         name = situation.pods[0].name
-        calm = replace(situation, windows=windows, sink=reporting(State.STREAMING, pod=name, stored=ago(600)))
+        calm = replace(situation, windows=windows, sink=reporting(SourceState.STREAMING, pod=name, stored=ago(600)))
         assert conditions(after(calm))["EventsFlowing"] == flowing
 
 
@@ -84,7 +84,7 @@ def test_how_quiet_a_source_may_be_is_a_field(quiet_after: int, flowing: tuple[s
         (quiet(stored=30), round(DAYS) - 30),  # an old label, read a moment ago: perhaps more are to come
         (quiet(stored=61), 0),  # all was read that there is
         (quiet(stored=DAYS), 0),
-        (quiet(State.WAITING), None),  # nobody knows what waits there
+        (quiet(SourceState.WAITING), None),  # nobody knows what waits there
     ],
 )
 def test_lag(situation: Facts, lag: int | None) -> None:
@@ -94,7 +94,7 @@ def test_lag(situation: Facts, lag: int | None) -> None:
 
 
 def test_away_is_not_quiet() -> None:
-    away = labeler(sink=reporting(State.WAITING, "ConnectFailed", "no route", pod=POD))
+    away = labeler(sink=reporting(SourceState.WAITING, "ConnectFailed", "no route", pod=POD))
     found = conditions(after(labeler(), away))
     assert found["Connected"] == ("False", "ConnectFailed")
     assert found["EventsFlowing"] == ("False", "NotConnected")

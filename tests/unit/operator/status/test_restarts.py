@@ -1,10 +1,10 @@
 import pytest
 
-from sluice_operator.api.health import HealthWindows
+from sluice_operator.api.health import HealthSpec
 from sluice_operator.api.relay import RelayStatus
-from sluice_operator.api.stream import Restarts
+from sluice_operator.api.source_status import RestartsStatus
 from sluice_operator.observed.facts import PodFacts
-from sluice_operator.status.restarts import count_restarts, spare_all
+from sluice_operator.status.restarts import count_restarts, exempt_all
 from sluice_operator.status.source_status import source_status
 from tests.unit.operator.status.given import NOW, ago, ended, facts, pod
 
@@ -21,7 +21,7 @@ def leaving(gone: PodFacts, reason: str = "") -> PodFacts:
         template_hash=gone.template_hash,
         created=gone.created,
         restart_count=gone.restart_count,
-        leaving=True,
+        terminating=True,
         gone_reason=reason,
         running_since=None,
     )
@@ -38,29 +38,29 @@ def restarted(of: PodFacts, count: int, reason: str = "Error", exit_code: int = 
     )
 
 
-def count(*looks: tuple[PodFacts, ...] | None) -> Restarts:
+def count(*looks: tuple[PodFacts, ...] | None) -> RestartsStatus:
     """The restarts after so many looks; None is a look at a suspended source without pods."""
-    restarts: Restarts | None = None
+    restarts: RestartsStatus | None = None
     for look in looks:
         # Each look twice: the second must find nothing new.
         for _ in range(2):
-            restarts = count_restarts(restarts, look or (), wanted=look is not None, now=NOW)
+            restarts = count_restarts(restarts, look or (), should_run=look is not None, now=NOW)
     assert restarts is not None
-    return Restarts.model_validate(restarts.dump())  # what an operator that was restarted would read
+    return RestartsStatus.model_validate(restarts.dump())  # what an operator that was restarted would read
 
 
 def test_a_pod_that_is_stopped_because_it_is_to_be_has_no_successor() -> None:
     """Suspended and resumed between two looks at what is there, with an operator that ends in between."""
-    running = count_restarts(None, (restarted(A1, 1),), wanted=True, now=NOW)
-    spared = spare_all(running)
+    running = count_restarts(None, (restarted(A1, 1),), should_run=True, now=NOW)
+    spared = exempt_all(running)
     assert spared is not None
     assert spared.count == running.count
-    assert spare_all(spared) is spared
-    assert count_restarts(spared, (A2,), wanted=True, now=NOW).count == 1
-    assert count_restarts(spared, (restarted(A1, 3),), wanted=True, now=NOW).count == 3
-    suspended = count_restarts(running, (restarted(A1, 1),), wanted=False, now=NOW)
+    assert exempt_all(spared) is spared
+    assert count_restarts(spared, (A2,), should_run=True, now=NOW).count == 1
+    assert count_restarts(spared, (restarted(A1, 3),), should_run=True, now=NOW).count == 3
+    suspended = count_restarts(running, (restarted(A1, 1),), should_run=False, now=NOW)
     assert suspended == spared
-    assert count_restarts(suspended, (A2,), wanted=True, now=NOW).count == 1
+    assert count_restarts(suspended, (A2,), should_run=True, now=NOW).count == 1
 
 
 LOOKS = [
@@ -122,17 +122,17 @@ def test_count(looks: list[tuple[PodFacts, ...] | None], total: int, reason: str
 
 def test_while_suspending_nothing_is_counted_twice() -> None:
     """The pods of a source that is being suspended are still there for some looks."""
-    restarts = count_restarts(None, (restarted(A1, 2),), wanted=True, now=NOW)
+    restarts = count_restarts(None, (restarted(A1, 2),), should_run=True, now=NOW)
     for pods in ((restarted(A1, 2),), (leaving(restarted(A1, 2)),), ()):
-        restarts = count_restarts(restarts, pods, wanted=False, now=NOW)
+        restarts = count_restarts(restarts, pods, should_run=False, now=NOW)
     assert restarts.count == 2
     assert restarts.pods == ()
 
 
 def test_suspended_and_resumed_before_the_pod_went() -> None:
-    restarts = count_restarts(None, (restarted(A1, 2),), wanted=True, now=NOW)
-    restarts = count_restarts(restarts, (restarted(A1, 2),), wanted=False, now=NOW)
-    restarts = count_restarts(restarts, (restarted(A1, 2),), wanted=True, now=NOW)
+    restarts = count_restarts(None, (restarted(A1, 2),), should_run=True, now=NOW)
+    restarts = count_restarts(restarts, (restarted(A1, 2),), should_run=False, now=NOW)
+    restarts = count_restarts(restarts, (restarted(A1, 2),), should_run=True, now=NOW)
     assert restarts.count == 2
 
 
@@ -148,7 +148,7 @@ def in_window(*looks: tuple[float, int], window: int = 900) -> tuple[int, list[f
         last = ended(seconds_ago=age) if restarts else None
         situation = facts(
             now=ago(age),
-            windows=HealthWindows(stable_window_seconds=window),
+            windows=HealthSpec(stable_window_seconds=window),
             pods=(pod(restart_count=restarts, last_termination=last if age else ended(seconds_ago=looks[-1][0])),),
         )
         status = RelayStatus.model_validate(source_status([situation], status).dump())

@@ -4,19 +4,23 @@ from dataclasses import replace
 
 import pytest
 
-from sluice_operator.observed.facts import BlockerFacts, Facts, PodEvent, StartFacts
+from sluice_operator.observed.facts import BlockerFacts, Facts, PodEvent, StartupFacts
 from tests.unit.operator.status.given import after, ago, conditions, facts, pod, waiting_pod
 
-MISSING = StartFacts(missing=("There is no ConfigMap private-ca, which spec.caBundle names: create it",))
-FAILING = BlockerFacts(name="a-proxy", is_failing=True, words="container a-proxy; it ended with Error, exit code 3")
-LATE = BlockerFacts(name="a-proxy", is_failing=False, words="init container a-proxy; it has not come to its end yet")
+MISSING = StartupFacts(missing=("There is no ConfigMap private-ca, which spec.caBundle names: create it",))
+FAILING = BlockerFacts(
+    name="a-proxy", is_failing=True, description="container a-proxy; it ended with Error, exit code 3"
+)
+LATE = BlockerFacts(
+    name="a-proxy", is_failing=False, description="init container a-proxy; it has not come to its end yet"
+)
 
 
-def event(reason: str, *, age: float = 5) -> StartFacts:
-    return StartFacts(event=PodEvent(reason=reason, message="in its own words", first=ago(age), last=ago(1)))
+def event(reason: str, *, age: float = 5) -> StartupFacts:
+    return StartupFacts(event=PodEvent(reason=reason, message="in its own words", first=ago(age), last=ago(1)))
 
 
-def starting(start: StartFacts = StartFacts(), *, age: float = 5, **changes: object) -> Facts:  # noqa: B008
+def starting(start: StartupFacts = StartupFacts(), *, age: float = 5, **changes: object) -> Facts:  # noqa: B008
     return facts(pods=(waiting_pod("ContainerCreating", age=age, **changes),), start=start)
 
 
@@ -46,7 +50,7 @@ def test_what_a_person_must_mend(situation: Facts, reason: str, word: str) -> No
         start=event(situation.start.event.reason, age=61) if situation.start.event else situation.start,
     )
     assert conditions(after(old))["Stalled"] == ("True", reason)
-    running = replace(old, pods=(pod(),), start=StartFacts())
+    running = replace(old, pods=(pod(),), start=StartupFacts())
     assert conditions(after(old, running))["Ready"] == ("True", "Streaming")
     assert "Stalled" not in conditions(after(old, running))
 
@@ -80,7 +84,7 @@ def test_a_container_that_has_a_word_of_its_own_tells_more() -> None:
 
 
 def test_credentials_that_are_not_there_are_a_hint_where_the_image_cannot_be_pulled() -> None:
-    hints = StartFacts(hints=("There is no Secret regcred, which spec.podTemplate.imagePullSecrets names",))
+    hints = StartupFacts(hints=("There is no Secret regcred, which spec.podTemplate.imagePullSecrets names",))
     assert "regcred" in message(facts(pods=(waiting_pod("ErrImagePull", age=5),), start=hints))
 
 

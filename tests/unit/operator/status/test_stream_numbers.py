@@ -4,10 +4,10 @@ import pytest
 
 from sluice_common.times import human_duration, parse_time
 from sluice_operator.api.relay import RelayStatus
-from sluice_operator.observed.facts import Facts, HealthFacts, SecretFacts, SinkTrouble, StreamFacts
+from sluice_operator.observed.facts import Facts, HealthFacts, RedisStreamFacts, SecretFacts, SinkReadFailure
 from sluice_operator.status.source_status import source_status
 from sluice_operator.status.stream_numbers import human_rate
-from sluice_redis.contract import State
+from sluice_redis.contract import SourceState
 from tests.unit.operator.status.given import (
     NOW,
     after,
@@ -62,7 +62,7 @@ def test_catching_up_shows_how_far_behind_it_is() -> None:
 
 
 def test_lag_grows_while_it_does_not_stream() -> None:
-    down = reporting(State.WAITING, "ConnectionLost", "lost", event_time=ago(100), stored=ago(99), rate=1.5)
+    down = reporting(SourceState.WAITING, "ConnectionLost", "lost", event_time=ago(100), stored=ago(99), rate=1.5)
     stream = after(facts(sink=down)).firehose
     assert stream is not None
     assert (stream.lag_seconds, stream.message, stream.rate) == (100, "lost", None)
@@ -88,7 +88,7 @@ def test_a_report_that_is_not_believed_gives_no_rate_and_no_state() -> None:
 
 
 UNSEEN = [
-    ("Redis is away", facts(sink=trouble(SinkTrouble.UNREACHABLE))),
+    ("Redis is away", facts(sink=trouble(SinkReadFailure.UNREACHABLE))),
     ("there is no Secret", facts(secret=SecretFacts(problem="There is no Secret redis"), sink=None)),
 ]
 
@@ -110,12 +110,12 @@ def test_what_nobody_can_see_is_not_told_as_if_it_were_seen(now: Facts) -> None:
 
 
 def test_numbers_of_another_host_do_not_stand() -> None:
-    moved = facts(host="relay2.example", sink=trouble(SinkTrouble.UNREACHABLE))
+    moved = facts(host="relay2.example", sink=trouble(SinkReadFailure.UNREACHABLE))
     assert after(facts(now=ago(10)), moved).firehose is None
 
 
 def test_nothing_is_known_before_anything_was_read() -> None:
-    assert after(facts(sink=trouble(SinkTrouble.UNREACHABLE))).firehose is None
+    assert after(facts(sink=trouble(SinkReadFailure.UNREACHABLE))).firehose is None
 
 
 def test_the_stream_in_redis_and_its_consumers() -> None:
@@ -130,7 +130,7 @@ def test_the_stream_in_redis_and_its_consumers() -> None:
 
 
 @pytest.mark.parametrize("known", [None, stream_of(bytes=None)])
-def test_what_redis_does_not_tell_is_absent(known: StreamFacts | None) -> None:
+def test_what_redis_does_not_tell_is_absent(known: RedisStreamFacts | None) -> None:
     found = after(facts(sink=sink(stream=known))).firehose
     assert found is not None
     assert not {"streamBytes", "consumerGroups", "consumersLag"} & found.dump().keys()
@@ -159,8 +159,8 @@ def test_fences_are_counted_over_all_restarts(looks: list[HealthFacts | None], c
     assert status.firehose.fenced == count
 
 
-@pytest.mark.parametrize(("state", "shown"), [(State.BACKPRESSURE, "412/s"), (State.CONNECTING, None)])
-def test_the_rate_is_shown_while_events_are_stored_or_wait(state: State, shown: str | None) -> None:
+@pytest.mark.parametrize(("state", "shown"), [(SourceState.BACKPRESSURE, "412/s"), (SourceState.CONNECTING, None)])
+def test_the_rate_is_shown_while_events_are_stored_or_wait(state: SourceState, shown: str | None) -> None:
     stream = after(facts(sink=reporting(state))).firehose
     assert stream is not None
     assert stream.rate == shown

@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from sluice_operator.api.health import LabelerHealthWindows
+from sluice_operator.api.health import LabelerHealthSpec
 from sluice_operator.api.relay import RelayStatus
-from sluice_operator.observed.facts import Facts, LostFacts, ResetFacts, SecretFacts, SinkTrouble
-from sluice_operator.status.source_status import refused_status, source_status
-from sluice_operator.status.transitions import same, tell, urgent
-from sluice_redis.contract import State
+from sluice_operator.observed.facts import CursorResetFacts, Facts, GapFacts, SecretFacts, SinkReadFailure
+from sluice_operator.status.source_status import invalid_spec_status, source_status
+from sluice_operator.status.transitions import is_unchanged, is_urgent, transition_events
+from sluice_redis.contract import SourceState
 from tests.unit.operator.status.given import (
     after,
     ago,
@@ -26,12 +26,12 @@ from tests.unit.operator.status.given import (
 )
 
 MINUTE_AGO = facts(now=ago(60))
-LOST = facts(sink=reporting(State.WAITING, "ConnectionLost", "the source closed the connection"))
-FULL = facts(sink=reporting(State.BACKPRESSURE, "HighWaterMark", "the stream is full"))
-DOWN = facts(sink=trouble(SinkTrouble.UNREACHABLE))
+LOST = facts(sink=reporting(SourceState.WAITING, "ConnectionLost", "the source closed the connection"))
+FULL = facts(sink=reporting(SourceState.BACKPRESSURE, "HighWaterMark", "the stream is full"))
+DOWN = facts(sink=trouble(SinkReadFailure.UNREACHABLE))
 NO_SECRET = facts(secret=SecretFacts(problem="There is no Secret redis"), sink=None)
 SILENT = facts(sink=sink(health=health(silent_seconds=31.0)))
-CONNECTING = facts(sink=reporting(State.CONNECTING))
+CONNECTING = facts(sink=reporting(SourceState.CONNECTING))
 RECONNECTED = facts(sink=sink(health=health(reconnects=1)))
 CONNECTED_AND_BACK = [("Normal", "Connected"), ("Normal", "BackpressureOff")]
 OOM = facts(pods=(pod(restart_count=1, last_termination=ended("OOMKilled", 137)),))
@@ -40,45 +40,45 @@ KILLED = facts(pods=(pod(restart_count=1, last_termination=ended("Error", 137)),
 NO_IMAGE = facts(pods=(waiting_pod("ErrImagePull", age=5),))
 YOUNG = pod(running_since=ago(12))
 RESTARTED = facts(pods=(pod(running_since=ago(2), restart_count=1, last_termination=ended()),))
-GAP = LostFacts(from_seq="8", to_seq="12", from_time=None, to_time=ago(5), at=ago(6), reason="OutdatedCursor")
+GAP = GapFacts(from_seq="8", to_seq="12", from_time=None, to_time=ago(5), at=ago(6), reason="OutdatedCursor")
 OPEN_GAP = replace(GAP, to_seq=None, to_time=None)
-RESET = ResetFacts(nonce="n1", before="6322875501", after="12", at=ago(5))
+RESET = CursorResetFacts(nonce="n1", before="6322875501", after="12", at=ago(5))
 
 
 def fenced(times: int, **changes: Any) -> Facts:
     return facts(sink=sink(health=health(fenced=times, **changes)))
 
 
-def lost(gap: LostFacts) -> Facts:
-    return facts(sink=sink(health=health(lost=gap)))
+def lost(gap: GapFacts) -> Facts:
+    return facts(sink=sink(health=health(gap=gap)))
 
 
 def news(*past: Facts, now: Facts) -> list[tuple[str, str]]:
     before = RelayStatus.model_validate(after(*past).dump())  # as an operator that was restarted would read it
-    return [(item.type, item.reason) for item in tell(before, source_status([now], before))]
+    return [(item.type, item.reason) for item in transition_events(before, source_status([now], before))]
 
 
 def test_looking_again_tells_nothing_new() -> None:
     before = after(MINUTE_AGO, facts(now=ago(3)))
     status = source_status([facts()], before)
     assert status != before
-    assert same(before, status)
-    assert not urgent(before, status)
-    assert tell(before, status) == []
+    assert is_unchanged(before, status)
+    assert not is_urgent(before, status)
+    assert transition_events(before, status) == []
 
 
 def test_what_was_read_from_the_api_server_is_the_same_as_what_was_written() -> None:
     before = after(MINUTE_AGO, facts(now=ago(3)))
     read = RelayStatus.model_validate(before.dump())
-    assert same(read, source_status([facts()], read))
+    assert is_unchanged(read, source_status([facts()], read))
 
 
 def test_numbers_are_news_that_can_wait() -> None:
     before = after(facts(now=ago(3)))
     moved = facts(sink=sink(cursor="6322875999", length=2000, health=health(seq="6322875999")))
     status = source_status([moved], before)
-    assert not same(before, status)
-    assert not urgent(before, status)
+    assert not is_unchanged(before, status)
+    assert not is_urgent(before, status)
 
 
 def test_the_first_numbers_are_news_that_can_not_wait() -> None:
@@ -87,10 +87,10 @@ def test_the_first_numbers_are_news_that_can_not_wait() -> None:
     connected = after(facts(now=ago(9), sink=sink(cursor=None, health=nothing)))
     stored = facts(now=ago(6), sink=sink(health=health(rate=None)))
     first = source_status([stored], connected)
-    assert urgent(connected, first)
+    assert is_urgent(connected, first)
     rated = source_status([facts(now=ago(3))], first)
-    assert urgent(first, rated)
-    assert not urgent(rated, source_status([facts()], rated))
+    assert is_urgent(first, rated)
+    assert not is_urgent(rated, source_status([facts()], rated))
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_the_first_numbers_are_news_that_can_not_wait() -> None:
 )
 def test_what_can_not_wait(now: Facts) -> None:
     before = after(MINUTE_AGO)
-    assert urgent(before, source_status([now], before))
+    assert is_urgent(before, source_status([now], before))
 
 
 TOLD = [
@@ -131,7 +131,7 @@ TOLD = [
     (
         "not found yet",
         (facts(now=ago(9), pods=(YOUNG,), sink=sink(health=None)),),
-        facts(pods=(YOUNG,), sink=reporting(State.WAITING, "NameUnknown", "no such name", started=ago(11))),
+        facts(pods=(YOUNG,), sink=reporting(SourceState.WAITING, "NameUnknown", "no such name", started=ago(11))),
         [],
     ),
     (
@@ -243,30 +243,30 @@ TOLD = [
     (
         "a cursor set as asked",
         (MINUTE_AGO,),
-        facts(sink=sink(cursor="12", health=health(reset=RESET))),
+        facts(sink=sink(cursor="12", health=health(cursor_reset=RESET))),
         [("Normal", "CursorReset")],
     ),
     (
         "stalled",
         (MINUTE_AGO,),
-        facts(sink=reporting(State.HALTED, "FutureCursor", "x")),
+        facts(sink=reporting(SourceState.HALTED, "FutureCursor", "x")),
         [("Warning", "Stalled"), ("Warning", "Disconnected")],
     ),
     (
         "still stalled",
-        (facts(now=ago(9), sink=reporting(State.HALTED, "FutureCursor", "x")),),
-        facts(sink=reporting(State.HALTED, "FutureCursor", "y")),
+        (facts(now=ago(9), sink=reporting(SourceState.HALTED, "FutureCursor", "x")),),
+        facts(sink=reporting(SourceState.HALTED, "FutureCursor", "y")),
         [],
     ),
     (
         "stalled otherwise",
-        (facts(now=ago(9), sink=reporting(State.HALTED, "FutureCursor", "x")),),
-        facts(sink=reporting(State.HALTED, "CursorUnreadable", "y")),
+        (facts(now=ago(9), sink=reporting(SourceState.HALTED, "FutureCursor", "x")),),
+        facts(sink=reporting(SourceState.HALTED, "CursorUnreadable", "y")),
         [("Warning", "Stalled")],
     ),
     (
         "recovered",
-        (facts(now=ago(9), sink=reporting(State.HALTED, "FutureCursor", "x")),),
+        (facts(now=ago(9), sink=reporting(SourceState.HALTED, "FutureCursor", "x")),),
         facts(),
         [("Normal", "Recovered"), ("Normal", "Connected"), ("Normal", "Ready")],
     ),
@@ -308,12 +308,12 @@ def test_news(past: tuple[Facts, ...], now: Facts, told: list[tuple[str, str]]) 
 )
 def test_a_restart_is_told_with_its_reason(ended_so: Facts, message: str) -> None:
     before = after(MINUTE_AGO)
-    assert [item.message for item in tell(before, source_status([ended_so], before))] == [message]
+    assert [item.message for item in transition_events(before, source_status([ended_so], before))] == [message]
 
 
 def test_how_a_lost_cursor_was_handled_is_told() -> None:
     before = after(MINUTE_AGO)
-    (told,) = tell(before, source_status([lost(GAP)], before))
+    (told,) = transition_events(before, source_status([lost(GAP)], before))
     assert told.message == (
         "OutdatedCursor: the source could not give seq 8 to 12, after an unknown time, before 2026-11-24T11:59:55Z; "
         "the ingester has gone on behind them"
@@ -322,14 +322,14 @@ def test_how_a_lost_cursor_was_handled_is_told() -> None:
 
 def test_a_source_that_rests_is_written_about_ever_more_rarely() -> None:
     resting = facts(
-        windows=LabelerHealthWindows(), sink=sink(stream=stream(group("g", pending=1, oldest_pending_seconds=1.0)))
+        windows=LabelerHealthSpec(), sink=sink(stream=stream(group("g", pending=1, oldest_pending_seconds=1.0)))
     )
     status, writes = after(resting), []
     for seconds in range(0, 86_400, 30):
         later = replace(resting, now=resting.now + timedelta(seconds=seconds))
         waited = stream(group("g", pending=1, oldest_pending_seconds=1.0 + seconds))
-        seen = source_status([replace(later, sink=sink(stream=waited, health=health(beat=later.now)))], status)
-        if not same(status, seen):
+        seen = source_status([replace(later, sink=sink(stream=waited, health=health(heartbeat=later.now)))], status)
+        if not is_unchanged(status, seen):
             status = seen
             writes.append(seconds)
     assert writes == [60, 300, 600, 1200, 2400, 4800, 9600, 19200, 38400, 76800]
@@ -337,8 +337,8 @@ def test_a_source_that_rests_is_written_about_ever_more_rarely() -> None:
 
 def test_a_spec_that_can_not_be_read_resumes_nothing() -> None:
     before = after(facts(suspended=True, pods=()))
-    refused = refused_status(before, generation=3, now=facts().now, reason="InvalidSpec", message="spec.host: x")
-    assert [item.reason for item in tell(before, refused)] == ["Stalled"]
+    refused = invalid_spec_status(before, generation=3, now=facts().now, reason="InvalidSpec", message="spec.host: x")
+    assert [item.reason for item in transition_events(before, refused)] == ["Stalled"]
 
 
 def test_a_restart_that_is_no_longer_recent_can_wait() -> None:
@@ -349,6 +349,6 @@ def test_a_restart_that_is_no_longer_recent_can_wait() -> None:
     later = source_status([replace(OOM, now=OOM.now + timedelta(seconds=896))], now)
     assert later.restarts is not None
     assert later.restarts.in_window == 0
-    assert not same(now, later)
+    assert not is_unchanged(now, later)
     conditions_aside = later.model_copy(update={"conditions": now.conditions})
-    assert not urgent(now, conditions_aside)
+    assert not is_urgent(now, conditions_aside)

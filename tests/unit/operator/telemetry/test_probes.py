@@ -8,17 +8,18 @@ import aiohttp
 import pytest
 from prometheus_client import CollectorRegistry
 
-from sluice_operator.kinds.registry import SourceKey
+from sluice_operator.kinds.registry import WATCHED_KINDS
 from sluice_operator.kubernetes import workqueue as queue_module
-from sluice_operator.kubernetes.cache import Store
-from sluice_operator.kubernetes.client import Kube
+from sluice_operator.kubernetes.cache import Cache
+from sluice_operator.kubernetes.client import KubernetesClient
 from sluice_operator.kubernetes.resync import Resync
-from sluice_operator.kubernetes.served_namespaces import Namespaces
-from sluice_operator.kubernetes.watch_freshness import Sight
+from sluice_operator.kubernetes.source_key import SourceKey
+from sluice_operator.kubernetes.watch_freshness import WatchFreshness
 from sluice_operator.kubernetes.workqueue import WorkQueue
 from sluice_operator.telemetry import watchdog as heartbeat_module
-from sluice_operator.telemetry.probes import serve
-from sluice_operator.telemetry.watchdog import trouble
+from sluice_operator.telemetry.probes import serve_http
+from sluice_operator.telemetry.watchdog import liveness_problem
+from tests.fakes.served import served_namespaces
 from tests.integration.ports import free_port
 
 KEY = SourceKey("Relay", "n", "us-east")
@@ -31,12 +32,21 @@ def queue() -> WorkQueue[SourceKey]:
 
 @pytest.fixture
 async def url(queue: WorkQueue[SourceKey]) -> AsyncIterator[str]:
-    kube: Kube = None  # type: ignore[assignment]  # nothing is listed
+    kube: KubernetesClient = None  # type: ignore[assignment]  # nothing is listed
     resync = Resync(
-        kube=kube, store=Store(), sight=Sight(), add=queue.add, namespaces=Namespaces(), interval_seconds=300
+        kinds=WATCHED_KINDS,
+        client=kube,
+        cache=Cache(WATCHED_KINDS),
+        freshness=WatchFreshness(),
+        add=queue.add,
+        namespaces=served_namespaces(),
+        interval_seconds=300,
     )
-    async with serve(
-        free_port(), trouble=lambda: trouble(queue, resync), lacks=lambda: "rights", registry=CollectorRegistry()
+    async with serve_http(
+        free_port(),
+        liveness_problem=lambda: liveness_problem(queue, resync),
+        readiness_problem=lambda: "rights",
+        registry=CollectorRegistry(),
     ) as port:
         yield f"http://127.0.0.1:{port}"
 
@@ -53,11 +63,11 @@ async def test_a_process_that_still_waits_for_its_work_is_alive_and_not_ready(ur
 
 async def test_what_can_not_be_served_is_told_and_does_not_make_it_unready() -> None:
     left_out = ""
-    async with serve(
+    async with serve_http(
         free_port(),
-        trouble=lambda: "",
-        lacks=lambda: "",
-        leaves_out=lambda: left_out,
+        liveness_problem=lambda: "",
+        readiness_problem=lambda: "",
+        degraded=lambda: left_out,
         registry=CollectorRegistry(),
     ) as port:
         assert await ask(f"http://127.0.0.1:{port}/readyz") == (200, "ready\n")
@@ -68,7 +78,7 @@ async def test_what_can_not_be_served_is_told_and_does_not_make_it_unready() -> 
 async def test_a_look_that_can_not_even_be_cut_off_is_the_end(
     queue: WorkQueue[SourceKey], url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(queue_module, "LOOK_SECONDS", 0.1)
+    monkeypatch.setattr(queue_module, "RECONCILE_TIMEOUT_SECONDS", 0.1)
     release = asyncio.Event()
 
     async def hang(_: SourceKey) -> None:

@@ -8,22 +8,24 @@ from typing import Any
 import pytest
 from prometheus_client import generate_latest
 
-from sluice_operator.kinds.registry import LABELERS, RELAYS, SourceKey
-from sluice_operator.kubernetes.cache import Store
-from sluice_operator.kubernetes.client import KubeError
-from sluice_operator.kubernetes.served_namespaces import Namespaces
+from sluice_operator.kinds.registry import LABELERS, RELAYS, WATCHED_KINDS
+from sluice_operator.kubernetes.cache import Cache
+from sluice_operator.kubernetes.errors import ApiError
+from sluice_operator.kubernetes.served_namespaces import ServedNamespaces
+from sluice_operator.kubernetes.source_key import SourceKey
 from sluice_operator.kubernetes.workqueue import WorkQueue
-from sluice_operator.observed.facts import SinkTrouble
+from sluice_operator.observed.facts import SinkReadFailure
 from sluice_operator.telemetry.metrics import Metrics
+from tests.fakes.served import served_namespaces
 from tests.unit.operator.status.given import after, ago, facts, group, sink, stream, trouble
 
 DOCS = (Path(__file__).parents[4] / "docs" / "metrics.md").read_text()
-EVERYWHERE = Namespaces()
+EVERYWHERE = served_namespaces()
 
 
-def metrics(store: Store, namespaces: Namespaces = EVERYWHERE) -> Metrics:
+def metrics(store: Cache, namespaces: ServedNamespaces = EVERYWHERE) -> Metrics:
     queue: WorkQueue[SourceKey] = WorkQueue()
-    return Metrics(store=store, namespaces=namespaces, queue=queue, leads=lambda: True)
+    return Metrics(cache=store, namespaces=namespaces, queue=queue, is_leader=lambda: True)
 
 
 def text(of: Metrics) -> list[str]:
@@ -34,13 +36,13 @@ def ready(status: str) -> dict[str, Any]:
     return {"conditions": [{"type": "Ready", "status": status}]}
 
 
-def hold(store: Store, api: Any, name: str, status: dict[str, Any]) -> None:
+def hold(store: Cache, api: Any, name: str, status: dict[str, Any]) -> None:
     metadata = {"name": name, "namespace": "events", "uid": f"{api.kind}-{name}", "resourceVersion": "1"}
     store.put(api, {"metadata": metadata, "status": status})
 
 
 def test_each_kind_is_told_with_its_lag() -> None:
-    store = Store()
+    store = Cache(WATCHED_KINDS)
     for api, part, seconds in ((RELAYS, "firehose", 7), (LABELERS, "labels", 3)):
         hold(store, api, "one", {**ready("True"), part: {"lagSeconds": seconds}, "restarts": {"count": 2}})
     lines = text(metrics(store))
@@ -52,7 +54,7 @@ def test_each_kind_is_told_with_its_lag() -> None:
 
 
 def test_each_stream_is_told_with_its_consumers() -> None:
-    store, streams = Store(), {"streamLength": 100, "streamBytes": 4096, "consumersLag": 5}
+    store, streams = Cache(WATCHED_KINDS), {"streamLength": 100, "streamBytes": 4096, "consumersLag": 5}
     newest = {"cursorTime": "2026-11-24T12:00:00Z"}
     hold(store, RELAYS, "one", {"firehose": {**streams, **newest}, "backfill": {"streamLength": 3}})
     lines = text(metrics(store))
@@ -68,7 +70,10 @@ def test_each_stream_is_told_with_its_consumers() -> None:
 
 def test_while_redis_is_away_no_number_is_told_that_nobody_knows() -> None:
     seen = facts(now=ago(10), sink=sink(stream=stream(group("indexer", lag=5))))
-    store, of_the_moment = Store(), {"lag_seconds", "stream_entries", "stream_bytes", "consumers_lag_entries"}
+    store, of_the_moment = (
+        Cache(WATCHED_KINDS),
+        {"lag_seconds", "stream_entries", "stream_bytes", "consumers_lag_entries"},
+    )
     told = metrics(store)
 
     def families() -> set[str]:
@@ -77,12 +82,12 @@ def test_while_redis_is_away_no_number_is_told_that_nobody_knows() -> None:
 
     hold(store, RELAYS, "one", after(seen).dump())
     assert of_the_moment < families()
-    hold(store, RELAYS, "one", after(seen, facts(sink=trouble(SinkTrouble.UNREACHABLE))).dump())
+    hold(store, RELAYS, "one", after(seen, facts(sink=trouble(SinkReadFailure.UNREACHABLE))).dump())
     assert families() == {"ready", "stalled", "restarts", "newest_event_timestamp_seconds"}
 
 
 def test_resources_are_counted_by_kind_and_ready_state() -> None:
-    store = Store()
+    store = Cache(WATCHED_KINDS)
     for number, status in enumerate((ready("True"), ready("True"), ready("False"), {}, {"observedGeneration": -1})):
         hold(store, RELAYS, f"relay-{number}", status)
     lines = text(metrics(store))
@@ -98,21 +103,21 @@ def test_resources_are_counted_by_kind_and_ready_state() -> None:
 
 
 def test_what_is_deleted_is_told_no_longer() -> None:
-    store = Store()
+    store = Cache(WATCHED_KINDS)
     hold(store, RELAYS, "one", ready("True"))
     told = metrics(store)
     assert any("sluice_resource_ready{" in line for line in text(told))
-    store.drop(RELAYS, store.all(RELAYS)[0])
+    store.remove(RELAYS, store.all(RELAYS)[0])
     assert not any("sluice_resource_ready{" in line for line in text(told))
 
 
 def test_a_namespace_that_is_not_served_is_told_and_what_is_there_is_not() -> None:
-    store, namespaces = Store(), Namespaces(("events", "other"))
+    store, namespaces = Cache(WATCHED_KINDS), served_namespaces("events", "other")
     hold(store, RELAYS, "one", ready("True"))
     told = metrics(store, namespaces)
     assert not any(line.startswith("sluice_namespace_served{") for line in text(told)), "before anything was tried"
     for refusals, served in (({}, 1.0), ({"events": "forbidden"}, 0.0), ({}, 1.0)):
-        namespaces.settle(refusals)
+        namespaces.record_refusals(refusals)
         lines = text(told)
         assert f'sluice_namespace_served{{namespace="events"}} {served}' in lines
         assert 'sluice_namespace_served{namespace="other"} 1.0' in lines
@@ -121,10 +126,12 @@ def test_a_namespace_that_is_not_served_is_told_and_what_is_there_is_not() -> No
 
 
 def test_a_namespace_that_another_release_serves_is_told_by_that_one() -> None:
-    store, held = Store(), {"events": True}
+    store, held = Cache(WATCHED_KINDS), {"events": True}
     hold(store, RELAYS, "one", ready("True"))
     queue: WorkQueue[SourceKey] = WorkQueue()
-    told = Metrics(store=store, namespaces=Namespaces(), queue=queue, leads=lambda: True, held=lambda: held)
+    told = Metrics(
+        cache=store, namespaces=served_namespaces(), queue=queue, is_leader=lambda: True, held_namespaces=lambda: held
+    )
     for is_held in (True, False, True):
         held["events"] = is_held
         lines = text(told)
@@ -133,12 +140,12 @@ def test_a_namespace_that_another_release_serves_is_told_by_that_one() -> None:
 
 
 def test_a_kind_that_is_not_served_is_told_and_its_resources_are_not() -> None:
-    store, namespaces = Store(), Namespaces()
+    store, namespaces = Cache(WATCHED_KINDS), served_namespaces()
     hold(store, RELAYS, "one", ready("True"))
     hold(store, LABELERS, "one", ready("True"))
     told = metrics(store, namespaces)
-    for errors, served in (({}, 1.0), ({None: KubeError(403, "Forbidden", "no")}, 0.0), ({}, 1.0)):
-        namespaces.kinds.settle(LABELERS, errors, scopes=[None])
+    for errors, served in (({}, 1.0), ({None: ApiError(403, "Forbidden", "no")}, 0.0), ({}, 1.0)):
+        namespaces.kinds.record_list(LABELERS, errors, scopes=[None])
         lines = text(told)
         assert f'sluice_kind_served{{kind="Labeler"}} {served}' in lines
         assert 'sluice_kind_served{kind="Relay"} 1.0' in lines
@@ -147,7 +154,7 @@ def test_a_kind_that_is_not_served_is_told_and_its_resources_are_not() -> None:
 
 
 async def test_looks_are_counted_with_their_result() -> None:
-    told, key = metrics(Store()), SourceKey("Relay", "events", "one")
+    told, key = metrics(Cache(WATCHED_KINDS)), SourceKey("Relay", "events", "one")
 
     async def well(_: SourceKey) -> float | None:
         return 3.0
@@ -160,11 +167,11 @@ async def test_looks_are_counted_with_their_result() -> None:
         return None
 
     assert 'sluice_reconcile_total{kind="Relay",result="error"} 0.0' in text(told)
-    assert await told.watched(well)(key) == 3.0
+    assert await told.instrumented(well)(key) == 3.0
     with pytest.raises(RuntimeError):
-        await told.watched(badly)(key)
+        await told.instrumented(badly)(key)
     with pytest.raises(TimeoutError):
-        await asyncio.wait_for(told.watched(without_end)(key), timeout=0.01)
+        await asyncio.wait_for(told.instrumented(without_end)(key), timeout=0.01)
     lines = text(told)
     assert 'sluice_reconcile_total{kind="Relay",result="success"} 1.0' in lines
     assert 'sluice_reconcile_total{kind="Relay",result="error"} 2.0' in lines
@@ -172,7 +179,7 @@ async def test_looks_are_counted_with_their_result() -> None:
 
 
 def test_every_metric_is_documented() -> None:
-    told = [line.split()[2:] for line in text(metrics(Store())) if line.startswith("# TYPE sluice_")]
+    told = [line.split()[2:] for line in text(metrics(Cache(WATCHED_KINDS))) if line.startswith("# TYPE sluice_")]
     assert len(told) > 10
     for name, kind in told:
         assert re.search(rf"^\| `{name}` \| {kind} \| ", DOCS, re.MULTILINE), name

@@ -5,10 +5,10 @@ import sys
 
 START = """
 import asyncio, time
-from sluice_operator.telemetry.watchdog import guard_loop
+from sluice_operator.telemetry.watchdog import watch_event_loop
 
 async def main():
-    guard = asyncio.create_task(guard_loop(4))
+    guard = asyncio.create_task(watch_event_loop(4))
     await asyncio.sleep(4.5)
     print("busy is not blocked", flush=True)
     {end}

@@ -4,7 +4,7 @@ import pytest
 from redis import exceptions
 from redis.asyncio.connection import Connection
 
-from sluice_redis.sink.errors import SinkReason, explain
+from sluice_redis.sink.errors import SinkReason, classify_redis_error
 
 
 def answered(line: str) -> Exception:
@@ -41,8 +41,8 @@ def answered(line: str) -> Exception:
     ],
 )
 def test_replies(line: str, reason: str, *, lasting: bool) -> None:
-    trouble = explain(answered(line))
-    assert (trouble.reason, trouble.lasting) == (reason, lasting)
+    trouble = classify_redis_error(answered(line))
+    assert (trouble.reason, trouble.permanent) == (reason, lasting)
     assert "\n" not in trouble.message
 
 
@@ -56,10 +56,10 @@ def test_replies(line: str, reason: str, *, lasting: bool) -> None:
     ],
 )
 def test_the_line_to_redis(error: Exception, reason: SinkReason) -> None:
-    trouble = explain(error)
-    assert (trouble.reason, trouble.lasting) == (reason, False)
+    trouble = classify_redis_error(error)
+    assert (trouble.reason, trouble.permanent) == (reason, False)
 
 
 def test_an_old_redis_is_named() -> None:
     line = "ERR Error compiling script (new function): user_script:1: unexpected symbol near '#'"
-    assert "Redis 7 or newer" in explain(answered(line)).message
+    assert "Redis 7 or newer" in classify_redis_error(answered(line)).message

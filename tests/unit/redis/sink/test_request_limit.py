@@ -1,8 +1,13 @@
 import pytest
 from redis import exceptions
 
-from sluice_redis.sink.errors import SinkReason, Trouble, explain
-from sluice_redis.sink.request_limit import LEAST_ALONE_BYTES, STRIKES, SUSPECT_BYTES, Limit
+from sluice_redis.sink.errors import SinkFailure, SinkReason, classify_redis_error
+from sluice_redis.sink.request_limit import (
+    MIN_SINGLE_EVENT_BYTES,
+    MIN_SUSPECT_BYTES,
+    SUSPICIONS_NEEDED,
+    RequestSizeLimit,
+)
 
 TOLD = "ERR max request size exceeded. Limit: 1048576 bytes, Actual: 2400000 bytes."
 
@@ -24,8 +29,8 @@ TOLD = "ERR max request size exceeded. Limit: 1048576 bytes, Actual: 2400000 byt
     ],
 )
 def test_words_of_a_request_that_is_too_large(words: str) -> None:
-    trouble = explain(exceptions.ResponseError(words))
-    assert (trouble.reason, trouble.lasting) == (SinkReason.TOO_LARGE, True)
+    trouble = classify_redis_error(exceptions.ResponseError(words))
+    assert (trouble.reason, trouble.permanent) == (SinkReason.TOO_LARGE, True)
     assert words[:20] in trouble.message
 
 
@@ -44,37 +49,37 @@ def test_words_of_a_request_that_is_too_large(words: str) -> None:
     ],
 )
 def test_words_of_another_refusal(words: str) -> None:
-    assert explain(exceptions.ResponseError(words)).reason is SinkReason.REFUSED
+    assert classify_redis_error(exceptions.ResponseError(words)).reason is SinkReason.REFUSED
 
 
 def test_out_of_memory_is_not_too_large() -> None:
     error = exceptions.OutOfMemoryError("command not allowed when used memory > 'maxmemory'.")
-    assert explain(error).reason is SinkReason.OUT_OF_MEMORY
+    assert classify_redis_error(error).reason is SinkReason.OUT_OF_MEMORY
 
 
 def test_a_limit_that_is_told_is_taken_at_its_word() -> None:
-    limit = Limit()
-    assert limit.lets(10**9)
-    limit.learn(2_400_000, Trouble(SinkReason.TOO_LARGE, TOLD))
-    assert limit.bytes == 1_048_576
-    assert limit.lets(1_048_576)
-    assert not limit.lets(1_048_577)
+    limit = RequestSizeLimit()
+    assert limit.allows(10**9)
+    limit.record_refusal(2_400_000, SinkFailure(SinkReason.TOO_LARGE, TOLD))
+    assert limit.max_bytes == 1_048_576
+    assert limit.allows(1_048_576)
+    assert not limit.allows(1_048_577)
 
 
 def test_one_that_is_not_told_is_found_by_halving() -> None:
-    limit = Limit()
+    limit = RequestSizeLimit()
     for size, found in ((400_000, 200_000), (200_000, 100_000), (150_000, 75_000), (300_000, 75_000)):
-        limit.learn(size, Trouble(SinkReason.TOO_LARGE, "request too large"))
-        assert limit.bytes == found
+        limit.record_refusal(size, SinkFailure(SinkReason.TOO_LARGE, "request too large"))
+        assert limit.max_bytes == found
 
 
 def test_a_connection_that_closes_is_suspect_only_for_large_requests() -> None:
-    limit, gone = Limit(), Trouble(SinkReason.UNAVAILABLE, "Connection closed by server.")
-    assert limit.suspects(gone, SUSPECT_BYTES, alone=False)
-    assert not limit.suspects(gone, SUSPECT_BYTES - 1, alone=False)
-    assert not limit.suspects(gone, LEAST_ALONE_BYTES - 1, alone=True)
-    assert limit.suspects(gone, LEAST_ALONE_BYTES, alone=True)
-    assert not limit.suspects(Trouble(SinkReason.OUT_OF_MEMORY, "OOM"), 10**9, alone=False)
-    assert [limit.strike() for _ in range(STRIKES)] == [False] * (STRIKES - 1) + [True]
-    limit.taken()
-    assert not limit.strike()
+    limit, gone = RequestSizeLimit(), SinkFailure(SinkReason.UNAVAILABLE, "Connection closed by server.")
+    assert limit.may_be_too_large(gone, MIN_SUSPECT_BYTES, single_event=False)
+    assert not limit.may_be_too_large(gone, MIN_SUSPECT_BYTES - 1, single_event=False)
+    assert not limit.may_be_too_large(gone, MIN_SINGLE_EVENT_BYTES - 1, single_event=True)
+    assert limit.may_be_too_large(gone, MIN_SINGLE_EVENT_BYTES, single_event=True)
+    assert not limit.may_be_too_large(SinkFailure(SinkReason.OUT_OF_MEMORY, "OOM"), 10**9, single_event=False)
+    assert [limit.record_suspicion() for _ in range(SUSPICIONS_NEEDED)] == [False] * (SUSPICIONS_NEEDED - 1) + [True]
+    limit.record_success()
+    assert not limit.record_suspicion()

@@ -9,7 +9,7 @@ import pytest
 from kopf._cogs.clients import watching
 from kopf._cogs.structs.references import Resource
 
-from sluice_operator.kubernetes.informers.kopf_shutdown import tell_of_no_generators
+from sluice_operator.kubernetes.informers.kopf_shutdown import ignore_unclosed_generators
 
 RELAYS = Resource(group="sluice.dev", version="v1alpha1", plural="relays")
 
@@ -21,7 +21,7 @@ async def _one_event(**_: Any) -> AsyncIterator[dict[str, Any]]:
 async def leave_watches_open(left: list[Any], *, quietly: bool) -> None:
     """As many as it takes: in which order asyncio closes what they consist of is by chance."""
     if quietly:
-        tell_of_no_generators(asyncio.get_running_loop())
+        ignore_unclosed_generators(asyncio.get_running_loop())
     for _ in range(50):
         watch = watching.infinite_watch(settings=kopf.OperatorSettings(), resource=RELAYS, namespace=None)
         await anext(aiter(watch))
@@ -42,6 +42,6 @@ def test_watches_that_were_left_open_are_closed_without_a_word(
 
 async def test_what_else_the_loop_has_to_say_is_said(caplog: pytest.LogCaptureFixture) -> None:
     loop = asyncio.get_running_loop()
-    tell_of_no_generators(loop)
+    ignore_unclosed_generators(loop)
     loop.call_exception_handler({"message": "a task was lost", "exception": ValueError("broken")})
     assert "a task was lost" in caplog.text

@@ -1,0 +1,45 @@
+"""HOST in the language of the API server's rules: what `sluice_redis.hosts.host_of` says, said in CEL.
+
+The API server decides whether a change of spec.host names another source. Of CEL it knows only what every supported
+version has: nothing reads an address, and a rule must be cheap by an estimate that takes each list that is computed
+for an endless one. So an IPv6 address is compared group by group, each found by a regular expression.
+
+In doubt a change is refused: an IPv4 address at the end of an IPv6 address is compared as it is written.
+"""
+
+from typing import Final
+
+_SEVEN_GROUPS_BEFORE: Final = "[^:]+:" * 7
+_SEVEN_GROUPS_AFTER: Final = ":[^:]+" * 7
+_GROUP_PATTERN_LENGTH: Final = len("[^:]+:")
+
+
+def same_host_expression(left: str, right: str) -> str:
+    """An expression: whether `one` and `other`, which the other rules of a host let pass, have one HOST."""
+    groups = f"[0, 1, 2, 3, 4, 5, 6, 7].all(i, {_group_expression(left)} == {_group_expression(right)})"
+    addresses = f"{left}.matches('[[]') && {right}.matches('[[]') && {groups}"
+    ports = f"{_port_expression(left)} == {_port_expression(right)}"
+    names = f"{_name_expression(left)} == {_name_expression(right)}"
+    return f"{ports} && ({names} || ({addresses}))"
+
+
+def _port_expression(host: str) -> str:
+    """The port, 0 if it is the default of the scheme."""
+    default = f"({host}.lowerAscii().matches('^(ws|http)://') ? 80 : 443)"
+    told = f"int({host}.find('[0-9]+$'))"
+    return f"(!{host}.matches(':[0-9]+$') || {told} == {default} ? 0 : {told})"
+
+
+def _name_expression(host: str) -> str:
+    return f"{host}.lowerAscii().find('[^/]+$').find('^([[].*[]]|[^:]+)')"
+
+
+def _group_expression(host: str) -> str:
+    """Group `i` of an IPv6 address without leading zeros: counted from its beginning, or else from its end."""
+    name = _name_expression(host)
+    before = f"'{_SEVEN_GROUPS_BEFORE}'.substring(0, {_GROUP_PATTERN_LENGTH} * i)"
+    after = f"'{_SEVEN_GROUPS_AFTER}'.substring(0, {_GROUP_PATTERN_LENGTH} * (7 - i))"
+    left = f"{name}.find('^[[]' + {before} + '[^]:]+')"
+    right = f"{name}.find('[^:[]+' + {after} + '[]]$')"
+    group = f"({left} == '' ? {right}.find('^[^]:]+') : {left}.find('[^:[]+$'))"
+    return f"{group}.find('([0-9]+[.].*|[1-9a-f][0-9a-f]*)$')"

@@ -1,0 +1,134 @@
+"""The step that observes each stream of a source: its Deployment, its pods, and its keys in Redis."""
+
+from collections.abc import Mapping, Sequence
+
+from sluice_common.clock import Clock
+from sluice_operator.desired.cursor_claim import CursorClaim
+from sluice_operator.desired.naming import COMPONENT_LABEL, Component, child_name
+from sluice_operator.desired.stream import DesiredStream
+from sluice_operator.kubernetes.api_resource import PODS, Manifest
+from sluice_operator.kubernetes.cache import Cache
+from sluice_operator.kubernetes.client import KubernetesClient
+from sluice_operator.kubernetes.errors import ApiError
+from sluice_operator.observed.deployments import deployment_facts
+from sluice_operator.observed.facts import Facts, SinkFacts, WriterFacts
+from sluice_operator.observed.pod_ownership import is_of_deployment
+from sluice_operator.observed.pods import earliest_pod_time, pods_facts
+from sluice_operator.observed.redis_secrets import sink_without_url
+from sluice_operator.reconcile.children import EnsuredChildren
+from sluice_operator.reconcile.cursor_ownership import keys_of
+from sluice_operator.reconcile.cursor_reset import CursorResetter
+from sluice_operator.reconcile.pod_startup import StartupInspector
+from sluice_operator.reconcile.reconciliation import Reconciliation
+from sluice_operator.reconcile.redis_access import RedisAccess
+from sluice_operator.reconcile.source_key import source_key
+from sluice_operator.redis.source_redis import SourceRedis
+from sluice_redis.contract import StreamKeys
+from sluice_redis.hosts import normalize_host
+
+
+class Observer:
+    """Observes sources."""
+
+    def __init__(self, *, client: KubernetesClient, cache: Cache, redis: SourceRedis, clock: Clock) -> None:
+        self._client = client
+        self._cache = cache
+        self._redis = redis
+        self._clock = clock
+        self._startup = StartupInspector(client, clock)
+        self._cursor_resetter = CursorResetter(redis, clock)
+
+    async def observe(
+        self,
+        run: Reconciliation,
+        access: RedisAccess,
+        owners: Mapping[Component, CursorClaim | None],
+        children: EnsuredChildren,
+    ) -> list[Facts]:
+        """The facts of each stream. A problem of the API server or of Redis is a fact too: it is not raised."""
+        return [await self._observe(run, access, owners, children, stream) for stream in run.streams]
+
+    async def _observe(
+        self,
+        run: Reconciliation,
+        access: RedisAccess,
+        owners: Mapping[Component, CursorClaim | None],
+        children: EnsuredChildren,
+        stream: DesiredStream,
+    ) -> Facts:
+        source, now = run.source, self._clock.now()
+        child = child_name(source.metadata.name, stream.component.field)
+        deployment, owner = children.deployments.get(stream.component), owners.get(stream.component)
+        labelled = [pod for pod in self._cache.children(PODS, source_key(source)) if _belongs_to(pod, stream)]
+        pods = [pod for pod in labelled if is_of_deployment(pod, child)]
+        since = earliest_pod_time(source=source.metadata.creation_timestamp, deployment=deployment)
+        pod_facts = pods_facts(pods, since=since)
+        # The cursor and the numbers of another source are not this one's to report or to set.
+        sink = None if owner is not None else await self._read_redis(run, access, owners, stream)
+        return Facts(
+            component=stream.component,
+            now=now,
+            generation=source.metadata.generation,
+            host=normalize_host(source.spec.host),
+            suspended=source.spec.suspend,
+            enabled=stream.enabled,
+            owner=owner.name if owner else "",
+            owner_terminating=owner is not None and owner.is_terminating,
+            owner_unobserved=owner is not None and owner.is_unobserved,
+            windows=source.spec.health,
+            secret=access.secret,
+            refusal=run.refusal_for(stream.component),
+            contests=children.contests,
+            deployment=None if deployment is None else deployment_facts(deployment),
+            pods=pod_facts,
+            start=await self._startup.inspect(run, pods, pod_facts, now=now),
+            copies=tuple(pod["metadata"]["name"] for pod in labelled if pod not in pods),
+            sink=sink,
+            writers=self._writer_facts(run, keys_of(source, stream), sink, pods),
+            namespace=source.metadata.namespace,
+            child=child,
+        )
+
+    async def _read_redis(
+        self,
+        run: Reconciliation,
+        access: RedisAccess,
+        owners: Mapping[Component, CursorClaim | None],
+        stream: DesiredStream,
+    ) -> SinkFacts | None:
+        if (url := access.operator_url) is None:
+            return sink_without_url(access.secret)
+        keys = keys_of(run.source, stream)
+        sink = await self._redis.read(url, keys, now=self._clock.now(), ca_bundle=access.ca_bundle)
+        may_set_cursor = stream.has_settable_cursor and stream.component in owners
+        if sink.failure is not None or not may_set_cursor or not self._may_write(run):
+            return sink
+        if await self._cursor_resetter.reset_if_requested(run, url, access, keys):
+            sink = await self._redis.read(url, keys, now=self._clock.now(), ca_bundle=access.ca_bundle)
+        return sink
+
+    def _may_write(self, run: Reconciliation) -> bool:
+        """Whether this operator may write for the namespace of the source."""
+        try:
+            self._client.check_write(run.source.metadata.namespace)
+        except ApiError as error:
+            run.errors.append(error)
+            return False
+        return True
+
+    def _writer_facts(
+        self, run: Reconciliation, keys: StreamKeys, sink: SinkFacts | None, pods: Sequence[Manifest]
+    ) -> WriterFacts:
+        if sink is None or sink.failure:
+            return WriterFacts()
+        return run.memory.health_writers.record(
+            run.source.metadata.uid,
+            keys.health,
+            sink.health,
+            own_pods={pod["metadata"]["name"] for pod in pods},
+            monotonic=self._clock.monotonic(),
+        )
+
+
+def _belongs_to(pod: Manifest, stream: DesiredStream) -> bool:
+    return bool(pod["metadata"]["labels"].get(COMPONENT_LABEL) == stream.component)

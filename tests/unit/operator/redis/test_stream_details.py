@@ -1,0 +1,25 @@
+"""What XINFO GROUPS tells, of Redis servers that can't be started here as well."""
+
+from sluice_operator.redis.stream_details import group_facts
+
+ROW = {"name": b"indexer", "consumers": 2, "pending": 3, "last-delivered-id": b"1-0", "entries-read": 5, "lag": 7}
+
+
+def test_a_row() -> None:
+    facts = group_facts(ROW)
+    assert (facts.name, facts.consumers, facts.pending, facts.lag) == ("indexer", 2, 3, 7)
+    assert facts.oldest_pending_seconds is None
+
+
+def test_a_lag_that_redis_can_not_tell() -> None:
+    assert group_facts({**ROW, "lag": None}).lag is None
+
+
+def test_redis_6_tells_no_lag() -> None:
+    old = {name: value for name, value in ROW.items() if name not in {"lag", "entries-read"}}
+    assert group_facts(old).lag is None
+
+
+def test_a_name_that_is_no_text_and_one_without_end() -> None:
+    assert group_facts({**ROW, "name": b"\xff"}).name == "\ufffd"
+    assert len(group_facts({**ROW, "name": b"x" * 10_000}).name) == 250
