@@ -1,7 +1,6 @@
 """`make e2e`: the tests on a cluster. Says in one line why if this machine can't have a cluster.
 
-They wait more than they compute, so several worker processes run at the same time. Without `-m`, the proofs of
-`make prove` are left out.
+They wait more than they compute, so several worker processes run at the same time. The arguments go to pytest.
 """
 
 import subprocess
@@ -36,19 +35,13 @@ def main() -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     provider = ("--k8s-provider=external", f"--k8s-kubeconfig={cluster.kubeconfig}")
-    options = ("-q", "-p", "no:cacheprovider", TIMEOUT, *provider, *selection())
+    options = ("-q", "-p", "no:cacheprovider", TIMEOUT, *provider, *sys.argv[1:])
     codes = [
         subprocess.run([sys.executable, "-m", "pytest", *suite, *options], check=False).returncode for suite in SUITES
     ]
     # Negative: pytest was killed by that signal.
     ran = [abs(code) for code in codes if code != pytest.ExitCode.NO_TESTS_COLLECTED]
     return max(ran, default=pytest.ExitCode.NO_TESTS_COLLECTED)
-
-
-def selection() -> list[str]:
-    """The arguments of the command line, which may select tests."""
-    given = sys.argv[1:]
-    return given if "-m" in given else ["-m", "not prove", *given]
 
 
 if __name__ == "__main__":

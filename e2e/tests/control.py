@@ -11,7 +11,7 @@ from typing import Any, Final
 from e2e import manifests
 from e2e.cluster.errors import ClusterError
 
-_PATIENCE_SECONDS: Final = 240.0
+_PATIENCE_SECONDS: Final = 600.0
 _NOT_REACHED: Final = ("no endpoints available", 'services "', "error trying to reach service: dial")
 
 

@@ -70,7 +70,7 @@ class Installation:
     def start_operator(self) -> None:
         """Scale the operator up to the replicas that the chart gives it, and wait until they are ready."""
         self._kubectl("scale", self.release.operator, "--replicas=2")
-        self._kubectl("rollout", "status", self.release.operator, "--timeout=240s")
+        self._kubectl("rollout", "status", self.release.operator, "--timeout=280s")
 
     def kill_operator(self) -> None:
         """Delete all pods of the operator at once, without a chance to tidy up."""
@@ -119,4 +119,4 @@ def remove_namespace(cluster: Cluster, namespace: str) -> None:
             with suppress(ClusterError):  # it may be gone by now
                 patch = '{"metadata":{"finalizers":null}}'
                 cluster.kubectl("patch", name, "-n", namespace, "--type=merge", "-p", patch)
-    cluster.kubectl("delete", "namespace", namespace, "--ignore-not-found", "--timeout=240s")
+    cluster.kubectl("delete", "namespace", namespace, "--ignore-not-found", "--timeout=280s")

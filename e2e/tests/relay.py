@@ -44,20 +44,20 @@ class RelayUnderTest:
         """Merge `patch` into the resource."""
         self.kubectl("patch", self.resource, "--type=merge", "--patch", json.dumps(patch))
 
-    def wait_ready(self, *, seconds: int = 240) -> None:
+    def wait_ready(self, *, seconds: int = 280) -> None:
         """`kubectl wait` for Ready; on failure the error shows the status."""
         try:
             self.wait_condition("Ready", seconds=seconds)
         except ClusterError as error:
             raise AssertionError(f"{error}\n{json.dumps(self.status(), indent=1)}") from error
 
-    def wait_condition(self, kind: str, *, seconds: int = 240) -> None:
+    def wait_condition(self, kind: str, *, seconds: int = 280) -> None:
         """`kubectl wait` until a condition is True. Raises ClusterError when it is not in time."""
         self.kubectl("wait", self.resource, f"--for=condition={kind}", f"--timeout={seconds}s")
 
     def delete(self) -> None:
         """Delete the resource and wait until it is gone; its children may outlive it for a moment."""
-        self.kubectl("delete", self.resource, "--timeout=240s")
+        self.kubectl("delete", self.resource, "--timeout=280s")
 
     def body(self) -> dict[str, Any]:
         """The whole resource."""

@@ -91,7 +91,7 @@ class Sluice:
             name=source.name, namespace=self.namespace, args=["--first-seq", str(first_seq), *args]
         )
         self._apply(*objects)
-        self.kubectl("rollout", "status", f"deployment/{source.name}", "--timeout=240s")
+        self.kubectl("rollout", "status", f"deployment/{source.name}", "--timeout=280s")
         return source
 
     def outside(self, name: str, *, host: str) -> Source:

@@ -23,13 +23,13 @@ def webhook(cluster: Cluster) -> Iterator[Webhook]:
     def kubectl(*args: str, stdin: str | None = None) -> str:
         return cluster.kubectl("--namespace", NAMESPACE, *args, stdin=stdin)
 
-    cluster.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--timeout=240s")
+    cluster.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--timeout=280s")
     deploy.apply(cluster, manifests.namespace(NAMESPACE))
     webhook = Webhook(kubectl=kubectl, name="label", namespace=NAMESPACE, answers={"/label": [LABEL]})
     webhook.start()
     yield webhook
     webhook.withdraw("/label")
-    cluster.kubectl("delete", "namespace", NAMESPACE, "--timeout=240s")
+    cluster.kubectl("delete", "namespace", NAMESPACE, "--timeout=280s")
 
 
 def test_the_api_server_calls_a_webhook_behind_a_service(webhook: Webhook) -> None:

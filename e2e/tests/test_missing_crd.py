@@ -61,7 +61,7 @@ def definition(cluster: Cluster, environment: Environment) -> Iterator[dict[str,
 def create_crd(cluster: Cluster, definition: dict[str, Any]) -> None:
     """Create the CRD, if it is not there, and wait until it is served."""
     cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=json.dumps(definition))
-    cluster.kubectl("wait", "--for=condition=Established", f"crd/{CRD}", "--timeout=240s")
+    cluster.kubectl("wait", "--for=condition=Established", f"crd/{CRD}", "--timeout=280s")
 
 
 def test_relays_are_served_while_the_crd_of_labelers_is_missing(
@@ -71,7 +71,7 @@ def test_relays_are_served_while_the_crd_of_labelers_is_missing(
     cluster = environment.installation.cluster
 
     def delete_crd(subject: Subject) -> None:
-        cluster.kubectl("delete", "crd", CRD, "--timeout=240s")
+        cluster.kubectl("delete", "crd", CRD, "--timeout=280s")
 
     def cursor_moves(subject: Subject) -> None:
         cursor = subject.status()["firehose"]["cursor"]

@@ -6,7 +6,7 @@ from typing import Final, TypeVar
 
 T = TypeVar("T")
 
-PATIENCE_SECONDS: Final = 240.0
+PATIENCE_SECONDS: Final = 600.0
 """How long a test waits for a state: far longer than an overloaded machine takes, since only failures wait so long."""
 
 

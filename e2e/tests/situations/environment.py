@@ -79,7 +79,7 @@ class Environment:
 
     def remove_sources(self) -> None:
         """Delete all resources, and all Deployments and pods of simulators, Redis servers and webhooks."""
-        self.kubectl("delete", "relays.sluice.dev,labelers.sluice.dev", "--all", "--timeout=240s")
+        self.kubectl("delete", "relays.sluice.dev,labelers.sluice.dev", "--all", "--timeout=280s")
         self.kubectl("delete", "deployments.apps,pods", "--all", "--wait=false")
 
 

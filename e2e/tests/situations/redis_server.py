@@ -41,7 +41,7 @@ class RedisServer:
         return self.kubectl("exec", f"deployment/{self.name}", "--", "redis-cli", *command)
 
     def _wait(self) -> None:
-        self.kubectl("rollout", "status", f"deployment/{self.name}", "--timeout=240s")
+        self.kubectl("rollout", "status", f"deployment/{self.name}", "--timeout=280s")
 
     def _objects(self) -> list[dict[str, Any]]:
         labels = {"app.kubernetes.io/name": "redis", "app.kubernetes.io/instance": self.name}

@@ -71,4 +71,4 @@ class Simulator:
         return int(status["newest"])
 
     def _wait(self) -> None:
-        self.kubectl("rollout", "status", f"deployment/{self.name}", "--timeout=240s")
+        self.kubectl("rollout", "status", f"deployment/{self.name}", "--timeout=280s")

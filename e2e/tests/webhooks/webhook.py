@@ -42,12 +42,12 @@ class Webhook:
     def start(self) -> None:
         """Apply pod and Service and wait until the pod is ready."""
         self._apply(*self._objects())
-        self.kubectl("rollout", "status", f"deployment/{self.name}", "--timeout=240s")
+        self.kubectl("rollout", "status", f"deployment/{self.name}", "--timeout=280s")
 
     def scale(self, replicas: int) -> None:
         """Scale the server to 0 or back to 1."""
         self.kubectl("scale", f"deployment/{self.name}", f"--replicas={replicas}")
-        self.kubectl("rollout", "status", f"deployment/{self.name}", "--timeout=240s")
+        self.kubectl("rollout", "status", f"deployment/{self.name}", "--timeout=280s")
 
     def register(
         self,

@@ -116,7 +116,7 @@ def copy_pod(subject: Subject) -> None:
     del pod["spec"]["nodeName"]
     metadata = {"name": f"copy-of-{subject.name}", "namespace": subject.environment.namespace, "labels": labels}
     subject.environment.apply({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": pod["spec"]})
-    subject.environment.kubectl("wait", "--for=condition=Ready", f"pod/copy-of-{subject.name}", "--timeout=240s")
+    subject.environment.kubectl("wait", "--for=condition=Ready", f"pod/copy-of-{subject.name}", "--timeout=280s")
 
 
 def delete_copy(subject: Subject) -> None:
