@@ -21,6 +21,7 @@ def edit_without_operator(subject: Subject) -> None:
 
 
 def apply_and_kill(subject: Subject) -> None:
+    subject.environment.installation.start_operator()  # a situation before this one may have failed without it
     subject.apply()
     subject.environment.installation.kill_operator()
 
