@@ -26,9 +26,15 @@ def silent(subject: Subject) -> str:
 
 
 def flap(subject: Subject) -> None:
-    for _ in range(FLAPS):
-        # A cut while the ingester waits to connect again cuts nothing.
-        eventually(lambda: own(subject).fault("cut")["readers"], until=bool, every=0.5)
+    """Cut the connection some times. After the last cut the source refuses connections until the operator sees it."""
+    source = own(subject)
+    for number in range(1, FLAPS + 1):
+        eventually(lambda: source.control.get("status")["repos"]["readers"], until=bool, every=0.5)
+        if number == FLAPS:
+            source.fault("refuse", status=503, times=None)
+        source.fault("cut")
+    subject.wait_event("Disconnected")
+    source.fault("accept")
 
 
 def quiet_is(status: str) -> Act:
@@ -45,7 +51,6 @@ def quiet_is(status: str) -> Act:
 
 def reconnected(subject: Subject) -> None:
     eventually(lambda: subject.status()["firehose"]["reconnects"], until=lambda seen: seen >= FLAPS, every=0.5)
-    subject.wait_event("Disconnected")
 
 
 SITUATIONS: Final = (
