@@ -91,6 +91,9 @@ class ApiServerError(Exception):
 class ControlPlane:
     """The processes, and kubectl as their administrator."""
 
+    has_shared_operator = False
+    """Whether an operator runs that serves all namespaces."""
+
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._etcd, self._api = free_port(), free_port()
