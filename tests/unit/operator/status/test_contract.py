@@ -652,14 +652,14 @@ ROWS = [
 
 
 TO_DO = {
-    "ImagePullFailed": "; mend spec.image, spec.imagePullPolicy or spec.podTemplate.imagePullSecrets",
-    "ContainerConfigError": "; create what is missing, or mend spec.podTemplate or spec.image",
-    "PodRefused": "; mend the quota, the policy or the webhook that is against it, or spec.podTemplate",
-    "CrashLoop": "; `kubectl logs --previous us-east-firehose-1` tells why",
-    "ProgressDeadlineExceeded": "; `kubectl describe pod us-east-firehose-1` tells what it waits for",
-    "SinkUnauthorized": ": put the right user and password into the URL",
-    "SinkUrlInvalid": ": put the URL of a Redis into the Secret",
-    "Halted": ": see its logs",
+    "ImagePullFailed": "; correct spec.image, spec.imagePullPolicy or spec.podTemplate.imagePullSecrets",
+    "ContainerConfigError": "; create what is missing, or correct spec.podTemplate or spec.image",
+    "PodRefused": "; change the quota, the policy or the webhook that forbids it, or spec.podTemplate",
+    "CrashLoop": "; `kubectl logs --previous us-east-firehose-1` shows why",
+    "ProgressDeadlineExceeded": "; `kubectl describe pod us-east-firehose-1` shows what it waits for",
+    "SinkUnauthorized": ": correct the user and the password of the URL in the Secret, or grant",
+    "SinkUrlInvalid": ": put a Redis URL into the Secret",
+    "Halted": ": read its log",
 }
 """By reason, what a Stalled source of which the operator itself knows is told to do. Others bring words of their own:
 Secrets, refusals, duplicates, and ingesters that have halted.
@@ -696,4 +696,4 @@ def test_whose_memory_is_too_small_is_told_which_field_to_raise() -> None:
 def test_a_rollout_that_is_late_tells_where_to_look_where_there_is_no_pod() -> None:
     status = after(facts(deployment=deployment(rolled_out=False, deadline_message="It has timed out."), pods=()))
     messages = {item.type: item.message for item in status.conditions or ()}
-    assert messages["Stalled"] == "It has timed out: `kubectl get events` tells why there is no pod"
+    assert messages["Stalled"] == "It has timed out: `kubectl get events` shows why there is no pod"

@@ -75,7 +75,8 @@ def test_a_lost_range_is_told_when_its_end_is_known() -> None:
     assert news(facts(), told(OPEN)) == []
     message = (
         "OutdatedCursor: the source could not give seq 6322875502 to 6322879999, "
-        "after 2026-11-20T10:00:00Z, before 2026-11-21T11:59:00Z; the ingester has gone on behind them"
+        "after 2026-11-20T10:00:00Z, before 2026-11-21T11:59:00Z. The ingester has continued after them. "
+        "Fetch what is missing from the repositories, if you need it"
     )
     assert news(told(OPEN), told(CLOSED)) == [("Warning", "EventsLost", message)]
     assert news(told(CLOSED), told(CLOSED)) == []
@@ -129,7 +130,8 @@ def test_what_came_between_two_live_connections_is_told_in_plain_words() -> None
     assert news(facts(), told(opened)) == []
     message = (
         "NoCursor: what the source sent after 2026-11-24T11:00:00Z, before 2026-11-24T11:59:00Z, may be missing: "
-        "it was not connected, and there was no cursor yet to ask with"
+        "there was no connection, and no cursor to continue from. "
+        "Fetch what is missing from the repositories, if you need it"
     )
     assert news(told(opened), told(closed)) == [("Warning", "EventsLost", message)]
     gap = after(told(closed)).firehose

@@ -27,7 +27,9 @@ def test_a_duplicate_is_stalled_and_tells_nothing_that_is_not_its_own() -> None:
         "ErrorFree": ("Unknown", "DuplicateSource"),
     }
     messages = {item.type: item.message for item in status.conditions or ()}
-    assert messages["Stalled"].startswith(f"{OWNER} streams from relay1.us-east.bsky.network into the same keys")
+    assert messages["Stalled"].startswith(
+        f"{OWNER} is older and streams from relay1.us-east.bsky.network into the same keys"
+    )
     assert "spec.redis.keyPrefix" in messages["Stalled"]
     assert status.firehose is None
 
@@ -36,7 +38,7 @@ def test_one_that_waits_for_another_s_end_is_at_work_and_needs_nobody() -> None:
     status = after(replace(DUPLICATE, owner_terminating=True))
     assert conditions(status)["Reconciling"] == ("True", "DuplicateSource")
     assert "Stalled" not in conditions(status)
-    assert f"{OWNER}, whose cursor it is until then, is being deleted" in (status.conditions or ())[0].message
+    assert f"{OWNER} still owns the cursor and is being deleted" in (status.conditions or ())[0].message
 
 
 def test_one_that_waits_for_what_nobody_sees_needs_a_person() -> None:
@@ -46,7 +48,9 @@ def test_one_that_waits_for_what_nobody_sees_needs_a_person() -> None:
         assert conditions(status)["Stalled"] == ("True", "DuplicateSource")
         assert "Reconciling" not in conditions(status)
         message = next(item.message for item in status.conditions or () if item.type == "Stalled")
-        assert message.startswith(f"{OWNER} had this cursor when it was last seen, and nobody sees whether it is still")
+        assert message.startswith(
+            f"{OWNER} owned this cursor when it was last seen, and the operator may no longer read"
+        )
         assert "watchNamespaces" in message
 
 
@@ -69,7 +73,7 @@ def test_a_backfill_that_is_another_s_stalls_the_relay_that_streams() -> None:
     status = source_status(both, after(facts(now=ago(60))))
     assert conditions(status)["Stalled"] == ("True", "DuplicateSource")
     assert conditions(status)["Connected"] == ("True", "Streaming")
-    assert (status.conditions or ())[0].message.startswith(f"backfill: {OWNER} streams from")
+    assert (status.conditions or ())[0].message.startswith(f"backfill: {OWNER} is older and streams from")
 
 
 def test_a_stream_that_is_another_s_and_not_enabled_is_no_duplicate() -> None:

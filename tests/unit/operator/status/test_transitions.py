@@ -315,8 +315,8 @@ def test_how_a_lost_cursor_was_handled_is_told() -> None:
     before = after(MINUTE_AGO)
     (told,) = transition_events(before, source_status([lost(GAP)], before))
     assert told.message == (
-        "OutdatedCursor: the source could not give seq 8 to 12, after an unknown time, before 2026-11-24T11:59:55Z; "
-        "the ingester has gone on behind them"
+        "OutdatedCursor: the source could not give seq 8 to 12, after an unknown time, before 2026-11-24T11:59:55Z. "
+        "The ingester has continued after them. Fetch what is missing from the repositories, if you need it"
     )
 
 
