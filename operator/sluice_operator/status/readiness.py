@@ -82,8 +82,9 @@ def _duplicate(facts: Facts) -> ReadyVerdict:
     if facts.owner_unobserved:
         message = (
             f"{facts.owner} owned this cursor when it was last seen, and the operator may no longer read its "
-            "namespace. Its ingester may still run, so this one does not. Give the operator its Role there again (helm upgrade "
-            "creates it), or take that namespace out of the chart's watchNamespaces if nothing streams there any more"
+            "namespace. Its ingester may still run, so this one does not. Give the operator its Role there again (helm "
+            "upgrade creates it), or take that namespace out of the chart's watchNamespaces if nothing streams "
+            "there any more"
         )
         return stalled_verdict(ConditionReason.DUPLICATE_SOURCE, message)
     if facts.owner_terminating:

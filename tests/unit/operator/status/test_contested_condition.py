@@ -14,7 +14,7 @@ CPU = Contest(
     found="20m",
     by="admission (a mutating webhook or policy)",
     by_admission=True,
-    advice="set the same in spec.podTemplate.resources",
+    advice="set the same value in spec.podTemplate.resources",
 )
 REPLICAS = Contest(
     child="Deployment us-east-firehose",

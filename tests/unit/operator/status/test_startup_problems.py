@@ -9,11 +9,9 @@ from tests.unit.operator.status.given import after, ago, conditions, facts, pod,
 
 MISSING = StartupFacts(missing=("There is no ConfigMap private-ca, which spec.caBundle names: create it",))
 FAILING = BlockerFacts(
-    name="a-proxy", is_failing=True, description="container a-proxy; it ended with Error, exit code 3"
+    name="a-proxy", is_failing=True, description="container a-proxy; it exited with Error, exit code 3"
 )
-LATE = BlockerFacts(
-    name="a-proxy", is_failing=False, description="init container a-proxy; it has not come to its end yet"
-)
+LATE = BlockerFacts(name="a-proxy", is_failing=False, description="init container a-proxy; it has not finished yet")
 
 
 def event(reason: str, *, age: float = 5) -> StartupFacts:
