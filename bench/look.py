@@ -71,7 +71,7 @@ async def _consume(client: Any, there: int, groups: int, consumers: int) -> None
 
 
 async def _look(client: Any, options: argparse.Namespace, name: str, seconds: float) -> None:
-    reader = RedisReader(statistics_interval_seconds=seconds)
+    reader = RedisReader(details_interval_seconds=seconds)
     await reader.read(options.redis.encode(), _KEYS, now=datetime.now(UTC))
     before, began = await _served(client), time.perf_counter()
     for _ in range(options.looks):

@@ -10,9 +10,11 @@ from generate.cells import code
 from generate.docstrings import member_paragraphs
 from sluice_ingester.telemetry.error_kinds import OTHER, SourceErrorKind
 from sluice_ingester.telemetry.metrics import Metrics as IngesterMetrics
-from sluice_operator.kinds.registry import SourceKey
+from sluice_operator.kinds.registry import SOURCES, WATCHED_KINDS
 from sluice_operator.kubernetes.cache import Cache
+from sluice_operator.kubernetes.served_kinds import ServedKinds
 from sluice_operator.kubernetes.served_namespaces import ServedNamespaces
+from sluice_operator.kubernetes.source_key import SourceKey
 from sluice_operator.kubernetes.workqueue import WorkQueue
 from sluice_operator.telemetry.metrics import Metrics as OperatorMetrics
 from sluice_redis.sink.errors import SinkReason
@@ -21,7 +23,8 @@ from sluice_wire.deadletter import DeadLetterReason
 
 def _operator_metrics() -> str:
     queue: WorkQueue[SourceKey] = WorkQueue()
-    metrics = OperatorMetrics(cache=Cache(), namespaces=ServedNamespaces(), queue=queue, is_leader=lambda: True)
+    namespaces = ServedNamespaces(ServedKinds(SOURCES.values()))
+    metrics = OperatorMetrics(cache=Cache(WATCHED_KINDS), namespaces=namespaces, queue=queue, is_leader=lambda: True)
     return _table(metrics.registry, "sluice_")
 
 

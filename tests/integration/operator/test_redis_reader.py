@@ -205,7 +205,7 @@ async def test_what_nobody_asks_about_is_forgotten_though_others_ask_that_redis(
     def asked() -> int:
         return int(redis_server.client.info("commandstats").get("cmdstat_memory|usage", {"calls": 0})["calls"])
 
-    reader, url = RedisReader(statistics_interval_seconds=3600), redis_server.url.encode()
+    reader, url = RedisReader(details_interval_seconds=3600), redis_server.url.encode()
     redis_server.client.hset(
         KEYS.health, mapping={HealthField.STATE: SourceState.STREAMING, HealthField.BEAT: "2026-01-01T00:00:00Z"}
     )
