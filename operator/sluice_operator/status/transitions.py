@@ -11,6 +11,7 @@ from sluice_operator.kubernetes.event import Event
 from sluice_operator.status.ages import with_coarse_ages
 from sluice_operator.status.condition_times import by_type
 from sluice_operator.status.cursor_resets import is_seq
+from sluice_operator.status.events import event_of
 from sluice_operator.status.reasons import ConditionReason, EventReason
 
 _IDLE_REASONS: Final = frozenset(
@@ -101,39 +102,31 @@ def _restarts(old: RestartsStatus | None, new: RestartsStatus | None) -> list[Ev
     if new.last_reason == EventReason.OOM_KILLED:
         killed = f"The ingester was killed because it needed more memory than its limit{code}"
         message = f"{killed}: raise spec.podTemplate.resources.limits"
-        return [Event(type="Warning", reason=EventReason.OOM_KILLED, message=message)]
+        return [event_of(EventReason.OOM_KILLED, message)]
     message = f"The ingester was restarted: {new.last_reason or 'unknown reason'}{code}"
-    return [Event(type="Warning", reason=EventReason.RESTARTED, message=message)]
+    return [event_of(EventReason.RESTARTED, message)]
 
 
 def _image(old: Condition | None, new: Condition | None) -> list[Event]:
     if new is None or new.reason != ConditionReason.IMAGE_PULL_FAILED or (old is not None and old.reason == new.reason):
         return []
-    return [Event(type="Warning", reason=EventReason.IMAGE_PULL_FAILED, message=new.message)]
+    return [event_of(EventReason.IMAGE_PULL_FAILED, new.message)]
 
 
 def _stalls(old: Condition | None, new: Condition | None) -> list[Event]:
     if new is not None and (old is None or old.reason != new.reason):
-        return [Event(type="Warning", reason=EventReason.STALLED, message=f"{new.reason}: {new.message}")]
+        return [event_of(EventReason.STALLED, f"{new.reason}: {new.message}")]
     if old is not None and new is None:
-        return [Event(type="Normal", reason=EventReason.RECOVERED, message=f"No longer stalled: {old.reason} is over")]
+        return [event_of(EventReason.RECOVERED, f"No longer stalled: {old.reason} is over")]
     return []
 
 
 def _suspension(old: Condition | None, new: Condition | None, *, connected: Condition | None) -> list[Event]:
     if old is None and new is not None:
-        return [
-            Event(type="Normal", reason=EventReason.SUSPENDED, message="The ingester has stopped, as spec.suspend asks")
-        ]
+        return [event_of(EventReason.SUSPENDED, "The ingester has stopped, as spec.suspend asks")]
     # An ingester that runs although it should not was not resumed by anybody.
     if old is not None and new is None and connected is not None and connected.reason != ConditionReason.SUSPENDED:
-        return [
-            Event(
-                type="Normal",
-                reason=EventReason.RESUMED,
-                message="The ingester is being started again, because spec.suspend is false",
-            )
-        ]
+        return [event_of(EventReason.RESUMED, "The ingester is being started again, because spec.suspend is false")]
     return []
 
 
@@ -149,11 +142,11 @@ def _connection(
     if new is None or new.status == was:
         return []
     if new.status == ConditionStatus.TRUE and (connected_before is None or connected_after != connected_before):
-        return [Event(type="Normal", reason=EventReason.CONNECTED, message=new.message)]
+        return [event_of(EventReason.CONNECTED, new.message)]
     had = was == ConditionStatus.TRUE or connected_before is not None
     if had and new.status == ConditionStatus.FALSE and new.reason not in _IDLE_REASONS:
         message = new.message or "The connection to the source was lost"
-        return [Event(type="Warning", reason=EventReason.DISCONNECTED, message=message)]
+        return [event_of(EventReason.DISCONNECTED, message)]
     return []
 
 
@@ -161,9 +154,9 @@ def _sink(old: Condition | None, new: Condition | None) -> list[Event]:
     was_false = old is not None and old.status == ConditionStatus.FALSE
     is_false = new is not None and new.status == ConditionStatus.FALSE
     if new is not None and is_false and not was_false:
-        return [Event(type="Warning", reason=EventReason.BACKPRESSURE_ON, message=f"{new.reason}: {new.message}")]
+        return [event_of(EventReason.BACKPRESSURE_ON, f"{new.reason}: {new.message}")]
     if new is not None and was_false and new.status == ConditionStatus.TRUE:
-        return [Event(type="Normal", reason=EventReason.BACKPRESSURE_OFF, message="Redis takes events again")]
+        return [event_of(EventReason.BACKPRESSURE_OFF, "Redis takes events again")]
     return []
 
 
@@ -175,13 +168,13 @@ def _refusals(old: Condition | None, after: Mapping[str, Condition]) -> list[Eve
         return []
     if stalled is not None and stalled.reason == ConditionReason.CHILD_REFUSED:
         return []
-    return [Event(type="Warning", reason=EventReason.CHILD_REFUSED, message=new.message)]
+    return [event_of(EventReason.CHILD_REFUSED, new.message)]
 
 
 def _writers(old: Condition | None, new: Condition | None) -> list[Event]:
     if new is None or (old is not None and old.message == new.message):
         return []
-    return [Event(type="Warning", reason=EventReason.SEVERAL_WRITERS, message=new.message)]
+    return [event_of(EventReason.SEVERAL_WRITERS, new.message)]
 
 
 def _readiness(before: Mapping[str, Condition], after: Mapping[str, Condition]) -> list[Event]:
@@ -190,13 +183,9 @@ def _readiness(before: Mapping[str, Condition], after: Mapping[str, Condition]) 
         return []
     if new.status == ConditionStatus.TRUE:
         was = old is not None and old.status == ConditionStatus.TRUE
-        return (
-            []
-            if was or new.reason in _IDLE_REASONS
-            else [Event(type="Normal", reason=EventReason.READY, message=new.message)]
-        )
+        return [] if was or new.reason in _IDLE_REASONS else [event_of(EventReason.READY, new.message)]
     if _is_degraded(after) and not (old is not None and old.reason == new.reason and _is_degraded(before)):
-        return [Event(type="Warning", reason=EventReason.NOT_READY, message=f"{new.reason}: {new.message}")]
+        return [event_of(EventReason.NOT_READY, f"{new.reason}: {new.message}")]
     return []
 
 
@@ -211,7 +200,7 @@ def _backfill(old: Condition | None, new: Condition | None) -> list[Event]:
     was = old is not None and old.status == ConditionStatus.TRUE
     if new is None or was or new.status != ConditionStatus.TRUE:
         return []
-    return [Event(type="Normal", reason=EventReason.BACKFILL_DONE, message=new.message)]
+    return [event_of(EventReason.BACKFILL_DONE, new.message)]
 
 
 def _cursors(old: Mapping[str, IngesterStatus], new: Mapping[str, IngesterStatus]) -> list[Event]:
@@ -224,7 +213,7 @@ def _cursor(before: str | None, after: str | None) -> list[Event]:
             f"The cursor in Redis went back from {before} to {after}: somebody set it, or Redis lost data. If nobody "
             "set it, check the persistence of Redis"
         )
-        return [Event(type="Warning", reason=EventReason.CURSOR_MOVED_BACK, message=message)]
+        return [event_of(EventReason.CURSOR_MOVED_BACK, message)]
     return []
 
 
@@ -233,7 +222,7 @@ def _resets(before: SourceStatus, after: SourceStatus) -> list[Event]:
         return []
     done = after.cursor_reset
     message = f"The cursor was set from {done.from_ or 'none'} to {done.to}, as spec.cursor asks (nonce {done.nonce})"
-    return [Event(type="Normal", reason=EventReason.CURSOR_RESET, message=message)]
+    return [event_of(EventReason.CURSOR_RESET, message)]
 
 
 def _is_reset(before: SourceStatus, after: SourceStatus) -> bool:
@@ -249,7 +238,7 @@ def _fences(before: IngesterStatus | None, after: IngesterStatus) -> list[Event]
         "Somebody else set the cursor (kubectl, redis-cli), or another ingester writes it. The ingester continues from "
         "there. If nobody set it, look for a second ingester"
     )
-    return [Event(type="Warning", reason=EventReason.FENCED, message=message)]
+    return [event_of(EventReason.FENCED, message)]
 
 
 def _gaps(before: StreamStatus | None, after: StreamStatus) -> list[Event]:
@@ -266,4 +255,4 @@ def _gaps(before: StreamStatus | None, after: StreamStatus) -> list[Event]:
         what = f"the source could not give {seqs}, {times}. The ingester has continued after them"
     advice = "Fetch what is missing from the repositories, if you need it"
     message = f"{gap.reason}: {what}. {advice}"
-    return [Event(type="Warning", reason=EventReason.EVENTS_LOST, message=message)]
+    return [event_of(EventReason.EVENTS_LOST, message)]

@@ -1,4 +1,4 @@
-"""The container for which the ingester's waits."""
+"""The container that keeps the ingester's from starting."""
 
 from typing import Any
 

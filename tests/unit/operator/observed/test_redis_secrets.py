@@ -33,7 +33,7 @@ def test_the_url_and_its_digest() -> None:
         (secret({"url": "ICAK"}), "The key url of the Secret redis is empty: put the Redis URL there"),
     ],
 )
-def test_what_is_missing_is_told(found: dict[str, Any] | None, told: str) -> None:
+def test_what_is_missing_is_named(found: dict[str, Any] | None, told: str) -> None:
     url, facts = redis_url(found, WANTED)
     assert url is None
     assert (facts.digest, facts.problem) == (None, told)

@@ -1,4 +1,4 @@
-"""Several streams of one resource: the worst is told, and each counts its own pods."""
+"""Several streams of one resource: the worst one counts, and each has its own pods."""
 
 import pytest
 
@@ -17,7 +17,7 @@ from sluice_operator.status.verdict import (
     progressing_verdict,
     stalled_verdict,
 )
-from tests.unit.operator.status.given import facts, pod
+from tests.unit.operator.status.situations import facts, pod
 
 FIRST, SECOND = Component.FIREHOSE, Component.LABELER
 GOOD = healthy_verdict("Streaming", "well")
@@ -37,7 +37,7 @@ def combined(*streams: StreamVerdict) -> dict[Type, ConditionDraft]:
     "worse",
     [progressing_verdict("Connecting", "m"), degraded_verdict("NotReporting", "m"), stalled_verdict("Halted", "m")],
 )
-def test_the_worse_verdict_wins_and_says_whose_it_is(worse: ReadyVerdict) -> None:
+def test_the_worse_verdict_wins_and_names_its_stream(worse: ReadyVerdict) -> None:
     ready = combined(stream(), stream(SECOND, worse))[Type.READY]
     assert (ready.status, ready.reason, ready.message) == (ConditionStatus.FALSE, worse.reason, f"{SECOND}: m")
     ready = combined(stream(FIRST, worse), stream(SECOND))[Type.READY]
@@ -57,12 +57,12 @@ def test_each_aspect_is_that_of_the_worse() -> None:
     assert found[Type.STABLE].reason == "PodNotRunning"
 
 
-def test_what_only_one_tells_is_told() -> None:
+def test_a_condition_of_one_stream_alone_is_kept() -> None:
     found = combined(stream(), stream(SECOND, GOOD, true(Type.BACKFILL_COMPLETE, "Done")))
     assert found[Type.BACKFILL_COMPLETE].status is ConditionStatus.TRUE
 
 
-def test_a_stream_that_nobody_wants_has_no_say() -> None:
+def test_a_stream_that_is_not_requested_does_not_count() -> None:
     off = stream(FIRST, healthy_verdict("NothingToRun", ""), false(Type.CONNECTED, "NothingToRun"), is_requested=False)
     found = combined(off, stream(SECOND, GOOD, true(Type.CONNECTED, "Streaming")))
     assert found[Type.READY].reason == "Streaming"
@@ -78,7 +78,7 @@ def test_suspended_only_when_all_have_stopped() -> None:
 
 
 def test_each_stream_replaces_its_own_pods_only() -> None:
-    """Both pods are of their own template; the second's is replaced while the first's stays."""
+    """Each pod has a template of its own. The second is replaced while the first stays."""
     mine = facts(pods=(pod(uid="a", template_hash="t1"),))
     other = facts(component=SECOND, pods=(pod(uid="b", template_hash="t2"),))
     counted = count_all_restarts(None, [assess(mine), assess(other)])
