@@ -15,12 +15,15 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from sluice_operator.desired.naming import Component, child_name, owned_labels
-from sluice_operator.kinds.registry import RELAYS, object_key
+from sluice_operator.desired.component import Component
+from sluice_operator.desired.naming import child_name, owned_labels
+from sluice_operator.desired.relay_streams import BACKFILL, FIREHOSE
+from sluice_operator.kinds.registry import RELAYS
+from sluice_operator.kinds.source_key import object_key
 from sluice_operator.kubernetes.cache import Cache
 from sluice_operator.kubernetes.client import DEPLOYMENTS, PODS, Manifest
 
-_COMPONENTS: Final = (Component.FIREHOSE, Component.BACKFILL)
+_COMPONENTS: Final = (FIREHOSE, BACKFILL)
 _ASKED: Final = 200
 
 

@@ -9,7 +9,8 @@ from typing import Any, Final
 from kubernetes.aio.client import Configuration
 
 from sluice_operator import __version__
-from sluice_operator.kinds.registry import SOURCES, SourceKey, object_key
+from sluice_operator.kinds.registry import SOURCES
+from sluice_operator.kinds.source_key import SourceKey, object_key
 from sluice_operator.kubernetes.cache import Cache
 from sluice_operator.kubernetes.client import ApiError, KubernetesClient, connect, requested_pause, retry_limit
 from sluice_operator.kubernetes.event_recorder import EventRecorder

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from sluice_operator.api.base import Model
-from sluice_operator.api.source_status import Count, IngesterStatus
+from sluice_operator.api.ingester_status import Count, IngesterStatus
 
 
 class BackfillSpec(Model):

@@ -1,15 +1,11 @@
 """The Labeler: a source of com.atproto.label, such as an Ozone."""
 
-from typing import Final
-
 from sluice_operator.api.base import Model
-from sluice_operator.api.columns import stream_columns
 from sluice_operator.api.cursor import CursorPosition
-from sluice_operator.api.definition import Definition
 from sluice_operator.api.health import LabelerHealthSpec
+from sluice_operator.api.ingester_status import SourceStatus, StreamStatus
 from sluice_operator.api.source import Source
 from sluice_operator.api.source_spec import SourceSpec
-from sluice_operator.api.source_status import SourceStatus, StreamStatus
 
 
 class LabelsSpec(Model):
@@ -49,11 +45,3 @@ class Labeler(Source):
 
     status: LabelerStatus = LabelerStatus()
     """What the operator observes. It is written by the operator alone."""
-
-
-LABELER: Final = Definition(
-    model=Labeler,
-    plural="labelers",
-    short_names=("lblr",),
-    columns=stream_columns("labels"),
-)

@@ -6,14 +6,12 @@ from pydantic import Field
 
 from sluice_operator.api.backfill import BackfillSpec, BackfillStatus
 from sluice_operator.api.base import Model
-from sluice_operator.api.columns import stream_columns
 from sluice_operator.api.cursor import CursorPosition
 from sluice_operator.api.deduplicate import DeduplicateSpec
-from sluice_operator.api.definition import Definition, PrinterColumn
+from sluice_operator.api.ingester_status import SourceStatus, StreamStatus
 from sluice_operator.api.rules import Rule
 from sluice_operator.api.source import Source
 from sluice_operator.api.source_spec import SourceSpec
-from sluice_operator.api.source_status import SourceStatus, StreamStatus
 
 _FIRST: Final = r"[A-Za-z](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _SEGMENT: Final = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
@@ -96,19 +94,3 @@ class Relay(Source):
 
     status: RelayStatus = RelayStatus()
     """What the operator observes. It is written by the operator alone."""
-
-
-RELAY: Final = Definition(
-    model=Relay,
-    plural="relays",
-    short_names=("rly",),
-    columns=stream_columns(
-        "firehose",
-        PrinterColumn(
-            name="Backfill",
-            path=".status.backfill.progress",
-            wide=True,
-            description="How far the listing of all repositories has come.",
-        ),
-    ),
-)

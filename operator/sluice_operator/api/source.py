@@ -5,9 +5,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from sluice_operator.api.ingester_status import SourceStatus
 from sluice_operator.api.resource import Resource
 from sluice_operator.api.source_spec import SourceSpec
-from sluice_operator.api.source_status import SourceStatus
 
 
 class Source(Resource):

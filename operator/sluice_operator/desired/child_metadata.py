@@ -11,9 +11,9 @@ from sluice_operator.api.source import Source
 from sluice_operator.desired.naming import (
     DESIRED_HASH_ANNOTATION,
     FIELD_MANAGER,
-    SOURCE_LABELS,
     label_value,
     owned_labels,
+    source_label,
 )
 
 Manifest: TypeAlias = dict[str, Any]
@@ -62,7 +62,7 @@ def belongs_to(live: Mapping[str, Any], *, kind: str, name: str, uid: str) -> bo
     controllers = [one["uid"] for one in metadata.get("ownerReferences") or [] if one.get("controller")]
     if controllers:
         return bool(controllers == [uid])
-    return bool((metadata.get("labels") or {}).get(SOURCE_LABELS[kind]) == label_value(name))
+    return bool((metadata.get("labels") or {}).get(source_label(kind)) == label_value(name))
 
 
 def is_managed(live: Mapping[str, Any]) -> bool:

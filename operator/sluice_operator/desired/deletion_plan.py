@@ -7,9 +7,9 @@ from shlex import quote
 from typing import Any, Final
 
 from sluice_operator.api.deletion import FINALIZER, DeletionPolicy
+from sluice_operator.desired.component import Component
 from sluice_operator.desired.naming import child_name
 from sluice_operator.desired.pod import COMMAND, CONTAINER
-from sluice_operator.desired.streams import COMPONENTS
 from sluice_redis.contract import Stream, StreamKeys
 from sluice_redis.hosts import host_as_written, normalize_host
 
@@ -62,9 +62,9 @@ def build_finalizer_patch(source: Mapping[str, Any], *, present: bool) -> dict[s
     return {"metadata": {"finalizers": wanted, "resourceVersion": source["metadata"]["resourceVersion"]}}
 
 
-def deployment_names(source: Mapping[str, Any]) -> tuple[str, ...]:
+def deployment_names(source: Mapping[str, Any], components: Iterable[Component]) -> tuple[str, ...]:
     """The names of the Deployments that the source may have, whatever its spec says."""
-    return tuple(child_name(source["metadata"]["name"], component.field) for component in COMPONENTS[source["kind"]])
+    return tuple(child_name(source["metadata"]["name"], component.field) for component in components)
 
 
 def may_run_ingester(pod: Mapping[str, Any]) -> bool:
@@ -92,11 +92,11 @@ def _command_may_be_ingester(spec: Mapping[str, Any]) -> bool:
     return all(not command or any(COMMAND in str(word) for word in command) for command in words)
 
 
-def possible_keys(source: Mapping[str, Any]) -> list[StreamKeys]:
+def possible_keys(source: Mapping[str, Any], components: Iterable[Component]) -> list[StreamKeys]:
     """The keys of all streams that the source may have had, as far as its object tells, whatever stands in it."""
     spec, status = _section(source, "spec"), _section(source, "status")
     prefix = str(_section(spec, "redis").get("keyPrefix") or "")
-    streams = COMPONENTS[source["kind"]].values()
+    streams = [component.stream for component in components]
     if address := str(spec.get("host") or ""):
         return [stream_keys(stream, address=address, prefix=prefix) for stream in streams]
     return [StreamKeys(stream=stream, host=str(status.get("host") or "HOST"), prefix=prefix) for stream in streams]

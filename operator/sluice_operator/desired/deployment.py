@@ -6,13 +6,13 @@ from sluice_operator.api.deployment_metadata import DeploymentMetadata
 from sluice_operator.api.source import Source
 from sluice_operator.desired.child_metadata import Manifest, build_child
 from sluice_operator.desired.ingester_defaults import IngesterDefaults
+from sluice_operator.desired.merge_pod_template import merge_pod_template
 from sluice_operator.desired.naming import (
     child_name,
     owned_labels,
     pod_selector,
 )
 from sluice_operator.desired.pod import build_pod_spec
-from sluice_operator.desired.pod_template import merge_pod_template
 from sluice_operator.desired.redis_secret import redis_secret
 from sluice_operator.desired.stream import DesiredStream
 

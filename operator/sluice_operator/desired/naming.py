@@ -5,16 +5,16 @@ and ends in a hash of the whole, so that different resources never share a name.
 """
 
 import hashlib
-from enum import StrEnum
 from typing import Final
 
 from sluice_operator.api.base import GROUP
+from sluice_operator.desired.component import Component
 
 FIELD_MANAGER: Final = "sluice-operator"
 """The field manager under which children are applied."""
 
-SOURCE_LABELS: Final = {"Relay": f"{GROUP}/relay", "Labeler": f"{GROUP}/labeler"}
-"""By kind, the label that names the resource on all that it owns."""
+CHILD_SELECTOR: Final = f"app.kubernetes.io/managed-by={FIELD_MANAGER}"
+"""The label selector of all objects that the operator makes."""
 
 COMPONENT_LABEL: Final = "app.kubernetes.io/component"
 """The label that tells what a pod does for its source: see `Component`."""
@@ -38,17 +38,9 @@ _MAX_LENGTH: Final = 63
 _HASH_LENGTH: Final = 8
 
 
-class Component(StrEnum):
-    """What an ingester does for its source: one stream, and one Deployment, each."""
-
-    FIREHOSE = "firehose"
-    BACKFILL = "backfill"
-    LABELER = "labeler"
-
-    @property
-    def field(self) -> str:
-        """Its part of the resource's spec and status, and the end of its Deployment's name."""
-        return "labels" if self is Component.LABELER else self.value
+def source_label(kind: str) -> str:
+    """The label on a child that holds the name of its owner of that kind, such as sluice.dev/relay."""
+    return f"{GROUP}/{kind.lower()}"
 
 
 def child_name(resource: str, suffix: str) -> str:
@@ -74,7 +66,7 @@ def pod_selector(*, resource: str, component: Component) -> dict[str, str]:
     return {
         "app.kubernetes.io/name": "sluice-ingester",
         "app.kubernetes.io/instance": label_value(resource),
-        COMPONENT_LABEL: component.value,
+        COMPONENT_LABEL: component.name,
     }
 
 
@@ -82,7 +74,7 @@ def owned_labels(*, kind: str, resource: str) -> dict[str, str]:
     """The labels of everything that the operator makes for a resource."""
     return {
         "app.kubernetes.io/managed-by": FIELD_MANAGER,
-        SOURCE_LABELS[kind]: label_value(resource),
+        source_label(kind): label_value(resource),
     }
 
 

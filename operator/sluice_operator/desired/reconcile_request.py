@@ -7,7 +7,7 @@ same word when a look that began with it has come to its end.
 from collections.abc import Mapping
 from typing import TypeVar
 
-from sluice_operator.api.source_status import MAX_RECONCILE_REQUEST_LENGTH, SourceStatus
+from sluice_operator.api.ingester_status import MAX_RECONCILE_REQUEST_LENGTH, SourceStatus
 from sluice_operator.desired.naming import RECONCILE_ANNOTATION
 
 StatusT = TypeVar("StatusT", bound=SourceStatus)

@@ -1,63 +1,76 @@
-"""The kinds of source that the operator serves, and the names by which it finds what belongs to one."""
+"""The registry of kinds. A new kind is added to the tuple at the end, and nowhere else."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
 
-from sluice_operator.api.base import API_VERSION
-from sluice_operator.api.labeler import LABELER, Labeler
-from sluice_operator.api.relay import RELAY, Relay
 from sluice_operator.api.source import Source
-from sluice_operator.desired.naming import FIELD_MANAGER, SOURCE_LABELS, label_value
+from sluice_operator.desired.component import Component
+from sluice_operator.desired.naming import source_label
+from sluice_operator.kinds.kind import Kind
+from sluice_operator.kinds.labeler import LABELER
+from sluice_operator.kinds.relay import RELAY
+from sluice_operator.kinds.source_key import OwnerLabel
 from sluice_operator.kubernetes.client import ApiResource
 
-RELAYS: Final = ApiResource(api_version=API_VERSION, kind=RELAY.kind, plural=RELAY.plural)
-LABELERS: Final = ApiResource(api_version=API_VERSION, kind=LABELER.kind, plural=LABELER.plural)
-SOURCES: Final = {RELAYS.kind: RELAYS, LABELERS.kind: LABELERS}
-"""By kind, where its objects are found."""
-MODELS: Final[Mapping[str, type[Source]]] = {RELAY.kind: Relay, LABELER.kind: Labeler}
-"""By kind, how its objects are read."""
 
-CHILD_SELECTOR: Final = f"app.kubernetes.io/managed-by={FIELD_MANAGER}"
-"""The label selector for all that the operator makes."""
+class Kinds:
+    """The kinds that are served, in order. Raises ValueError if two of them would share a name."""
 
-OwnerLabel: TypeAlias = tuple[str, str, str]
-"""Kind and namespace of a source, and its name as the value of a label."""
+    def __init__(self, *kinds: Kind) -> None:
+        self._by_name = {kind.name: kind for kind in kinds}
+        self._resources = tuple(kind.resource for kind in kinds)
+        self._labels = {kind.name: source_label(kind.name) for kind in kinds}
+        _check_distinct("kind", [kind.name for kind in kinds])
+        _check_distinct(
+            "name on the command line", [name for kind in kinds for name in (kind.plural, *kind.short_names)]
+        )
+        # Children of two sources of one name, but of different kinds, have different names by their fields.
+        _check_distinct("component", [component.name for component in self.components])
+        _check_distinct("field of a component", [component.field for component in self.components])
+
+    def __iter__(self) -> Iterator[Kind]:
+        return iter(self._by_name.values())
+
+    def __len__(self) -> int:
+        return len(self._by_name)
+
+    def __getitem__(self, name: str) -> Kind:
+        return self._by_name[name]
+
+    def of(self, source: Source) -> Kind:
+        """The kind of a source."""
+        return self._by_name[type(source).__name__]
+
+    @property
+    def resources(self) -> tuple[ApiResource, ...]:
+        """Where the API server serves the objects of all kinds."""
+        return self._resources
+
+    @property
+    def components(self) -> tuple[Component, ...]:
+        """The components of all kinds."""
+        return tuple(component for kind in self for component in kind.components)
+
+    def owner_label_of(self, child: Mapping[str, Any]) -> OwnerLabel | None:
+        """The owner label of `child`, or None if it has none."""
+        metadata = child["metadata"]
+        labels = metadata.get("labels") or {}
+        for kind, label in self._labels.items():
+            if label in labels:
+                return kind, metadata["namespace"], labels[label]
+        return None
 
 
-@dataclass(frozen=True, slots=True)
-class SourceKey:
-    """Names one source: what the work queue holds."""
-
-    kind: str
-    namespace: str
-    name: str
-
-    def __str__(self) -> str:
-        return f"{self.kind} {self.namespace}/{self.name}"
+def _check_distinct(what: str, names: Iterable[str]) -> None:
+    repeated = [name for name, count in Counter(names).items() if count > 1]
+    if repeated:
+        raise ValueError(f"two kinds have the same {what}: {', '.join(repeated)}")
 
 
-def object_key(source: Mapping[str, Any]) -> SourceKey:
-    """The key of a source's object."""
-    metadata = source["metadata"]
-    return SourceKey(source["kind"], metadata["namespace"], metadata["name"])
+KINDS: Final = Kinds(RELAY, LABELER)
 
-
-def source_key(source: Source) -> SourceKey:
-    """The key of a source."""
-    return SourceKey(type(source).__name__, source.metadata.namespace, source.metadata.name)
-
-
-def owner_label_for(key: SourceKey) -> OwnerLabel:
-    """The label that says of a child that it belongs to the source of that key."""
-    return key.kind, key.namespace, label_value(key.name)
-
-
-def owner_label_of(child: Mapping[str, Any]) -> OwnerLabel | None:
-    """The label of the source that `child` says it belongs to, or None if it says none."""
-    metadata = child["metadata"]
-    labels = metadata.get("labels") or {}
-    for kind, label in SOURCE_LABELS.items():
-        if label in labels:
-            return kind, metadata["namespace"], labels[label]
-    return None
+RELAYS: Final = RELAY.resource
+LABELERS: Final = LABELER.resource
+SOURCES: Final = {kind.name: kind.resource for kind in KINDS}
+owner_label_of: Final = KINDS.owner_label_of

@@ -8,7 +8,8 @@ mended by the next list.
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from sluice_operator.kinds.registry import SOURCES, OwnerLabel, SourceKey, object_key, owner_label_for, owner_label_of
+from sluice_operator.kinds.registry import SOURCES, owner_label_of
+from sluice_operator.kinds.source_key import OwnerLabel, SourceKey, object_key, owner_label_for
 from sluice_operator.kubernetes.client import ApiResource, Manifest
 from sluice_operator.kubernetes.indexer import Indexer, namespaced_name
 from sluice_redis.hosts import normalize_host

@@ -14,7 +14,8 @@ from contextlib import suppress
 from http import HTTPStatus
 from typing import Final
 
-from sluice_operator.kinds.registry import SOURCES, SourceKey, object_key
+from sluice_operator.kinds.registry import SOURCES
+from sluice_operator.kinds.source_key import SourceKey, object_key
 from sluice_operator.kubernetes.cache import Cache
 from sluice_operator.kubernetes.client import ApiError, ApiResource, KubernetesClient, Manifest, ObjectList
 from sluice_operator.kubernetes.informers.informers import WATCHED_RESOURCES, label_selector_of

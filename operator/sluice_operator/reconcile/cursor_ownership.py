@@ -17,8 +17,8 @@ from sluice_operator.desired.naming import COMPONENT_LABEL, REDIS_HASH_ANNOTATIO
 from sluice_operator.desired.redis_identity import RedisIdentity
 from sluice_operator.desired.redis_secret import key_prefix, redis_secret, redis_url_hash
 from sluice_operator.desired.stream import DesiredStream
-from sluice_operator.desired.streams import streams_of
-from sluice_operator.kinds.registry import MODELS, object_key, source_key
+from sluice_operator.kinds.registry import KINDS
+from sluice_operator.kinds.source_key import object_key, source_key
 from sluice_operator.kubernetes.cache import Cache
 from sluice_operator.kubernetes.client import DEPLOYMENTS, KubernetesClient, Manifest
 from sluice_operator.kubernetes.served_namespaces import ServedNamespaces
@@ -97,10 +97,14 @@ class CursorOwnership:
     async def _competing_claim(self, found: Manifest, keys: StreamKeys, stream: DesiredStream) -> CursorClaim | None:
         """The claim of the source `found` to the keys `wanted`, if it makes one. Whether in the same Redis is open."""
         try:
-            other = MODELS[found["kind"]].parse(found)
+            other = KINDS[found["kind"]].parse(found)
         except InvalidResourceError:
             # Nothing is made for it now, but what was made before may run on.
-            return self._claim_of_invalid(found, stream) if keys in possible_keys(found) else None
+            return (
+                self._claim_of_invalid(found, stream)
+                if keys in possible_keys(found, KINDS[found["kind"]].components)
+                else None
+            )
         if redis_secret(other).owned and self._is_of_another_release(other.metadata.namespace):
             return None
         return await self._claim_of(found, other, stream) if _writes_keys(other, keys) else None
@@ -129,7 +133,7 @@ class CursorOwnership:
         """The hash of the URL that the stream's pods were started with: its Secret may be gone, and they run on."""
         for child in self._cache.children(DEPLOYMENTS, object_key(found)):
             template = child.get("spec", {}).get("template", {}).get("metadata", {})
-            if (template.get("labels") or {}).get(COMPONENT_LABEL) == stream.component:
+            if (template.get("labels") or {}).get(COMPONENT_LABEL) == stream.component.name:
                 return (template.get("annotations") or {}).get(REDIS_HASH_ANNOTATION)
         return None
 
@@ -156,7 +160,9 @@ def _deleted_object_of(source: Source) -> Manifest:
 
 
 def _writes_keys(source: Source, keys: StreamKeys) -> bool:
-    return any(stream.enabled and keys_of(source, stream) == keys for stream in streams_of(source))
+    return any(
+        stream.enabled and keys_of(source, stream) == keys for stream in KINDS.of(source).desired_streams(source)
+    )
 
 
 def keys_of(source: Source, stream: DesiredStream) -> StreamKeys:

@@ -30,9 +30,8 @@ from sluice_operator.desired.deletion_plan import (
     with_legacy_keys,
 )
 from sluice_operator.desired.reconcile_request import acknowledge
-from sluice_operator.desired.stream import DesiredStream
-from sluice_operator.desired.streams import COMPONENTS, streams_of
-from sluice_operator.kinds.registry import MODELS, object_key
+from sluice_operator.kinds.registry import KINDS
+from sluice_operator.kinds.source_key import object_key
 from sluice_operator.kubernetes.cache import Cache
 from sluice_operator.kubernetes.client import DEPLOYMENTS, PODS, ApiError, KubernetesClient, Manifest
 from sluice_operator.reconcile.api_errors import refusal_of
@@ -130,7 +129,7 @@ class DeletionReconciler:
         if obstacle is None:
             await self._release(found)
         elif obstacle.is_permanent or self._deadline_has_passed(found, obstacle):
-            message = cursor_kept_message(obstacle.message, possible_keys(found))
+            message = cursor_kept_message(obstacle.message, possible_keys(found, KINDS[found["kind"]].components))
             await self._give_up(found, Event(type="Warning", reason=EventReason.CURSOR_NOT_DELETED, message=message))
         else:
             await self._write_status(found, f"The cursor is to be deleted with the resource: {obstacle.message}")
@@ -146,7 +145,7 @@ class DeletionReconciler:
         """Stop the ingesters. What still runs, if anything does."""
         own, left, since = found["metadata"], [], []
         namespace = own["namespace"]
-        for name in deployment_names(found):
+        for name in deployment_names(found, KINDS[found["kind"]].components):
             live = await self._client.get(DEPLOYMENTS, namespace, name)
             if live is None or not belongs_to(live, kind=found["kind"], name=own["name"], uid=own["uid"]):
                 continue
@@ -170,7 +169,7 @@ class DeletionReconciler:
     async def _delete_keys(self, found: Manifest) -> _Obstacle | None:
         """Delete in Redis what is this source's alone, and tell it. What is in the way, if anything is."""
         try:
-            source = MODELS[found["kind"]].parse(found)
+            source = KINDS[found["kind"]].parse(found)
         except InvalidResourceError as error:
             return _Obstacle(what="spec", message=f"the spec can't be read: {error}", is_permanent=True)
         doomed, kept = await self._keys_to_delete(source)
@@ -192,7 +191,7 @@ class DeletionReconciler:
     async def _keys_to_delete(self, source: Source) -> tuple[list[StreamKeys], list[str]]:
         """The keys that go with `source`, and what is to be told of those that stay."""
         doomed, kept = [], []
-        for stream in _all_streams(source):
+        for stream in KINDS.of(source).all_streams(source):
             owner = await self._ownership.owner(source, stream, assume_same_redis=True)
             keys = keys_of(source, stream)
             if owner:
@@ -236,7 +235,7 @@ class DeletionReconciler:
             self._released.add(found["metadata"]["uid"])
 
     async def _write_status(self, found: Manifest, message: str) -> None:
-        before = MODELS[found["kind"]].parse_status(found)
+        before = KINDS[found["kind"]].parse_status(found)
         generation = found["metadata"].get("generation", 0)
         after = terminating_status(before, generation=generation, now=datetime.now(UTC), message=message)
         await self._status_writer.write(found, before, acknowledge(found["metadata"].get("annotations"), after))
@@ -258,14 +257,3 @@ def _deletion_event(deleted: Sequence[StreamKeys], kept: Sequence[str]) -> Event
     names = ", ".join(keys.cursor for keys in deleted)
     done = f"Deleted {names} in Redis" if deleted else "There was no cursor in Redis"
     return Event(type="Normal", reason=EventReason.CURSOR_DELETED, message="; ".join([done, *kept]))
-
-
-def _all_streams(source: Source) -> list[DesiredStream]:
-    """The streams of `source`, and those that it had before its spec was changed."""
-    asked = {stream.component: stream for stream in streams_of(source)}
-    return [
-        asked[component]
-        if component in asked
-        else DesiredStream(component=component, stream=stream, enabled=False, env={})
-        for component, stream in COMPONENTS[type(source).__name__].items()
-    ]

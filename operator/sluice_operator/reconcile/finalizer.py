@@ -10,7 +10,7 @@ from http import HTTPStatus
 from typing import Final
 
 from sluice_operator.desired.deletion_plan import build_finalizer_patch, has_finalizer
-from sluice_operator.kinds.registry import SOURCES
+from sluice_operator.kinds.registry import KINDS
 from sluice_operator.kubernetes.cache import Cache
 from sluice_operator.kubernetes.client import ApiError, KubernetesClient, Manifest
 from sluice_operator.observed.facts import Refusal
@@ -66,7 +66,7 @@ class Finalizer:
 
     async def write(self, source: Manifest, *, held: bool) -> None:
         """Write the finalizers of `source`. Raises KubeError; a source that is gone is no error."""
-        api, metadata = SOURCES[source["kind"]], source["metadata"]
+        api, metadata = KINDS[source["kind"]].resource, source["metadata"]
         patch = build_finalizer_patch(source, present=held)
         try:
             written = await self._client.merge_patch(

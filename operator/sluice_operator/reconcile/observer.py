@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from sluice_operator.api.source import Source
 from sluice_operator.desired.naming import COMPONENT_LABEL, child_name
 from sluice_operator.desired.stream import DesiredStream
-from sluice_operator.kinds.registry import source_key
+from sluice_operator.kinds.source_key import source_key
 from sluice_operator.kubernetes.cache import Cache
 from sluice_operator.kubernetes.client import PODS, ApiError, KubernetesClient, Manifest
 from sluice_operator.observed.deployments import deployment_facts
@@ -21,7 +21,7 @@ from sluice_operator.reconcile.cursor_reset import CursorResetter
 from sluice_operator.reconcile.pod_startup import StartupInspector
 from sluice_operator.reconcile.reconciliation import Reconciliation
 from sluice_operator.redis.stream_reader import RedisReader
-from sluice_redis.contract import Stream, StreamKeys
+from sluice_redis.contract import StreamKeys
 from sluice_redis.hosts import normalize_host
 
 
@@ -90,7 +90,7 @@ class Observer:
         if reconciliation.operator_url is None:
             return sink_without_url(reconciliation.secret)
         sink = await self._reader.read(reconciliation.operator_url, keys, now=now, ca_bundle=reconciliation.ca_bundle)
-        may_be_set = stream.component in reconciliation.owners and stream.stream is not Stream.BACKFILL
+        may_be_set = stream.component in reconciliation.owners and stream.component.accepts_cursor_reset
         if (
             sink.trouble is None
             and may_be_set
@@ -126,4 +126,4 @@ class Observer:
 
 
 def _belongs_to(pod: Manifest, stream: DesiredStream) -> bool:
-    return bool(pod["metadata"]["labels"].get(COMPONENT_LABEL) == stream.component)
+    return bool(pod["metadata"]["labels"].get(COMPONENT_LABEL) == stream.component.name)

@@ -12,11 +12,12 @@ from datetime import UTC, datetime
 from typing import Final
 
 from sluice_operator.api.errors import InvalidResourceError
+from sluice_operator.api.ingester_status import SourceStatus
 from sluice_operator.api.source import Source
-from sluice_operator.api.source_status import SourceStatus
 from sluice_operator.desired.deletion_plan import deletes_cursor
 from sluice_operator.desired.reconcile_request import acknowledge, is_pending
-from sluice_operator.kinds.registry import MODELS, SourceKey
+from sluice_operator.kinds.registry import KINDS
+from sluice_operator.kinds.source_key import SourceKey
 from sluice_operator.kubernetes.cache import Cache
 from sluice_operator.kubernetes.client import ApiError, IncompleteError, Manifest
 from sluice_operator.observed.facts import Refusal
@@ -27,7 +28,7 @@ from sluice_operator.reconcile.status_writer import StatusWriter
 from sluice_operator.reconcile.workload import Workload
 from sluice_operator.status.reasons import ConditionReason
 from sluice_operator.status.restarts import exempt_all
-from sluice_operator.status.source_status import invalid_spec_status, source_status
+from sluice_operator.status.source_status import invalid_spec_status
 from sluice_operator.status.transitions import Event
 
 _JITTER: Final = 0.1
@@ -75,9 +76,9 @@ class Reconciler:
     async def _parse_and_reconcile(self, key: SourceKey, found: Manifest) -> float | None:
         """In how many seconds something is to be tried again, if anything is."""
         try:
-            source = MODELS[key.kind].parse(found)
+            source = KINDS[key.kind].parse(found)
         except InvalidResourceError as error:
-            await self._write_invalid_spec(found, MODELS[key.kind].parse_status(found), str(error))
+            await self._write_invalid_spec(found, KINDS[key.kind].parse_status(found), str(error))
             return None
         return await self._reconcile_source(key, found, source)
 
@@ -104,7 +105,7 @@ class Reconciler:
         try:
             source, hold = await self._prepare(found, source, news, errors)
             brought = await self._workload.ensure(source, news, blocked_by=hold)
-            after = source_status(brought.streams, source.status)
+            after = KINDS.of(source).source_status(brought.streams, source.status)
             if not errors and not brought.errors:  # a look that could not do its work is no answer
                 after = acknowledge(annotations, after)
             await self._status_writer.write(found, source.status, after)

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from sluice_operator.api.source import Source
+from sluice_operator.desired.component import Component
 from sluice_operator.desired.cursor_claim import CursorClaim
-from sluice_operator.desired.naming import Component
 from sluice_operator.kubernetes.client import ApiError, Manifest
 from sluice_operator.observed.facts import Contest, Refusal, SecretFacts
 from sluice_operator.reconcile.child_applier import ApplyResult

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Final
 
-from sluice_operator.api.source_status import SourceStatus
-from sluice_operator.kinds.registry import SOURCES
+from sluice_operator.api.ingester_status import SourceStatus
+from sluice_operator.kinds.registry import KINDS
 from sluice_operator.kubernetes.cache import Cache
 from sluice_operator.kubernetes.client import ApiError, ApiResource, KubernetesClient, Manifest
 from sluice_operator.kubernetes.event_recorder import EventRecorder
@@ -84,7 +84,7 @@ class StatusWriter:
             "metadata": place,
             "status": status.dump(),
         }
-        api = SOURCES[source["kind"]]
+        api = KINDS[source["kind"]].resource
         try:
             written = await self._client.apply(api, manifest, manager=STATUS_MANAGER, subresource="status")
         except ApiError as error:

@@ -11,7 +11,7 @@ from typing import Final
 
 from sluice_operator.api.source import Source
 from sluice_operator.desired.deletion_plan import may_run_ingester
-from sluice_operator.kinds.registry import source_key
+from sluice_operator.kinds.source_key import source_key
 from sluice_operator.kubernetes.cache import Cache
 from sluice_operator.kubernetes.client import DEPLOYMENTS, PODS
 

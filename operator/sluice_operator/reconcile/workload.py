@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from sluice_operator.api.source import Source
 from sluice_operator.desired.child_metadata import is_controlled_by
+from sluice_operator.desired.component import Component
 from sluice_operator.desired.deployment import build_deployment
 from sluice_operator.desired.ingester_defaults import IngesterDefaults
 from sluice_operator.desired.naming import (
@@ -17,15 +18,14 @@ from sluice_operator.desired.naming import (
     DESIRED_HASH_ANNOTATION,
     REDIS_HASH_ANNOTATION,
     REDIS_TLS_HASH_ANNOTATION,
-    Component,
     child_name,
     redis_secret_name,
 )
 from sluice_operator.desired.reconcile_request import is_pending
 from sluice_operator.desired.redis_secret import RedisSecret, build_redis_secret, key_prefix, redis_secret
 from sluice_operator.desired.stream import DesiredStream
-from sluice_operator.desired.streams import streams_of
-from sluice_operator.kinds.registry import SourceKey, source_key
+from sluice_operator.kinds.registry import KINDS
+from sluice_operator.kinds.source_key import SourceKey, source_key
 from sluice_operator.kubernetes.cache import Cache
 from sluice_operator.kubernetes.client import DEPLOYMENTS, SECRETS, ApiError, ApiResource, KubernetesClient, Manifest
 from sluice_operator.observed.ca_bundle import ca_certificates_hash
@@ -88,7 +88,10 @@ class Workload:
         """Bring about what `source` needs, and say what is there, for each of its streams. What was done
         goes to `news`. With `hold` no child is written, for that reason.
         """
-        look, streams = Reconciliation(source=source, events=events, blocked_by=blocked_by), streams_of(source)
+        look, streams = (
+            Reconciliation(source=source, events=events, blocked_by=blocked_by),
+            KINDS.of(source).desired_streams(source),
+        )
         await self._read_redis_credentials(look)
         if look.operator_url is not None and is_pending(source.metadata.annotations, source.status):
             self._reader.retry_now(look.operator_url, ca_bundle=look.ca_bundle)
@@ -114,7 +117,7 @@ class Workload:
         self._cleaned_generations.pop(uid, None)
         self._observer.report_again(uid)
         secret = redis_secret_name(kind=key.kind, resource=key.name)
-        names = [(DEPLOYMENTS, child_name(key.name, component.field)) for component in Component]
+        names = [(DEPLOYMENTS, child_name(key.name, component.field)) for component in KINDS[key.kind].components]
         for api, name in [(SECRETS, secret), *names]:
             self._applier.drop(api, key.namespace, name)
             self._backoff.reset(api.path(key.namespace, name))

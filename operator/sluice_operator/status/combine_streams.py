@@ -10,7 +10,7 @@ from typing import Final
 
 from sluice_operator.api.conditions import ConditionStatus
 from sluice_operator.api.conditions import ConditionType as Type
-from sluice_operator.desired.naming import Component
+from sluice_operator.desired.component import Component
 from sluice_operator.status.condition_times import ConditionDraft
 from sluice_operator.status.verdict import ReadyVerdict, Severity
 
@@ -28,8 +28,6 @@ class StreamVerdict:
 
     component: Component
     wanted: bool
-    is_auxiliary: bool = False
-    """Whether it is a job beside the stream: its trouble is told in Ready only if a person must act."""
     conditions: Sequence[ConditionDraft]
     verdict: ReadyVerdict
 
@@ -38,7 +36,9 @@ def combined_conditions(verdicts: Sequence[StreamVerdict]) -> list[ConditionDraf
     """The drafts of the resource's conditions. The first of `opinions` is the one that matters most."""
     speaking = [opinion for opinion in verdicts if opinion.wanted] or list(verdicts)
     judging = (
-        speaking if all(one.is_auxiliary for one in speaking) else [one for one in speaking if _affects_ready(one)]
+        speaking
+        if all(one.component.is_auxiliary for one in speaking)
+        else [one for one in speaking if _affects_ready(one)]
     )
     worst = max(judging, key=lambda opinion: _SEVERITY_RANK[opinion.verdict.severity])
     verdict = worst.verdict
@@ -52,7 +52,7 @@ def combined_conditions(verdicts: Sequence[StreamVerdict]) -> list[ConditionDraf
 
 
 def _affects_ready(opinion: StreamVerdict) -> bool:
-    return not opinion.is_auxiliary or opinion.verdict.severity is Severity.STALLED
+    return not opinion.component.is_auxiliary or opinion.verdict.severity is Severity.STALLED
 
 
 def _idle_conditions(speaking: Sequence[StreamVerdict], *, first: StreamVerdict) -> list[ConditionDraft]:

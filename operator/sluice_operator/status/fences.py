@@ -6,7 +6,7 @@ counted. Only the ingester that is believed counts: the hash may be another's, i
 
 from typing import Any
 
-from sluice_operator.api.source_status import IngesterStatus
+from sluice_operator.api.ingester_status import IngesterStatus
 from sluice_operator.status.assessment import Assessment
 
 

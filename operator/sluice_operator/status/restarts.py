@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sluice_operator.api.source_status import CountedPod, RestartsStatus
+from sluice_operator.api.ingester_status import CountedPod, RestartsStatus
 from sluice_operator.observed.facts import Facts, PodFacts
 from sluice_operator.status.assessment import Assessment
 from sluice_operator.status.reasons import RestartReason
@@ -38,15 +38,15 @@ class _CountedRestarts:
 def count_all_restarts(previous: RestartsStatus | None, assessments: Sequence[Assessment]) -> RestartsStatus:
     """The restarts of all streams of a source, each of which replaces no pods but its own."""
     restarts, counted = previous or RestartsStatus(), []
-    memories, first = restarts.pods or (), assessments[0].facts.component
+    memories, first = restarts.pods or (), assessments[0].facts.component.name
     for reading in assessments:
         facts = reading.facts
         # A memory without a component is of a time when a source had one stream.
-        own = tuple(memory for memory in memories if (memory.component or first) == facts.component)
+        own = tuple(memory for memory in memories if (memory.component or first) == facts.component.name)
         restarts = count_restarts(
             restarts.model_copy(update={"pods": own}), facts.pods, should_run=reading.should_run, now=facts.now
         )
-        counted += [pod.model_copy(update={"component": facts.component.value}) for pod in restarts.pods or ()]
+        counted += [pod.model_copy(update={"component": facts.component.name}) for pod in restarts.pods or ()]
     recent = _in_window(restarts, assessments[0].facts)
     return restarts.model_copy(
         update={"pods": tuple(counted), "in_window": len(recent), "recent_times": recent or None}

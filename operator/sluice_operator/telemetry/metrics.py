@@ -14,7 +14,8 @@ from prometheus_client import (
     disable_created_metrics,
 )
 
-from sluice_operator.kinds.registry import SOURCES, SourceKey
+from sluice_operator.kinds.registry import SOURCES
+from sluice_operator.kinds.source_key import SourceKey
 from sluice_operator.kubernetes.cache import Cache
 from sluice_operator.kubernetes.served_namespaces import ServedNamespaces
 from sluice_operator.kubernetes.workqueue import WorkQueue

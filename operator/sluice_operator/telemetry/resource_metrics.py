@@ -11,14 +11,13 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from sluice_common.times import parse_time
-from sluice_operator.desired.naming import Component
-from sluice_operator.kinds.registry import SOURCES
+from sluice_operator.kinds.registry import KINDS, SOURCES
 from sluice_operator.kubernetes.cache import Cache
 from sluice_operator.kubernetes.served_namespaces import ServedNamespaces
 
-_LIVE_PARTS: Final = frozenset(component.field for component in Component if component is not Component.BACKFILL)
+_LIVE_PARTS: Final = frozenset(component.field for component in KINDS.components if component.reports_lag)
 """The parts of a status that tell of what happens now, and so of a lag."""
-_PARTS: Final = tuple(component.field for component in Component)
+_PARTS: Final = tuple(component.field for component in KINDS.components)
 _STATES: Final = ("True", "False", "Unknown")
 _LABELS: Final = ("kind", "namespace", "name")
 

@@ -8,7 +8,7 @@ import asyncio
 import faulthandler
 from typing import Final
 
-from sluice_operator.kinds.registry import SourceKey
+from sluice_operator.kinds.source_key import SourceKey
 from sluice_operator.kubernetes.resync import Resync
 from sluice_operator.kubernetes.workqueue import WorkQueue
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from kubernetes.aio.client import Configuration
 
-from sluice_operator.kinds.registry import SourceKey
+from sluice_operator.kinds.source_key import SourceKey
 from sluice_operator.kubernetes.cache import Cache
 from sluice_operator.kubernetes.informers import kopf_login as session_module
 from sluice_operator.kubernetes.informers.informers import WATCHED_RESOURCES, run_informers

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from sluice_operator.kinds.registry import SourceKey
+from sluice_operator.kinds.source_key import SourceKey
 from sluice_operator.kubernetes import client as kube_module
 from sluice_operator.kubernetes.cache import Cache
 from sluice_operator.kubernetes.client import connect

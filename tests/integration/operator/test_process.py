@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sluice_operator.kinds.registry import SourceKey
+from sluice_operator.kinds.source_key import SourceKey
 from sluice_operator.kubernetes import resync as resync_module
 from sluice_operator.kubernetes import watch_freshness as sight_module
 from sluice_operator.kubernetes.cache import Cache

@@ -1,12 +1,12 @@
 {{/* All that the operator may do, in the namespaces that it watches: exactly what it uses. */}}
 {{- define "sluice.rules" -}}
-# It reads Relays and Labelers and writes only their status, and the finalizer of `deletionPolicy: DeleteCursor` into
-# their metadata, for which there is no smaller right: the spec belongs to the user.
+# It reads the resources of all kinds. It writes only their status, and the finalizer of `deletionPolicy: DeleteCursor`
+# into their metadata. There is no smaller right for the latter. It never writes the spec.
 - apiGroups: [sluice.dev]
-  resources: [relays, labelers]
+  resources: [{{ include "sluice.kinds" . }}]
   verbs: [list, watch, patch]
 - apiGroups: [sluice.dev]
-  resources: [relays/status, labelers/status]
+  resources: [{{ include "sluice.kinds.status" . }}]
   verbs: [patch]
 # The ingesters.
 - apiGroups: [apps]

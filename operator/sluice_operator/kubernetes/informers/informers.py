@@ -14,7 +14,9 @@ from typing import Any, Final, TypeAlias
 
 import kopf
 
-from sluice_operator.kinds.registry import CHILD_SELECTOR, SOURCES, SourceKey
+from sluice_operator.desired.naming import CHILD_SELECTOR
+from sluice_operator.kinds.registry import SOURCES
+from sluice_operator.kinds.source_key import SourceKey
 from sluice_operator.kubernetes.cache import Cache
 from sluice_operator.kubernetes.client import DEPLOYMENTS, PODS, ApiResource
 from sluice_operator.kubernetes.informers.kopf_engine import KindNotDiscoveredError, KopfEngine

@@ -1,6 +1,7 @@
 from typing import Any
 
-from sluice_operator.kinds.registry import LABELERS, RELAYS, SourceKey
+from sluice_operator.kinds.registry import LABELERS, RELAYS
+from sluice_operator.kinds.source_key import SourceKey
 from sluice_operator.kubernetes.cache import Cache
 from sluice_operator.kubernetes.client import DEPLOYMENTS, PODS
 from sluice_operator.kubernetes.informers.informers import handle_child_event, handle_source_event

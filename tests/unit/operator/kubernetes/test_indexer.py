@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sluice_operator.desired.naming import SOURCE_LABELS, label_value
-from sluice_operator.kinds.registry import LABELERS, RELAYS, SOURCES, SourceKey, object_key, owner_label_of
+from sluice_operator.desired.naming import label_value, source_label
+from sluice_operator.kinds.registry import LABELERS, RELAYS, SOURCES, owner_label_of
+from sluice_operator.kinds.source_key import SourceKey, object_key
 from sluice_operator.kubernetes.cache import Cache
 from sluice_operator.kubernetes.client import DEPLOYMENTS, PODS, ApiResource
 from sluice_redis.hosts import normalize_host
@@ -25,7 +26,7 @@ VERSION = st.integers(1, 6).map(str)
 
 def _items(api: ApiResource) -> st.SearchStrategy[dict[str, Any]]:
     labels = st.dictionaries(
-        st.sampled_from([*SOURCE_LABELS.values(), "app"]), st.sampled_from([label_value(name) for name in NAMES])
+        st.sampled_from([*map(source_label, SOURCES), "app"]), st.sampled_from([label_value(name) for name in NAMES])
     )
     metadata: dict[str, Any] = {
         "namespace": st.sampled_from(NAMESPACES),
@@ -109,7 +110,7 @@ def _relay(index: int, host: str = "") -> dict[str, Any]:
 
 
 def _pod(index: int) -> dict[str, Any]:
-    labels = {SOURCE_LABELS["Relay"]: f"relay-{index}"}
+    labels = {source_label("Relay"): f"relay-{index}"}
     return {
         "metadata": {"namespace": "n", "name": f"pod-{index}", "uid": "p", "resourceVersion": "1", "labels": labels}
     }

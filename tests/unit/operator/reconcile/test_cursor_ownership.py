@@ -8,8 +8,7 @@ from sluice_operator.api.relay import Relay
 from sluice_operator.api.source import Source
 from sluice_operator.desired.naming import COMPONENT_LABEL, REDIS_HASH_ANNOTATION
 from sluice_operator.desired.redis_secret import redis_url_hash
-from sluice_operator.desired.streams import streams_of
-from sluice_operator.kinds.registry import RELAYS
+from sluice_operator.kinds.registry import KINDS, RELAYS
 from sluice_operator.kubernetes.cache import Cache
 from sluice_operator.kubernetes.client import DEPLOYMENTS, PODS, KubernetesClient
 from sluice_operator.kubernetes.served_namespaces import ServedNamespaces
@@ -54,7 +53,7 @@ def claims(store: Cache, namespaces: ServedNamespaces = EVERYWHERE) -> CursorOwn
 
 
 async def owner(found: CursorOwnership, of: Source) -> tuple[str, bool] | None:
-    claim = await found.owner(of, streams_of(of)[0])
+    claim = await found.owner(of, KINDS.of(of).desired_streams(of)[0])
     return (claim.name, claim.is_terminating) if claim else None
 
 
@@ -121,6 +120,6 @@ async def test_one_that_nobody_sees_any_more_owns_and_is_told_as_such(spec: dict
     store.put(DEPLOYMENTS, deployment("a"))  # which tells the Redis of one that can't be read
     for refusals in (dict[str, str](), {"n": "forbidden"}, dict[str, str]()):
         namespaces.record_refusals(refusals)
-        claim = await found.owner(younger, streams_of(younger)[0])
+        claim = await found.owner(younger, KINDS.of(younger).desired_streams(younger)[0])
         assert claim is not None
         assert (claim.name, claim.is_unobserved) == ("Relay n/a", bool(refusals))

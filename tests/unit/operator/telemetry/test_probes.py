@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 from prometheus_client import CollectorRegistry
 
-from sluice_operator.kinds.registry import SourceKey
+from sluice_operator.kinds.source_key import SourceKey
 from sluice_operator.kubernetes import workqueue as queue_module
 from sluice_operator.kubernetes.cache import Cache
 from sluice_operator.kubernetes.client import KubernetesClient

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from prometheus_client import generate_latest
 
-from sluice_operator.kinds.registry import LABELERS, RELAYS, SourceKey
+from sluice_operator.kinds.registry import LABELERS, RELAYS
+from sluice_operator.kinds.source_key import SourceKey
 from sluice_operator.kubernetes.cache import Cache
 from sluice_operator.kubernetes.client import ApiError
 from sluice_operator.kubernetes.served_namespaces import ServedNamespaces
