@@ -1,4 +1,4 @@
-"""The columns of `kubectl get`, the same for all kinds of source."""
+"""The columns of `kubectl get`."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -17,9 +17,11 @@ class PrinterColumn:
 
 
 def stream_columns(status_field: str, *wide_columns: PrinterColumn) -> tuple[PrinterColumn, ...]:
-    """The columns of a kind whose main stream is told of in that `part` of the status; those in `wide` are its own.
+    """The columns of a source whose main stream has its status in `status_field`. `wide_columns` are added for `-o
+    wide`.
 
-    What is always shown fits into a terminal of a hundred columns, but for a long reason: so that stands last.
+    The columns that are always shown fit into a terminal of a hundred characters. The reason can be long, so it is the
+    last one.
     """
     return (
         PrinterColumn(name="Host", path=".spec.host", description="The host of the source."),

@@ -1,4 +1,4 @@
-"""The Deployment of an ingester, of whatever source."""
+"""Builds the Deployment of an ingester."""
 
 from collections.abc import Mapping
 
@@ -24,10 +24,10 @@ def build_deployment(
     config_hashes: Mapping[str, str],
     defaults: IngesterDefaults,
 ) -> Manifest:
-    """One pod of the ingester of `stream`, or none while it is not enabled or the source is suspended.
+    """The Deployment for one `stream`, with one pod, or none while the stream is disabled or the source is suspended.
 
-    `hashes` are of what the ingester reads at its start, by annotation, such as the Redis URL in the source's Secret:
-    another hash makes another pod.
+    `config_hashes` are the hashes of what the ingester reads at its start, by annotation, such as the Redis URL in the
+    source's Secret. Another hash makes another pod.
     """
     labels = pod_selector(resource=source.metadata.name, component=stream.component)
     owned = owned_labels(kind=type(source).__name__, resource=source.metadata.name)

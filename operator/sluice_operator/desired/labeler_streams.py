@@ -1,4 +1,4 @@
-"""What a Labeler should own."""
+"""The component of a Labeler, and how its ingester is configured."""
 
 from typing import Final
 

@@ -1,12 +1,13 @@
-"""The pod of an ingester, of whatever source: restricted, read-only, without a token.
+"""Builds the pod of an ingester: restricted, with a read-only root file system and without a token.
 
-What a user adds to it, its resources among them, comes with `pod_template`.
+Resources and all other additions of the user come from `merge_pod_template`.
 """
 
 from collections.abc import Mapping
 from typing import Final
 
 from sluice_operator.api.source_spec import CABundle, SourceSpec
+from sluice_operator.api.volumes import CA_VOLUME
 from sluice_operator.desired.child_metadata import Manifest
 from sluice_operator.desired.ingester_defaults import IngesterDefaults
 from sluice_operator.desired.redis_secret import RedisSecret
@@ -15,7 +16,6 @@ CONTAINER: Final = "ingester"
 COMMAND: Final = "sluice-ingester"
 METRICS_PORT: Final = 4100
 
-CA_VOLUME: Final = "ca-bundle"
 _CA_DIRECTORY: Final = "/etc/sluice/ca"
 _CA_FILE: Final = "ca.crt"
 _USER: Final = 65532

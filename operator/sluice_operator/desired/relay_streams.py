@@ -1,4 +1,4 @@
-"""What a Relay should own."""
+"""The components of a Relay, and how their ingesters are configured."""
 
 from typing import Final
 

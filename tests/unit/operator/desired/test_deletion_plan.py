@@ -112,7 +112,7 @@ def keys_of(found: dict[str, Any]) -> list[StreamKeys]:
 def test_what_remains_is_told_with_the_command() -> None:
     told = cursor_kept_message("Redis is away", keys_of(source("Labeler")))
     assert told == (
-        "The resource is let go without its cursor: Redis is away. To delete it by hand: "
+        "The resource is deleted, but its cursor is not: Redis is away. To delete the cursor, run: "
         "redis-cli DEL label_live:cursor:relay.example:2470 label_live:health:relay.example:2470"
     )
     told = cursor_kept_message("", keys_of(source(redis={"keyPrefix": "{p}:"})))

@@ -116,7 +116,7 @@ def test_no_variable_that_the_operator_sets_can_be_given() -> None:
     ours = {item["name"] for source in sources for found in templates(source) for item in container(found)["env"]}
     assert ours >= SPEC_FIELDS.keys() - {"INGESTER_CA_BUNDLE"}
     for name in ours:
-        with pytest.raises(InvalidResourceError, match=name if name in SPEC_FIELDS else "the operator's own"):
+        with pytest.raises(InvalidResourceError, match=name if name in SPEC_FIELDS else "reserved for the operator"):
             relay(podTemplate={"env": [{"name": name, "value": "x"}]})
 
 

@@ -60,7 +60,7 @@ def test_numbers_name_their_unit_and_bounds(kind: Kind) -> None:
             assert {"minimum", "maximum"} <= node.keys(), path
 
 
-_UNITS = re.compile(r"[Hh]ow many|seconds|bytes|per second|exit code|metadata\.generation")
+_UNITS = re.compile(r"[Nn]umber of|seconds|bytes|per second|[Ee]xit code|metadata\.generation")
 
 
 @each_kind
