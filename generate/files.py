@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Final
 
-from generate import argocd, chart, crds
+from generate import argocd, chart, crds, metrics_page, settings_page, status_page
 from generate.generated import Generated
 
 ROOT: Final = Path(__file__).parents[1]
@@ -13,4 +13,7 @@ GENERATED: Final[tuple[Generated, ...]] = (
     *crds.FILES,
     chart.KINDS_TEMPLATE,
     argocd.CONFIG_MAP,
+    status_page.PAGE,
+    settings_page.PAGE,
+    metrics_page.PAGE,
 )

@@ -4,20 +4,18 @@ They are read when somebody asks, so nothing is left over of a resource that is 
 that they begin at, for the monitor to subtract: a status is not written for an age that ticks.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from sluice_common.times import parse_time
-from sluice_operator.kinds.registry import KINDS, SOURCES
+from sluice_operator.desired.component import Component
+from sluice_operator.kinds.registry import Kinds
 from sluice_operator.kubernetes.cache import Cache
 from sluice_operator.kubernetes.served_namespaces import ServedNamespaces
 
-_LIVE_PARTS: Final = frozenset(component.field for component in KINDS.components if component.reports_lag)
-"""The parts of a status that tell of what happens now, and so of a lag."""
-_PARTS: Final = tuple(component.field for component in KINDS.components)
 _STATES: Final = ("True", "False", "Unknown")
 _LABELS: Final = ("kind", "namespace", "name")
 
@@ -26,8 +24,13 @@ class ResourceMetrics(Collector):
     """The metrics of all resources."""
 
     def __init__(
-        self, cache: Cache, namespaces: ServedNamespaces, held_namespaces: Callable[[], Mapping[str, bool]] = dict
+        self,
+        kinds: Kinds,
+        cache: Cache,
+        namespaces: ServedNamespaces,
+        held_namespaces: Callable[[], Mapping[str, bool]] = dict,
     ) -> None:
+        self._kinds = kinds
         self._held_namespaces = held_namespaces
         self._cache = cache
         self._namespaces = namespaces
@@ -35,11 +38,14 @@ class ResourceMetrics(Collector):
     def collect(self) -> Iterator[Metric]:
         """One family for each question."""
         counts = GaugeMetricFamily(
-            "sluice_resources", "Resources, by whether they are Ready.", labels=["kind", "ready"]
+            "sluice_resources",
+            "Resources by their `Ready`: `True`, `False`, or `Unknown` before the first reconcile.",
+            labels=["kind", "ready"],
         )
         served = GaugeMetricFamily(
             "sluice_namespace_served",
-            "Whether a namespace is served, of those that are watched by name or have resources.",
+            "1 while a namespace of `SLUICE_WATCH_NAMESPACES`, or one with resources, is served. 0 while the API "
+            "server refuses it or another release serves it; then it has no other metrics.",
             labels=["namespace"],
         )
         known, held = self._namespaces.served_by_name, self._held_namespaces()
@@ -47,12 +53,16 @@ class ResourceMetrics(Collector):
             is_served = known.get(name, True) and held.get(name, True)
             served.add_metric([name], float(is_served))
         kinds = GaugeMetricFamily(
-            "sluice_kind_served", "Whether the resources of a kind are served everywhere.", labels=["kind"]
+            "sluice_kind_served",
+            "1 while the resources of a kind are served in all namespaces. 0 while its CRD is missing or it can't be "
+            "listed or watched: `/readyz` and the log say why.",
+            labels=["kind"],
         )
-        for kind, is_served in self._namespaces.kinds.served_by_kind.items():
-            kinds.add_metric([kind], float(is_served))
+        for name, is_served in self._namespaces.kinds.served_by_kind.items():
+            kinds.add_metric([name], float(is_served))
         families = _families()
-        for api in SOURCES.values():
+        for kind in self._kinds:
+            api = kind.resource
             states = dict.fromkeys(_STATES, 0)
             for source in self._cache.all(api):
                 metadata, status = source["metadata"], source.get("status") or {}
@@ -62,7 +72,7 @@ class ResourceMetrics(Collector):
                     continue  # nobody knows how it fares, or another release tells
                 labels = [api.kind, metadata["namespace"], metadata["name"]]
                 states[_condition(status, "Ready")] += 1
-                for family, labelled, value in _samples(status):
+                for family, labelled, value in _samples(status, kind.components):
                     families[family].add_metric([*labels, *labelled], value)
             for state, count in states.items():
                 counts.add_metric([api.kind, state], count)
@@ -73,29 +83,42 @@ def _families() -> dict[str, GaugeMetricFamily | CounterMetricFamily]:
     def gauge(name: str, text: str, *labels: str) -> GaugeMetricFamily:
         return GaugeMetricFamily(f"sluice_resource_{name}", text, labels=[*_LABELS, *labels])
 
-    restarts = "Restarts of ingesters that nobody asked for."
+    restarts = "Restarts of ingesters that nobody asked for, over all pods and all time."
     return {
-        "ready": gauge("ready", "Whether the resource is Ready."),
-        "stalled": gauge("stalled", "Whether a person must act."),
+        "ready": gauge("ready", "1 while the resource is `Ready`, else 0."),
+        "stalled": gauge("stalled", "1 while a person must act, else 0."),
         "restarts": CounterMetricFamily("sluice_resource_restarts", restarts, labels=_LABELS),
-        "lag": gauge("lag_seconds", "How far the resource is behind."),
-        "newest": gauge("newest_event_timestamp_seconds", "The time of the newest event stored.", "stream"),
-        "entries": gauge("stream_entries", "Entries in the stream in Redis.", "stream"),
+        "lag": gauge(
+            "lag_seconds",
+            "How old the newest event was when it was stored; grows while the source can't be read. Absent while Redis "
+            "can't be read, and while suspended.",
+        ),
+        "newest": gauge(
+            "newest_event_timestamp_seconds",
+            "The time of the newest stored event: `time()` minus this is its age.",
+            "stream",
+        ),
+        "entries": gauge("stream_entries", "Entries in the stream in Redis, which sources can share.", "stream"),
         "bytes": gauge("stream_bytes", "About how many bytes the stream takes in Redis.", "stream"),
-        "consumers": gauge("consumers_lag_entries", "Entries that the slowest group has not been given.", "stream"),
+        "consumers": gauge(
+            "consumers_lag_entries",
+            "Entries not yet delivered to the slowest consumer group. Absent without groups.",
+            "stream",
+        ),
     }
 
 
-def _samples(status: Mapping[str, Any]) -> Iterator[tuple[str, list[str], float]]:
+def _samples(status: Mapping[str, Any], components: Sequence[Component]) -> Iterator[tuple[str, list[str], float]]:
     """What one status tells: family, values of further labels, value."""
     yield "ready", [], float(_condition(status, "Ready") == "True")
     yield "stalled", [], float(_condition(status, "Stalled") == "True")
     yield "restarts", [], (status.get("restarts") or {}).get("count", 0)
-    parts = {name: status[name] for name in _PARTS if status.get(name)}
-    lags = [part["lagSeconds"] for name, part in parts.items() if name in _LIVE_PARTS and "lagSeconds" in part]
+    parts = {component: status[component.field] for component in components if status.get(component.field)}
+    lags = [part["lagSeconds"] for component, part in parts.items() if component.reports_lag and "lagSeconds" in part]
     if lags:
         yield "lag", [], max(lags)
-    for name, part in parts.items():
+    for component, part in parts.items():
+        name = component.field
         if newest := parse_time(part.get("cursorTime")):
             yield "newest", [name], newest.timestamp()
         for family, field in (("entries", "streamLength"), ("bytes", "streamBytes"), ("consumers", "consumersLag")):

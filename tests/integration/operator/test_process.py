@@ -8,25 +8,26 @@ from pathlib import Path
 
 import pytest
 
-from sluice_operator.kinds.source_key import SourceKey
+from sluice_operator.kinds.registry import KINDS
 from sluice_operator.kubernetes import resync as resync_module
 from sluice_operator.kubernetes import watch_freshness as sight_module
 from sluice_operator.kubernetes.cache import Cache
-from sluice_operator.kubernetes.client import connect
+from sluice_operator.kubernetes.connection import connect
 from sluice_operator.kubernetes.resync import Resync
-from sluice_operator.kubernetes.served_namespaces import ServedNamespaces
+from sluice_operator.kubernetes.source_key import SourceKey
 from sluice_operator.kubernetes.watch_freshness import StaleWatchError, WatchFreshness
 from sluice_redis.contract import SourceState
+from tests.fakes.served import served_namespaces
 from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.control_plane import OPERATOR, ROOT, ApiServerError, ControlPlane
 from tests.integration.operator.rights import grant, rules
 from tests.integration.operator.situation import ERROR, NAME, Situation, eventually
 
-KINDS = ("Relay", "Deployment", "ReplicaSet", "Pod", "Secret", "Event")
+LISTED_KINDS = ("Relay", "Deployment", "ReplicaSet", "Pod", "Secret", "Event")
 
 
 def versions(place: Situation) -> dict[str, str]:
-    return {item["metadata"]["uid"]: item["metadata"]["resourceVersion"] for item in place.all(*KINDS)}
+    return {item["metadata"]["uid"]: item["metadata"]["resourceVersion"] for item in place.all(*LISTED_KINDS)}
 
 
 def test_a_restart_changes_nothing_that_is_right(place: Situation, start: Callable[..., OperatorProcess]) -> None:
@@ -123,11 +124,12 @@ async def test_a_watch_that_has_gone_blind_is_found_out(
     added: list[SourceKey] = []
     async with connect() as (kube, _):
         resync = Resync(
+            kinds=KINDS.watched,
             client=kube,
-            cache=Cache(),
+            cache=Cache(KINDS.watched),
             freshness=WatchFreshness(),
             add=added.append,
-            namespaces=ServedNamespaces((place.namespace,)),
+            namespaces=served_namespaces(place.namespace),
             interval_seconds=0.1,
         )
         await resync.list_first()

@@ -20,7 +20,7 @@ from sluice_operator.observed.facts import (
     RedisStreamFacts,
     SecretFacts,
     SinkFacts,
-    SinkFailure,
+    SinkReadFailure,
     Termination,
 )
 from sluice_operator.status import source_status as status_module
@@ -42,7 +42,7 @@ def pod(**changes: Any) -> PodFacts:
         name="us-east-firehose-1",
         template_hash="aaa",
         created=ago(3605),
-        leaving=False,
+        terminating=False,
         gone_reason="",
         running_since=ago(3600),
         restart_count=0,
@@ -79,7 +79,7 @@ def health(**changes: Any) -> HealthFacts:
         seq="6322875501",
         event_time=ago(3),
         stored=ago(1),
-        beat=ago(2),
+        heartbeat=ago(2),
         silent_seconds=2.0,
         started=ago(3599),
         events=1000,
@@ -112,8 +112,8 @@ def stream(*groups: ConsumerGroupFacts, bytes: int | None = 4096) -> RedisStream
     return RedisStreamFacts(bytes=bytes, groups=groups, consumers_lag=max(lags, default=None))
 
 
-def trouble(kind: SinkFailure, message: str = "in its own words") -> SinkFacts:
-    return SinkFacts(trouble=kind, trouble_message=message)
+def trouble(kind: SinkReadFailure, message: str = "in its own words") -> SinkFacts:
+    return SinkFacts(failure=kind, failure_message=message)
 
 
 def facts(**changes: Any) -> Facts:
