@@ -50,7 +50,7 @@ class Rule:
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         result = handler(schema)
-        # A shared definition must stay as it is: the rule belongs to this field alone.
+        # Other fields can share this definition, so it must not change: the rule belongs to this field only.
         validations = [*result.get(VALIDATIONS, ()), {"rule": self.cel, "message": self.message}]
         return {**result, VALIDATIONS: validations}
 

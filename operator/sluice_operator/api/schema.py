@@ -46,7 +46,7 @@ def _convert(schema: Schema, definitions: Mapping[str, Schema], *, is_item: bool
         fields = {name: _convert(field, definitions, is_item=is_item) for name, field in node["properties"].items()}
         result["properties"] = fields
         if "default" in result:
-            # The API server fills in the fields' own defaults: each stands in one place.
+            # The API server sets the defaults of the fields themselves, so each default has one place.
             result["default"] = {
                 name: value for name, value in result["default"].items() if value != fields[name].get("default")
             }

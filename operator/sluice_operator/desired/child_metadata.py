@@ -37,11 +37,11 @@ def build_child(
         "labels": {**labels, **owned_labels(kind=_kind(source), resource=source.metadata.name)},
         "ownerReferences": [_owner_reference(source)],
     }
-    stamp = {DESIRED_HASH_ANNOTATION: _digest([metadata, *([dict(annotations)] if annotations else []), body])}
+    desired_hash = {DESIRED_HASH_ANNOTATION: _digest([metadata, *([dict(annotations)] if annotations else []), body])}
     return {
         "apiVersion": api_version,
         "kind": kind,
-        "metadata": {**metadata, "annotations": {**annotations, **stamp}},
+        "metadata": {**metadata, "annotations": {**annotations, **desired_hash}},
         **body,
     }
 
@@ -87,8 +87,8 @@ def is_owned_by_former_source(live: Mapping[str, Any], *, kind: str, name: str, 
 
 
 def _owner_reference(source: Source) -> Manifest:
-    # Garbage collection needs only the uid. Blocking the owner's deletion would need the right to update
-    # its finalizers, and would only make the owner wait.
+    # Garbage collection needs only the uid. To block the owner's deletion, the operator would need the right to update
+    # its finalizers, and the owner would only wait.
     return {
         "apiVersion": API_VERSION,
         "kind": _kind(source),

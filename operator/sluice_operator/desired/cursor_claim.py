@@ -48,7 +48,7 @@ class CursorClaim:
 def claim_rank(source: Mapping[str, Any]) -> ClaimRank:
     """The rank of a source's object."""
     metadata = source["metadata"]
-    created = metadata.get("creationTimestamp") or ""  # RFC 3339 in UTC: in the order of the alphabet
+    created = metadata.get("creationTimestamp") or ""  # RFC 3339 in UTC sorts as text
     return created, metadata["namespace"], metadata["name"], source["kind"]
 
 

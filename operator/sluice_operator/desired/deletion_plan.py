@@ -56,8 +56,8 @@ def build_finalizer_patch(source: Mapping[str, Any], *, present: bool) -> dict[s
     A merge patch replaces a list as a whole. So the patch names the resource version that it was made from. If the
     object was changed meanwhile, the API server answers 409, and the patch must be made again.
     """
-    wanted = [*other_finalizers(source), *([FINALIZER] if present else [])]
-    return {"metadata": {"finalizers": wanted, "resourceVersion": source["metadata"]["resourceVersion"]}}
+    finalizers = [*other_finalizers(source), *([FINALIZER] if present else [])]
+    return {"metadata": {"finalizers": finalizers, "resourceVersion": source["metadata"]["resourceVersion"]}}
 
 
 def deployment_names(source: Mapping[str, Any], components: Iterable[Component]) -> tuple[str, ...]:

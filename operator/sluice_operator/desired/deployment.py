@@ -46,10 +46,10 @@ def build_deployment(
         body={
             "spec": {
                 "replicas": 1 if stream.enabled and not source.spec.suspend else 0,
-                # The nulls say what is absent in words that older versions have hashed: so their children bear the same
-                # stamp, and are not written anew.
+                # Older versions hashed these nulls. They stay, so that the hash of an existing child does not change
+                # and the child is not written again.
                 "paused": None,
-                # Two pods of one source would only fence each other.
+                # Two pods of one source would fence each other.
                 "strategy": {"type": "Recreate", "rollingUpdate": None},
                 "selector": {"matchLabels": labels},
                 "template": merge_pod_template(template, source.spec.pod_template),

@@ -113,13 +113,13 @@ def _compare_lists(live: Any, desired: Sequence[Any], *, path: FieldPath, name: 
     items = live if isinstance(live, Sequence) and not isinstance(live, str) else []
     pairs = match_items(items, desired) if items else None
     if pairs is not None:
-        found, asked = pairs
-        for identity in sorted({*found, *asked}, key=str):
-            if identity not in asked:
+        found, expected = pairs
+        for identity in sorted({*found, *expected}, key=str):
+            if identity not in expected:
                 yield Difference(path=(*path, identity), desired=None, live=found[identity])
             else:
                 yield from _compare(
-                    found.get(identity), asked[identity], path=(*path, identity), parent=name, siblings={}
+                    found.get(identity), expected[identity], path=(*path, identity), parent=name, siblings={}
                 )
     elif len(items) != len(desired) or any(
         next(_compare(one, other, path=(*path, ()), parent=name, siblings={}), None)

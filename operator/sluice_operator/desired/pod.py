@@ -26,7 +26,7 @@ def build_pod_spec(
 ) -> Manifest:
     """The spec of a pod that runs the ingester with `env`, the variables of its mode."""
     pod: Manifest = {
-        # The ingester writes what it holds and exits within 10 s of SIGTERM.
+        # The ingester writes its buffered events and exits within 10 s of SIGTERM.
         "terminationGracePeriodSeconds": 15,
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
@@ -52,7 +52,7 @@ def _container(spec: SourceSpec, *, env: Mapping[str, str], redis: RedisSecret, 
         "command": [COMMAND],
         "env": _env(spec, env=env, redis=redis),
         "ports": [{"name": "metrics", "containerPort": METRICS_PORT, "protocol": "TCP"}],
-        # A node that comes back starts all its pods at once: to kill the slow ones would make all of them slower.
+        # A node that restarts starts all its pods at once. Killing the slow ones would make all of them slower.
         "startupProbe": {**_probe("/healthz"), "periodSeconds": 1, "failureThreshold": 300},
         "livenessProbe": {**_probe("/healthz"), "periodSeconds": 10, "failureThreshold": 6},
         "readinessProbe": {**_probe("/readyz"), "periodSeconds": 5, "failureThreshold": 2},

@@ -54,7 +54,7 @@ def _qualified_name(host: str, namespace: str) -> str:
     labels = name.split(".")
     if _is_address(name) or name == _POD_ITSELF:
         return name
-    if _SERVICE in labels[2:]:  # the cluster's domain may stand behind it
+    if _SERVICE in labels[2:]:  # the domain of the cluster can follow
         return ".".join(_up_to_service(labels, _SERVICE))
     if len(labels) == 1:
         return f"{name}.{namespace}.{_SERVICE}"

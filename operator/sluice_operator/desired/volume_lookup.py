@@ -25,7 +25,7 @@ def find_mounted_key(template: PodTemplate, path: str) -> MountedKey | None:
     mounts = [mount for mount in template.volume_mounts or () if f"{path}/".startswith(f"{mount.mount_path}/")]
     if not mounts:
         return None
-    mount = max(mounts, key=lambda mount: len(mount.mount_path))  # one within another hides it
+    mount = max(mounts, key=lambda mount: len(mount.mount_path))  # an inner mount hides an outer one
     below = path[len(mount.mount_path) + 1 :]
     within = "/".join(filter(None, (mount.sub_path, below)))
     for volume in template.volumes or ():
