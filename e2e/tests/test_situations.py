@@ -25,6 +25,7 @@ from e2e.tests.situations.situation import Played
 from e2e.tests.situations.world import World
 from e2e.tests.sluice import Sluice
 from e2e.tests.webhooks.webhook import withdraw_all
+from sluice_operator.kinds.registry import KINDS
 
 pytestmark = pytest.mark.timeout(900)
 NAMESPACE: Final = "sluice-situations"
@@ -49,7 +50,8 @@ def performance(sluice: Sluice, cluster: Cluster, request: pytest.FixtureRequest
     withdraw_all(cluster.kubectl, namespace=NAMESPACE)
     cluster.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--timeout=120s")
     # What earlier tests have left running takes the node's time and room.
-    sluice.kubectl("delete", "relays.sluice.dev,labelers.sluice.dev,deployments.apps", "--all", "--timeout=120s")
+    left = ",".join([*(kind.crd_name for kind in KINDS), "deployments.apps"])
+    sluice.kubectl("delete", left, "--all", "--timeout=120s")
     deploy.apply(cluster, manifests.namespace(NAMESPACE))
     items = [item for item in request.session.items if getattr(item, "originalname", "") == test_situation.__name__]
     wanted = {item.callspec.params["name"] for item in items if isinstance(item, pytest.Function)}
