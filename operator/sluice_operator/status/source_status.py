@@ -1,4 +1,4 @@
-"""From facts and the status before to the status now. Pure, and the only place that makes a status."""
+"""Makes the status of a source from facts and the status before. Pure, and the only place that does."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -29,30 +29,33 @@ StatusT = TypeVar("StatusT", bound=SourceStatus)
 def source_status(
     streams: Sequence[Facts], previous: StatusT, *, strategies: Mapping[Component, StreamStrategy]
 ) -> StatusT:
-    """The status of a source, from the facts about its streams with the most important one first.
+    """The status of a source. The first of `streams` is its main stream.
 
-    `strategies` tells by component how facts become conditions and numbers.
+    `strategies` has, by component, what makes conditions and numbers of the facts.
     """
     first, before = streams[0], by_type(previous.conditions)
     parts = previous.ingesters if is_former_host(previous.host or "", first.host) else {}
     applied = is_applied(previous, generation=first.generation)
-    readings = [
+    assessments = [
         assess(facts, _history(facts.component, strategies[facts.component], parts, before, applied=applied))
         for facts in streams
     ]
-    restarts = count_all_restarts(previous.restarts, readings)
+    restarts = count_all_restarts(previous.restarts, assessments)
     drafts = combined_conditions(
-        [_stream_verdict(reading, strategies[reading.facts.component], restarts, before) for reading in readings]
+        [
+            _stream_verdict(assessment, strategies[assessment.facts.component], restarts, before)
+            for assessment in assessments
+        ]
     )
     conditions = with_transition_times(drafts, previous=before, generation=first.generation, now=first.now)
-    images = [reading.pod.image for reading in readings if reading.pod and reading.running]
+    images = [assessment.pod.image for assessment in assessments if assessment.pod and assessment.running]
     update = {
         **dict.fromkeys(previous.ingesters),
         **{
-            (component := reading.facts.component).field: strategies[component].numbers(
-                reading, parts.get(component.field)
+            (component := assessment.facts.component).field: strategies[component].numbers(
+                assessment, parts.get(component.field)
             )
-            for reading in readings
+            for assessment in assessments
         },
         "observed_generation": first.generation,
         "conditions": sorted_conditions(conditions),
@@ -65,7 +68,7 @@ def source_status(
 
 
 def invalid_spec_status(previous: StatusT, *, generation: int, now: datetime, reason: str, message: str) -> StatusT:
-    """The status of a source whose spec can't be understood: nothing else is known of it now."""
+    """The status of a source with an invalid spec. The rest of its state is unknown."""
     conditions = with_transition_times(
         stalled_verdict(reason, message).drafts(), previous=by_type(previous.conditions), generation=generation, now=now
     )
@@ -73,7 +76,7 @@ def invalid_spec_status(previous: StatusT, *, generation: int, now: datetime, re
 
 
 def terminating_status(previous: StatusT, *, generation: int, now: datetime, message: str) -> StatusT:
-    """The status of a source that is being deleted: all that is told of it is what its end waits for."""
+    """The status of a source that is being deleted: it only says what the deletion waits for."""
     conditions = with_transition_times(
         progressing_verdict(ConditionReason.TERMINATING, message).drafts(),
         previous=by_type(previous.conditions),
@@ -111,7 +114,7 @@ def _stream_verdict(
     current = with_transition_times(drafts, previous=before, generation=facts.generation, now=facts.now)
     return StreamVerdict(
         component=facts.component,
-        wanted=assessment.is_requested,
+        is_requested=assessment.is_requested,
         conditions=[
             *strategy.conditions(assessment, restarts, before),
             *outdated,

@@ -32,7 +32,7 @@ from tests.fakes.clock import FakeClock
 from tests.fakes.redis import FakeRedis
 from tests.fakes.served import served_namespaces
 from tests.unit.operator.kinds.third_kind import MIRROR, STREAM, THREE_KINDS
-from tests.unit.operator.status.given import facts
+from tests.unit.operator.status.situations import facts
 
 KEY = SourceKey("Mirror", "events", "one")
 
