@@ -31,7 +31,7 @@ from tests.fakes.api_server import FakeApiServer
 from tests.fakes.clock import FakeClock
 from tests.fakes.redis import FakeRedis
 from tests.fakes.served import served_namespaces
-from tests.unit.operator.kinds.third_kind import MIRROR, STREAM, THREE_KINDS
+from tests.unit.operator.kinds.third_kind import MIRROR, STREAM, THREE_KINDS, Mirror
 from tests.unit.operator.status.situations import facts
 
 KEY = SourceKey("Mirror", "events", "one")
@@ -47,7 +47,7 @@ def body(**spec: Any) -> dict[str, Any]:
 
 
 def deployment(**spec: Any) -> dict[str, Any]:
-    mirror = MIRROR.parse(body(**spec))
+    mirror = Mirror.parse(body(**spec))
     (stream,) = MIRROR.desired_streams(mirror)
     defaults = IngesterDefaults(image="sluice:1")
     return build_deployment(mirror, stream, config_hashes={REDIS_HASH_ANNOTATION: "x"}, defaults=defaults)
@@ -85,7 +85,7 @@ def test_it_is_watched_and_its_children_lead_to_it() -> None:
 
 
 def test_its_status_has_conditions_and_numbers() -> None:
-    mirror = MIRROR.parse(body())
+    mirror = Mirror.parse(body())
     status = MIRROR.source_status([replace(facts(), component=STREAM)], mirror.status).dump()
     assert status["mirror"]["state"] == "streaming"
     assert {item["type"]: item["status"] for item in status["conditions"]}["Ready"] == "True"
