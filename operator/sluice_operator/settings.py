@@ -1,4 +1,4 @@
-"""The operator's settings, from its environment. A bad one stops the process with the variable's name."""
+"""The operator's settings, from environment variables. An invalid one stops the process and is named."""
 
 from typing import Annotated, Any, Literal
 
@@ -11,79 +11,83 @@ from sluice_operator.kubernetes.namespace_lease import LEASE_NAME as NAMESPACE_L
 from sluice_redis.url import RedisUrl
 
 NameList = Annotated[tuple[str, ...], NoDecode]
-"""Names with commas between them."""
+"""Names, separated by commas."""
 
 
 class SettingsError(ValueError):
-    """The environment is not as it must be; the text names each variable and what to do."""
+    """Environment variables are invalid. The text names each one and says what to do."""
 
 
 class Settings(BaseSettings):
-    """What the environment says."""
+    """The settings. Each is the environment variable of its name in capitals, with the prefix `SLUICE_`."""
 
     model_config = SettingsConfigDict(
         env_prefix="SLUICE_", frozen=True, use_attribute_docstrings=True, env_ignore_empty=True
     )
 
     ingester_image: Annotated[str, Field(min_length=1, pattern=r"^\S+$")]
-    """The image of the ingesters, where a resource names none."""
+    """The image of the ingesters of resources that name none."""
 
     ingester_image_pull_policy: Literal["Always", "IfNotPresent", "Never"] | None = None
-    """When that image is pulled. Without it the policy is that of Kubernetes."""
+    """The pull policy of that image. Without it Kubernetes' own default applies."""
 
     ingester_image_pull_secrets: NameList = ()
-    """Secrets for that image, by name with commas between, in the namespace of each resource."""
+    """Names of pull secrets for that image, in the namespace of each resource."""
 
     default_redis_url: SecretStr | None = None
-    """The Redis for resources without `spec.redis`."""
+    """The URL of the Redis for resources without `spec.redis`."""
 
     watch_namespaces: NameList = ()
-    """The namespaces that are served, with commas between. Without it all are."""
+    """The namespaces that are served. Without it all are."""
 
     status_interval_seconds: Annotated[float, Field(ge=1, le=3600)] = 30.0
-    """How often the numbers of a status are written at most. Conditions are written at once."""
+    """How often the numbers in a status are written at most. Conditions are written at once."""
 
     observe_interval_seconds: Annotated[float, Field(ge=0.5, le=60)] = 3.0
-    """How often each resource's Redis and Secret are looked at. A Secret of the operator's own that was deleted
-    is back within that time: Secrets are not watched, since that would need the right to list them all.
+    """How often each resource's Redis and Secret are read.
+
+    A Secret of the operator's own that was deleted is restored within that time. Secrets are not watched: that would
+    need the right to list all of them.
     """
 
     resync_interval_seconds: Annotated[float, Field(ge=5, le=86_400)] = 300.0
-    """How often everything is listed anew, whatever the watches said."""
+    """How often everything is listed again, whatever the watches have delivered."""
 
     deletion_deadline_seconds: Annotated[float, Field(ge=1, le=3600)] = 60.0
-    """For how long the deletion of a resource with `spec.deletionPolicy: DeleteCursor` may wait for its ingester
-    to stop, and for its Redis. After that the resource goes, and an Event tells what remains.
+    """How long a deletion with `spec.deletionPolicy: DeleteCursor` waits for the ingester and its Redis.
+
+    After that the resource goes, and an Event names what remains in Redis.
     """
 
     workers: Annotated[int, Field(ge=1, le=64)] = 8
-    """How many resources are looked at at the same time."""
+    """How many resources are reconciled at the same time."""
 
     leader_election: bool = False
-    """Whether one of several replicas leads, by a Lease, and the others stand by."""
+    """Whether several replicas elect a leader by a Lease. The others are on standby."""
 
     lease_namespace: Annotated[str | None, Field(validate_default=True)] = None
     """The namespace of that Lease: the operator's own."""
 
     lease_name: Annotated[str, Field(max_length=253, pattern=r"^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$")] = "sluice-operator"
-    """Its name, the same for all replicas."""
+    """The name of that Lease, the same for all replicas."""
 
     lease_duration_seconds: Annotated[int, Field(ge=5, le=300)] = 10
-    """So long after the last renewal of a leader that is gone another may lead. It is renewed every fifth of that
-    time; a leader that could not renew it for seven tenths of it ends.
+    """How long after its last renewal the Lease expires, so that another replica may lead.
+
+    The leader renews it each fifth of that time. A leader that could not renew it for seven tenths of it exits.
     """
 
     port: Annotated[int, Field(ge=1, le=65_535)] = 8080
     """The port of /livez, /readyz and /metrics."""
 
     log_format: Annotated[Literal["json", "plain"], Field(validation_alias="LOG_FORMAT")] = "json"
-    """`json` for one object a line, `plain` for terminals."""
+    """`json` for one JSON object a line, `plain` for terminals."""
 
     log_level: Annotated[Literal["debug", "info", "warning", "error"], Field(validation_alias="LOG_LEVEL")] = "info"
-    """The least level that is logged."""
+    """The lowest level that is logged."""
 
     pod_name: Annotated[str, Field(validation_alias="POD_NAME")] = "sluice-operator"
-    """The operator's own name in Events."""
+    """The name of the operator's pod, for Events and the Lease."""
 
     @field_validator("watch_namespaces", "ingester_image_pull_secrets", mode="before")
     @classmethod
@@ -121,12 +125,12 @@ class Settings(BaseSettings):
 
     @property
     def release(self) -> str:
-        """What this release is called in the Leases of namespaces: the same for all its replicas, over restarts too."""
+        """The name of this release in the Leases of namespaces. It is the same for all replicas and after restarts."""
         return f"{self.lease_namespace}/{self.lease_name}" if self.lease_namespace else self.pod_name
 
     @property
     def lease_config(self) -> LeaseConfig | None:
-        """By which Lease to find the leader, or None if there is but one replica."""
+        """The Lease for leader election, or None if there is only one replica."""
         if not self.leader_election or self.lease_namespace is None:
             return None
         return LeaseConfig(
@@ -135,7 +139,7 @@ class Settings(BaseSettings):
 
     @property
     def ingesters(self) -> IngesterDefaults:
-        """What these settings say about ingesters."""
+        """The settings that concern ingesters."""
         url = self.default_redis_url
         return IngesterDefaults(
             image=self.ingester_image,
@@ -146,15 +150,15 @@ class Settings(BaseSettings):
 
 
 def load_settings() -> Settings:
-    """The settings. Raises SettingsError."""
+    """The settings from the environment. Raises SettingsError."""
     try:
         return Settings()
     except ValidationError as error:
-        faults = error.errors(include_input=False, include_url=False)
-        text = "\n".join(
-            f"{_variable_name(fault['loc'])}: {fault['msg'].removeprefix('Value error, ')}" for fault in faults
-        )
-        raise SettingsError(text) from None
+        lines = [
+            f"{_variable_name(one['loc'])}: {one['msg'].removeprefix('Value error, ')}"
+            for one in error.errors(include_input=False, include_url=False)
+        ]
+        raise SettingsError("\n".join(lines)) from None
 
 
 def _variable_name(location: tuple[int | str, ...]) -> str:
