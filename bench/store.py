@@ -17,7 +17,8 @@ from functools import partial
 from typing import Any, Final
 
 from sluice_operator.desired.naming import Component, child_name, owned_labels
-from sluice_operator.kinds.registry import RELAYS, WATCHED_KINDS, redis_host_of
+from sluice_operator.desired.redis_host import redis_host_of
+from sluice_operator.kinds.registry import RELAYS, WATCHED_KINDS
 from sluice_operator.kubernetes.api_resource import DEPLOYMENTS, PODS, Manifest
 from sluice_operator.kubernetes.cache import Cache
 from sluice_operator.kubernetes.source_key import object_key

@@ -10,6 +10,7 @@ from kubernetes.aio.client import Configuration
 
 from sluice_operator import __version__
 from sluice_operator.kinds.registry import SOURCES, WATCHED_KINDS
+from sluice_operator.kinds.source_kinds import SOURCE_KINDS
 from sluice_operator.kubernetes.cache import Cache
 from sluice_operator.kubernetes.client import KubernetesClient
 from sluice_operator.kubernetes.connection import connect
@@ -26,14 +27,10 @@ from sluice_operator.kubernetes.served_namespaces import ServedNamespaces
 from sluice_operator.kubernetes.source_key import SourceKey, object_key
 from sluice_operator.kubernetes.watch_freshness import WatchFreshness
 from sluice_operator.kubernetes.workqueue import WorkQueue
-from sluice_operator.reconcile.cursor_ownership import CursorOwnership
-from sluice_operator.reconcile.deletion import DeletionReconciler
-from sluice_operator.reconcile.finalizer import Finalizer
+from sluice_operator.reconcile.build import ReconcileOptions, build_reconciler
 from sluice_operator.reconcile.reconciler import Reconciler
-from sluice_operator.reconcile.status_writer import StatusWriter
-from sluice_operator.reconcile.workload import Workload
+from sluice_operator.redis.source_redis import RedisServers
 from sluice_operator.redis.stream_reader import RedisReader
-from sluice_operator.redis.tls_files import RedisTlsFiles
 from sluice_operator.settings import Settings
 from sluice_operator.status.event_reasons import EVENT_REASONS
 from sluice_operator.telemetry.metrics import Metrics
@@ -64,7 +61,7 @@ class _Operator:
         self._cache = Cache(WATCHED_KINDS)
         self._namespaces = ServedNamespaces(ServedKinds(SOURCES.values()), settings.watch_namespaces)
         self._queue: WorkQueue[SourceKey] = WorkQueue()
-        self._reader = RedisReader(statistics_interval_seconds=settings.status_interval_seconds / 3)
+        self._reader = RedisReader(details_interval_seconds=settings.status_interval_seconds / 3)
         self._elector = self._make_elector()
         self._ownership = self._make_ownership()
         client.set_write_guard(self._ownership.check_held)
@@ -105,46 +102,21 @@ class _Operator:
         )
 
     def _make_reconciler(self) -> Reconciler:
-        client, cache, settings = self._client, self._cache, self._settings
-        default_url = settings.ingesters.default_redis_url
-        cursor_ownership = CursorOwnership(
-            client=client,
-            cache=cache,
+        settings = self._settings
+        return build_reconciler(
+            ReconcileOptions(
+                ingester_defaults=settings.ingesters,
+                status_interval_seconds=settings.status_interval_seconds,
+                observe_interval_seconds=settings.observe_interval_seconds,
+                deletion_deadline_seconds=settings.deletion_deadline_seconds,
+            ),
+            client=self._client,
+            cache=self._cache,
+            kinds=SOURCE_KINDS,
             namespaces=self._namespaces,
-            default_redis_url=default_url,
+            redis=RedisServers(self._reader),
+            recorder=EventRecorder(self._client, reasons=EVENT_REASONS, instance=settings.pod_name),
             is_of_another_release=self._ownership.is_unavailable,
-        )
-        finalizer, tls_files = Finalizer(client=client, cache=cache), RedisTlsFiles(client)
-        status_writer = StatusWriter(
-            client=client,
-            cache=cache,
-            recorder=EventRecorder(client, reasons=EVENT_REASONS, instance=settings.pod_name),
-            interval_seconds=settings.status_interval_seconds,
-        )
-        return Reconciler(
-            cache=cache,
-            workload=Workload(
-                client=client,
-                cache=cache,
-                reader=self._reader,
-                ownership=cursor_ownership,
-                tls_files=tls_files,
-                ingesters=settings.ingesters,
-            ),
-            status_writer=status_writer,
-            finalizer=finalizer,
-            deletion=DeletionReconciler(
-                client=client,
-                cache=cache,
-                reader=self._reader,
-                ownership=cursor_ownership,
-                tls_files=tls_files,
-                finalizer=finalizer,
-                status_writer=status_writer,
-                default_redis_url=default_url,
-                deadline_seconds=settings.deletion_deadline_seconds,
-            ),
-            observe_seconds=settings.observe_interval_seconds,
         )
 
     async def run(self) -> None:

@@ -26,68 +26,69 @@ class Settings(BaseSettings):
     )
 
     ingester_image: Annotated[str, Field(min_length=1, pattern=r"^\S+$")]
-    """The image of the ingesters of resources that name none."""
+    """The image of the ingesters, if `spec.image` names none."""
 
     ingester_image_pull_policy: Literal["Always", "IfNotPresent", "Never"] | None = None
-    """The pull policy of that image. Without it Kubernetes' own default applies."""
+    """When that image is pulled: `Always`, `IfNotPresent` or `Never`. By default Kubernetes decides."""
 
     ingester_image_pull_secrets: NameList = ()
-    """Names of pull secrets for that image, in the namespace of each resource."""
+    """Pull Secrets for that image, separated by commas. They must exist in the namespace of each resource."""
 
     default_redis_url: SecretStr | None = None
-    """The URL of the Redis for resources without `spec.redis`."""
+    """The Redis URL for resources without `spec.redis`."""
 
     watch_namespaces: NameList = ()
-    """The namespaces that are served. Without it all are."""
+    """The namespaces to serve, separated by commas. Empty for all. A namespace in which the operator has no Role is
+    served as soon as it has one.
+    """
 
     status_interval_seconds: Annotated[float, Field(ge=1, le=3600)] = 30.0
-    """How often the numbers in a status are written at most. Conditions are written at once."""
+    """How often numbers in a status are written at most. Conditions are written at once."""
 
     observe_interval_seconds: Annotated[float, Field(ge=0.5, le=60)] = 3.0
-    """How often each resource's Redis and Secret are read.
-
-    A Secret of the operator's own that was deleted is restored within that time. Secrets are not watched: that would
-    need the right to list all of them.
+    """How often the Redis and the Secret of each resource are read. Within that time the operator restores a deleted
+    Secret of its own: it does not watch Secrets, because that needs the right to list all of them.
     """
 
     resync_interval_seconds: Annotated[float, Field(ge=5, le=86_400)] = 300.0
-    """How often everything is listed again, whatever the watches have delivered."""
+    """How often everything is listed again, whatever the watches said."""
 
     deletion_deadline_seconds: Annotated[float, Field(ge=1, le=3600)] = 60.0
-    """How long a deletion with `spec.deletionPolicy: DeleteCursor` waits for the ingester and its Redis.
-
-    After that the resource goes, and an Event names what remains in Redis.
+    """How long the deletion of a resource with `spec.deletionPolicy: DeleteCursor` may wait for its ingester to stop
+    and for its Redis. After that the resource is deleted without its cursor, and an Event names what remains.
     """
 
     workers: Annotated[int, Field(ge=1, le=64)] = 8
     """How many resources are reconciled at the same time."""
 
     leader_election: bool = False
-    """Whether several replicas elect a leader by a Lease. The others are on standby."""
+    """Whether one of several replicas leads, by a Lease, while the others stand by. The chart sets `true`."""
 
     lease_namespace: Annotated[str | None, Field(validate_default=True)] = None
-    """The namespace of that Lease: the operator's own."""
+    """The namespace of that Lease: the operator's own. Required with leader election."""
 
     lease_name: Annotated[str, Field(max_length=253, pattern=r"^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$")] = "sluice-operator"
-    """The name of that Lease, the same for all replicas."""
+    """The name of that Lease: the same for all replicas, another for each release in a namespace, and not `sluice.dev`.
+    NAMESPACE/NAME identifies the release in the [Leases of the namespaces](control.md#one-release-a-namespace) that it
+    serves; without a namespace `POD_NAME` does.
+    """
 
     lease_duration_seconds: Annotated[int, Field(ge=5, le=300)] = 10
-    """How long after its last renewal the Lease expires, so that another replica may lead.
-
-    The leader renews it each fifth of that time. A leader that could not renew it for seven tenths of it exits.
+    """How long after the last renewal another replica may lead. The leader renews the Lease every fifth of that time
+    (2 s), and exits if it could not for seven tenths of it (7 s).
     """
 
     port: Annotated[int, Field(ge=1, le=65_535)] = 8080
-    """The port of /livez, /readyz and /metrics."""
+    """The port of `/livez`, `/readyz` and `/metrics`."""
 
     log_format: Annotated[Literal["json", "plain"], Field(validation_alias="LOG_FORMAT")] = "json"
-    """`json` for one JSON object a line, `plain` for terminals."""
+    """`json`: one object a line. `plain`: lines for terminals."""
 
     log_level: Annotated[Literal["debug", "info", "warning", "error"], Field(validation_alias="LOG_LEVEL")] = "info"
-    """The lowest level that is logged."""
+    """The lowest level that is logged: `debug`, `info`, `warning` or `error`."""
 
     pod_name: Annotated[str, Field(validation_alias="POD_NAME")] = "sluice-operator"
-    """The name of the operator's pod, for Events and the Lease."""
+    """The name of the operator in Events and in the Lease."""
 
     @field_validator("watch_namespaces", "ingester_image_pull_secrets", mode="before")
     @classmethod

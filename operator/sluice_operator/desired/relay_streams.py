@@ -45,6 +45,7 @@ def backfill_stream(relay: Relay) -> DesiredStream:
         component=Component.BACKFILL,
         stream=Stream.BACKFILL,
         enabled=spec.enabled,
+        has_settable_cursor=False,
         env={
             "INGESTER_MODE": "backfill",
             "INGESTER_RELAY_HOSTS": relay.spec.host,

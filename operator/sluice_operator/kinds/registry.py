@@ -8,10 +8,10 @@ from sluice_operator.api.labeler import LABELER, Labeler
 from sluice_operator.api.relay import RELAY, Relay
 from sluice_operator.api.source import Source
 from sluice_operator.desired.naming import FIELD_MANAGER, SOURCE_LABELS, label_value
+from sluice_operator.desired.redis_host import redis_host_of
 from sluice_operator.kubernetes.api_resource import DEPLOYMENTS, PODS, ApiResource
 from sluice_operator.kubernetes.source_key import SourceKey
 from sluice_operator.kubernetes.watched_kinds import OwnerLabel, WatchedKinds
-from sluice_redis.hosts import normalize_host
 
 RELAYS: Final = ApiResource(api_version=API_VERSION, kind=RELAY.kind, plural=RELAY.plural)
 LABELERS: Final = ApiResource(api_version=API_VERSION, kind=LABELER.kind, plural=LABELER.plural)
@@ -42,15 +42,6 @@ def owner_label_of(child: Mapping[str, Any]) -> OwnerLabel | None:
         if label in labels:
             return kind, metadata["namespace"], labels[label]
     return None
-
-
-def redis_host_of(source: Mapping[str, Any]) -> str:
-    """The host in the Redis keys of a source's object. A host that can't be parsed is returned as it is."""
-    host = str((source.get("spec") or {}).get("host"))
-    try:
-        return normalize_host(host)
-    except ValueError:
-        return host
 
 
 WATCHED_KINDS: Final = WatchedKinds(

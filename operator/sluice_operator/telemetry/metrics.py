@@ -46,7 +46,7 @@ class Metrics:
         self.registry.register(ResourceMetrics(cache, namespaces, held_namespaces))
         self._reconciles = Counter(
             "sluice_reconcile",
-            "Reconciliations, by kind and result.",
+            "Reconciles of resources: `success`, or `error`, which includes those that were cut off.",
             ["kind", "result"],
             registry=self.registry,
         )
@@ -55,14 +55,14 @@ class Metrics:
                 self._reconciles.labels(kind, result)  # exists from the start, so that the first error is an increase
         self._seconds = Histogram(
             "sluice_reconcile_duration_seconds",
-            "How long a reconciliation of a resource took.",
+            "How long a reconcile of a resource took.",
             ["kind"],
             buckets=_BUCKETS,
             registry=self.registry,
         )
-        depth = Gauge("sluice_queue_depth", "Resources that wait for a reconciliation.", registry=self.registry)
+        depth = Gauge("sluice_queue_depth", "Resources in the work queue.", registry=self.registry)
         depth.set_function(lambda: queue.depth)
-        leader = Gauge("sluice_leader", "Whether this replica is the leader.", registry=self.registry)
+        leader = Gauge("sluice_leader", "1 on the replica that leads, and so does the work.", registry=self.registry)
         leader.set_function(lambda: float(is_leader()))
 
     def instrumented(self, reconcile: Reconcile) -> Reconcile:

@@ -111,7 +111,7 @@ def test_somebody_refuses_to_let_it_go(
     with proxy.fault(answers(403), "patch", "relays", namespace=place.namespace):
         place.delete(place.kind, NAME)
         place.patch(place.kind, NAME, {"spec": {"deletionPolicy": policy}})
-        eventually(lambda: "refuses to take the finalizer away: a fault" in message(place))
+        eventually(lambda: "refuses to remove the operator's finalizer: a fault" in message(place))
         assert place.condition("Reconciling") == ("True", "Terminating")
         time.sleep(7)
         counts = [event["count"] for event in place.all("Event") if event["reason"].startswith("Cursor")]
@@ -218,4 +218,4 @@ def test_a_spec_that_can_not_be_read_can_go(
     place.becomes("Stalled", "True", "InvalidSpec")
     place.delete(place.kind, NAME)
     eventually(lambda: gone(place))
-    assert "the spec can't be read: spec.host" in eventually(lambda: place.told("CursorNotDeleted")[0])
+    assert "the spec is invalid: spec.host" in eventually(lambda: place.told("CursorNotDeleted")[0])

@@ -10,11 +10,13 @@ from sluice_operator.desired.naming import COMPONENT_LABEL, REDIS_HASH_ANNOTATIO
 from sluice_operator.desired.redis_secret import redis_url_hash
 from sluice_operator.desired.streams import streams_of
 from sluice_operator.kinds.registry import RELAYS, WATCHED_KINDS
+from sluice_operator.kinds.source_kinds import SOURCE_KINDS
 from sluice_operator.kubernetes.api_resource import DEPLOYMENTS, PODS
 from sluice_operator.kubernetes.cache import Cache
 from sluice_operator.kubernetes.client import KubernetesClient
 from sluice_operator.kubernetes.served_namespaces import ServedNamespaces
 from sluice_operator.reconcile.cursor_ownership import CursorOwnership
+from tests.fakes.clock import FakeClock
 from tests.fakes.served import served_namespaces
 
 NO_KUBE = cast("KubernetesClient", None)  # a request would fail
@@ -52,11 +54,13 @@ EVERYWHERE = served_namespaces()
 
 
 def claims(store: Cache, namespaces: ServedNamespaces = EVERYWHERE) -> CursorOwnership:
-    return CursorOwnership(client=NO_KUBE, cache=store, namespaces=namespaces, default_redis_url=URL)
+    return CursorOwnership(
+        client=NO_KUBE, cache=store, kinds=SOURCE_KINDS, clock=FakeClock(), namespaces=namespaces, default_redis_url=URL
+    )
 
 
 async def owner(found: CursorOwnership, of: Source) -> tuple[str, bool] | None:
-    claim = await found.owner(of, streams_of(of)[0])
+    claim = await found.find_owner(of, streams_of(of)[0])
     return (claim.name, claim.is_terminating) if claim else None
 
 
@@ -79,6 +83,8 @@ async def test_what_another_release_sends_to_its_own_default_redis_is_in_nobodys
     for is_of_another in (False, True):
         found = CursorOwnership(
             client=NO_KUBE,
+            kinds=SOURCE_KINDS,
+            clock=FakeClock(),
             cache=store,
             namespaces=EVERYWHERE,
             default_redis_url=URL,
@@ -123,6 +129,6 @@ async def test_one_that_nobody_sees_any_more_owns_and_is_told_as_such(spec: dict
     store.put(DEPLOYMENTS, deployment("a"))  # which tells the Redis of one that can't be read
     for refusals in (dict[str, str](), {"n": "forbidden"}, dict[str, str]()):
         namespaces.record_refusals(refusals)
-        claim = await found.owner(younger, streams_of(younger)[0])
+        claim = await found.find_owner(younger, streams_of(younger)[0])
         assert claim is not None
         assert (claim.name, claim.is_unobserved) == ("Relay n/a", bool(refusals))

@@ -14,7 +14,7 @@ from sluice_operator.kubernetes.errors import ApiError
 from sluice_operator.kubernetes.served_namespaces import ServedNamespaces
 from sluice_operator.kubernetes.source_key import SourceKey
 from sluice_operator.kubernetes.workqueue import WorkQueue
-from sluice_operator.observed.facts import SinkFailure
+from sluice_operator.observed.facts import SinkReadFailure
 from sluice_operator.telemetry.metrics import Metrics
 from tests.fakes.served import served_namespaces
 from tests.unit.operator.status.given import after, ago, facts, group, sink, stream, trouble
@@ -82,7 +82,7 @@ def test_while_redis_is_away_no_number_is_told_that_nobody_knows() -> None:
 
     hold(store, RELAYS, "one", after(seen).dump())
     assert of_the_moment < families()
-    hold(store, RELAYS, "one", after(seen, facts(sink=trouble(SinkFailure.UNREACHABLE))).dump())
+    hold(store, RELAYS, "one", after(seen, facts(sink=trouble(SinkReadFailure.UNREACHABLE))).dump())
     assert families() == {"ready", "stalled", "restarts", "newest_event_timestamp_seconds"}
 
 
