@@ -16,8 +16,8 @@ from sluice_operator.kubernetes.cache import Cache
 from sluice_operator.kubernetes.client import KubernetesClient
 from sluice_operator.kubernetes.served_namespaces import ServedNamespaces
 from sluice_operator.reconcile.cursor_ownership import CursorOwnership
-from tests.fakes.clock import FakeClock
 from tests.fakes.served import served_namespaces
+from tests.fakes.stepped_clock import SteppedClock
 
 NO_KUBE = cast("KubernetesClient", None)  # a request would fail
 URL = "redis://redis.data"
@@ -55,7 +55,12 @@ EVERYWHERE = served_namespaces()
 
 def claims(store: Cache, namespaces: ServedNamespaces = EVERYWHERE) -> CursorOwnership:
     return CursorOwnership(
-        client=NO_KUBE, cache=store, kinds=SOURCE_KINDS, clock=FakeClock(), namespaces=namespaces, default_redis_url=URL
+        client=NO_KUBE,
+        cache=store,
+        kinds=SOURCE_KINDS,
+        clock=SteppedClock(),
+        namespaces=namespaces,
+        default_redis_url=URL,
     )
 
 
@@ -84,7 +89,7 @@ async def test_what_another_release_sends_to_its_own_default_redis_is_in_nobodys
         found = CursorOwnership(
             client=NO_KUBE,
             kinds=SOURCE_KINDS,
-            clock=FakeClock(),
+            clock=SteppedClock(),
             cache=store,
             namespaces=EVERYWHERE,
             default_redis_url=URL,
