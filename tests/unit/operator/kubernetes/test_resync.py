@@ -189,7 +189,8 @@ async def test_a_watch_that_delivers_nothing_any_more_ends_the_process(world: Wo
 async def test_a_kind_that_can_not_be_watched_is_listed_instead(world: World) -> None:
     async with world.running():
         world.namespaces.kinds.watch_failed(RELAYS, "404")
-        await asyncio.sleep(INTERVAL_SECONDS)  # the pause that has begun
+        world.resync.request()  # ends the pause that has begun
+        await asyncio.sleep(30)
         world.create(RELAYS, "one")
         assert await passes(lambda: world.names(RELAYS) == ["one"], seconds=10) <= 5.1
 
