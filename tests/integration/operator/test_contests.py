@@ -6,8 +6,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.integration.operator.control_plane import OPERATOR, ApiServerError, Manifest
 from tests.integration.operator.situation import NAME, Situation, eventually
 from tests.integration.operator.webhook import set_field, webhook
@@ -45,7 +43,7 @@ def test_what_admission_sets_is_told_and_left(situation: Situation, tmp_path: Pa
         for part in (".resources.requests.cpu is 20m and not 50m", "admission", "spec.podTemplate.resources"):
             assert part in message, message
         situation.tells("ChildContested")
-        time.sleep(5)
+        situation.reconciled()
         # The Secret and the Deployment were created: nothing else was written.
         assert writes_of(situation, log) == ["patch secrets", "patch deployments"]
         situation.becomes("Ready", "True", "Streaming")
@@ -56,7 +54,7 @@ def test_what_admission_sets_is_told_and_left(situation: Situation, tmp_path: Pa
         situation.patch("Deployment", CHILD, {"spec": {"replicas": 3}})
         eventually(lambda: situation.deployment()["spec"]["replicas"] == 1)
         situation.becomes("ChildrenContested", "True", "SetByAdmission")
-        time.sleep(3)
+        situation.reconciled()
         assert writes_of(situation, log)[2:] == ["patch deployments"] * 2
 
         resources = {"requests": {"cpu": "20m", "memory": "64Mi"}, "limits": {"memory": "128Mi"}}
@@ -75,7 +73,7 @@ def test_what_admission_adds_stays(situation: Situation, tmp_path: Path) -> None
         situation.apply_relay()
         eventually(lambda: "a-proxy" in message_of(situation))
         assert situation.condition("ChildrenContested") == ("True", "SetByAdmission")
-        time.sleep(4)
+        situation.reconciled()
         assert writes_of(situation, log) == ["patch secrets", "patch deployments"]
         situation.patch("Deployment", CHILD, {"spec": {"paused": True}})
         eventually(lambda: "paused" not in situation.deployment()["spec"])
@@ -101,7 +99,7 @@ def test_what_admission_sets_to_something_else_each_time(situation: Situation, t
         situation.patch("Relay", NAME, {"metadata": {"annotations": {"sluice.dev/reconcile-requested-at": "now"}}})
         eventually(lambda: situation.status().get("lastHandledReconcileAt") == "now")
         log = situation.control_plane.audit.from_now()
-        time.sleep(3)
+        situation.reconciled()
         assert writes_of(situation, log) == []
         assert situation.template()["metadata"]["annotations"] == before
 
@@ -115,54 +113,6 @@ def persistently(situation: Situation, edit: Callable[[], object], is_back: Call
         return situation.condition("ChildrenContested") == ("True", until)
 
     eventually(attempt)
-
-
-FIGHTS: dict[str, tuple[Manifest, str, Callable[[Manifest], bool]]] = {
-    "replicas": ({"spec": {"replicas": 3}}, "spec.replicas is 3 and not", lambda found: found["spec"]["replicas"] != 3),
-    "a pause": (
-        {"spec": {"paused": True}},
-        "spec.paused is true and not nothing",
-        lambda found: not found["spec"].get("paused"),
-    ),
-    "a label of ours": (
-        {"metadata": {"labels": {"app.kubernetes.io/managed-by": "other"}}},
-        "metadata.labels[app.kubernetes.io/managed-by] is other and not sluice-operator",
-        lambda found: found["metadata"]["labels"]["app.kubernetes.io/managed-by"] != "other",
-    ),
-    "the owner": (
-        {"metadata": {"ownerReferences": None}},
-        "is nothing and not",
-        lambda found: bool(found["metadata"].get("ownerReferences")),
-    ),
-}
-
-
-@pytest.mark.parametrize("fight", FIGHTS)
-def test_who_does_not_give_in_is_yielded_to(situation: Situation, fight: str) -> None:
-    patch, told, is_ours = FIGHTS[fight]
-    situation.apply_relay(suspend=True)
-    situation.becomes("Ready", "True", "Suspended")
-    log = situation.control_plane.audit.from_now()
-    persistently(
-        situation,
-        lambda: situation.patch("Deployment", CHILD, patch),
-        lambda: is_ours(situation.deployment()),
-        until="Contested",
-    )
-    assert told in message_of(situation)
-    situation.tells("ChildContested")
-    before = writes_of(situation, log)
-    assert len(before) == 3
-    time.sleep(5)
-    assert writes_of(situation, log) == before
-    assert not is_ours(situation.deployment())
-    situation.becomes("Ready", "True", "Suspended")
-
-    # All else goes on to be kept right.
-    situation.apply_relay(suspend=True, image="sluice:2")
-    eventually(lambda: container(situation)["image"] == "sluice:2")
-    situation.patch("Deployment", CHILD, {"spec": {"minReadySeconds": 7}})
-    eventually(lambda: "minReadySeconds" not in situation.deployment()["spec"])
 
 
 def test_what_is_asked_for_is_tried_at_once(situation: Situation) -> None:
@@ -209,33 +159,3 @@ def test_a_secret_that_is_deleted_again_and_again(situation: Situation) -> None:
     eventually(delete)
     situation.becomes("Ready", "True", "Streaming")
     assert "the object itself is deleted and not there" in message_of(situation)
-
-
-def test_an_operator_that_was_restarted_yields_sooner(
-    place: Situation, start: Callable[..., Any], own_operator: Any
-) -> None:
-    first = start()
-    place.apply_relay(suspend=True)
-    place.becomes("Ready", "True", "Suspended")
-
-    def fight() -> None:
-        persistently(
-            place,
-            lambda: place.patch("Deployment", CHILD, {"spec": {"paused": True}}),
-            lambda: not place.deployment()["spec"].get("paused"),
-            until="Contested",
-        )
-
-    fight()
-    first.stop()
-    log = place.control_plane.audit.from_now()
-    start()
-
-    def still() -> bool:
-        if not place.deployment()["spec"].get("paused"):
-            place.patch("Deployment", CHILD, {"spec": {"paused": True}})
-        return len(writes_of(place, log)) == 2 and place.condition("ChildrenContested") == ("True", "Contested")
-
-    eventually(still)
-    time.sleep(5)
-    assert len(writes_of(place, log)) == 2, [r for r in log.writes(OPERATOR) if r.namespace == place.namespace]

@@ -1,6 +1,5 @@
 """Pods that bear the labels of an ingester and are none of its Deployment's, on a real API server."""
 
-import time
 from copy import deepcopy
 
 from sluice_redis.contract import SourceState
@@ -45,35 +44,6 @@ def test_a_copy_to_look_around_in_has_no_say(situation: Situation) -> None:
     assert since(situation, "Ready") == ready
     assert situation.condition("SeveralWriters") is None
     assert situation.status()["restarts"]["count"] == 0
-
-
-def test_a_copy_that_runs_the_ingester_is_named_and_takes_nothing_from_ready(situation: Situation) -> None:
-    situation.apply_relay()
-    pod = situation.stream(1000)
-    ready = since(situation, "Ready")
-    copy = copy_of(situation, pod, "sluice-ingester")
-
-    def both_write() -> bool:
-        situation.report(SourceState.STREAMING, pod=pod)
-        time.sleep(0.5)  # so that the operator sees both
-        situation.report(SourceState.CONNECTING, pod=copy)
-        time.sleep(0.5)
-        return situation.condition("SeveralWriters") == ("True", "OtherIngester")
-
-    eventually(both_write)
-    situation.tells("SeveralWriters")
-    (message,) = situation.told("SeveralWriters")
-    assert f"`kubectl delete pod {COPY} -n {situation.namespace}`" in message
-    assert since(situation, "Ready") == ready
-    situation.kubectl("delete", "pod", COPY, "--wait=false", "--grace-period=0", "--force")
-    situation.report(SourceState.STREAMING, pod=pod)
-
-    def is_over() -> bool:
-        situation.report(SourceState.STREAMING, pod=pod)
-        return situation.condition("SeveralWriters") is None
-
-    eventually(is_over)
-    assert since(situation, "Ready") == ready
 
 
 def test_a_copy_to_look_around_in_holds_up_no_deletion(situation: Situation) -> None:

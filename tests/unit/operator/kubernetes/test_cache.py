@@ -2,11 +2,17 @@
 
 from typing import Any
 
-from sluice_operator.kinds.registry import LABELERS, RELAYS, WATCHED_KINDS, redis_host_of
+from sluice_operator.desired.redis_host import redis_host_of
+from sluice_operator.kinds.labeler import LABELER
+from sluice_operator.kinds.registry import KINDS
+from sluice_operator.kinds.relay import RELAY
 from sluice_operator.kubernetes.api_resource import DEPLOYMENTS, PODS
 from sluice_operator.kubernetes.cache import Cache
 from sluice_operator.kubernetes.informers.informers import handle_child_event, handle_source_event
 from sluice_operator.kubernetes.source_key import SourceKey
+
+RELAYS = RELAY.resource
+LABELERS = LABELER.resource
 
 KEY = SourceKey("Relay", "n", "us-east")
 
@@ -25,7 +31,7 @@ def names(items: list[dict[str, Any]]) -> list[str]:
 
 
 def test_a_late_event_does_not_replace_a_newer_version() -> None:
-    cache = Cache(WATCHED_KINDS)
+    cache = Cache(KINDS.watched)
     cache.put(RELAYS, item(version=100))
     cache.put(RELAYS, item(version=99))
     assert cache.resource_version(RELAYS, "n", "us-east") == "100"
@@ -34,7 +40,7 @@ def test_a_late_event_does_not_replace_a_newer_version() -> None:
 
 
 def test_a_deleted_object_does_not_come_back_by_an_older_event() -> None:
-    cache = Cache(WATCHED_KINDS)
+    cache = Cache(KINDS.watched)
     cache.put(RELAYS, item(version=5))
     cache.remove(RELAYS, item(version=7))
     cache.put(RELAYS, item(version=6))
@@ -43,21 +49,21 @@ def test_a_deleted_object_does_not_come_back_by_an_older_event() -> None:
 
 def test_an_object_that_has_left_a_watch_may_come_back() -> None:
     """As a Deployment does whose label somebody removed and the operator restored."""
-    cache = Cache(WATCHED_KINDS)
+    cache = Cache(KINDS.watched)
     cache.remove(DEPLOYMENTS, child("us-east-firehose", version=7))
     cache.put(DEPLOYMENTS, child("us-east-firehose", version=8))
     assert names(cache.children(DEPLOYMENTS, KEY)) == ["us-east-firehose"]
 
 
 def test_the_deletion_of_an_object_leaves_another_of_its_name() -> None:
-    cache = Cache(WATCHED_KINDS)
+    cache = Cache(KINDS.watched)
     cache.put(RELAYS, item(version=9, uid="u2"))
     cache.remove(RELAYS, item(version=8, uid="u1"))
     assert cache.source(KEY) is not None
 
 
 def test_a_list_replaces_everything_up_to_its_version() -> None:
-    cache = Cache(WATCHED_KINDS)
+    cache = Cache(KINDS.watched)
     for name, version in (("stays", 1), ("changes", 2), ("went", 3)):
         cache.put(PODS, child(name, version=version))
     cache.put(PODS, child("came-since", version=30))
@@ -69,7 +75,7 @@ def test_a_list_replaces_everything_up_to_its_version() -> None:
 
 
 def test_a_list_does_not_bring_back_an_object_that_was_deleted_after_it() -> None:
-    cache = Cache(WATCHED_KINDS)
+    cache = Cache(KINDS.watched)
     cache.put(PODS, child("p", version=5))
     cache.remove(PODS, child("p", version=21))
     assert cache.replace(PODS, [child("p", version=5)], resource_version="20") == []
@@ -77,14 +83,14 @@ def test_a_list_does_not_bring_back_an_object_that_was_deleted_after_it() -> Non
 
 
 def test_a_list_does_not_replace_a_newer_version() -> None:
-    cache = Cache(WATCHED_KINDS)
+    cache = Cache(KINDS.watched)
     cache.put(PODS, child("p", version=25))
     assert cache.replace(PODS, [child("p", version=5)], resource_version="20") == []
     assert cache.resource_version(PODS, "n", "p") == "25"
 
 
 def test_children_are_found_by_the_label_of_their_source() -> None:
-    cache = Cache(WATCHED_KINDS)
+    cache = Cache(KINDS.watched)
     cache.put(PODS, child("mine"))
     cache.put(PODS, child("other", of="us-west"))
     cache.put(PODS, item("stranger"))
@@ -93,7 +99,7 @@ def test_children_are_found_by_the_label_of_their_source() -> None:
 
 
 def test_the_owner_of_a_child_with_a_long_name_is_found() -> None:
-    cache, long = Cache(WATCHED_KINDS), "r" * 100
+    cache, long = Cache(KINDS.watched), "r" * 100
     cache.put(RELAYS, item(long))
     key = SourceKey("Relay", "n", long)
     from sluice_operator.desired.naming import label_value  # noqa: PLC0415
@@ -106,7 +112,7 @@ def test_the_owner_of_a_child_with_a_long_name_is_found() -> None:
 
 
 def test_managed_fields_are_not_cached() -> None:
-    cache = Cache(WATCHED_KINDS)
+    cache = Cache(KINDS.watched)
     cache.put(RELAYS, item(managedFields=[{"manager": "kubectl"}]))
     source = cache.source(KEY)
     assert source is not None
@@ -116,7 +122,7 @@ def test_managed_fields_are_not_cached() -> None:
 
 class TestWatchEvents:
     def test_a_source_is_added_when_it_is_created_changed_or_deleted(self) -> None:
-        cache, added = Cache(WATCHED_KINDS), list[SourceKey]()
+        cache, added = Cache(KINDS.watched), list[SourceKey]()
         handle_source_event(cache, added.append, RELAYS, "ADDED", item(version=1, generation=1))
         handle_source_event(cache, added.append, RELAYS, "MODIFIED", item(version=2, generation=2))
         handle_source_event(
@@ -127,7 +133,7 @@ class TestWatchEvents:
         assert cache.source(KEY) is None
 
     def test_a_change_of_the_status_adds_nothing_since_the_operator_wrote_it(self) -> None:
-        cache, added = Cache(WATCHED_KINDS), list[SourceKey]()
+        cache, added = Cache(KINDS.watched), list[SourceKey]()
         handle_source_event(cache, added.append, RELAYS, None, item(version=1, generation=1))
         handle_source_event(
             cache, added.append, RELAYS, "MODIFIED", {**item(version=2, generation=1), "status": {"a": 1}}
@@ -136,7 +142,7 @@ class TestWatchEvents:
         assert cache.resource_version(RELAYS, "n", "us-east") == "2"
 
     def test_a_change_of_a_child_adds_its_source(self) -> None:
-        cache, added = Cache(WATCHED_KINDS), list[SourceKey]()
+        cache, added = Cache(KINDS.watched), list[SourceKey]()
         cache.put(RELAYS, item())
         handle_child_event(cache, added.append, PODS, "ADDED", child("p", version=1))
         handle_child_event(cache, added.append, PODS, "MODIFIED", child("p", of="somebody-else", version=2))
@@ -148,7 +154,7 @@ class TestWatchEvents:
 
 
 def test_sources_are_found_by_the_host_in_their_redis_keys() -> None:
-    cache = Cache(WATCHED_KINDS)
+    cache = Cache(KINDS.watched)
 
     def source(name: str, host: object, *, version: int = 1) -> dict[str, Any]:
         return {**item(name, uid=f"uid-of-{name}", version=version), "spec": {"host": host}}

@@ -9,12 +9,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sluice_operator.desired.naming import SOURCE_LABELS, label_value
-from sluice_operator.kinds.registry import LABELERS, RELAYS, SOURCES, WATCHED_KINDS, owner_label_of, redis_host_of
+from sluice_operator.desired.naming import label_value, source_label
+from sluice_operator.desired.redis_host import redis_host_of
+from sluice_operator.kinds.labeler import LABELER
+from sluice_operator.kinds.registry import KINDS
+from sluice_operator.kinds.relay import RELAY
 from sluice_operator.kubernetes.api_resource import DEPLOYMENTS, PODS, ApiResource
 from sluice_operator.kubernetes.cache import Cache
 from sluice_operator.kubernetes.source_key import SourceKey, object_key
 from sluice_redis.hosts import normalize_host
+
+RELAYS = RELAY.resource
+LABELERS = LABELER.resource
+SOURCES = KINDS.watched.sources
+owner_label_of = KINDS.watched.owner_label_of
 
 LONG = "r" * 100
 NAMES = ("a", LONG, label_value(LONG))  # the last two share a label
@@ -26,7 +34,8 @@ VERSION = st.integers(1, 6).map(str)
 
 def _items(api: ApiResource) -> st.SearchStrategy[dict[str, Any]]:
     labels = st.dictionaries(
-        st.sampled_from([*SOURCE_LABELS.values(), "app"]), st.sampled_from([label_value(name) for name in NAMES])
+        st.sampled_from([*map(source_label, SOURCES), "app"]),
+        st.sampled_from([label_value(name) for name in NAMES]),
     )
     metadata: dict[str, Any] = {
         "namespace": st.sampled_from(NAMESPACES),
@@ -56,7 +65,7 @@ def _steps(api: ApiResource) -> st.SearchStrategy[Callable[[Cache], object]]:
 def test_after_any_events_and_lists_an_index_finds_what_a_scan_finds(
     steps: list[Callable[[Cache], object]],
 ) -> None:
-    cache = Cache(WATCHED_KINDS)
+    cache = Cache(KINDS.watched)
     for step in steps:
         step(cache)
     sources = [source for api in SOURCES.values() for source in cache.all(api)]
@@ -98,7 +107,7 @@ def test_a_lookup_among_many_takes_as_many_steps_as_among_few(look_up: Callable[
 
 
 def _filled(number: int) -> Cache:
-    cache = Cache(WATCHED_KINDS)
+    cache = Cache(KINDS.watched)
     for index in (*range(number), 999):
         cache.put(RELAYS, _relay(index))
         cache.put(PODS, _pod(index))
@@ -112,7 +121,7 @@ def _relay(index: int, host: str = "") -> dict[str, Any]:
 
 
 def _pod(index: int) -> dict[str, Any]:
-    labels = {SOURCE_LABELS["Relay"]: f"relay-{index}"}
+    labels = {source_label("Relay"): f"relay-{index}"}
     return {
         "metadata": {"namespace": "n", "name": f"pod-{index}", "uid": "p", "resourceVersion": "1", "labels": labels}
     }

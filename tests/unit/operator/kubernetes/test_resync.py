@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sluice_operator.kinds.registry import LABELERS, RELAYS, SOURCES, WATCHED_KINDS
+from sluice_operator.kinds.registry import KINDS
 from sluice_operator.kubernetes.api_resource import DEPLOYMENTS, PODS, ApiResource
 from sluice_operator.kubernetes.cache import Cache
 from sluice_operator.kubernetes.resync import FIRST_LIST_TIMEOUT_SECONDS, Resync
@@ -18,6 +18,8 @@ from sluice_operator.kubernetes.watch_freshness import StaleWatchError, WatchFre
 from tests.fakes.api_server import FakeApiServer
 from tests.fakes.virtual_time import VirtualClock
 
+RELAYS, LABELERS = (kind.resource for kind in KINDS)
+SOURCES = KINDS.watched.sources
 INTERVAL_SECONDS = 300.0
 
 
@@ -27,13 +29,13 @@ class World:
     def __init__(self, *namespaces: str) -> None:
         clock = VirtualClock()
         self.server = FakeApiServer()
-        self.cache = Cache(WATCHED_KINDS)
+        self.cache = Cache(KINDS.watched)
         self.freshness = WatchFreshness(clock=clock)
         self.namespaces = ServedNamespaces(ServedKinds(SOURCES.values(), clock=clock), namespaces)
         self.added: list[SourceKey] = []
         self.resync = Resync(
             client=self.server.client,
-            kinds=WATCHED_KINDS,
+            kinds=KINDS.watched,
             cache=self.cache,
             freshness=self.freshness,
             add=self.added.append,
@@ -162,7 +164,7 @@ async def test_a_resync_that_is_requested_follows_soon_and_once(world: World) ->
             world.resync.request()
             await asyncio.sleep(0.05)
         await asyncio.sleep(30)
-        assert len(world.server.requests) - before == len(WATCHED_KINDS.all)
+        assert len(world.server.requests) - before == len(KINDS.watched.all)
 
 
 async def test_a_failed_resync_keeps_the_cache_and_is_tried_again_soon(world: World) -> None:

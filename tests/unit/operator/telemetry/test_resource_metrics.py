@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from prometheus_client import generate_latest
 
-from sluice_operator.kinds.registry import LABELERS, RELAYS, WATCHED_KINDS
+from sluice_operator.kinds.labeler import LABELER
+from sluice_operator.kinds.registry import KINDS
+from sluice_operator.kinds.relay import RELAY
 from sluice_operator.kubernetes.cache import Cache
 from sluice_operator.kubernetes.errors import ApiError
 from sluice_operator.kubernetes.served_namespaces import ServedNamespaces
@@ -17,7 +19,10 @@ from sluice_operator.kubernetes.workqueue import WorkQueue
 from sluice_operator.observed.facts import SinkReadFailure
 from sluice_operator.telemetry.metrics import Metrics
 from tests.fakes.served import served_namespaces
-from tests.unit.operator.status.given import after, ago, facts, group, sink, stream, trouble
+from tests.unit.operator.status.situations import after, ago, facts, group, sink, stream, trouble
+
+RELAYS = RELAY.resource
+LABELERS = LABELER.resource
 
 DOCS = (Path(__file__).parents[4] / "docs" / "metrics.md").read_text()
 EVERYWHERE = served_namespaces()
@@ -25,7 +30,7 @@ EVERYWHERE = served_namespaces()
 
 def metrics(cache: Cache, namespaces: ServedNamespaces = EVERYWHERE) -> Metrics:
     queue: WorkQueue[SourceKey] = WorkQueue()
-    return Metrics(cache=cache, namespaces=namespaces, queue=queue, is_leader=lambda: True)
+    return Metrics(kinds=KINDS, cache=cache, namespaces=namespaces, queue=queue, is_leader=lambda: True)
 
 
 def text(of: Metrics) -> list[str]:
@@ -42,7 +47,7 @@ def hold(cache: Cache, api: Any, name: str, status: dict[str, Any]) -> None:
 
 
 def test_each_kind_has_its_lag() -> None:
-    cache = Cache(WATCHED_KINDS)
+    cache = Cache(KINDS.watched)
     for api, part, seconds in ((RELAYS, "firehose", 7), (LABELERS, "labels", 3)):
         hold(cache, api, "one", {**ready("True"), part: {"lagSeconds": seconds}, "restarts": {"count": 2}})
     lines = text(metrics(cache))
@@ -54,7 +59,7 @@ def test_each_kind_has_its_lag() -> None:
 
 
 def test_each_stream_has_its_consumers_lag() -> None:
-    cache, streams = Cache(WATCHED_KINDS), {"streamLength": 100, "streamBytes": 4096, "consumersLag": 5}
+    cache, streams = Cache(KINDS.watched), {"streamLength": 100, "streamBytes": 4096, "consumersLag": 5}
     newest = {"cursorTime": "2026-11-24T12:00:00Z"}
     hold(cache, RELAYS, "one", {"firehose": {**streams, **newest}, "backfill": {"streamLength": 3}})
     lines = text(metrics(cache))
@@ -71,7 +76,7 @@ def test_each_stream_has_its_consumers_lag() -> None:
 def test_while_redis_is_down_unknown_numbers_are_absent() -> None:
     seen = facts(now=ago(10), sink=sink(stream=stream(group("indexer", lag=5))))
     cache, of_the_moment = (
-        Cache(WATCHED_KINDS),
+        Cache(KINDS.watched),
         {"lag_seconds", "stream_entries", "stream_bytes", "consumers_lag_entries"},
     )
     exported = metrics(cache)
@@ -87,7 +92,7 @@ def test_while_redis_is_down_unknown_numbers_are_absent() -> None:
 
 
 def test_resources_are_counted_by_kind_and_ready_state() -> None:
-    cache = Cache(WATCHED_KINDS)
+    cache = Cache(KINDS.watched)
     for number, status in enumerate((ready("True"), ready("True"), ready("False"), {}, {"observedGeneration": -1})):
         hold(cache, RELAYS, f"relay-{number}", status)
     lines = text(metrics(cache))
@@ -103,7 +108,7 @@ def test_resources_are_counted_by_kind_and_ready_state() -> None:
 
 
 def test_nothing_is_exported_of_a_deleted_resource() -> None:
-    cache = Cache(WATCHED_KINDS)
+    cache = Cache(KINDS.watched)
     hold(cache, RELAYS, "one", ready("True"))
     exported = metrics(cache)
     assert any("sluice_resource_ready{" in line for line in text(exported))
@@ -112,7 +117,7 @@ def test_nothing_is_exported_of_a_deleted_resource() -> None:
 
 
 def test_a_namespace_that_is_not_served_is_exported_and_its_resources_are_not() -> None:
-    cache, namespaces = Cache(WATCHED_KINDS), served_namespaces("events", "other")
+    cache, namespaces = Cache(KINDS.watched), served_namespaces("events", "other")
     hold(cache, RELAYS, "one", ready("True"))
     exported = metrics(cache, namespaces)
     assert not any(line.startswith("sluice_namespace_served{") for line in text(exported)), "before anything was tried"
@@ -126,11 +131,16 @@ def test_a_namespace_that_is_not_served_is_exported_and_its_resources_are_not() 
 
 
 def test_resources_in_a_namespace_of_another_release_are_exported_by_that_one() -> None:
-    cache, held = Cache(WATCHED_KINDS), {"events": True}
+    cache, held = Cache(KINDS.watched), {"events": True}
     hold(cache, RELAYS, "one", ready("True"))
     queue: WorkQueue[SourceKey] = WorkQueue()
     exported = Metrics(
-        cache=cache, namespaces=served_namespaces(), queue=queue, is_leader=lambda: True, held_namespaces=lambda: held
+        kinds=KINDS,
+        cache=cache,
+        namespaces=served_namespaces(),
+        queue=queue,
+        is_leader=lambda: True,
+        held_namespaces=lambda: held,
     )
     for is_held in (True, False, True):
         held["events"] = is_held
@@ -140,7 +150,7 @@ def test_resources_in_a_namespace_of_another_release_are_exported_by_that_one() 
 
 
 def test_a_kind_that_is_not_served_is_exported_and_its_resources_are_not() -> None:
-    cache, namespaces = Cache(WATCHED_KINDS), served_namespaces()
+    cache, namespaces = Cache(KINDS.watched), served_namespaces()
     hold(cache, RELAYS, "one", ready("True"))
     hold(cache, LABELERS, "one", ready("True"))
     exported = metrics(cache, namespaces)
@@ -154,7 +164,7 @@ def test_a_kind_that_is_not_served_is_exported_and_its_resources_are_not() -> No
 
 
 async def test_reconciliations_are_counted_with_their_result() -> None:
-    exported, key = metrics(Cache(WATCHED_KINDS)), SourceKey("Relay", "events", "one")
+    exported, key = metrics(Cache(KINDS.watched)), SourceKey("Relay", "events", "one")
 
     async def well(_: SourceKey) -> float | None:
         return 3.0
@@ -179,7 +189,7 @@ async def test_reconciliations_are_counted_with_their_result() -> None:
 
 
 def test_every_metric_is_documented() -> None:
-    exported = [line.split()[2:] for line in text(metrics(Cache(WATCHED_KINDS))) if line.startswith("# TYPE sluice_")]
+    exported = [line.split()[2:] for line in text(metrics(Cache(KINDS.watched))) if line.startswith("# TYPE sluice_")]
     assert len(exported) > 10
     for name, kind in exported:
         assert re.search(rf"^\| `{name}` \| {kind} \| ", DOCS, re.MULTILINE), name
