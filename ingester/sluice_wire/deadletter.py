@@ -1,4 +1,4 @@
-"""What could not be used, kept with the reason: a dead letter costs nothing else."""
+"""Dead letters: input that could not be decoded, kept with the reason."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -15,22 +15,22 @@ _MAX_TEXT: Final = 1024
 class DeadLetterReason(StrEnum):
     """Why something became a dead letter."""
 
-    FRAME_INVALID = "FrameInvalid"  # not two DAG-CBOR objects, or a header without meaning
+    FRAME_INVALID = "FrameInvalid"  # not two DAG-CBOR objects, or an invalid header
     MESSAGE_INVALID = "MessageInvalid"  # a known message whose fields are wrong
     OP_INVALID = "OpInvalid"  # one operation of a commit is wrong
     CAR_INVALID = "CarInvalid"  # the commit's blocks end before the operation's is found
     BLOCK_MISSING = "BlockMissing"  # the commit came without the operation's block
-    BLOCK_HASH_MISMATCH = "BlockHashMismatch"  # the block is not what its CID promises
-    RECORD_INVALID = "RecordInvalid"  # the block is no record that JSON could carry
+    BLOCK_HASH_MISMATCH = "BlockHashMismatch"  # the block does not have its CID
+    RECORD_INVALID = "RecordInvalid"  # the block is not a record that JSON can represent
     LABEL_INVALID = "LabelInvalid"  # one label of a message is wrong
-    REPO_INVALID = "RepoInvalid"  # one entry of a listing is no repo
-    REPO_SKIPPED = "RepoSkipped"  # the host can't list this repo, and INGESTER_ON_PAGE_ERROR lets us pass over it
-    TOO_LARGE = "TooLarge"  # one frame would swell to more than a frame may
-    DECODER_FAULT = "DecoderFault"  # Sluice's own fault: please report it
+    REPO_INVALID = "RepoInvalid"  # one entry of a listing is not a repository
+    REPO_SKIPPED = "RepoSkipped"  # the host cannot list this repository, and INGESTER_ON_PAGE_ERROR is skip-repo
+    TOO_LARGE = "TooLarge"  # the events of one frame, or one event for Redis, are too large
+    DECODER_FAULT = "DecoderFault"  # a bug in Sluice: please report it
 
 
 class InputError(ValueError):
-    """Input that can't be used: `reason` for machines, the message for people."""
+    """Input that cannot be used. `reason` is for machines, the message for people."""
 
     def __init__(self, reason: DeadLetterReason, message: str) -> None:
         super().__init__(message)
@@ -39,12 +39,12 @@ class InputError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLetter:
-    """One thing that could not be used.
+    """One input that could not be used.
 
-    `detail` names it: the AT-URI of a record, the subject of a label; empty for a whole frame. It and
-    `message` are made readable, since they hold a stranger's words.
-    `payload` holds the bytes that failed, at most MAX_PAYLOAD of them: the frame, the record's
-    block, or, where the block is what is missing, the event's JSON as far as it is known.
+    `detail` names it: the AT-URI of a record, the subject of a label, or nothing for a whole frame. `detail` and
+    `message` are sanitized, because they contain foreign text.
+    `payload` is the bytes that failed, at most MAX_PAYLOAD_BYTES: the frame or the record's block. If the block is
+    missing, it is the event's JSON as far as it is known.
     """
 
     reason: DeadLetterReason
@@ -55,7 +55,7 @@ class DeadLetter:
 
     @classmethod
     def from_error(cls, error: InputError, *, payload: bytes | memoryview, seq: int | None, detail: str = "") -> Self:
-        """The dead letter for `fault`, with everything cut to what is kept."""
+        """The dead letter for `error`, with all parts cut to their maximum."""
         return cls(
             reason=error.reason,
             message=sanitize(str(error), max_length=_MAX_TEXT),

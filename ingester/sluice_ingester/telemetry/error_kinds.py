@@ -1,6 +1,6 @@
-"""The words for what goes wrong: a closed vocabulary, since each is a label of a metric.
+"""The kinds of errors: a closed list, because each is a label value of a metric.
 
-What a source says must not make new ones: a series for each would fill a monitoring system.
+Foreign text must not add new ones: a time series for each would overload a monitoring system.
 """
 
 from http import HTTPStatus
@@ -44,14 +44,14 @@ SOURCE_KINDS: Final = frozenset(
         "TlsFailed",
     }
 )
-"""Of connections, streams and listings."""
+"""The kinds of connections, streams and listings."""
 
 _HTTP: Final = frozenset(f"Http{status.value}" for status in HTTPStatus)
 
 ERROR_KINDS: Final = frozenset({*SOURCE_KINDS, *SinkReason, *DeadLetterReason, *_HTTP, OTHER})
-"""All there are. The words of the sink are in sink.errors, those of dead letters in wire.deadletter."""
+"""All kinds, including those of Redis (SinkReason) and of dead letters (DeadLetterReason)."""
 
 
 def error_kind(kind: str) -> str:
-    """`kind` if it is one of the vocabulary, else `Other`, such as for a status that HTTP does not know."""
+    """`kind` if it is in the list, otherwise `Other`, for example for an unknown HTTP status."""
     return kind if kind in ERROR_KINDS else OTHER

@@ -4,15 +4,15 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from sluice_ingester.cursor.gap import OnCursorLost
+from sluice_ingester.batches.batcher import Batcher
 from sluice_ingester.cursor.start import StartFrom
 from sluice_ingester.cursor.tracker import CursorTracker
-from sluice_ingester.pipeline.batch_writer import BatchWriter
-from sluice_ingester.pipeline.batcher import Batcher
 from sluice_ingester.telemetry.health_report import HealthReport
 from sluice_ingester.telemetry.metrics import Metrics
+from sluice_ingester.writer.batch_writer import BatchWriter
 from sluice_redis.contract import HealthField, Stream, StreamKeys
-from sluice_redis.sink.append import AppendRequest, Fenced, Stored
+from sluice_redis.ingester_settings import OnCursorLost
+from sluice_redis.sink.request import AppendRequest, Fenced, Stored
 from sluice_wire.events import DecodedFrame
 from sluice_wire.fingerprint import fingerprint
 

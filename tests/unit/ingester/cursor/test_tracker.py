@@ -2,11 +2,11 @@
 
 import pytest
 
-from sluice_ingester.cursor.gap import OnCursorLost
 from sluice_ingester.cursor.sequence import CONFIRMING_FRAMES
 from sluice_ingester.cursor.tracker import CONFIRMING_CONNECTIONS, CursorLostError
 from sluice_ingester.sources.failure import SourceError
 from sluice_redis.contract import HealthField, ResumeField
+from sluice_redis.ingester_settings import OnCursorLost
 from tests.unit.ingester import played
 from tests.unit.ingester.played import Ingester, Message
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from sluice_ingester.batches.batcher import Batcher
 from sluice_ingester.pipeline import frame_reader
-from sluice_ingester.pipeline.batcher import Batcher
 from sluice_ingester.pipeline.frame_reader import FrameReader
 from sluice_ingester.telemetry.health_report import HealthReport
 from sluice_ingester.telemetry.metrics import Metrics
