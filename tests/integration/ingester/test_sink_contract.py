@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 from redis.asyncio import Redis
-from sluice_redis.sink.append import RedisSink
+from sluice_redis.sink.redis_sink import RedisSink
 
 from sluice_redis.contract import StreamKeys
 from sluice_redis.sink.connection import connect
