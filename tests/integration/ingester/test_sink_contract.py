@@ -4,11 +4,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 from redis.asyncio import Redis
-from sluice_redis.sink.redis_sink import RedisSink
 
 from sluice_redis.contract import StreamKeys
 from sluice_redis.sink.connection import connect
 from sluice_redis.sink.protocol import Sink
+from sluice_redis.sink.redis_sink import RedisSink
 from tests.contracts.sink import KEYS, MARK, SinkContract
 from tests.integration.redis_server import RedisServer
 
