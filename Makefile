@@ -57,8 +57,9 @@ e2e: .venv/ready ## tests on a real cluster
 	@echo "==> tests on a cluster"
 	@$(PY) -m e2e.run
 
-generate: .venv/ready ## write the CRDs from the models
+generate: .venv/ready ## write all generated files: CRDs, parts of the chart, the Argo CD config, tables of the docs
 	@$(PY) -m sluice_operator.api.crd
+	@$(PY) -m generate
 
 format: .venv/ready ## format the code and fix what ruff can fix
 	@$(PY) -m ruff format .

@@ -71,12 +71,12 @@ async def _consume(client: Any, there: int, groups: int, consumers: int) -> None
 
 
 async def _look(client: Any, options: argparse.Namespace, name: str, seconds: float) -> None:
-    reader = RedisReader(statistics_interval_seconds=seconds)
+    reader = RedisReader(details_interval_seconds=seconds)
     await reader.read(options.redis.encode(), _KEYS, now=datetime.now(UTC))
     before, began = await _served(client), time.perf_counter()
     for _ in range(options.looks):
         facts = await reader.read(options.redis.encode(), _KEYS, now=datetime.now(UTC))
-        assert facts.trouble is None
+        assert facts.failure is None
     took = (time.perf_counter() - began) / options.looks
     after = await _served(client)
     await reader.close()

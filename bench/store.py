@@ -13,12 +13,15 @@ import argparse
 import random
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Final
 
 from sluice_operator.desired.naming import Component, child_name, owned_labels
-from sluice_operator.kinds.registry import RELAYS, object_key
+from sluice_operator.desired.redis_host import redis_host_of
+from sluice_operator.kinds.registry import RELAYS, WATCHED_KINDS
+from sluice_operator.kubernetes.api_resource import DEPLOYMENTS, PODS, Manifest
 from sluice_operator.kubernetes.cache import Cache
-from sluice_operator.kubernetes.client import DEPLOYMENTS, PODS, Manifest
+from sluice_operator.kubernetes.source_key import object_key
 
 _COMPONENTS: Final = (Component.FIREHOSE, Component.BACKFILL)
 _ASKED: Final = 200
@@ -37,7 +40,7 @@ def main() -> None:
 def _measure(number: int, rounds: int) -> None:
     relays = [_relay(index) for index in range(number)]
     pods = [_child(relay, component, "-7d9f-x2x") for relay in relays for component in _COMPONENTS]
-    store = Cache()
+    store = Cache(WATCHED_KINDS)
     store.replace(RELAYS, relays, resource_version="1")
     store.replace(DEPLOYMENTS, [_child(relay, one) for relay in relays for one in _COMPONENTS], resource_version="1")
     store.replace(PODS, pods, resource_version="1")
@@ -48,12 +51,12 @@ def _measure(number: int, rounds: int) -> None:
     news, of_sources = asked.choices(pods, k=_ASKED), asked.choices(relays, k=_ASKED)
     assert all(len(store.children(PODS, key)) == len(_COMPONENTS) for key in keys)
     assert all(store.owner_of(pod) for pod in news)
-    assert all(len(store.sources_with_host(host)) == 1 for host in hosts)
+    assert all(len(store.sources_by(redis_host_of, host)) == 1 for host in hosts)
 
     def move(relay: Manifest) -> None:
         host = str(asked.random())
         store.put(RELAYS, {**relay, "spec": {"host": host}})
-        assert store.sources_with_host(host)
+        assert store.sources_by(redis_host_of, host)
 
     def replace(listed: list[Manifest]) -> None:
         store.replace(PODS, listed, resource_version="1")
@@ -62,7 +65,7 @@ def _measure(number: int, rounds: int) -> None:
     for name, calls in (
         ("children", _each(lambda key: store.children(PODS, key), keys)),
         ("owner", _each(store.owner_of, news)),
-        ("sources_at", _each(store.sources_with_host, hosts)),
+        ("sources_at", _each(partial(store.sources_by, redis_host_of), hosts)),
         ("put of a pod", _each(lambda pod: store.put(PODS, pod), news)),
         ("put of a source", _each(lambda relay: store.put(RELAYS, relay), of_sources)),
         ("put of another host", _each(move, of_sources)),

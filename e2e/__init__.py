@@ -1,1 +1,1 @@
-"""The cluster, the sources and the tests that show Sluice at work, for real."""
+"""The local cluster, the sources, the demo, and the tests that run Sluice on a real cluster."""

@@ -1,13 +1,13 @@
 """Runs the example of a consumer (examples/consumer) for the demo's Relays, and reads its consumer group."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import yaml
 
-from e2e import deploy, images
+from e2e import images
 from e2e.cluster.layout import ROOT
-from e2e.cluster.provider import Cluster
 from e2e.manifests import Manifest
 
 EXAMPLE = ROOT / "examples" / "consumer"
@@ -38,9 +38,9 @@ def manifests(*, name: str, namespace: str, stream: str, redis_url: str) -> list
     ]
 
 
-def group(cluster: Cluster, *, stream: str, name: str) -> dict[str, Any]:
-    """The entry of a consumer group in XINFO GROUPS; empty if there is none yet."""
-    if deploy.redis_cli(cluster, "EXISTS", stream).strip() == "0":
+def group(redis_cli: Callable[..., str], *, stream: str, name: str) -> dict[str, Any]:
+    """The entry of a consumer group in XINFO GROUPS; empty if there is none yet. `redis_cli` runs a command."""
+    if redis_cli("EXISTS", stream).strip() == "0":
         return {}
-    groups = json.loads(deploy.redis_cli(cluster, "--json", "XINFO", "GROUPS", stream))
+    groups = json.loads(redis_cli("--json", "XINFO", "GROUPS", stream))
     return next((one for one in groups if one["name"] == name), {})

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from e2e import consumer, deploy, images, manifests
@@ -89,7 +90,7 @@ def run(source: Callable[[Cluster], AbstractContextManager[Shown]]) -> None:
         deploy.apply(cluster, manifests.namespace(NAMESPACE))
     with ExitStack() as stack:
         with steps.step("helm install sluice; at the same time, start the sources"), ThreadPoolExecutor(1) as pool:
-            installation = pool.submit(deploy.install, cluster)
+            installation = pool.submit(deploy.install, cluster, release=RELEASE)
             shown = stack.enter_context(source(cluster))
             installation.result()
         with steps.step(f"kubectl apply: relays {', '.join(shown.names)}, and a consumer of their stream"):
@@ -113,7 +114,7 @@ def run(source: Callable[[Cluster], AbstractContextManager[Shown]]) -> None:
 
 def consumer_of(cluster: Cluster, shown: Shown) -> list[manifests.Manifest]:
     """The consumer of the stream, with the URL of the release's bundled Redis."""
-    url = deploy.redis_url(cluster)
+    url = deploy.redis_url(cluster, release=RELEASE)
     return consumer.manifests(name=shown.group, namespace=NAMESPACE, stream=shown.stream, redis_url=url)
 
 
@@ -198,7 +199,9 @@ def wait_for_numbers(cluster: Cluster, shown: Shown) -> None:
     while True:
         streams = statuses(cluster, shown.names)
         complete = all(one.get("cursor") and one.get("lag") and one.get("eventsPerSecond") for one in streams.values())
-        if complete and consumer.group(cluster, stream=shown.stream, name=shown.group).get("entries-read"):
+        if complete and consumer.group(partial(redis_cli, cluster), stream=shown.stream, name=shown.group).get(
+            "entries-read"
+        ):
             return
         if time.monotonic() > deadline:
             table = cluster.kubectl("get", "relays", *shown.names, "-n", NAMESPACE, "-o", "wide")
@@ -212,6 +215,11 @@ def statuses(cluster: Cluster, names: Sequence[str]) -> dict[str, dict[str, Any]
     found = json.loads(cluster.kubectl("get", "relays", "-n", NAMESPACE, "-o", "json"))["items"]
     bodies = {body["metadata"]["name"]: body for body in found}
     return {name: bodies[name].get("status", {}).get("firehose") or {} for name in names}
+
+
+def redis_cli(cluster: Cluster, *command: str) -> str:
+    """Run redis-cli in the release's bundled Redis; its standard output."""
+    return deploy.redis_cli(cluster, *command, release=RELEASE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -229,9 +237,9 @@ def print_state(cluster: Cluster, shown: Shown) -> Sample:
     print(cluster.kubectl("get", "relays", *shown.names, "-n", NAMESPACE).rstrip())
     for relay in shown.relays:
         key = shown.cursor_key(relay)
-        print(f"{key:60} {deploy.redis_cli(cluster, 'GET', key).strip()}")
-    group = consumer.group(cluster, stream=shown.stream, name=shown.group)
-    length = deploy.redis_cli(cluster, "XLEN", shown.stream).strip()
+        print(f"{key:60} {redis_cli(cluster, 'GET', key).strip()}")
+    group = consumer.group(partial(redis_cli, cluster), stream=shown.stream, name=shown.group)
+    length = redis_cli(cluster, "XLEN", shown.stream).strip()
     progress = f"{group['entries-read']} read, {group['pending']} not acknowledged, {group['lag']} not read"
     print(f"{f'consumer group {shown.group} of {shown.stream}':60} {progress}")
     print(f"{f'XLEN {shown.stream}':60} {length}  (acknowledged entries are removed)")
@@ -242,7 +250,7 @@ def sample(cluster: Cluster, shown: Shown) -> Sample:
     """Ask the sources how much they have sent, and Redis how much the ingesters have stored."""
     stored = {
         relay["metadata"]["name"]: int(
-            deploy.redis_cli(cluster, "HGET", shown.cursor_key(relay).replace(":cursor:", ":health:"), "events") or 0
+            redis_cli(cluster, "HGET", shown.cursor_key(relay).replace(":cursor:", ":health:"), "events") or 0
         )
         for relay in shown.relays
     }

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from e2e import images, manifests
+from e2e.cluster.errors import ClusterError
 from e2e.cluster.images import REDIS
 from e2e.cluster.layout import ROOT
 from e2e.cluster.provider import Cluster
@@ -65,11 +66,18 @@ def install(cluster: Cluster, *, release: Release = DEMO, values: dict[str, Any]
     from release to release: the last one that is installed owns them, and an uninstall keeps them.
     """
     apply(cluster, *map(manifests.namespace, release.watch_namespaces))
-    cluster.helm(
+    command = (
         *("upgrade", "--install", release.name, CHART, "--namespace", release.namespace, "--create-namespace"),
         *("--take-ownership", "--values", "-", "--wait", "--timeout", "4m"),
-        stdin=json.dumps(chart_values(release) | (values or {})),
     )
+    settings = json.dumps(chart_values(release) | (values or {}))
+    try:
+        cluster.helm(*command, stdin=settings)
+    except ClusterError as error:
+        # Another release, installed at the same time, has created the CRDs after Helm had looked for them.
+        if "already exists" not in str(error):
+            raise
+        cluster.helm(*command, stdin=settings)
 
 
 def uninstall(cluster: Cluster, *, release: Release) -> None:

@@ -1,4 +1,4 @@
-"""The cluster's commands, to be run from the repository's root."""
+"""The command line of the cluster: `python -m e2e.cluster`, to be run in the repository's root."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from e2e.cluster.provider import LocalCluster
 
 
 def main() -> int:
-    """Run one command; 1 with the reason on standard error when it fails."""
+    """Run one command. The exit code: 1, with the reason on standard error, when it fails."""
     arguments = parser().parse_args()
     try:
         return int(arguments.run(Layout(), arguments) or 0)
@@ -27,13 +27,13 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="python -m e2e.cluster", description=__doc__)
     commands = top.add_subparsers(required=True, metavar="COMMAND")
     for name, run, text in (
-        ("up", up, "start the cluster, or heal it"),
+        ("up", up, "start the cluster, or what has stopped of it"),
         ("down", down, "stop it and remove its state; the caches stay"),
         ("status", status, "its components and their logs"),
         ("kubeconfig", kubeconfig, "print the kubeconfig's path"),
         ("images", build_images, "build the base and Redis images; load them if the cluster runs"),
         ("load", load, "load an image archive"),
-        ("doctor", diagnose, "what is missing here, and what a stopped cluster has left"),
+        ("doctor", diagnose, "what this machine lacks, and what a stopped cluster has left"),
     ):
         command = commands.add_parser(name, help=text, description=text)
         command.set_defaults(run=run)
@@ -43,8 +43,8 @@ def parser() -> argparse.ArgumentParser:
 
 
 def up(layout: Layout, _: argparse.Namespace) -> None:
-    """Start or heal."""
-    choice = provider.look()
+    """Start the cluster, or what has stopped of it."""
+    choice = provider.detect()
     if choice.provider is None:
         raise provider.NoClusterError(choice.reason)
     if choice.provider == "kind":
@@ -55,15 +55,15 @@ def up(layout: Layout, _: argparse.Namespace) -> None:
 
 
 def down(layout: Layout, _: argparse.Namespace) -> None:
-    """Stop."""
-    if provider.look().provider == "kind":
+    """Stop the cluster and remove its state."""
+    if provider.detect().provider == "kind":
         kind.down(layout)
     else:
         local.down(layout)
 
 
 def status(layout: Layout, _: argparse.Namespace) -> int:
-    """One line per component; 1 unless all run."""
+    """Print one line per component; 1 unless all run."""
     pids = records.component_pids(layout)
     if not pids:
         print("down")
@@ -74,12 +74,12 @@ def status(layout: Layout, _: argparse.Namespace) -> int:
 
 
 def kubeconfig(layout: Layout, _: argparse.Namespace) -> None:
-    """Where it is."""
+    """Print the path of the kubeconfig."""
     print(layout.kubeconfig)
 
 
 def build_images(layout: Layout, _: argparse.Namespace) -> None:
-    """Base and Redis."""
+    """Build the base image and the Redis image; load them if the cluster runs."""
     provider.prepare([images.REDIS], layout=layout)
     if records.component_pids(layout):
         cluster = LocalCluster(layout)
@@ -88,7 +88,7 @@ def build_images(layout: Layout, _: argparse.Namespace) -> None:
 
 
 def load(layout: Layout, arguments: argparse.Namespace) -> None:
-    """Any archive."""
+    """Load any image archive."""
     path = arguments.archive.resolve()
     if not path.is_file():
         raise ClusterError(f"no such file: {path}")
@@ -96,7 +96,7 @@ def load(layout: Layout, arguments: argparse.Namespace) -> None:
 
 
 def diagnose(layout: Layout, _: argparse.Namespace) -> int:
-    """1 when something is missing or left."""
+    """Print what is missing and what was left behind; 1 if there is anything."""
     findings = doctor.findings(layout)
     print("\n".join(findings) or "nothing missing, nothing left behind")
     return int(bool(findings))

@@ -47,7 +47,7 @@ def holds(layout: Layout, *, tag: str, key: str) -> bool:
 
 
 def load_pause(layout: Layout) -> bool:
-    """Load the image that holds each pod's namespaces; False while containerd doesn't take it yet."""
+    """Load the pause image, whose process holds each pod's namespaces; False while containerd refuses it."""
     program = (layout.binaries / "pause").read_bytes()
     key = hashlib.sha256(program).hexdigest()
     path = layout.state / "pause.tar"
@@ -77,7 +77,7 @@ def single_file_image(program: bytes, *, name: str, tag: str) -> bytes:
 
 
 def _architecture(program: bytes) -> str:
-    """Go's name of the machine that an ELF file is for (e_machine, ELF specification)."""
+    """The architecture of an ELF file (its e_machine), by the name that Go and image configurations use."""
     machine = int.from_bytes(program[18:20], "little")
     return {0x3E: "amd64", 0xB7: "arm64"}[machine]
 

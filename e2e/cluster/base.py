@@ -1,4 +1,4 @@
-"""The base image, made by debootstrap where no registry can be reached: Debian with Python."""
+"""Makes the base image of all others with debootstrap, which needs no registry: Debian with Python."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from e2e.cluster.layout import Layout
 TAG = "localhost/sluice-base:bookworm"
 SUITE = "bookworm"
 INCLUDE = ("ca-certificates", "python3", "python3-pip", "python3-venv")
-# Of no use in a container, and a good part of its size.
+# Not needed in a container, and a large part of its size.
 DROPPED = (
     "usr/share/doc",
     "usr/share/info",
@@ -46,7 +46,7 @@ def sources() -> list[tuple[str, str, str]]:
 
 
 def parse_sources(indextargets: str) -> list[tuple[str, str, str]]:
-    """The indexes of the suite and of its updates and security fixes; the suite's own first."""
+    """The package indexes of the suite, then those of its updates and security fixes."""
     entries = []
     for line in indextargets.splitlines():
         uri, suite, component = line.split("|")
@@ -64,7 +64,7 @@ def make(layout: Layout, log: Path) -> None:
         mirror = [found[0][0]] if found and found[0][1] == SUITE else []
         include = f"--include={','.join(INCLUDE)}"
         progress.run(
-            # In mounts of its own, so that what debootstrap mounts is gone however it ends.
+            # In a mount namespace of its own: what debootstrap mounts goes with it, even if it is killed.
             ["unshare", "--mount", "debootstrap", "--variant=minbase", include, SUITE, root, *mirror],
             log=log,
             label=f"base image: Debian {SUITE} with Python",

@@ -1,4 +1,4 @@
-"""buildah(1) with a storage of its own, needing no daemon and no user namespaces."""
+"""Runs buildah(1) with a storage of its own, without a daemon and without user namespaces."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def environment(layout: Layout) -> dict[str, str]:
     return {
         **os.environ,
         "PATH": packages.SEARCH_PATH,
-        # Plain directories and chroot work wherever root does: no overlay mounts, no runtime.
+        # Plain directories and chroot need nothing but root: no overlay mounts, no container runtime.
         "STORAGE_DRIVER": "vfs",
         "BUILDAH_ISOLATION": "chroot",
         "TMPDIR": str(_made(layout.images / "tmp")),
@@ -55,7 +55,7 @@ def has(layout: Layout, tag: str) -> bool:
 
 
 def trim(layout: Layout) -> None:
-    """Start the storage anew once it is too large: each layer kept for the next build takes its full size."""
+    """Delete the storage once it is too large: each layer that it keeps for later builds takes its full size."""
     storage = layout.images / "storage"
     size = sum(
         os.lstat(os.path.join(directory, name)).st_blocks * 512
@@ -77,7 +77,7 @@ def mounts(layout: Layout) -> list[str]:
 
 
 def pip_settings(environ: dict[str, str], files: str) -> str:
-    """This machine's pip settings that matter for reaching its index, as a pip.conf; "" when there are none.
+    """The settings by which pip reaches its index on this machine, as a pip.conf; "" when there are none.
 
     `files` is the text of its pip.conf files; variables (PIP_INDEX_URL for index-url) win, as they do in pip.
     """

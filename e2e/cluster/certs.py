@@ -1,4 +1,4 @@
-"""The cluster's certificates and kubeconfigs (https://kubernetes.io/docs/setup/best-practices/certificates/)."""
+"""Makes the cluster's certificates and kubeconfigs (https://kubernetes.io/docs/setup/best-practices/certificates/)."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def kubeconfig(*, user: str, authority: bytes, certificate: bytes, key: bytes) -
 
 
 def write_all(directory: Path) -> None:
-    """Write authority, certificates, keys, kubeconfigs; `admin.kubeconfig` comes last: then all is there."""
+    """Write authority, certificates, keys and kubeconfigs. `admin.kubeconfig` comes last: if it is there, all are."""
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     authority = make_authority()
     authority_pem = _certificate_pem(authority.certificate)
@@ -158,7 +158,7 @@ def write_all(directory: Path) -> None:
 def _builder(
     *, subject: x509.Name, issuer: x509.Name, public_key: ec.EllipticCurvePublicKey
 ) -> x509.CertificateBuilder:
-    # An hour back: clocks that were just set must not refuse it.
+    # An hour back, so that a clock that is a little slow accepts it.
     start = dt.datetime.now(dt.UTC) - dt.timedelta(hours=1)
     return (
         x509.CertificateBuilder()

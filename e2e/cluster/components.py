@@ -1,4 +1,4 @@
-"""The command line of each component, and what must answer before it starts. Pure.
+"""The command line of each component of Kubernetes, and what must answer before it starts. Pure.
 
 Their configuration files are constant and stand in `config/`: inside the node, all paths and addresses are
 always the same. What only flags can set is here.
@@ -23,10 +23,10 @@ PKI = STATE / "pki"
 CONTAINERD_SOCKET = "/run/containerd/containerd.sock"
 FRONT_PROXY = "sluice:front-proxy"
 ETCD_ADDRESS = "127.0.0.1:2379"
-# It takes connections before it serves them; an API server that waits for that too long exits.
+# etcd accepts connections before it serves them, and an API server that waits too long for an answer exits.
 ETCD_READY = f"http://{ETCD_ADDRESS}/health"
 API_ADDRESS = API_SERVER.removeprefix("https://")
-# Says yes only once the default roles are there: before that, the controllers are refused and exit.
+# Answers 200 only when the default roles exist: without them the controllers are refused and exit.
 API_READY = f"{API_SERVER}/readyz"
 
 
@@ -79,7 +79,7 @@ def containerd() -> Component:
 
 
 def apiserver() -> Component:
-    """The API server. It asks the kubelet by address: no DNS knows the node's name."""
+    """The API server. It reaches the kubelet by address, since no DNS resolves the node's name."""
     return Component(
         name="kube-apiserver",
         needs=(ETCD_READY,),
@@ -131,7 +131,7 @@ def scheduler() -> Component:
 
 
 def _controller(name: str, *flags: str) -> Component:
-    """What is alone at its work, with a kubeconfig of its own, and asked from the node only."""
+    """A controller without leader election, with a kubeconfig of its own, that listens in the node only."""
     kubeconfig = PKI / f"{name}.kubeconfig"
     return Component(
         name=name,
@@ -174,7 +174,7 @@ def proxy() -> Component:
 
 
 def coredns() -> Component:
-    """The cluster's DNS, a process of the node rather than a pod: it needs no image."""
+    """The cluster's DNS. It is a process of the node instead of a pod, so that it needs no image."""
     return Component(
         name="coredns",
         needs=(API_READY,),

@@ -1,4 +1,4 @@
-"""What this machine lacks for the local cluster, and what a stopped cluster has left on it."""
+"""Finds what this machine lacks for the local cluster, and what a stopped cluster has left on it."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from e2e.cluster.process import pids
 
 
 def findings(layout: Layout) -> list[str]:
-    """One line per problem, each with what to do; empty when all is well."""
+    """One line per problem, each with what to do; empty when there is none."""
     return [*lacking(layout), *(stopped_components(layout) if records.running(layout) else leftovers(layout))]
 
 
 def lacking(layout: Layout) -> list[str]:
-    """What `up` would need."""
+    """What is missing for `up`."""
     found = [f"missing package: apt-get install {name}" for name in packages.missing(packages.CLUSTER)]
     if os.geteuid() != 0:
         found.append("not root: the local cluster makes namespaces and mounts")
@@ -28,7 +28,7 @@ def lacking(layout: Layout) -> list[str]:
 
 
 def stopped_components(layout: Layout) -> list[str]:
-    """Components of a running node that don't run."""
+    """The components of a running node that have stopped."""
     return [
         f"{name} does not run: see {layout.logs / name}.log"
         for name, pid in records.component_pids(layout).items()

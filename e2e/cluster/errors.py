@@ -1,4 +1,4 @@
-"""What can go wrong, in words for the person at the terminal."""
+"""The error of all that sets up and runs a cluster, and the end of a log for its message."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 class ClusterError(Exception):
-    """The cluster can't be had; the message says why and what to do."""
+    """The cluster can't be set up or used; the message says why and what to do."""
 
 
 def tail(path: Path, *, lines: int = 12) -> str:

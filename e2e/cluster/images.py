@@ -1,4 +1,4 @@
-"""Images: what they are made of, and building them with buildah into archives that the cluster loads."""
+"""Builds images with buildah into archives that the cluster loads, unless their sources are unchanged."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def ensure_base(layout: Layout) -> Archive:
 
 
 def files_below(path: Path) -> Iterator[Path]:
-    """A file itself, or all files of a directory in a fixed order, without what Python leaves there."""
+    """A file itself, or all files below a directory in a fixed order, without the caches of Python's tools."""
     if path.is_file():
         yield path
     else:
@@ -98,7 +98,7 @@ def files_below(path: Path) -> Iterator[Path]:
 
 
 def arguments(image: Image, environ: Mapping[str, str]) -> dict[str, str]:
-    """All build arguments: the base, those that the Dockerfile leaves to the environment, the image's own."""
+    """All build arguments: the base, those that the Dockerfile declares without a default, the image's own."""
     declared = _ARGUMENT.findall(image.dockerfile.read_text())
     from_environment = {name: environ[name] for name in declared if name in environ}
     return {"BASE": base.TAG, **from_environment, **image.build_args}

@@ -1,4 +1,4 @@
-"""What the demo and the tests do with a cluster, whoever provides it."""
+"""The interface of a cluster: kubectl, helm and images, the same for every provider."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Cluster(ABC):
     """A running cluster."""
 
     provider: str
-    # Where pods reach servers of this machine that listen on all addresses or on this one.
+    # The address by which pods reach servers of this machine that listen on all addresses or on this one.
     host_address: str
 
     def __init__(self, layout: Layout) -> None:
@@ -28,7 +28,7 @@ class Cluster(ABC):
         return self.layout.kubeconfig
 
     def environment(self) -> dict[str, str]:
-        """The variables for kubectl, helm and whatever else is to use this cluster, their caches included."""
+        """The environment variables of kubectl, helm and others that use this cluster, their caches included."""
         state = self.layout.state
         return {
             **os.environ,
@@ -50,7 +50,7 @@ class Cluster(ABC):
 
     @abstractmethod
     def load_image(self, image: Image) -> None:
-        """Build an image if its inputs changed, and load it if the cluster hasn't got it so."""
+        """Build an image if its sources changed, and load it if the cluster does not have that build."""
 
     @abstractmethod
     def down(self) -> None:

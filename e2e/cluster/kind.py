@@ -1,6 +1,6 @@
-"""kind, where Docker runs, through pytest-kubernetes' own manager.
+"""Runs the cluster with kind, where Docker runs, by the manager of pytest-kubernetes.
 
-No Docker ran where this was written: the unit tests check the commands that it runs, nothing more.
+Tested without Docker: the unit tests check which commands it runs, and nothing more.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from e2e.cluster.images import Image
 from e2e.cluster.interface import Cluster
 from e2e.cluster.layout import Layout
 
-# The node image of kind 0.31. Always said: pytest-kubernetes' default, 1.25, lacks validation by CEL.
+# The node image of kind 0.31. The default of pytest-kubernetes, 1.25, does not validate by CEL.
 KUBERNETES_VERSION = "1.35.0"
 CLUSTER_NAME = "sluice"
 
@@ -42,7 +42,7 @@ class KindCluster(Cluster):
         log = self.layout.images / "docker.log"
         progress.run([*build, image.context], log=log, label=f"image {image.tag}")
         with progress.step(f"load {image.tag}"):
-            _said(lambda: self._manager.load_image(image.tag))
+            _checked(lambda: self._manager.load_image(image.tag))
 
     def down(self) -> None:
         """`kind delete cluster`."""
@@ -54,19 +54,19 @@ def up(layout: Layout) -> KindCluster:
     layout.state.mkdir(exist_ok=True)
     made = manager(layout)
     with progress.step(f"kind cluster {made.cluster_name}"):
-        _said(lambda: made.create(timeout=120))
+        _checked(lambda: made.create(timeout=120))
     return KindCluster(layout, made)
 
 
 def down(layout: Layout) -> None:
     """Delete the cluster and its kubeconfig."""
-    _said(manager(layout).delete)
+    _checked(manager(layout).delete)
     if layout.state.exists():
         shutil.rmtree(layout.state)
 
 
 def manager(layout: Layout) -> AClusterManager:
-    """The manager of pytest-kubernetes, told name, version and where the kubeconfig belongs."""
+    """The manager of pytest-kubernetes for this cluster's name, version and kubeconfig."""
     kind = select_provider_manager("kind", {"version": KUBERNETES_VERSION})
     return kind(cluster_name=CLUSTER_NAME, kubeconfig=layout.kubeconfig)
 
@@ -87,8 +87,8 @@ def parse_gateway(inspected: str) -> str:
     raise ClusterError("Docker's network `kind` has no IPv4 gateway")
 
 
-def _said(action: Callable[[], None]) -> None:
-    """Run one of the manager's actions, and tell what the command behind it said when it fails."""
+def _checked(action: Callable[[], None]) -> None:
+    """Run an action of the manager; ClusterError with the output of its command when it fails."""
     try:
         action()
     except subprocess.CalledProcessError as error:

@@ -1,4 +1,4 @@
-"""Where the cluster keeps things, and the addresses that it uses."""
+"""The directories and files of the cluster, and its addresses."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = Path(__file__).resolve().parent
 
 NODE_NAME = "sluice"
-# 198.18.0.0/15 is set aside for tests of networks (RFC 2544): no private network can be hit by mistake.
+# 198.18.0.0/15 is reserved for tests of networks (RFC 2544), so that it overlaps no private network.
 HOST_ADDRESS = "198.18.0.1"
 NODE_ADDRESS = "198.18.0.2"
 LINK_NETWORK = "198.18.0.0/30"
@@ -21,7 +21,7 @@ NODE_INTERFACE = "eth0"
 CGROUP = "sluice"
 API_SERVER = f"https://{NODE_ADDRESS}:6443"
 
-# The same inside the node whatever the repository's path is, so that the configuration files are constant.
+# Inside the node the path is always the same, so that the configuration files are constant.
 NODE_DIRECTORY = Path("/run/cluster")
 
 
@@ -49,27 +49,27 @@ class Layout:
 
     @property
     def record(self) -> Path:
-        """Which processes the node's first ones are."""
+        """The record of the node's first processes."""
         return self.state / "node.json"
 
     @property
     def status(self) -> Path:
-        """What the supervisor in the node says of each component."""
+        """The state of each component, written by the supervisor in the node."""
         return self.state / "status.json"
 
     @property
     def traces(self) -> Path:
-        """What was changed outside the node's namespaces, to be put back."""
+        """What was changed outside the node's namespaces; `down` restores it."""
         return self.state / "traces.json"
 
     @property
     def loaded(self) -> Path:
-        """Which images, by key, the cluster holds."""
+        """The images that the cluster holds: by tag, the key of the build."""
         return self.state / "images.json"
 
     @property
     def tools(self) -> Path:
-        """The Kubernetes commands, built once."""
+        """The build of the Kubernetes commands."""
         return self.cache / "tools"
 
     @property

@@ -76,7 +76,7 @@ def _start_node(layout: Layout) -> None:
     if not (layout.pki / "admin.kubeconfig").exists():
         certs.write_all(layout.pki)
     shutil.copy2(layout.pki / "admin.kubeconfig", layout.kubeconfig)
-    traces.remember(layout)
+    traces.save(layout)
     with suppress(FileNotFoundError):
         subprocess.run(["modprobe", "--all", "overlay", "br_netfilter"], check=False, capture_output=True)
     log = layout.logs / "node.log"

@@ -1,4 +1,4 @@
-"""The cable between the machine and the node: a veth pair and two routes. The rest is inside the node."""
+"""Connects the machine and the node: a veth pair and two routes. All else is set up inside the node."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _ALIAS_LIMIT = 255
 
 
 def connect(node_pid: int, state: Path) -> None:
-    """Lay the cable to the network namespace of a process. The interface's alias tells whose it is."""
+    """Lay a veth pair to the network namespace of a process. The alias of the interface names its cluster."""
     deadline = time.monotonic() + 60
     own = os.readlink("/proc/self/ns/net")
     while (found := namespace(node_pid, "net")) in (None, own):
@@ -40,14 +40,14 @@ def connect(node_pid: int, state: Path) -> None:
 
 
 def disconnect() -> None:
-    """Remove the cable; the routes go with it."""
+    """Remove the veth pair, and with it the routes."""
     if owner() is not None:
-        # It may go by itself at any moment: the kernel removes it with the node's namespace.
+        # It may disappear at any moment: the kernel removes it with the node's namespace.
         subprocess.run(["ip", "link", "delete", HOST_INTERFACE], check=False, capture_output=True)
 
 
 def owner() -> str | None:
-    """The alias on the cable, or None when there is no cable."""
+    """The alias of the veth pair, or None when there is none."""
     try:
         return Path(f"/sys/class/net/{HOST_INTERFACE}/ifalias").read_text().strip()
     except FileNotFoundError:
@@ -55,7 +55,7 @@ def owner() -> str | None:
 
 
 def alias(state: Path) -> str:
-    """What the cable of a cluster with that state directory is called."""
+    """The alias of the veth pair of a cluster with that state directory."""
     return str(state)[-_ALIAS_LIMIT:]
 
 

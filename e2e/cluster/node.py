@@ -30,9 +30,9 @@ from e2e.cluster.layout import (
     Layout,
 )
 
-# Where the in-tree provisioner of hostPath volumes makes its directories.
+# The directory of the in-tree provisioner of hostPath volumes.
 VOLUMES = Path("/tmp/hostpath_pv")  # noqa: S108
-# Directories that the kubelet and the CNI plugins insist on; the node gets empty ones of its own.
+# Directories with fixed paths of the kubelet and the CNI plugins; the node gets empty ones of its own.
 PRIVATE = tuple(Path(p) for p in ("/var/lib/kubelet", "/var/lib/cni", "/var/log/containers"))
 MOUNT_POINTS = (*PRIVATE, VOLUMES)
 LONGEST_PAUSE = 10.0
@@ -131,7 +131,7 @@ def supervise(layout: Layout) -> None:
 
 
 def startable(component: Component) -> bool:
-    """Whether the program is there, which may still be being built, and all that it needs answers."""
+    """Whether its program is there, since it may still be in the build, and all that it needs answers."""
     program = Path(component.argv[0])
     return (program.exists() or not program.is_absolute()) and all(map(answers, component.needs))
 
@@ -197,7 +197,7 @@ def write_status(everything: list[Supervised], layout: Layout) -> None:
 
 
 def open_volumes(layout: Layout) -> None:
-    """Let any user write to new volumes: hostPath knows no fsGroup, and they are made for root alone."""
+    """Let any user write to new volumes: hostPath has no fsGroup, and only root could write to them."""
     for entry in os.scandir(layout.state / "volumes"):
         if entry.stat().st_mode & 0o777 != 0o777:
             os.chmod(entry.path, 0o777)  # noqa: S103

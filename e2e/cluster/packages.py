@@ -1,4 +1,4 @@
-"""The Debian packages that the tests, the local cluster and its images are made with."""
+"""Installs the Debian packages that the tests, the local cluster and its images need."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from e2e.cluster import progress
 from e2e.cluster.errors import ClusterError
 
-# What must be there: a command, or a file by its path -> the package that brings it.
+# By command, or by the path of a file: the package that contains it.
 TESTS = {
     "redis-server": "redis-server",
     "redis-cli": "redis-tools",
@@ -29,7 +29,7 @@ CLUSTER = {
     "debootstrap": "debootstrap",
     "/usr/share/keyrings/debian-archive-keyring.gpg": "debian-archive-keyring",
 }
-# Daemons and filesystem tools live where a user's PATH often doesn't look.
+# Daemons and filesystem tools are in directories that are often not on a user's PATH.
 SEARCH_PATH = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin", "/sbin"))
 
 
@@ -44,7 +44,7 @@ def missing(required: Mapping[str, str], exists: Callable[[str], bool] = present
 
 
 def ensure(log: Path, required: Mapping[str, str]) -> None:
-    """Install what is missing; ClusterError saying what to install when that is not possible."""
+    """Install what is missing; ClusterError with the packages to install when that is not possible."""
     packages = missing(required)
     if not packages:
         return
@@ -53,7 +53,7 @@ def ensure(log: Path, required: Mapping[str, str]) -> None:
         raise ClusterError(f"these Debian packages are missing; as root: {by_hand}")
     env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     label = f"install {', '.join(packages)}"
-    # A fresh machine's own updates may hold the lock, and its mirror may fail once.
+    # The updates of a new machine may hold the lock, and a mirror may fail once.
     patient = ["apt-get", "--quiet", "--option=Acquire::Retries=3", "--option=DPkg::Lock::Timeout=300"]
     progress.run([*patient, "update"], log=log, label="apt-get update", env=env, tries=3)
     install = [*patient, "install", "--yes", "--no-install-recommends", *packages]

@@ -1,4 +1,4 @@
-"""Processes remembered across commands, so that only the very one that was started is ever stopped."""
+"""Records processes across commands, so that only the process that was started is ever stopped."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class ProcessRecord:
         except ProcessLookupError:
             return
         try:
-            # Checked only now: from here on the handle can't come to mean another process.
+            # Checked only now: the handle keeps its process, even if the pid is used again.
             if self.alive():
                 signal.pidfd_send_signal(handle, signal.SIGKILL)
         except ProcessLookupError:

@@ -31,24 +31,24 @@ __all__ = [
 ]
 
 NOWHERE = "Docker does not run, and without it the local cluster needs Linux and root with CAP_SYS_ADMIN"
-# A machine that is busy with other work takes longer than one that a person looks at.
-PATIENCE = 180.0
+# Seconds until a cluster must be ready; a machine that is busy with other work takes long.
+READY_TIMEOUT = 180.0
 
 
 class NoClusterError(ClusterError):
-    """No cluster can be had on this machine; tests on a cluster are skipped with this reason."""
+    """This machine can't run a cluster; the tests on a cluster are skipped with this reason."""
 
 
 @dataclass(frozen=True)
 class Choice:
-    """Who provides the cluster, or why nobody can."""
+    """The provider of the cluster, with the reason; or no provider, with what is missing."""
 
     provider: Literal["kind", "local"] | None
     reason: str
 
 
 class LocalCluster(Cluster):
-    """The cluster of `local`."""
+    """The local cluster: a node in Linux namespaces of this machine."""
 
     provider = "local"
     host_address = HOST_ADDRESS
@@ -70,7 +70,7 @@ class LocalCluster(Cluster):
 
 
 def choose(*, system: str, root: bool, docker: bool, kind: bool) -> Choice:
-    """Pure: by operating system, whether we are root, whether Docker runs and whether kind is installed."""
+    """Pure: choose by operating system, by whether we are root, Docker runs and kind is installed."""
     if docker and kind:
         return Choice("kind", "Docker runs")
     if system == "linux" and root:
@@ -80,7 +80,7 @@ def choose(*, system: str, root: bool, docker: bool, kind: bool) -> Choice:
     return Choice(None, NOWHERE)
 
 
-def look() -> Choice:
+def detect() -> Choice:
     """The choice for this machine."""
     return choose(
         system=sys.platform,
@@ -91,7 +91,7 @@ def look() -> Choice:
 
 
 def holds_capabilities() -> bool:
-    """Whether we may make namespaces and networks; root in a container often may not."""
+    """Whether this process may make namespaces and networks; root in a container often may not."""
     try:
         status = Path("/proc/self/status").read_text()
     except FileNotFoundError:
@@ -100,13 +100,13 @@ def holds_capabilities() -> bool:
 
 
 def has_capabilities(status: str) -> bool:
-    """Whether /proc/PID/status tells of CAP_NET_ADMIN and CAP_SYS_ADMIN in effect (capabilities(7))."""
+    """Whether /proc/PID/status shows CAP_NET_ADMIN and CAP_SYS_ADMIN as effective (capabilities(7))."""
     effective = next(int(line.split()[1], 16) for line in status.splitlines() if line.startswith("CapEff:"))
     return all(effective >> bit & 1 for bit in (12, 21))
 
 
 def docker_runs() -> bool:
-    """Whether a Docker daemon answers; the command alone says nothing."""
+    """Whether a Docker daemon answers; it may be down although the command is installed."""
     try:
         done = subprocess.run(["docker", "info"], check=False, capture_output=True, timeout=20)
     except (FileNotFoundError, subprocess.TimeoutExpired):
@@ -120,7 +120,7 @@ def prepare(wanted: Iterable[Image] = (), *, layout: Layout | None = None) -> No
     The packages of the tests and the commands are needed even where no cluster can run; images only by a local one.
     """
     layout = layout or Layout()
-    is_local = look().provider == "local"
+    is_local = detect().provider == "local"
     with ThreadPoolExecutor(1) as pool:
         commands = pool.submit(tools.ensure, layout)
         packages.ensure(layout.cache / "packages.log", packages.TESTS | (packages.CLUSTER if is_local else {}))
@@ -135,18 +135,23 @@ def ensure_cluster(wanted: Iterable[Image] = (), *, layout: Layout | None = None
     Raises NoClusterError when this machine can't have a cluster, ClusterError when something fails.
     """
     layout = layout or Layout()
-    choice = look()
+    choice = detect()
     if choice.provider is None:
         raise NoClusterError(choice.reason)
     if choice.provider == "kind":
         return _loaded(kind.up(layout), wanted)
-    # The longest part starts first: Kubernetes is built while packages, node and images are set up.
-    with ThreadPoolExecutor(1) as pool:
+    with ThreadPoolExecutor(2) as pool:
+        # The longest part starts first: Kubernetes is built while packages, node and images are set up.
         commands = pool.submit(tools.ensure, layout)
         local.start(layout)
+
+        def up() -> None:
+            commands.result()
+            local.up(layout, timeout=READY_TIMEOUT)
+
+        ready = pool.submit(up)
         cluster = _loaded(LocalCluster(layout), wanted)
-        commands.result()
-    local.up(layout, timeout=PATIENCE)
+        ready.result()
     return cluster
 
 

@@ -17,7 +17,7 @@ from e2e.cluster.errors import ClusterError, tail
 from e2e.cluster.layout import NODE_ADDRESS, NODE_NAME, PACKAGE, Layout
 
 TIMEOUT = 55.0
-# A component that waits for another may exit once or twice at first; more often means that it can't run.
+# A component that waits for another may exit once or twice at first. If it exits more often, it can't run.
 EXITS_ALLOWED = 3
 
 
@@ -55,7 +55,7 @@ def report(layout: Layout) -> dict[str, dict[str, int | None]]:
 
 
 def failing(layout: Layout) -> str | None:
-    """The first component that ended by itself too often in a row; one that was killed comes back."""
+    """The first component that exited too often in a row; one that was killed is only restarted."""
     for name, entry in report(layout).items():
         killed = (entry["exit_code"] or 0) < 0
         if (entry["exits"] or 0) >= EXITS_ALLOWED and entry["pid"] is None and not killed:
@@ -76,7 +76,7 @@ def _all_run(layout: Layout) -> bool:
 
 
 def _kubectl(layout: Layout, *args: str) -> str | None:
-    """Standard output, or None when it fails: then it is asked again."""
+    """Standard output of kubectl, or None when it fails; the caller tries again."""
     command = [
         str(layout.binaries / "kubectl"),
         f"--kubeconfig={layout.kubeconfig}",
@@ -92,8 +92,8 @@ def _apiserver_ready(layout: Layout) -> bool:
     return _kubectl(layout, "get", "--raw=/readyz") is not None
 
 
-def _furnished(layout: Layout) -> bool:
-    marker = layout.state / "furnished"
+def _defaults_applied(layout: Layout) -> bool:
+    marker = layout.state / "defaults-applied"
     if marker.exists():
         return True
     if _kubectl(layout, "apply", f"--filename={PACKAGE / 'config' / 'manifests.yaml'}") is not None:
@@ -126,7 +126,7 @@ NODE = (Check("a containerd that answers", "containerd", archive.containerd_answ
 CLUSTER = (
     Check("every component started", "node", _all_run),
     Check("an API server that says ready", "kube-apiserver", _apiserver_ready),
-    Check("storage class and roles applied", "kube-apiserver", _furnished),
+    Check("storage class and roles applied", "kube-apiserver", _defaults_applied),
     Check("the pause image loaded", "containerd", archive.load_pause),
     Check("a Ready node", "kubelet", _node_ready),
     Check("DNS that says ready", "coredns", _dns_ready),

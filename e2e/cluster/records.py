@@ -1,4 +1,4 @@
-"""What is known of the running node: its processes, and how to run a command inside it."""
+"""Records the processes of the running node, and runs commands inside it."""
 
 from __future__ import annotations
 

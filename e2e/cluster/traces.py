@@ -1,4 +1,4 @@
-"""What a node changes outside its namespaces, to be put back: kernel settings, directories, cgroups."""
+"""Restores what a node changes outside its namespaces: kernel settings, directories, cgroups."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _SYS = Path("/proc/sys")
 _CGROUPS = Path("/sys/fs/cgroup")
 
 
-def remember(layout: Layout) -> None:
-    """Note the settings before a first start, make the directories to mount on, make the cgroup."""
+def save(layout: Layout) -> None:
+    """Save the settings before a first start, make the mount points and the cgroup."""
     if not layout.traces.exists():
         settings = {name: (_SYS / name).read_text().strip() for name in SYSCTLS if (_SYS / name).exists()}
         absent = [str(path) for path in _with_parents(MOUNT_POINTS) if not path.exists()]
@@ -35,13 +35,13 @@ def remember(layout: Layout) -> None:
     for directory in cgroup_directories():
         directory.mkdir(exist_ok=True)
         if (directory / "cpuset.mems").exists() and not (directory / "cgroup.controllers").exists():
-            # In cgroup v1 a new cpuset is empty and takes no process until it is told its share.
+            # In cgroup v1 a new cpuset is empty, and takes no process before it has CPUs and memory nodes.
             for name in ("cpuset.cpus", "cpuset.mems"):
                 (directory / name).write_text((directory.parent / name).read_text())
 
 
 def restore(layout: Layout) -> None:
-    """Put everything back; the node's processes must have ended."""
+    """Restore everything; the node's processes must have ended."""
     if layout.traces.exists():
         noted = json.loads(layout.traces.read_text())
         for name, value in noted["sysctls"].items():
@@ -75,7 +75,7 @@ def _remove_directory(path: Path) -> None:
     try:
         path.rmdir()
     except OSError:
-        # Gone, or someone else uses it by now: then it isn't ours to remove.
+        # It is gone, or something else uses it.
         return
 
 

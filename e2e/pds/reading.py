@@ -1,4 +1,4 @@
-"""A plain reader of a firehose, written apart from the ingester so that it can bear witness against it.
+"""Reads a firehose without any code of the ingester, so that the ingester can be checked against it.
 
 As small as the protocol allows: it trusts the source and checks nothing.
 """
@@ -20,7 +20,7 @@ PATIENCE_SECONDS: Final = 60.0
 
 
 async def read(websocket: str, *, at_least: int, cursor: int = 0) -> list[Json]:
-    """All events after `cursor`, in the shape of the Redis contract, until the source falls silent.
+    """All events after `cursor`, in the shape of the Redis contract, until the source is silent.
 
     `websocket` is the base, `ws://host:port`. A PDS looks for news every second; on a busy machine it takes longer,
     so silence before there are `at_least` so many events means nothing, until it lasts for a minute.

@@ -1,4 +1,4 @@
-"""A bit of everything that a repo can hold and that an account can go through."""
+"""Fills a PDS with records of every kind of value, and with accounts that change in every way."""
 
 from e2e.pds.client import Client, Json
 from e2e.pds.journal import Journal, Write
@@ -36,7 +36,7 @@ def post(text: str, **fields: object) -> Json:
 
 
 def seed(client: Client) -> Journal:
-    """Accounts made, renamed, deactivated and activated; records written, changed and deleted."""
+    """Create, rename, deactivate and activate accounts; create, change and delete records."""
     journal = Journal(client=client)
     alice = journal.create_account("alice.test")
     bob = journal.create_account("bob.test")
@@ -104,7 +104,7 @@ def samples(*, link: str) -> dict[str, Json]:
 
 
 def many(count: int) -> list[Write]:
-    """That many creations, for one commit."""
+    """So many creations of records, for one commit."""
     return [
         Write(collection=SAMPLE, rkey=f"many-{number:03d}", record={"$type": SAMPLE, "n": number})
         for number in range(count)

@@ -37,7 +37,7 @@ class ReferencePds:
 
     @property
     def address(self) -> str:
-        """`host:port`, the HOST of the Redis keys of whoever reads from here."""
+        """`host:port`, which is also the HOST in the Redis keys of an ingester that reads from it."""
         return f"{self.host}:{self.port}"
 
     @property
@@ -47,7 +47,7 @@ class ReferencePds:
 
     @property
     def websocket(self) -> str:
-        """What INGESTER_RELAY_HOSTS or a Relay's `spec.host` says to read from it."""
+        """The value of INGESTER_RELAY_HOSTS or of a Relay's `spec.host` that reads from it."""
         return f"ws://{self.address}"
 
     def __enter__(self) -> Self:
@@ -87,7 +87,7 @@ class ReferencePds:
 
 
 def _environment(*, log: Path) -> dict[str, str]:
-    """This process' environment without what would steer the PDS, such as a proxy to its own PLC."""
+    """The environment of this process without what would change the PDS, such as a proxy to its own PLC."""
     kept = {
         name: value
         for name, value in os.environ.items()
@@ -97,7 +97,7 @@ def _environment(*, log: Path) -> dict[str, str]:
 
 
 def _first_line(process: subprocess.Popen[bytes], *, log: Path) -> dict[str, Any]:
-    """The line by which the server says that it serves."""
+    """The line that the server prints when it serves."""
     assert process.stdout is not None
     os.set_blocking(process.stdout.fileno(), False)
     deadline = time.monotonic() + START_SECONDS

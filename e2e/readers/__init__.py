@@ -1,4 +1,4 @@
-"""What others make of a status: kstatus (Flux, Helm) and Argo CD's health script, by their own engines."""
+"""Reads a status as other tools do: kstatus (Flux, Helm) and Argo CD's health scripts, by their own libraries."""
 
 from e2e.readers.build import ensure
 from e2e.readers.program import Readers, Said

@@ -1,4 +1,4 @@
-"""The Go program of this directory, built from pinned modules into a cache."""
+"""Builds the Go program of this directory from pinned modules into a cache."""
 
 from __future__ import annotations
 

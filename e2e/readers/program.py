@@ -1,4 +1,4 @@
-"""The Go program as an object: what it is asked and answers is told in main.go."""
+"""Runs the Go program and asks it about objects; main.go describes questions and answers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SCRIPTS: Final = ROOT / "docs" / "argocd" / "resource_customizations"
 
 @dataclass(frozen=True)
 class Said:
-    """What one reader says of one version of an object."""
+    """The verdict of one reader on one version of an object."""
 
     status: str
     message: str
@@ -43,17 +43,17 @@ class Readers:
         self._process.wait()
 
     def read(self, body: dict[str, Any]) -> tuple[Said, Said]:
-        """What kstatus and what Argo CD say of the object `body`."""
+        """The verdicts of kstatus and of Argo CD on the object `body`."""
         answer = self._ask(object=body)
         return Said(**answer["kstatus"]), Said(**answer["argo"])
 
     def actions(self, body: dict[str, Any]) -> dict[str, bool]:
-        """Argo CD's actions for it, and whether each is disabled."""
+        """By name, Argo CD's actions for an object, and whether each is disabled."""
         actions: dict[str, bool] = self._ask(object=body, discover=True)["actions"]
         return actions
 
     def act(self, body: dict[str, Any], action: str) -> dict[str, Any]:
-        """The object after that action."""
+        """An object as it is after an action of Argo CD."""
         changed: dict[str, Any] = self._ask(object=body, action=action)["object"]
         return changed
 

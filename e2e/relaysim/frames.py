@@ -16,8 +16,9 @@ from e2e.relaysim import dagcbor
 
 MAX_SEQ = 2**53 - 1
 _U64 = struct.Struct(">BQ")
+# Values that mark the gaps while a frame is encoded: no frame contains their bytes by chance.
 _SEQ_MARK = 0xF3A1_52C7_9E0B_64D8
-_TIME_MARK = "<<gap for 24 characters>>"[:24]
+_TIME_MARK = "gap for the time".ljust(24, "#")
 _ENCODED_SEQ_MARK = dagcbor.encode(_SEQ_MARK)
 _ENCODED_TIME_MARK = dagcbor.encode(_TIME_MARK)
 _TIME_HEAD = b"\x78\x18"

@@ -13,20 +13,32 @@ _MAX_TEXT: Final = 1024
 
 
 class DeadLetterReason(StrEnum):
-    """Why something became a dead letter."""
+    """Why something became a dead letter. Each docstring is a row of docs/metrics.md."""
 
-    FRAME_INVALID = "FrameInvalid"  # not two DAG-CBOR objects, or an invalid header
-    MESSAGE_INVALID = "MessageInvalid"  # a known message whose fields are wrong
-    OP_INVALID = "OpInvalid"  # one operation of a commit is wrong
-    CAR_INVALID = "CarInvalid"  # the commit's blocks end before the operation's is found
-    BLOCK_MISSING = "BlockMissing"  # the commit came without the operation's block
-    BLOCK_HASH_MISMATCH = "BlockHashMismatch"  # the block does not have its CID
-    RECORD_INVALID = "RecordInvalid"  # the block is not a record that JSON can represent
-    LABEL_INVALID = "LabelInvalid"  # one label of a message is wrong
-    REPO_INVALID = "RepoInvalid"  # one entry of a listing is not a repository
-    REPO_SKIPPED = "RepoSkipped"  # the host cannot list this repository, and INGESTER_ON_PAGE_ERROR is skip-repo
-    TOO_LARGE = "TooLarge"  # the events of one frame, or one event for Redis, are too large
-    DECODER_FAULT = "DecoderFault"  # a bug in Sluice: please report it
+    FRAME_INVALID = "FrameInvalid"
+    """The frame is not two DAG-CBOR objects, or its header has no meaning."""
+    MESSAGE_INVALID = "MessageInvalid"
+    """A known message has wrong fields."""
+    OP_INVALID = "OpInvalid"
+    """One operation of a commit is wrong."""
+    CAR_INVALID = "CarInvalid"
+    """The commit's blocks end before the operation's block."""
+    BLOCK_MISSING = "BlockMissing"
+    """The commit came without the operation's block."""
+    BLOCK_HASH_MISMATCH = "BlockHashMismatch"
+    """The block does not match its CID."""
+    RECORD_INVALID = "RecordInvalid"
+    """The block is not a record that JSON can carry."""
+    LABEL_INVALID = "LabelInvalid"
+    """One label of a message is wrong."""
+    REPO_INVALID = "RepoInvalid"
+    """One entry of a listing is not a repo."""
+    REPO_SKIPPED = "RepoSkipped"
+    """The host can't list this repo, and `INGESTER_ON_PAGE_ERROR` is `skip-repo`."""
+    TOO_LARGE = "TooLarge"
+    """One frame decodes to more than a frame may be, or Redis takes no request of this size."""
+    DECODER_FAULT = "DecoderFault"
+    """A fault in Sluice: please report it."""
 
 
 class InputError(ValueError):

@@ -41,7 +41,7 @@ def run() -> int:
     configure_logs(style=settings.log_format, level=settings.log_level)
 
     from sluice_operator.app import run_operator  # noqa: PLC0415
-    from sluice_operator.kubernetes.client import UnconfiguredError  # noqa: PLC0415
+    from sluice_operator.kubernetes.connection import UnconfiguredError  # noqa: PLC0415
 
     logger = logging.getLogger("sluice_operator")
     try:

@@ -1,4 +1,4 @@
-"""The operator, put together: what runs beside what, and what ends when one of them ends."""
+"""The operator as a whole: its parts, which of them run at the same time, and what ends when one of them ends."""
 
 import asyncio
 import logging
@@ -9,28 +9,30 @@ from typing import Any, Final
 from kubernetes.aio.client import Configuration
 
 from sluice_operator import __version__
-from sluice_operator.kinds.registry import SOURCES, SourceKey, object_key
+from sluice_operator.kinds.registry import SOURCES, WATCHED_KINDS
+from sluice_operator.kinds.source_kinds import SOURCE_KINDS
 from sluice_operator.kubernetes.cache import Cache
-from sluice_operator.kubernetes.client import ApiError, KubernetesClient, connect, requested_pause, retry_limit
+from sluice_operator.kubernetes.client import KubernetesClient
+from sluice_operator.kubernetes.connection import connect
+from sluice_operator.kubernetes.errors import ApiError, requested_pause, retry_limit
 from sluice_operator.kubernetes.event_recorder import EventRecorder
-from sluice_operator.kubernetes.informers.informers import WATCHED_RESOURCES, run_informers, stop_on_signals
+from sluice_operator.kubernetes.informers.informers import run_informers, stop_on_signals
 from sluice_operator.kubernetes.informers.kopf_login import KopfLogin
 from sluice_operator.kubernetes.informers.kopf_shutdown import ignore_unclosed_generators
 from sluice_operator.kubernetes.leader_election import LeaderElector
 from sluice_operator.kubernetes.namespace_ownership import NamespaceOwnership
 from sluice_operator.kubernetes.resync import Resync
+from sluice_operator.kubernetes.served_kinds import ServedKinds
 from sluice_operator.kubernetes.served_namespaces import ServedNamespaces
+from sluice_operator.kubernetes.source_key import SourceKey, object_key
 from sluice_operator.kubernetes.watch_freshness import WatchFreshness
 from sluice_operator.kubernetes.workqueue import WorkQueue
-from sluice_operator.reconcile.cursor_ownership import CursorOwnership
-from sluice_operator.reconcile.deletion import DeletionReconciler
-from sluice_operator.reconcile.finalizer import Finalizer
+from sluice_operator.reconcile.build import ReconcileOptions, build_reconciler
 from sluice_operator.reconcile.reconciler import Reconciler
-from sluice_operator.reconcile.status_writer import StatusWriter
-from sluice_operator.reconcile.workload import Workload
+from sluice_operator.redis.source_redis import RedisServers
 from sluice_operator.redis.stream_reader import RedisReader
-from sluice_operator.redis.tls_files import RedisTlsFiles
 from sluice_operator.settings import Settings
+from sluice_operator.status.event_reasons import EVENT_REASONS
 from sluice_operator.telemetry.metrics import Metrics
 from sluice_operator.telemetry.probes import serve_http
 from sluice_operator.telemetry.watchdog import liveness_problem, watch_event_loop
@@ -44,11 +46,11 @@ _MAX_LISTED: Final = 3
 
 
 async def run_operator(settings: Settings) -> None:
-    """Run the operator until SIGTERM or SIGINT. Raises what it can't go on with."""
+    """Run the operator until SIGTERM or SIGINT. Raises errors after which it can't go on."""
     ignore_unclosed_generators(asyncio.get_running_loop())
-    async with connect() as (kube, configuration):
+    async with connect() as (client, configuration):
         logger.info("sluice-operator %s, API server %s", __version__, configuration.host)
-        await _Operator(settings, kube, configuration).run()
+        await _Operator(settings, client, configuration).run()
 
 
 class _Operator:
@@ -56,10 +58,10 @@ class _Operator:
         self._settings = settings
         self._client = client
         self._configuration = configuration
-        self._cache = Cache()
-        self._namespaces = ServedNamespaces(settings.watch_namespaces)
+        self._cache = Cache(WATCHED_KINDS)
+        self._namespaces = ServedNamespaces(ServedKinds(SOURCES.values()), settings.watch_namespaces)
         self._queue: WorkQueue[SourceKey] = WorkQueue()
-        self._reader = RedisReader(statistics_interval_seconds=settings.status_interval_seconds / 3)
+        self._reader = RedisReader(details_interval_seconds=settings.status_interval_seconds / 3)
         self._elector = self._make_elector()
         self._ownership = self._make_ownership()
         client.set_write_guard(self._ownership.check_held)
@@ -73,21 +75,21 @@ class _Operator:
         self._freshness = WatchFreshness()
         self._resync = Resync(
             client=client,
+            kinds=WATCHED_KINDS,
             cache=self._cache,
             freshness=self._freshness,
             add=self._queue.add,
             namespaces=self._namespaces,
             interval_seconds=settings.resync_interval_seconds,
         )
-        self._reconciler = self._make_reconciler()
-        self._instrumented_reconcile = self._metrics.instrumented(self._reconciler.reconcile)
+        self._instrumented_reconcile = self._metrics.instrumented(self._make_reconciler().reconcile)
 
     def _make_elector(self) -> LeaderElector | None:
-        if (terms := self._settings.lease_config) is None:
+        if (config := self._settings.lease_config) is None:
             return None
-        # A process that is started anew in the same pod does not hold what the last one held.
+        # A process that is restarted in the same pod does not hold the Lease of the process before it.
         identity = f"{self._settings.pod_name}_{secrets.token_hex(4)}"
-        return LeaderElector(client=self._client, config=terms, identity=identity)
+        return LeaderElector(client=self._client, config=config, identity=identity)
 
     def _make_ownership(self) -> NamespaceOwnership:
         return NamespaceOwnership(
@@ -99,55 +101,26 @@ class _Operator:
             on_acquired=self._enqueue_namespace,
         )
 
-    def _enqueue_namespace(self, namespace: str) -> None:
-        for source in self._cache.sources_in(namespace):
-            self._queue.add(object_key(source))
-
     def _make_reconciler(self) -> Reconciler:
-        kube, store, settings = self._client, self._cache, self._settings
-        default_url = settings.ingesters.default_redis_url
-        claims = CursorOwnership(
-            client=kube,
-            cache=store,
+        settings = self._settings
+        return build_reconciler(
+            ReconcileOptions(
+                ingester_defaults=settings.ingesters,
+                status_interval_seconds=settings.status_interval_seconds,
+                observe_interval_seconds=settings.observe_interval_seconds,
+                deletion_deadline_seconds=settings.deletion_deadline_seconds,
+            ),
+            client=self._client,
+            cache=self._cache,
+            kinds=SOURCE_KINDS,
             namespaces=self._namespaces,
-            default_redis_url=default_url,
+            redis=RedisServers(self._reader),
+            recorder=EventRecorder(self._client, reasons=EVENT_REASONS, instance=settings.pod_name),
             is_of_another_release=self._ownership.is_unavailable,
-        )
-        finalizer, files = Finalizer(client=kube, cache=store), RedisTlsFiles(kube)
-        publisher = StatusWriter(
-            client=kube,
-            cache=store,
-            recorder=EventRecorder(kube, instance=settings.pod_name),
-            interval_seconds=settings.status_interval_seconds,
-        )
-        return Reconciler(
-            cache=store,
-            workload=Workload(
-                client=kube,
-                cache=store,
-                reader=self._reader,
-                ownership=claims,
-                tls_files=files,
-                ingesters=settings.ingesters,
-            ),
-            status_writer=publisher,
-            finalizer=finalizer,
-            deletion=DeletionReconciler(
-                client=kube,
-                cache=store,
-                reader=self._reader,
-                ownership=claims,
-                tls_files=files,
-                finalizer=finalizer,
-                status_writer=publisher,
-                default_redis_url=default_url,
-                deadline_seconds=settings.deletion_deadline_seconds,
-            ),
-            observe_seconds=settings.observe_interval_seconds,
         )
 
     async def run(self) -> None:
-        """Run until a signal. Raises what can't be gone on with."""
+        """Run until a signal. Raises errors after which it can't go on."""
         stop = asyncio.Event()
         stop_on_signals(stop)
         server = serve_http(
@@ -167,16 +140,16 @@ class _Operator:
         logger.info("Stopped")
 
     def _readiness_problem(self) -> str:
-        """What is waited for before this replica is ready, or nothing."""
+        """What this replica waits for before it is ready, or an empty string."""
         if self._elector is not None and self._elector.is_standby:
             return ""
         if not self._resync.synced:
             return self._resync.failure or "the API server"
-        troubles = self._ownership.problems
-        return "" if len(troubles) < len(self._ownership.held_by_namespace) else _summarize(troubles.values())
+        problems = self._ownership.problems
+        return "" if len(problems) < len(self._ownership.held_by_namespace) else _summarize(problems.values())
 
     def _degraded(self) -> str:
-        """What can't be served, or nothing."""
+        """What can't be served, or an empty string."""
         return _summarize([*self._namespaces.kinds.problems.values(), *self._ownership.problems.values()])
 
     async def _run_as_leader(self, stop: asyncio.Event) -> None:
@@ -206,13 +179,14 @@ class _Operator:
                 "resync": self._resync.run(),
                 "idle connections": self._close_idle(),
                 "leases of namespaces": self._ownership.run(),
-                "watches": run_informers(
+                "informers": run_informers(
+                    kinds=WATCHED_KINDS,
                     cache=self._cache,
                     freshness=self._freshness,
                     add=self._queue.add,
                     login=KopfLogin(
                         self._configuration,
-                        plurals=[api.plural for api in WATCHED_RESOURCES],
+                        plurals=[api.plural for api in WATCHED_KINDS.all],
                         on_relist=self._resync.request,
                         on_forbidden=self._resync.watch_forbidden,
                     ),
@@ -224,12 +198,17 @@ class _Operator:
         )
 
     async def _reconcile(self, key: SourceKey) -> float | None:
+        """Reconcile a source if this process may. Returns in how many seconds to do so again, or None."""
         if not self._namespaces.serves_kind(SOURCES[key.kind], key.namespace):
-            return None  # until the resync in which it is served again
+            return None  # the resync that finds it served adds it
         if not self._ownership.holds(key.namespace) and self._cache.source(key) is not None:
             self._ownership.ensure_held(key.namespace)
-            return _NOT_HELD_RETRY_SECONDS  # it is added as soon as it may be served
+            return _NOT_HELD_RETRY_SECONDS  # it is added as soon as the Lease is held
         return await self._instrumented_reconcile(key)
+
+    def _enqueue_namespace(self, namespace: str) -> None:
+        for source in self._cache.sources_in(namespace):
+            self._queue.add(object_key(source))
 
     async def _close_idle(self) -> None:
         while True:
@@ -238,15 +217,15 @@ class _Operator:
 
 
 def _summarize(problems: Iterable[str]) -> str:
-    """Some of them, and how many more there are."""
-    told = list(problems)
-    more = f"; and {len(told) - _MAX_LISTED} more" if len(told) > _MAX_LISTED else ""
-    return "; ".join(told[:_MAX_LISTED]) + more
+    """The first problems, and how many more there are."""
+    listed = list(problems)
+    more = f"; and {len(listed) - _MAX_LISTED} more" if len(listed) > _MAX_LISTED else ""
+    return "; ".join(listed[:_MAX_LISTED]) + more
 
 
 async def _run_until_first_ends(coroutines: dict[str, Coroutine[Any, Any, Any]]) -> None:
-    """Do all `works` until the first ends, then end the others. Raises what any of them raised."""
-    tasks = [asyncio.create_task(work, name=name) for name, work in coroutines.items()]
+    """Run all until the first ends, then cancel the others. Raises what any of them raised."""
+    tasks = [asyncio.create_task(coroutine, name=name) for name, coroutine in coroutines.items()]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:

@@ -26,64 +26,69 @@ class Settings(BaseSettings):
     )
 
     ingester_image: Annotated[str, Field(min_length=1, pattern=r"^\S+$")]
-    """The image of the ingesters, where a resource names none."""
+    """The image of the ingesters, if `spec.image` names none."""
 
     ingester_image_pull_policy: Literal["Always", "IfNotPresent", "Never"] | None = None
-    """When that image is pulled. Without it the policy is that of Kubernetes."""
+    """When that image is pulled: `Always`, `IfNotPresent` or `Never`. By default Kubernetes decides."""
 
     ingester_image_pull_secrets: NameList = ()
-    """Secrets for that image, by name with commas between, in the namespace of each resource."""
+    """Pull Secrets for that image, separated by commas. They must exist in the namespace of each resource."""
 
     default_redis_url: SecretStr | None = None
-    """The Redis for resources without `spec.redis`."""
+    """The Redis URL for resources without `spec.redis`."""
 
     watch_namespaces: NameList = ()
-    """The namespaces that are served, with commas between. Without it all are."""
+    """The namespaces to serve, separated by commas. Empty for all. A namespace in which the operator has no Role is
+    served as soon as it has one.
+    """
 
     status_interval_seconds: Annotated[float, Field(ge=1, le=3600)] = 30.0
-    """How often the numbers of a status are written at most. Conditions are written at once."""
+    """How often numbers in a status are written at most. Conditions are written at once."""
 
     observe_interval_seconds: Annotated[float, Field(ge=0.5, le=60)] = 3.0
-    """How often each resource's Redis and Secret are looked at. A Secret of the operator's own that was deleted
-    is back within that time: Secrets are not watched, since that would need the right to list them all.
+    """How often the Redis and the Secret of each resource are read. Within that time the operator restores a deleted
+    Secret of its own: it does not watch Secrets, because that needs the right to list all of them.
     """
 
     resync_interval_seconds: Annotated[float, Field(ge=5, le=86_400)] = 300.0
-    """How often everything is listed anew, whatever the watches said."""
+    """How often everything is listed again, whatever the watches said."""
 
     deletion_deadline_seconds: Annotated[float, Field(ge=1, le=3600)] = 60.0
-    """For how long the deletion of a resource with `spec.deletionPolicy: DeleteCursor` may wait for its ingester
-    to stop, and for its Redis. After that the resource goes, and an Event tells what remains.
+    """How long the deletion of a resource with `spec.deletionPolicy: DeleteCursor` may wait for its ingester to stop
+    and for its Redis. After that the resource is deleted without its cursor, and an Event names what remains.
     """
 
     workers: Annotated[int, Field(ge=1, le=64)] = 8
-    """How many resources are looked at at the same time."""
+    """How many resources are reconciled at the same time."""
 
     leader_election: bool = False
-    """Whether one of several replicas leads, by a Lease, and the others stand by."""
+    """Whether one of several replicas leads, by a Lease, while the others stand by. The chart sets `true`."""
 
     lease_namespace: Annotated[str | None, Field(validate_default=True)] = None
-    """The namespace of that Lease: the operator's own."""
+    """The namespace of that Lease: the operator's own. Required with leader election."""
 
     lease_name: Annotated[str, Field(max_length=253, pattern=r"^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$")] = "sluice-operator"
-    """Its name, the same for all replicas."""
+    """The name of that Lease: the same for all replicas, another for each release in a namespace, and not `sluice.dev`.
+    NAMESPACE/NAME identifies the release in the [Leases of the namespaces](control.md#one-release-a-namespace) that it
+    serves; without a namespace `POD_NAME` does.
+    """
 
     lease_duration_seconds: Annotated[int, Field(ge=5, le=300)] = 10
-    """So long after the last renewal of a leader that is gone another may lead. It is renewed every fifth of that
-    time; a leader that could not renew it for seven tenths of it ends.
+    """How long after the last renewal another replica may lead. The leader renews the Lease every fifth of that time
+    (2 s), and exits if it could not for seven tenths of it (7 s).
     """
 
     port: Annotated[int, Field(ge=1, le=65_535)] = 8080
-    """The port of /livez, /readyz and /metrics."""
+    """The port of `/livez`, `/readyz` and `/metrics`."""
 
     log_format: Annotated[Literal["json", "plain"], Field(validation_alias="LOG_FORMAT")] = "json"
-    """`json` for one object a line, `plain` for terminals."""
+    """`json`: one object a line. `plain`: lines for terminals."""
 
     log_level: Annotated[Literal["debug", "info", "warning", "error"], Field(validation_alias="LOG_LEVEL")] = "info"
-    """The least level that is logged."""
+    """The lowest level that is logged: `debug`, `info`, `warning` or `error`."""
 
     pod_name: Annotated[str, Field(validation_alias="POD_NAME")] = "sluice-operator"
-    """The operator's own name in Events."""
+    """The name of the operator in Events and in the Lease."""
 
     @field_validator("watch_namespaces", "ingester_image_pull_secrets", mode="before")
     @classmethod

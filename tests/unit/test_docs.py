@@ -2,12 +2,15 @@
 
 import re
 import tomllib
+from enum import StrEnum
 from itertools import chain
-from pathlib import Path
 
 import pytest
 
 from e2e.tests.situations.catalog import SITUATIONS
+from generate.docstrings import member_paragraphs
+from generate.files import GENERATED, ROOT
+from generate.generated import Generated
 from sluice_ingester.settings import Settings as IngesterSettings
 from sluice_ingester.telemetry.error_kinds import SOURCE_KINDS
 from sluice_operator.api.conditions import ConditionType
@@ -15,10 +18,39 @@ from sluice_operator.settings import Settings as OperatorSettings
 from sluice_operator.status.reasons import ConditionReason, EventReason
 from sluice_redis.sink.errors import SinkReason
 
-ROOT = Path(__file__).parents[2]
 STATUS = (ROOT / "docs" / "status.md").read_text()
 README = (ROOT / "README.md").read_text()
 SETTINGS = (ROOT / "docs" / "settings.md").read_text()
+
+
+@pytest.mark.parametrize("file", GENERATED, ids=lambda file: file.path)
+def test_the_tables_are_what_the_code_declares(file: Generated) -> None:
+    present = (ROOT / file.path).read_text(encoding="utf-8")
+    assert present == file.render(present), f"{file.path} is stale: run `make generate`"
+
+
+class Undocumented(StrEnum):
+    """An enum of which one member has no docstring."""
+
+    ONE = "One"
+    """It is
+    one.
+
+    Nothing.
+    """
+    TWO = "Two"
+
+
+def test_a_member_without_a_docstring_is_named() -> None:
+    with pytest.raises(ValueError, match="Undocumented: write a docstring below TWO"):
+        member_paragraphs(Undocumented)
+
+
+def test_the_paragraphs_of_a_docstring_are_lines() -> None:
+    assert member_paragraphs(ConditionReason)["INVALID_SPEC"] == [
+        "The spec asks for something impossible.",
+        "Correct the field that the message names.",
+    ]
 
 
 @pytest.mark.parametrize("word", [*ConditionReason, *ConditionType])
@@ -28,10 +60,7 @@ def test_every_condition_and_reason_is_documented(word: str) -> None:
 
 @pytest.mark.parametrize("word", sorted({*SOURCE_KINDS, *SinkReason}))
 def test_every_reason_that_an_ingester_may_give_is_documented(word: str) -> None:
-    assert (
-        f"`{word}`"
-        in STATUS.partition("\nAn ingester that knows more gives a word of its own:\n")[2].partition("\n## ")[0]
-    )
+    assert f"\n| `{word}` | " in STATUS.partition("<!-- generated: ingester_reasons -->")[2].partition("<!-- /")[0]
 
 
 @pytest.mark.parametrize("word", [*EventReason])

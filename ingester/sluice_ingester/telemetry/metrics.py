@@ -12,29 +12,29 @@ from sluice_ingester.batches.batch import Batch
 from sluice_ingester.telemetry.error_kinds import error_kind
 
 _COUNTERS: Final = {
-    "ingester_firehose_events": "Firehose frames received.",
+    "ingester_firehose_events": "Frames received from relays, repeats included.",
     "ingester_firehose_create_events": "Create operations of stored batches.",
     "ingester_firehose_update_events": "Update operations of stored batches.",
     "ingester_firehose_delete_events": "Delete operations of stored batches.",
     "ingester_firehose_filtered_operations": "Operations left out by the collection filter.",
-    "ingester_stream_events": "Events stored in Redis.",
+    "ingester_stream_events": "Entries stored in all streams.",
     "ingester_errors": "Errors of any kind.",
-    "ingester_labeler_events": "Labeler frames received.",
+    "ingester_labeler_events": "Frames received from labelers, repeats included.",
     "ingester_labels_written": "Labels stored.",
-    "ingester_backfill_repos_fetched": "Repos listed by sources.",
+    "ingester_backfill_repos_fetched": "Repos listed by sources, repeats included.",
     "ingester_backfill_repos_written": "Repos stored.",
     "ingester_backfill_fetch_errors": "Pages of repos that could not be fetched.",
-    "ingester_backfill_cursor_skips": "Entries of a listing passed over.",
+    "ingester_backfill_cursor_skips": "Entries of a listing that were skipped, as `INGESTER_ON_PAGE_ERROR` allows.",
 }
 _GAUGES: Final = {
-    "ingester_firehose_live_length": "Entries in firehose_live.",
-    "ingester_firehose_backfill_length": "Entries in firehose_backfill.",
-    "ingester_label_live_length": "Entries in label_live.",
-    "ingester_repo_backfill_length": "Entries in repo_backfill.",
-    "ingester_backpressure_active": "Sources that are not read because Redis takes nothing.",
+    "ingester_firehose_live_length": "Entries in `firehose_live`, measured every 10 seconds.",
+    "ingester_firehose_backfill_length": "Entries in `firehose_backfill`, measured every 10 seconds.",
+    "ingester_label_live_length": "Entries in `label_live`, measured every 10 seconds.",
+    "ingester_repo_backfill_length": "Entries in `repo_backfill`, measured every 10 seconds.",
+    "ingester_backpressure_active": "Sources that are not read because Redis takes no events.",
     "ingester_websocket_connections": "Open connections to sources.",
     "ingester_events_in_memory": "Events read and not yet stored.",
-    "ingester_backfill_complete": "1 when the listing of repos is complete.",
+    "ingester_backfill_complete": "1 when all listings of repos are complete, else 0.",
 }
 _SOURCE: Final = ("source",)
 _KIND: Final = ("source", "kind")
@@ -49,23 +49,39 @@ class Metrics:
         self.registry = CollectorRegistry()
         self._counters = {name: Counter(name, text, registry=self.registry) for name, text in _COUNTERS.items()}
         self._gauges = {name: Gauge(name, text, registry=self.registry) for name, text in _GAUGES.items()}
-        self.events = self._counter("events", "Events of stored batches.", _KIND)
-        self.errors = self._counter("errors", "Errors by kind.", _KIND)
-        self.dead_letters = self._counter("dead_letters", "Frames and records sent to the dead letters.", _KIND)
-        self.repeats = self._counter("repeats", "Frames dropped because they were stored before.", _SOURCE)
-        self.duplicates = self._counter("duplicates", "Events left out since another relay told of them.", _SOURCE)
-        self.unknown_messages = self._counter("unknown_messages", "Messages ignored because of their type.", _SOURCE)
-        self.reconnects = self._counter("reconnects", "Connections opened after the first one.", _SOURCE)
-        self.fenced = self._counter("fenced", "Batches refused because the cursor was set by another.", _SOURCE)
-        self.background_task_failures = self._counter(
-            "helper_failures", "Failures of what runs beside the streams.", ("helper",)
+        self.events = self._counter(
+            "events",
+            "Events of stored batches, duplicates included: `create`, `update`, `delete`, `account`, `identity`, "
+            "`sync`, `label`, `repo`.",
+            _KIND,
         )
-        self.lag = self._gauge("lag_seconds", "How far the stored events are behind the source's clock.")
+        self.errors = self._counter("errors", "Errors, by the kinds below.", _KIND)
+        self.dead_letters = self._counter("dead_letters", "Dead letters stored, by the kinds below.", _KIND)
+        self.repeats = self._counter(
+            "repeats", "Frames dropped because they were stored before: the overlap of a reconnect.", _SOURCE
+        )
+        self.duplicates = self._counter(
+            "duplicates", "Events left out because another relay delivered them before.", _SOURCE
+        )
+        self.unknown_messages = self._counter(
+            "unknown_messages", "Messages ignored because their type is unknown; each type is logged once.", _SOURCE
+        )
+        self.reconnects = self._counter("reconnects", "Connections opened after the first one.", _SOURCE)
+        self.fenced = self._counter("fenced", "Times that somebody else had set the cursor.", _SOURCE)
+        self.background_task_failures = self._counter(
+            "helper_failures",
+            "Failures of background tasks, which are retried: `beat` (health hash), `measure` (lengths), `retain` "
+            "(trimming).",
+            ("helper",),
+        )
+        self.lag = self._gauge(
+            "lag_seconds", "How old the newest event was when it was stored; grows while the source can't be read."
+        )
         self.buffer_events = self._gauge("buffer_events", "Events read and not yet stored.")
         self.buffer_bytes = self._gauge("buffer_bytes", "Bytes of events read and not yet stored.")
         self.append_seconds = Histogram(
             "sluice_ingester_append_seconds",
-            "Round trips of the append.",
+            "Round trips of appends that were stored.",
             _SOURCE,
             registry=self.registry,
             buckets=_APPEND_SECONDS,

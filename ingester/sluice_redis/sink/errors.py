@@ -15,20 +15,65 @@ from sluice_common.text import sanitize
 
 
 class SinkReason(StrEnum):
-    """Why nothing can be written. The values appear in the health hash."""
+    """Why Redis takes no events. Each docstring is a row of docs/status.md: when, and what to do."""
 
     HIGH_WATER_MARK = "HighWaterMark"
+    """Backpressure: the stream holds `spec.backpressure.highWaterMark` entries.
+
+    Check the consumers of the stream.
+    """
     FILLED_BY_OTHERS = "StreamFilledByOthers"
+    """Backpressure: the stream holds more than this source's mark, and sources with a higher mark still write.
+
+    Give all sources of the stream the same `spec.backpressure.highWaterMark`, or this one a `spec.redis.keyPrefix`.
+    """
     UNAVAILABLE = "RedisUnavailable"
+    """Backpressure: Redis can't be reached.
+
+    If it lasts, check Redis and the network.
+    """
     TIMEOUT = "RedisTimeout"
+    """Backpressure: Redis did not answer in time.
+
+    If it lasts, check the load of Redis.
+    """
     OUT_OF_MEMORY = "RedisOutOfMemory"
+    """Backpressure: Redis has reached `maxmemory`.
+
+    Make room, or raise `maxmemory`.
+    """
     LOADING = "RedisLoading"
+    """Backpressure: Redis is loading its data."""
     READ_ONLY = "RedisReadOnly"
+    """Backpressure: Redis takes no writes, for example on a replica, or because it can't save to disk.
+
+    If it lasts, check the replication and the disk of Redis.
+    """
     BUSY = "RedisBusy"
+    """Backpressure: Redis runs a long script, or a cluster is moving slots.
+
+    If it lasts, check which script runs.
+    """
     AUTH = "RedisAuth"
+    """Redis refuses the user or the password, or the user lacks a right.
+
+    Correct the Secret, or grant the right: see [redis.md](redis.md).
+    """
     REFUSED = "RedisRefused"
+    """Redis refuses the request: the message says why.
+
+    Do what the message says.
+    """
     EVICTS = "RedisEvicts"
+    """Halted: Redis would evict streams and cursors when its memory is full.
+
+    Set `maxmemory-policy noeviction`.
+    """
     TOO_LARGE = "RedisRequestTooLarge"
+    """Halted: Redis refuses even the smallest request that stores an event.
+
+    Raise its limit for the size of a request.
+    """
 
 
 @dataclass(frozen=True, slots=True)

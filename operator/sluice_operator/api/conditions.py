@@ -1,7 +1,7 @@
 """Conditions as the Kubernetes API conventions and kstatus have them."""
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import Field
 
@@ -9,24 +9,74 @@ from sluice_operator.api.base import Model, Time
 
 
 class ConditionType(StrEnum):
-    """The types of condition. Reconciling and Stalled stand only while they are True, and never both.
-    Suspended, SeveralWriters, ChildrenOutdated and ChildrenContested stand only while they are True, too.
+    """The types of condition that the operator writes.
+
+    Each docstring is a row of docs/status.md: what True means, then what False means. A type without the second is
+    present only while it is True. Reconciling and Stalled are never present together.
     """
 
     READY = "Ready"
+    """The ingester does its work, or rests as the spec asks.
+
+    See the reason.
+    """
     RECONCILING = "Reconciling"
+    """The operator, Kubernetes or the ingester is at work: wait."""
     STALLED = "Stalled"
+    """A person must act: the message says what to do."""
     SUSPENDED = "Suspended"
+    """`spec.suspend` is true, and the ingester has stopped."""
     CONNECTED = "Connected"
+    """The ingester is connected to the source.
+
+    The ingester is connecting, waiting or halted, or does not run.
+    """
     CURSOR_VALID = "CursorValid"
+    """The cursor is a sequence number of the source.
+
+    The cursor is malformed or in the future, or the sequence of the source moved back.
+    """
     EVENTS_FLOWING = "EventsFlowing"
+    """Events were stored recently, or the source is a quiet labeler.
+
+    The source is quiet or not connected, or Redis takes no events.
+    """
     STABLE = "Stable"
+    """No restart within `spec.health.stableWindowSeconds`.
+
+    A restart in that time: the message has its reason and exit code.
+    """
     ERROR_FREE = "ErrorFree"
+    """No error within `spec.health.stableWindowSeconds`.
+
+    An error in that time: the message has the newest one.
+    """
     SINK_WRITABLE = "SinkWritable"
+    """Redis takes what the ingester writes.
+
+    Redis is full or gone, or refuses writes. What an ingester reported stands until one has tried again.
+    """
     BACKFILL_COMPLETE = "BackfillComplete"
+    """All repos of the source are listed in `repo_backfill`.
+
+    The listing goes on or waits: see the reason. The condition is absent without `spec.backfill.enabled`.
+    """
     SEVERAL_WRITERS = "SeveralWriters"
+    """More than one ingester writes the stream: the message has the pods and the command that stops them. `Ready` does
+    not depend on it.
+    """
     CHILDREN_OUTDATED = "ChildrenOutdated"
+    """A Deployment or a Secret is not as it should be, because the API server refuses it or can't answer: the message
+    has its words.
+    """
     CHILDREN_CONTESTED = "ChildrenContested"
+    """The operator leaves a field of a Deployment or a Secret as somebody else set it: see
+    [control.md](control.md#who-else-writes). `Ready` does not depend on it.
+    """
+
+
+OWN_CONDITION_TYPES: Final[frozenset[str]] = frozenset(ConditionType)
+"""Conditions of other types belong to whoever writes them."""
 
 
 class ConditionStatus(StrEnum):

@@ -5,7 +5,7 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, Field
 
 from sluice_operator.api.base import Model, Time, keyed_by
-from sluice_operator.api.conditions import Condition, ConditionType
+from sluice_operator.api.conditions import OWN_CONDITION_TYPES, Condition
 from sluice_operator.api.cursor import CursorResetStatus, GapStatus
 
 Count = Annotated[int, Field(ge=0)]
@@ -190,7 +190,7 @@ class RestartsStatus(Model):
 
 def _known_conditions(conditions: tuple[Condition, ...]) -> tuple[Condition, ...]:
     """Without those of others, which are none of the operator's business."""
-    return tuple(condition for condition in conditions if condition.type in frozenset(ConditionType))
+    return tuple(condition for condition in conditions if condition.type in OWN_CONDITION_TYPES)
 
 
 class SourceStatus(Model):

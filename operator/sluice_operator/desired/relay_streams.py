@@ -53,6 +53,7 @@ def backfill_stream(relay: Relay) -> DesiredStream:
         component=Component.BACKFILL,
         stream=Stream.BACKFILL,
         enabled=spec.enabled,
+        has_settable_cursor=False,
         env={
             ingester_settings.MODE.variable: ingester_settings.Mode.BACKFILL.value,
             ingester_settings.RELAY_HOSTS.variable: relay.spec.host,

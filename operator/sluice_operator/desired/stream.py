@@ -17,3 +17,5 @@ class DesiredStream:
     """Whether the spec asks for it: without, its Deployment has no pod."""
     env: Mapping[str, str]
     """The variables of the ingester's mode."""
+    has_settable_cursor: bool = True
+    """Whether spec.cursor may set its cursor."""

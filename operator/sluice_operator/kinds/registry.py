@@ -1,46 +1,27 @@
 """The kinds of source that the operator serves, and the names by which it finds what belongs to one."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 from sluice_operator.api.base import API_VERSION
 from sluice_operator.api.labeler import LABELER, Labeler
 from sluice_operator.api.relay import RELAY, Relay
 from sluice_operator.api.source import Source
 from sluice_operator.desired.naming import FIELD_MANAGER, SOURCE_LABELS, label_value
-from sluice_operator.kubernetes.client import ApiResource
+from sluice_operator.desired.redis_host import redis_host_of
+from sluice_operator.kubernetes.api_resource import DEPLOYMENTS, PODS, ApiResource
+from sluice_operator.kubernetes.source_key import SourceKey
+from sluice_operator.kubernetes.watched_kinds import OwnerLabel, WatchedKinds
 
 RELAYS: Final = ApiResource(api_version=API_VERSION, kind=RELAY.kind, plural=RELAY.plural)
 LABELERS: Final = ApiResource(api_version=API_VERSION, kind=LABELER.kind, plural=LABELER.plural)
-SOURCES: Final = {RELAYS.kind: RELAYS, LABELERS.kind: LABELERS}
+SOURCES: Final[Mapping[str, ApiResource]] = {RELAYS.kind: RELAYS, LABELERS.kind: LABELERS}
 """By kind, where its objects are found."""
 MODELS: Final[Mapping[str, type[Source]]] = {RELAY.kind: Relay, LABELER.kind: Labeler}
 """By kind, how its objects are read."""
 
 CHILD_SELECTOR: Final = f"app.kubernetes.io/managed-by={FIELD_MANAGER}"
 """The label selector for all that the operator makes."""
-
-OwnerLabel: TypeAlias = tuple[str, str, str]
-"""Kind and namespace of a source, and its name as the value of a label."""
-
-
-@dataclass(frozen=True, slots=True)
-class SourceKey:
-    """Names one source: what the work queue holds."""
-
-    kind: str
-    namespace: str
-    name: str
-
-    def __str__(self) -> str:
-        return f"{self.kind} {self.namespace}/{self.name}"
-
-
-def object_key(source: Mapping[str, Any]) -> SourceKey:
-    """The key of a source's object."""
-    metadata = source["metadata"]
-    return SourceKey(source["kind"], metadata["namespace"], metadata["name"])
 
 
 def source_key(source: Source) -> SourceKey:
@@ -61,3 +42,14 @@ def owner_label_of(child: Mapping[str, Any]) -> OwnerLabel | None:
         if label in labels:
             return kind, metadata["namespace"], labels[label]
     return None
+
+
+WATCHED_KINDS: Final = WatchedKinds(
+    sources=SOURCES,
+    children=(DEPLOYMENTS, PODS),
+    child_selector=CHILD_SELECTOR,
+    owner_label_of=owner_label_of,
+    owner_label_for=owner_label_for,
+    source_indexes=(redis_host_of,),
+)
+"""What the operator watches."""

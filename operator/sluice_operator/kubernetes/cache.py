@@ -1,138 +1,138 @@
-"""What the watches have brought, in memory: the objects as they were last seen.
+"""The cache of watched objects, in memory.
 
-The store forgives what watches do: an event that comes late does not take the place of a newer object, what
-is gone does not come back, and a list replaces everything up to its own moment, so what a watch has missed is
-mended by the next list.
+Watches deliver events late, twice or not at all. So the cache keeps three rules:
+
+- an event does not replace a newer version of the same object;
+- an object that was deleted does not come back by an older event;
+- a list replaces everything up to its own resource version, which makes up for events that were missed.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from typing import Any, Final
 
-from sluice_operator.kinds.registry import SOURCES, OwnerLabel, SourceKey, object_key, owner_label_for, owner_label_of
-from sluice_operator.kubernetes.client import ApiResource, Manifest
-from sluice_operator.kubernetes.indexer import Indexer, namespaced_name
-from sluice_redis.hosts import normalize_host
+from sluice_operator.kubernetes.api_resource import ApiResource, Manifest
+from sluice_operator.kubernetes.indexer import Indexer, IndexFunction, namespaced_name
+from sluice_operator.kubernetes.source_key import SourceKey, object_key
+from sluice_operator.kubernetes.watched_kinds import OwnerLabel, WatchedKinds
 
-_MAX_DELETED: Final = 1000  # how many of the last that went are remembered
+_MAX_DELETED: Final = 1000
+"""How many deleted objects are remembered."""
 
 
 class Cache:
-    """Objects by their kind and place."""
+    """The watched objects, by kind and name."""
 
-    def __init__(self) -> None:
-        self._objects: dict[ApiResource, Indexer] = {}
-        self._deleted: dict[str, str] = {}  # by uid, the version at which it went
+    def __init__(self, kinds: WatchedKinds) -> None:
+        self._kinds = kinds
+        self._indexers: dict[ApiResource, Indexer] = {}
+        self._deleted: dict[str, str] = {}
+        """By uid, the resource version of the deletion."""
 
     def put(self, api: ApiResource, item: Mapping[str, Any]) -> Manifest | None:
-        """Keep `found`, unless it is old news. What was kept before, if anything."""
-        objects = self._indexer(api)
-        before = objects.get(namespaced_name(item))
-        # One that has lost its label leaves the watch like one that is deleted, and may come back.
-        gone = self._deleted.get(item["metadata"]["uid"])
-        is_gone = gone is not None and not _is_later(_resource_version(item), gone)
-        if not is_gone and not (before and _is_newer(before, item)):
-            objects.put(_without_managed_fields(api, item))
+        """Store `item`, unless the cache has a newer version. Returns what was stored before, or None."""
+        indexer = self._indexer(api)
+        before = indexer.get(namespaced_name(item))
+        # An object that loses its label leaves the watch as if it were deleted, and may come back.
+        deleted = self._deleted.get(item["metadata"]["uid"])
+        is_deleted = deleted is not None and not _is_later(_resource_version(item), deleted)
+        if not is_deleted and not (before and _is_newer(before, item)):
+            indexer.put(_without_managed_fields(api, item))
         return before
 
     def remove(self, api: ApiResource, item: Mapping[str, Any]) -> None:
-        """Forget `gone`, unless another object has taken its place."""
+        """Remove `item`, which was deleted. Another object of its name stays."""
         self._deleted[item["metadata"]["uid"]] = _resource_version(item)
         if len(self._deleted) > _MAX_DELETED:
             del self._deleted[next(iter(self._deleted))]
-        kept = self._indexer(api).get(namespaced_name(item))
-        if kept is not None and kept["metadata"]["uid"] == item["metadata"]["uid"]:
+        stored = self._indexer(api).get(namespaced_name(item))
+        if stored is not None and stored["metadata"]["uid"] == item["metadata"]["uid"]:
             self._indexer(api).remove(namespaced_name(item))
 
     def replace(self, api: ApiResource, items: Iterable[Mapping[str, Any]], *, resource_version: str) -> list[Manifest]:
-        """Keep `found`, what has come after that `version`, and nothing else. All that is otherwise now."""
-        before, kept = self._indexer(api), _new_indexer(api)
-        self._objects[api] = kept
-        for known in before.all():
-            if _is_later(_resource_version(known), resource_version):
-                kept.put(known)
+        """Store the `items` of a list of that version. Returns the objects that changed, came or went.
+
+        Objects that are newer than the list stay. All others that are not in it go.
+        """
+        before, after = self._indexer(api), self._new_indexer(api)
+        self._indexers[api] = after
+        for stored in before.all():
+            if _is_later(_resource_version(stored), resource_version):
+                after.put(stored)
         for item in items:
             if (old := before.get(namespaced_name(item))) and _resource_version(old) == _resource_version(item):
-                kept.put(old)
+                after.put(old)
             else:
                 self.put(api, item)
-        changed = [item for item in kept.all() if before.get(namespaced_name(item)) is not item]
-        return changed + [item for item in before.all() if kept.get(namespaced_name(item)) is None]
+        changed = [item for item in after.all() if before.get(namespaced_name(item)) is not item]
+        return changed + [item for item in before.all() if after.get(namespaced_name(item)) is None]
 
     def resource_version(self, api: ApiResource, namespace: str, name: str) -> str:
-        """The resource version of the object that is kept, or nothing."""
-        kept = self._indexer(api).get((namespace, name))
-        return _resource_version(kept) if kept else ""
+        """The resource version of a stored object, or an empty string."""
+        stored = self._indexer(api).get((namespace, name))
+        return _resource_version(stored) if stored else ""
 
     def all(self, api: ApiResource) -> list[Manifest]:
         """All objects of one kind."""
         return self._indexer(api).all()
 
+    def source(self, key: SourceKey) -> Manifest | None:
+        """The source of that key, or None."""
+        return self._indexer(self._kinds.sources[key.kind]).get((key.namespace, key.name))
+
     def sources_in(self, namespace: str) -> list[Manifest]:
         """The sources in one namespace."""
-        return [source for api in SOURCES.values() for source in self._indexer(api).find(_namespace, namespace)]
+        return self.sources_by(_namespace, namespace)
 
-    def source(self, key: SourceKey) -> Manifest | None:
-        """The source of that key."""
-        return self._indexer(SOURCES[key.kind]).get((key.namespace, key.name))
-
-    def sources_with_host(self, host: str) -> list[Manifest]:
-        """The sources whose keys in Redis bear that host."""
-        return [source for api in SOURCES.values() for source in self._indexer(api).find(_host, host)]
+    def sources_by(self, function: IndexFunction, value: Hashable) -> list[Manifest]:
+        """The sources for which one of `source_indexes` gives that value."""
+        return [item for api in self._kinds.sources.values() for item in self._indexer(api).find(function, value)]
 
     def children(self, api: ApiResource, key: SourceKey) -> list[Manifest]:
-        """The objects of one kind that say that they belong to the source of that key."""
-        return self._indexer(api).find(owner_label_of, owner_label_for(key))
+        """The objects of one kind whose label names the source of that key."""
+        return self._indexer(api).find(self._kinds.owner_label_of, self._kinds.owner_label_for(key))
 
     def owner_of(self, child: Mapping[str, Any]) -> SourceKey | None:
-        """The key of the source that `child` says it belongs to, if that source is known."""
-        if (label := owner_label_of(child)) is None:
+        """The key of the source that the label of `child` names, or None if there is no such source."""
+        if (label := self._kinds.owner_label_of(child)) is None:
             return None
         kind, *_ = label
-        return next(map(object_key, self._indexer(SOURCES[kind]).find(_label, label)), None)
+        return next(map(object_key, self._indexer(self._kinds.sources[kind]).find(self._own_label, label)), None)
 
     def _indexer(self, api: ApiResource) -> Indexer:
-        if api not in self._objects:
-            self._objects[api] = _new_indexer(api)
-        return self._objects[api]
+        if api not in self._indexers:
+            self._indexers[api] = self._new_indexer(api)
+        return self._indexers[api]
 
+    def _new_indexer(self, api: ApiResource) -> Indexer:
+        if self._kinds.is_source(api):
+            return Indexer(self._own_label, _namespace, *self._kinds.source_indexes)
+        return Indexer(self._kinds.owner_label_of)
 
-def _new_indexer(api: ApiResource) -> Indexer:
-    return Indexer(_label, _host, _namespace) if api in SOURCES.values() else Indexer(owner_label_of)
-
-
-def _label(source: Mapping[str, Any]) -> OwnerLabel:
-    return owner_label_for(object_key(source))
+    def _own_label(self, source: Mapping[str, Any]) -> OwnerLabel:
+        return self._kinds.owner_label_for(object_key(source))
 
 
 def _namespace(source: Mapping[str, Any]) -> str:
     return str(source["metadata"]["namespace"])
 
 
-def _host(source: Mapping[str, Any]) -> str:
-    spelled = str((source.get("spec") or {}).get("host"))
-    try:
-        return normalize_host(spelled)
-    except ValueError:
-        return spelled  # one that nobody can read keeps no other from being found
-
-
 def _resource_version(item: Mapping[str, Any]) -> str:
     return str(item["metadata"].get("resourceVersion", ""))
 
 
-def _is_newer(kept: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Whether `kept` is a later state of the same object than `other`. In doubt it is not."""
-    if kept["metadata"]["uid"] != other["metadata"]["uid"]:
+def _is_newer(stored: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether `stored` is a later version of the same object. False if that is not known."""
+    if stored["metadata"]["uid"] != other["metadata"]["uid"]:
         return False
-    return _is_later(_resource_version(kept), _resource_version(other))
+    return _is_later(_resource_version(stored), _resource_version(other))
 
 
 def _is_later(one: str, other: str) -> bool:
-    """Whether one resource version is later than the other. In doubt it is not."""
+    """Whether one resource version is later than the other. False if that is not known."""
     return one.isdecimal() and other.isdecimal() and int(one) > int(other)
 
 
 def _without_managed_fields(api: ApiResource, item: Mapping[str, Any]) -> Manifest:
-    """`item` without what nobody here reads. The items of a list don't name their kind: it is added."""
+    """`item` without `managedFields`, which are large. The items of a list don't name their kind, so it is added."""
     metadata = {name: value for name, value in item["metadata"].items() if name != "managedFields"}
     return {**item, "apiVersion": api.api_version, "kind": api.kind, "metadata": metadata}

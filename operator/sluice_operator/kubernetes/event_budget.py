@@ -1,11 +1,13 @@
-"""What is to be told of one object, and the room that it has: budgets, and what waits for room.
+"""Which Events about one object are still to be written, and how many may be written now. Pure.
 
-Pure, with the clock as an argument. Two classes of Events have budgets of their own. Routine, such as Connected and
-Ready, shares one budget an object. What explains, such as Stalled, NotReady or EventsLost, has one for each reason, so
-that no repeats of anything else can take its room. A repeat that only counts an Event up costs a fraction.
+Budgets keep one object from flooding the API server:
 
-What has no room waits. It is told when there is room again, if it still holds: of what contradicts each other only the
-newest waits, as Connected and Disconnected do.
+- routine Events, such as Connected, share one budget an object;
+- every other reason has a budget of its own, so repeats of one reason can't use up the room of another;
+- a repeat, which only counts an Event up, costs a fraction.
+
+An Event without room stays pending and is written later, if it is still true. Of opposite reasons, such as Connected
+and Disconnected, only the newest stays.
 """
 
 from collections.abc import Iterator
@@ -13,41 +15,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sluice_operator.status.reasons import EventReason
-from sluice_operator.status.transitions import Event
+from sluice_operator.kubernetes.event import Event, EventReasons
 
-ROUTINE_REASONS: Final = frozenset(
-    {
-        EventReason.CONNECTED,
-        EventReason.DISCONNECTED,
-        EventReason.READY,
-        EventReason.RECOVERED,
-        EventReason.SUSPENDED,
-        EventReason.RESUMED,
-        EventReason.BACKPRESSURE_ON,
-        EventReason.BACKPRESSURE_OFF,
-        EventReason.CREATED,
-        EventReason.UPDATED,
-        EventReason.DELETED,
-        EventReason.CHILD_RESTORED,
-    }
-)
-"""All other reasons explain something that a person needs to know."""
 ROUTINE_BURST: Final = 25
 ROUTINE_REFILL_SECONDS: Final = 30.0
 EXPLAINING_BURST: Final = 10
 EXPLAINING_REFILL_SECONDS: Final = 60.0
 REPEAT_COST: Final = 0.2
 MAX_PENDING_PER_REASON: Final = 5
-"""So many Events of one reason wait in different words; the oldest goes for the newest."""
-
-_OPPOSITES: Final = (
-    {EventReason.CONNECTED, EventReason.DISCONNECTED},
-    {EventReason.READY, EventReason.NOT_READY},
-    {EventReason.STALLED, EventReason.RECOVERED},
-    {EventReason.SUSPENDED, EventReason.RESUMED},
-    {EventReason.BACKPRESSURE_ON, EventReason.BACKPRESSURE_OFF},
-)
+"""So many Events of one reason with different messages may be pending. A newer one replaces the oldest."""
 
 
 @dataclass(slots=True)
@@ -56,16 +32,16 @@ class PendingEvent:
 
     event: Event
     last: datetime
-    """When it happened, or when it did for the last time."""
+    """When it happened for the last time."""
     first: datetime
     count: int = 1
     name: str = ""
-    """Under which it was tried: only the answer may have been lost."""
+    """The name of the object that was tried to create. It may exist, if only the answer was lost."""
 
 
 @dataclass(slots=True)
 class TokenBucket:
-    """A budget: a burst, then one at each refill."""
+    """A budget: a burst of tokens, then one more each `refill_seconds`."""
 
     burst: float
     refill_seconds: float
@@ -73,7 +49,7 @@ class TokenBucket:
     updated_at: float
 
     def take(self, cost: float, now: float) -> bool:
-        """Take `cost` from what is left at the time `now`, in monotonic seconds. Whether there was enough."""
+        """Take `cost` tokens at the time `now`, in monotonic seconds. Returns whether there were enough."""
         self.tokens = min(self.burst, self.tokens + (now - self.updated_at) / self.refill_seconds)
         self.updated_at = now
         if self.tokens < cost:
@@ -83,9 +59,10 @@ class TokenBucket:
 
 
 class PendingEvents:
-    """What is to be told of one object."""
+    """The Events about one object that are to be written."""
 
-    def __init__(self) -> None:
+    def __init__(self, reasons: EventReasons) -> None:
+        self._reasons = reasons
         self._pending: dict[str, list[PendingEvent]] = {}  # by reason
         self._buckets: dict[str, TokenBucket] = {}
 
@@ -93,40 +70,42 @@ class PendingEvents:
         return any(self._pending.values())
 
     def add(self, event: Event, at: datetime) -> None:
-        """`tell` happened `at` that time."""
-        opposites = next((group for group in _OPPOSITES if event.reason in group), ())
+        """Add `event`, which happened at the time `at`."""
+        opposites = self._reasons.opposites_of(event.reason)
         for reason in opposites:
             if reason != event.reason:
                 self._pending.pop(reason, None)
-        same = self._pending.setdefault(event.reason, [])
-        for one in same:
-            if one.event == event:
-                one.count, one.last = one.count + 1, at
+        same_reason = self._pending.setdefault(event.reason, [])
+        for pending in same_reason:
+            if pending.event == event:
+                pending.count, pending.last = pending.count + 1, at
                 return
         if opposites:
-            same.clear()
-        del same[: max(0, len(same) - MAX_PENDING_PER_REASON + 1)]
-        same.append(PendingEvent(event=event, last=at, first=at))
+            same_reason.clear()
+        del same_reason[: max(0, len(same_reason) - MAX_PENDING_PER_REASON + 1)]
+        same_reason.append(PendingEvent(event=event, last=at, first=at))
 
     def in_order(self) -> Iterator[PendingEvent]:
-        """What waits, that which explains first."""
-        waiting = [one for same in self._pending.values() for one in same]
-        yield from sorted(waiting, key=lambda one: (one.event.reason in ROUTINE_REASONS, one.first))
+        """The pending Events. Routine ones come last, the oldest first otherwise."""
+        pending = [one for same_reason in self._pending.values() for one in same_reason]
+        yield from sorted(pending, key=lambda one: (self._is_routine(one.event.reason), one.first))
 
     def try_take(self, reason: str, now: float, *, is_repeat: bool) -> bool:
-        """Take the room of one Event of that reason. Whether there is any."""
-        bucket = self._bucket(reason, now)
-        return bucket.take(REPEAT_COST if is_repeat else 1.0, now)
+        """Use the budget for one Event of that reason. Returns whether there was enough."""
+        return self._bucket(reason, now).take(REPEAT_COST if is_repeat else 1.0, now)
 
     def remove(self, pending: PendingEvent) -> None:
-        """It was written."""
-        same = self._pending.get(pending.event.reason, [])
-        if pending in same:
-            same.remove(pending)
+        """Remove an Event that was written."""
+        same_reason = self._pending.get(pending.event.reason, [])
+        if pending in same_reason:
+            same_reason.remove(pending)
+
+    def _is_routine(self, reason: str) -> bool:
+        return reason in self._reasons.routine
 
     def _bucket(self, reason: str, now: float) -> TokenBucket:
-        is_routine = reason in ROUTINE_REASONS
+        is_routine = self._is_routine(reason)
         burst = float(ROUTINE_BURST if is_routine else EXPLAINING_BURST)
         refill = ROUTINE_REFILL_SECONDS if is_routine else EXPLAINING_REFILL_SECONDS
-        fresh = TokenBucket(burst=burst, refill_seconds=refill, tokens=burst, updated_at=now)
-        return self._buckets.setdefault("" if is_routine else reason, fresh)
+        full = TokenBucket(burst=burst, refill_seconds=refill, tokens=burst, updated_at=now)
+        return self._buckets.setdefault("" if is_routine else reason, full)

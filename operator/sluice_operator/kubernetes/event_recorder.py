@@ -1,34 +1,37 @@
-"""Kubernetes Events: what a user would want to know, once, however often it happens.
+"""The event recorder: it writes Kubernetes Events about sources, as Kubernetes' own controllers do.
 
-The same event about the same object counts up for as long as the API server keeps it, events that differ in their
-words alone are few, and one object can't flood the others: as kubectl and its users know it from Kubernetes' own
-controllers. What has no room, or what the API server did not take, is told later, with the time at which it happened:
-see `untold`.
+- The same Event about the same object is counted up for as long as the API server keeps it.
+- Events of one reason that differ only in their message are few.
+- One object can't flood the others: see `event_budget`.
 
-An operator that is killed between a status and its Events does not tell them: the next one finds the status as it is.
+An Event without room, or that the API server did not take, is written later with the time at which it happened. An
+operator that is killed between a status and its Events does not write them: the next one finds the status as it is.
 """
 
-import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any, Final
 
+from sluice_common.clock import Clock, SystemClock
 from sluice_common.truncate import one_line, truncate_middle
-from sluice_operator.kubernetes.client import EVENTS, ApiError, KubernetesClient, Manifest
+from sluice_operator.kubernetes.api_resource import EVENTS, Manifest
+from sluice_operator.kubernetes.errors import ApiError
+from sluice_operator.kubernetes.event import Event, EventReasons
 from sluice_operator.kubernetes.event_budget import PendingEvent, PendingEvents
+from sluice_operator.kubernetes.protocols import EventWriter
 from sluice_operator.kubernetes.workqueue import backoff_seconds
-from sluice_operator.status.transitions import Event
 
 logger = logging.getLogger(__name__)
 
 COMPONENT: Final = "sluice-operator"
-AGGREGATION_SECONDS: Final = 3000.0  # an API server keeps events for an hour
+AGGREGATION_SECONDS: Final = 3000.0
+"""How long an Event is counted up. An API server keeps Events for an hour."""
 MAX_MESSAGES_PER_REASON: Final = 5
-"""So many events of one reason stand side by side; what comes in other words counts up the one told last."""
+"""So many Events of one reason may exist with different messages. A further message counts up the newest of them."""
 _MAX_MESSAGE_LENGTH: Final = 1000
 _RETRY_SECONDS: Final = 1.0
 _MAX_RETRY_SECONDS: Final = 5.0
@@ -43,83 +46,84 @@ class _WrittenEvent:
 
 
 class _ObjectEvents:
-    """What was told of one object, and what is still to be told."""
+    """The Events about one object: those that were written, and those that are pending."""
 
-    def __init__(self) -> None:
+    def __init__(self, reasons: EventReasons) -> None:
         self.written: dict[str, list[_WrittenEvent]] = {}
-        """By reason, the one told last at the end."""
-        self.pending = PendingEvents()
+        """By reason, the newest at the end."""
+        self.pending = PendingEvents(reasons)
         self.failures = 0
         self.retry_at = 0.0
 
 
 class EventRecorder:
-    """Tells of sources. It never raises: an event is not worth a failed look."""
+    """Writes Events about sources. It never raises ApiError: a reconciliation must not fail for an Event."""
 
-    def __init__(self, client: KubernetesClient, *, instance: str, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, client: EventWriter, *, reasons: EventReasons, instance: str, clock: Clock | None = None
+    ) -> None:
+        """`instance` is the name of this process in Events."""
         self._client = client
+        self._reasons = reasons
         self._instance = instance
-        self._clock = clock
+        self._clock = clock or SystemClock()
         self._objects: dict[str, _ObjectEvents] = {}  # by uid
 
     async def record(self, source: Manifest, event: Event) -> None:
-        """Tell `tell` about `source`, now or as soon as that is possible."""
-        known = self._objects.setdefault(source["metadata"]["uid"], _ObjectEvents())
-        known.pending.add(event, datetime.now(UTC))
-        # At once, whatever has failed before, and once more if that fails: there may be no later look at it.
-        error = await self._write_pending(source, known)
+        """Write `event` about `source` now, or later if that fails."""
+        state = self._objects.setdefault(source["metadata"]["uid"], _ObjectEvents(self._reasons))
+        state.pending.add(event, self._clock.now())
+        # One retry follows here at once, since there may be no later reconciliation of this source.
+        error = await self._write_pending(source, state)
         if error is not None and not error.is_refusal:
-            await asyncio.sleep(min(error.retry_after or _RETRY_SECONDS, _MAX_RETRY_SECONDS))
-            await self._write_pending(source, known)
+            await self._clock.sleep(min(error.retry_after or _RETRY_SECONDS, _MAX_RETRY_SECONDS))
+            await self._write_pending(source, state)
 
     async def write_pending(self, source: Manifest) -> None:
-        """Tell what could not be told about `source` before. To be called at each look."""
-        known = self._objects.get(source["metadata"]["uid"])
-        if known is not None and known.pending and self._clock() >= known.retry_at:
-            await self._write_pending(source, known)
+        """Write what could not be written about `source` before. To be called at each reconciliation."""
+        state = self._objects.get(source["metadata"]["uid"])
+        if state is not None and state.pending and self._clock.monotonic() >= state.retry_at:
+            await self._write_pending(source, state)
 
     def drop_object(self, uid: str) -> None:
-        """The object is gone."""
+        """Drop everything about an object that is gone."""
         self._objects.pop(uid, None)
 
     async def _write_pending(self, source: Manifest, state: _ObjectEvents) -> ApiError | None:
-        """Write what waits, as far as there is room. What has kept the first from being written that could not be."""
-        now = self._clock()
-        for one in list(state.pending.in_order()):
-            told = state.written[one.event.reason] = [
-                memory for memory in state.written.get(one.event.reason, ()) if memory.expires_at > now
-            ]
-            if not state.pending.try_take(
-                one.event.reason, now, is_repeat=_find_repeat(told, one.event.message) is not None
-            ):
+        """Write the pending Events, as far as there is room. Stops at the first error, and returns it."""
+        now = self._clock.monotonic()
+        for pending in list(state.pending.in_order()):
+            reason = pending.event.reason
+            written = [one for one in state.written.get(reason, ()) if one.expires_at > now]
+            state.written[reason] = written
+            is_repeat = _find_repeat(written, pending.event.message) is not None
+            if not state.pending.try_take(reason, now, is_repeat=is_repeat):
                 continue
             try:
-                await self._write(source, state, one, told, now)
+                await self._write(source, pending, written, now)
             except ApiError as error:
                 state.failures += 1
                 state.retry_at = now + max(backoff_seconds(state.failures), error.retry_after)
                 log = logger.warning if state.failures == 1 else logger.debug
-                log("An event could not be written, it is tried again: %s", error)
+                log("An Event could not be written and is tried again: %s", error)
                 return error
             state.failures = 0
-            state.pending.remove(one)
+            state.pending.remove(pending)
         return None
 
-    async def _write(
-        self, source: Manifest, state: _ObjectEvents, pending: PendingEvent, written: list[_WrittenEvent], now: float
-    ) -> None:
-        memory = _find_repeat(written, pending.event.message)
-        is_counted = memory is not None and await self._count_up(source, memory, pending)
-        if memory is not None and is_counted:
-            newest = memory
+    async def _write(self, source: Manifest, pending: PendingEvent, written: list[_WrittenEvent], now: float) -> None:
+        repeat = _find_repeat(written, pending.event.message)
+        is_counted_up = repeat is not None and await self._count_up(source, repeat, pending)
+        if repeat is not None and is_counted_up:
+            newest = repeat
         else:
             pending.name = pending.name or f"{source['metadata']['name'][:200]}.{time.time_ns():x}"
             newest = await self._create(source, pending, now)
-        written[:] = [*(kept for kept in written if kept is not memory), newest]
+        written[:] = [*(one for one in written if one is not repeat), newest]
 
     async def _create(self, source: Manifest, pending: PendingEvent, now: float) -> _WrittenEvent:
-        metadata, tell = source["metadata"], pending.event
-        event: dict[str, Any] = {
+        metadata, event = source["metadata"], pending.event
+        manifest: dict[str, Any] = {
             "apiVersion": "v1",
             "kind": "Event",
             "metadata": {"name": pending.name, "namespace": metadata["namespace"]},
@@ -131,9 +135,9 @@ class EventRecorder:
                 "uid": metadata["uid"],
                 "resourceVersion": metadata.get("resourceVersion", ""),
             },
-            "type": tell.type,
-            "reason": tell.reason,
-            "message": truncate_middle(one_line(tell.message), max_length=_MAX_MESSAGE_LENGTH),
+            "type": event.type,
+            "reason": event.reason,
+            "message": truncate_middle(one_line(event.message), max_length=_MAX_MESSAGE_LENGTH),
             "count": pending.count,
             "firstTimestamp": _format_time(pending.first),
             "lastTimestamp": _format_time(pending.last),
@@ -142,16 +146,18 @@ class EventRecorder:
             "reportingInstance": self._instance,
         }
         try:
-            await self._client.create(EVENTS, event)
+            await self._client.create(EVENTS, manifest)
         except ApiError as error:
-            if error.code != HTTPStatus.CONFLICT:  # nobody else writes that name: only the answer was lost
+            if (
+                error.code != HTTPStatus.CONFLICT
+            ):  # the name is unique: an earlier attempt succeeded, its answer was lost
                 raise
         return _WrittenEvent(
-            name=pending.name, message=tell.message, count=pending.count, expires_at=now + AGGREGATION_SECONDS
+            name=pending.name, message=event.message, count=pending.count, expires_at=now + AGGREGATION_SECONDS
         )
 
     async def _count_up(self, source: Manifest, repeat: _WrittenEvent, pending: PendingEvent) -> bool:
-        """Whether the event is still there to be counted up."""
+        """Count up an Event that was written. Returns whether it still exists."""
         count, message = repeat.count + pending.count, pending.event.message
         patch: Manifest = {"count": count, "lastTimestamp": _format_time(pending.last)}
         if message != repeat.message:
@@ -169,9 +175,11 @@ class EventRecorder:
 
 
 def _find_repeat(written: Sequence[_WrittenEvent], message: str) -> _WrittenEvent | None:
-    """The event to count up, if there is one."""
-    same = next((memory for memory in written if memory.message == message), None)
-    return written[-1] if same is None and len(written) >= MAX_MESSAGES_PER_REASON else same
+    """The Event to count up instead of a new one, or None."""
+    same_message = next((one for one in written if one.message == message), None)
+    if same_message is None and len(written) >= MAX_MESSAGES_PER_REASON:
+        return written[-1]
+    return same_message
 
 
 def _format_time(at: datetime) -> str:

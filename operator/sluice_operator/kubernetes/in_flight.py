@@ -1,7 +1,7 @@
-"""Requests that come to their end even if nobody waits for them any longer.
+"""Requests that run to completion even if their caller is cancelled.
 
-A request that is cut off may be carried out all the same: only its answer tells that it is over. An operator that
-stops must know that before it lets another one lead.
+A request that is cut off may be carried out all the same, and only its answer says when it is over. An operator that
+stops waits for the answers before it lets another one lead.
 """
 
 import asyncio
@@ -12,25 +12,25 @@ Result = TypeVar("Result")
 
 
 class InFlightRequests:
-    """The requests that are not answered yet."""
+    """The requests without an answer."""
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[Any]] = set()
 
     @property
     def tasks(self) -> Set[asyncio.Task[Any]]:
-        """Those of now, whenever they are looked at."""
+        """Their tasks. The set changes as requests begin and end."""
         return self._tasks
 
     async def run(self, request: Coroutine[Any, Any, Result]) -> Result:
-        """The answer to `request`, which goes on if this is cancelled."""
+        """The answer to `request`, which goes on if the caller is cancelled."""
         task = asyncio.create_task(request)
         self._tasks.add(task)
         task.add_done_callback(self._on_done)
         return await asyncio.shield(task)
 
     async def drain(self, timeout_seconds: float) -> None:
-        """Wait for all answers, but not for longer than that; what is left is cut off."""
+        """Wait for all answers. Requests without one after `timeout_seconds` are cut off."""
         if not self._tasks:
             return
         _, left = await asyncio.wait(self._tasks, timeout=timeout_seconds)
@@ -41,4 +41,4 @@ class InFlightRequests:
     def _on_done(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
         if not task.cancelled():
-            task.exception()  # nobody may be left to hear of it, and asyncio would complain
+            task.exception()  # the caller may be gone: asyncio would log that nobody has read the error

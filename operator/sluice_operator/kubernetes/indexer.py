@@ -1,66 +1,65 @@
-"""Objects of one kind, found by their place and by their marks without looking through all.
+"""Objects of one kind in memory, looked up by name and by index without a scan.
 
-A mark is what objects are asked for by, such as the label of those that belong together. It is read from the object
-as that is put or removed, and nowhere else is anything put or removed: so what is found by a mark is what a look
-through all would find. For that, an object that was put is never changed, only replaced.
+An index function reads a value from an object, such as the label that all children of one source share. The value is
+read when the object is put or removed, so an object that was put must never be changed, only replaced.
 """
 
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any, TypeAlias
 
-from sluice_operator.kubernetes.client import Manifest
+from sluice_operator.kubernetes.api_resource import Manifest
 
 NamespacedName: TypeAlias = tuple[str, str]
 """Namespace and name."""
 
 IndexFunction: TypeAlias = Callable[[Manifest], Hashable]
-"""Reads a mark from an object."""
+"""Reads the value that an object is looked up by."""
 
 
 class Indexer:
-    """Objects of one kind, of which no two have one place."""
+    """Objects of one kind."""
 
-    def __init__(self, *marks: IndexFunction) -> None:
+    def __init__(self, *index_functions: IndexFunction) -> None:
         self._objects: dict[NamespacedName, Manifest] = {}
         self._indices: dict[IndexFunction, dict[Hashable, dict[NamespacedName, Manifest]]] = {
-            mark: {} for mark in marks
+            function: {} for function in index_functions
         }
 
     def put(self, item: Manifest) -> None:
-        """Take `found` in, instead of what is at its place."""
-        place = namespaced_name(item)
-        self._remove_from_indices(place)
-        self._objects[place] = item
-        for mark, marked in self._indices.items():
-            marked.setdefault(mark(item), {})[place] = item
+        """Store `item` in place of the object of that name."""
+        name = namespaced_name(item)
+        self._remove_from_indices(name)
+        self._objects[name] = item
+        for function, index in self._indices.items():
+            index.setdefault(function(item), {})[name] = item
 
     def remove(self, name: NamespacedName) -> None:
-        """Forget what is at that place, if anything is."""
+        """Remove the object of that name, if there is one."""
         self._remove_from_indices(name)
         self._objects.pop(name, None)
 
     def get(self, name: NamespacedName) -> Manifest | None:
-        """What is at that place."""
+        """The object of that name, or None."""
         return self._objects.get(name)
 
     def all(self) -> list[Manifest]:
         """All objects."""
         return list(self._objects.values())
 
-    def find(self, index: IndexFunction, value: Hashable) -> list[Manifest]:
-        """The objects with that value of one of the marks."""
-        return list(self._indices[index].get(value, {}).values())
+    def find(self, function: IndexFunction, value: Hashable) -> list[Manifest]:
+        """The objects for which that index function gives that value."""
+        return list(self._indices[function].get(value, {}).values())
 
     def _remove_from_indices(self, name: NamespacedName) -> None:
-        if (kept := self._objects.get(name)) is None:
+        if (stored := self._objects.get(name)) is None:
             return
-        for mark, marked in self._indices.items():
-            value = mark(kept)
-            del marked[value][name]
-            if not marked[value]:
-                del marked[value]
+        for function, index in self._indices.items():
+            value = function(stored)
+            del index[value][name]
+            if not index[value]:
+                del index[value]
 
 
 def namespaced_name(item: Mapping[str, Any]) -> NamespacedName:
-    """The place of an object."""
+    """Namespace and name of an object."""
     return item["metadata"]["namespace"], item["metadata"]["name"]

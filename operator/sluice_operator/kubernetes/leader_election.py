@@ -1,30 +1,34 @@
-"""One leader among the replicas, by a Lease.
+"""Leader election: one of several replicas leads, by a Lease.
 
-Why not the client's own `kubernetes.aio.leaderelection` (37.0): tried against an API server, it can't create a Lease
-(its own models refuse the request's `pretty=True`); its leader works on for over 8 s after another has taken the
-Lease, since it repeats until its deadline and counts that from the end of its last pause; when the API server can't be
-reached it raises and leaves the work running, and so it does when it is cancelled; when the work fails it holds the
-Lease for ever. It frees nothing at its end, and sets no time limit on a request. What would be left of it in a layer
-around all that is the comparison of two times.
+Why not `kubernetes.aio.leaderelection` of the client library (37.0)? Tried against an API server, it fails in these
+ways:
 
-The leader ends the process at once when it learns that another leads, and by `lease_guard` when it can't learn it.
+- It can't create a Lease: its own models refuse the request's `pretty=True`.
+- Its leader works on for over 8 s after another has taken the Lease, since it counts its deadline from the end of its
+  last pause.
+- If the API server can't be reached, or if it is cancelled, it raises and leaves the work running.
+- If the work fails, it holds the Lease for ever. It never releases the Lease, and no request has a time limit.
+
+A layer around all that would use no more of it than the comparison of two times.
+
+The leader ends its process at once when it learns that another process leads. If it can't learn that, `lease_deadline`
+ends the process.
 """
 
 import asyncio
 import logging
 import random
-import time
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
-from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any, TypeVar
 
-from sluice_operator.kubernetes.client import LEASES, ApiError, ApiResource, KubernetesClient
+from sluice_common.clock import Clock, SystemClock
+from sluice_operator.kubernetes.api_resource import LEASES, ApiResource, Manifest
+from sluice_operator.kubernetes.errors import ApiError
 from sluice_operator.kubernetes.leader_lease import (
     LeaseConfig,
     LeaseUpdate,
-    Manifest,
     ObservedLease,
     acquired,
     holder_of,
@@ -32,10 +36,10 @@ from sluice_operator.kubernetes.leader_lease import (
     released,
     renewed,
 )
-from sluice_operator.kubernetes.lease_deadline import LeaseDeadline, exit_now
+from sluice_operator.kubernetes.lease_deadline import Deadline, LeaseDeadline
+from sluice_operator.kubernetes.protocols import LeaseClient
 
 logger = logging.getLogger(__name__)
-
 
 Result = TypeVar("Result")
 
@@ -43,24 +47,35 @@ Result = TypeVar("Result")
 class LeaderElector:
     """One process that leads or waits to lead."""
 
-    def __init__(self, *, client: KubernetesClient, config: LeaseConfig, identity: str) -> None:
-        """`identity` must be of this process alone: one that is started anew in the same pod is another."""
+    def __init__(
+        self,
+        *,
+        client: LeaseClient,
+        config: LeaseConfig,
+        identity: str,
+        clock: Clock | None = None,
+        deadline: Deadline | None = None,
+    ) -> None:
+        """`identity` names this process alone. A process that is restarted in the same pod is another one."""
         self._client = client
         self._config = config
         self._identity = identity
+        self._clock = clock or SystemClock()
+        self._deadline = deadline or LeaseDeadline()
         self._lease: Manifest = {}
         self._observed: ObservedLease | None = None
-        self._deadline = LeaseDeadline()
         self.is_leader = False
 
     @property
     def is_standby(self) -> bool:
-        """Whether it waits, and could take over: it has seen who leads."""
+        """Whether another process leads, and this one could take over."""
         return not self.is_leader and self._observed is not None
 
     async def run(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Do `work` as soon as nobody else leads. Its end, its error or a cancellation frees the Lease for others,
-        once the work has really ended. When the Lease is lost, the process ends at once with code 1.
+        """Wait until nobody else leads, then do `work` as the leader.
+
+        When `work` ends, fails or is cancelled, the Lease is released for others, after `work` has really ended. If the
+        Lease is lost meanwhile, the process ends at once with code 1.
         """
         try:
             await self._acquire()
@@ -70,49 +85,49 @@ class LeaderElector:
                 await self._release()
 
     async def _run_as_leader(self, work: Callable[[], Awaitable[None]]) -> None:
-        ended = asyncio.Event()
-        keeping = asyncio.create_task(self._renew_until(ended), name="lease")
+        stop = asyncio.Event()
+        renewals = asyncio.create_task(self._renew_until(stop), name="lease")
         try:
             await work()
         finally:
-            # A renewal that is under way comes to its end: cut off, it could come after the release.
-            ended.set()
-            await keeping
+            # A renewal in flight is waited for: if it were cut off, it could arrive after the release.
+            stop.set()
+            await renewals
 
     async def _acquire(self) -> None:
         while not self.is_leader:
-            # As long as it takes, whoever cuts it off: the Lease may be taken, and would have to be freed.
+            # A cancellation waits for the answer: the Lease may be acquired, and must be released then.
             pause = await _run_to_completion(self._try_acquire())
             if not self.is_leader:
-                await asyncio.sleep(pause * random.uniform(1.0, 1.1))  # noqa: S311 (jitter)
+                await self._clock.sleep(pause * random.uniform(1.0, 1.1))  # noqa: S311 (jitter)
         logger.info("This operator leads, as %s", self._identity)
 
     async def _try_acquire(self) -> float:
-        """Try to take the Lease. After how many seconds to try again, if that was in vain."""
+        """Try to acquire the Lease. Returns after how many seconds to try again if that failed."""
         pause = self._config.retry_period_seconds
         try:
             async with asyncio.timeout(self._config.request_timeout_seconds):
                 pause = min(pause, await self._acquire_if_free())
         except (ApiError, TimeoutError) as error:
-            logger.warning("The lease could not be looked at or taken: %s", _describe(error))
+            logger.warning("The lease could not be read or acquired: %s", _describe(error))
         except Exception:
-            logger.exception("The lease could not be looked at or taken")
+            logger.exception("The lease could not be read or acquired")
         return pause
 
     async def _acquire_if_free(self) -> float:
-        """Take the Lease if it is free. In how many seconds it may be free otherwise."""
+        """Acquire the Lease if nobody holds it. Returns in how many seconds it may be free otherwise."""
         lease = await self._client.get(LEASES, self._config.namespace, self._config.name)
-        now = time.monotonic()
+        now = self._clock.monotonic()
         before, self._observed = self._observed, observe(self._observed, lease, now=now)
-        # Held by this process it is if the answer got lost when it was taken.
+        # If this process holds it, the answer to its acquisition was lost.
         if self._observed.holder != self._identity and (
             left := self._observed.held_seconds(now, min_duration_seconds=self._config.duration_seconds)
         ):
             if before is None or before.holder != self._observed.holder:
-                holder = self._observed.holder or "somebody from whom the lease was taken"
+                holder = self._observed.holder or "a process whose lease was taken away by hand"
                 logger.info("Standing by: %s leads", holder)
             return left
-        wanted = acquired(lease, self._config, identity=self._identity, at=datetime.now(UTC))
+        wanted = acquired(lease, self._config, identity=self._identity, at=self._clock.now())
         await self._write(self._client.replace if lease else self._client.create, wanted)
         self.is_leader = True
         return 0.0
@@ -134,32 +149,34 @@ class LeaderElector:
         try:
             async with asyncio.timeout(self._config.request_timeout_seconds):
                 await self._write_own(released)
-            logger.info("The lease is free for another")
+            logger.info("The lease is released")
         except (ApiError, TimeoutError) as error:
-            logger.warning("The lease could not be freed, another leads when it runs out: %s", _describe(error))
+            logger.warning("The lease could not be released. Another leads when it expires: %s", _describe(error))
         finally:
             self.is_leader = False
             self._deadline.cancel()
 
-    async def _write_own(self, change: LeaseUpdate) -> None:
+    async def _write_own(self, update: LeaseUpdate) -> None:
+        """Renew or release the Lease. Ends the process if another process holds it."""
         try:
-            await self._write(self._client.replace, change(self._lease, self._config, at=datetime.now(UTC)))
+            await self._write(self._client.replace, update(self._lease, self._config, at=self._clock.now()))
         except ApiError as error:
             if error.code not in {HTTPStatus.CONFLICT, HTTPStatus.NOT_FOUND}:
                 raise
             lease = await self._client.get(LEASES, self._config.namespace, self._config.name)
             if lease is None or holder_of(lease) != self._identity:
-                exit_now(f"The lease is lost: {holder_of(lease) or 'nobody'} holds it now")
-            # It is still its own: an answer got lost, or somebody has annotated it.
-            await self._write(self._client.replace, change(lease, self._config, at=datetime.now(UTC)))
+                self._deadline.exit_now(f"The lease is lost: {holder_of(lease) or 'nobody'} holds it now")
+            # This process still holds it: an answer was lost, or somebody has annotated the Lease.
+            await self._write(self._client.replace, update(lease, self._config, at=self._clock.now()))
 
     async def _write(self, write: Callable[[ApiResource, Manifest], Awaitable[Manifest]], lease: Manifest) -> None:
-        sent = time.monotonic()
+        sent_at = self._clock.monotonic()
         self._lease = await write(LEASES, lease)
-        self._deadline.extend_to(sent + self._config.renew_deadline_seconds)
+        self._deadline.extend_to(sent_at + self._config.renew_deadline_seconds)
 
 
 async def _wait_for(event: asyncio.Event, *, timeout_seconds: float) -> bool:
+    """Whether `event` is set within that time."""
     with suppress(TimeoutError):
         async with asyncio.timeout(timeout_seconds):
             await event.wait()
@@ -167,7 +184,7 @@ async def _wait_for(event: asyncio.Event, *, timeout_seconds: float) -> bool:
 
 
 async def _run_to_completion(step: Coroutine[Any, Any, Result]) -> Result:
-    """What comes of `step`, for which a cancellation waits."""
+    """The result of `step`. A cancellation takes effect only after it."""
     task = asyncio.create_task(step)
     try:
         return await asyncio.shield(task)

@@ -1,20 +1,20 @@
-"""The Lease as both sides read it: who leads, for how long that holds, and what is written to take, renew and free it.
+"""The content of the leader's Lease: how to read it, and what to write to acquire, renew and release it. Pure.
 
-Pure. The clocks of two nodes are never compared: a Lease is held for as long as its own duration says since it was
-last *seen to change* by whoever asks, on that one's monotonic clock. The times in it are for people.
+The clocks of two nodes are never compared. A process notes on its own monotonic clock when it last saw the Lease
+change; from then on the Lease is held for its duration. The times in the Lease are for people.
 
-People may edit or delete it. Its holder learns of that only when it renews it, and may lead until then: what was not
-freed by its holder stays held for a whole duration, and nobody's hand makes that shorter than all agree on.
+People may edit or delete the Lease, and its holder notices only at its next renewal. So a Lease that its holder did
+not release stays held for a whole duration, and an edit can't make that time shorter.
 """
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Final, Protocol
 
-Manifest: TypeAlias = dict[str, Any]
+from sluice_operator.kubernetes.api_resource import Manifest
 
 RELEASED_DURATION_SECONDS: Final = 1
-"""The duration of a Lease that nobody holds: the API server refuses 0."""
+"""The duration in a Lease that was released: the API server refuses 0."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,45 +27,47 @@ class LeaseConfig:
 
     @property
     def renew_deadline_seconds(self) -> float:
-        """So long after its last renewal was *sent* the leader ends: three tenths of the duration before another
-        may lead, for what it has asked the API server until then to be answered.
+        """The leader exits this long after it sent its last successful renewal.
+
+        The remaining three tenths of the duration are for its last requests to be answered.
         """
         return 0.7 * self.duration_seconds
 
     @property
     def retry_period_seconds(self) -> float:
-        """How often it is renewed, and looked at by the others."""
+        """How often the leader renews the Lease, and the others read it."""
         return 0.2 * self.duration_seconds
 
     @property
     def retry_after_error_seconds(self) -> float:
-        """How soon the leader tries again after an attempt that has failed."""
+        """How soon the leader tries again after an attempt that failed."""
         return 0.05 * self.duration_seconds
 
     @property
     def request_timeout_seconds(self) -> float:
-        """How long one attempt may take: a second one must fit before the deadline."""
+        """How long one attempt may take. Two must fit before the deadline."""
         return 0.25 * self.duration_seconds
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ObservedLease:
-    """A Lease, and since when it is unchanged."""
+    """A Lease, and when it was last seen to change."""
 
     lease: Manifest | None
     since: float
-    """On the monotonic clock of whoever has seen it, in seconds."""
+    """On the monotonic clock of the observer, in seconds."""
     is_taken_from_holder: bool = False
-    """Whether it was taken from its holder, who may not know it yet."""
+    """Whether somebody else removed the holder, who may not know it yet."""
 
     @property
     def holder(self) -> str:
-        """Who leads, or nothing."""
+        """Who holds it, or an empty string."""
         return holder_of(self.lease)
 
     def held_seconds(self, now: float, *, min_duration_seconds: float) -> float:
-        """For how long from `now` on nobody else may take it; 0 if anybody may. Whatever it says of itself, it is held
-        for `least` seconds, if it is held.
+        """For how long from `now` on nobody else may take it. 0 if anybody may.
+
+        A held Lease is held for at least `min_duration_seconds`, whatever duration it names.
         """
         if not self.holder and not self.is_taken_from_holder:
             return 0.0
@@ -74,31 +76,30 @@ class ObservedLease:
 
 
 class LeaseUpdate(Protocol):
-    """What its holder makes of a Lease."""
+    """How the holder changes its Lease: `renewed` or `released`."""
 
     def __call__(self, lease: Manifest, config: LeaseConfig, /, *, at: datetime) -> Manifest:
         """What to write in place of `lease`."""
 
 
 def observe(before: ObservedLease | None, lease: Manifest | None, *, now: float) -> ObservedLease:
-    """What is seen now: a Lease whose spec is as it was `before` is as old as that."""
+    """What is known after `lease` was read. The time of the last change stays if its spec is as it was `before`."""
     if before is not None and _spec(before.lease) == _spec(lease):
         return ObservedLease(lease=lease, since=before.since, is_taken_from_holder=before.is_taken_from_holder)
     was_held = before is not None and (before.holder != "" or before.is_taken_from_holder)
-    return ObservedLease(
-        lease=lease, since=now, is_taken_from_holder=was_held and not holder_of(lease) and not _is_released(lease)
-    )
+    is_taken = was_held and not holder_of(lease) and not _is_released(lease)
+    return ObservedLease(lease=lease, since=now, is_taken_from_holder=is_taken)
 
 
 def holder_of(lease: Manifest | None) -> str:
-    """Who holds a Lease, or nothing."""
+    """Who holds a Lease, or an empty string."""
     return _spec(lease).get("holderIdentity") or ""
 
 
 def acquired(lease: Manifest | None, config: LeaseConfig, *, identity: str, at: datetime) -> Manifest:
-    """What to write to take the free `lease`, or to create it (None).
+    """What to write to acquire the free `lease`, or to create it (None).
 
-    It keeps the resource version that was read, so of two that try at once the API server refuses one.
+    It keeps the resource version that was read, so of two processes that try at once the API server refuses one.
     """
     spec = _spec(lease)
     head = lease or {
@@ -119,19 +120,19 @@ def acquired(lease: Manifest | None, config: LeaseConfig, *, identity: str, at: 
 
 
 def renewed(lease: Manifest, config: LeaseConfig, *, at: datetime) -> Manifest:
-    """What to write to go on holding `lease`."""
+    """What to write to keep `lease`."""
     spec = {"leaseDurationSeconds": config.duration_seconds, "renewTime": _format_time(at)}
     return lease | {"spec": lease["spec"] | spec}
 
 
 def released(lease: Manifest, _config: LeaseConfig, *, at: datetime) -> Manifest:
-    """What to write for others to take `lease` at once."""
+    """What to write so that others may take `lease` at once."""
     free = {"holderIdentity": "", "leaseDurationSeconds": RELEASED_DURATION_SECONDS, "renewTime": _format_time(at)}
     return lease | {"spec": lease["spec"] | free}
 
 
 def _is_released(lease: Manifest | None) -> bool:
-    """Whether its holder itself has let it go."""
+    """Whether its holder itself released it."""
     return bool(_spec(lease).get("leaseDurationSeconds") == RELEASED_DURATION_SECONDS)
 
 

@@ -1,10 +1,15 @@
-"""The end of a leader whose time is over, whatever its event loop does.
+"""The deadline of the leader: a kernel timer that ends the process, whatever its event loop does.
 
-A loop that is blocked, a process that was frozen (SIGSTOP, a paused container) or starved renews nothing and notices
-nothing, and goes on writing when it wakes. So the deadline is a timer of the kernel. It runs while the process does
-not; its signal is delivered before a thawed process goes on, and Python handles it in the main thread, before the
-next line of any coroutine. What the kernel already has to send can't be called back: that is what the time between
-the deadline and the end of the Lease is for.
+An event loop that is blocked, and a process that was frozen (SIGSTOP, a paused container), renews nothing and notices
+nothing. It would go on writing when it wakes, although another process may lead by then. So the deadline is a timer of
+the kernel:
+
+- it runs while the process is stopped;
+- its signal is delivered before a thawed process goes on;
+- Python handles it in the main thread, before the next line of any coroutine.
+
+Data that the kernel has already buffered for sending can't be called back. The time between the deadline and the end of
+the Lease is for that.
 """
 
 import logging
@@ -12,28 +17,45 @@ import os
 import signal
 import time
 from types import FrameType
-from typing import NoReturn
+from typing import NoReturn, Protocol
 
 logger = logging.getLogger(__name__)
 
 
+class Deadline(Protocol):
+    """Ends the process when the deadline passes."""
+
+    def extend_to(self, deadline: float) -> None:
+        """Let the process live until `deadline` on the monotonic clock."""
+
+    def cancel(self) -> None:
+        """Let the process live on: it does not lead any more."""
+
+    def exit_now(self, message: str) -> NoReturn:
+        """End the process at once, without another step of any coroutine."""
+
+
 class LeaseDeadline:
-    """Ends the process when the deadline is over. To be used in the main thread."""
+    """A Deadline by a timer of the kernel. To be used in the main thread."""
 
     def __init__(self) -> None:
-        # A handler of Python's and not the signal's default, which would spare the process 1 of a container.
+        # With the signal's default action, process 1 of a container would ignore it.
         signal.signal(signal.SIGALRM, self._on_alarm)
 
     def extend_to(self, deadline: float) -> None:
-        """Let the process live until `deadline` on the monotonic clock, unless it is told a later one."""
+        """Let the process live until `deadline` on the monotonic clock."""
         signal.setitimer(signal.ITIMER_REAL, max(deadline - time.monotonic(), 0.001))
-        # The process may have been frozen since it asked for the time: the timer would begin too late.
+        # If the process was frozen between the two lines, the timer was set too late.
         if time.monotonic() >= deadline:
             self._on_alarm(signal.SIGALRM, None)
 
     def cancel(self) -> None:
-        """Nothing is held any longer."""
+        """Let the process live on: it does not lead any more."""
         signal.setitimer(signal.ITIMER_REAL, 0)
+
+    def exit_now(self, message: str) -> NoReturn:
+        """End the process at once, without another step of any coroutine."""
+        exit_now(message)
 
     @staticmethod
     def _on_alarm(_number: int, _frame: FrameType | None) -> NoReturn:
@@ -41,7 +63,7 @@ class LeaseDeadline:
 
 
 def exit_now(message: str) -> NoReturn:
-    """End the process with code 1 without another step of any coroutine: no clean-up may write."""
+    """Log `message` and end the process with code 1, without clean-up: clean-up might write."""
     try:
         logger.critical("%s", message)
     finally:

@@ -1,48 +1,47 @@
-"""The Lease of a namespace as two releases read it: which of them serves it.
+"""The content of a namespace's Lease: which release of the operator serves that namespace. Pure.
 
-Pure. The holder is the release, not the pod: a new leader of the same release goes on at once. An annotation names the
-process that wrote last, so that a process sees when another one of the same name has taken its place.
+The holder is the release, not the pod, so a new leader of the same release goes on at once. An annotation names the
+process that wrote the Lease last, so a process notices when another process of its release has taken over.
 
-A Lease that its holder has freed is left to another replica of the same release for a moment, so that an upgrade of one
-release does not hand its namespaces to the other.
+After a release has released a Lease, only that release may take it for some seconds. So an upgrade of one release does
+not hand its namespaces to another.
 """
 
-from typing import Any, Final, TypeAlias
+from typing import Final
 
-from sluice_operator.kubernetes.client import ApiError
+from sluice_operator.kubernetes.api_resource import Manifest
+from sluice_operator.kubernetes.errors import ApiError
 from sluice_operator.kubernetes.leader_lease import RELEASED_DURATION_SECONDS, LeaseConfig, ObservedLease, holder_of
 
-Manifest: TypeAlias = dict[str, Any]
-
 LEASE_NAME: Final = "sluice.dev"
-"""Of the Lease, the same in each namespace. No release can give this name to the Lease of its leader."""
+"""The name of the Lease in each namespace. The settings refuse it as the name of the leader's Lease."""
 INSTANCE_ANNOTATION: Final = "sluice.dev/instance"
 DURATION_SECONDS: Final = 60
-"""So long after its last renewal a Lease is void."""
+"""A Lease expires this long after its last renewal."""
 RENEW_SECONDS: Final = 20.0
-"""How often it is renewed."""
+"""How often the Lease is renewed."""
 WRITE_DEADLINE_SECONDS: Final = 40.0
-"""So long after its last renewal was sent the holder writes nothing more in that namespace."""
+"""The holder stops writing in the namespace this long after it sent its last renewal."""
 RELEASE_GRACE_SECONDS: Final = 10.0
-"""For how long a Lease that was freed is left to the release that has freed it."""
+"""For how long only the release that released a Lease may take it."""
 
 _TERMINATING: Final = "because it is being terminated"
 
 
 def lease_config(namespace: str) -> LeaseConfig:
-    """Which Lease, and for how long it is held without a renewal."""
+    """The Lease of that namespace, and its duration."""
     return LeaseConfig(namespace=namespace, name=LEASE_NAME, duration_seconds=DURATION_SECONDS)
 
 
 def with_instance(lease: Manifest, *, instance: str) -> Manifest:
-    """`lease`, with the process that writes it."""
+    """`lease`, annotated with the process that writes it."""
     metadata = lease["metadata"]
     annotations = (metadata.get("annotations") or {}) | {INSTANCE_ANNOTATION: instance}
     return lease | {"metadata": metadata | {"annotations": annotations}}
 
 
 def instance_of(lease: Manifest | None) -> str:
-    """The process that has written `lease` last, such as `sluice-system/sluice-operator_1f3a`; or nothing."""
+    """The process that wrote `lease` last, such as `sluice-system/sluice-operator_1f3a`, or an empty string."""
     return str((((lease or {}).get("metadata") or {}).get("annotations") or {}).get(INSTANCE_ANNOTATION, ""))
 
 
@@ -57,25 +56,24 @@ def belongs_to(lease: Manifest | None, *, release: str) -> bool:
 
 
 def seconds_until_free(observed: ObservedLease, now: float, *, release: str) -> float:
-    """For how long from `now` on `release` may not take it from another release; 0 if it may."""
+    """For how long from `now` on `release` may not take the Lease from another release. 0 if it may."""
     if held := observed.held_seconds(now, min_duration_seconds=DURATION_SECONDS):
         return held
-    if observed.lease is None or belongs_to(observed.lease, release=release):
+    if observed.lease is None or belongs_to(observed.lease, release=release) or observed.holder:
         return 0.0
-    if observed.holder:
-        return 0.0
-    # Emptied by hand, and not by its holder, who may not know it yet.
-    is_freed = (observed.lease.get("spec") or {}).get("leaseDurationSeconds") == RELEASED_DURATION_SECONDS
-    return max(0.0, observed.since + (RELEASE_GRACE_SECONDS if is_freed else DURATION_SECONDS) - now)
+    # If a person removed the holder, the holder may not know it yet.
+    is_released = (observed.lease.get("spec") or {}).get("leaseDurationSeconds") == RELEASED_DURATION_SECONDS
+    grace = RELEASE_GRACE_SECONDS if is_released else DURATION_SECONDS
+    return max(0.0, observed.since + grace - now)
 
 
 def is_namespace_terminating(error: ApiError) -> bool:
-    """Whether a Lease can't be made since the whole namespace is being deleted."""
+    """Whether a Lease can't be created because the whole namespace is being deleted."""
     return _TERMINATING in error.message
 
 
 def served_by_another_message(namespace: str, holder: str) -> str:
-    """What is told of a namespace that another release serves."""
+    """Why a namespace is not served: another release serves it."""
     return (
         f"namespace {namespace} is served by another release, {holder}: uninstall one of the two, or limit them to "
         f"different namespaces with watchNamespaces"
@@ -83,8 +81,8 @@ def served_by_another_message(namespace: str, holder: str) -> str:
 
 
 def lease_forbidden_message(namespace: str, error: ApiError) -> str:
-    """What is told of a namespace in which the rights on Leases are missing."""
+    """Why a namespace is not served: the operator has no rights on Leases there."""
     return (
         f"namespace {namespace} is not served until the operator may get, create, update and delete the Lease "
-        f"{LEASE_NAME} there, as the chart's Role allows (helm upgrade makes it): {error.message}"
+        f"{LEASE_NAME} there. The chart's Role allows that (helm upgrade creates it): {error.message}"
     )

@@ -1,26 +1,26 @@
-"""Which kinds of resource are served, and where: each kind by itself.
+"""Which kinds of sources are served, and where. Each kind is independent of the others.
 
-A kind whose CRD is missing, that the operator may not list, or whose lists fail concerns nobody but its own resources.
-It is tried again and again, and served without a restart as soon as its list succeeds. What is told of it: the log at
-once and then rarely, /readyz, and a metric.
+A kind is not served if its CRD is missing, if the operator may not list it, or if its first list failed. It is tried
+again and again, and served without a restart as soon as its list succeeds. A problem is logged at once and then rarely,
+and shown by /readyz and a metric.
 """
 
 import logging
 import math
-import time
 from collections.abc import Collection, Mapping
 from http import HTTPStatus
 from typing import Final, TypeAlias
 
-from sluice_operator.kinds.registry import SOURCES
-from sluice_operator.kubernetes.client import ApiError, ApiResource
+from sluice_common.clock import Clock, SystemClock
+from sluice_operator.kubernetes.api_resource import ApiResource
+from sluice_operator.kubernetes.errors import ApiError
 
 logger = logging.getLogger(__name__)
 
 MAX_RETRY_SECONDS: Final = 10.0
-"""One short list of that kind alone: nobody wants to wait long for a CRD that has come back."""
+"""A retry is one short list of that kind alone, and a CRD that is back should be served soon."""
 _GRACE_SECONDS: Final = 10.0
-"""For how long a watch that is begun anew is nobody's concern."""
+"""How long a watch may be down before that counts as a problem."""
 _LOG_AGAIN_SECONDS: Final = 3600.0
 
 Scope: TypeAlias = str | None
@@ -28,32 +28,35 @@ Scope: TypeAlias = str | None
 
 
 class ServedKinds:
-    """The kinds of resource, each with its trouble, if it has any."""
+    """The kinds of sources, each with its problem, if it has one."""
 
-    def __init__(self) -> None:
+    def __init__(self, sources: Collection[ApiResource], *, clock: Clock | None = None) -> None:
+        self._sources = sources
+        self._clock = clock or SystemClock()
         self._errors: dict[ApiResource, dict[Scope, ApiError]] = {}
-        """By kind, the last error of each scope where it could not be listed."""
+        """By kind, the last error in each scope where its list failed."""
         self._listed: dict[ApiResource, set[Scope]] = {}
-        """By kind, the scopes that were ever listed; a kind that is not here need not be."""
+        """By kind, the scopes that were ever listed. A kind that is absent is served without a list."""
         self._unwatched: dict[ApiResource, tuple[str, float]] = {}
-        """Why, and since when."""
+        """By kind, why it is not watched, and since when."""
         self._failures: dict[ApiResource, int] = {}
         self._logged: dict[ApiResource, tuple[str, float]] = {}
+        """By kind, the problem that was logged, and until when it is not logged again."""
 
     @property
     def served_by_kind(self) -> dict[str, bool]:
         """By kind, whether it is served everywhere."""
-        return {api.kind: not self._problem(api) for api in SOURCES.values()}
+        return {api.kind: not self._problem(api) for api in self._sources}
 
     @property
     def problems(self) -> dict[ApiResource, str]:
-        """By kind, what keeps it from being served, and what to do; without those that have none."""
-        return {api: trouble for api in SOURCES.values() if (trouble := self._problem(api))}
+        """By kind with a problem, what keeps it from being served, and what to do."""
+        return {api: problem for api in self._sources if (problem := self._problem(api))}
 
     @property
     def to_retry(self) -> list[ApiResource]:
-        """Those of which a list has failed."""
-        return [api for api in SOURCES.values() if self._errors.get(api)]
+        """The kinds of which a list has failed."""
+        return [api for api in self._sources if self._errors.get(api)]
 
     @property
     def retry_seconds(self) -> float:
@@ -62,7 +65,7 @@ class ServedKinds:
         return min(MAX_RETRY_SECONDS, *pauses) if pauses else math.inf
 
     def serves(self, api: ApiResource, namespace: Scope) -> bool:
-        """Whether objects of that kind in that namespace are looked at and watched."""
+        """Whether objects of that kind in that namespace are reconciled and watched."""
         listed = self._listed.get(api)
         if listed is not None and listed.isdisjoint({namespace, None}):
             return False
@@ -74,11 +77,11 @@ class ServedKinds:
         return api not in self._unwatched
 
     def mark_unlisted(self, api: ApiResource) -> None:
-        """That kind was not listed yet: nothing of it is served before it is, for half of the truth would mislead."""
+        """Serve nothing of that kind before its first list. An incomplete cache would lead to wrong decisions."""
         self._listed.setdefault(api, set())
 
     def record_list(self, api: ApiResource, errors: Mapping[Scope, ApiError], *, scopes: Collection[Scope]) -> None:
-        """That kind was listed in `scopes`, with these errors."""
+        """Record that the kind was listed in `scopes`, with these errors."""
         before = self._problem(api)
         kept = {scope: error for scope, error in self._errors.get(api, {}).items() if scope not in scopes}
         self._errors[api] = {**kept, **errors}
@@ -88,14 +91,14 @@ class ServedKinds:
         self._log_change(api, before)
 
     def watch_failed(self, api: ApiResource, reason: str) -> None:
-        """Its watch has ended, and is begun anew."""
+        """Record that its watch has ended, and is started again."""
         before = self._problem(api)
-        _, since = self._unwatched.get(api, ("", time.monotonic()))
+        _, since = self._unwatched.get(api, ("", self._clock.monotonic()))
         self._unwatched[api] = reason, since
         self._log_change(api, before)
 
     def watch_running(self, api: ApiResource) -> None:
-        """Its watch goes on."""
+        """Record that its watch runs."""
         before = self._problem(api)
         self._unwatched.pop(api, None)
         self._log_change(api, before)
@@ -104,28 +107,28 @@ class ServedKinds:
         for scope, error in self._errors.get(api, {}).items():
             return _describe(api, scope, error)
         reason, since = self._unwatched.get(api, ("", math.inf))
-        if time.monotonic() - since > _GRACE_SECONDS:
+        if self._clock.monotonic() - since > _GRACE_SECONDS:
             return f"{api.plural} can't be watched, and are listed instead: {reason}"
         return "" if self._listed.get(api, True) else f"{api.plural} are not listed yet"
 
     def _log_change(self, api: ApiResource, before: str) -> None:
-        trouble, now = self._problem(api), time.monotonic()
-        told, until = self._logged.get(api, ("", 0.0))
-        if trouble and (trouble != told or now >= until):
-            logger.error("Not served: %s", trouble)
-            self._logged[api] = trouble, now + _LOG_AGAIN_SECONDS
-        elif before and not trouble and told:
+        problem, now = self._problem(api), self._clock.monotonic()
+        logged, until = self._logged.get(api, ("", 0.0))
+        if problem and (problem != logged or now >= until):
+            logger.error("Not served: %s", problem)
+            self._logged[api] = problem, now + _LOG_AGAIN_SECONDS
+        elif before and not problem and logged:
             logger.info("%s are served", api.plural)
             del self._logged[api]
 
 
 def is_lasting(error: ApiError) -> bool:
-    """Whether a list will be refused until somebody changes something; otherwise what is known goes on to be served."""
+    """Whether a list fails until somebody changes something. After other errors the cached objects stay served."""
     return error.code in {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}
 
 
 def is_kind_missing(error: ApiError) -> bool:
-    """Whether there is no such kind, so no object of it."""
+    """Whether the API server does not know the kind, so that there are no objects of it."""
     return error.code == HTTPStatus.NOT_FOUND
 
 

@@ -1,23 +1,22 @@
-"""Objects as YAML for server-side apply, of which the API server takes nothing else. Pure.
+"""Objects as YAML, the only format that the API server takes for server-side apply. Pure.
 
-JSON is YAML but for one thing: a character beyond U+FFFF, such as an emoji, is two escapes in JSON, halves
-that a reader of YAML refuses. In the text of an error that would refuse the whole status, in a value of
-`env` the whole Deployment.
+JSON is valid YAML with one exception: characters beyond U+FFFF, such as emoji. JSON escapes one as two surrogates, and
+a YAML reader refuses those. One emoji in an error text would make the API server refuse the whole status.
 """
 
 import json
 import re
 from typing import Any, Final
 
-_NOT_PLAIN: Final = re.compile(r"[^ -~]")
+_NOT_PRINTABLE_ASCII: Final = re.compile(r"[^ -~]")
 
 
 def dump(manifest: dict[str, Any]) -> bytes:
-    """`manifest` as YAML in ASCII. Half a surrogate, which is no character, becomes U+FFFD.
+    """`manifest` as YAML in ASCII. A lone surrogate, which is not a character, becomes U+FFFD.
 
-    YAML takes keys of up to 1024 characters as they are written; those of Kubernetes have 317 at most.
+    YAML takes keys of up to 1024 characters in this form. Keys of Kubernetes have 317 at most.
     """
-    return _NOT_PLAIN.sub(_escape, json.dumps(manifest, ensure_ascii=False)).encode()
+    return _NOT_PRINTABLE_ASCII.sub(_escape, json.dumps(manifest, ensure_ascii=False)).encode()
 
 
 def _escape(match: re.Match[str]) -> str:

@@ -64,7 +64,7 @@ class PodFacts:
     name: str
     template_hash: str
     created: datetime
-    leaving: bool
+    terminating: bool
     """Whether it is being deleted or about to be, or has come to its end (Succeeded, Failed)."""
     gone_reason: str
     """Why it is leaving where Kubernetes says so, such as Evicted or NodeLost; else empty."""
@@ -142,7 +142,7 @@ class HealthFacts:
     seq: str | None
     event_time: datetime | None
     stored: datetime | None
-    beat: datetime | None
+    heartbeat: datetime | None
     silent_seconds: float | None
     """For how long it has not written, as far as known: see `observed.freshness`."""
     watched_seconds: float | None = None
@@ -159,8 +159,8 @@ class HealthFacts:
     last_error: str
     last_error_time: datetime | None
     version: str
-    lost: GapFacts | None = None
-    reset: CursorResetFacts | None = None
+    gap: GapFacts | None = None
+    cursor_reset: CursorResetFacts | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -183,7 +183,7 @@ class WriterFacts:
     """Those that are not the stream's, the one whose report stands in Redis among them."""
 
 
-class SinkFailure(StrEnum):
+class SinkReadFailure(StrEnum):
     """Why the operator could not read a source's keys in Redis."""
 
     UNREACHABLE = "unreachable"
@@ -224,9 +224,9 @@ class RedisStreamFacts:
 class SinkFacts:
     """What stands in Redis about one source. With `trouble` nothing could be read."""
 
-    trouble: SinkFailure | None = None
-    trouble_message: str = ""
-    advised: bool = False
+    failure: SinkReadFailure | None = None
+    failure_message: str = ""
+    has_advice: bool = False
     """Whether that message says what to do."""
     cursor: str | None = None
     length: int | None = None
@@ -237,7 +237,7 @@ class SinkFacts:
     """Entries in the dead-letter stream."""
     health: HealthFacts | None = None
     """None if no ingester has written any."""
-    back_seconds: float | None = None
+    recovered_seconds: float | None = None
     """For how long Redis can be read again after an outage; None if no outage was seen."""
 
 
@@ -251,7 +251,7 @@ class SecretFacts:
     """What is missing and how to mend it, if there is no URL, or what is wrong with it."""
     invalid: bool = False
     """Whether there is something, and no ingester could use it."""
-    unread: str = ""
+    read_error: str = ""
     """Why the API server can't show the Secret now, if it can't. Whether there is a URL is open then."""
 
 
@@ -302,9 +302,9 @@ class Facts:
     owner: str = ""
     """The source to which the cursor of this stream belongs, such as `Relay default/us-east`, if it is another
     one; empty if it is its own."""
-    owner_leaves: bool = False
+    owner_terminating: bool = False
     """Whether that source is on its way out, so that the cursor will be this one's by itself."""
-    owner_unseen: bool = False
+    owner_unobserved: bool = False
     """Whether nobody sees if that source is still there, for its namespace is not served."""
     windows: HealthSpec
     secret: SecretFacts

@@ -28,7 +28,7 @@ def health_facts(
         seq=fields.get(HealthField.SEQ),
         event_time=parse_time(fields.get(HealthField.EVENT_TIME)),
         stored=parse_time(fields.get(HealthField.STORED)),
-        beat=parse_time(fields.get(HealthField.BEAT)),
+        heartbeat=parse_time(fields.get(HealthField.BEAT)),
         silent_seconds=silent_seconds,
         watched_seconds=watched_seconds,
         started=parse_time(fields.get(HealthField.STARTED)),
@@ -41,8 +41,8 @@ def health_facts(
         last_error=fields.get(HealthField.LAST_ERROR, ""),
         last_error_time=parse_time(fields.get(HealthField.LAST_ERROR_TIME)),
         version=fields.get(HealthField.VERSION, ""),
-        lost=_gap(fields),
-        reset=_cursor_reset(fields),
+        gap=_gap(fields),
+        cursor_reset=_cursor_reset(fields),
     )
 
 

@@ -44,7 +44,7 @@ class HealthWriters:
             if known is None:
                 writers[health.pod] = _LastReport(report=health, read_at=monotonic, written_at=monotonic)
             else:
-                known.written_at = known.written_at if known.report.beat == health.beat else monotonic
+                known.written_at = known.written_at if known.report.heartbeat == health.heartbeat else monotonic
                 known.report, known.read_at = health, monotonic
         for name, seen in list(writers.items()):
             if name in own_pods:

@@ -22,7 +22,7 @@ _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 def pods_facts(pods: Iterable[Mapping[str, Any]], *, since: datetime | None = None) -> tuple[PodFacts, ...]:
     """The facts of `pods`, the oldest first. Those from before `since` are a former source's, and leave with it."""
     facts = sorted(map(pod_facts, pods), key=lambda pod: (pod.created, pod.name))
-    return tuple(replace(pod, leaving=True) if since and pod.created < since else pod for pod in facts)
+    return tuple(replace(pod, terminating=True) if since and pod.created < since else pod for pod in facts)
 
 
 def earliest_pod_time(*, source: datetime | None, deployment: Mapping[str, Any] | None) -> datetime | None:
@@ -44,7 +44,7 @@ def pod_facts(pod: Mapping[str, Any]) -> PodFacts:
         name=metadata["name"],
         template_hash=(metadata.get("labels") or {}).get(TEMPLATE_HASH, ""),
         created=parse_time(metadata.get("creationTimestamp")) or _NEVER,
-        leaving=finished or "deletionTimestamp" in metadata,
+        terminating=finished or "deletionTimestamp" in metadata,
         gone_reason=_gone_reason(status) if finished or "deletionTimestamp" in metadata else "",
         running_since=parse_time((container.get("state", {}).get("running") or {}).get("startedAt")),
         restart_count=container.get("restartCount", 0),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sluice_operator.desired.redis_secret import RedisSecret, redis_url_hash
-from sluice_operator.observed.facts import SecretFacts, SinkFacts, SinkFailure
+from sluice_operator.observed.facts import SecretFacts, SinkFacts, SinkReadFailure
 from sluice_redis.url import url_problem
 
 
@@ -38,8 +38,8 @@ def redis_url(
 
 def sink_without_url(secret: SecretFacts) -> SinkFacts | None:
     """What is told of a Redis that can't be asked, for want of a URL; None if there is none to be read."""
-    if secret.unread:
-        return SinkFacts(trouble=SinkFailure.SECRET_UNREAD, trouble_message=secret.unread)
+    if secret.read_error:
+        return SinkFacts(failure=SinkReadFailure.SECRET_UNREAD, failure_message=secret.read_error)
     if secret.invalid:
-        return SinkFacts(trouble=SinkFailure.URL_INVALID, trouble_message=secret.problem, advised=True)
+        return SinkFacts(failure=SinkReadFailure.URL_INVALID, failure_message=secret.problem, has_advice=True)
     return None

@@ -1,32 +1,32 @@
-"""What the API server's answers mean for a resource, as facts. Pure.
+"""What an error of the API server means for a source, as a fact for its status. Pure.
 
-What it refuses for good is known from its answer (`KubeError.is_refusal`), and a person must act at once. The rest may
-pass by itself. A webhook that can't be reached is in between: it may come back, but when it has been away for a while
-somebody should look at it. An API server that is overloaded or away needs nobody who looks at this resource.
+- A refusal is final until somebody changes something: a person must act now.
+- A webhook that can't be reached may come back. If it stays away, a person must act.
+- An API server that is overloaded or away needs nobody who looks at this source.
 """
 
 import re
 from typing import Final
 
-from sluice_operator.kubernetes.client import ApiError
+from sluice_operator.kubernetes.errors import ApiError
 from sluice_operator.observed.facts import Refusal
 from sluice_operator.status.reasons import ConditionReason
 
 _WEBHOOK: Final = re.compile(r"failed calling webhook|admission webhook .* denied the request")
-_WEBHOOK_ADVICE: Final = "it is tried again; bring the webhook back, mend it, or delete its configuration"
+_WEBHOOK_ADVICE: Final = "the operator tries again; repair the webhook, or delete its configuration"
 
 
 def refusal_of(error: ApiError, *, action: str) -> Refusal:
-    """What it means that the API server did not do what was asked; `doing` says what that was, as in `write x`."""
-    words = error.message or error.reason or str(error.code)
+    """What `error` means. `action` is what was asked for, such as `write the Deployment x`."""
+    text = error.message or error.reason or str(error.code)
     if error.is_refusal:
-        message = f"The API server refuses to {action}: {words}; mend the spec, or what forbids it"
+        message = f"The API server refuses to {action}: {text}; correct the spec, or change what forbids it"
         return Refusal(reason=ConditionReason.CHILD_REFUSED, message=message)
     if _WEBHOOK.search(error.message):
-        message = f"The API server can't {action}: {words}; {_WEBHOOK_ADVICE}"
+        message = f"The API server can't {action}: {text}; {_WEBHOOK_ADVICE}"
         return Refusal(
             reason=ConditionReason.CHILD_REFUSED, message=message, is_transient=True, stalls_if_persistent=True
         )
     code = f" ({error.code})" if error.code else ""
-    message = f"The API server can't {action}{code}: {words}; it is tried again"
+    message = f"The API server can't {action}{code}: {text}; the operator tries again"
     return Refusal(reason=ConditionReason.API_SERVER_UNAVAILABLE, message=message, is_transient=True)

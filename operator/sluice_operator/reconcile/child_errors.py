@@ -1,24 +1,25 @@
-"""Why a child is not as it should be, in words that say what to do about it. Pure."""
+"""Why a child is not as desired, as messages that say what to do. Pure."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from sluice_operator.kubernetes.client import ApiError, Manifest
+from sluice_operator.kubernetes.api_resource import Manifest
+from sluice_operator.kubernetes.errors import ApiError
 from sluice_operator.observed.facts import Refusal
 from sluice_operator.status.reasons import ConditionReason
 
 
 def repeatedly_deleted(desired: Manifest) -> Refusal:
-    """Somebody deletes the child each time that it is made."""
+    """Somebody deletes the child each time that it is created."""
     message = (
-        f"{kind_and_name(desired)} is deleted by somebody else again and again, and is made again ever more rarely: "
-        "find out who does it (the API server's audit log tells) and make an exception for it"
+        f"{kind_and_name(desired)} is deleted by somebody else again and again, and is created again less and less "
+        "often: find out who deletes it (the API server's audit log says so) and make an exception for it"
     )
     return Refusal(reason=ConditionReason.CONTESTED, message=message)
 
 
 def name_taken(live: Manifest) -> Refusal:
-    """The child's name is taken."""
+    """The name of the child is that of somebody else's object."""
     message = (
         f"{kind_and_name(live)} exists and belongs to somebody else: rename this resource, or delete that object "
         f"(`{_delete_command(live)}`)"
@@ -27,28 +28,28 @@ def name_taken(live: Manifest) -> Refusal:
 
 
 def terminating(live: Manifest) -> Refusal:
-    """The child's name is still that of a child of a former resource."""
+    """The name of the child is that of a child of a deleted resource, which the garbage collector removes."""
     message = (
-        f"{kind_and_name(live)} is that of a former resource of this kind and name: it is made anew when the garbage "
-        "collector has removed that"
+        f"{kind_and_name(live)} belongs to a former resource of this kind and name: it is created again when the "
+        "garbage collector has deleted it"
     )
     return Refusal(reason=ConditionReason.PROGRESSING, message=message, is_transient=True)
 
 
 def rejected(desired: Manifest, live: Manifest | None, error: ApiError) -> Refusal:
-    """The API server refuses the child."""
+    """The API server refuses to write the child."""
     if error.is_immutable_field and live is not None:
-        advice = f"delete it, so that it is made anew: `{_delete_command(live)}`"
+        advice = f"delete it, and the operator creates it again: `{_delete_command(live)}`"
     elif desired["kind"] == "Deployment":
-        advice = "mend spec.podTemplate, spec.deployment or spec.image, or what forbids it"
+        advice = "correct spec.podTemplate, spec.deployment or spec.image, or change what forbids it"
     else:
-        advice = "mend what forbids it, or name a Secret of your own in spec.redis.secretRef"
+        advice = "change what forbids it, or name a Secret of your own in spec.redis.secretRef"
     message = f"The API server refuses {kind_and_name(desired)}: {error.message}; {advice}"
     return Refusal(reason=ConditionReason.CHILD_REFUSED, message=message)
 
 
 def kind_and_name(manifest: Mapping[str, Any]) -> str:
-    """Kind and name."""
+    """Such as `Deployment us-east-firehose`."""
     return f"{manifest['kind']} {manifest['metadata']['name']}"
 
 

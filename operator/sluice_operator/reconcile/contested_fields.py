@@ -1,23 +1,26 @@
-"""Fields that somebody else wants otherwise: noticed by what comes back, not by how fast.
+"""Fields that the operator and somebody else set in turn. It counts what comes back, not how fast.
 
-A field is put right. When the same value has come back for the third time the operator yields: it leaves the field as
-it is and tries again after a pause that grows. All else of the object goes on to be kept right.
+1. A field that differs is written.
+2. When one value comes back for the third time, the operator yields: it leaves the field as it is.
+3. After a pause, it writes the field once more. The pause doubles each time.
+
+All other fields of the object are written as usual.
 """
 
 import json
-import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sluice_operator.desired.child_metadata import Manifest
+from sluice_common.clock import Clock
 from sluice_operator.desired.diff import Difference
 from sluice_operator.desired.field_paths import FieldPath, is_within, value_at, with_value
+from sluice_operator.kubernetes.api_resource import Manifest
 
 MAX_RETURNS: Final = 3
-"""A value that has come back so often is left."""
+"""How often one value comes back before the operator yields."""
 MAX_WRITES: Final = 6
-"""So many writes of one field are the end as well, whatever values have come."""
+"""How often one field is written before the operator yields, whatever values come back."""
 FIRST_PAUSE: Final = 60.0
 MAX_PAUSE: Final = 3600.0
 _MAX_VALUES: Final = 32
@@ -26,84 +29,84 @@ _MAX_VALUES: Final = 32
 
 @dataclass(slots=True)
 class ContestedField:
-    """What is known of one field that was put right at least once."""
+    """One field that was written at least once."""
 
     desired: Any = None
     set_by: str = ""
-    """Who has set it, as far as known."""
+    """Who has set the other value; empty if unknown."""
     counts: dict[str, int] = field(default_factory=dict)
-    """How often each value was written over."""
+    """How often each value was overwritten."""
     writes: int = 0
     pause: float = 0.0
-    """Seconds for which it was left the last time; 0 if it never was."""
+    """The length of the last pause in seconds; 0 if the operator has not yielded yet."""
     yield_until: float = 0.0
     retry_allowed: bool = False
     """Whether one more write is allowed, since the pause is over."""
     resolved_at: float = 0.0
-    """When it is taken to be over, if the value does not come back until then."""
+    """When the contest counts as over, if the value does not come back until then."""
 
 
 class ContestedFields:
-    """The fights about one object."""
+    """The contested fields of one object."""
 
-    def __init__(self, *, returns: int = 0) -> None:
-        """`returns` is how often every value is taken to have come back already."""
+    def __init__(self, *, returns: int = 0, clock: Clock) -> None:
+        """`returns` is how often each value counts as having come back already."""
         self._returns = returns
+        self._clock = clock
         self._fields: dict[FieldPath, ContestedField] = {}
 
     def allow_retry(self) -> None:
-        """Something else is wanted: each field is written once more before it is left again."""
-        for fight in self._fields.values():
-            if fight.pause:
-                fight.yield_until, fight.retry_allowed = 0.0, True
+        """Allow one more write of each field: something else is desired."""
+        for contested in self._fields.values():
+            if contested.pause:
+                contested.yield_until, contested.retry_allowed = 0.0, True
 
     def yielded(self) -> list[FieldPath]:
-        """The fields that are left as they are now."""
-        now = time.monotonic()
-        return [path for path, fight in self._fields.items() if fight.yield_until > now]
+        """The fields that are left as they are for now."""
+        now = self._clock.monotonic()
+        return [path for path, contested in self._fields.items() if contested.yield_until > now]
 
     def yield_to(self, live: Manifest, desired: Manifest) -> Manifest:
-        """`wanted` with what stands in `live` where that is left as it is."""
+        """`desired`, with the values of `live` in the fields that are left as they are."""
         for path in self.yielded():
             desired = with_value(desired, path, value_at(live, path))
         return desired
 
-    def record_writes(self, differences: Iterable[Difference], *, set_by: dict[FieldPath, str]) -> list[FieldPath]:
-        """Note that `found` are about to be put right. Those of them that are to be left instead, from now on."""
-        now = time.monotonic()
-        return [
-            difference.path
-            for difference in differences
-            if self._yields(difference, set_by.get(difference.path, ""), now)
-        ]
+    def record_writes(self, differences: Iterable[Difference], *, set_by: Mapping[FieldPath, str]) -> list[FieldPath]:
+        """Record that `differences` are about to be written. Those that must be left instead from now on.
+
+        `set_by` names who has set the live values, by path.
+        """
+        now = self._clock.monotonic()
+        return [one.path for one in differences if self._yields(one, set_by.get(one.path, ""), now)]
 
     def unresolved(self) -> dict[FieldPath, ContestedField]:
-        """The fields that are contested: those that are left, and those that were written again a short time ago."""
-        now = time.monotonic()
-        return {path: fight for path, fight in self._fields.items() if fight.pause and now < fight.resolved_at}
+        """The fields that are left as they are, and those that were written again a short time ago."""
+        now = self._clock.monotonic()
+        return {path: one for path, one in self._fields.items() if one.pause and now < one.resolved_at}
 
     def _yields(self, difference: Difference, set_by: str, now: float) -> bool:
-        fight = self._fields.setdefault(difference.path, ContestedField())
-        fight.desired, fight.set_by = difference.desired, set_by or fight.set_by
+        contested = self._fields.setdefault(difference.path, ContestedField())
+        contested.desired, contested.set_by = difference.desired, set_by or contested.set_by
         value = json.dumps(difference.live, sort_keys=True, default=str)
-        count = fight.counts.get(value, self._returns)
-        if (count >= MAX_RETURNS or fight.writes >= MAX_WRITES) and not fight.retry_allowed:
-            fight.pause = min(MAX_PAUSE, 2 * fight.pause or FIRST_PAUSE)
-            fight.yield_until = now + fight.pause
-            fight.resolved_at = fight.yield_until + fight.pause
-            fight.retry_allowed = True  # when the pause is over
+        count = contested.counts.get(value, self._returns)
+        if (count >= MAX_RETURNS or contested.writes >= MAX_WRITES) and not contested.retry_allowed:
+            contested.pause = min(MAX_PAUSE, 2 * contested.pause or FIRST_PAUSE)
+            contested.yield_until = now + contested.pause
+            contested.resolved_at = contested.yield_until + contested.pause
+            contested.retry_allowed = True  # when the pause is over
             return True
-        fight.retry_allowed = False
-        fight.counts[value] = count + 1
-        fight.writes += 1
-        while len(fight.counts) > _MAX_VALUES:
-            del fight.counts[next(iter(fight.counts))]
-        if fight.pause:
-            fight.resolved_at = now + fight.pause
+        contested.retry_allowed = False
+        contested.counts[value] = count + 1
+        contested.writes += 1
+        while len(contested.counts) > _MAX_VALUES:
+            del contested.counts[next(iter(contested.counts))]
+        if contested.pause:
+            contested.resolved_at = now + contested.pause
         return False
 
 
 def not_within(differences: Iterable[Difference], paths: Iterable[FieldPath]) -> list[Difference]:
-    """Those of `found` that are no part of a field that is left."""
-    paths = list(paths)
-    return [difference for difference in differences if not any(is_within(difference.path, path) for path in paths)]
+    """The `differences` that lie in none of the fields at `paths`."""
+    excluded = list(paths)
+    return [difference for difference in differences if not any(is_within(difference.path, path) for path in excluded)]

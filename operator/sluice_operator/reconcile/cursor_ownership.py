@@ -1,27 +1,34 @@
-"""Who else would write a source's cursor: read from the store, and from Secrets only where hosts are shared.
+"""The step that finds out which source owns a cursor, when several would write the same one.
 
-Nearly always nobody has the same host, and then nothing is asked. Else what the looks at the others have found
-is remembered; only after a start of the operator, or when another Secret was named, one is read here. So the
-answer is right from the first look on, in whatever order resources are looked at.
+Most hosts have one source, and then nothing is read. Otherwise the URLs that the reconciles of the other sources found
+are remembered here. A Secret is read only if its source was not reconciled since the operator started, or if it names
+another Secret now. So the answer is right from the first reconcile on, whatever source comes first.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from sluice_common.clock import Clock
 from sluice_operator.api.errors import InvalidResourceError
 from sluice_operator.api.source import Source
 from sluice_operator.desired.cursor_claim import CursorClaim, claim_rank, find_prior_owner
 from sluice_operator.desired.deletion_plan import possible_keys, stream_keys
-from sluice_operator.desired.naming import COMPONENT_LABEL, REDIS_HASH_ANNOTATION
+from sluice_operator.desired.naming import COMPONENT_LABEL, REDIS_HASH_ANNOTATION, Component
+from sluice_operator.desired.redis_host import redis_host_of
 from sluice_operator.desired.redis_identity import RedisIdentity
 from sluice_operator.desired.redis_secret import key_prefix, redis_secret, redis_url_hash
 from sluice_operator.desired.stream import DesiredStream
-from sluice_operator.desired.streams import streams_of
-from sluice_operator.kinds.registry import MODELS, object_key, source_key
+from sluice_operator.kubernetes.api_resource import DEPLOYMENTS, Manifest
 from sluice_operator.kubernetes.cache import Cache
-from sluice_operator.kubernetes.client import DEPLOYMENTS, KubernetesClient, Manifest
+from sluice_operator.kubernetes.client import KubernetesClient
+from sluice_operator.kubernetes.errors import ApiError
 from sluice_operator.kubernetes.served_namespaces import ServedNamespaces
+from sluice_operator.kubernetes.source_key import object_key
+from sluice_operator.reconcile.api_errors import refusal_of
+from sluice_operator.reconcile.kinds import Kinds
+from sluice_operator.reconcile.reconciliation import Reconciliation
+from sluice_operator.reconcile.source_key import source_key
 from sluice_operator.reconcile.terminating_sources import KnownSource, TerminatingSources
 from sluice_operator.redis.credentials import RedisCredentials, find_url
 from sluice_redis.contract import StreamKeys
@@ -29,136 +36,155 @@ from sluice_redis.hosts import normalize_host
 
 
 class CursorOwnership:
-    """Tells to whom cursors belong."""
+    """Finds the owners of cursors."""
 
     def __init__(
         self,
         *,
         client: KubernetesClient,
         cache: Cache,
+        kinds: Kinds,
         namespaces: ServedNamespaces,
         default_redis_url: str | None,
         is_of_another_release: Callable[[str], bool] = lambda _: False,
+        clock: Clock,
     ) -> None:
-        """`is_of_another` tells of a namespace whether another release serves it, with a default Redis of its own."""
-        self._is_of_another_release = is_of_another_release
+        """`is_of_another_release` tells whether another release serves a namespace, with its own default Redis."""
         self._client = client
         self._cache = cache
+        self._kinds = kinds
         self._namespaces = namespaces
         self._default_redis_url = default_redis_url
+        self._is_of_another_release = is_of_another_release
         self._known: dict[str, KnownSource] = {}  # by uid
-        self._credentials: dict[str, RedisCredentials] = {}
-        self._terminating = TerminatingSources(cache)
+        self._credentials: dict[str, RedisCredentials] = {}  # by uid
+        self._terminating = TerminatingSources(cache, clock)
 
-    def record(self, source: Source, url: bytes | None, *, ca_bundle: str = "") -> None:
-        """Remember what a look at `source` has found."""
-        uid = source.metadata.uid
-        self._known[uid] = KnownSource(source=source, url=url)
-        if url is not None:
-            self._credentials[uid] = RedisCredentials(url=url, ca_bundle=ca_bundle)
+    async def find_owners(self, run: Reconciliation) -> dict[Component, CursorClaim | None]:
+        """By stream: the claim of the other source that owns its cursor, or None if the cursor is free.
 
-    def last_credentials(self, source: Source) -> RedisCredentials | None:
-        """How the Redis of `source` was reached when that was last known, if it ever was."""
-        return self._credentials.get(source.metadata.uid)
+        A stream whose owner can't be found out now is missing.
+        """
+        owners: dict[Component, CursorClaim | None] = {}
+        for stream in run.streams:
+            try:
+                async with run.api_timeout():
+                    owners[stream.component] = await self.find_owner(run.source, stream)
+            except ApiError as error:
+                run.errors.append(error)
+                run.add_refusal(refusal_of(error, action="find out whose cursor it is"), stream.component)
+        return owners
 
-    def drop_source(self, uid: str) -> None:
-        """The source is gone."""
-        if found := self._known.pop(uid, None):
-            self._terminating.add(found)
-        self._credentials.pop(uid, None)
-
-    async def owner(
+    async def find_owner(
         self, source: Source, stream: DesiredStream, *, assume_same_redis: bool = False
     ) -> CursorClaim | None:
-        """The claim of the source to which the cursor of that stream of `source` belongs; None if it is its own.
+        """The claim of the other source that owns the cursor of `stream`; None if the cursor is free for `source`.
 
-        `in_doubt` is what an unknown Redis counts as: see `claim.owner_of`. Raises KubeError.
+        With `assume_same_redis`, a Redis whose URL is unknown counts as that of `source`. Raises ApiError.
         """
         neighbours = [
             found
-            for found in self._cache.sources_with_host(normalize_host(source.spec.host))
+            for found in self._cache.sources_by(redis_host_of, normalize_host(source.spec.host))
             if found["metadata"]["uid"] != source.metadata.uid
         ]
-        gone = [found for found in self._terminating.still_running() if source_key(found.source) != source_key(source)]
+        gone = [one for one in self._terminating.still_running() if source_key(one.source) != source_key(source)]
         if not neighbours and not gone:
             return None
-        wanted = keys_of(source, stream)
-        others = [claim for found in neighbours if (claim := await self._competing_claim(found, wanted, stream))]
+        keys = keys_of(source, stream)
+        others = [claim for found in neighbours if (claim := await self._competing_claim(found, keys, stream))]
         others += [
-            _make_claim(found, _deleted_object_of(found.source), None)
-            for found in gone
-            if _writes_keys(found.source, wanted)
+            _make_claim(one, _deleted_object_of(one.source), None)
+            for one in gone
+            if self._writes_keys(one.source, keys)
         ]
         if not others:
             return None
         own = await self._claim_of(_object_of(source), source, stream)
         return find_prior_owner(own, others, is_claimed=stream.enabled, assume_same_redis=assume_same_redis)
 
+    def record(self, source: Source, url: bytes | None, *, ca_bundle: str = "") -> None:
+        """Remember how the Redis of `source` is reached; `url` is None if it has none."""
+        uid = source.metadata.uid
+        self._known[uid] = KnownSource(source=source, url=url)
+        if url is not None:
+            self._credentials[uid] = RedisCredentials(url=url, ca_bundle=ca_bundle)
+
+    def last_credentials(self, source: Source) -> RedisCredentials | None:
+        """How the Redis of `source` was reached when that was last known."""
+        return self._credentials.get(source.metadata.uid)
+
+    def drop_source(self, uid: str) -> None:
+        """Drop a source that is gone. It owns its cursors until its pods have ended."""
+        if known := self._known.pop(uid, None):
+            self._terminating.add(known)
+        self._credentials.pop(uid, None)
+
     async def _competing_claim(self, found: Manifest, keys: StreamKeys, stream: DesiredStream) -> CursorClaim | None:
-        """The claim of the source `found` to the keys `wanted`, if it makes one. Whether in the same Redis is open."""
+        """The claim of the source `found` to `keys`, if it has one. Whether it is in the same Redis is open."""
         try:
-            other = MODELS[found["kind"]].parse(found)
+            other = self._kinds[found["kind"]].model.parse(found)
         except InvalidResourceError:
-            # Nothing is made for it now, but what was made before may run on.
+            # No child is written for it now, but a pod of its last valid spec may run.
             return self._claim_of_invalid(found, stream) if keys in possible_keys(found) else None
         if redis_secret(other).owned and self._is_of_another_release(other.metadata.namespace):
             return None
-        return await self._claim_of(found, other, stream) if _writes_keys(other, keys) else None
+        return await self._claim_of(found, other, stream) if self._writes_keys(other, keys) else None
 
     def _claim_of_invalid(self, found: Manifest, stream: DesiredStream) -> CursorClaim:
         return CursorClaim(
             name=str(object_key(found)),
             rank=claim_rank(found),
             redis=None,
-            url_hash=self._running_redis_hash(found, stream),
+            url_hash=self._running_url_hash(found, stream),
             is_terminating="deletionTimestamp" in found["metadata"],
-            is_unobserved=self._is_unwatched(found),
+            is_unobserved=self._is_unobserved(found),
         )
 
     async def _claim_of(self, found: Manifest, source: Source, stream: DesiredStream) -> CursorClaim:
         known = self._known.get(source.metadata.uid)
         if known is None or redis_secret(known.source) != redis_secret(source):
-            self.record(source, (await find_url(self._client, source, default_url=self._default_redis_url))[0])
-        claim = _make_claim(self._known[source.metadata.uid], found, self._running_redis_hash(found, stream))
-        return replace(claim, is_unobserved=self._is_unwatched(found))
+            url, _ = await find_url(self._client, source, default_url=self._default_redis_url)
+            self.record(source, url)
+        claim = _make_claim(self._known[source.metadata.uid], found, self._running_url_hash(found, stream))
+        return replace(claim, is_unobserved=self._is_unobserved(found))
 
-    def _is_unwatched(self, found: Manifest) -> bool:
+    def _is_unobserved(self, found: Manifest) -> bool:
         return not self._namespaces.serves(found["metadata"]["namespace"])
 
-    def _running_redis_hash(self, found: Manifest, stream: DesiredStream) -> str | None:
-        """The hash of the URL that the stream's pods were started with: its Secret may be gone, and they run on."""
+    def _running_url_hash(self, found: Manifest, stream: DesiredStream) -> str | None:
+        """The hash of the URL that the pods of the stream run with. Their Secret may have been deleted since."""
         for child in self._cache.children(DEPLOYMENTS, object_key(found)):
             template = child.get("spec", {}).get("template", {}).get("metadata", {})
             if (template.get("labels") or {}).get(COMPONENT_LABEL) == stream.component:
                 return (template.get("annotations") or {}).get(REDIS_HASH_ANNOTATION)
         return None
 
+    def _writes_keys(self, source: Source, keys: StreamKeys) -> bool:
+        streams = self._kinds[type(source).__name__].desired_streams(source)
+        return any(stream.enabled and keys_of(source, stream) == keys for stream in streams)
 
-def _make_claim(found: KnownSource, body: Mapping[str, Any], running: str | None) -> CursorClaim:
-    """The claim of the source of that `body`; `running` is the hash of the URL that its pods were started with."""
-    url = found.url
+
+def keys_of(source: Source, stream: DesiredStream) -> StreamKeys:
+    """The Redis keys of that stream of `source`."""
+    return stream_keys(stream.stream, address=source.spec.host, prefix=key_prefix(source))
+
+
+def _make_claim(known: KnownSource, body: Mapping[str, Any], running_url_hash: str | None) -> CursorClaim:
+    """The claim of the source with that `body`."""
+    url = known.url
     return CursorClaim(
         name=str(object_key(body)),
         rank=claim_rank(body),
-        redis=None if url is None else RedisIdentity.from_url(url, namespace=found.source.metadata.namespace),
-        url_hash=running if url is None else redis_url_hash(url),
+        redis=None if url is None else RedisIdentity.from_url(url, namespace=known.source.metadata.namespace),
+        url_hash=running_url_hash if url is None else redis_url_hash(url),
         is_terminating="deletionTimestamp" in body["metadata"],
     )
 
 
 def _object_of(source: Source) -> Manifest:
-    """The object of a source, as far as a claim needs it: the store may have dropped it by now."""
+    """As much of the object of `source` as a claim needs. The cache may not hold it any more."""
     return {"kind": type(source).__name__, "metadata": source.metadata.dump()}
 
 
 def _deleted_object_of(source: Source) -> Manifest:
     return {**_object_of(source), "metadata": {**source.metadata.dump(), "deletionTimestamp": ""}}
-
-
-def _writes_keys(source: Source, keys: StreamKeys) -> bool:
-    return any(stream.enabled and keys_of(source, stream) == keys for stream in streams_of(source))
-
-
-def keys_of(source: Source, stream: DesiredStream) -> StreamKeys:
-    """The keys of that stream of `source` in Redis."""
-    return stream_keys(stream.stream, address=source.spec.host, prefix=key_prefix(source))

@@ -1,49 +1,44 @@
-"""The reset of a cursor that a source asks for, tried at each look until Redis does it.
+"""The cursor reset that spec.cursor asks for. Each reconcile tries it until Redis has done it.
 
-What keeps it from being done is told at once and then now and then: an Event at each look would leave no room for
-other news of the source.
+An Event reports a problem when it appears, and then at intervals.
 """
 
-import time
 from typing import Final
 
-from sluice_operator.api.source import Source
-from sluice_operator.redis.cursor_writer import is_reset_due, reset_cursor
+from sluice_common.clock import Clock
+from sluice_operator.kubernetes.event import Event
+from sluice_operator.reconcile.reconciliation import Reconciliation
+from sluice_operator.reconcile.redis_access import RedisAccess
+from sluice_operator.reconcile.source_memory import ResetProblem
+from sluice_operator.redis.cursor_writer import is_reset_due
+from sluice_operator.redis.source_redis import SourceRedis
 from sluice_operator.status.reasons import EventReason
-from sluice_operator.status.transitions import Event
-from sluice_redis.client import RedisClient
 from sluice_redis.contract import StreamKeys
 
 _REPORT_INTERVAL_SECONDS: Final = 900.0
 
 
 class CursorResetter:
-    """Carries out what spec.cursor asks for."""
+    """Sets cursors as spec.cursor asks."""
 
-    def __init__(self) -> None:
-        self._reported: dict[str, tuple[str, float]] = {}  # by uid, the last problem and when it may be told again
+    def __init__(self, redis: SourceRedis, clock: Clock) -> None:
+        self._redis = redis
+        self._clock = clock
 
-    async def reset_if_requested(
-        self, source: Source, client: RedisClient, keys: StreamKeys, events: list[Event]
-    ) -> bool:
-        """Set the cursor if it is asked for. Whether it was set, now or before; what is to be told goes to `news`."""
-        wanted = source.spec.cursor
-        if wanted is None or not is_reset_due(wanted, source.status.cursor_reset):
+    async def reset_if_requested(self, run: Reconciliation, url: bytes, access: RedisAccess, keys: StreamKeys) -> bool:
+        """Set the cursor at `keys` if that is asked for and not done. Whether it was set, now or before."""
+        requested = run.source.spec.cursor
+        if requested is None or not is_reset_due(requested, run.source.status.cursor_reset):
             return False
-        problem = await reset_cursor(client, keys, wanted)
-        if problem and self._should_report(source.metadata.uid, problem):
-            message = f"The cursor can't be set as spec.cursor asks, and is tried again: {problem}"
-            events.append(Event(type="Warning", reason=EventReason.CURSOR_RESET_FAILED, message=message))
+        problem = await self._redis.reset_cursor(url, keys, requested, ca_bundle=access.ca_bundle)
+        if problem and self._should_report(run.memory.retries.reset_problem, problem):
+            message = f"The cursor can't be set as spec.cursor asks, the operator tries again: {problem}"
+            run.events.append(Event(type="Warning", reason=EventReason.CURSOR_RESET_FAILED, message=message))
         return not problem
 
-    def drop_source(self, uid: str) -> None:
-        """The source is gone, or what was told is to be told again."""
-        self._reported.pop(uid, None)
-
-    def _should_report(self, uid: str, problem: str) -> bool:
-        now = time.monotonic()
-        before, until = self._reported.get(uid, ("", 0.0))
-        if problem == before and now < until:
+    def _should_report(self, last: ResetProblem, problem: str) -> bool:
+        now = self._clock.monotonic()
+        if problem == last.message and now < last.report_again_at:
             return False
-        self._reported[uid] = problem, now + _REPORT_INTERVAL_SECONDS
+        last.message, last.report_again_at = problem, now + _REPORT_INTERVAL_SECONDS
         return True

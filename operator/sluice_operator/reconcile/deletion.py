@@ -1,199 +1,159 @@
-"""The end of a source: what its deletion waits for, and what goes with it.
+"""Reconciles a source that is being deleted: what its deletion waits for, and what is deleted with it.
 
-Only a resource that bears the operator's finalizer is waited for. Its ingesters are stopped first, since one
-that still runs would write its cursor anew; then its cursors and health hashes are deleted, and the resource is
-let go. Each look begins from what is there, so it may be cut off anywhere. A Redis that is gone, a node that is
-lost or a spec that can't be read ends in a Warning that says what remains, never in a resource that can't go.
+Only a source with the operator's finalizer is waited for:
+
+1. Its ingesters are stopped, since one that runs would write its cursor again.
+2. Its cursors and health hashes are deleted in Redis.
+3. The finalizer is removed.
+
+Each reconcile starts from what is there, so it may be interrupted anywhere. A Redis that is gone, a lost node or an
+invalid spec never blocks the deletion for ever: after a deadline, an Event says what remains.
 """
 
 import logging
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from typing import Final, Literal
+from typing import Final
 
+from sluice_common.clock import Clock
 from sluice_common.times import parse_time
 from sluice_operator.api.errors import InvalidResourceError
 from sluice_operator.api.source import Source
-from sluice_operator.desired.child_metadata import belongs_to
 from sluice_operator.desired.deletion_plan import (
     DeletionDeadline,
     cursor_kept_message,
     deletes_cursor,
-    deployment_names,
     has_finalizer,
-    is_owned_by_replica_set,
-    may_run_ingester,
     other_finalizers,
     possible_keys,
     with_legacy_keys,
 )
 from sluice_operator.desired.reconcile_request import acknowledge
-from sluice_operator.desired.stream import DesiredStream
-from sluice_operator.desired.streams import COMPONENTS, streams_of
-from sluice_operator.kinds.registry import MODELS, object_key
-from sluice_operator.kubernetes.cache import Cache
-from sluice_operator.kubernetes.client import DEPLOYMENTS, PODS, ApiError, KubernetesClient, Manifest
+from sluice_operator.kubernetes.api_resource import Manifest
+from sluice_operator.kubernetes.client import KubernetesClient
+from sluice_operator.kubernetes.errors import ApiError
+from sluice_operator.kubernetes.event import Event
+from sluice_operator.kubernetes.source_key import object_key
 from sluice_operator.reconcile.api_errors import refusal_of
 from sluice_operator.reconcile.cursor_ownership import CursorOwnership, keys_of
 from sluice_operator.reconcile.finalizer import Finalizer
+from sluice_operator.reconcile.ingester_shutdown import IngesterShutdown, Obstacle
+from sluice_operator.reconcile.kinds import Kinds
+from sluice_operator.reconcile.source_memory import SourceMemory
 from sluice_operator.reconcile.status_writer import StatusWriter
 from sluice_operator.redis.credentials import RedisCredentials, find_ca_bundle, find_url
-from sluice_operator.redis.cursor_writer import CursorError, delete_cursors
-from sluice_operator.redis.stream_reader import RedisReader
+from sluice_operator.redis.cursor_writer import CursorError
+from sluice_operator.redis.source_redis import SourceRedis
 from sluice_operator.redis.tls_files import RedisTlsFiles
 from sluice_operator.status.reasons import EventReason
 from sluice_operator.status.source_status import terminating_status
-from sluice_operator.status.transitions import Event
 from sluice_redis.contract import StreamKeys
 
 logger = logging.getLogger(__name__)
 
-_MIN_TRYING_SECONDS: Final = 10.0
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Obstacle:
-    """What keeps the cursor from being deleted."""
-
-    what: Literal["ingester", "spec", "Redis"]
-    message: str
-    deletion_times: tuple[datetime | None, ...] = ()
-    """When what is in the way was itself asked to go."""
-    is_permanent: bool = False
-    """Whether waiting is of no use."""
+_MIN_ATTEMPT_SECONDS: Final = 10.0
 
 
 class DeletionReconciler:
-    """Attends to sources that are being deleted."""
+    """Reconciles sources that are being deleted."""
 
     def __init__(
         self,
         *,
         client: KubernetesClient,
-        cache: Cache,
-        reader: RedisReader,
+        kinds: Kinds,
+        redis: SourceRedis,
         ownership: CursorOwnership,
         tls_files: RedisTlsFiles,
         finalizer: Finalizer,
+        shutdown: IngesterShutdown,
         status_writer: StatusWriter,
         default_redis_url: str | None,
         deadline_seconds: float,
+        clock: Clock,
     ) -> None:
         self._client = client
-        self._cache = cache
-        self._reader = reader
+        self._kinds = kinds
+        self._redis = redis
         self._ownership = ownership
         self._tls_files = tls_files
         self._finalizer = finalizer
+        self._shutdown = shutdown
         self._status_writer = status_writer
         self._default_redis_url = default_redis_url
         self._deadline = DeletionDeadline(
-            seconds=deadline_seconds, min_attempt_seconds=min(_MIN_TRYING_SECONDS, deadline_seconds)
+            seconds=deadline_seconds, min_attempt_seconds=min(_MIN_ATTEMPT_SECONDS, deadline_seconds)
         )
-        self._tried_since: dict[str, dict[str, float]] = {}  # by uid and by what is in the way, since when it is tried
-        self._reported: set[str] = set()  # uids: it was told what has become of the cursor
-        self._released: set[str] = set()  # uids: what the watch has not told of yet must not be done again
+        self._clock = clock
 
-    def drop_source(self, uid: str) -> None:
-        """The source is gone."""
-        self._tried_since.pop(uid, None)
-        self._reported.discard(uid)
-        self._released.discard(uid)
-
-    async def reconcile(self, found: Manifest) -> None:
-        """Look at a source that is being deleted. Raises KubeError if the API server did not answer as it should."""
+    async def reconcile(self, found: Manifest, memory: SourceMemory) -> None:
+        """Take the deletion of the source `found` as far as possible. Raises ApiError if a retry may help."""
         try:
-            await self._reconcile(found)
+            await self._reconcile(found, memory)
         except ApiError as error:
             if not error.is_refusal:
-                message = f"{refusal_of(error, action='do what the end of the resource waits for').message}"
-                await self._write_status(found, message)
+                message = refusal_of(error, action="do what the deletion of the resource waits for").message
+                await self._write_status(found, memory, message)
             raise
 
-    async def _reconcile(self, found: Manifest) -> None:
+    async def _reconcile(self, found: Manifest, memory: SourceMemory) -> None:
         if not has_finalizer(found):
-            held = ", ".join(other_finalizers(found)) or "nothing"
-            await self._write_status(found, f"The resource is being deleted; it is held by the finalizers {held}")
-        elif found["metadata"]["uid"] in self._released:
+            holders = ", ".join(other_finalizers(found)) or "nothing"
+            await self._write_status(found, memory, f"The resource is being deleted; its finalizers are: {holders}")
+        elif memory.deletion.released:
             return
         elif not deletes_cursor(found):
-            await self._release(found)
+            await self._release(found, memory)
         else:
-            await self._delete_cursor(found)
+            await self._delete_cursor(found, memory)
 
-    async def _delete_cursor(self, found: Manifest) -> None:
-        obstacle = await self._stop_ingesters(found)
+    async def _delete_cursor(self, found: Manifest, memory: SourceMemory) -> None:
+        obstacle = await self._shutdown.stop(found) or await self._delete_keys(found, memory)
         if obstacle is None:
-            obstacle = await self._delete_keys(found)
-        if obstacle is None:
-            await self._release(found)
-        elif obstacle.is_permanent or self._deadline_has_passed(found, obstacle):
-            message = cursor_kept_message(obstacle.message, possible_keys(found))
-            await self._give_up(found, Event(type="Warning", reason=EventReason.CURSOR_NOT_DELETED, message=message))
+            await self._release(found, memory)
+        elif obstacle.is_permanent or self._deadline_has_passed(found, memory, obstacle):
+            await self._give_up(found, memory, obstacle)
         else:
-            await self._write_status(found, f"The cursor is to be deleted with the resource: {obstacle.message}")
+            message = f"The cursor is deleted with the resource, which waits: {obstacle.message}"
+            await self._write_status(found, memory, message)
 
-    def _deadline_has_passed(self, found: Manifest, obstacle: _Obstacle) -> bool:
-        began = self._tried_since.setdefault(found["metadata"]["uid"], {}).setdefault(obstacle.what, time.monotonic())
-        asked = (parse_time(found["metadata"]["deletionTimestamp"]), *obstacle.deletion_times)
+    def _deadline_has_passed(self, found: Manifest, memory: SourceMemory, obstacle: Obstacle) -> bool:
+        monotonic = self._clock.monotonic()
+        tried_since = memory.deletion.tried_since.setdefault(obstacle.what, monotonic)
+        requested_at = (parse_time(found["metadata"]["deletionTimestamp"]), *obstacle.deletion_times)
         return self._deadline.has_passed(
-            requested_at=asked, now=datetime.now(UTC), attempted_seconds=time.monotonic() - began
+            requested_at=requested_at, now=self._clock.now(), attempted_seconds=monotonic - tried_since
         )
 
-    async def _stop_ingesters(self, found: Manifest) -> _Obstacle | None:
-        """Stop the ingesters. What still runs, if anything does."""
-        own, left, since = found["metadata"], [], []
-        namespace = own["namespace"]
-        for name in deployment_names(found):
-            live = await self._client.get(DEPLOYMENTS, namespace, name)
-            if live is None or not belongs_to(live, kind=found["kind"], name=own["name"], uid=own["uid"]):
-                continue
-            metadata = live["metadata"]
-            left.append(f"Deployment {name}")
-            since.append(parse_time(metadata.get("deletionTimestamp")))
-            if "deletionTimestamp" not in metadata:
-                try:
-                    await self._client.delete(DEPLOYMENTS, namespace, name, uid=metadata["uid"], foreground=True)
-                except ApiError as error:
-                    if not error.is_refusal:
-                        raise
-                    return _Obstacle(what="ingester", message=f"Deployment {name} can't be deleted: {error.message}")
-        pods = [pod for pod in self._cache.children(PODS, object_key(found)) if may_run_ingester(pod)]
-        left += [_describe_pod(pod) for pod in pods]
-        if left:
-            message = f"the ingester is still there ({', '.join(left)})"
-            return _Obstacle(what="ingester", message=message, deletion_times=tuple(since))
-        return None
-
-    async def _delete_keys(self, found: Manifest) -> _Obstacle | None:
-        """Delete in Redis what is this source's alone, and tell it. What is in the way, if anything is."""
+    async def _delete_keys(self, found: Manifest, memory: SourceMemory) -> Obstacle | None:
+        """Delete the keys in Redis that belong to this source alone, and report it. What prevents it, if anything."""
         try:
-            source = MODELS[found["kind"]].parse(found)
+            source = self._kinds[found["kind"]].model.parse(found)
         except InvalidResourceError as error:
-            return _Obstacle(what="spec", message=f"the spec can't be read: {error}", is_permanent=True)
-        doomed, kept = await self._keys_to_delete(source)
-        reach, problem = await self._redis_credentials(source) if doomed else (None, "")
-        if reach is not None:
-            reach = replace(reach, url=(await self._tls_files.localize(source, reach.url)).url)
+            return Obstacle(what="spec", message=f"the spec is invalid: {error}", is_permanent=True)
+        keys, kept = await self._keys_to_delete(source)
+        credentials, problem = await self._find_credentials(source) if keys else (None, "")
+        deleted: Sequence[StreamKeys] = keys
+        if credentials is not None:
+            local = await self._tls_files.localize(source, credentials.url)
             try:
                 self._client.check_write(source.metadata.namespace)
-                doomed = await self._delete_from_redis(reach, doomed)
+                deleted = await self._redis.delete_cursors(
+                    local.url, with_legacy_keys(keys), ca_bundle=credentials.ca_bundle
+                )
             except CursorError as error:
                 problem = str(error)
         if problem:
-            return _Obstacle(what="Redis", message=problem)
-        # Again, because it could not be let go: then it is told of only if there was something again.
-        if doomed or found["metadata"]["uid"] not in self._reported:
-            await self._record_event(found, _deletion_event(doomed, kept))
+            return Obstacle(what="Redis", message=problem)
+        # After a failed removal of the finalizer this runs again, and reports only what was deleted again.
+        if deleted or not memory.deletion.reported:
+            await self._record_event(found, memory, _deletion_event(deleted, kept))
         return None
 
     async def _keys_to_delete(self, source: Source) -> tuple[list[StreamKeys], list[str]]:
-        """The keys that go with `source`, and what is to be told of those that stay."""
+        """The keys that are deleted with `source`, and a sentence about each cursor that stays."""
         doomed, kept = [], []
-        for stream in _all_streams(source):
-            owner = await self._ownership.owner(source, stream, assume_same_redis=True)
+        for stream in self._kinds[type(source).__name__].all_streams(source):
+            owner = await self._ownership.find_owner(source, stream, assume_same_redis=True)
             keys = keys_of(source, stream)
             if owner:
                 kept.append(f"{keys.cursor} is kept: {owner.name} goes on from it")
@@ -201,71 +161,52 @@ class DeletionReconciler:
                 doomed.append(keys)
         return doomed, kept
 
-    async def _redis_credentials(self, source: Source) -> tuple[RedisCredentials | None, str]:
+    async def _find_credentials(self, source: Source) -> tuple[RedisCredentials | None, str]:
+        """How the Redis of `source` is reached, or None and what is missing."""
         url, problem = await find_url(self._client, source, default_url=self._default_redis_url)
         if url is not None:
             return RedisCredentials(url=url, ca_bundle=await find_ca_bundle(self._client, source)), ""
-        known = self._ownership.last_credentials(source)  # a namespace that is deleted loses its Secrets first
-        return known, "" if known else problem
+        last = self._ownership.last_credentials(source)  # a namespace that is deleted loses its Secrets first
+        return last, "" if last else problem
 
-    async def _delete_from_redis(self, credentials: RedisCredentials, keys: Sequence[StreamKeys]) -> list[StreamKeys]:
-        client = self._reader.client(credentials.url, ca_bundle=credentials.ca_bundle)
-        if client is None:
-            raise CursorError("what stands in the Secret is not the URL of a Redis")
-        return await delete_cursors(client, with_legacy_keys(keys))
+    async def _give_up(self, found: Manifest, memory: SourceMemory, obstacle: Obstacle) -> None:
+        if not memory.deletion.reported:
+            message = cursor_kept_message(obstacle.message, possible_keys(found))
+            logger.warning("%s: %s", object_key(found), message)
+            event = Event(type="Warning", reason=EventReason.CURSOR_NOT_DELETED, message=message)
+            await self._record_event(found, memory, event)
+        await self._release(found, memory)
 
-    async def _give_up(self, found: Manifest, event: Event) -> None:
-        if found["metadata"]["uid"] not in self._reported:
-            logger.warning("%s: %s", object_key(found), event.message)
-            await self._record_event(found, event)
-        await self._release(found)
-
-    async def _record_event(self, found: Manifest, event: Event) -> None:
-        self._reported.add(found["metadata"]["uid"])
+    async def _record_event(self, found: Manifest, memory: SourceMemory, event: Event) -> None:
+        memory.deletion.reported = True
         await self._status_writer.record_events(found, [event])
 
-    async def _release(self, found: Manifest) -> None:
+    async def _release(self, found: Manifest, memory: SourceMemory) -> None:
+        """Remove the finalizer."""
         try:
-            await self._finalizer.write(found, held=False)
+            await self._finalizer.write(found, present=False)
         except ApiError as error:
             if not error.is_refusal:
                 raise
-            message = f"Nothing is waited for, but the API server refuses to take the finalizer away: {error.message}"
-            await self._write_status(found, message)
+            message = (
+                f"The API server refuses to remove the operator's finalizer: {error.message}; change what forbids it"
+            )
+            await self._write_status(found, memory, message)
         else:
-            self._released.add(found["metadata"]["uid"])
+            memory.deletion.released = True
 
-    async def _write_status(self, found: Manifest, message: str) -> None:
-        before = MODELS[found["kind"]].parse_status(found)
+    async def _write_status(self, found: Manifest, memory: SourceMemory, message: str) -> None:
+        before = self._kinds[found["kind"]].model.parse_status(found)
         generation = found["metadata"].get("generation", 0)
-        after = terminating_status(before, generation=generation, now=datetime.now(UTC), message=message)
-        await self._status_writer.write(found, before, acknowledge(found["metadata"].get("annotations"), after))
-
-
-def _describe_pod(pod: Manifest) -> str:
-    metadata = pod["metadata"]
-    left = f"pod {metadata['name']}"
-    if is_owned_by_replica_set(pod):
-        return left
-    command = f"kubectl delete pod {metadata['name']} -n {metadata['namespace']}"
-    return f"{left}, which does not go with the Deployment: `{command}` ends it"
+        after = terminating_status(before, generation=generation, now=self._clock.now(), message=message)
+        after = acknowledge(found["metadata"].get("annotations"), after)
+        await self._status_writer.write(found, before, after, memory.status)
 
 
 def _deletion_event(deleted: Sequence[StreamKeys], kept: Sequence[str]) -> Event:
-    """What is told when all has been deleted that goes with the source."""
+    """The Event when all keys of the source are deleted."""
     if not deleted and kept:
         return Event(type="Normal", reason=EventReason.CURSOR_NOT_DELETED, message="; ".join(kept))
     names = ", ".join(keys.cursor for keys in deleted)
     done = f"Deleted {names} in Redis" if deleted else "There was no cursor in Redis"
     return Event(type="Normal", reason=EventReason.CURSOR_DELETED, message="; ".join([done, *kept]))
-
-
-def _all_streams(source: Source) -> list[DesiredStream]:
-    """The streams of `source`, and those that it had before its spec was changed."""
-    asked = {stream.component: stream for stream in streams_of(source)}
-    return [
-        asked[component]
-        if component in asked
-        else DesiredStream(component=component, stream=stream, enabled=False, env={})
-        for component, stream in COMPONENTS[type(source).__name__].items()
-    ]

@@ -1,85 +1,90 @@
-"""The operator's finalizer: on a resource that asks for it, before the first cursor, and on no other.
+"""The operator's finalizer: on each resource whose deletion policy needs it, and on no other.
 
-It is written as a patch of the metadata alone, never of the spec, and nobody else's finalizer is touched: a
-GitOps tool that applies a resource without finalizers leaves it where it is.
+It is written with a patch of the metadata alone. The spec and the finalizers of others are not touched, so a GitOps
+tool that applies the resource without finalizers leaves it in place.
 """
 
 import logging
-import time
 from http import HTTPStatus
 from typing import Final
 
-from sluice_operator.desired.deletion_plan import build_finalizer_patch, has_finalizer
-from sluice_operator.kinds.registry import SOURCES
+from sluice_common.clock import Clock
+from sluice_operator.desired.deletion_plan import build_finalizer_patch, deletes_cursor, has_finalizer
+from sluice_operator.kubernetes.api_resource import Manifest
 from sluice_operator.kubernetes.cache import Cache
-from sluice_operator.kubernetes.client import ApiError, KubernetesClient, Manifest
+from sluice_operator.kubernetes.client import KubernetesClient
+from sluice_operator.kubernetes.errors import ApiError
+from sluice_operator.kubernetes.event import Event
 from sluice_operator.observed.facts import Refusal
 from sluice_operator.reconcile.api_errors import refusal_of
-from sluice_operator.reconcile.retry_backoff import RetryBackoff
+from sluice_operator.reconcile.kinds import Kinds
+from sluice_operator.reconcile.reconciliation import Reconciliation
 from sluice_operator.status.reasons import EventReason
-from sluice_operator.status.transitions import Event
 
 logger = logging.getLogger(__name__)
 
 FINALIZER_MANAGER: Final = "sluice-operator-finalizer"
 _REFUSED_SECONDS: Final = 300.0
+_KEY: Final = "finalizer"
 
 
 class Finalizer:
-    """Puts the finalizer on resources and takes it away."""
+    """Adds the finalizer to resources and removes it."""
 
-    def __init__(self, *, client: KubernetesClient, cache: Cache) -> None:
+    def __init__(self, *, client: KubernetesClient, cache: Cache, kinds: Kinds, clock: Clock) -> None:
         self._client = client
         self._cache = cache
-        self._refused_until: dict[str, float] = {}
-        self._backoff = RetryBackoff()
+        self._kinds = kinds
+        self._clock = clock
 
-    async def ensure(self, source: Manifest, *, held: bool) -> Event | None:
-        """Make the finalizer be there, or not be there. What people should know of it.
+    async def ensure(self, run: Reconciliation) -> Refusal | None:
+        """Add or remove the finalizer as spec.deletionPolicy asks. Why no child may be written yet, if that failed.
 
-        Raises KubeError if a new try may help.
+        An ingester without the finalizer would write a cursor that nobody deletes. If the API server refuses the
+        finalizer for good, the source streams without it, and an Event says so.
         """
-        uid = source["metadata"]["uid"]
-        if (
-            has_finalizer(source) == held
-            or time.monotonic() < self._refused_until.get(uid, 0.0)
-            or self.in_backoff(source, held=held)
-        ):
+        wanted = deletes_cursor(run.found)
+        if has_finalizer(run.found) == wanted:
             return None
-        try:
-            await self.write(source, held=held)
-        except ApiError as error:
-            if not error.is_refusal:
+        writes = run.memory.retries.finalizer
+        if self._clock.monotonic() >= writes.refused_until and not writes.backoff.in_backoff(_KEY, str(wanted)):
+            try:
+                await self._write_and_report(run, present=wanted)
+            except ApiError as error:
+                run.errors.append(error)
                 refusal = refusal_of(error, action="write the finalizer of spec.deletionPolicy")
-                self._backoff.record_failure(uid, str(held), refusal, error)
-                raise
-            self._refused_until[uid] = time.monotonic() + _REFUSED_SECONDS
-            message = f"The finalizer of spec.deletionPolicy can't be set as it should: {error.message}"
-            logger.warning("%s/%s: %s", source["metadata"]["namespace"], source["metadata"]["name"], message)
-            return Event(type="Warning", reason=EventReason.CURSOR_NOT_DELETED, message=message)
-        self.drop_source(uid)
-        return None
+                writes.backoff.record_failure(_KEY, str(wanted), refusal, error)
+        return writes.backoff.in_backoff(_KEY, str(wanted)) if wanted else None
 
-    def in_backoff(self, source: Manifest, *, held: bool) -> Refusal | None:
-        """Why it is not tried now to set it, if it must be."""
-        return None if has_finalizer(source) == held else self._backoff.in_backoff(source["metadata"]["uid"], str(held))
-
-    async def write(self, source: Manifest, *, held: bool) -> None:
-        """Write the finalizers of `source`. Raises KubeError; a source that is gone is no error."""
-        api, metadata = SOURCES[source["kind"]], source["metadata"]
-        patch = build_finalizer_patch(source, present=held)
+    async def write(self, found: Manifest, *, present: bool) -> None:
+        """Write the finalizers of `found`. Raises ApiError, except if the source is gone."""
+        resource, metadata = self._kinds[found["kind"]].resource, found["metadata"]
+        patch = build_finalizer_patch(found, present=present)
         try:
             written = await self._client.merge_patch(
-                api, metadata["namespace"], metadata["name"], patch, manager=FINALIZER_MANAGER
+                resource, metadata["namespace"], metadata["name"], patch, manager=FINALIZER_MANAGER
             )
         except ApiError as error:
             if error.code == HTTPStatus.NOT_FOUND:
                 return
             raise
         if "deletionTimestamp" not in written["metadata"]:
-            self._cache.put(api, written)
+            self._cache.put(resource, written)
 
-    def drop_source(self, uid: str) -> None:
-        """The source is gone, or it is to be tried at once."""
-        self._refused_until.pop(uid, None)
-        self._backoff.reset(uid)
+    async def _write_and_report(self, run: Reconciliation, *, present: bool) -> None:
+        writes = run.memory.retries.finalizer
+        try:
+            await self.write(run.found, present=present)
+        except ApiError as error:
+            if not error.is_refusal:
+                raise
+            writes.refused_until = self._clock.monotonic() + _REFUSED_SECONDS
+            message = (
+                f"The API server refuses to change the finalizer of spec.deletionPolicy: {error.message}; change what "
+                "forbids it"
+            )
+            logger.warning("%s/%s: %s", run.source.metadata.namespace, run.source.metadata.name, message)
+            run.events.append(Event(type="Warning", reason=EventReason.CURSOR_NOT_DELETED, message=message))
+        else:
+            writes.refused_until = 0.0
+            writes.backoff.reset(_KEY)

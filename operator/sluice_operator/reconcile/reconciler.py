@@ -1,152 +1,126 @@
-"""One look at one source: what should be is made so, what is there becomes the status.
+"""One reconcile of one source, from its cached object to its status: the list of steps.
 
-Level-triggered: a look asks nothing about what has happened since the last one. It may be cut off anywhere
-and repeated at any time; all that must outlive the process stands in the status.
+The reconciler is level-triggered. A reconcile does not depend on what has happened since the last one. It may be
+interrupted anywhere and repeated at any time: what must outlive the process is in the status.
 
-The status is written whatever becomes of the children: what can be seen is seen, and what the API server has against
-the rest is told. Only a status that can't be written itself leaves an old one standing.
+The status is written whatever becomes of the children. What can be observed is observed, and what the API server
+refuses is reported in the status.
 """
 
 import random
-from datetime import UTC, datetime
 from typing import Final
 
+from sluice_common.clock import Clock
 from sluice_operator.api.errors import InvalidResourceError
-from sluice_operator.api.source import Source
-from sluice_operator.api.source_status import SourceStatus
-from sluice_operator.desired.deletion_plan import deletes_cursor
-from sluice_operator.desired.reconcile_request import acknowledge, is_pending
-from sluice_operator.kinds.registry import MODELS, SourceKey
+from sluice_operator.desired.reconcile_request import acknowledge
+from sluice_operator.kubernetes.api_resource import Manifest
 from sluice_operator.kubernetes.cache import Cache
-from sluice_operator.kubernetes.client import ApiError, IncompleteError, Manifest
-from sluice_operator.observed.facts import Refusal
-from sluice_operator.reconcile.api_errors import refusal_of
+from sluice_operator.kubernetes.errors import IncompleteError
+from sluice_operator.kubernetes.source_key import SourceKey
+from sluice_operator.reconcile.children import Children
+from sluice_operator.reconcile.cursor_ownership import CursorOwnership
 from sluice_operator.reconcile.deletion import DeletionReconciler
 from sluice_operator.reconcile.finalizer import Finalizer
+from sluice_operator.reconcile.kinds import Kinds, SourceKind
+from sluice_operator.reconcile.observer import Observer
+from sluice_operator.reconcile.reconciliation import Reconciliation
+from sluice_operator.reconcile.redis_access import RedisAccessReader
+from sluice_operator.reconcile.restart_exemption import exempt_restarts
+from sluice_operator.reconcile.source_memory import SourceMemories, SourceMemory
 from sluice_operator.reconcile.status_writer import StatusWriter
-from sluice_operator.reconcile.workload import Workload
 from sluice_operator.status.reasons import ConditionReason
-from sluice_operator.status.restarts import exempt_all
-from sluice_operator.status.source_status import invalid_spec_status, source_status
-from sluice_operator.status.transitions import Event
+from sluice_operator.status.source_status import invalid_spec_status
 
 _JITTER: Final = 0.1
 
 
 class Reconciler:
-    """Looks at sources."""
+    """Reconciles sources."""
 
     def __init__(
         self,
         *,
         cache: Cache,
-        workload: Workload,
-        status_writer: StatusWriter,
+        kinds: Kinds,
+        memories: SourceMemories,
         finalizer: Finalizer,
+        redis_access: RedisAccessReader,
+        ownership: CursorOwnership,
+        children: Children,
+        observer: Observer,
+        status_writer: StatusWriter,
         deletion: DeletionReconciler,
-        observe_seconds: float,
+        observe_interval_seconds: float,
+        clock: Clock,
     ) -> None:
         self._cache = cache
-        self._workload = workload
-        self._status_writer = status_writer
+        self._kinds = kinds
+        self._memories = memories
         self._finalizer = finalizer
+        self._redis_access = redis_access
+        self._ownership = ownership
+        self._children = children
+        self._observer = observer
+        self._status_writer = status_writer
         self._deletion = deletion
-        self._observe_seconds = observe_seconds
-        self._uids: dict[SourceKey, str] = {}  # its uid
+        self._observe_interval_seconds = observe_interval_seconds
+        self._clock = clock
 
     async def reconcile(self, key: SourceKey) -> float | None:
-        """Look at the source of that key. In how many seconds to look again; None if it is gone.
+        """Reconcile the source with that key. In how many seconds to do it again; None if the source is gone.
 
-        Raises KubeError if the API server did not answer as it should: UnfinishedError if the status was written all
-        the same.
+        Raises ApiError if the API server failed: IncompleteError if the status was written nevertheless.
         """
         found = self._cache.source(key)
-        self._drop_replaced(key, found)
         if found is None:
+            self._memories.drop(key)
             return None
+        memory, retry_in = self._memories.get(key, found["metadata"]["uid"]), None
         if "deletionTimestamp" in found["metadata"]:
-            await self._deletion.reconcile(found)
-            due = None
+            await self._deletion.reconcile(found, memory)
         else:
-            due = await self._parse_and_reconcile(key, found)
-        again = self._observe_seconds * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311
-        return again if due is None else min(again, due)
+            retry_in = await self._parse_and_reconcile(self._kinds[key.kind], found, memory)
+        interval = self._observe_interval_seconds * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311
+        return interval if retry_in is None else min(interval, retry_in)
 
-    async def _parse_and_reconcile(self, key: SourceKey, found: Manifest) -> float | None:
-        """In how many seconds something is to be tried again, if anything is."""
+    async def _parse_and_reconcile(self, kind: SourceKind, found: Manifest, memory: SourceMemory) -> float | None:
+        """In how many seconds a failed request is due again, if one is."""
         try:
-            source = MODELS[key.kind].parse(found)
+            source = kind.model.parse(found)
         except InvalidResourceError as error:
-            await self._write_invalid_spec(found, MODELS[key.kind].parse_status(found), str(error))
+            await self._write_invalid_spec(kind, found, memory, str(error))
             return None
-        return await self._reconcile_source(key, found, source)
-
-    def _drop_replaced(self, key: SourceKey, found: Manifest | None) -> None:
-        """Forget what is remembered of a source that is gone, or in whose place there is another."""
-        uid = found["metadata"]["uid"] if found else None
-        known = self._uids.get(key)
-        if known is not None and known != uid:
-            self._workload.drop_source(key, known)
-            self._status_writer.drop_source(known)
-            self._finalizer.drop_source(known)
-            self._deletion.drop_source(known)
-            del self._uids[key]
-        if uid is not None:
-            self._uids[key] = uid
-
-    async def _reconcile_source(self, key: SourceKey, found: Manifest, source: Source) -> float | None:
-        news: list[Event] = []
-        annotations = source.metadata.annotations
-        if is_pending(annotations, source.status):
-            self._workload.retry_now(key, source.metadata.uid)
-            self._finalizer.drop_source(source.metadata.uid)
-        errors: list[ApiError] = []
+        run = Reconciliation(found=found, source=source, streams=kind.desired_streams(source), memory=memory)
+        if run.is_requested:
+            self._memories.retry_now(memory)
         try:
-            source, hold = await self._prepare(found, source, news, errors)
-            brought = await self._workload.ensure(source, news, blocked_by=hold)
-            after = source_status(brought.streams, source.status)
-            if not errors and not brought.errors:  # a look that could not do its work is no answer
-                after = acknowledge(annotations, after)
-            await self._status_writer.write(found, source.status, after)
+            await self._run_steps(kind, run)
         finally:
-            await self._status_writer.record_events(found, news)
-        if errors := [*errors, *brought.errors]:
-            # What was seen is written down: only what has failed is left to be done.
-            worst = max(errors, key=lambda error: error.retry_after)
-            raise IncompleteError(worst, retry_within=self._observe_seconds) from worst
-        return brought.retry_in
+            await self._status_writer.record_events(found, run.events)
+        if run.errors:
+            worst = max(run.errors, key=lambda error: error.retry_after)
+            raise IncompleteError(worst, retry_within=self._observe_interval_seconds) from worst
+        return run.retry_in
 
-    async def _prepare(
-        self, found: Manifest, source: Source, events: list[Event], errors: list[ApiError]
-    ) -> tuple[Source, Refusal | None]:
-        """What comes before the first child. Why no child may be written, if it could not be done."""
-        held = deletes_cursor(found)
-        try:
-            # Else a cursor would be written that nobody deletes.
-            if told := await self._finalizer.ensure(found, held=held):
-                events.append(told)
-        except ApiError as error:
-            errors.append(error)
-        if held and (waits := self._finalizer.in_backoff(found, held=held)):
-            return source, waits
-        try:
-            return await self._exempt_restarts(found, source), None
-        except ApiError as error:
-            errors.append(error)
-            return source, refusal_of(error, action="write the status")
+    async def _run_steps(self, kind: SourceKind, run: Reconciliation) -> None:
+        run.blocked_by = await self._finalizer.ensure(run) or await exempt_restarts(run, self._status_writer)
+        access = await self._redis_access.read(run)
+        owners = await self._ownership.find_owners(run)
+        children = await self._children.ensure(run, access, owners)
+        facts = await self._observer.observe(run, access, owners, children)
+        status = kind.source_status(facts, run.source.status)
+        if not run.errors:  # a reconcile that could not do its work does not acknowledge a request
+            status = acknowledge(run.source.metadata.annotations, status)
+        await self._status_writer.write(run.found, run.source.status, status, run.memory.status)
 
-    async def _exempt_restarts(self, found: Manifest, source: Source) -> Source:
-        """`source`, with it written down that its pods may go, if they are about to be stopped."""
-        before = source.status
-        spared = exempt_all(before.restarts) if source.spec.suspend else before.restarts
-        if spared is before.restarts:
-            return source
-        after = before.model_copy(update={"restarts": spared})
-        await self._status_writer.write(found, before, after)
-        return source.model_copy(update={"status": after})
-
-    async def _write_invalid_spec(self, found: Manifest, before: SourceStatus, message: str) -> None:
-        generation = found["metadata"].get("generation", 0)
-        reason, now = ConditionReason.INVALID_SPEC, datetime.now(UTC)
-        after = invalid_spec_status(before, generation=generation, now=now, reason=reason, message=message)
-        await self._status_writer.write(found, before, acknowledge(found["metadata"].get("annotations"), after))
+    async def _write_invalid_spec(self, kind: SourceKind, found: Manifest, memory: SourceMemory, message: str) -> None:
+        before = kind.model.parse_status(found)
+        after = invalid_spec_status(
+            before,
+            generation=found["metadata"].get("generation", 0),
+            now=self._clock.now(),
+            reason=ConditionReason.INVALID_SPEC,
+            message=message,
+        )
+        after = acknowledge(found["metadata"].get("annotations"), after)
+        await self._status_writer.write(found, before, after, memory.status)

@@ -1,4 +1,4 @@
-"""One look at a source, while it goes on: what was found, what could not be done, and what is to be told."""
+"""One reconcile of one source while it runs: what it works on, and what has happened so far."""
 
 import asyncio
 import time
@@ -8,89 +8,73 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from sluice_operator.api.source import Source
-from sluice_operator.desired.cursor_claim import CursorClaim
 from sluice_operator.desired.naming import Component
-from sluice_operator.kubernetes.client import ApiError, Manifest
-from sluice_operator.observed.facts import Contest, Refusal, SecretFacts
-from sluice_operator.reconcile.child_applier import ApplyResult
+from sluice_operator.desired.reconcile_request import is_pending
+from sluice_operator.desired.stream import DesiredStream
+from sluice_operator.kubernetes.api_resource import Manifest
+from sluice_operator.kubernetes.errors import ApiError
+from sluice_operator.kubernetes.event import Event
+from sluice_operator.observed.facts import Refusal
+from sluice_operator.reconcile.source_memory import SourceMemory
 from sluice_operator.status.children_applied import is_applied
-from sluice_operator.status.transitions import Event
 
-_STEP_SECONDS: Final = 15.0
-"""For how long one step may wait for the API server: an admission webhook has 10 s by default."""
+_REQUEST_SECONDS: Final = 15.0
+"""The longest wait for one answer: an admission webhook has 10 s by default."""
 _TOTAL_SECONDS: Final = 45.0
-"""For how long all steps together may: the status is to be written all the same, and soon."""
+"""The longest wait for all answers together: the status must be written soon in any case."""
 
 
-@dataclass(slots=True)
+@dataclass(kw_only=True, slots=True)
 class Reconciliation:
-    """What one look at a source has come to so far."""
+    """What the steps of one reconcile share. Each step adds to the events, errors and refusals."""
 
+    found: Manifest
+    """The object of the source as it was cached."""
     source: Source
-    events: list[Event]
-    blocked_by: Refusal | None = None
-    """Why no child may be written at this look, if something that must come before could not be done."""
+    """The same, parsed."""
+    streams: tuple[DesiredStream, ...]
+    """The streams that the source should have, the most important first."""
+    memory: SourceMemory
+    events: list[Event] = field(default_factory=list)
     errors: list[ApiError] = field(default_factory=list)
-    """What the API server could not do at this look."""
+    """The requests to the API server that failed."""
     retry_in: float | None = None
-    """In how many seconds something is to be tried again that failed before."""
+    """In how many seconds a failed request is due again; None if none is."""
+    blocked_by: Refusal | None = None
+    """Why no child may be written in this reconcile, if an earlier step has failed."""
     refusals: dict[Component | None, Refusal] = field(default_factory=dict)
-    """Why a child could not be written, by the stream that it is for; None is what all streams need."""
-    contests: tuple[Contest, ...] = ()
-    """The fields of children that are left as somebody else has them."""
-    all_compared: bool = True
-    """Whether all children were compared with what they should be."""
-    url: bytes | None = field(default=None, repr=False)
-    secret: SecretFacts = field(default_factory=SecretFacts)
-    operator_url: bytes | None = field(default=None, repr=False)
-    """The same as the operator itself can use it: see `client_files`."""
-    hashes: dict[str, str | None] = field(default_factory=dict)
-    """Of what the ingester reads at its start, by annotation: see `hashes`."""
-    ca_bundle: str = field(default="", repr=False)
-    owners: dict[Component, CursorClaim | None] = field(default_factory=dict)
-    """By stream, the claim of the source to which its cursor belongs if it is another one. A stream of which that is
-    not known is missing.
-    """
+    """Why a child is not up to date, by the stream that needs it; None for a child that all streams need."""
     deadline: float = field(default_factory=lambda: time.monotonic() + _TOTAL_SECONDS)
 
-    def add_result(self, outcome: ApplyResult, component: Component | None = None) -> Manifest | None:
-        """Take in what has become of a child, of one stream or of all. The child."""
-        self.events += outcome.events
-        self.contests += outcome.contests
-        if outcome.refusal is not None:
-            self.add_refusal(outcome.refusal, component)
-        return outcome.live
+    @property
+    def is_requested(self) -> bool:
+        """Whether the annotation asks for a reconcile that the status does not acknowledge yet."""
+        return is_pending(self.source.metadata.annotations, self.source.status)
 
     @property
-    def observed_contests(self) -> tuple[Contest, ...] | None:
-        """The contests, None if they were not looked for."""
-        return self.contests if self.contests or self.all_compared else None
+    def is_applied(self) -> bool:
+        """Whether the children were written for this generation of the spec before."""
+        return is_applied(self.source.status, generation=self.source.metadata.generation)
 
     def add_refusal(self, refusal: Refusal, component: Component | None = None) -> None:
-        """Take in why a child could not be written: the first reason is told."""
+        """Add why a child is not up to date. The first reason counts."""
         self.refusals.setdefault(component, refusal)
 
     def refusal_for(self, component: Component) -> Refusal | None:
-        """Why a child that this stream needs could not be written."""
+        """Why a child that this stream needs is not up to date."""
         return self.refusals.get(component) or self.refusals.get(None) or self.blocked_by
 
     def retry_within(self, seconds: float | None) -> None:
-        """Look again in so many seconds, or before."""
-        self.retry_in = (
-            seconds if self.retry_in is None else self.retry_in if seconds is None else min(self.retry_in, seconds)
-        )
+        """Ask for another reconcile in `seconds` or sooner."""
+        known = [one for one in (self.retry_in, seconds) if one is not None]
+        self.retry_in = min(known, default=None)
 
     @asynccontextmanager
     async def api_timeout(self) -> AsyncIterator[None]:
-        """A step that asks the API server. What it raises is a KubeError, and comes before long."""
-        seconds = max(0.0, min(_STEP_SECONDS, self.deadline - time.monotonic()))
+        """Limit the time of one request to the API server. Raises ApiError when it has passed."""
+        seconds = max(0.0, min(_REQUEST_SECONDS, self.deadline - time.monotonic()))
         try:
             async with asyncio.timeout(seconds):
                 yield
         except TimeoutError as error:
             raise ApiError(0, "Timeout", f"no answer in {seconds:.0f} s") from error
-
-    @property
-    def is_applied(self) -> bool:
-        """Whether the children were last written for this generation of the spec."""
-        return is_applied(self.source.status, generation=self.source.metadata.generation)

@@ -1,19 +1,22 @@
-"""Writing statuses: conditions at once, numbers at intervals, and nothing when nothing is new."""
+"""Writes statuses: a change of conditions at once, a change of numbers at intervals, and no change never."""
 
 import logging
-import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Final
 
+from sluice_common.clock import Clock
 from sluice_operator.api.source_status import SourceStatus
-from sluice_operator.kinds.registry import SOURCES
+from sluice_operator.kubernetes.api_resource import ApiResource, Manifest
 from sluice_operator.kubernetes.cache import Cache
-from sluice_operator.kubernetes.client import ApiError, ApiResource, KubernetesClient, Manifest
+from sluice_operator.kubernetes.client import KubernetesClient
+from sluice_operator.kubernetes.errors import ApiError
+from sluice_operator.kubernetes.event import Event
 from sluice_operator.kubernetes.event_recorder import EventRecorder
+from sluice_operator.reconcile.kinds import Kinds
+from sluice_operator.reconcile.source_memory import StatusWrites
 from sluice_operator.status.foreign_fields import removal_patch
-from sluice_operator.status.transitions import Event, is_unchanged, is_urgent, transition_events
+from sluice_operator.status.transitions import is_unchanged, is_urgent, transition_events
 
 logger = logging.getLogger(__name__)
 
@@ -21,95 +24,99 @@ STATUS_MANAGER: Final = "sluice-operator-status"
 
 
 class StatusWriter:
-    """The one writer of statuses."""
+    """The only writer of statuses. It records the Events about what has changed."""
 
     def __init__(
-        self, *, client: KubernetesClient, cache: Cache, recorder: EventRecorder, interval_seconds: float
+        self,
+        *,
+        client: KubernetesClient,
+        cache: Cache,
+        kinds: Kinds,
+        recorder: EventRecorder,
+        interval_seconds: float,
+        clock: Clock,
     ) -> None:
+        """`interval_seconds` is the shortest time between two writes that change only numbers."""
         self._client = client
         self._cache = cache
+        self._kinds = kinds
         self._recorder = recorder
-        self._interval = interval_seconds
-        self._written_at: dict[str, float] = {}
-        self._unconfirmed: dict[str, SourceStatus] = {}
-        """By uid, the status before a write whose answer never came: it may have been done."""
+        self._interval_seconds = interval_seconds
+        self._clock = clock
 
-    async def write(self, source: Manifest, before: SourceStatus, after: SourceStatus) -> None:
-        """Write `after` over `before` if it is time, and tell what changed. Raises KubeError."""
-        await self._recorder.write_pending(source)
-        # To its end, even if the operator is asked to stop: what was written is to be told.
-        await self._client.run_to_completion(self._write_and_record(source, before, after))
+    async def write(self, found: Manifest, before: SourceStatus, after: SourceStatus, writes: StatusWrites) -> None:
+        """Write `after` in the place of `before`, if it is due, and record what has changed. Raises ApiError.
 
-    async def _write_and_record(self, source: Manifest, before: SourceStatus, after: SourceStatus) -> None:
-        uid, is_new = source["metadata"]["uid"], not is_unchanged(before, after)
-        if is_new and (is_urgent(before, after) or self._is_due(source, before)):
-            told = self._unconfirmed.setdefault(uid, before)
-            is_there = await self._apply(source, after)
-        elif uid in self._unconfirmed:
-            told, is_there = self._unconfirmed[uid], True
+        `writes` holds the last writes of this source.
+        """
+        await self._recorder.write_pending(found)
+        # It runs to completion even if the operator must stop: a change that was written is reported.
+        await self._client.run_to_completion(self._write_and_record(found, before, after, writes))
+
+    async def record_events(self, found: Manifest, events: Sequence[Event]) -> None:
+        """Record `events` about a source."""
+        for event in events:
+            await self._recorder.record(found, event)
+
+    async def _write_and_record(
+        self, found: Manifest, before: SourceStatus, after: SourceStatus, writes: StatusWrites
+    ) -> None:
+        if not is_unchanged(before, after) and (is_urgent(before, after) or self._is_due(before, writes)):
+            reported = writes.unconfirmed = writes.unconfirmed or before
+            still_exists = await self._apply(found, after, writes)
+        elif writes.unconfirmed is not None:
+            reported, still_exists = writes.unconfirmed, True
         else:
             return
-        self._unconfirmed.pop(uid, None)
-        for news in transition_events(told, after) if is_there else ():
-            await self._recorder.record(source, news)
+        writes.unconfirmed = None
+        if still_exists:
+            await self.record_events(found, transition_events(reported, after))
 
-    async def record_events(self, source: Manifest, events: Sequence[Event]) -> None:
-        """Tell `news` of what was done for `source`."""
-        for one in events:
-            await self._recorder.record(source, one)
-
-    def drop_source(self, uid: str) -> None:
-        """The source is gone."""
-        self._written_at.pop(uid, None)
-        self._unconfirmed.pop(uid, None)
-        self._recorder.drop_object(uid)
-
-    def _is_due(self, source: Manifest, before: SourceStatus) -> bool:
-        """Whether numbers may be written again; the time of the last write outlives the process."""
-        written = self._written_at.get(source["metadata"]["uid"])
-        if written is not None and time.monotonic() - written < self._interval:
+    def _is_due(self, before: SourceStatus, writes: StatusWrites) -> bool:
+        """Whether numbers may be written again. The times in the status count after a restart of the operator."""
+        if writes.written_at is not None and self._clock.monotonic() - writes.written_at < self._interval_seconds:
             return False
         updated = [part.updated_at for part in before.ingesters.values() if part.updated_at is not None]
-        # A former operator's clock may have been ahead.
-        return not updated or not 0 <= (datetime.now(UTC) - max(updated)).total_seconds() < self._interval
+        # The clock of the former operator may have been ahead.
+        return not updated or not 0 <= (self._clock.now() - max(updated)).total_seconds() < self._interval_seconds
 
-    async def _apply(self, source: Manifest, status: SourceStatus) -> bool:
-        """Whether the source was still there to be written to."""
-        metadata = source["metadata"]
-        # The uid makes the API server refuse a namesake that has come since.
-        place = {name: metadata[name] for name in ("name", "namespace", "uid")}
+    async def _apply(self, found: Manifest, status: SourceStatus, writes: StatusWrites) -> bool:
+        """Apply the status. Whether the source still exists."""
+        metadata = found["metadata"]
+        # With the uid, the API server refuses the status for another source of the same name.
+        identity = {name: metadata[name] for name in ("name", "namespace", "uid")}
         manifest = {
-            "apiVersion": source["apiVersion"],
-            "kind": source["kind"],
-            "metadata": place,
+            "apiVersion": found["apiVersion"],
+            "kind": found["kind"],
+            "metadata": identity,
             "status": status.dump(),
         }
-        api = SOURCES[source["kind"]]
+        resource = self._kinds[found["kind"]].resource
         try:
-            written = await self._client.apply(api, manifest, manager=STATUS_MANAGER, subresource="status")
+            written = await self._client.apply(resource, manifest, manager=STATUS_MANAGER, subresource="status")
         except ApiError as error:
             if error.code in {HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT}:
                 logger.debug("%s is gone: %s", metadata["name"], error)
                 return False
             raise
-        self._written_at[metadata["uid"]] = time.monotonic()
-        self._cache.put(api, written)
-        if strays := removal_patch(written["status"], manifest["status"]):
-            await self._remove_foreign_fields(api, written, strays)
+        writes.written_at = self._clock.monotonic()
+        self._cache.put(resource, written)
+        if foreign_fields := removal_patch(written["status"], manifest["status"]):
+            await self._remove_foreign_fields(resource, written, foreign_fields)
         return True
 
-    async def _remove_foreign_fields(self, api: ApiResource, written: Manifest, foreign_fields: Manifest) -> None:
-        """Take out of a status what somebody else has put there."""
+    async def _remove_foreign_fields(self, resource: ApiResource, written: Manifest, foreign_fields: Manifest) -> None:
+        """Remove what others have written to the status."""
         namespace, name, version = (written["metadata"][field] for field in ("namespace", "name", "resourceVersion"))
         patch = {"metadata": {"resourceVersion": version}, "status": foreign_fields}
-        logger.info("%s/%s: somebody else has written to its status: %s", namespace, name, ", ".join(foreign_fields))
+        logger.info("%s/%s: removing what others wrote to its status: %s", namespace, name, ", ".join(foreign_fields))
         try:
             cleared = await self._client.merge_patch(
-                api, namespace, name, patch, manager=STATUS_MANAGER, subresource="status"
+                resource, namespace, name, patch, manager=STATUS_MANAGER, subresource="status"
             )
         except ApiError as error:
             if error.code not in {HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT}:
                 raise
-            logger.debug("%s is gone, or another by now, which the next look sees: %s", name, error)
+            logger.debug("%s is gone or has changed, which the next reconcile sees: %s", name, error)
         else:
-            self._cache.put(api, cleared)
+            self._cache.put(resource, cleared)

@@ -1,27 +1,27 @@
-"""Sources that are gone and whose pods have not ended yet: for so long their cursors are not free.
+"""Sources that were deleted and whose pods may still run. Their cursors are not free yet.
 
-A resource is gone at once, its pods some seconds later. Whoever waits for its cursor would otherwise begin beside
-them, and each would fence the other. This is kept in memory alone: after a restart of the operator in just those
-seconds the fence is what is left.
+A resource is gone at once, its pods some seconds later. A source that waits for the cursor would otherwise start beside
+them, and the ingesters would fence each other. This is kept in memory only. If the operator restarts in these seconds,
+the fence still keeps each event from being stored twice.
 """
 
-import time
 from dataclasses import dataclass, field
 from typing import Final
 
+from sluice_common.clock import Clock
 from sluice_operator.api.source import Source
 from sluice_operator.desired.deletion_plan import may_run_ingester
-from sluice_operator.kinds.registry import source_key
+from sluice_operator.kubernetes.api_resource import DEPLOYMENTS, PODS
 from sluice_operator.kubernetes.cache import Cache
-from sluice_operator.kubernetes.client import DEPLOYMENTS, PODS
+from sluice_operator.reconcile.source_key import source_key
 
 _MAX_WAIT_SECONDS: Final = 60.0
-"""For how long pods are waited for: those of a lost node never end."""
+"""How long pods are waited for: those of a lost node never end."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class KnownSource:
-    """A source and the URL of its Redis, as a look has found them."""
+    """A source and the URL of its Redis, as its last reconcile has found them."""
 
     source: Source
     url: bytes | None = field(repr=False)
@@ -31,29 +31,29 @@ class KnownSource:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _TerminatingSource:
     known: KnownSource
-    until: float
+    wait_until: float
 
 
 class TerminatingSources:
-    """Remembers what has gone a short time ago."""
+    """The sources that were deleted a short time ago."""
 
-    def __init__(self, cache: Cache) -> None:
+    def __init__(self, cache: Cache, clock: Clock) -> None:
         self._cache = cache
+        self._clock = clock
         self._sources: dict[str, _TerminatingSource] = {}  # by uid
 
     def add(self, known: KnownSource) -> None:
-        """That source is gone."""
-        self._sources[known.source.metadata.uid] = _TerminatingSource(
-            known=known, until=time.monotonic() + _MAX_WAIT_SECONDS
-        )
+        """Add a source that is gone."""
+        wait_until = self._clock.monotonic() + _MAX_WAIT_SECONDS
+        self._sources[known.source.metadata.uid] = _TerminatingSource(known=known, wait_until=wait_until)
 
     def still_running(self) -> list[KnownSource]:
-        """Those of which something may still run."""
-        self._sources = {uid: gone for uid, gone in self._sources.items() if self._may_still_run(gone)}
-        return [gone.known for gone in self._sources.values()]
+        """The sources whose pods may still run."""
+        self._sources = {uid: source for uid, source in self._sources.items() if self._may_still_run(source)}
+        return [terminating.known for terminating in self._sources.values()]
 
     def _may_still_run(self, terminating: _TerminatingSource) -> bool:
-        if time.monotonic() >= terminating.until:
+        if self._clock.monotonic() >= terminating.wait_until:
             return False
         source = terminating.known.source
         key, uid = source_key(source), source.metadata.uid

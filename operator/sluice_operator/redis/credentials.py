@@ -1,27 +1,29 @@
-"""How the Redis of a source is reached: its URL and the CAs that the source names, read from the API server."""
+"""Reads from the API server how the Redis of a source is reached: its URL, and the CA bundle that the source names."""
 
 from dataclasses import dataclass, field
 
 from sluice_operator.api.source import Source
 from sluice_operator.desired.redis_secret import key_prefix, redis_secret
-from sluice_operator.kubernetes.client import CONFIG_MAPS, SECRETS, ApiError, KubernetesClient, Manifest
+from sluice_operator.kubernetes.api_resource import CONFIG_MAPS, SECRETS, Manifest
+from sluice_operator.kubernetes.client import KubernetesClient
+from sluice_operator.kubernetes.errors import ApiError
 from sluice_operator.observed.ca_bundle import ca_certificates
 from sluice_operator.observed.redis_secrets import redis_url
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RedisCredentials:
-    """What a client needs."""
+    """What a client needs to connect."""
 
     url: bytes = field(repr=False)
     ca_bundle: str = field(default="", repr=False)
-    """In PEM form, or empty."""
+    """In PEM form; empty if the source names none."""
 
 
 async def find_secret(client: KubernetesClient, source: Source) -> tuple[Manifest | None, str]:
-    """The Secret with the URL, None if there is none; and why it can't be read, such as `Secret x can't be ...`.
+    """The Secret with the URL, or None if there is none; and why it can't be read, as `Secret x can't be read: ...`.
 
-    Raises KubeError if the API server did not answer as it should.
+    Raises ApiError if a retry may help.
     """
     wanted = redis_secret(source)
     try:
@@ -33,7 +35,7 @@ async def find_secret(client: KubernetesClient, source: Source) -> tuple[Manifes
 
 
 async def find_url(client: KubernetesClient, source: Source, *, default_url: str | None) -> tuple[bytes | None, str]:
-    """The URL, or None and what is missing. Raises KubeError if the API server did not answer as it should."""
+    """The URL, or None and what is missing. Raises ApiError if a retry may help."""
     wanted = redis_secret(source)
     if wanted.owned:
         problem = "" if default_url else "the resource names no Secret, and the operator has no default Redis"
@@ -46,7 +48,10 @@ async def find_url(client: KubernetesClient, source: Source, *, default_url: str
 
 
 async def find_ca_bundle(client: KubernetesClient, source: Source) -> str:
-    """The CAs that the source names; without them Redis is asked, and tells what is wrong. Raises KubeError."""
+    """The CA bundle that the source names, in PEM form; empty if there is none. Raises ApiError if a retry may help.
+
+    A missing bundle is no error here: the connection to Redis then fails, with a message about its certificate.
+    """
     bundle = source.spec.ca_bundle
     if bundle is None:
         return ""

@@ -1,10 +1,8 @@
-"""The reset of a cursor that spec.cursor asks for, and the deletion that spec.deletionPolicy asks for: the one
-place where the operator writes to Redis.
+"""The only writes of the operator to Redis: the reset that spec.cursor asks for, and the deletion of cursors.
 
-The running ingester follows through the fence: its next append, or its next look at the cursor, finds
-another one than it wrote, and goes on from there. The record of the reset stands in the health hash, written
-in the same step as the cursor, and from there it comes into the status like all that is observed. So a crash
-anywhere can neither lose a reset nor carry it out twice.
+A running ingester follows a reset through the fence. Its next append, or its next check of the cursor, finds another
+cursor than it has written, and it goes on from there. The reset is recorded in the health hash in the same atomic step,
+and the status takes it from there. So a crash can neither lose a reset nor do it twice.
 """
 
 import asyncio
@@ -27,39 +25,43 @@ _POSITIONS: Final = {"oldest": CURSOR_OLDEST, "live": CURSOR_LIVE}
 
 
 class CursorError(Exception):
-    """Redis did not do what was asked; the text says why."""
+    """Redis has not deleted a cursor. The text says why."""
 
 
 def is_reset_due(requested: CursorSpec | None, done: CursorResetStatus | None) -> bool:
-    """Whether `wanted` has not been carried out yet, as far as the status tells."""
+    """Whether `requested` is not done yet, according to the status."""
     return requested is not None and (done is None or done.nonce != requested.nonce)
+
+
+def cursor_value(requested: CursorSpec) -> str:
+    """The value of the cursor in Redis that `requested` stands for."""
+    return _POSITIONS.get(requested.position, requested.position)
 
 
 async def reset_cursor(client: RedisClient, keys: StreamKeys, requested: CursorSpec) -> str:
     """Set the cursor at `keys`, unless that was done for this nonce. What went wrong, or nothing.
 
-    A failure is no more than a reason to try again at the next look.
+    After a failure, the next reconcile tries again.
     """
-    value = _POSITIONS.get(requested.position, requested.position)
     now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     execute: Callable[..., Awaitable[Any]] = client.execute_command
     try:
         async with asyncio.timeout(_TIMEOUT_SECONDS):
             names = [name for one in (keys, *keys.former_keys) for name in (one.cursor, one.health)]
-            await execute("EVAL", _SCRIPT, len(names), *names, requested.nonce, value, now)
+            await execute("EVAL", _SCRIPT, len(names), *names, requested.nonce, cursor_value(requested), now)
     except _ERRORS as error:
         return _error_text(error)
     return ""
 
 
 async def delete_cursors(client: RedisClient, streams: Iterable[StreamKeys]) -> list[StreamKeys]:
-    """Delete the cursors and the health hashes at `doomed`, never a stream. Those of which anything was there.
+    """Delete the cursors and the health hashes of `streams`, never an event. Those of which anything was there.
 
     Raises CursorError.
     """
     try:
         async with asyncio.timeout(_TIMEOUT_SECONDS):
-            # One by one: those of a cluster may stand on several nodes.
+            # One key at a time: the keys of a cluster may be on several nodes.
             return [keys for keys in streams if sum([await client.delete(name) for name in (keys.cursor, keys.health)])]
     except _ERRORS as error:
         raise CursorError(f"Redis does not delete it: {_error_text(error)}") from error

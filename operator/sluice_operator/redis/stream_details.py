@@ -1,9 +1,9 @@
-"""The bytes of a stream and its consumer groups, which cost Redis more than the rest of a look.
+"""Reads the details of a stream: its size in bytes and its consumer groups.
 
-`MEMORY USAGE` walks through all groups and consumers, and `XINFO GROUPS` answers with all groups, so both are asked
-at intervals, once for all sources that share the stream, in the same round trip as the rest. What is known of the
-oldest entry that is pending takes one more, and only if an entry is. A user who may not ask is no trouble: then the
-numbers are absent.
+They cost Redis more than the other values. `MEMORY USAGE` walks through all groups and consumers, and `XINFO GROUPS`
+answers with all groups. So they are read at intervals, once for all sources that share the stream, in the round trip of
+the other values. The age of the oldest pending entry takes one more round trip, if there is such an entry. A user
+without the right to read them is no problem: the numbers are then absent.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ from sluice_operator.observed.facts import ConsumerGroupFacts, RedisStreamFacts
 from sluice_redis.client import RedisClient
 
 MAX_GROUPS: Final = 20
-"""So many groups are told of, so that a status doesn't grow without a limit."""
+"""How many groups are reported: a status must not grow without a limit."""
 _SAMPLES: Final = 5
 _MAX_NAME_LENGTH: Final = 250
 
@@ -25,45 +25,45 @@ _MAX_NAME_LENGTH: Final = 250
 class _Entry:
     facts: RedisStreamFacts | None
     queried_at: float
-    """When Redis was asked, on the monotonic clock."""
+    """On the monotonic clock."""
 
 
 class StreamDetails:
-    """What is known of the streams of one Redis."""
+    """The details of the streams of one Redis, as they were last read."""
 
     def __init__(self, *, interval_seconds: float) -> None:
-        self._interval = interval_seconds
+        self._interval_seconds = interval_seconds
         self._entries: dict[str, _Entry] = {}
 
     def facts(self, key: str) -> RedisStreamFacts | None:
-        """What is known of the stream at `key`."""
-        known = self._entries.get(key)
-        return known.facts if known else None
+        """The details of the stream at `key`; None if they were not read yet."""
+        entry = self._entries.get(key)
+        return entry.facts if entry else None
 
     def add_queries(self, pipe: Any, key: str, *, monotonic: float) -> bool:
-        """Put the questions about the stream at `key` into `pipe`, if it is time. Whether it was."""
-        known = self._entries.setdefault(key, _Entry(facts=None, queried_at=float("-inf")))
-        if known.facts is not None and monotonic - known.queried_at < self._interval:
+        """Add the queries about the stream at `key` to the pipeline, if they are due. Whether they were."""
+        entry = self._entries.setdefault(key, _Entry(facts=None, queried_at=float("-inf")))
+        if entry.facts is not None and monotonic - entry.queried_at < self._interval_seconds:
             return False
-        known.queried_at = monotonic  # nobody else needs to ask meanwhile
+        entry.queried_at = monotonic  # no other source needs to query meanwhile
         pipe.memory_usage(key, samples=_SAMPLES)
         pipe.xinfo_groups(key)
         return True
 
     def evict(self, *, before: float) -> None:
-        """Forget the streams that nobody has needed to ask about since `before`, on the monotonic clock."""
-        self._entries = {key: known for key, known in self._entries.items() if known.queried_at >= before}
+        """Drop the streams that were last queried before that moment of the monotonic clock."""
+        self._entries = {key: entry for key, entry in self._entries.items() if entry.queried_at >= before}
 
     async def store_answers(self, client: RedisClient, key: str, answers: Sequence[Any]) -> None:
-        """Take in the `answers` to those questions. Raises RedisError or OSError if Redis is gone meanwhile."""
+        """Store the `answers` to the queries. Raises RedisError or OSError if Redis is gone meanwhile."""
         used, rows = answers
         groups = [] if isinstance(rows, Exception) else [(row["name"], group_facts(row)) for row in rows]
-        told = dict(sorted(groups, key=_lag_order)[:MAX_GROUPS])
-        waiting = [name for name, group in told.items() if group.pending]
-        for name, seconds in (await _oldest_pending(client, key, waiting)).items():
-            told[name] = replace(told[name], oldest_pending_seconds=seconds)
-        # Names that are no text may look alike; a list of the API holds each once.
-        by_name = {group.name: group for group in told.values()}
+        reported = dict(sorted(groups, key=_lag_order)[:MAX_GROUPS])
+        pending = [name for name, group in reported.items() if group.pending]
+        for name, seconds in (await _oldest_pending(client, key, pending)).items():
+            reported[name] = replace(reported[name], oldest_pending_seconds=seconds)
+        # Names that are not UTF-8 may look alike once decoded. A list in the API holds each name once.
+        by_name = {group.name: group for group in reported.values()}
         facts = RedisStreamFacts(
             bytes=used if isinstance(used, int) else None,
             groups=tuple(by_name[name] for name in sorted(by_name)),
@@ -73,7 +73,7 @@ class StreamDetails:
 
 
 def group_facts(row: Mapping[str, Any]) -> ConsumerGroupFacts:
-    """The facts of a row of `XINFO GROUPS`. Redis before 7 tells no lag."""
+    """The facts from a row of `XINFO GROUPS`. Redis before version 7 does not report the lag."""
     return ConsumerGroupFacts(
         name=row["name"].decode(errors="replace")[:_MAX_NAME_LENGTH],
         consumers=row["consumers"],
@@ -83,21 +83,22 @@ def group_facts(row: Mapping[str, Any]) -> ConsumerGroupFacts:
 
 
 def _lag_order(group: tuple[bytes, ConsumerGroupFacts]) -> tuple[int, int, bytes]:
-    """The place of a group: the one that is furthest behind comes first."""
+    """Sorts groups: the one with the greatest lag comes first."""
     name, facts = group
     return -(facts.lag or 0), -facts.pending, name
 
 
 async def _oldest_pending(client: RedisClient, key: str, names: Sequence[bytes]) -> dict[bytes, float]:
+    """By group: the age of its oldest pending entry, in seconds."""
     if not names:
         return {}
     async with client.pipeline(transaction=False) as pipe:
         for name in names:
             pipe.xpending_range(key, name, min="-", max="+", count=1)
         answers = await pipe.execute(raise_on_error=False)
-    gone = next((answer for answer in answers if _is_outage(answer)), None)
-    if gone is not None:
-        raise gone
+    outage = next((answer for answer in answers if _is_outage(answer)), None)
+    if outage is not None:
+        raise outage
     return {
         name: rows[0]["time_since_delivered"] / 1000
         for name, rows in zip(names, answers, strict=True)

@@ -1,8 +1,8 @@
-"""The files that a Redis URL names, such as a client certificate, for the operator's own look at that Redis.
+"""The files that a Redis URL names, such as a client certificate, for the operator's own connections.
 
-They are files in the ingester's container, mounted by `spec.podTemplate` from a Secret or a ConfigMap. The operator
+They are files in the ingester's container: `spec.podTemplate` mounts them from a Secret or a ConfigMap. The operator
 has no such mount. It reads the same keys from the API server and keeps them in memory, under paths of its own process,
-since TLS takes a certificate and its key from files alone.
+since TLS libraries load a certificate and its key only from files.
 """
 
 import asyncio
@@ -18,42 +18,46 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from sluice_operator.api.source import Source
 from sluice_operator.desired.volume_lookup import MountedKey, find_mounted_key
-from sluice_operator.kubernetes.client import CONFIG_MAPS, SECRETS, ApiError, KubernetesClient
+from sluice_operator.kubernetes.api_resource import CONFIG_MAPS, SECRETS
+from sluice_operator.kubernetes.client import KubernetesClient
+from sluice_operator.kubernetes.errors import ApiError
 
 _FILE_OPTIONS: Final = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
 _READ_SECONDS: Final = 5.0
 _CLOSE_SECONDS: Final = 900.0
-"""For how long a file of old is kept: longer than a client that names it, whose URL must not come to mean another."""
+"""How long a replaced file stays open: longer than a client whose URL names it. Its path must not name another file."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LocalUrl:
-    """A URL as the operator itself can use it."""
+    """A URL that the operator itself can use."""
 
-    url: bytes
+    url: bytes = field(repr=False)
     digest: str | None = None
-    """The hash of the files' content: empty if the URL names none, None if not all could be read."""
+    """The hash of the files. Empty if the URL names none, None if not all could be read."""
     errors: list[ApiError] = field(default_factory=list)
-    """What the API server could not do."""
+    """The requests to the API server that failed."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _File:
-    content: bytes
+    content: bytes = field(repr=False)
     fd: int
 
 
 class RedisTlsFiles:
-    """Keeps the files of all sources."""
+    """Holds the files of all sources."""
 
     def __init__(self, client: KubernetesClient) -> None:
         self._client = client
         self._files: dict[tuple[str, str], _File] = {}  # by uid and option
-        self._replaced: deque[tuple[float, int]] = deque()
+        self._replaced: deque[tuple[float, int]] = deque()  # when, and the file descriptor
 
     async def localize(self, source: Source, url: bytes) -> LocalUrl:
-        """`url` with the paths of its files as this process reads them: as they are now, or were when they were last
-        found. A path of which nothing is known stays as it is, and so does one that can't be read now.
+        """`url`, with the paths of its files in this process.
+
+        The content is that of now, or as it was last found if it can't be read now. A file that was never found keeps
+        its path.
         """
         self._close_replaced()
         paths = _file_paths(url)
@@ -64,24 +68,24 @@ class RedisTlsFiles:
         found = {option: content for option, content in contents.items() if content is not None}
         for option, content in found.items():
             self._save(source.metadata.uid, option, content)
-        kept = {option: self._files.get((source.metadata.uid, option)) for option in paths}
-        places = {option: f"/proc/self/fd/{file.fd}" for option, file in kept.items() if file is not None}
+        files = {option: self._files.get((source.metadata.uid, option)) for option in paths}
+        local = {option: f"/proc/self/fd/{file.fd}" for option, file in files.items() if file is not None}
         digest = hashlib.sha256(b"\0".join(found.values())).hexdigest() if len(found) == len(paths) else None
-        return LocalUrl(url=_with_paths(url, places), digest=digest, errors=errors)
+        return LocalUrl(url=_with_paths(url, local), digest=digest, errors=errors)
 
     def drop_source(self, uid: str) -> None:
-        """The source is gone."""
-        for place in [place for place in self._files if place[0] == uid]:
-            self._replaced.append((time.monotonic(), self._files.pop(place).fd))
+        """Drop the files of a source that is gone."""
+        for key in [key for key in self._files if key[0] == uid]:
+            self._replaced.append((time.monotonic(), self._files.pop(key).fd))
 
     async def _read(self, source: Source, path: str, errors: list[ApiError]) -> bytes | None:
         mounted = find_mounted_key(source.spec.pod_template, path)
         if mounted is None:
             return None
-        api = SECRETS if mounted.kind == "Secret" else CONFIG_MAPS
+        resource = SECRETS if mounted.kind == "Secret" else CONFIG_MAPS
         try:
             async with asyncio.timeout(_READ_SECONDS):
-                found = await self._client.get_if_allowed(api, source.metadata.namespace, mounted.name)
+                found = await self._client.get_if_allowed(resource, source.metadata.namespace, mounted.name)
         except ApiError as error:
             errors.append(error)
             return None
@@ -91,14 +95,14 @@ class RedisTlsFiles:
         return _content((found or {}).get("data") or {}, mounted)
 
     def _save(self, uid: str, option: str, content: bytes) -> None:
-        kept = self._files.get((uid, option))
-        if kept is not None and kept.content == content:
+        file = self._files.get((uid, option))
+        if file is not None and file.content == content:
             return
-        if kept is not None:
-            self._replaced.append((time.monotonic(), kept.fd))
-        number = os.memfd_create(option)
-        os.write(number, content)
-        self._files[uid, option] = _File(content=content, fd=number)
+        if file is not None:
+            self._replaced.append((time.monotonic(), file.fd))
+        fd = os.memfd_create(option)
+        os.write(fd, content)
+        self._files[uid, option] = _File(content=content, fd=fd)
 
     def _close_replaced(self) -> None:
         while self._replaced and time.monotonic() - self._replaced[0][0] > _CLOSE_SECONDS:
@@ -106,7 +110,7 @@ class RedisTlsFiles:
 
 
 def _file_paths(url: bytes) -> dict[str, str]:
-    """By option, the files that `url` names."""
+    """The files that `url` names, by option."""
     try:
         options = parse_qsl(urlsplit(url.decode().strip()).query)
     except ValueError:

@@ -58,9 +58,9 @@ class Assessment:
     def age(self, time: datetime) -> float:
         """How many seconds ago the ingester wrote that `time`, whatever its clock says."""
         report = self.report
-        if report is None or report.beat is None or report.silent_seconds is None:
+        if report is None or report.heartbeat is None or report.silent_seconds is None:
             return (self.facts.now - time).total_seconds()
-        return report.silent_seconds + (report.beat - time).total_seconds()
+        return report.silent_seconds + (report.heartbeat - time).total_seconds()
 
     @property
     def message(self) -> str:
@@ -91,13 +91,13 @@ class Assessment:
     def is_unobservable(self) -> bool:
         """Whether an ingester runs as it should, and what it does can't be seen."""
         sink = self.facts.sink
-        blind = sink is None or sink.trouble is not None or self.silent or self.recovering
+        blind = sink is None or sink.failure is not None or self.silent or self.recovering
         return self.should_run and self.running and blind
 
     @property
     def stopped(self) -> bool:
         """Whether no ingester runs or is about to end."""
-        return all(pod.leaving and pod.running_since is None for pod in self.facts.pods)
+        return all(pod.terminating and pod.running_since is None for pod in self.facts.pods)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -127,7 +127,7 @@ def _assess(facts: Facts, history: StreamHistory) -> Assessment:
     alone, and that may be wrong. Then what was told stands, for as long as any silence is borne with.
     """
     pod = _current_pod(facts.pods)
-    if pod is None or pod.running_since is None or facts.sink is None or facts.sink.trouble is not None:
+    if pod is None or pod.running_since is None or facts.sink is None or facts.sink.failure is not None:
         return Assessment(facts=facts, pod=pod, report=None, silent=False)
     own = _trusted_report(facts, pod)
     doubtful = own is not None and _is_uncertain(own)
@@ -135,7 +135,7 @@ def _assess(facts: Facts, history: StreamHistory) -> Assessment:
         report = replace(own, silent_seconds=own.watched_seconds) if doubtful else own
         return Assessment(facts=facts, pod=pod, report=report, silent=False)
     up = (facts.now - pod.running_since).total_seconds()
-    back = facts.sink.back_seconds
+    back = facts.sink.recovered_seconds
     if back is None and own is not None and doubtful and ConditionReason.SINK_UNREACHABLE in history.reasons:
         back = own.watched_seconds  # an operator before this one has seen the outage
     recovering = back is not None and back <= FRESH_SECONDS < up
@@ -145,7 +145,7 @@ def _assess(facts: Facts, history: StreamHistory) -> Assessment:
 
 
 def _current_pod(pods: Sequence[PodFacts]) -> PodFacts | None:
-    staying = [pod for pod in pods if not pod.leaving]
+    staying = [pod for pod in pods if not pod.terminating]
     newest = max(staying, key=lambda pod: pod.created, default=None)
     if newest is None:
         return None
@@ -162,7 +162,7 @@ def _trusted_report(facts: Facts, current: PodFacts) -> HealthFacts | None:
     what was written a short time ago.
     """
     reports = [*([facts.sink.health] if facts.sink and facts.sink.health else []), *facts.writers.reports]
-    others = [pod for pod in facts.pods if not pod.leaving and pod is not current]
+    others = [pod for pod in facts.pods if not pod.terminating and pod is not current]
     own = [report for pod in (current, *others) for report in reports if _is_from(report, pod)]
     return next((report for report in own if _is_fresh(report.silent_seconds)), own[0] if own else None)
 

@@ -27,7 +27,7 @@ def backfill_conditions(assessment: Assessment, restarts: RestartsStatus) -> lis
 def backfill_complete(assessment: Assessment) -> ConditionDraft:
     """Whether the listing has come to its end."""
     sink, report = assessment.facts.sink, assessment.report
-    if sink is None or sink.trouble is not None:
+    if sink is None or sink.failure is not None:
         return unknown_condition(Type.BACKFILL_COMPLETE, assessment)
     stored = sink.health.events if sink.health else None
     if sink.cursor == BACKFILL_DONE:
@@ -46,7 +46,7 @@ def backfill_complete(assessment: Assessment) -> ConditionDraft:
 def backfill_status(assessment: Assessment, previous: BackfillStatus | None) -> BackfillStatus | None:
     """The numbers now; while Redis can't be read, what is left of the previous ones."""
     sink = assessment.facts.sink
-    if sink is None or sink.trouble is not None:
+    if sink is None or sink.failure is not None:
         return previous and without_current_numbers(previous)
     health, report = sink.health, assessment.report
     rate = report.rate if report and report.state in {SourceState.STREAMING, SourceState.BACKPRESSURE} else None

@@ -12,14 +12,14 @@ from sluice_operator.api.conditions import ConditionStatus
 from sluice_operator.api.conditions import ConditionType as Type
 from sluice_operator.desired.naming import Component
 from sluice_operator.status.condition_times import ConditionDraft
-from sluice_operator.status.verdict import ReadyVerdict, Severity
+from sluice_operator.status.severity import Severity
+from sluice_operator.status.verdict import ReadyVerdict
 
 _STATUS_RANK: Final = {
     ConditionStatus.FALSE: 2,
     ConditionStatus.UNKNOWN: 1,
     ConditionStatus.TRUE: 0,
 }
-_SEVERITY_RANK: Final = {Severity.HEALTHY: 0, Severity.PROGRESSING: 1, Severity.DEGRADED: 2, Severity.STALLED: 3}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,7 +40,7 @@ def combined_conditions(verdicts: Sequence[StreamVerdict]) -> list[ConditionDraf
     judging = (
         speaking if all(one.is_auxiliary for one in speaking) else [one for one in speaking if _affects_ready(one)]
     )
-    worst = max(judging, key=lambda opinion: _SEVERITY_RANK[opinion.verdict.severity])
+    worst = max(judging, key=lambda opinion: opinion.verdict.severity)
     verdict = worst.verdict
     if worst is not verdicts[0]:
         verdict = replace(verdict, message=_prefixed(worst, verdict.message))

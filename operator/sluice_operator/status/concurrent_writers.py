@@ -45,7 +45,7 @@ def _extra_pods(assessment: Assessment) -> list[PodFacts]:
     return [
         pod
         for pod in assessment.facts.pods
-        if not pod.leaving
+        if not pod.terminating
         and pod.running_since is not None
         and pod.uid != counts.uid
         and (

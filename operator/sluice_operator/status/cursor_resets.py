@@ -20,9 +20,9 @@ def cursor_reset(facts: Facts, previous: CursorResetStatus | None) -> CursorRese
     mean that the newest was not carried out.
     """
     health = facts.sink.health if facts.sink else None
-    if health is None or health.reset is None:
+    if health is None or health.cursor_reset is None:
         return previous
-    done = health.reset
+    done = health.cursor_reset
     if previous is not None and previous.at is not None and done.at is not None and done.at < previous.at:
         return previous
     return CursorResetStatus(nonce=done.nonce, from_=done.before, to=done.after, at=done.at)
@@ -30,9 +30,9 @@ def cursor_reset(facts: Facts, previous: CursorResetStatus | None) -> CursorRese
 
 def last_gap(health: HealthFacts | None) -> GapStatus | None:
     """The newest range that the source could not give."""
-    if health is None or health.lost is None:
+    if health is None or health.gap is None:
         return None
-    lost = health.lost
+    lost = health.gap
     return GapStatus(
         from_seq=lost.from_seq,
         to_seq=lost.to_seq,

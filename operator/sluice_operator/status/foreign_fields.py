@@ -8,10 +8,9 @@ know are no part of its verdict: those are left to whoever writes them.
 from collections.abc import Mapping
 from typing import Any, Final
 
-from sluice_operator.api.conditions import ConditionType
+from sluice_operator.api.conditions import OWN_CONDITION_TYPES
 
 _CONDITIONS: Final = "conditions"
-_OWN: Final = frozenset(ConditionType)
 
 
 def removal_patch(live: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
@@ -27,7 +26,7 @@ def removal_patch(live: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[st
             if nested := removal_patch(value, wanted[name]):
                 patch[name] = nested
         elif isinstance(value, list):
-            others = [item for item in value if name == _CONDITIONS and item["type"] not in _OWN]
+            others = [item for item in value if name == _CONDITIONS and item["type"] not in OWN_CONDITION_TYPES]
             if any(item not in wanted[name] and item not in others for item in value):
                 patch[name] = [*wanted[name], *others]
     return patch

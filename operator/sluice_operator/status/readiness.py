@@ -13,7 +13,7 @@ from sluice_common.times import human_duration
 from sluice_operator.api.conditions import Condition
 from sluice_operator.api.conditions import ConditionType as Type
 from sluice_operator.desired.naming import Component
-from sluice_operator.observed.facts import Facts, HealthFacts, SinkFacts, SinkFailure
+from sluice_operator.observed.facts import Facts, HealthFacts, SinkFacts, SinkReadFailure
 from sluice_operator.status.assessment import FRESH_SECONDS, Assessment
 from sluice_operator.status.children_applied import is_workload_current, refusal_verdict
 from sluice_operator.status.reasons import ConditionReason
@@ -30,10 +30,10 @@ from sluice_operator.status.verdict import (
 from sluice_redis.contract import SourceState
 
 _ADVICE: Final = {
-    SinkFailure.UNAUTHORIZED: (
+    SinkReadFailure.UNAUTHORIZED: (
         "put the right user and password into the URL in the Secret, or give that user the right that it lacks"
     ),
-    SinkFailure.URL_INVALID: "put the URL of a Redis into the Secret, such as redis://:password@redis:6379/0",
+    SinkReadFailure.URL_INVALID: "put the URL of a Redis into the Secret, such as redis://:password@redis:6379/0",
 }
 
 
@@ -67,11 +67,11 @@ def _evaluate(  # noqa: PLR0911 (one return for each kind of situation)
         return stalled_verdict_after(
             facts.windows, ConditionReason.SECRET_MISSING, facts.secret.problem, lasted_seconds=lasted
         )
-    if facts.sink.trouble is SinkFailure.URL_INVALID:
+    if facts.sink.failure is SinkReadFailure.URL_INVALID:
         return _without_sink(assessment, facts.sink, previous=previous, current=current)
     if verdict := rollout_verdict(assessment, previous):
         return verdict
-    if facts.sink.trouble is not None or assessment.recovering:
+    if facts.sink.failure is not None or assessment.recovering:
         return _without_sink(assessment, facts.sink, previous=previous, current=current)
     if assessment.report is None:
         return _not_reporting(assessment)
@@ -79,7 +79,7 @@ def _evaluate(  # noqa: PLR0911 (one return for each kind of situation)
 
 
 def _duplicate(facts: Facts) -> ReadyVerdict:
-    if facts.owner_unseen:
+    if facts.owner_unobserved:
         message = (
             f"{facts.owner} had this cursor when it was last seen, and nobody sees whether it is still there, for the "
             "operator is refused in its namespace: this ingester does not run, for that one may still do. Give the "
@@ -87,7 +87,7 @@ def _duplicate(facts: Facts) -> ReadyVerdict:
             "watchNamespaces if nothing streams there any more"
         )
         return stalled_verdict(ConditionReason.DUPLICATE_SOURCE, message)
-    if facts.owner_leaves:
+    if facts.owner_terminating:
         message = (
             f"{facts.owner}, whose cursor it is until then, is being deleted: this ingester runs when that is gone"
         )
@@ -112,8 +112,8 @@ def _without_sink(
     assessment: Assessment, sink: SinkFacts, *, previous: Mapping[str, Condition], current: Mapping[str, Condition]
 ) -> ReadyVerdict:
     writable = current[Type.SINK_WRITABLE]
-    if sink.trouble in _ADVICE:
-        message = sink.trouble_message if sink.advised else f"{sink.trouble_message}: {_ADVICE[sink.trouble]}"
+    if sink.failure in _ADVICE:
+        message = sink.failure_message if sink.has_advice else f"{sink.failure_message}: {_ADVICE[sink.failure]}"
         lasted = _seconds_with_reason(writable.reason, assessment, writable, previous)
         return stalled_verdict_after(assessment.facts.windows, writable.reason, message, lasted_seconds=lasted)
     return _outage(
@@ -122,7 +122,7 @@ def _without_sink(
         interrupted=writable.reason,
         first=writable.reason,
         late=writable.reason,
-        message=sink.trouble_message or writable.message,
+        message=sink.failure_message or writable.message,
         previous=previous,
     )
 

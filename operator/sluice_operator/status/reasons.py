@@ -1,231 +1,403 @@
-"""The vocabulary of reasons: every word that may stand as the `reason` of a condition, and what it means.
+"""The reasons of conditions, of Kubernetes Events and of restarts: what each word means and what to do about it.
 
-One place for all of them, since users write alerts and scripts against these words: a word is never
-reused with another meaning. An ingester's own words (`Health.reason`) are passed through where it knows
-more than the operator does.
+Users write alerts and scripts against these words, so a word never gets another meaning. The docstring of a reason
+is a row of docs/status.md: its first paragraph says when the reason is given, its second what to do. `make generate`
+writes the table.
+
+An ingester has reasons of its own (`Health.reason` in Redis). They replace the operator's where they say more.
 """
 
 from enum import StrEnum
+from typing import Self
+
+from sluice_operator.status.severity import Severity
 
 
 class ConditionReason(StrEnum):
     """Why a condition has its status."""
 
+    severities: tuple[Severity, ...]
+    """The severities that `Ready` can have with this reason, in the order of time. Empty if `Ready` never has it."""
+
+    def __new__(cls, value: str, *severities: Severity) -> Self:
+        """The reason `value`."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.severities = severities
+        return member
+
     # The spec and the objects made from it.
 
-    INVALID_SPEC = "InvalidSpec"
-    """The spec asks for something that can't be: see the message. Stalled."""
-    SECRET_MISSING = "SecretMissing"  # noqa: S105 (a reason, not a password)
-    """The Secret with the URL of Redis, or its key, is not there. Stalled after `spec.health.stalledAfterSeconds`."""
-    CHILD_REFUSED = "ChildRefused"
-    """The API server refuses an object that the operator wants to write. Stalled; if it is because a webhook can't be
-    reached, after `spec.health.stalledAfterSeconds`.
+    INVALID_SPEC = "InvalidSpec", Severity.STALLED
+    """The spec asks for something impossible.
+
+    Correct the field that the message names.
+    """
+    SECRET_MISSING = "SecretMissing", Severity.PROGRESSING, Severity.STALLED
+    """The Secret with the Redis URL does not exist, or has no such key, or the key is empty.
+
+    Create the Secret, or add the key.
+    """
+    CHILD_REFUSED = "ChildRefused", Severity.PROGRESSING, Severity.STALLED
+    """The API server refuses to write a Deployment or a Secret. `Stalled` at once if the answer is final, later if a
+    webhook can't be reached.
+
+    Correct what the API server's words in the message name: the spec, a policy, a quota or a webhook.
     """
     SPEC_NOT_APPLIED = "SpecNotApplied"
-    """The objects of the resource are not there yet, or are those of a former spec."""
-    API_SERVER_UNAVAILABLE = "ApiServerUnavailable"
-    """The API server can't answer for an object that the operator reads or writes: it is tried again."""
-    CHILD_CONFLICT = "ChildConflict"
-    """An object of the name that the operator needs exists and belongs to somebody else. Stalled."""
-    SET_BY_ADMISSION = "SetByAdmission"
-    """Admission (a mutating webhook or policy) sets a field otherwise at each write: it is left as it is."""
-    CONTESTED = "Contested"
-    """Somebody sets a field, or deletes an object, again and again: it is left, and tried ever more rarely. Stalled if
-    the object is missing.
+    """The Deployment and the Secret do not exist yet, or belong to an older generation of the spec.
+
+    See the reason of `Ready`.
     """
-    DUPLICATE_SOURCE = "DuplicateSource"
-    """An older resource writes the same cursor: the ingester does not run. Stalled, unless that one is about to go."""
-    TERMINATING = "Terminating"
-    """The resource is being deleted: the message tells what its end waits for."""
+    API_SERVER_UNAVAILABLE = "ApiServerUnavailable", Severity.HEALTHY, Severity.PROGRESSING, Severity.DEGRADED
+    """The API server can't answer for an object that the operator reads or writes. The operator retries.
+
+    Nothing, unless it lasts: then check the API server.
+    """
+    CHILD_CONFLICT = "ChildConflict", Severity.STALLED
+    """An object of the name that the operator needs exists and belongs to somebody else.
+
+    Delete or rename that object, or rename the resource.
+    """
+    SET_BY_ADMISSION = "SetByAdmission"
+    """A mutating webhook or an admission policy changes a field at each write. The operator leaves the field.
+
+    Set the same value in the spec, or exclude the object from the webhook or policy.
+    """
+    CONTESTED = "Contested", Severity.STALLED
+    """Somebody changes a field, or deletes the object, again and again. The operator leaves it and retries ever more
+    rarely. `Stalled` only if the object is missing.
+
+    Stop whoever the message names, or set the same value in the spec.
+    """
+    DUPLICATE_SOURCE = "DuplicateSource", Severity.PROGRESSING, Severity.STALLED
+    """An older resource writes the same cursor, so this ingester does not run. `Stalled` unless the older resource is
+    being deleted.
+
+    Delete one of the two, or give one another Redis or another `spec.redis.keyPrefix`.
+    """
+    TERMINATING = "Terminating", Severity.PROGRESSING
+    """The resource is being deleted.
+
+    Nothing. If it lasts, the message says what the deletion waits for.
+    """
 
     # The rollout.
 
-    PROGRESSING = "Progressing"
-    """The Deployment is being rolled out."""
-    POD_NOT_RUNNING = "PodNotRunning"
-    """The ingester's container is not running, and Kubernetes is about to start it."""
-    POD_REFUSED = "PodRefused"
-    """Pods can't be created: a quota, a policy or an admission webhook is against it. Stalled after
-    `spec.health.stalledAfterSeconds`.
+    PROGRESSING = "Progressing", Severity.PROGRESSING
+    """The Deployment is being created or rolled out.
+
+    Nothing. If it lasts, the message says what the pod waits for.
     """
-    PROGRESS_DEADLINE_EXCEEDED = "ProgressDeadlineExceeded"
-    """The rollout has not come to its end in the Deployment's time. Stalled."""
-    IMAGE_PULL_FAILED = "ImagePullFailed"
-    """The ingester's image can't be pulled. Stalled when a retry has not helped."""
-    CONTAINER_CONFIG_ERROR = "ContainerConfigError"
-    """The container can't be made, for want of a Secret or a ConfigMap. Stalled after
-    `spec.health.stalledAfterSeconds`.
+    POD_NOT_RUNNING = "PodNotRunning", Severity.PROGRESSING
+    """The ingester's container does not run, and Kubernetes is about to start it.
+
+    Nothing. If it lasts, the message says what the pod waits for.
     """
-    REFERENCE_MISSING = "ReferenceMissing"
-    """A Secret or a ConfigMap that the pod names, such as that of `spec.caBundle`, or a key of it, is not there.
-    Stalled after `spec.health.stalledAfterSeconds`.
+    POD_REFUSED = "PodRefused", Severity.PROGRESSING, Severity.STALLED
+    """Pods can't be created: a quota, a policy or an admission webhook forbids it.
+
+    Change the quota, policy or webhook, or `spec.podTemplate`.
     """
-    VOLUME_NOT_MOUNTED = "VolumeNotMounted"
-    """A volume of the pod can't be mounted, or its claim is not there. Stalled after
-    `spec.health.stalledAfterSeconds`.
+    PROGRESS_DEADLINE_EXCEEDED = "ProgressDeadlineExceeded", Severity.STALLED
+    """The rollout has not ended within the progress deadline of the Deployment.
+
+    Run the command in the message: it shows what the pod waits for.
     """
-    SIDECAR_FAILED = "SidecarFailed"
-    """Another container of the pod fails, such as one of a service mesh, and the ingester's waits for it. Stalled after
-    `spec.health.stalledAfterSeconds`.
+    IMAGE_PULL_FAILED = "ImagePullFailed", Severity.PROGRESSING, Severity.STALLED
+    """The ingester's image can't be pulled. `Stalled` when a retry has failed too.
+
+    Correct `spec.image`, `spec.imagePullPolicy` or `spec.podTemplate.imagePullSecrets`.
     """
-    CRASH_LOOP = "CrashLoop"
-    """The ingester ends again and again right after its start. Stalled at the third restart."""
+    CONTAINER_CONFIG_ERROR = "ContainerConfigError", Severity.PROGRESSING, Severity.STALLED
+    """The container can't be created, for example because a Secret or a ConfigMap is missing.
+
+    Create what is missing, or correct `spec.podTemplate` or `spec.image`.
+    """
+    REFERENCE_MISSING = "ReferenceMissing", Severity.PROGRESSING, Severity.STALLED
+    """A Secret or a ConfigMap that the pod references, or a key of it, does not exist.
+
+    Create it, or reference another one.
+    """
+    VOLUME_NOT_MOUNTED = "VolumeNotMounted", Severity.PROGRESSING, Severity.STALLED
+    """A volume of the pod can't be mounted, or its claim does not exist.
+
+    Create what is missing, or correct `spec.podTemplate.volumes`.
+    """
+    SIDECAR_FAILED = "SidecarFailed", Severity.PROGRESSING, Severity.STALLED
+    """Another container of the pod fails, for example of a service mesh, and keeps the ingester from starting.
+
+    Repair that container, or keep it out of the pod with labels or annotations in `spec.podTemplate`.
+    """
+    CRASH_LOOP = "CrashLoop", Severity.STALLED
+    """The ingester exits right after each start, three times or more.
+
+    Run the command in the message: it shows the log of the last run. After `OOMKilled`, raise the memory limit.
+    """
 
     # Several writers.
 
     EXTRA_PODS = "ExtraPods"
-    """The Deployment runs more ingester pods than the one that is needed: see the message for the command."""
+    """The Deployment runs more than one ingester pod.
+
+    Run the command in the message.
+    """
     OTHER_INGESTER = "OtherIngester"
-    """An ingester that the Deployment has not made writes the same stream: see the message for its name."""
+    """An ingester that the Deployment did not create writes the same stream.
+
+    Stop the ingester that the message names.
+    """
 
     # The source.
 
-    CONNECTING = "Connecting"
-    """The first connection to the source is not yet there."""
-    STREAMING = "Streaming"
-    """The ingester is connected, and what it reads is stored."""
-    LISTING = "Listing"
-    """The ingester lists repos, page by page."""
-    LISTED = "Listed"
-    """The listing of repos has come to its end."""
-    RECONNECTING = "Reconnecting"
-    """The connection was lost and is being made again."""
-    SOURCE_UNAVAILABLE = "SourceUnavailable"
-    """The source could not be reached for longer than `spec.health.degradedAfterSeconds`."""
-    HALTED = "Halted"
-    """The ingester will not go on until a person acts, and gave no word of its own. Stalled."""
-    NOT_REPORTING = "NotReporting"
-    """The container runs but the ingester in it has told nothing for half a minute."""
+    CONNECTING = "Connecting", Severity.PROGRESSING
+    """The ingester has not connected to the source yet.
 
-    # The sink.
+    Nothing. If it lasts, the message says why.
+    """
+    STREAMING = "Streaming", Severity.HEALTHY
+    """The ingester is connected, and what it reads is stored."""
+    LISTING = "Listing", Severity.HEALTHY
+    """The ingester lists the repos of the source, page by page."""
+    LISTED = "Listed", Severity.HEALTHY
+    """The listing of repos is complete."""
+    RECONNECTING = "Reconnecting", Severity.HEALTHY
+    """The connection was lost, and the ingester reconnects."""
+    SOURCE_UNAVAILABLE = "SourceUnavailable", Severity.DEGRADED
+    """The source has been unreachable for longer than `spec.health.degradedAfterSeconds`.
+
+    Check `spec.host`, the network and any proxy; ask the operator of the source.
+    """
+    HALTED = "Halted", Severity.STALLED
+    """The ingester has halted until a person acts, and gave no reason of its own.
+
+    Look into its log.
+    """
+    NOT_REPORTING = "NotReporting", Severity.PROGRESSING, Severity.DEGRADED
+    """The container runs, but the ingester has written no report to Redis for 30 seconds. A start may take
+    `spec.health.degradedAfterSeconds`.
+
+    Look into its log, and check that the pod can reach Redis.
+    """
+
+    # Redis.
 
     SINK_REACHABLE = "SinkReachable"
-    """Redis answers, and the ingester reports no trouble with it."""
-    BACKPRESSURE = "Backpressure"
-    """The stream is full or Redis refuses writes: the ingester has stopped reading, and loses nothing."""
-    SINK_UNREACHABLE = "SinkUnreachable"
-    """Redis does not answer."""
-    SINK_UNAUTHORIZED = "SinkUnauthorized"
-    """Redis refuses the user or the password. Stalled after `spec.health.stalledAfterSeconds`."""
-    SINK_URL_INVALID = "SinkUrlInvalid"
-    """What stands in the Secret is not the URL of a Redis. Stalled after `spec.health.stalledAfterSeconds`."""
-    SINK_ERROR = "SinkError"
-    """Redis answers with an error: see the message."""
+    """Redis answers, and the ingester reports no problem with it."""
+    BACKPRESSURE = "Backpressure", Severity.HEALTHY, Severity.PROGRESSING, Severity.DEGRADED
+    """Redis takes no events. The ingester has stopped reading, and nothing is lost.
+
+    See the reason of `SinkWritable`.
+    """
+    SINK_UNREACHABLE = "SinkUnreachable", Severity.HEALTHY, Severity.PROGRESSING, Severity.DEGRADED
+    """Redis does not answer the operator, or has just come back.
+
+    If it lasts, check Redis, its Service and network policies.
+    """
+    SINK_UNAUTHORIZED = "SinkUnauthorized", Severity.PROGRESSING, Severity.STALLED
+    """Redis refuses the user or the password, or the user lacks a right.
+
+    Correct the URL in the Secret, or grant the right: see [redis.md](redis.md).
+    """
+    SINK_URL_INVALID = "SinkUrlInvalid", Severity.PROGRESSING, Severity.STALLED
+    """The Secret does not hold a usable Redis URL, or the URL names a Redis Cluster and `spec.redis.keyPrefix` has no
+    hash tag. No pod is started with it; a running pod is left alone.
+
+    Correct the URL or the prefix as the message says.
+    """
+    SINK_ERROR = "SinkError", Severity.HEALTHY, Severity.PROGRESSING, Severity.DEGRADED
+    """Redis answers with an error.
+
+    Correct what the message names.
+    """
 
     # Events, the cursor, restarts and errors.
 
     FLOWING = "Flowing"
-    """Events were stored a short time ago."""
+    """Events were stored within `spec.health.quietAfterSeconds`."""
     QUIET = "Quiet"
-    """Connected, but the source has sent nothing for a while. Usual of a labeler."""
+    """The ingester is connected, but has stored nothing for a while. That is normal for a labeler.
+
+    Nothing, if the source may be quiet. Else check `spec.firehose.collections` and the source.
+    """
     NOT_CONNECTED = "NotConnected"
-    """There is no connection that events could come through."""
+    """No events can arrive, because there is no connection to the source.
+
+    See the reason of `Connected`.
+    """
     CURSOR_STORED = "CursorStored"
-    """The cursor is a sequence number that the source gave."""
+    """The cursor is a sequence number of the source."""
     NO_CURSOR = "NoCursor"
-    """Nothing is stored yet."""
+    """No cursor is stored yet."""
     CURSOR_MALFORMED = "CursorMalformed"
-    """What stands under the cursor's key is not a sequence number."""
+    """The cursor in Redis is not a sequence number.
+
+    Set `spec.cursor`, or set or delete the key in Redis.
+    """
     NO_RECENT_RESTARTS = "NoRecentRestarts"
-    """No restart in the window of `spec.health.stableWindowSeconds`."""
+    """No restart within `spec.health.stableWindowSeconds`."""
     RESTARTED_RECENTLY = "RestartedRecently"
-    """A restart in that window."""
+    """A restart within `spec.health.stableWindowSeconds`.
+
+    If it happens again, see the reason and exit code in the message.
+    """
     NO_RECENT_ERRORS = "NoRecentErrors"
-    """No error in that window."""
+    """No error within `spec.health.stableWindowSeconds`."""
     RECENT_ERRORS = "RecentErrors"
-    """An error in that window: the newest stands in the message."""
+    """An error within `spec.health.stableWindowSeconds`.
+
+    Read the newest error in the message.
+    """
     NOT_OBSERVED = "NotObserved"
-    """There was nothing to look at."""
+    """There was nothing to observe, because no ingester runs."""
 
-    # Wanted rest.
+    # The ingester is not wanted.
 
-    SUSPENDED = "Suspended"
+    SUSPENDED = "Suspended", Severity.HEALTHY
     """`spec.suspend` is true, and the ingester has stopped."""
-    SUSPENDING = "Suspending"
+    SUSPENDING = "Suspending", Severity.PROGRESSING
     """`spec.suspend` is true, and the ingester is stopping."""
-    NOTHING_TO_RUN = "NothingToRun"
-    """The spec asks for no stream at all."""
+    NOTHING_TO_RUN = "NothingToRun", Severity.HEALTHY
+    """The spec enables no stream."""
 
 
 class RestartReason(StrEnum):
-    """Why an ingester was restarted, where no container told its own reason (such as Error or OOMKilled)."""
+    """Why an ingester was restarted, where no container gave a reason of its own (such as Error or OOMKilled)."""
 
     POD_REPLACED = "PodReplaced"
-    """A new pod of the same template took the place of one that is gone."""
+    """A new pod of the same template replaced one that is gone."""
+
+
+class EventType(StrEnum):
+    """The type of a Kubernetes Event."""
+
+    NORMAL = "Normal"
+    WARNING = "Warning"
 
 
 class EventReason(StrEnum):
     """The reasons of Kubernetes Events."""
 
-    CONNECTED = "Connected"
-    """The ingester is connected to the source, for the first time or again. Not told of one that only could not be
-    seen for a while.
+    type: EventType
+
+    def __new__(cls, value: str, type: EventType) -> Self:  # noqa: A002 (the name that Kubernetes gives it)
+        """The reason `value` of Events of that type."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.type = type
+        return member
+
+    CONNECTED = "Connected", EventType.NORMAL
+    """The ingester has connected to the source, for the first time or again."""
+    DISCONNECTED = "Disconnected", EventType.WARNING
+    """The connection to the source was lost. The message says why.
+
+    Nothing: the ingester reconnects.
     """
-    DISCONNECTED = "Disconnected"
-    """The connection to the source was lost: see the message."""
-    RESTARTED = "Restarted"
-    """The ingester was restarted or its pod replaced, and nobody asked for it: with reason and exit code."""
-    OOM_KILLED = "OOMKilled"
-    """The same, because the ingester needed more memory than its limit: raise the limit."""
-    IMAGE_PULL_FAILED = "ImagePullFailed"
-    """The image can't be pulled, told before it is Stalled for that."""
-    SUSPENDED = "Suspended"
+    RESTARTED = "Restarted", EventType.WARNING
+    """The ingester was restarted or its pod replaced, and nobody asked for it.
+
+    See the reason and exit code in the message.
+    """
+    OOM_KILLED = "OOMKilled", EventType.WARNING
+    """The ingester was killed because it needed more memory than its limit.
+
+    Raise `spec.podTemplate.resources.limits.memory`.
+    """
+    IMAGE_PULL_FAILED = "ImagePullFailed", EventType.WARNING
+    """The first pull of the image has failed.
+
+    Check the image name and the pull Secrets.
+    """
+    SUSPENDED = "Suspended", EventType.NORMAL
     """The ingester has stopped, as `spec.suspend` asks."""
-    RESUMED = "Resumed"
+    RESUMED = "Resumed", EventType.NORMAL
     """`spec.suspend` is false again."""
-    STALLED = "Stalled"
-    """A person must act: the message begins with the reason and says what to do."""
-    RECOVERED = "Recovered"
-    """What it was Stalled for is over."""
-    READY = "Ready"
-    """The resource has become Ready."""
-    NOT_READY = "NotReady"
-    """The source or Redis has been away, or Redis full, for longer than `spec.health.degradedAfterSeconds`, or the
-    ingester is silent.
+    STALLED = "Stalled", EventType.WARNING
+    """A person must act. The message begins with the reason of `Stalled`.
+
+    Do what the message says.
     """
-    BACKPRESSURE_ON = "BackpressureOn"
-    """Redis is full, gone or refuses: nothing is read from the source, and nothing is lost."""
-    BACKPRESSURE_OFF = "BackpressureOff"
+    RECOVERED = "Recovered", EventType.NORMAL
+    """The resource is no longer `Stalled`."""
+    READY = "Ready", EventType.NORMAL
+    """The resource has become `Ready`."""
+    NOT_READY = "NotReady", EventType.WARNING
+    """`Ready` is False, and nobody works on it: the source or Redis has been away, or the stream full, for longer than
+    `spec.health.degradedAfterSeconds`, or the ingester does not report.
+
+    See the reason in the message.
+    """
+    BACKPRESSURE_ON = "BackpressureOn", EventType.WARNING
+    """Redis takes no events: it is full, gone or refuses them. The ingester stops reading, and nothing is lost.
+
+    See the reason in the message.
+    """
+    BACKPRESSURE_OFF = "BackpressureOff", EventType.NORMAL
     """Redis takes events again."""
-    BACKFILL_DONE = "BackfillDone"
+    BACKFILL_DONE = "BackfillDone", EventType.NORMAL
     """All repos of the source are listed."""
-    CURSOR_MOVED_BACK = "CursorMovedBack"
-    """The cursor in Redis went back, and not by `spec.cursor`: somebody set it, or Redis lost data."""
-    CURSOR_RESET = "CursorReset"
-    """The cursor was set as `spec.cursor` asks: from where, to where, with its nonce."""
-    CURSOR_RESET_FAILED = "CursorResetFailed"
-    """It could not be set, and is tried again."""
-    CURSOR_DELETED = "CursorDeleted"
-    """The resource is gone and its cursors with it, as `spec.deletionPolicy: DeleteCursor` asks."""
-    CURSOR_NOT_DELETED = "CursorNotDeleted"
-    """The cursors are not deleted with the resource, since they are another's (Normal), or because something is in
-    the way: the message names what remains.
+    CURSOR_MOVED_BACK = "CursorMovedBack", EventType.WARNING
+    """The cursor in Redis went back, and not by `spec.cursor`: somebody set it, or Redis lost data.
+
+    If nobody set it, check the persistence of Redis.
     """
-    EVENTS_LOST = "EventsLost"
-    """The source could not give a range of events: which one, why, and that the ingester has gone on behind it."""
-    FENCED = "Fenced"
-    """Another hand has set the cursor, or another ingester writes it: the ingester has gone on from there."""
-    CHILD_REFUSED = "ChildRefused"
-    """The API server refuses to write a Deployment or a Secret: its words. What was there before runs on."""
-    SEVERAL_WRITERS = "SeveralWriters"
-    """More than one ingester writes the stream: which pod, and the command that ends it."""
-    CREATED = "Created"
+    CURSOR_RESET = "CursorReset", EventType.NORMAL
+    """The cursor was set as `spec.cursor` asks. The message has the old cursor, the new one and the nonce."""
+    CURSOR_RESET_FAILED = "CursorResetFailed", EventType.WARNING
+    """The cursor could not be set as `spec.cursor` asks.
+
+    Nothing: the operator retries. If it lasts, check Redis.
+    """
+    CURSOR_DELETED = "CursorDeleted", EventType.NORMAL
+    """The resource was deleted, and its cursors with it, as `spec.deletionPolicy: DeleteCursor` asks."""
+    CURSOR_NOT_DELETED = "CursorNotDeleted", EventType.WARNING
+    """The resource was deleted without its cursors. The type is Normal if the cursors belong to another resource.
+
+    Run the command in the message, if the cursors should go.
+    """
+    EVENTS_LOST = "EventsLost", EventType.WARNING
+    """The source could not give a range of events. The message names the range and the reason; with `NoCursor` only
+    the times are known. The ingester has continued after the range.
+
+    Fetch what is missing from the repositories, if you need it.
+    """
+    FENCED = "Fenced", EventType.WARNING
+    """Somebody else set the cursor, or another ingester writes it. The ingester continues from the new cursor.
+
+    Nothing, if you set the cursor. Else look for a second ingester.
+    """
+    CHILD_REFUSED = "ChildRefused", EventType.WARNING
+    """The API server refuses to write a Deployment or a Secret. The existing one keeps running.
+
+    Correct what the API server's words in the message name.
+    """
+    SEVERAL_WRITERS = "SeveralWriters", EventType.WARNING
+    """More than one ingester writes the stream.
+
+    Run the command in the message.
+    """
+    CREATED = "Created", EventType.NORMAL
     """A Deployment or a Secret was created."""
-    UPDATED = "Updated"
-    """A Deployment or a Secret was changed, since the spec or the operator's settings have changed."""
-    DELETED = "Deleted"
-    """A Deployment or a Secret was deleted, since the spec no longer asks for it."""
-    CHILD_RESTORED = "ChildRestored"
-    """Somebody had changed or deleted a Deployment or a Secret, and it was put right: which fields, and who had set
-    them.
+    UPDATED = "Updated", EventType.NORMAL
+    """A Deployment or a Secret was changed, because the spec or the operator's settings changed."""
+    DELETED = "Deleted", EventType.NORMAL
+    """A Deployment or a Secret was deleted, because the spec no longer asks for it."""
+    CHILD_RESTORED = "ChildRestored", EventType.WARNING
+    """Somebody changed or deleted a Deployment or a Secret, and the operator restored it. The message names the fields,
+    their values (never of a variable or a Secret), the field manager that set them, and the field of the spec to use.
+
+    Set what you want to keep in the spec.
     """
-    CHILD_CONTESTED = "ChildContested"
-    """A field of a Deployment or a Secret is left as somebody else has it, since admission sets it at each write or it
-    has come back three times: which one, what stands there, and who has set it.
+    CHILD_CONTESTED = "ChildContested", EventType.WARNING
+    """The operator leaves a field of a Deployment or a Secret as somebody else set it: admission sets it at each write,
+    or it came back three times. The message names the field, its value and who set it.
+
+    Set the same value in the spec, or stop whoever sets it.
     """
-    SECRET_CHANGED = "SecretChanged"  # noqa: S105 (a reason, not a password)
-    """The URL of Redis has changed: the ingester is restarted with it."""
-    CA_BUNDLE_CHANGED = "CABundleChanged"
-    """The certificates in the ConfigMap that `spec.caBundle` names have changed: the ingester is restarted with
-    them.
+    SECRET_CHANGED = "SecretChanged", EventType.NORMAL
+    """The Redis URL has changed. The ingester is restarted with the new one."""
+    CA_BUNDLE_CHANGED = "CABundleChanged", EventType.NORMAL
+    """The certificates in the ConfigMap that `spec.caBundle` names have changed. The ingester is restarted with the new
+    ones.
     """

@@ -73,7 +73,7 @@ def count_restarts(
             counted[uid] = _counted_pod(pod)
 
     for pod in pods:
-        if pod.uid in counted or pod.leaving:
+        if pod.uid in counted or pod.terminating:
             continue
         if forerunner := _predecessor(pod, counted, seen):
             lasts.append(_replacement(pod, _gone_reason(counted.pop(forerunner), seen)))
@@ -122,7 +122,7 @@ def _predecessor(pod: PodFacts, counted: dict[str, CountedPod], seen: dict[str, 
     gone.
     """
     for uid, memory in counted.items():
-        gone = uid not in seen or seen[uid].leaving
+        gone = uid not in seen or seen[uid].terminating
         if gone and memory.template_hash == pod.template_hash:
             return uid
     return None
@@ -132,7 +132,7 @@ def _pods_to_remember(
     counted: dict[str, CountedPod], seen: dict[str, PodFacts], *, should_run: bool
 ) -> list[CountedPod]:
     """What to remember: the pods that stay, or until one is there, those that may yet be replaced."""
-    staying = [memory for uid, memory in counted.items() if uid in seen and not seen[uid].leaving]
+    staying = [memory for uid, memory in counted.items() if uid in seen and not seen[uid].terminating]
     if not should_run:
         return [_exempt(memory) for memory in staying]
     return staying or [

@@ -12,10 +12,10 @@ from sluice_operator.api.health import HealthSpec
 from sluice_operator.observed.facts import DeploymentFacts, PodFacts, StartupFacts
 from sluice_operator.status.assessment import Assessment
 from sluice_operator.status.reasons import ConditionReason
+from sluice_operator.status.severity import Severity
 from sluice_operator.status.startup_problems import hints, placement_message, startup_details, startup_problem
 from sluice_operator.status.verdict import (
     ReadyVerdict,
-    Severity,
     progressing_verdict,
     stalled_verdict,
     stalled_verdict_after,
@@ -85,7 +85,7 @@ def rollout_verdict(  # noqa: PLR0911 (one return for each kind of situation)
 
 def _terminating_pods(pods: Sequence[PodFacts]) -> str:
     """The pods whose end a rollout waits for, as the end of a sentence."""
-    names = ", ".join(pod.name for pod in pods if pod.leaving and pod.running_since is not None)
+    names = ", ".join(pod.name for pod in pods if pod.terminating and pod.running_since is not None)
     return f": it waits until the pod {names} has ended" if names else ""
 
 

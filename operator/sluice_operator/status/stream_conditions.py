@@ -10,7 +10,7 @@ from sluice_common.times import human_duration
 from sluice_operator.api.conditions import Condition, ConditionStatus
 from sluice_operator.api.conditions import ConditionType as Type
 from sluice_operator.api.source_status import RestartsStatus
-from sluice_operator.observed.facts import HealthFacts, SinkFailure
+from sluice_operator.observed.facts import HealthFacts, SinkReadFailure
 from sluice_operator.status.assessment import FRESH_SECONDS, Assessment
 from sluice_operator.status.condition_times import ConditionDraft, false, true, unknown
 from sluice_operator.status.contested_condition import children_contested
@@ -19,11 +19,11 @@ from sluice_operator.status.reasons import ConditionReason
 from sluice_redis.contract import CURSOR_LIVE, SourceState
 
 _FAILURE_REASONS: Final = {
-    SinkFailure.UNREACHABLE: ConditionReason.SINK_UNREACHABLE,
-    SinkFailure.UNAUTHORIZED: ConditionReason.SINK_UNAUTHORIZED,
-    SinkFailure.URL_INVALID: ConditionReason.SINK_URL_INVALID,
-    SinkFailure.ANSWERED_ERROR: ConditionReason.SINK_ERROR,
-    SinkFailure.SECRET_UNREAD: ConditionReason.API_SERVER_UNAVAILABLE,
+    SinkReadFailure.UNREACHABLE: ConditionReason.SINK_UNREACHABLE,
+    SinkReadFailure.UNAUTHORIZED: ConditionReason.SINK_UNAUTHORIZED,
+    SinkReadFailure.URL_INVALID: ConditionReason.SINK_URL_INVALID,
+    SinkReadFailure.ANSWERED_ERROR: ConditionReason.SINK_ERROR,
+    SinkReadFailure.SECRET_UNREAD: ConditionReason.API_SERVER_UNAVAILABLE,
 }
 
 _QUIET_SECONDS: Final = 300
@@ -101,7 +101,7 @@ def events_flowing(assessment: Assessment) -> ConditionDraft:
 def cursor_valid(assessment: Assessment) -> ConditionDraft:
     """Whether what stands in Redis as the cursor is a sequence number that the source takes."""
     sink, report = assessment.facts.sink, assessment.report
-    if sink is None or sink.trouble is not None:
+    if sink is None or sink.failure is not None:
         return unknown_condition(Type.CURSOR_VALID, assessment)
     if report is not None and report.state is SourceState.HALTED and not _halted_by_sink(report):
         return false(Type.CURSOR_VALID, report.reason or ConditionReason.HALTED, assessment.message)
@@ -157,10 +157,10 @@ def sink_writable(  # noqa: PLR0911 (one return for each kind of situation)
     facts, report = assessment.facts, assessment.report
     if facts.sink is None:
         return unknown(Type.SINK_WRITABLE, *_without_url(assessment, facts.secret.problem))
-    if facts.sink.trouble is SinkFailure.SECRET_UNREAD:
-        return unknown(Type.SINK_WRITABLE, _FAILURE_REASONS[facts.sink.trouble], facts.sink.trouble_message)
-    if facts.sink.trouble is not None:
-        return false(Type.SINK_WRITABLE, _FAILURE_REASONS[facts.sink.trouble], facts.sink.trouble_message)
+    if facts.sink.failure is SinkReadFailure.SECRET_UNREAD:
+        return unknown(Type.SINK_WRITABLE, _FAILURE_REASONS[facts.sink.failure], facts.sink.failure_message)
+    if facts.sink.failure is not None:
+        return false(Type.SINK_WRITABLE, _FAILURE_REASONS[facts.sink.failure], facts.sink.failure_message)
     if report is not None and (report.state is SourceState.BACKPRESSURE or _halted_by_sink(report)):
         return false(Type.SINK_WRITABLE, report.reason or ConditionReason.BACKPRESSURE, assessment.message)
     if assessment.recovering:
@@ -214,8 +214,8 @@ def unknown_condition(kind: Type, assessment: Assessment) -> ConditionDraft:
     sink = assessment.facts.sink
     if sink is None:
         return unknown(kind, *_without_url(assessment, "Redis can't be read without its URL"))
-    if sink.trouble is not None:
-        return unknown(kind, _FAILURE_REASONS[sink.trouble], "Redis can't be read")
+    if sink.failure is not None:
+        return unknown(kind, _FAILURE_REASONS[sink.failure], "Redis can't be read")
     if assessment.recovering:
         return unknown(kind, ConditionReason.SINK_UNREACHABLE, _RECOVERING)
     if assessment.silent:

@@ -37,7 +37,7 @@ PartT = TypeVar("PartT", bound=IngesterStatus)
 def stream_status(assessment: Assessment, previous: StreamStatus | None) -> StreamStatus | None:
     """The numbers now; while Redis can't be read, what is left of the previous ones."""
     sink = assessment.facts.sink
-    if sink is None or sink.trouble is not None:
+    if sink is None or sink.failure is not None:
         return previous and without_current_numbers(previous).model_copy(update=connection_fields(assessment, previous))
     health, report = sink.health, assessment.report
     state = report.state if report else None

@@ -1,13 +1,13 @@
 """What changed from one status to the next: whether it is worth a write now, and what to tell people."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Literal
+from typing import Final
 
 from sluice_operator.api.conditions import Condition, ConditionStatus
 from sluice_operator.api.conditions import ConditionType as Type
 from sluice_operator.api.source_status import IngesterStatus, RestartsStatus, SourceStatus, StreamStatus
+from sluice_operator.kubernetes.event import Event
 from sluice_operator.status.ages import with_coarse_ages
 from sluice_operator.status.condition_times import by_type
 from sluice_operator.status.cursor_resets import is_seq
@@ -23,15 +23,6 @@ _IDLE_REASONS: Final = frozenset(
     }
 )
 """Why a connection may be absent without having been lost."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Event:
-    """A Kubernetes Event to come."""
-
-    type: Literal["Normal", "Warning"]
-    reason: str
-    message: str
 
 
 def is_unchanged(before: SourceStatus, after: SourceStatus) -> bool:

@@ -6,25 +6,12 @@ and never both: readers take whichever comes first.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum, auto
 
 from sluice_operator.api.conditions import Condition, ConditionStatus
 from sluice_operator.api.conditions import ConditionType as Type
 from sluice_operator.api.health import HealthSpec
 from sluice_operator.status.condition_times import ConditionDraft, false, true
-
-
-class Severity(Enum):
-    """What comes next."""
-
-    HEALTHY = auto()
-    """It is as it should be."""
-    PROGRESSING = auto()
-    """Somebody is at work: the operator, Kubernetes or the ingester."""
-    DEGRADED = auto()
-    """It has gone on for too long to be called work, and may yet heal by itself."""
-    STALLED = auto()
-    """A person must act."""
+from sluice_operator.status.severity import Severity
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

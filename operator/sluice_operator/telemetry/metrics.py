@@ -14,9 +14,10 @@ from prometheus_client import (
     disable_created_metrics,
 )
 
-from sluice_operator.kinds.registry import SOURCES, SourceKey
+from sluice_operator.kinds.registry import SOURCES
 from sluice_operator.kubernetes.cache import Cache
 from sluice_operator.kubernetes.served_namespaces import ServedNamespaces
+from sluice_operator.kubernetes.source_key import SourceKey
 from sluice_operator.kubernetes.workqueue import WorkQueue
 from sluice_operator.telemetry.resource_metrics import ResourceMetrics
 
@@ -44,21 +45,24 @@ class Metrics:
             self.registry.register(collector)
         self.registry.register(ResourceMetrics(cache, namespaces, held_namespaces))
         self._reconciles = Counter(
-            "sluice_reconcile", "Looks at resources, by kind and result.", ["kind", "result"], registry=self.registry
+            "sluice_reconcile",
+            "Reconciles of resources: `success`, or `error`, which includes those that were cut off.",
+            ["kind", "result"],
+            registry=self.registry,
         )
         for kind in SOURCES:
             for result in ("success", "error"):
                 self._reconciles.labels(kind, result)  # a first error is to be seen as an increase
         self._seconds = Histogram(
             "sluice_reconcile_duration_seconds",
-            "How long a look at a resource took.",
+            "How long a reconcile of a resource took.",
             ["kind"],
             buckets=_BUCKETS,
             registry=self.registry,
         )
-        depth = Gauge("sluice_queue_depth", "Resources that wait to be looked at.", registry=self.registry)
+        depth = Gauge("sluice_queue_depth", "Resources in the work queue.", registry=self.registry)
         depth.set_function(lambda: queue.depth)
-        leader = Gauge("sluice_leader", "Whether this replica leads, and so does the work.", registry=self.registry)
+        leader = Gauge("sluice_leader", "1 on the replica that leads, and so does the work.", registry=self.registry)
         leader.set_function(lambda: float(is_leader()))
 
     def instrumented(self, reconcile: Reconcile) -> Reconcile:

@@ -36,11 +36,14 @@ class ResourceMetrics(Collector):
     def collect(self) -> Iterator[Metric]:
         """One family for each question."""
         counts = GaugeMetricFamily(
-            "sluice_resources", "Resources, by whether they are Ready.", labels=["kind", "ready"]
+            "sluice_resources",
+            "Resources by their `Ready`: `True`, `False`, or `Unknown` before the first reconcile.",
+            labels=["kind", "ready"],
         )
         served = GaugeMetricFamily(
             "sluice_namespace_served",
-            "Whether a namespace is served, of those that are watched by name or have resources.",
+            "1 while a namespace of `SLUICE_WATCH_NAMESPACES`, or one with resources, is served. 0 while the API "
+            "server refuses it or another release serves it; then it has no other metrics.",
             labels=["namespace"],
         )
         known, held = self._namespaces.served_by_name, self._held_namespaces()
@@ -48,7 +51,10 @@ class ResourceMetrics(Collector):
             is_served = known.get(name, True) and held.get(name, True)
             served.add_metric([name], float(is_served))
         kinds = GaugeMetricFamily(
-            "sluice_kind_served", "Whether the resources of a kind are served everywhere.", labels=["kind"]
+            "sluice_kind_served",
+            "1 while the resources of a kind are served in all namespaces. 0 while its CRD is missing or it can't be "
+            "listed or watched: `/readyz` and the log say why.",
+            labels=["kind"],
         )
         for kind, is_served in self._namespaces.kinds.served_by_kind.items():
             kinds.add_metric([kind], float(is_served))
@@ -74,16 +80,28 @@ def _families() -> dict[str, GaugeMetricFamily | CounterMetricFamily]:
     def gauge(name: str, text: str, *labels: str) -> GaugeMetricFamily:
         return GaugeMetricFamily(f"sluice_resource_{name}", text, labels=[*_LABELS, *labels])
 
-    restarts = "Restarts of ingesters that nobody asked for."
+    restarts = "Restarts of ingesters that nobody asked for, over all pods and all time."
     return {
-        "ready": gauge("ready", "Whether the resource is Ready."),
-        "stalled": gauge("stalled", "Whether a person must act."),
+        "ready": gauge("ready", "1 while the resource is `Ready`, else 0."),
+        "stalled": gauge("stalled", "1 while a person must act, else 0."),
         "restarts": CounterMetricFamily("sluice_resource_restarts", restarts, labels=_LABELS),
-        "lag": gauge("lag_seconds", "How far the resource is behind."),
-        "newest": gauge("newest_event_timestamp_seconds", "The time of the newest event stored.", "stream"),
-        "entries": gauge("stream_entries", "Entries in the stream in Redis.", "stream"),
+        "lag": gauge(
+            "lag_seconds",
+            "How old the newest event was when it was stored; grows while the source can't be read. Absent while Redis "
+            "can't be read, and while suspended.",
+        ),
+        "newest": gauge(
+            "newest_event_timestamp_seconds",
+            "The time of the newest stored event: `time()` minus this is its age.",
+            "stream",
+        ),
+        "entries": gauge("stream_entries", "Entries in the stream in Redis, which sources can share.", "stream"),
         "bytes": gauge("stream_bytes", "About how many bytes the stream takes in Redis.", "stream"),
-        "consumers": gauge("consumers_lag_entries", "Entries that the slowest group has not been given.", "stream"),
+        "consumers": gauge(
+            "consumers_lag_entries",
+            "Entries not yet delivered to the slowest consumer group. Absent without groups.",
+            "stream",
+        ),
     }
 
 

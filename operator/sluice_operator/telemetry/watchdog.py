@@ -8,8 +8,8 @@ import asyncio
 import faulthandler
 from typing import Final
 
-from sluice_operator.kinds.registry import SourceKey
 from sluice_operator.kubernetes.resync import Resync
+from sluice_operator.kubernetes.source_key import SourceKey
 from sluice_operator.kubernetes.workqueue import WorkQueue
 
 STUCK_SECONDS: Final = 180.0

@@ -43,7 +43,7 @@ def test_a_deployment_of_a_former_version_with_another_selector(situation: Situa
     # Its pods went before it, so that two never write.
     assert [pod for pod in situation.all("Pod") if pod["metadata"]["labels"].get("app") == "old"] == []
     situation.stream()
-    (told,) = [message for message in situation.told("ChildRestored") if "made anew" in message]
+    (told,) = [message for message in situation.told("ChildRestored") if "created again" in message]
     assert "field is immutable" in told
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from sluice_operator.kinds.registry import RELAYS
 from sluice_operator.kubernetes import client as kube_module
-from sluice_operator.kubernetes.client import connect
+from sluice_operator.kubernetes.connection import connect
 from sluice_redis.contract import SourceState
 from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.control_plane import OPERATOR, ControlPlane

@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 from kubernetes.aio.client import Configuration
 
-from sluice_operator.kinds.registry import SourceKey
+from sluice_operator.kinds.registry import WATCHED_KINDS
 from sluice_operator.kubernetes.cache import Cache
 from sluice_operator.kubernetes.informers import kopf_login as session_module
-from sluice_operator.kubernetes.informers.informers import WATCHED_RESOURCES, run_informers
+from sluice_operator.kubernetes.informers.informers import run_informers
 from sluice_operator.kubernetes.informers.kopf_login import CredentialsRejectedError, KopfLogin
-from sluice_operator.kubernetes.served_namespaces import ServedNamespaces
+from sluice_operator.kubernetes.source_key import SourceKey
 from sluice_operator.kubernetes.watch_freshness import WatchFreshness
+from tests.fakes.served import served_namespaces
 from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.control_plane import ControlPlane
 from tests.integration.operator.faults import FaultyProxy
@@ -78,17 +79,18 @@ async def test_a_token_that_is_revoked_is_renewed(
     added: list[SourceKey] = []
     login = KopfLogin(
         configuration,
-        plurals=[api.plural for api in WATCHED_RESOURCES],
+        plurals=[api.plural for api in WATCHED_KINDS.all],
         on_relist=lambda: None,
         on_forbidden=lambda _: None,
     )
     watches = asyncio.create_task(
         run_informers(
-            cache=Cache(),
+            kinds=WATCHED_KINDS,
+            cache=Cache(WATCHED_KINDS),
             freshness=WatchFreshness(),
             add=added.append,
             login=login,
-            namespaces=ServedNamespaces((place.namespace,)),
+            namespaces=served_namespaces(place.namespace),
             stop=asyncio.Event(),
             in_flight_writes=set(),
         )

@@ -8,16 +8,17 @@ from collections.abc import Callable
 
 import pytest
 
-from sluice_operator.kinds.registry import SourceKey
+from sluice_operator.kinds.registry import WATCHED_KINDS
 from sluice_operator.kubernetes import client as kube_module
 from sluice_operator.kubernetes.cache import Cache
-from sluice_operator.kubernetes.client import connect
+from sluice_operator.kubernetes.connection import connect
 from sluice_operator.kubernetes.resync import Resync
-from sluice_operator.kubernetes.served_namespaces import ServedNamespaces
+from sluice_operator.kubernetes.source_key import SourceKey
 from sluice_operator.kubernetes.watch_freshness import WatchFreshness
 from sluice_operator.kubernetes.workqueue import WorkQueue
 from sluice_operator.telemetry import watchdog as heartbeat_module
 from sluice_operator.telemetry.watchdog import liveness_problem
+from tests.fakes.served import served_namespaces
 from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.control_plane import OPERATOR, ControlPlane
 from tests.integration.operator.faults import FaultyProxy
@@ -67,11 +68,12 @@ async def test_a_list_that_never_ends_is_the_end(
     queue: WorkQueue[SourceKey] = WorkQueue()
     async with connect() as (kube, _):
         resync = Resync(
+            kinds=WATCHED_KINDS,
             client=kube,
-            cache=Cache(),
+            cache=Cache(WATCHED_KINDS),
             freshness=WatchFreshness(),
             add=queue.add,
-            namespaces=ServedNamespaces((place.namespace,)),
+            namespaces=served_namespaces(place.namespace),
             interval_seconds=0.2,
         )
         await resync.list_first()

@@ -8,15 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from sluice_operator.kinds.registry import SourceKey
+from sluice_operator.kinds.registry import WATCHED_KINDS
 from sluice_operator.kubernetes import resync as resync_module
 from sluice_operator.kubernetes import watch_freshness as sight_module
 from sluice_operator.kubernetes.cache import Cache
-from sluice_operator.kubernetes.client import connect
+from sluice_operator.kubernetes.connection import connect
 from sluice_operator.kubernetes.resync import Resync
-from sluice_operator.kubernetes.served_namespaces import ServedNamespaces
+from sluice_operator.kubernetes.source_key import SourceKey
 from sluice_operator.kubernetes.watch_freshness import StaleWatchError, WatchFreshness
 from sluice_redis.contract import SourceState
+from tests.fakes.served import served_namespaces
 from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.control_plane import OPERATOR, ROOT, ApiServerError, ControlPlane
 from tests.integration.operator.rights import grant, rules
@@ -42,7 +43,7 @@ def test_a_restart_changes_nothing_that_is_right(place: Situation, start: Callab
     place.store(7_000_000_000)
     place.report(SourceState.STREAMING, pod=pod)
     operator = start(SLUICE_STATUS_INTERVAL_SECONDS="600")
-    time.sleep(5)
+    place.reconciled()
     assert versions(place) == before
     assert "Updated" not in operator.log
 
@@ -90,7 +91,7 @@ def test_pods_that_are_replaced_while_it_is_away_are_counted(
     eventually(lambda: place.pod()["metadata"]["uid"] != pod["metadata"]["uid"])
     start()
     eventually(lambda: place.status()["restarts"]["count"] == 1)
-    time.sleep(4)
+    place.reconciled()
     assert place.status()["restarts"]["count"] == 1
 
 
@@ -123,11 +124,12 @@ async def test_a_watch_that_has_gone_blind_is_found_out(
     added: list[SourceKey] = []
     async with connect() as (kube, _):
         resync = Resync(
+            kinds=WATCHED_KINDS,
             client=kube,
-            cache=Cache(),
+            cache=Cache(WATCHED_KINDS),
             freshness=WatchFreshness(),
             add=added.append,
-            namespaces=ServedNamespaces((place.namespace,)),
+            namespaces=served_namespaces(place.namespace),
             interval_seconds=0.1,
         )
         await resync.list_first()

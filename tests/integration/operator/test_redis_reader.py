@@ -10,7 +10,7 @@ import pytest
 
 from sluice_operator.api.source_spec import CABundle
 from sluice_operator.observed.ca_bundle import ca_certificates
-from sluice_operator.observed.facts import SinkFailure
+from sluice_operator.observed.facts import SinkReadFailure
 from sluice_operator.redis import stream_reader as reader_module
 from sluice_operator.redis.stream_reader import RedisReader
 from sluice_redis.contract import HealthField, SourceState, Stream, StreamKeys
@@ -49,7 +49,7 @@ async def test_what_an_ingester_wrote_is_read_in_one_look(reader: RedisReader, r
     calls = client.info("commandstats")["cmdstat_get"]["calls"] if "cmdstat_get" in client.info("commandstats") else 0
     facts = await reader.read(redis_server.url.encode(), KEYS, now=now())
 
-    assert (facts.trouble, facts.back_seconds) == (None, None)
+    assert (facts.failure, facts.recovered_seconds) == (None, None)
     assert (facts.cursor, facts.length, facts.dead_letters) == ("6322875501", 3, 1)
     assert facts.health is not None
     assert (facts.health.state, facts.health.pod) == (SourceState.STREAMING, "p")
@@ -70,7 +70,7 @@ async def test_what_no_status_could_hold_is_cut(reader: RedisReader, redis_serve
 
 async def test_an_empty_redis_is_no_trouble(reader: RedisReader, redis_server: RedisServer) -> None:
     facts = await reader.read(redis_server.url.encode(), KEYS, now=now())
-    assert (facts.trouble, facts.cursor, facts.length, facts.health) == (None, None, 0, None)
+    assert (facts.failure, facts.cursor, facts.length, facts.health) == (None, None, 0, None)
 
 
 async def test_the_look_writes_nothing(reader: RedisReader, redis_server: RedisServer) -> None:
@@ -82,35 +82,35 @@ async def test_a_wrong_password_is_told_without_it(reader: RedisReader, own_redi
     server = own_redis(requirepass="right")
     for url in (f"redis://:wr0ng@127.0.0.1:{server.port}", server.url):
         facts = await reader.read(url.encode(), KEYS, now=now())
-        assert facts.trouble is SinkFailure.UNAUTHORIZED
-        assert "wr0ng" not in facts.trouble_message
+        assert facts.failure is SinkReadFailure.UNAUTHORIZED
+        assert "wr0ng" not in facts.failure_message
     facts = await reader.read(f"redis://:right@127.0.0.1:{server.port}".encode(), KEYS, now=now())
-    assert facts.trouble is None
+    assert facts.failure is None
 
 
 async def test_a_user_without_rights_is_told_so(reader: RedisReader, own_redis: Callable[..., RedisServer]) -> None:
     server = own_redis()
     server.client.acl_setuser("poor", enabled=True, passwords=["+pw"], commands=["+ping"])
     facts = await reader.read(f"redis://poor:pw@127.0.0.1:{server.port}".encode(), KEYS, now=now())
-    assert facts.trouble is SinkFailure.UNAUTHORIZED
+    assert facts.failure is SinkReadFailure.UNAUTHORIZED
 
 
 @pytest.mark.parametrize("url", [b"http://x", b"redis://:s3cr/et@redis:port", b"\xff\xfe", b"", b"redis"])
 async def test_what_is_no_url_is_told_without_it(reader: RedisReader, url: bytes) -> None:
     facts = await reader.read(url, KEYS, now=now())
-    assert facts.trouble is SinkFailure.URL_INVALID
-    assert "s3cr" not in facts.trouble_message
+    assert facts.failure is SinkReadFailure.URL_INVALID
+    assert "s3cr" not in facts.failure_message
 
 
 async def test_nobody_listens(reader: RedisReader) -> None:
     facts = await reader.read(f"redis://:pw@127.0.0.1:{free_port()}".encode(), KEYS, now=now())
-    assert facts.trouble is SinkFailure.UNREACHABLE
-    assert "pw" not in facts.trouble_message
+    assert facts.failure is SinkReadFailure.UNREACHABLE
+    assert "pw" not in facts.failure_message
 
 
 async def test_no_such_host(reader: RedisReader) -> None:
     facts = await reader.read(b"redis://nowhere.invalid:6379", KEYS, now=now())
-    assert facts.trouble is SinkFailure.UNREACHABLE
+    assert facts.failure is SinkReadFailure.UNREACHABLE
 
 
 async def test_a_redis_that_hangs_costs_seconds_not_minutes_and_not_each_source_anew(
@@ -123,10 +123,10 @@ async def test_a_redis_that_hangs_costs_seconds_not_minutes_and_not_each_source_
     server.pause(seconds=20)
     began = time.monotonic()
     facts = await reader.read(url, KEYS, now=now())
-    assert facts.trouble is SinkFailure.UNREACHABLE
+    assert facts.failure is SinkReadFailure.UNREACHABLE
     assert time.monotonic() - began < 8
     began = time.monotonic()
-    assert (await reader.read(url, StreamKeys(stream=Stream.FIREHOSE, host="b"), now=now())).trouble is not None
+    assert (await reader.read(url, StreamKeys(stream=Stream.FIREHOSE, host="b"), now=now())).failure is not None
     assert time.monotonic() - began < 2
 
 
@@ -139,23 +139,23 @@ async def test_a_redis_that_was_restarted_is_read_again(
     server.client.set(KEYS.cursor, "7")
     assert (await reader.read(url, KEYS, now=now())).cursor == "7"
     server.kill()
-    assert (await reader.read(url, KEYS, now=now())).trouble is SinkFailure.UNREACHABLE
+    assert (await reader.read(url, KEYS, now=now())).failure is SinkReadFailure.UNREACHABLE
     server.start()
     await asyncio.sleep(0.2)
     facts = await reader.read(url, KEYS, now=now())
-    assert (facts.cursor, facts.back_seconds) == ("7", 0.0)
+    assert (facts.cursor, facts.recovered_seconds) == ("7", 0.0)
     await asyncio.sleep(0.2)
-    assert 0.2 <= ((await reader.read(url, KEYS, now=now())).back_seconds or 0) < 5
+    assert 0.2 <= ((await reader.read(url, KEYS, now=now())).recovered_seconds or 0) < 5
 
 
 async def test_a_restart_between_two_looks_is_not_even_seen(
     reader: RedisReader, own_redis: Callable[..., RedisServer]
 ) -> None:
     server = own_redis()
-    assert (await reader.read(server.url.encode(), KEYS, now=now())).trouble is None
+    assert (await reader.read(server.url.encode(), KEYS, now=now())).failure is None
     server.kill()
     server.start()
-    assert (await reader.read(server.url.encode(), KEYS, now=now())).trouble is None
+    assert (await reader.read(server.url.encode(), KEYS, now=now())).failure is None
 
 
 async def test_one_source_with_a_broken_key_does_not_spoil_the_others(
@@ -163,9 +163,9 @@ async def test_one_source_with_a_broken_key_does_not_spoil_the_others(
 ) -> None:
     redis_server.client.rpush(KEYS.cursor, "not", "a", "string")
     facts = await reader.read(redis_server.url.encode(), KEYS, now=now())
-    assert facts.trouble is SinkFailure.ANSWERED_ERROR
+    assert facts.failure is SinkReadFailure.ANSWERED_ERROR
     other = StreamKeys(stream=Stream.FIREHOSE, host="other.example")
-    assert (await reader.read(redis_server.url.encode(), other, now=now())).trouble is None
+    assert (await reader.read(redis_server.url.encode(), other, now=now())).failure is None
 
 
 async def test_connections_that_nobody_uses_are_closed(
@@ -205,7 +205,7 @@ async def test_what_nobody_asks_about_is_forgotten_though_others_ask_that_redis(
     def asked() -> int:
         return int(redis_server.client.info("commandstats").get("cmdstat_memory|usage", {"calls": 0})["calls"])
 
-    reader, url = RedisReader(statistics_interval_seconds=3600), redis_server.url.encode()
+    reader, url = RedisReader(details_interval_seconds=3600), redis_server.url.encode()
     redis_server.client.hset(
         KEYS.health, mapping={HealthField.STATE: SourceState.STREAMING, HealthField.BEAT: "2026-01-01T00:00:00Z"}
     )
@@ -237,13 +237,13 @@ async def test_a_cluster_is_read_where_the_keys_share_a_slot(reader: RedisReader
         owner.set(keys.cursor, "7")
         owner.xadd(keys.entries, {"event": "{}"})
         facts = await reader.read(cluster.url.encode(), keys, now=now())
-        assert (facts.trouble, facts.cursor, facts.length) == (None, "7", 1)
+        assert (facts.failure, facts.cursor, facts.length) == (None, "7", 1)
 
         facts = await reader.read(cluster.url.encode(), KEYS, now=now())
-        assert facts.trouble is SinkFailure.URL_INVALID
-        assert "spec.redis.keyPrefix" in facts.trouble_message
+        assert facts.failure is SinkReadFailure.URL_INVALID
+        assert "spec.redis.keyPrefix" in facts.failure_message
     facts = await reader.read(cluster.url.encode(), keys, now=now())
-    assert facts.trouble is SinkFailure.UNREACHABLE
+    assert facts.failure is SinkReadFailure.UNREACHABLE
 
 
 @pytest.mark.timeout(120)
@@ -252,9 +252,9 @@ async def test_the_master_is_read_that_the_sentinels_name(reader: RedisReader, t
     with running(trio):
         trio.servers[0].client.set(KEYS.cursor, "7")
         facts = await reader.read(trio.url.encode(), KEYS, now=now())
-        assert (facts.trouble, facts.cursor) == (None, "7")
+        assert (facts.failure, facts.cursor) == (None, "7")
     facts = await reader.read(trio.url.encode(), KEYS, now=now())
-    assert facts.trouble is SinkFailure.UNREACHABLE
+    assert facts.failure is SinkReadFailure.UNREACHABLE
 
 
 async def test_a_private_ca_is_trusted_where_it_is_named(reader: RedisReader, tmp_path: Path) -> None:
@@ -264,8 +264,8 @@ async def test_a_private_ca_is_trusted_where_it_is_named(reader: RedisReader, tm
     with running(server):
         url = server.url.encode()
         facts = await reader.read(url, KEYS, now=now())
-        assert facts.trouble is SinkFailure.UNREACHABLE
-        assert "CERTIFICATE_VERIFY_FAILED" in facts.trouble_message
+        assert facts.failure is SinkReadFailure.UNREACHABLE
+        assert "CERTIFICATE_VERIFY_FAILED" in facts.failure_message
         facts = await reader.read(url, KEYS, now=now(), ca_bundle=noted)
-        assert (facts.trouble, facts.length) == (None, 0)
+        assert (facts.failure, facts.length) == (None, 0)
     assert ca_certificates(None, bundle) == ca_certificates({}, bundle) == ""

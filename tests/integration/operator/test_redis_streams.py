@@ -24,14 +24,14 @@ ENTRIES = KEYS.entries
 @pytest.fixture
 async def reader() -> AsyncIterator[RedisReader]:
     """One that asks at every look."""
-    reader = RedisReader(statistics_interval_seconds=0)
+    reader = RedisReader(details_interval_seconds=0)
     yield reader
     await reader.close()
 
 
 async def look(reader: RedisReader, url: str, keys: StreamKeys = KEYS) -> RedisStreamFacts:
     facts = await reader.read(url.encode(), keys, now=datetime.now(UTC))
-    assert facts.trouble is None, facts.trouble_message
+    assert facts.failure is None, facts.failure_message
     assert facts.stream is not None
     return facts.stream
 
@@ -134,7 +134,7 @@ async def test_what_the_user_may_not_ask_is_absent_and_no_trouble(
 
 
 async def test_many_looks_ask_once_and_many_sources_share_the_answer(redis_server: RedisServer) -> None:
-    reader, client = RedisReader(statistics_interval_seconds=60), redis_server.client
+    reader, client = RedisReader(details_interval_seconds=60), redis_server.client
     fill(client, 3)
     client.xgroup_create(ENTRIES, "group", id="0")
     client.xreadgroup("group", "one", {ENTRIES: ">"}, count=1)

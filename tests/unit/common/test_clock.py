@@ -1,4 +1,4 @@
-"""What every Clock promises: the system's and the one of the tests."""
+"""What every Clock promises: the system's and those of the tests."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -8,12 +8,13 @@ from typing import Any, TypeVar
 import pytest
 
 from sluice_common.clock import Clock, SystemClock, wait_until_set
-from tests.fakes.clock import FakeClock, settle
+from tests.fakes.clock import FakeClock
+from tests.fakes.manual_clock import ManualClock, settle
 
 T = TypeVar("T")
 
 
-@pytest.fixture(params=[SystemClock, FakeClock])
+@pytest.fixture(params=[SystemClock, ManualClock])
 def clock(request: pytest.FixtureRequest) -> Clock:
     made: Clock = request.param()
     return made
@@ -22,20 +23,23 @@ def clock(request: pytest.FixtureRequest) -> Clock:
 async def passing(clock: Clock, work: Coroutine[Any, Any, T]) -> T:
     """The result of `work`, while time passes."""
     task = asyncio.create_task(work)
-    if isinstance(clock, FakeClock):
+    if isinstance(clock, ManualClock):
         await clock.advance_until(task.done)
     return await task
 
 
-async def test_a_sleep_takes_its_time_on_both_scales(clock: Clock) -> None:
+@pytest.mark.parametrize("made", [SystemClock, ManualClock, FakeClock])
+async def test_a_sleep_takes_its_time_on_both_scales(made: type[Clock]) -> None:
+    clock = made()
     monotonic, now = clock.monotonic(), clock.now()
     await passing(clock, clock.sleep(0.02))
     assert clock.monotonic() - monotonic >= 0.0199
     assert clock.now() - now >= timedelta(seconds=0.019)  # the time of day may be adjusted meanwhile
 
 
-async def test_the_time_of_day_is_in_utc(clock: Clock) -> None:
-    assert clock.now().tzinfo is UTC
+@pytest.mark.parametrize("made", [SystemClock, ManualClock, FakeClock])
+async def test_the_time_of_day_is_in_utc(made: type[Clock]) -> None:
+    assert made().now().tzinfo is UTC
 
 
 @pytest.mark.parametrize("seconds", [0.0, -1.0])
@@ -74,7 +78,7 @@ async def test_waiting_for_an_event_ends_with_it_or_with_the_time(clock: Clock) 
 
 
 async def test_the_fake_stands_still_until_it_is_advanced() -> None:
-    clock = FakeClock()
+    clock = ManualClock()
     task = asyncio.create_task(clock.sleep(10))
     await clock.advance(9.9)
     assert not task.done()
@@ -84,7 +88,7 @@ async def test_the_fake_stands_still_until_it_is_advanced() -> None:
 
 
 async def test_the_fake_wakes_whoever_begins_to_sleep_meanwhile() -> None:
-    clock, ticks = FakeClock(), []
+    clock, ticks = ManualClock(), []
 
     async def tick() -> None:
         while True:

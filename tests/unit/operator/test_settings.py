@@ -6,9 +6,9 @@ from subprocess import run
 
 import pytest
 
+from sluice_common.logs import JsonFormatter
 from sluice_operator.kubernetes.leader_lease import LeaseConfig
 from sluice_operator.settings import SettingsError, load_settings
-from sluice_operator.telemetry.logs import JsonFormatter
 
 
 @pytest.fixture(autouse=True)
@@ -117,5 +117,5 @@ def test_a_line_of_the_log_is_one_json_object() -> None:
     line = JsonFormatter().format(record)
     assert "\n" not in line
     told = json.loads(line)
-    assert (told["level"], told["logger"], told["message"]) == ("error", "a", "x\ny")
+    assert (told["level"], told["logger"], told["message"]) == ("error", "a", "x y")
     assert "broken\nin two" in told["error"]

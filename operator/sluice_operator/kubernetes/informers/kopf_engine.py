@@ -1,7 +1,7 @@
-"""One engine of kopf for one kind of object, so that the end of its watch is not the end of the others.
+"""One kopf engine for one kind of object, so that the end of its watch does not end the others.
 
 kopf ends a whole engine when one of its watches can't go on, as when the CRD of its kind is deleted. It looks for kinds
-only at the start, and takes signals for itself each time.
+only at its start, and takes over the signal handlers each time.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from typing import Any, Final, TypeAlias
 import kopf
 from kopf._cogs.structs.references import Insights, NamespaceName
 
-from sluice_operator.kubernetes.client import ApiResource
+from sluice_operator.kubernetes.api_resource import ApiResource
 
 Task: TypeAlias = asyncio.Task[Any]
 Scopes: TypeAlias = tuple[str | None, ...]
@@ -20,18 +20,18 @@ Scopes: TypeAlias = tuple[str | None, ...]
 
 _STOP_TIMEOUT_SECONDS: Final = 3.0
 _STEADY_SECONDS: Final = 3.0
-"""A watch that goes on for so long has begun well."""
+"""A watch that has run for so long has started well."""
 
 IDENTITY: Final[Any] = "sluice-operator"
-"""For peers, of which there are none: without it kopf asks for the user's name, and a container's has none."""
+"""For peering, which is not used. Without it kopf asks for the user's name, and a container's user has none."""
 
 
 class KindNotDiscoveredError(Exception):
-    """The API server does not name the kind at this moment, so the engine would watch nothing."""
+    """The API server does not list the kind at this moment, so the engine would watch nothing."""
 
 
 class KopfEngine:
-    """Watches one kind, where it is told to."""
+    """Watches one kind in given namespaces."""
 
     def __init__(
         self,
@@ -42,7 +42,7 @@ class KopfEngine:
         foreign_tasks: Collection[Task],
         on_started: Callable[[], None],
     ) -> None:
-        """`spared` are the tasks that are none of the engine's; `started` is called after each start."""
+        """kopf does not cancel `foreign_tasks`. `on_started` is called after each start."""
         self.api = api
         self._registry = registry
         self._settings = settings
@@ -55,21 +55,26 @@ class KopfEngine:
         self._started_at = 0.0
 
     async def ensure_watching(self, scopes: Scopes) -> bool:
-        """Watch in these scopes and in no other. Whether the watch goes on steadily. Raises what has ended it."""
+        """Watch in these scopes and in no others. To be called again and again.
+
+        Returns whether the watch has run for some seconds. Raises what has ended it.
+        """
         if not scopes:
             await self.stop()
             return False
         if self._run_task is None:
             await self._start(scopes)
-        # The engine itself may wait for ever for its parts to end, when one of them has failed.
+        # When one of its tasks has failed, the engine may wait for the others for ever. So each is checked.
         for task in (*self._tasks, self._run_task):
             if task is not None and task.done():
                 task.result()
-                raise RuntimeError("the watch has ended, and nobody asked it to")
+                raise RuntimeError("the watch has ended by itself")
         if not self._insights.ready_resources.is_set():
             return False
         if not self._insights.watched_resources:
-            raise KindNotDiscoveredError(f"the API server does not name {self.api.plural} among what it serves")
+            raise KindNotDiscoveredError(
+                f"the API server does not list {self.api.plural} among the kinds that it serves"
+            )
         if scopes != self._scopes and self._insights.ready_namespaces.is_set():
             await self._change_scopes(scopes)
         return time.monotonic() - self._started_at >= _STEADY_SECONDS
@@ -82,7 +87,7 @@ class KopfEngine:
         await asyncio.wait([self._run_task], timeout=_STOP_TIMEOUT_SECONDS)
         for task in (*self._tasks, self._run_task):
             if task.done() and not task.cancelled():
-                task.exception()  # it was told, or is of no interest any more
+                task.exception()  # read, or asyncio would log it
         self._run_task, self._tasks, self._scopes = None, (), ()
 
     async def _start(self, scopes: Scopes) -> None:
@@ -102,7 +107,7 @@ class KopfEngine:
         self._scopes = scopes
 
     async def _change_scopes(self, scopes: Scopes) -> None:
-        """Watch elsewhere. kopf would do so by itself if it might list all namespaces."""
+        """Watch in other scopes. kopf would do that by itself if it had the right to list all namespaces."""
         async with self._insights.revised:
             self._insights.namespaces.clear()
             self._insights.namespaces.update(None if scope is None else NamespaceName(scope) for scope in scopes)

@@ -1,8 +1,8 @@
-"""The session by which kopf talks to the API server, so that what kopf does not tell can be heard.
+"""kopf's HTTP sessions to the API server, through which the operator sees what kopf does not report.
 
-kopf lists anew when a watch can't go on where it stopped, and never tells: what was deleted in between would be
-kept for alive until the next list of ours. So it is heard by its requests. It also keeps on for a minute where it is
-forbidden to read, and then ends everything: so that is heard as well.
+- kopf lists again when a watch can't resume where it stopped. Objects that were deleted in between would stay in the
+  cache until the next resync, so each list of kopf's is reported.
+- Where it is forbidden to read, kopf tries for a minute and then ends everything, so a 403 is reported at once.
 """
 
 import asyncio
@@ -20,17 +20,17 @@ from kubernetes.aio.client import Configuration
 from sluice_operator import __version__
 
 RETRY_PAUSES_SECONDS: Final = (0.0, 1.0, 5.0, 15.0)
-"""Before the same token is offered again: an API server that has just started may refuse any for a moment."""
+"""Pauses before the same token is used again: an API server that has just started may refuse any token."""
 RETRY_RESET_SECONDS: Final = 60.0
-"""A token that was good for so long is offered again at once."""
+"""A token that has worked for so long is used again at once."""
 
 
 class CredentialsRejectedError(kopf.PermanentError):
-    """The API server refuses the credentials: the process must end, and may find better ones at its next start."""
+    """The API server rejects the credentials. A restart of the process may find newer ones."""
 
 
 class KopfLogin:
-    """Gives kopf a session at its start, and whenever the API server has refused the last one."""
+    """Gives kopf a session at its start, and whenever the API server has rejected the last one."""
 
     def __init__(
         self,
@@ -41,8 +41,10 @@ class KopfLogin:
         on_forbidden: Callable[[str | None], None],
         rejected: asyncio.Future[None] | None = None,
     ) -> None:
-        """`relisted` is called after each list of kopf's and when a kind is not there any more, `forbidden` with the
-        namespace that kopf may not read, or None for the cluster.
+        """`on_relist` is called after each list of kopf's, and when a kind does not exist any more.
+
+        `on_forbidden` is called with the namespace that kopf may not read, or None for the cluster. Both are called
+        for kinds with one of these `plurals`.
         """
         self._configuration = configuration
         self._plurals = plurals
@@ -52,10 +54,10 @@ class KopfLogin:
         self._token_used_at = 0.0
         self._failures = 0
         self.rejected: asyncio.Future[None] = rejected or asyncio.get_running_loop().create_future()
-        """Fails when the API server refuses the credentials for good: kopf alone would wait for others for ever."""
+        """Fails when the API server rejects the credentials for good. kopf alone would wait for ever."""
 
     def for_another_engine(self) -> "KopfLogin":
-        """For another engine, which offers tokens by itself; both tell of a refusal for good by the same future."""
+        """A login that counts its own failures and shares `rejected`."""
         return KopfLogin(
             self._configuration,
             plurals=self._plurals,
@@ -65,14 +67,15 @@ class KopfLogin:
         )
 
     async def log_in(self, **_: Any) -> kopf.AiohttpSession:
-        """A new session, with the token of this moment. Raises RefusedError if that was refused again
-        and again.
+        """A new session, with the current token.
+
+        Raises CredentialsRejectedError if that token was rejected again and again.
         """
         token, now = (await connection_info(self._configuration)).token, time.monotonic()
         is_new = token != self._token or now - self._token_used_at > RETRY_RESET_SECONDS
         self._failures = 0 if is_new else self._failures + 1
         if self._failures >= len(RETRY_PAUSES_SECONDS):
-            error = CredentialsRejectedError("the API server refuses the credentials, and there are no newer ones")
+            error = CredentialsRejectedError("the API server rejects the credentials, and there are no newer ones")
             if not self.rejected.done():
                 self.rejected.set_exception(error)
             raise error
@@ -103,10 +106,10 @@ class KopfLogin:
 
 
 def _proxy(info: kopf.ConnectionInfo) -> str | None:
-    """The proxy to the API server, from the environment if none is configured.
+    """The proxy to the API server: the configured one, or that of the environment.
 
-    aiohttp would look that up at each request, in a thread. In that moment kopf may close the session because
-    another request was refused, and the watch would end in an error that kopf does not expect.
+    aiohttp would look the environment up at each request, in a thread. Meanwhile kopf may close the session because
+    another request was rejected, and the watch would end in an error that kopf does not expect.
     """
     url = urlsplit(info.server)
     if info.proxy_url or (url.hostname and proxy_bypass(url.hostname)):
@@ -115,7 +118,7 @@ def _proxy(info: kopf.ConnectionInfo) -> str | None:
 
 
 async def connection_info(configuration: Configuration) -> kopf.ConnectionInfo:
-    """What kopf needs to reach the same API server, with a token that is fresh now."""
+    """What kopf needs to reach the same API server, with the current token."""
     header = await configuration.get_api_key_with_prefix("BearerToken")
     scheme, _, token = (header or "").partition(" ")
     return kopf.ConnectionInfo(

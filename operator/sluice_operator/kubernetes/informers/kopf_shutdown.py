@@ -1,7 +1,7 @@
-"""What is left open when the process ends, and is no fault of anybody who reads the log.
+"""Keeps the log of a clean shutdown free of tracebacks that kopf causes.
 
-kopf leaves the generators of its watches open if it is ended while they have just brought an event. asyncio closes
-them at its own end, all at once: one that finds what it holds closed already complains, with a traceback.
+kopf leaves the generators of its watches open if it is ended while they have just delivered an event. asyncio closes
+them at its own end, all at once. One that finds its resources closed already fails, and asyncio logs a traceback.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ logger = logging.getLogger(__name__)
 
 
 def ignore_unclosed_generators(loop: asyncio.AbstractEventLoop) -> None:
-    """Let `loop` say nothing of generators that it could not close in good order; of all else as ever."""
+    """Let `loop` log errors of generators at its end only at level debug, and all others as before."""
     loop.set_exception_handler(_handle_exception)
 
 

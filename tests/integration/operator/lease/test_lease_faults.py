@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from sluice_operator.kubernetes.client import connect
+from sluice_operator.kubernetes.connection import connect
 from sluice_operator.kubernetes.leader_election import LeaderElector
 from sluice_operator.kubernetes.leader_lease import LeaseConfig
 from tests.integration.operator.conftest import OperatorProcess

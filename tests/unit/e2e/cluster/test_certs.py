@@ -26,7 +26,7 @@ def certificate(path: Path) -> x509.Certificate:
     return x509.load_pem_x509_certificate(path.read_bytes())
 
 
-def test_authority_says_what_strict_verifiers_ask_for(pki: Path) -> None:
+def test_the_authority_has_the_extensions_that_strict_verifiers_require(pki: Path) -> None:
     authority = certificate(pki / "ca.crt")
     constraints = authority.extensions.get_extension_for_class(x509.BasicConstraints)
     usage = authority.extensions.get_extension_for_class(x509.KeyUsage)
@@ -35,7 +35,7 @@ def test_authority_says_what_strict_verifiers_ask_for(pki: Path) -> None:
 
 
 @pytest.mark.parametrize("leaf", certs.LEAVES, ids=lambda leaf: leaf.file)
-def test_every_certificate_is_the_authoritys_and_says_whose_it_is(pki: Path, leaf: certs.Leaf) -> None:
+def test_every_certificate_is_signed_by_the_authority_and_names_its_owner(pki: Path, leaf: certs.Leaf) -> None:
     issued = certificate(pki / f"{leaf.file}.crt")
     issued.verify_directly_issued_by(certificate(pki / "ca.crt"))
     names = {a.oid: a.value for a in issued.subject}

@@ -62,7 +62,7 @@ def test_addresses_agree_between_flags_and_files() -> None:
     assert kubelet["cgroupRoot"] == f"/{layout.CGROUP}"
 
 
-def test_pods_the_cable_and_services_have_networks_of_their_own() -> None:
+def test_pods_the_veth_pair_and_services_have_networks_of_their_own() -> None:
     plugins = json.loads((CONFIG / "cni/10-sluice.conflist").read_text())["plugins"]
     pods = ip_network(plugins[0]["ipam"]["ranges"][0][0]["subnet"])
     link, services = ip_network(layout.LINK_NETWORK), ip_network(layout.SERVICE_NETWORK)

@@ -101,7 +101,7 @@ def test_tools_are_built_again_only_when_their_sources_change(tmp_path: Path) ->
     assert not tools.ready(layout)
 
 
-def test_the_versions_said_are_those_of_the_module_file() -> None:
+def test_the_versions_are_those_of_the_module_file() -> None:
     module = (tools.SOURCE / "go.mod").read_text()
     assert f"k8s.io/kubernetes v{tools.KUBERNETES_VERSION}\n" in module
     assert f"helm.sh/helm/v3 v{tools.HELM_VERSION} " in module

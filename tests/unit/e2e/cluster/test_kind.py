@@ -35,7 +35,7 @@ def commands(here: Path, *names: str) -> list[str]:
     return [line for line in lines if line.split()[0] in names]
 
 
-def test_the_cluster_is_made_with_a_version_that_is_always_said(here: Path) -> None:
+def test_the_cluster_is_created_with_an_explicit_version(here: Path) -> None:
     layout = Layout(state=here / "state", cache=here / "cache")
     cluster = kind.up(layout)
     assert cluster.host_address == "172.18.0.1"
@@ -55,7 +55,7 @@ def test_the_cluster_is_made_with_a_version_that_is_always_said(here: Path) -> N
     assert not layout.state.exists()
 
 
-def test_what_kind_says_is_passed_on(here: Path) -> None:
+def test_the_output_of_kind_is_in_the_error(here: Path) -> None:
     (here / "broken").touch()
     with pytest.raises(ClusterError, match="no space"):
         kind.up(Layout(state=here / "state", cache=here / "cache"))

@@ -99,7 +99,7 @@ def test_reaping_notes_the_exit_code_of_the_component() -> None:
     assert (item.pid, item.exit_code, item.exits) == (None, 1, 1)
 
 
-def test_answers_tells_open_sockets_from_closed_ones(tmp_path: Path) -> None:
+def test_open_sockets_answer_and_closed_ones_do_not(tmp_path: Path) -> None:
     path = tmp_path / "socket"
     assert not answers(str(path))
     with socket.socket(socket.AF_UNIX) as unix, socket.create_server(("127.0.0.1", free_port())) as tcp:

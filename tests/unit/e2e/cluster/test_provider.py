@@ -32,7 +32,7 @@ def test_who_provides(*, system: str, root: bool, docker: bool, kind: bool, prov
     ("mask", "enough"),
     [("000001fffeffffff", True), ("00000000a80425fb", False), ("0000000000201000", True), ("0000000000200000", False)],
 )
-def test_roots_powers_are_read_from_the_effective_set(*, mask: str, enough: bool) -> None:
+def test_capabilities_are_read_from_the_effective_set(*, mask: str, enough: bool) -> None:
     status = f"Name:\tx\nCapPrm:\t000001ffffffffff\nCapEff:\t{mask}\nCapBnd:\t000001ffffffffff\n"
     assert has_capabilities(status) is enough
 

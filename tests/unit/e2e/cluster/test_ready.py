@@ -53,14 +53,14 @@ def test_tail_of_no_log(tmp_path: Path) -> None:
     assert tail(tmp_path / "none") == "    (no log)"
 
 
-def test_mounts_of_a_cluster_are_told_from_others(layout: Layout) -> None:
+def test_mounts_of_a_cluster_are_distinguished_from_others(layout: Layout) -> None:
     line = "36 35 98:0 / {} rw,noatime master:1 - ext3 /dev/root rw"
     points = [f"{layout.state}/kubelet/pods", "/run/cluster/state", "/run/clusters", "/", "/home"]
     found = doctor.our_mounts("\n".join(line.format(point) for point in points), layout)
     assert found == points[:2]
 
 
-def test_the_cable_tells_whose_it_is_within_the_kernels_limit() -> None:
+def test_the_alias_of_the_veth_pair_names_its_cluster_within_the_kernels_limit() -> None:
     assert network.alias(Path("/a/.cluster")) == "/a/.cluster"
     assert len(network.alias(Path("/" + "x" * 400))) < 256
 

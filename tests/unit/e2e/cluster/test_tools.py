@@ -53,7 +53,7 @@ def test_commands_are_built_while_node_and_images_are_set_up(layout: Layout, mon
         assert done == ["node"]
         loaded.set()
 
-    monkeypatch.setattr(provider, "look", lambda: Choice("local", "a test"))
+    monkeypatch.setattr(provider, "detect", lambda: Choice("local", "a test"))
     monkeypatch.setattr(tools, "ensure", build)
     monkeypatch.setattr(local, "start", lambda _: done.append("node"))
     monkeypatch.setattr(LocalCluster, "load_image", load)
@@ -68,7 +68,7 @@ def test_preparing_builds_commands_and_images_side_by_side(layout: Layout, monke
     def build(_: Layout) -> None:
         assert built.wait(60)
 
-    monkeypatch.setattr(provider, "look", lambda: Choice("local", "a test"))
+    monkeypatch.setattr(provider, "detect", lambda: Choice("local", "a test"))
     monkeypatch.setattr(tools, "ensure", build)
     monkeypatch.setattr(packages, "ensure", lambda *_: None)
     monkeypatch.setattr(provider.images, "build", lambda *_: built.set())

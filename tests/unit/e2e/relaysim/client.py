@@ -1,4 +1,4 @@
-"""A plain WebSocket client: what arrives, frame by frame."""
+"""A plain WebSocket client of a simulator, which reads frame by frame."""
 
 import asyncio
 from collections.abc import AsyncIterator

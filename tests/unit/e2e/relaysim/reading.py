@@ -1,4 +1,4 @@
-"""Reads what the simulator writes, by means of cbor2 and the specifications alone."""
+"""A reader of frames and commits for the tests, made from cbor2 and the specifications alone."""
 
 import hashlib
 import io

@@ -1,4 +1,4 @@
-"""The simulator's encoders and the ingester's decoder know nothing of each other: here they must agree."""
+"""The encoders of the simulator against the decoder of the ingester: they share no code and must agree."""
 
 import json
 from collections import Counter

@@ -1,3 +1,5 @@
+"""The control interface, over HTTP."""
+
 from typing import Any
 
 import aiohttp

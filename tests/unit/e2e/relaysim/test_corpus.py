@@ -1,3 +1,5 @@
+"""A corpus: what is made ahead, and what repeats."""
+
 from collections import Counter
 from collections.abc import Iterator
 from itertools import islice

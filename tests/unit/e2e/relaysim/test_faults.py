@@ -1,3 +1,5 @@
+"""Every fault, as a client sees it."""
+
 import asyncio
 import io
 from typing import Any

@@ -1,3 +1,5 @@
+"""The labeler: signatures, negations and its stream."""
+
 import base64
 from itertools import islice
 from typing import Any

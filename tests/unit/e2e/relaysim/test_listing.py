@@ -1,3 +1,5 @@
+"""The pages of listRepos, their cursors and their faults."""
+
 from typing import Any
 
 import aiohttp

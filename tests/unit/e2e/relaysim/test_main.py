@@ -1,3 +1,5 @@
+"""The command: its options, its signals and its end."""
+
 import http.client
 import json
 import signal

@@ -1,3 +1,5 @@
+"""Properties of the Merkle search tree."""
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

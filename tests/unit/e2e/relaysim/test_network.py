@@ -1,3 +1,5 @@
+"""The simulated network: its commits are valid, its events of every kind, its bytes repeatable."""
+
 from collections import Counter
 from itertools import islice
 from typing import Any

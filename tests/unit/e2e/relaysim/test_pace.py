@@ -1,3 +1,5 @@
+"""The pace of a stream: rates, limits, and the end of sending."""
+
 import asyncio
 
 import pytest

@@ -1,3 +1,5 @@
+"""The server: subscriptions, cursors, TLS and refusals."""
+
 import asyncio
 import ssl
 import time

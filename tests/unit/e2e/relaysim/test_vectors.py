@@ -1,3 +1,5 @@
+"""The encoders against the published vectors of the protocol."""
+
 import base64
 import json
 import random

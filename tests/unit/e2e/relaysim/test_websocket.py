@@ -1,3 +1,5 @@
+"""The heads of WebSocket messages."""
+
 import pytest
 from websockets.frames import Frame, Opcode
 

@@ -1,3 +1,5 @@
+"""The replay window, and where cursors point in it."""
+
 import pytest
 
 from e2e.relaysim.cursors import PROFILES, seek

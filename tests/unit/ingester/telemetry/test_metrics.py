@@ -13,7 +13,7 @@ from sluice_redis.sink.errors import SinkReason
 from sluice_wire.deadletter import DeadLetterReason
 
 ROOT = Path(__file__).parents[4]
-DOCS = (ROOT / "docs" / "metrics.md").read_text().partition("## Of the ingester")[2]
+DOCS = (ROOT / "docs" / "metrics.md").read_text().partition("\n## Ingester\n")[2]
 CODE = Path(error_kinds.__file__).parents[2]
 
 

@@ -1,9 +1,10 @@
 from typing import Any
 
-from sluice_operator.kinds.registry import LABELERS, RELAYS, SourceKey
+from sluice_operator.kinds.registry import LABELERS, RELAYS, WATCHED_KINDS, redis_host_of
+from sluice_operator.kubernetes.api_resource import DEPLOYMENTS, PODS
 from sluice_operator.kubernetes.cache import Cache
-from sluice_operator.kubernetes.client import DEPLOYMENTS, PODS
 from sluice_operator.kubernetes.informers.informers import handle_child_event, handle_source_event
+from sluice_operator.kubernetes.source_key import SourceKey
 
 KEY = SourceKey("Relay", "n", "us-east")
 
@@ -22,7 +23,7 @@ def names(items: list[dict[str, Any]]) -> list[str]:
 
 
 def test_an_event_that_comes_late_does_not_replace_what_is_newer() -> None:
-    store = Cache()
+    store = Cache(WATCHED_KINDS)
     store.put(RELAYS, item(version=100))
     store.put(RELAYS, item(version=99))
     assert store.resource_version(RELAYS, "n", "us-east") == "100"
@@ -31,7 +32,7 @@ def test_an_event_that_comes_late_does_not_replace_what_is_newer() -> None:
 
 
 def test_what_is_gone_does_not_come_back_by_old_news() -> None:
-    store = Cache()
+    store = Cache(WATCHED_KINDS)
     store.put(RELAYS, item(version=5))
     store.remove(RELAYS, item(version=7))
     store.put(RELAYS, item(version=6))
@@ -40,21 +41,21 @@ def test_what_is_gone_does_not_come_back_by_old_news() -> None:
 
 def test_what_has_left_a_watch_may_come_back_to_it() -> None:
     """As a Deployment does whose label somebody took away and the operator put back."""
-    store = Cache()
+    store = Cache(WATCHED_KINDS)
     store.remove(DEPLOYMENTS, child("us-east-firehose", version=7))
     store.put(DEPLOYMENTS, child("us-east-firehose", version=8))
     assert names(store.children(DEPLOYMENTS, KEY)) == ["us-east-firehose"]
 
 
 def test_the_end_of_an_object_does_not_end_its_namesake() -> None:
-    store = Cache()
+    store = Cache(WATCHED_KINDS)
     store.put(RELAYS, item(version=9, uid="u2"))
     store.remove(RELAYS, item(version=8, uid="u1"))
     assert store.source(KEY) is not None
 
 
 def test_a_list_replaces_everything_up_to_its_moment() -> None:
-    store = Cache()
+    store = Cache(WATCHED_KINDS)
     for name, version in (("stays", 1), ("changes", 2), ("went", 3)):
         store.put(PODS, child(name, version=version))
     store.put(PODS, child("came-since", version=30))
@@ -66,7 +67,7 @@ def test_a_list_replaces_everything_up_to_its_moment() -> None:
 
 
 def test_a_list_does_not_bring_back_what_went_while_it_was_made() -> None:
-    store = Cache()
+    store = Cache(WATCHED_KINDS)
     store.put(PODS, child("p", version=5))
     store.remove(PODS, child("p", version=21))
     assert store.replace(PODS, [child("p", version=5)], resource_version="20") == []
@@ -74,14 +75,14 @@ def test_a_list_does_not_bring_back_what_went_while_it_was_made() -> None:
 
 
 def test_a_list_does_not_undo_what_is_newer() -> None:
-    store = Cache()
+    store = Cache(WATCHED_KINDS)
     store.put(PODS, child("p", version=25))
     assert store.replace(PODS, [child("p", version=5)], resource_version="20") == []
     assert store.resource_version(PODS, "n", "p") == "25"
 
 
 def test_children_are_found_by_the_label_of_their_source() -> None:
-    store = Cache()
+    store = Cache(WATCHED_KINDS)
     store.put(PODS, child("mine"))
     store.put(PODS, child("other", of="us-west"))
     store.put(PODS, item("stranger"))
@@ -90,7 +91,7 @@ def test_children_are_found_by_the_label_of_their_source() -> None:
 
 
 def test_the_owner_of_a_child_with_a_long_name_is_found() -> None:
-    store, long = Cache(), "r" * 100
+    store, long = Cache(WATCHED_KINDS), "r" * 100
     store.put(RELAYS, item(long))
     key = SourceKey("Relay", "n", long)
     from sluice_operator.desired.naming import label_value  # noqa: PLC0415
@@ -103,7 +104,7 @@ def test_the_owner_of_a_child_with_a_long_name_is_found() -> None:
 
 
 def test_what_nobody_reads_is_not_kept() -> None:
-    store = Cache()
+    store = Cache(WATCHED_KINDS)
     store.put(RELAYS, item(managedFields=[{"manager": "kubectl"}]))
     source = store.source(KEY)
     assert source is not None
@@ -113,7 +114,7 @@ def test_what_nobody_reads_is_not_kept() -> None:
 
 class TestNews:
     def test_a_source_is_looked_at_when_it_comes_changes_or_goes(self) -> None:
-        store, added = Cache(), list[SourceKey]()
+        store, added = Cache(WATCHED_KINDS), list[SourceKey]()
         handle_source_event(store, added.append, RELAYS, "ADDED", item(version=1, generation=1))
         handle_source_event(store, added.append, RELAYS, "MODIFIED", item(version=2, generation=2))
         handle_source_event(
@@ -124,7 +125,7 @@ class TestNews:
         assert store.source(KEY) is None
 
     def test_a_status_is_no_news_since_the_operator_wrote_it(self) -> None:
-        store, added = Cache(), list[SourceKey]()
+        store, added = Cache(WATCHED_KINDS), list[SourceKey]()
         handle_source_event(store, added.append, RELAYS, None, item(version=1, generation=1))
         handle_source_event(
             store, added.append, RELAYS, "MODIFIED", {**item(version=2, generation=1), "status": {"a": 1}}
@@ -133,7 +134,7 @@ class TestNews:
         assert store.resource_version(RELAYS, "n", "us-east") == "2"
 
     def test_a_child_is_news_of_its_source(self) -> None:
-        store, added = Cache(), list[SourceKey]()
+        store, added = Cache(WATCHED_KINDS), list[SourceKey]()
         store.put(RELAYS, item())
         handle_child_event(store, added.append, PODS, "ADDED", child("p", version=1))
         handle_child_event(store, added.append, PODS, "MODIFIED", child("p", of="somebody-else", version=2))
@@ -145,7 +146,7 @@ class TestNews:
 
 
 def test_sources_are_found_by_the_host_of_their_keys() -> None:
-    store = Cache()
+    store = Cache(WATCHED_KINDS)
 
     def source(name: str, host: object, *, version: int = 1) -> dict[str, Any]:
         return {**item(name, uid=f"uid-of-{name}", version=version), "spec": {"host": host}}
@@ -154,12 +155,15 @@ def test_sources_are_found_by_the_host_of_their_keys() -> None:
     store.put(LABELERS, source("b", "relay.example:2470"))
     store.put(RELAYS, source("c", "other.example"))
     store.put(RELAYS, source("broken", None))
-    assert names(store.sources_with_host("relay.example:2470")) == ["a", "b"]
+    assert names(store.sources_by(redis_host_of, "relay.example:2470")) == ["a", "b"]
     store.put(RELAYS, source("c", "https://relay.example:2470", version=2))
-    assert names(store.sources_with_host("relay.example:2470")) == ["a", "b", "c"]
+    assert names(store.sources_by(redis_host_of, "relay.example:2470")) == ["a", "b", "c"]
     store.remove(RELAYS, source("a", "ws://Relay.Example:2470", version=3))
-    assert names(store.sources_with_host("relay.example:2470")) == ["b", "c"]
+    assert names(store.sources_by(redis_host_of, "relay.example:2470")) == ["b", "c"]
     store.replace(RELAYS, [source("d", "relay.example:2470", version=4)], resource_version="4")
-    assert names(store.sources_with_host("relay.example:2470")) == ["b", "d"]
+    assert names(store.sources_by(redis_host_of, "relay.example:2470")) == ["b", "d"]
     store.put(RELAYS, {**source("d", "relay.example:2470", version=5), "status": {"host": "x"}})
-    assert [found.get("status") for found in store.sources_with_host("relay.example:2470")] == [{"host": "x"}, None]
+    assert [found.get("status") for found in store.sources_by(redis_host_of, "relay.example:2470")] == [
+        {"host": "x"},
+        None,
+    ]

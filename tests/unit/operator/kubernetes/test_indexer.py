@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sluice_operator.desired.naming import SOURCE_LABELS, label_value
-from sluice_operator.kinds.registry import LABELERS, RELAYS, SOURCES, SourceKey, object_key, owner_label_of
+from sluice_operator.kinds.registry import LABELERS, RELAYS, SOURCES, WATCHED_KINDS, owner_label_of, redis_host_of
+from sluice_operator.kubernetes.api_resource import DEPLOYMENTS, PODS, ApiResource
 from sluice_operator.kubernetes.cache import Cache
-from sluice_operator.kubernetes.client import DEPLOYMENTS, PODS, ApiResource
+from sluice_operator.kubernetes.source_key import SourceKey, object_key
 from sluice_redis.hosts import normalize_host
 
 LONG = "r" * 100
@@ -55,7 +56,7 @@ def _steps(api: ApiResource) -> st.SearchStrategy[Callable[[Cache], object]]:
 def test_after_any_news_and_lists_the_same_is_found_as_by_a_look_through_all(
     steps: list[Callable[[Cache], object]],
 ) -> None:
-    store = Cache()
+    store = Cache(WATCHED_KINDS)
     for step in steps:
         step(store)
     sources = [source for api in SOURCES.values() for source in store.all(api)]
@@ -72,7 +73,7 @@ def test_after_any_news_and_lists_the_same_is_found_as_by_a_look_through_all(
             assert store.owner_of(child) in (owners or [None])
     for host in {normalize_host(str(host)) for host in HOSTS}:
         at_host = [item for item in sources if normalize_host(str(item.get("spec", {}).get("host"))) == host]
-        assert _same(store.sources_with_host(host), at_host)
+        assert _same(store.sources_by(redis_host_of, host), at_host)
 
 
 def _same(found: list[dict[str, Any]], wanted: list[dict[str, Any]]) -> bool:
@@ -85,8 +86,10 @@ def _same(found: list[dict[str, Any]], wanted: list[dict[str, Any]]) -> bool:
     [
         lambda store: store.children(PODS, SourceKey("Relay", "n", "relay-999")),
         lambda store: store.owner_of(_pod(999)),
-        lambda store: store.sources_with_host("relay-999.example"),
-        lambda store: store.put(RELAYS, _relay(999, host="moved.example")) and store.sources_with_host("moved.example"),
+        lambda store: store.sources_by(redis_host_of, "relay-999.example"),
+        lambda store: (
+            store.put(RELAYS, _relay(999, host="moved.example")) and store.sources_by(redis_host_of, "moved.example")
+        ),
     ],
     ids=["children", "owner", "sources_at", "sources_at after a change"],
 )
@@ -95,7 +98,7 @@ def test_a_read_among_many_takes_as_many_steps_as_among_few(ask: Callable[[Cache
 
 
 def _filled(number: int) -> Cache:
-    store = Cache()
+    store = Cache(WATCHED_KINDS)
     for index in (*range(number), 999):
         store.put(RELAYS, _relay(index))
         store.put(PODS, _pod(index))

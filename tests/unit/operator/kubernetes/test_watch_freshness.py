@@ -4,7 +4,7 @@ import pytest
 
 from sluice_operator.kinds.registry import RELAYS
 from sluice_operator.kubernetes import watch_freshness as sight_module
-from sluice_operator.kubernetes.client import PODS, ObjectList
+from sluice_operator.kubernetes.api_resource import PODS, ObjectList
 from sluice_operator.kubernetes.watch_freshness import StaleWatchError, WatchFreshness
 
 

@@ -43,7 +43,7 @@ def test_every_field_of_the_contract_is_read() -> None:
     assert (facts.seq, facts.events, facts.dead_letters) == ("6322875501", 1000, 3)
     assert (facts.rate, facts.reconnects, facts.fenced, facts.errors) == (412.3, 2, 1, 4)
     assert facts.event_time == datetime(2026, 11, 24, 11, 59, 57, 123000, tzinfo=UTC)
-    assert None not in (facts.stored, facts.beat, facts.started, facts.last_error_time)
+    assert None not in (facts.stored, facts.heartbeat, facts.started, facts.last_error_time)
     assert (facts.last_error, facts.version, facts.silent_seconds) == ("bad frame", "0.1.0", 2.0)
 
 
@@ -56,7 +56,7 @@ def test_what_can_not_be_read_counts_as_not_written(junk: str) -> None:
     facts = health_facts(dict.fromkeys(FIELDS, junk), silent_seconds=None)
     assert facts is not None
     assert facts.state is None
-    assert (facts.events, facts.rate, facts.beat, facts.stored) == (None, None, None, None)
+    assert (facts.events, facts.rate, facts.heartbeat, facts.stored) == (None, None, None, None)
 
 
 @pytest.mark.parametrize(

@@ -26,19 +26,19 @@ def test_one_alone_has_nobody_beside_it() -> None:
 def test_who_goes_on_writing_without_a_pod_is_told() -> None:
     writers = HealthWriters()
     for step in range(8):
-        writers.record("u", "k", health(pod="a", beat=ago(90 - step)), own_pods={"a"}, monotonic=100.0 + 3 * step)
+        writers.record("u", "k", health(pod="a", heartbeat=ago(90 - step)), own_pods={"a"}, monotonic=100.0 + 3 * step)
         beat = ago(91 - step)
-        facts = writers.record("u", "k", health(pod="x", beat=beat), own_pods={"a"}, monotonic=101.0 + 3 * step)
+        facts = writers.record("u", "k", health(pod="x", heartbeat=beat), own_pods={"a"}, monotonic=101.0 + 3 * step)
     assert [(one.name, one.writing_seconds) for one in facts.foreign] == [("x", 21.0)]
     assert names(facts) == ["a"]
 
 
 def test_a_pod_that_has_gone_wrote_until_then_and_no_longer() -> None:
     writers = HealthWriters()
-    writers.record("u", "k", health(pod="a", beat=ago(9)), own_pods={"a"}, monotonic=100.0)
-    writers.record("u", "k", health(pod="a", beat=ago(8)), own_pods=set(), monotonic=103.0)
+    writers.record("u", "k", health(pod="a", heartbeat=ago(9)), own_pods={"a"}, monotonic=100.0)
+    writers.record("u", "k", health(pod="a", heartbeat=ago(8)), own_pods=set(), monotonic=103.0)
     for moment in (106.0, 109.0, 125.0):
-        facts = writers.record("u", "k", health(pod="a", beat=ago(8)), own_pods=set(), monotonic=moment)
+        facts = writers.record("u", "k", health(pod="a", heartbeat=ago(8)), own_pods=set(), monotonic=moment)
         assert [one.writing_seconds for one in facts.foreign if one.writing_seconds] == []
 
 

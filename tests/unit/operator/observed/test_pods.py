@@ -42,7 +42,7 @@ def test_a_running_pod() -> None:
     assert (facts.uid, facts.name, facts.template_hash) == ("u1", "us-east-firehose-abc-1", "abc")
     assert facts.created == datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
     assert facts.running_since == datetime(2026, 11, 24, 12, 0, 5, tzinfo=UTC)
-    assert (facts.leaving, facts.waiting_reason, facts.restart_count, facts.image) == (False, "", 0, "sluice:1")
+    assert (facts.terminating, facts.waiting_reason, facts.restart_count, facts.image) == (False, "", 0, "sluice:1")
 
 
 def test_a_pod_that_nobody_has_looked_at_yet() -> None:
@@ -89,7 +89,7 @@ def test_how_it_ended(status: dict[str, Any], reason: str, exit_code: int) -> No
 
 
 @pytest.mark.parametrize(
-    ("metadata", "status", "leaving", "reason"),
+    ("metadata", "status", "terminating", "reason"),
     [
         ({}, {"phase": "Running"}, False, ""),
         ({"deletionTimestamp": CREATED}, {"phase": "Running"}, True, ""),
@@ -114,11 +114,11 @@ def test_how_it_ended(status: dict[str, Any], reason: str, exit_code: int) -> No
 def test_whether_it_leaves(
     metadata: dict[str, Any],
     status: dict[str, Any],
-    leaving: bool,  # noqa: FBT001
+    terminating: bool,  # noqa: FBT001
     reason: str,
 ) -> None:
     facts = pod_facts(pod(metadata=metadata, **status))
-    assert (facts.leaving, facts.gone_reason) == (leaving, reason)
+    assert (facts.terminating, facts.gone_reason) == (terminating, reason)
 
 
 def test_no_node_takes_it() -> None:
@@ -163,4 +163,4 @@ def test_pods_of_a_former_source_are_on_their_way_out(
 ) -> None:
     live = {"metadata": {"creationTimestamp": deployment.isoformat()}} if deployment else None
     (facts,) = pods_facts([pod()], since=earliest_pod_time(source=source, deployment=live))
-    assert facts.leaving is former
+    assert facts.terminating is former

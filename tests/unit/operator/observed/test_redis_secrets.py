@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from sluice_operator.desired.redis_secret import RedisSecret
-from sluice_operator.observed.facts import SinkFailure
+from sluice_operator.observed.facts import SinkReadFailure
 from sluice_operator.observed.redis_secrets import redis_url, sink_without_url
 
 WANTED = RedisSecret(name="redis", key="url", owned=False)
@@ -58,7 +58,7 @@ def test_what_no_ingester_could_use_is_no_url(url: bytes, told: str) -> None:
     assert "s3cret" not in facts.problem
     sink = sink_without_url(facts)
     assert sink is not None
-    assert (sink.trouble, sink.trouble_message) == (SinkFailure.URL_INVALID, facts.problem)
+    assert (sink.failure, sink.failure_message) == (SinkReadFailure.URL_INVALID, facts.problem)
 
 
 @pytest.mark.parametrize("around", [b"%s\n", b"%s\r\n", b"  %s  "])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sluice_operator.kubernetes.client import ApiError
+from sluice_operator.kubernetes.errors import ApiError
 from sluice_operator.reconcile.api_errors import refusal_of
 
 GONE = 'Internal error occurred: failed calling webhook "gone": failed to call webhook: Post "https://x": refused'

@@ -16,7 +16,7 @@ from sluice_operator.observed.facts import (
     RedisStreamFacts,
     SecretFacts,
     SinkFacts,
-    SinkFailure,
+    SinkReadFailure,
     Termination,
 )
 from sluice_operator.status.source_status import source_status
@@ -36,7 +36,7 @@ def pod(**changes: Any) -> PodFacts:
         name="us-east-firehose-1",
         template_hash="aaa",
         created=ago(3605),
-        leaving=False,
+        terminating=False,
         gone_reason="",
         running_since=ago(3600),
         restart_count=0,
@@ -73,7 +73,7 @@ def health(**changes: Any) -> HealthFacts:
         seq="6322875501",
         event_time=ago(3),
         stored=ago(1),
-        beat=ago(2),
+        heartbeat=ago(2),
         silent_seconds=2.0,
         started=ago(3599),
         events=1000,
@@ -106,8 +106,8 @@ def stream(*groups: ConsumerGroupFacts, bytes: int | None = 4096) -> RedisStream
     return RedisStreamFacts(bytes=bytes, groups=groups, consumers_lag=max(lags, default=None))
 
 
-def trouble(kind: SinkFailure, message: str = "in its own words") -> SinkFacts:
-    return SinkFacts(trouble=kind, trouble_message=message)
+def trouble(kind: SinkReadFailure, message: str = "in its own words") -> SinkFacts:
+    return SinkFacts(failure=kind, failure_message=message)
 
 
 def facts(**changes: Any) -> Facts:

@@ -7,7 +7,7 @@ import pytest
 
 from sluice_operator.api.relay import RelayStatus
 from sluice_operator.desired.naming import Component
-from sluice_operator.observed.facts import Facts, SinkFacts, SinkFailure
+from sluice_operator.observed.facts import Facts, SinkFacts, SinkReadFailure
 from sluice_operator.status.source_status import source_status
 from sluice_operator.status.transitions import transition_events
 from sluice_redis.contract import BACKFILL_DONE, SourceState
@@ -66,7 +66,7 @@ def test_every_field_that_is_described_is_told() -> None:
         (listing(SourceState.BACKPRESSURE, reason="HighWaterMark", message="full"), ("False", "HighWaterMark")),
         (listing(SourceState.CONNECTING, cursor=None), ("False", "Connecting")),
         (listing(SourceState.DONE, cursor=BACKFILL_DONE), ("True", "Listed")),
-        (trouble(SinkFailure.UNREACHABLE), ("Unknown", "SinkUnreachable")),
+        (trouble(SinkReadFailure.UNREACHABLE), ("Unknown", "SinkUnreachable")),
         (SILENT, ("False", "NotReporting")),
     ],
 )
@@ -172,7 +172,7 @@ def test_its_progress_when_it_is_done() -> None:
 
 
 def test_while_redis_is_away_its_progress_stands() -> None:
-    found = status([facts(), backfill(listing())], [facts(), backfill(trouble(SinkFailure.UNREACHABLE))]).backfill
+    found = status([facts(), backfill(listing())], [facts(), backfill(trouble(SinkReadFailure.UNREACHABLE))]).backfill
     assert found is not None
     assert (found.repos, found.cursor, found.progress) == (4000, "4000", "4000 repos")
     assert (found.state, found.rate, found.repos_per_second, found.stream_length) == (None,) * 4

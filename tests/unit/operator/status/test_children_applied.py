@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from sluice_operator.observed.facts import Facts, Refusal, SecretFacts, SinkFacts, SinkFailure
+from sluice_operator.observed.facts import Facts, Refusal, SecretFacts, SinkFacts, SinkReadFailure
 from sluice_operator.status.transitions import transition_events
 from tests.unit.operator.status.given import after, ago, conditions, deployment, facts
 
@@ -91,8 +91,8 @@ def test_it_is_told_once_where_it_is_not_told_as_stalled() -> None:
 
 
 def test_a_secret_that_cannot_be_read_now_is_not_missing() -> None:
-    unread = SinkFacts(trouble=SinkFailure.SECRET_UNREAD, trouble_message=WORDS)
-    blind = facts(secret=SecretFacts(unread=WORDS), sink=unread)
+    unread = SinkFacts(failure=SinkReadFailure.SECRET_UNREAD, failure_message=WORDS)
+    blind = facts(secret=SecretFacts(read_error=WORDS), sink=unread)
     found = conditions(after(facts(), blind))
     assert found["Ready"] == ("True", "ApiServerUnavailable")
     assert found["SinkWritable"] == ("Unknown", "ApiServerUnavailable")

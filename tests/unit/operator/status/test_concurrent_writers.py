@@ -92,7 +92,7 @@ def test_a_rollout_may_overlap_for_a_while() -> None:
         assert conditions(status)["Ready"][0] == "True"
 
 
-@pytest.mark.parametrize("third", [pod(running_since=None), pod(leaving=True)], ids=["not yet running", "leaving"])
+@pytest.mark.parametrize("third", [pod(running_since=None), pod(terminating=True)], ids=["not yet running", "leaving"])
 def test_a_pod_that_does_not_run_or_is_about_to_go_is_no_trouble(third: PodFacts) -> None:
     third = replace(third, uid="p3", name="p3", created=ago(1))
     status = after(scaled("p1", pods=(PODS[0], third)))

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from sluice_operator.api.relay import RelayStatus
-from sluice_operator.observed.facts import Facts, SinkFailure
+from sluice_operator.observed.facts import Facts, SinkReadFailure
 from sluice_operator.observed.health_hash import health_facts
 from sluice_operator.status.source_status import source_status
 from sluice_operator.status.transitions import is_unchanged, is_urgent, transition_events
@@ -31,7 +31,7 @@ def told(fields: dict[HealthField, str], *, cursor: str = "6322875501") -> Facts
     """A source that streams, with these fields in its health hash beside the usual."""
     read = health_facts({str(name): value for name, value in fields.items()}, silent_seconds=1.0)
     assert read is not None
-    return facts(sink=sink(cursor=cursor, health=replace(health(), lost=read.lost, reset=read.reset)))
+    return facts(sink=sink(cursor=cursor, health=replace(health(), gap=read.gap, cursor_reset=read.cursor_reset)))
 
 
 def news(before: Facts, now: Facts) -> list[tuple[str, str, str]]:
@@ -58,7 +58,7 @@ def test_a_reset_is_told_once_and_explains_the_cursor() -> None:
 def test_a_reset_outlives_what_redis_forgets() -> None:
     done = after(told(RESET)).cursor_reset
     assert after(told(RESET), facts()).cursor_reset == done
-    assert after(told(RESET), facts(sink=trouble(SinkFailure.UNREACHABLE))).cursor_reset == done
+    assert after(told(RESET), facts(sink=trouble(SinkReadFailure.UNREACHABLE))).cursor_reset == done
 
 
 def test_an_older_reset_of_another_place_does_not_undo_the_newest() -> None:

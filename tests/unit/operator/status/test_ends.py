@@ -33,7 +33,7 @@ def test_a_duplicate_is_stalled_and_tells_nothing_that_is_not_its_own() -> None:
 
 
 def test_one_that_waits_for_another_s_end_is_at_work_and_needs_nobody() -> None:
-    status = after(replace(DUPLICATE, owner_leaves=True))
+    status = after(replace(DUPLICATE, owner_terminating=True))
     assert conditions(status)["Reconciling"] == ("True", "DuplicateSource")
     assert "Stalled" not in conditions(status)
     assert f"{OWNER}, whose cursor it is until then, is being deleted" in (status.conditions or ())[0].message
@@ -42,7 +42,7 @@ def test_one_that_waits_for_another_s_end_is_at_work_and_needs_nobody() -> None:
 def test_one_that_waits_for_what_nobody_sees_needs_a_person() -> None:
     """Whether that one was being deleted or not: its end would not be seen."""
     for leaves in (False, True):
-        status = after(replace(DUPLICATE, owner_unseen=True, owner_leaves=leaves))
+        status = after(replace(DUPLICATE, owner_unobserved=True, owner_terminating=leaves))
         assert conditions(status)["Stalled"] == ("True", "DuplicateSource")
         assert "Reconciling" not in conditions(status)
         message = next(item.message for item in status.conditions or () if item.type == "Stalled")
@@ -51,7 +51,7 @@ def test_one_that_waits_for_what_nobody_sees_needs_a_person() -> None:
 
 
 def test_the_pod_of_one_that_became_a_duplicate_is_no_restart() -> None:
-    going = replace(DUPLICATE, pods=(pod(leaving=True),))
+    going = replace(DUPLICATE, pods=(pod(terminating=True),))
     status = after(facts(now=ago(60)), replace(going, now=ago(30)), DUPLICATE, facts(pods=(pod(uid="uid-2"),)))
     assert status.restarts is not None
     assert status.restarts.count == 0

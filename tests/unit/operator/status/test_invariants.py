@@ -21,7 +21,7 @@ from sluice_operator.observed.facts import (
     Refusal,
     SecretFacts,
     SinkFacts,
-    SinkFailure,
+    SinkReadFailure,
     StartupFacts,
     Termination,
     WriterFacts,
@@ -76,7 +76,7 @@ def healths() -> st.SearchStrategy[HealthFacts]:
 
 
 def sinks() -> st.SearchStrategy[SinkFacts]:
-    troubles = st.builds(SinkFacts, trouble=st.sampled_from(SinkFailure), trouble_message=st.just("it is away"))
+    troubles = st.builds(SinkFacts, failure=st.sampled_from(SinkReadFailure), failure_message=st.just("it is away"))
     read = st.builds(
         SinkFacts,
         cursor=st.sampled_from([None, "", "0", "12", "abc", "!live", BACKFILL_DONE, "9" * 5000]),
@@ -84,7 +84,7 @@ def sinks() -> st.SearchStrategy[SinkFacts]:
         stream=st.none() | st.just(RedisStreamFacts(bytes=None, groups=(), consumers_lag=None)),
         dead_letters=COUNTS,
         health=st.none() | healths(),
-        back_seconds=st.sampled_from([None, 0.0, 31.0]),
+        recovered_seconds=st.sampled_from([None, 0.0, 31.0]),
     )
     return st.none() | troubles | read
 
@@ -96,7 +96,7 @@ def pods() -> st.SearchStrategy[PodFacts]:
         name=NAMES,
         template_hash=st.sampled_from(["a", "b"]),
         created=AGES.map(ago),
-        leaving=st.booleans(),
+        terminating=st.booleans(),
         gone_reason=st.sampled_from(["", "Evicted"]),
         running_since=TIMES,
         restart_count=st.integers(0, 5),
@@ -120,8 +120,8 @@ def streams(component: Component) -> st.SearchStrategy[Facts]:
         suspended=st.booleans(),
         enabled=st.booleans(),
         owner=st.sampled_from(["", "", "Relay default/other"]),
-        owner_leaves=st.booleans(),
-        owner_unseen=st.booleans(),
+        owner_terminating=st.booleans(),
+        owner_unobserved=st.booleans(),
         windows=st.just(HealthSpec()),
         secret=st.just(SecretFacts(problem="There is no Secret redis")),
         refusal=st.none()

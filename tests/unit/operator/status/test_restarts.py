@@ -21,7 +21,7 @@ def leaving(gone: PodFacts, reason: str = "") -> PodFacts:
         template_hash=gone.template_hash,
         created=gone.created,
         restart_count=gone.restart_count,
-        leaving=True,
+        terminating=True,
         gone_reason=reason,
         running_since=None,
     )

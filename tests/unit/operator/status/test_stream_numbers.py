@@ -4,7 +4,7 @@ import pytest
 
 from sluice_common.times import human_duration, parse_time
 from sluice_operator.api.relay import RelayStatus
-from sluice_operator.observed.facts import Facts, HealthFacts, RedisStreamFacts, SecretFacts, SinkFailure
+from sluice_operator.observed.facts import Facts, HealthFacts, RedisStreamFacts, SecretFacts, SinkReadFailure
 from sluice_operator.status.source_status import source_status
 from sluice_operator.status.stream_numbers import human_rate
 from sluice_redis.contract import SourceState
@@ -88,7 +88,7 @@ def test_a_report_that_is_not_believed_gives_no_rate_and_no_state() -> None:
 
 
 UNSEEN = [
-    ("Redis is away", facts(sink=trouble(SinkFailure.UNREACHABLE))),
+    ("Redis is away", facts(sink=trouble(SinkReadFailure.UNREACHABLE))),
     ("there is no Secret", facts(secret=SecretFacts(problem="There is no Secret redis"), sink=None)),
 ]
 
@@ -110,12 +110,12 @@ def test_what_nobody_can_see_is_not_told_as_if_it_were_seen(now: Facts) -> None:
 
 
 def test_numbers_of_another_host_do_not_stand() -> None:
-    moved = facts(host="relay2.example", sink=trouble(SinkFailure.UNREACHABLE))
+    moved = facts(host="relay2.example", sink=trouble(SinkReadFailure.UNREACHABLE))
     assert after(facts(now=ago(10)), moved).firehose is None
 
 
 def test_nothing_is_known_before_anything_was_read() -> None:
-    assert after(facts(sink=trouble(SinkFailure.UNREACHABLE))).firehose is None
+    assert after(facts(sink=trouble(SinkReadFailure.UNREACHABLE))).firehose is None
 
 
 def test_the_stream_in_redis_and_its_consumers() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from sluice_operator.api.health import LabelerHealthSpec
 from sluice_operator.api.relay import RelayStatus
-from sluice_operator.observed.facts import CursorResetFacts, Facts, GapFacts, SecretFacts, SinkFailure
+from sluice_operator.observed.facts import CursorResetFacts, Facts, GapFacts, SecretFacts, SinkReadFailure
 from sluice_operator.status.source_status import invalid_spec_status, source_status
 from sluice_operator.status.transitions import is_unchanged, is_urgent, transition_events
 from sluice_redis.contract import SourceState
@@ -28,7 +28,7 @@ from tests.unit.operator.status.given import (
 MINUTE_AGO = facts(now=ago(60))
 LOST = facts(sink=reporting(SourceState.WAITING, "ConnectionLost", "the source closed the connection"))
 FULL = facts(sink=reporting(SourceState.BACKPRESSURE, "HighWaterMark", "the stream is full"))
-DOWN = facts(sink=trouble(SinkFailure.UNREACHABLE))
+DOWN = facts(sink=trouble(SinkReadFailure.UNREACHABLE))
 NO_SECRET = facts(secret=SecretFacts(problem="There is no Secret redis"), sink=None)
 SILENT = facts(sink=sink(health=health(silent_seconds=31.0)))
 CONNECTING = facts(sink=reporting(SourceState.CONNECTING))
@@ -50,7 +50,7 @@ def fenced(times: int, **changes: Any) -> Facts:
 
 
 def lost(gap: GapFacts) -> Facts:
-    return facts(sink=sink(health=health(lost=gap)))
+    return facts(sink=sink(health=health(gap=gap)))
 
 
 def news(*past: Facts, now: Facts) -> list[tuple[str, str]]:
@@ -243,7 +243,7 @@ TOLD = [
     (
         "a cursor set as asked",
         (MINUTE_AGO,),
-        facts(sink=sink(cursor="12", health=health(reset=RESET))),
+        facts(sink=sink(cursor="12", health=health(cursor_reset=RESET))),
         [("Normal", "CursorReset")],
     ),
     (
@@ -328,7 +328,7 @@ def test_a_source_that_rests_is_written_about_ever_more_rarely() -> None:
     for seconds in range(0, 86_400, 30):
         later = replace(resting, now=resting.now + timedelta(seconds=seconds))
         waited = stream(group("g", pending=1, oldest_pending_seconds=1.0 + seconds))
-        seen = source_status([replace(later, sink=sink(stream=waited, health=health(beat=later.now)))], status)
+        seen = source_status([replace(later, sink=sink(stream=waited, health=health(heartbeat=later.now)))], status)
         if not is_unchanged(status, seen):
             status = seen
             writes.append(seconds)

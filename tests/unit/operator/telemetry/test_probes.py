@@ -8,17 +8,18 @@ import aiohttp
 import pytest
 from prometheus_client import CollectorRegistry
 
-from sluice_operator.kinds.registry import SourceKey
+from sluice_operator.kinds.registry import WATCHED_KINDS
 from sluice_operator.kubernetes import workqueue as queue_module
 from sluice_operator.kubernetes.cache import Cache
 from sluice_operator.kubernetes.client import KubernetesClient
 from sluice_operator.kubernetes.resync import Resync
-from sluice_operator.kubernetes.served_namespaces import ServedNamespaces
+from sluice_operator.kubernetes.source_key import SourceKey
 from sluice_operator.kubernetes.watch_freshness import WatchFreshness
 from sluice_operator.kubernetes.workqueue import WorkQueue
 from sluice_operator.telemetry import watchdog as heartbeat_module
 from sluice_operator.telemetry.probes import serve_http
 from sluice_operator.telemetry.watchdog import liveness_problem
+from tests.fakes.served import served_namespaces
 from tests.integration.ports import free_port
 
 KEY = SourceKey("Relay", "n", "us-east")
@@ -33,11 +34,12 @@ def queue() -> WorkQueue[SourceKey]:
 async def url(queue: WorkQueue[SourceKey]) -> AsyncIterator[str]:
     kube: KubernetesClient = None  # type: ignore[assignment]  # nothing is listed
     resync = Resync(
+        kinds=WATCHED_KINDS,
         client=kube,
-        cache=Cache(),
+        cache=Cache(WATCHED_KINDS),
         freshness=WatchFreshness(),
         add=queue.add,
-        namespaces=ServedNamespaces(),
+        namespaces=served_namespaces(),
         interval_seconds=300,
     )
     async with serve_http(

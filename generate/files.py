@@ -1,0 +1,17 @@
+"""The registry of generated files. A new one is added to the tuple at the end, and nowhere else."""
+
+from pathlib import Path
+from typing import Final
+
+from generate import imports_page, metrics_page, settings_page, status_page
+from generate.generated import Generated
+
+ROOT: Final = Path(__file__).parents[1]
+"""The root of the repository."""
+
+GENERATED: Final[tuple[Generated, ...]] = (
+    status_page.PAGE,
+    settings_page.PAGE,
+    metrics_page.PAGE,
+    imports_page.PAGE,
+)

@@ -1,0 +1,100 @@
+"""Builds the reconciler from its parts."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sluice_common.clock import Clock, SystemClock
+from sluice_operator.desired.ingester_defaults import IngesterDefaults
+from sluice_operator.kubernetes.cache import Cache
+from sluice_operator.kubernetes.client import KubernetesClient
+from sluice_operator.kubernetes.event_recorder import EventRecorder
+from sluice_operator.kubernetes.served_namespaces import ServedNamespaces
+from sluice_operator.reconcile.children import Children
+from sluice_operator.reconcile.cursor_ownership import CursorOwnership
+from sluice_operator.reconcile.deletion import DeletionReconciler
+from sluice_operator.reconcile.finalizer import Finalizer
+from sluice_operator.reconcile.ingester_shutdown import IngesterShutdown
+from sluice_operator.reconcile.kinds import Kinds
+from sluice_operator.reconcile.observer import Observer
+from sluice_operator.reconcile.reconciler import Reconciler
+from sluice_operator.reconcile.redis_access import RedisAccessReader
+from sluice_operator.reconcile.source_memory import SourceMemories
+from sluice_operator.reconcile.status_writer import StatusWriter
+from sluice_operator.redis.source_redis import SourceRedis
+from sluice_operator.redis.tls_files import RedisTlsFiles
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReconcileOptions:
+    """What the settings of the operator say about reconciles."""
+
+    ingester_defaults: IngesterDefaults
+    status_interval_seconds: float
+    observe_interval_seconds: float
+    deletion_deadline_seconds: float
+
+
+def build_reconciler(
+    options: ReconcileOptions,
+    *,
+    client: KubernetesClient,
+    cache: Cache,
+    kinds: Kinds,
+    namespaces: ServedNamespaces,
+    redis: SourceRedis,
+    recorder: EventRecorder,
+    is_of_another_release: Callable[[str], bool] = lambda _: False,
+    clock: Clock | None = None,
+) -> Reconciler:
+    """The reconciler. `is_of_another_release` tells whether another release of the operator serves a namespace."""
+    clock = clock or SystemClock()
+    default_redis_url = options.ingester_defaults.default_redis_url
+    tls_files = RedisTlsFiles(client)
+    finalizer = Finalizer(client=client, cache=cache, kinds=kinds, clock=clock)
+    ownership = CursorOwnership(
+        client=client,
+        cache=cache,
+        kinds=kinds,
+        namespaces=namespaces,
+        default_redis_url=default_redis_url,
+        is_of_another_release=is_of_another_release,
+        clock=clock,
+    )
+    status_writer = StatusWriter(
+        client=client,
+        cache=cache,
+        kinds=kinds,
+        recorder=recorder,
+        interval_seconds=options.status_interval_seconds,
+        clock=clock,
+    )
+    return Reconciler(
+        cache=cache,
+        kinds=kinds,
+        memories=SourceMemories(
+            on_drop=(ownership.drop_source, tls_files.drop_source, recorder.drop_object), clock=clock
+        ),
+        finalizer=finalizer,
+        redis_access=RedisAccessReader(
+            client=client, redis=redis, ownership=ownership, tls_files=tls_files, default_redis_url=default_redis_url
+        ),
+        ownership=ownership,
+        children=Children(client=client, cache=cache, ingester_defaults=options.ingester_defaults, clock=clock),
+        observer=Observer(client=client, cache=cache, redis=redis, clock=clock),
+        status_writer=status_writer,
+        deletion=DeletionReconciler(
+            client=client,
+            kinds=kinds,
+            redis=redis,
+            ownership=ownership,
+            tls_files=tls_files,
+            finalizer=finalizer,
+            shutdown=IngesterShutdown(client=client, cache=cache),
+            status_writer=status_writer,
+            default_redis_url=default_redis_url,
+            deadline_seconds=options.deletion_deadline_seconds,
+            clock=clock,
+        ),
+        observe_interval_seconds=options.observe_interval_seconds,
+        clock=clock,
+    )

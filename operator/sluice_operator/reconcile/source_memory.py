@@ -1,0 +1,126 @@
+"""What the reconciler remembers of a source between two reconciles, and the one place where it is dropped.
+
+Nothing here needs to outlive the process. What must is in the status of the resource.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from sluice_common.clock import Clock
+from sluice_operator.api.source_status import SourceStatus
+from sluice_operator.kubernetes.source_key import SourceKey
+from sluice_operator.observed.facts import StartupFacts
+from sluice_operator.observed.health_writers import HealthWriters
+from sluice_operator.reconcile.child_state import ChildState
+from sluice_operator.reconcile.retry_backoff import RetryBackoff
+
+
+@dataclass(slots=True)
+class PendingPod:
+    """A pod that does not run yet."""
+
+    since: float
+    """When it was first seen, on the monotonic clock."""
+    references_read_at: float = float("-inf")
+    events_read_at: float = float("-inf")
+    facts: StartupFacts = field(default_factory=StartupFacts)
+
+
+@dataclass(slots=True)
+class FinalizerWrites:
+    """The attempts to write the finalizer."""
+
+    backoff: RetryBackoff
+    refused_until: float = 0.0
+    """Until when a refused write is not sent again, on the monotonic clock."""
+
+
+@dataclass(slots=True)
+class ResetProblem:
+    """The last reported problem with a cursor reset."""
+
+    message: str = ""
+    report_again_at: float = 0.0
+
+
+@dataclass(slots=True)
+class Retries:
+    """What keeps the reconciler from trying something again at once. A reconcile request drops all of it."""
+
+    child_backoff: RetryBackoff
+    """By the path of a child: the requests that failed."""
+    finalizer: FinalizerWrites
+    children: dict[str, ChildState] = field(default_factory=dict)
+    """By the path of a child."""
+    reset_problem: ResetProblem = field(default_factory=ResetProblem)
+    cleaned_generation: int | None = None
+    """The generation for which unwanted children were deleted."""
+
+
+@dataclass(slots=True)
+class DeletionProgress:
+    """How far the deletion of the source has come."""
+
+    tried_since: dict[str, float] = field(default_factory=dict)
+    """By obstacle: since when the operator tries, on the monotonic clock."""
+    reported: bool = False
+    """Whether an Event has said what became of the cursor."""
+    released: bool = False
+    """Whether the finalizer was removed. The cached object may still have it."""
+
+
+@dataclass(slots=True)
+class StatusWrites:
+    """The last writes of the status."""
+
+    written_at: float | None = None
+    """On the monotonic clock."""
+    unconfirmed: SourceStatus | None = None
+    """The status before a write whose answer never came: it may have been done."""
+
+
+@dataclass(slots=True)
+class SourceMemory:
+    """What is remembered of one source."""
+
+    uid: str
+    retries: Retries
+    pending_pods: dict[str, PendingPod] = field(default_factory=dict)
+    """By uid."""
+    health_writers: HealthWriters = field(default_factory=HealthWriters)
+    deletion: DeletionProgress = field(default_factory=DeletionProgress)
+    status: StatusWrites = field(default_factory=StatusWrites)
+
+
+class SourceMemories:
+    """The memory of each source. It is dropped when the source is gone, or when another one has its name."""
+
+    def __init__(self, *, on_drop: Iterable[Callable[[str], None]] = (), clock: Clock) -> None:
+        """`on_drop` is called with the uid of a source that is gone: for what is not kept here."""
+        self._on_drop = tuple(on_drop)
+        self._clock = clock
+        self._memories: dict[SourceKey, SourceMemory] = {}
+
+    def get(self, key: SourceKey, uid: str) -> SourceMemory:
+        """The memory of the source with that key and uid."""
+        memory = self._memories.get(key)
+        if memory is None or memory.uid != uid:
+            self.drop(key)
+            memory = self._memories[key] = SourceMemory(uid=uid, retries=self._new_retries())
+        return memory
+
+    def retry_now(self, memory: SourceMemory) -> None:
+        """Let everything be tried again at once."""
+        memory.retries = self._new_retries()
+
+    def drop(self, key: SourceKey) -> None:
+        """Drop the memory of the source with that key, if there is one."""
+        memory = self._memories.pop(key, None)
+        if memory is not None:
+            for callback in self._on_drop:
+                callback(memory.uid)
+
+    def _new_retries(self) -> Retries:
+        return Retries(
+            child_backoff=RetryBackoff(self._clock), finalizer=FinalizerWrites(backoff=RetryBackoff(self._clock))
+        )

@@ -1,0 +1,142 @@
+"""What each `SourceRedis` must do: the fake in memory, and the real one with a real server."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Protocol
+
+import pytest
+
+from sluice_operator.api.cursor import CursorSpec
+from sluice_operator.observed.facts import SinkReadFailure
+from sluice_operator.redis.cursor_writer import CursorError
+from sluice_operator.redis.source_redis import SourceRedis
+from sluice_redis.contract import HealthField, SourceState, Stream, StreamKeys
+
+KEYS = StreamKeys(stream=Stream.FIREHOSE, host="relay.example:2470")
+OTHER = StreamKeys(stream=Stream.FIREHOSE, host="other.example")
+RENAMED = StreamKeys(stream=Stream.FIREHOSE, host="relay.example", former_hosts=("Relay.Example",))
+
+
+class ServerData(Protocol):
+    """The data of one server, for the set-up of a test."""
+
+    def get(self, key: str) -> str | None: ...
+
+    def set(self, key: str, value: str) -> None: ...
+
+    def hget(self, key: str, name: str) -> str | None: ...
+
+    def hset(self, key: str, fields: Mapping[str, str]) -> None: ...
+
+    def xadd(self, key: str) -> None: ...
+
+    def keys(self) -> list[str]: ...
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A `SourceRedis`, the data of one of its servers, and the URL of another that nobody can reach."""
+
+    redis: SourceRedis
+    url: bytes
+    data: ServerData
+    unreachable_url: bytes
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def cursor(position: str | int, nonce: str = "first") -> CursorSpec:
+    return CursorSpec.model_validate({"position": position, "nonce": nonce})
+
+
+class SourceRedisContract:
+    """The tests. A subclass gives the fixture `subject`."""
+
+    async def test_nothing_is_there(self, subject: Subject) -> None:
+        facts = await subject.redis.read(subject.url, KEYS, now=now())
+        assert (facts.failure, facts.cursor, facts.length, facts.dead_letters, facts.health) == (None, None, 0, 0, None)
+        assert subject.data.keys() == []
+
+    async def test_what_an_ingester_has_written_is_read(self, subject: Subject) -> None:
+        heartbeat = now().isoformat()
+        subject.data.set(KEYS.cursor, "7")
+        subject.data.hset(
+            KEYS.health,
+            {
+                HealthField.STATE: SourceState.STREAMING,
+                HealthField.BEAT: heartbeat,
+                HealthField.POD: "p",
+                HealthField.EVENTS: "12",
+            },
+        )
+        subject.data.xadd(KEYS.entries)
+        subject.data.xadd(KEYS.entries)
+        subject.data.xadd(KEYS.deadletter)
+        facts = await subject.redis.read(subject.url, KEYS, now=now())
+        assert (facts.failure, facts.cursor, facts.length, facts.dead_letters) == (None, "7", 2, 1)
+        assert facts.health is not None
+        assert (facts.health.state, facts.health.pod, facts.health.events) == (SourceState.STREAMING, "p", 12)
+        assert facts.health.silent_seconds is not None
+        assert 0 <= facts.health.silent_seconds < 60
+
+    async def test_keys_under_a_former_name_are_read_until_the_cursor_stands_under_the_new_one(
+        self, subject: Subject
+    ) -> None:
+        (former,) = RENAMED.former_keys
+        subject.data.set(former.cursor, "7")
+        assert (await subject.redis.read(subject.url, RENAMED, now=now())).cursor == "7"
+        subject.data.set(RENAMED.cursor, "8")
+        assert (await subject.redis.read(subject.url, RENAMED, now=now())).cursor == "8"
+
+    @pytest.mark.parametrize(
+        ("position", "value"), [("oldest", "0"), ("live", "!live"), (6_322_875_401, "6322875401"), ("7", "7")]
+    )
+    async def test_a_cursor_is_set_and_recorded(self, subject: Subject, position: str | int, value: str) -> None:
+        subject.data.set(KEYS.cursor, "99")
+        assert await subject.redis.reset_cursor(subject.url, KEYS, cursor(position)) == ""
+        facts = await subject.redis.read(subject.url, KEYS, now=now())
+        assert facts.cursor == value
+        recorded = [subject.data.hget(KEYS.health, name) for name in ("resetNonce", "resetFrom", "resetTo")]
+        assert recorded == ["first", "99", value]
+
+    async def test_a_cursor_is_set_once_for_each_nonce(self, subject: Subject) -> None:
+        for nonce, expected in (("a", "7"), ("a", "12"), ("b", "7")):
+            assert await subject.redis.reset_cursor(subject.url, KEYS, cursor(7, nonce)) == ""
+            assert subject.data.get(KEYS.cursor) == expected
+            subject.data.set(KEYS.cursor, "12")  # the ingester goes on
+
+    async def test_a_cursor_under_a_former_name_is_set_there(self, subject: Subject) -> None:
+        (former,) = RENAMED.former_keys
+        subject.data.set(former.cursor, "99")
+        assert await subject.redis.reset_cursor(subject.url, RENAMED, cursor(7)) == ""
+        assert (subject.data.get(former.cursor), subject.data.get(RENAMED.cursor)) == ("7", None)
+
+    async def test_a_cursor_under_both_names_is_set_under_the_new_one(self, subject: Subject) -> None:
+        (former,) = RENAMED.former_keys
+        subject.data.set(former.cursor, "99")
+        subject.data.set(RENAMED.cursor, "98")
+        assert await subject.redis.reset_cursor(subject.url, RENAMED, cursor(7)) == ""
+        assert (subject.data.get(former.cursor), subject.data.get(RENAMED.cursor)) == (None, "7")
+
+    async def test_cursors_and_health_hashes_are_deleted_and_nothing_else(self, subject: Subject) -> None:
+        for keys in (KEYS, OTHER):
+            subject.data.set(keys.cursor, "7")
+            subject.data.hset(keys.health, {HealthField.STATE: SourceState.STREAMING})
+        subject.data.xadd(KEYS.entries)
+        subject.data.xadd(KEYS.deadletter)
+        empty = StreamKeys(stream=Stream.BACKFILL, host="relay.example:2470")
+        assert await subject.redis.delete_cursors(subject.url, [KEYS, empty]) == [KEYS]
+        assert set(subject.data.keys()) == {OTHER.cursor, OTHER.health, KEYS.entries, KEYS.deadletter}
+        assert await subject.redis.delete_cursors(subject.url, [KEYS, empty]) == []
+
+    async def test_a_server_that_nobody_can_reach(self, subject: Subject) -> None:
+        url = subject.unreachable_url
+        assert (await subject.redis.read(url, KEYS, now=now())).failure is SinkReadFailure.UNREACHABLE
+        assert await subject.redis.reset_cursor(url, KEYS, cursor(7))
+        with pytest.raises(CursorError, match="Redis does not delete it: "):
+            await subject.redis.delete_cursors(url, [KEYS])
+        subject.redis.retry_now(url)
+        assert (await subject.redis.read(url, KEYS, now=now())).failure is SinkReadFailure.UNREACHABLE

@@ -1,0 +1,38 @@
+"""An event loop in virtual time: it never waits. Where a loop would sleep, its clock moves on instead.
+
+Tests on it need no real time for back-offs, deadlines and leases, and a busy machine changes nothing. It is for tests
+without processes and without network.
+"""
+
+import asyncio
+import selectors
+from collections.abc import Mapping
+from typing import Any
+
+
+class VirtualTimeLoop(asyncio.SelectorEventLoop):
+    """`loop.time()`, `asyncio.sleep` and `asyncio.timeout` in virtual time."""
+
+    def __init__(self) -> None:
+        self._virtual = _VirtualSelector()
+        super().__init__(self._virtual)
+
+    def time(self) -> float:
+        return self._virtual.now
+
+
+class _VirtualSelector(selectors.DefaultSelector):
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 1000.0
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        ready = super().select(None if timeout is None else 0)
+        if not ready and timeout is not None:
+            self.now += max(timeout, 0.0)
+        return ready
+
+
+def loop_factories(*_: Any, **__: Any) -> Mapping[str, type[VirtualTimeLoop]]:
+    """For `pytest_asyncio_loop_factories` in a conftest.py: its tests run in virtual time."""
+    return {"virtual": VirtualTimeLoop}

@@ -1,0 +1,178 @@
+"""The reconciler with an API server, a Redis and a clock in memory: what it decides, in milliseconds."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from sluice_operator.desired.ingester_defaults import IngesterDefaults
+from sluice_operator.kinds.registry import RELAYS, WATCHED_KINDS
+from sluice_operator.kinds.source_kinds import SOURCE_KINDS
+from sluice_operator.kubernetes.api_resource import DEPLOYMENTS, EVENTS, PODS, SECRETS, Manifest
+from sluice_operator.kubernetes.cache import Cache
+from sluice_operator.kubernetes.event_recorder import EventRecorder
+from sluice_operator.kubernetes.source_key import SourceKey
+from sluice_operator.reconcile.build import ReconcileOptions, build_reconciler
+from sluice_operator.status.event_reasons import EVENT_REASONS
+from sluice_redis.contract import HealthField, SourceState, Stream, StreamKeys
+from tests.fakes.api_server import FakeApiServer
+from tests.fakes.clock import FakeClock
+from tests.fakes.redis import FakeRedis, FakeServer
+from tests.fakes.served import served_namespaces
+
+NAMESPACE = "events"
+HOST = "relay.example"
+DEFAULT_URL = "redis://redis.data"
+KEYS = StreamKeys(stream=Stream.FIREHOSE, host=HOST)
+OBSERVE_SECONDS = 3.0
+STATUS_SECONDS = 30.0
+DEADLINE_SECONDS = 60.0
+
+
+class Situation:
+    """An operator, and what it works on."""
+
+    def __init__(self) -> None:
+        self.clock = FakeClock()
+        self.server = FakeApiServer()
+        self.redis = FakeRedis()
+        self.start_operator()
+
+    @property
+    def sink(self) -> FakeServer:
+        """The operator's default Redis."""
+        return self.redis.server(DEFAULT_URL.encode())
+
+    def start_operator(self) -> None:
+        """Start an operator that remembers nothing."""
+        client = self.server.client
+        self._cache = Cache(WATCHED_KINDS)
+        self._reconciler = build_reconciler(
+            ReconcileOptions(
+                ingester_defaults=IngesterDefaults(image="sluice:test", default_redis_url=DEFAULT_URL),
+                status_interval_seconds=STATUS_SECONDS,
+                observe_interval_seconds=OBSERVE_SECONDS,
+                deletion_deadline_seconds=DEADLINE_SECONDS,
+            ),
+            client=client,
+            cache=self._cache,
+            kinds=SOURCE_KINDS,
+            namespaces=served_namespaces(),
+            redis=self.redis,
+            recorder=EventRecorder(client, reasons=EVENT_REASONS, instance="test", clock=self.clock),
+            clock=self.clock,
+        )
+
+    async def reconcile(self, name: str = "a") -> float | None:
+        """List what is watched, and reconcile the Relay of that name."""
+        for resource in (RELAYS, DEPLOYMENTS, PODS):
+            listed = await self.server.client.list(resource, None)
+            self._cache.replace(resource, listed.items, resource_version=listed.resource_version)
+        self.server.requests.clear()
+        return await self._reconciler.reconcile(SourceKey("Relay", NAMESPACE, name))
+
+    def apply(self, name: str = "a", *, created: int = 0, **spec: Any) -> Manifest:
+        """Create a Relay, or change its spec. `created` is its age: those with a lower number are older."""
+
+        def change(relay: Manifest) -> None:
+            relay.setdefault("spec", {"host": HOST}).update(spec)
+            relay["metadata"]["creationTimestamp"] = f"2026-11-24T11:{created:02}:00Z"
+
+        return self.server.edit(RELAYS, NAMESPACE, name, change)
+
+    def annotate(self, name: str, **annotations: str) -> None:
+        def change(relay: Manifest) -> None:
+            relay["metadata"]["annotations"] = annotations
+
+        self.server.edit(RELAYS, NAMESPACE, name, change)
+
+    def delete(self, name: str = "a", *, at: datetime | None = None) -> None:
+        """Delete a Relay; `at` is when that counts as requested."""
+        self.server.delete(RELAYS, NAMESPACE, name)
+        if at is not None and self.server.get(RELAYS, NAMESPACE, name) is not None:
+
+            def change(relay: Manifest) -> None:
+                relay["metadata"]["deletionTimestamp"] = at.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+            self.server.edit(RELAYS, NAMESPACE, name, change)
+
+    def relay(self, name: str = "a") -> Manifest | None:
+        return self.server.get(RELAYS, NAMESPACE, name)
+
+    def deployment(self, name: str = "a") -> Manifest:
+        found = self.server.get(DEPLOYMENTS, NAMESPACE, f"{name}-firehose")
+        assert found is not None
+        return found
+
+    def edit_deployment(self, change: Callable[[Manifest], None], name: str = "a") -> None:
+        self.server.edit(DEPLOYMENTS, NAMESPACE, f"{name}-firehose", change, manager="somebody")
+
+    def secret(self, name: str = "a") -> Manifest | None:
+        return self.server.get(SECRETS, NAMESPACE, f"{name}-relay-redis-url")
+
+    def run_pod(self, name: str = "a") -> None:
+        """What the controllers of a cluster do for a Deployment: a pod of a ReplicaSet runs."""
+        labels = self.deployment(name)["spec"]["template"]["metadata"]["labels"]
+        owner = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": f"{name}-firehose-1", "uid": "r"}
+
+        def change(pod: Manifest) -> None:
+            pod["metadata"] |= {
+                "labels": {**labels, "pod-template-hash": "1"},
+                "ownerReferences": [{**owner, "controller": True}],
+            }
+            pod["spec"] = {"nodeName": "node", "containers": [{"name": "ingester", "image": "sluice:test"}]}
+            state = {"running": {"startedAt": "2026-11-24T12:00:00Z"}}
+            container = {"name": "ingester", "image": "sluice:test", "restartCount": 0, "state": state}
+            pod["status"] = {"phase": "Running", "containerStatuses": [container]}
+
+        self.server.edit(PODS, NAMESPACE, f"{name}-firehose-1-x", change)
+
+    def end_pod(self, name: str = "a") -> None:
+        self.server.delete(PODS, NAMESPACE, f"{name}-firehose-1-x")
+
+    def collect_garbage(self) -> None:
+        """What the garbage collector does: the children of what is gone go, and foreground deletions end."""
+        relays = {relay["metadata"]["uid"] for relay in self.server.all(RELAYS)}
+        for resource in (DEPLOYMENTS, SECRETS):
+            for child in self.server.all(resource):
+                metadata = child["metadata"]
+                owners = {owner["uid"] for owner in metadata.get("ownerReferences") or ()}
+                if "deletionTimestamp" in metadata or owners.isdisjoint(relays):
+                    self.server.edit(resource, NAMESPACE, metadata["name"], _without_finalizers)
+                    if self.server.get(resource, NAMESPACE, metadata["name"]) is not None:
+                        self.server.delete(resource, NAMESPACE, metadata["name"])
+
+    def report(self, name: str = "a", **fields: str) -> None:
+        """What the ingester in that pod writes."""
+        now = self.clock.now().isoformat()
+        report = {
+            HealthField.STATE: SourceState.STREAMING,
+            HealthField.BEAT: now,
+            HealthField.POD: f"{name}-firehose-1-x",
+        }
+        self.sink.hset(KEYS.health, {str(key): str(value) for key, value in {**report, **fields}.items()})
+
+    def condition(self, kind: str, name: str = "a") -> tuple[str, str] | None:
+        """Status and reason."""
+        for item in self.status(name).get("conditions", ()):
+            if item["type"] == kind:
+                return item["status"], item["reason"]
+        return None
+
+    def status(self, name: str = "a") -> Manifest:
+        relay = self.relay(name)
+        assert relay is not None
+        status: Manifest = relay.get("status", {})
+        return status
+
+    def events(self, reason: str) -> list[str]:
+        """The messages of the Events of that reason."""
+        return [event["message"] for event in self.server.all(EVENTS) if event["reason"] == reason]
+
+    def writes(self) -> list[str]:
+        """The writes of the last reconcile, but for Events: method and plural, such as `PATCH deployments`."""
+        writes = [request for request in self.server.writes if request.plural != "events" and not request.is_dry_run]
+        return [f"{one.method} {one.plural}" + (f"/{one.subresource}" if one.subresource else "") for one in writes]
+
+
+def _without_finalizers(manifest: Manifest) -> None:
+    manifest["metadata"].pop("finalizers", None)
