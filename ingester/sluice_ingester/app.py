@@ -53,9 +53,9 @@ async def run(settings: Settings) -> None:
     tls = _tls(settings)
     metrics = Metrics()
     redis = connect(settings.redis_url, ca_bundle=settings.ca_bundle)
-    works: list[SourceTask] = []
+    source_tasks: list[SourceTask] = []
     failures = metrics.background_task_failures
-    helpers = [
+    background_tasks = [
         BackgroundTask(
             "measure",
             partial(measure_stream_lengths, redis, metrics, prefix=settings.key_prefix),
@@ -77,19 +77,24 @@ async def run(settings: Settings) -> None:
             address.host, metrics=metrics, pod=settings.pod_name, version=VERSION, often_quiet=stream is Stream.LABELS
         )
         make = _backfill if stream is Stream.BACKFILL else _subscription
-        works.append(make(settings, address, tls=tls, sink=sink, report=report))
-        helpers.append(BackgroundTask("beat", partial(send_heartbeat, report, sink), failures=failures.labels("beat")))
+        source_tasks.append(make(settings, address, tls=tls, sink=sink, report=report))
+        background_tasks.append(
+            BackgroundTask("beat", partial(send_heartbeat, report, sink), failures=failures.labels("beat"))
+        )
         sinks.append((report, sink))
     if settings.trim_consumed:
-        helpers += [
+        background_tasks += [
             BackgroundTask("retain", Retention(redis, stream).trim, failures=failures.labels("retain"))
             for stream in sorted({sink.keys.entries for _, sink in sinks})
         ]
-    _register_gauges(metrics, works)
+    _register_gauges(metrics, source_tasks)
 
     try:
         server = await serve_http(
-            settings.metrics_port, source_tasks=works, background_tasks=helpers, registry=metrics.registry
+            settings.metrics_port,
+            source_tasks=source_tasks,
+            background_tasks=background_tasks,
+            registry=metrics.registry,
         )
     except OSError as error:
         raise SettingsError(f"METRICS_PORT={settings.metrics_port} can't be used: {error.strerror or error}") from None
@@ -101,15 +106,15 @@ async def run(settings: Settings) -> None:
         redact_url(settings.redis_url),
         port,
     )
-    working = [asyncio.create_task(_run_source_task(work)) for work in works]
-    helping = [asyncio.create_task(helper.run()) for helper in helpers]
+    running_sources = [asyncio.create_task(_run_source_task(source_task)) for source_task in source_tasks]
+    running_background = [asyncio.create_task(task.run()) for task in background_tasks]
     try:
-        await _wait_for_stop(stop, [*working, *helping])
-        for work in works:
-            work.stop()
-        await asyncio.wait(working, timeout=FLUSH_SECONDS)
+        await _wait_for_stop(stop, [*running_sources, *running_background])
+        for source_task in source_tasks:
+            source_task.stop()
+        await asyncio.wait(running_sources, timeout=FLUSH_SECONDS)
     finally:
-        await cancel_and_wait(*working, *helping)
+        await cancel_and_wait(*running_sources, *running_background)
         server.close()
     await _report_stopped(redis, sinks)
     _log.info("stopped")
@@ -182,14 +187,16 @@ def _register_gauges(metrics: Metrics, source_tasks: list[SourceTask]) -> None:
     metrics.gauge("websocket_connections").set_function(lambda: sum(w.report.connected for w in source_tasks))
     metrics.gauge("backpressure_active").set_function(lambda: sum(w.report.in_backpressure for w in source_tasks))
     metrics.gauge("events_in_memory").set_function(lambda: sum(w.buffered[0] for w in source_tasks))
-    listings = [work for work in source_tasks if not isinstance(work, Pipeline)]
-    states = [work.report for work in listings]
+    listings = [source_task for source_task in source_tasks if not isinstance(source_task, Pipeline)]
+    states = [source_task.report for source_task in listings]
     metrics.gauge("backfill_complete").set_function(
         lambda: bool(states) and all(report.condition.state is SourceState.DONE for report in states)
     )
-    live = [work for work in source_tasks if work not in listings]
-    for source in {work.report.source for work in live}:
-        of_source = [work for work in live if work.report.source == source]  # one host may be relay and labeler
+    live = [source_task for source_task in source_tasks if source_task not in listings]
+    for source in {source_task.report.source for source_task in live}:
+        of_source = [
+            source_task for source_task in live if source_task.report.source == source
+        ]  # one host may be relay and labeler
         events, size = (partial(_buffered, of_source, index) for index in (0, 1))
         metrics.buffer_events.labels(source).set_function(events)
         metrics.buffer_bytes.labels(source).set_function(size)
@@ -198,11 +205,11 @@ def _register_gauges(metrics: Metrics, source_tasks: list[SourceTask]) -> None:
 
 
 def _buffered(source_tasks: list[SourceTask], index: int) -> float:
-    return sum(work.buffered[index] for work in source_tasks)
+    return sum(source_task.buffered[index] for source_task in source_tasks)
 
 
 def _lag(source_tasks: list[SourceTask]) -> float:
-    return max(work.report.lag for work in source_tasks)
+    return max(source_task.report.lag for source_task in source_tasks)
 
 
 async def _run_source_task(source_task: SourceTask) -> None:
