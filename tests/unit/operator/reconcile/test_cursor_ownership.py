@@ -15,8 +15,8 @@ from sluice_operator.kubernetes.cache import Cache
 from sluice_operator.kubernetes.client import KubernetesClient
 from sluice_operator.kubernetes.served_namespaces import ServedNamespaces
 from sluice_operator.reconcile.cursor_ownership import CursorOwnership
-from tests.fakes.clock import FakeClock
 from tests.fakes.served import served_namespaces
+from tests.fakes.stepped_clock import SteppedClock
 
 RELAYS = RELAY.resource
 
@@ -56,7 +56,12 @@ EVERYWHERE = served_namespaces()
 
 def claims(store: Cache, namespaces: ServedNamespaces = EVERYWHERE) -> CursorOwnership:
     return CursorOwnership(
-        client=NO_KUBE, cache=store, kinds=KINDS, clock=FakeClock(), namespaces=namespaces, default_redis_url=URL
+        client=NO_KUBE,
+        cache=store,
+        kinds=KINDS,
+        clock=SteppedClock(),
+        namespaces=namespaces,
+        default_redis_url=URL,
     )
 
 
@@ -85,7 +90,7 @@ async def test_what_another_release_sends_to_its_own_default_redis_is_in_nobodys
         found = CursorOwnership(
             client=NO_KUBE,
             kinds=KINDS,
-            clock=FakeClock(),
+            clock=SteppedClock(),
             cache=store,
             namespaces=EVERYWHERE,
             default_redis_url=URL,
