@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Final
 
-from generate import metrics_page, settings_page, status_page
+from generate import imports_page, metrics_page, settings_page, status_page
 from generate.generated import Generated
 
 ROOT: Final = Path(__file__).parents[1]
@@ -13,4 +13,5 @@ GENERATED: Final[tuple[Generated, ...]] = (
     status_page.PAGE,
     settings_page.PAGE,
     metrics_page.PAGE,
+    imports_page.PAGE,
 )
