@@ -9,6 +9,7 @@ from sluice_operator.kinds.registry import RELAYS, WATCHED_KINDS
 from sluice_operator.kinds.source_kinds import SOURCE_KINDS
 from sluice_operator.kubernetes.api_resource import DEPLOYMENTS, EVENTS, PODS, SECRETS, Manifest
 from sluice_operator.kubernetes.cache import Cache
+from sluice_operator.kubernetes.errors import ApiError
 from sluice_operator.kubernetes.event_recorder import EventRecorder
 from sluice_operator.kubernetes.source_key import SourceKey
 from sluice_operator.reconcile.build import ReconcileOptions, build_reconciler
@@ -35,6 +36,8 @@ class Situation:
         self.clock = FakeClock()
         self.server = FakeApiServer()
         self.redis = FakeRedis()
+        self.is_write_allowed = True
+        """Whether this operator holds the Lease of the namespace."""
         self.start_operator()
 
     @property
@@ -45,6 +48,7 @@ class Situation:
     def start_operator(self) -> None:
         """Start an operator that remembers nothing."""
         client = self.server.client
+        client.set_write_guard(self._check_write)
         self._cache = Cache(WATCHED_KINDS)
         self._reconciler = build_reconciler(
             ReconcileOptions(
@@ -69,6 +73,10 @@ class Situation:
             self._cache.replace(resource, listed.items, resource_version=listed.resource_version)
         self.server.requests.clear()
         return await self._reconciler.reconcile(SourceKey("Relay", NAMESPACE, name))
+
+    def _check_write(self, _: str) -> None:
+        if not self.is_write_allowed:
+            raise ApiError(0, "NotHeld", "another operator holds the Lease")
 
     def apply(self, name: str = "a", *, created: int = 0, **spec: Any) -> Manifest:
         """Create a Relay, or change its spec. `created` is its age: those with a lower number are older."""
