@@ -176,6 +176,10 @@ class Situation:
         """The messages of the Events of that reason."""
         return [event["message"] for event in self.server.all(EVENTS) if event["reason"] == reason]
 
+    def event_counts(self, reason: str) -> list[int]:
+        """How often each Event of that reason was recorded."""
+        return [event["count"] for event in self.server.all(EVENTS) if event["reason"] == reason]
+
     def writes(self) -> list[str]:
         """The writes of the last reconcile, but for Events: method and plural, such as `PATCH deployments`."""
         writes = [request for request in self.server.writes if request.plural != "events" and not request.is_dry_run]
