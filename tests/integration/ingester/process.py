@@ -13,11 +13,17 @@ from typing import Self
 
 import aiohttp
 
+from tests.integration.fast_clock import command
+
 
 class Ingester:
-    """`python -m sluice_ingester` on these settings; started and ended by `async with`."""
+    """`python -m sluice_ingester` on these settings; started and ended by `async with`.
 
-    def __init__(self, directory: Path, redis_url: str, hosts: str, **environment: str) -> None:
+    With `speed` its timers run so many times as fast as the clock on the wall.
+    """
+
+    def __init__(self, directory: Path, redis_url: str, hosts: str, *, speed: float = 1.0, **environment: str) -> None:
+        self._command = command("sluice_ingester", speed=speed)
         self.wrap: Callable[[list[str]], list[str]] = list
         self._log = directory / f"ingester-{os.urandom(3).hex()}.log"
         # Byte code goes beside the test's files: the repository's may be read-only or switched off.
@@ -45,7 +51,7 @@ class Ingester:
     async def start(self) -> None:
         with self._log.open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
-                *self.wrap([sys.executable, "-m", "sluice_ingester"]),
+                *self.wrap(self._command),
                 stdout=log,
                 stderr=log,
                 env=self._environment,

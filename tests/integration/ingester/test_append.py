@@ -94,7 +94,7 @@ async def test_fenced_by_any_other_cursor(
     if stored is not None:
         await client.set(KEYS.cursor, stored)
     before = await snapshot(client)
-    assert await sink.append(replace(FIRST, expected=expected)) == Fenced(stored)
+    assert await sink.append(replace(FIRST, expected_cursor=expected)) == Fenced(stored)
     assert await snapshot(client) == before
 
 
@@ -139,7 +139,7 @@ async def test_out_of_memory_stores_nothing_of_it(own_redis: Callable[..., Redis
         while True:
             before = await snapshot(client)
             try:
-                await sink.append(replace(big, name=str(number), expected=expected, cursor=number))
+                await sink.append(replace(big, batch_id=str(number), expected_cursor=expected, cursor=number))
             except SinkError as error:
                 trouble = error.failure
                 break

@@ -19,8 +19,10 @@ from tests.integration.redis_server import RedisServer
 STREAM = "repo_backfill"
 
 
-def backfill(tmp_path: Path, redis_server: RedisServer, sim: RelaySim, **environment: str) -> Ingester:
-    return Ingester(tmp_path, redis_server.url, sim.url, INGESTER_MODE="backfill", **environment)
+def backfill(
+    tmp_path: Path, redis_server: RedisServer, sim: RelaySim, *, speed: float = 1.0, **environment: str
+) -> Ingester:
+    return Ingester(tmp_path, redis_server.url, sim.url, speed=speed, INGESTER_MODE="backfill", **environment)
 
 
 async def cursor(client: Redis, sim: RelaySim) -> str:
@@ -161,7 +163,7 @@ async def test_a_bad_repo_alone_is_passed_over_if_asked(
         if listing == "pds":  # nothing is behind which the very first one could be passed over
             sim.fault("listing", bad=[1, 700, 701])
         bad = tuple(sim.listing.faults.bad)
-        async with backfill(tmp_path, redis_server, sim, INGESTER_ON_PAGE_ERROR="skip-repo") as ingester:
+        async with backfill(tmp_path, redis_server, sim, speed=4, INGESTER_ON_PAGE_ERROR="skip-repo") as ingester:
             await until_done(client, sim, within=300)
             assert Counter(repo["did"] for repo in await repos(client)) == dids(sim, *bad)
             assert await ingester.shows("ingester_backfill_cursor_skips_total", 3)
@@ -177,7 +179,7 @@ async def test_what_can_not_be_passed_over_is_waited_for(
     """The very first of a PDS: there is no cursor yet, so nothing is known of their form."""
     async with RelaySim(paused=True, listing="pds") as sim:
         sim.fault("listing", bad=[0])
-        async with backfill(tmp_path, redis_server, sim, INGESTER_ON_PAGE_ERROR="skip-repo") as ingester:
+        async with backfill(tmp_path, redis_server, sim, speed=4, INGESTER_ON_PAGE_ERROR="skip-repo") as ingester:
 
             async def often() -> bool:
                 return await ingester.metric("ingester_backfill_fetch_errors_total") >= 14

@@ -154,9 +154,9 @@ async def test_redis_loses_everything(own_redis: Callable[..., RedisServer], tmp
 
 async def test_redis_says_nothing_for_long(redis_server: RedisServer, client: Redis, tmp_path: Path) -> None:
     """Calls whose outcome is unknown are repeated, and done once."""
-    async with RelaySim(rate=300) as sim, Ingester(tmp_path, redis_server.url, sim.url) as ingester:
+    async with RelaySim(rate=300) as sim, Ingester(tmp_path, redis_server.url, sim.url, speed=4) as ingester:
         await until_cursor(client, sim.host, sim.options.first_seq)
-        redis_server.pause(seconds=12)
+        redis_server.pause(seconds=3)  # 12 s of the ingester
         await until(lambda: has_error(ingester, "RedisTimeout"))
         sim.pause()
         await until_cursor(client, sim.host, sim.repos.next_seq - 1)

@@ -127,7 +127,7 @@ async def test_a_replay_that_was_asked_for_is_stored_again(sink: Open, client: R
 
 async def test_a_refused_batch_remembers_nothing(sink: Open, client: Redis) -> None:
     east, west = sink(EAST), sink(WEST)
-    await east.append(replace(batch("e", None, sync(1, "3l")), expected=b"7"))
+    await east.append(replace(batch("e", None, sync(1, "3l")), expected_cursor=b"7"))
     assert await west.append(batch("w", None, sync(1, "3l"))) == Stored(1)
 
 

@@ -31,9 +31,9 @@ async def sim() -> AsyncIterator[RelaySim]:
 def labeler(redis_server: RedisServer, tmp_path: Path, sim: RelaySim) -> Make:
     """An ingester of the labeler alone, with those variables besides."""
 
-    def make(**environment: str) -> Ingester:
+    def make(*, speed: float = 1.0, **environment: str) -> Ingester:
         names = {"INGESTER_MODE": "labeler", "INGESTER_LABELER_HOSTS": sim.url, **environment}
-        return Ingester(tmp_path, redis_server.url, "", **names)
+        return Ingester(tmp_path, redis_server.url, "", speed=speed, **names)
 
     return make
 
@@ -171,14 +171,14 @@ async def test_a_cursor_in_the_future_halts(labeler: Make, client: Redis, sim: R
 
 
 async def test_quiet_is_not_dead(labeler: Make, client: Redis, sim: RelaySim) -> None:
-    async with labeler() as ingester:
+    async with labeler(speed=4) as ingester:
 
         async def streams() -> bool:
             return (await health(client, sim.host)).get("state") == "streaming"
 
         await until(streams)
         before, readers = await health(client, sim.host), set(sim.labels.readers)
-        await asyncio.sleep(8)
+        await asyncio.sleep(2.5)  # 10 s of the ingester: two heartbeats
         assert len(readers) == 1
         assert sim.labels.readers == readers
         found = await health(client, sim.host)

@@ -31,7 +31,7 @@ async def test_64_mib_are_enough(own_redis: Callable[..., RedisServer], tmp_path
         server.connect() as client,
         RelaySim(rate=0, limit=15_000, corpus=1000, window=100_000) as sim,
     ):
-        ingester = Ingester(tmp_path, server.url, sim.url)
+        ingester = Ingester(tmp_path, server.url, sim.url, speed=4)
         await ingester.warm_up()
         ingester.wrap = pod.command
         async with ingester:
@@ -41,7 +41,7 @@ async def test_64_mib_are_enough(own_redis: Callable[..., RedisServer], tmp_path
             await until_cursor(client, sim.host, last)
             server.kill()
             await sim.emit(2000)
-            await asyncio.sleep(12)
+            await asyncio.sleep(3)  # 12 s of the ingester
             await asyncio.to_thread(server.start)
             await until_cursor(client, sim.host, sim.repos.next_seq - 1)
             assert await stands(client) == should(sim.journal)

@@ -137,10 +137,10 @@ async def test_it_ends_in_time_when_redis_is_gone(own_redis: Callable[..., Redis
 async def test_it_ends_in_time_when_redis_says_nothing(
     redis_server: RedisServer, client: Redis, tmp_path: Path
 ) -> None:
-    async with RelaySim(rate=300) as sim, Ingester(tmp_path, redis_server.url, sim.url) as ingester:
+    async with RelaySim(rate=300) as sim, Ingester(tmp_path, redis_server.url, sim.url, speed=4) as ingester:
         await until_cursor(client, sim.host, sim.options.first_seq)
-        redis_server.pause(seconds=11)
-        await asyncio.sleep(1)
+        redis_server.pause(seconds=3)  # 12 s of the ingester
+        await asyncio.sleep(0.25)
         assert await ingester.terminate(within=GRACE) == 0
     await client.ping()  # the shared server answers again before the next test
 

@@ -319,6 +319,7 @@ async def test_at_the_mark_and_back(
             tmp_path,
             redis_server.url,
             sim.url,
+            speed=5,
             INGESTER_MODE="firehose",
             INGESTER_HIGH_WATER_MARK="1000",
             INGESTER_TRIM_CONSUMED=trims,
@@ -326,12 +327,12 @@ async def test_at_the_mark_and_back(
         consuming = asyncio.create_task(consumer(client, pause=[may_read], told=told))
         async with ingester:
             await until_state(client, sim.host, "backpressure", "HighWaterMark")
-            for _ in range(125):  # 25 s, much longer than a connection is held that can't be read
-                await asyncio.sleep(0.2)
+            for _ in range(125):  # 25 s of the ingester: much longer than it holds a connection that it can't read
+                await asyncio.sleep(0.04)
                 assert await client.xlen(STREAM) < 1000 + 2 * 500
             assert not told
             may_read.set()
-            await asyncio.sleep(3)
+            await asyncio.sleep(0.6)
             sim.pause()
 
             async def caught_up() -> bool:
@@ -371,7 +372,7 @@ async def test_a_redis_that_evicts_is_refused(
     async with (
         RelaySim(rate=50) as sim,
         server.connect() as client,
-        Ingester(tmp_path, server.url, sim.url, INGESTER_MODE="firehose"),
+        Ingester(tmp_path, server.url, sim.url, speed=4, INGESTER_MODE="firehose"),
     ):
         await until_state(client, sim.host, "halted", "RedisEvicts")
         assert f"maxmemory-policy {policy}" in (await health(client, sim.host))["message"]

@@ -4,7 +4,6 @@ import os
 import secrets
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -13,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.integration.fast_clock import command
 from tests.integration.operator.control_plane import MISSING, OPERATOR, PLURALS, ROOT, ControlPlane, fetch
 from tests.integration.operator.faults import FaultyProxy
 from tests.integration.operator.rights import grant_everywhere, rules
@@ -22,10 +22,11 @@ from tests.integration.redis_server import BINARY, RedisServer
 
 
 class OperatorProcess:
-    """`sluice-operator`, started, stopped and killed at will."""
+    """`sluice-operator`, started, stopped and killed at will; with `speed` its timers run so many times as fast."""
 
-    def __init__(self, control_plane: ControlPlane, log: Path, **environment: str) -> None:
+    def __init__(self, control_plane: ControlPlane, log: Path, *, speed: float = 1.0, **environment: str) -> None:
         self.port = free_port()
+        self._command = command("sluice_operator", speed=speed)
         self._log = log
         self._environment = {
             "PATH": os.environ["PATH"],
@@ -56,8 +57,7 @@ class OperatorProcess:
 
     def start(self, *, ready: bool = True) -> None:
         with self._log.open("ab") as log:
-            command = [sys.executable, "-m", "sluice_operator"]
-            self._process = subprocess.Popen(command, env=self._environment, stdout=log, stderr=log)
+            self._process = subprocess.Popen(self._command, env=self._environment, stdout=log, stderr=log)
         deadline = time.monotonic() + 60
         while ready and self.get("readyz")[0] != 200:
             if time.monotonic() > deadline or self._process.poll() is not None:
@@ -137,6 +137,7 @@ def situation(control_plane: ControlPlane, operator: OperatorProcess, sink: Redi
     """A namespace with nothing in it, and the means to bring about what an operator may meet."""
     assert operator.returncode is None, operator.log[-3000:]
     situation = Situation(control_plane, f"test-{secrets.token_hex(3)}", sink)
+    situation.operator = operator
     yield situation
     situation.remove()
 
@@ -180,7 +181,9 @@ def start(own_operator: Callable[..., OperatorProcess], place: Situation) -> Cal
 
     def start(**environment: str) -> OperatorProcess:
         url = f"redis://:s3cret@127.0.0.1:{place.sink.port}/0"
-        return own_operator(SLUICE_WATCH_NAMESPACES=place.namespace, SLUICE_DEFAULT_REDIS_URL=url, **environment)
+        operator = own_operator(SLUICE_WATCH_NAMESPACES=place.namespace, SLUICE_DEFAULT_REDIS_URL=url, **environment)
+        place.operator = operator
+        return operator
 
     return start
 

@@ -1,10 +1,11 @@
 """What an operator may meet, brought about: the test plays user, kubelet and ingester."""
 
 import json
+import re
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 from sluice_redis.contract import HealthField, SourceState, Stream, StreamKeys
 from tests.integration.operator.control_plane import ApiServerError, ControlPlane, KubectlError, Manifest, path_of
@@ -39,6 +40,13 @@ def eventually(attempt: Callable[[], Any], *, seconds: float = PATIENCE) -> Any:
         time.sleep(0.1)
 
 
+class Served(Protocol):
+    """The HTTP port of an operator."""
+
+    def get(self, path: str) -> tuple[int, str]:
+        """Status and body."""
+
+
 class Situation:
     """One namespace with one source, a Relay or what a subclass says."""
 
@@ -48,6 +56,8 @@ class Situation:
     child = f"{NAME}-firehose"
     clock = 0.0
     """Seconds that the ingester's clock is ahead."""
+    operator: Served | None = None
+    """The operator that serves the namespace, once it is started."""
 
     def __init__(self, control_plane: ControlPlane, namespace: str, sink: RedisServer) -> None:
         self.control_plane = control_plane
@@ -140,6 +150,31 @@ class Situation:
     def tells(self, *reasons: str) -> None:
         """Wait for Events of those reasons: each comes after what it tells of."""
         eventually(lambda: set(reasons) <= {reason for reason, _ in self.events()})
+
+    # The operator.
+
+    def reconciled(self, times: int = 5) -> None:
+        """Wait until the operator has reconciled its resources so many more times: whatever it would do about what is
+        there by now, it has had its chances.
+        """
+        began = self._reconciliations()
+        eventually(lambda: self._reconciliations() >= began + times)
+
+    def others_reconciled(self) -> None:
+        """The same where this namespace has no resource any more: the operator is done with that of another one."""
+        other = Situation(self.control_plane, f"{self.namespace}-other", self.sink)
+        other.operator = self.operator
+        try:
+            other.apply_relay(suspend=True)
+            other.becomes("Ready", "True", "Suspended")
+            other.reconciled()
+        finally:
+            other.remove()
+
+    def _reconciliations(self) -> float:
+        assert self.operator is not None
+        counts = re.findall(r"^sluice_reconcile_total\{.*\} (\S+)$", self.operator.get("metrics")[1], re.MULTILINE)
+        return sum(map(float, counts))
 
     # The kubelet.
 

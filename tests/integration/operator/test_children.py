@@ -108,7 +108,7 @@ def test_what_others_add_stays(situation: Situation) -> None:
     situation.stream()
     situation.kubectl("rollout", "restart", f"deployment/{NAME}-firehose")
     situation.kubectl("label", "deployment", f"{NAME}-firehose", "team=data")
-    time.sleep(4)
+    situation.reconciled()
     found = situation.deployment()
     assert "kubectl.kubernetes.io/restartedAt" in found["spec"]["template"]["metadata"]["annotations"]
     assert found["metadata"]["labels"]["team"] == "data"
@@ -123,7 +123,7 @@ def test_deleting_a_relay_leaves_nothing(situation: Situation) -> None:
     situation.kubectl("delete", "relay", NAME, "--timeout=30s")
     assert time.monotonic() - began < SOON
     eventually(lambda: not situation.names("Deployment", "ReplicaSet", "Pod", "Secret"))
-    time.sleep(4)
+    situation.others_reconciled()
     assert not situation.names("Deployment", "Secret")
 
 
@@ -160,10 +160,10 @@ class TestSecrets:
         with deployments_refused(situation):
             situation.apply_secret("mine", url=f"{url}?db=0")
             situation.becomes("Stalled", "True", "ChildRefused")
-            time.sleep(8)
+            situation.reconciled(10)
             assert situation.told("SecretChanged") == []
             situation.apply_relay(**self.SPEC, podTemplate={"annotations": {"another": "try"}})
-            time.sleep(8)
+            situation.reconciled(10)
             assert situation.told("SecretChanged") == []
         situation.tells("SecretChanged")
         (event,) = [event for event in situation.all("Event") if event["reason"] == "SecretChanged"]

@@ -1,7 +1,6 @@
 """What the operator makes is whole, on a real API server: whatever somebody sets in it, and however, goes."""
 
 import json
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -161,5 +160,5 @@ def test_what_is_the_operator_s_no_longer_goes_and_what_others_put_on_the_object
     assert "example.com/owner" not in found["annotations"]
     assert (found["labels"]["other"], found["annotations"]["other"], found["uid"]) == ("x", "x", uid)
     log = situation.control_plane.audit.from_now()
-    time.sleep(3)
+    situation.reconciled()
     assert [one for one in log.writes(OPERATOR) if (one.namespace, one.name) == (situation.namespace, CHILD)] == []

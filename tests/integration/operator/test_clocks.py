@@ -18,7 +18,7 @@ def test_an_operator_that_starts_takes_a_clock_that_is_behind_for_no_silence_and
     place: Situation, start: Callable[..., OperatorProcess]
 ) -> None:
     place.clock = -600.0
-    operator = start()
+    operator = start(speed=3)
     place.apply_relay()
     pod = place.run_pod()
     place.store(6_322_875_401)
@@ -33,7 +33,7 @@ def test_an_operator_that_starts_takes_a_clock_that_is_behind_for_no_silence_and
     operator.stop()
     place.set_container(pod, running={"startedAt": now(ahead=-400)})  # it is no start that would take its time
 
-    second = start()
+    second = start(speed=3)
     looked_at(place, "second")
     assert ready(place) == seen
     place.becomes("Ready", "False", "NotReporting")  # it has never written since
@@ -41,7 +41,7 @@ def test_an_operator_that_starts_takes_a_clock_that_is_behind_for_no_silence_and
     place.tells("NotReady")
     second.stop()
 
-    start()
+    start(speed=3)
     looked_at(place, "third")
     assert ready(place) == silent
     told = sorted(reason for reason, _ in place.events() if reason in {"Connected", "Ready", "NotReady"})

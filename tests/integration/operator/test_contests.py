@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.control_plane import OPERATOR, ApiServerError, Manifest
 from tests.integration.operator.situation import NAME, Situation, eventually
 from tests.integration.operator.webhook import set_field, webhook
@@ -45,7 +46,7 @@ def test_what_admission_sets_is_told_and_left(situation: Situation, tmp_path: Pa
         for part in (".resources.requests.cpu is 20m and not 50m", "admission", "spec.podTemplate.resources"):
             assert part in message, message
         situation.tells("ChildContested")
-        time.sleep(5)
+        situation.reconciled()
         # The Secret and the Deployment were created: nothing else was written.
         assert writes_of(situation, log) == ["patch secrets", "patch deployments"]
         situation.becomes("Ready", "True", "Streaming")
@@ -56,7 +57,7 @@ def test_what_admission_sets_is_told_and_left(situation: Situation, tmp_path: Pa
         situation.patch("Deployment", CHILD, {"spec": {"replicas": 3}})
         eventually(lambda: situation.deployment()["spec"]["replicas"] == 1)
         situation.becomes("ChildrenContested", "True", "SetByAdmission")
-        time.sleep(3)
+        situation.reconciled()
         assert writes_of(situation, log)[2:] == ["patch deployments"] * 2
 
         resources = {"requests": {"cpu": "20m", "memory": "64Mi"}, "limits": {"memory": "128Mi"}}
@@ -75,7 +76,7 @@ def test_what_admission_adds_stays(situation: Situation, tmp_path: Path) -> None
         situation.apply_relay()
         eventually(lambda: "a-proxy" in message_of(situation))
         assert situation.condition("ChildrenContested") == ("True", "SetByAdmission")
-        time.sleep(4)
+        situation.reconciled()
         assert writes_of(situation, log) == ["patch secrets", "patch deployments"]
         situation.patch("Deployment", CHILD, {"spec": {"paused": True}})
         eventually(lambda: "paused" not in situation.deployment()["spec"])
@@ -101,7 +102,7 @@ def test_what_admission_sets_to_something_else_each_time(situation: Situation, t
         situation.patch("Relay", NAME, {"metadata": {"annotations": {"sluice.dev/reconcile-requested-at": "now"}}})
         eventually(lambda: situation.status().get("lastHandledReconcileAt") == "now")
         log = situation.control_plane.audit.from_now()
-        time.sleep(3)
+        situation.reconciled()
         assert writes_of(situation, log) == []
         assert situation.template()["metadata"]["annotations"] == before
 
@@ -138,31 +139,34 @@ FIGHTS: dict[str, tuple[Manifest, str, Callable[[Manifest], bool]]] = {
 
 
 @pytest.mark.parametrize("fight", FIGHTS)
-def test_who_does_not_give_in_is_yielded_to(situation: Situation, fight: str) -> None:
+def test_who_does_not_give_in_is_yielded_to(
+    place: Situation, start: Callable[..., OperatorProcess], fight: str
+) -> None:
     patch, told, is_ours = FIGHTS[fight]
-    situation.apply_relay(suspend=True)
-    situation.becomes("Ready", "True", "Suspended")
-    log = situation.control_plane.audit.from_now()
+    start(speed=4)  # some of it comes a minute later
+    place.apply_relay(suspend=True)
+    place.becomes("Ready", "True", "Suspended")
+    log = place.control_plane.audit.from_now()
     persistently(
-        situation,
-        lambda: situation.patch("Deployment", CHILD, patch),
-        lambda: is_ours(situation.deployment()),
+        place,
+        lambda: place.patch("Deployment", CHILD, patch),
+        lambda: is_ours(place.deployment()),
         until="Contested",
     )
-    assert told in message_of(situation)
-    situation.tells("ChildContested")
-    before = writes_of(situation, log)
+    assert told in message_of(place)
+    place.tells("ChildContested")
+    before = writes_of(place, log)
     assert len(before) == 3
-    time.sleep(5)
-    assert writes_of(situation, log) == before
-    assert not is_ours(situation.deployment())
-    situation.becomes("Ready", "True", "Suspended")
+    place.reconciled()
+    assert writes_of(place, log) == before
+    assert not is_ours(place.deployment())
+    place.becomes("Ready", "True", "Suspended")
 
     # All else goes on to be kept right.
-    situation.apply_relay(suspend=True, image="sluice:2")
-    eventually(lambda: container(situation)["image"] == "sluice:2")
-    situation.patch("Deployment", CHILD, {"spec": {"minReadySeconds": 7}})
-    eventually(lambda: "minReadySeconds" not in situation.deployment()["spec"])
+    place.apply_relay(suspend=True, image="sluice:2")
+    eventually(lambda: container(place)["image"] == "sluice:2")
+    place.patch("Deployment", CHILD, {"spec": {"minReadySeconds": 7}})
+    eventually(lambda: "minReadySeconds" not in place.deployment()["spec"])
 
 
 def test_what_is_asked_for_is_tried_at_once(situation: Situation) -> None:
@@ -237,5 +241,5 @@ def test_an_operator_that_was_restarted_yields_sooner(
         return len(writes_of(place, log)) == 2 and place.condition("ChildrenContested") == ("True", "Contested")
 
     eventually(still)
-    time.sleep(5)
+    place.reconciled()
     assert len(writes_of(place, log)) == 2, [r for r in log.writes(OPERATOR) if r.namespace == place.namespace]

@@ -1,7 +1,5 @@
 """spec.deletionPolicy on a real API server and a real Redis: what goes, and what stays."""
 
-import time
-
 from sluice_operator.api.deletion import FINALIZER
 from sluice_redis.contract import Stream, StreamKeys
 from tests.integration.operator.control_plane import ApiServerError, path_of
@@ -29,7 +27,7 @@ def test_the_finalizer_follows_the_policy_and_nothing_else_is_touched(situation:
     eventually(lambda: finalizers(situation) == [OTHERS, FINALIZER])
     before = situation.relay()
     situation.apply_relay(**ASKED)  # as a GitOps tool does, again and again
-    time.sleep(4)
+    situation.reconciled()
     assert (finalizers(situation), situation.relay()["spec"]) == ([OTHERS, FINALIZER], before["spec"])
     managers = {entry["manager"]: entry for entry in situation.relay()["metadata"]["managedFields"]}
     written = managers["sluice-operator-finalizer"]["fieldsV1"]
@@ -88,7 +86,7 @@ def test_a_finalizer_that_is_refused_is_told_of_once_and_the_source_streams_neve
         situation.apply_relay(**ASKED)
         situation.stream()
         situation.tells("CursorNotDeleted")
-        time.sleep(4)
+        situation.reconciled()
         (event,) = [event for event in situation.all("Event") if event["reason"] == "CursorNotDeleted"]
         assert (event["type"], event["count"]) == ("Warning", 1)
         assert "no finalizers here" in event["message"]
@@ -119,7 +117,7 @@ def test_retain_is_gone_at_once_and_the_cursor_stays(situation: Situation) -> No
     situation.delete(situation.kind, NAME)
     assert gone(situation)
     eventually(lambda: situation.all("Deployment") == [])  # a young garbage collector learns of a new kind
-    time.sleep(4)
+    situation.others_reconciled()
     assert situation.redis.get(situation.keys.cursor) == "6322875401"
     assert situation.all("Deployment") == []
 
@@ -136,7 +134,7 @@ def test_the_pods_are_waited_for(situation: Situation) -> None:
         return f"pod {pod['metadata']['name']}" in message
 
     eventually(is_told)
-    time.sleep(3)
+    situation.reconciled()
     assert is_told()
     assert situation.redis.get(situation.keys.cursor) == "6322875401"
     assert situation.condition("Ready") == ("False", "Terminating")
@@ -154,7 +152,7 @@ def test_the_finalizers_of_others_hold_it_and_it_says_so(situation: Situation) -
     situation.delete(situation.kind, NAME)
     situation.becomes("Reconciling", "True", "Terminating")
     situation.delete("Deployment", situation.child)
-    time.sleep(4)
+    situation.reconciled()
     assert situation.all("Deployment") == []  # nothing is made for what is on its way out
     situation.patch(situation.kind, NAME, {"metadata": {"finalizers": None}})
     eventually(lambda: gone(situation))

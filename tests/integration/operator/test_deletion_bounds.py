@@ -28,7 +28,9 @@ def start(own_operator: Callable[..., OperatorProcess], place: Situation) -> Cal
     def start(**environment: str) -> OperatorProcess:
         url = f"redis://:s3cret@127.0.0.1:{place.sink.port}/0"
         settings = {"SLUICE_DEFAULT_REDIS_URL": url, "SLUICE_DELETION_DEADLINE_SECONDS": str(DEADLINE), **environment}
-        return own_operator(SLUICE_WATCH_NAMESPACES=place.namespace, **settings)
+        operator = own_operator(SLUICE_WATCH_NAMESPACES=place.namespace, **settings)
+        place.operator = operator
+        return operator
 
     return start
 
@@ -113,7 +115,7 @@ def test_somebody_refuses_to_let_it_go(
         place.patch(place.kind, NAME, {"spec": {"deletionPolicy": policy}})
         eventually(lambda: "refuses to remove the operator's finalizer: a fault" in message(place))
         assert place.condition("Reconciling") == ("True", "Terminating")
-        time.sleep(7)
+        place.reconciled(10)
         counts = [event["count"] for event in place.all("Event") if event["reason"].startswith("Cursor")]
         assert counts in ([1], [] if policy == "Retain" else [1])  # the change of mind may come too late
     eventually(lambda: gone(place), seconds=15)
@@ -126,7 +128,7 @@ def test_the_secret_is_gone(place: Situation, start: Callable[..., OperatorProce
     eventually(place.deployment)
     place.store(12)
     place.delete("Secret", "mine")
-    time.sleep(4)
+    place.reconciled()
     place.delete(place.kind, NAME)
     eventually(lambda: gone(place))
     assert keys(place) == set()  # its URL was known

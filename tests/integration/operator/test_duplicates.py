@@ -1,7 +1,5 @@
 """Two resources that would write one cursor: the older one does, and the younger says so."""
 
-import time
-
 from sluice_redis.contract import HealthField, SourceState
 from tests.integration.operator.control_plane import Manifest
 from tests.integration.operator.duplicate import One, first, second, wait_a_second
@@ -33,7 +31,7 @@ def test_the_younger_stalls_and_takes_over(situation: Situation) -> None:
     older.delete()
     eventually(lambda: "deletionTimestamp" in pod_now(situation, pod)["metadata"])
     eventually(lambda: (younger.condition("Reconciling") or {})["reason"] == "DuplicateSource")
-    time.sleep(4)
+    situation.reconciled(8)
     assert younger.replicas() == 0  # the pod of the older may still write
     end(situation, pod)
     younger.runs()

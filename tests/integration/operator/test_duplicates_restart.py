@@ -21,7 +21,9 @@ def start(own_operator: START, place: Situation, elsewhere: Situation) -> START:
     def start(**environment: str) -> OperatorProcess:
         url = f"redis://:s3cret@127.0.0.1:{place.sink.port}/0"
         namespaces = f"{place.namespace},{elsewhere.namespace}"
-        return own_operator(SLUICE_WATCH_NAMESPACES=namespaces, SLUICE_DEFAULT_REDIS_URL=url, **environment)
+        operator = own_operator(SLUICE_WATCH_NAMESPACES=namespaces, SLUICE_DEFAULT_REDIS_URL=url, **environment)
+        place.operator = operator
+        return operator
 
     return start
 
@@ -61,11 +63,11 @@ def test_made_in_the_same_second(place: Situation, start: START) -> None:
         return [one.name for one in ones if one.replicas()] == [oldest.name]
 
     eventually(the_oldest_runs)
-    time.sleep(4)
+    place.reconciled(5 * len(ones))
     assert the_oldest_runs()
     operator.stop()
     start()
-    time.sleep(4)
+    place.reconciled(5 * len(ones))
     assert the_oldest_runs()
 
 
@@ -103,7 +105,7 @@ def test_an_older_one_whose_spec_can_not_be_read_keeps_the_cursor_of_its_pods(pl
     younger.stalls(older)
     operator.stop(signal.SIGKILL)
     start()
-    time.sleep(4)
+    place.reconciled(10)
     younger.stalls(older)
     assert (older.replicas(), younger.replicas_ever()) == (1, 1)
 
@@ -122,6 +124,6 @@ def test_the_secret_of_the_older_is_gone_while_its_pods_run(place: Situation, st
     place.delete("Secret", "mine")
     operator.stop(signal.SIGKILL)
     start()
-    time.sleep(6)
+    place.reconciled(16)
     younger.stalls(older)
     assert younger.replicas_ever() == 1

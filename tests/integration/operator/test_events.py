@@ -45,7 +45,7 @@ def test_a_source_that_flaps_counts_up_a_few_events(place: Situation, start: Sta
     events = {event["metadata"]["uid"]: event["metadata"]["resourceVersion"] for event in place.all("Event")}
     operator.stop()
     start()
-    time.sleep(4)
+    place.reconciled()
     place.report(SourceState.STREAMING, pod=pod)
     assert events == {event["metadata"]["uid"]: event["metadata"]["resourceVersion"] for event in place.all("Event")}
     flap(place, pod, "after the restart")

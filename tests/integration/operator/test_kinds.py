@@ -191,7 +191,7 @@ def test_a_kind_whose_lists_fail(
 ) -> None:
     """From the start, and with it in between: as with objects that can't be converted or decoded."""
     with proxy.fault(trick, "list", "labelers"):
-        operator = start(KUBECONFIG=proxy.kubeconfig(OPERATOR), SLUICE_RESYNC_INTERVAL_SECONDS="5")
+        operator = start(speed=3, KUBECONFIG=proxy.kubeconfig(OPERATOR), SLUICE_RESYNC_INTERVAL_SECONDS="5")
         place.apply_relay()
         labeler.apply_relay()
         place.stream()
@@ -211,7 +211,7 @@ def test_a_kind_whose_lists_fail(
 def test_a_kind_that_can_not_be_watched_is_listed_instead(
     place: Situation, labeler: LabelerSituation, proxy: FaultyProxy, start: Callable[..., OperatorProcess]
 ) -> None:
-    operator = start(KUBECONFIG=proxy.kubeconfig(OPERATOR), SLUICE_RESYNC_INTERVAL_SECONDS="5")
+    operator = start(speed=3, KUBECONFIG=proxy.kubeconfig(OPERATOR), SLUICE_RESYNC_INTERVAL_SECONDS="5")
     place.apply_relay()
     labeler.apply_relay()
     labeler.stream()

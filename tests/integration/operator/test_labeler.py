@@ -18,6 +18,7 @@ from tests.integration.redis_server import RedisServer
 def situation(control_plane: ControlPlane, operator: OperatorProcess, sink: RedisServer) -> Iterator[LabelerSituation]:
     assert operator.returncode is None, operator.log[-3000:]
     situation = LabelerSituation(control_plane, f"test-{secrets.token_hex(3)}", sink)
+    situation.operator = operator
     yield situation
     situation.remove()
 
@@ -124,7 +125,7 @@ def test_a_relay_and_a_labeler_of_one_name(situation: LabelerSituation) -> None:
     uid = situation.deployment()["metadata"]["uid"]
     situation.kubectl("delete", "relay", NAME)
     eventually(lambda: f"{NAME}-firehose" not in situation.names("Deployment"))
-    time.sleep(4)
+    situation.reconciled()
     situation.report(SourceState.STREAMING)  # an old report is not believed
     situation.becomes("Ready", "True", "Streaming")
     assert situation.deployment()["metadata"]["uid"] == uid

@@ -23,6 +23,8 @@ from tests.integration.redis_server import RedisServer
 RESYNC = 5
 """Seconds, the least that is allowed."""
 GRACE = 30
+SPEED = 3.0
+"""The operators' timers run so many times as fast as the clock on the wall."""
 
 
 class Scene:
@@ -34,6 +36,7 @@ class Scene:
         self.operator = OperatorProcess(
             control_plane,
             log,
+            speed=SPEED,
             KUBECONFIG=proxy.kubeconfig(OPERATOR),
             SLUICE_WATCH_NAMESPACES=f"{self.others.namespace},{self.place.namespace}",
             SLUICE_DEFAULT_REDIS_URL=f"redis://:s3cret@127.0.0.1:{sink.port}/0",

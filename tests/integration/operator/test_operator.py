@@ -109,7 +109,7 @@ def test_a_crash_loop_is_stalled_until_a_start_has_proved_itself(situation: Situ
     situation.becomes("Stalled", "True", "CrashLoop")
     situation.run_pod(restarts=5, last=ERROR)
     situation.report(SourceState.STREAMING)
-    time.sleep(4)
+    situation.reconciled()
     assert situation.condition("Stalled") == ("True", "CrashLoop")
     situation.apply_relay(batch={"size": 100})
     situation.becomes("Ready", "False", "PodNotRunning")

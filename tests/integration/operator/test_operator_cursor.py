@@ -1,7 +1,5 @@
 """spec.cursor on a real API server and a real Redis: once for each nonce, whatever ends in between."""
 
-import time
-
 from sluice_redis.contract import HealthField
 from tests.integration.operator.situation import Situation, eventually, now
 
@@ -23,7 +21,7 @@ def test_the_cursor_is_set_once_for_each_nonce(situation: Situation) -> None:
     assert situation.redis.get(situation.keys.cursor) == "0"
 
     situation.store(6_322_875_500)  # the ingester has followed and gone on
-    time.sleep(4)
+    situation.reconciled()
     assert situation.redis.get(situation.keys.cursor) == "6322875500"
 
     situation.apply_relay(**ask(6_322_875_450, "second"))
@@ -66,7 +64,7 @@ def test_one_that_redis_refuses_is_told_of_once_and_leaves_room_for_other_news(s
     situation.apply_relay(**spec)
     situation.stream()
     situation.tells("CursorResetFailed")
-    time.sleep(10)
+    situation.reconciled(12)
     (event,) = [event for event in situation.all("Event") if event["reason"] == "CursorResetFailed"]
     assert "may not call SET" in event["message"]
     assert event["count"] == 1

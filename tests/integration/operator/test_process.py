@@ -43,7 +43,7 @@ def test_a_restart_changes_nothing_that_is_right(place: Situation, start: Callab
     place.store(7_000_000_000)
     place.report(SourceState.STREAMING, pod=pod)
     operator = start(SLUICE_STATUS_INTERVAL_SECONDS="600")
-    time.sleep(5)
+    place.reconciled()
     assert versions(place) == before
     assert "Updated" not in operator.log
 
@@ -91,7 +91,7 @@ def test_pods_that_are_replaced_while_it_is_away_are_counted(
     eventually(lambda: place.pod()["metadata"]["uid"] != pod["metadata"]["uid"])
     start()
     eventually(lambda: place.status()["restarts"]["count"] == 1)
-    time.sleep(4)
+    place.reconciled()
     assert place.status()["restarts"]["count"] == 1
 
 

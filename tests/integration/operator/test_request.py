@@ -1,7 +1,5 @@
 """`sluice.dev/reconcile-requested-at`: looked at at once, what was given up tried again, and answered at the end."""
 
-import time
-
 from tests.integration.operator.asking import ANNOTATION, answer, ask
 from tests.integration.operator.leaving import lenient
 from tests.integration.operator.refusal import deployments_refused
@@ -21,7 +19,7 @@ def test_it_is_answered_within_seconds(situation: Situation) -> None:
     ask(situation, "x" * 300)
     eventually(lambda: answer(situation) == "x" * 256, seconds=SOON)
     situation.kubectl("annotate", "relay", NAME, f"{ANNOTATION}-")
-    time.sleep(2)
+    situation.reconciled()
     assert answer(situation) == "x" * 256
 
 
@@ -45,7 +43,7 @@ def test_what_was_refused_is_tried_at_once(situation: Situation) -> None:
     with deployments_refused(situation):
         situation.apply_relay()
         situation.becomes("Stalled", "True", "ChildRefused")
-    time.sleep(4)
+    situation.reconciled()
     assert situation.condition("Stalled") == ("True", "ChildRefused"), "it is remembered for a while"
     ask(situation, "mended")
     situation.becomes("Ready", "False", "PodNotRunning", seconds=SOON)
@@ -61,7 +59,7 @@ def test_what_was_contested_is_put_right_at_once(situation: Situation) -> None:
         return bool(situation.told("ChildContested"))
 
     eventually(quarrel)
-    time.sleep(4)
+    situation.reconciled()
     assert situation.deployment()["spec"].get("paused") is True, "it is left as it is for a while"
     ask(situation, "they gave in")
     eventually(lambda: "paused" not in situation.deployment()["spec"], seconds=SOON)

@@ -1,6 +1,5 @@
 """A look that was asked for and could not be ended: it is not answered."""
 
-import time
 from collections.abc import Callable
 
 from tests.integration.operator.asking import answer, ask
@@ -20,6 +19,6 @@ def test_no_answer_before_the_look_has_come_to_its_end(
     place.becomes("Ready", "True", "Suspended")
     with proxy.fault(answers(500), "get", "secrets", namespace=place.namespace):
         ask(place, "now")
-        time.sleep(5)
+        place.reconciled()
         assert answer(place) is None
     eventually(lambda: answer(place) == "now")

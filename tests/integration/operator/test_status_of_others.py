@@ -22,7 +22,7 @@ def write(situation: Situation, *kinds: str, **fields: object) -> None:
 def writes_while_nothing_happens(situation: Situation) -> list[str]:
     pod = situation.pod()
     situation.report(SourceState.STREAMING, pod=pod)
-    time.sleep(5)  # the numbers of what has happened before are written by then
+    situation.reconciled(10)  # the numbers of what has happened before are written by then
     log = situation.control_plane.audit.from_now()
     for _ in range(5):
         time.sleep(1)

@@ -10,7 +10,7 @@ import pytest
 from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.control_plane import ControlPlane
 from tests.integration.operator.faults import FaultyProxy
-from tests.integration.operator.tenancy.releases import Namespace
+from tests.integration.operator.tenancy.releases import SPEED, Namespace
 from tests.integration.redis_server import RedisServer
 
 
@@ -34,10 +34,13 @@ def release(control_plane: ControlPlane, tmp_path: Path) -> Iterator[Callable[..
     """Makes operators, each a release of its own with a user and a default Redis of its own, that are not started."""
     made: list[OperatorProcess] = []
 
-    def make(user: str, *places: Namespace, proxy: FaultyProxy | None = None, **environment: str) -> OperatorProcess:
+    def make(
+        user: str, *places: Namespace, proxy: FaultyProxy | None = None, speed: float = SPEED, **environment: str
+    ) -> OperatorProcess:
         operator = OperatorProcess(
             control_plane,
             tmp_path / user,
+            speed=speed,
             **{
                 "KUBECONFIG": proxy.kubeconfig(user) if proxy else str(control_plane.kubeconfig(user)),
                 "POD_NAME": user,

@@ -13,8 +13,10 @@ from tests.integration.operator.situation import Situation
 FIRST: Final = "first"
 SECOND: Final = "second"
 LEASE: Final = "sluice.dev"
+SPEED: Final = 4.0
+"""The operators' timers run so many times as fast as the clock on the wall: all limits below are in their seconds."""
 TAKEOVER_SECONDS: Final = 150
-"""A Lease is void after 60 s; the rest is for a busy machine."""
+"""A Lease is void after 60 s, which is 15 s on the wall; the rest is for a busy machine."""
 
 
 class Namespace(Situation):

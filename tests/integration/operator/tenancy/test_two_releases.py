@@ -10,7 +10,7 @@ from tests.integration.operator.control_plane import OPERATOR, ControlPlane, pat
 from tests.integration.operator.faults import FaultyProxy
 from tests.integration.operator.rights import rules
 from tests.integration.operator.situation import eventually
-from tests.integration.operator.tenancy.releases import FIRST, LEASE, SECOND, TAKEOVER_SECONDS, Namespace
+from tests.integration.operator.tenancy.releases import FIRST, LEASE, SECOND, SPEED, TAKEOVER_SECONDS, Namespace
 from tests.integration.operator.tricks import never
 
 Make = Callable[[], Namespace]
@@ -64,7 +64,7 @@ def test_a_release_that_can_serve_nothing_is_not_ready_and_takes_over_when_the_o
 ) -> None:
     places = [namespace() for _ in range(3)]
     log = control_plane.audit.from_now()
-    first, second = release(FIRST, *places), release(SECOND, *places)
+    first, second = release(FIRST, *places, speed=1), release(SECOND, *places, speed=1)
     first.start()
     for place in places:
         place.apply_relay()
@@ -96,7 +96,7 @@ def test_a_release_that_was_killed_leaves_its_namespaces_after_a_minute(
     first.stop(signal.SIGKILL)
     eventually(lambda: place.default_redis() == SECOND, seconds=TAKEOVER_SECONDS)
     # It was renewed 20 s before that at most.
-    assert (min(request.received for request in place.writes(log, SECOND)) - since).total_seconds() > 35
+    assert (min(request.received for request in place.writes(log, SECOND)) - since).total_seconds() * SPEED > 35
     # The first comes back, and is the second now.
     log = control_plane.audit.from_now()
     first.start(ready=False)
@@ -131,7 +131,7 @@ def test_a_release_that_was_stopped_for_long_writes_nothing_more_when_it_wakes_u
 
 def test_a_restart_of_the_same_release_goes_on_at_once(namespace: Make, release: Release) -> None:
     place = namespace()
-    first = release(FIRST, place)
+    first = release(FIRST, place, speed=1)
     first.start()
     place.apply_relay()
     is_set_up(place, FIRST)
