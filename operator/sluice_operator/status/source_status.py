@@ -1,4 +1,4 @@
-"""From facts and the status before to the status now. Pure, and the only place that makes a status."""
+"""Makes the status of a source from facts and the status before. Pure, and the only place that does."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -29,18 +29,21 @@ StatusT = TypeVar("StatusT", bound=SourceStatus)
 
 
 def source_status(streams: Sequence[Facts], previous: StatusT) -> StatusT:
-    """The status of a source; the facts of its streams come with the one that matters most first."""
+    """The status of a source. The first of `streams` is its main stream."""
     first, before = streams[0], by_type(previous.conditions)
     parts = previous.ingesters if is_former_host(previous.host or "", first.host) else {}
     applied = is_applied(previous, generation=first.generation)
-    readings = [assess(facts, _history(facts.component, parts, before, applied=applied)) for facts in streams]
-    restarts = count_all_restarts(previous.restarts, readings)
-    drafts = combined_conditions([_stream_verdict(reading, restarts, before) for reading in readings])
+    assessments = [assess(facts, _history(facts.component, parts, before, applied=applied)) for facts in streams]
+    restarts = count_all_restarts(previous.restarts, assessments)
+    drafts = combined_conditions([_stream_verdict(assessment, restarts, before) for assessment in assessments])
     conditions = with_transition_times(drafts, previous=before, generation=first.generation, now=first.now)
-    images = [reading.pod.image for reading in readings if reading.pod and reading.running]
+    images = [assessment.pod.image for assessment in assessments if assessment.pod and assessment.running]
     update = {
         **dict.fromkeys(previous.ingesters),
-        **{(part := reading.facts.component.field): _part_status(reading, parts.get(part)) for reading in readings},
+        **{
+            (part := assessment.facts.component.field): _part_status(assessment, parts.get(part))
+            for assessment in assessments
+        },
         "observed_generation": first.generation,
         "conditions": sorted_conditions(conditions),
         "host": first.host,
@@ -52,7 +55,7 @@ def source_status(streams: Sequence[Facts], previous: StatusT) -> StatusT:
 
 
 def invalid_spec_status(previous: StatusT, *, generation: int, now: datetime, reason: str, message: str) -> StatusT:
-    """The status of a source whose spec can't be understood: nothing else is known of it now."""
+    """The status of a source with an invalid spec. The rest of its state is unknown."""
     conditions = with_transition_times(
         stalled_verdict(reason, message).drafts(), previous=by_type(previous.conditions), generation=generation, now=now
     )
@@ -60,7 +63,7 @@ def invalid_spec_status(previous: StatusT, *, generation: int, now: datetime, re
 
 
 def terminating_status(previous: StatusT, *, generation: int, now: datetime, message: str) -> StatusT:
-    """The status of a source that is being deleted: all that is told of it is what its end waits for."""
+    """The status of a source that is being deleted: it only says what the deletion waits for."""
     conditions = with_transition_times(
         progressing_verdict(ConditionReason.TERMINATING, message).drafts(),
         previous=by_type(previous.conditions),
@@ -95,11 +98,11 @@ def _stream_verdict(assessment: Assessment, restarts: RestartsStatus, before: Ma
     facts, drafts = assessment.facts, [*stream_conditions(assessment, restarts, before), *children_outdated(assessment)]
     current = with_transition_times(drafts, previous=before, generation=facts.generation, now=facts.now)
     backfills = facts.component is Component.BACKFILL
-    told = [*backfill_conditions(assessment, restarts), *children_outdated(assessment)] if backfills else drafts
+    conditions = [*backfill_conditions(assessment, restarts), *children_outdated(assessment)] if backfills else drafts
     return StreamVerdict(
         component=facts.component,
-        wanted=assessment.is_requested,
+        is_requested=assessment.is_requested,
         is_auxiliary=backfills,
-        conditions=[*told, *several_writers(assessment, before)],
+        conditions=[*conditions, *several_writers(assessment, before)],
         verdict=evaluate_readiness(assessment, previous=before, current=current),
     )

@@ -1,4 +1,4 @@
-"""The answers of XINFO GROUPS, also those of Redis versions that no test here starts."""
+"""What XINFO GROUPS tells, of Redis servers that can't be started here as well."""
 
 from sluice_operator.redis.stream_details import group_facts
 
@@ -15,7 +15,7 @@ def test_a_lag_that_redis_does_not_know() -> None:
     assert group_facts({**ROW, "lag": None}).lag is None
 
 
-def test_redis_6_reports_no_lag() -> None:
+def test_redis_6_has_no_lag() -> None:
     old = {name: value for name, value in ROW.items() if name not in {"lag", "entries-read"}}
     assert group_facts(old).lag is None
 

@@ -17,7 +17,7 @@ from sluice_operator.kubernetes.workqueue import WorkQueue
 from sluice_operator.observed.facts import SinkReadFailure
 from sluice_operator.telemetry.metrics import Metrics
 from tests.fakes.served import served_namespaces
-from tests.unit.operator.status.given import after, ago, facts, group, sink, stream, trouble
+from tests.unit.operator.status.situations import after, ago, facts, group, sink, stream, trouble
 
 DOCS = (Path(__file__).parents[4] / "docs" / "metrics.md").read_text()
 EVERYWHERE = served_namespaces()

@@ -1,4 +1,4 @@
-"""Situations, written as what differs from a source that streams."""
+"""Facts of situations for tests, each written as its difference from a source that streams."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -129,7 +129,7 @@ def facts(**changes: Any) -> Facts:
 
 
 def after(*situations: Facts) -> RelayStatus:
-    """The status after a source went through `situations`, from its creation on."""
+    """The status after a source went through `situations`, in that order, since its creation."""
     status = RelayStatus()
     for situation in situations:
         status = source_status([situation], status)
