@@ -122,7 +122,6 @@ class Observer:
         if sink is None or sink.failure:
             return WriterFacts()
         return run.memory.health_writers.record(
-            run.source.metadata.uid,
             keys.health,
             sink.health,
             own_pods={pod["metadata"]["name"] for pod in pods},

@@ -7,6 +7,7 @@ from sluice_operator.kubernetes.source_key import SourceKey
 from sluice_operator.observed.facts import Refusal
 from sluice_operator.reconcile.source_memory import SourceMemories
 from tests.fakes.clock import FakeClock
+from tests.unit.operator.status.situations import health
 
 KEY = SourceKey("Relay", "n", "a")
 REFUSAL = Refusal(reason="ChildRefused", message="no")
@@ -51,3 +52,14 @@ def test_a_reconcile_request_drops_the_pauses_alone(memories: SourceMemories, dr
     assert memory.retries.child_backoff.in_backoff("path", "hash") is None
     assert (memory.retries.finalizer.refused_until, memory.retries.reset_problem.report_again_at) == (0.0, 0.0)
     assert (memory.status.written_at, memories.get(KEY, "u1"), dropped) == (7.0, memory, [])
+
+
+def test_the_reports_of_a_source_that_is_gone_are_dropped_and_no_others(memories: SourceMemories) -> None:
+    gone, stays = KEY, SourceKey("Relay", "n", "b")
+    for key in (gone, stays):
+        memories.get(key, key.name).health_writers.record("k", health(pod="a"), own_pods={"a"}, monotonic=100.0)
+    memories.drop(gone)
+    for key, expected in ((gone, []), (stays, ["a"])):
+        writers = memories.get(key, key.name).health_writers
+        facts = writers.record("k", health(pod="b"), own_pods={"b"}, monotonic=101.0)
+        assert [report.pod for report in facts.reports] == expected
