@@ -28,9 +28,9 @@ from sluice_operator.observed.facts import Contest
 from sluice_operator.reconcile.api_errors import refusal_of
 from sluice_operator.reconcile.child_applier import ChildApplier
 from sluice_operator.reconcile.config_hashes import change_events, desired_hashes
+from sluice_operator.reconcile.keys import source_key
 from sluice_operator.reconcile.reconciliation import Reconciliation
 from sluice_operator.reconcile.redis_access import RedisAccess
-from sluice_operator.reconcile.source_key import source_key
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
