@@ -90,11 +90,11 @@ def test_a_problem_is_logged_once_and_then_rarely(caplog: pytest.LogCaptureFixtu
     kinds = served_kinds(clock)
     for _ in range(100):
         kinds.record_list(LABELERS, {None: MISSING}, scopes=CLUSTER)
-        clock.advance(10)
+        clock.pass_by(10)
     assert [record.message for record in caplog.records] == [
         "Not served: There is no CRD for labelers in version sluice.dev/v1alpha1: install it, as the chart does"
     ]
-    clock.advance(3600)
+    clock.pass_by(3600)
     kinds.record_list(LABELERS, {None: MISSING}, scopes=CLUSTER)
     kinds.record_list(LABELERS, {}, scopes=CLUSTER)
     assert [record.levelname for record in caplog.records] == ["ERROR", "ERROR", "INFO"]
@@ -107,7 +107,7 @@ def test_a_watch_that_is_down_is_a_problem_only_if_that_lasts() -> None:
     kinds.watch_failed(LABELERS, "404")
     assert not kinds.is_watched(LABELERS)
     assert kinds.problems == {}
-    clock.advance(11)
+    clock.pass_by(11)
     assert "can't be watched" in kinds.problems[LABELERS]
     kinds.watch_running(LABELERS)
     assert kinds.problems == {}
