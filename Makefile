@@ -58,7 +58,6 @@ e2e: .venv/ready ## tests on a real cluster
 	@$(PY) -m e2e.run
 
 generate: .venv/ready ## write all generated files: CRDs, parts of the chart, the Argo CD config, tables of the docs
-	@$(PY) -m sluice_operator.api.crd
 	@$(PY) -m generate
 
 format: .venv/ready ## format the code and fix what ruff can fix

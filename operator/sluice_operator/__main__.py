@@ -21,9 +21,10 @@ def main() -> int:
 
 def print_crds() -> int:
     """Print the CRDs as YAML, to be piped into `kubectl apply -f -`."""
-    from sluice_operator.api.crd import DEFINITIONS, render  # noqa: PLC0415 (only this command needs YAML)
+    from sluice_operator.kinds.crd import render_crd  # noqa: PLC0415 (only this command needs YAML)
+    from sluice_operator.kinds.registry import KINDS  # noqa: PLC0415
 
-    print("---\n".join(map(render, DEFINITIONS)), end="")
+    print("---\n".join(map(render_crd, KINDS)), end="")
     return 0
 
 

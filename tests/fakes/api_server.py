@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from copy import deepcopy
 from typing import Any, Final
 
-from sluice_operator.kinds.registry import SOURCES
+from sluice_operator.kinds.registry import KINDS
 from sluice_operator.kubernetes.api_resource import (
     CONFIG_MAPS,
     DEPLOYMENTS,
@@ -34,7 +34,7 @@ from tests.fakes.object_store import HAVE_STATUS, ObjectStore, Stored, key_of, s
 from tests.fakes.patches import PatchError, json_patched, merge_patched
 from tests.fakes.request import Request, StatusError, parse_request
 
-_SERVED: Final = (*SOURCES.values(), DEPLOYMENTS, PODS, SECRETS, CONFIG_MAPS, EVENTS, LEASES)
+_SERVED: Final = (*KINDS.watched.sources.values(), DEPLOYMENTS, PODS, SECRETS, CONFIG_MAPS, EVENTS, LEASES)
 APPLY: Final = "application/apply-patch+yaml"
 _IMMUTABLE: Final = (
     "name",

@@ -7,16 +7,17 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias
 
+from sluice_operator.kinds.registry import KINDS
 from sluice_operator.kubernetes.api_resource import ApiResource, Manifest
 from tests.fakes.field_ownership import Owners, fields_v1
 
 Kind: TypeAlias = tuple[str, str]
 """API version and plural."""
 
-HAVE_STATUS: Final = frozenset({"deployments", "labelers", "pods", "relays"})
+_SOURCES: Final = frozenset(kind.plural for kind in KINDS)
+HAVE_STATUS: Final = frozenset({"deployments", "pods"}) | _SOURCES
 """Kinds with a status subresource."""
-_HAVE_GENERATION: Final = frozenset({"deployments", "labelers", "relays"})
-_SOURCES: Final = frozenset({"labelers", "relays"})
+_HAVE_GENERATION: Final = frozenset({"deployments"}) | _SOURCES
 _FOREGROUND: Final = "foregroundDeletion"
 
 

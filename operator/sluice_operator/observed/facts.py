@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from sluice_operator.api.health import HealthSpec
-from sluice_operator.desired.naming import Component
+from sluice_operator.desired.component import Component
 from sluice_redis.contract import SourceState
 
 

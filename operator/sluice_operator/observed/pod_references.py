@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from sluice_operator.desired.pod import CA_VOLUME, CONTAINER
+from sluice_operator.api.volumes import CA_VOLUME
+from sluice_operator.desired.pod import CONTAINER
 
 ReferenceKind = Literal["Secret", "ConfigMap"]
 _KINDS: Final[dict[str, tuple[ReferenceKind, str]]] = {

@@ -7,7 +7,7 @@ half of the true one.
 
 from typing import Final
 
-from sluice_operator.api.source_status import IngesterStatus, StreamStatus
+from sluice_operator.api.ingester_status import IngesterStatus, StreamStatus
 
 FIRST_SECONDS: Final = 300
 

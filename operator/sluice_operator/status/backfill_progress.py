@@ -7,7 +7,7 @@ too.
 
 from sluice_operator.api.backfill import BackfillStatus
 from sluice_operator.api.conditions import ConditionType as Type
-from sluice_operator.api.source_status import RestartsStatus
+from sluice_operator.api.ingester_status import RestartsStatus
 from sluice_operator.status.assessment import Assessment
 from sluice_operator.status.condition_times import ConditionDraft, false, true
 from sluice_operator.status.fences import fence_fields

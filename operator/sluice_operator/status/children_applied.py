@@ -9,7 +9,7 @@ from typing import Final
 
 from sluice_operator.api.conditions import Condition
 from sluice_operator.api.conditions import ConditionType as Type
-from sluice_operator.api.source_status import SourceStatus
+from sluice_operator.api.ingester_status import SourceStatus
 from sluice_operator.observed.facts import Refusal
 from sluice_operator.status.assessment import Assessment
 from sluice_operator.status.condition_times import ConditionDraft, by_type, true

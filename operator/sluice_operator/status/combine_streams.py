@@ -10,7 +10,7 @@ from typing import Final
 
 from sluice_operator.api.conditions import ConditionStatus
 from sluice_operator.api.conditions import ConditionType as Type
-from sluice_operator.desired.naming import Component
+from sluice_operator.desired.component import Component
 from sluice_operator.status.condition_times import ConditionDraft
 from sluice_operator.status.severity import Severity
 from sluice_operator.status.verdict import ReadyVerdict
@@ -29,8 +29,6 @@ class StreamVerdict:
     component: Component
     is_requested: bool
     """Whether the spec asks for the stream."""
-    is_auxiliary: bool = False
-    """Whether it is a job that affects Ready only if a person must act."""
     conditions: Sequence[ConditionDraft]
     verdict: ReadyVerdict
 
@@ -38,7 +36,8 @@ class StreamVerdict:
 def combined_conditions(verdicts: Sequence[StreamVerdict]) -> list[ConditionDraft]:
     """The conditions of the resource. The first of `verdicts` is that of its main stream."""
     streams = [stream for stream in verdicts if stream.is_requested] or list(verdicts)
-    ready = streams if all(one.is_auxiliary for one in streams) else [one for one in streams if _affects_ready(one)]
+    are_all_auxiliary = all(one.component.is_auxiliary for one in streams)
+    ready = streams if are_all_auxiliary else [one for one in streams if _affects_ready(one)]
     worst = max(ready, key=lambda stream: stream.verdict.severity)
     verdict = worst.verdict
     if worst is not verdicts[0]:
@@ -51,7 +50,7 @@ def combined_conditions(verdicts: Sequence[StreamVerdict]) -> list[ConditionDraf
 
 
 def _affects_ready(stream: StreamVerdict) -> bool:
-    return not stream.is_auxiliary or stream.verdict.severity is Severity.STALLED
+    return not stream.component.is_auxiliary or stream.verdict.severity is Severity.STALLED
 
 
 def _idle_conditions(streams: Sequence[StreamVerdict], *, first: StreamVerdict) -> list[ConditionDraft]:

@@ -6,7 +6,7 @@ Only the report of the current pod counts: another ingester may write the same h
 
 from typing import Any
 
-from sluice_operator.api.source_status import IngesterStatus
+from sluice_operator.api.ingester_status import IngesterStatus
 from sluice_operator.status.assessment import Assessment
 
 

@@ -12,12 +12,12 @@ from typing import Final
 from sluice_common.times import human_duration
 from sluice_operator.api.conditions import Condition
 from sluice_operator.api.conditions import ConditionType as Type
-from sluice_operator.desired.naming import Component
 from sluice_operator.observed.facts import Facts, HealthFacts, SinkFacts, SinkReadFailure
 from sluice_operator.status.assessment import FRESH_SECONDS, Assessment
 from sluice_operator.status.children_applied import is_workload_current, refusal_verdict
 from sluice_operator.status.reasons import ConditionReason
 from sluice_operator.status.rollout import rollout_verdict
+from sluice_operator.status.stream_strategy import StreamStrategy
 from sluice_operator.status.verdict import (
     ReadyVerdict,
     degraded_verdict,
@@ -38,7 +38,11 @@ _ADVICE: Final = {
 
 
 def evaluate_readiness(
-    assessment: Assessment, *, previous: Mapping[str, Condition], current: Mapping[str, Condition]
+    assessment: Assessment,
+    strategy: StreamStrategy,
+    *,
+    previous: Mapping[str, Condition],
+    current: Mapping[str, Condition],
 ) -> ReadyVerdict:
     """The verdict on a source.
 
@@ -47,14 +51,18 @@ def evaluate_readiness(
     """
     refusal = assessment.facts.refusal
     if refusal is None:
-        return _evaluate(assessment, previous=previous, current=current)
+        return _evaluate(assessment, strategy, previous=previous, current=current)
     if is_workload_current(assessment, refusal):
-        return _evaluate(assessment, previous=previous, current=current)
+        return _evaluate(assessment, strategy, previous=previous, current=current)
     return refusal_verdict(assessment, refusal, previous=previous, current=current)
 
 
 def _evaluate(  # noqa: PLR0911 (one return for each kind of situation)
-    assessment: Assessment, *, previous: Mapping[str, Condition], current: Mapping[str, Condition]
+    assessment: Assessment,
+    strategy: StreamStrategy,
+    *,
+    previous: Mapping[str, Condition],
+    current: Mapping[str, Condition],
 ) -> ReadyVerdict:
     """The verdict by what runs."""
     facts = assessment.facts
@@ -75,7 +83,7 @@ def _evaluate(  # noqa: PLR0911 (one return for each kind of situation)
         return _without_sink(assessment, facts.sink, previous=previous, current=current)
     if assessment.report is None:
         return _not_reporting(assessment)
-    return _reported(assessment, assessment.report, previous=previous, current=current)
+    return _reported(assessment, strategy, assessment.report, previous=previous, current=current)
 
 
 def _duplicate(facts: Facts) -> ReadyVerdict:
@@ -145,6 +153,7 @@ def _not_reporting(assessment: Assessment) -> ReadyVerdict:
 
 def _reported(
     assessment: Assessment,
+    strategy: StreamStrategy,
     report: HealthFacts,
     *,
     previous: Mapping[str, Condition],
@@ -152,9 +161,7 @@ def _reported(
 ) -> ReadyVerdict:
     host = assessment.facts.host
     if report.state is SourceState.STREAMING:
-        if assessment.facts.component is Component.BACKFILL:
-            return healthy_verdict(ConditionReason.LISTING, f"Listing the repos of {host}")
-        return healthy_verdict(ConditionReason.STREAMING, f"Streaming from {host}")
+        return strategy.running(host)
     if report.state is SourceState.DONE:
         return healthy_verdict(ConditionReason.LISTED, f"All repos of {host} are listed")
     if report.state is SourceState.HALTED:
@@ -163,7 +170,7 @@ def _reported(
         reason = report.reason or ConditionReason.BACKPRESSURE
         return _outage(
             assessment,
-            lasted_seconds=_outage_seconds(assessment, report, current[Type.SINK_WRITABLE]),
+            lasted_seconds=_outage_seconds(assessment, strategy, report, current[Type.SINK_WRITABLE]),
             interrupted=reason,
             first=reason,
             late=reason,
@@ -172,7 +179,7 @@ def _reported(
         )
     return _outage(
         assessment,
-        lasted_seconds=_outage_seconds(assessment, report, current[Type.CONNECTED]),
+        lasted_seconds=_outage_seconds(assessment, strategy, report, current[Type.CONNECTED]),
         interrupted=ConditionReason.RECONNECTING,
         first=ConditionReason.CONNECTING,
         late=ConditionReason.SOURCE_UNAVAILABLE,
@@ -181,12 +188,15 @@ def _reported(
     )
 
 
-def _outage_seconds(assessment: Assessment, report: HealthFacts, condition: Condition) -> float:
-    """For how many seconds nothing has come from the source or gone to Redis, which is since the transition of
-    `condition`. A backfill has no such condition, so it is since it last stored something.
+def _outage_seconds(
+    assessment: Assessment, strategy: StreamStrategy, report: HealthFacts, condition: Condition
+) -> float:
+    """For how many seconds nothing has come from the source or gone to Redis. That is since the transition of
+    `condition`, unless the strategy knows better.
     """
-    if assessment.facts.component is Component.BACKFILL and report.stored is not None:
-        return min(assessment.age(report.stored), _uptime_seconds(assessment))
+    idle = strategy.idle_seconds(assessment, report)
+    if idle is not None:
+        return min(idle, _uptime_seconds(assessment))
     return _seconds_since_transition(assessment, condition)
 
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sluice_operator.api.source_status import CountedPod, RestartsStatus
+from sluice_operator.api.ingester_status import CountedPod, RestartsStatus
 from sluice_operator.observed.facts import Facts, PodFacts
 from sluice_operator.status.assessment import Assessment
 from sluice_operator.status.reasons import RestartReason
@@ -41,15 +41,15 @@ class _CountedRestarts:
 def count_all_restarts(previous: RestartsStatus | None, assessments: Sequence[Assessment]) -> RestartsStatus:
     """The restarts of all streams of a source. A pod replaces only pods of its own stream."""
     restarts, counted = previous or RestartsStatus(), []
-    entries, first = restarts.pods or (), assessments[0].facts.component
+    entries, first = restarts.pods or (), assessments[0].facts.component.name
     for assessment in assessments:
         facts = assessment.facts
         # An entry without a component was written when a source had one stream.
-        own = tuple(entry for entry in entries if (entry.component or first) == facts.component)
+        own = tuple(entry for entry in entries if (entry.component or first) == facts.component.name)
         restarts = count_restarts(
             restarts.model_copy(update={"pods": own}), facts.pods, should_run=assessment.should_run, now=facts.now
         )
-        counted += [pod.model_copy(update={"component": facts.component.value}) for pod in restarts.pods or ()]
+        counted += [pod.model_copy(update={"component": facts.component.name}) for pod in restarts.pods or ()]
     recent = _in_window(restarts, assessments[0].facts)
     return restarts.model_copy(
         update={"pods": tuple(counted), "in_window": len(recent), "recent_times": recent or None}

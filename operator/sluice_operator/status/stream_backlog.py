@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sluice_operator.api.source_status import ConsumerGroup
+from sluice_operator.api.ingester_status import ConsumerGroup
 from sluice_operator.observed.facts import ConsumerGroupFacts, SinkFacts
 
 

@@ -9,7 +9,7 @@ from typing import Final
 from sluice_common.times import human_duration
 from sluice_operator.api.conditions import Condition, ConditionStatus
 from sluice_operator.api.conditions import ConditionType as Type
-from sluice_operator.api.source_status import RestartsStatus
+from sluice_operator.api.ingester_status import RestartsStatus
 from sluice_operator.observed.facts import HealthFacts, SinkReadFailure
 from sluice_operator.status.assessment import FRESH_SECONDS, Assessment
 from sluice_operator.status.condition_times import ConditionDraft, false, true, unknown

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Final, TypeVar
 
 from sluice_common.times import human_duration
-from sluice_operator.api.source_status import IngesterStatus, StreamStatus
+from sluice_operator.api.ingester_status import IngesterStatus, StreamStatus
 from sluice_operator.status.assessment import Assessment
 from sluice_operator.status.connection import connection_fields
 from sluice_operator.status.cursor_resets import last_gap

@@ -6,7 +6,7 @@ from typing import Final
 
 from sluice_operator.api.conditions import Condition, ConditionStatus
 from sluice_operator.api.conditions import ConditionType as Type
-from sluice_operator.api.source_status import IngesterStatus, RestartsStatus, SourceStatus, StreamStatus
+from sluice_operator.api.ingester_status import IngesterStatus, RestartsStatus, SourceStatus, StreamStatus
 from sluice_operator.kubernetes.event import Event
 from sluice_operator.status.ages import with_coarse_ages
 from sluice_operator.status.condition_times import by_type

@@ -14,7 +14,7 @@ from prometheus_client import (
     disable_created_metrics,
 )
 
-from sluice_operator.kinds.registry import SOURCES
+from sluice_operator.kinds.registry import Kinds
 from sluice_operator.kubernetes.cache import Cache
 from sluice_operator.kubernetes.served_namespaces import ServedNamespaces
 from sluice_operator.kubernetes.source_key import SourceKey
@@ -32,6 +32,7 @@ class Metrics:
     def __init__(
         self,
         *,
+        kinds: Kinds,
         cache: Cache,
         namespaces: ServedNamespaces,
         queue: WorkQueue[SourceKey],
@@ -43,16 +44,18 @@ class Metrics:
         self.registry = CollectorRegistry()
         for collector in (PROCESS_COLLECTOR, PLATFORM_COLLECTOR, GC_COLLECTOR):
             self.registry.register(collector)
-        self.registry.register(ResourceMetrics(cache, namespaces, held_namespaces))
+        self.registry.register(ResourceMetrics(kinds, cache, namespaces, held_namespaces))
         self._reconciles = Counter(
             "sluice_reconcile",
             "Reconciles of resources: `success`, or `error`, which includes those that were cut off.",
             ["kind", "result"],
             registry=self.registry,
         )
-        for kind in SOURCES:
+        for kind in kinds:
             for result in ("success", "error"):
-                self._reconciles.labels(kind, result)  # exists from the start, so that the first error is an increase
+                self._reconciles.labels(
+                    kind.name, result
+                )  # exists from the start, so that the first error is an increase
         self._seconds = Histogram(
             "sluice_reconcile_duration_seconds",
             "How long a reconcile of a resource took.",

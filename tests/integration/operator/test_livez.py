@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from sluice_operator.kinds.registry import WATCHED_KINDS
+from sluice_operator.kinds.registry import KINDS
 from sluice_operator.kubernetes import transport as transport_module
 from sluice_operator.kubernetes.cache import Cache
 from sluice_operator.kubernetes.connection import connect
@@ -68,9 +68,9 @@ async def test_a_list_that_never_ends_is_the_end(
     queue: WorkQueue[SourceKey] = WorkQueue()
     async with connect() as (kube, _):
         resync = Resync(
-            kinds=WATCHED_KINDS,
+            kinds=KINDS.watched,
             client=kube,
-            cache=Cache(WATCHED_KINDS),
+            cache=Cache(KINDS.watched),
             freshness=WatchFreshness(),
             add=queue.add,
             namespaces=served_namespaces(place.namespace),

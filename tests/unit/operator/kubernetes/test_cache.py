@@ -1,10 +1,16 @@
 from typing import Any
 
-from sluice_operator.kinds.registry import LABELERS, RELAYS, WATCHED_KINDS, redis_host_of
+from sluice_operator.desired.redis_host import redis_host_of
+from sluice_operator.kinds.labeler import LABELER
+from sluice_operator.kinds.registry import KINDS
+from sluice_operator.kinds.relay import RELAY
 from sluice_operator.kubernetes.api_resource import DEPLOYMENTS, PODS
 from sluice_operator.kubernetes.cache import Cache
 from sluice_operator.kubernetes.informers.informers import handle_child_event, handle_source_event
 from sluice_operator.kubernetes.source_key import SourceKey
+
+RELAYS = RELAY.resource
+LABELERS = LABELER.resource
 
 KEY = SourceKey("Relay", "n", "us-east")
 
@@ -23,7 +29,7 @@ def names(items: list[dict[str, Any]]) -> list[str]:
 
 
 def test_an_event_that_comes_late_does_not_replace_what_is_newer() -> None:
-    store = Cache(WATCHED_KINDS)
+    store = Cache(KINDS.watched)
     store.put(RELAYS, item(version=100))
     store.put(RELAYS, item(version=99))
     assert store.resource_version(RELAYS, "n", "us-east") == "100"
@@ -32,7 +38,7 @@ def test_an_event_that_comes_late_does_not_replace_what_is_newer() -> None:
 
 
 def test_what_is_gone_does_not_come_back_by_old_news() -> None:
-    store = Cache(WATCHED_KINDS)
+    store = Cache(KINDS.watched)
     store.put(RELAYS, item(version=5))
     store.remove(RELAYS, item(version=7))
     store.put(RELAYS, item(version=6))
@@ -41,21 +47,21 @@ def test_what_is_gone_does_not_come_back_by_old_news() -> None:
 
 def test_what_has_left_a_watch_may_come_back_to_it() -> None:
     """As a Deployment does whose label somebody took away and the operator put back."""
-    store = Cache(WATCHED_KINDS)
+    store = Cache(KINDS.watched)
     store.remove(DEPLOYMENTS, child("us-east-firehose", version=7))
     store.put(DEPLOYMENTS, child("us-east-firehose", version=8))
     assert names(store.children(DEPLOYMENTS, KEY)) == ["us-east-firehose"]
 
 
 def test_the_end_of_an_object_does_not_end_its_namesake() -> None:
-    store = Cache(WATCHED_KINDS)
+    store = Cache(KINDS.watched)
     store.put(RELAYS, item(version=9, uid="u2"))
     store.remove(RELAYS, item(version=8, uid="u1"))
     assert store.source(KEY) is not None
 
 
 def test_a_list_replaces_everything_up_to_its_moment() -> None:
-    store = Cache(WATCHED_KINDS)
+    store = Cache(KINDS.watched)
     for name, version in (("stays", 1), ("changes", 2), ("went", 3)):
         store.put(PODS, child(name, version=version))
     store.put(PODS, child("came-since", version=30))
@@ -67,7 +73,7 @@ def test_a_list_replaces_everything_up_to_its_moment() -> None:
 
 
 def test_a_list_does_not_bring_back_what_went_while_it_was_made() -> None:
-    store = Cache(WATCHED_KINDS)
+    store = Cache(KINDS.watched)
     store.put(PODS, child("p", version=5))
     store.remove(PODS, child("p", version=21))
     assert store.replace(PODS, [child("p", version=5)], resource_version="20") == []
@@ -75,14 +81,14 @@ def test_a_list_does_not_bring_back_what_went_while_it_was_made() -> None:
 
 
 def test_a_list_does_not_undo_what_is_newer() -> None:
-    store = Cache(WATCHED_KINDS)
+    store = Cache(KINDS.watched)
     store.put(PODS, child("p", version=25))
     assert store.replace(PODS, [child("p", version=5)], resource_version="20") == []
     assert store.resource_version(PODS, "n", "p") == "25"
 
 
 def test_children_are_found_by_the_label_of_their_source() -> None:
-    store = Cache(WATCHED_KINDS)
+    store = Cache(KINDS.watched)
     store.put(PODS, child("mine"))
     store.put(PODS, child("other", of="us-west"))
     store.put(PODS, item("stranger"))
@@ -91,7 +97,7 @@ def test_children_are_found_by_the_label_of_their_source() -> None:
 
 
 def test_the_owner_of_a_child_with_a_long_name_is_found() -> None:
-    store, long = Cache(WATCHED_KINDS), "r" * 100
+    store, long = Cache(KINDS.watched), "r" * 100
     store.put(RELAYS, item(long))
     key = SourceKey("Relay", "n", long)
     from sluice_operator.desired.naming import label_value  # noqa: PLC0415
@@ -104,7 +110,7 @@ def test_the_owner_of_a_child_with_a_long_name_is_found() -> None:
 
 
 def test_what_nobody_reads_is_not_kept() -> None:
-    store = Cache(WATCHED_KINDS)
+    store = Cache(KINDS.watched)
     store.put(RELAYS, item(managedFields=[{"manager": "kubectl"}]))
     source = store.source(KEY)
     assert source is not None
@@ -114,7 +120,7 @@ def test_what_nobody_reads_is_not_kept() -> None:
 
 class TestNews:
     def test_a_source_is_looked_at_when_it_comes_changes_or_goes(self) -> None:
-        store, added = Cache(WATCHED_KINDS), list[SourceKey]()
+        store, added = Cache(KINDS.watched), list[SourceKey]()
         handle_source_event(store, added.append, RELAYS, "ADDED", item(version=1, generation=1))
         handle_source_event(store, added.append, RELAYS, "MODIFIED", item(version=2, generation=2))
         handle_source_event(
@@ -125,7 +131,7 @@ class TestNews:
         assert store.source(KEY) is None
 
     def test_a_status_is_no_news_since_the_operator_wrote_it(self) -> None:
-        store, added = Cache(WATCHED_KINDS), list[SourceKey]()
+        store, added = Cache(KINDS.watched), list[SourceKey]()
         handle_source_event(store, added.append, RELAYS, None, item(version=1, generation=1))
         handle_source_event(
             store, added.append, RELAYS, "MODIFIED", {**item(version=2, generation=1), "status": {"a": 1}}
@@ -134,7 +140,7 @@ class TestNews:
         assert store.resource_version(RELAYS, "n", "us-east") == "2"
 
     def test_a_child_is_news_of_its_source(self) -> None:
-        store, added = Cache(WATCHED_KINDS), list[SourceKey]()
+        store, added = Cache(KINDS.watched), list[SourceKey]()
         store.put(RELAYS, item())
         handle_child_event(store, added.append, PODS, "ADDED", child("p", version=1))
         handle_child_event(store, added.append, PODS, "MODIFIED", child("p", of="somebody-else", version=2))
@@ -146,7 +152,7 @@ class TestNews:
 
 
 def test_sources_are_found_by_the_host_of_their_keys() -> None:
-    store = Cache(WATCHED_KINDS)
+    store = Cache(KINDS.watched)
 
     def source(name: str, host: object, *, version: int = 1) -> dict[str, Any]:
         return {**item(name, uid=f"uid-of-{name}", version=version), "spec": {"host": host}}

@@ -9,12 +9,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sluice_operator.desired.naming import SOURCE_LABELS, label_value
-from sluice_operator.kinds.registry import LABELERS, RELAYS, SOURCES, WATCHED_KINDS, owner_label_of, redis_host_of
+from sluice_operator.desired.naming import label_value, source_label
+from sluice_operator.desired.redis_host import redis_host_of
+from sluice_operator.kinds.labeler import LABELER
+from sluice_operator.kinds.registry import KINDS
+from sluice_operator.kinds.relay import RELAY
 from sluice_operator.kubernetes.api_resource import DEPLOYMENTS, PODS, ApiResource
 from sluice_operator.kubernetes.cache import Cache
 from sluice_operator.kubernetes.source_key import SourceKey, object_key
 from sluice_redis.hosts import normalize_host
+
+RELAYS = RELAY.resource
+LABELERS = LABELER.resource
+SOURCES = KINDS.watched.sources
+owner_label_of = KINDS.watched.owner_label_of
 
 LONG = "r" * 100
 NAMES = ("a", LONG, label_value(LONG))  # the last two share a label
@@ -26,7 +34,8 @@ VERSION = st.integers(1, 6).map(str)
 
 def _items(api: ApiResource) -> st.SearchStrategy[dict[str, Any]]:
     labels = st.dictionaries(
-        st.sampled_from([*SOURCE_LABELS.values(), "app"]), st.sampled_from([label_value(name) for name in NAMES])
+        st.sampled_from([*map(source_label, SOURCES), "app"]),
+        st.sampled_from([label_value(name) for name in NAMES]),
     )
     metadata: dict[str, Any] = {
         "namespace": st.sampled_from(NAMESPACES),
@@ -56,14 +65,17 @@ def _steps(api: ApiResource) -> st.SearchStrategy[Callable[[Cache], object]]:
 def test_after_any_news_and_lists_the_same_is_found_as_by_a_look_through_all(
     steps: list[Callable[[Cache], object]],
 ) -> None:
-    store = Cache(WATCHED_KINDS)
+    store = Cache(KINDS.watched)
     for step in steps:
         step(store)
     sources = [source for api in SOURCES.values() for source in store.all(api)]
     for api in (DEPLOYMENTS, PODS):
         for key in KEYS:
             label = (key.kind, key.namespace, label_value(key.name))
-            assert _same(store.children(api, key), [item for item in store.all(api) if owner_label_of(item) == label])
+            assert _same(
+                store.children(api, key),
+                [item for item in store.all(api) if owner_label_of(item) == label],
+            )
         for child in store.all(api):
             owners = [
                 key
@@ -98,7 +110,7 @@ def test_a_read_among_many_takes_as_many_steps_as_among_few(ask: Callable[[Cache
 
 
 def _filled(number: int) -> Cache:
-    store = Cache(WATCHED_KINDS)
+    store = Cache(KINDS.watched)
     for index in (*range(number), 999):
         store.put(RELAYS, _relay(index))
         store.put(PODS, _pod(index))
@@ -112,7 +124,7 @@ def _relay(index: int, host: str = "") -> dict[str, Any]:
 
 
 def _pod(index: int) -> dict[str, Any]:
-    labels = {SOURCE_LABELS["Relay"]: f"relay-{index}"}
+    labels = {source_label("Relay"): f"relay-{index}"}
     return {
         "metadata": {"namespace": "n", "name": f"pod-{index}", "uid": "p", "resourceVersion": "1", "labels": labels}
     }

@@ -2,10 +2,12 @@ from typing import Any
 
 import pytest
 
-from sluice_operator.kinds.registry import RELAYS
+from sluice_operator.kinds.relay import RELAY
 from sluice_operator.kubernetes import watch_freshness as sight_module
 from sluice_operator.kubernetes.api_resource import PODS, ObjectList
 from sluice_operator.kubernetes.watch_freshness import StaleWatchError, WatchFreshness
+
+RELAYS = RELAY.resource
 
 
 @pytest.fixture(autouse=True)

@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import Any
 
 from sluice_operator.desired.ingester_defaults import IngesterDefaults
-from sluice_operator.kinds.registry import RELAYS, WATCHED_KINDS
-from sluice_operator.kinds.source_kinds import SOURCE_KINDS
+from sluice_operator.kinds.registry import KINDS
+from sluice_operator.kinds.relay import RELAY
 from sluice_operator.kubernetes.api_resource import DEPLOYMENTS, EVENTS, PODS, SECRETS, Manifest
 from sluice_operator.kubernetes.cache import Cache
 from sluice_operator.kubernetes.errors import ApiError
@@ -19,6 +19,8 @@ from tests.fakes.api_server import FakeApiServer
 from tests.fakes.clock import FakeClock
 from tests.fakes.redis import FakeRedis, FakeServer
 from tests.fakes.served import served_namespaces
+
+RELAYS = RELAY.resource
 
 NAMESPACE = "events"
 HOST = "relay.example"
@@ -49,7 +51,7 @@ class Situation:
         """Start an operator that remembers nothing."""
         client = self.server.client
         client.set_write_guard(self._check_write)
-        self._cache = Cache(WATCHED_KINDS)
+        self._cache = Cache(KINDS.watched)
         self._reconciler = build_reconciler(
             ReconcileOptions(
                 ingester_defaults=IngesterDefaults(image="sluice:test", default_redis_url=DEFAULT_URL),
@@ -59,7 +61,7 @@ class Situation:
             ),
             client=client,
             cache=self._cache,
-            kinds=SOURCE_KINDS,
+            kinds=KINDS,
             namespaces=served_namespaces(),
             redis=self.redis,
             recorder=EventRecorder(client, reasons=EVENT_REASONS, instance="test", clock=self.clock),

@@ -8,9 +8,8 @@ from sluice_operator.api.relay import Relay
 from sluice_operator.api.source import Source
 from sluice_operator.desired.naming import COMPONENT_LABEL, REDIS_HASH_ANNOTATION
 from sluice_operator.desired.redis_secret import redis_url_hash
-from sluice_operator.desired.streams import streams_of
-from sluice_operator.kinds.registry import RELAYS, WATCHED_KINDS
-from sluice_operator.kinds.source_kinds import SOURCE_KINDS
+from sluice_operator.kinds.registry import KINDS
+from sluice_operator.kinds.relay import RELAY
 from sluice_operator.kubernetes.api_resource import DEPLOYMENTS, PODS
 from sluice_operator.kubernetes.cache import Cache
 from sluice_operator.kubernetes.client import KubernetesClient
@@ -19,6 +18,7 @@ from sluice_operator.reconcile.cursor_ownership import CursorOwnership
 from tests.fakes.clock import FakeClock
 from tests.fakes.served import served_namespaces
 
+RELAYS = RELAY.resource
 NO_CLIENT = cast("KubernetesClient", None)  # a request would fail
 URL = "redis://redis.data"
 
@@ -57,7 +57,7 @@ def ownership_of(cache: Cache, namespaces: ServedNamespaces = EVERYWHERE) -> Cur
     return CursorOwnership(
         client=NO_CLIENT,
         cache=cache,
-        kinds=SOURCE_KINDS,
+        kinds=KINDS,
         clock=FakeClock(),
         namespaces=namespaces,
         default_redis_url=URL,
@@ -65,30 +65,30 @@ def ownership_of(cache: Cache, namespaces: ServedNamespaces = EVERYWHERE) -> Cur
 
 
 async def owner(ownership: CursorOwnership, of: Source) -> tuple[str, bool] | None:
-    claim = await ownership.find_owner(of, streams_of(of)[0])
+    claim = await ownership.find_owner(of, KINDS.of(of).desired_streams(of)[0])
     return (claim.name, claim.is_terminating) if claim else None
 
 
 async def test_nobody_else_has_the_host() -> None:
-    cache = Cache(WATCHED_KINDS)
+    cache = Cache(KINDS.watched)
     cache.put(RELAYS, body("a", 1))
     assert await owner(ownership_of(cache), source("a", 1)) is None
 
 
 async def test_the_older_owns_even_if_the_younger_has_left_the_cache() -> None:
     """As in a reconcile that began before the deletion ended: it must not delete the cursor of the older."""
-    cache = Cache(WATCHED_KINDS)
+    cache = Cache(KINDS.watched)
     cache.put(RELAYS, body("a", 1))
     assert await owner(ownership_of(cache), source("b", 2)) == ("Relay n/a", False)
 
 
 async def test_a_source_of_another_release_with_its_own_default_redis_is_no_conflict() -> None:
-    cache, younger = Cache(WATCHED_KINDS), source("b", 2)
+    cache, younger = Cache(KINDS.watched), source("b", 2)
     cache.put(RELAYS, body("a", 1))
     for is_other in (False, True):
         ownership = CursorOwnership(
             client=NO_CLIENT,
-            kinds=SOURCE_KINDS,
+            kinds=KINDS,
             clock=FakeClock(),
             cache=cache,
             namespaces=EVERYWHERE,
@@ -99,7 +99,7 @@ async def test_a_source_of_another_release_with_its_own_default_redis_is_no_conf
 
 
 async def test_a_deleted_source_owns_its_cursor_until_its_pods_have_ended() -> None:
-    cache = Cache(WATCHED_KINDS)
+    cache = Cache(KINDS.watched)
     ownership, older, younger = ownership_of(cache), source("a", 1), source("b", 2)
     cache.put(RELAYS, body("a", 1))
     cache.put(RELAYS, body("b", 2))
@@ -118,7 +118,7 @@ async def test_a_deleted_source_owns_its_cursor_until_its_pods_have_ended() -> N
 
 
 async def test_a_deleted_source_without_pods_owns_nothing() -> None:
-    cache = Cache(WATCHED_KINDS)
+    cache = Cache(KINDS.watched)
     ownership = ownership_of(cache)
     ownership.record(source("a", 1), URL.encode())
     ownership.drop_source("uid-of-a")
@@ -128,12 +128,12 @@ async def test_a_deleted_source_without_pods_owns_nothing() -> None:
 @pytest.mark.parametrize("spec", [{"host": "relay.example"}, {"host": "relay.example", "firehose": "invalid"}])
 async def test_a_source_that_nobody_observes_any_more_owns_its_cursor_and_is_marked(spec: dict[str, Any]) -> None:
     """Its ingester may still run. Or it was deleted, and who waits for it would wait for ever."""
-    cache, namespaces = Cache(WATCHED_KINDS), served_namespaces("n")
+    cache, namespaces = Cache(KINDS.watched), served_namespaces("n")
     ownership, younger = ownership_of(cache, namespaces), source("b", 2)
     cache.put(RELAYS, {**body("a", 1), "spec": spec})
     cache.put(DEPLOYMENTS, deployment("a"))  # it names the Redis of a source with an invalid spec
     for refusals in (dict[str, str](), {"n": "forbidden"}, dict[str, str]()):
         namespaces.record_refusals(refusals)
-        claim = await ownership.find_owner(younger, streams_of(younger)[0])
+        claim = await ownership.find_owner(younger, KINDS.of(younger).desired_streams(younger)[0])
         assert claim is not None
         assert (claim.name, claim.is_unobserved) == ("Relay n/a", bool(refusals))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sluice_operator.kinds.registry import RELAYS
+from sluice_operator.kinds.relay import RELAY
 from sluice_operator.kubernetes.api_resource import Manifest
 from sluice_operator.kubernetes.errors import ApiError
 from tests.unit.operator.reconcile.harness import KEYS, NAMESPACE, STATUS_SECONDS, Situation
@@ -45,7 +45,7 @@ async def test_what_others_write_to_the_status_is_removed(situation: Situation) 
     def add(relay: Manifest) -> None:
         relay["status"]["labels"] = {"state": "Streaming"}
 
-    situation.server.edit(RELAYS, NAMESPACE, "a", add)
+    situation.server.edit(RELAY.resource, NAMESPACE, "a", add)
     situation.clock.advance(STATUS_SECONDS)
     situation.report(seq="8", events="1")
     await situation.reconcile()

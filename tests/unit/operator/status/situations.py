@@ -1,12 +1,16 @@
 """Facts of situations for tests, each written as its difference from a source that streams."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from sluice_operator.api.health import HealthSpec
+from sluice_operator.api.ingester_status import SourceStatus
 from sluice_operator.api.relay import RelayStatus
-from sluice_operator.desired.naming import Component
+from sluice_operator.desired.relay_streams import FIREHOSE
+from sluice_operator.kinds.labeler import LABELER
+from sluice_operator.kinds.relay import RELAY
 from sluice_operator.observed.facts import (
     ConsumerGroupFacts,
     DeploymentFacts,
@@ -19,8 +23,10 @@ from sluice_operator.observed.facts import (
     SinkReadFailure,
     Termination,
 )
-from sluice_operator.status.source_status import source_status
+from sluice_operator.status import source_status as status_module
 from sluice_redis.contract import SourceState
+
+StatusT = TypeVar("StatusT", bound=SourceStatus)
 
 NOW = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
 HOST = "relay1.us-east.bsky.network"
@@ -112,7 +118,7 @@ def trouble(kind: SinkReadFailure, message: str = "in its own words") -> SinkFac
 
 def facts(**changes: Any) -> Facts:
     streaming = Facts(
-        component=Component.FIREHOSE,
+        component=FIREHOSE,
         now=NOW,
         generation=2,
         host=HOST,
@@ -126,6 +132,14 @@ def facts(**changes: Any) -> Facts:
         sink=sink(),
     )
     return replace(streaming, **changes)
+
+
+_STRATEGIES = {**RELAY.strategies, **LABELER.strategies}
+
+
+def source_status(streams: Sequence[Facts], previous: StatusT) -> StatusT:
+    """The status that the kinds make of these facts."""
+    return status_module.source_status(streams, previous, strategies=_STRATEGIES)
 
 
 def after(*situations: Facts) -> RelayStatus:

@@ -6,9 +6,8 @@ from typing import Any
 import pytest
 
 from sluice_operator.api.relay import RelayStatus
-from sluice_operator.desired.naming import Component
+from sluice_operator.desired.relay_streams import BACKFILL
 from sluice_operator.observed.facts import Facts, SinkFacts, SinkReadFailure
-from sluice_operator.status.source_status import source_status
 from sluice_operator.status.transitions import transition_events
 from sluice_redis.contract import BACKFILL_DONE, SourceState
 from tests.unit.operator.status.situations import (
@@ -20,6 +19,7 @@ from tests.unit.operator.status.situations import (
     health,
     pod,
     sink,
+    source_status,
     stream,
     trouble,
     waiting_pod,
@@ -40,7 +40,7 @@ FIRST_SEEN = listing(silent_seconds=601.0, watched_seconds=0.0)
 
 def backfill(found: SinkFacts | None, **changes: Any) -> Facts:
     changes = {"pods": (pod(uid="uid-2", name=POD),), **changes}
-    return facts(component=Component.BACKFILL, sink=found, **changes)
+    return facts(component=BACKFILL, sink=found, **changes)
 
 
 def status(*situations: list[Facts]) -> RelayStatus:

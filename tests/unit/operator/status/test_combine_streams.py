@@ -4,8 +4,10 @@ import pytest
 
 from sluice_operator.api.conditions import ConditionStatus
 from sluice_operator.api.conditions import ConditionType as Type
-from sluice_operator.api.source_status import CountedPod, RestartsStatus
-from sluice_operator.desired.naming import Component
+from sluice_operator.api.ingester_status import CountedPod, RestartsStatus
+from sluice_operator.desired.component import Component
+from sluice_operator.desired.labeler_streams import LABELS
+from sluice_operator.desired.relay_streams import FIREHOSE
 from sluice_operator.status.assessment import assess
 from sluice_operator.status.combine_streams import StreamVerdict, combined_conditions
 from sluice_operator.status.condition_times import ConditionDraft, false, true, unknown
@@ -19,7 +21,7 @@ from sluice_operator.status.verdict import (
 )
 from tests.unit.operator.status.situations import facts, pod
 
-FIRST, SECOND = Component.FIREHOSE, Component.LABELER
+FIRST, SECOND = FIREHOSE, LABELS
 GOOD = healthy_verdict("Streaming", "well")
 
 
@@ -89,7 +91,7 @@ def test_each_stream_replaces_its_own_pods_only() -> None:
     after = facts(component=SECOND, pods=(pod(uid="c", template_hash="t2"),))
     counted = count_all_restarts(counted, [assess(mine), assess(after)])
     assert counted.count == 1
-    assert {(memory.uid, memory.component) for memory in counted.pods or ()} == {("a", FIRST), ("c", SECOND)}
+    assert {(memory.uid, memory.component) for memory in counted.pods or ()} == {("a", FIRST.name), ("c", SECOND.name)}
     assert count_all_restarts(counted, [assess(mine), assess(after)]) == counted
 
 
@@ -98,4 +100,4 @@ def test_what_was_counted_before_there_were_components_stays_counted() -> None:
     old = RestartsStatus(count=3, pods=(CountedPod(uid="a", restart_count=3),))
     counted = count_all_restarts(old, [assess(mine), assess(facts(component=SECOND, pods=()))])
     assert counted.count == 3
-    assert [memory.component for memory in counted.pods or ()] == [FIRST]
+    assert [memory.component for memory in counted.pods or ()] == [FIRST.name]

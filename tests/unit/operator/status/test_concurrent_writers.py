@@ -8,10 +8,19 @@ from hypothesis import strategies as st
 
 from sluice_operator.api.relay import RelayStatus
 from sluice_operator.observed.facts import Facts, ForeignWriter, HealthFacts, PodFacts, WriterFacts
-from sluice_operator.status.source_status import source_status
 from sluice_operator.status.transitions import is_urgent, transition_events
 from sluice_redis.contract import SourceState
-from tests.unit.operator.status.situations import after, ago, conditions, deployment, facts, health, pod, sink
+from tests.unit.operator.status.situations import (
+    after,
+    ago,
+    conditions,
+    deployment,
+    facts,
+    health,
+    pod,
+    sink,
+    source_status,
+)
 
 NAMES = ("p1", "p2", "p3")
 PODS = tuple(

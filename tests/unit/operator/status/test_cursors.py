@@ -5,10 +5,18 @@ from dataclasses import replace
 from sluice_operator.api.relay import RelayStatus
 from sluice_operator.observed.facts import Facts, SinkReadFailure
 from sluice_operator.observed.health_hash import health_facts
-from sluice_operator.status.source_status import source_status
 from sluice_operator.status.transitions import is_unchanged, is_urgent, transition_events
 from sluice_redis.contract import CURSOR_LIVE, HealthField, SourceState
-from tests.unit.operator.status.situations import after, conditions, facts, health, reporting, sink, trouble
+from tests.unit.operator.status.situations import (
+    after,
+    conditions,
+    facts,
+    health,
+    reporting,
+    sink,
+    source_status,
+    trouble,
+)
 
 RESET = {
     HealthField.RESET_NONCE: "first",

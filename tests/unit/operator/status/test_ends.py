@@ -2,12 +2,22 @@
 
 from dataclasses import replace
 
-from sluice_operator.desired.naming import Component
-from sluice_operator.status.source_status import source_status, terminating_status
+from sluice_operator.desired.relay_streams import BACKFILL
+from sluice_operator.status.source_status import terminating_status
 from sluice_operator.status.stream_numbers import without_current_numbers
 from sluice_operator.status.transitions import is_urgent, transition_events
 from sluice_redis.contract import SourceState
-from tests.unit.operator.status.situations import NOW, after, ago, conditions, deployment, facts, pod, reporting
+from tests.unit.operator.status.situations import (
+    NOW,
+    after,
+    ago,
+    conditions,
+    deployment,
+    facts,
+    pod,
+    reporting,
+    source_status,
+)
 
 OWNER = "Relay events/older"
 DUPLICATE = facts(owner=OWNER, sink=None, pods=(), deployment=deployment(replicas=0))
@@ -69,7 +79,7 @@ def test_a_suspended_duplicate_is_suspended() -> None:
 
 
 def test_a_backfill_that_is_another_s_stalls_the_relay_that_streams() -> None:
-    both = [facts(), replace(DUPLICATE, component=Component.BACKFILL)]
+    both = [facts(), replace(DUPLICATE, component=BACKFILL)]
     status = source_status(both, after(facts(now=ago(60))))
     assert conditions(status)["Stalled"] == ("True", "DuplicateSource")
     assert conditions(status)["Connected"] == ("True", "Streaming")

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from sluice_operator.api.health import HealthSpec
 from sluice_operator.api.relay import RelayStatus
-from sluice_operator.desired.naming import Component
+from sluice_operator.desired.component import Component
+from sluice_operator.desired.relay_streams import BACKFILL, FIREHOSE
 from sluice_operator.observed.facts import (
     BlockerFacts,
     DeploymentFacts,
@@ -26,10 +27,9 @@ from sluice_operator.observed.facts import (
     Termination,
     WriterFacts,
 )
-from sluice_operator.status.source_status import source_status
 from sluice_operator.status.transitions import is_unchanged, is_urgent, transition_events
 from sluice_redis.contract import BACKFILL_DONE, SourceState
-from tests.unit.operator.status.situations import HOST, NOW, ago, health
+from tests.unit.operator.status.situations import HOST, NOW, ago, health, source_status
 
 WORDS = st.sampled_from(["", "ConnectionLost", "HighWaterMark", "RedisRefused"])
 TEXTS = st.sampled_from(["", "as it is", "x" * 5000, "\x00\n"])
@@ -169,7 +169,7 @@ def observations() -> st.SearchStrategy[list[Facts]]:
         of_the_source = {name: getattr(first, name) for name in ("generation", "suspended", "secret", "refusal")}
         return [first, replace(second, **of_the_source)]
 
-    return st.builds(alike, streams(Component.FIREHOSE), streams(Component.BACKFILL))
+    return st.builds(alike, streams(FIREHOSE), streams(BACKFILL))
 
 
 @settings(max_examples=200)

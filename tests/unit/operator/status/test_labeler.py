@@ -7,11 +7,20 @@ import pytest
 
 from sluice_operator.api.health import HealthSpec, LabelerHealthSpec
 from sluice_operator.api.labeler import LabelerStatus
-from sluice_operator.desired.naming import Component
+from sluice_operator.desired.labeler_streams import LABELS
 from sluice_operator.observed.facts import Facts
-from sluice_operator.status.source_status import source_status
 from sluice_redis.contract import SourceState
-from tests.unit.operator.status.situations import ago, conditions, deployment, facts, health, pod, reporting, sink
+from tests.unit.operator.status.situations import (
+    ago,
+    conditions,
+    deployment,
+    facts,
+    health,
+    pod,
+    reporting,
+    sink,
+    source_status,
+)
 
 POD = "moderation-labels-1"
 DAYS = 10 * 86_400.0
@@ -19,7 +28,7 @@ DAYS = 10 * 86_400.0
 
 def labeler(**changes: Any) -> Facts:
     mine = {
-        "component": Component.LABELER,
+        "component": LABELS,
         "windows": LabelerHealthSpec(),
         "pods": (pod(name=POD),),
         "sink": sink(health=health(pod=POD)),

@@ -1,12 +1,11 @@
 import pytest
 
 from sluice_operator.api.health import HealthSpec
+from sluice_operator.api.ingester_status import RestartsStatus
 from sluice_operator.api.relay import RelayStatus
-from sluice_operator.api.source_status import RestartsStatus
 from sluice_operator.observed.facts import PodFacts
 from sluice_operator.status.restarts import count_restarts, exempt_all
-from sluice_operator.status.source_status import source_status
-from tests.unit.operator.status.situations import NOW, ago, ended, facts, pod
+from tests.unit.operator.status.situations import NOW, ago, ended, facts, pod, source_status
 
 A1 = pod(uid="a1", name="a1", template_hash="aaa")
 A2 = pod(uid="a2", name="a2", template_hash="aaa", created=ago(50), running_since=ago(45))

@@ -5,7 +5,6 @@ import pytest
 from sluice_common.times import human_duration, parse_time
 from sluice_operator.api.relay import RelayStatus
 from sluice_operator.observed.facts import Facts, HealthFacts, RedisStreamFacts, SecretFacts, SinkReadFailure
-from sluice_operator.status.source_status import source_status
 from sluice_operator.status.stream_numbers import human_rate
 from sluice_redis.contract import SourceState
 from tests.unit.operator.status.situations import (
@@ -18,6 +17,7 @@ from tests.unit.operator.status.situations import (
     pod,
     reporting,
     sink,
+    source_status,
     trouble,
     waiting_pod,
 )

@@ -7,7 +7,7 @@ import pytest
 from sluice_operator.api.health import LabelerHealthSpec
 from sluice_operator.api.relay import RelayStatus
 from sluice_operator.observed.facts import CursorResetFacts, Facts, GapFacts, SecretFacts, SinkReadFailure
-from sluice_operator.status.source_status import invalid_spec_status, source_status
+from sluice_operator.status.source_status import invalid_spec_status
 from sluice_operator.status.transitions import is_unchanged, is_urgent, transition_events
 from sluice_redis.contract import SourceState
 from tests.unit.operator.status.situations import (
@@ -20,6 +20,7 @@ from tests.unit.operator.status.situations import (
     pod,
     reporting,
     sink,
+    source_status,
     stream,
     trouble,
     waiting_pod,

@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 from prometheus_client import CollectorRegistry
 
-from sluice_operator.kinds.registry import WATCHED_KINDS
+from sluice_operator.kinds.registry import KINDS
 from sluice_operator.kubernetes import workqueue as queue_module
 from sluice_operator.kubernetes.cache import Cache
 from sluice_operator.kubernetes.client import KubernetesClient
@@ -34,9 +34,9 @@ def queue() -> WorkQueue[SourceKey]:
 async def url(queue: WorkQueue[SourceKey]) -> AsyncIterator[str]:
     kube: KubernetesClient = None  # type: ignore[assignment]  # nothing is listed
     resync = Resync(
-        kinds=WATCHED_KINDS,
+        kinds=KINDS.watched,
         client=kube,
-        cache=Cache(WATCHED_KINDS),
+        cache=Cache(KINDS.watched),
         freshness=WatchFreshness(),
         add=queue.add,
         namespaces=served_namespaces(),

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from prometheus_client import generate_latest
 
-from sluice_operator.kinds.registry import LABELERS, RELAYS, WATCHED_KINDS
+from sluice_operator.kinds.labeler import LABELER
+from sluice_operator.kinds.registry import KINDS
+from sluice_operator.kinds.relay import RELAY
 from sluice_operator.kubernetes.cache import Cache
 from sluice_operator.kubernetes.errors import ApiError
 from sluice_operator.kubernetes.served_namespaces import ServedNamespaces
@@ -19,13 +21,16 @@ from sluice_operator.telemetry.metrics import Metrics
 from tests.fakes.served import served_namespaces
 from tests.unit.operator.status.situations import after, ago, facts, group, sink, stream, trouble
 
+RELAYS = RELAY.resource
+LABELERS = LABELER.resource
+
 DOCS = (Path(__file__).parents[4] / "docs" / "metrics.md").read_text()
 EVERYWHERE = served_namespaces()
 
 
 def metrics(store: Cache, namespaces: ServedNamespaces = EVERYWHERE) -> Metrics:
     queue: WorkQueue[SourceKey] = WorkQueue()
-    return Metrics(cache=store, namespaces=namespaces, queue=queue, is_leader=lambda: True)
+    return Metrics(kinds=KINDS, cache=store, namespaces=namespaces, queue=queue, is_leader=lambda: True)
 
 
 def text(of: Metrics) -> list[str]:
@@ -42,7 +47,7 @@ def hold(store: Cache, api: Any, name: str, status: dict[str, Any]) -> None:
 
 
 def test_each_kind_is_told_with_its_lag() -> None:
-    store = Cache(WATCHED_KINDS)
+    store = Cache(KINDS.watched)
     for api, part, seconds in ((RELAYS, "firehose", 7), (LABELERS, "labels", 3)):
         hold(store, api, "one", {**ready("True"), part: {"lagSeconds": seconds}, "restarts": {"count": 2}})
     lines = text(metrics(store))
@@ -54,7 +59,7 @@ def test_each_kind_is_told_with_its_lag() -> None:
 
 
 def test_each_stream_is_told_with_its_consumers() -> None:
-    store, streams = Cache(WATCHED_KINDS), {"streamLength": 100, "streamBytes": 4096, "consumersLag": 5}
+    store, streams = Cache(KINDS.watched), {"streamLength": 100, "streamBytes": 4096, "consumersLag": 5}
     newest = {"cursorTime": "2026-11-24T12:00:00Z"}
     hold(store, RELAYS, "one", {"firehose": {**streams, **newest}, "backfill": {"streamLength": 3}})
     lines = text(metrics(store))
@@ -71,7 +76,7 @@ def test_each_stream_is_told_with_its_consumers() -> None:
 def test_while_redis_is_away_no_number_is_told_that_nobody_knows() -> None:
     seen = facts(now=ago(10), sink=sink(stream=stream(group("indexer", lag=5))))
     store, of_the_moment = (
-        Cache(WATCHED_KINDS),
+        Cache(KINDS.watched),
         {"lag_seconds", "stream_entries", "stream_bytes", "consumers_lag_entries"},
     )
     told = metrics(store)
@@ -87,7 +92,7 @@ def test_while_redis_is_away_no_number_is_told_that_nobody_knows() -> None:
 
 
 def test_resources_are_counted_by_kind_and_ready_state() -> None:
-    store = Cache(WATCHED_KINDS)
+    store = Cache(KINDS.watched)
     for number, status in enumerate((ready("True"), ready("True"), ready("False"), {}, {"observedGeneration": -1})):
         hold(store, RELAYS, f"relay-{number}", status)
     lines = text(metrics(store))
@@ -103,7 +108,7 @@ def test_resources_are_counted_by_kind_and_ready_state() -> None:
 
 
 def test_what_is_deleted_is_told_no_longer() -> None:
-    store = Cache(WATCHED_KINDS)
+    store = Cache(KINDS.watched)
     hold(store, RELAYS, "one", ready("True"))
     told = metrics(store)
     assert any("sluice_resource_ready{" in line for line in text(told))
@@ -112,7 +117,7 @@ def test_what_is_deleted_is_told_no_longer() -> None:
 
 
 def test_a_namespace_that_is_not_served_is_told_and_what_is_there_is_not() -> None:
-    store, namespaces = Cache(WATCHED_KINDS), served_namespaces("events", "other")
+    store, namespaces = Cache(KINDS.watched), served_namespaces("events", "other")
     hold(store, RELAYS, "one", ready("True"))
     told = metrics(store, namespaces)
     assert not any(line.startswith("sluice_namespace_served{") for line in text(told)), "before anything was tried"
@@ -126,11 +131,16 @@ def test_a_namespace_that_is_not_served_is_told_and_what_is_there_is_not() -> No
 
 
 def test_a_namespace_that_another_release_serves_is_told_by_that_one() -> None:
-    store, held = Cache(WATCHED_KINDS), {"events": True}
+    store, held = Cache(KINDS.watched), {"events": True}
     hold(store, RELAYS, "one", ready("True"))
     queue: WorkQueue[SourceKey] = WorkQueue()
     told = Metrics(
-        cache=store, namespaces=served_namespaces(), queue=queue, is_leader=lambda: True, held_namespaces=lambda: held
+        kinds=KINDS,
+        cache=store,
+        namespaces=served_namespaces(),
+        queue=queue,
+        is_leader=lambda: True,
+        held_namespaces=lambda: held,
     )
     for is_held in (True, False, True):
         held["events"] = is_held
@@ -140,7 +150,7 @@ def test_a_namespace_that_another_release_serves_is_told_by_that_one() -> None:
 
 
 def test_a_kind_that_is_not_served_is_told_and_its_resources_are_not() -> None:
-    store, namespaces = Cache(WATCHED_KINDS), served_namespaces()
+    store, namespaces = Cache(KINDS.watched), served_namespaces()
     hold(store, RELAYS, "one", ready("True"))
     hold(store, LABELERS, "one", ready("True"))
     told = metrics(store, namespaces)
@@ -154,7 +164,7 @@ def test_a_kind_that_is_not_served_is_told_and_its_resources_are_not() -> None:
 
 
 async def test_looks_are_counted_with_their_result() -> None:
-    told, key = metrics(Cache(WATCHED_KINDS)), SourceKey("Relay", "events", "one")
+    told, key = metrics(Cache(KINDS.watched)), SourceKey("Relay", "events", "one")
 
     async def well(_: SourceKey) -> float | None:
         return 3.0
@@ -179,7 +189,7 @@ async def test_looks_are_counted_with_their_result() -> None:
 
 
 def test_every_metric_is_documented() -> None:
-    told = [line.split()[2:] for line in text(metrics(Cache(WATCHED_KINDS))) if line.startswith("# TYPE sluice_")]
+    told = [line.split()[2:] for line in text(metrics(Cache(KINDS.watched))) if line.startswith("# TYPE sluice_")]
     assert len(told) > 10
     for name, kind in told:
         assert re.search(rf"^\| `{name}` \| {kind} \| ", DOCS, re.MULTILINE), name

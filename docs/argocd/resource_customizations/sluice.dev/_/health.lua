@@ -1,4 +1,4 @@
--- A resource without a status of its present generation has not been looked at yet.
+-- The operator has not processed this generation of the resource yet.
 if obj.status == nil or obj.status.observedGeneration ~= obj.metadata.generation then
   return { status = "Progressing", message = "Waiting for the operator" }
 end
@@ -21,7 +21,7 @@ if conditions.Ready == nil then
   return { status = "Progressing", message = "Waiting for the operator" }
 end
 if not holds("Ready") then
-  -- Nobody is at work on it, and it has lasted for longer than spec.health.degradedAfterSeconds.
+  -- The problem has lasted longer than spec.health.degradedAfterSeconds.
   return { status = "Degraded", message = conditions.Ready.message }
 end
 if holds("Suspended") then

@@ -15,9 +15,9 @@ from sluice_operator.api.source import Source
 from sluice_operator.desired.deployment import build_deployment
 from sluice_operator.desired.diff import Difference, find_differences
 from sluice_operator.desired.ingester_defaults import IngesterDefaults
+from sluice_operator.desired.merge_pod_template import merge_pod_template, without_defaults
 from sluice_operator.desired.naming import REDIS_HASH_ANNOTATION
-from sluice_operator.desired.pod_template import merge_pod_template, without_defaults
-from sluice_operator.desired.streams import streams_of
+from sluice_operator.kinds.registry import KINDS
 
 SETTINGS = IngesterDefaults(image="sluice:1", image_pull_secrets=("registry",))
 METADATA = {"name": "us-east", "namespace": "events", "uid": "u-1"}
@@ -45,7 +45,7 @@ def templates(source: Source) -> list[dict[str, Any]]:
         build_deployment(source, stream, config_hashes={REDIS_HASH_ANNOTATION: "h"}, defaults=SETTINGS)["spec"][
             "template"
         ]
-        for stream in streams_of(source)
+        for stream in KINDS.of(source).desired_streams(source)
     ]
 
 
@@ -116,7 +116,7 @@ def test_no_variable_that_the_operator_sets_can_be_given() -> None:
     ours = {item["name"] for source in sources for found in templates(source) for item in container(found)["env"]}
     assert ours >= SPEC_FIELDS.keys() - {"INGESTER_CA_BUNDLE"}
     for name in ours:
-        with pytest.raises(InvalidResourceError, match=name if name in SPEC_FIELDS else "the operator's own"):
+        with pytest.raises(InvalidResourceError, match=name if name in SPEC_FIELDS else "reserved for the operator"):
             relay(podTemplate={"env": [{"name": name, "value": "x"}]})
 
 

@@ -1,23 +1,21 @@
-"""The CRDs: what stands in the repository is what the models give, and it is strict and described."""
+"""The CRDs: strict, structural, and every field is described."""
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from sluice_operator.api.crd import DEFINITIONS, DIRECTORIES, build_crd, render, write
-from sluice_operator.api.definition import Definition
+from sluice_operator.kinds.crd import build_crd
+from sluice_operator.kinds.kind import Kind
+from sluice_operator.kinds.registry import KINDS
+from sluice_operator.kinds.relay import RELAY
 
-ROOT = Path(__file__).parents[4]
-
-each_kind = pytest.mark.parametrize("definition", DEFINITIONS, ids=lambda definition: definition.kind)
+each_kind = pytest.mark.parametrize("kind", tuple(KINDS), ids=lambda kind: kind.name)
 
 
-def schema_of(definition: Definition) -> dict[str, Any]:
-    schema: dict[str, Any] = build_crd(definition)["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+def schema_of(kind: Kind) -> dict[str, Any]:
+    schema: dict[str, Any] = build_crd(kind)["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
     return schema
 
 
@@ -32,28 +30,8 @@ def nodes(schema: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[st
 
 
 @each_kind
-@pytest.mark.parametrize("directory", DIRECTORIES, ids=str)
-def test_files_are_what_the_models_give(definition: Definition, directory: Path) -> None:
-    path = ROOT / directory / f"{definition.plural}.yaml"
-    assert path.read_text(encoding="utf-8") == render(definition), "run `make generate`"
-
-
-def test_no_file_is_left_of_a_kind_that_is_gone() -> None:
-    for directory in DIRECTORIES:
-        assert {path.name for path in (ROOT / directory).iterdir()} == {f"{d.plural}.yaml" for d in DEFINITIONS}
-
-
-def test_write_makes_all_files(tmp_path: Path) -> None:
-    write(tmp_path)
-    for directory in DIRECTORIES:
-        assert yaml.safe_load((tmp_path / directory / "relays.yaml").read_text())["kind"] == (
-            "CustomResourceDefinition"
-        )
-
-
-@each_kind
-def test_every_field_is_described_in_a_sentence(definition: Definition) -> None:
-    for path, node in nodes(schema_of(definition)):
+def test_every_field_is_described_in_a_sentence(kind: Kind) -> None:
+    for path, node in nodes(schema_of(kind)):
         if path.endswith("[]") or path == ".metadata":
             continue
         description = node.get("description", "")
@@ -63,8 +41,8 @@ def test_every_field_is_described_in_a_sentence(definition: Definition) -> None:
 
 
 @each_kind
-def test_schema_is_structural_and_strict(definition: Definition) -> None:
-    for path, node in nodes(schema_of(definition)):
+def test_schema_is_structural_and_strict(kind: Kind) -> None:
+    for path, node in nodes(schema_of(kind)):
         assert not node.keys() & {"$ref", "$defs", "title", "oneOf", "const"}, path
         free = re.search(r"\.podTemplate\.(affinity\.\w+|volumes\[\])$", path) is not None
         assert node.get("x-kubernetes-preserve-unknown-fields", False) is free, path
@@ -76,18 +54,18 @@ def test_schema_is_structural_and_strict(definition: Definition) -> None:
 
 
 @each_kind
-def test_numbers_name_their_unit_and_bounds(definition: Definition) -> None:
-    for path, node in nodes(schema_of(definition)["properties"]["spec"]):
+def test_numbers_name_their_unit_and_bounds(kind: Kind) -> None:
+    for path, node in nodes(schema_of(kind)["properties"]["spec"]):
         if node.get("type") == "integer" and path:
             assert {"minimum", "maximum"} <= node.keys(), path
 
 
-_UNITS = re.compile(r"[Hh]ow many|seconds|bytes|per second|exit code|metadata\.generation")
+_UNITS = re.compile(r"[Nn]umber of|seconds|bytes|per second|[Ee]xit code|metadata\.generation")
 
 
 @each_kind
-def test_numbers_of_the_status_name_their_unit(definition: Definition) -> None:
-    for path, node in nodes(schema_of(definition)["properties"]["status"]):
+def test_numbers_of_the_status_name_their_unit(kind: Kind) -> None:
+    for path, node in nodes(schema_of(kind)["properties"]["status"]):
         if node.get("type") in {"integer", "number"}:
             assert _UNITS.search(node["description"]), path
         if path.endswith("Seconds"):
@@ -95,17 +73,17 @@ def test_numbers_of_the_status_name_their_unit(definition: Definition) -> None:
 
 
 @each_kind
-def test_status_waits_for_the_operator_from_the_first_moment(definition: Definition) -> None:
-    crd = build_crd(definition)
+def test_status_waits_for_the_operator_from_the_first_moment(kind: Kind) -> None:
+    crd = build_crd(kind)
     assert crd["spec"]["versions"][0]["subresources"] == {"status": {}}
-    status = schema_of(definition)["properties"]["status"]
+    status = schema_of(kind)["properties"]["status"]
     assert status["default"] == {"observedGeneration": -1}
     assert status["properties"]["conditions"]["x-kubernetes-list-type"] == "map"
     assert status["properties"]["conditions"]["x-kubernetes-list-map-keys"] == ["type"]
 
 
 def test_defaults_stand_next_to_the_field_that_they_fill() -> None:
-    spec = schema_of(DEFINITIONS[0])["properties"]["spec"]["properties"]
+    spec = schema_of(RELAY)["properties"]["spec"]["properties"]
     assert spec["batch"]["default"] == {}
     assert spec["batch"]["properties"]["size"]["default"] == 500
     # A map has no fields to hold defaults, so these stand on the whole.
@@ -119,7 +97,7 @@ def test_defaults_stand_next_to_the_field_that_they_fill() -> None:
 
 
 def test_relay_is_listed_with_what_one_wants_to_know() -> None:
-    crd = build_crd(DEFINITIONS[0])
+    crd = build_crd(RELAY)
     columns = crd["spec"]["versions"][0]["additionalPrinterColumns"]
     shown = [column["name"] for column in columns if "priority" not in column]
     assert shown == ["Host", "Ready", "Cursor", "Lag", "Rate", "Restarts", "Age", "Reason"]
@@ -130,9 +108,9 @@ def test_relay_is_listed_with_what_one_wants_to_know() -> None:
 
 
 @each_kind
-def test_columns_point_at_fields_that_exist(definition: Definition) -> None:
-    fields = {path for path, _ in nodes(schema_of(definition))} | {".metadata.creationTimestamp"}
-    for column in definition.columns:
+def test_columns_point_at_fields_that_exist(kind: Kind) -> None:
+    fields = {path for path, _ in nodes(schema_of(kind))} | {".metadata.creationTimestamp"}
+    for column in kind.columns:
         head, found, tail = column.path.partition("[?(@.type==")
         assert head in fields, column.path
         assert not found or head + "[]" + tail.partition(")]")[2] in fields, column.path
@@ -150,7 +128,7 @@ def defaults_below_lists(node: Any, path: str = "", *, below: bool = False) -> l
     return found
 
 
-@pytest.mark.parametrize("definition", DEFINITIONS, ids=lambda definition: definition.kind)
-def test_nothing_below_a_list_has_a_default(definition: Definition) -> None:
+@pytest.mark.parametrize("kind", tuple(KINDS), ids=lambda kind: kind.name)
+def test_nothing_below_a_list_has_a_default(kind: Kind) -> None:
     """A tool that compares lists as a whole, as Argo CD does, would see them as edited for ever."""
-    assert defaults_below_lists(build_crd(definition)["spec"]["versions"][0]["schema"]["openAPIV3Schema"]) == []
+    assert defaults_below_lists(build_crd(kind)["spec"]["versions"][0]["schema"]["openAPIV3Schema"]) == []

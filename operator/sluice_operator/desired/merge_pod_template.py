@@ -1,7 +1,8 @@
-"""The user's part of a pod, merged over what the operator builds. Pure.
+"""Merges the user's pod template into the pod that the operator builds. Pure.
 
-Maps and lists grow by what the user gives; where both name the same thing, the operator's stands, for the pod
-would not work otherwise. The rules of the API refuse such a name before: this is what holds without them.
+Items are added to maps and lists. If both have the same item, the operator's one stays, because the pod would not work
+otherwise. The rules of the API already refuse such an item. This module also covers resources that are older than the
+rules.
 """
 
 from collections.abc import Iterable, Mapping
@@ -24,13 +25,13 @@ _COPIED_FIELDS: Final = (
     "tolerations",
     "topologySpreadConstraints",
 )
-"""What stands in the pod as it is given."""
+"""The fields that are copied into the pod unchanged."""
 _USER_AND_GROUP: Final = frozenset({"runAsUser", "runAsGroup"})
-"""What a security context of the user's does not inherit, so that it can leave them to the cluster."""
+"""The fields that a user's security context does not inherit, so that the user can leave them to the cluster."""
 
 
 def merge_pod_template(template: Mapping[str, Any], additions: PodTemplate) -> Manifest:
-    """The pod template that holds `template`, of one container, and what of `wanted` adds to it."""
+    """The pod template `template`, which has one container, with the `additions` of the user."""
     metadata, spec = template["metadata"], template["spec"]
     (container,) = spec["containers"]
     given: Manifest = without_defaults(additions.dump())
@@ -51,7 +52,7 @@ def merge_pod_template(template: Mapping[str, Any], additions: PodTemplate) -> M
 def without_defaults(value: Any) -> Any:
     """`value` without what the API server drops when it stores an object: null, false and empty lists.
 
-    False is the default of every flag that a user may give here. With them an object would never be as wanted.
+    False is the default of every flag that a user can set here. If these values stayed, the object would always differ.
     """
     if isinstance(value, Mapping):
         fields = {name: without_defaults(field) for name, field in value.items()}
@@ -66,7 +67,7 @@ def _is_dropped(value: Any) -> bool:
 
 
 def _extend_lists(base: Mapping[str, Any], additions: Mapping[str, list[Manifest] | None]) -> Manifest:
-    """`base` with the items of `more` in its lists, behind its own."""
+    """`base` with the items of `additions` appended to its lists."""
     lists = {
         name: [*base.get(name, []), *_without_duplicates(base.get(name, []), items)]
         for name, items in additions.items()
@@ -76,7 +77,7 @@ def _extend_lists(base: Mapping[str, Any], additions: Mapping[str, list[Manifest
 
 
 def _without_duplicates(own: Iterable[Manifest], given: Iterable[Manifest]) -> list[Manifest]:
-    """Those of `given` that are not among `own` by name, or by place."""
+    """The items of `given` that have no counterpart in `own`, by name or by mount path."""
     taken = {_identity(item) for item in own}
     return [item for item in given if _identity(item) not in taken]
 
