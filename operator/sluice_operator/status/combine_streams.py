@@ -36,8 +36,11 @@ class StreamVerdict:
 def combined_conditions(verdicts: Sequence[StreamVerdict]) -> list[ConditionDraft]:
     """The conditions of the resource. The first of `verdicts` is that of its main stream."""
     streams = [stream for stream in verdicts if stream.is_requested] or list(verdicts)
-    are_all_auxiliary = all(one.component.is_auxiliary for one in streams)
-    ready = streams if are_all_auxiliary else [one for one in streams if _affects_ready(one)]
+    ready = (
+        streams
+        if all(one.component.is_auxiliary for one in streams)
+        else [one for one in streams if _affects_ready(one)]
+    )
     worst = max(ready, key=lambda stream: stream.verdict.severity)
     verdict = worst.verdict
     if worst is not verdicts[0]:

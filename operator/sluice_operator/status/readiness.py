@@ -191,8 +191,8 @@ def _reported(
 def _outage_seconds(
     assessment: Assessment, strategy: StreamStrategy, report: HealthFacts, condition: Condition
 ) -> float:
-    """For how many seconds nothing has come from the source or gone to Redis. That is since the transition of
-    `condition`, unless the strategy knows better.
+    """For how many seconds nothing has come from the source or gone to Redis: since the transition of `condition`,
+    unless the strategy knows better.
     """
     idle = strategy.idle_seconds(assessment, report)
     if idle is not None:

@@ -31,7 +31,7 @@ def source_status(
 ) -> StatusT:
     """The status of a source. The first of `streams` is its main stream.
 
-    `strategies` holds, by component, how facts become conditions and numbers.
+    `strategies` has, by component, what makes conditions and numbers of the facts.
     """
     first, before = streams[0], by_type(previous.conditions)
     parts = previous.ingesters if is_former_host(previous.host or "", first.host) else {}
@@ -42,7 +42,10 @@ def source_status(
     ]
     restarts = count_all_restarts(previous.restarts, assessments)
     drafts = combined_conditions(
-        [_stream_verdict(one, strategies[one.facts.component], restarts, before) for one in assessments]
+        [
+            _stream_verdict(assessment, strategies[assessment.facts.component], restarts, before)
+            for assessment in assessments
+        ]
     )
     conditions = with_transition_times(drafts, previous=before, generation=first.generation, now=first.now)
     images = [assessment.pod.image for assessment in assessments if assessment.pod and assessment.running]

@@ -53,9 +53,7 @@ class Metrics:
         )
         for kind in kinds:
             for result in ("success", "error"):
-                self._reconciles.labels(
-                    kind.name, result
-                )  # exists from the start, so that the first error is an increase
+                self._reconciles.labels(kind.name, result)  # exists from the start: a first error increases it
         self._seconds = Histogram(
             "sluice_reconcile_duration_seconds",
             "How long a reconcile of a resource took.",

@@ -7,9 +7,7 @@ from typing import Any
 
 import pytest
 
-from sluice_operator.kinds.labeler import LABELER
 from sluice_operator.kinds.registry import KINDS
-from sluice_operator.kinds.relay import RELAY
 from sluice_operator.kubernetes.api_resource import DEPLOYMENTS, PODS, ApiResource
 from sluice_operator.kubernetes.cache import Cache
 from sluice_operator.kubernetes.resync import FIRST_LIST_TIMEOUT_SECONDS, Resync
@@ -20,6 +18,8 @@ from sluice_operator.kubernetes.watch_freshness import StaleWatchError, WatchFre
 from tests.fakes.api_server import FakeApiServer
 from tests.fakes.virtual_time import VirtualClock
 
+RELAYS, LABELERS = (kind.resource for kind in KINDS)
+SOURCES = KINDS.watched.sources
 INTERVAL_SECONDS = 300.0
 
 
@@ -31,7 +31,7 @@ class World:
         self.server = FakeApiServer()
         self.cache = Cache(KINDS.watched)
         self.freshness = WatchFreshness(clock=clock)
-        self.namespaces = ServedNamespaces(ServedKinds(KINDS.watched.sources.values(), clock=clock), namespaces)
+        self.namespaces = ServedNamespaces(ServedKinds(SOURCES.values(), clock=clock), namespaces)
         self.added: list[SourceKey] = []
         self.resync = Resync(
             client=self.server.client,
@@ -84,8 +84,8 @@ async def passes(condition: Callable[[], bool], *, seconds: float) -> float:
 
 
 async def test_the_first_list_fills_the_cache_and_adds_each_source(world: World) -> None:
-    world.create(RELAY.resource, "one")
-    world.create(LABELER.resource, "two")
+    world.create(RELAYS, "one")
+    world.create(LABELERS, "two")
     world.create(PODS, "child", **CHILD)
     world.create(PODS, "stranger")
     await world.resync.list_first()
@@ -95,7 +95,7 @@ async def test_the_first_list_fills_the_cache_and_adds_each_source(world: World)
 
 
 async def test_the_first_list_is_tried_until_it_succeeds(world: World) -> None:
-    world.create(RELAY.resource, "one")
+    world.create(RELAYS, "one")
     with world.server.faults.outage():
         first = asyncio.create_task(world.resync.list_first())
         await asyncio.sleep(600)
@@ -106,30 +106,30 @@ async def test_the_first_list_is_tried_until_it_succeeds(world: World) -> None:
 
 
 async def test_a_kind_without_crd_does_not_hold_up_the_other(world: World) -> None:
-    world.server.remove_kind(LABELER.resource)
-    world.create(RELAY.resource, "one")
+    world.server.remove_kind(LABELERS)
+    world.create(RELAYS, "one")
     async with world.running():
         assert world.added == [SourceKey("Relay", "n", "one")]
         assert world.namespaces.kinds.served_by_kind == {"Relay": True, "Labeler": False}
-        world.server.restore_kind(LABELER.resource)
-        world.create(LABELER.resource, "two")
+        world.server.restore_kind(LABELERS)
+        world.create(LABELERS, "two")
         seconds = await passes(lambda: SourceKey("Labeler", "n", "two") in world.added, seconds=INTERVAL_SECONDS)
         assert seconds <= 10.1
         assert world.namespaces.kinds.served_by_kind == {"Relay": True, "Labeler": True}
 
 
 async def test_without_any_crd_the_first_list_waits_and_a_running_operator_goes_on(world: World) -> None:
-    for api in KINDS.watched.sources.values():
+    for api in SOURCES.values():
         world.server.remove_kind(api)
     first = asyncio.create_task(world.resync.list_first())
     await asyncio.sleep(60)
     assert not world.resync.synced
     assert "There is no CRD for relays" in world.resync.failure
-    for api in KINDS.watched.sources.values():
+    for api in SOURCES.values():
         world.server.restore_kind(api)
     await passes(first.done, seconds=61)
     async with world.running() as task:
-        for api in KINDS.watched.sources.values():
+        for api in SOURCES.values():
             world.server.remove_kind(api)
         await asyncio.sleep(3 * INTERVAL_SECONDS)
         assert not task.done()
@@ -145,7 +145,7 @@ async def test_without_children_nothing_is_served(world: World, api: ApiResource
 
 
 async def test_what_a_watch_has_missed_is_found_at_the_next_resync(world: World) -> None:
-    world.create_watched(RELAY.resource, "one")
+    world.create_watched(RELAYS, "one")
     world.create_watched(DEPLOYMENTS, "one-firehose", **CHILD)
     async with world.running():
         world.added.clear()
@@ -157,7 +157,7 @@ async def test_what_a_watch_has_missed_is_found_at_the_next_resync(world: World)
 
 
 async def test_a_resync_that_is_requested_follows_soon_and_once(world: World) -> None:
-    world.create_watched(RELAY.resource, "one")
+    world.create_watched(RELAYS, "one")
     async with world.running():
         before = len(world.server.requests)
         for _ in range(20):
@@ -168,21 +168,21 @@ async def test_a_resync_that_is_requested_follows_soon_and_once(world: World) ->
 
 
 async def test_a_failed_resync_keeps_the_cache_and_is_tried_again_soon(world: World) -> None:
-    world.create_watched(RELAY.resource, "one")
+    world.create_watched(RELAYS, "one")
     async with world.running():
         with world.server.faults.outage():
             world.resync.request()
             await asyncio.sleep(120)
-            assert world.names(RELAY.resource) == ["one"]
+            assert world.names(RELAYS) == ["one"]
             assert world.resync.overdue_seconds() == 0
-        world.create_watched(RELAY.resource, "two")
-        assert await passes(lambda: world.names(RELAY.resource) == ["one", "two"], seconds=70) <= 61
+        world.create_watched(RELAYS, "two")
+        assert await passes(lambda: world.names(RELAYS) == ["one", "two"], seconds=70) <= 61
 
 
 async def test_a_watch_that_delivers_nothing_any_more_ends_the_process(world: World) -> None:
-    world.create_watched(RELAY.resource, "one")
+    world.create_watched(RELAYS, "one")
     async with world.running() as task:
-        world.server.edit(RELAY.resource, "n", "one", lambda item: item["metadata"].update(annotations={"a": "b"}))
+        world.server.edit(RELAYS, "n", "one", lambda item: item["metadata"].update(annotations={"a": "b"}))
         await passes(task.done, seconds=2 * INTERVAL_SECONDS)
         with pytest.raises(StaleWatchError, match="the watch of relays has missed a change of n/one"):
             await task
@@ -190,21 +190,22 @@ async def test_a_watch_that_delivers_nothing_any_more_ends_the_process(world: Wo
 
 async def test_a_kind_that_can_not_be_watched_is_listed_instead(world: World) -> None:
     async with world.running():
-        world.namespaces.kinds.watch_failed(RELAY.resource, "404")
-        await asyncio.sleep(INTERVAL_SECONDS)  # the pause that has begun
-        world.create(RELAY.resource, "one")
-        assert await passes(lambda: world.names(RELAY.resource) == ["one"], seconds=10) <= 5.1
+        world.namespaces.kinds.watch_failed(RELAYS, "404")
+        world.resync.request()  # ends the pause that has begun
+        await asyncio.sleep(30)
+        world.create(RELAYS, "one")
+        assert await passes(lambda: world.names(RELAYS) == ["one"], seconds=10) <= 5.1
 
 
 async def test_a_namespace_without_rights_is_left_out_and_its_objects_stay_cached() -> None:
     world = World("n", "m")
-    world.create_watched(RELAY.resource, "one")
-    world.freshness.record(RELAY.resource, world.create(RELAY.resource, "two", "m"))
+    world.create_watched(RELAYS, "one")
+    world.freshness.record(RELAYS, world.create(RELAYS, "two", "m"))
     async with world.running():
         with world.server.faults.refuse(403, "Forbidden", "no rights", namespace="m"):
             world.resync.request()
             await passes(lambda: world.namespaces.served == ("n",), seconds=10)
-            assert world.names(RELAY.resource) == ["one", "two"]
+            assert world.names(RELAYS) == ["one", "two"]
             await asyncio.sleep(60)
         assert await passes(lambda: world.namespaces.served == ("n", "m"), seconds=130) > 0
 
@@ -228,9 +229,9 @@ async def test_a_slow_kind_holds_up_the_start_for_a_bounded_time(world: World, m
         return await send(method, path, **request)
 
     monkeypatch.setattr(world.server, "send", slow)
-    world.create(RELAY.resource, "one")
+    world.create(RELAYS, "one")
     began = asyncio.get_running_loop().time()
     await world.resync.list_first()
     assert asyncio.get_running_loop().time() - began <= FIRST_LIST_TIMEOUT_SECONDS + 0.1
     assert world.added == [SourceKey("Relay", "n", "one")]
-    assert "no answer within 15.0 s" in world.namespaces.kinds.problems[LABELER.resource]
+    assert "no answer within 15.0 s" in world.namespaces.kinds.problems[LABELERS]

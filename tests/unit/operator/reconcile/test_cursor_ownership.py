@@ -65,7 +65,7 @@ def ownership_of(cache: Cache, namespaces: ServedNamespaces = EVERYWHERE) -> Cur
 
 
 async def owner(ownership: CursorOwnership, of: Source) -> tuple[str, bool] | None:
-    claim = await ownership.find_owner(of, KINDS.of(of).desired_streams(of)[0])
+    claim = await ownership.find_owner(of, KINDS[type(of).__name__].desired_streams(of)[0])
     return (claim.name, claim.is_terminating) if claim else None
 
 
@@ -134,6 +134,6 @@ async def test_a_source_that_nobody_observes_any_more_owns_its_cursor_and_is_mar
     cache.put(DEPLOYMENTS, deployment("a"))  # it names the Redis of a source with an invalid spec
     for refusals in (dict[str, str](), {"n": "forbidden"}, dict[str, str]()):
         namespaces.record_refusals(refusals)
-        claim = await ownership.find_owner(younger, KINDS.of(younger).desired_streams(younger)[0])
+        claim = await ownership.find_owner(younger, KINDS[type(younger).__name__].desired_streams(younger)[0])
         assert claim is not None
         assert (claim.name, claim.is_unobserved) == ("Relay n/a", bool(refusals))
