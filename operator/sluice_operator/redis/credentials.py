@@ -25,25 +25,25 @@ async def find_secret(client: KubernetesClient, source: Source) -> tuple[Manifes
 
     Raises ApiError if a retry may help.
     """
-    wanted = redis_secret(source)
+    reference = redis_secret(source)
     try:
-        return await client.get(SECRETS, source.metadata.namespace, wanted.name), ""
+        return await client.get(SECRETS, source.metadata.namespace, reference.name), ""
     except ApiError as error:
         if not error.is_refusal:
             raise
-        return None, f"Secret {wanted.name} can't be read: {error.message}"
+        return None, f"Secret {reference.name} can't be read: {error.message}"
 
 
 async def find_url(client: KubernetesClient, source: Source, *, default_url: str | None) -> tuple[bytes | None, str]:
     """The URL, or None and what is missing. Raises ApiError if a retry may help."""
-    wanted = redis_secret(source)
-    if wanted.owned:
+    reference = redis_secret(source)
+    if reference.owned:
         problem = "" if default_url else "the resource names no Secret, and the operator has no default Redis"
         return (default_url.encode() if default_url else None), problem
     secret, refusal = await find_secret(client, source)
     if refusal:
         return None, f"the {refusal}"
-    url, facts = redis_url(secret, wanted, key_prefix=key_prefix(source))
+    url, facts = redis_url(secret, reference, key_prefix=key_prefix(source))
     return url, facts.problem
 
 
