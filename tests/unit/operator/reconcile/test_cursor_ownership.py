@@ -15,8 +15,8 @@ from sluice_operator.kubernetes.cache import Cache
 from sluice_operator.kubernetes.client import KubernetesClient
 from sluice_operator.kubernetes.served_namespaces import ServedNamespaces
 from sluice_operator.reconcile.cursor_ownership import CursorOwnership
+from tests.fakes.clock import FakeClock
 from tests.fakes.served import served_namespaces
-from tests.fakes.stepped_clock import SteppedClock
 
 RELAYS = RELAY.resource
 
@@ -59,7 +59,7 @@ def claims(store: Cache, namespaces: ServedNamespaces = EVERYWHERE) -> CursorOwn
         client=NO_KUBE,
         cache=store,
         kinds=KINDS,
-        clock=SteppedClock(),
+        clock=FakeClock(),
         namespaces=namespaces,
         default_redis_url=URL,
     )
@@ -90,7 +90,7 @@ async def test_what_another_release_sends_to_its_own_default_redis_is_in_nobodys
         found = CursorOwnership(
             client=NO_KUBE,
             kinds=KINDS,
-            clock=SteppedClock(),
+            clock=FakeClock(),
             cache=store,
             namespaces=EVERYWHERE,
             default_redis_url=URL,
