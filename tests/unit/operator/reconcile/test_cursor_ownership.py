@@ -66,7 +66,7 @@ def claims(store: Cache, namespaces: ServedNamespaces = EVERYWHERE) -> CursorOwn
 
 
 async def owner(found: CursorOwnership, of: Source) -> tuple[str, bool] | None:
-    claim = await found.find_owner(of, KINDS.of(of).desired_streams(of)[0])
+    claim = await found.find_owner(of, KINDS[type(of).__name__].desired_streams(of)[0])
     return (claim.name, claim.is_terminating) if claim else None
 
 
@@ -135,6 +135,6 @@ async def test_one_that_nobody_sees_any_more_owns_and_is_told_as_such(spec: dict
     store.put(DEPLOYMENTS, deployment("a"))  # which tells the Redis of one that can't be read
     for refusals in (dict[str, str](), {"n": "forbidden"}, dict[str, str]()):
         namespaces.record_refusals(refusals)
-        claim = await found.find_owner(younger, KINDS.of(younger).desired_streams(younger)[0])
+        claim = await found.find_owner(younger, KINDS[type(younger).__name__].desired_streams(younger)[0])
         assert claim is not None
         assert (claim.name, claim.is_unobserved) == ("Relay n/a", bool(refusals))
