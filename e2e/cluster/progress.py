@@ -39,9 +39,9 @@ class _Running:
     begun: float = field(default_factory=time.monotonic)
 
     def __str__(self) -> str:
-        """`label 1 min 20 s, 12 of 30 packages (8 minutes)`; detail and duration only where there are some."""
+        """`label 1 min 20 s, 12 of 30 packages`, or `label 1 min 20 s (8 minutes)` if nobody knows how far it is."""
         detail = self.detail()
-        return f"{self.label} {elapsed(self.elapsed)}{f', {detail}' if detail else ''}{self.expected}"
+        return f"{self.label} {elapsed(self.elapsed)}{f', {detail}' if detail else self.expected}"
 
     @property
     def elapsed(self) -> float:

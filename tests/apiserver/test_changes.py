@@ -1,4 +1,4 @@
-"""What can't be changed of a resource that is there, with the message that a user sees."""
+"""Which fields of an existing resource can not be changed, and the message that a user reads."""
 
 import secrets
 from collections.abc import Callable, Iterator
@@ -8,7 +8,7 @@ import pytest
 
 from tests.apiserver.conftest import ApiServer, RefusedError
 
-ANOTHER = "make another resource for another source, and delete this one"
+ANOTHER = "create another resource for another source, and delete this one"
 NONCE = "give another nonce with another position: the cursor is set once for each nonce"
 
 
@@ -30,7 +30,7 @@ CHANGES_REFUSED: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     ({"host": "[fd00::1]:2470"}, {"host": "[fd00::2]:2470"}, ANOTHER),
     (to("oldest", "first"), to("live", "first"), NONCE),
     (to(7, "first"), to("8", "first"), NONCE),
-    ({"host": "wss"}, {"host": "https"}, "the host can't be changed, except for ws://, wss://, http:// or https://"),
+    ({"host": "wss"}, {"host": "https"}, "the host is immutable: create another resource for another source"),
 ]
 
 CHANGES_TAKEN: list[tuple[dict[str, Any], dict[str, Any]]] = [
@@ -58,15 +58,15 @@ Change = Callable[[dict[str, Any], dict[str, Any]], dict[str, Any]]
 
 @pytest.fixture(params=["relays", "labelers"])
 def change(server: ApiServer, request: pytest.FixtureRequest) -> Iterator[Change]:
-    """Creates a resource with one spec; what the API server makes of it with another."""
+    """Creates a resource with one spec, then tries another; the resource as it would be then."""
     name, make = f"changed-{secrets.token_hex(3)}", {"relays": server.relay, "labelers": server.labeler}[request.param]
 
     def change(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
-        server.kubectl("create", "-f", "-", stdin=make(before, name=name))
+        server.create(request.param, make(before, name=name))
         return server.apply(make(after, name=name), "--dry-run=server")
 
     yield change
-    server.kubectl("delete", f"{request.param}.{server.group}", name, "-n", server.namespace)
+    server.delete(request.param, name)
 
 
 @pytest.mark.parametrize(("before", "after", "message"), CHANGES_REFUSED)

@@ -1,4 +1,4 @@
-"""Every rule of the schema, with the message that a user sees."""
+"""Every rule of the schema, with the message that a user reads."""
 
 import re
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from tests.apiserver.conftest import ApiServer, RefusedError
 
 
 def messages(node: Any) -> Iterator[str]:
-    """Of all rules in a schema."""
+    """The messages of all rules in a schema."""
     if isinstance(node, dict):
         yield from (rule["message"] for rule in node.get(VALIDATIONS, ()))
         yield from (message for value in node.values() for message in messages(value))
@@ -49,7 +49,10 @@ REFUSED = [
     ({"host": "relay.example.com:65536"}, "the port of the host must be between 1 and 65535"),
     ({"host": "relay.example.com:99999999999999999999"}, "with a port if it needs one"),
     *(
-        ({"host": host}, "this is no IP address: give four numbers from 0 to 255 (198.51.100.7), an IPv6 address in")
+        (
+            {"host": host},
+            "this is not an IP address: give four numbers from 0 to 255 (198.51.100.7), an IPv6 address",
+        )
         for host in (
             "127.1",
             "ws://0x7F.0.1:80",
@@ -134,7 +137,7 @@ REFUSED = [
     # resources
     (resources(requests={"memory": "1Gi"}, limits={"memory": "128Mi"}), "a request is above the limit"),
     (resources(requests={"cpu": 2}, limits={"cpu": "1500m"}), "lower the request or raise the limit"),
-    (resources(limits={"mem": "1Gi"}), "the resources are cpu, memory, ephemeral-storage, hugepages-SIZE"),
+    (resources(limits={"mem": "1Gi"}), "unknown resource: use cpu, memory, ephemeral-storage, hugepages-SIZE"),
     (resources(limits={"memory": "lots"}), "spec.podTemplate.resources.limits.memory in body should match"),
     (resources(limits={"memory": "-1Gi"}), "spec.podTemplate.resources.limits.memory in body should match"),
     (resources(limits={"memory": -1}), "resources.limits.memory in body should be greater than or equal to 0"),
@@ -203,7 +206,7 @@ def test_refused(server: ApiServer, spec: dict[str, Any], message: str) -> None:
     with pytest.raises(RefusedError) as caught:
         server.try_spec(**spec)
     assert message in str(caught.value)
-    # The operator refuses an older object in the same words.
+    # The operator refuses an older object with the same message.
     for words in (rule for rule in RULES if rule in str(caught.value)):
         with pytest.raises(InvalidResourceError, match=re.escape(words)):
             Relay.parse(server.relay(spec))

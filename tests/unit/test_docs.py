@@ -9,8 +9,7 @@ import pytest
 
 from e2e.tests.situations.catalog import SITUATIONS
 from generate.docstrings import member_paragraphs
-from generate.files import GENERATED, ROOT
-from generate.generated import Generated
+from generate.files import ROOT
 from sluice_ingester.settings import Settings as IngesterSettings
 from sluice_ingester.telemetry.error_kinds import SOURCE_KINDS
 from sluice_operator.api.conditions import ConditionType
@@ -21,12 +20,6 @@ from sluice_redis.sink.errors import SinkReason
 STATUS = (ROOT / "docs" / "status.md").read_text()
 README = (ROOT / "README.md").read_text()
 SETTINGS = (ROOT / "docs" / "settings.md").read_text()
-
-
-@pytest.mark.parametrize("file", GENERATED, ids=lambda file: file.path)
-def test_the_tables_are_what_the_code_declares(file: Generated) -> None:
-    present = (ROOT / file.path).read_text(encoding="utf-8")
-    assert present == file.render(present), f"{file.path} is stale: run `make generate`"
 
 
 class Undocumented(StrEnum):

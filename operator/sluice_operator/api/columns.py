@@ -1,12 +1,27 @@
-"""The columns of `kubectl get`, the same for all kinds of source."""
+"""The columns of `kubectl get`."""
 
-from sluice_operator.api.definition import PrinterColumn
+from dataclasses import dataclass
+from typing import Literal
 
 
-def stream_columns(status_field: str, *wide: PrinterColumn) -> tuple[PrinterColumn, ...]:
-    """The columns of a kind whose main stream is told of in that `part` of the status; those in `wide` are its own.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PrinterColumn:
+    """A column of `kubectl get`. A `wide` column is shown only with `-o wide`."""
 
-    What is always shown fits into a terminal of a hundred columns, but for a long reason: so that stands last.
+    name: str
+    path: str
+    """The JSON path of its value."""
+    description: str
+    type: Literal["string", "integer", "date"] = "string"
+    wide: bool = False
+
+
+def stream_columns(status_field: str, *wide_columns: PrinterColumn) -> tuple[PrinterColumn, ...]:
+    """The columns of a source whose main stream has its status in `status_field`. `wide_columns` are added for `-o
+    wide`.
+
+    The columns that are always shown fit into a terminal of a hundred characters. The reason can be long, so it is the
+    last one.
     """
     return (
         PrinterColumn(name="Host", path=".spec.host", description="The host of the source."),
@@ -61,7 +76,7 @@ def stream_columns(status_field: str, *wide: PrinterColumn) -> tuple[PrinterColu
             wide=True,
             description="How many entries the slowest consumer group has not been given yet.",
         ),
-        *wide,
+        *wide_columns,
         PrinterColumn(
             name="Last-Error",
             path=f".status.{status_field}.lastError",

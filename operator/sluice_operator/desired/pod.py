@@ -1,12 +1,13 @@
-"""The pod of an ingester, of whatever source: restricted, read-only, without a token.
+"""Builds the pod of an ingester: restricted, with a read-only root file system and without a token.
 
-What a user adds to it, its resources among them, comes with `pod_template`.
+Resources and all other additions of the user come from `merge_pod_template`.
 """
 
 from collections.abc import Mapping
 from typing import Final
 
 from sluice_operator.api.source_spec import CABundle, SourceSpec
+from sluice_operator.api.volumes import CA_VOLUME
 from sluice_operator.desired.child_metadata import Manifest
 from sluice_operator.desired.ingester_defaults import IngesterDefaults
 from sluice_operator.desired.redis_secret import RedisSecret
@@ -16,7 +17,6 @@ CONTAINER: Final = "ingester"
 COMMAND: Final = "sluice-ingester"
 METRICS_PORT: Final = ingester_settings.METRICS_PORT.default
 
-CA_VOLUME: Final = "ca-bundle"
 _CA_DIRECTORY: Final = "/etc/sluice/ca"
 _CA_FILE: Final = "ca.crt"
 _USER: Final = 65532
@@ -27,7 +27,7 @@ def build_pod_spec(
 ) -> Manifest:
     """The spec of a pod that runs the ingester with `env`, the variables of its mode."""
     pod: Manifest = {
-        # The ingester writes what it holds and exits within 10 s of SIGTERM.
+        # The ingester writes its buffered events and exits within 10 s of SIGTERM.
         "terminationGracePeriodSeconds": 15,
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
@@ -53,7 +53,7 @@ def _container(spec: SourceSpec, *, env: Mapping[str, str], redis: RedisSecret, 
         "command": [COMMAND],
         "env": _env(spec, env=env, redis=redis),
         "ports": [{"name": "metrics", "containerPort": METRICS_PORT, "protocol": "TCP"}],
-        # A node that comes back starts all its pods at once: to kill the slow ones would make all of them slower.
+        # A node that restarts starts all its pods at once. Killing the slow ones would make all of them slower.
         "startupProbe": {**_probe("/healthz"), "periodSeconds": 1, "failureThreshold": 300},
         "livenessProbe": {**_probe("/healthz"), "periodSeconds": 10, "failureThreshold": 6},
         "readinessProbe": {**_probe("/readyz"), "periodSeconds": 5, "failureThreshold": 2},

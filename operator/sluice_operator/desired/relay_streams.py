@@ -1,10 +1,10 @@
-"""What a Relay should own."""
+"""The components of a Relay, and how their ingesters are configured."""
 
 from typing import Final
 
 from sluice_operator.api.deduplicate import parse_duration_seconds
 from sluice_operator.api.relay import Relay
-from sluice_operator.desired.naming import Component
+from sluice_operator.desired.component import Component
 from sluice_operator.desired.stream import DesiredStream
 from sluice_redis import ingester_settings
 from sluice_redis.contract import Stream
@@ -15,11 +15,15 @@ _ON_PAGE_ERROR: Final = {
 }
 
 
-def relay_streams(relay: Relay) -> tuple[DesiredStream, ...]:
-    """The streams of a relay. The Deployment of one that is not named here is removed."""
-    return (
-        (firehose_stream(relay), backfill_stream(relay)) if relay.spec.backfill.enabled else (firehose_stream(relay),)
-    )
+FIREHOSE: Final = Component(name="firehose", field="firehose", stream=Stream.FIREHOSE)
+BACKFILL: Final = Component(
+    name="backfill",
+    field="backfill",
+    stream=Stream.BACKFILL,
+    is_auxiliary=True,
+    reports_lag=False,
+    accepts_cursor_reset=False,
+)
 
 
 def firehose_stream(relay: Relay) -> DesiredStream:
@@ -27,8 +31,7 @@ def firehose_stream(relay: Relay) -> DesiredStream:
     spec = relay.spec.firehose
     window = parse_duration_seconds(spec.deduplicate.window) if spec.deduplicate else None
     return DesiredStream(
-        component=Component.FIREHOSE,
-        stream=Stream.FIREHOSE,
+        component=FIREHOSE,
         enabled=spec.enabled,
         env={
             ingester_settings.MODE.variable: ingester_settings.Mode.FIREHOSE.value,
@@ -50,10 +53,8 @@ def backfill_stream(relay: Relay) -> DesiredStream:
     """The listing of the relay's repositories."""
     spec = relay.spec.backfill
     return DesiredStream(
-        component=Component.BACKFILL,
-        stream=Stream.BACKFILL,
+        component=BACKFILL,
         enabled=spec.enabled,
-        has_settable_cursor=False,
         env={
             ingester_settings.MODE.variable: ingester_settings.Mode.BACKFILL.value,
             ingester_settings.RELAY_HOSTS.variable: relay.spec.host,

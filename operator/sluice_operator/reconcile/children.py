@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 
 from sluice_common.clock import Clock
 from sluice_operator.desired.child_metadata import is_controlled_by
+from sluice_operator.desired.component import Component
 from sluice_operator.desired.cursor_claim import CursorClaim
 from sluice_operator.desired.deployment import build_deployment
 from sluice_operator.desired.ingester_defaults import IngesterDefaults
 from sluice_operator.desired.naming import (
     DESIRED_HASH_ANNOTATION,
     REDIS_HASH_ANNOTATION,
-    Component,
     child_name,
     redis_secret_name,
 )

@@ -171,7 +171,7 @@ class DeletionReconciler:
 
     async def _give_up(self, found: Manifest, memory: SourceMemory, obstacle: Obstacle) -> None:
         if not memory.deletion.reported:
-            message = cursor_kept_message(obstacle.message, possible_keys(found))
+            message = cursor_kept_message(obstacle.message, possible_keys(found, self._kinds[found["kind"]].components))
             logger.warning("%s: %s", object_key(found), message)
             event = Event(type="Warning", reason=EventReason.CURSOR_NOT_DELETED, message=message)
             await self._record_event(found, memory, event)

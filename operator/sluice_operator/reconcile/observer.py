@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 from sluice_common.clock import Clock
+from sluice_operator.desired.component import Component
 from sluice_operator.desired.cursor_claim import CursorClaim
-from sluice_operator.desired.naming import COMPONENT_LABEL, Component, child_name
+from sluice_operator.desired.naming import COMPONENT_LABEL, child_name
 from sluice_operator.desired.stream import DesiredStream
 from sluice_operator.kubernetes.api_resource import PODS, Manifest
 from sluice_operator.kubernetes.cache import Cache
@@ -100,7 +101,7 @@ class Observer:
             return sink_without_url(access.secret)
         keys = keys_of(run.source, stream)
         sink = await self._redis.read(url, keys, now=self._clock.now(), ca_bundle=access.ca_bundle)
-        may_set_cursor = stream.has_settable_cursor and stream.component in owners
+        may_set_cursor = stream.component.accepts_cursor_reset and stream.component in owners
         if sink.failure is not None or not may_set_cursor or not self._may_write(run):
             return sink
         if await self._cursor_resetter.reset_if_requested(run, url, access, keys):
@@ -131,4 +132,4 @@ class Observer:
 
 
 def _belongs_to(pod: Manifest, stream: DesiredStream) -> bool:
-    return bool(pod["metadata"]["labels"].get(COMPONENT_LABEL) == stream.component)
+    return bool(pod["metadata"]["labels"].get(COMPONENT_LABEL) == stream.component.name)

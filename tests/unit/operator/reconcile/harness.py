@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import Any
 
 from sluice_operator.desired.ingester_defaults import IngesterDefaults
-from sluice_operator.kinds.registry import RELAYS, WATCHED_KINDS
-from sluice_operator.kinds.source_kinds import SOURCE_KINDS
+from sluice_operator.kinds.registry import KINDS
+from sluice_operator.kinds.relay import RELAY
 from sluice_operator.kubernetes.api_resource import DEPLOYMENTS, EVENTS, PODS, SECRETS, Manifest
 from sluice_operator.kubernetes.cache import Cache
 from sluice_operator.kubernetes.event_recorder import EventRecorder
@@ -15,9 +15,11 @@ from sluice_operator.reconcile.build import ReconcileOptions, build_reconciler
 from sluice_operator.status.event_reasons import EVENT_REASONS
 from sluice_redis.contract import HealthField, SourceState, Stream, StreamKeys
 from tests.fakes.api_server import FakeApiServer
-from tests.fakes.clock import FakeClock
 from tests.fakes.redis import FakeRedis, FakeServer
 from tests.fakes.served import served_namespaces
+from tests.fakes.stepped_clock import SteppedClock
+
+RELAYS = RELAY.resource
 
 NAMESPACE = "events"
 HOST = "relay.example"
@@ -32,7 +34,7 @@ class Situation:
     """An operator, and what it works on."""
 
     def __init__(self) -> None:
-        self.clock = FakeClock()
+        self.clock = SteppedClock()
         self.server = FakeApiServer()
         self.redis = FakeRedis()
         self.start_operator()
@@ -45,7 +47,7 @@ class Situation:
     def start_operator(self) -> None:
         """Start an operator that remembers nothing."""
         client = self.server.client
-        self._cache = Cache(WATCHED_KINDS)
+        self._cache = Cache(KINDS.watched)
         self._reconciler = build_reconciler(
             ReconcileOptions(
                 ingester_defaults=IngesterDefaults(image="sluice:test", default_redis_url=DEFAULT_URL),
@@ -55,7 +57,7 @@ class Situation:
             ),
             client=client,
             cache=self._cache,
-            kinds=SOURCE_KINDS,
+            kinds=KINDS,
             namespaces=served_namespaces(),
             redis=self.redis,
             recorder=EventRecorder(client, reasons=EVENT_REASONS, instance="test", clock=self.clock),

@@ -8,16 +8,17 @@ from sluice_operator.api.relay import Relay
 from sluice_operator.api.source import Source
 from sluice_operator.desired.naming import COMPONENT_LABEL, REDIS_HASH_ANNOTATION
 from sluice_operator.desired.redis_secret import redis_url_hash
-from sluice_operator.desired.streams import streams_of
-from sluice_operator.kinds.registry import RELAYS, WATCHED_KINDS
-from sluice_operator.kinds.source_kinds import SOURCE_KINDS
+from sluice_operator.kinds.registry import KINDS
+from sluice_operator.kinds.relay import RELAY
 from sluice_operator.kubernetes.api_resource import DEPLOYMENTS, PODS
 from sluice_operator.kubernetes.cache import Cache
 from sluice_operator.kubernetes.client import KubernetesClient
 from sluice_operator.kubernetes.served_namespaces import ServedNamespaces
 from sluice_operator.reconcile.cursor_ownership import CursorOwnership
-from tests.fakes.clock import FakeClock
 from tests.fakes.served import served_namespaces
+from tests.fakes.stepped_clock import SteppedClock
+
+RELAYS = RELAY.resource
 
 NO_KUBE = cast("KubernetesClient", None)  # a request would fail
 URL = "redis://redis.data"
@@ -55,36 +56,41 @@ EVERYWHERE = served_namespaces()
 
 def claims(store: Cache, namespaces: ServedNamespaces = EVERYWHERE) -> CursorOwnership:
     return CursorOwnership(
-        client=NO_KUBE, cache=store, kinds=SOURCE_KINDS, clock=FakeClock(), namespaces=namespaces, default_redis_url=URL
+        client=NO_KUBE,
+        cache=store,
+        kinds=KINDS,
+        clock=SteppedClock(),
+        namespaces=namespaces,
+        default_redis_url=URL,
     )
 
 
 async def owner(found: CursorOwnership, of: Source) -> tuple[str, bool] | None:
-    claim = await found.find_owner(of, streams_of(of)[0])
+    claim = await found.find_owner(of, KINDS[type(of).__name__].desired_streams(of)[0])
     return (claim.name, claim.is_terminating) if claim else None
 
 
 async def test_nobody_else_has_the_host() -> None:
-    store = Cache(WATCHED_KINDS)
+    store = Cache(KINDS.watched)
     store.put(RELAYS, body("a", 1))
     assert await owner(claims(store), source("a", 1)) is None
 
 
 async def test_the_older_owns_even_if_the_store_has_dropped_the_younger_meanwhile() -> None:
     """As in a look that began before its deletion came to its end: it must not delete the cursor of the older."""
-    store = Cache(WATCHED_KINDS)
+    store = Cache(KINDS.watched)
     store.put(RELAYS, body("a", 1))
     assert await owner(claims(store), source("b", 2)) == ("Relay n/a", False)
 
 
 async def test_what_another_release_sends_to_its_own_default_redis_is_in_nobodys_way() -> None:
-    store, younger = Cache(WATCHED_KINDS), source("b", 2)
+    store, younger = Cache(KINDS.watched), source("b", 2)
     store.put(RELAYS, body("a", 1))
     for is_of_another in (False, True):
         found = CursorOwnership(
             client=NO_KUBE,
-            kinds=SOURCE_KINDS,
-            clock=FakeClock(),
+            kinds=KINDS,
+            clock=SteppedClock(),
             cache=store,
             namespaces=EVERYWHERE,
             default_redis_url=URL,
@@ -94,7 +100,7 @@ async def test_what_another_release_sends_to_its_own_default_redis_is_in_nobodys
 
 
 async def test_one_that_is_gone_owns_until_its_pods_have_ended() -> None:
-    store = Cache(WATCHED_KINDS)
+    store = Cache(KINDS.watched)
     found, older, younger = claims(store), source("a", 1), source("b", 2)
     store.put(RELAYS, body("a", 1))
     store.put(RELAYS, body("b", 2))
@@ -113,7 +119,7 @@ async def test_one_that_is_gone_owns_until_its_pods_have_ended() -> None:
 
 
 async def test_one_that_is_gone_and_had_no_pods_is_forgotten_at_once() -> None:
-    store = Cache(WATCHED_KINDS)
+    store = Cache(KINDS.watched)
     found = claims(store)
     found.record(source("a", 1), URL.encode())
     found.drop_source("uid-of-a")
@@ -123,12 +129,12 @@ async def test_one_that_is_gone_and_had_no_pods_is_forgotten_at_once() -> None:
 @pytest.mark.parametrize("spec", [{"host": "relay.example"}, {"host": "relay.example", "firehose": "unreadable"}])
 async def test_one_that_nobody_sees_any_more_owns_and_is_told_as_such(spec: dict[str, Any]) -> None:
     """Its ingester may run on, and it may have been deleted: who waits for it would wait for ever."""
-    store, namespaces = Cache(WATCHED_KINDS), served_namespaces("n")
+    store, namespaces = Cache(KINDS.watched), served_namespaces("n")
     found, younger = claims(store, namespaces), source("b", 2)
     store.put(RELAYS, {**body("a", 1), "spec": spec})
     store.put(DEPLOYMENTS, deployment("a"))  # which tells the Redis of one that can't be read
     for refusals in (dict[str, str](), {"n": "forbidden"}, dict[str, str]()):
         namespaces.record_refusals(refusals)
-        claim = await found.find_owner(younger, streams_of(younger)[0])
+        claim = await found.find_owner(younger, KINDS[type(younger).__name__].desired_streams(younger)[0])
         assert claim is not None
         assert (claim.name, claim.is_unobserved) == ("Relay n/a", bool(refusals))

@@ -4,9 +4,11 @@ from typing import Any
 
 import pytest
 
-from sluice_operator.kinds.registry import RELAYS
+from sluice_operator.kinds.relay import RELAY
 from sluice_operator.kubernetes.errors import ApiError
 from tests.unit.operator.reconcile.harness import DEADLINE_SECONDS, KEYS, Situation
+
+RELAYS = RELAY.resource
 
 
 @pytest.fixture
