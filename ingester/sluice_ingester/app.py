@@ -12,6 +12,7 @@ from typing import Final
 from sluice_common.tasks import cancel_and_wait
 from sluice_ingester.batches.batcher import Batcher
 from sluice_ingester.cursor.tracker import CursorTracker
+from sluice_ingester.event_streams import EVENT_STREAMS
 from sluice_ingester.pipeline.pipeline import Pipeline
 from sluice_ingester.settings import Settings, SettingsError
 from sluice_ingester.source_task import SourceTask
@@ -30,10 +31,6 @@ from sluice_redis.ingester_settings import Mode
 from sluice_redis.sink.connection import connect
 from sluice_redis.sink.redis_sink import RedisSink
 from sluice_redis.url import redact_url
-from sluice_wire.firehose import NSID as SUBSCRIBE_REPOS
-from sluice_wire.firehose import FirehoseDecoder
-from sluice_wire.labels import NSID as SUBSCRIBE_LABELS
-from sluice_wire.labels import LabelsDecoder
 from sluice_wire.repo_page import NSID as LIST_REPOS
 
 VERSION: Final = version("sluice-operator")
@@ -64,6 +61,7 @@ async def run(settings: Settings) -> None:
     ]
     sinks: list[tuple[HealthReport, RedisSink]] = []
     for stream, address in _sources(settings):
+        event_stream = EVENT_STREAMS.get(stream)
         keys = StreamKeys(
             stream=stream, host=address.host, prefix=settings.key_prefix, former_hosts=address.former_hosts
         )
@@ -71,12 +69,16 @@ async def run(settings: Settings) -> None:
             redis,
             keys,
             high_water_mark=settings.high_water_mark,
-            deduplicate_seconds=settings.deduplicate_seconds if stream is Stream.FIREHOSE else None,
+            deduplicate_seconds=settings.deduplicate_seconds if event_stream and event_stream.is_deduplicated else None,
         )
         report = HealthReport(
-            address.host, metrics=metrics, pod=settings.pod_name, version=VERSION, often_quiet=stream is Stream.LABELS
+            address.host,
+            metrics=metrics,
+            pod=settings.pod_name,
+            version=VERSION,
+            often_quiet=event_stream is not None and event_stream.often_quiet,
         )
-        make = _backfill if stream is Stream.BACKFILL else _subscription
+        make = _pipeline if event_stream else _backfill
         source_tasks.append(make(settings, address, tls=tls, sink=sink, report=report))
         background_tasks.append(
             BackgroundTask("beat", partial(send_heartbeat, report, sink), failures=failures.labels("beat"))
@@ -121,21 +123,19 @@ async def run(settings: Settings) -> None:
 
 
 def _sources(settings: Settings) -> Iterator[tuple[Stream, Address]]:
-    if settings.mode in {Mode.ALL, Mode.FIREHOSE}:
-        yield from ((Stream.FIREHOSE, address) for address in settings.relay_hosts)
+    for stream, event_stream in EVENT_STREAMS.items():
+        if settings.mode in {Mode.ALL, event_stream.mode}:
+            yield from ((stream, address) for address in event_stream.addresses(settings))
     if settings.mode in {Mode.ALL, Mode.BACKFILL}:
         yield from ((Stream.BACKFILL, address) for address in settings.relay_hosts)
-    if settings.mode in {Mode.ALL, Mode.LABELER}:
-        yield from ((Stream.LABELS, address) for address in settings.labeler_hosts)
 
 
-def _subscription(settings: Settings, address: Address, *, tls: Tls, sink: RedisSink, report: HealthReport) -> Pipeline:
-    labels = sink.keys.stream is Stream.LABELS
-    nsid = SUBSCRIBE_LABELS if labels else SUBSCRIBE_REPOS
+def _pipeline(settings: Settings, address: Address, *, tls: Tls, sink: RedisSink, report: HealthReport) -> Pipeline:
+    event_stream = EVENT_STREAMS[sink.keys.stream]
     writer = BatchWriter(sink, report, high_water_mark=settings.high_water_mark)
     return Pipeline(
-        subscription=Subscription(address, nsid=nsid, user_agent=f"sluice/{VERSION}", tls=tls),
-        decoder=LabelsDecoder() if labels else _firehose_decoder(settings, address),
+        subscription=Subscription(address, nsid=event_stream.nsid, user_agent=f"sluice/{VERSION}", tls=tls),
+        decoder=event_stream.decoder(settings, address),
         writer=writer,
         report=report,
         cursor_tracker=CursorTracker(
@@ -144,17 +144,10 @@ def _subscription(settings: Settings, address: Address, *, tls: Tls, sink: Redis
             cursor_key=sink.keys.cursor,
             start_from=settings.start_from,
             on_lost=settings.on_cursor_lost,
-            frames_metric="labeler_events" if labels else "firehose_events",
-            drops_old_events=not labels,
+            frames_metric=event_stream.frames_metric,
+            drops_old_events=event_stream.drops_old_events,
         ),
         new_batcher=partial(Batcher, max_events=settings.batch_size, max_seconds=settings.batch_timeout_ms / 1000),
-    )
-
-
-def _firehose_decoder(settings: Settings, address: Address) -> FirehoseDecoder:
-    origin = address.origin if settings.resync_to_backfill else None
-    return FirehoseDecoder(
-        collections=settings.collections, omit_sync=settings.sync_events == "omit", resync_origin=origin
     )
 
 

@@ -10,7 +10,7 @@ from sluice_operator.api.rules import Rule
 from sluice_redis.ingester_settings import RESERVED, LogFormat, LogLevel, fields_by_variable
 
 SPEC_FIELDS: Final = fields_by_variable()
-"""By variable, the field that says the same."""
+"""By environment variable, the field of the spec that sets it."""
 
 _RESERVED: Final = RESERVED
 _LEVELS: Final = tuple(level.value for level in LogLevel)
@@ -29,7 +29,7 @@ def _use_field_instead(field: str) -> Rule:
 EnvName = Annotated[
     str,
     Field(min_length=1, max_length=128, pattern=r"^[-._a-zA-Z][-._a-zA-Z0-9]*$"),
-    *(_use_field_instead(field) for field in dict.fromkeys(SPEC_FIELDS.values())),
+    *map(_use_field_instead, dict.fromkeys(SPEC_FIELDS.values())),
     Rule(
         cel=f"!(self in {list(_RESERVED)}) && (!self.startsWith('INGESTER_') || self in {list(SPEC_FIELDS)})",
         message="POD_NAME, METRICS_PORT and names that begin with INGESTER_ are reserved for the operator: remove them",

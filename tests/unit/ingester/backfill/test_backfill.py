@@ -13,7 +13,7 @@ from sluice_ingester.telemetry.health_report import HealthReport
 from sluice_ingester.telemetry.metrics import Metrics
 from sluice_ingester.writer.batch_writer import BatchWriter
 from sluice_redis.contract import BACKFILL_DONE, SourceState, Stream, StreamKeys
-from tests.fakes.manual_clock import ManualClock, settle
+from tests.fakes.clock import FakeClock, settle
 from tests.fakes.redis_sink import UNAVAILABLE, FakeSink
 
 KEYS = StreamKeys(stream=Stream.BACKFILL, host="relay.test")
@@ -55,7 +55,7 @@ def failed(status: int, said: str = "", *, min_delay: float = 0.0) -> PageError:
 
 class Stage:
     def __init__(self) -> None:
-        self.clock = ManualClock()
+        self.clock = FakeClock()
         self.host = FakeHost(35)
         self.sink = FakeSink(keys=KEYS, clock=self.clock)
 
