@@ -1,4 +1,4 @@
-"""The process: everything put together, started, and ended in good order."""
+"""The ingester process: build its parts from the settings, run them, and shut down."""
 
 import asyncio
 import contextlib
@@ -10,11 +10,10 @@ from importlib.metadata import version
 from typing import Final
 
 from sluice_common.tasks import cancel_and_wait
+from sluice_ingester.batches.batcher import Batcher
 from sluice_ingester.cursor.tracker import CursorTracker
-from sluice_ingester.pipeline.batch_writer import BatchWriter
-from sluice_ingester.pipeline.batcher import Batcher
 from sluice_ingester.pipeline.pipeline import Pipeline
-from sluice_ingester.settings import Mode, Settings, SettingsError
+from sluice_ingester.settings import Settings, SettingsError
 from sluice_ingester.source_task import SourceTask
 from sluice_ingester.sources.address import Address
 from sluice_ingester.sources.subscription import Subscription
@@ -24,10 +23,12 @@ from sluice_ingester.telemetry.health_report import HealthReport
 from sluice_ingester.telemetry.heartbeat import Retention, measure_stream_lengths, send_heartbeat
 from sluice_ingester.telemetry.metrics import Metrics
 from sluice_ingester.telemetry.probes import serve_http
+from sluice_ingester.writer.batch_writer import BatchWriter
 from sluice_redis.client import RedisClient
 from sluice_redis.contract import SourceState, Stream, StreamKeys
-from sluice_redis.sink.append import RedisSink
+from sluice_redis.ingester_settings import Mode
 from sluice_redis.sink.connection import connect
+from sluice_redis.sink.redis_sink import RedisSink
 from sluice_redis.url import redact_url
 from sluice_wire.firehose import NSID as SUBSCRIBE_REPOS
 from sluice_wire.firehose import FirehoseDecoder
@@ -37,13 +38,13 @@ from sluice_wire.repo_page import NSID as LIST_REPOS
 
 VERSION: Final = version("sluice-operator")
 FLUSH_SECONDS: Final = 5.0
-"""How long a stopping process offers to Redis what it has read. Kubernetes waits 15 s, people 10."""
+"""How long a stopping process tries to write what it has read. Kubernetes waits 15 s."""
 
 _log = logging.getLogger("sluice_ingester")
 
 
 async def run(settings: Settings) -> None:
-    """Ingest until SIGTERM or SIGINT. SettingsError if the settings don't hold on this machine."""
+    """Ingest until SIGTERM or SIGINT. SettingsError if a setting is wrong on this machine."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -153,7 +154,7 @@ def _firehose_decoder(settings: Settings, address: Address) -> FirehoseDecoder:
 
 
 def _backfill(settings: Settings, address: Address, *, tls: Tls, sink: RedisSink, report: HealthReport) -> SourceTask:
-    # Imported here: an ingester that lists nothing does not pay for an HTTP client.
+    # Imported here, so that an ingester without a listing does not load an HTTP client.
     from sluice_ingester.backfill.backfill import Backfill  # noqa: PLC0415
     from sluice_ingester.sources.list_repos import RepoListing  # noqa: PLC0415
 
@@ -169,7 +170,7 @@ def _backfill(settings: Settings, address: Address, *, tls: Tls, sink: RedisSink
 
 
 def _tls(settings: Settings) -> Tls:
-    """For every source: one without TLS may redirect to one with it."""
+    """TLS for all sources. Even a source without TLS may redirect to one with it."""
     try:
         return Tls.load(settings.ca_bundle)
     except ValueError as error:
@@ -177,7 +178,7 @@ def _tls(settings: Settings) -> Tls:
 
 
 def _register_gauges(metrics: Metrics, source_tasks: list[SourceTask]) -> None:
-    """Gauges that are computed when they are read."""
+    """Set the functions that compute gauges when they are read."""
     metrics.gauge("websocket_connections").set_function(lambda: sum(w.report.connected for w in source_tasks))
     metrics.gauge("backpressure_active").set_function(lambda: sum(w.report.in_backpressure for w in source_tasks))
     metrics.gauge("events_in_memory").set_function(lambda: sum(w.buffered[0] for w in source_tasks))
@@ -205,12 +206,12 @@ def _lag(source_tasks: list[SourceTask]) -> float:
 
 
 async def _run_source_task(source_task: SourceTask) -> None:
-    """Run `work` until it is stopped, whatever it raises: it is one of several in this process."""
+    """Run `source_task` until it is stopped. An error in it must not affect the other sources of the process."""
     while True:
         try:
             await source_task.run()
         except Exception:  # noqa: BLE001 - one source must not end the others
-            _log.exception("a fault of Sluice's own: please report it", extra={"source": source_task.report.source})
+            _log.exception("internal error of Sluice: please report it", extra={"source": source_task.report.source})
             source_task.report.metrics.count_error(source_task.report.source, "InternalError")
             await asyncio.sleep(PAUSE_SECONDS)
         else:
@@ -218,7 +219,7 @@ async def _run_source_task(source_task: SourceTask) -> None:
 
 
 async def _wait_for_stop(stop: asyncio.Event, tasks: list[asyncio.Task[None]]) -> None:
-    """Wait for `stop`; a task that ends before it was cancelled by a strange hand, and ends the process."""
+    """Wait for `stop`. A task that ends earlier was cancelled by something else, and ends the process."""
     stopped = asyncio.create_task(stop.wait())
     done, _ = await asyncio.wait({stopped, *tasks}, return_when=asyncio.FIRST_COMPLETED)
     stopped.cancel()
@@ -227,7 +228,7 @@ async def _wait_for_stop(stop: asyncio.Event, tasks: list[asyncio.Task[None]]) -
 
 
 async def _report_stopped(redis: RedisClient, sinks: list[tuple[HealthReport, RedisSink]]) -> None:
-    """Say in Redis that we stopped, if that takes no time and no trouble."""
+    """Write to Redis that the process has stopped, if Redis answers within a second."""
     with contextlib.suppress(Exception):
         async with asyncio.timeout(1.0):
             for report, sink in sinks:

@@ -1,4 +1,4 @@
-"""Why a source gave no stream, or ended it: one word for machines, one line for people. Pure."""
+"""The failures of a source: a kind for machines, and a message of one line for people. Pure."""
 
 import ssl
 from dataclasses import dataclass
@@ -33,19 +33,19 @@ _PROXY_HINTS: Final = {407: ": put its user and password into the proxy's URL, h
 
 @dataclass(frozen=True, slots=True)
 class SourceFailure:
-    """`kind` is CamelCase and one of few; `wait` is the least number of seconds before a new try."""
+    """`kind` is in CamelCase and one of a closed list. `min_delay` is the least number of seconds to wait."""
 
     kind: str
     message: str
     min_delay: float = 0.0
 
     def __post_init__(self) -> None:
-        """A message quotes what others said, in whatever encoding."""
+        """Sanitize the message, which contains foreign text."""
         object.__setattr__(self, "message", sanitize(self.message, max_length=_MAX_MESSAGE))
 
 
 class SourceError(Exception):
-    """The source can't be read at the moment."""
+    """The source cannot be read at the moment. `failure` says why."""
 
     def __init__(self, failure: SourceFailure) -> None:
         super().__init__(failure.message)
@@ -55,9 +55,10 @@ class SourceError(Exception):
 def classify_source_error(
     error: Exception, *, source: str, hop: Hop | None = None, ca_variables: tuple[str, ...] = ()
 ) -> SourceFailure:
-    """What `error`, raised while connecting to `place` or reading from it, means.
+    """The failure that `error` stands for. It was raised while connecting to `source`, or reading from it.
 
-    `hop` says where the attempt was, if it may have been elsewhere. `named` are the variables that name private CAs.
+    `hop` says where it happened, if that may have been elsewhere. `ca_variables` are the variables that name private
+    CAs.
     """
     hop = hop or Hop(source=source, reached=True)
     match error:
@@ -84,8 +85,8 @@ def _proxy_failure(error: Exception, hop: Hop) -> SourceFailure:
         case InvalidProxyStatus():
             code = error.response.status_code
             text = f"{hop.peer_name} answered {_status_text(code)}{_PROXY_HINTS.get(code, '')}"
-        case _:  # its text may quote the proxy's URL, password and all
-            text = f"{hop.peer_name} gave no answer that opens the way: {type(error).__name__}"
+        case _:  # its text may contain the proxy's URL, with the password
+            text = f"{hop.peer_name} gave no valid answer: {type(error).__name__}"
     return SourceFailure("ProxyFailed", text)
 
 
@@ -142,7 +143,7 @@ def retry_after(value: str | None) -> float:
         return 0.0
     try:
         seconds = float(value) if value.isdigit() else _seconds_until(value)
-    except (ValueError, OverflowError, TypeError, IndexError):  # the library's parser of dates raises them all
+    except (ValueError, OverflowError, TypeError, IndexError):  # the library's date parser raises all of these
         return 0.0
     return min(max(seconds, 0.0), _MAX_RETRY_AFTER_SECONDS)
 
