@@ -11,13 +11,13 @@ from typing import Any, Final
 from e2e import manifests
 from e2e.cluster.errors import ClusterError
 
-_PATIENCE_SECONDS: Final = 60.0
+_PATIENCE_SECONDS: Final = 600.0
 _NOT_REACHED: Final = ("no endpoints available", 'services "', "error trying to reach service: dial")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Control:
-    """Of one simulator."""
+    """The control interface of one simulator."""
 
     kubectl: Callable[..., str]
     service: str
@@ -32,7 +32,7 @@ class Control:
         return self._ask("create", path, "-f", "-", stdin=json.dumps(body))
 
     def _ask(self, verb: str, path: str, *args: str, stdin: str | None = None) -> Any:
-        """Again, while the simulator has not been reached: its Service may be without an endpoint for a moment."""
+        """Tries again while the simulator was not reached: its Service may have no endpoint for a moment."""
         url = f"/api/v1/namespaces/{self.namespace}/services/{self.service}:{manifests.SIMULATOR_PORT}/proxy"
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while True:

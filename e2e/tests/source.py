@@ -1,16 +1,22 @@
-"""A simulated relay in the cluster: its address, and its control interface through the API server's proxy."""
+"""A source of one test: its address, and what its simulator sent, asked through the API server's proxy."""
 
+import time
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from e2e.cluster.provider import Cluster
 from e2e.tests.control import Control
-from e2e.tests.wait import eventually
+from e2e.tests.wait import PATIENCE_SECONDS, eventually
+
+_POLL_SECONDS: Final = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """One source, with a database of Redis that no other has (the simulators' control is for simulators only)."""
+    """One source, with a database of Redis that no other has.
+
+    `control` and what needs it are for simulators only.
+    """
 
     cluster: Cluster
     name: str
@@ -18,32 +24,41 @@ class Source:
     address: str
     """What `spec.host` says."""
     seqs: range
-    """Every seq that it may give."""
+    """Every seq that it may send."""
     database: int
 
     @property
     def host(self) -> str:
-        """HOST in the keys of Redis."""
+        """HOST in the names of keys in Redis."""
         return self.address.removeprefix("ws://")
 
     @property
     def control(self) -> Control:
-        """What can be asked of the simulator."""
+        """The control interface of the simulator."""
         return Control(kubectl=self.cluster.kubectl, service=self.name, namespace=self.namespace)
 
     def expected(self, *, last_seq: int) -> list[tuple[int, str, str]]:
         """(seq, type, path) of every event that must stand in the stream up to `last_seq`, in order."""
         return [event for note in self._journal() if note["seq"] <= last_seq for event in _events(note)]
 
-    def wait_all_sent(self, *, within: float) -> int:
-        """Wait until the simulator has emitted all that it was limited to; the last seq."""
-        status = eventually(
-            lambda: self.control.get("status")["repos"],
-            until=lambda repos: bool(repos["emitted"] == repos["limit"]),
-            within=within,
-            every=1,
-        )
-        return int(status["newest"])
+    def wait_all_sent(self) -> int:
+        """Wait until the simulator has sent all that it was limited to; the last seq.
+
+        However slow the machine is, it only has to go on: AssertionError when it sends nothing for long.
+        """
+        sent, since = -1, time.monotonic()
+        while True:
+            status = self.control.get("status")["repos"]
+            if status["emitted"] == status["limit"]:
+                return int(status["newest"])
+            if status["emitted"] > sent:
+                sent, since = status["emitted"], time.monotonic()
+            assert time.monotonic() - since < PATIENCE_SECONDS, f"stopped at {sent} of {status['limit']}"
+            time.sleep(_POLL_SECONDS)
+
+    def wait_sent(self, seq: int) -> None:
+        """Wait until the simulator has sent `seq`."""
+        eventually(lambda: int(self.control.get("status")["repos"]["newest"]), until=lambda newest: newest >= seq)
 
     def _journal(self) -> list[dict[str, Any]]:
         notes: list[dict[str, Any]] = []
@@ -65,6 +80,6 @@ def _events(note: dict[str, Any]) -> list[tuple[int, str, str]]:
 
 
 def stored_event(entry: dict[str, Any]) -> tuple[int, str, str]:
-    """The same of an event in the stream."""
+    """(seq, type, path) of an event in the stream."""
     path = f"{entry['collection']}/{entry['rkey']}" if "collection" in entry else ""
     return entry["seq"], entry["type"], path

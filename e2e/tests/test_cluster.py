@@ -1,4 +1,4 @@
-"""What the tests need of the cluster itself, and what a cluster of other people has."""
+"""The API server of the test cluster calls admission webhooks in pods, which other tests need."""
 
 import json
 from collections.abc import Iterator
@@ -23,26 +23,26 @@ def webhook(cluster: Cluster) -> Iterator[Webhook]:
     def kubectl(*args: str, stdin: str | None = None) -> str:
         return cluster.kubectl("--namespace", NAMESPACE, *args, stdin=stdin)
 
-    cluster.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--timeout=120s")
+    cluster.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--timeout=280s")
     deploy.apply(cluster, manifests.namespace(NAMESPACE))
     webhook = Webhook(kubectl=kubectl, name="label", namespace=NAMESPACE, answers={"/label": [LABEL]})
     webhook.start()
     yield webhook
     webhook.withdraw("/label")
-    cluster.kubectl("delete", "namespace", NAMESPACE, "--timeout=120s")
+    cluster.kubectl("delete", "namespace", NAMESPACE, "--timeout=280s")
 
 
 def test_the_api_server_calls_a_webhook_behind_a_service(webhook: Webhook) -> None:
-    """A pod answers at the Service's address, and its answer is heeded."""
+    """A pod answers at the address of the Service, and the API server applies its answer."""
     webhook.register("/label", kind="Mutating", resources={"configmaps": ""}, labels={"try": "it"})
-    eventually(lambda: written(webhook), until=lambda seen: seen == {"called": "yes"}, within=60, every=1)
+    eventually(lambda: written(webhook), until=lambda seen: seen == {"called": "yes"}, every=1)
     assert any(call.startswith("/label CREATE try-it ") for call in webhook.calls())
 
 
 def written(webhook: Webhook) -> dict[str, Any] | str:
-    """The labels of a ConfigMap that is made anew, or why it was refused.
+    """The labels of a ConfigMap that is created anew, or why it was refused.
 
-    The API server knows a new configuration after a moment, and kube-proxy a new pod.
+    The API server reads a new configuration after a moment, and kube-proxy a new pod.
     """
     metadata = {"name": "try-it", "labels": {"try": "it"}}
     webhook.kubectl("delete", "configmap", "try-it", "--ignore-not-found")

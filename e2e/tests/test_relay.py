@@ -1,11 +1,8 @@
-"""A Relay from `kubectl apply` to deletion: the main job, seen from outside."""
+"""A Relay on a real cluster, from `kubectl apply` to deletion: events in Redis, the table, restarts, repairs."""
 
 import json
 import operator
-import time
 from functools import partial
-
-import pytest
 
 from e2e import manifests
 from e2e.tests.relay import CONTAINER
@@ -14,7 +11,8 @@ from e2e.tests.wait import eventually
 
 NO_MARK = {"highWaterMark": 10_000_000}
 
-pytestmark = pytest.mark.timeout(900)
+# Well below the operator's resync interval of 300 s: only what it does on a change can be so quick.
+BEFORE_RESYNC_SECONDS = 120
 
 
 def test_an_applied_relay_becomes_ready_and_its_events_stand_in_redis(sluice: Sluice) -> None:
@@ -30,8 +28,8 @@ def test_the_table_answers_the_questions_of_the_hand_run_deployment(sluice: Slui
     source = sluice.simulator("table", "--rate", "100")
     relay = sluice.relay("table", source=source)
     relay.wait_ready()
-    eventually(relay.status, until=lambda status: float(status["firehose"].get("eventsPerSecond", 0)) > 0, within=90)
-    header, row = relay.kubectl("get", "relay", relay.name).splitlines()
+    eventually(relay.status, until=lambda status: float(status["firehose"].get("eventsPerSecond", 0)) > 0)
+    header, row = relay.kubectl("get", relay.resource).splitlines()
     assert header.split() == ["NAME", "HOST", "READY", "CURSOR", "LAG", "RATE", "RESTARTS", "AGE", "REASON"]
     name, _, ready, cursor, *_, reason = row.split()
     assert (name, ready, reason) == ("table", "True", "Streaming")
@@ -53,28 +51,28 @@ def test_a_killed_pod_is_counted_and_loses_nothing(sluice: Sluice) -> None:
     assert relay.status()["restarts"]["count"] == 0
     for count in (1, 2):
         relay.kubectl("delete", "pod", relay.pod_name(), "--grace-period=0", "--force")
-        eventually(relay.restarts, until=partial(operator.le, count), within=90)
+        eventually(relay.restarts, until=partial(operator.le, count))
         relay.wait_ready()
     assert relay.restarts() == 2
     sluice.assert_exactly_once(source, events=3_000)
 
 
-def test_an_edited_or_deleted_deployment_comes_back_within_seconds(sluice: Sluice) -> None:
-    """Children are the operator's: level-triggered, whoever changes them."""
+def test_an_edited_or_deleted_deployment_is_restored_before_the_next_resync(sluice: Sluice) -> None:
+    """The operator puts back what others change or delete, long before it would list everything anew."""
     source = sluice.simulator("edited", "--rate", "20")
     relay = sluice.relay("edited", source=source)
     relay.wait_ready()
 
     relay.kubectl("scale", f"deployment/{relay.deployment}", "--replicas=3")
-    eventually(relay.replicas, until=lambda replicas: replicas == 1, within=10)
+    eventually(relay.replicas, until=lambda replicas: replicas == 1, within=BEFORE_RESYNC_SECONDS)
 
     patch = {"spec": {"template": {"spec": {"containers": [{"name": CONTAINER, "image": "localhost/other"}]}}}}
     relay.kubectl("patch", f"deployment/{relay.deployment}", "--patch", json.dumps(patch))
-    eventually(relay.image, until=lambda image: image == sluice.image, within=10)
+    eventually(relay.image, until=lambda image: image == sluice.image, within=BEFORE_RESYNC_SECONDS)
 
     uid, _ = relay.identity()
     relay.kubectl("delete", f"deployment/{relay.deployment}", "--wait=false")
-    eventually(relay.identity, until=lambda seen: seen[0] not in {"", uid}, within=10)
+    eventually(relay.identity, until=lambda seen: seen[0] not in {"", uid}, within=BEFORE_RESYNC_SECONDS)
     relay.wait_ready()
 
 
@@ -85,18 +83,18 @@ def test_suspend_stops_and_resume_goes_on_where_it_was(sluice: Sluice) -> None:
     relay.wait_ready()
 
     relay.patch({"spec": {"suspend": True}})
-    relay.kubectl("wait", f"relay/{relay.name}", "--for=condition=Suspended", "--timeout=60s")
-    eventually(relay.pods, until=lambda pods: pods == [], within=60)
+    relay.wait_condition("Suspended")
+    eventually(relay.pods, until=lambda pods: pods == [])
     ready = eventually(
         lambda: relay.condition("Ready"), until=lambda seen: seen.get("reason") == "Suspended", within=60
     )
     assert ready["status"] == "True"
     cursor = sluice.cursor(source)
-    time.sleep(3)
+    source.wait_sent(cursor + 300)
     assert sluice.cursor(source) == cursor
 
     relay.patch({"spec": {"suspend": False}})
-    eventually(lambda: sluice.cursor(source), until=lambda seen: seen > cursor, within=90)
+    eventually(lambda: sluice.cursor(source), until=lambda seen: seen > cursor)
     relay.wait_ready()
     assert relay.restarts() == 0
     sluice.assert_exactly_once(source, events=2_000)
@@ -124,7 +122,6 @@ def test_a_changed_secret_rolls_the_pod_and_a_missing_one_is_named(sluice: Sluic
     missing = eventually(
         lambda: relay.condition("Ready"),
         until=lambda ready: ready.get("reason") == "SecretMissing",
-        within=60,
     )
     assert missing["status"] == "False"
     assert "my-redis" in missing["message"]
@@ -133,22 +130,8 @@ def test_a_changed_secret_rolls_the_pod_and_a_missing_one_is_named(sluice: Sluic
     relay.wait_ready()
     pod = relay.pod_name()
     sluice.secret("my-redis", url=sluice.url_in_cluster(source, db=str(source.database)))
-    eventually(relay.pod_name, until=lambda name: name != pod, within=90)
+    eventually(relay.pod_name, until=lambda name: name != pod)
     relay.wait_ready()
-    assert relay.restarts() == 0
-
-
-def test_the_operator_can_be_killed_and_changes_nothing_that_is_right(sluice: Sluice) -> None:
-    """A restarted operator finds all in order and writes nothing to the children."""
-    source = sluice.simulator("quiet", "--rate", "20")
-    relay = sluice.relay("quiet", source=source)
-    relay.wait_ready()
-    before = relay.identity(), relay.pod_name()
-    sluice.kill_operator()
-    asked = f"{time.time():.0f}"
-    relay.kubectl("annotate", "relay", relay.name, f"sluice.dev/reconcile-requested-at={asked}")
-    eventually(relay.status, until=lambda status: status.get("lastHandledReconcileAt") == asked, within=60)
-    assert (relay.identity(), relay.pod_name()) == before
     assert relay.restarts() == 0
 
 
@@ -162,8 +145,8 @@ def test_full_speed_fits_into_64_mebibytes(sluice: Sluice) -> None:
         backpressure=NO_MARK,
         podTemplate={"resources": {"requests": {"memory": "64Mi"}, "limits": {"memory": "64Mi"}}},
     )
-    last = source.wait_all_sent(within=400)
-    eventually(lambda: sluice.cursor(source), until=lambda seen: seen >= last, within=200)
+    last = source.wait_all_sent()
+    eventually(lambda: sluice.cursor(source), until=lambda seen: seen >= last)
     assert relay.restarts() == 0
 
 
@@ -172,5 +155,5 @@ def test_deleting_a_relay_leaves_nothing(sluice: Sluice) -> None:
     source = sluice.simulator("gone", "--rate", "20")
     relay = sluice.relay("gone", source=source)
     relay.wait_ready()
-    relay.kubectl("delete", "relay", relay.name, "--timeout=60s")
-    eventually(relay.children, until=lambda children: children == [], within=120)
+    relay.delete()
+    eventually(relay.children, until=lambda children: children == [])

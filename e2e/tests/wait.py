@@ -1,16 +1,21 @@
-"""Wait for something to become true, and say what was there instead when it does not."""
+"""Waits until something becomes true; on failure shows what was there instead."""
 
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Final, TypeVar
 
 T = TypeVar("T")
 
+PATIENCE_SECONDS: Final = 600.0
+"""How long a test waits for a state: far longer than an overloaded machine takes, since only failures wait so long."""
 
-def eventually(look: Callable[[], T], *, until: Callable[[T], bool], within: float, every: float = 0.2) -> T:
-    """What `look` gives once `until` holds for it.
 
-    Raises AssertionError with the last look after `within` seconds.
+def eventually(
+    look: Callable[[], T], *, until: Callable[[T], bool], within: float = PATIENCE_SECONDS, every: float = 0.2
+) -> T:
+    """The first result of `look` for which `until` holds. It is called every `every` seconds.
+
+    Raises AssertionError with the last result after `within` seconds.
     """
     deadline = time.monotonic() + within
     while True:

@@ -1,7 +1,7 @@
-"""A real API server, used without a trace: a CRD of its own group, a namespace of its own, and dry runs.
+"""A real API server, on which the tests leave nothing: CRDs in a group of their own, a namespace, and dry runs.
 
-The CRD is installed under a random group, so that these tests disturb neither an operator that runs on the
-same cluster nor its Relays, and removing it at the end removes nothing of theirs.
+The CRDs are installed in a random API group. So these tests disturb no operator on the same cluster and none of its
+resources, and deleting the CRDs at the end deletes nothing of others.
 """
 
 import json
@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from e2e.tests.api import Api, ApiError
 from sluice_operator.api.base import GROUP, VERSION
 from sluice_operator.kinds.crd import build_crd
 from sluice_operator.kinds.kind import Kind
@@ -30,23 +31,24 @@ Manifest = dict[str, Any]
 
 
 class RefusedError(Exception):
-    """What the API server said, as kubectl shows it."""
+    """The API server refused a request: its message."""
 
 
 class ApiServer:
-    """kubectl on the cluster, in the namespace of the tests, for the group of the tests."""
+    """Requests to the cluster, in the namespace of the tests, for the group of the tests."""
 
     def __init__(self, kubeconfig: Path, cache: Path) -> None:
         self.kubeconfig = kubeconfig
-        # The user's own cache would go on naming the group of the tests after it is gone.
+        # The user's own cache would still name the group of the tests after it is gone.
         self._cache = cache
         run = secrets.token_hex(3)
         self.group = f"test-{run}.{GROUP}"
         self.namespace = f"sluice-test-{run}"
         self._program = find("kubectl")
+        self._api = Api(kubeconfig)
 
     def kubectl(self, *arguments: str, stdin: object = None) -> str:
-        """Run kubectl, with `stdin` as JSON; RefusedError with what it says if it fails."""
+        """Run kubectl, with `stdin` as JSON. Raises RefusedError with its message when it fails."""
         options = [f"--kubeconfig={self.kubeconfig}", f"--cache-dir={self._cache}", "--request-timeout=30s"]
         done = subprocess.run(
             [self._program, *options, *arguments],
@@ -61,7 +63,7 @@ class ApiServer:
         return done.stdout
 
     def read(self, *arguments: str, stdin: object = None) -> Any:
-        """The same, with the answer's JSON."""
+        """Run kubectl with `-o json`; its output."""
         return json.loads(self.kubectl(*arguments, "-o", "json", stdin=stdin))
 
     def relay(self, spec: Manifest, *, name: str = "us-east", **metadata: Any) -> Manifest:
@@ -81,17 +83,37 @@ class ApiServer:
         }
 
     def try_spec(self, **spec: Any) -> Manifest:
-        """What the API server would make of a Relay with this spec. Nothing is stored."""
-        created: Manifest = self.read("create", "--dry-run=server", "-f", "-", stdin=self.relay(spec))
-        return created
+        """The Relay that the API server would create with this spec. Nothing is stored. Raises RefusedError."""
+        return self._try("relays", self.relay(spec))
 
     def try_labeler(self, **spec: Any) -> Manifest:
-        """The same of a Labeler."""
-        created: Manifest = self.read("create", "--dry-run=server", "-f", "-", stdin=self.labeler(spec))
+        """The Labeler that it would create. Nothing is stored. Raises RefusedError."""
+        return self._try("labelers", self.labeler(spec))
+
+    def create(self, plural: str, manifest: Manifest) -> Manifest:
+        """Create a resource of the group of the tests. Raises RefusedError."""
+        return self._post(plural, manifest)
+
+    def delete(self, plural: str, name: str) -> None:
+        """Delete a resource of the group of the tests."""
+        self._api.delete(f"{self._path(plural)}/{name}")
+
+    def _try(self, plural: str, manifest: Manifest) -> Manifest:
+        """As `kubectl create --dry-run=server`, without a process: there are hundreds of these requests."""
+        return self._post(plural, manifest, dryRun="All")
+
+    def _path(self, plural: str) -> str:
+        return f"/apis/{self.group}/{VERSION}/namespaces/{self.namespace}/{plural}"
+
+    def _post(self, plural: str, manifest: Manifest, **query: str) -> Manifest:
+        try:
+            created: Manifest = self._api.post(self._path(plural), manifest, fieldValidation="Strict", **query)
+        except ApiError as error:
+            raise RefusedError(error.message) from error
         return created
 
     def apply(self, manifest: Manifest, *flags: str) -> Manifest:
-        """Apply as the operator does: server-side, by force, under its own field manager."""
+        """Apply as the operator does: server-side, by force, with its field manager."""
         return dict(
             self.read(
                 *("apply", "--server-side", "--force-conflicts", "--field-manager=sluice-operator", *flags),
@@ -102,7 +124,7 @@ class ApiServer:
 
 
 def find(program: str) -> str:
-    """The path of a program, the one that was built with the cluster first."""
+    """The path of a program, first of all the one that was built with the cluster."""
     built = TOOLS / program
     found = str(built) if built.exists() else shutil.which(program)
     if found is None:
@@ -110,8 +132,8 @@ def find(program: str) -> str:
     return found
 
 
-def eventually(attempt: Callable[[], Any], *, seconds: float = 60) -> Any:
-    """The first result of `attempt` that doesn't raise; its last error after `seconds`."""
+def eventually(attempt: Callable[[], Any], *, seconds: float = 240) -> Any:
+    """The first result of `attempt` that raises neither RefusedError nor AssertionError; after `seconds` its error."""
     deadline = time.monotonic() + seconds
     while True:
         try:
@@ -124,7 +146,7 @@ def eventually(attempt: Callable[[], Any], *, seconds: float = 60) -> Any:
 
 @pytest.fixture(scope="session")
 def kubeconfig(request: pytest.FixtureRequest) -> Path:
-    """The kubeconfig that was asked for, or that of the local cluster."""
+    """The kubeconfig of the options or the environment, or that of the local cluster."""
     options = (request.config.getoption(name, None) for name in ("k8s_kubeconfig_override", "k8s_kubeconfig"))
     asked = os.environ.get("SLUICE_TEST_KUBECONFIG") or next(filter(None, options), None)
     if asked:
@@ -137,7 +159,7 @@ def kubeconfig(request: pytest.FixtureRequest) -> Path:
 
 @pytest.fixture(scope="session")
 def server(kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
-    """The API server, with the CRD in a group of its own and a restricted namespace."""
+    """The API server, with the CRDs in a group of their own and a restricted namespace."""
     api = ApiServer(kubeconfig, tmp_path_factory.mktemp("kubectl"))
     try:
         api.kubectl("get", "--raw", "/readyz")

@@ -1,4 +1,4 @@
-"""What can't be changed of a resource that is there, with the message that a user sees."""
+"""Which fields of an existing resource can not be changed, and the message that a user reads."""
 
 import secrets
 from collections.abc import Callable, Iterator
@@ -58,15 +58,15 @@ Change = Callable[[dict[str, Any], dict[str, Any]], dict[str, Any]]
 
 @pytest.fixture(params=["relays", "labelers"])
 def change(server: ApiServer, request: pytest.FixtureRequest) -> Iterator[Change]:
-    """Creates a resource with one spec; what the API server makes of it with another."""
+    """Creates a resource with one spec, then tries another; the resource as it would be then."""
     name, make = f"changed-{secrets.token_hex(3)}", {"relays": server.relay, "labelers": server.labeler}[request.param]
 
     def change(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
-        server.kubectl("create", "-f", "-", stdin=make(before, name=name))
+        server.create(request.param, make(before, name=name))
         return server.apply(make(after, name=name), "--dry-run=server")
 
     yield change
-    server.kubectl("delete", f"{request.param}.{server.group}", name, "-n", server.namespace)
+    server.delete(request.param, name)
 
 
 @pytest.mark.parametrize(("before", "after", "message"), CHANGES_REFUSED)

@@ -1,4 +1,4 @@
-"""The children on a real API server: taken, restricted, stable, and put right."""
+"""The Deployments and Secrets of a resource on a real API server: accepted, restricted, stable, put right."""
 
 import copy
 import json
@@ -30,13 +30,13 @@ FULL: dict[str, Any] = {
 
 @pytest.fixture
 def relay(server: ApiServer) -> Any:
-    """A suspended Relay that is really there, so that its children have an owner and make no pod."""
-    # A name of its own for each test, since the garbage collector takes its time.
+    """A suspended Relay that is stored, so that its children have an owner and create no pod."""
+    # A name of its own for each test, since the garbage collector may come late.
     name = f"owner-{secrets.token_hex(3)}"
     body = server.relay({"host": "relay.example.com", "suspend": True}, name=name)
-    server.kubectl("create", "-f", "-", stdin=body)
+    server.create("relays", body)
     yield Relay.parse(server.read("get", f"relays.{server.group}", name, "-n", server.namespace))
-    server.kubectl("delete", f"relays.{server.group}", name, "-n", server.namespace)
+    server.delete("relays", name)
 
 
 def build(server: ApiServer, relay: Relay, **spec: Any) -> Manifest:
@@ -49,7 +49,7 @@ def build(server: ApiServer, relay: Relay, **spec: Any) -> Manifest:
 
 
 def owned(server: ApiServer, manifest: Manifest) -> Manifest:
-    """The same, owned by a Relay of the group of the tests, for the garbage collector."""
+    """The manifest, owned by a Relay of the group of the tests, for the garbage collector."""
     result = copy.deepcopy(manifest)
     for reference in result["metadata"]["ownerReferences"]:
         reference["apiVersion"] = reference["apiVersion"].replace("sluice.dev", server.group)
@@ -96,7 +96,7 @@ def test_the_pod_meets_the_restricted_standard(server: ApiServer, relay: Relay) 
 
 
 def observed(server: ApiServer, name: str) -> Manifest:
-    """The Deployment as soon as its controller has seen it, after which nobody writes it any more."""
+    """The Deployment once its controller has observed it. After that the controller writes it no more."""
     live: Manifest = server.read("get", "deployment", name, "-n", server.namespace)
     assert live.get("status", {}).get("observedGeneration") == live["metadata"]["generation"]
     return live

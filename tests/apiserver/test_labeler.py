@@ -32,7 +32,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
 
 @pytest.fixture
 def stored(server: ApiServer) -> Iterator[Any]:
-    """A Labeler that is really there."""
+    """A Labeler that is stored."""
     server.kubectl("create", "-f", "-", stdin=server.labeler({"host": HOST}, name="stored"))
     yield server.read("get", f"labelers.{server.group}", "stored", "-n", server.namespace)
     server.kubectl("delete", f"labelers.{server.group}", "stored", "-n", server.namespace)
@@ -80,7 +80,7 @@ def test_the_table(server: ApiServer, stored: Any) -> None:
 
 
 def test_its_deployment_is_taken_as_it_is(server: ApiServer, stored: Any) -> None:
-    """Every field is known to the API server, and the pod meets the restricted standard."""
+    """The API server knows every field, and the pod meets the restricted standard."""
     labeler = Labeler.parse(stored)
     (stream,) = KINDS.of(labeler).desired_streams(labeler)
     manifest = build_deployment(

@@ -1,4 +1,4 @@
-"""The chart as a release on a real API server: what helm can only do there."""
+"""The chart as a release on a real API server: upgrades, rights, admission of pods, uninstall, notes."""
 
 import base64
 import json
@@ -53,7 +53,7 @@ def helm(server: ApiServer) -> Helm:
 
 @pytest.fixture(scope="module")
 def values(server: ApiServer) -> Values:
-    """Nothing outside the namespace of the tests, and images that are never pulled."""
+    """Values for a release without objects outside the namespace of the tests, and without pulled images."""
     never = {"repository": "localhost/none", "tag": "none", "pullPolicy": "Never"}
     return {
         "crds": {"enabled": False},
@@ -67,7 +67,7 @@ def values(server: ApiServer) -> Values:
 
 @pytest.fixture(scope="module")
 def release(helm: Helm, values: Values) -> Iterator[str]:
-    """An installed release, without its pods coming up."""
+    """An installed release whose pods do not start."""
     helm.run("install", NAME, str(CHART), values=values)
     yield NAME
     helm.run("uninstall", NAME, "--ignore-not-found", "--wait")

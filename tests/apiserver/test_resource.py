@@ -28,7 +28,7 @@ READY = {
 
 @pytest.fixture
 def stored(server: ApiServer) -> Any:
-    """A Relay that is really there."""
+    """A Relay that is stored."""
     server.kubectl("create", "-f", "-", stdin=server.relay({"host": "relay.example.com"}, name="stored"))
     yield server.read("get", f"relays.{server.group}", "stored", "-n", server.namespace)
     server.kubectl("delete", f"relays.{server.group}", "stored", "-n", server.namespace)
@@ -125,7 +125,7 @@ def test_columns(server: ApiServer, stored: Any) -> None:
 
 def test_category_and_short_name(server: ApiServer, stored: Any) -> None:
     assert f"relay.{server.group}/stored" in server.kubectl("get", "atproto", "-n", server.namespace, "-o", "name")
-    # kubectl looks a short name up without its group, so another CRD of the same kind may come first.
+    # kubectl looks up a short name in all groups, so another CRD of the same kind may come first.
     found = json.loads(server.kubectl("get", "--raw", f"/apis/{server.group}/{VERSION}"))["resources"]
     assert [resource["shortNames"] for resource in found if resource["name"] == RELAY.plural] == [["rly"]]
 

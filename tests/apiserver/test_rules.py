@@ -1,4 +1,4 @@
-"""Every rule of the schema, with the message that a user sees."""
+"""Every rule of the schema, with the message that a user reads."""
 
 import re
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from tests.apiserver.conftest import ApiServer, RefusedError
 
 
 def messages(node: Any) -> Iterator[str]:
-    """Of all rules in a schema."""
+    """The messages of all rules in a schema."""
     if isinstance(node, dict):
         yield from (rule["message"] for rule in node.get(VALIDATIONS, ()))
         yield from (message for value in node.values() for message in messages(value))
@@ -206,7 +206,7 @@ def test_refused(server: ApiServer, spec: dict[str, Any], message: str) -> None:
     with pytest.raises(RefusedError) as caught:
         server.try_spec(**spec)
     assert message in str(caught.value)
-    # The operator refuses an older object in the same words.
+    # The operator refuses an older object with the same message.
     for words in (rule for rule in RULES if rule in str(caught.value)):
         with pytest.raises(InvalidResourceError, match=re.escape(words)):
             Relay.parse(server.relay(spec))

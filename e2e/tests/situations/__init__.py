@@ -1,5 +1,9 @@
-"""Situations that a resource can be in, and what each of four readers must make of it.
+"""Situations of a resource, such as a missing Secret or a full Redis, and the verdict that four readers must read.
 
-`verdicts` are the words, `catalog` the situations, `stage` what can be done to bring one about; `recorder` reads
-every version of every resource, `play` goes through the situations, `checks` are what no version may break.
+- `verdicts`: what `kubectl wait`, kstatus, Argo CD and the table's columns can say;
+- `catalog`: the situations; `situation`: what one is made of;
+- `subject`, `environment`: what the steps of a situation can do;
+- `recorder`: reads every version of every resource;
+- `runner`, `run`: go through the situations;
+- `checks`: the rules that no version may break.
 """

@@ -1,4 +1,4 @@
-"""What no version of any resource may break."""
+"""The rules that no version of any resource may break."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ def faults(versions: Sequence[Version]) -> Iterator[str]:
     for version in versions:
         if not version.gone:
             for fault in _alone(version):
-                yield _told(version, fault)
+                yield _described(version, fault)
     for before, after in pairwise(versions):
         if not after.gone and before.body["metadata"]["uid"] == after.body["metadata"]["uid"]:
             for fault in _together(before.body, after.body):
-                yield _told(after, fault)
+                yield _described(after, fault)
 
 
 def _alone(version: Version) -> Iterator[str]:
@@ -29,7 +29,7 @@ def _alone(version: Version) -> Iterator[str]:
     if condition(version.body, "Reconciling") and condition(version.body, "Stalled"):
         yield "Reconciling and Stalled at once"
     if version.reading.verdict is None:
-        yield f"the readers don't agree: {version.reading}"
+        yield f"the readers disagree: {version.reading}"
     if status["observedGeneration"] > generation:
         yield f"observedGeneration {status['observedGeneration']} of generation {generation}"
     conditions = status.get("conditions", [])
@@ -44,7 +44,7 @@ def _alone(version: Version) -> Iterator[str]:
         if not item["reason"]:
             yield f"{item['type']} without a reason"
         if item["status"] != "True" and item["type"] == "Ready" and not item["message"]:
-            yield "Ready is not True and doesn't say why"
+            yield "Ready is not True and has no message"
 
 
 def _together(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
@@ -64,6 +64,6 @@ def _together(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
         yield f"the count of restarts went back from {restarts[0]} to {restarts[1]}"
 
 
-def _told(version: Version, fault: str) -> str:
+def _described(version: Version, fault: str) -> str:
     metadata = version.body["metadata"]
     return f"{version.body['kind']} {metadata['name']}, version {metadata['resourceVersion']}: {fault}"

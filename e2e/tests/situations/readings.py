@@ -1,4 +1,4 @@
-"""The readers at a checkpoint: kubectl is run for real."""
+"""The four readers at the end of a step, with kubectl itself."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _CELLS: Final = re.compile(r"\S+(?: \S+)*")
 
 
 def named(key: Key) -> tuple[str, str]:
-    """The resource for kubectl: by its group too, since tests of the API server bring relays of other groups."""
+    """The resource for kubectl, with its group: tests of the API server install relays in other groups."""
     kind, name = key
     return f"{PLURALS[kind]}.{GROUP}", name
 
 
 def waited(cluster: Cluster, key: Key, *, namespace: str) -> str:
-    """What `kubectl wait --for=condition=Ready` says now."""
+    """The result of `kubectl wait --for=condition=Ready` now."""
     try:
         cluster.kubectl("wait", "/".join(named(key)), "-n", namespace, "--for=condition=Ready", "--timeout=0s")
     except ClusterError as error:
@@ -44,7 +44,10 @@ def table(cluster: Cluster, key: Key, *, namespace: str) -> tuple[str, str]:
 
 
 def read(cluster: Cluster, recorder: Recorder, key: Key, *, namespace: str) -> Reading:
-    """The four readers on the newest version; on the same one, unless versions follow each other too fast."""
+    """The words of the four readers for the newest version.
+
+    All read the same version, unless versions follow each other too fast.
+    """
     for _ in range(4):
         before = recorder.versions(key)
         wait = waited(cluster, key, namespace=namespace)

@@ -1,4 +1,4 @@
-"""Every version of every resource in a namespace, read by all readers as it comes."""
+"""Records every version of every resource in a namespace, with the words of the readers for it."""
 
 from __future__ import annotations
 
@@ -24,27 +24,27 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True, kw_only=True)
 class Version:
-    """A resource as it was between two writes."""
+    """A resource as it was between two writes of the API server."""
 
     at: float
-    """When it was heard of, on the monotonic clock."""
+    """When it was received, on the monotonic clock."""
     body: dict[str, Any]
     reading: Reading
     gone: bool
 
     @property
     def generation(self) -> int:
-        """Of the spec."""
+        """The generation of the spec."""
         return int(self.body["metadata"]["generation"])
 
     @property
     def outdated(self) -> bool:
-        """Whether the status is that of an earlier spec: then all but the column say that one has to wait."""
+        """Whether the status belongs to an earlier spec. Then all readers but the column have to wait."""
         return not self.gone and bool(self.body["status"]["observedGeneration"] != self.generation)
 
 
 class Recorder:
-    """Watches from `__enter__` on."""
+    """Watches while its context lasts."""
 
     def __init__(
         self, cluster: Cluster, readers: Readers, *, namespace: str, kinds: Iterable[str] = tuple(PLURALS)
@@ -82,7 +82,7 @@ class Recorder:
             return list(self._versions.get(key, ()))
 
     def seen(self) -> list[Key]:
-        """Of all resources that were ever there."""
+        """The keys of all resources that were ever there."""
         with self._changed:
             return list(self._versions)
 
@@ -98,7 +98,7 @@ class Recorder:
             return True
 
     def _follow(self, kind: str) -> None:
-        """From one version to the next: a watch that ends is begun anew where it was, so that none is missed."""
+        """Watch the resources of one kind. A watch that ends starts again at its last version, so none is missed."""
         path = f"/apis/sluice.dev/v1alpha1/namespaces/{self._namespace}/{PLURALS[kind]}"
         listed = json.loads(self._cluster.kubectl("get", "--raw", path))
         last = listed["metadata"]["resourceVersion"]
@@ -121,7 +121,7 @@ class Recorder:
             process.wait()
 
     def _fail(self, status: dict[str, Any]) -> None:
-        if status.get("code") != HTTPStatus.GATEWAY_TIMEOUT:  # the cache of a new CRD is not ready yet
+        if status.get("code") != HTTPStatus.GATEWAY_TIMEOUT:  # the watch cache of a new CRD is not ready yet
             self.errors.append(json.dumps(status))
         time.sleep(1)
 

@@ -1,4 +1,4 @@
-"""A Redis for a situation that breaks it."""
+"""A Redis of one situation, which may break it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from e2e.cluster.images import REDIS
 
 @dataclass(frozen=True)
 class RedisServer:
-    """One pod that keeps nothing, and its Service."""
+    """A pod without a volume, and its Service."""
 
     name: str
     namespace: str
@@ -20,7 +20,7 @@ class RedisServer:
 
     @property
     def url(self) -> str:
-        """For pods."""
+        """Its URL, for pods."""
         return f"redis://{self.name}.{self.namespace}.svc:6379/0"
 
     def start(self) -> str:
@@ -31,7 +31,7 @@ class RedisServer:
         return self.url
 
     def scale(self, replicas: int) -> None:
-        """Take it away, or bring it back with nothing in it."""
+        """Scale to 0 or back to 1; then it is empty."""
         self.kubectl("scale", f"deployment/{self.name}", f"--replicas={replicas}")
         if replicas:
             self._wait()
@@ -41,7 +41,7 @@ class RedisServer:
         return self.kubectl("exec", f"deployment/{self.name}", "--", "redis-cli", *command)
 
     def _wait(self) -> None:
-        self.kubectl("rollout", "status", f"deployment/{self.name}", "--timeout=120s")
+        self.kubectl("rollout", "status", f"deployment/{self.name}", "--timeout=280s")
 
     def _objects(self) -> list[dict[str, Any]]:
         labels = {"app.kubernetes.io/name": "redis", "app.kubernetes.io/instance": self.name}

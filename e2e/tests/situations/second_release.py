@@ -1,68 +1,60 @@
-"""A second release of the chart, that watches the namespace of the situations, too."""
+"""A second release of the chart that watches the namespace of the situations too."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Final
 
-from e2e import deploy, images
-from e2e.cluster.images import REDIS
-from e2e.tests.situations.world import World
+from e2e import deploy
+from e2e.cluster.provider import Cluster
+from e2e.tests.situations.environment import Environment
 from e2e.tests.wait import eventually
 
-NAME: Final = "sluice-second"
-"""Of the release and its namespace."""
+_OPERATOR = "app.kubernetes.io/component=operator"
 
 
 @dataclass(frozen=True)
 class SecondRelease:
-    """With a Redis of its own."""
+    """It has a Redis of its own."""
 
-    world: World
+    environment: Environment
+
+    @property
+    def release(self) -> deploy.Release:
+        """Its name and place."""
+        name = f"{self.environment.namespace}-second"
+        return deploy.Release(name=name, namespace=name, watch_namespaces=(self.environment.namespace,))
 
     def install(self) -> None:
-        """Install it. Helm does not wait: an operator that may serve nothing is not ready."""
-        repository, tag = images.SLUICE.tag.split(":")
-        redis_repository, redis_tag = REDIS.tag.split(":")
-        values = {
-            "image": {"repository": repository, "tag": tag},
+        """`helm install` without waiting: an operator that may serve no namespace is not ready."""
+        values = deploy.chart_values(self.release)
+        bundled = values["redis"]["bundled"] | {"persistence": {"enabled": False}}
+        values |= {
             "crds": {"enabled": False},
-            "watchNamespaces": [self.world.namespace],
             "operator": {"replicas": 1, "statusIntervalSeconds": 5},
-            "redis": {
-                "bundled": {
-                    "image": {"repository": redis_repository, "tag": redis_tag},
-                    "persistence": {"enabled": False},
-                }
-            },
+            "redis": {"bundled": bundled},
         }
-        place = ("--namespace", NAME, "--create-namespace", "--values", "-")
-        self.world.cluster.helm("upgrade", "--install", NAME, deploy.CHART, *place, stdin=json.dumps(values))
+        name, place = self.release.name, ("--namespace", self.release.namespace, "--create-namespace", "--values", "-")
+        self._cluster.helm("upgrade", "--install", name, deploy.CHART, *place, stdin=json.dumps(values))
 
     def wait_refused(self) -> str:
-        """Wait until it says that another release serves the namespace. The line of its log."""
-        lines = eventually(self._refusals, until=bool, within=180, every=2)
-        return lines[0]
+        """Wait until its log says that another release serves the namespace; that line."""
+        return eventually(self._refusals, until=bool, every=1)[0]
 
     def uninstall(self) -> None:
-        """Remove it, and its namespace."""
-        uninstall(self.world)
+        """Remove it and its namespace, if they are there."""
+        name, namespace = self.release.name, self.release.namespace
+        self._cluster.helm("uninstall", name, "--namespace", namespace, "--ignore-not-found")
+        self._cluster.kubectl("delete", "namespace", namespace, "--ignore-not-found", "--wait=false")
+
+    @property
+    def _cluster(self) -> Cluster:
+        return self.environment.installation.cluster
 
     def _refusals(self) -> list[str]:
-        pods = self.world.cluster.kubectl(
-            "get", "pods", "-n", NAME, "-l", "app.kubernetes.io/component=operator", "-o", "name"
-        ).split()
-        logs = [self.world.cluster.kubectl("logs", "-n", NAME, pod, "--tail=-1") for pod in pods if self._runs(pod)]
+        namespace = self.release.namespace
+        pods = self.environment.installation.api.list("pods", namespace, labelSelector=_OPERATOR)
+        running = [pod["metadata"]["name"] for pod in pods if pod["status"]["phase"] == "Running"]
+        logs = [self._cluster.kubectl("logs", "-n", namespace, pod, "--tail=-1") for pod in running]
         lines = [line for log in logs for line in log.splitlines()]
-        return [line for line in lines if self.world.namespace in line and "serve" in line]
-
-    def _runs(self, pod: str) -> bool:
-        phase = self.world.cluster.kubectl("get", "-n", NAME, pod, "-o", "jsonpath={.status.phase}")
-        return phase == "Running"
-
-
-def uninstall(world: World) -> None:
-    """Remove the release and its namespace, if they are there."""
-    world.cluster.helm("uninstall", NAME, "--namespace", NAME, "--ignore-not-found")
-    world.cluster.kubectl("delete", "namespace", NAME, "--ignore-not-found", "--wait=false")
+        return [line for line in lines if self.environment.namespace in line and "serve" in line]

@@ -1,4 +1,4 @@
-"""A simulated relay of the situations, and its control through the API server's proxy."""
+"""A simulated relay of the situations, and its control interface through the API server's proxy."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Simulator:
 
     @property
     def host(self) -> str:
-        """HOST in the keys of Redis."""
+        """HOST in the names of keys in Redis."""
         return self.address.removeprefix("ws://")
 
     def start(self, apply: Callable[..., None], *args: str, up: bool) -> None:
@@ -49,26 +49,26 @@ class Simulator:
             self._started = True
 
     def scale(self, replicas: int) -> None:
-        """Take it away, or bring it back."""
+        """Scale to 0 or back to 1."""
         self.kubectl("scale", f"deployment/{self.name}", f"--replicas={replicas}")
         if replicas:
             self._wait()
 
     @property
     def control(self) -> Control:
-        """What can be asked of it."""
+        """Its control interface."""
         return Control(kubectl=self.kubectl, service=self.name, namespace=self.namespace)
 
     def fault(self, name: str, **params: Any) -> Any:
-        """Let something go wrong: e2e.relaysim.faults."""
+        """Inject a fault, see e2e.relaysim.faults."""
         return self.control.post(f"fault/{name}", **params)
 
     def newest(self) -> int:
         """The newest seq, once there is one."""
         status = eventually(
-            lambda: self.control.get("status")["repos"], until=lambda repos: repos["emitted"] > 0, within=60, every=0.5
+            lambda: self.control.get("status")["repos"], until=lambda repos: repos["emitted"] > 0, every=0.5
         )
         return int(status["newest"])
 
     def _wait(self) -> None:
-        self.kubectl("rollout", "status", f"deployment/{self.name}", "--timeout=120s")
+        self.kubectl("rollout", "status", f"deployment/{self.name}", "--timeout=280s")

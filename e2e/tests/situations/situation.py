@@ -1,4 +1,4 @@
-"""What a situation is: steps, and after each of them the verdict that all readers must come to."""
+"""A situation: steps, and for each of them the verdict that all readers must come to."""
 
 from __future__ import annotations
 
@@ -7,77 +7,75 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from e2e.tests.situations.verdicts import Reading, Verdict
+from e2e.tests.wait import PATIENCE_SECONDS
 
 if TYPE_CHECKING:
-    from e2e.tests.situations.stage import Stage
+    from e2e.tests.situations.subject import Subject
 
-Act = Callable[["Stage"], object]
+Act = Callable[["Subject"], object]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """Something is done, and in time one verdict holds."""
+    """Something is done, and then one verdict must come."""
 
     what: str
-    """In the table."""
+    """Its name in the table."""
     does: Act = lambda _: None
     becomes: Verdict
     because: frozenset[str] = frozenset()
-    """The reasons of which one must be given; any will do if none is named."""
+    """The condition must have one of these reasons; any reason if empty."""
     through: frozenset[Verdict] = frozenset()
-    """What else any version may say on the way there. What the step before came to may be said until the first
-    other verdict."""
-    within: float = 180
-    """Seconds."""
+    """The verdicts that versions may have on the way. The verdict of the step before may stay until the first other
+    one."""
+    within: float = PATIENCE_SECONDS
     stays: float = 0
-    """For so many seconds no version may say anything else."""
+    """For so many seconds no version may have another verdict."""
     then: Act = lambda _: None
-    """Looks at what else must hold; raises AssertionError."""
+    """Checks what else must hold; raises AssertionError."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Situation:
-    """One situation, with a resource of its own that bears its name."""
+    """One situation. Its resource has its name."""
 
     name: str
     steps: tuple[Step, ...]
     kind: str = "relay"
     seconds: float = 30
-    """About how long it takes: the long ones begin first."""
-    alone: bool = False
-    """Whether it takes the operator away, so that no other may be on stage."""
+    """About how long it takes: the long ones are started first."""
 
     @property
     def key(self) -> tuple[str, str]:
-        """Of its resource: see recorder.Key."""
+        """Kind and name of its resource, see recorder.Key."""
         return self.kind, self.name
 
 
 @dataclass(frozen=True)
-class Seen:
+class Reached:
     """A step that came to its verdict."""
 
     step: Step
     number: int
-    """Of the recorded version that did."""
+    """The number of the recorded version with that verdict."""
     reading: Reading
 
 
 @dataclass
-class Played:
-    """What came of a situation."""
+class Result:
+    """The result of a situation; `wrong` says which steps failed."""
 
     situation: Situation
-    seen: list[Seen] = field(default_factory=list)
+    seen: list[Reached] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
     seconds: float = 0
 
 
 def because(*reasons: str) -> frozenset[str]:
-    """The reasons of a step."""
+    """The reasons of a step, see `Step.because`."""
     return frozenset(reasons)
 
 
 def via(*verdicts: Verdict) -> frozenset[Verdict]:
-    """What may be said on the way."""
+    """The verdicts on the way, see `Step.through`."""
     return frozenset(verdicts)

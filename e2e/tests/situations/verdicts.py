@@ -1,6 +1,6 @@
-"""The verdicts, and the words that each of the four readers has for them.
+"""The verdicts, and the word of each of the four readers for them.
 
-`docs/gitops.md` has the same table; a test holds it to this one.
+`docs/gitops.md` has the same table; a test compares the two.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ MET, WAITS, GONE = "met", "waits", "gone"
 
 @dataclass(frozen=True)
 class Words:
-    """What the readers say."""
+    """The words of the readers for one state of a resource."""
 
     wait: str
     """`kubectl wait --for=condition=Ready`: met or waits."""
@@ -29,28 +29,28 @@ class Words:
 
 
 class Verdict(Enum):
-    """What becomes of a resource, by the words for it."""
+    """A state of a resource, by the words of the readers for it."""
 
-    UNSEEN = Words(WAITS, "InProgress", "Progressing", "")
-    """The operator has not looked at it yet."""
-    COMING = Words(WAITS, "InProgress", "Progressing", "False")
-    """Somebody is at work."""
+    UNOBSERVED = Words(WAITS, "InProgress", "Progressing", "")
+    """The operator has not reconciled it yet."""
+    PROGRESSING = Words(WAITS, "InProgress", "Progressing", "False")
+    """The operator or Kubernetes is still at work."""
     READY = Words(MET, "Current", "Healthy", "True")
-    """It is as it should be."""
+    """It is as the spec wants it."""
     SUSPENDED = Words(MET, "Current", "Suspended", "True")
-    """It rests, as asked."""
-    WAITING = Words(WAITS, "InProgress", "Degraded", "False")
-    """It is broken for too long, and may yet heal by itself."""
-    STUCK = Words(WAITS, "Failed", "Degraded", "False")
+    """The spec suspends it."""
+    DEGRADED = Words(WAITS, "InProgress", "Degraded", "False")
+    """It is broken for longer than the deadline, and may still recover by itself."""
+    STALLED = Words(WAITS, "Failed", "Degraded", "False")
     """A person must act."""
     OUTDATED = Words(WAITS, "InProgress", "Progressing", "True")
-    """It was Ready before the newest edit, which the operator has not looked at yet: only the column, which can't
-    know of generations, still says so.
+    """It was Ready before the newest edit, which the operator has not reconciled yet. Only the column, which can't
+    compare generations, still says True.
     """
-    LEAVING = Words(WAITS, "Terminating", "Progressing", "False")
+    TERMINATING = Words(WAITS, "Terminating", "Progressing", "False")
     """It is being deleted, and the operator keeps it until its cursor is gone."""
-    LET_GO = Words(WAITS, "Terminating", "Progressing", "True")
-    """It was Ready and is being deleted; others keep it for a moment. Deletion is a new generation."""
+    DELETED = Words(WAITS, "Terminating", "Progressing", "True")
+    """It was Ready and is being deleted; finalizers of others keep it for a moment. Deletion is a new generation."""
     GONE = Words(GONE, "NotFound", "Missing", "gone")
     """There is no such resource."""
 
@@ -60,14 +60,14 @@ BY_WORDS: Final[Mapping[Words, Verdict]] = {verdict.value: verdict for verdict i
 
 @dataclass(frozen=True)
 class Reading:
-    """What the four readers make of one version, and the reason in the table."""
+    """The words of the four readers for one version, and the reason in the table."""
 
     words: Words
     reason: str
 
     @property
     def verdict(self) -> Verdict | None:
-        """The verdict that has these words, or None if the readers don't agree on one."""
+        """The verdict that has these words, or None if the readers disagree."""
         return BY_WORDS.get(self.words)
 
     def __str__(self) -> str:
@@ -84,9 +84,9 @@ def condition(body: Mapping[str, Any], kind: str) -> dict[str, Any]:
 
 
 def waits_for_ready(body: Mapping[str, Any]) -> str:
-    """What `kubectl wait --for=condition=Ready` finds in one version: its rule, for the versions that are over.
+    """What `kubectl wait --for=condition=Ready` would find in one version, by the rule of kubectl.
 
-    At checkpoints kubectl itself is asked.
+    The recorder uses it for versions that are past; at the end of a step kubectl itself runs.
     """
     ready = condition(body, "Ready")
     observed = ready.get("observedGeneration", body.get("status", {}).get("observedGeneration"))

@@ -1,4 +1,4 @@
-"""One webhook server of a test: its pod and its Service, and the configurations that make the API server call it."""
+"""A webhook server of a test: pod, Service, and the configurations by which the API server calls it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _KINDS: Final = ("mutatingwebhookconfigurations", "validatingwebhookconfiguratio
 
 
 def withdraw_all(kubectl: Callable[..., str], *, namespace: str) -> None:
-    """Let the API server call no webhook of that namespace any more."""
+    """Delete the webhook configurations of a namespace."""
     kubectl("delete", ",".join(_KINDS), "--selector", f"{_LABEL}={namespace}")
 
 
@@ -42,12 +42,12 @@ class Webhook:
     def start(self) -> None:
         """Apply pod and Service and wait until the pod is ready."""
         self._apply(*self._objects())
-        self.kubectl("rollout", "status", f"deployment/{self.name}", "--timeout=120s")
+        self.kubectl("rollout", "status", f"deployment/{self.name}", "--timeout=280s")
 
     def scale(self, replicas: int) -> None:
-        """Take the server away, or bring it back."""
+        """Scale the server to 0 or back to 1."""
         self.kubectl("scale", f"deployment/{self.name}", f"--replicas={replicas}")
-        self.kubectl("rollout", "status", f"deployment/{self.name}", "--timeout=120s")
+        self.kubectl("rollout", "status", f"deployment/{self.name}", "--timeout=280s")
 
     def register(
         self,
@@ -88,12 +88,12 @@ class Webhook:
         )
 
     def withdraw(self, path: str) -> None:
-        """Call it no longer."""
+        """Delete its configuration."""
         for kind in _KINDS:
             self.kubectl("delete", kind, self._registered(path), "--ignore-not-found")
 
     def calls(self) -> list[str]:
-        """What the server was asked, see `server`, the oldest first."""
+        """The log of the server, see `server`: one line for each request, the oldest first."""
         return self.kubectl("logs", f"deployment/{self.name}").splitlines()
 
     def _registered(self, path: str) -> str:

@@ -1,4 +1,4 @@
-"""What the situations' tests would say of a status that lies: played, since ours doesn't."""
+"""The checks of the situations find a wrong status. The operator writes none, so these are made by hand."""
 
 from typing import Any
 
@@ -40,7 +40,7 @@ READY = body(condition("Ready"))
 
 def test_a_status_that_is_right_has_no_faults() -> None:
     later = body(condition("Ready", "False", at=LATER), condition("Stalled", at=LATER))
-    assert list(faults([version(READY), version(READY), version(later, Verdict.STUCK)])) == []
+    assert list(faults([version(READY), version(READY), version(later, Verdict.STALLED)])) == []
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_readers_that_disagree_have_no_verdict() -> None:
     words = Verdict.READY.value
     torn = Reading(type(words)(words.wait, "Failed", words.argo, words.ready), "Because")
     seen = Version(at=0.0, body=READY, reading=torn, gone=False)
-    assert [fault for fault in faults([seen]) if "don't agree" in fault]
+    assert [fault for fault in faults([seen]) if "disagree" in fault]
 
 
 @pytest.mark.parametrize(

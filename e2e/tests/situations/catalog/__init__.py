@@ -15,7 +15,7 @@ from e2e.tests.situations.catalog import (
 )
 from e2e.tests.situations.situation import Situation
 
-SITUATIONS: Final[tuple[Situation, ...]] = (
+UNDISTURBED: Final[tuple[Situation, ...]] = (
     *operator.SITUATIONS,
     *rollouts.SITUATIONS,
     *pods.SITUATIONS,
@@ -26,3 +26,6 @@ SITUATIONS: Final[tuple[Situation, ...]] = (
     *neighbours.SITUATIONS,
     *refusals.SITUATIONS,
 )
+"""Those that leave the operator alone, so that all can run at the same time."""
+
+SITUATIONS: Final = (*operator.WITHOUT_OPERATOR, *UNDISTURBED)

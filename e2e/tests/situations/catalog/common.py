@@ -1,34 +1,61 @@
-"""Steps that many situations begin with."""
+"""Steps and deadlines that many situations share."""
 
 from __future__ import annotations
 
 from typing import Any, Final
 
-from e2e.tests.situations.situation import Step, because, via
+from e2e.tests.situations.situation import Act, Step, because, via
 from e2e.tests.situations.verdicts import Verdict
+from e2e.tests.wait import PATIENCE_SECONDS
 
-STARTING: Final = via(Verdict.COMING)
-"""What may be said until an ingester has started and connected."""
+STARTING: Final = via(Verdict.PROGRESSING)
+"""What may be read until an ingester has started and connected."""
 
-LATE: Final = via(Verdict.COMING, Verdict.WAITING)
-"""The same with QUICK: on a busy machine, a start may take longer than the deadline."""
+LATE: Final = via(Verdict.PROGRESSING, Verdict.DEGRADED)
+"""The same with deadlines that are SOON: on a busy machine, a start may take longer."""
 
-QUICK: Final = {"degradedAfterSeconds": 8, "stalledAfterSeconds": 8}
-"""Of spec.health: short deadlines, so that what comes after them is seen."""
+BROKEN: Final = via(Verdict.PROGRESSING, Verdict.STALLED)
+"""What may be read until a cause that made the resource Stalled is gone."""
+
+FAR: Final = {"degradedAfterSeconds": 3600, "stalledAfterSeconds": 3600}
+"""Of spec.health: deadlines that do not pass while a step waits for what comes before them, however slow the machine
+is."""
+
+SOON: Final = {"degradedAfterSeconds": 8, "stalledAfterSeconds": 8}
+"""Of spec.health: deadlines that pass quickly."""
 
 
 def streaming(*, through: frozenset[Verdict] = STARTING, **spec: Any) -> Step:
-    """It is applied and comes to stream."""
+    """The resource is applied and comes to stream."""
     return Step(
         what="applied",
-        does=lambda stage: stage.apply(**spec),
+        does=lambda subject: subject.apply(**spec),
         becomes=Verdict.READY,
         because=because("Streaming"),
         through=through,
     )
 
 
-def mended(what: str, does: Any, *, through: frozenset[Verdict] = STARTING, within: float = 180) -> Step:
+def past_deadline(
+    becomes: Verdict,
+    *reasons: str,
+    through: frozenset[Verdict] = frozenset(),
+    stays: float = 0,
+    then: Act = lambda _: None,
+) -> Step:
+    """The deadlines were FAR and are now SOON. Before, the test has seen what comes before the deadline."""
+    return Step(
+        what="past the deadline",
+        does=lambda subject: subject.patch(health=SOON),
+        becomes=becomes,
+        because=because(*reasons),
+        through=through,
+        stays=stays,
+        then=then,
+    )
+
+
+def mended(what: str, does: Any, *, through: frozenset[Verdict] = STARTING, within: float = PATIENCE_SECONDS) -> Step:
     """The cause is taken away, and it streams."""
     return Step(
         what=what, does=does, becomes=Verdict.READY, because=because("Streaming"), through=through, within=within

@@ -1,4 +1,4 @@
-"""The cursor and the source don't fit."""
+"""The source can not go on from the stored cursor."""
 
 from __future__ import annotations
 
@@ -7,43 +7,43 @@ from typing import Any, Final
 from e2e.tests.situations.catalog.common import STARTING, mended
 from e2e.tests.situations.simulator import Simulator
 from e2e.tests.situations.situation import Situation, Step, because, via
-from e2e.tests.situations.stage import Stage
+from e2e.tests.situations.subject import Subject
 from e2e.tests.situations.verdicts import Verdict
 from e2e.tests.wait import eventually
 
 LATER: Final = 1_000
-HALTED: Final = via(Verdict.COMING, Verdict.STUCK)
+HALTED: Final = via(Verdict.PROGRESSING, Verdict.STALLED)
 
 
-def forgetful(stage: Stage) -> Simulator:
-    """A source of which two situations find the cursor outdated."""
-    return stage.world.simulator("forgetful", "--rate", "5", "--first-seq", "clock", "--cursors", "spec")
+def forgetful(subject: Subject) -> Simulator:
+    """A source for two situations: it has dropped the events after their cursor."""
+    return subject.environment.simulator("forgetful", "--rate", "5", "--first-seq", "clock", "--cursors", "spec")
 
 
-def apply_outdated(stage: Stage, **spec: Any) -> None:
-    """Apply with a cursor that the source no longer reaches."""
-    source = forgetful(stage)
+def apply_outdated(subject: Subject, **spec: Any) -> None:
+    """Apply with a stored cursor that is older than all that the source still has."""
+    source = forgetful(subject)
     newest = source.newest()
     source.fault("evict", keep=2)
-    cursor = stage.redis_key(f"firehose_live:cursor:{source.host}")
-    stage.redis_cli("SET", cursor, str(newest - LATER))
-    stage.apply(host=source.address, **spec)
+    cursor = subject.redis_key(f"firehose_live:cursor:{source.host}")
+    subject.environment.redis("SET", cursor, str(newest - LATER))
+    subject.apply(host=source.address, **spec)
 
 
-def gap_is_told(stage: Stage) -> None:
-    gap = eventually(lambda: stage.status()["firehose"].get("lastGap"), until=bool, within=60, every=1)
+def gap_is_reported(subject: Subject) -> None:
+    gap = eventually(lambda: subject.status()["firehose"].get("lastGap"), until=bool, every=0.5)
     assert gap["reason"] == "OutdatedCursor", gap
-    eventually(lambda: stage.condition("ErrorFree"), until=lambda seen: seen["status"] == "False", within=60, every=1)
-    stage.wait_event("EventsLost")
+    eventually(lambda: subject.condition("ErrorFree"), until=lambda seen: seen["status"] == "False", every=0.5)
+    subject.wait_event("EventsLost")
 
 
-def reset_source(stage: Stage) -> Simulator:
-    """A source that will begin its sequence anew, as relays have done: silently."""
-    return stage.world.simulator(stage.name, "--rate", "5", "--first-seq", "clock", "--cursors", "indigo")
+def reset_source(subject: Subject) -> Simulator:
+    """A source that will start its sequence anew without a notice, as relays have done."""
+    return subject.environment.simulator(subject.name, "--rate", "5", "--first-seq", "clock", "--cursors", "indigo")
 
 
-def begin_anew(stage: Stage) -> None:
-    source = reset_source(stage)
+def restart_sequence(subject: Subject) -> None:
+    source = reset_source(subject)
     source.fault("seq", to=5)
     source.fault("cut")
 
@@ -55,20 +55,20 @@ SITUATIONS: Final = (
         steps=(
             Step(
                 what="applied",
-                does=lambda stage: stage.apply(host=reset_source(stage).address),
+                does=lambda subject: subject.apply(host=reset_source(subject).address),
                 becomes=Verdict.READY,
                 through=STARTING,
             ),
             Step(
                 what="sequence began anew",
-                does=begin_anew,
-                becomes=Verdict.STUCK,
+                does=restart_sequence,
+                becomes=Verdict.STALLED,
                 because=because("SequenceMovedBack"),
                 stays=5,
             ),
             mended(
                 "cursor set by the spec",
-                lambda stage: stage.patch(cursor={"position": "oldest", "nonce": "1"}),
+                lambda subject: subject.patch(cursor={"position": "oldest", "nonce": "1"}),
                 through=HALTED,
             ),
         ),
@@ -84,7 +84,7 @@ SITUATIONS: Final = (
                 because=because("Streaming"),
                 through=STARTING,
                 stays=8,
-                then=gap_is_told,
+                then=gap_is_reported,
             ),
         ),
     ),
@@ -94,15 +94,15 @@ SITUATIONS: Final = (
         steps=(
             Step(
                 what="applied",
-                does=lambda stage: apply_outdated(stage, onCursorLost="Halt"),
-                becomes=Verdict.STUCK,
+                does=lambda subject: apply_outdated(subject, onCursorLost="Halt"),
+                becomes=Verdict.STALLED,
                 because=because("OutdatedCursor"),
                 through=STARTING,
                 stays=5,
             ),
             mended(
                 "cursor set by the spec",
-                lambda stage: stage.patch(cursor={"position": "live", "nonce": "1"}),
+                lambda subject: subject.patch(cursor={"position": "live", "nonce": "1"}),
                 through=HALTED,
             ),
         ),

@@ -1,4 +1,4 @@
-"""From what the API server refuses to deletion."""
+"""A refused spec, suspension, a listing of all repos, duplicates, deletion."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any, Final
 
 from e2e.tests.situations.catalog.common import STARTING, mended, streaming
 from e2e.tests.situations.situation import Act, Situation, Step, because, via
-from e2e.tests.situations.stage import Stage
+from e2e.tests.situations.subject import Subject
 from e2e.tests.situations.verdicts import Verdict
-from e2e.tests.wait import eventually
+from e2e.tests.wait import PATIENCE_SECONDS, eventually
 
 ELDER: Final = "duplicate-elder"
 REFUSED: Final[Mapping[str, tuple[dict[str, Any], str]]] = {
@@ -19,78 +19,86 @@ REFUSED: Final[Mapping[str, tuple[dict[str, Any], str]]] = {
     "an unknown start": ({"firehose": {"startFrom": "yesterday"}}, "oldest"),
     "an unknown field": ({"hosts": []}, "hosts"),
 }
-"""What is wrong, and what the API server must say."""
+"""What is wrong -> the spec, and a part of the API server's message."""
 
 
 def refused(spec: dict[str, Any], words: str) -> Act:
-    """The API server refuses it, and says these words."""
+    """The API server refuses it with a message that contains these words."""
 
-    def attempt(stage: Stage) -> None:
-        said = stage.refused(**spec)
+    def attempt(subject: Subject) -> None:
+        said = subject.refused(**spec)
         assert words in said, said
 
     return attempt
 
 
-def listed(stage: Stage) -> None:
+def listed(subject: Subject) -> None:
     complete = eventually(
-        lambda: stage.condition("BackfillComplete"), until=lambda seen: seen.get("status") == "True", within=60
+        lambda: subject.condition("BackfillComplete"), until=lambda seen: seen.get("status") == "True"
     )
     assert complete["reason"] == "Listed", complete
-    stage.wait_event("BackfillDone")
+    subject.wait_event("BackfillDone")
 
 
-def cursor(stage: Stage) -> str:
+def cursor(subject: Subject) -> str:
     """Its stored cursor, empty if there is none."""
-    return stage.redis_cli("GET", stage.redis_key(f"firehose_live:cursor:{stage.world.simulator().host}")).strip()
+    return subject.environment.redis(
+        "GET", subject.redis_key(f"firehose_live:cursor:{subject.environment.simulator().host}")
+    )
 
 
-def delete_with_cursor(stage: Stage, *args: str) -> None:
+def delete_with_cursor(subject: Subject, *args: str) -> None:
     """Delete it once there is a cursor: it streams from when it is connected."""
-    eventually(lambda: cursor(stage), until=str.isdecimal, within=60, every=1)
-    stage.delete(*args)
+    eventually(lambda: cursor(subject), until=str.isdecimal)
+    subject.delete(*args)
 
 
-def cursor_is_kept(stage: Stage) -> None:
-    assert cursor(stage).isdecimal()
+def cursor_is_kept(subject: Subject) -> None:
+    assert cursor(subject).isdecimal()
 
 
-def apply_elder(stage: Stage) -> None:
-    """Another resource with the same cursor, a second older; then the one under test."""
-    stage.world.apply(stage.manifest(name=ELDER))
-    time.sleep(1.1)
-    stage.apply()
+def apply_elder(subject: Subject) -> None:
+    """Apply another resource with the same cursor, and the one under test in the next second or later.
+
+    Creation timestamps have whole seconds.
+    """
+    subject.environment.apply(subject.manifest(name=ELDER))
+    applied = int(time.time())
+    eventually(lambda: int(time.time()), until=lambda now: now > applied)
+    subject.apply()
 
 
-def elder_runs(stage: Stage) -> None:
-    assert ELDER in stage.condition("Stalled")["message"]
-    elder, recorder = ("relay", ELDER), stage.world.recorder
-    ready = recorder.wait(elder, lambda seen: bool(seen) and seen[-1].reading.verdict is Verdict.READY, seconds=60)
+def elder_runs(subject: Subject) -> None:
+    assert ELDER in subject.condition("Stalled")["message"]
+    elder, recorder = ("relay", ELDER), subject.environment.recorder
+    ready = recorder.wait(
+        elder, lambda seen: bool(seen) and seen[-1].reading.verdict is Verdict.READY, seconds=PATIENCE_SECONDS
+    )
     assert ready, recorder.versions(elder)[-1].reading
 
 
-def delete_elder(stage: Stage) -> None:
-    kind, _ = stage.resource
-    stage.world.kubectl("delete", kind, ELDER, "--wait=false")
+def delete_elder(subject: Subject) -> None:
+    kind, _ = subject.resource
+    subject.environment.kubectl("delete", kind, ELDER, "--wait=false")
 
 
-def apply_to_own_redis(stage: Stage) -> None:
-    stage.world.secret(f"url-{stage.name}", url=stage.redis().start())
-    stage.apply(redis={"secretRef": {"name": f"url-{stage.name}"}}, deletionPolicy="DeleteCursor")
+def apply_to_own_redis(subject: Subject) -> None:
+    subject.environment.secret(f"url-{subject.name}", url=subject.redis().start())
+    subject.apply(redis={"secretRef": {"name": f"url-{subject.name}"}}, deletionPolicy="DeleteCursor")
 
 
-def delete_without_redis(stage: Stage) -> None:
-    stage.redis().scale(0)
-    stage.delete()
+def delete_without_redis(subject: Subject) -> None:
+    subject.redis().scale(0)
+    subject.delete()
 
 
-def cursor_is_gone(stage: Stage) -> None:
-    assert cursor(stage) == ""
-    stage.wait_event("CursorDeleted")
+def cursor_is_gone(subject: Subject) -> None:
+    assert cursor(subject) == ""
+    subject.wait_event("CursorDeleted")
 
 
-def what_remains_is_told(stage: Stage) -> None:
-    stage.wait_event("CursorNotDeleted")
+def what_remains_is_reported(subject: Subject) -> None:
+    subject.wait_event("CursorNotDeleted")
 
 
 def suspended(what: str, does: Any) -> Step:
@@ -116,13 +124,13 @@ SITUATIONS: Final = (
         seconds=45,
         steps=(
             streaming(),
-            suspended("suspended", lambda stage: stage.patch(suspend=True)),
-            mended("resumed", lambda stage: stage.patch(suspend=False)),
+            suspended("suspended", lambda subject: subject.patch(suspend=True)),
+            mended("resumed", lambda subject: subject.patch(suspend=False)),
         ),
     ),
     Situation(
         name="born-suspended",
-        steps=(suspended("applied", lambda stage: stage.apply(suspend=True)),),
+        steps=(suspended("applied", lambda subject: subject.apply(suspend=True)),),
     ),
     Situation(
         name="backfill-done",
@@ -138,10 +146,10 @@ SITUATIONS: Final = (
         steps=(
             Step(
                 what="applied",
-                does=lambda stage: stage.apply(firehose={"enabled": False}, backfill={"enabled": True}),
+                does=lambda subject: subject.apply(firehose={"enabled": False}, backfill={"enabled": True}),
                 becomes=Verdict.READY,
                 because=because("Listed"),
-                through=via(Verdict.COMING, Verdict.READY),
+                through=via(Verdict.PROGRESSING, Verdict.READY),
                 stays=3,
             ),
         ),
@@ -152,9 +160,9 @@ SITUATIONS: Final = (
             streaming(),
             Step(
                 what="deleted",
-                does=lambda stage: delete_with_cursor(stage, "--cascade=foreground"),
+                does=lambda subject: delete_with_cursor(subject, "--cascade=foreground"),
                 becomes=Verdict.GONE,
-                through=via(Verdict.LET_GO, Verdict.LEAVING),
+                through=via(Verdict.DELETED, Verdict.TERMINATING),
                 then=cursor_is_kept,
             ),
         ),
@@ -167,7 +175,7 @@ SITUATIONS: Final = (
                 what="deleted",
                 does=delete_with_cursor,
                 becomes=Verdict.GONE,
-                through=via(Verdict.LET_GO, Verdict.LEAVING),
+                through=via(Verdict.DELETED, Verdict.TERMINATING),
                 then=cursor_is_gone,
             ),
         ),
@@ -180,17 +188,16 @@ SITUATIONS: Final = (
             Step(
                 what="Redis gone, deleted",
                 does=delete_without_redis,
-                becomes=Verdict.LEAVING,
+                becomes=Verdict.TERMINATING,
                 because=because("Terminating"),
-                through=via(Verdict.LET_GO, Verdict.READY),
+                through=via(Verdict.DELETED, Verdict.READY),
                 stays=10,
             ),
             Step(
                 what="past the deadline",
                 becomes=Verdict.GONE,
-                through=via(Verdict.LEAVING),
-                within=150,
-                then=what_remains_is_told,
+                through=via(Verdict.TERMINATING),
+                then=what_remains_is_reported,
             ),
         ),
     ),
@@ -201,13 +208,13 @@ SITUATIONS: Final = (
             Step(
                 what="applied as the younger",
                 does=apply_elder,
-                becomes=Verdict.STUCK,
+                becomes=Verdict.STALLED,
                 because=because("DuplicateSource"),
                 through=STARTING,
                 stays=15,
                 then=elder_runs,
             ),
-            mended("the elder deleted", delete_elder, through=via(Verdict.COMING)),
+            mended("the elder deleted", delete_elder, through=via(Verdict.PROGRESSING)),
         ),
     ),
 )

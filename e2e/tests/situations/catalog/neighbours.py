@@ -1,4 +1,4 @@
-"""Others write what the operator writes: a webhook, another field manager, another release, a person with kubectl."""
+"""Others write to the operator's objects: a webhook, a field manager, another release, a person with kubectl."""
 
 from __future__ import annotations
 
@@ -9,34 +9,33 @@ from typing import Any, Final
 from e2e.tests.situations.catalog.common import STARTING, streaming
 from e2e.tests.situations.second_release import SecondRelease
 from e2e.tests.situations.situation import Act, Situation, Step, because, via
-from e2e.tests.situations.stage import Stage
+from e2e.tests.situations.subject import Subject
 from e2e.tests.situations.verdicts import Verdict
 from e2e.tests.wait import eventually
 
 CPU: Final = {"op": "add", "path": "/spec/template/spec/containers/0/resources/requests/cpu", "value": "20m"}
 TUNER: Final = "tuner"
-"""The field manager of a slow fight, and what it sets: nothing that would roll the pod."""
+"""A field manager, and the value that it sets again and again in a field that does not roll the pod."""
 TUNED: Final = 321
 QUIET_SECONDS: Final = 30
 MOST_CALLS: Final = 4
-"""In QUIET_SECONDS: an operator that fights writes ten times."""
+"""In QUIET_SECONDS: an operator that does not yield writes ten times."""
 
 
-def cpu_webhook(stage: Stage) -> None:
-    stage.webhook(answers={"/cpu": [CPU]}).start()
-    stage.register("/cpu", kind="Mutating")
-    stage.apply()
+def cpu_webhook(subject: Subject) -> None:
+    subject.webhook(answers={"/cpu": [CPU]}).start()
+    subject.register("/cpu", kind="Mutating")
+    subject.apply()
 
 
-def told_as(reason: str, *words: str) -> Act:
-    """ChildrenContested holds with that reason and says these words."""
+def contested_as(reason: str, *words: str) -> Act:
+    """ChildrenContested is there with that reason, and its message contains these words."""
 
-    def look(stage: Stage) -> None:
+    def look(subject: Subject) -> None:
         found = eventually(
-            lambda: stage.condition("ChildrenContested"),
+            lambda: subject.condition("ChildrenContested"),
             until=lambda seen: seen.get("reason") == reason,
-            within=60,
-            every=1,
+            every=0.5,
         )
         for word in words:
             assert word in found["message"], found
@@ -44,98 +43,109 @@ def told_as(reason: str, *words: str) -> Act:
     return look
 
 
-def quiet_about_cpu(stage: Stage) -> None:
-    """It is told, it stands as admission wants it, and nobody goes on writing."""
-    told_as("SetByAdmission", "cpu", "20m", "podTemplate")(stage)
-    before = len(stage.webhook().calls())
+def quiet_about_cpu(subject: Subject) -> None:
+    """A condition reports it, the value is the one of the webhook, and the operator stops writing."""
+    contested_as("SetByAdmission", "cpu", "20m", "podTemplate")(subject)
+    before = len(subject.webhook().calls())
     time.sleep(QUIET_SECONDS)
-    calls = stage.webhook().calls()[before:]
+    calls = subject.webhook().calls()[before:]
     assert len(calls) <= MOST_CALLS, calls
-    assert stage.condition("ChildrenContested")["reason"] == "SetByAdmission"
+    assert subject.condition("ChildrenContested")["reason"] == "SetByAdmission"
 
 
-def without_webhook(stage: Stage) -> None:
-    stage.withdraw("/cpu")
-    eventually(lambda: _cpu(stage), until=lambda seen: seen == "5m", within=90, every=3)
+def without_webhook(subject: Subject) -> None:
+    subject.withdraw("/cpu")
+    eventually(lambda: _cpu(subject), until=lambda seen: seen == "5m", every=3)
 
 
-def _cpu(stage: Stage) -> str:
-    """What the ingester requests, after the operator was asked to try again: a webhook goes after a moment."""
-    stage.ask_again()
-    [container] = stage.deployment()["spec"]["template"]["spec"]["containers"]
+def _cpu(subject: Subject) -> str:
+    """The CPU request of the ingester, after the operator was asked to try again: a webhook goes after a moment."""
+    subject.ask_again()
+    [container] = subject.deployment()["spec"]["template"]["spec"]["containers"]
     return str(container["resources"]["requests"]["cpu"])
 
 
-def not_contested(stage: Stage) -> None:
-    eventually(lambda: stage.condition("ChildrenContested"), until=lambda seen: not seen, within=60, every=1)
+def not_contested(subject: Subject) -> None:
+    eventually(lambda: subject.condition("ChildrenContested"), until=lambda seen: not seen, every=0.5)
 
 
-def fight_slowly(stage: Stage) -> None:
-    """Set a field anew each time that it was put right, four times a minute at most, until it is left."""
+def contest(subject: Subject) -> None:
+    """Set a field each time that the operator has put it right, until the operator leaves it as it is.
+
+    The operator counts how often a value returns, not how fast.
+    """
+    patch = {"spec": {"progressDeadlineSeconds": TUNED}}
     for _ in range(8):
-        patch = {"spec": {"progressDeadlineSeconds": TUNED}}
-        stage.world.kubectl(
-            "patch", *stage.deployment_name, "--field-manager", TUNER, "--type=merge", "-p", json.dumps(patch)
+        subject.environment.kubectl(
+            "patch", *subject.deployment_name, "--field-manager", TUNER, "--type=merge", "-p", json.dumps(patch)
         )
-        time.sleep(15)
-        if _deadline(stage) == TUNED:
+        eventually(lambda: _is_put_right(subject) or _is_left(subject), until=bool, every=0.5)
+        if _is_left(subject):
             return
-    raise AssertionError("the field is put right for ever")
+    raise AssertionError("the operator never leaves the field as it is")
 
 
-def _deadline(stage: Stage) -> int:
-    return int(stage.deployment()["spec"]["progressDeadlineSeconds"])
+def _is_put_right(subject: Subject) -> bool:
+    return _deadline(subject) != TUNED
 
 
-def peace(stage: Stage) -> None:
+def _is_left(subject: Subject) -> bool:
+    return bool(subject.condition("ChildrenContested")) and not _is_put_right(subject)
+
+
+def _deadline(subject: Subject) -> int:
+    return int(subject.deployment()["spec"]["progressDeadlineSeconds"])
+
+
+def peace(subject: Subject) -> None:
     def asked() -> int:
-        stage.ask_again()
-        return _deadline(stage)
+        subject.ask_again()
+        return _deadline(subject)
 
-    eventually(asked, until=lambda seen: seen != TUNED, within=60, every=3)
+    eventually(asked, until=lambda seen: seen != TUNED, every=3)
 
 
-def copy_pod(stage: Stage) -> None:
-    """What `kubectl debug --copy-to` makes: the labels stay but for the ReplicaSet's, and the container sleeps."""
-    pod = json.loads(stage.world.kubectl("get", "pod", stage.pod(), "-o", "json"))
+def copy_pod(subject: Subject) -> None:
+    """Create what `kubectl debug --copy-to` creates: the same labels without that of the ReplicaSet, a sleeping pod."""
+    pod = json.loads(subject.environment.kubectl("get", "pod", subject.pod(), "-o", "json"))
     labels = {name: value for name, value in pod["metadata"]["labels"].items() if name != "pod-template-hash"}
     [container] = pod["spec"]["containers"]
     container["command"] = ["sleep", "100000"]
     for probe in ("livenessProbe", "readinessProbe", "startupProbe"):
         del container[probe]
     del pod["spec"]["nodeName"]
-    metadata = {"name": f"copy-of-{stage.name}", "namespace": stage.world.namespace, "labels": labels}
-    stage.world.apply({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": pod["spec"]})
-    stage.world.kubectl("wait", "--for=condition=Ready", f"pod/copy-of-{stage.name}", "--timeout=120s")
+    metadata = {"name": f"copy-of-{subject.name}", "namespace": subject.environment.namespace, "labels": labels}
+    subject.environment.apply({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": pod["spec"]})
+    subject.environment.kubectl("wait", "--for=condition=Ready", f"pod/copy-of-{subject.name}", "--timeout=280s")
 
 
-def delete_copy(stage: Stage) -> None:
-    stage.world.kubectl("delete", "pod", f"copy-of-{stage.name}", "--grace-period=1")
+def delete_copy(subject: Subject) -> None:
+    subject.environment.kubectl("delete", "pod", f"copy-of-{subject.name}", "--grace-period=1")
 
 
-def scale(stage: Stage) -> None:
-    stage.world.kubectl("scale", *stage.deployment_name, "--replicas=3")
+def scale(subject: Subject) -> None:
+    subject.environment.kubectl("scale", *subject.deployment_name, "--replicas=3")
 
 
-def one_pod_and_no_restart(stage: Stage) -> None:
-    assert stage.pod()
-    assert stage.status()["restarts"]["count"] == 0, stage.status()["restarts"]
+def one_pod_and_no_restart(subject: Subject) -> None:
+    assert subject.pod()
+    assert subject.status()["restarts"]["count"] == 0, subject.status()["restarts"]
 
 
-def second_release(stage: Stage) -> None:
-    release = SecondRelease(stage.world)
+def second_release(subject: Subject) -> None:
+    release = SecondRelease(subject.environment)
     release.install()
     said = release.wait_refused()
-    assert "sluice-system" in said, said
+    assert subject.environment.installation.release.namespace in said, said
 
 
-def untouched(stage: Stage) -> None:
-    """The child is as the first release has made it."""
+def untouched(subject: Subject) -> None:
+    """The child is as the first release wrote it."""
     secret: dict[str, Any] = json.loads(
-        stage.world.kubectl("get", "secret", f"{stage.name}-relay-redis-url", "-o", "json")
+        subject.environment.kubectl("get", "secret", f"{subject.name}-relay-redis-url", "-o", "json")
     )
-    assert secret["data"]["url"] == stage.world.encoded_redis_url
-    one_pod_and_no_restart(stage)
+    assert secret["data"]["url"] == subject.environment.encoded_redis_url
+    one_pod_and_no_restart(subject)
 
 
 SITUATIONS: Final = (
@@ -151,8 +161,8 @@ SITUATIONS: Final = (
                 through=STARTING,
                 then=quiet_about_cpu,
             ),
-            # What it had set is put right, and that rolls the pod.
-            Step(what="webhook gone", does=without_webhook, becomes=Verdict.COMING, through=STARTING),
+            # The operator puts its value right, and that rolls the pod.
+            Step(what="webhook gone", does=without_webhook, becomes=Verdict.PROGRESSING, through=STARTING),
             Step(
                 what="rolled out",
                 becomes=Verdict.READY,
@@ -164,17 +174,17 @@ SITUATIONS: Final = (
         ),
     ),
     Situation(
-        name="slow-fight",
+        name="contested-field",
         seconds=120,
         steps=(
             streaming(),
             Step(
                 what="a field comes back",
-                does=fight_slowly,
+                does=contest,
                 becomes=Verdict.READY,
                 because=because("Streaming"),
                 stays=5,
-                then=told_as("Contested", "progressDeadlineSeconds", str(TUNED), TUNER),
+                then=contested_as("Contested", "progressDeadlineSeconds", str(TUNED), TUNER),
             ),
             Step(what="nobody sets it", does=peace, becomes=Verdict.READY, then=not_contested),
         ),
@@ -194,7 +204,7 @@ SITUATIONS: Final = (
             ),
             Step(
                 what="and uninstalled",
-                does=lambda stage: SecondRelease(stage.world).uninstall(),
+                does=lambda subject: SecondRelease(subject.environment).uninstall(),
                 becomes=Verdict.READY,
                 because=because("Streaming"),
                 stays=5,

@@ -1,4 +1,4 @@
-"""The operator itself is away: nobody may take its last word for the present one."""
+"""The operator itself is away: no reader may take the last status for the present one."""
 
 from __future__ import annotations
 
@@ -6,43 +6,43 @@ from typing import Final
 
 from e2e.tests.situations.catalog.common import STARTING, mended, streaming
 from e2e.tests.situations.situation import Situation, Step, because
-from e2e.tests.situations.stage import Stage
+from e2e.tests.situations.subject import Subject
 from e2e.tests.situations.verdicts import Verdict
 
 
-def apply_without_operator(stage: Stage) -> None:
-    stage.world.stop_operator()
-    stage.apply()
+def apply_without_operator(subject: Subject) -> None:
+    subject.environment.installation.stop_operator()
+    subject.apply()
 
 
-def edit_without_operator(stage: Stage) -> None:
-    stage.world.stop_operator()
-    stage.patch(batch={"size": 100})
+def edit_without_operator(subject: Subject) -> None:
+    subject.environment.installation.stop_operator()
+    subject.patch(batch={"size": 100})
 
 
-def apply_and_kill(stage: Stage) -> None:
-    stage.apply()
-    stage.world.kill_operator()
+def apply_and_kill(subject: Subject) -> None:
+    subject.environment.installation.start_operator()  # a situation before this one may have failed without it
+    subject.apply()
+    subject.environment.installation.kill_operator()
 
 
-def edit_and_kill(stage: Stage) -> None:
-    stage.patch(batch={"size": 100})
-    stage.world.kill_operator()
+def edit_and_kill(subject: Subject) -> None:
+    subject.patch(batch={"size": 100})
+    subject.environment.installation.kill_operator()
 
 
-def has_one_pod(stage: Stage) -> None:
-    assert stage.pod()
-    assert stage.status()["restarts"]["count"] == 0, stage.status()["restarts"]
+def has_one_pod(subject: Subject) -> None:
+    assert subject.pod()
+    assert subject.status()["restarts"]["count"] == 0, subject.status()["restarts"]
 
 
-SITUATIONS: Final = (
+WITHOUT_OPERATOR: Final = (
     Situation(
         name="just-applied",
-        alone=True,
         seconds=40,
         steps=(
-            Step(what="applied, no operator", does=apply_without_operator, becomes=Verdict.UNSEEN, stays=2),
-            mended("the operator comes", lambda stage: stage.world.start_operator()),
+            Step(what="applied, no operator", does=apply_without_operator, becomes=Verdict.UNOBSERVED, stays=2),
+            mended("the operator comes", lambda subject: subject.environment.installation.start_operator()),
             Step(
                 what="edited, no operator",
                 does=edit_without_operator,
@@ -50,12 +50,11 @@ SITUATIONS: Final = (
                 because=because("Streaming"),
                 stays=2,
             ),
-            mended("the operator comes back", lambda stage: stage.world.start_operator()),
+            mended("the operator comes back", lambda subject: subject.environment.installation.start_operator()),
         ),
     ),
     Situation(
         name="operator-killed",
-        alone=True,
         seconds=40,
         steps=(
             mended("killed while it creates", apply_and_kill),
@@ -69,5 +68,9 @@ SITUATIONS: Final = (
             ),
         ),
     ),
+)
+"""Each takes the operator away, so no other resource of its release may be under test meanwhile."""
+
+SITUATIONS: Final = (
     Situation(name="streaming", seconds=50, steps=(streaming(), Step(what="later", becomes=Verdict.READY, stays=30))),
 )

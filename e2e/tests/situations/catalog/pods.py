@@ -1,21 +1,20 @@
-"""Pods that end, or don't come to be."""
+"""Pods that end, or can't be created or started."""
 
 from __future__ import annotations
 
 import json
 from typing import Any, Final
 
-from e2e.tests.situations.catalog.common import LATE, QUICK, STARTING, mended, streaming
-from e2e.tests.situations.situation import Act, Situation, Step, because, via
-from e2e.tests.situations.stage import Stage
+from e2e.tests.situations.catalog.common import BROKEN, FAR, STARTING, mended, past_deadline, streaming
+from e2e.tests.situations.situation import Act, Situation, Step, because
+from e2e.tests.situations.subject import Subject
 from e2e.tests.situations.verdicts import Verdict
 from e2e.tests.wait import eventually
 
-# Of spec.health: time enough for a busy kubelet to say what is wrong before the deadline.
-PATIENT: Final = {"stalledAfterSeconds": 30}
-BROKEN: Final = via(Verdict.COMING, Verdict.STUCK)
-# No level of the log, as nobody knows before the ingester reads it.
+# Not a log level, which only the ingester notices.
 WRONG_LEVEL: Final = {"name": "LOG_LEVEL", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}
+# Of spec.health: only the deadline under test is short.
+STALLS_SOON: Final = {**FAR, "stalledAfterSeconds": 8}
 NO_CONFIG_MAP: Final = {"name": "no-such-map", "key": "proxy"}
 
 
@@ -23,34 +22,34 @@ def resources(memory: str) -> dict[str, Any]:
     return {"requests": {"memory": memory}, "limits": {"memory": memory}}
 
 
-def evict(stage: Stage) -> None:
-    pod = stage.pod()
+def evict(subject: Subject) -> None:
+    pod = subject.pod()
     eviction = {
         "apiVersion": "policy/v1",
         "kind": "Eviction",
-        "metadata": {"name": pod, "namespace": stage.world.namespace},
+        "metadata": {"name": pod, "namespace": subject.environment.namespace},
     }
-    path = f"/api/v1/namespaces/{stage.world.namespace}/pods/{pod}/eviction"
-    stage.world.kubectl("create", "--raw", path, "-f", "-", stdin=json.dumps(eviction))
+    path = f"/api/v1/namespaces/{subject.environment.namespace}/pods/{pod}/eviction"
+    subject.environment.kubectl("create", "--raw", path, "-f", "-", stdin=json.dumps(eviction))
 
 
-def counted_as_evicted(stage: Stage) -> None:
-    restarts = eventually(lambda: stage.status()["restarts"], until=lambda seen: seen["count"] > 0, within=60, every=1)
+def counted_as_evicted(subject: Subject) -> None:
+    restarts = eventually(lambda: subject.status()["restarts"], until=lambda seen: seen["count"] > 0, every=0.5)
     assert restarts["count"] == 1, restarts
-    # A pod that is gone before it was looked at can't tell why.
+    # The reason is lost with a pod that is gone before the operator has seen it end.
     assert restarts["lastReason"] in {"EvictionByEvictionAPI", "PodReplaced"}, restarts
-    eventually(lambda: stage.condition("Stable"), until=lambda seen: seen["status"] == "False", within=60, every=1)
+    eventually(lambda: subject.condition("Stable"), until=lambda seen: seen["status"] == "False", every=0.5)
 
 
 def template(**fields: Any) -> Act:
     """Change spec.podTemplate."""
-    return lambda stage: stage.patch(podTemplate=fields)
+    return lambda subject: subject.patch(podTemplate=fields)
 
 
-def killed_for_memory(stage: Stage) -> None:
-    assert stage.status()["restarts"]["lastReason"] == "OOMKilled", stage.status()["restarts"]
-    assert "memory" in stage.condition("Stalled")["message"]
-    stage.wait_event("OOMKilled")
+def killed_for_memory(subject: Subject) -> None:
+    assert subject.status()["restarts"]["lastReason"] == "OOMKilled", subject.status()["restarts"]
+    assert "memory" in subject.condition("Stalled")["message"]
+    subject.wait_event("OOMKilled")
 
 
 SITUATIONS: Final = (
@@ -58,7 +57,7 @@ SITUATIONS: Final = (
         name="evicted",
         steps=(
             streaming(),
-            Step(what="pod evicted", does=evict, becomes=Verdict.COMING),
+            Step(what="pod evicted", does=evict, becomes=Verdict.PROGRESSING),
             Step(
                 what="replaced",
                 becomes=Verdict.READY,
@@ -75,14 +74,14 @@ SITUATIONS: Final = (
         steps=(
             Step(
                 what="applied",
-                does=lambda stage: stage.apply(podTemplate={"env": [WRONG_LEVEL]}),
-                becomes=Verdict.COMING,
+                does=lambda subject: subject.apply(podTemplate={"env": [WRONG_LEVEL]}),
+                becomes=Verdict.PROGRESSING,
                 because=because("PodNotRunning"),
                 through=STARTING,
             ),
             Step(
                 what="after three restarts",
-                becomes=Verdict.STUCK,
+                becomes=Verdict.STALLED,
                 because=because("CrashLoop"),
                 through=STARTING,
                 stays=25,
@@ -96,11 +95,10 @@ SITUATIONS: Final = (
         steps=(
             Step(
                 what="a limit far too low",
-                does=lambda stage: stage.apply(podTemplate={"resources": resources("20Mi")}),
-                becomes=Verdict.STUCK,
+                does=lambda subject: subject.apply(podTemplate={"resources": resources("20Mi")}),
+                becomes=Verdict.STALLED,
                 because=because("CrashLoop"),
                 through=STARTING,
-                within=150,
                 stays=5,
                 then=killed_for_memory,
             ),
@@ -111,21 +109,15 @@ SITUATIONS: Final = (
         name="container-config-error",
         seconds=75,
         steps=(
-            streaming(health=PATIENT),
+            streaming(health=FAR),
             Step(
                 what="ConfigMap missing",
                 does=template(env=[{"name": "PROXY", "valueFrom": {"configMapKeyRef": NO_CONFIG_MAP}}]),
-                becomes=Verdict.COMING,
+                becomes=Verdict.PROGRESSING,
                 because=because("ContainerConfigError"),
                 through=STARTING,
             ),
-            Step(
-                what="past the deadline",
-                becomes=Verdict.STUCK,
-                because=because("ContainerConfigError"),
-                through=STARTING,
-                stays=5,
-            ),
+            past_deadline(Verdict.STALLED, "ContainerConfigError", through=STARTING, stays=5),
             mended("reference taken away", template(env=None), through=BROKEN),
         ),
     ),
@@ -135,13 +127,15 @@ SITUATIONS: Final = (
         steps=(
             Step(
                 what="priority class missing",
-                does=lambda stage: stage.apply(podTemplate={"priorityClassName": "no-such-class"}, health=QUICK),
-                becomes=Verdict.STUCK,
+                does=lambda subject: subject.apply(
+                    podTemplate={"priorityClassName": "no-such-class"}, health=STALLS_SOON
+                ),
+                becomes=Verdict.STALLED,
                 because=because("PodRefused"),
                 through=STARTING,
                 stays=5,
             ),
-            mended("class taken away", template(priorityClassName=None), through=BROKEN | LATE),
+            mended("class taken away", template(priorityClassName=None), through=BROKEN),
         ),
     ),
     Situation(
@@ -150,8 +144,8 @@ SITUATIONS: Final = (
         steps=(
             Step(
                 what="no such node",
-                does=lambda stage: stage.apply(podTemplate={"nodeSelector": {"example.org/disk": "none"}}),
-                becomes=Verdict.COMING,
+                does=lambda subject: subject.apply(podTemplate={"nodeSelector": {"example.org/disk": "none"}}),
+                becomes=Verdict.PROGRESSING,
                 because=because("Progressing"),
                 through=STARTING,
                 stays=15,

@@ -1,41 +1,38 @@
-"""The API server takes nothing for children, or what a pod asks for is not there."""
+"""The API server refuses a child, or a pod refers to an object that is not there."""
 
 from __future__ import annotations
 
 from typing import Any, Final
 
-from e2e.tests.situations.catalog.common import STARTING, mended, streaming
-from e2e.tests.situations.situation import Act, Situation, Step, because, via
-from e2e.tests.situations.stage import Stage
+from e2e.tests.situations.catalog.common import BROKEN, FAR, STARTING, mended, past_deadline, streaming
+from e2e.tests.situations.situation import Act, Situation, Step, because
+from e2e.tests.situations.subject import Subject
 from e2e.tests.situations.verdicts import Verdict
 from e2e.tests.wait import eventually
 
-# Of spec.health: time enough for a busy kubelet to say what is wrong before the deadline.
-PATIENT: Final = {"stalledAfterSeconds": 30}
-BROKEN: Final = via(Verdict.COMING, Verdict.STUCK)
 AWAY: Final = "/away"
 
 
-def refuse(stage: Stage) -> None:
-    """Let a webhook be asked about its Deployment that nobody answers: there is no such Service."""
-    stage.register(AWAY, kind="Validating")
+def refuse(subject: Subject) -> None:
+    """Register a webhook for its Deployment whose Service does not exist."""
+    subject.register(AWAY, kind="Validating")
 
 
-def apply_refused(stage: Stage) -> None:
-    refuse(stage)
-    stage.apply(health=PATIENT)
+def apply_refused(subject: Subject) -> None:
+    refuse(subject)
+    subject.apply(health=FAR)
 
 
-def edit_refused(stage: Stage) -> None:
-    refuse(stage)
-    stage.patch(batch={"size": 100})
+def edit_refused(subject: Subject) -> None:
+    refuse(subject)
+    subject.patch(batch={"size": 100})
 
 
 def says(kind: str, *words: str) -> Act:
-    """The message of that condition holds these words."""
+    """The message of that condition contains these words."""
 
-    def look(stage: Stage) -> None:
-        found = stage.condition(kind)
+    def look(subject: Subject) -> None:
+        found = subject.condition(kind)
         assert found, f"no condition {kind}"
         for word in words:
             assert word in found["message"], found
@@ -43,59 +40,52 @@ def says(kind: str, *words: str) -> Act:
     return look
 
 
-def moves(stage: Stage) -> None:
-    """Its numbers go on being told."""
-    cursor = stage.status()["firehose"]["cursor"]
-    eventually(stage.status, until=lambda status: status["firehose"]["cursor"] != cursor, within=60, every=1)
-    says("ChildrenOutdated", "webhook")(stage)
+def moves(subject: Subject) -> None:
+    """The numbers in its status still change."""
+    cursor = subject.status()["firehose"]["cursor"]
+    eventually(subject.status, until=lambda status: status["firehose"]["cursor"] != cursor, every=0.5)
+    says("ChildrenOutdated", "webhook")(subject)
 
 
-def admit(stage: Stage) -> None:
-    stage.withdraw(AWAY)
+def admit(subject: Subject) -> None:
+    subject.withdraw(AWAY)
 
 
-def ca_bundle(stage: Stage) -> dict[str, Any]:
-    return {"configMapRef": {"name": f"ca-{stage.name}"}}
+def ca_bundle(subject: Subject) -> dict[str, Any]:
+    return {"configMapRef": {"name": f"ca-{subject.name}"}}
 
 
-def create_ca_bundle(stage: Stage) -> None:
-    """The cluster's own authority: any certificate will do for a source without TLS."""
-    root = stage.world.kubectl("get", "configmap", "kube-root-ca.crt", "-o", r"jsonpath={.data.ca\.crt}")
-    metadata = {"name": f"ca-{stage.name}", "namespace": stage.world.namespace}
-    stage.world.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"ca.crt": root}})
+def create_ca_bundle(subject: Subject) -> None:
+    """The cluster's own CA: any certificate will do for a source without TLS."""
+    root = subject.environment.kubectl("get", "configmap", "kube-root-ca.crt", "-o", r"jsonpath={.data.ca\.crt}")
+    metadata = {"name": f"ca-{subject.name}", "namespace": subject.environment.namespace}
+    subject.environment.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"ca.crt": root}})
 
 
-def with_volume(stage: Stage) -> None:
-    stage.apply(
-        health=PATIENT,
+def with_volume(subject: Subject) -> None:
+    subject.apply(
+        health=FAR,
         podTemplate={
-            "volumes": [{"name": "client", "secret": {"secretName": f"client-{stage.name}"}}],
+            "volumes": [{"name": "client", "secret": {"secretName": f"client-{subject.name}"}}],
             "volumeMounts": [{"name": "client", "mountPath": "/etc/redis-client", "readOnly": True}],
         },
     )
 
 
 def missing(what: str, does: Act, *, named: str, mend: Act) -> tuple[Step, ...]:
-    """What a pod mounts is not there, and then it is. It is told by name, not as a pod that is being started."""
+    """A pod mounts an object that does not exist, and then it is created. The status names the object."""
     return (
         Step(
             what=what,
             does=does,
-            becomes=Verdict.COMING,
+            becomes=Verdict.PROGRESSING,
             because=because("ReferenceMissing"),
             through=STARTING,
             then=says("Ready", named),
         ),
-        Step(
-            what="past the deadline",
-            becomes=Verdict.STUCK,
-            because=because("ReferenceMissing"),
-            through=STARTING,
-            stays=5,
-            then=says("Stalled", named),
-        ),
+        past_deadline(Verdict.STALLED, "ReferenceMissing", through=STARTING, stays=5, then=says("Stalled", named)),
         # A kubelet tries a mount again after up to two minutes.
-        mended("it is created", mend, through=BROKEN, within=240),
+        mended("it is created", mend, through=BROKEN, within=360),
     )
 
 
@@ -107,18 +97,12 @@ SITUATIONS: Final = (
             Step(
                 what="applied",
                 does=apply_refused,
-                becomes=Verdict.COMING,
+                becomes=Verdict.PROGRESSING,
                 because=because("ChildRefused"),
                 through=STARTING,
                 then=says("Ready", "webhook"),
             ),
-            Step(
-                what="past the deadline",
-                becomes=Verdict.STUCK,
-                because=because("ChildRefused"),
-                through=STARTING,
-                stays=10,
-            ),
+            past_deadline(Verdict.STALLED, "ChildRefused", through=STARTING, stays=10),
             mended("no webhook", admit, through=BROKEN),
         ),
     ),
@@ -126,22 +110,15 @@ SITUATIONS: Final = (
         name="webhook-away-later",
         seconds=100,
         steps=(
-            streaming(health=PATIENT),
+            streaming(health=FAR),
             Step(
                 what="edited",
                 does=edit_refused,
-                becomes=Verdict.COMING,
+                becomes=Verdict.PROGRESSING,
                 because=because("ChildRefused"),
                 then=moves,
             ),
-            Step(
-                what="past the deadline",
-                becomes=Verdict.STUCK,
-                because=because("ChildRefused"),
-                through=STARTING,
-                stays=10,
-                then=moves,
-            ),
+            past_deadline(Verdict.STALLED, "ChildRefused", through=STARTING, stays=10, then=moves),
             mended("no webhook", admit, through=BROKEN),
         ),
     ),
@@ -150,7 +127,7 @@ SITUATIONS: Final = (
         seconds=150,
         steps=missing(
             "ConfigMap missing",
-            lambda stage: stage.apply(health=PATIENT, caBundle=ca_bundle(stage)),
+            lambda subject: subject.apply(health=FAR, caBundle=ca_bundle(subject)),
             named="ca-missing-ca-bundle",
             mend=create_ca_bundle,
         ),
@@ -162,7 +139,7 @@ SITUATIONS: Final = (
             "Secret of a volume missing",
             with_volume,
             named="client-missing-volume",
-            mend=lambda stage: stage.world.secret(f"client-{stage.name}", key="value"),
+            mend=lambda subject: subject.environment.secret(f"client-{subject.name}", key="value"),
         ),
     ),
 )

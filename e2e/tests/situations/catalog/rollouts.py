@@ -1,4 +1,4 @@
-"""A new spec is brought about, or can't be."""
+"""A changed spec is rolled out, or can't be."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from typing import Final
 from e2e.cluster.images import REDIS
 from e2e.tests.situations.catalog.common import STARTING, mended, streaming
 from e2e.tests.situations.situation import Situation, Step, because, via
-from e2e.tests.situations.stage import Stage
+from e2e.tests.situations.subject import Subject
 from e2e.tests.situations.verdicts import Verdict
 
 NO_IMAGE: Final = "localhost/no-such-image:1"
 ROLLING: Final = because("Progressing", "PodNotRunning", "Connecting")
 
 
-def has_the_last_size(stage: Stage) -> None:
-    pod = json.loads(stage.world.kubectl("get", "pod", stage.pod(), "-o", "json"))
+def has_the_last_size(subject: Subject) -> None:
+    pod = json.loads(subject.environment.kubectl("get", "pod", subject.pod(), "-o", "json"))
     environment = {item["name"]: item.get("value") for item in pod["spec"]["containers"][0]["env"]}
     assert "102" in environment.values(), environment
 
 
-def no_restart(stage: Stage) -> None:
-    assert stage.status()["restarts"]["count"] == 0, stage.status()["restarts"]
+def no_restart(subject: Subject) -> None:
+    assert subject.status()["restarts"]["count"] == 0, subject.status()["restarts"]
 
 
 SITUATIONS: Final = (
@@ -32,8 +32,8 @@ SITUATIONS: Final = (
             streaming(),
             Step(
                 what="spec edited",
-                does=lambda stage: stage.patch(batch={"size": 100}),
-                becomes=Verdict.COMING,
+                does=lambda subject: subject.patch(batch={"size": 100}),
+                becomes=Verdict.PROGRESSING,
                 because=ROLLING,
             ),
             Step(
@@ -52,13 +52,13 @@ SITUATIONS: Final = (
             streaming(),
             Step(
                 what="spec edited",
-                does=lambda stage: stage.patch(batch={"size": 101}),
-                becomes=Verdict.COMING,
+                does=lambda subject: subject.patch(batch={"size": 101}),
+                becomes=Verdict.PROGRESSING,
                 because=ROLLING,
             ),
             Step(
                 what="edited again",
-                does=lambda stage: stage.patch(batch={"size": 102}),
+                does=lambda subject: subject.patch(batch={"size": 102}),
                 becomes=Verdict.READY,
                 because=because("Streaming"),
                 through=STARTING,
@@ -73,18 +73,22 @@ SITUATIONS: Final = (
         steps=(
             Step(
                 what="applied",
-                does=lambda stage: stage.apply(image=NO_IMAGE),
-                becomes=Verdict.COMING,
+                does=lambda subject: subject.apply(image=NO_IMAGE),
+                becomes=Verdict.PROGRESSING,
                 because=because("ImagePullFailed"),
             ),
             Step(
                 what="half a minute later",
-                becomes=Verdict.STUCK,
+                becomes=Verdict.STALLED,
                 because=because("ImagePullFailed"),
                 through=STARTING,
                 stays=5,
             ),
-            mended("image mended", lambda stage: stage.patch(image=None), through=via(Verdict.COMING, Verdict.STUCK)),
+            mended(
+                "image mended",
+                lambda subject: subject.patch(image=None),
+                through=via(Verdict.PROGRESSING, Verdict.STALLED),
+            ),
         ),
     ),
     Situation(
@@ -94,17 +98,21 @@ SITUATIONS: Final = (
             streaming(),
             Step(
                 what="image without ingester",
-                does=lambda stage: stage.patch(image=REDIS.tag),
-                becomes=Verdict.COMING,
+                does=lambda subject: subject.patch(image=REDIS.tag),
+                becomes=Verdict.PROGRESSING,
             ),
             Step(
                 what="soon",
-                becomes=Verdict.STUCK,
+                becomes=Verdict.STALLED,
                 because=because("ContainerConfigError", "CrashLoop"),
                 through=STARTING,
                 stays=20,
             ),
-            mended("image mended", lambda stage: stage.patch(image=None), through=via(Verdict.COMING, Verdict.STUCK)),
+            mended(
+                "image mended",
+                lambda subject: subject.patch(image=None),
+                through=via(Verdict.PROGRESSING, Verdict.STALLED),
+            ),
         ),
     ),
 )

@@ -1,4 +1,4 @@
-"""Redis is away, full, or not to be had with what stands in the Secret."""
+"""Redis is away or full, or the Secret with its URL is missing or wrong."""
 
 from __future__ import annotations
 
@@ -6,106 +6,103 @@ import time
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
-from e2e.tests.situations.catalog.common import LATE, QUICK, STARTING, mended, streaming
+from e2e.tests.situations.catalog.common import FAR, LATE, SOON, STARTING, mended, past_deadline, streaming
 from e2e.tests.situations.situation import Act, Situation, Step, because, via
-from e2e.tests.situations.stage import Stage
+from e2e.tests.situations.subject import Subject
 from e2e.tests.situations.verdicts import Verdict
 from e2e.tests.wait import eventually
 
 MARK: Final = 150
-"""Half a minute of events: time enough to be seen streaming before it is reached."""
+"""Half a minute of events, so that it streams before the mark is reached."""
 LOW_MARK: Final = 50
 ANOTHER: Final = "fills-the-stream"
-STARVES: Final = {"degradedAfterSeconds": 45}
-"""Of spec.health: time enough to see before the deadline that it is told."""
 
 
-def secret_name(stage: Stage) -> str:
-    return f"url-{stage.name}"
+def secret_name(subject: Subject) -> str:
+    return f"url-{subject.name}"
 
 
-def put(stage: Stage, url: str) -> None:
-    """Put `url` into the situation's own Secret."""
-    stage.world.secret(secret_name(stage), url=url)
+def put(subject: Subject, url: str) -> None:
+    """Write `url` to the situation's own Secret."""
+    subject.environment.secret(secret_name(subject), url=url)
 
 
-def apply_with_secret(stage: Stage) -> None:
-    stage.apply(redis={"secretRef": {"name": secret_name(stage)}}, health=QUICK)
+def apply_with_secret(subject: Subject, *, health: dict[str, int] = FAR) -> None:
+    subject.apply(redis={"secretRef": {"name": secret_name(subject)}}, health=health)
 
 
-def apply_with_redis(stage: Stage) -> None:
-    put(stage, stage.redis().start())
-    apply_with_secret(stage)
+def apply_with_redis(subject: Subject) -> None:
+    put(subject, subject.redis().start())
+    apply_with_secret(subject)
 
 
-def apply_with_evicting_redis(stage: Stage) -> None:
-    put(stage, stage.redis().start())
-    stage.redis().cli("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
-    apply_with_secret(stage)
+def apply_with_evicting_redis(subject: Subject) -> None:
+    put(subject, subject.redis().start())
+    subject.redis().cli("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+    apply_with_secret(subject, health=SOON)
 
 
-def keep_keys(stage: Stage) -> None:
-    stage.redis().cli("CONFIG", "SET", "maxmemory-policy", "noeviction")
+def keep_keys(subject: Subject) -> None:
+    subject.redis().cli("CONFIG", "SET", "maxmemory-policy", "noeviction")
 
 
-def apply_with_good_url(stage: Stage) -> None:
-    put(stage, stage.world.redis_url)
-    apply_with_secret(stage)
+def apply_with_good_url(subject: Subject) -> None:
+    put(subject, subject.environment.redis_url)
+    apply_with_secret(subject)
 
 
-def apply_with_wrong_password(stage: Stage) -> None:
-    parts = urlsplit(stage.world.redis_url)
-    put(stage, urlunsplit(parts._replace(netloc=f":wrong@{parts.hostname}:{parts.port}")))
-    apply_with_secret(stage)
+def apply_with_wrong_password(subject: Subject) -> None:
+    parts = urlsplit(subject.environment.redis_url)
+    put(subject, urlunsplit(parts._replace(netloc=f":wrong@{parts.hostname}:{parts.port}")))
+    apply_with_secret(subject, health=SOON)
 
 
-def change_secret(stage: Stage) -> None:
-    put(stage, urlunsplit(urlsplit(stage.world.redis_url)._replace(path="/1")))
+def change_secret(subject: Subject) -> None:
+    put(subject, urlunsplit(urlsplit(subject.environment.redis_url)._replace(path="/1")))
 
 
-def no_memory(stage: Stage) -> None:
-    stage.redis().cli("CONFIG", "SET", "maxmemory", "1")
+def no_memory(subject: Subject) -> None:
+    subject.redis().cli("CONFIG", "SET", "maxmemory", "1")
 
 
-def memory(stage: Stage) -> None:
-    stage.redis().cli("CONFIG", "SET", "maxmemory", "0")
+def memory(subject: Subject) -> None:
+    subject.redis().cli("CONFIG", "SET", "maxmemory", "0")
 
 
-def consume(stage: Stage) -> None:
-    """Empty the stream until the ingester has seen that there is room."""
+def consume(subject: Subject) -> None:
+    """Empty the stream some times, so that the ingester sees room, and then raise its mark."""
     for _ in range(5):
-        stage.redis_cli("DEL", stage.redis_key("firehose_live"))
+        subject.environment.redis("DEL", subject.redis_key("firehose_live"))
         time.sleep(0.5)
-    stage.patch(backpressure={"highWaterMark": 1_000_000})
+    subject.patch(backpressure={"highWaterMark": 1_000_000})
 
 
-def apply_beside_another(stage: Stage) -> None:
-    """A stream that another source, whose mark is higher, has filled above the mark of this one, and fills on."""
+def apply_with_another(subject: Subject) -> None:
+    """Apply it for a stream that another resource with a higher mark fills, above the mark of this one."""
     everything = {"startFrom": "live", "collections": ["*"]}
-    stage.world.apply(
-        stage.manifest(name=ANOTHER, firehose=everything, backpressure={"highWaterMark": 1_000_000}, health=QUICK)
+    subject.environment.apply(
+        subject.manifest(name=ANOTHER, firehose=everything, backpressure={"highWaterMark": 1_000_000}, health=SOON)
     )
     eventually(
-        lambda: int(stage.redis_cli("XLEN", stage.redis_key("firehose_live"))),
+        lambda: int(subject.environment.redis("XLEN", subject.redis_key("firehose_live"))),
         until=lambda length: length > LOW_MARK,
-        within=180,
         every=1,
     )
-    host = stage.world.simulator(stage.name).address
-    stage.apply(host=host, firehose=everything, backpressure={"highWaterMark": LOW_MARK}, health=STARVES)
+    host = subject.environment.simulator(subject.name).address
+    subject.apply(host=host, firehose=everything, backpressure={"highWaterMark": LOW_MARK}, health=FAR)
 
 
-def says_what_to_do(stage: Stage) -> None:
-    message = stage.condition("SinkWritable")["message"]
+def says_what_to_do(subject: Subject) -> None:
+    message = subject.condition("SinkWritable")["message"]
     assert "spec.backpressure.highWaterMark" in message, message
     assert "spec.redis.keyPrefix" in message, message
 
 
 def restarts_are(count: int) -> Act:
-    """No restart that nobody asked for."""
+    """The status counts so many restarts."""
 
-    def look(stage: Stage) -> None:
-        assert stage.status()["restarts"]["count"] == count, stage.status()["restarts"]
+    def look(subject: Subject) -> None:
+        assert subject.status()["restarts"]["count"] == count, subject.status()["restarts"]
 
     return look
 
@@ -115,39 +112,29 @@ SITUATIONS: Final = (
         name="redis-down",
         seconds=70,
         steps=(
-            Step(what="applied", does=apply_with_redis, becomes=Verdict.READY, through=LATE),
+            Step(what="applied", does=apply_with_redis, becomes=Verdict.READY, through=STARTING),
             Step(
                 what="Redis gone",
-                does=lambda stage: stage.redis().scale(0),
+                does=lambda subject: subject.redis().scale(0),
                 becomes=Verdict.READY,
                 because=because("SinkUnreachable", "RedisUnavailable", "RedisTimeout"),
             ),
-            Step(
-                what="past the deadline",
-                becomes=Verdict.WAITING,
-                because=because("SinkUnreachable"),
-                stays=3,
-            ),
-            mended("Redis back", lambda stage: stage.redis().scale(1), through=LATE),
+            past_deadline(Verdict.DEGRADED, "SinkUnreachable", stays=3),
+            mended("Redis back", lambda subject: subject.redis().scale(1), through=LATE),
         ),
     ),
     Situation(
         name="redis-full",
         seconds=70,
         steps=(
-            Step(what="applied", does=apply_with_redis, becomes=Verdict.READY, through=LATE),
+            Step(what="applied", does=apply_with_redis, becomes=Verdict.READY, through=STARTING),
             Step(
                 what="no memory left",
                 does=no_memory,
                 becomes=Verdict.READY,
                 because=because("RedisOutOfMemory"),
             ),
-            Step(
-                what="past the deadline",
-                becomes=Verdict.WAITING,
-                because=because("RedisOutOfMemory"),
-                stays=30,
-            ),
+            past_deadline(Verdict.DEGRADED, "RedisOutOfMemory", stays=30),
             mended("memory again", memory, through=LATE),
         ),
     ),
@@ -158,15 +145,15 @@ SITUATIONS: Final = (
             Step(
                 what="applied",
                 does=apply_with_wrong_password,
-                becomes=Verdict.STUCK,
+                becomes=Verdict.STALLED,
                 because=because("SinkUnauthorized"),
                 through=LATE,
                 stays=5,
             ),
             mended(
                 "password mended",
-                lambda stage: put(stage, stage.world.redis_url),
-                through=LATE | via(Verdict.STUCK),
+                lambda subject: put(subject, subject.environment.redis_url),
+                through=LATE | via(Verdict.STALLED),
             ),
         ),
     ),
@@ -177,22 +164,16 @@ SITUATIONS: Final = (
             Step(
                 what="applied",
                 does=apply_with_secret,
-                becomes=Verdict.COMING,
+                becomes=Verdict.PROGRESSING,
                 because=because("SecretMissing"),
                 through=STARTING,
             ),
-            Step(
-                what="past the deadline",
-                becomes=Verdict.STUCK,
-                because=because("SecretMissing"),
-                through=STARTING,
-                stays=3,
-            ),
-            mended("Secret created", lambda stage: put(stage, stage.world.redis_url), through=LATE),
+            past_deadline(Verdict.STALLED, "SecretMissing", through=STARTING, stays=3),
+            mended("Secret created", lambda subject: put(subject, subject.environment.redis_url), through=LATE),
             Step(
                 what="Secret deleted",
-                does=lambda stage: stage.world.kubectl("delete", "secret", secret_name(stage)),
-                becomes=Verdict.STUCK,
+                does=lambda subject: subject.environment.kubectl("delete", "secret", secret_name(subject)),
+                becomes=Verdict.STALLED,
                 because=because("SecretMissing"),
                 through=STARTING,
             ),
@@ -201,8 +182,8 @@ SITUATIONS: Final = (
     Situation(
         name="secret-changed",
         steps=(
-            Step(what="applied", does=apply_with_good_url, becomes=Verdict.READY, through=LATE),
-            Step(what="Secret changed", does=change_secret, becomes=Verdict.COMING),
+            Step(what="applied", does=apply_with_good_url, becomes=Verdict.READY, through=STARTING),
+            Step(what="Secret changed", does=change_secret, becomes=Verdict.PROGRESSING),
             Step(
                 what="rolled out",
                 becomes=Verdict.READY,
@@ -220,20 +201,14 @@ SITUATIONS: Final = (
             streaming(
                 firehose={"startFrom": "live", "collections": ["*"]},
                 backpressure={"highWaterMark": MARK},
-                health=QUICK,
-                through=LATE,
+                health=FAR,
             ),
             Step(
                 what="stream at its mark",
                 becomes=Verdict.READY,
                 because=because("HighWaterMark"),
             ),
-            Step(
-                what="past the deadline",
-                becomes=Verdict.WAITING,
-                because=because("HighWaterMark"),
-                stays=5,
-            ),
+            past_deadline(Verdict.DEGRADED, "HighWaterMark", stays=5),
             mended("room again", consume, through=LATE),
         ),
     ),
@@ -243,23 +218,17 @@ SITUATIONS: Final = (
         steps=(
             Step(
                 what="applied",
-                does=apply_beside_another,
-                becomes=Verdict.COMING,
+                does=apply_with_another,
+                becomes=Verdict.PROGRESSING,
                 because=because("StreamFilledByOthers"),
                 through=STARTING,
                 then=says_what_to_do,
             ),
-            Step(
-                what="past the deadline",
-                becomes=Verdict.WAITING,
-                because=because("StreamFilledByOthers"),
-                through=STARTING,
-                stays=5,
-            ),
+            past_deadline(Verdict.DEGRADED, "StreamFilledByOthers", through=STARTING, stays=5),
             mended(
                 "the same mark",
-                lambda stage: stage.patch(backpressure={"highWaterMark": 1_000_000}),
-                through=via(Verdict.COMING, Verdict.WAITING),
+                lambda subject: subject.patch(backpressure={"highWaterMark": 1_000_000}),
+                through=via(Verdict.PROGRESSING, Verdict.DEGRADED),
             ),
         ),
     ),
@@ -270,12 +239,12 @@ SITUATIONS: Final = (
             Step(
                 what="applied",
                 does=apply_with_evicting_redis,
-                becomes=Verdict.STUCK,
+                becomes=Verdict.STALLED,
                 because=because("RedisEvicts"),
                 through=LATE,
                 stays=5,
             ),
-            mended("eviction switched off", keep_keys, through=LATE | via(Verdict.STUCK)),
+            mended("eviction switched off", keep_keys, through=LATE | via(Verdict.STALLED)),
         ),
     ),
 )

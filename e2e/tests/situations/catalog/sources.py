@@ -1,53 +1,51 @@
-"""The source is away, flaps or says nothing."""
+"""The source is away, disconnects often, or sends nothing."""
 
 from __future__ import annotations
 
-import time
 from typing import Final
 
-from e2e.tests.situations.catalog.common import LATE, QUICK, STARTING, mended
+from e2e.tests.situations.catalog.common import FAR, LATE, SOON, STARTING, mended, past_deadline
 from e2e.tests.situations.simulator import Simulator
 from e2e.tests.situations.situation import Act, Situation, Step, because
-from e2e.tests.situations.stage import Stage
+from e2e.tests.situations.subject import Subject
 from e2e.tests.situations.verdicts import Verdict
 from e2e.tests.wait import eventually
 
 FLAPS: Final = 3
 
 
-def own(stage: Stage, *, up: bool = True) -> Simulator:
+def own(subject: Subject, *, up: bool = True) -> Simulator:
     """The simulator of this situation alone."""
-    return stage.world.simulator(stage.name, up=up)
+    return subject.environment.simulator(subject.name, up=up)
 
 
-def silent(stage: Stage) -> str:
-    """The address of one that says nothing."""
+def silent(subject: Subject) -> str:
+    """The address of a simulator that sends nothing."""
     options = ("--rate", "1", "--limit", "0", "--label-rate", "1", "--label-limit", "0")
-    return stage.world.simulator("silent", *options).address
+    return subject.environment.simulator("silent", *options).address
 
 
-def flap(stage: Stage) -> None:
+def flap(subject: Subject) -> None:
     for _ in range(FLAPS):
-        # A cut that comes while the ingester waits to connect again cuts nothing.
-        eventually(lambda: own(stage).fault("cut")["readers"], until=bool, within=60, every=0.5)
-        time.sleep(2)
+        # A cut while the ingester waits to connect again cuts nothing.
+        eventually(lambda: own(subject).fault("cut")["readers"], until=bool, every=0.5)
 
 
 def quiet_is(status: str) -> Act:
-    """Whether EventsFlowing says so, with the reason Quiet."""
+    """EventsFlowing has that status, with the reason Quiet."""
 
-    def look(stage: Stage) -> None:
+    def look(subject: Subject) -> None:
         flowing = eventually(
-            lambda: stage.condition("EventsFlowing"), until=lambda seen: seen["reason"] == "Quiet", within=60, every=1
+            lambda: subject.condition("EventsFlowing"), until=lambda seen: seen["reason"] == "Quiet", every=0.5
         )
         assert flowing["status"] == status, flowing
 
     return look
 
 
-def reconnected(stage: Stage) -> None:
-    eventually(lambda: stage.status()["firehose"]["reconnects"], until=lambda seen: seen >= FLAPS, within=60, every=1)
-    stage.wait_event("Disconnected")
+def reconnected(subject: Subject) -> None:
+    eventually(lambda: subject.status()["firehose"]["reconnects"], until=lambda seen: seen >= FLAPS, every=0.5)
+    subject.wait_event("Disconnected")
 
 
 SITUATIONS: Final = (
@@ -57,13 +55,13 @@ SITUATIONS: Final = (
         steps=(
             Step(
                 what="no source yet",
-                does=lambda stage: stage.apply(host=own(stage, up=False).address),
-                becomes=Verdict.COMING,
+                does=lambda subject: subject.apply(host=own(subject, up=False).address),
+                becomes=Verdict.PROGRESSING,
                 because=because("Connecting"),
                 through=STARTING,
                 stays=10,
             ),
-            mended("the source comes", lambda stage: own(stage).scale(1)),
+            mended("the source comes", lambda subject: own(subject).scale(1)),
         ),
     ),
     Situation(
@@ -72,8 +70,8 @@ SITUATIONS: Final = (
         steps=(
             Step(
                 what="past the deadline",
-                does=lambda stage: stage.apply(host="ws://nowhere.invalid", health=QUICK),
-                becomes=Verdict.WAITING,
+                does=lambda subject: subject.apply(host="ws://nowhere.invalid", health=SOON),
+                becomes=Verdict.DEGRADED,
                 because=because("SourceUnavailable"),
                 through=LATE,
                 stays=10,
@@ -86,7 +84,7 @@ SITUATIONS: Final = (
         steps=(
             Step(
                 what="applied",
-                does=lambda stage: stage.apply(host=own(stage).address),
+                does=lambda subject: subject.apply(host=own(subject).address),
                 becomes=Verdict.READY,
                 through=STARTING,
             ),
@@ -106,23 +104,18 @@ SITUATIONS: Final = (
         steps=(
             Step(
                 what="applied",
-                does=lambda stage: stage.apply(host=own(stage).address, health=QUICK),
+                does=lambda subject: subject.apply(host=own(subject).address, health=FAR),
                 becomes=Verdict.READY,
-                through=LATE,
+                through=STARTING,
             ),
             Step(
                 what="source gone",
-                does=lambda stage: own(stage).scale(0),
+                does=lambda subject: own(subject).scale(0),
                 becomes=Verdict.READY,
                 because=because("Reconnecting"),
             ),
-            Step(
-                what="past the deadline",
-                becomes=Verdict.WAITING,
-                because=because("SourceUnavailable"),
-                stays=3,
-            ),
-            mended("source back", lambda stage: own(stage).scale(1), through=LATE),
+            past_deadline(Verdict.DEGRADED, "SourceUnavailable", stays=3),
+            mended("source back", lambda subject: own(subject).scale(1), through=LATE),
         ),
     ),
     Situation(
@@ -130,7 +123,7 @@ SITUATIONS: Final = (
         steps=(
             Step(
                 what="applied",
-                does=lambda stage: stage.apply(host=silent(stage), health={**QUICK, "quietAfterSeconds": 3}),
+                does=lambda subject: subject.apply(host=silent(subject), health={**SOON, "quietAfterSeconds": 3}),
                 becomes=Verdict.READY,
                 because=because("Streaming"),
                 through=LATE,
@@ -145,7 +138,7 @@ SITUATIONS: Final = (
         steps=(
             Step(
                 what="applied",
-                does=lambda stage: stage.apply(host=silent(stage), health=QUICK),
+                does=lambda subject: subject.apply(host=silent(subject), health=SOON),
                 becomes=Verdict.READY,
                 because=because("Streaming"),
                 through=LATE,
