@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from collections.abc import Iterator
 from enum import StrEnum
 from itertools import chain
 
@@ -59,6 +60,20 @@ def test_every_reason_that_an_ingester_may_give_is_documented(word: str) -> None
 @pytest.mark.parametrize("word", [*EventReason])
 def test_every_event_is_documented(word: str) -> None:
     assert f"\n| `{word}` | " in STATUS.partition("\n## Events\n")[2].partition("\n## ")[0]
+
+
+def _recorded() -> Iterator[tuple[EventReason, str]]:
+    """Reason and type of each Event that the operator makes with both as literals."""
+    for file in (ROOT / "operator").rglob("*.py"):
+        text = file.read_text(encoding="utf-8")
+        for kind, name in re.findall(r'Event\(\s*type="(\w+)",\s*reason=EventReason\.(\w+)', text):
+            yield EventReason[name], kind
+
+
+def test_events_have_the_documented_type() -> None:
+    found = [(reason, kind) for reason, kind in _recorded() if reason is not EventReason.CURSOR_NOT_DELETED]
+    assert len(found) > 5
+    assert [(reason, kind) for reason, kind in found if reason.type != kind] == []
 
 
 @pytest.mark.parametrize("field", IngesterSettings.model_fields.values(), ids=IngesterSettings.model_fields.keys())
