@@ -1,6 +1,8 @@
-"""A clock that stands still until a test moves it."""
+"""A clock that stands still until a test advances it."""
 
 import asyncio
+import heapq
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any, Final
@@ -10,19 +12,19 @@ _MAX_ROUNDS: Final = 100_000
 
 
 class FakeClock:
-    """Starts at 1000 monotonic seconds and at `START`. A sleep moves it on and returns at once."""
+    """A Clock whose time changes only with `advance` and the like. Sleepers wake in the order of their times."""
 
-    def __init__(self) -> None:
-        self.seconds = 1000.0
-
-    def advance(self, seconds: float) -> None:
-        self.seconds += seconds
+    def __init__(self, *, monotonic: float = 1000.0, now: datetime = START) -> None:
+        self._monotonic = monotonic
+        self._offset = now - timedelta(seconds=monotonic)
+        self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
+        self._number = count()
 
     def monotonic(self) -> float:
-        return self.seconds
+        return self._monotonic
 
     def now(self) -> datetime:
-        return START + timedelta(seconds=self.seconds - 1000.0)
+        return self._offset + timedelta(seconds=self._monotonic)
 
     async def sleep(self, seconds: float) -> None:
         if seconds <= 0:

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from tests.fakes.stepped_clock import SteppedClock
+
 from sluice_operator.desired.ingester_defaults import IngesterDefaults
 from sluice_operator.kinds.registry import KINDS
 from sluice_operator.kinds.relay import RELAY
@@ -16,7 +18,6 @@ from sluice_operator.reconcile.build import ReconcileOptions, build_reconciler
 from sluice_operator.status.event_reasons import EVENT_REASONS
 from sluice_redis.contract import HealthField, SourceState, Stream, StreamKeys
 from tests.fakes.api_server import FakeApiServer
-from tests.fakes.clock import FakeClock
 from tests.fakes.redis import FakeRedis, FakeServer
 from tests.fakes.served import served_namespaces
 
@@ -35,7 +36,7 @@ class Situation:
     """An operator, and what it works on."""
 
     def __init__(self) -> None:
-        self.clock = FakeClock()
+        self.clock = SteppedClock()
         self.server = FakeApiServer()
         self.redis = FakeRedis()
         self.is_write_allowed = True

@@ -3,6 +3,7 @@
 from typing import Any, cast
 
 import pytest
+from tests.fakes.stepped_clock import SteppedClock
 
 from sluice_operator.api.relay import Relay
 from sluice_operator.api.source import Source
@@ -15,7 +16,6 @@ from sluice_operator.kubernetes.cache import Cache
 from sluice_operator.kubernetes.client import KubernetesClient
 from sluice_operator.kubernetes.served_namespaces import ServedNamespaces
 from sluice_operator.reconcile.cursor_ownership import CursorOwnership
-from tests.fakes.clock import FakeClock
 from tests.fakes.served import served_namespaces
 
 RELAYS = RELAY.resource
@@ -58,7 +58,7 @@ def ownership_of(cache: Cache, namespaces: ServedNamespaces = EVERYWHERE) -> Cur
         client=NO_CLIENT,
         cache=cache,
         kinds=KINDS,
-        clock=FakeClock(),
+        clock=SteppedClock(),
         namespaces=namespaces,
         default_redis_url=URL,
     )
@@ -89,7 +89,7 @@ async def test_a_source_of_another_release_with_its_own_default_redis_is_no_conf
         ownership = CursorOwnership(
             client=NO_CLIENT,
             kinds=KINDS,
-            clock=FakeClock(),
+            clock=SteppedClock(),
             cache=cache,
             namespaces=EVERYWHERE,
             default_redis_url=URL,

@@ -1,12 +1,12 @@
 """The memory of a source: kept while the source is there, dropped when it is gone or replaced."""
 
 import pytest
+from tests.fakes.stepped_clock import SteppedClock
 
 from sluice_operator.kubernetes.errors import ApiError
 from sluice_operator.kubernetes.source_key import SourceKey
 from sluice_operator.observed.facts import Refusal
 from sluice_operator.reconcile.source_memory import SourceMemories
-from tests.fakes.clock import FakeClock
 from tests.unit.operator.status.situations import health
 
 KEY = SourceKey("Relay", "n", "a")
@@ -20,7 +20,7 @@ def dropped() -> list[str]:
 
 @pytest.fixture
 def memories(dropped: list[str]) -> SourceMemories:
-    return SourceMemories(on_drop=[dropped.append], clock=FakeClock())
+    return SourceMemories(on_drop=[dropped.append], clock=SteppedClock())
 
 
 def test_it_is_kept_while_the_source_is_there(memories: SourceMemories, dropped: list[str]) -> None:
