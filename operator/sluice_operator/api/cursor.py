@@ -4,9 +4,9 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
+from sluice_common.seqs import MAX_SEQ
 from sluice_operator.api.base import Model, Time
 from sluice_operator.api.rules import Rule
-from sluice_redis.contract import MAX_SEQ
 
 OnCursorLost = Literal["Halt", "Oldest", "Live"]
 

@@ -7,32 +7,14 @@ from pydantic import Field
 from sluice_operator.api.base import Model
 from sluice_operator.api.object_names import DataKey, ObjectName
 from sluice_operator.api.rules import Rule
+from sluice_redis.ingester_settings import RESERVED, LogFormat, LogLevel, fields_by_variable
 
-SPEC_FIELDS: Final = {
-    "REDIS_URL": "spec.redis.secretRef",
-    "SSL_CERT_FILE": "spec.caBundle",
-    "INGESTER_CA_BUNDLE": "spec.caBundle",
-    "INGESTER_RELAY_HOSTS": "spec.host",
-    "INGESTER_LABELER_HOSTS": "spec.host",
-    "INGESTER_KEY_PREFIX": "spec.redis.keyPrefix",
-    "INGESTER_COLLECTIONS": "spec.firehose.collections",
-    "INGESTER_SYNC_EVENTS": "spec.firehose.syncEvents",
-    "INGESTER_RESYNC_TO_BACKFILL": "spec.firehose.resyncToBackfill",
-    "INGESTER_DEDUPLICATE_SECONDS": "spec.firehose.deduplicate",
-    "INGESTER_START_FROM": "startFrom of the stream",
-    "INGESTER_BACKFILL_RESCAN_SECONDS": "spec.backfill.rescanIntervalSeconds",
-    "INGESTER_ON_PAGE_ERROR": "spec.backfill.onPageError",
-    "INGESTER_ON_CURSOR_LOST": "spec.onCursorLost",
-    "INGESTER_TRIM_CONSUMED": "spec.retention.trimConsumed",
-    "INGESTER_HIGH_WATER_MARK": "spec.backpressure.highWaterMark",
-    "INGESTER_BATCH_SIZE": "spec.batch.size",
-    "INGESTER_BATCH_TIMEOUT_MS": "spec.batch.timeoutMilliseconds",
-}
-"""By environment variable, the field of the spec that sets it."""
+SPEC_FIELDS: Final = fields_by_variable()
+"""By variable, the field that says the same."""
 
-_RESERVED: Final = ("POD_NAME", "METRICS_PORT")
-_LEVELS: Final = ("debug", "info", "warning", "error")
-_FORMATS: Final = ("json", "plain", "")
+_RESERVED: Final = RESERVED
+_LEVELS: Final = tuple(level.value for level in LogLevel)
+_FORMATS: Final = (*(style.value for style in LogFormat), "")
 
 
 def _use_field_instead(field: str) -> Rule:
@@ -47,7 +29,7 @@ def _use_field_instead(field: str) -> Rule:
 EnvName = Annotated[
     str,
     Field(min_length=1, max_length=128, pattern=r"^[-._a-zA-Z][-._a-zA-Z0-9]*$"),
-    *map(_use_field_instead, dict.fromkeys(SPEC_FIELDS.values())),
+    *(_use_field_instead(field) for field in dict.fromkeys(SPEC_FIELDS.values())),
     Rule(
         cel=f"!(self in {list(_RESERVED)}) && (!self.startsWith('INGESTER_') || self in {list(SPEC_FIELDS)})",
         message="POD_NAME, METRICS_PORT and names that begin with INGESTER_ are reserved for the operator: remove them",

@@ -5,6 +5,7 @@ from typing import Final
 from sluice_operator.api.labeler import Labeler
 from sluice_operator.desired.component import Component
 from sluice_operator.desired.stream import DesiredStream
+from sluice_redis import ingester_settings
 from sluice_redis.contract import Stream
 
 LABELS: Final = Component(name="labeler", field="labels", stream=Stream.LABELS)
@@ -16,8 +17,8 @@ def labels_stream(labeler: Labeler) -> DesiredStream:
         component=LABELS,
         enabled=True,
         env={
-            "INGESTER_MODE": "labeler",
-            "INGESTER_LABELER_HOSTS": labeler.spec.host,
-            "INGESTER_START_FROM": labeler.spec.labels.start_from,
+            ingester_settings.MODE.variable: ingester_settings.Mode.LABELER.value,
+            ingester_settings.LABELER_HOSTS.variable: labeler.spec.host,
+            ingester_settings.START_FROM.variable: labeler.spec.labels.start_from,
         },
     )

@@ -42,12 +42,12 @@ def test_what_is_missing_is_named(found: dict[str, Any] | None, told: str) -> No
 @pytest.mark.parametrize(
     ("url", "told"),
     [
-        (b'"redis://:s3cret@redis"', "it stands in quotes: put it without them"),
+        (b'"redis://:s3cret@redis"', "it stands in quotes: remove them"),
         (b":s3cret@redis:6379", "it has no scheme: put redis:// in front"),
         (b"\xef\xbb\xbfredis://:s3cret@redis", "it begins with a byte order mark"),
         (base64.b64encode(URL), "it is base64 of a URL: encode it once"),
         (b"redis+cluster://:s3cret@redis", "spec.redis.keyPrefix='p:' has no hash tag"),
-        (b"\xff\xfe", "it is no UTF-8 text"),
+        (b"\xff\xfe", "it is not UTF-8 text"),
     ],
 )
 def test_what_no_ingester_could_use_is_no_url(url: bytes, told: str) -> None:

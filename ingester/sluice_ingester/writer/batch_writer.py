@@ -1,49 +1,37 @@
-"""The writer: offers a batch to Redis until it is taken, and tells what stands in the way.
+"""The writer: it sends a batch to Redis until Redis stores it, and reports what prevents that.
 
-Backpressure has no end of its own: however long Redis is full, gone or read-only, the same batch
-is offered again, under the same name, so that nothing is lost and nothing stands there twice.
+Backpressure has no time limit. However long Redis is full, unreachable or read-only, the same batch is sent again, with
+the same ID. So nothing is lost, and nothing is stored twice.
 """
 
-import asyncio
-import time
 from collections.abc import Mapping
 from typing import Final
 
 from sluice_common.backoff import Backoff
-from sluice_ingester.cursor.event_time import epoch_seconds
-from sluice_ingester.cursor.frame_digests import FIELDS, FrameDigests
-from sluice_ingester.cursor.gap import NO_CURSOR, Gap, ResumePoint
-from sluice_ingester.pipeline import batch_splitter
-from sluice_ingester.pipeline.batch import Batch
-from sluice_ingester.pipeline.batch_splitter import StoredPart
+from sluice_common.clock import SYSTEM_CLOCK, Clock
+from sluice_ingester.batches import batch_splitter
+from sluice_ingester.batches.batch import Batch
+from sluice_ingester.batches.batch_splitter import StoredPart
+from sluice_ingester.cursor.frame_digests import FrameDigests
+from sluice_ingester.cursor.gap import ResumePoint
 from sluice_ingester.telemetry.health_report import HealthReport
+from sluice_ingester.writer.resume import read_resume_point
 from sluice_redis.contract import HealthField, ResumeField
-from sluice_redis.sink.append import Fenced, Full, RedisSink, Stored
 from sluice_redis.sink.errors import SinkError, SinkFailure, SinkReason
+from sluice_redis.sink.protocol import Sink
+from sluice_redis.sink.request import Fenced, Full, Stored
 from sluice_redis.sink.request_limit import RequestSizeLimit
 
 RESUME_PERCENT: Final = 90
-"""Of the high-water mark: there a full stream is written to again, so that it does not flutter."""
+"""In percent of the high-water mark: writing resumes at this length, so that it does not stop and start often."""
 _GROWTH_CHECKS: Final = 2
-"""So many times in a row a full stream must have grown: others, with a higher mark, write to it. Once may be one that
-has the same mark, and has found room in between.
+"""A full stream must grow this often in a row, until it is reported that others with a higher mark write to it. Growth
+once may come from a writer with the same mark, which has found room in between.
 """
-
-_RESUME_FIELDS: Final = (
-    HealthField.SEQ,
-    HealthField.EVENT_TIME,
-    HealthField.STORED,
-    ResumeField.LIVE_SINCE,
-    ResumeField.PART,
-    HealthField.LOST_FROM,
-    HealthField.LOST_FROM_TIME,
-    HealthField.LOST_TO_TIME,
-    HealthField.LOST_REASON,
-)
 
 
 class FencedError(Exception):
-    """Another hand has set the cursor; what we hold does not follow it."""
+    """Somebody else has set the cursor. The buffered frames do not follow it."""
 
     def __init__(self, *, expected_cursor: bytes | None, stored_cursor: bytes | None) -> None:
         super().__init__(f"the cursor was {_cursor_text(expected_cursor)} and is now {_cursor_text(stored_cursor)}")
@@ -52,11 +40,12 @@ class FencedError(Exception):
 class BatchWriter:
     """Writes the batches of one source, one after the other.
 
-    `expected` is the cursor that should be stored now, `pending` the batch that is being written. `progress`
-    counts the batches that stored something, or moved the cursor.
+    `expected_cursor` is the cursor that should be stored now. `pending` is the batch that is being written. `progress`
+    counts the batches that stored something or moved the cursor.
     """
 
-    def __init__(self, sink: RedisSink, report: HealthReport, *, high_water_mark: int) -> None:
+    def __init__(self, sink: Sink, report: HealthReport, *, high_water_mark: int, clock: Clock = SYSTEM_CLOCK) -> None:
+        self._clock = clock
         self._sink = sink
         self._report = report
         self._high_water_mark = high_water_mark
@@ -69,18 +58,18 @@ class BatchWriter:
         self.progress = 0
         self._frame_digests = FrameDigests()
         self._stored_part = StoredPart(cursor=None)
-        self._request_limit = RequestSizeLimit()
+        self._request_limit = RequestSizeLimit(clock=clock)
         self._live_since_stored = False
 
     async def resume(self) -> bytes | None:
-        """Read the cursor, and `place`, for as long as it takes, and expect it from now on."""
+        """Read the cursor and the `resume_point`, for as long as it takes. The cursor is then the expected one."""
         self._pending_health_fields = {}
         while True:
             try:
                 await self._sink.check_eviction_policy()
                 for former in await self._sink.rename_former_keys():
                     self._report.warn(f"the cursor was kept at {former}: it is now at {self._sink.keys.cursor}")
-                self.resume_point = await self._read_resume_point()
+                self.resume_point = await read_resume_point(self._sink)
             except SinkError as error:
                 await self._report_and_wait(error)
             else:
@@ -92,24 +81,24 @@ class BatchWriter:
                 return self.expected_cursor
 
     async def report_if_full(self) -> None:
-        """Tell if the stream is full before anything is offered to it. `check` tells when it no longer is.
+        """Report a full stream before anything is written. `check_cursor` reports when it is no longer full.
 
-        Else a source that is connected to would look well until its first batch is refused.
+        Otherwise a connected source would seem healthy until its first batch is refused.
         """
         try:
             length = await self._sink.stream_length()
         except SinkError:
-            return  # the first batch will tell
+            return  # the first batch will fail as well, and is reported
         if length >= self._high_water_mark:
             self._full_at_start = True
             self._report.stream_full(self._full_message())
 
     def add_health_fields(self, health_fields: Mapping[str, str]) -> None:
-        """Let the next batch write `fields` of the health hash, in the same step."""
+        """Write fields of the health hash with the next batch, in the same step."""
         self._pending_health_fields = self._pending_health_fields | dict(health_fields)
 
     async def write_health(self, health_fields: Mapping[str, str]) -> None:
-        """Write `fields` of the health hash now, for as long as it takes."""
+        """Write fields of the health hash now, for as long as it takes."""
         while True:
             try:
                 await self._sink.write_health(dict(health_fields))
@@ -120,9 +109,10 @@ class BatchWriter:
                 return
 
     async def reset_cursor(self, cursor: str, health_fields: Mapping[str, str]) -> None:
-        """Set the cursor to where a source can go on from, for as long as it takes.
+        """Set the cursor to one that the source can continue from, for as long as it takes.
 
-        FencedError if it is no longer the one that was found so, or if an answer was lost: read it again.
+        FencedError if the stored cursor is not the expected one. Then somebody else has set it, or an answer was lost.
+        Call `resume` again.
         """
         while True:
             try:
@@ -138,15 +128,15 @@ class BatchWriter:
             return
 
     async def write(self, batch: Batch) -> None:
-        """Store `batch`, for as long as it takes; FencedError if the cursor is no longer ours.
+        """Store `batch`, for as long as it takes. FencedError if somebody else has set the cursor.
 
-        What Redis does not take in one request is stored in several, see `portions`.
+        A batch that is too large for one request is split.
         """
         self.pending = batch
         try:
-            waiting = [self._stored_part.remaining(batch)]
-            while waiting:
-                one = waiting.pop(0)
+            to_write = [self._stored_part.remaining(batch)]
+            while to_write:
+                one = to_write.pop(0)
                 parts = (
                     []
                     if self._request_limit.allows(batch_splitter.request_size(one))
@@ -154,28 +144,30 @@ class BatchWriter:
                 )
                 if not parts:
                     parts = await self._store(one)
-                waiting = parts + waiting
+                to_write = parts + to_write
         finally:
             self.pending = None
 
     async def _store(self, batch: Batch) -> list[Batch]:
-        """Store `batch` in one request, or say what is to be stored in its place."""
+        """Store `batch` in one request. If it is too large, return the batches to store instead."""
         cursor = self.expected_cursor if batch.cursor is None else str(batch.cursor).encode()
-        noted, self._pending_health_fields = self._pending_health_fields, {}
-        frames, digests = self._resume_fields(batch, cursor)
+        added_fields, self._pending_health_fields = self._pending_health_fields, {}
+        digests, resume_fields = self._resume_fields(batch, cursor)
         part = self._stored_part.including(batch) if batch.is_partial else StoredPart(cursor=cursor)
         if part.digests or self._stored_part.digests:
-            digests = {**digests, ResumeField.PART.value: part.serialize()}
-        append = batch.append_request(expected_cursor=self.expected_cursor, health_fields={**noted, **digests})
+            resume_fields = {**resume_fields, ResumeField.PART.value: part.serialize()}
+        request = batch.append_request(
+            expected_cursor=self.expected_cursor, health_fields={**added_fields, **resume_fields}
+        )
         while True:
-            began = time.monotonic()
+            began = self._clock.monotonic()
             try:
-                answer = await self._sink.append(append)
+                answer = await self._sink.append(request)
             except SinkError as error:
                 if await self._is_too_large(batch, error.failure):
                     self._record_refusal(batch_splitter.request_size(batch), error.failure)
                     if parts := batch_splitter.split_batch(batch, error_text=error.failure.message):
-                        self._pending_health_fields = noted
+                        self._pending_health_fields = added_fields
                         return parts
                 await self._report_and_wait(error)
                 continue
@@ -190,25 +182,28 @@ class BatchWriter:
                     break
         if batch.events or batch.resyncs or cursor != self.expected_cursor:
             self.progress += 1
-        self.expected_cursor, self._frame_digests, self._stored_part = cursor, frames, part
+        self.expected_cursor, self._frame_digests, self._stored_part = cursor, digests, part
         self._live_since_stored = self._live_since_stored and batch.cursor is None
         self._report_recovered()
-        self._report.batch_stored(batch, seconds=time.monotonic() - began, duplicates=duplicates)
+        self._report.batch_stored(batch, seconds=self._clock.monotonic() - began, duplicates=duplicates)
         return []
 
     async def _is_too_large(self, batch: Batch, failure: SinkFailure) -> bool:
-        """Whether `trouble` is that the request was too large, as Redis says or as it seems.
+        """Whether the request was too large: Redis says so, or it is likely.
 
-        One that was given up may be done yet: only what moves the cursor can't be done twice then.
+        A request that timed out may still be executed. Then only a batch that moves the cursor is safe to split,
+        because the fence protects it.
         """
         if failure.reason is SinkReason.TOO_LARGE:
             return True
         moves = batch.cursor is not None and str(batch.cursor).encode() != self.expected_cursor
         is_fenced = moves and len(batch.entries) > 1
-        alone = len(batch.events) + len(batch.dead_letters) + len(batch.resyncs) < 2
+        is_single = len(batch.events) + len(batch.dead_letters) + len(batch.resyncs) < 2
         if failure.reason is SinkReason.TIMEOUT and not is_fenced:
             return False
-        if not self._request_limit.may_be_too_large(failure, batch_splitter.request_size(batch), single_event=alone):
+        if not self._request_limit.may_be_too_large(
+            failure, batch_splitter.request_size(batch), single_event=is_single
+        ):
             return False
         try:
             [newest] = await self._sink.read_health(HealthField.BATCH)
@@ -218,21 +213,21 @@ class BatchWriter:
 
     def _record_refusal(self, size: int, failure: SinkFailure) -> None:
         if self._request_limit.max_bytes is None:
-            self._report.warn(f"a request of {size} bytes is too large and written in parts: {failure.message}")
+            self._report.warn(f"a request of {size} bytes is too large, and is split: {failure.message}")
         self._request_limit.record_refusal(size, failure)
 
     def _resume_fields(self, batch: Batch, cursor: bytes | None) -> tuple[FrameDigests, Mapping[str, str]]:
-        """What is to stand in the health hash beside `cursor`, with the fields that it takes."""
+        """The digests to store with `cursor`, and the fields of the health hash for the next resume."""
         fields = {ResumeField.LIVE_SINCE.value: ""} if self._live_since_stored and batch.cursor is not None else {}
         if not (batch.digests or self._frame_digests.is_stored):
             return self._frame_digests, fields
-        frames, more = self._frame_digests.add(batch.digests, cursor=cursor)
-        return frames, fields | dict(more)
+        digests, more = self._frame_digests.add(batch.digests, cursor=cursor)
+        return digests, fields | dict(more)
 
     async def check_cursor(self) -> None:
-        """FencedError if the cursor is no longer ours: a quiet source would never notice it.
+        """FencedError if somebody else has set the cursor. A quiet source has no append that would detect it.
 
-        Says nothing while a batch is being written, or if Redis does not answer.
+        Does nothing while a batch is being written, or if Redis does not answer.
         """
         expected = self.expected_cursor
         if self.pending is not None:
@@ -248,43 +243,18 @@ class BatchWriter:
             raise FencedError(expected_cursor=expected, stored_cursor=stored)
 
     async def evicts_keys(self) -> bool:
-        """Whether Redis has come to evict keys. `resume` then waits until it no longer does."""
+        """Whether Redis now evicts keys. `resume` then waits until it no longer does."""
         try:
             await self._sink.check_eviction_policy()
         except SinkError as error:
             return error.failure.reason is SinkReason.EVICTS
         return False
 
-    async def _read_resume_point(self) -> ResumePoint:
-        values = await self._sink.read_health(*_RESUME_FIELDS, *FIELDS)
-        seq, event_time, stored, live, part, first, since, until, reason = values[: len(_RESUME_FIELDS)]
-        cursor = await self._sink.read_cursor()
-        loss = None
-        if (first.isdecimal() or reason == NO_CURSOR) and not until:
-            loss = Gap(first=int(first) if first.isdecimal() else None, since=since or None, reason=reason)
-        known = cursor is not None and seq.encode() == cursor
-        try:
-            told = epoch_seconds(stored)
-            epoch_seconds(event_time)
-        except ValueError:
-            known, told = False, 0.0
-        return ResumePoint(
-            cursor=cursor,
-            event_time=event_time if known else None,
-            event_time_noted_at=told,
-            open_gap=loss,
-            frame_digests=FrameDigests.parse(
-                values[len(_RESUME_FIELDS) :], cursor=cursor, undigested_until=_parse_seq(cursor)
-            ),
-            live_since=live,
-            stored_part=part,
-        )
-
     async def _wait_for_room(self) -> None:
         self._report.stream_full(self._full_message())
         before, grown = 0, 0
         while True:
-            await asyncio.sleep(self._backoff.next_delay(minimum=0.05))
+            await self._clock.sleep(self._backoff.next_delay(minimum=0.05))
             try:
                 length = await self._sink.stream_length()
             except SinkError as error:
@@ -303,7 +273,7 @@ class BatchWriter:
     def _full_message(self) -> str:
         return (
             f"{self._sink.keys.entries} is at its high-water mark of {self._high_water_mark} entries: "
-            "let consumers delete what they are done with, or see spec.retention.trimConsumed and "
+            "let consumers delete entries that they have processed, or see spec.retention.trimConsumed and "
             "spec.backpressure.highWaterMark"
         )
 
@@ -312,21 +282,17 @@ class BatchWriter:
             f"{self._sink.keys.entries} holds more than this source's high-water mark of {self._high_water_mark} "
             "entries, and others, whose mark is higher, write on: give all sources of a stream the same "
             "spec.backpressure.highWaterMark, or this one keys of its own (spec.redis.keyPrefix), or let consumers "
-            "delete what they are done with (spec.retention.trimConsumed)"
+            "delete entries that they have processed (spec.retention.trimConsumed)"
         )
 
     async def _report_and_wait(self, error: SinkError) -> None:
         self._report.sink_failed(error.failure)
-        await asyncio.sleep(self._backoff.next_delay())
+        await self._clock.sleep(self._backoff.next_delay())
 
     def _report_recovered(self) -> None:
         self._full_at_start = False
         self._backoff.reset()
         self._report.sink_recovered()
-
-
-def _parse_seq(cursor: bytes | None) -> int | None:
-    return int(cursor) if cursor is not None and cursor.isdigit() and len(cursor) <= 16 else None
 
 
 def _cursor_text(cursor: bytes | None) -> str:

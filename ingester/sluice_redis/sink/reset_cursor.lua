@@ -1,5 +1,5 @@
 #!lua
--- Another cursor in the place of one that the source can't go on from, unless another hand was faster.
+-- Replace a cursor that the source cannot continue from, unless somebody else has changed it.
 --
 -- KEYS: cursor, health hash
 -- ARGV: 1 expected cursor: "=" and its value, or "" if there must be none

@@ -1,10 +1,10 @@
-"""A batch that Redis does not take as a whole, in smaller ones: what one request may hold is not ours to say. Pure.
+"""Splitting a batch that is too large for one request of Redis. Pure.
 
-First a batch is parted between its frames, each part with the cursor that holds behind it. A frame that is too large by
-itself is parted between its events. Then no part but the last moves the cursor, and a crash between two parts would
-bring the first of them again. So with each part stands, in the same atomic step, which events of the frame are
-stored (`Part`), and whoever resumes from that cursor leaves just these out. One event that is too large alone
-becomes a dead letter, which keeps as much of it as Redis takes.
+1. A batch is split between its frames. Each part has the cursor behind its last frame.
+2. A frame that is too large is split between its events. Only the last part moves the cursor, so after a crash between
+   two parts the source sends the whole frame again. Each part therefore stores, in the same atomic step, which events
+   of the frame are stored (`StoredPart`). Whoever resumes from that cursor leaves these events out.
+3. An event that is too large becomes a dead letter, which keeps as much of it as Redis accepts.
 """
 
 import binascii
@@ -16,15 +16,15 @@ from dataclasses import dataclass, replace
 from itertools import accumulate, compress
 from typing import Final, Self
 
-from sluice_ingester.pipeline.batch import Batch, BatchEntry
+from sluice_ingester.batches.batch import Batch, BatchEntry
 from sluice_wire.deadletter import MAX_PAYLOAD_BYTES, DeadLetter, DeadLetterReason, InputError
 from sluice_wire.events import DecodedFrame
 
 _DIGEST_BYTES: Final = 10
 _BYTES_PER_ITEM: Final = 96
-"""About how many bytes a request takes for each thing in it beside the thing itself: lengths, a digest, names."""
+"""The approximate overhead of each item in a request: lengths, a digest, names."""
 _FIXED_BYTES: Final = 4096
-"""And for all the rest, with the digests of frames."""
+"""The approximate size of all the rest, including the digests of frames."""
 _MIN_PAYLOAD_BYTES: Final = 64
 
 Item = bytes | DeadLetter
@@ -32,14 +32,14 @@ Item = bytes | DeadLetter
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredPart:
-    """Of a frame that is being stored in parts behind `cursor`, the digests of what is stored already."""
+    """The digests of the stored items of a frame that is being stored in parts. It comes after `cursor`."""
 
     cursor: bytes | None
     digests: tuple[bytes, ...] = ()
 
     @classmethod
     def parse(cls, text: str, *, cursor: bytes | None) -> Self:
-        """What `text`, as `write` made it, says of `cursor`; nothing if it is of another one."""
+        """Parse what `serialize` returned. No digests if it is for another cursor, or malformed."""
         of, _, rest = text.rpartition(" ")
         try:
             digests = binascii.a2b_base64(rest, strict_mode=True) if rest and of == _cursor_text(cursor) else b""
@@ -49,17 +49,17 @@ class StoredPart:
         return cls(cursor=cursor, digests=tuple(digests[at : at + _DIGEST_BYTES] for at in whole))
 
     def serialize(self) -> str:
-        """As it stands in the health hash; empty if nothing is stored in part."""
+        """The value of the field in the health hash. Empty if nothing is stored in part."""
         if not self.digests:
             return ""
         return f"{_cursor_text(self.cursor)} {binascii.b2a_base64(b''.join(self.digests), newline=False).decode()}"
 
     def including(self, batch: Batch) -> Self:
-        """With what `batch` stores of the frame."""
+        """The same with the items of `batch` in addition."""
         return replace(self, digests=(*self.digests, *map(_item_digest, _items(batch))))
 
     def remaining(self, batch: Batch) -> Batch:
-        """`batch` without what is stored already. It is the same batch if nothing is."""
+        """`batch` without the items that are stored already. The same object if none is."""
         left = Counter(self.digests)
         if not left:
             return batch
@@ -104,15 +104,15 @@ def _batch_of(pieces: Iterable[BatchEntry]) -> Batch:
 
 
 def request_size(batch: Batch) -> int:
-    """About how many bytes the request takes that stores `batch`."""
+    """The approximate number of bytes of the request that stores `batch`."""
     items = _items(batch)
     return _FIXED_BYTES + sum(_BYTES_PER_ITEM + _size_of(item) for item in items)
 
 
 def split_batch(batch: Batch, *, error_text: str = "") -> list[Batch]:
-    """Two batches in the place of `batch`, or one that is smaller; none if it can't be made smaller.
+    """Two batches that replace `batch`, or one that is smaller. None if it cannot be made smaller.
 
-    `words` are those of Redis that has refused it: without them an event does not become a dead letter.
+    `error_text` is the message with which Redis has refused it. Without it no event becomes a dead letter.
     """
     if len(batch.entries) > 1:
         at = _split_index([0 if piece.frame is None else piece.frame.size for piece in batch.entries])
@@ -134,19 +134,19 @@ def split_batch(batch: Batch, *, error_text: str = "") -> list[Batch]:
     )
     if letter is None:
         return []
-    buried = Batch()
-    _fill_last(buried, batch, [(letter, kind, _DEAD)])
-    return [buried]
+    replacement = Batch()
+    _fill_last(replacement, batch, [(letter, kind, _DEAD)])
+    return [replacement]
 
 
 _EVENT, _DEAD, _RESYNC = "event", "dead", "resync"
 
 
 def _labelled_items(batch: Batch) -> list[tuple[Item, str, str]]:
-    """What `batch` holds, one by one: the thing, its kind (empty if it is not counted), and where it goes."""
+    """The items of `batch`, each with its kind (empty if it is not counted) and its target."""
     kinds: list[str] = [kind for piece in batch.entries if piece.frame for kind in piece.frame.kinds]
     kinds = kinds or list(batch.kinds.elements())
-    if len(kinds) != len(batch.events):  # of labels and of repos there is but one kind
+    if len(kinds) != len(batch.events):  # labels and repositories have only one kind
         kinds = [next(iter(batch.kinds), "")] * len(batch.events)
     return [
         *((event, kind, _EVENT) for event, kind in zip(batch.events, kinds, strict=True)),
@@ -172,7 +172,7 @@ def _fill(batch: Batch, entries: Iterable[tuple[Item, str, str]]) -> None:
 
 
 def _fill_last(batch: Batch, frame: Batch, entries: Iterable[tuple[Item, str, str]]) -> None:
-    """Put `entries` into `batch`, and all that `frame`, of which they are the last, says of itself."""
+    """Put `entries` into `batch`, which are the last ones of `frame`, with the cursor and the counts of `frame`."""
     _fill(batch, entries)
     batch.digests += frame.digests
     batch.frame_count += frame.frame_count
@@ -183,7 +183,7 @@ def _fill_last(batch: Batch, frame: Batch, entries: Iterable[tuple[Item, str, st
 
 
 def _split_index(sizes: list[int]) -> int:
-    """Where to part so that both sides are about of one size; neither is empty."""
+    """The index that splits into two parts of about the same size. Neither is empty."""
     sums = list(accumulate(sizes))
     half = sums[-1] / 2
     return min(range(1, len(sizes)), key=lambda at: abs(sums[at - 1] - half))
@@ -193,13 +193,13 @@ def _dead_letter_for(event: bytes, error_text: str, *, repeated: bool) -> DeadLe
     if repeated:
         return None
     try:
-        told = json.loads(event)
+        content = json.loads(event)
     except ValueError:
-        told = {}
-    told = told if isinstance(told, dict) else {}
-    first = (told.get("labels") or [{}])[0]
-    path = "/".join(str(told[key]) for key in ("did", "collection", "rkey") if key in told)
-    seq = told.get("seq")
+        content = {}
+    content = content if isinstance(content, dict) else {}
+    first = (content.get("labels") or [{}])[0]
+    path = "/".join(str(content[key]) for key in ("did", "collection", "rkey") if key in content)
+    seq = content.get("seq")
     return DeadLetter.from_error(
         InputError(DeadLetterReason.TOO_LARGE, f"Redis does not take an event of {len(event)} bytes: {error_text}"),
         payload=event[: min(MAX_PAYLOAD_BYTES, len(event) // 2)],
@@ -222,7 +222,7 @@ def _size_of(item: Item) -> int:
 
 
 def _item_digest(item: Item) -> bytes:
-    """Of all but the time: one that the source does not tell is another one at each reading."""
+    """The digest without `time`: if the source gives none, it is the time of receipt, and differs each time."""
     if isinstance(item, DeadLetter):
         return hashlib.blake2b(f"{item.seq} {item.reason} {item.detail}".encode(), digest_size=_DIGEST_BYTES).digest()
     head, found, rest = item.partition(b',"time":"')

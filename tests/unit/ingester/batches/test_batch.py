@@ -1,5 +1,5 @@
-from sluice_ingester.pipeline.batch import MAX_BATCH_BYTES, Batch
-from sluice_redis.sink.append import AppendRequest, DeadLetterEntry
+from sluice_ingester.batches.batch import MAX_BATCH_BYTES, Batch
+from sluice_redis.sink.request import AppendRequest, DeadLetterEntry
 from tests.unit.ingester.given import TIME, decoded
 
 

@@ -1,8 +1,8 @@
 #!lua flags=allow-oom
--- Bring the cursor and the health hash of a source from the names under which older versions kept them to its HOST.
+-- Rename the cursor and the health hash of a source from the keys that older versions used.
 --
--- Where there is a cursor under both names, the higher seq stays: all up to it stands in the stream. A cursor that is
--- no seq (of a listing, or a word that a person has set) stays where it is, and the older one goes.
+-- If both keys have a cursor, the one with the higher seq stays, because all events up to it are stored. A cursor that is
+-- not a seq (of a listing, or a word that a person has set) stays, and the former one is deleted.
 --
 -- KEYS: cursor, health hash, then cursor and health hash under each former name
 -- ARGV: "seq" if cursors are seqs

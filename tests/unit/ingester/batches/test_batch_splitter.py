@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sluice_ingester.pipeline import batch_splitter
-from sluice_ingester.pipeline.batch import Batch
-from sluice_ingester.pipeline.batch_splitter import StoredPart
+from sluice_ingester.batches import batch_splitter
+from sluice_ingester.batches.batch import Batch
+from sluice_ingester.batches.batch_splitter import StoredPart
 from sluice_wire.deadletter import DeadLetter, DeadLetterReason
 from sluice_wire.events import DecodedFrame
 

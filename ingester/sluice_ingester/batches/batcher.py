@@ -1,20 +1,22 @@
-"""Where the reader of a source and the writer to Redis meet.
+"""The batcher: the buffer between the reader of a source and the writer to Redis.
 
-One batch forms while at most one other is being written: the reader fills, the writer takes. When
-the forming batch is full and the writer still busy, or both batches together are as large as one
-may be, the reader waits, so nothing is read from the socket that there is no room for.
+The reader fills one batch while the writer writes at most one other. The reader waits if its batch is full and the
+writer is busy, or if both batches together have the maximum size of one. So nothing is read from the socket without
+room for it.
 """
 
 import asyncio
 
-from sluice_ingester.pipeline.batch import MAX_BATCH_BYTES, Batch
+from sluice_common.clock import SYSTEM_CLOCK, Clock, wait_until_set
+from sluice_ingester.batches.batch import MAX_BATCH_BYTES, Batch
 from sluice_wire.events import DecodedFrame
 
 
 class Batcher:
-    """The batch that is forming. One reader and one writer may use it."""
+    """The batch that is being filled. One reader and one writer may use it."""
 
-    def __init__(self, *, max_events: int, max_seconds: float) -> None:
+    def __init__(self, *, max_events: int, max_seconds: float, clock: Clock = SYSTEM_CLOCK) -> None:
+        self._clock = clock
         self._max_events = max_events
         self._max_seconds = max_seconds
         self._batch = Batch()
@@ -27,22 +29,22 @@ class Batcher:
 
     @property
     def forming(self) -> Batch:
-        """The batch that is forming, to look at."""
+        """The batch that is being filled. Read it only."""
         return self._batch
 
     @property
     def age(self) -> float:
-        """For how many seconds frames have been waiting to be taken."""
-        return 0.0 if self._batch.is_empty else asyncio.get_running_loop().time() - self._started_at
+        """How many seconds the oldest frame has been waiting for the writer."""
+        return 0.0 if self._batch.is_empty else self._clock.monotonic() - self._started_at
 
     @property
     def has_room(self) -> bool:
         """Whether a frame can be added without waiting."""
         return self._room.is_set()
 
-    async def wait_for_room(self) -> None:
-        """Wait until a frame can be added."""
-        await self._room.wait()
+    async def wait_for_room(self, *, seconds: float) -> bool:
+        """Wait until a frame can be added, at most for `seconds`. Whether it can."""
+        return await wait_until_set(self._room, seconds=seconds, clock=self._clock)
 
     def add(
         self,
@@ -61,31 +63,29 @@ class Batcher:
         self._update_room()
 
     def advance(self, *, cursor: int | None, event_time: str | None = None) -> None:
-        """What holds from now on, without a frame: see Batch.mark."""
+        """Set the cursor or the event time without a frame: see Batch.advance."""
         if self._batch.is_empty:
             self._start()
         self._batch.advance(cursor=cursor, event_time=event_time)
 
     def _start(self) -> None:
-        self._started_at = asyncio.get_running_loop().time()
+        self._started_at = self._clock.monotonic()
         self._changed.set()
 
     def close(self) -> None:
-        """No frame will come any more: what has formed may be taken at once."""
+        """No more frames will come. The batch may be taken at once."""
         self._closed = True
         self._changed.set()
 
     async def take(self) -> Batch | None:
-        """The next batch, as soon as it is full or old enough; None when closed and empty."""
+        """The next batch, as soon as it is full or old enough. None if the batcher is closed and empty."""
         while not (self._closed or self._is_full()):
-            remaining = None if self._batch.is_empty else self._max_seconds - self.age
-            if remaining is not None and remaining <= 0:
-                break
             self._changed.clear()
-            try:
-                async with asyncio.timeout(remaining):
-                    await self._changed.wait()
-            except TimeoutError:
+            if self._batch.is_empty:
+                await self._changed.wait()
+            elif (remaining := self._max_seconds - self.age) <= 0 or not await wait_until_set(
+                self._changed, seconds=remaining, clock=self._clock
+            ):
                 break
         if self._batch.is_empty:
             return None
@@ -95,7 +95,7 @@ class Batcher:
         return taken
 
     def written(self) -> None:
-        """The batch that was taken last is written, and its memory free."""
+        """The last batch that was taken is written, and its memory is free."""
         self._writing_bytes = 0
         self._update_room()
 

@@ -1,4 +1,4 @@
-"""Batches of whole frames: what one append stores. Pure."""
+"""A batch of whole frames, which one append stores. Pure."""
 
 import uuid
 from collections import Counter
@@ -6,16 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from sluice_redis.sink.append import AppendRequest, DeadLetterEntry
+from sluice_redis.sink.request import AppendRequest, DeadLetterEntry
 from sluice_wire.deadletter import DeadLetter
 from sluice_wire.events import DecodedFrame
 
 MAX_BATCH_BYTES = 2 * 1024 * 1024
-"""A batch of so many bytes is full, however few its events: what is held must fit into a small pod."""
+"""A batch with this many bytes is full, however few its events: buffers must fit into a small pod."""
 
 
 class BatchEntry(NamedTuple):
-    """What was put into a batch at once: see Batch.add and Batch.mark. One is made for each frame, so it is cheap."""
+    """The arguments of one call of Batch.add or Batch.advance. A named tuple, because there is one for each frame."""
 
     frame: DecodedFrame | None
     cursor: int | str | None
@@ -25,13 +25,13 @@ class BatchEntry(NamedTuple):
 
 @dataclass(slots=True)
 class Batch:
-    """Frames of one source, each of them whole, in their order.
+    """Whole frames of one source, in their order.
 
-    `cursor` is the one that holds once they are stored, None if it stays as it is; frames without events
-    move it, too. `time` is how far the events have come, None if they don't tell. `digests` are those by
-    which the frames are known again. `kinds` counts the events.
-    A page of a listing is a frame, too, and its cursor any text. `pieces` are what it was made of, in order, where
-    it was made piece by piece. `goes_on` is true of one that holds the beginning of a frame only: see `portions`.
+    `cursor` is the cursor to store with them, None if it does not change. Frames without events move it as well.
+    `event_time` is the event time to store, None if it does not change. `digests` are the fingerprints of the frames.
+    `kinds` counts the events.
+    `entries` are the frames with their cursors, if the batch was built frame by frame. A page of a listing is a frame
+    as well, and its cursor is any text. `is_partial`: the batch contains only the beginning of a frame.
     """
 
     events: list[bytes] = field(default_factory=list)
@@ -56,7 +56,7 @@ class Batch:
         digest: bytes | None = None,
         event_time: str | None = None,
     ) -> None:
-        """Put a frame at the end; `cursor` and `time` hold from there on, and stay where they are None."""
+        """Append a frame. `cursor` and `event_time` are the new ones, or None if they do not change."""
         self.entries.append(BatchEntry(frame=frame, cursor=cursor, digest=digest, event_time=event_time))
         self.events += frame.events
         self.dead_letters += frame.dead_letters
@@ -70,7 +70,7 @@ class Batch:
         self._set_position(cursor=cursor, event_time=event_time)
 
     def advance(self, *, cursor: int | str | None = None, event_time: str | None = None) -> None:
-        """As `add`, but without a frame."""
+        """Set the cursor or the event time without a frame."""
         self.entries.append(BatchEntry(frame=None, cursor=cursor, digest=None, event_time=event_time))
         self._set_position(cursor=cursor, event_time=event_time)
 
@@ -86,11 +86,11 @@ class Batch:
         return not self.frame_count and self.cursor is None and self.event_time is None
 
     def is_full(self, *, events: int) -> bool:
-        """Whether the batch has come to `events` events, or to MAX_BYTES."""
+        """Whether the batch has `events` events, or MAX_BATCH_BYTES."""
         return len(self.events) >= events or self.size >= MAX_BATCH_BYTES
 
     def append_request(self, *, expected_cursor: bytes | None, health_fields: Mapping[str, str]) -> AppendRequest:
-        """The call that stores the batch, and `fields` of the health hash, if the cursor is `expected`."""
+        """The request that stores the batch and fields of the health hash, if the stored cursor is the expected one."""
         return AppendRequest(
             batch_id=self.batch_id,
             expected_cursor=expected_cursor,
