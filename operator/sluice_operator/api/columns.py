@@ -43,7 +43,7 @@ def stream_columns(status_field: str, *wide_columns: PrinterColumn) -> tuple[Pri
         PrinterColumn(
             name="Rate",
             path=f".status.{status_field}.rate",
-            description="Events stored per second. Each operation of a commit is an event, so a relay sends fewer messages.",
+            description="Events stored per second. Each operation of a commit is an event.",
         ),
         PrinterColumn(
             name="Restarts",
