@@ -81,7 +81,10 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         pod(annotations={"sluice.dev/desired-hash": "x"}),
         "annotations that begin with sluice.dev/ or kubectl.kubernetes",
     ),
-    (pod(annotations={"kubectl.kubernetes.io/restartedAt": "x"}), "`kubectl rollout restart` restarts an ingester"),
+    (
+        pod(annotations={"kubectl.kubernetes.io/restartedAt": "x"}),
+        "To restart an ingester, use `kubectl rollout restart`",
+    ),
     (pod(annotations={"note": "x" * 16_385}), f"{AT}annotations.note: Too long: may not be more than 16384 bytes"),
     (pod(annotations={f"a{i}": "x" for i in range(33)}), f"{AT}annotations: Too many: 33: must have at most 32 items"),
     # env

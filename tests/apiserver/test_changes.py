@@ -8,7 +8,7 @@ import pytest
 
 from tests.apiserver.conftest import ApiServer, RefusedError
 
-ANOTHER = "make another resource for another source, and delete this one"
+ANOTHER = "create another resource for another source, and delete this one"
 NONCE = "give another nonce with another position: the cursor is set once for each nonce"
 
 

@@ -82,7 +82,7 @@ def test_the_table(server: ApiServer, stored: Any) -> None:
 def test_its_deployment_is_taken_as_it_is(server: ApiServer, stored: Any) -> None:
     """The API server knows every field, and the pod meets the restricted standard."""
     labeler = Labeler.parse(stored)
-    (stream,) = KINDS.of(labeler).desired_streams(labeler)
+    (stream,) = KINDS[type(labeler).__name__].desired_streams(labeler)
     manifest = build_deployment(
         labeler, stream, config_hashes={REDIS_HASH_ANNOTATION: "h"}, defaults=IngesterDefaults(image="sluice:1")
     )

@@ -29,7 +29,7 @@ def _use_field_instead(field: str) -> Rule:
 EnvName = Annotated[
     str,
     Field(min_length=1, max_length=128, pattern=r"^[-._a-zA-Z][-._a-zA-Z0-9]*$"),
-    *(_use_field_instead(field) for field in dict.fromkeys(SPEC_FIELDS.values())),
+    *map(_use_field_instead, dict.fromkeys(SPEC_FIELDS.values())),
     Rule(
         cel=f"!(self in {list(_RESERVED)}) && (!self.startsWith('INGESTER_') || self in {list(SPEC_FIELDS)})",
         message="POD_NAME, METRICS_PORT and names that begin with INGESTER_ are reserved for the operator: remove them",

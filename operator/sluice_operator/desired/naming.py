@@ -49,8 +49,8 @@ def child_name(resource: str, suffix: str) -> str:
 
 
 def redis_secret_name(*, kind: str, resource: str) -> str:
-    """The name of the Secret with the operator's default URL. A Relay and a Labeler of the same name have different
-    ones.
+    """The name of the Secret with the operator's default URL. It differs between sources of
+    different kinds with the same name.
 
     It is never `<release>-redis`, which is the name of the chart's own Secret.
     """

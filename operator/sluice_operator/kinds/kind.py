@@ -63,14 +63,6 @@ class Kind:
         """The components that a source can have, whatever its spec says."""
         return tuple(ingester.component for ingester in self.ingesters)
 
-    def parse(self, body: Mapping[str, Any]) -> Source:
-        """Read an object of this kind. Raises InvalidResourceError: see `Resource.parse`."""
-        return self.model.parse(body)
-
-    def parse_status(self, body: Mapping[str, Any]) -> SourceStatus:
-        """The status of an object of this kind, even if its spec is invalid."""
-        return self.model.parse_status(body)
-
     def all_streams(self, source: Source) -> tuple[DesiredStream, ...]:
         """The streams of all components of `source`, disabled ones included."""
         return tuple(ingester.desired(source) for ingester in self.ingesters)

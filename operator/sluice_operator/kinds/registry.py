@@ -4,8 +4,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from sluice_operator.api.source import Source
-from sluice_operator.desired.component import Component
 from sluice_operator.kinds.kind import Kind
 from sluice_operator.kinds.labeler import LABELER
 from sluice_operator.kinds.relay import RELAY
@@ -34,15 +32,6 @@ class Kinds:
 
     def __getitem__(self, name: str) -> Kind:
         return self._by_name[name]
-
-    def of(self, source: Source) -> Kind:
-        """The kind of a source."""
-        return self._by_name[type(source).__name__]
-
-    @property
-    def components(self) -> tuple[Component, ...]:
-        """The components of all kinds."""
-        return tuple(component for kind in self for component in kind.components)
 
 
 def _check_distinct(what: str, names: Iterable[str]) -> None:

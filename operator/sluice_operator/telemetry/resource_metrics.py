@@ -1,7 +1,7 @@
-"""What the operator tells Prometheus of its resources: their statuses, as the store has them.
+"""Metrics of resources for Prometheus, from their statuses in the cache.
 
-They are read when somebody asks, so nothing is left over of a resource that is deleted. Ages are told as the times
-that they begin at, for the monitor to subtract: a status is not written for an age that ticks.
+They are read at each scrape, so nothing is left of a deleted resource. Ages are given as timestamps, from which the
+monitor computes the age: a status is not written only because an age grows.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -36,7 +36,7 @@ class ResourceMetrics(Collector):
         self._namespaces = namespaces
 
     def collect(self) -> Iterator[Metric]:
-        """One family for each question."""
+        """All metrics, one family for each name."""
         counts = GaugeMetricFamily(
             "sluice_resources",
             "Resources by their `Ready`: `True`, `False`, or `Unknown` before the first reconcile.",
@@ -69,7 +69,7 @@ class ResourceMetrics(Collector):
                 if not self._namespaces.serves_kind(api, metadata["namespace"]) or not held.get(
                     metadata["namespace"], True
                 ):
-                    continue  # nobody knows how it fares, or another release tells
+                    continue  # its status may be outdated, or another release exports it
                 labels = [api.kind, metadata["namespace"], metadata["name"]]
                 states[_condition(status, "Ready")] += 1
                 for family, labelled, value in _samples(status, kind.components):
@@ -109,7 +109,7 @@ def _families() -> dict[str, GaugeMetricFamily | CounterMetricFamily]:
 
 
 def _samples(status: Mapping[str, Any], components: Sequence[Component]) -> Iterator[tuple[str, list[str], float]]:
-    """What one status tells: family, values of further labels, value."""
+    """The samples of one status: family, values of further labels, value."""
     yield "ready", [], float(_condition(status, "Ready") == "True")
     yield "stalled", [], float(_condition(status, "Stalled") == "True")
     yield "restarts", [], (status.get("restarts") or {}).get("count", 0)

@@ -105,7 +105,7 @@ async def test_a_token_that_is_revoked_is_renewed(
     assert not watches.done()
     with proxy.fault(answers(401), "watch", namespace=place.namespace):
         proxy.cut("relays", namespace=place.namespace)
-        with pytest.raises(CredentialsRejectedError, match="refuses the credentials, and there are no newer ones"):
+        with pytest.raises(CredentialsRejectedError, match="rejects the credentials, and there are no newer ones"):
             await asyncio.wait_for(watches, timeout=60)
 
 

@@ -25,7 +25,7 @@ def labeler(**spec: Any) -> Labeler:
 
 
 def deployment(source: Labeler) -> dict[str, Any]:
-    (stream,) = KINDS.of(source).desired_streams(source)
+    (stream,) = KINDS[type(source).__name__].desired_streams(source)
     return build_deployment(
         source, stream, config_hashes={REDIS_HASH_ANNOTATION: "h"}, defaults=IngesterDefaults(image="sluice:1")
     )
@@ -68,7 +68,7 @@ def test_a_relay_of_the_same_name_is_no_rival() -> None:
     settings = IngesterDefaults(image="sluice:1")
     relays = [
         build_deployment(relay, stream, config_hashes={REDIS_HASH_ANNOTATION: "h"}, defaults=settings)
-        for stream in KINDS.of(relay).desired_streams(relay)
+        for stream in KINDS[type(relay).__name__].desired_streams(relay)
     ]
     relays.append(build_redis_secret(relay, url="redis://r"))
     mine = [deployment(labeler()), build_redis_secret(labeler(), url="redis://r")]

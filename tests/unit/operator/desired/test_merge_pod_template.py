@@ -45,7 +45,7 @@ def templates(source: Source) -> list[dict[str, Any]]:
         build_deployment(source, stream, config_hashes={REDIS_HASH_ANNOTATION: "h"}, defaults=SETTINGS)["spec"][
             "template"
         ]
-        for stream in KINDS.of(source).desired_streams(source)
+        for stream in KINDS[type(source).__name__].desired_streams(source)
     ]
 
 

@@ -19,12 +19,19 @@ from sluice_operator.kinds.registry import KINDS, Kinds
 from sluice_operator.kinds.relay import RELAY
 from sluice_operator.kubernetes.api_resource import DEPLOYMENTS
 from sluice_operator.kubernetes.cache import Cache
+from sluice_operator.kubernetes.event_recorder import EventRecorder
 from sluice_operator.kubernetes.served_kinds import ServedKinds
 from sluice_operator.kubernetes.served_namespaces import ServedNamespaces
 from sluice_operator.kubernetes.source_key import SourceKey
 from sluice_operator.kubernetes.workqueue import WorkQueue
+from sluice_operator.reconcile.build import ReconcileOptions, build_reconciler
+from sluice_operator.status.event_reasons import EVENT_REASONS
 from sluice_operator.telemetry.metrics import Metrics
-from tests.unit.operator.kinds.third_kind import MIRROR, STREAM, THREE_KINDS
+from tests.fakes.api_server import FakeApiServer
+from tests.fakes.clock import FakeClock
+from tests.fakes.redis import FakeRedis
+from tests.fakes.served import served_namespaces
+from tests.unit.operator.kinds.third_kind import MIRROR, STREAM, THREE_KINDS, Mirror
 from tests.unit.operator.status.situations import facts
 
 KEY = SourceKey("Mirror", "events", "one")
@@ -40,7 +47,7 @@ def body(**spec: Any) -> dict[str, Any]:
 
 
 def deployment(**spec: Any) -> dict[str, Any]:
-    mirror = MIRROR.parse(body(**spec))
+    mirror = Mirror.parse(body(**spec))
     (stream,) = MIRROR.desired_streams(mirror)
     defaults = IngesterDefaults(image="sluice:1")
     return build_deployment(mirror, stream, config_hashes={REDIS_HASH_ANNOTATION: "x"}, defaults=defaults)
@@ -78,7 +85,7 @@ def test_it_is_watched_and_its_children_lead_to_it() -> None:
 
 
 def test_its_status_has_conditions_and_numbers() -> None:
-    mirror = MIRROR.parse(body())
+    mirror = Mirror.parse(body())
     status = MIRROR.source_status([replace(facts(), component=STREAM)], mirror.status).dump()
     assert status["mirror"]["state"] == "streaming"
     assert {item["type"]: item["status"] for item in status["conditions"]}["Ready"] == "True"
@@ -126,3 +133,35 @@ def test_it_has_rights_in_the_chart_and_scripts_for_argo_cd() -> None:
 def test_kinds_share_no_names(second: Kind, problem: str) -> None:
     with pytest.raises(ValueError, match=problem):
         Kinds(*KINDS, second)
+
+
+async def test_the_reconciler_serves_it() -> None:
+    server, clock = FakeApiServer(), FakeClock()
+    server.restore_kind(MIRROR.resource)
+    server.edit(MIRROR.resource, "events", "one", lambda mirror: mirror.update(spec={"host": "relay.example"}))
+    cache = Cache(THREE_KINDS.watched)
+    reconciler = build_reconciler(
+        ReconcileOptions(
+            ingester_defaults=IngesterDefaults(image="sluice:test", default_redis_url="redis://redis.data"),
+            status_interval_seconds=30,
+            observe_interval_seconds=3,
+            deletion_deadline_seconds=60,
+        ),
+        client=server.client,
+        cache=cache,
+        kinds=THREE_KINDS,
+        namespaces=served_namespaces(),
+        redis=FakeRedis(),
+        recorder=EventRecorder(server.client, reasons=EVENT_REASONS, instance="test", clock=clock),
+        clock=clock,
+    )
+    listed = await server.client.list(MIRROR.resource, None)
+    cache.replace(MIRROR.resource, listed.items, resource_version=listed.resource_version)
+    await reconciler.reconcile(KEY)
+    child = server.get(DEPLOYMENTS, "events", "one-mirror")
+    mirror = server.get(MIRROR.resource, "events", "one")
+    assert child is not None
+    assert mirror is not None
+    assert child["metadata"]["ownerReferences"][0]["uid"] == mirror["metadata"]["uid"]
+    assert mirror["status"]["observedGeneration"] == 1
+    assert "Ready" in {item["type"] for item in mirror["status"]["conditions"]}

@@ -11,8 +11,8 @@ from sluice_operator.kinds.relay import RELAY
 from sluice_operator.kubernetes.errors import ApiError
 from sluice_operator.kubernetes.informers.informers import _kopf_settings as watch_settings
 from sluice_operator.kubernetes.served_kinds import MAX_RETRY_SECONDS
-from tests.fakes.clock import FakeClock
 from tests.fakes.served import served_kinds, served_namespaces
+from tests.fakes.stepped_clock import SteppedClock
 
 RELAYS = RELAY.resource
 LABELERS = LABELER.resource
@@ -90,7 +90,7 @@ def test_a_failed_list_is_retried_soon_and_for_ever() -> None:
 
 
 def test_a_problem_is_logged_once_and_then_rarely(caplog: pytest.LogCaptureFixture) -> None:
-    clock = FakeClock()
+    clock = SteppedClock()
     caplog.set_level(logging.INFO)
     kinds = served_kinds(clock)
     for _ in range(100):
@@ -107,7 +107,7 @@ def test_a_problem_is_logged_once_and_then_rarely(caplog: pytest.LogCaptureFixtu
 
 
 def test_a_watch_that_is_down_is_a_problem_only_if_that_lasts() -> None:
-    clock = FakeClock()
+    clock = SteppedClock()
     kinds = served_kinds(clock)
     kinds.watch_failed(LABELERS, "404")
     assert not kinds.is_watched(LABELERS)

@@ -15,9 +15,9 @@ from sluice_operator.reconcile.build import ReconcileOptions, build_reconciler
 from sluice_operator.status.event_reasons import EVENT_REASONS
 from sluice_redis.contract import HealthField, SourceState, Stream, StreamKeys
 from tests.fakes.api_server import FakeApiServer
-from tests.fakes.clock import FakeClock
 from tests.fakes.redis import FakeRedis, FakeServer
 from tests.fakes.served import served_namespaces
+from tests.fakes.stepped_clock import SteppedClock
 
 RELAYS = RELAY.resource
 
@@ -34,7 +34,7 @@ class Situation:
     """An operator, and what it works on."""
 
     def __init__(self) -> None:
-        self.clock = FakeClock()
+        self.clock = SteppedClock()
         self.server = FakeApiServer()
         self.redis = FakeRedis()
         self.start_operator()

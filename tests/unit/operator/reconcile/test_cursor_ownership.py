@@ -15,8 +15,8 @@ from sluice_operator.kubernetes.cache import Cache
 from sluice_operator.kubernetes.client import KubernetesClient
 from sluice_operator.kubernetes.served_namespaces import ServedNamespaces
 from sluice_operator.reconcile.cursor_ownership import CursorOwnership
-from tests.fakes.clock import FakeClock
 from tests.fakes.served import served_namespaces
+from tests.fakes.stepped_clock import SteppedClock
 
 RELAYS = RELAY.resource
 
@@ -56,12 +56,17 @@ EVERYWHERE = served_namespaces()
 
 def claims(store: Cache, namespaces: ServedNamespaces = EVERYWHERE) -> CursorOwnership:
     return CursorOwnership(
-        client=NO_KUBE, cache=store, kinds=KINDS, clock=FakeClock(), namespaces=namespaces, default_redis_url=URL
+        client=NO_KUBE,
+        cache=store,
+        kinds=KINDS,
+        clock=SteppedClock(),
+        namespaces=namespaces,
+        default_redis_url=URL,
     )
 
 
 async def owner(found: CursorOwnership, of: Source) -> tuple[str, bool] | None:
-    claim = await found.find_owner(of, KINDS.of(of).desired_streams(of)[0])
+    claim = await found.find_owner(of, KINDS[type(of).__name__].desired_streams(of)[0])
     return (claim.name, claim.is_terminating) if claim else None
 
 
@@ -85,7 +90,7 @@ async def test_what_another_release_sends_to_its_own_default_redis_is_in_nobodys
         found = CursorOwnership(
             client=NO_KUBE,
             kinds=KINDS,
-            clock=FakeClock(),
+            clock=SteppedClock(),
             cache=store,
             namespaces=EVERYWHERE,
             default_redis_url=URL,
@@ -130,6 +135,6 @@ async def test_one_that_nobody_sees_any_more_owns_and_is_told_as_such(spec: dict
     store.put(DEPLOYMENTS, deployment("a"))  # which tells the Redis of one that can't be read
     for refusals in (dict[str, str](), {"n": "forbidden"}, dict[str, str]()):
         namespaces.record_refusals(refusals)
-        claim = await found.find_owner(younger, KINDS.of(younger).desired_streams(younger)[0])
+        claim = await found.find_owner(younger, KINDS[type(younger).__name__].desired_streams(younger)[0])
         assert claim is not None
         assert (claim.name, claim.is_unobserved) == ("Relay n/a", bool(refusals))
