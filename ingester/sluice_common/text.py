@@ -38,6 +38,11 @@ def sanitize(text: str, *, max_length: int) -> str:
     return line + _ELLIPSIS
 
 
+def error_text(error: BaseException, *, max_length: int) -> str:
+    """The message of `error`, sanitized, or the name of its type if it has none."""
+    return sanitize(str(error), max_length=max_length) or type(error).__name__
+
+
 def _fits(line: str, most: int) -> bool:
     return len(line) <= most and (line.isascii() or len(line.encode()) <= _BYTES_PER_CHARACTER * most)
 

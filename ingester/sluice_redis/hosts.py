@@ -50,8 +50,8 @@ def former_hosts(address: str) -> tuple[str, ...]:
     scheme), and HOST with its default port, for users who have shortened `address` since.
     """
     host = normalize_host(address)
-    told = "" if re.search(r":[0-9]+$", host) else f"{host}:{default_port(address)}"
-    others = (host_as_written(address), address.strip(), told)
+    with_default_port = "" if re.search(r":[0-9]+$", host) else f"{host}:{default_port(address)}"
+    others = (host_as_written(address), address.strip(), with_default_port)
     return tuple(dict.fromkeys(other for other in others if other not in {"", host}))
 
 

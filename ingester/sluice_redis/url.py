@@ -14,7 +14,7 @@ from sluice_redis.url_mistakes import find_mistake, strip_url
 
 _ALLOWED_FORMS: Final = (
     "redis://[[user]:password@]host[:port][/database], redis+sentinel://…@host[:port],…/service[/database], "
-    "redis+cluster://…@host[:port],…, rediss in the place of redis for TLS, or unix:///path "
+    "redis+cluster://…@host[:port],…, rediss instead of redis for TLS, or unix:///path "
     "(the characters / # ? @ of a password are written %2F %23 %3F %40)"
 )
 
@@ -72,8 +72,8 @@ class RedisUrl:
     def parse(cls, url: str | bytes) -> Self:
         """Parse `url`. ValueError, which quotes nothing of it, if it is not the URL of a Redis."""
         text = strip_url(url)
-        if fault := find_mistake(text, schemes=_SCHEMES):
-            raise ValueError(f"{fault}: give {_ALLOWED_FORMS}")
+        if mistake := find_mistake(text, schemes=_SCHEMES):
+            raise ValueError(f"{mistake}: give {_ALLOWED_FORMS}")
         try:
             parts = urlsplit(text)
         except ValueError:
@@ -82,7 +82,7 @@ class RedisUrl:
             raise ValueError(f"its scheme is not one of Redis: give {_ALLOWED_FORMS}")
         kind, tls = _SCHEMES[parts.scheme]
         options = _parse_options(parts.query)
-        user, _, places = parts.netloc.rpartition("@")
+        user, _, hosts = parts.netloc.rpartition("@")
         name, _, password = user.partition(":")
         if kind is Topology.SOCKET and not parts.path:
             raise ValueError(f"it has no path: give {_ALLOWED_FORMS}")
@@ -90,7 +90,7 @@ class RedisUrl:
         return cls(
             topology=kind,
             tls=tls,
-            hosts=() if kind is Topology.SOCKET else _parse_hosts(places, parts, kind),
+            hosts=() if kind is Topology.SOCKET else _parse_hosts(hosts, parts, kind),
             path=unquote(parts.path) if kind is Topology.SOCKET else "",
             service=service,
             database=_parse_database(str(options.pop("db", database) or "0"), kind),
@@ -135,17 +135,17 @@ def has_hash_tag(prefix: str) -> bool:
     return bool(brace and closed and tag)
 
 
-def _parse_hosts(places: str, parts: SplitResult, kind: Topology) -> tuple[tuple[str, int], ...]:
+def _parse_hosts(netloc: str, parts: SplitResult, kind: Topology) -> tuple[tuple[str, int], ...]:
     default = 26379 if kind is Topology.SENTINEL else 6379
-    hosts = tuple(_parse_host(place, default) for place in places.split(","))
+    hosts = tuple(_parse_host(one, default) for one in netloc.split(","))
     if None in hosts or parts.fragment or (kind is Topology.SERVER and len(hosts) > 1):
         raise ValueError(f"it has no host, or too many: give {_ALLOWED_FORMS}")
     return tuple(host for host in hosts if host is not None)
 
 
-def _parse_host(place: str, default: int) -> tuple[str, int] | None:
+def _parse_host(text: str, default: int) -> tuple[str, int] | None:
     try:
-        parts = urlsplit(f"//{place.strip()}")
+        parts = urlsplit(f"//{text.strip()}")
         host, port = parts.hostname, parts.port
     except ValueError:
         return None

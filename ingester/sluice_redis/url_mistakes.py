@@ -32,7 +32,7 @@ def find_mistake(text: str, *, schemes: Iterable[str]) -> str:
 
     `text` has no white space around it.
     """
-    faults = (
+    mistakes = (
         (not text, "it is empty"),
         (
             text.startswith(_BYTE_ORDER_MARK),
@@ -47,7 +47,7 @@ def find_mistake(text: str, *, schemes: Iterable[str]) -> str:
         (re.search(r"\s", text), "there is a blank or a line break in it: write it on one line, a blank as %20"),
         (not text.isprintable(), "there is an invisible character in it: type it again"),
     )
-    return next((told for found, told in faults if found), "") or _scheme_mistake(text, schemes)
+    return next((message for found, message in mistakes if found), "") or _scheme_mistake(text, schemes)
 
 
 def _is_quoted(text: str) -> bool:

@@ -77,9 +77,9 @@ class _CommitEvents:
         for op in ops:
             try:
                 operation = read_operation(op, collections)
-            except InputError as fault:
+            except InputError as error:
                 self.add_dead_letter(
-                    fault, context={"op": op}, block=memoryview(op.raw) if isinstance(op, BrokenValue) else None
+                    error, context={"op": op}, block=memoryview(op.raw) if isinstance(op, BrokenValue) else None
                 )
                 continue
             if operation is None:
@@ -101,8 +101,8 @@ class _CommitEvents:
                 if cid is not None and block is not None:
                     event["record"] = read_record(bytes(block), cid)
                 self._add_event(operation.action, event)
-            except InputError as fault:
-                self.add_dead_letter(fault, operation=operation, context=event, block=block)
+            except InputError as error:
+                self.add_dead_letter(error, operation=operation, context=event, block=block)
 
     def _event_without_record(self, operation: Operation) -> dict[str, Any]:
         event = {

@@ -50,14 +50,14 @@ def decode_frame(
                 seq=fields.seq_or_none(frame.body), unknown_type=sanitize(frame.message_type, max_length=_MAX_TYPE)
             )
         seq = fields.seq(frame.body)
-        told = normalize_timestamp(frame.body.get("time"))
-        return handler(frame.body, MessageStamp(seq, told, told or format_time(received)))
+        source_time = normalize_timestamp(frame.body.get("time"))
+        return handler(frame.body, MessageStamp(seq, source_time, source_time or format_time(received)))
     except InputError as error:
-        fault = error
+        input_error = error
     except Exception as error:  # noqa: BLE001
         # A frame that raises once raises after every reconnect. The stream would never get past it.
-        fault = InputError(DeadLetterReason.DECODER_FAULT, f"{type(error).__name__}: {error}")
-    return DecodedFrame(seq=seq, dead_letters=(DeadLetter.from_error(fault, payload=data, seq=seq),))
+        input_error = InputError(DeadLetterReason.DECODER_FAULT, f"{type(error).__name__}: {error}")
+    return DecodedFrame(seq=seq, dead_letters=(DeadLetter.from_error(input_error, payload=data, seq=seq),))
 
 
 def _decode_info(body: fields.Fields) -> InfoMessage:

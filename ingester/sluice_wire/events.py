@@ -49,7 +49,7 @@ class InfoMessage:
     message: str | None = None
 
     def __post_init__(self) -> None:
-        """These are a stranger's words, of any length."""
+        """Sanitize the foreign text, which may have any length."""
         object.__setattr__(self, "name", sanitize(self.name, max_length=_MAX_NAME))
         object.__setattr__(self, "message", _sanitized_message(self.message))
 
@@ -62,7 +62,7 @@ class ErrorFrame:
     message: str | None = None
 
     def __post_init__(self) -> None:
-        """These are a stranger's words, of any length."""
+        """Sanitize the foreign text, which may have any length."""
         object.__setattr__(self, "error", sanitize(self.error, max_length=_MAX_NAME))
         object.__setattr__(self, "message", _sanitized_message(self.message))
 

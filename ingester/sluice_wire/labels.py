@@ -47,10 +47,10 @@ def _decode_labels(body: fields.Fields, stamp: MessageStamp) -> DecodedFrame:
     for label in labels:
         try:
             good.append(_decode_label(label))
-        except InputError as fault:
+        except InputError as error:
             payload = (label.raw if type(label) is BrokenValue else datajson.dumps_leniently(label))[:room]
             room -= len(payload)
-            dead.append(DeadLetter.from_error(fault, payload=payload, seq=stamp.seq, detail=_subject(label)))
+            dead.append(DeadLetter.from_error(error, payload=payload, seq=stamp.seq, detail=_subject(label)))
     event = datajson.dumps({"seq": stamp.seq, "labels": good})
     return DecodedFrame(
         seq=stamp.seq,

@@ -78,8 +78,8 @@ def parse_page(body: bytes, *, reserved_cursors: Collection[str] = ()) -> RepoPa
     for entry in entries:
         try:
             repo = _read_repo(entry)
-        except InputError as fault:
-            dead.append(DeadLetter.from_error(fault, payload=_dumps(entry), seq=None, detail=_subject(entry)))
+        except InputError as error:
+            dead.append(DeadLetter.from_error(error, payload=_dumps(entry), seq=None, detail=_subject(entry)))
         else:
             repos.setdefault(repo.did, repo)
     return RepoPage(
@@ -94,7 +94,7 @@ def did_in_message(message: str) -> str | None:
 
 
 def _check_is_page(page: dict[str, Any]) -> None:
-    """Without repositories it must look like a page otherwise: an error must not end a listing."""
+    """Without repositories it must be recognisable as a page otherwise: an error must not end a listing."""
     if page and ("error" in page or page.keys().isdisjoint({"repos", "cursor"})):
         raise PageInvalidError(f"no repos and no cursor, but {', '.join(sorted(page))[:100]}")
 

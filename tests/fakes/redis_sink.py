@@ -10,7 +10,7 @@ from sluice_common.times import format_time
 from sluice_redis.contract import HealthField, Stream, StreamKeys
 from sluice_redis.sink.errors import SinkError, SinkFailure, SinkReason
 from sluice_redis.sink.request import AppendRequest, Fenced, Full, Stored
-from tests.fakes.manual_clock import ManualClock
+from tests.fakes.clock import FakeClock
 
 UNAVAILABLE: Final = SinkFailure(reason=SinkReason.UNAVAILABLE, message="Redis: gone")
 TIMEOUT: Final = SinkFailure(reason=SinkReason.TIMEOUT, message="Redis: no answer in 10 s")
@@ -56,7 +56,7 @@ class FakeSink:
         self.evicts = False
         self.appends: list[AppendRequest] = []
         self._high_water_mark = high_water_mark
-        self._clock = clock or ManualClock()
+        self._clock = clock or FakeClock()
 
     @property
     def events(self) -> list[bytes]:

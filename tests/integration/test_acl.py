@@ -98,7 +98,7 @@ async def operate(url: str) -> None:
             facts = await reader.read(url.encode(), keys, now=datetime.now(UTC))
             client = reader.client(url.encode())
             assert client is not None
-            trouble = facts.trouble or await reset_cursor(client, keys, CursorSpec(position="7", nonce="n"))
+            trouble = facts.failure or await reset_cursor(client, keys, CursorSpec(position="7", nonce="n"))
             if trouble:
                 raise PermissionError(trouble)
             try:

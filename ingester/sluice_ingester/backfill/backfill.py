@@ -250,8 +250,8 @@ class Backfill:
         await self._pause(delay)
 
     def _position_text(self, listing: ListingState) -> str:
-        place = "at the beginning" if listing.cursor is None else f"behind cursor {listing.cursor[:100]}"
-        return f" ({place}, limit now {listing.limit})"
+        position = "at the beginning" if listing.cursor is None else f"behind cursor {listing.cursor[:100]}"
+        return f" ({position}, limit now {listing.limit})"
 
     async def _wait_for_rescan(self) -> None:
         """Wait until the next listing is due. FencedError if the cursor is changed meanwhile."""

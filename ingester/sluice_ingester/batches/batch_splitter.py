@@ -134,9 +134,9 @@ def split_batch(batch: Batch, *, error_text: str = "") -> list[Batch]:
     )
     if letter is None:
         return []
-    buried = Batch()
-    _fill_last(buried, batch, [(letter, kind, _DEAD)])
-    return [buried]
+    replacement = Batch()
+    _fill_last(replacement, batch, [(letter, kind, _DEAD)])
+    return [replacement]
 
 
 _EVENT, _DEAD, _RESYNC = "event", "dead", "resync"
@@ -193,13 +193,13 @@ def _dead_letter_for(event: bytes, error_text: str, *, repeated: bool) -> DeadLe
     if repeated:
         return None
     try:
-        told = json.loads(event)
+        content = json.loads(event)
     except ValueError:
-        told = {}
-    told = told if isinstance(told, dict) else {}
-    first = (told.get("labels") or [{}])[0]
-    path = "/".join(str(told[key]) for key in ("did", "collection", "rkey") if key in told)
-    seq = told.get("seq")
+        content = {}
+    content = content if isinstance(content, dict) else {}
+    first = (content.get("labels") or [{}])[0]
+    path = "/".join(str(content[key]) for key in ("did", "collection", "rkey") if key in content)
+    seq = content.get("seq")
     return DeadLetter.from_error(
         InputError(DeadLetterReason.TOO_LARGE, f"Redis does not take an event of {len(event)} bytes: {error_text}"),
         payload=event[: min(MAX_PAYLOAD_BYTES, len(event) // 2)],

@@ -56,17 +56,17 @@ class Connector(connect):
         """The WebSocket URL that `exc` redirects to. Servers may give it as http(s)://. The library calls this."""
         if not isinstance(exc, InvalidStatus) or exc.response.status_code not in _REDIRECTS:
             return exc
-        places = exc.response.headers.get_all("Location")
-        if not places:
+        locations = exc.response.headers.get_all("Location")
+        if not locations:
             return exc
-        place = places[0]
-        if place.lower().startswith("http"):
-            place = "ws" + place[len("http") :]
+        location = locations[0]
+        if location.lower().startswith("http"):
+            location = "ws" + location[len("http") :]
         try:
-            uri = urljoin(self.uri, place)
+            uri = urljoin(self.uri, location)
             target = parse_uri(uri)
         except (InvalidURI, ValueError):
-            return InvalidURI(place, "it is not the URL of a WebSocket")
+            return InvalidURI(location, "it is not the URL of a WebSocket")
         if self.ws_uri.secure and not target.secure and not self._allow_plaintext:
             name = host_port(target.host, target.port, secure=False)
             return SecurityError(f"ws://{name} is not encrypted; if that is wanted, name the source as ws://{name}")

@@ -16,7 +16,7 @@ from websockets.exceptions import InvalidProxyStatus
 from websockets.http11 import Response
 from yarl import URL
 
-from sluice_common.text import sanitize
+from sluice_common.text import error_text, sanitize
 from sluice_ingester.sources.address import Address
 from sluice_ingester.sources.failure import SourceError, SourceFailure, classify_source_error, retry_after
 from sluice_ingester.sources.handshake_response import MAX_LINE
@@ -92,8 +92,8 @@ class RepoListing:
                 allow_redirects=False,
                 **_proxy_options(proxy, is_tunnel=url.scheme == "https"),
             ) as answer:
-                if answer.status in _REDIRECTS and (place := answer.headers.get("Location")):
-                    return self._redirect_target(url, place, hop)
+                if answer.status in _REDIRECTS and (location := answer.headers.get("Location")):
+                    return self._redirect_target(url, location, hop)
                 if answer.status != HTTPStatus.OK:
                     raise _page_error(answer, await _read_error_body(answer), hop)
                 body = await _read_body(answer, max_bytes=MAX_BODY)
@@ -103,19 +103,21 @@ class RepoListing:
             raise PageError(SourceFailure("PageTooLarge", f"{hop.target_name} sent a page above {MAX_BODY} bytes"))
         return body
 
-    def _redirect_target(self, url: URL, place: str, hop: Hop) -> URL:
+    def _redirect_target(self, url: URL, location: str, hop: Hop) -> URL:
         try:
-            target = url.join(URL(place))
+            target = url.join(URL(location))
             usable = target.scheme in {"http", "https"} and bool(target.host)
         except ValueError:
             usable = False
         if not usable:
-            words = f"{hop.target_name} redirects to where it can't be followed: {place[:200]}"
-            raise PageError(SourceFailure("RedirectRefused", words))
+            message = f"{hop.target_name} redirects to where it can't be followed: {location[:200]}"
+            raise PageError(SourceFailure("RedirectRefused", message))
         if url.scheme == "https" and target.scheme == "http" and not self._address.plaintext:
             name = f"http://{host_port(target.host or '', target.port, secure=False)}"
-            words = f"{hop.target_name} redirects to {name}, which is not encrypted"
-            raise PageError(SourceFailure("RedirectRefused", f"{words}; if that is wanted, name the source as {name}"))
+            message = f"{hop.target_name} redirects to {name}, which is not encrypted"
+            raise PageError(
+                SourceFailure("RedirectRefused", f"{message}; if that is wanted, name the source as {name}")
+            )
         return target
 
     async def close(self) -> None:
@@ -174,7 +176,7 @@ def _classify_response_error(error: Exception, hop: Hop) -> SourceFailure:
         case aiohttp.ClientResponseError():
             return SourceFailure("NoHttp", f"{hop.target_name} does not speak HTTP: {error.message}")
         case _:
-            text = sanitize(str(error), max_length=200) or type(error).__name__
+            text = error_text(error, max_length=200)
             return SourceFailure("ConnectionLost", f"the connection to {hop.target_name} was lost: {text}")
 
 
@@ -199,10 +201,10 @@ async def _read_error_body(answer: aiohttp.ClientResponse) -> bytes:
 def _page_error(answer: aiohttp.ClientResponse, body: bytes, hop: Hop) -> PageError:
     said = _xrpc_message(body)
     wait = retry_after(answer.headers.get("Retry-After")) if answer.status in _RATE_LIMITED else 0.0
-    words = " ".join(
+    answered = " ".join(
         filter(None, (f"{hop.target_name} answered {answer.status}", sanitize(answer.reason or "", max_length=200)))
     )
-    message = f"{words}: {said[:300]}" if said else words
+    message = f"{answered}: {said[:300]}" if said else answered
     return PageError(SourceFailure(f"Http{answer.status}", message, wait), status=answer.status, server_message=said)
 
 
@@ -214,8 +216,8 @@ def _xrpc_message(body: bytes) -> str:
         return ""
     if not isinstance(error, dict):
         return ""
-    words = [word for word in (error.get("error"), error.get("message")) if isinstance(word, str) and word]
-    return sanitize(": ".join(words), max_length=_MAX_SERVER_MESSAGE)
+    parts = [word for word in (error.get("error"), error.get("message")) if isinstance(word, str) and word]
+    return sanitize(": ".join(parts), max_length=_MAX_SERVER_MESSAGE)
 
 
 def _cause(error: Exception) -> Exception:

@@ -41,13 +41,13 @@ class Proxy:
                 f"the environment names the proxy {parts.scheme}://{shown}, and only http:// and https:// proxies can "
                 "be used: name such a one in HTTPS_PROXY, or the source in NO_PROXY"
             )
-        place = f"{shown}:{port or _PORTS[parts.scheme]}"
+        host_and_port = f"{shown}:{port or _PORTS[parts.scheme]}"
         user, at, _ = parts.netloc.rpartition("@")
         if at and ":" not in user:
             user += ":"  # a user without a password
         return cls(
-            url=f"{parts.scheme}://{user}{at}{place}",
-            name=f"{parts.scheme}://{place}",
+            url=f"{parts.scheme}://{user}{at}{host_and_port}",
+            name=f"{parts.scheme}://{host_and_port}",
             is_tls=parts.scheme == "https",
         )
 

@@ -103,10 +103,10 @@ class Subscription:
         The socket is not read while a frame waits for its reader. The kernel's buffers are enough for speed, and large
         frames must not accumulate. Compression is off, because it costs more CPU time than bandwidth.
         """
-        place = self.address.host
+        source = self.address.host
         connecting = Connector(
             self.address.subscription(self._nsid, cursor=cursor),
-            source=place,
+            source=source,
             allow_plaintext=self.address.plaintext,
             tls=self._tls,
             user_agent_header=self._user_agent,
@@ -123,9 +123,9 @@ class Subscription:
         except Exception as error:
             named = self._tls.ca_variables
             raise SourceError(
-                classify_source_error(error, source=place, hop=connecting.hop, ca_variables=named)
+                classify_source_error(error, source=source, hop=connecting.hop, ca_variables=named)
             ) from error
-        frames = FrameStream(websocket, source=place, deadlines=self._deadlines)
+        frames = FrameStream(websocket, source=source, deadlines=self._deadlines)
         watching = asyncio.create_task(frames.monitor_pings())
         try:
             yield frames

@@ -140,7 +140,7 @@ for _, one in ipairs({{stream, events}, {deadletter, letters}, {resyncs, #ARGV -
   local last = one[1] and ends_before(one[1], one[2])
   if last then
     return redis.error_reply('ERR ' .. one[1] .. ' has used up the IDs of its entries (its last ID is ' .. last ..
-      '): when its consumers have read it, delete it (DEL ' .. one[1] .. ') and let them create their groups anew')
+      '): when its consumers have read it, delete it (DEL ' .. one[1] .. ') and let them create their groups again')
   end
 end
 

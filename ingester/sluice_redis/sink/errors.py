@@ -11,7 +11,7 @@ from typing import Final
 
 from redis import exceptions
 
-from sluice_common.text import sanitize
+from sluice_common.text import error_text
 
 
 class SinkReason(StrEnum):
@@ -145,7 +145,7 @@ class SinkError(Exception):
 
 def classify_redis_error(error: Exception) -> SinkFailure:
     """The failure that `error`, raised by the client, stands for."""
-    text = sanitize(str(error), max_length=300) or type(error).__name__
+    text = error_text(error, max_length=300)
     reason = _BY_CODE.get(text.split(" ", 1)[0]) or next(
         (reason for kind, reason in _BY_CLASS if isinstance(error, kind)), SinkReason.REFUSED
     )

@@ -27,7 +27,7 @@ _MEANINGFUL_IF_EMPTY: Final = frozenset({"labelSelector", "namespaceSelector"})
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Difference:
-    """One field with another value than desired. None stands for no field."""
+    """One field with another value than desired. None means no field."""
 
     path: FieldPath
     desired: Any

@@ -26,19 +26,19 @@ class _LastReport:
 
 
 class HealthWriters:
-    """The last report of each ingester, by the key of the hash."""
+    """The last report of each ingester of one source, by the key of the hash."""
 
     def __init__(self) -> None:
-        self._last_reports: dict[tuple[str, str], dict[str, _LastReport]] = {}
+        self._last_reports: dict[str, dict[str, _LastReport]] = {}
 
     def record(
-        self, source: str, key: str, health: HealthFacts | None, *, own_pods: Collection[str], monotonic: float
+        self, key: str, health: HealthFacts | None, *, own_pods: Collection[str], monotonic: float
     ) -> WriterFacts:
-        """Record `health`, the hash at `key` of the source with the uid `source`. Returns what other ingesters wrote.
+        """Record `health`, the hash at `key`. Returns what other ingesters wrote.
 
         `own_pods` are the names of the pods of the stream, terminating ones included. `monotonic` is the time now.
         """
-        writers = self._last_reports.setdefault((source, key), {})
+        writers = self._last_reports.setdefault(key, {})
         if health is not None and health.pod:
             known = writers.get(health.pod)
             if known is None:
@@ -62,10 +62,6 @@ class HealthWriters:
                 if seen.foreign_since is not None and _is_fresh(seen, monotonic)
             ),
         )
-
-    def drop_source(self, source: str) -> None:
-        """Drop what was recorded for the source with that uid."""
-        self._last_reports = {place: seen for place, seen in self._last_reports.items() if place[0] != source}
 
 
 def _aged(seen: _LastReport, monotonic: float) -> HealthFacts:

@@ -17,12 +17,11 @@ from sluice_operator.observed.pod_ownership import is_of_deployment
 from sluice_operator.observed.pods import earliest_pod_time, pods_facts
 from sluice_operator.observed.redis_secrets import sink_without_url
 from sluice_operator.reconcile.children import EnsuredChildren
-from sluice_operator.reconcile.cursor_ownership import keys_of
 from sluice_operator.reconcile.cursor_reset import CursorResetter
+from sluice_operator.reconcile.keys import keys_of, source_key
 from sluice_operator.reconcile.pod_startup import StartupInspector
 from sluice_operator.reconcile.reconciliation import Reconciliation
 from sluice_operator.reconcile.redis_access import RedisAccess
-from sluice_operator.reconcile.source_key import source_key
 from sluice_operator.redis.source_redis import SourceRedis
 from sluice_redis.contract import StreamKeys
 from sluice_redis.hosts import normalize_host
@@ -123,7 +122,6 @@ class Observer:
         if sink is None or sink.failure:
             return WriterFacts()
         return run.memory.health_writers.record(
-            run.source.metadata.uid,
             keys.health,
             sink.health,
             own_pods={pod["metadata"]["name"] for pod in pods},

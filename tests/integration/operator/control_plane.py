@@ -207,7 +207,7 @@ class ControlPlane:
         is_open = self._connection.sock is not None
         try:
             code, text = self._ask(method, path, data, headers)
-        except ConnectionError:
+        except (ConnectionError, ssl.SSLEOFError):
             if not is_open:
                 raise
             code, text = self._ask(method, path, data, headers)  # the server has closed it meanwhile

@@ -6,15 +6,15 @@ from datetime import UTC, timedelta
 from typing import Any, TypeVar
 
 import pytest
+from tests.fakes.stepped_clock import SteppedClock
 
 from sluice_common.clock import Clock, SystemClock, wait_until_set
-from tests.fakes.clock import FakeClock
-from tests.fakes.manual_clock import ManualClock, settle
+from tests.fakes.clock import FakeClock, settle
 
 T = TypeVar("T")
 
 
-@pytest.fixture(params=[SystemClock, ManualClock])
+@pytest.fixture(params=[SystemClock, FakeClock])
 def clock(request: pytest.FixtureRequest) -> Clock:
     made: Clock = request.param()
     return made
@@ -23,12 +23,12 @@ def clock(request: pytest.FixtureRequest) -> Clock:
 async def passing(clock: Clock, work: Coroutine[Any, Any, T]) -> T:
     """The result of `work`, while time passes."""
     task = asyncio.create_task(work)
-    if isinstance(clock, ManualClock):
+    if isinstance(clock, FakeClock):
         await clock.advance_until(task.done)
     return await task
 
 
-@pytest.mark.parametrize("made", [SystemClock, ManualClock, FakeClock])
+@pytest.mark.parametrize("made", [SystemClock, FakeClock, SteppedClock])
 async def test_a_sleep_takes_its_time_on_both_scales(made: type[Clock]) -> None:
     clock = made()
     monotonic, now = clock.monotonic(), clock.now()
@@ -37,7 +37,7 @@ async def test_a_sleep_takes_its_time_on_both_scales(made: type[Clock]) -> None:
     assert clock.now() - now >= timedelta(seconds=0.019)  # the time of day may be adjusted meanwhile
 
 
-@pytest.mark.parametrize("made", [SystemClock, ManualClock, FakeClock])
+@pytest.mark.parametrize("made", [SystemClock, FakeClock, SteppedClock])
 async def test_the_time_of_day_is_in_utc(made: type[Clock]) -> None:
     assert made().now().tzinfo is UTC
 
@@ -78,7 +78,7 @@ async def test_waiting_for_an_event_ends_with_it_or_with_the_time(clock: Clock) 
 
 
 async def test_the_fake_stands_still_until_it_is_advanced() -> None:
-    clock = ManualClock()
+    clock = FakeClock()
     task = asyncio.create_task(clock.sleep(10))
     await clock.advance(9.9)
     assert not task.done()
@@ -88,7 +88,7 @@ async def test_the_fake_stands_still_until_it_is_advanced() -> None:
 
 
 async def test_the_fake_wakes_whoever_begins_to_sleep_meanwhile() -> None:
-    clock, ticks = ManualClock(), []
+    clock, ticks = FakeClock(), []
 
     async def tick() -> None:
         while True:

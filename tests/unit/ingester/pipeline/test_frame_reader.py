@@ -11,7 +11,7 @@ from sluice_ingester.telemetry.health_report import HealthReport
 from sluice_ingester.telemetry.metrics import Metrics
 from sluice_redis.contract import SourceState
 from sluice_wire.events import DecodedFrame, ErrorFrame
-from tests.fakes.manual_clock import ManualClock
+from tests.fakes.clock import FakeClock
 from tests.unit.ingester.given import decoded
 
 FUTURE = ErrorFrame(error="FutureCursor", message="Cursor in the future.")
@@ -56,7 +56,7 @@ class Played:
 
 async def read(*messages: DecodedFrame | ErrorFrame, seconds: float = 0.0) -> tuple[list[SourceState], SourceState]:
     """The state before each message and after the last, and the one that it has after so many seconds."""
-    clock = ManualClock()
+    clock = FakeClock()
     report = HealthReport("relay.test", metrics=Metrics(), pod="pod-1", version="1.2.3", clock=clock)
     played: Any = Played(messages, report)
     reader = FrameReader(subscription=played, decoder=played, report=report, cursor_tracker=played, clock=clock)

@@ -19,8 +19,8 @@ from sluice_ingester.telemetry.metrics import Metrics
 from sluice_ingester.writer.batch_writer import BatchWriter
 from sluice_redis.contract import HealthField, SourceState
 from sluice_redis.ingester_settings import OnCursorLost
+from tests.fakes.clock import FakeClock, settle
 from tests.fakes.frame_source import FakeDecoder, FakeSource
-from tests.fakes.manual_clock import ManualClock, settle
 from tests.fakes.redis_sink import UNAVAILABLE, FakeSink
 
 MARK = 20
@@ -30,7 +30,7 @@ class Stage:
     """A pipeline that runs, between a source and a Redis that the test plays."""
 
     def __init__(self) -> None:
-        self.clock = ManualClock()
+        self.clock = FakeClock()
         self.source = FakeSource()
         self.sink = FakeSink(high_water_mark=MARK, clock=self.clock)
         self.start()

@@ -12,12 +12,12 @@ from sluice_ingester.telemetry.health_report import HealthReport
 from sluice_ingester.telemetry.heartbeat import HEARTBEAT_SECONDS, send_heartbeat
 from sluice_ingester.telemetry.metrics import Metrics
 from sluice_redis.contract import HealthField
-from tests.fakes.manual_clock import ManualClock, settle
+from tests.fakes.clock import FakeClock, settle
 from tests.fakes.redis_sink import UNAVAILABLE, FakeSink
 
 
 def started(
-    clock: ManualClock, step: Callable[[], Awaitable[None]]
+    clock: FakeClock, step: Callable[[], Awaitable[None]]
 ) -> tuple[BackgroundTask, "asyncio.Task[None]", Metrics]:
     metrics = Metrics()
     made = BackgroundTask("beat", step, failures=metrics.background_task_failures.labels("beat"), clock=clock)
@@ -25,7 +25,7 @@ def started(
 
 
 async def test_an_error_ends_nothing_and_is_logged_once_of_its_kind(caplog: pytest.LogCaptureFixture) -> None:
-    clock = ManualClock()
+    clock = FakeClock()
     errors: list[Exception] = [ValueError("a"), ValueError("b"), TypeError("c")]
     steps: list[float] = []
 
@@ -48,7 +48,7 @@ async def test_an_error_ends_nothing_and_is_logged_once_of_its_kind(caplog: pyte
 
 
 async def test_one_that_only_fails_is_broken_until_it_works() -> None:
-    clock = ManualClock()
+    clock = FakeClock()
     works = False
 
     async def step() -> None:
@@ -70,7 +70,7 @@ async def test_one_that_only_fails_is_broken_until_it_works() -> None:
 
 
 async def test_the_health_hash_is_written_at_intervals_and_soon_after_a_change() -> None:
-    clock = ManualClock()
+    clock = FakeClock()
     sink = FakeSink(clock=clock)
     report = HealthReport("relay.test", metrics=Metrics(), pod="", version="", clock=clock)
 

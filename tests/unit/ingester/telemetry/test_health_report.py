@@ -10,21 +10,21 @@ from sluice_ingester.telemetry.health_report import HealthReport
 from sluice_ingester.telemetry.metrics import Metrics
 from sluice_redis.contract import HealthField, SourceState
 from sluice_redis.sink.errors import SinkFailure, SinkReason
-from tests.fakes.manual_clock import ManualClock
+from tests.fakes.clock import FakeClock
 from tests.unit.ingester.given import decoded
 
 
 @pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock()
+def clock() -> FakeClock:
+    return FakeClock()
 
 
 @pytest.fixture
-def report(clock: ManualClock) -> HealthReport:
+def report(clock: FakeClock) -> HealthReport:
     return HealthReport("relay.test", metrics=Metrics(), pod="pod-1", version="1.2.3", clock=clock)
 
 
-def batch(clock: ManualClock, events: int, *, age: float = 0.0) -> Batch:
+def batch(clock: FakeClock, events: int, *, age: float = 0.0) -> Batch:
     made = Batch()
     moment = clock.now() - timedelta(seconds=age)
     time = format_time(moment)
@@ -75,7 +75,7 @@ async def test_streaming_has_no_reason(report: HealthReport) -> None:
     assert fields[HealthField.ERRORS] == "1"
 
 
-async def test_since_changes_with_the_state_alone(report: HealthReport, clock: ManualClock) -> None:
+async def test_since_changes_with_the_state_alone(report: HealthReport, clock: FakeClock) -> None:
     report.waiting("Http503", "a", seconds=1)
     since = report.fields()[HealthField.SINCE]
     clock.pass_by(0.01)
@@ -98,7 +98,7 @@ async def test_reconnects_begin_with_the_second_connection(report: HealthReport)
     assert report.fields()[HealthField.RECONNECTS] == "1"
 
 
-async def test_the_rate_is_the_mean_of_the_last_minute(report: HealthReport, clock: ManualClock) -> None:
+async def test_the_rate_is_the_mean_of_the_last_minute(report: HealthReport, clock: FakeClock) -> None:
     assert report.fields()[HealthField.RATE] == ""
     for _ in range(4):  # 100 a second for 20 s
         clock.pass_by(5)
@@ -115,7 +115,7 @@ async def test_the_rate_is_the_mean_of_the_last_minute(report: HealthReport, clo
     assert rate == "0.0"
 
 
-async def test_lag_grows_unless_connected(report: HealthReport, clock: ManualClock) -> None:
+async def test_lag_grows_unless_connected(report: HealthReport, clock: FakeClock) -> None:
     report.connected_from(None)
     report.streaming()
     report.batch_stored(batch(clock, 1, age=7), seconds=0.01)
@@ -126,7 +126,7 @@ async def test_lag_grows_unless_connected(report: HealthReport, clock: ManualClo
 
 
 async def test_an_error_that_comes_often_is_counted_often_and_logged_seldom(
-    report: HealthReport, clock: ManualClock, caplog: pytest.LogCaptureFixture
+    report: HealthReport, clock: FakeClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     for number in range(100):
         report.error("FrameInvalid", f"seq {number}")

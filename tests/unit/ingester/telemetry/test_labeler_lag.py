@@ -7,17 +7,17 @@ import pytest
 from sluice_ingester.batches.batch import Batch
 from sluice_ingester.telemetry.health_report import HealthReport
 from sluice_ingester.telemetry.metrics import Metrics
-from tests.fakes.manual_clock import ManualClock
+from tests.fakes.clock import FakeClock
 
 DAY = 86_400.0
 
 
 @pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock()
+def clock() -> FakeClock:
+    return FakeClock()
 
 
-def streaming(clock: ManualClock, *, rests: bool) -> HealthReport:
+def streaming(clock: FakeClock, *, rests: bool) -> HealthReport:
     """Connected, and an event of a day ago has just been stored."""
     report = HealthReport(
         "ozone.example.com", metrics=Metrics(), pod="pod", version="0", often_quiet=rests, clock=clock
@@ -29,20 +29,20 @@ def streaming(clock: ManualClock, *, rests: bool) -> HealthReport:
     return report
 
 
-def test_old_labels_are_behind_until_no_more_come(clock: ManualClock) -> None:
+def test_old_labels_are_behind_until_no_more_come(clock: FakeClock) -> None:
     report = streaming(clock, rests=True)
     assert report.lag == pytest.approx(DAY, abs=5)
     clock.pass_by(61)
     assert report.lag == 0
 
 
-def test_old_events_of_a_relay_stay_behind(clock: ManualClock) -> None:
+def test_old_events_of_a_relay_stay_behind(clock: FakeClock) -> None:
     report = streaming(clock, rests=False)
     clock.pass_by(61)
     assert report.lag == pytest.approx(DAY, abs=5)
 
 
-def test_away_it_is_behind_by_as_much_as_it_is_away(clock: ManualClock) -> None:
+def test_away_it_is_behind_by_as_much_as_it_is_away(clock: FakeClock) -> None:
     report = streaming(clock, rests=True)
     clock.pass_by(7 * DAY)
     report.waiting("ConnectFailed", "no route", seconds=1)

@@ -13,7 +13,7 @@ from sluice_redis.contract import HealthField
 from sluice_redis.sink.errors import SinkFailure, SinkReason
 from sluice_wire.events import DecodedFrame
 from sluice_wire.fingerprint import fingerprint
-from tests.fakes.manual_clock import ManualClock, settle
+from tests.fakes.clock import FakeClock, settle
 from tests.fakes.redis_sink import NO_RIGHT, OUT_OF_MEMORY, READ_ONLY, TIMEOUT, UNAVAILABLE, FakeSink
 
 MARK = 20
@@ -21,7 +21,7 @@ MARK = 20
 
 class Stage:
     def __init__(self) -> None:
-        self.clock = ManualClock()
+        self.clock = FakeClock()
         self.sink = FakeSink(high_water_mark=MARK, clock=self.clock)
         self.report = HealthReport("relay.test", metrics=Metrics(), pod="", version="", clock=self.clock)
         self.writer = self.new_writer()

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 from prometheus_client import generate_latest
+from tests.fakes.stepped_clock import SteppedClock
 
 from generate.argocd import SCRIPTS, render_config_map
 from generate.chart import render_kinds_template
@@ -28,7 +29,6 @@ from sluice_operator.reconcile.build import ReconcileOptions, build_reconciler
 from sluice_operator.status.event_reasons import EVENT_REASONS
 from sluice_operator.telemetry.metrics import Metrics
 from tests.fakes.api_server import FakeApiServer
-from tests.fakes.clock import FakeClock
 from tests.fakes.redis import FakeRedis
 from tests.fakes.served import served_namespaces
 from tests.unit.operator.kinds.third_kind import MIRROR, STREAM, THREE_KINDS, Mirror
@@ -136,7 +136,7 @@ def test_kinds_share_no_names(second: Kind, problem: str) -> None:
 
 
 async def test_the_reconciler_serves_it() -> None:
-    server, clock = FakeApiServer(), FakeClock()
+    server, clock = FakeApiServer(), SteppedClock()
     server.restore_kind(MIRROR.resource)
     server.edit(MIRROR.resource, "events", "one", lambda mirror: mirror.update(spec={"host": "relay.example"}))
     cache = Cache(THREE_KINDS.watched)

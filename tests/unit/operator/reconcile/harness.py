@@ -4,11 +4,14 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from tests.fakes.stepped_clock import SteppedClock
+
 from sluice_operator.desired.ingester_defaults import IngesterDefaults
 from sluice_operator.kinds.registry import KINDS
 from sluice_operator.kinds.relay import RELAY
 from sluice_operator.kubernetes.api_resource import DEPLOYMENTS, EVENTS, PODS, SECRETS, Manifest
 from sluice_operator.kubernetes.cache import Cache
+from sluice_operator.kubernetes.errors import ApiError
 from sluice_operator.kubernetes.event_recorder import EventRecorder
 from sluice_operator.kubernetes.source_key import SourceKey
 from sluice_operator.reconcile.build import ReconcileOptions, build_reconciler
@@ -17,7 +20,6 @@ from sluice_redis.contract import HealthField, SourceState, Stream, StreamKeys
 from tests.fakes.api_server import FakeApiServer
 from tests.fakes.redis import FakeRedis, FakeServer
 from tests.fakes.served import served_namespaces
-from tests.fakes.stepped_clock import SteppedClock
 
 RELAYS = RELAY.resource
 
@@ -37,6 +39,8 @@ class Situation:
         self.clock = SteppedClock()
         self.server = FakeApiServer()
         self.redis = FakeRedis()
+        self.is_write_allowed = True
+        """Whether this operator holds the Lease of the namespace."""
         self.start_operator()
 
     @property
@@ -47,6 +51,7 @@ class Situation:
     def start_operator(self) -> None:
         """Start an operator that remembers nothing."""
         client = self.server.client
+        client.set_write_guard(self._check_write)
         self._cache = Cache(KINDS.watched)
         self._reconciler = build_reconciler(
             ReconcileOptions(
@@ -71,6 +76,10 @@ class Situation:
             self._cache.replace(resource, listed.items, resource_version=listed.resource_version)
         self.server.requests.clear()
         return await self._reconciler.reconcile(SourceKey("Relay", NAMESPACE, name))
+
+    def _check_write(self, _: str) -> None:
+        if not self.is_write_allowed:
+            raise ApiError(0, "NotHeld", "another operator holds the Lease")
 
     def apply(self, name: str = "a", *, created: int = 0, **spec: Any) -> Manifest:
         """Create a Relay, or change its spec. `created` is its age: those with a lower number are older."""
@@ -169,6 +178,10 @@ class Situation:
     def events(self, reason: str) -> list[str]:
         """The messages of the Events of that reason."""
         return [event["message"] for event in self.server.all(EVENTS) if event["reason"] == reason]
+
+    def event_counts(self, reason: str) -> list[int]:
+        """How often each Event of that reason was recorded."""
+        return [event["count"] for event in self.server.all(EVENTS) if event["reason"] == reason]
 
     def writes(self) -> list[str]:
         """The writes of the last reconcile, but for Events: method and plural, such as `PATCH deployments`."""

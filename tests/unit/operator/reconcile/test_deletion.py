@@ -121,7 +121,7 @@ async def test_a_finalizer_that_can_not_be_removed_yet_is_no_second_event(situat
                 await situation.reconcile()
     await situation.reconcile()
     assert situation.relay() is None
-    assert len(situation.events("CursorDeleted")) == 1
+    assert situation.event_counts("CursorDeleted") == [1]
 
 
 async def test_the_cursor_of_an_older_source_is_kept(situation: Situation) -> None:

@@ -1,4 +1,4 @@
-"""What XINFO GROUPS tells, of Redis servers that can't be started here as well."""
+"""The answers of XINFO GROUPS, also those of Redis versions that no test here starts."""
 
 from sluice_operator.redis.stream_details import group_facts
 
