@@ -6,7 +6,7 @@ UV := .cache/uv/bin/uv
 PY := .venv/bin/python
 PYTEST := $(PY) -m pytest
 # How many files of integration tests run at a time. They mostly wait for servers, so that few cores are enough.
-WORKERS ?= 4
+WORKERS ?= 6
 # The exit code of pytest when it has no test to run.
 NO_TESTS := 5
 export UV_PROJECT_ENVIRONMENT := .venv
@@ -50,15 +50,14 @@ unit: .venv/ready ## tests without any server
 	@$(PYTEST) tests/unit -q -n auto -p no:cacheprovider
 
 integration: .venv/ready ## tests with a real Redis, real WebSockets and a real API server
-	@echo "==> integration tests, $(WORKERS) files at a time"
-	@$(PYTEST) tests/integration -q -n $(WORKERS) --dist loadfile -p no:cacheprovider
+	@echo "==> integration tests, $(WORKERS) at a time"
+	@$(PYTEST) tests/integration -q -n $(WORKERS) --dist worksteal -p no:cacheprovider
 
 e2e: .venv/ready ## tests on a real cluster
 	@echo "==> tests on a cluster"
 	@$(PY) -m e2e.run
 
 generate: .venv/ready ## write all generated files: CRDs, parts of the chart, the Argo CD config, tables of the docs
-	@$(PY) -m sluice_operator.api.crd
 	@$(PY) -m generate
 
 format: .venv/ready ## format the code and fix what ruff can fix

@@ -15,8 +15,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from sluice_redis.contract import Stream, StreamKeys
-from sluice_redis.sink.append import AppendRequest, RedisSink, Stored
 from sluice_redis.sink.connection import connect
+from sluice_redis.sink.redis_sink import RedisSink
+from sluice_redis.sink.request import AppendRequest, Stored
 
 _BATCH = 500
 _RECORD = {"$type": "app.bsky.feed.post", "text": "x" * 300, "createdAt": "2026-11-01T00:00:00.000Z"}

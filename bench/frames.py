@@ -22,7 +22,8 @@ from bench.wire import FIRST_SEQ, made_frames
 from sluice_ingester.cursor.event_time import EventTime
 from sluice_ingester.cursor.frame_digests import FrameDigests
 from sluice_ingester.cursor.sequence import SequenceTracker
-from sluice_redis.sink.append import AppendRequest, RedisSink, Stored
+from sluice_redis.sink.redis_sink import RedisSink
+from sluice_redis.sink.request import AppendRequest, Stored
 from sluice_wire.fingerprint import fingerprint
 from sluice_wire.firehose import FirehoseDecoder
 from tests.integration.redis_server import RedisServer

@@ -17,7 +17,8 @@ from typing import Any
 from redis.asyncio import Redis
 
 from sluice_redis.contract import Stream, StreamKeys
-from sluice_redis.sink.append import AppendRequest, RedisSink, Stored
+from sluice_redis.sink.redis_sink import RedisSink
+from sluice_redis.sink.request import AppendRequest, Stored
 from tests.integration.redis_server import RedisServer
 
 KEYS = StreamKeys(stream=Stream.FIREHOSE, host="relay.test")

@@ -16,14 +16,19 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Final
 
-from sluice_operator.desired.naming import Component, child_name, owned_labels
+from sluice_operator.desired.component import Component
+from sluice_operator.desired.naming import child_name, owned_labels
 from sluice_operator.desired.redis_host import redis_host_of
-from sluice_operator.kinds.registry import RELAYS, WATCHED_KINDS
+from sluice_operator.desired.relay_streams import BACKFILL, FIREHOSE
+from sluice_operator.kinds.registry import KINDS
+from sluice_operator.kinds.relay import RELAY
 from sluice_operator.kubernetes.api_resource import DEPLOYMENTS, PODS, Manifest
 from sluice_operator.kubernetes.cache import Cache
 from sluice_operator.kubernetes.source_key import object_key
 
-_COMPONENTS: Final = (Component.FIREHOSE, Component.BACKFILL)
+RELAYS = RELAY.resource
+
+_COMPONENTS: Final = (FIREHOSE, BACKFILL)
 _ASKED: Final = 200
 
 
@@ -40,7 +45,7 @@ def main() -> None:
 def _measure(number: int, rounds: int) -> None:
     relays = [_relay(index) for index in range(number)]
     pods = [_child(relay, component, "-7d9f-x2x") for relay in relays for component in _COMPONENTS]
-    store = Cache(WATCHED_KINDS)
+    store = Cache(KINDS.watched)
     store.replace(RELAYS, relays, resource_version="1")
     store.replace(DEPLOYMENTS, [_child(relay, one) for relay in relays for one in _COMPONENTS], resource_version="1")
     store.replace(PODS, pods, resource_version="1")

@@ -48,8 +48,6 @@ class Release:
 
 
 DEMO: Final = Release(name="sluice", namespace="sluice-system", watch_namespaces=("demo",))
-RELEASE: Final = DEMO.name
-NAMESPACE: Final = DEMO.namespace
 
 
 def load_images(cluster: Cluster) -> None:
@@ -59,7 +57,7 @@ def load_images(cluster: Cluster) -> None:
     images.prune(cluster.layout)
 
 
-def install(cluster: Cluster, *, release: Release = DEMO, values: dict[str, Any] | None = None) -> None:
+def install(cluster: Cluster, *, release: Release, values: dict[str, Any] | None = None) -> None:
     """`helm upgrade --install`, then wait until the operator and its Redis are ready.
 
     Creates the namespaces that the release watches. `values` replaces top-level values of the chart. The CRDs pass
@@ -104,12 +102,12 @@ def apply(cluster: Cluster, *objects: Manifest) -> None:
         cluster.kubectl("apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
 
 
-def redis_url(cluster: Cluster, *, release: Release = DEMO) -> str:
+def redis_url(cluster: Cluster, *, release: Release) -> str:
     """The URL of the release's bundled Redis, for pods."""
     found = cluster.kubectl("get", "secret", f"{release.name}-redis", "--namespace", release.namespace, "-o", "json")
     return base64.b64decode(json.loads(found)["data"]["url"]).decode()
 
 
-def redis_cli(cluster: Cluster, *command: str, release: Release = DEMO) -> str:
+def redis_cli(cluster: Cluster, *command: str, release: Release) -> str:
     """Run redis-cli in the pod of the release's bundled Redis; its standard output."""
     return cluster.kubectl("exec", "--namespace", release.namespace, release.redis, "--", "redis-cli", *command)

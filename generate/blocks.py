@@ -20,7 +20,7 @@ def page_with_blocks(path: str, **blocks: Callable[[], str]) -> Generated:
 def replace_block(text: str, name: str, content: str) -> str:
     """`text` with `content` between the lines `<!-- generated: NAME -->` and `<!-- /generated: NAME -->`.
 
-    Raises ValueError if these lines do not stand in `text` exactly once.
+    Raises ValueError if `text` does not have these lines exactly once.
     """
     begin, end = f"<!-- generated: {name} -->\n", f"<!-- /generated: {name} -->"
     pattern = re.compile(f"({re.escape(begin)}).*?({re.escape(end)})", re.DOTALL)

@@ -3,13 +3,16 @@
 from pathlib import Path
 from typing import Final
 
-from generate import imports_page, metrics_page, settings_page, status_page
+from generate import argocd, chart, crds, imports_page, metrics_page, settings_page, status_page
 from generate.generated import Generated
 
 ROOT: Final = Path(__file__).parents[1]
 """The root of the repository."""
 
 GENERATED: Final[tuple[Generated, ...]] = (
+    *crds.FILES,
+    chart.KINDS_TEMPLATE,
+    argocd.CONFIG_MAP,
     status_page.PAGE,
     settings_page.PAGE,
     metrics_page.PAGE,

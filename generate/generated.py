@@ -1,4 +1,4 @@
-"""One generated file: where it stands and what makes its text."""
+"""One generated file: its path and what makes its text."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -10,7 +10,7 @@ from generate.cells import code
 from generate.docstrings import member_paragraphs
 from sluice_ingester.telemetry.error_kinds import OTHER, SourceErrorKind
 from sluice_ingester.telemetry.metrics import Metrics as IngesterMetrics
-from sluice_operator.kinds.registry import SOURCES, WATCHED_KINDS
+from sluice_operator.kinds.registry import KINDS
 from sluice_operator.kubernetes.cache import Cache
 from sluice_operator.kubernetes.served_kinds import ServedKinds
 from sluice_operator.kubernetes.served_namespaces import ServedNamespaces
@@ -23,8 +23,10 @@ from sluice_wire.deadletter import DeadLetterReason
 
 def _operator_metrics() -> str:
     queue: WorkQueue[SourceKey] = WorkQueue()
-    namespaces = ServedNamespaces(ServedKinds(SOURCES.values()))
-    metrics = OperatorMetrics(cache=Cache(WATCHED_KINDS), namespaces=namespaces, queue=queue, is_leader=lambda: True)
+    namespaces = ServedNamespaces(ServedKinds(KINDS.watched.sources.values()))
+    metrics = OperatorMetrics(
+        kinds=KINDS, cache=Cache(KINDS.watched), namespaces=namespaces, queue=queue, is_leader=lambda: True
+    )
     return _table(metrics.registry, "sluice_")
 
 

@@ -1,4 +1,4 @@
-"""The tables of docs/settings.md: the environment variables of the operator."""
+"""The tables of docs/settings.md: the environment variables of ingester and operator."""
 
 from typing import Final
 
@@ -7,6 +7,16 @@ from pydantic.fields import FieldInfo
 from generate.blocks import markdown_table, page_with_blocks
 from generate.cells import code, one_line
 from sluice_operator.settings import Settings
+from sluice_redis.ingester_settings import SETTINGS
+
+
+def _ingester_settings() -> str:
+    rows = ((code([one.variable]), one.shown_default, _field(one.field), one.description) for one in SETTINGS)
+    return markdown_table(("variable", "default", "field", "meaning"), rows)
+
+
+def _field(path: str) -> str:
+    return code([path]) if path.startswith("spec.") else path
 
 
 def _operator_settings() -> str:
@@ -29,4 +39,6 @@ def _default(field: FieldInfo) -> str:
     return code([field.default]) if field.default else "none"
 
 
-PAGE: Final = page_with_blocks("docs/settings.md", operator_settings=_operator_settings)
+PAGE: Final = page_with_blocks(
+    "docs/settings.md", ingester_settings=_ingester_settings, operator_settings=_operator_settings
+)

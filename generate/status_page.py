@@ -8,6 +8,7 @@ from generate.cells import code
 from generate.docstrings import member_paragraphs
 from sluice_ingester.telemetry.error_kinds import SourceErrorKind
 from sluice_operator.api.conditions import ConditionType
+from sluice_operator.status.event_reasons import EVENT_REASONS
 from sluice_operator.status.reasons import ConditionReason, EventReason
 from sluice_operator.status.severity import Severity
 from sluice_redis.sink.errors import SinkReason
@@ -47,8 +48,12 @@ def _ingester_reasons() -> str:
 
 def _events() -> str:
     texts = member_paragraphs(EventReason)
-    rows = ((code([one]), one.type, *_two(texts[one.name], "Nothing.")) for one in EventReason)
-    return markdown_table(("event", "type", "when", "what to do"), rows)
+    rows = ((code([one]), one.type, _budget(one), *_two(texts[one.name], "Nothing.")) for one in EventReason)
+    return markdown_table(("event", "type", "budget", "when", "what to do"), rows)
+
+
+def _budget(reason: EventReason) -> str:
+    return "routine" if reason in EVENT_REASONS.routine else "own"
 
 
 def _rows_of(enum: type[Enum]) -> list[tuple[str, str, str]]:

@@ -70,9 +70,15 @@ func (a argo) act(object *unstructured.Unstructured, action string) (map[string]
 	return like(changed, object.Object), nil
 }
 
+// anyKind is the directory whose scripts serve every kind of its group, as in Argo CD's repository.
+const anyKind = "_"
+
 func (a argo) script(object *unstructured.Unstructured, path ...string) (string, error) {
 	kind := object.GroupVersionKind()
 	text, err := os.ReadFile(filepath.Join(append([]string{a.scripts, kind.Group, kind.Kind}, path...)...))
+	if os.IsNotExist(err) {
+		text, err = os.ReadFile(filepath.Join(append([]string{a.scripts, kind.Group, anyKind}, path...)...))
+	}
 	return string(text), err
 }
 

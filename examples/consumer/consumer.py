@@ -1,17 +1,17 @@
-"""A consumer of what Sluice stores: reads a stream as a member of a consumer group, and acknowledges.
+"""A consumer of a stream: it reads entries as a member of a consumer group and acknowledges them.
 
     REDIS_URL=redis://localhost:6379/0 python consumer.py
 
-Copy it and put your own work into `work`. It needs redis-py and nothing else. What it relies on:
+Copy it and put your own work into `work`. It needs only redis-py. How it works:
 
-- An entry is acknowledged after the work is done. A consumer that dies loses nothing: what it was given stays pending,
-  and another consumer claims it after a minute. So an entry may be worked on twice, and `work` must bear that:
-  `(seq, collection, rkey)` is the same each time.
-- With `spec.retention.trimConsumed: true` the ingester removes what every group has acknowledged. Without that, or
-  without a consumer, the stream grows up to `spec.backpressure.highWaterMark`, and then the ingester stops reading.
+- An entry is acknowledged after the work is done. If a consumer dies, its entries stay pending, and another consumer
+  claims them after a minute. So `work` can get an event twice and must be idempotent: `(seq, collection, rkey)` is the
+  same each time.
+- With `spec.retention.trimConsumed: true` the ingester removes entries that every group has acknowledged. Otherwise, or
+  without a consumer, the stream grows to `spec.backpressure.highWaterMark`, and then the ingester stops reading.
 
-Settings are variables of the environment: REDIS_URL, STREAM (firehose_live), GROUP (example), and CONSUMER, the name of
-this process in the group. Give each process a name of its own that it keeps over a restart, such as a pod's name.
+Settings are environment variables: REDIS_URL, STREAM (firehose_live), GROUP (example) and CONSUMER, the name of this
+process in the group. Each process needs its own name and must keep it after a restart, such as the name of its pod.
 """
 
 import json
@@ -33,7 +33,7 @@ CONSUMER = os.environ.get("CONSUMER", socket.gethostname())
 BATCH = 500
 BLOCK_MILLISECONDS = 2_000
 CLAIM_AFTER_MILLISECONDS = 60_000
-TELL_SECONDS = 10.0
+REPORT_SECONDS = 10.0
 
 
 def work(event: dict[str, Any], seen: Counter[str]) -> None:
@@ -42,13 +42,13 @@ def work(event: dict[str, Any], seen: Counter[str]) -> None:
 
 
 def main() -> None:
-    """Consume until SIGTERM or SIGINT; a Redis that is away is waited for."""
+    """Consume until SIGTERM or SIGINT. While Redis is away, try again."""
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     client = Redis.from_url(os.environ["REDIS_URL"], decode_responses=True, socket_timeout=10)
     seen: Counter[str] = Counter()
-    told = time.monotonic()
+    reported = time.monotonic()
     while not stop.is_set():
         try:
             make_group(client)
@@ -56,14 +56,14 @@ def main() -> None:
         except RedisError as error:
             print(f"Redis: {error}; trying again", file=sys.stderr, flush=True)
             stop.wait(1)
-        if time.monotonic() - told >= TELL_SECONDS:
-            tell(seen)
-            told = time.monotonic()
-    tell(seen)
+        if time.monotonic() - reported >= REPORT_SECONDS:
+            report(seen)
+            reported = time.monotonic()
+    report(seen)
 
 
 def make_group(client: Any) -> None:
-    """Make the group, from the oldest entry on, unless it is there. It is gone when somebody deletes the stream."""
+    """Create the group at the oldest entry, unless it exists. It is gone after somebody deletes the stream."""
     try:
         client.xgroup_create(STREAM, GROUP, id="0", mkstream=True)
     except ResponseError as error:
@@ -72,18 +72,18 @@ def make_group(client: Any) -> None:
 
 
 def consume(client: Any, seen: Counter[str]) -> None:
-    """Take what others have left and what is new, work on it, acknowledge it."""
-    _, left, *_ = client.xautoclaim(STREAM, GROUP, CONSUMER, min_idle_time=CLAIM_AFTER_MILLISECONDS, count=BATCH)
+    """Take abandoned and new entries, do the work and acknowledge them."""
+    _, abandoned, *_ = client.xautoclaim(STREAM, GROUP, CONSUMER, min_idle_time=CLAIM_AFTER_MILLISECONDS, count=BATCH)
     new = client.xreadgroup(GROUP, CONSUMER, {STREAM: ">"}, count=BATCH, block=BLOCK_MILLISECONDS)
-    entries = [*left, *(entry for _, found in new or () for entry in found)]
+    entries = [*abandoned, *(entry for _, found in new or () for entry in found)]
     for _, fields in entries:
         work(json.loads(fields["event"]), seen)
     if entries:
         client.xack(STREAM, GROUP, *(name for name, _ in entries))
 
 
-def tell(seen: Counter[str]) -> None:
-    """Say how much was done."""
+def report(seen: Counter[str]) -> None:
+    """Print how many events were acknowledged."""
     kinds = ", ".join(f"{count} {kind}" for kind, count in seen.most_common())
     print(f"{GROUP}: {seen.total()} events acknowledged{f' ({kinds})' if kinds else ''}", flush=True)
 

@@ -1,1 +1,1 @@
-"""What the operator and all workers share and neither owns: logs, times, back-off, text on one line."""
+"""What the operator and all workers share: logs, clock, times, back-off, tasks, printable text."""

@@ -1,4 +1,4 @@
-"""How long to wait before the next try: exponential, with full jitter, no I/O and no clock."""
+"""How long to wait before the next attempt: exponential back-off with full jitter. Pure."""
 
 import math
 import random
@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 
 class Backoff:
-    """Delays that grow from try to try and fall back after a time that went well.
+    """Delays that grow with each failure, and start again after a success.
 
-    The delay is drawn evenly from 0 to `base * 2**n` seconds, at most `cap`: full jitter, so that
-    clients that were cut off together don't come back together. A try that stayed good for
-    `healthy` seconds, or that made progress, makes the next failure the first one again. Progress that ends
-    at once may come again and again: so no two tries begin within `base` seconds.
+    A delay is random between 0 and `base * 2**failures` seconds, at most `cap`. This is full jitter: clients that
+    were disconnected together do not reconnect together. An attempt that was healthy for `reset_after` seconds, or
+    that made progress, resets the count of failures. Progress may end at once, again and again. So after progress two
+    attempts begin at least `base` seconds apart.
     """
 
     def __init__(
@@ -29,9 +29,10 @@ class Backoff:
         self.failures = 0
 
     def next_delay(self, *, healthy_seconds: float = 0.0, progress: bool = False, minimum: float = 0.0) -> float:
-        """Count a failure that came `after` good seconds, or after `progress`: the seconds to wait.
+        """Count a failure, and return the seconds to wait.
 
-        `at_least` is what the other side asked for, such as Retry-After; the jitter is added to it.
+        The attempt was healthy for `healthy_seconds` before it failed, and may have made `progress`. `minimum` is what
+        the other side asked for, for example with Retry-After. The jitter is added to it.
         """
         if healthy_seconds >= self._reset_after or progress:
             self.failures = 0
@@ -42,5 +43,5 @@ class Backoff:
         return minimum + self._uniform(0.0, ceiling)
 
     def reset(self) -> None:
-        """All is well: the next failure is the first."""
+        """Set the count of failures to zero."""
         self.failures = 0

@@ -1,29 +1,31 @@
-"""The clock, as a protocol, so that tests need not wait."""
+"""The clock that decisions about time use, so that tests can replace it with one that they advance by hand."""
 
 import asyncio
 import time
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Final, Protocol
+
+from sluice_common.tasks import run_until_set
 
 
 class Clock(Protocol):
-    """Tells the time, and waits."""
+    """Time, and waiting for it."""
 
     def monotonic(self) -> float:
-        """Seconds since some moment. They never go back, whatever is done to the system's time."""
+        """Seconds since some fixed moment. It never goes back, whatever happens to the system's clock."""
 
     def now(self) -> datetime:
         """The time of day, in UTC."""
 
     async def sleep(self, seconds: float) -> None:
-        """Wait."""
+        """Wait. Zero and less only let other tasks run."""
 
 
 class SystemClock:
     """The clock of this machine."""
 
     def monotonic(self) -> float:
-        """Seconds since some moment. They never go back, whatever is done to the system's time."""
+        """Seconds since some fixed moment."""
         return time.monotonic()
 
     def now(self) -> datetime:
@@ -32,4 +34,14 @@ class SystemClock:
 
     async def sleep(self, seconds: float) -> None:
         """Wait."""
-        await asyncio.sleep(seconds)
+        await asyncio.sleep(max(0.0, seconds))
+
+
+SYSTEM_CLOCK: Final = SystemClock()
+
+
+async def wait_until_set(event: asyncio.Event, *, seconds: float, clock: Clock = SYSTEM_CLOCK) -> bool:
+    """Wait for `event`, at most for so many seconds. Whether it is set."""
+    if not event.is_set():
+        await run_until_set(event, clock.sleep(seconds))
+    return event.is_set()

@@ -1,4 +1,4 @@
-"""Ending tasks for certain."""
+"""Cancelling asyncio tasks reliably, and running one until an event is set."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -11,8 +11,8 @@ T = TypeVar("T")
 async def cancel_and_wait(*tasks: "asyncio.Task[Any]") -> None:
     """Cancel tasks and wait until they have ended, whatever they end with.
 
-    A cancellation can get lost where `asyncio.wait_for` of Python 3.11 returns at that moment, as
-    it does inside the Redis client. So it is repeated.
+    `asyncio.wait_for` of Python 3.11 can lose a cancellation if it returns at that moment. The Redis client uses it.
+    So the cancellation is repeated.
     """
     pending = {task for task in tasks if not task.done()}
     while pending:
@@ -23,7 +23,7 @@ async def cancel_and_wait(*tasks: "asyncio.Task[Any]") -> None:
 
 
 async def run_until_set(stopping: asyncio.Event, coroutine: Coroutine[Any, Any, T]) -> T | None:
-    """The result of `work`, or None if `stopping` comes first: then it is broken off."""
+    """The result of `coroutine`, or None if `stopping` is set first: then the coroutine is cancelled."""
     working, waiting = asyncio.create_task(coroutine), asyncio.create_task(stopping.wait())
     try:
         await asyncio.wait({working, waiting}, return_when=asyncio.FIRST_COMPLETED)

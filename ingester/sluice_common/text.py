@@ -1,10 +1,14 @@
-"""Foreign text, made fit to be shown and stored. Pure.
+"""Foreign text, made printable and short. Pure.
 
-What a source, a proxy, a library or a server says may hold anything: bytes that are no UTF-8 (in a `str`
-of Python: lone surrogates, which no encoder takes), control characters, line breaks that forge a second
-log line, marks that turn the direction of writing, and megabytes of all that. It goes into the health
-hash, the status of a resource, Events, logs and metrics, so it is made readable once, where it enters.
-The operator imports this, too.
+The text of a source, a proxy, a library or a server can contain anything:
+
+- bytes that are not UTF-8, which Python keeps as lone surrogates that no encoder accepts
+- control characters, and characters that change the direction of writing
+- line breaks, which forge a second log line
+- megabytes of all that
+
+Such text goes into the health hash, the status of a resource, Events, logs and metrics. So it is sanitized once, where
+it enters.
 """
 
 from typing import Final
@@ -15,11 +19,12 @@ _READ_FACTOR: Final = 4
 
 
 def sanitize(text: str, *, max_length: int) -> str:
-    """`text` on one line, in printable characters: at most `most` of them, and at most `2 * most` bytes of UTF-8.
+    """`text` on one line, with printable characters only.
 
-    Runs of white space become one blank. Bytes that were no UTF-8 are shown as the Latin-1 characters that
-    they mostly are, what can't be printed as an escape such as `\\x1b` or `\\u202e`. Text that is cut ends
-    with `…`. What is readable already stays as it is.
+    The result has at most `max_length` characters, and at most `2 * max_length` bytes of UTF-8. If the text is cut, it
+    ends with `…`. White space becomes one blank. Bytes that were not UTF-8 become Latin-1 characters. Other
+    characters that cannot be printed become escapes such as `\\x1b` or `\\u202e`. Text that is printable already does
+    not change.
     """
     is_cut = len(text) > _READ_FACTOR * max_length
     line = " ".join(text[: _READ_FACTOR * max_length].split())
@@ -33,6 +38,11 @@ def sanitize(text: str, *, max_length: int) -> str:
     return line + _ELLIPSIS
 
 
+def error_text(error: BaseException, *, max_length: int) -> str:
+    """The message of `error`, sanitized, or the name of its type if it has none."""
+    return sanitize(str(error), max_length=max_length) or type(error).__name__
+
+
 def _fits(line: str, most: int) -> bool:
     return len(line) <= most and (line.isascii() or len(line.encode()) <= _BYTES_PER_CHARACTER * most)
 
@@ -41,7 +51,7 @@ def _escaped(character: str) -> str:
     if character.isprintable():
         return character
     code = ord(character)
-    if 0xDC80 <= code <= 0xDCFF:  # how Python holds a byte that it could not decode
+    if 0xDC80 <= code <= 0xDCFF:  # how Python keeps a byte that it could not decode
         code -= 0xDC00
         if chr(code).isprintable():
             return chr(code)

@@ -1,1 +1,1 @@
-"""The Sluice ingester: an AT Protocol source into Redis Streams, nothing lost and nothing twice."""
+"""The Sluice ingester: it reads AT Protocol sources and writes each event to Redis Streams exactly once."""

@@ -1,4 +1,4 @@
-"""`sluice-ingester`, `python -m sluice_ingester`: the command."""
+"""The command: `sluice-ingester`, or `python -m sluice_ingester`."""
 
 import argparse
 import asyncio
@@ -11,7 +11,7 @@ from sluice_ingester import app, malloc, settings
 
 
 def main() -> None:
-    """Run the ingester: 0 when told to stop, 2 if a setting is wrong, 1 for a fault of its own."""
+    """Run the ingester. Exit status: 0 after a signal to stop, 2 if a setting is wrong, 1 after an internal error."""
     parser = argparse.ArgumentParser(
         prog="sluice-ingester",
         description="Streams AT Protocol sources into Redis Streams. All settings are environment variables.",
@@ -21,16 +21,16 @@ def main() -> None:
     try:
         chosen = settings.load()
         malloc.configure_malloc()
-        logs.configure(style=chosen.log_format, level=chosen.log_level)
+        logs.configure(style=chosen.log_format, level=chosen.log_level, extra_fields=("source", "kind"))
         asyncio.new_event_loop().run_until_complete(app.run(chosen))
         status = 0
     except settings.SettingsError as error:
         print(f"sluice-ingester: {error}", file=sys.stderr)
         status = 2
     except Exception:
-        logging.getLogger("sluice_ingester").exception("sluice-ingester ends by its own fault: please report it")
+        logging.getLogger("sluice_ingester").exception("sluice-ingester ends after an internal error: please report it")
         status = 1
-    # Not sys.exit: that would wait for threads, and a name lookup that hangs has one.
+    # sys.exit would wait for threads. A name lookup that hangs is in a thread.
     logging.shutdown()
     sys.stdout.flush()
     sys.stderr.flush()

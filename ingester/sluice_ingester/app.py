@@ -1,4 +1,4 @@
-"""The process: everything put together, started, and ended in good order."""
+"""The ingester process: build its parts from the settings, run them, and shut down."""
 
 import asyncio
 import contextlib
@@ -10,11 +10,11 @@ from importlib.metadata import version
 from typing import Final
 
 from sluice_common.tasks import cancel_and_wait
+from sluice_ingester.batches.batcher import Batcher
 from sluice_ingester.cursor.tracker import CursorTracker
-from sluice_ingester.pipeline.batch_writer import BatchWriter
-from sluice_ingester.pipeline.batcher import Batcher
+from sluice_ingester.event_streams import EVENT_STREAMS
 from sluice_ingester.pipeline.pipeline import Pipeline
-from sluice_ingester.settings import Mode, Settings, SettingsError
+from sluice_ingester.settings import Settings, SettingsError
 from sluice_ingester.source_task import SourceTask
 from sluice_ingester.sources.address import Address
 from sluice_ingester.sources.subscription import Subscription
@@ -24,26 +24,24 @@ from sluice_ingester.telemetry.health_report import HealthReport
 from sluice_ingester.telemetry.heartbeat import Retention, measure_stream_lengths, send_heartbeat
 from sluice_ingester.telemetry.metrics import Metrics
 from sluice_ingester.telemetry.probes import serve_http
+from sluice_ingester.writer.batch_writer import BatchWriter
 from sluice_redis.client import RedisClient
 from sluice_redis.contract import SourceState, Stream, StreamKeys
-from sluice_redis.sink.append import RedisSink
+from sluice_redis.ingester_settings import Mode
 from sluice_redis.sink.connection import connect
+from sluice_redis.sink.redis_sink import RedisSink
 from sluice_redis.url import redact_url
-from sluice_wire.firehose import NSID as SUBSCRIBE_REPOS
-from sluice_wire.firehose import FirehoseDecoder
-from sluice_wire.labels import NSID as SUBSCRIBE_LABELS
-from sluice_wire.labels import LabelsDecoder
 from sluice_wire.repo_page import NSID as LIST_REPOS
 
 VERSION: Final = version("sluice-operator")
 FLUSH_SECONDS: Final = 5.0
-"""How long a stopping process offers to Redis what it has read. Kubernetes waits 15 s, people 10."""
+"""How long a stopping process tries to write what it has read. Kubernetes waits 15 s."""
 
 _log = logging.getLogger("sluice_ingester")
 
 
 async def run(settings: Settings) -> None:
-    """Ingest until SIGTERM or SIGINT. SettingsError if the settings don't hold on this machine."""
+    """Ingest until SIGTERM or SIGINT. SettingsError if a setting is wrong on this machine."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -52,9 +50,9 @@ async def run(settings: Settings) -> None:
     tls = _tls(settings)
     metrics = Metrics()
     redis = connect(settings.redis_url, ca_bundle=settings.ca_bundle)
-    works: list[SourceTask] = []
+    source_tasks: list[SourceTask] = []
     failures = metrics.background_task_failures
-    helpers = [
+    background_tasks = [
         BackgroundTask(
             "measure",
             partial(measure_stream_lengths, redis, metrics, prefix=settings.key_prefix),
@@ -63,6 +61,7 @@ async def run(settings: Settings) -> None:
     ]
     sinks: list[tuple[HealthReport, RedisSink]] = []
     for stream, address in _sources(settings):
+        event_stream = EVENT_STREAMS.get(stream)
         keys = StreamKeys(
             stream=stream, host=address.host, prefix=settings.key_prefix, former_hosts=address.former_hosts
         )
@@ -70,25 +69,34 @@ async def run(settings: Settings) -> None:
             redis,
             keys,
             high_water_mark=settings.high_water_mark,
-            deduplicate_seconds=settings.deduplicate_seconds if stream is Stream.FIREHOSE else None,
+            deduplicate_seconds=settings.deduplicate_seconds if event_stream and event_stream.is_deduplicated else None,
         )
         report = HealthReport(
-            address.host, metrics=metrics, pod=settings.pod_name, version=VERSION, often_quiet=stream is Stream.LABELS
+            address.host,
+            metrics=metrics,
+            pod=settings.pod_name,
+            version=VERSION,
+            often_quiet=event_stream is not None and event_stream.often_quiet,
         )
-        make = _backfill if stream is Stream.BACKFILL else _subscription
-        works.append(make(settings, address, tls=tls, sink=sink, report=report))
-        helpers.append(BackgroundTask("beat", partial(send_heartbeat, report, sink), failures=failures.labels("beat")))
+        make = _pipeline if event_stream else _backfill
+        source_tasks.append(make(settings, address, tls=tls, sink=sink, report=report))
+        background_tasks.append(
+            BackgroundTask("beat", partial(send_heartbeat, report, sink), failures=failures.labels("beat"))
+        )
         sinks.append((report, sink))
     if settings.trim_consumed:
-        helpers += [
+        background_tasks += [
             BackgroundTask("retain", Retention(redis, stream).trim, failures=failures.labels("retain"))
             for stream in sorted({sink.keys.entries for _, sink in sinks})
         ]
-    _register_gauges(metrics, works)
+    _register_gauges(metrics, source_tasks)
 
     try:
         server = await serve_http(
-            settings.metrics_port, source_tasks=works, background_tasks=helpers, registry=metrics.registry
+            settings.metrics_port,
+            source_tasks=source_tasks,
+            background_tasks=background_tasks,
+            registry=metrics.registry,
         )
     except OSError as error:
         raise SettingsError(f"METRICS_PORT={settings.metrics_port} can't be used: {error.strerror or error}") from None
@@ -100,36 +108,34 @@ async def run(settings: Settings) -> None:
         redact_url(settings.redis_url),
         port,
     )
-    working = [asyncio.create_task(_run_source_task(work)) for work in works]
-    helping = [asyncio.create_task(helper.run()) for helper in helpers]
+    running_sources = [asyncio.create_task(_run_source_task(source_task)) for source_task in source_tasks]
+    running_background = [asyncio.create_task(task.run()) for task in background_tasks]
     try:
-        await _wait_for_stop(stop, [*working, *helping])
-        for work in works:
-            work.stop()
-        await asyncio.wait(working, timeout=FLUSH_SECONDS)
+        await _wait_for_stop(stop, [*running_sources, *running_background])
+        for source_task in source_tasks:
+            source_task.stop()
+        await asyncio.wait(running_sources, timeout=FLUSH_SECONDS)
     finally:
-        await cancel_and_wait(*working, *helping)
+        await cancel_and_wait(*running_sources, *running_background)
         server.close()
     await _report_stopped(redis, sinks)
     _log.info("stopped")
 
 
 def _sources(settings: Settings) -> Iterator[tuple[Stream, Address]]:
-    if settings.mode in {Mode.ALL, Mode.FIREHOSE}:
-        yield from ((Stream.FIREHOSE, address) for address in settings.relay_hosts)
+    for stream, event_stream in EVENT_STREAMS.items():
+        if settings.mode in {Mode.ALL, event_stream.mode}:
+            yield from ((stream, address) for address in event_stream.addresses(settings))
     if settings.mode in {Mode.ALL, Mode.BACKFILL}:
         yield from ((Stream.BACKFILL, address) for address in settings.relay_hosts)
-    if settings.mode in {Mode.ALL, Mode.LABELER}:
-        yield from ((Stream.LABELS, address) for address in settings.labeler_hosts)
 
 
-def _subscription(settings: Settings, address: Address, *, tls: Tls, sink: RedisSink, report: HealthReport) -> Pipeline:
-    labels = sink.keys.stream is Stream.LABELS
-    nsid = SUBSCRIBE_LABELS if labels else SUBSCRIBE_REPOS
+def _pipeline(settings: Settings, address: Address, *, tls: Tls, sink: RedisSink, report: HealthReport) -> Pipeline:
+    event_stream = EVENT_STREAMS[sink.keys.stream]
     writer = BatchWriter(sink, report, high_water_mark=settings.high_water_mark)
     return Pipeline(
-        subscription=Subscription(address, nsid=nsid, user_agent=f"sluice/{VERSION}", tls=tls),
-        decoder=LabelsDecoder() if labels else _firehose_decoder(settings, address),
+        subscription=Subscription(address, nsid=event_stream.nsid, user_agent=f"sluice/{VERSION}", tls=tls),
+        decoder=event_stream.decoder(settings, address),
         writer=writer,
         report=report,
         cursor_tracker=CursorTracker(
@@ -138,22 +144,15 @@ def _subscription(settings: Settings, address: Address, *, tls: Tls, sink: Redis
             cursor_key=sink.keys.cursor,
             start_from=settings.start_from,
             on_lost=settings.on_cursor_lost,
-            frames_metric="labeler_events" if labels else "firehose_events",
-            drops_old_events=not labels,
+            frames_metric=event_stream.frames_metric,
+            drops_old_events=event_stream.drops_old_events,
         ),
         new_batcher=partial(Batcher, max_events=settings.batch_size, max_seconds=settings.batch_timeout_ms / 1000),
     )
 
 
-def _firehose_decoder(settings: Settings, address: Address) -> FirehoseDecoder:
-    origin = address.origin if settings.resync_to_backfill else None
-    return FirehoseDecoder(
-        collections=settings.collections, omit_sync=settings.sync_events == "omit", resync_origin=origin
-    )
-
-
 def _backfill(settings: Settings, address: Address, *, tls: Tls, sink: RedisSink, report: HealthReport) -> SourceTask:
-    # Imported here: an ingester that lists nothing does not pay for an HTTP client.
+    # Imported here, so that an ingester without a listing does not load an HTTP client.
     from sluice_ingester.backfill.backfill import Backfill  # noqa: PLC0415
     from sluice_ingester.sources.list_repos import RepoListing  # noqa: PLC0415
 
@@ -169,7 +168,7 @@ def _backfill(settings: Settings, address: Address, *, tls: Tls, sink: RedisSink
 
 
 def _tls(settings: Settings) -> Tls:
-    """For every source: one without TLS may redirect to one with it."""
+    """TLS for all sources. Even a source without TLS may redirect to one with it."""
     try:
         return Tls.load(settings.ca_bundle)
     except ValueError as error:
@@ -177,18 +176,20 @@ def _tls(settings: Settings) -> Tls:
 
 
 def _register_gauges(metrics: Metrics, source_tasks: list[SourceTask]) -> None:
-    """Gauges that are computed when they are read."""
+    """Set the functions that compute gauges when they are read."""
     metrics.gauge("websocket_connections").set_function(lambda: sum(w.report.connected for w in source_tasks))
     metrics.gauge("backpressure_active").set_function(lambda: sum(w.report.in_backpressure for w in source_tasks))
     metrics.gauge("events_in_memory").set_function(lambda: sum(w.buffered[0] for w in source_tasks))
-    listings = [work for work in source_tasks if not isinstance(work, Pipeline)]
-    states = [work.report for work in listings]
+    listings = [source_task for source_task in source_tasks if not isinstance(source_task, Pipeline)]
+    states = [source_task.report for source_task in listings]
     metrics.gauge("backfill_complete").set_function(
         lambda: bool(states) and all(report.condition.state is SourceState.DONE for report in states)
     )
-    live = [work for work in source_tasks if work not in listings]
-    for source in {work.report.source for work in live}:
-        of_source = [work for work in live if work.report.source == source]  # one host may be relay and labeler
+    live = [source_task for source_task in source_tasks if source_task not in listings]
+    for source in {source_task.report.source for source_task in live}:
+        of_source = [
+            source_task for source_task in live if source_task.report.source == source
+        ]  # one host may be relay and labeler
         events, size = (partial(_buffered, of_source, index) for index in (0, 1))
         metrics.buffer_events.labels(source).set_function(events)
         metrics.buffer_bytes.labels(source).set_function(size)
@@ -197,20 +198,20 @@ def _register_gauges(metrics: Metrics, source_tasks: list[SourceTask]) -> None:
 
 
 def _buffered(source_tasks: list[SourceTask], index: int) -> float:
-    return sum(work.buffered[index] for work in source_tasks)
+    return sum(source_task.buffered[index] for source_task in source_tasks)
 
 
 def _lag(source_tasks: list[SourceTask]) -> float:
-    return max(work.report.lag for work in source_tasks)
+    return max(source_task.report.lag for source_task in source_tasks)
 
 
 async def _run_source_task(source_task: SourceTask) -> None:
-    """Run `work` until it is stopped, whatever it raises: it is one of several in this process."""
+    """Run `source_task` until it is stopped. An error in it must not affect the other sources of the process."""
     while True:
         try:
             await source_task.run()
         except Exception:  # noqa: BLE001 - one source must not end the others
-            _log.exception("a fault of Sluice's own: please report it", extra={"source": source_task.report.source})
+            _log.exception("internal error of Sluice: please report it", extra={"source": source_task.report.source})
             source_task.report.metrics.count_error(source_task.report.source, "InternalError")
             await asyncio.sleep(PAUSE_SECONDS)
         else:
@@ -218,7 +219,7 @@ async def _run_source_task(source_task: SourceTask) -> None:
 
 
 async def _wait_for_stop(stop: asyncio.Event, tasks: list[asyncio.Task[None]]) -> None:
-    """Wait for `stop`; a task that ends before it was cancelled by a strange hand, and ends the process."""
+    """Wait for `stop`. A task that ends earlier was cancelled by something else, and ends the process."""
     stopped = asyncio.create_task(stop.wait())
     done, _ = await asyncio.wait({stopped, *tasks}, return_when=asyncio.FIRST_COMPLETED)
     stopped.cancel()
@@ -227,7 +228,7 @@ async def _wait_for_stop(stop: asyncio.Event, tasks: list[asyncio.Task[None]]) -
 
 
 async def _report_stopped(redis: RedisClient, sinks: list[tuple[HealthReport, RedisSink]]) -> None:
-    """Say in Redis that we stopped, if that takes no time and no trouble."""
+    """Write to Redis that the process has stopped, if Redis answers within a second."""
     with contextlib.suppress(Exception):
         async with asyncio.timeout(1.0):
             for report, sink in sinks:

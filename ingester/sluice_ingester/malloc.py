@@ -1,4 +1,4 @@
-"""How memory is taken from the system and given back."""
+"""Configuring glibc's malloc, so that memory of large frames is returned to the system."""
 
 import contextlib
 import ctypes
@@ -10,11 +10,11 @@ _M_ARENA_MAX: Final = -8
 
 
 def configure_malloc() -> None:
-    """Let glibc give back what a large frame took; elsewhere, do nothing.
+    """Let glibc return the memory of large frames. Without glibc, do nothing.
 
-    By itself it raises the size from which on blocks are mapped alone (and returned alone) to that
-    of the largest one ever freed. Then frames of megabytes leave holes in the heap that stay with
-    the process, and a pod of 64 MiB ends there. 512 KiB is above what each read of a socket takes.
+    glibc maps large blocks separately, and returns them. By default it raises the limit for that to the size of the
+    largest block ever freed. Then frames of megabytes leave holes in the heap, and a pod with 64 MiB runs out of
+    memory. The limit of 512 KiB is above the size of each read from a socket.
     """
     with contextlib.suppress(OSError, AttributeError):
         mallopt = ctypes.CDLL(None).mallopt

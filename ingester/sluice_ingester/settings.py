@@ -1,77 +1,91 @@
-"""The settings, all of them environment variables, with the names of the Rust ingester.
+"""The settings of an ingester process, read from its environment.
 
-What is wrong is found at the start and said in one line: the variable, its value (never a
-password) and what is allowed.
+What they are called and what they mean is declared in `sluice_redis.ingester_settings`. A wrong value is found at the
+start. The message is one line: the variable, its value (never a password) and what is allowed.
 """
 
 import socket
 import sys
 from collections.abc import Iterable
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Self
 
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from sluice_ingester.cursor.gap import OnCursorLost
+from sluice_common.seqs import MAX_SEQ
 from sluice_ingester.cursor.start import StartFrom
 from sluice_ingester.sources.address import ALLOWED, Address
-from sluice_redis.contract import MAX_SEQ
+from sluice_redis import ingester_settings as declared
+from sluice_redis.ingester_settings import (
+    LogFormat,
+    LogLevel,
+    Mode,
+    OnCursorLost,
+    OnPageError,
+    Setting,
+    SyncEvents,
+)
 from sluice_redis.url import RedisUrl, url_problem
 from sluice_redis.url_mistakes import strip_url
 from sluice_wire.collection_filter import CollectionFilter
 
 
 class SettingsError(ValueError):
-    """A setting is wrong; the message is one line for a person."""
+    """A setting is wrong. The message is one line for a person."""
 
 
-class Mode(StrEnum):
-    """Which sources the process reads."""
-
-    ALL = "all"
-    FIREHOSE = "firehose"
-    BACKFILL = "backfill"
-    LABELER = "labeler"
+def _split_list(value: str) -> tuple[str, ...]:
+    return tuple(item.strip() for item in value.split(",") if item.strip())
 
 
-def _default_format() -> Literal["json", "plain"]:
-    return "plain" if sys.stderr.isatty() else "json"
+def _default_format() -> LogFormat:
+    return LogFormat.PLAIN if sys.stderr.isatty() else LogFormat.JSON
+
+
+def _field(setting: Setting[object], **default: Any) -> Any:
+    """The pydantic field of a declared setting. `default` replaces the declared one, by value or by factory."""
+    return Field(
+        **(default or {"default": setting.default}),
+        validation_alias=setting.variable,
+        ge=setting.minimum,
+        le=setting.maximum,
+        description=setting.description,
+    )
 
 
 class Settings(BaseSettings):
-    """The settings of one ingester process; `load` reads them."""
+    """The settings of one ingester process. `load` reads them."""
 
     model_config = SettingsConfigDict(case_sensitive=True, frozen=True, extra="ignore")
 
-    redis_url: str = Field("redis://localhost:6379", validation_alias="REDIS_URL")
-    key_prefix: str = Field("", validation_alias="INGESTER_KEY_PREFIX")
-    mode: Mode = Field(Mode.ALL, validation_alias="INGESTER_MODE")
-    relay_hosts: Annotated[tuple[Address, ...], NoDecode] = Field(
-        (Address("bsky.network"),), validation_alias="INGESTER_RELAY_HOSTS"
+    redis_url: str = _field(declared.REDIS_URL)
+    key_prefix: str = _field(declared.KEY_PREFIX)
+    mode: Mode = _field(declared.MODE)
+    relay_hosts: Annotated[tuple[Address, ...], NoDecode] = _field(
+        declared.RELAY_HOSTS, default=(Address(declared.RELAY_HOSTS.default),)
     )
-    labeler_hosts: Annotated[tuple[Address, ...], NoDecode] = Field((), validation_alias="INGESTER_LABELER_HOSTS")
-    collections: Annotated[tuple[str, ...], NoDecode] = Field(
-        ("app.bsky.*", "chat.bsky.*"), validation_alias="INGESTER_COLLECTIONS"
+    labeler_hosts: Annotated[tuple[Address, ...], NoDecode] = _field(declared.LABELER_HOSTS, default=())
+    collections: Annotated[tuple[str, ...], NoDecode] = _field(
+        declared.COLLECTIONS, default=_split_list(declared.COLLECTIONS.default)
     )
-    sync_events: Literal["omit", "emit"] = Field("omit", validation_alias="INGESTER_SYNC_EVENTS")
-    resync_to_backfill: bool = Field(default=False, validation_alias="INGESTER_RESYNC_TO_BACKFILL")
-    start_from: Annotated[StartFrom, NoDecode] = Field("oldest", validation_alias="INGESTER_START_FROM")
-    on_cursor_lost: OnCursorLost | None = Field(None, validation_alias="INGESTER_ON_CURSOR_LOST")
-    deduplicate_seconds: int | None = Field(None, ge=1, le=86_400, validation_alias="INGESTER_DEDUPLICATE_SECONDS")
-    trim_consumed: bool = Field(default=False, validation_alias="INGESTER_TRIM_CONSUMED")
-    high_water_mark: int = Field(100_000, ge=1, validation_alias="INGESTER_HIGH_WATER_MARK")
-    batch_size: int = Field(500, ge=1, le=10_000, validation_alias="INGESTER_BATCH_SIZE")
-    batch_timeout_ms: int = Field(1000, ge=10, le=60_000, validation_alias="INGESTER_BATCH_TIMEOUT_MS")
-    rescan_seconds: int = Field(0, ge=0, validation_alias="INGESTER_BACKFILL_RESCAN_SECONDS")
-    on_page_error: Literal["retry", "skip-repo"] = Field("retry", validation_alias="INGESTER_ON_PAGE_ERROR")
-    metrics_port: int = Field(4100, ge=0, le=65_535, validation_alias="METRICS_PORT")
-    ca_bundle: Path | None = Field(None, validation_alias="INGESTER_CA_BUNDLE")
-    ssl_cert_file: Path | None = Field(None, validation_alias="SSL_CERT_FILE")
-    pod_name: str = Field(default_factory=socket.gethostname, validation_alias="POD_NAME")
-    log_format: Literal["json", "plain"] = Field(default_factory=_default_format, validation_alias="LOG_FORMAT")
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", validation_alias="LOG_LEVEL")
+    sync_events: SyncEvents = _field(declared.SYNC_EVENTS)
+    resync_to_backfill: bool = _field(declared.RESYNC_TO_BACKFILL)
+    start_from: Annotated[StartFrom, NoDecode] = _field(declared.START_FROM)
+    on_cursor_lost: OnCursorLost | None = _field(declared.ON_CURSOR_LOST)
+    deduplicate_seconds: int | None = _field(declared.DEDUPLICATE_SECONDS)
+    trim_consumed: bool = _field(declared.TRIM_CONSUMED)
+    high_water_mark: int = _field(declared.HIGH_WATER_MARK)
+    batch_size: int = _field(declared.BATCH_SIZE)
+    batch_timeout_ms: int = _field(declared.BATCH_TIMEOUT_MS)
+    rescan_seconds: int = _field(declared.BACKFILL_RESCAN_SECONDS)
+    on_page_error: OnPageError = _field(declared.ON_PAGE_ERROR)
+    metrics_port: int = _field(declared.METRICS_PORT)
+    ca_bundle: Path | None = _field(declared.CA_BUNDLE, default=None)
+    ssl_cert_file: Path | None = _field(declared.SSL_CERT_FILE, default=None)
+    pod_name: str = _field(declared.POD_NAME, default_factory=socket.gethostname)
+    log_format: LogFormat = _field(declared.LOG_FORMAT, default_factory=_default_format)
+    log_level: LogLevel = _field(declared.LOG_LEVEL)
 
     @field_validator("redis_url")
     @classmethod
@@ -87,13 +101,13 @@ class Settings(BaseSettings):
         addresses = tuple(Address.parse(item) for item in _split_list(value))
         needed = info.field_name == "relay_hosts" and info.data.get("mode") is not Mode.LABELER
         if not addresses and needed:
-            raise ValueError(f"give {ALLOWED}, or several by comma")
+            raise ValueError(f"give {ALLOWED}, or several separated by commas")
         for number, address in enumerate(addresses):
             if any(
                 address.host == other.host or address.host_and_port == other.host_and_port
                 for other in addresses[:number]
             ):
-                raise ValueError(f"{address.host!r} is named twice, and would be stored twice")
+                raise ValueError(f"{address.host!r} is named twice, and would be stored twice: name it once")
         return addresses
 
     @field_validator("collections", mode="before")
@@ -101,7 +115,7 @@ class Settings(BaseSettings):
     def _collections(cls, value: object) -> object:
         if not isinstance(value, str):
             return value
-        patterns = tuple(_split_list(value))
+        patterns = _split_list(value)
         CollectionFilter(patterns)
         return patterns
 
@@ -112,7 +126,7 @@ class Settings(BaseSettings):
             return value
         if isinstance(value, str) and value.isascii() and value.isdigit() and int(value[:17]) <= MAX_SEQ:
             return int(value)
-        raise ValueError("give oldest, live, or the first seq that is wanted, a decimal number below 2^53")
+        raise ValueError("give oldest, live, or the first seq to read, a decimal number below 2^53")
 
     @field_validator("on_cursor_lost", mode="before")
     @classmethod
@@ -126,7 +140,7 @@ class Settings(BaseSettings):
     @classmethod
     def _key_prefix(cls, value: str) -> str:
         if not value.isprintable() or " " in value:
-            raise ValueError("give printable characters without blanks, such as {sluice}: or nothing")
+            raise ValueError("give printable characters without blanks, for example {sluice}:, or nothing")
         return value
 
     @field_validator("ca_bundle", "ssl_cert_file", mode="before")
@@ -150,58 +164,52 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _check_cluster_prefix(self) -> Self:
-        if fault := url_problem(self.redis_url, key_prefix=self.key_prefix):
-            raise SettingsError(f"INGESTER_KEY_PREFIX={self.key_prefix!r} is not valid for a Redis Cluster: {fault}")
+        if problem := url_problem(self.redis_url, key_prefix=self.key_prefix):
+            raise SettingsError(
+                f"{declared.KEY_PREFIX.variable}={self.key_prefix!r} is not valid for a Redis Cluster: {problem}"
+            )
         return self
 
     @model_validator(mode="after")
     def _check_labelers(self) -> Self:
         if self.mode is Mode.LABELER and not self.labeler_hosts:
             raise SettingsError(
-                "INGESTER_LABELER_HOSTS is empty, and INGESTER_MODE=labeler reads nothing else: "
-                f"give {ALLOWED}, or several by comma"
+                f"{declared.LABELER_HOSTS.variable} is empty, and {declared.MODE.variable}=labeler reads nothing else: "
+                f"give {ALLOWED}, or several separated by commas"
             )
         if self.mode is Mode.ALL and self.labeler_hosts and isinstance(self.start_from, int):
             raise SettingsError(
-                f"INGESTER_START_FROM={self.start_from} can't be a seq of relays and of labelers: "
-                "give oldest or live, or read them in processes of their own (INGESTER_MODE)"
+                f"{declared.START_FROM.variable}={self.start_from} can't be a seq of relays and of labelers: "
+                f"give oldest or live, or read them in separate processes ({declared.MODE.variable})"
             )
         return self
 
 
 def load() -> Settings:
-    """The settings from the environment; SettingsError says in one line what is wrong."""
+    """The settings from the environment. SettingsError says in one line what is wrong."""
     try:
         return Settings()
     except ValidationError as error:
         raise SettingsError("; ".join(_explain(error))) from None
 
 
-_SECRET: Final = frozenset({"REDIS_URL"})
+_BY_VARIABLE: Final = {setting.variable: setting for setting in declared.SETTINGS}
 
 
 def _explain(error: ValidationError) -> Iterable[str]:
     for item in error.errors():
-        fault = item.get("ctx", {}).get("error")
-        if isinstance(fault, SettingsError):
-            yield str(fault)
+        cause = item.get("ctx", {}).get("error")
+        if isinstance(cause, SettingsError):
+            yield str(cause)
             continue
-        variable = str(item["loc"][0])
-        shown = variable if variable in _SECRET else f"{variable}={str(item['input'])[:200]!r}"
-        yield f"{shown} is not valid: {fault or _number_range(variable) or item['msg']}"
+        setting = _BY_VARIABLE[str(item["loc"][0])]
+        value = "" if setting.is_secret else f"={str(item['input'])[:200]!r}"
+        yield f"{setting.variable}{value} is not valid: {cause or _number_range(setting) or item['msg']}"
 
 
-def _number_range(variable: str) -> str | None:
-    """What a number may be: pydantic names the one limit that was hurt, people want both."""
-    for field in Settings.model_fields.values():
-        limits: dict[str, Any] = {
-            name: getattr(rule, name) for rule in field.metadata for name in ("ge", "le") if hasattr(rule, name)
-        }
-        if field.validation_alias == variable and field.annotation is int:
-            upper = f" to {limits['le']}" if "le" in limits else " up"
-            return f"give a whole number from {limits['ge']}{upper}"
-    return None
-
-
-def _split_list(value: str) -> list[str]:
-    return [item.strip() for item in value.split(",") if item.strip()]
+def _number_range(setting: Setting[object]) -> str | None:
+    """What a number may be. pydantic names only the limit that was exceeded."""
+    if setting.minimum is None:
+        return None
+    upper = " up" if setting.maximum is None else f" to {setting.maximum}"
+    return f"give a whole number from {setting.minimum}{upper}"

@@ -1,4 +1,4 @@
-"""What the process keeps running for each source, whatever the source is."""
+"""The interface of what the process runs for each source: a pipeline or a backfill."""
 
 from typing import Protocol
 
@@ -6,20 +6,20 @@ from sluice_ingester.telemetry.health_report import HealthReport
 
 
 class SourceTask(Protocol):
-    """The ingestion of one source. `run` it until `stop`."""
+    """The ingestion of one source."""
 
     report: HealthReport
 
     @property
     def buffered(self) -> tuple[int, int]:
-        """Events, and bytes of them, that are read and not yet stored."""
+        """Number and bytes of the events that are read and not yet stored."""
 
     @property
     def is_stuck(self) -> bool:
-        """Whether nothing happens for much too long though nothing stands in the way."""
+        """Whether there has been no progress for too long, without a known reason."""
 
     def stop(self) -> None:
-        """Read nothing more; `run` returns when what was read is stored."""
+        """Read nothing more. `run` returns when everything that was read is stored."""
 
     async def run(self) -> None:
         """Ingest until `stop`."""

@@ -1,1 +1,1 @@
-"""The Redis side that the operator and all workers share: the contract, the URL, the client, the append."""
+"""The Redis side that operator and workers share: key names, settings, URL, client, and how a worker writes."""

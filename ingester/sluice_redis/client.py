@@ -1,6 +1,6 @@
-"""A client for each way in which people run Redis: one server, Sentinel, Cluster; with and without TLS.
+"""A Redis client for each way to run Redis: one server, Sentinel or Cluster, with or without TLS.
 
-Ingester and operator differ in their deadlines and in how often they try; these they give.
+Ingester and operator need different timeouts and retries. They pass these as options.
 """
 
 from collections.abc import Mapping
@@ -13,11 +13,11 @@ from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 from sluice_redis.url import RedisUrl, Topology
 
 RedisClient: TypeAlias = Redis | RedisCluster
-"""What both answer alike: single commands, and pipelines without transactions."""
+"""Both support single commands, and pipelines without transactions."""
 
 
 NEXT_ADDRESS_SECONDS: Final = 0.25
-"""RFC 8305: so long after one address of a name the next is tried beside it."""
+"""RFC 8305 (Happy Eyeballs): the delay before the next address of a name is tried as well."""
 
 _library_arguments = Connection._connection_arguments
 
@@ -26,23 +26,23 @@ def _arguments_with_happy_eyeballs(connection: Connection) -> Mapping[str, Any]:
     return {**_library_arguments(connection), "happy_eyeballs_delay": NEXT_ADDRESS_SECONDS, "interleave": 1}
 
 
-# redis-py tries one address after the other within the one time that it has to connect, so that a name whose first
-# address is dead never connects. It has no option for this that all its ways to a server know: one, Sentinel, Cluster.
+# redis-py tries the addresses of a name one after the other, within one connect timeout. So a name whose first address
+# does not answer never connects. There is no option for this that works for one server, Sentinel and Cluster.
 Connection._connection_arguments = _arguments_with_happy_eyeballs  # type: ignore[assignment, method-assign]
 
 
 def open_client(
     url: RedisUrl, *, ca_file: str | None = None, ca_data: str | None = None, **options: Any
 ) -> RedisClient:
-    """A client for `url`; it connects with its first command.
+    """A client for `url`. It connects with its first command.
 
-    `ca_file` holds CAs in PEM form, `ca_data` is such text; TLS trusts them beside the
-    system's. `options` are those of redis-py's connections.
+    `ca_file` is a file with CAs in PEM form, `ca_data` is such text. TLS trusts them in addition to the system's.
+    `options` are those of redis-py's connections.
     """
     given = {name: value for name, value in url.options.items() if not name.startswith("sentinel_")}
     common: dict[str, Any] = {"username": url.username, "password": url.password, **given, **options}
-    common["encoding_errors"] = "backslashreplace"  # text that can't be encoded must not fail a whole batch
-    common["driver_info"] = None  # to tell name and version of the library takes one more right
+    common["encoding_errors"] = "backslashreplace"  # text that cannot be encoded must not fail a whole batch
+    common["driver_info"] = None  # CLIENT SETINFO needs a right of its own
     if url.topology is not Topology.SOCKET:
         common["socket_keepalive"] = True
     if url.tls:
@@ -76,7 +76,7 @@ def _sentinel(url: RedisUrl, common: dict[str, Any]) -> Redis:
     asking |= {
         name.removeprefix("sentinel_"): url.options.get(name) for name in ("sentinel_username", "sentinel_password")
     }
-    # An answer that doesn't come must not keep us from asking the next Sentinel.
+    # A Sentinel that does not answer must not prevent asking the next one.
     asking["socket_timeout"] = asking.get("socket_connect_timeout")
     sentinel = Sentinel(url.hosts, sentinel_kwargs=asking)  # type: ignore[no-untyped-call]
     client: Redis = sentinel.master_for(url.service, connection_pool_class=_SentinelPool, db=url.database, **common)

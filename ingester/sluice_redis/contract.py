@@ -1,11 +1,7 @@
-"""The names that Sluice shares with everybody else who touches the same Redis.
+"""The names of streams, keys and fields in Redis. Pure.
 
-Consumers, the operator and people with `redis-cli` meet the ingester only through the streams,
-keys and fields named here, so a change in this file is a change of a public contract. The names
-of the streams, their fields and the cursor keys are those of the Rust ingester that Sluice
-replaces: what read its streams reads ours.
-
-Pure. The operator imports it, and of the ingester beside it only `hosts`, `redis_url`, `redis_client` and `text`.
+Consumers, the operator and people with `redis-cli` use these names, so they are a public contract. Streams, their
+fields and cursor keys are named as by the Rust ingester that Sluice replaces. Its consumers work without a change.
 """
 
 from dataclasses import dataclass, field
@@ -13,20 +9,16 @@ from enum import StrEnum
 from typing import Final
 
 BACKFILL_DONE: Final = "!ingester-done"
-"""Stored in a backfill cursor when the listing of repos has come to its end."""
+"""Stored as the cursor of a backfill when the listing of repositories has ended."""
 
 CURSOR_LIVE: Final = "!live"
-"""Stored as a cursor: go on with what comes from now on, whatever the settings say. The first append
-puts a seq in its place."""
+"""Stored as a cursor: continue with new events only, whatever the settings say. The first append replaces it."""
 
 CURSOR_OLDEST: Final = "0"
-"""Stored as a cursor: go on with the oldest event that the source still has."""
-
-MAX_SEQ: Final = 2**53 - 1
-"""The highest seq that a message or a cursor may have: JSON's numbers hold it in every language."""
+"""Stored as a cursor: continue with the oldest event that the source still has."""
 
 DEADLETTER_CAP: Final = 10_000
-"""About how many entries a dead-letter stream keeps; the oldest go first."""
+"""The approximate number of entries that a dead-letter stream keeps. The oldest are removed first."""
 
 
 class Stream(StrEnum):
@@ -38,49 +30,39 @@ class Stream(StrEnum):
 
     @property
     def field(self) -> str:
-        """The field that holds an entry's JSON."""
+        """The field of an entry that contains its JSON."""
         return _FIELDS[self]
 
 
 _FIELDS: Final = {Stream.FIREHOSE: "event", Stream.LABELS: "labels", Stream.BACKFILL: "repo"}
 
 
-class DeadLetterField(StrEnum):
-    """The fields of an entry in a dead-letter stream."""
-
-    HOST = "host"
-    SEQ = "seq"  # decimal, or empty where the frame did not tell
-    REASON = "reason"  # a word of DeadLetter reasons, then what was wrong
-    DETAIL = "detail"  # the path of a record ("collection/rkey"), or empty
-    PAYLOAD = "payload"  # the bytes that could not be used, cut at 64 KiB
-
-
 class HealthField(StrEnum):
-    """The fields of the hash at `StreamKeys.health`. All values are text; times are RFC 3339 UTC.
+    """The fields of the hash at `StreamKeys.health`. All values are text. Times are RFC 3339 in UTC.
 
-    The append writes the first group in the same atomic step as the events; the ingester writes
-    the second group when something changes, and `beat` at least every 5 s. The third group tells of
-    the newest range of seqs that the source could not give: its last seq and the time of the first
-    event after it are empty until that event is stored. The fourth is written by whoever resets the
-    cursor as spec.cursor asks, in the same step.
+    1. The append writes the first group, in the same atomic step as the events.
+    2. The ingester writes the second group after a change, and `beat` at least every 5 s.
+    3. The third group describes the newest range of seqs that the source could not deliver. The end of the range is
+       empty until the first event after it is stored.
+    4. The operator writes the fourth group when it sets the cursor for `spec.cursor`, in the same step.
     """
 
     SEQ = "seq"  # of the newest frame stored, decimal; of a backfill, the cursor
-    EVENT_TIME = "eventTime"  # of the newest event stored, as the source gave it
+    EVENT_TIME = "eventTime"  # how far the stored events have come, in the source's time
     STORED = "stored"  # when the newest batch was stored
     EVENTS = "events"  # stored so far, counted over all restarts
     DEADLETTERS = "deadletters"  # stored so far, counted over all restarts
-    BATCH = "batch"  # the newest batch's own name, by which a repeated call knows itself
+    BATCH = "batch"  # the ID of the newest batch; it identifies a repeated call
 
-    STATE = "state"  # a word of State
-    REASON = "reason"  # CamelCase, why it is in this state; empty when streaming
-    MESSAGE = "message"  # one sentence for a person; empty when streaming
+    STATE = "state"  # a value of SourceState
+    REASON = "reason"  # why it is in this state, in CamelCase; empty when streaming
+    MESSAGE = "message"  # the same for people; empty when streaming
     SINCE = "since"  # when the state last changed
     BEAT = "beat"  # when the ingester last wrote this hash
     STARTED = "started"  # when the process started
     POD = "pod"  # the name of the pod (its host name) that wrote the hash
     VERSION = "version"  # of the ingester
-    RATE = "rate"  # events a second stored, mean of the last 60 s, one decimal; empty in the first 3 s
+    RATE = "rate"  # stored events per second, mean of the last 60 s, one decimal; empty in the first 3 s
     RECONNECTS = "reconnects"  # since the process started
     FENCED = "fenced"  # since the process started
     ERRORS = "errors"  # since the process started
@@ -88,10 +70,10 @@ class HealthField(StrEnum):
     LAST_ERROR_TIME = "lastErrorTime"
 
     LOST_FROM = "lostFrom"  # the first lost seq, decimal; empty if unknown
-    LOST_TO = "lostTo"  # the last lost seq, decimal; empty if the sequence is another one
-    LOST_FROM_TIME = "lostFromTime"  # of the newest event stored before; of NoCursor, when the connection ended
+    LOST_TO = "lostTo"  # the last lost seq, decimal; empty if the source has begun another sequence
+    LOST_FROM_TIME = "lostFromTime"  # of the newest event before; with NoCursor, when the connection ended
     LOST_TO_TIME = "lostToTime"  # of the first event after
-    LOST_AT = "lostAt"  # when it was noticed
+    LOST_AT = "lostAt"  # when the ingester detected it
     LOST_REASON = "lostReason"  # OutdatedCursor, FutureCursor, SequenceMovedBack or NoCursor
 
     RESET_NONCE = "resetNonce"  # of the newest spec.cursor that was carried out
@@ -101,32 +83,31 @@ class HealthField(StrEnum):
 
 
 class ResumeField(StrEnum):
-    """Further fields of that hash, which an ingester writes for the next one: nobody else needs them."""
+    """Further fields of that hash. Only ingesters use them, to resume."""
 
-    FRAMES = "frames"  # and frames0, frames1, ...: digests of the newest frames, see the module frames
-    PART = "part"  # of a frame that Redis takes in parts only, the digests of those that are stored: see `portions`
+    FRAMES = "frames"  # and frames0, frames1, ...: digests of the newest frames
+    PART = "part"  # digests of the stored events of a frame that is too large for one request
     LIVE_SINCE = "liveSince"  # when the source was first read without a cursor; empty once there is one
 
 
 class SourceState(StrEnum):
-    """What an ingester is doing about one source."""
+    """What an ingester is doing with one source."""
 
     CONNECTING = "connecting"
     STREAMING = "streaming"
-    BACKPRESSURE = "backpressure"  # not reading until the sink takes events again
-    WAITING = "waiting"  # for the next try, after an error
-    HALTED = "halted"  # will not go on until a person acts: see Health.REASON
-    DONE = "done"  # the listing has come to its end: a backfill rests
-    STOPPED = "stopped"  # shut down in good order
+    BACKPRESSURE = "backpressure"  # not reading until Redis accepts events again
+    WAITING = "waiting"  # for the next attempt, after an error
+    HALTED = "halted"  # until a person acts, see HealthField.REASON
+    DONE = "done"  # the listing has ended
+    STOPPED = "stopped"  # the process has shut down
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StreamKeys:
     """The Redis keys of one source in one stream.
 
-    `host` is the source's HOST: see the module `hosts`.
-    `prefix` stands before every key; empty for the contract of the Rust ingester. `former` are the names under
-    which older versions may have kept the same source: see `formerly`.
+    `host` is the source's HOST, as `sluice_redis.hosts` normalizes it. `prefix` is the beginning of every key.
+    `former_hosts` are names that older versions used for the same source.
     """
 
     stream: Stream
@@ -136,7 +117,7 @@ class StreamKeys:
 
     @property
     def former_keys(self) -> "tuple[StreamKeys, ...]":
-        """Its keys under former names. What stands there is brought here when an ingester resumes."""
+        """The keys with former names of the host. An ingester renames them when it resumes."""
         return tuple(StreamKeys(stream=self.stream, host=host, prefix=self.prefix) for host in self.former_hosts)
 
     @property
@@ -146,24 +127,24 @@ class StreamKeys:
 
     @property
     def cursor(self) -> str:
-        """A string: the cursor of this source, decimal except for a backfill."""
+        """A string: the cursor of this source. It is decimal, except for a backfill."""
         return f"{self.prefix}{self.stream}:cursor:{self.host}"
 
     def seen(self, slot: int) -> str:
-        """A hash that expires: digests of the events that were stored in a slice of time."""
+        """A hash that expires: digests of the events that were stored in the time slot `slot`."""
         return f"{self.prefix}{self.stream}:seen:{slot}"
 
     @property
     def health(self) -> str:
-        """A hash: see Health."""
+        """A hash with the fields of HealthField."""
         return f"{self.prefix}{self.stream}:health:{self.host}"
 
     @property
     def resyncs(self) -> str:
-        """The stream that is told which repos must be fetched again: the backfill's."""
+        """The stream of repositories that must be fetched again. It is the backfill's."""
         return f"{self.prefix}{Stream.BACKFILL}"
 
     @property
     def deadletter(self) -> str:
-        """A capped stream: see DeadLetterField."""
+        """A capped stream of what could not be decoded, with the fields host, seq, reason, detail and payload."""
         return f"{self.prefix}{self.stream}:deadletter"

@@ -1,13 +1,15 @@
-"""HOST: the one name under which a source's keys stand in Redis, however the source is spelled. Pure.
+"""HOST, the normalized name of a source in Redis keys. Pure.
 
-People write one source in many ways: `wss://Relay.example:443/`, `relay.example.`, `RELAY.EXAMPLE`. All of them are
-`relay.example`. Dropped are the scheme, a path, the default port of the scheme, leading zeros of the port and the
-final dot of the name; letters become small; an IPv6 address takes its shortest form (RFC 5952), and one that stands
-for an IPv4 address takes that one's form.
+People spell a source in many ways: `wss://Relay.example:443/`, `relay.example.`, `RELAY.EXAMPLE`. All of these are
+`relay.example`:
 
-The default port is 80 for ws:// and http://, else 443. So `ws://relay` and `wss://relay` have one HOST, as ever,
-though they are two ports: nobody serves two sources in that way, and a relay that comes to speak TLS keeps its
-cursor. `ws://relay:443` is not `relay`: there the port is told.
+- The scheme, a path and the final dot of the name are removed.
+- The default port is removed: 80 for ws:// and http://, otherwise 443. Leading zeros of a port are removed.
+- Letters become lower case.
+- An IPv6 address takes its shortest form (RFC 5952). An IPv4-mapped address becomes IPv4.
+
+So `ws://relay` and `wss://relay` have the same HOST, although their ports differ. Nobody serves two sources like that,
+and a relay that adds TLS keeps its cursor. `ws://relay:443` is `relay:443`.
 """
 
 import re
@@ -16,23 +18,23 @@ from typing import Final
 
 _HOST_AND_PORT: Final = re.compile(r"(?P<name>\[[^\]]*\]|[^:]*)(?::(?P<port>[0-9]*))?")
 LOOKS_LIKE_IP: Final = r"\[.*\]|(?:0x[0-9a-f]*|[0-9]+)(?:\.(?:0x[0-9a-f]*|[0-9]+)){1,3}"
-"""A name that can only be meant as an address: systems read `127.1`, `0x7f.1` and `010.0.0.1` as one, too."""
+"""A name that can only be an IP address. Some systems also accept `127.1`, `0x7f.1` and `010.0.0.1`."""
 _PLAINTEXT_SCHEMES: Final = frozenset({"ws", "http"})
 
 
 def is_plaintext(address: str) -> bool:
-    """Whether `address` names a scheme without TLS."""
+    """Whether `address` has a scheme without TLS."""
     scheme, found, _ = address.strip().lower().partition("://")
     return bool(found) and scheme in _PLAINTEXT_SCHEMES
 
 
 def default_port(address: str) -> str:
-    """The port of `address` if it tells none."""
+    """The port of `address` if it contains none."""
     return "80" if is_plaintext(address) else "443"
 
 
 def normalize_host(address: str) -> str:
-    """The HOST of `address`. What is no address at all comes out as it is, in small letters: nothing is raised."""
+    """The HOST of `address`. What is not an address is only converted to lower case. Never raises."""
     text = host_as_written(address)
     parts = _HOST_AND_PORT.fullmatch(text)
     if parts is None:
@@ -42,26 +44,27 @@ def normalize_host(address: str) -> str:
 
 
 def former_hosts(address: str) -> tuple[str, ...]:
-    """Under which other names the keys of that source may stand, the likeliest first.
+    """Other names that the keys of that source may have, the likeliest first.
 
-    They are what older versions made of `address`, what the Rust ingester did (the text itself, with its scheme),
-    and HOST with the default port told, for those who have shortened `address` since.
+    These are the name that older versions used, the name that the Rust ingester used (`address` itself, with its
+    scheme), and HOST with its default port, for users who have shortened `address` since.
     """
     host = normalize_host(address)
-    told = "" if re.search(r":[0-9]+$", host) else f"{host}:{default_port(address)}"
-    others = (host_as_written(address), address.strip(), told)
+    with_default_port = "" if re.search(r":[0-9]+$", host) else f"{host}:{default_port(address)}"
+    others = (host_as_written(address), address.strip(), with_default_port)
     return tuple(dict.fromkeys(other for other in others if other not in {"", host}))
 
 
 def is_former_host(former: str, host: str) -> bool:
-    """Whether `told`, which a version before this one took for HOST, is the source of that `host`, as far as can be
-    told: its scheme is not known any more.
+    """Whether `former`, which an older version used as HOST, is the source with this `host`.
+
+    The scheme is no longer known, so both default ports are tried.
     """
     return host in {normalize_host(former), normalize_host(f"ws://{former}")}
 
 
 def is_ip_address(name: str) -> bool:
-    """Whether the name of a host is an IPv4 address in four numbers, or an IPv6 address in brackets."""
+    """Whether the name of a host is an IPv4 address with four numbers, or an IPv6 address in brackets."""
     try:
         address = ip_address(name.removeprefix("[").removesuffix("]"))
     except ValueError:
@@ -70,7 +73,7 @@ def is_ip_address(name: str) -> bool:
 
 
 def host_as_written(address: str) -> str:
-    """What stands in `address` between scheme and path, in small letters: what older versions took for HOST."""
+    """The part of `address` between scheme and path, in lower case. Older versions used it as HOST."""
     return address.strip().split("://", 1)[-1].split("/", 1)[0].lower()
 
 

@@ -1,7 +1,7 @@
-"""The shapes in which a good URL stands wrongly in a Secret or a variable, each told by its name. Pure.
+"""Frequent mistakes when a Redis URL is put into a Secret or a variable, and messages that name them. Pure.
 
-Nothing is guessed: a URL in quotes or encoded twice is refused, not repaired, since whoever else reads the same
-Secret would not repair it. Only blanks and line ends around it are taken away, which every editor adds.
+A URL in quotes, or one that is encoded twice, is refused and not repaired. Other readers of the same Secret would not
+repair it either. Only white space around the URL is removed, because many editors add it.
 """
 
 import base64
@@ -18,30 +18,36 @@ _MIN_BASE64_LENGTH: Final = 12
 
 
 def strip_url(url: str | bytes) -> str:
-    """`url` without the blanks and line ends around it. ValueError if it is no text."""
+    """`url` without white space around it. ValueError if it is not text."""
     if isinstance(url, str):
         return url.strip()
     try:
         return url.decode().strip()
     except UnicodeDecodeError:
-        raise ValueError("it is no UTF-8 text: save it as plain UTF-8") from None
+        raise ValueError("it is not UTF-8 text: save it as plain UTF-8") from None
 
 
 def find_mistake(text: str, *, schemes: Iterable[str]) -> str:
-    """What is wrong with the shape of `text`, which is tidy, and what to do; empty if nothing is."""
-    faults = (
+    """What is wrong with `text`, and what to do. Empty if none of the known mistakes is found.
+
+    `text` has no white space around it.
+    """
+    mistakes = (
         (not text, "it is empty"),
-        (text.startswith(_BYTE_ORDER_MARK), "it begins with a byte order mark, as some editors write: save it without"),
-        (_is_quoted(text), "it stands in quotes: put it without them"),
+        (
+            text.startswith(_BYTE_ORDER_MARK),
+            "it begins with a byte order mark, which some editors write: save it without",
+        ),
+        (_is_quoted(text), "it stands in quotes: remove them"),
         (
             _is_base64(text),
             "it is base64 of a URL: encode it once (stringData and kubectl's --from-literal encode by themselves)",
         ),
-        (_VARIABLE_ASSIGNMENT.match(text), "it begins with the name of a variable: put only what stands behind it"),
-        (re.search(r"\s", text), "there is a blank or a line break in it: put it in one line, a blank as %20"),
-        (not text.isprintable(), "there is a character in it that can't be seen: type it anew"),
+        (_VARIABLE_ASSIGNMENT.match(text), "it begins with the name of a variable: give only the value"),
+        (re.search(r"\s", text), "there is a blank or a line break in it: write it on one line, a blank as %20"),
+        (not text.isprintable(), "there is an invisible character in it: type it again"),
     )
-    return next((told for found, told in faults if found), "") or _scheme_mistake(text, schemes)
+    return next((message for found, message in mistakes if found), "") or _scheme_mistake(text, schemes)
 
 
 def _is_quoted(text: str) -> bool:
@@ -53,12 +59,12 @@ def _scheme_mistake(text: str, schemes: Iterable[str]) -> str:
         web = re.match("https?://", text, re.IGNORECASE)
         return "it is the address of a website or of a REST interface, not of a Redis" if web else ""
     if any(f"{scheme}://" in text.lower() for scheme in schemes):
-        return "something stands in front of its scheme: take that away"
+        return "something stands in front of its scheme: remove that"
     return "it has no scheme: put redis:// in front, or rediss:// for TLS"
 
 
 def _is_base64(text: str) -> bool:
-    """Whether it is base64 of something like a URL, in one line or several."""
+    """Whether it is base64 of a URL, on one line or several."""
     packed = "".join(text.split())
     if len(packed) < _MIN_BASE64_LENGTH or not re.fullmatch(r"[A-Za-z0-9+/_-]+={0,2}", packed):
         return False

@@ -1,1 +1,1 @@
-"""Bytes in, events out: the wire protocol without any I/O."""
+"""The AT Protocol wire formats: bytes of frames, CARs and pages to events and records, without I/O."""

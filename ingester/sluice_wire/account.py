@@ -1,4 +1,4 @@
-"""#identity, #account and #sync, and the messages that they replaced: one event each, never filtered."""
+"""Decoding #identity, #account, #sync, and the older #handle and #tombstone: one event each, never filtered."""
 
 from dataclasses import replace
 from typing import Any, Final
@@ -14,13 +14,13 @@ _INVALID: Final = DeadLetterReason.MESSAGE_INVALID
 
 
 def decode_identity(body: fields.Fields, stamp: MessageStamp) -> DecodedFrame:
-    """#identity, and #handle of old: a handle or a DID document may have changed."""
+    """#identity, and the older #handle: a handle or a DID document may have changed."""
     did = fields.did(body, "did", _INVALID)
     return _single_event("identity", stamp, did, {"handle": fields.optional(body, "handle", str, _INVALID)})
 
 
 def decode_account(body: fields.Fields, stamp: MessageStamp) -> DecodedFrame:
-    """#account: a host begins or ceases to serve an account."""
+    """#account: a host starts or stops serving an account."""
     did = fields.did(body, "did", _INVALID)
     active = fields.boolean(body, "active", _INVALID)
     status = fields.optional(body, "status", str, _INVALID)
@@ -28,7 +28,7 @@ def decode_account(body: fields.Fields, stamp: MessageStamp) -> DecodedFrame:
 
 
 def decode_tombstone(body: fields.Fields, stamp: MessageStamp) -> DecodedFrame:
-    """#tombstone of old: the account is deleted."""
+    """The older #tombstone: the account is deleted."""
     did = fields.did(body, "did", _INVALID)
     return _single_event("account", stamp, did, {"active": False, "status": "deleted"})
 
@@ -36,11 +36,11 @@ def decode_tombstone(body: fields.Fields, stamp: MessageStamp) -> DecodedFrame:
 def decode_sync(
     body: fields.Fields, stamp: MessageStamp, *, omit_event: bool = False, resync_origin: str | None = None
 ) -> DecodedFrame:
-    """#sync: a repository's state was set anew; who follows it must fetch it again.
+    """#sync: the state of a repository was reset, and consumers must fetch it again.
 
-    `commit` is left out where the message's block doesn't prove it: the call to fetch stands. With `omit`
-    it gives no event and still moves the cursor. With `origin`, the host with its scheme, it is also told as
-    an entry of the listing of repos.
+    `commit` is left out of the event if the message's block does not prove it. With `omit_event` there is no event,
+    but the cursor moves. With `resync_origin`, the host with its scheme, there is also an entry for the backfill's
+    stream.
     """
     did = fields.did(body, "did", _INVALID)
     rev = fields.text(body, "rev", _INVALID)

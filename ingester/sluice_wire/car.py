@@ -1,7 +1,7 @@
-"""CARv1: the container in which a commit carries its blocks. https://ipld.io/specs/transport/car/carv1/
+"""CARv1, the container of a commit's blocks. https://ipld.io/specs/transport/car/carv1/
 
-The blocks of one container may be in any order, superfluous or repeated. Nothing is copied and
-nothing is kept: a caller walks the blocks and takes those it wants.
+Blocks may be in any order, unnecessary or repeated. The reader copies and keeps nothing: a caller iterates over the
+blocks, and takes those that it needs.
 """
 
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from sluice_wire.cid import Cid, end_of_cid
 from sluice_wire.varint import read_varint
 
 MAX_BLOCKS: Final = 1 << 16
-"""Blocks in one commit's CAR. Two hundred operations need some thousands at the very most."""
+"""The most blocks in one CAR. A commit with two hundred operations needs some thousands at most."""
 
 _MAX_HEADER: Final = 64 * 1024
 _RECORD_CID: Final = b"\x01\x71\x12\x20"
@@ -20,11 +20,11 @@ _RECORD_CID_LENGTH: Final = 36
 
 
 class CarError(ValueError):
-    """Bytes that are not a CARv1, or not to their end."""
+    """The bytes are not a complete CARv1."""
 
 
 def read_roots(car: bytes) -> list[Cid]:
-    """The roots that the header names. CarError if there is no readable header."""
+    """The roots in the header. CarError if the header cannot be read."""
     start, end = _header(car)
     try:
         header = dagcbor.decode(car[start:end])
@@ -39,9 +39,9 @@ def read_roots(car: bytes) -> list[Cid]:
 
 
 def iter_blocks(car: bytes) -> Iterator[tuple[bytes, memoryview]]:
-    """Each block's CID and content, unchecked, in the order of the container.
+    """The CID and content of each block, unverified, in the order of the container.
 
-    CarError as soon as the container makes no sense; what came before it stands.
+    CarError where the container is malformed. Blocks that came before remain valid.
     """
     view = memoryview(car)
     size = len(car)

@@ -1,8 +1,8 @@
-"""Content identifiers (CIDs): their binary form, their text, and the hash they promise.
+"""Content identifiers (CIDs): binary form, text form, and verification of a block.
 
-AT Protocol knows CIDv1 only, and blesses two kinds: DAG-CBOR with SHA-256 for records, tree nodes
-and commits, raw with SHA-256 for blobs. A record may link to any other kind, so every CIDv1 of
-bounded length can be read and written here, but only SHA-256 can be checked.
+AT Protocol uses only CIDv1, with two blessed kinds: DAG-CBOR with SHA-256 for records, tree nodes and commits, and raw
+with SHA-256 for blobs. A record may link to other kinds. So every CIDv1 up to a maximum length can be read and written
+here, but only SHA-256 can be verified.
 """
 
 import base64
@@ -12,7 +12,7 @@ from typing import Final
 from sluice_wire.varint import read_varint
 
 MAX_LENGTH: Final = 128
-"""The longest binary CID that is read, bytes; a SHA-512 one has 68."""
+"""Bytes of the longest binary CID that is accepted. One with SHA-512 has 68."""
 
 _RECORD_PREFIX: Final = b"\x01\x71\x12\x20"  # CIDv1, DAG-CBOR, SHA-256, 32 bytes
 _BLOB_PREFIX: Final = b"\x01\x55\x12\x20"  # CIDv1, raw, SHA-256, 32 bytes
@@ -21,13 +21,13 @@ _BLESSED_LENGTH: Final = 36
 
 
 class Cid(bytes):
-    """A CIDv1 in its binary form; `str()` gives its text, lower-case base32 ("bafyrei…")."""
+    """A CIDv1 in its binary form. `str()` gives its text: base32 in lower case ("bafyrei…")."""
 
     __slots__ = ()
 
     @classmethod
     def parse(cls, data: bytes) -> "Cid":
-        """The CID that `data` is, no more and no less. ValueError if it is none."""
+        """The CID that is exactly `data`. ValueError if it is not one."""
         if len(data) == _BLESSED_LENGTH and data.startswith(_BLESSED):
             return cls(data)
         if len(data) > MAX_LENGTH:
@@ -39,11 +39,11 @@ class Cid(bytes):
 
     @property
     def is_record(self) -> bool:
-        """Whether this is of the kind that records have, the only kind that `matches` can check."""
+        """Whether this is the kind of CID that records have. `matches` can verify no other kind."""
         return len(self) == _BLESSED_LENGTH and self.startswith(_RECORD_PREFIX)
 
     def matches(self, block: bytes | memoryview) -> bool:
-        """Whether `block` is what this names: its SHA-256 is the CID's digest."""
+        """Whether `block` has this CID: its SHA-256 is the CID's digest."""
         return self.is_record and hashlib.sha256(block).digest() == self[4:]
 
     def __str__(self) -> str:
@@ -56,7 +56,7 @@ class Cid(bytes):
 
 
 def end_of_cid(data: bytes | memoryview, start: int) -> int:
-    """Where the CIDv1 that begins at `start` ends. ValueError if there is none, or it is cut."""
+    """The end of the CIDv1 that begins at `start`. ValueError if there is none, or it is incomplete."""
     version, at = read_varint(data, start)
     if version != 1:
         raise ValueError(f"not a CIDv1: it begins with {version}")
@@ -92,8 +92,8 @@ _STEPS: Final = _spreading_steps()
 
 
 def _base32_of_36(cid: bytes) -> str:
-    # Every event has several CIDs, and base64.b32encode takes four times as long: it loops over
-    # the bytes, where this treats all groups at once inside one large integer.
+    # Every event has several CIDs, and base64.b32encode takes four times as long, because it loops over the bytes. This
+    # handles all groups at once, inside one large integer.
     bits = int.from_bytes(cid) << 32
     for low, high, shift in _STEPS:
         bits = (bits & low) | (bits & high) << shift

@@ -1,4 +1,4 @@
-"""Which collections are wanted: `app.bsky.feed.post`, `app.bsky.*`, or `*` for every one."""
+"""The collection filter: patterns such as `app.bsky.feed.post`, `app.bsky.*`, or `*` for all collections."""
 
 import re
 from collections.abc import Sequence
@@ -13,17 +13,17 @@ _MAX_LENGTH: Final = 317
 
 
 class CollectionFilter:
-    """A set of patterns, of which a collection must match one.
+    """A set of patterns. A collection passes if it matches one of them.
 
-    A pattern is an NSID (https://atproto.com/specs/nsid), the beginning of NSIDs up to a dot and
-    then `*`, or `*` alone. ValueError names the pattern that is none of these.
+    A pattern is an NSID (https://atproto.com/specs/nsid), the beginning of an NSID up to a dot and then `*`, or `*`
+    alone. ValueError names a pattern that is none of these.
     """
 
     __slots__ = ("_accepts_all", "_exact", "_prefixes")
 
     def __init__(self, patterns: Sequence[str]) -> None:
         if not patterns:
-            raise ValueError('no collection is named; "*" alone selects every one')
+            raise ValueError('no collection is named: give "*" for all of them')
         for pattern in patterns:
             if not _is_pattern(pattern):
                 raise ValueError(

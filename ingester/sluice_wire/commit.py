@@ -1,6 +1,6 @@
-"""#commit: a repository's changes, one event for each operation.
+"""Decoding #commit: the changes of a repository, one event for each operation.
 
-An operation that can't be used becomes a dead letter of its own; its siblings go on.
+An operation that cannot be decoded becomes a dead letter. The other operations become events.
 """
 
 from typing import Any, Final
@@ -19,8 +19,8 @@ MAX_OPERATIONS: Final = 2000
 """Ten times what the lexicon allows in one commit."""
 
 MAX_OUTPUT_BYTES: Final = 8 * 1024 * 1024
-"""Bytes of JSON from one commit. Two megabytes of blocks stay far below, unless one large record
-stands at many paths, by which a small frame could fill the ingester's memory."""
+"""Bytes of JSON from one commit. Two megabytes of blocks give far less. But a small frame could have one large record
+at many paths, and fill the ingester's memory."""
 
 MAX_DEAD_LETTER_BYTES: Final = 16 * MAX_PAYLOAD_BYTES
 """Bytes of all payloads of one commit's dead letters."""
@@ -29,7 +29,7 @@ _INVALID: Final = DeadLetterReason.MESSAGE_INVALID
 
 
 def decode_commit(body: fields.Fields, stamp: MessageStamp, *, collections: CollectionFilter) -> DecodedFrame:
-    """The events of one #commit. InputError if the message itself can't be used."""
+    """The events of one #commit. InputError if the message as a whole cannot be used."""
     commit = _CommitEvents(
         {
             "seq": stamp.seq,
@@ -61,7 +61,7 @@ def decode_commit(body: fields.Fields, stamp: MessageStamp, *, collections: Coll
 
 
 class _CommitEvents:
-    """Collects what becomes of a commit's operations; `common` is what their events share."""
+    """Collects events and dead letters of a commit's operations. `common` are the keys that all events have."""
 
     def __init__(self, common: dict[str, Any]) -> None:
         self.common = common
@@ -77,9 +77,9 @@ class _CommitEvents:
         for op in ops:
             try:
                 operation = read_operation(op, collections)
-            except InputError as fault:
+            except InputError as error:
                 self.add_dead_letter(
-                    fault, context={"op": op}, block=memoryview(op.raw) if isinstance(op, BrokenValue) else None
+                    error, context={"op": op}, block=memoryview(op.raw) if isinstance(op, BrokenValue) else None
                 )
                 continue
             if operation is None:
@@ -101,8 +101,8 @@ class _CommitEvents:
                 if cid is not None and block is not None:
                     event["record"] = read_record(bytes(block), cid)
                 self._add_event(operation.action, event)
-            except InputError as fault:
-                self.add_dead_letter(fault, operation=operation, context=event, block=block)
+            except InputError as error:
+                self.add_dead_letter(error, operation=operation, context=event, block=block)
 
     def _event_without_record(self, operation: Operation) -> dict[str, Any]:
         event = {

@@ -1,9 +1,8 @@
-"""DAG-CBOR, strictly enough to be safe and leniently enough to lose nothing.
+"""Decoding DAG-CBOR safely. https://ipld.io/specs/codecs/dag-cbor/spec/
 
-Refused: indefinite lengths, tags other than 42 (links), map keys that aren't strings, duplicate
-keys, nesting and item counts beyond any real record. Tolerated: keys out of order, integers and
-floats in longer or shorter forms than the shortest, since what a record says is unambiguous all
-the same. https://ipld.io/specs/codecs/dag-cbor/spec/
+- Refused: indefinite lengths, tags other than 42 (links), map keys that are not strings, duplicate keys, and more
+  nesting or items than any real record has.
+- Accepted: keys out of order, and integers and floats that are not in their shortest form. Their meaning is clear.
 """
 
 from collections.abc import Callable
@@ -31,7 +30,7 @@ class CborError(ValueError):
 
 
 class _Tags(dict[int, Callable[[Any, bool], Any]]):
-    """The decoder's own meanings of tags, all of them replaced: dates, big numbers, references."""
+    """Replaces the decoder's own tags, such as dates, big numbers and references. Only links are allowed."""
 
     def __missing__(self, tag: int) -> Callable[[Any, bool], NoReturn]:
         def refuse(_value: object, _immutable: bool) -> NoReturn:  # noqa: FBT001
@@ -50,18 +49,18 @@ _TAGS: Final = _Tags({_LINK: _link})
 
 
 def decode(data: bytes) -> Any:
-    """The one object that `data` holds, links as `Cid`.
+    """The one object in `data`, with links as `Cid`.
 
-    CborError if there is none, or more, or an integer in it that 64 bits with a sign don't hold.
+    CborError if there is none, if there are more, or if an integer does not fit into 64 bits with a sign.
     """
     (value,) = _decode(data, count=1)
-    if any(head in data for head in _LONG_INTEGERS):  # or another byte of that value
+    if any(head in data for head in _LONG_INTEGERS):  # it may also be any other byte of that value
         _check_integers(value)
     return value
 
 
 def decode_pair(data: bytes) -> tuple[Any, Any]:
-    """The two objects that `data` holds, one after the other. CborError if it isn't exactly two."""
+    """The two objects in `data`, one after the other. CborError if there are not exactly two."""
     first, second = _decode(data, count=2)
     return first, second
 
@@ -101,10 +100,10 @@ def _check_integers(value: object) -> None:
 
 
 def check_items(data: bytes) -> None:
-    """Count the items of a large input without building them; CborError if they are too many.
+    """Count the items of a large input without building them. CborError if there are too many.
 
-    An empty map is one byte here and 64 in Python: without this count, a megabyte of them takes
-    as much memory as an ingester has.
+    An empty map is one byte here and 64 bytes in Python. Without this check, a megabyte of them takes all the memory
+    of an ingester.
     """
     at = items = 0
     size = len(data)
@@ -120,5 +119,5 @@ def check_items(data: bytes) -> None:
             width = 1 << (info - 24) if info < 28 else 0
             argument = int.from_bytes(data[at : at + width])
             at += width
-        if major in (2, 3):  # byte and text strings: their content is no item
+        if major in (2, 3):  # byte and text strings: skip their content
             at += argument

@@ -1,4 +1,4 @@
-"""The data model as JSON: links as {"$link"}, bytes as {"$bytes"}. https://atproto.com/specs/data-model"""
+"""The AT Protocol data model as JSON: links as {"$link"}, bytes as {"$bytes"}. https://atproto.com/specs/data-model"""
 
 import base64
 import json
@@ -8,7 +8,7 @@ from sluice_wire.cid import Cid
 
 
 def encode_special(value: object) -> dict[str, str]:
-    """The form of what JSON has no type for: a link, or bytes. ValueError if `value` is neither."""
+    """The JSON form of a link or of bytes. ValueError if `value` is neither."""
     if type(value) is Cid:
         return {"$link": str(value)}
     if type(value) is bytes:
@@ -35,10 +35,10 @@ _LENIENT_ENCODER: Final = json.JSONEncoder(
 
 
 def dumps(value: dict[str, Any]) -> bytes:
-    """`value` as JSON text (UTF-8, no spaces, keys in their order).
+    """`value` as JSON in UTF-8, without spaces, with keys in their order.
 
-    ValueError for what JSON cannot carry: NaN and the infinities, keys that aren't text, CBOR's
-    undefined and simple values.
+    ValueError for what JSON cannot represent: NaN and infinities, keys that are not text, CBOR's undefined and simple
+    values.
     """
     try:
         return _ENCODER.encode(value).encode()
@@ -47,5 +47,5 @@ def dumps(value: dict[str, Any]) -> bytes:
 
 
 def dumps_leniently(value: object) -> bytes:
-    """`value` as JSON for people: never fails, and shows what JSON has no form for in Python's words."""
+    """`value` as JSON for people. Never fails: what JSON cannot represent is shown as in Python."""
     return _LENIENT_ENCODER.encode(value).encode(errors="backslashreplace")

@@ -1,4 +1,4 @@
-"""What could not be used, kept with the reason: a dead letter costs nothing else."""
+"""Dead letters: input that could not be decoded, kept with the reason."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -42,7 +42,7 @@ class DeadLetterReason(StrEnum):
 
 
 class InputError(ValueError):
-    """Input that can't be used: `reason` for machines, the message for people."""
+    """Input that cannot be used. `reason` is for machines, the message for people."""
 
     def __init__(self, reason: DeadLetterReason, message: str) -> None:
         super().__init__(message)
@@ -51,12 +51,12 @@ class InputError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLetter:
-    """One thing that could not be used.
+    """One input that could not be used.
 
-    `detail` names it: the AT-URI of a record, the subject of a label; empty for a whole frame. It and
-    `message` are made readable, since they hold a stranger's words.
-    `payload` holds the bytes that failed, at most MAX_PAYLOAD of them: the frame, the record's
-    block, or, where the block is what is missing, the event's JSON as far as it is known.
+    `detail` names it: the AT-URI of a record, the subject of a label, or nothing for a whole frame. `detail` and
+    `message` are sanitized, because they contain foreign text.
+    `payload` is the bytes that failed, at most MAX_PAYLOAD_BYTES: the frame or the record's block. If the block is
+    missing, it is the event's JSON as far as it is known.
     """
 
     reason: DeadLetterReason
@@ -67,7 +67,7 @@ class DeadLetter:
 
     @classmethod
     def from_error(cls, error: InputError, *, payload: bytes | memoryview, seq: int | None, detail: str = "") -> Self:
-        """The dead letter for `fault`, with everything cut to what is kept."""
+        """The dead letter for `error`, with all parts cut to their maximum."""
         return cls(
             reason=error.reason,
             message=sanitize(str(error), max_length=_MAX_TEXT),

@@ -1,22 +1,27 @@
-"""What every event stream shares: framing, #info, seq and time, unknown types, dead letters."""
+"""Decoding what all event streams have in common: framing, #info, seq, time, unknown types, dead letters."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
+from sluice_common.text import sanitize
+from sluice_common.times import format_time
 from sluice_wire import fields
 from sluice_wire.deadletter import DeadLetter, DeadLetterReason, InputError
 from sluice_wire.events import DecodedFrame, ErrorFrame, InfoMessage
 from sluice_wire.frame import read_frame
-from sluice_wire.timestamps import format_timestamp, normalize_timestamp
+from sluice_wire.timestamps import normalize_timestamp
+
+_MAX_TYPE: Final = 100
 
 
 @dataclass(slots=True)
 class MessageStamp:
-    """Where a message stands in its stream, and when it happened.
+    """The seq and the time of a message.
 
-    `told` is the message's own time, None if it has no readable one; `time` is `told`, or else
-    when the frame was received. Both RFC 3339 UTC with milliseconds.
+    `source_time` is the message's own time, None if it has no valid one. `time` is `source_time`, or else the time of
+    receipt. Both are RFC 3339 in UTC with milliseconds.
     """
 
     seq: int
@@ -25,13 +30,13 @@ class MessageStamp:
 
 
 MessageHandler = Callable[[fields.Fields, MessageStamp], DecodedFrame]
-"""Decodes the body of one type of message. Raises InputError if the whole of it can't be used."""
+"""Decodes the body of one type of message. Raises InputError if the message as a whole cannot be used."""
 
 
 def decode_frame(
     data: bytes, *, received: datetime, nsid: str, handlers: Mapping[str, MessageHandler]
 ) -> DecodedFrame | InfoMessage | ErrorFrame:
-    """What the frame `data` of the stream `nsid` says. Never raises, whatever the bytes."""
+    """Decode the frame `data` of the stream `nsid`. Never raises, whatever the bytes."""
     seq: int | None = None
     try:
         frame = read_frame(data, nsid=nsid)
@@ -41,16 +46,18 @@ def decode_frame(
             return _decode_info(frame.body)
         handler = handlers.get(frame.message_type)
         if handler is None:
-            return DecodedFrame(seq=fields.seq_or_none(frame.body), unknown=frame.message_type)
+            return DecodedFrame(
+                seq=fields.seq_or_none(frame.body), unknown_type=sanitize(frame.message_type, max_length=_MAX_TYPE)
+            )
         seq = fields.seq(frame.body)
-        told = normalize_timestamp(frame.body.get("time"))
-        return handler(frame.body, MessageStamp(seq, told, told or format_timestamp(received)))
+        source_time = normalize_timestamp(frame.body.get("time"))
+        return handler(frame.body, MessageStamp(seq, source_time, source_time or format_time(received)))
     except InputError as error:
-        fault = error
+        input_error = error
     except Exception as error:  # noqa: BLE001
-        # A frame that raises once raises at every reconnect: the stream would never get past it.
-        fault = InputError(DeadLetterReason.DECODER_FAULT, f"{type(error).__name__}: {error}")
-    return DecodedFrame(seq=seq, dead_letters=(DeadLetter.from_error(fault, payload=data, seq=seq),))
+        # A frame that raises once raises after every reconnect. The stream would never get past it.
+        input_error = InputError(DeadLetterReason.DECODER_FAULT, f"{type(error).__name__}: {error}")
+    return DecodedFrame(seq=seq, dead_letters=(DeadLetter.from_error(input_error, payload=data, seq=seq),))
 
 
 def _decode_info(body: fields.Fields) -> InfoMessage:

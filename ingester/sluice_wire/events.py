@@ -1,4 +1,4 @@
-"""What a decoder answers for one frame."""
+"""The results of decoding one frame: events of a message, a notice, or an error."""
 
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -14,16 +14,15 @@ EventKind = Literal["create", "update", "delete", "account", "identity", "sync",
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecodedFrame:
-    """One message of the source: all of it enters the stream in one step, or none of it.
+    """One message of the source. It is stored as a whole, in one step, or not at all.
 
-    `seq` is the message's own, None if it could not be read (the cursor then stays).
-    `time` is when the source says it happened, RFC 3339 UTC with milliseconds, or None where it doesn't, or
-    names a time before there were such events.
-    `events` are JSON texts (UTF-8) in the order of the message, ready to be appended.
-    `kinds` counts what stands in them: one word per firehose event, one per label.
-    `filtered` is how many operations the collection filter left out.
-    `resyncs` are JSON texts of repos that must be fetched again, for the backfill's stream.
-    `unknown` names the message's type if Sluice doesn't know it, and so ignores it.
+    `seq` is the message's own. None if it could not be read; then the cursor does not move.
+    `time` is the source's time of the event, in RFC 3339, UTC, with milliseconds. None if there is no plausible one.
+    `events` are JSON texts in UTF-8, in the order of the message.
+    `kinds` has one word for each firehose event, and one for each label.
+    `filtered` is the number of operations that the collection filter left out.
+    `resyncs` are JSON texts of repositories that must be fetched again, for the backfill's stream.
+    `unknown_type` is the type of a message that Sluice does not know, and ignores.
     """
 
     seq: int | None
@@ -33,7 +32,7 @@ class DecodedFrame:
     filtered: int = 0
     dead_letters: tuple[DeadLetter, ...] = ()
     resyncs: tuple[bytes, ...] = ()
-    unknown: str | None = None
+    unknown_type: str | None = None
 
     @property
     def size(self) -> int:
@@ -44,26 +43,26 @@ class DecodedFrame:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InfoMessage:
-    """A notice of the source, such as OutdatedCursor; it has no seq and moves no cursor."""
+    """A notice of the source, such as OutdatedCursor. It has no seq and does not move the cursor."""
 
     name: str
     message: str | None = None
 
     def __post_init__(self) -> None:
-        """These are a stranger's words, of any length."""
+        """Sanitize the foreign text, which may have any length."""
         object.__setattr__(self, "name", sanitize(self.name, max_length=_MAX_NAME))
         object.__setattr__(self, "message", _sanitized_message(self.message))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorFrame:
-    """The source's last word before it closes, such as FutureCursor or ConsumerTooSlow."""
+    """The last message before a source closes the connection, such as FutureCursor or ConsumerTooSlow."""
 
     error: str
     message: str | None = None
 
     def __post_init__(self) -> None:
-        """These are a stranger's words, of any length."""
+        """Sanitize the foreign text, which may have any length."""
         object.__setattr__(self, "error", sanitize(self.error, max_length=_MAX_NAME))
         object.__setattr__(self, "message", _sanitized_message(self.message))
 

@@ -1,6 +1,6 @@
-"""Fields of decoded maps, each with its type: the wire promises none of them.
+"""Reading fields of decoded maps, with a check of their types.
 
-`reason` is what a wrong field makes of the whole: a bad message, operation or label.
+`reason` is the reason of the InputError that a wrong field raises.
 """
 
 import re
@@ -8,7 +8,7 @@ from typing import Any, Final, TypeVar
 
 from cbor2 import undefined
 
-from sluice_redis.contract import MAX_SEQ
+from sluice_common.seqs import MAX_SEQ
 from sluice_wire.cid import Cid
 from sluice_wire.deadletter import DeadLetterReason, InputError
 
@@ -20,13 +20,13 @@ _T = TypeVar("_T")
 
 
 def get(body: Fields, name: str) -> Any:
-    """A value, None where it is absent, null or CBOR's undefined."""
+    """A value. None if it is absent, null or CBOR's undefined."""
     value = body.get(name)
     return None if value is undefined else value
 
 
 def seq(body: Fields) -> int:
-    """`seq`: positive and below 2^53, as the specification says, and so that it can be a cursor."""
+    """`seq`: positive and below 2^53, as the specification demands. It must be usable as a cursor."""
     value = body.get("seq")
     if type(value) is not int or not 0 < value <= MAX_SEQ:
         raise InputError(
@@ -36,7 +36,7 @@ def seq(body: Fields) -> int:
 
 
 def seq_or_none(body: Fields) -> int | None:
-    """`seq` of a message that is not otherwise understood."""
+    """`seq` of a message that is otherwise unknown. None if there is no valid one."""
     try:
         return seq(body)
     except InputError:
@@ -44,7 +44,7 @@ def seq_or_none(body: Fields) -> int | None:
 
 
 def text(body: Fields, name: str, reason: DeadLetterReason) -> str:
-    """A text that must be there and not be empty."""
+    """A text that must be present and not be empty."""
     value = body.get(name)
     if type(value) is not str or not value:
         raise _invalid_field(name, "a text", value, reason)
@@ -52,7 +52,7 @@ def text(body: Fields, name: str, reason: DeadLetterReason) -> str:
 
 
 def optional(body: Fields, name: str, kind: type[_T], reason: DeadLetterReason) -> _T | None:
-    """A value of exactly this type, or None where it is null or absent."""
+    """A value of exactly this type, or None if it is null or absent."""
     value = get(body, name)
     if value is not None and type(value) is not kind:
         raise _invalid_field(name, f"{kind.__name__} or null", value, reason)
@@ -60,7 +60,7 @@ def optional(body: Fields, name: str, kind: type[_T], reason: DeadLetterReason) 
 
 
 def did(body: Fields, name: str, reason: DeadLetterReason) -> str:
-    """A DID, by its syntax. https://atproto.com/specs/did"""
+    """A DID with valid syntax. https://atproto.com/specs/did"""
     value = body.get(name)
     if type(value) is not str or len(value) > _MAX_DID or not _DID.fullmatch(value):
         raise _invalid_field(name, "a DID", value, reason)
@@ -68,7 +68,7 @@ def did(body: Fields, name: str, reason: DeadLetterReason) -> str:
 
 
 def optional_boolean(body: Fields, name: str, reason: DeadLetterReason) -> bool | None:
-    """A truth value, or None where it is null or absent. 1 and 0 of a table without booleans are true and false."""
+    """A boolean, or None if it is null or absent. 1 and 0 count as true and false: some databases have no booleans."""
     value = get(body, name)
     if value is None or type(value) is bool:
         return value
@@ -78,7 +78,7 @@ def optional_boolean(body: Fields, name: str, reason: DeadLetterReason) -> bool 
 
 
 def boolean(body: Fields, name: str, reason: DeadLetterReason) -> bool:
-    """A truth value that must be there."""
+    """A boolean that must be present."""
     value = body.get(name)
     if type(value) is not bool:
         raise _invalid_field(name, "true or false", value, reason)
@@ -98,7 +98,7 @@ def _invalid_field(name: str, expected: str, value: object, reason: DeadLetterRe
 
 
 def _describe(value: object) -> str:
-    # What is nested can be of any size and depth, however few its members.
+    # Containers are not shown: even a few members can be nested to any size and depth.
     if isinstance(value, list | dict) or (isinstance(value, str | bytes) and len(value) > 64):
         return f"{type(value).__name__} of length {len(value)}"
     return repr(value) if value is not None else "nothing"

@@ -1,7 +1,7 @@
-"""com.atproto.sync.subscribeRepos: the firehose, frame by frame.
+"""Decoding frames of the firehose, com.atproto.sync.subscribeRepos.
 
-A frame that can't be used never stops the stream: reconnecting from the same cursor would only
-bring the same frame again. It becomes a dead letter, and the cursor moves on.
+A frame that cannot be decoded never stops the stream: a reconnect from the same cursor would only bring the same frame
+again. It becomes a dead letter, and the cursor moves.
 """
 
 from collections.abc import Sequence
@@ -19,11 +19,11 @@ NSID: Final = "com.atproto.sync.subscribeRepos"
 
 
 class FirehoseDecoder:
-    """Decodes the frames of one firehose; it keeps no state between them.
+    """Decodes the frames of one firehose. It keeps no state between frames.
 
-    `collections` are patterns: an NSID, `app.bsky.*`, or `*`. Operations on other collections are
-    left out. ValueError names a pattern that is none. With `omit_sync` a #sync gives no event. With
-    `resync_origin`, the host with its scheme, each #sync also gives an entry for the stream of a backfill.
+    `collections` are patterns of a CollectionFilter. Operations on other collections are left out. ValueError names an
+    invalid pattern. With `omit_sync` a #sync gives no event. With `resync_origin`, the host with its scheme, each #sync
+    also gives an entry for the backfill's stream.
     """
 
     def __init__(
@@ -39,8 +39,8 @@ class FirehoseDecoder:
         }
 
     def decode(self, data: bytes, *, received: datetime) -> DecodedFrame | InfoMessage | ErrorFrame:
-        """What the frame `data` says. Never raises, whatever the bytes.
+        """Decode the frame `data`. Never raises, whatever the bytes.
 
-        `received` (with its zone) stands in for the time of a message that has none.
+        `received`, with its time zone, replaces the time of a message that has none.
         """
         return decode_frame(data, received=received, nsid=NSID, handlers=self._handlers)

@@ -1,4 +1,4 @@
-"""Event-stream framing: a header and a body in each WebSocket message.
+"""Event stream framing: a header and a body in each WebSocket message.
 
 https://atproto.com/specs/event-stream#framing
 """
@@ -16,16 +16,16 @@ _ERROR = -1
 
 @dataclass(slots=True)
 class Message:
-    """A message of the type `name`: "#commit", or "op 7" where the operation itself is unknown."""
+    """A message. Its type is for example "#commit", or "op 7" if the operation is unknown."""
 
     message_type: str
     body: dict[str, Any]
 
 
 def read_frame(data: bytes, *, nsid: str) -> Message | ErrorFrame:
-    """The message or the error that `data` is. InputError if it is neither.
+    """The message or the error in `data`. InputError if it is neither.
 
-    `nsid` is the stream's own: a message may give its type as "NSID#commit" or as "#commit".
+    `nsid` is that of the stream: a message may give its type as "NSID#commit" or as "#commit".
     """
     try:
         header, body = dagcbor.decode_pair(data)

@@ -1,8 +1,7 @@
-"""com.atproto.label.subscribeLabels: a labeler's stream, frame by frame.
+"""Decoding frames of a labeler's stream, com.atproto.label.subscribeLabels. https://atproto.com/specs/label
 
-One event holds all labels of a message, as the Rust ingester wrote them, and also what it left
-out: version, expiry and signature. A label that can't be used becomes a dead letter of its own;
-its siblings go on. https://atproto.com/specs/label
+One event contains all labels of a message, as the Rust ingester wrote them, and in addition version, expiry and
+signature. A label that cannot be decoded becomes a dead letter. The other labels remain in the event.
 """
 
 from datetime import datetime
@@ -18,7 +17,7 @@ from sluice_wire.timestamps import normalize_timestamp, plausible_timestamp
 NSID: Final = "com.atproto.label.subscribeLabels"
 
 MAX_LABELS: Final = 10_000
-"""Labels in one message. Labelers send one, or some dozens."""
+"""The most labels in one message. Labelers send one, or some dozens."""
 
 MAX_DEAD_LETTER_BYTES: Final = 16 * MAX_PAYLOAD_BYTES
 """Bytes of all payloads of one message's dead letters."""
@@ -28,12 +27,12 @@ _KIND: Final[EventKind] = "label"
 
 
 class LabelsDecoder:
-    """Decodes the frames of one labeler; it keeps no state between them."""
+    """Decodes the frames of one labeler. It keeps no state between frames."""
 
     def decode(self, data: bytes, *, received: datetime) -> DecodedFrame | InfoMessage | ErrorFrame:
-        """What the frame `data` says. Never raises, whatever the bytes.
+        """Decode the frame `data`. Never raises, whatever the bytes.
 
-        The time of the answer is when the newest of its labels was made.
+        The time of the result is the creation time of its newest label.
         """
         return decode_frame(data, received=received, nsid=NSID, handlers={"#labels": _decode_labels})
 
@@ -48,10 +47,10 @@ def _decode_labels(body: fields.Fields, stamp: MessageStamp) -> DecodedFrame:
     for label in labels:
         try:
             good.append(_decode_label(label))
-        except InputError as fault:
+        except InputError as error:
             payload = (label.raw if type(label) is BrokenValue else datajson.dumps_leniently(label))[:room]
             room -= len(payload)
-            dead.append(DeadLetter.from_error(fault, payload=payload, seq=stamp.seq, detail=_subject(label)))
+            dead.append(DeadLetter.from_error(error, payload=payload, seq=stamp.seq, detail=_subject(label)))
     event = datajson.dumps({"seq": stamp.seq, "labels": good})
     return DecodedFrame(
         seq=stamp.seq,
@@ -82,7 +81,7 @@ def _decode_label(label: object) -> dict[str, Any]:
         "sig": fields.optional(label, "sig", bytes, _INVALID),
     }
     if entry["sig"] is not None and cts != normal:
-        entry["signedCts"] = cts  # the signature is over this form
+        entry["signedCts"] = cts  # the labeler signed this form
     return {key: value for key, value in entry.items() if value is not None or key in ("cid", "neg")}
 
 

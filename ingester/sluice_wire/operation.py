@@ -1,4 +1,4 @@
-"""One operation of a commit: what it does, to which record. Its record comes separately."""
+"""One operation of a commit: its action and the path of its record. The record itself is in the commit's blocks."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -12,7 +12,7 @@ from sluice_wire.salvage import BrokenValue
 
 @dataclass(slots=True)
 class Operation:
-    """A record is new, has become another, or is gone; `cid` is its block's, None if it is gone."""
+    """A record is created, updated or deleted. `cid` is that of its block, None if it is deleted."""
 
     action: Literal["create", "update", "delete"]
     collection: str
@@ -21,7 +21,7 @@ class Operation:
 
 
 def read_operation(op: object, collections: CollectionFilter) -> Operation | None:
-    """The operation that `op` is, or None if its collection is not wanted. InputError if it is none."""
+    """The operation in `op`, or None if the filter rejects its collection. InputError if it is invalid."""
     if type(op) is BrokenValue:
         raise InputError(DeadLetterReason.OP_INVALID, op.error)
     if type(op) is not dict:

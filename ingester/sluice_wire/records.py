@@ -1,4 +1,4 @@
-"""The records of a commit: found in its blocks, checked against their CIDs, decoded."""
+"""The records of a commit: finding their blocks, verifying their CIDs, decoding them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,13 +11,13 @@ Blocks = Mapping[bytes, memoryview]
 
 
 def find_blocks(container: object, wanted: set[Cid]) -> tuple[Blocks, InputError]:
-    """The wanted blocks of a CAR, unchecked, and why the others are not there.
+    """The wanted blocks of a CAR, unverified, and the error for those that are missing.
 
-    The walk ends at the last wanted block: tree nodes are not looked at, and what follows may be
-    broken. Where a block is repeated, the first counts.
+    The search ends at the last wanted block. Tree nodes are not examined, and what follows may be malformed. If a
+    block is repeated, the first one counts.
     """
     missing = InputError(DeadLetterReason.BLOCK_MISSING, "the commit came without this block")
-    if not wanted or container is None:  # None: too big for the source, by the rules before Sync 1.1
+    if not wanted or container is None:  # None: too big for the source, in protocols before Sync 1.1
         return {}, missing
     if type(container) is not bytes:
         return {}, InputError(DeadLetterReason.CAR_INVALID, f"blocks: expected bytes, got {type(container).__name__}")
@@ -36,7 +36,7 @@ def find_blocks(container: object, wanted: set[Cid]) -> tuple[Blocks, InputError
 
 
 def read_record(block: bytes, cid: Cid) -> dict[str, Any]:
-    """The record that `block` holds. InputError if it isn't what `cid` names, or is no record."""
+    """The record in `block`. InputError if `block` does not have this CID, or is not a record."""
     if not cid.matches(block):
         raise InputError(DeadLetterReason.BLOCK_HASH_MISMATCH, f"the block is not what its CID promises: {cid}")
     try:

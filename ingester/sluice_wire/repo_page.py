@@ -1,26 +1,26 @@
-"""com.atproto.sync.listRepos: one page of a host's listing of repositories, as JSON.
+"""Parsing a page of com.atproto.sync.listRepos, a host's listing of repositories.
 
-A listing is a backfill's to-do list, so leniency counts: `head` and `rev` are empty for accounts
-whose repository a relay has not seen, `active` may be absent. An entry without a usable DID becomes
-a dead letter; its siblings go on.
+https://docs.bsky.app/docs/api/com-atproto-sync-list-repos
 
-The end of a listing is a page without a cursor: null, absent or empty. What is on the page says nothing
-about it: `repos` may be empty, null or absent on any page. But JSON that says something else, such as an
-error, is no page. https://docs.bsky.app/docs/api/com-atproto-sync-list-repos
+- Parsing is lenient. `head` and `rev` may be empty, and `active` may be absent. An entry without a valid DID becomes a
+  dead letter.
+- A listing ends with a page without a cursor: null, absent or empty. The repositories on a page say nothing about the
+  end. `repos` may be empty, null or absent on any page.
+- JSON that contains something else, such as an error, is not a page.
 """
 
 import json
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sluice_redis.contract import BACKFILL_DONE
 from sluice_wire import fields
 from sluice_wire.deadletter import DeadLetter, DeadLetterReason, InputError
 
 NSID: Final = "com.atproto.sync.listRepos"
 MAX_LIMIT: Final = 1000
-"""Entries of a page: the lexicon's maximum."""
+"""The most entries of a page, by the lexicon."""
 
 _MAX_CURSOR: Final = 2048
 _MAX_WORD: Final = 256
@@ -29,12 +29,12 @@ _INVALID: Final = DeadLetterReason.REPO_INVALID
 
 
 class PageInvalidError(ValueError):
-    """A body that is no page of a listing."""
+    """The body is not a page of a listing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repo:
-    """One entry. `rev` is empty where the host does not know it."""
+    """One entry. `rev` is empty if the host does not know it."""
 
     did: str
     rev: str
@@ -42,22 +42,25 @@ class Repo:
     active: bool
 
     def event(self, *, origin: str) -> bytes:
-        """The JSON of a stream entry; `origin` is the listing host with its scheme."""
+        """The JSON of a stream entry. `origin` is the listing host with its scheme."""
         entry = {"did": self.did, "host": origin, "rev": self.rev, "status": self.status, "active": self.active}
         return json.dumps(entry, separators=(",", ":")).encode()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RepoPage:
-    """A page; `cursor` is None on the last one, and only there."""
+    """A page. `cursor` is None only on the last one."""
 
     cursor: str | None
     repos: tuple[Repo, ...]
     dead_letters: tuple[DeadLetter, ...]
 
 
-def parse_page(body: bytes) -> RepoPage:
-    """The page in `body`; PageInvalidError, and nothing else, if it is none."""
+def parse_page(body: bytes, *, reserved_cursors: Collection[str] = ()) -> RepoPage:
+    """The page in `body`. PageInvalidError, and nothing else, if it is not one.
+
+    `reserved_cursors` are words with a meaning of their own, which the cursor of a page must not be.
+    """
     try:
         page = json.loads(body)
     except (ValueError, RecursionError) as error:
@@ -75,31 +78,33 @@ def parse_page(body: bytes) -> RepoPage:
     for entry in entries:
         try:
             repo = _read_repo(entry)
-        except InputError as fault:
-            dead.append(DeadLetter.from_error(fault, payload=_dumps(entry), seq=None, detail=_subject(entry)))
+        except InputError as error:
+            dead.append(DeadLetter.from_error(error, payload=_dumps(entry), seq=None, detail=_subject(entry)))
         else:
             repos.setdefault(repo.did, repo)
-    return RepoPage(cursor=_read_cursor(page.get("cursor")), repos=tuple(repos.values()), dead_letters=tuple(dead))
+    return RepoPage(
+        cursor=_read_cursor(page.get("cursor"), reserved_cursors), repos=tuple(repos.values()), dead_letters=tuple(dead)
+    )
 
 
 def did_in_message(message: str) -> str | None:
-    """The DID that an error message is about, None if it names none or several."""
+    """The DID in an error message. None if there is none, or several."""
     found = set(_DID.findall(message))
     return found.pop() if len(found) == 1 else None
 
 
 def _check_is_page(page: dict[str, Any]) -> None:
-    """Without repos it must be a page by all else: what may be an error must not be the end of a listing."""
+    """Without repositories it must be recognisable as a page otherwise: an error must not end a listing."""
     if page and ("error" in page or page.keys().isdisjoint({"repos", "cursor"})):
         raise PageInvalidError(f"no repos and no cursor, but {', '.join(sorted(page))[:100]}")
 
 
-def _read_cursor(value: object) -> str | None:
+def _read_cursor(value: object, reserved: Collection[str]) -> str | None:
     if value is None or value == "":
         return None
-    if type(value) is int:  # of a host that doesn't put its numbers into quotes
+    if type(value) is int:  # some hosts do not quote their numbers
         value = str(value)
-    if not isinstance(value, str) or len(value) > _MAX_CURSOR or value == BACKFILL_DONE:
+    if not isinstance(value, str) or len(value) > _MAX_CURSOR or value in reserved:
         raise PageInvalidError("its cursor is not a short text")
     try:
         value.encode()

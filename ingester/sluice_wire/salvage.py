@@ -1,8 +1,8 @@
-"""What can be read of a frame that is not DAG-CBOR as a whole. Pure.
+"""Decoding the valid parts of a frame that is not DAG-CBOR as a whole. Pure.
 
-One label with a broken text in it must not cost its siblings, nor a field that nobody reads a whole
-commit. So a frame that the strict decoder refuses is taken apart by its structure alone: the values of its
-body, and the members of lists in it, are decoded one by one, and each that can't be becomes `Broken`.
+One label with a malformed text must not affect the other labels, and an unused field must not affect a whole commit. So
+a frame that the strict decoder refuses is split by its structure alone. The values of its body, and the members of
+lists in it, are decoded one by one. Each value that cannot be decoded becomes a `BrokenValue`.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ _SALVAGE_DEPTH: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class BrokenValue:
-    """Bytes that stand where a value should, and why they are none."""
+    """The bytes of a value that cannot be decoded, and why."""
 
     raw: bytes
     error: str
@@ -31,10 +31,10 @@ class BrokenValue:
 
 
 def salvage_pair(data: bytes) -> tuple[Any, dict[str, Any]]:
-    """Header and body of a frame, with `Broken` in the place of what can't be decoded.
+    """Header and body of a frame, with a `BrokenValue` for each value that cannot be decoded.
 
-    CborError if the header is not DAG-CBOR, the body no map, or the structure broken. Keys that are no text are
-    left out.
+    CborError if the header is not DAG-CBOR, the body is not a map, or the structure is malformed. Keys that are not
+    text are left out.
     """
     dagcbor.check_items(data)
     end = _end_of_item(data, 0)
@@ -61,13 +61,13 @@ def _decode(data: bytes, *, depth: int) -> Any:
         if type(name) is not str:
             continue
         if name in members:
-            return broken  # which of the two is meant?
+            return broken  # it is unclear which of the two counts
         members[name] = _decode(value, depth=depth - 1)
     return members
 
 
 def _split_items(data: bytes) -> list[bytes]:
-    """The items of the one list or map that `data` is."""
+    """The items of the list or map in `data`, as bytes."""
     count, at = _read_head(data, 0)
     if count is None:
         raise CborError("a length is missing")
@@ -82,7 +82,7 @@ def _split_items(data: bytes) -> list[bytes]:
 
 
 def _end_of_item(data: bytes, at: int) -> int:
-    """Where the item ends that begins at `at`, whatever is in it."""
+    """The end of the item that begins at `at`, whatever it contains."""
     left: list[int | None] = [1]  # items to come in each open container; None: until a break
     while left:
         if left[-1] == 0:
@@ -110,7 +110,7 @@ def _end_of_item(data: bytes, at: int) -> int:
 
 
 def _read_head(data: bytes, at: int) -> tuple[int | None, int]:
-    """The number in the head at `at` (None: an indefinite length), and where the head ends."""
+    """The number in the head at `at` (None: an indefinite length), and the end of the head."""
     major, info = data[at] >> 5, data[at] & 0x1F
     at += 1
     if info < 24:

@@ -1,12 +1,12 @@
-"""Unsigned varints (LEB128), as CARs and CIDs use them; bounded, so that none is endless."""
+"""Unsigned varints (LEB128) of CARs and CIDs, with a maximum length."""
 
 from typing import Final
 
-_MAX_BYTES: Final = 9  # the multiformats' own bound: 63 bits
+_MAX_BYTES: Final = 9  # the limit of multiformats: 63 bits
 
 
 def read_varint(data: bytes | memoryview, start: int) -> tuple[int, int]:
-    """The varint that begins at `start`, and where it ends. ValueError if it is cut or too long."""
+    """The varint that begins at `start`, and its end. ValueError if it is incomplete or too long."""
     value = shift = 0
     for at in range(start, min(start + _MAX_BYTES, len(data))):
         byte = data[at]

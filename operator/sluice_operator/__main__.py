@@ -11,7 +11,7 @@ from sluice_operator import __version__
 def main() -> int:
     """Run the operator, or print the CRDs."""
     parser = argparse.ArgumentParser(
-        prog="sluice-operator", description="Keeps AT Protocol ingesters running for Relay resources."
+        prog="sluice-operator", description="Runs AT Protocol ingesters for Relay and Labeler resources."
     )
     parser.add_argument("command", nargs="?", choices=["run", "crds"], default="run", help="default: run")
     parser.add_argument("--version", action="version", version=f"sluice-operator {__version__}")
@@ -21,22 +21,23 @@ def main() -> int:
 
 def print_crds() -> int:
     """Print the CRDs as YAML, to be piped into `kubectl apply -f -`."""
-    from sluice_operator.api.crd import DEFINITIONS, render  # noqa: PLC0415 (only this command needs YAML)
+    from sluice_operator.kinds.crd import render_crd  # noqa: PLC0415 (only this command needs YAML)
+    from sluice_operator.kinds.registry import KINDS  # noqa: PLC0415
 
-    print("---\n".join(map(render, DEFINITIONS)), end="")
+    print("---\n".join(map(render_crd, KINDS)), end="")
     return 0
 
 
 def run() -> int:
-    """Run the operator. 2 if the settings are wrong, 1 if it could not go on."""
-    # The clients cost most of the start; a wrong setting is told without them.
+    """Run the operator. Returns 2 if the settings are invalid, 1 after an error, 0 after a signal."""
+    # Importing the clients takes most of the start. An invalid setting is reported before that.
     from sluice_operator.settings import SettingsError, load_settings  # noqa: PLC0415
     from sluice_operator.telemetry.logs import configure_logs  # noqa: PLC0415
 
     try:
         settings = load_settings()
     except SettingsError as error:
-        print(f"sluice-operator: the environment is not as it must be:\n{error}", file=sys.stderr)
+        print(f"sluice-operator: these environment variables are invalid:\n{error}", file=sys.stderr)
         return 2
     configure_logs(style=settings.log_format, level=settings.log_level)
 
@@ -47,10 +48,10 @@ def run() -> int:
     try:
         asyncio.run(run_operator(settings))
     except UnconfiguredError as error:
-        logger.error("There is no way to an API server: %s", error)
+        logger.error("No API server is configured: %s", error)
         return 2
     except Exception:
-        logger.exception("The operator can't go on")
+        logger.exception("The operator has failed")
         return 1
     return 0
 

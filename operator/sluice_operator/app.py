@@ -9,8 +9,7 @@ from typing import Any, Final
 from kubernetes.aio.client import Configuration
 
 from sluice_operator import __version__
-from sluice_operator.kinds.registry import SOURCES, WATCHED_KINDS
-from sluice_operator.kinds.source_kinds import SOURCE_KINDS
+from sluice_operator.kinds.registry import KINDS, Kinds
 from sluice_operator.kubernetes.cache import Cache
 from sluice_operator.kubernetes.client import KubernetesClient
 from sluice_operator.kubernetes.connection import connect
@@ -45,27 +44,31 @@ _NOT_HELD_RETRY_SECONDS: Final = 30.0
 _MAX_LISTED: Final = 3
 
 
-async def run_operator(settings: Settings) -> None:
-    """Run the operator until SIGTERM or SIGINT. Raises errors after which it can't go on."""
+async def run_operator(settings: Settings, *, kinds: Kinds = KINDS) -> None:
+    """Run the operator for `kinds` until SIGTERM or SIGINT. Raises errors after which it can't go on."""
     ignore_unclosed_generators(asyncio.get_running_loop())
     async with connect() as (client, configuration):
         logger.info("sluice-operator %s, API server %s", __version__, configuration.host)
-        await _Operator(settings, client, configuration).run()
+        await _Operator(settings, kinds, client, configuration).run()
 
 
 class _Operator:
-    def __init__(self, settings: Settings, client: KubernetesClient, configuration: Configuration) -> None:
+    def __init__(
+        self, settings: Settings, kinds: Kinds, client: KubernetesClient, configuration: Configuration
+    ) -> None:
         self._settings = settings
+        self._kinds = kinds
         self._client = client
         self._configuration = configuration
-        self._cache = Cache(WATCHED_KINDS)
-        self._namespaces = ServedNamespaces(ServedKinds(SOURCES.values()), settings.watch_namespaces)
+        self._cache = Cache(kinds.watched)
+        self._namespaces = ServedNamespaces(ServedKinds(kinds.watched.sources.values()), settings.watch_namespaces)
         self._queue: WorkQueue[SourceKey] = WorkQueue()
         self._reader = RedisReader(details_interval_seconds=settings.status_interval_seconds / 3)
         self._elector = self._make_elector()
         self._ownership = self._make_ownership()
         client.set_write_guard(self._ownership.check_held)
         self._metrics = Metrics(
+            kinds=kinds,
             cache=self._cache,
             namespaces=self._namespaces,
             queue=self._queue,
@@ -75,7 +78,7 @@ class _Operator:
         self._freshness = WatchFreshness()
         self._resync = Resync(
             client=client,
-            kinds=WATCHED_KINDS,
+            kinds=kinds.watched,
             cache=self._cache,
             freshness=self._freshness,
             add=self._queue.add,
@@ -112,7 +115,7 @@ class _Operator:
             ),
             client=self._client,
             cache=self._cache,
-            kinds=SOURCE_KINDS,
+            kinds=self._kinds,
             namespaces=self._namespaces,
             redis=RedisServers(self._reader),
             recorder=EventRecorder(self._client, reasons=EVENT_REASONS, instance=settings.pod_name),
@@ -180,13 +183,13 @@ class _Operator:
                 "idle connections": self._close_idle(),
                 "leases of namespaces": self._ownership.run(),
                 "informers": run_informers(
-                    kinds=WATCHED_KINDS,
+                    kinds=self._kinds.watched,
                     cache=self._cache,
                     freshness=self._freshness,
                     add=self._queue.add,
                     login=KopfLogin(
                         self._configuration,
-                        plurals=[api.plural for api in WATCHED_KINDS.all],
+                        plurals=[api.plural for api in self._kinds.watched.all],
                         on_relist=self._resync.request,
                         on_forbidden=self._resync.watch_forbidden,
                     ),
@@ -199,7 +202,7 @@ class _Operator:
 
     async def _reconcile(self, key: SourceKey) -> float | None:
         """Reconcile a source if this process may. Returns in how many seconds to do so again, or None."""
-        if not self._namespaces.serves_kind(SOURCES[key.kind], key.namespace):
+        if not self._namespaces.serves_kind(self._kinds.watched.sources[key.kind], key.namespace):
             return None  # the resync that finds it served adds it
         if not self._ownership.holds(key.namespace) and self._cache.source(key) is not None:
             self._ownership.ensure_held(key.namespace)

@@ -1,4 +1,4 @@
-"""The operator's settings, from its environment. A bad one stops the process with the variable's name."""
+"""The operator's settings, from environment variables. An invalid one stops the process and is named."""
 
 from typing import Annotated, Any, Literal
 
@@ -11,15 +11,15 @@ from sluice_operator.kubernetes.namespace_lease import LEASE_NAME as NAMESPACE_L
 from sluice_redis.url import RedisUrl
 
 NameList = Annotated[tuple[str, ...], NoDecode]
-"""Names with commas between them."""
+"""Names, separated by commas."""
 
 
 class SettingsError(ValueError):
-    """The environment is not as it must be; the text names each variable and what to do."""
+    """Environment variables are invalid. The text names each one and says what to do."""
 
 
 class Settings(BaseSettings):
-    """What the environment says."""
+    """The settings. Each is the environment variable of its name in capitals, with the prefix `SLUICE_`."""
 
     model_config = SettingsConfigDict(
         env_prefix="SLUICE_", frozen=True, use_attribute_docstrings=True, env_ignore_empty=True
@@ -126,12 +126,12 @@ class Settings(BaseSettings):
 
     @property
     def release(self) -> str:
-        """What this release is called in the Leases of namespaces: the same for all its replicas, over restarts too."""
+        """The name of this release in the Leases of namespaces. It is the same for all replicas and after restarts."""
         return f"{self.lease_namespace}/{self.lease_name}" if self.lease_namespace else self.pod_name
 
     @property
     def lease_config(self) -> LeaseConfig | None:
-        """By which Lease to find the leader, or None if there is but one replica."""
+        """The Lease for leader election, or None if there is only one replica."""
         if not self.leader_election or self.lease_namespace is None:
             return None
         return LeaseConfig(
@@ -140,7 +140,7 @@ class Settings(BaseSettings):
 
     @property
     def ingesters(self) -> IngesterDefaults:
-        """What these settings say about ingesters."""
+        """The settings that concern ingesters."""
         url = self.default_redis_url
         return IngesterDefaults(
             image=self.ingester_image,
@@ -151,15 +151,15 @@ class Settings(BaseSettings):
 
 
 def load_settings() -> Settings:
-    """The settings. Raises SettingsError."""
+    """The settings from the environment. Raises SettingsError."""
     try:
         return Settings()
     except ValidationError as error:
-        faults = error.errors(include_input=False, include_url=False)
-        text = "\n".join(
-            f"{_variable_name(fault['loc'])}: {fault['msg'].removeprefix('Value error, ')}" for fault in faults
-        )
-        raise SettingsError(text) from None
+        lines = [
+            f"{_variable_name(one['loc'])}: {one['msg'].removeprefix('Value error, ')}"
+            for one in error.errors(include_input=False, include_url=False)
+        ]
+        raise SettingsError("\n".join(lines)) from None
 
 
 def _variable_name(location: tuple[int | str, ...]) -> str:

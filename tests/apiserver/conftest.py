@@ -18,10 +18,11 @@ import pytest
 
 from e2e.tests.api import Api, ApiError
 from sluice_operator.api.base import GROUP, VERSION
-from sluice_operator.api.crd import DEFINITIONS, build_crd
-from sluice_operator.api.definition import Definition
-from sluice_operator.api.labeler import LABELER
-from sluice_operator.api.relay import RELAY
+from sluice_operator.kinds.crd import build_crd
+from sluice_operator.kinds.kind import Kind
+from sluice_operator.kinds.labeler import LABELER
+from sluice_operator.kinds.registry import KINDS
+from sluice_operator.kinds.relay import RELAY
 
 ROOT = Path(__file__).parents[2]
 TOOLS = ROOT / ".cache" / "tools" / "bin"
@@ -73,10 +74,10 @@ class ApiServer:
         """A Labeler in the group and the namespace of the tests."""
         return self._source(LABELER, spec, name=name, **metadata)
 
-    def _source(self, definition: Definition, spec: Manifest, *, name: str, **metadata: Any) -> Manifest:
+    def _source(self, kind: Kind, spec: Manifest, *, name: str, **metadata: Any) -> Manifest:
         return {
             "apiVersion": f"{self.group}/{VERSION}",
-            "kind": definition.kind,
+            "kind": kind.name,
             "metadata": {"name": name, "namespace": self.namespace, **metadata},
             "spec": spec,
         }
@@ -166,7 +167,7 @@ def server(kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         if kubeconfig == ROOT / ".cluster" / "kubeconfig":
             pytest.skip(f"the local cluster does not answer, `make cluster` starts it: {error}")
         raise
-    crds = [_under(api.group, definition) for definition in DEFINITIONS]
+    crds = [_under(api.group, kind) for kind in KINDS]
     restricted = {"pod-security.kubernetes.io/enforce": "restricted"}
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": api.namespace, "labels": restricted}}
     try:
@@ -182,8 +183,8 @@ def server(kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
             api.kubectl("delete", "crd", crd["metadata"]["name"], "--ignore-not-found")
 
 
-def _under(group: str, definition: Definition) -> Manifest:
-    crd = build_crd(definition)
-    crd["metadata"]["name"] = f"{definition.plural}.{group}"
+def _under(group: str, kind: Kind) -> Manifest:
+    crd = build_crd(kind)
+    crd["metadata"]["name"] = f"{kind.plural}.{group}"
     crd["spec"]["group"] = group
     return crd

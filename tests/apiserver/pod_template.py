@@ -59,10 +59,10 @@ INSTEAD = {
     "INGESTER_HIGH_WATER_MARK": "can't be set here: use spec.backpressure.highWaterMark",
     "INGESTER_BATCH_SIZE": "INGESTER_BATCH_SIZE can't be set here: use spec.batch.size",
     "INGESTER_BATCH_TIMEOUT_MS": "INGESTER_BATCH_TIMEOUT_MS can't be set here: use spec.batch.timeoutMilliseconds",
-    "POD_NAME": "POD_NAME, METRICS_PORT and what begins with INGESTER_ are the operator's own: leave them out",
-    "METRICS_PORT": "POD_NAME, METRICS_PORT and what begins with INGESTER_ are the operator's own",
-    "INGESTER_MODE": "what begins with INGESTER_ are the operator's own: leave them out",
-    "INGESTER_SOMETHING": "what begins with INGESTER_ are the operator's own: leave them out",
+    "POD_NAME": "POD_NAME, METRICS_PORT and names that begin with INGESTER_ are reserved for the operator: remove them",
+    "METRICS_PORT": "POD_NAME, METRICS_PORT and names that begin with INGESTER_ are reserved for the operator",
+    "INGESTER_MODE": "names that begin with INGESTER_ are reserved for the operator: remove them",
+    "INGESTER_SOMETHING": "names that begin with INGESTER_ are reserved for the operator: remove them",
 }
 
 NO_NAME = {"name": ""}
@@ -72,7 +72,7 @@ WHEN = "ScheduleAnyway"
 
 REFUSED: list[tuple[dict[str, Any], str]] = [
     # labels and annotations
-    (pod(labels={"app.kubernetes.io/instance": "mine"}), "tell the pods of ingesters apart: choose other names"),
+    (pod(labels={"app.kubernetes.io/instance": "mine"}), "identify the pods of ingesters: choose other names"),
     (pod(labels={"sluice.dev/relay": "mine"}), "the labels app.kubernetes.io/name, app.kubernetes.io/instance"),
     (pod(labels={"team": "not a label"}), f"{AT}labels.team in body should match"),
     (pod(labels={"team": "x" * 64}), f"{AT}labels.team: Too long: may not be more than 63 bytes"),
@@ -81,13 +81,16 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         pod(annotations={"sluice.dev/desired-hash": "x"}),
         "annotations that begin with sluice.dev/ or kubectl.kubernetes",
     ),
-    (pod(annotations={"kubectl.kubernetes.io/restartedAt": "x"}), "`kubectl rollout restart` restarts an ingester"),
+    (
+        pod(annotations={"kubectl.kubernetes.io/restartedAt": "x"}),
+        "To restart an ingester, use `kubectl rollout restart`",
+    ),
     (pod(annotations={"note": "x" * 16_385}), f"{AT}annotations.note: Too long: may not be more than 16384 bytes"),
     (pod(annotations={f"a{i}": "x" for i in range(33)}), f"{AT}annotations: Too many: 33: must have at most 32 items"),
     # env
     *((env(name), message) for name, message in INSTEAD.items()),
     *(
-        (env(name), "PATH and what begins with PYTHON or LD_ decide which program runs, and how: leave them out")
+        (env(name), "PATH and names that begin with PYTHON or LD_ change which program runs: remove them")
         for name in ("PATH", "PYTHONPATH", "PYTHONHOME", "LD_PRELOAD", "LD_LIBRARY_PATH")
     ),
     *(
@@ -207,10 +210,13 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     (pod(volumes=[{**NO_NAME, "emptyDir": {}}]), f"{AT}volumes[0].name in body should be at least 1 chars long"),
     (pod(volumes=[{"name": "a.b", "emptyDir": {}}]), f"{AT}volumes[0].name in body should match"),
     (pod(volumes=[{"name": "x" * 64, "emptyDir": {}}]), f"{AT}volumes[0].name: Too long: may not be more than 63"),
-    (pod(volumes=[{"name": "ca-bundle", "emptyDir": {}}]), "a volume can't be called ca-bundle: it is the name of"),
+    (
+        pod(volumes=[{"name": "ca-bundle", "emptyDir": {}}]),
+        "the name ca-bundle is reserved for the volume of spec.caBundle",
+    ),
     (pod(volumes=[{"name": "a", "emptyDir": {}}] * 2), f'{AT}volumes[1]: Duplicate value: {{"name":"a"}}'),
     (pod(volumes=[{"name": f"v{i}", "emptyDir": {}} for i in range(17)]), f"{AT}volumes: Too many: 17: must have at"),
-    (pod(volumeMounts=[{"name": "data", "mountPath": "/data"}]), "a mount names a volume that is not there: add it"),
+    (pod(volumeMounts=[{"name": "data", "mountPath": "/data"}]), "a mount names a volume that does not exist: add it"),
     (pod(volumeMounts=[{"name": "data"}]), f"{AT}volumeMounts[0].mountPath: Required value"),
     (mount("/data", name=""), f"{AT}volumeMounts[0].name in body should be at least 1 chars long"),
     (mount("/data", name="a.b"), f"{AT}volumeMounts[0].name in body should match"),
@@ -227,7 +233,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     *(
         (
             mount(path),
-            "the ingester itself, or the system under it, stands at this path: mount the volume at one of its",
+            "this path belongs to the ingester or to its system: mount the volume at another path",
         )
         for path in (
             *("/etc", "/opt", "/dev", "/usr"),
@@ -306,12 +312,12 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ),
     (
         pod(topologySpreadConstraints=[{"topologyKey": "z"}, {"topologyKey": "z", "whenUnsatisfiable": WHEN}]),
-        "two constraints have the same topologyKey and whenUnsatisfiable: make them one",
+        "two constraints have the same topologyKey and whenUnsatisfiable: merge them",
     ),
     # the Deployment itself
     ({**HOST, "deployment": {"labels": {"team": "a b"}}}, "spec.deployment.labels.team in body should match"),
     ({**HOST, "deployment": {"labels": {"team": "x" * 64}}}, "spec.deployment.labels.team: Too long: may not be more"),
-    ({**HOST, "deployment": {"labels": {"sluice.dev/relay": "x"}}}, "tell the pods of ingesters apart: choose other"),
+    ({**HOST, "deployment": {"labels": {"sluice.dev/relay": "x"}}}, "identify the pods of ingesters: choose other"),
     (
         {**HOST, "deployment": {"labels": {f"l{i}": "x" for i in range(33)}}},
         "spec.deployment.labels: Too many: 33: must have at most 32 items",
@@ -327,7 +333,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     *(
         (
             {**HOST, "deployment": {"annotations": {f"{domain}/x": "y"}}},
-            "are those of the operator, of kubectl and of Kubernetes: choose other names",
+            "are reserved for the operator, kubectl and Kubernetes: choose other names",
         )
         for domain in ("sluice.dev", "kubectl.kubernetes.io", "deployment.kubernetes.io")
     ),

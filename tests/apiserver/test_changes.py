@@ -8,7 +8,7 @@ import pytest
 
 from tests.apiserver.conftest import ApiServer, RefusedError
 
-ANOTHER = "make another resource for another source, and delete this one"
+ANOTHER = "create another resource for another source, and delete this one"
 NONCE = "give another nonce with another position: the cursor is set once for each nonce"
 
 
@@ -30,7 +30,7 @@ CHANGES_REFUSED: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     ({"host": "[fd00::1]:2470"}, {"host": "[fd00::2]:2470"}, ANOTHER),
     (to("oldest", "first"), to("live", "first"), NONCE),
     (to(7, "first"), to("8", "first"), NONCE),
-    ({"host": "wss"}, {"host": "https"}, "the host can't be changed, except for ws://, wss://, http:// or https://"),
+    ({"host": "wss"}, {"host": "https"}, "the host is immutable: create another resource for another source"),
 ]
 
 CHANGES_TAKEN: list[tuple[dict[str, Any], dict[str, Any]]] = [

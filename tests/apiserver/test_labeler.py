@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
-from sluice_operator.api.crd import build_crd
-from sluice_operator.api.labeler import LABELER, Labeler
+from sluice_operator.api.labeler import Labeler
 from sluice_operator.desired.deployment import build_deployment
 from sluice_operator.desired.ingester_defaults import IngesterDefaults
 from sluice_operator.desired.naming import REDIS_HASH_ANNOTATION
-from sluice_operator.desired.streams import streams_of
+from sluice_operator.kinds.crd import build_crd
+from sluice_operator.kinds.labeler import LABELER
+from sluice_operator.kinds.registry import KINDS
 from tests.apiserver.conftest import ApiServer, RefusedError
 
 ROOT = Path(__file__).parents[2]
@@ -81,7 +82,7 @@ def test_the_table(server: ApiServer, stored: Any) -> None:
 def test_its_deployment_is_taken_as_it_is(server: ApiServer, stored: Any) -> None:
     """The API server knows every field, and the pod meets the restricted standard."""
     labeler = Labeler.parse(stored)
-    (stream,) = streams_of(labeler)
+    (stream,) = KINDS[type(labeler).__name__].desired_streams(labeler)
     manifest = build_deployment(
         labeler, stream, config_hashes={REDIS_HASH_ANNOTATION: "h"}, defaults=IngesterDefaults(image="sluice:1")
     )

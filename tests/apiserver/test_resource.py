@@ -10,8 +10,9 @@ import pytest
 import yaml
 
 from sluice_operator.api.base import VERSION
-from sluice_operator.api.crd import build_crd
-from sluice_operator.api.relay import RELAY, Relay
+from sluice_operator.api.relay import Relay
+from sluice_operator.kinds.crd import build_crd
+from sluice_operator.kinds.relay import RELAY
 from tests.apiserver.conftest import ApiServer, RefusedError, eventually
 
 ROOT = Path(__file__).parents[2]

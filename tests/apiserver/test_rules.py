@@ -49,7 +49,10 @@ REFUSED = [
     ({"host": "relay.example.com:65536"}, "the port of the host must be between 1 and 65535"),
     ({"host": "relay.example.com:99999999999999999999"}, "with a port if it needs one"),
     *(
-        ({"host": host}, "this is no IP address: give four numbers from 0 to 255 (198.51.100.7), an IPv6 address in")
+        (
+            {"host": host},
+            "this is not an IP address: give four numbers from 0 to 255 (198.51.100.7), an IPv6 address",
+        )
         for host in (
             "127.1",
             "ws://0x7F.0.1:80",
@@ -134,7 +137,7 @@ REFUSED = [
     # resources
     (resources(requests={"memory": "1Gi"}, limits={"memory": "128Mi"}), "a request is above the limit"),
     (resources(requests={"cpu": 2}, limits={"cpu": "1500m"}), "lower the request or raise the limit"),
-    (resources(limits={"mem": "1Gi"}), "the resources are cpu, memory, ephemeral-storage, hugepages-SIZE"),
+    (resources(limits={"mem": "1Gi"}), "unknown resource: use cpu, memory, ephemeral-storage, hugepages-SIZE"),
     (resources(limits={"memory": "lots"}), "spec.podTemplate.resources.limits.memory in body should match"),
     (resources(limits={"memory": "-1Gi"}), "spec.podTemplate.resources.limits.memory in body should match"),
     (resources(limits={"memory": -1}), "resources.limits.memory in body should be greater than or equal to 0"),

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from copy import deepcopy
 from typing import Any, Final
 
-from sluice_operator.kinds.registry import SOURCES
+from sluice_operator.kinds.registry import KINDS
 from sluice_operator.kubernetes.api_resource import (
     CONFIG_MAPS,
     DEPLOYMENTS,
@@ -30,11 +30,11 @@ from sluice_operator.kubernetes.client import KubernetesClient
 from sluice_operator.kubernetes.transport import Body, HttpResponse
 from tests.fakes.faults import Faults
 from tests.fakes.field_ownership import Manager, apply, update
-from tests.fakes.object_store import HAVE_STATUS, ObjectStore, Stored, key_of, shown
+from tests.fakes.object_store import ObjectStore, Stored, has_status, key_of, shown
 from tests.fakes.patches import PatchError, json_patched, merge_patched
 from tests.fakes.request import Request, StatusError, parse_request
 
-_SERVED: Final = (*SOURCES.values(), DEPLOYMENTS, PODS, SECRETS, CONFIG_MAPS, EVENTS, LEASES)
+_SERVED: Final = (*KINDS.watched.sources.values(), DEPLOYMENTS, PODS, SECRETS, CONFIG_MAPS, EVENTS, LEASES)
 APPLY: Final = "application/apply-patch+yaml"
 _IMMUTABLE: Final = (
     "name",
@@ -196,7 +196,7 @@ class FakeApiServer:
         after = {name: value for name, value in deepcopy(wanted).items() if value is not None}
         if request.subresource == "status":
             after = {**deepcopy(live.manifest), "status": after.get("status", {})}
-        elif request.plural in HAVE_STATUS:
+        elif has_status(request.key.kind):
             after.pop("status", None)
             after |= {name: live.manifest[name] for name in ("status",) if name in live.manifest}
         after["metadata"] = {**after["metadata"], **_immutable(live)}
@@ -226,7 +226,7 @@ class FakeApiServer:
     def _new(self, request: Request) -> Manifest:
         metadata = {**request.body["metadata"], "namespace": request.namespace}
         new = {**metadata, **self.objects.new_metadata(request.key.kind)}
-        hidden = {"status"} if request.plural in HAVE_STATUS else set()
+        hidden = {"status"} if has_status(request.key.kind) else set()
         return deepcopy({**{k: v for k, v in request.body.items() if k not in hidden}, "metadata": new})
 
     def _check_namespace(self, request: Request) -> None:
@@ -243,7 +243,7 @@ def _applied_part(request: Request) -> Manifest:
     """What of a manifest is applied: the status alone, or everything else."""
     if request.subresource == "status":
         return {"status": request.body.get("status", {})}
-    hidden = {"status"} if request.plural in HAVE_STATUS else set()
+    hidden = {"status"} if has_status(request.key.kind) else set()
     metadata = {k: v for k, v in request.body["metadata"].items() if k not in {"uid", "resourceVersion"}}
     return {**{k: v for k, v in request.body.items() if k not in hidden}, "metadata": metadata}
 

@@ -7,17 +7,29 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias
 
+from sluice_operator.api.base import API_VERSION
 from sluice_operator.kubernetes.api_resource import ApiResource, Manifest
 from tests.fakes.field_ownership import Owners, fields_v1
 
 Kind: TypeAlias = tuple[str, str]
 """API version and plural."""
 
-HAVE_STATUS: Final = frozenset({"deployments", "labelers", "pods", "relays"})
-"""Kinds with a status subresource."""
-_HAVE_GENERATION: Final = frozenset({"deployments", "labelers", "relays"})
-_SOURCES: Final = frozenset({"labelers", "relays"})
 _FOREGROUND: Final = "foregroundDeletion"
+
+
+def is_source(kind: Kind) -> bool:
+    """Whether it is a kind of Sluice's own API group."""
+    return kind[0] == API_VERSION
+
+
+def has_status(kind: Kind) -> bool:
+    """Whether the kind has a status subresource."""
+    return is_source(kind) or kind[1] in {"deployments", "pods"}
+
+
+def has_generation(kind: Kind) -> bool:
+    """Whether the API server counts the generations of the kind's objects."""
+    return is_source(kind) or kind[1] == "deployments"
 
 
 @dataclass(frozen=True)
@@ -58,19 +70,19 @@ class ObjectStore:
 
     def new_metadata(self, kind: Kind) -> Manifest:
         """What the API server sets in a new object."""
-        generation = {"generation": 1} if kind[1] in _HAVE_GENERATION else {}
+        generation = {"generation": 1} if has_generation(kind) else {}
         uid = f"00000000-0000-4000-8000-{next(self._uids):012}"
         return {"uid": uid, "creationTimestamp": _now(), **generation}
 
     def put(self, key: Key, after: Manifest, owners: Owners) -> Manifest:
         """Store `after` with a new version, unless nothing is different. Removes it if its last finalizer went."""
         live = self._objects.get(key)
-        if key.kind[1] in _SOURCES:  # as the CRDs say
+        if is_source(key.kind):  # as the CRDs say
             after.setdefault("status", {}).setdefault("observedGeneration", -1)
         if live is not None and after == live.manifest and owners == live.owners:
             return shown(live)
         metadata = after["metadata"]
-        if live is not None and key.kind[1] in _HAVE_GENERATION and _desired(after) != _desired(live.manifest):
+        if live is not None and has_generation(key.kind) and _desired(after) != _desired(live.manifest):
             metadata["generation"] = live.manifest["metadata"]["generation"] + 1
         metadata["resourceVersion"] = self._next_version()
         stored = self._objects[key] = Stored(after, owners)

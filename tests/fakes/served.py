@@ -1,13 +1,13 @@
 """What the operator serves, before anything was listed: everything."""
 
 from sluice_common.clock import Clock
-from sluice_operator.kinds.registry import SOURCES
+from sluice_operator.kinds.registry import KINDS
 from sluice_operator.kubernetes.served_kinds import ServedKinds
 from sluice_operator.kubernetes.served_namespaces import ServedNamespaces
 
 
 def served_kinds(clock: Clock | None = None) -> ServedKinds:
-    return ServedKinds(SOURCES.values(), clock=clock)
+    return ServedKinds(KINDS.watched.sources.values(), clock=clock)
 
 
 def served_namespaces(*names: str) -> ServedNamespaces:

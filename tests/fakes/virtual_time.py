@@ -6,8 +6,15 @@ without processes and without network.
 
 import asyncio
 import selectors
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Coroutine, Mapping
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from tests.fakes.clock import START
+
+Result = TypeVar("Result")
+
+_BEGIN = 1000.0
 
 
 class VirtualTimeLoop(asyncio.SelectorEventLoop):
@@ -21,10 +28,29 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         return self._virtual.now
 
 
+class VirtualClock:
+    """The clock of the running loop. It is `START` when the loop begins."""
+
+    def monotonic(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    def now(self) -> datetime:
+        return START + timedelta(seconds=self.monotonic() - _BEGIN)
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+def run_in_virtual_time(coroutine: Coroutine[Any, Any, Result]) -> Result:
+    """What `coroutine` returns."""
+    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+        return runner.run(coroutine)
+
+
 class _VirtualSelector(selectors.DefaultSelector):
     def __init__(self) -> None:
         super().__init__()
-        self.now = 1000.0
+        self.now = _BEGIN
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         ready = super().select(None if timeout is None else 0)

@@ -16,9 +16,10 @@ from sluice_operator.redis.cursor_writer import CursorError, delete_cursors, res
 from sluice_operator.redis.stream_reader import RedisReader
 from sluice_redis.client import RedisClient
 from sluice_redis.contract import Stream, StreamKeys
-from sluice_redis.sink.append import AppendRequest, DeadLetterEntry, RedisSink, Stored
 from sluice_redis.sink.connection import connect
 from sluice_redis.sink.errors import SinkError, SinkReason
+from sluice_redis.sink.redis_sink import RedisSink
+from sluice_redis.sink.request import AppendRequest, DeadLetterEntry, Stored
 from sluice_redis.sink.stream_lengths import read_stream_lengths
 from sluice_redis.sink.trim import trim_consumed
 from tests.integration.ingester.process import Ingester
@@ -97,7 +98,7 @@ async def operate(url: str) -> None:
             facts = await reader.read(url.encode(), keys, now=datetime.now(UTC))
             client = reader.client(url.encode())
             assert client is not None
-            trouble = facts.trouble or await reset_cursor(client, keys, CursorSpec(position="7", nonce="n"))
+            trouble = facts.failure or await reset_cursor(client, keys, CursorSpec(position="7", nonce="n"))
             if trouble:
                 raise PermissionError(trouble)
             try:

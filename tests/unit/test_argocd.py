@@ -7,17 +7,17 @@ import pytest
 import yaml
 
 from e2e.tests.situations.verdicts import Verdict
+from sluice_operator.kinds import registry
 
 ARGOCD = Path(__file__).parents[2] / "docs" / "argocd"
-CUSTOMIZATIONS = ARGOCD / "resource_customizations" / "sluice.dev"
+SCRIPTS = ARGOCD / "resource_customizations" / "sluice.dev" / "_"
 DATA: dict[str, str] = yaml.safe_load((ARGOCD / "argocd-cm.yaml").read_text())["data"]
 GITOPS = (ARGOCD.parent / "gitops.md").read_text()
-KINDS = ("Relay", "Labeler")
+KINDS = tuple(kind.name for kind in registry.KINDS)
 
 
-def scripts(kind: str) -> dict[str, str]:
-    directory = CUSTOMIZATIONS / kind
-    return {str(path.relative_to(directory)): path.read_text() for path in directory.rglob("*.lua")}
+def scripts() -> dict[str, str]:
+    return {str(path.relative_to(SCRIPTS)): path.read_text() for path in SCRIPTS.rglob("*.lua")}
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -28,12 +28,12 @@ def test_the_config_map_repeats_the_scripts(kind: str) -> None:
         "actions/discovery.lua": actions["discovery.lua"],
         **{f"actions/{action['name']}/action.lua": action["action.lua"] for action in actions["definitions"]},
     }
-    assert told == scripts(kind)
+    assert told == scripts()
 
 
-def test_both_kinds_have_the_same_scripts() -> None:
-    assert scripts("Relay") == scripts("Labeler")
+def test_the_config_map_holds_every_kind_and_no_other() -> None:
     assert len(DATA) == 2 * len(KINDS)
+    assert [path.name for path in SCRIPTS.parent.iterdir()] == ["_"], "one directory serves all kinds"
 
 
 def test_the_documented_words_are_those_that_the_situations_are_held_to() -> None:

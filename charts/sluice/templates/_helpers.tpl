@@ -37,7 +37,7 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{- end }}
 {{- end }}
 
-{{/* By which the operator's replicas agree who leads. */}}
+{{/* The Lease for the leader election of the operator's replicas. */}}
 {{- define "sluice.leaseName" -}}
 {{ include "sluice.fullname" . }}-operator
 {{- end }}
@@ -71,7 +71,7 @@ true
 {{ default (include "sluice.redis.fullname" .) .Values.redis.auth.existingSecret }}
 {{- end }}
 
-{{/* Where the operator finds the default URL; empty if there is none. */}}
+{{/* The source of the default URL for an environment variable. Empty if there is none. */}}
 {{- define "sluice.redis.urlFrom" -}}
 {{- if include "sluice.redis.bundled" . -}}
 name: {{ include "sluice.redis.secretName" . }}
@@ -85,7 +85,7 @@ key: {{ .Values.redis.existingSecret.key }}
 {{- end }}
 {{- end }}
 
-{{/* What the restricted Pod Security Standard asks of a container. */}}
+{{/* What the restricted Pod Security Standard requires of a container. */}}
 {{- define "sluice.containerSecurityContext" -}}
 allowPrivilegeEscalation: false
 readOnlyRootFilesystem: true
@@ -93,7 +93,7 @@ capabilities:
   drop: [ALL]
 {{- end }}
 
-{{/* Fails if operator.extraEnv has a variable that the chart sets: of two with one name Kubernetes takes the last. */}}
+{{/* Fails if operator.extraEnv has a variable that the chart sets: of two with one name, Kubernetes uses the last. */}}
 {{- define "sluice.refuseOwnEnv" -}}
 {{- $own := dict
   "LOG_FORMAT" "use operator.logFormat"

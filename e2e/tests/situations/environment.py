@@ -15,6 +15,7 @@ from e2e import deploy, manifests
 from e2e.tests.installation import Installation
 from e2e.tests.situations.recorder import Recorder
 from e2e.tests.situations.simulator import Simulator
+from sluice_operator.kinds.registry import KINDS
 
 CALM = "calm"
 """The simulator of all situations in which nothing is wrong with the source."""
@@ -79,7 +80,7 @@ class Environment:
 
     def remove_sources(self) -> None:
         """Delete all resources, and all Deployments and pods of simulators, Redis servers and webhooks."""
-        self.kubectl("delete", "relays.sluice.dev,labelers.sluice.dev", "--all", "--timeout=280s")
+        self.kubectl("delete", ",".join(kind.crd_name for kind in KINDS), "--all", "--timeout=280s")
         self.kubectl("delete", "deployments.apps,pods", "--all", "--wait=false")
 
 

@@ -7,8 +7,9 @@ from typing import Final
 
 from e2e.cluster.errors import ClusterError
 from e2e.cluster.provider import Cluster
-from e2e.tests.situations.recorder import GROUP, PLURALS, Key, Recorder
+from e2e.tests.situations.recorder import PLURALS, Key, Recorder
 from e2e.tests.situations.verdicts import GONE, MET, NOT_THERE, WAITS, Reading, Words
+from sluice_operator.api.base import GROUP
 
 _CELLS: Final = re.compile(r"\S+(?: \S+)*")
 

@@ -15,9 +15,10 @@ from typing import Any, Final, Self
 from e2e.cluster.provider import Cluster
 from e2e.readers import Readers
 from e2e.tests.situations.verdicts import NOT_THERE, Reading, Words, condition, waits_for_ready
+from sluice_operator.api.base import API_VERSION
+from sluice_operator.kinds.registry import KINDS
 
-PLURALS: Final = {"relay": "relays", "labeler": "labelers"}
-GROUP: Final = "sluice.dev"
+PLURALS: Final = {kind.name.lower(): kind.plural for kind in KINDS}
 Key = tuple[str, str]
 """Kind and name."""
 
@@ -99,7 +100,7 @@ class Recorder:
 
     def _follow(self, kind: str) -> None:
         """Watch the resources of one kind. A watch that ends starts again at its last version, so none is missed."""
-        path = f"/apis/sluice.dev/v1alpha1/namespaces/{self._namespace}/{PLURALS[kind]}"
+        path = f"/apis/{API_VERSION}/namespaces/{self._namespace}/{PLURALS[kind]}"
         listed = json.loads(self._cluster.kubectl("get", "--raw", path))
         last = listed["metadata"]["resourceVersion"]
         while not self._ended:

@@ -1,63 +1,74 @@
-"""The backfill of one host: page after page of its listing of repositories, until it has ended.
+"""The backfill of one host: fetch its listing of repositories page by page, and store each page.
 
-A page and the cursor behind it enter Redis in one step, so the listing goes on where it was after
-whatever ends the process. A page that can't be had is asked for until it can; none is passed over.
+A page and its cursor enter Redis in one step. So the listing continues where it was, however the process ended. A page
+that fails is requested until it succeeds. No page is skipped.
 """
 
 import asyncio
-import contextlib
 import logging
 import math
-import time
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import datetime
 from http import HTTPStatus
-from typing import Final
+from typing import Final, Protocol
 
 from sluice_common.backoff import Backoff
+from sluice_common.clock import SYSTEM_CLOCK, Clock, wait_until_set
 from sluice_common.tasks import run_until_set
 from sluice_ingester.backfill.listing_state import ListingState
 from sluice_ingester.backfill.skip_search import find_cursor_after
-from sluice_ingester.pipeline.batch import Batch
-from sluice_ingester.pipeline.batch_writer import BatchWriter, FencedError
+from sluice_ingester.batches.batch import Batch
 from sluice_ingester.sources.failure import SourceError, SourceFailure
-from sluice_ingester.sources.list_repos import PageError, RepoListing
+from sluice_ingester.sources.list_repos import PageError
 from sluice_ingester.telemetry.health_report import HealthReport
+from sluice_ingester.writer.batch_writer import BatchWriter, FencedError
 from sluice_redis.contract import BACKFILL_DONE, HealthField, SourceState
-from sluice_redis.sink.append import RedisSink
 from sluice_redis.sink.errors import SinkError
+from sluice_redis.sink.protocol import Sink
 from sluice_wire import repo_page
 from sluice_wire.deadletter import DeadLetter, DeadLetterReason, InputError
 
 CHECK_SECONDS: Final = 3.0
-"""How often a cursor is looked at that no append looks at: of a listing that rests or waits."""
+"""How often the stored cursor is compared while nothing is appended."""
 SKIP_AFTER_FAILURES: Final = 5
-"""So many times a repo must fail alone before it is passed over, if that is allowed at all."""
+"""How often a repository must fail alone before it is skipped, if skipping is allowed."""
 STUCK_SECONDS: Final = 180.0
 _SMALLER_PAGE_SECONDS: Final = 0.3
 _EMPTY_PAGES_WITHOUT_DELAY: Final = 10
-"""So many pages without a repo may follow one another at full speed: a host may leave out whole ranges of accounts."""
+"""Pages without a repository that may follow each other at full speed: a host may leave out ranges of accounts."""
 _EMPTY_PAGES_PER_LOG_LINE: Final = 100
 _EMPTY_PAGE_DELAY_SECONDS: Final = 1.0
 _KIND: Final = "repo"
 _log = logging.getLogger("sluice_ingester.backfill.backfill")
 
 
+class PageSource(Protocol):
+    """The listing of one host. `RepoListing` is the real one."""
+
+    async def fetch_page(self, *, cursor: str | None, limit: int) -> bytes:
+        """The body of the page with at most `limit` repositories behind `cursor`. PageError if it cannot be fetched."""
+
+    async def close(self) -> None:
+        """Close the connections."""
+
+
 class Backfill:
-    """The listing of one source. `run` it until `stop`."""
+    """The listing of one source. It is a SourceTask."""
 
     def __init__(
         self,
         *,
-        source: RepoListing,
+        source: PageSource,
         origin: str,
-        sink: RedisSink,
+        sink: Sink,
         writer: BatchWriter,
         report: HealthReport,
         skip_repos: bool,
         rescan_seconds: float,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self.report = report
+        self._clock = clock
         self._source = source
         self._origin = origin
         self._sink = sink
@@ -67,38 +78,38 @@ class Backfill:
         self._stopping = asyncio.Event()
         self._backoff = Backoff(base=1.0, cap=60.0)
         self._fence_backoff = Backoff(base=0.2, cap=10.0, reset_after=30.0)
-        self._progress_at = time.monotonic()
+        self._progress_at = self._clock.monotonic()
         self._failures_by_did: Counter[str] = Counter()
         self._empty_pages = 0
 
     @property
     def buffered(self) -> tuple[int, int]:
-        """Repos, and bytes of them, that are fetched and not yet stored."""
+        """Number and bytes of the repositories that are fetched and not yet stored."""
         pending = self._writer.pending
         return (len(pending.events), pending.size) if pending else (0, 0)
 
     @property
     def is_stuck(self) -> bool:
-        """Whether nothing happens for much too long though nothing stands in the way."""
+        """Whether there has been no progress for too long, without a known reason."""
         streaming = self.report.condition.state is SourceState.STREAMING
-        return streaming and time.monotonic() - self._progress_at > STUCK_SECONDS
+        return streaming and self._clock.monotonic() - self._progress_at > STUCK_SECONDS
 
     def stop(self) -> None:
-        """Fetch nothing more; `run` returns when what was fetched is stored."""
+        """Fetch nothing more. `run` returns when everything that was fetched is stored."""
         self._stopping.set()
 
     async def run(self) -> None:
         """List until `stop`."""
         try:
             while not self._stopping.is_set():
-                began = time.monotonic()
+                began = self._clock.monotonic()
                 try:
                     await self._run_listing()
                 except FencedError as error:
-                    self.report.fenced(f"{self.report.source}: {error}: following it")
-                    await self._sleep(self._fence_backoff.next_delay(healthy_seconds=time.monotonic() - began))
-                except Exception as error:  # noqa: BLE001 - one source's fault must not end the others
-                    _log.exception("a fault of Sluice's own: please report it", extra={"source": self.report.source})
+                    self.report.fenced(f"{self.report.source}: {error}: continuing from there")
+                    await self._sleep(self._fence_backoff.next_delay(healthy_seconds=self._clock.monotonic() - began))
+                except Exception as error:  # noqa: BLE001 - one source must not affect the others
+                    _log.exception("internal error of Sluice: please report it", extra={"source": self.report.source})
                     delay = self._backoff.next_delay()
                     self.report.waiting("InternalError", f"{type(error).__name__}: {error}", seconds=delay)
                     await self._sleep(delay)
@@ -107,7 +118,7 @@ class Backfill:
         self.report.stopped()
 
     async def _run_listing(self) -> None:
-        """From the stored cursor to the end of the listing; from there, when it is due, all anew."""
+        """List from the stored cursor to the end. If the listing has ended, wait until the next one is due."""
         await run_until_set(self._stopping, self._writer.resume())
         if self._stopping.is_set():
             return
@@ -119,15 +130,15 @@ class Backfill:
         try:
             cursor = (stored or b"").decode() or None
         except UnicodeDecodeError:
-            where = f"{self._sink.keys.cursor} is not usable: {stored!r:.100} is no text"
-            self.report.halted("CursorUnreadable", f"the cursor at {where}; SET it, or DEL it to list all repos")
+            where = f"{self._sink.keys.cursor} is not usable: {stored!r:.100} is not text"
+            self.report.halted("CursorUnreadable", f"the cursor at {where}; SET it, or DEL it to list all repositories")
             await self._pause(math.inf)
             return
         self.report.connecting()
         await self._list_pages(ListingState(cursor))
 
     async def _list_pages(self, listing: ListingState) -> None:
-        self._progress_at = time.monotonic()
+        self._progress_at = self._clock.monotonic()
         while not self._stopping.is_set():
             try:
                 batch = await run_until_set(self._stopping, self._next_batch(listing))
@@ -139,22 +150,22 @@ class Backfill:
             self._backoff.reset()
             self.report.listing()
             await self._writer.write(batch)
-            self._progress_at = time.monotonic()
+            self._progress_at = self._clock.monotonic()
             if batch.cursor == BACKFILL_DONE:
                 return
             await self._pace_empty_pages(batch)
 
     async def _pace_empty_pages(self, batch: Batch) -> None:
-        """Follow a listing that gives nothing, page after page, without haste."""
+        """Slow down if many pages in a row have no repository."""
         self._empty_pages = 0 if batch.events else self._empty_pages + 1
         if self._empty_pages % _EMPTY_PAGES_PER_LOG_LINE == _EMPTY_PAGES_WITHOUT_DELAY:
-            message = f"{self.report.source} has sent {self._empty_pages} pages in a row without a new repo"
-            self.report.error("PagesEmpty", f"{message}, each with a cursor: going on, one page a second")
+            message = f"{self.report.source} has sent {self._empty_pages} pages in a row without a new repository"
+            self.report.error("PagesEmpty", f"{message}, each with a cursor: continuing with one page a second")
         if self._empty_pages >= _EMPTY_PAGES_WITHOUT_DELAY:
             await self._pause(_EMPTY_PAGE_DELAY_SECONDS)
 
     async def _next_batch(self, listing: ListingState) -> Batch:
-        """What is to be stored next: a page, or in its stead a repo that is passed over. SourceError."""
+        """The next batch: a page, or a repository that is skipped. Raises SourceError."""
         try:
             page = await self._fetch_page(cursor=listing.cursor, limit=listing.limit)
         except PageError as error:
@@ -162,59 +173,59 @@ class Backfill:
             if behind is None:
                 raise
             return behind
-        taken = listing.accept(page)
+        accepted = listing.accept(page)
         self._failures_by_did.clear()
         self.report.metrics.increment("backfill_repos_fetched", len(page.repos))
-        if taken.cursor is None and page.cursor is not None:
-            self.report.warn(f"{self.report.source}: its last page leads only to itself: this is the listing's end")
+        if accepted.cursor is None and page.cursor is not None:
+            self.report.warn(f"{self.report.source}: the last page leads only to itself, so the listing ends")
         return _batch(
-            cursor=taken.cursor or BACKFILL_DONE,
-            events=[repo.event(origin=self._origin) for repo in taken.repos],
-            dead=list(taken.dead_letters),
+            cursor=accepted.cursor or BACKFILL_DONE,
+            events=[repo.event(origin=self._origin) for repo in accepted.repos],
+            dead=list(accepted.dead_letters),
         )
 
     async def _fetch_page(self, *, cursor: str | None, limit: int) -> repo_page.RepoPage:
         body = await self._source.fetch_page(cursor=cursor, limit=limit)
         try:
-            return repo_page.parse_page(body)
+            return repo_page.parse_page(body, reserved_cursors={BACKFILL_DONE})
         except repo_page.PageInvalidError as error:
             raise PageError(
-                SourceFailure("PageInvalid", f"{self.report.source} sent what is no page: {error}")
+                SourceFailure("PageInvalid", f"{self.report.source} sent something that is not a page: {error}")
             ) from None
 
     async def _skip_repo(self, error: PageError, listing: ListingState) -> Batch | None:
-        """What passes over the repo that `error` names, if it may be passed over by now. SourceError."""
+        """The batch that skips the repository named by `error`. None if it must not be skipped. Raises SourceError."""
         did = _failing_did(error)
         if did is None or listing.limit > 1 or not self._skip_repos:
             return None
         self._failures_by_did[did] += 1
         if (
             self._failures_by_did[did] < SKIP_AFTER_FAILURES
-            or (looking := find_cursor_after(listing.cursor, did)) is None
+            or (search := find_cursor_after(listing.cursor, did)) is None
         ):
             return None
-        cursor = next(looking)
+        cursor = next(search)
         try:
             while True:
-                cursor = looking.send(await self._host_fails_on(did, behind=cursor))
+                cursor = search.send(await self._host_fails_on(did, behind=cursor))
         except StopIteration as found:
             behind: str | None = found.value
         except PageError as refusal:
             if refusal.status == HTTPStatus.BAD_REQUEST:
-                return None  # it takes no cursor but its own
+                return None  # the host accepts only its own cursors
             raise
         if behind is None:
             return None
         listing.move_to(behind)
         self.report.metrics.increment("backfill_cursor_skips")
-        fault = InputError(DeadLetterReason.REPO_SKIPPED, str(error))
+        error_to_keep = InputError(DeadLetterReason.REPO_SKIPPED, str(error))
         letter = DeadLetter.from_error(
-            fault, payload=error.server_message.encode(errors="replace"), seq=None, detail=did
+            error_to_keep, payload=error.server_message.encode(errors="replace"), seq=None, detail=did
         )
         return _batch(cursor=behind, events=[], dead=[letter])
 
     async def _host_fails_on(self, did: str, *, behind: str) -> bool:
-        """Whether the host, asked for the one repo behind a cursor, fails naming `did`. SourceError."""
+        """Whether the host, asked for one repository behind a cursor, fails and names `did`. Raises SourceError."""
         try:
             await self._fetch_page(cursor=behind, limit=1)
         except PageError as error:
@@ -225,13 +236,13 @@ class Backfill:
         return False
 
     async def _back_off(self, error: SourceError, listing: ListingState) -> None:
-        """Wait before the next try, for less of a page if that may help."""
+        """Wait before the next attempt. Request a smaller page if that may help."""
         self.report.metrics.increment("backfill_fetch_errors")
         failure = error.failure
         delay = self._backoff.next_delay(minimum=failure.min_delay)
         if isinstance(error, PageError) and _depends_on_page(error):
             if listing.limit > 1 and _failing_did(error) is not None:
-                # The host is well but for this repo: no reason to come to the others late.
+                # The host works except for this repository: the others need not wait.
                 self._backoff.reset()
                 delay = _SMALLER_PAGE_SECONDS
             listing.shrink_limit()
@@ -239,37 +250,42 @@ class Backfill:
         await self._pause(delay)
 
     def _position_text(self, listing: ListingState) -> str:
-        place = "at the beginning" if listing.cursor is None else f"behind cursor {listing.cursor[:100]}"
-        return f" ({place}, limit now {listing.limit})"
+        position = "at the beginning" if listing.cursor is None else f"behind cursor {listing.cursor[:100]}"
+        return f" ({position}, limit now {listing.limit})"
 
     async def _wait_for_rescan(self) -> None:
-        """Nothing to do until it is time to list anew, or the cursor moves (FencedError)."""
+        """Wait until the next listing is due. FencedError if the cursor is changed meanwhile."""
         self.report.done()
         await self._pause(await self._seconds_until_rescan() if self._rescan_seconds else math.inf)
 
     async def _seconds_until_rescan(self) -> float:
-        """Seconds; counted from the last page, which is the newest batch."""
+        """The seconds until the next listing, counted from the last page, which is the newest batch."""
         while not self._stopping.is_set():
             try:
                 [ended] = await self._sink.read_health(HealthField.STORED)
             except SinkError:
                 await self._pause(CHECK_SECONDS)
             else:
-                return self._rescan_seconds - _seconds_since(ended)
+                return self._rescan_seconds - self._seconds_since(ended)
         return 0.0
 
+    def _seconds_since(self, moment: str) -> float:
+        """The age of a time in the health hash. 0 if somebody has removed it."""
+        try:
+            return (self._clock.now() - datetime.fromisoformat(moment)).total_seconds()
+        except (ValueError, TypeError):  # TypeError: it has no time zone
+            return 0.0
+
     async def _pause(self, seconds: float) -> None:
-        """Wait, and look at the cursor meanwhile. FencedError if another hand has set it."""
-        until = time.monotonic() + seconds
-        while not self._stopping.is_set() and (left := until - time.monotonic()) > 0:
+        """Wait, and compare the stored cursor meanwhile. FencedError if somebody else has set it."""
+        until = self._clock.monotonic() + seconds
+        while not self._stopping.is_set() and (left := until - self._clock.monotonic()) > 0:
             await self._sleep(min(left, CHECK_SECONDS))
             if left >= CHECK_SECONDS:
                 await self._writer.check_cursor()
 
     async def _sleep(self, seconds: float) -> None:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._stopping.wait()
+        await wait_until_set(self._stopping, seconds=seconds, clock=self._clock)
 
 
 def _batch(*, cursor: str, events: list[bytes], dead: list[DeadLetter]) -> Batch:
@@ -279,21 +295,13 @@ def _batch(*, cursor: str, events: list[bytes], dead: list[DeadLetter]) -> Batch
 
 
 def _failing_did(error: PageError) -> str | None:
-    """The one repo that the host says it can't list."""
-    is_servers = error.status is not None and error.status >= HTTPStatus.INTERNAL_SERVER_ERROR
-    return repo_page.did_in_message(error.server_message) if is_servers else None
+    """The one repository that the host says it cannot list."""
+    is_server_error = error.status is not None and error.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    return repo_page.did_in_message(error.server_message) if is_server_error else None
 
 
 def _depends_on_page(error: PageError) -> bool:
-    """Whether a smaller page may come where this one doesn't."""
+    """Whether a smaller page may succeed where this one fails."""
     if error.status is None:
         return error.failure.kind in {"PageTimeout", "PageTooLarge", "PageInvalid"}
     return error.status >= HTTPStatus.INTERNAL_SERVER_ERROR and error.status != HTTPStatus.SERVICE_UNAVAILABLE
-
-
-def _seconds_since(moment: str) -> float:
-    """0 if the hash told no time: somebody has removed it, and now is as good as any."""
-    try:
-        return (datetime.now(UTC) - datetime.fromisoformat(moment)).total_seconds()
-    except ValueError:
-        return 0.0

@@ -1,24 +1,24 @@
-"""Where a listing stands: which page to ask for, and what an answer is worth. Pure.
+"""The position of a listing: which page to request next, and whether an answer is accepted. Pure.
 
-A listing ends with a page without a cursor, and with nothing else: an empty page with a cursor has more
-behind it. Cursors are opaque: a relay's is a number, a PDS's a time and a DID, and any other text may be
-one. So whether a listing goes forward is told by what came before, never by what a cursor looks like:
+A listing ends with a page without a cursor. An empty page with a cursor is not the end. Cursors are opaque: a relay's
+is a number, a PDS's a time and a DID, and others may be any text. So progress is judged by the pages before, never by
+the form of a cursor:
 
-- A page that gives the cursor that it was asked with, or one that was given of late, leads back. If it
-  holds nothing new, is shorter than was asked for, and is the tail of the page before, it is the end all
-  the same: hosts whose cursors are inclusive and never absent end so.
-- A page of which every repo came of late is a repeated page.
+- A page leads back if its cursor is that of the request, or one of the recent cursors. It is the end if it has nothing
+  new, is shorter than requested, and is the tail of the previous page. Hosts whose cursors are inclusive and never
+  absent end their listings like this.
+- A page is repeated if all its repositories are on recent pages.
 
-Such an answer is mostly a fault that passes. So the same page is asked for again, after a pause, until
-the host has given it BELIEVED times in a row. Then it is what the host has to say:
+Such an answer is mostly a temporary error. So the same page is requested again, after a pause, until the host has given
+the same answer CONFIRMING_ANSWERS times in a row. Then the answer is accepted:
 
-- what is new on a page that leads back is taken, and the same cursor is asked again;
-- a page that leads back to the cursor it was asked with, with nothing new, is the end if it is small for
-  what was asked, or a part of the page before;
-- a repeated page with a new cursor is followed to that cursor;
-- any other page that leads back stays a fault: what stands behind it can't be asked for.
+- New repositories on a page that leads back are taken, and the same cursor is requested again.
+- A page that leads back to the cursor of the request and has nothing new is the end, if it is small for what was
+  requested, or a part of the previous page.
+- A repeated page with a new cursor is followed to that cursor.
+- Any other page that leads back remains an error, because what is behind it cannot be requested.
 
-Where a page repeats only some repos (a host that begins with the cursor's own repo), the others are taken.
+If a page repeats only some repositories (a host that begins with the cursor's own repository), the others are taken.
 """
 
 from collections import deque
@@ -32,11 +32,11 @@ PAGES_REMEMBERED: Final = 4
 CURSORS_REMEMBERED: Final = 1000
 CONFIRMING_ANSWERS: Final = 3
 _SMALL_PAGE_FRACTION: Final = 10
-"""A page with less than this part of what was asked for had nothing more to give: no host's own limit is so low."""
+"""A page with less than this fraction of the requested repositories is a small one. No host has such a low limit."""
 
 
 class ListingState:
-    """One walk through a listing, from `cursor` (None: the beginning) on."""
+    """The position in one listing that begins at `cursor` (None: at the beginning)."""
 
     def __init__(self, cursor: str | None) -> None:
         self.cursor = cursor
@@ -48,10 +48,10 @@ class ListingState:
         self._answer_count = 0
 
     def accept(self, page: RepoPage) -> RepoPage:
-        """What is to be stored of the answer `page`: its new repos, with the cursor to store beside them.
+        """What to store of the answer `page`: its new repositories, and the cursor to store with them.
 
-        The next page is asked for behind that cursor; None is the end. SourceError if nothing is to be
-        stored, and the page is to be asked for again.
+        The next page is requested behind that cursor. None is the end. SourceError if nothing must be stored, and the
+        page must be requested again.
         """
         fresh = tuple(repo for repo in page.repos if not any(repo.did in dids for dids in self._recent_dids))
         if page.cursor is None:
@@ -65,13 +65,13 @@ class ListingState:
         return self._advance(page, fresh, cursor=page.cursor)
 
     def move_to(self, cursor: str | None) -> None:
-        """The next page comes behind `cursor`."""
+        """Request the next page behind `cursor`."""
         self.cursor = cursor
         if cursor is not None and cursor not in self._recent_cursors:
             self._recent_cursors.append(cursor)
 
     def shrink_limit(self) -> None:
-        """The page could not be listed: ask for half of it."""
+        """Request half as much of a page that failed."""
         self.limit = max(1, self.limit // 2)
 
     def _handle_loop(self, page: RepoPage, fresh: tuple[Repo, ...]) -> RepoPage:
@@ -81,8 +81,8 @@ class ListingState:
             return self._advance(page, fresh, cursor=None)
         failure = SourceFailure(
             "CursorLoop",
-            f"the listing came back to cursor {page.cursor!r:.100}; if it goes on to, what stands behind can't be "
-            "asked for: SET the cursor to another place of it, or to !ingester-done to take this for the end",
+            f"the listing came back to cursor {page.cursor!r:.100}; if it continues to, what is behind can't be "
+            "requested: SET the cursor to another position of it, or to !ingester-done to accept this as the end",
         )
         self._require_confirmation(page, failure)
         if fresh:
@@ -92,12 +92,13 @@ class ListingState:
         raise SourceError(failure)
 
     def _require_confirmation(self, page: RepoPage, failure: SourceFailure) -> None:
-        """SourceError, unless the host has answered so BELIEVED times in a row."""
+        """SourceError, unless the host has given this answer CONFIRMING_ANSWERS times in a row."""
         answer = (page.cursor, _dids(page))
         self._answer_count = self._answer_count + 1 if answer == self._unconfirmed_answer else 1
         self._unconfirmed_answer = answer
         if self._answer_count < CONFIRMING_ANSWERS:
-            self._grow_limit()  # a host that begins with the cursor's own repo never gets on from one repo to the next
+            # With a limit of one, a host that begins with the cursor's own repository never makes progress.
+            self._grow_limit()
             raise SourceError(failure)
 
     def _advance(self, page: RepoPage, fresh: tuple[Repo, ...], *, cursor: str | None) -> RepoPage:

@@ -1,12 +1,12 @@
-"""How to pass over one repo that its host can't list, without passing over its neighbours. Pure.
+"""Finding the cursor right behind one repository that its host cannot list, by bisection. Pure.
 
-A cursor lies before a repo, and the wanted one lies right behind it. Asked for one repo behind a
-cursor, the host fails naming the bad one as long as the cursor lies before it: so the first cursor
-that doesn't is found by halving. The cursor's form must be known for that:
+A request for one repository behind a cursor fails and names the bad repository, as long as the cursor is before it. So
+the first cursor that does not fail is found by bisection. This skips no other repository. It needs a known form of
+cursors:
 
-- a relay's is the account's UID, and UIDs have gaps: the wanted one is the bad account's own;
-- a PDS's is `millis::did`, the account's time of creation and DID: with the bad DID in it, the
-  wanted one has the bad account's own time.
+- A relay's cursor is the account's UID. UIDs have gaps. The result is the UID of the bad account.
+- A PDS's cursor is `millis::did`: the account's time of creation, and its DID. With the bad DID in it, the result has
+  the time of the bad account.
 """
 
 import re
@@ -18,20 +18,20 @@ _KEYSET: Final = re.compile(r"([0-9]{1,18})::(did:.+)")
 _MAX_CURSOR: Final = 2**62
 
 CursorSearch = Generator[str, bool, str | None]
-"""Yields cursors to try; is sent whether the host failed naming the bad repo. Returns the cursor right
-behind it, or None if the host names it wherever it is asked.
+"""Yields cursors to try. The caller sends whether the host failed and named the bad repository. Returns the cursor
+right behind it, or None if the host names it everywhere.
 """
 
 
 def find_cursor_after(cursor: str | None, did: str) -> CursorSearch | None:
-    """The search for the cursor right behind `did`, which is the next repo behind `cursor`.
+    """The search for the cursor right behind `did`, which is the next repository behind `cursor`.
 
-    None if nothing is known of cursors of this form.
+    None if the form of the cursor is unknown.
     """
     if cursor is None or _UID.fullmatch(cursor):
         return _bisect(int(cursor or 0), str)
     if match := _KEYSET.fullmatch(cursor):
-        # An account of the cursor's own time stands behind the cursor only if its DID does.
+        # An account with the same time as the cursor is behind it only if its DID is.
         before = int(match[1]) - (did > match[2])
         return _bisect(before, lambda millis: f"{millis}::{did}")
     return None

@@ -1,1 +1,1 @@
-"""What the seqs of incoming frames mean for the stored cursor. Pure."""
+"""The cursor of a source: how far the frames that arrive move it, what is a repeat, and what is lost."""

@@ -1,13 +1,13 @@
-"""How far a source's events have come in time: its frames' `time`, without the outliers. Pure.
+"""The event time of a source: how far its events have come in time, without outliers. Pure.
 
-A frame's `time` is no clock: relays pass on what a host has written, and hosts write what they like. One
-late frame does not take the time back, and one far ahead of its neighbours does not take it forward.
+The `time` of a frame is not reliable: relays pass on what a host has written. One late frame must not move the event
+time back, and one frame far ahead must not move it forward.
 
-- The time goes forward at once by as much as has passed since it was told, and STEP seconds: so a source
-  with one event an hour is right with each.
-- By more, or back, it goes only when the last NEIGHBOURS frames agree: then to their median.
-- When the source falls silent, its last frame is its newest: see `settle`.
-- A time that is still to come, by more than STEP_AHEAD, is a fault of its author's clock, and ignored.
+- The event time moves forward at once by the time that has passed since it was last set, plus STEP_SECONDS. So a source
+  with one event an hour is exact with each event.
+- It moves further, or back, only if the last AGREEING_FRAMES frames agree. Then it moves to their median.
+- When the source falls silent, its last frame counts.
+- A time that is more than MAX_AHEAD_SECONDS in the future is ignored: its author's clock is wrong.
 """
 
 from collections import deque
@@ -21,20 +21,20 @@ AGREEING_FRAMES: Final = 5
 
 
 class EventTime:
-    """The time of one source. `text` is RFC 3339 as the source gave it, None before the first.
+    """The event time of one source. `text` is RFC 3339 as the source gave it, None before the first.
 
     All other times are seconds since 1970.
     """
 
     def __init__(self, text: str | None = None, *, noted_at: float = 0.0) -> None:
-        """`text` was told at `told`."""
+        """`text` was set at `noted_at`."""
         self.text = text
         self._seconds = 0.0 if text is None else epoch_seconds(text)
         self._noted_at = noted_at
         self._recent: deque[tuple[float, str]] = deque(maxlen=AGREEING_FRAMES)
 
     def update(self, text: str | None, *, now: float) -> str | None:
-        """Take the time of the next frame, received `now`. The time that holds from now on, None if it stays."""
+        """Take the time of the next frame, received at `now`. The new event time, or None if it does not change."""
         if text is None or (seconds := epoch_seconds(text)) > now + MAX_AHEAD_SECONDS:
             return None
         self._recent.append((seconds, text))
@@ -48,7 +48,7 @@ class EventTime:
         return None
 
     def handle_silence(self, *, now: float) -> str | None:
-        """The source has fallen silent. As `take`."""
+        """Let the last frame count, because the source has fallen silent. Returns the same as `update`."""
         if not self._recent or self._recent[-1][0] <= self._seconds:
             return None
         return self._set(*self._recent[-1], now)

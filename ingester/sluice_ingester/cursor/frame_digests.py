@@ -1,11 +1,10 @@
-"""The digests of the newest stored frames, as they stand in the health hash. Pure.
+"""The digests of the newest stored frames, in their form in the health hash. Pure.
 
-They are written in the same step as the frames, and they are valid only for the cursor that stands beside
-them: whoever sets another one means that its frames come again. A ring of short fields, so that a batch of
-one frame writes one of them.
+They are written in the same step as the frames. They are valid only for the cursor that they name: whoever sets another
+cursor wants its frames again. The digests are in a ring of short fields, so that a batch of one frame writes only one.
 
-    frames      FORMAT CURSOR BLIND SLOT: the cursor, the seq up to which there are no digests, and the newest field
-    frames0 ... base64 of up to EACH digests, the oldest first
+    frames      FORMAT CURSOR UNDIGESTED SLOT: the cursor, the seq up to which there are no digests, the newest field
+    frames0 ... base64 of up to DIGESTS_PER_FIELD digests, the oldest first
 """
 
 import binascii
@@ -27,9 +26,9 @@ _FIELD_BYTES: Final = DIGESTS_PER_FIELD * FINGERPRINT_BYTES
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrameDigests:
-    """The digests that are stored. `blind` is the seq up to which there are none, None if there is no such seq.
+    """The stored digests. Up to the seq `undigested_until` there are none; None if there is no such seq.
 
-    `written` is False where what stands in Redis is not this.
+    `is_stored` is False if Redis does not contain these digests yet.
     """
 
     slots: tuple[bytes, ...] = (b"",) * SLOTS
@@ -39,7 +38,7 @@ class FrameDigests:
 
     @classmethod
     def parse(cls, values: Iterable[str], *, cursor: bytes | None, undigested_until: int | None) -> Self:
-        """What the FIELDS of a health hash say of `cursor`; if nothing, no digests, and `blind`."""
+        """Read the FIELDS of a health hash. Without valid digests for `cursor`: no digests, and `undigested_until`."""
         header, *texts = values
         try:
             form, of, seq, newest = header.split(" ")
@@ -58,12 +57,12 @@ class FrameDigests:
 
     @property
     def digests(self) -> list[bytes]:
-        """All, the oldest first."""
+        """All digests, the oldest first."""
         ring = (*self.slots[self.newest + 1 :], *self.slots[: self.newest + 1])
         return [slot[at : at + FINGERPRINT_BYTES] for slot in ring for at in range(0, len(slot), FINGERPRINT_BYTES)]
 
     def add(self, digests: list[bytes], *, cursor: bytes | None) -> tuple[Self, Mapping[str, str]]:
-        """With `digests` at the end and beside `cursor`: what then stands, and the fields to write for it."""
+        """Append `digests`, for `cursor`. The new FrameDigests, and the fields of the health hash to write."""
         slots, newest = list(self.slots), self.newest
         changed = set() if self.is_stored else set(range(SLOTS))
         more = b"".join(digests[-DIGEST_WINDOW:])

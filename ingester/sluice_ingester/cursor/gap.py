@@ -1,30 +1,28 @@
-"""What was lost between the stored cursor and the first frame that came after it. Pure.
+"""Detecting gaps: events that the source no longer has, between the stored cursor and the first new frame. Pure.
 
-A source keeps its events for a while only (relays: 72 hours). Whoever comes back later gets the
-oldest that is left; some sources announce it (`#info OutdatedCursor`), the public relays don't. So
-the place where the stored ones end is compared with the first frames of a connection, once it is
-known where the source goes on (see `sequence`): one stray frame is no loss.
+Relays keep their events for a limited time (72 hours). An ingester that reconnects later receives the oldest events
+that remain. Some sources announce this (`#info OutdatedCursor`). The public relays do not. So the end of the stored
+events is compared with the first frames of a connection, once it is known where the source continues. A single stray
+frame is not a gap.
 
-- They follow the cursor directly, or the source repeated what is stored: nothing is lost.
-- Announced, and they do not follow directly: all between is lost.
-- Not announced: lost if more than REACH seqs are missing and the frames (most of them) are more than
-  JUMP_SECONDS younger than the newest stored event. Either alone is usual: sequences have gaps, and public
-  relays moved theirs up by billions from one second to the next; quiet sources have nights. Where
-  the time of the event at the cursor is unknown (the cursor was set by hand, or written by another
-  program), the seqs alone decide.
+- The frames follow the cursor directly, or the source repeats stored frames: there is no gap.
+- The gap is announced, and the frames do not follow directly: everything between is lost.
+- The gap is not announced: it is one if more than MAX_OVERLAP seqs are missing, and if most of the frames are more than
+  JUMP_SECONDS younger than the newest stored event. Each of these alone is normal. Sequences have gaps, and public
+  relays have moved theirs up by billions within a second. Quiet sources send nothing for hours. If the time of the
+  event at the cursor is unknown (the cursor was set by hand, or by another program), the seqs alone decide.
 
-Labelers forget nothing: theirs is a table of labels, numbered with gaps of any size, and quiet for days.
-So there only what is announced counts (`forgets` is False).
+Labelers keep all their labels, in a table whose seqs have gaps of any size, and may be quiet for days. For them only an
+announced gap counts (`drops_old_events` is False).
 
-Cursor 0 asks for the oldest, whatever that is: nothing is lost there. Within one connection gaps
-mean nothing; only the source could fill them.
+Cursor 0 requests the oldest events, so there is no gap. Gaps within a connection do not matter either: only the source
+could fill them.
 
-Without a cursor nothing can be asked for: what a source says between two such connections is lost, and how
-much that was is not known (NO_CURSOR).
+Without a cursor nothing can be requested. What a source sends between two such connections is lost, and the number of
+events is unknown (NO_CURSOR).
 """
 
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Final
 
 from sluice_ingester.cursor.event_time import epoch_seconds
@@ -37,19 +35,11 @@ JUMP_SECONDS: Final = 60.0
 NO_CURSOR: Final = "NoCursor"
 
 
-class OnCursorLost(StrEnum):
-    """What to do about a cursor that the source can't go on from, where a person has chosen."""
-
-    HALT = "halt"
-    OLDEST = "oldest"
-    LIVE = "live"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gap:
-    """Seqs from `first` on will not come. `since` is the time of the newest event before them, if known.
+    """The seqs from `first` on are lost. `since` is the time of the newest event before them, if known.
 
-    `reason` is the word under which a person reads of it. `first` is None if it is unknown.
+    `reason` is the value of the health field `lostReason`. `first` is None if it is unknown.
     """
 
     first: int | None
@@ -57,7 +47,7 @@ class Gap:
     reason: str
 
     def opening_fields(self, *, now: str) -> dict[str, str]:
-        """The health fields that tell of it while its end is unknown."""
+        """The health fields of a gap whose end is unknown."""
         return {
             HealthField.LOST_FROM: "" if self.first is None else str(self.first),
             HealthField.LOST_FROM_TIME: self.since or "",
@@ -68,9 +58,9 @@ class Gap:
         }
 
     def closing_fields(self, *, seq: int, time: str) -> dict[str, str]:
-        """The health fields of its end: the frame `seq` is the first that came after it.
+        """The health fields of its end. The frame `seq` is the first one after it.
 
-        In another sequence the last lost seq can't be told.
+        If the source has begun another sequence, the last lost seq is unknown.
         """
         last = str(seq - 1) if self.first is None or seq > self.first else ""
         return {HealthField.LOST_TO: last, HealthField.LOST_TO_TIME: time}
@@ -78,12 +68,12 @@ class Gap:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResumePoint:
-    """Where the stored events of a source end.
+    """The end of the stored events of a source, from which the ingester resumes.
 
-    `time` is that of the newest event, told at `told` (seconds since 1970), None if it is unknown. `open` is
-    a loss that was written down before its end was known. `frames` are the digests that belong to the cursor.
-    `live_since` is when the source was first read without a cursor, empty if it never was. `part` tells of a frame
-    that is stored in part: see `portions`.
+    `event_time` is that of the newest event, set at `event_time_noted_at` (seconds since 1970), or None if it is
+    unknown. `open_gap` is a gap whose end is not stored yet. `frame_digests` belong to the cursor. `live_since` is
+    when the source was first read without a cursor, empty if it never was. `stored_part` says which events are stored
+    of a frame that is stored in part.
     """
 
     cursor: bytes | None
@@ -96,7 +86,10 @@ class ResumePoint:
 
 
 class GapDetector:
-    """A connection up to where the source goes on, begun at `position`."""
+    """The beginning of one connection, from `position` up to where the source continues.
+
+    It is `finished` when that is known. `is_announced` is set if the source has announced a gap.
+    """
 
     def __init__(self, resume_point: ResumePoint, position: int | None, *, drops_old_events: bool = True) -> None:
         self.resume_point = resume_point
@@ -115,31 +108,31 @@ class GapDetector:
 
     @property
     def may_have_gap(self) -> bool:
-        """Whether something may be missing before the frames that have come."""
+        """Whether something may be missing before the frames that have arrived."""
         if self.is_finished or self._first_new is None or self._position is None or self._saw_repeat:
             return False
         missing = self._first_new[0] - self._position
         return missing > 1 if self.is_announced else self._drops_old_events and missing > MAX_OVERLAP
 
     def repeat_seen(self) -> None:
-        """The source still has the cursor's own event, or one before it."""
+        """Note that the source still has the cursor's own event, or one before it."""
         self._saw_repeat = True
 
     def new_frame_seen(self, seq: int, time: str | None) -> None:
-        """A new frame, above the cursor."""
+        """Note a new frame above the cursor."""
         if self._first_new is None or seq < self._first_new[0]:
             self._first_new = seq, time
         if time is not None:
             self._times.append(epoch_seconds(time))
 
     def possible_gap(self) -> Gap | None:
-        """What will be missing if the source goes on elsewhere; None if nothing was ever read."""
+        """The gap if the source continues elsewhere. None if nothing was ever read."""
         if self._position is None:
             return None
         return Gap(first=self._position + 1, since=self.resume_point.event_time, reason="OutdatedCursor")
 
     def finish(self) -> Gap | None:
-        """It is known where the source goes on: what is missing before the frames that it `saw`."""
+        """End the detection, because it is known where the source continues. The gap before the new frames, if any."""
         in_doubt, self.is_finished = self.may_have_gap, True
         return self.possible_gap() if in_doubt and (self.is_announced or self._time_jumps()) else None
 

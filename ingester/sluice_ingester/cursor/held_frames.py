@@ -1,21 +1,25 @@
-"""Frames that are held back for a moment, until those that follow say what they are."""
+"""Frames that are held back for a moment, until the following frames show what they are."""
 
-import time
 from collections.abc import Sequence
 from typing import Final
 
+from sluice_common.clock import SYSTEM_CLOCK, Clock
 from sluice_wire.events import DecodedFrame
 
 MAX_HELD_SECONDS: Final = 10.0
-"""A source that says no more for so long leaves it open: then they are stored."""
+"""If the source sends nothing for so long, the frames are stored."""
 MAX_HELD_FRAMES: Final = 16
 MAX_HELD_BYTES: Final = 1024 * 1024
 
 
 class HeldFrames:
-    """A few frames in the order in which they came, with their digests. `low`: some stand far below the cursor."""
+    """A few frames in the order of arrival, with their digests.
 
-    def __init__(self) -> None:
+    `has_low_frames`: some of them are far below the cursor.
+    """
+
+    def __init__(self, *, clock: Clock = SYSTEM_CLOCK) -> None:
+        self._clock = clock
         self._frames: list[tuple[DecodedFrame, bytes]] = []
         self._size = 0
         self._held_since = 0.0
@@ -31,27 +35,27 @@ class HeldFrames:
 
     @property
     def seqs(self) -> str:
-        """Their seqs, in words."""
+        """Their seqs, as text."""
         return ", ".join(str(frame.seq) for frame, _ in self._frames)
 
     @property
     def are_expired(self) -> bool:
-        """Whether the first of them has waited for SECONDS."""
-        return bool(self._frames) and time.monotonic() - self._held_since >= MAX_HELD_SECONDS
+        """Whether the first of them has been held for MAX_HELD_SECONDS."""
+        return bool(self._frames) and self._clock.monotonic() - self._held_since >= MAX_HELD_SECONDS
 
     def has_room(self, frame: DecodedFrame) -> bool:
-        """Whether `frame` can be held, too."""
+        """Whether `frame` can be held as well."""
         return len(self._frames) < MAX_HELD_FRAMES and self._size + frame.size <= MAX_HELD_BYTES
 
     def add(self, frame: DecodedFrame, digest: bytes, *, is_low: bool = False) -> None:
         """Hold `frame`."""
         self.has_low_frames = self.has_low_frames or is_low
         if not self._frames:
-            self._held_since = time.monotonic()
+            self._held_since = self._clock.monotonic()
         self._frames.append((frame, digest))
         self._size += frame.size
 
     def take_all(self) -> list[tuple[DecodedFrame, bytes]]:
-        """All of them, which are held no longer."""
+        """Return all of them, and hold nothing any more."""
         frames, self._frames, self._size, self.has_low_frames = self._frames, [], 0, False
         return frames

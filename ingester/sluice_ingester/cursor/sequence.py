@@ -1,24 +1,24 @@
-"""Which frames of a source are new, and how far its cursor may go. Pure.
+"""Classifying frames as new or repeated, and deciding how far the cursor may move. Pure.
 
-One frame proves nothing about a sequence: servers send a seq far too high, swap neighbours, give two
-events one seq, and repeat themselves. So a frame is known again by its content (`digest`), and the
-cursor follows those that go on.
+A single frame proves nothing about a sequence. Servers send a seq that is far too high, swap neighbours, use a seq
+twice, and repeat frames. So a repeated frame is recognised by its content (`digest`), and the cursor follows the frames
+that continue.
 
-- A frame whose digest is among the last WINDOW is a REPEAT: it is stored already.
-- Every other frame is stored, in the order of arrival. The cursor goes up over seqs that follow each
-  other without a gap; over a gap only when the last CONFIRM frames all stand above it, or when the
-  source falls silent behind it (`settle`), and not for REPEATs alone: a source replays all strays that it
-  has sent, one after the other. A stray seq far above moves it nowhere, and a neighbour that comes late
-  stands above the cursor until it has come. A connection that is cut in between brings the
-  frames above the cursor again: their digests are known. If it brings nothing else, they count as in silence (`end`).
-- A frame below the cursor, by no more than REACH, is a late one: NEW, and the cursor stays.
-- A frame further below is LOW: a stray, if the source then goes on at the cursor; if CONFIRM of them come
-  in a row, the sequence MOVED_BACK. The caller keeps LOW frames until that is known.
+- A frame whose digest is among the last DIGEST_WINDOW is a REPEAT: it is stored already.
+- All other frames are stored, in the order of arrival. The cursor moves over seqs without a gap. It moves over a gap
+  only if the last CONFIRMING_FRAMES frames are all above the gap, or if the source falls silent. REPEATs alone do not
+  move it over a gap, because a source replays all stray frames that it has sent, one after the other.
+- So a stray seq far above does not move the cursor, and frames above a missing neighbour wait until it arrives. If the
+  connection ends meanwhile, the next one repeats the frames above the cursor, and their digests identify them. If it
+  brings nothing else, they count as in silence.
+- A frame below the cursor, by at most MAX_OVERLAP, is late. It is NEW, and the cursor does not move.
+- A frame further below is LOW. If the source then continues at the cursor, it was a stray. If CONFIRMING_FRAMES of them
+  arrive in a row, the sequence has MOVED_BACK. The caller holds LOW frames until that is known.
 
-The digests belong to the cursor that was stored with them. A cursor without them (set by hand, written
-by another program) says that what stands at or up to REACH below it is stored: `blind`. It is believed
-until the first new frame of a connection. That is how far sources repeat themselves: the PDS and the plain
-relay begin after the cursor, rainbow (in front of the public relays) with the cursor's own event.
+The digests belong to the cursor that was stored with them. A cursor without digests was set by hand, or by another
+program. Then seqs at it, or up to MAX_OVERLAP below it, count as stored (`undigested_until`), until the first new frame
+of the connection. Sources repeat that far: a PDS and a plain relay begin after the cursor, and rainbow, in front of the
+public relays, begins with the cursor's own event.
 """
 
 from collections import deque
@@ -29,13 +29,13 @@ from typing import Final
 MAX_OVERLAP: Final = 10
 CONFIRMING_FRAMES: Final = 8
 MAX_SILENT_GAP: Final = 1000
-"""Seqs. In silence one frame is enough for a gap of this size, and for none that is larger."""
+"""In seqs. When the source is silent, one frame is enough to move over a gap of at most this size."""
 DIGEST_WINDOW: Final = 512
-"""Frames that are known again."""
+"""The number of frames whose repeats are recognised."""
 
 
 class FrameClass(Enum):
-    """What a frame is."""
+    """The class of a frame. See the module."""
 
     NEW = auto()
     REPEAT = auto()
@@ -44,9 +44,9 @@ class FrameClass(Enum):
 
 
 class SequenceTracker:
-    """The way of one connection through the sequence, begun at the cursor `seq`, None if there is none.
+    """The position of one connection in the sequence. It begins at the cursor `seq`, None if there is none.
 
-    `known` are the digests stored with that cursor; seqs up to `blind` have none.
+    `known_digests` are stored with that cursor. Seqs up to `undigested_until` have none.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class SequenceTracker:
     ) -> None:
         self.seq = seq
         self.strays: list[int] = []
-        """Seqs above the cursor that the source has not come back to; the caller empties it."""
+        """Seqs far above the cursor that the source did not continue from. The caller empties the list."""
         self._undigested_until = undigested_until
         self._replays_left = 2 * MAX_OVERLAP
         self._digest_order: deque[bytes] = deque(known_digests, DIGEST_WINDOW)
@@ -69,11 +69,11 @@ class SequenceTracker:
 
     @property
     def low_in_a_row(self) -> int:
-        """How many LOW frames have come in a row."""
+        """How many LOW frames have arrived in a row."""
         return self._low_in_a_row
 
     def classify(self, seq: int, digest: bytes) -> FrameClass:
-        """The verdict about the next frame."""
+        """The class of the next frame. Moves the cursor."""
         at = self.seq
         if digest in self._known_digests:
             if at is None or seq >= at - MAX_OVERLAP:
@@ -88,7 +88,7 @@ class SequenceTracker:
             self._advance(seq)
             return FrameClass.NEW
         if self._seq_before_silence is not None and self._seq_before_silence < seq < self._seq_after_silence:
-            # The source goes on where it was before it fell silent: what it said last was a stray.
+            # The source continues where it was before it fell silent, so its last frame was a stray.
             self.seq, self._seq_before_silence = (
                 (self._seq_before_silence if self._seq_before_silence >= 0 else None),
                 None,
@@ -106,16 +106,18 @@ class SequenceTracker:
         return FrameClass.NEW
 
     def handle_disconnect(self) -> None:
-        """The connection has ended. Where nothing was new, what came counts as in silence: a source that ends each
-        connection after a few frames would bring the same ones for ever.
+        """End the connection. If nothing was new, its frames count as in silence.
+
+        Otherwise a source that ends each connection after a few frames would send the same ones for ever.
         """
         if not self._has_new_frames:
             self.handle_silence()
 
     def handle_silence(self, *, allow_leap: bool = False) -> None:
-        """The source has fallen silent: what it said last counts, but for a leap of more than FAR.
+        """Let the last frames count, because the source has fallen silent.
 
-        Such a one needs CONFIRM frames, unless the source has announced it: `leap`.
+        They do not move the cursor over a gap above MAX_SILENT_GAP. That needs CONFIRMING_FRAMES frames, unless the
+        source has announced the gap: `allow_leap`.
         """
         if not self._has_frames_ahead:
             return
@@ -161,7 +163,7 @@ class SequenceTracker:
 
 
 def _chain_end(seq: int, seqs: Iterable[int]) -> int:
-    """How far one comes from `seq` over `seqs` without a leap of more than FAR."""
+    """The highest of `seqs` that is reached from `seq` without a gap above MAX_SILENT_GAP."""
     for step in sorted(seqs):
         if seq < step <= seq + MAX_SILENT_GAP:
             seq = step

@@ -1,32 +1,34 @@
-"""What each message of a source means for the cursor, over one connection and from one to the next.
+"""The cursor tracker: it applies each message of a source to the cursor, within a connection and across connections.
 
-The rules are in `sequence`, `eventtime` and `lost`; here they meet what a person has chosen, and become words.
+The rules are in `sequence`, `event_time` and `gap`. The tracker combines them with the chosen settings, adds frames to
+the batcher, and reports what is lost.
 """
 
-import time
-from typing import Final
+from collections.abc import Mapping
+from typing import Final, Protocol
 
+from sluice_common.clock import SYSTEM_CLOCK, Clock
+from sluice_common.times import format_time
+from sluice_ingester.batches.batcher import Batcher
 from sluice_ingester.cursor import start
 from sluice_ingester.cursor.event_time import EventTime
-from sluice_ingester.cursor.gap import NO_CURSOR, Gap, GapDetector, OnCursorLost
+from sluice_ingester.cursor.gap import NO_CURSOR, Gap, GapDetector, ResumePoint
 from sluice_ingester.cursor.held_frames import HeldFrames
 from sluice_ingester.cursor.sequence import FrameClass, SequenceTracker
-from sluice_ingester.pipeline.batch_writer import BatchWriter
-from sluice_ingester.pipeline.batcher import Batcher
 from sluice_ingester.sources.failure import SourceError, SourceFailure
 from sluice_ingester.telemetry.health_report import HealthReport
 from sluice_redis.contract import ResumeField
-from sluice_redis.sink.append import timestamp
+from sluice_redis.ingester_settings import OnCursorLost
 from sluice_wire.events import DecodedFrame, ErrorFrame, InfoMessage
 
 CONFIRMING_CONNECTIONS: Final = 4
-"""So many connections in a row must move back before it is believed without proof: see `Course._moved_back`."""
+"""Connections in a row whose sequence must move back before that is believed without proof."""
 
 _OTHER_SEQUENCE: Final = "its sequence began anew, or the cursor belongs to another one"
 
 
 class HaltError(Exception):
-    """It can't go on until a person acts: `reason` is CamelCase, the message says what to do."""
+    """The ingester cannot continue until a person acts. `reason` is in CamelCase, the message says what to do."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
@@ -34,34 +36,48 @@ class HaltError(Exception):
 
 
 class CursorLostError(Exception):
-    """The source can't go on from the stored cursor; `loss` is what that costs, in the word for it."""
+    """The source cannot continue from the stored cursor. `gap` is what is lost by that."""
 
     def __init__(self, message: str, gap: Gap) -> None:
         super().__init__(message)
         self.gap = gap
 
 
-class CursorTracker:
-    """The way of one source through its sequence. `begin` every connection with it.
+class CursorStore(Protocol):
+    """What the tracker needs of Redis. BatchWriter is the real one."""
 
-    `taken` counts the frames that have come, of all connections.
+    resume_point: ResumePoint
+
+    def add_health_fields(self, health_fields: Mapping[str, str]) -> None:
+        """Write fields of the health hash with the next batch, in the same step."""
+
+    async def write_health(self, health_fields: Mapping[str, str]) -> None:
+        """Write fields of the health hash now, for as long as it takes."""
+
+
+class CursorTracker:
+    """The cursor of one source. Call `start_connection` before every connection.
+
+    `frames_received` counts the frames of all connections.
     """
 
     def __init__(
         self,
         *,
         report: HealthReport,
-        writer: BatchWriter,
+        writer: CursorStore,
         cursor_key: str,
         start_from: start.StartFrom,
         on_lost: OnCursorLost | None,
         frames_metric: str,
         drops_old_events: bool,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        """`counter` is the metric of frames received; `forgets`: see `lost`."""
+        """`frames_metric` counts frames. `drops_old_events`: the source keeps events only for a limited time."""
         self.on_lost = on_lost
         self.frames_received = 0
         self._report = report
+        self._clock = clock
         self._writer = writer
         self._cursor_key = cursor_key
         self._start_from = start_from
@@ -71,14 +87,14 @@ class CursorTracker:
         self._sequence = SequenceTracker(None)
         self._time = EventTime()
         self._unwritten_time: str | None = None
-        self._held_frames = HeldFrames()
+        self._held_frames = HeldFrames(clock=self._clock)
         self._gap_detector = GapDetector(writer.resume_point, None)
         self._open_gap: Gap | None = None
         self._start_position: int | None = None
         self._connect_cursor: str | None = None
 
     def start_connection(self, stored: bytes | None) -> str | None:
-        """The cursor to connect with, where `stored` stands in Redis. HaltError if it is none."""
+        """The cursor to connect with, if `stored` is stored in Redis. HaltError if that is not a cursor."""
         try:
             begin = start.start_from_stored(stored, self._start_from)
         except start.CursorUnreadableError as error:
@@ -86,42 +102,47 @@ class CursorTracker:
                 "CursorUnreadable",
                 f"the cursor at {self._cursor_key} is not usable: {error}; {self.remedy()}",
             ) from None
-        place = self._writer.resume_point
-        frames = place.frame_digests
-        blind = frames.undigested_until if frames.is_stored else begin.position
+        resume_point = self._writer.resume_point
+        digests = resume_point.frame_digests
+        undigested_until = digests.undigested_until if digests.is_stored else begin.position
         self._start_position = begin.position
-        self._sequence = SequenceTracker(begin.position, known_digests=frames.digests, undigested_until=blind)
-        self._time = EventTime(place.event_time, noted_at=place.event_time_noted_at)
+        self._sequence = SequenceTracker(
+            begin.position, known_digests=digests.digests, undigested_until=undigested_until
+        )
+        self._time = EventTime(resume_point.event_time, noted_at=resume_point.event_time_noted_at)
         self._unwritten_time = None
-        self._held_frames = HeldFrames()
-        self._gap_detector = GapDetector(place, begin.position, drops_old_events=self._drops_old_events)
-        self._open_gap = place.open_gap
+        self._held_frames = HeldFrames(clock=self._clock)
+        self._gap_detector = GapDetector(resume_point, begin.position, drops_old_events=self._drops_old_events)
+        self._open_gap = resume_point.open_gap
         self._connect_cursor = begin.cursor
         return begin.cursor
 
     async def connected(self) -> None:
-        """A connection is open. Without a cursor that is written down, for as long as it takes.
+        """Handle an open connection. If it has no cursor, write that to Redis, for as long as it takes.
 
-        The source can't be asked for what it says between two such connections, so the second one opens a
-        loss. One that is open already goes on.
+        What a source sends between two such connections cannot be requested. So the second connection opens a gap,
+        unless one is open.
         """
-        place = self._gap_detector.resume_point
+        live_since = self._gap_detector.resume_point.live_since
         if self._connect_cursor is not None or self._open_gap is not None:
             return
-        if not place.live_since:
-            await self._writer.write_health({ResumeField.LIVE_SINCE: timestamp()})
+        if not live_since:
+            await self._writer.write_health({ResumeField.LIVE_SINCE: self._now()})
             return
-        since = self._report.disconnected_at or place.live_since
+        since = self._report.disconnected_at or live_since
         self._open_gap = Gap(first=None, since=since, reason=NO_CURSOR)
         self._report.error(
             NO_CURSOR,
             f"what {self._report.source} sent after {since} may be missing: the connection had ended, and before the "
             "first event there is no cursor to ask with",
         )
-        await self._writer.write_health(self._open_gap.opening_fields(now=timestamp()))
+        await self._writer.write_health(self._open_gap.opening_fields(now=self._now()))
 
     def handle_frame(self, frame: DecodedFrame, digest: bytes, batcher: Batcher) -> None:
-        """Put what is to be stored into `intake`. SourceError or CursorLostError if the source can't be read on."""
+        """Add the frame to `batcher` if it must be stored.
+
+        SourceError or CursorLostError if the connection must end.
+        """
         self._report.metrics.increment(self._frames_metric)
         self.frames_received += 1
         if frame.seq is None:
@@ -169,11 +190,11 @@ class CursorTracker:
             batcher.advance(cursor=self._sequence.seq)
 
     def handle_silence(self, batcher: Batcher) -> None:
-        """The source has said nothing for a while. CursorLostError if it must not be read on."""
+        """Handle a source that has sent nothing for a while. CursorLostError if the connection must end."""
         before = self._sequence.seq
         self._sequence.handle_silence(allow_leap=self._gap_detector.is_announced and not self._gap_detector.is_finished)
         self._check_for_gap()
-        self._unwritten_time = self._time.handle_silence(now=time.time()) or self._unwritten_time
+        self._unwritten_time = self._time.handle_silence(now=self._clock.now().timestamp()) or self._unwritten_time
         moved = self._time_to_write()
         if self._sequence.seq != before or moved is not None:
             if self._held_frames and not self._sequence.low_in_a_row:
@@ -183,7 +204,7 @@ class CursorTracker:
             self.release_held_frames(batcher)
 
     def handle_disconnect(self, batcher: Batcher) -> None:
-        """The source has ended the connection. CursorLostError if it must not be read on."""
+        """Handle the end of the connection by the source. CursorLostError if the next one must not continue."""
         before = self._sequence.seq
         self._sequence.handle_disconnect()
         if self._sequence.seq != before:
@@ -191,26 +212,25 @@ class CursorTracker:
             batcher.advance(cursor=self._sequence.seq)
 
     def release_held_frames(self, batcher: Batcher) -> None:
-        """Store the frames that were held back, in the order in which they came."""
+        """Add the frames that were held back to `batcher`, in the order of arrival."""
         if self._held_frames.has_low_frames:
             self._report_stray(f"seq {self._held_frames.seqs} far below {self._sequence.seq}")
         for frame, digest in self._held_frames.take_all():
             self._add_to_batch(frame, digest, batcher)
 
     def _add_to_batch(self, frame: DecodedFrame, digest: bytes | None, batcher: Batcher) -> None:
-        self._unwritten_time = self._time.update(frame.time, now=time.time()) or self._unwritten_time
+        self._unwritten_time = self._time.update(frame.time, now=self._clock.now().timestamp()) or self._unwritten_time
         batcher.add(frame, cursor=self._sequence.seq, digest=digest, event_time=self._time_to_write())
 
     def _time_to_write(self) -> str | None:
-        """How far the events have come, if that is to be written.
+        """The event time to write, if any.
 
-        Not while something may be missing before them: it is judged by the time of what stood there before, and
-        perhaps on the next connection.
+        None while there may be a gap: the gap is judged by the event time before it, perhaps on the next connection.
         """
         if self._gap_detector.may_have_gap:
             return None
-        told, self._unwritten_time = self._unwritten_time, None
-        return told
+        event_time, self._unwritten_time = self._unwritten_time, None
+        return event_time
 
     def _report_strays(self) -> None:
         strays, self._sequence.strays = self._sequence.strays, []
@@ -219,19 +239,18 @@ class CursorTracker:
     def _report_stray(self, what: str) -> None:
         self._report.error(
             "StrayFrame",
-            f"{self._report.source} sent {what}, where its sequence goes on",
-            suffix=" (stored all the same)",
+            f"{self._report.source} sent {what}, where its sequence continues",
+            suffix=" (stored anyway)",
         )
 
     def _moved_back(self, frame: DecodedFrame) -> Exception:
-        """The source goes on far below the cursor.
+        """The error if the source continues far below the cursor. Nothing of these frames is stored.
 
-        At once, if most of its frames are later than all before: they are new events under old seqs. If not,
-        old events came again: behind one name there can be several servers, one of them a moment late, and so
-        some more connections are tried before. Nothing of them is stored: two sequences would stand under one
-        cursor.
+        If most of the frames are later than all before, they are new events with old seqs, and this is certain.
+        Otherwise the source may have repeated old events: there can be several servers behind one name, one of them a
+        moment late. Then some more connections are tried first.
         """
-        times = sorted(told.time or "" for told in (*self._held_frames.frames, frame))
+        times = sorted(one.time or "" for one in (*self._held_frames.frames, frame))
         self._held_frames.take_all()
         newest = self._time.text
         certain = newest is not None and times[len(times) // 2] > newest
@@ -239,7 +258,7 @@ class CursorTracker:
         return self._misfit("SequenceMovedBack", message, after=self._sequence.seq, certain=certain)
 
     def _misfit(self, reason: str, message: str, *, after: int | None, certain: bool = False) -> Exception:
-        """A sequence that does not fit the cursor: to be tried again, until it is believed."""
+        """The error of a sequence that does not fit the cursor. It is retried until it is confirmed."""
         self._misfits += 1
         if self._misfits < CONFIRMING_CONNECTIONS and not certain:
             return SourceError(SourceFailure(reason, message))
@@ -249,33 +268,33 @@ class CursorTracker:
         )
 
     def _check_for_gap(self) -> None:
-        """Once the source is known to go on: tell what is missing. CursorLostError if it must not be taken."""
+        """Report a gap, once it is known where the source continues. CursorLostError if the connection must end."""
         if (
             self._gap_detector.is_finished
             or self._gap_detector.first_new is None
             or self._sequence.seq in {None, self._start_position}
         ):
             return
-        loss, opened = self._gap_detector.finish(), self._open_gap
-        seq, told = self._gap_detector.first_new
-        if loss is not None and loss.first is not None:
-            gap = f"seq {loss.first} to {seq - 1}, after {loss.since or 'an unknown time'}, before {told or 'now'}"
-            message = f"{self._outdated_message(loss.first - 1)}: {gap}"
+        gap, open_gap = self._gap_detector.finish(), self._open_gap
+        seq, time = self._gap_detector.first_new
+        if gap is not None and gap.first is not None:
+            missing = f"seq {gap.first} to {seq - 1}, after {gap.since or 'an unknown time'}, before {time or 'now'}"
+            message = f"{self._outdated_message(gap.first - 1)}: {missing}"
             if self.on_lost in {OnCursorLost.HALT, OnCursorLost.LIVE}:
                 self._held_frames.take_all()
-                raise CursorLostError(message, loss)
-            self._report.error(loss.reason, f"{message}, is missing; going on from seq {seq}")
+                raise CursorLostError(message, gap)
+            self._report.error(gap.reason, f"{message}, is missing; continuing with seq {seq}")
             self._writer.add_health_fields(
-                loss.opening_fields(now=timestamp()) | loss.closing_fields(seq=seq, time=told or timestamp())
+                gap.opening_fields(now=self._now()) | gap.closing_fields(seq=seq, time=time or self._now())
             )
-        elif opened is not None:
-            self._writer.add_health_fields(opened.closing_fields(seq=seq, time=told or timestamp()))
+        elif open_gap is not None:
+            self._writer.add_health_fields(open_gap.closing_fields(seq=seq, time=time or self._now()))
 
     def _outdated_message(self, seq: int | str | None) -> str:
-        return f"{self._report.source} no longer has what came after cursor {seq}"
+        return f"{self._report.source} no longer has the events after cursor {seq}"
 
     def exception_for(self, frame: ErrorFrame) -> Exception:
-        """What the source's last word means."""
+        """The error for an error frame of the source."""
         text = f": {frame.message[:200]}" if frame.message else ""
         if frame.error == "FutureCursor":
             message = f"cursor {self._connect_cursor} is in the future of {self._report.source}: {_OTHER_SEQUENCE}"
@@ -288,15 +307,15 @@ class CursorTracker:
         )
 
     def handle_info(self, info: InfoMessage) -> None:
-        """Take a notice of the source. CursorLostError if it must not be read on."""
+        """Handle a notice of the source. CursorLostError if the connection must end."""
         if info.name == "OutdatedCursor":
             self._gap_detector.is_announced = True
-            loss = self._gap_detector.possible_gap()
-            if loss is not None and self.on_lost in {OnCursorLost.HALT, OnCursorLost.LIVE}:
-                raise CursorLostError(self._outdated_message(self._connect_cursor), loss)
-            if loss is not None:
+            gap = self._gap_detector.possible_gap()
+            if gap is not None and self.on_lost in {OnCursorLost.HALT, OnCursorLost.LIVE}:
+                raise CursorLostError(self._outdated_message(self._connect_cursor), gap)
+            if gap is not None:
                 self._report.warn(
-                    f"{self._outdated_message(self._connect_cursor)}: going on from the oldest that it has"
+                    f"{self._outdated_message(self._connect_cursor)}: continuing with the oldest that it has"
                 )
         else:
             self._report.warn(f"{self._report.source} says {info.name[:100]!r}: {(info.message or '')[:200]}")
@@ -309,3 +328,6 @@ class CursorTracker:
             f"or DEL it to begin at INGESTER_START_FROM ({where}): the ingester follows within seconds; "
             "spec.cursor of the resource does the same, spec.onCursorLost decides beforehand"
         )
+
+    def _now(self) -> str:
+        return format_time(self._clock.now())

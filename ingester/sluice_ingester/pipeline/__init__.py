@@ -1,1 +1,1 @@
-"""From a source's connection to its stream in Redis: read, decode, batch, write."""
+"""The pipeline of one event stream: connect, read, decode, batch, write, and reconnect."""

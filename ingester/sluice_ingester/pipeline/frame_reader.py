@@ -1,87 +1,103 @@
-"""The reader: frames of one connection after the other, decoded, judged by their seq, put together."""
+"""The frame reader: it reads the frames of one connection, decodes them, and gives them to the cursor tracker."""
 
 import asyncio
-from datetime import UTC, datetime
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
 from typing import Final, Protocol
 
+from sluice_common.clock import SYSTEM_CLOCK, Clock
+from sluice_ingester.batches.batcher import Batcher
 from sluice_ingester.cursor.tracker import CursorTracker
-from sluice_ingester.pipeline.batcher import Batcher
 from sluice_ingester.sources.failure import SourceError
-from sluice_ingester.sources.subscription import Subscription
 from sluice_ingester.telemetry.health_report import HealthReport
 from sluice_wire.events import DecodedFrame, ErrorFrame, InfoMessage
 from sluice_wire.fingerprint import fingerprint
 
 MAX_BLOCKED_SECONDS: Final = 10.0
-"""A connection that is not read for so long is closed, before the other side does it."""
+"""A connection that is not read for so long is closed, before the source closes it."""
 
 SILENCE_SECONDS: Final = 2.0
-"""A source that has said nothing for so long after a connection was opened takes the cursor: it is quiet."""
+"""A source that sends nothing for so long after the connection opened is quiet, and has accepted the cursor."""
 
 
 class Decoder(Protocol):
-    """Bytes of a frame to what they say; never raises."""
+    """Decodes the bytes of a frame. Never raises."""
 
     def decode(self, data: bytes, *, received: datetime) -> DecodedFrame | InfoMessage | ErrorFrame: ...  # noqa: D102
 
 
+class FrameSource(Protocol):
+    """An event stream that can be opened many times. `Subscription` is the real one."""
+
+    def open(self, *, cursor: str | None) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        """Connect, and return the frames from `cursor` on. SourceError if that fails, or when they end."""
+
+
 class SinkBlockedError(Exception):
-    """Redis took nothing for so long, or is so set, that the connection is given up until that is over."""
+    """The connection is given up, because Redis has stored nothing for too long, or may evict keys."""
 
 
 class FrameReader:
-    """Reads one source; `course` says what its messages mean for the cursor."""
+    """Reads one source. The `cursor_tracker` decides what its frames mean for the cursor."""
 
     def __init__(
-        self, *, subscription: Subscription, decoder: Decoder, report: HealthReport, cursor_tracker: CursorTracker
+        self,
+        *,
+        subscription: FrameSource,
+        decoder: Decoder,
+        report: HealthReport,
+        cursor_tracker: CursorTracker,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._subscription = subscription
         self._decoder = decoder
         self._report = report
         self._cursor_tracker = cursor_tracker
+        self._clock = clock
 
     async def read(self, cursor: str | None, batcher: Batcher) -> None:
-        """Open a connection from that cursor on and put its frames into `intake`; never returns.
+        """Connect with `cursor`, and put the frames into `batcher`. Never returns.
 
-        Raises SourceError when the source fails, CursorLostError when it can't go on from the cursor,
-        HaltError when a person is needed, PatienceError.
+        Raises SourceError if the source fails, CursorLostError if it cannot continue from the cursor, HaltError if a
+        person is needed, and SinkBlockedError.
         """
         self._report.connecting()
         async with self._subscription.open(cursor=cursor) as frames:
             self._report.connected_from(cursor)
             await self._cursor_tracker.connected()
-            # It doesn't stream before the first frame is taken, which may say that the cursor is none of its own.
-            quiet = asyncio.get_running_loop().call_later(SILENCE_SECONDS, self._report.streaming)
+            # It is not streaming before the first frame, which may be an error about the cursor.
+            streaming_if_quiet = asyncio.create_task(self._streaming_if_quiet())
+            is_streaming = False
             try:
                 while True:
-                    if not batcher.has_room:
-                        await _wait_for_room(batcher)
-                    # Without names for the frame and its message: large ones go before the next comes.
+                    if not batcher.has_room and not await batcher.wait_for_room(seconds=MAX_BLOCKED_SECONDS):
+                        raise SinkBlockedError
+                    # No local names for the frame and its message: a large one is freed before the next arrives.
                     self._handle_frame(await anext(frames), batcher)
-                    if not quiet.cancelled():
-                        quiet.cancel()
+                    if not is_streaming:
+                        is_streaming = True
+                        streaming_if_quiet.cancel()
                         self._report.streaming()
             except SourceError:
                 self._cursor_tracker.handle_disconnect(batcher)
                 raise
             finally:
-                quiet.cancel()
+                streaming_if_quiet.cancel()
                 self._cursor_tracker.release_held_frames(batcher)
                 self._report.disconnected()
 
+    async def _streaming_if_quiet(self) -> None:
+        await self._clock.sleep(SILENCE_SECONDS)
+        self._report.streaming()
+
     def _handle_frame(self, data: bytes, batcher: Batcher) -> None:
-        message = self._decoder.decode(data, received=datetime.now(UTC))
+        message = self._decoder.decode(data, received=self._clock.now())
         if isinstance(message, DecodedFrame):
+            if message.unknown_type is not None:
+                self._report.unknown_message(message.unknown_type)
             self._cursor_tracker.handle_frame(message, fingerprint(data), batcher)
         elif isinstance(message, ErrorFrame):
             raise self._cursor_tracker.exception_for(message)
         else:
             self._cursor_tracker.handle_info(message)
-
-
-async def _wait_for_room(batcher: Batcher) -> None:
-    try:
-        async with asyncio.timeout(MAX_BLOCKED_SECONDS):
-            await batcher.wait_for_room()
-    except TimeoutError:
-        raise SinkBlockedError from None

@@ -1,57 +1,54 @@
-"""One source from its socket to its stream: connect, read, decode, batch, write; and all over again.
+"""The pipeline of one event stream: connect, read, decode, batch, write; then reconnect.
 
-A session is one connection. It begins with the stored cursor and ends when the source fails, the
-cursor is set by another hand, Redis takes nothing for long, or the process stops. What was read
-whole by then is written before the next one begins, unless the cursor has moved.
+Each connection begins with the stored cursor. It ends when the source fails, when somebody else sets the cursor, when
+Redis stores nothing for long, or when the process stops. Frames that were read by then are written before the next
+connection begins, unless the cursor was set by somebody else.
 """
 
 import asyncio
-import contextlib
 import logging
-import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from itertools import count
-from typing import Any, Final, TypeVar
+from typing import Final
 
 from sluice_common.backoff import Backoff
-from sluice_common.tasks import cancel_and_wait
-from sluice_ingester.cursor.gap import OnCursorLost
+from sluice_common.clock import SYSTEM_CLOCK, Clock, wait_until_set
+from sluice_common.tasks import cancel_and_wait, run_until_set
+from sluice_common.times import format_time
+from sluice_ingester.batches.batcher import Batcher
 from sluice_ingester.cursor.tracker import CursorLostError, CursorTracker, HaltError
-from sluice_ingester.pipeline.batch_writer import BatchWriter, FencedError
-from sluice_ingester.pipeline.batcher import Batcher
-from sluice_ingester.pipeline.frame_reader import Decoder, FrameReader, SinkBlockedError
+from sluice_ingester.pipeline.frame_reader import Decoder, FrameReader, FrameSource, SinkBlockedError
 from sluice_ingester.sources.failure import SourceError
-from sluice_ingester.sources.subscription import Subscription
 from sluice_ingester.telemetry.health_report import HealthReport
+from sluice_ingester.writer.batch_writer import BatchWriter, FencedError
 from sluice_redis.contract import CURSOR_LIVE, CURSOR_OLDEST, SourceState
-from sluice_redis.sink.append import timestamp
+from sluice_redis.ingester_settings import OnCursorLost
 
 CHECK_SECONDS: Final = 3.0
-"""How often a cursor is looked at that no append looks at: of a quiet or a halted source."""
+"""How often the stored cursor is compared. A quiet or halted source has no append that would do so."""
 RESET_SECONDS: Final = 600.0
-"""A cursor is reset no more often than this; a source that needs it more often halts."""
+"""The least time between two resets of a lost cursor. A source that needs more of them halts."""
 _CHECKS_PER_EVICTION_CHECK: Final = 5
 STUCK_SECONDS: Final = 120.0
 SILENCE_SECONDS: Final = 1.0
-"""A source that says nothing from one look to the next, so long after, has said all for now."""
-
-T = TypeVar("T")
+"""A source that sends nothing for one to two of these intervals is silent."""
 
 _log = logging.getLogger("sluice_ingester.pipeline.pipeline")
 
 
 class Pipeline:
-    """The ingestion of one source. `run` it until `stop`. `new_intake` makes an empty intake."""
+    """The ingestion of one event stream. It is a SourceTask. `new_batcher` makes an empty batcher."""
 
     def __init__(
         self,
         *,
-        subscription: Subscription,
+        subscription: FrameSource,
         decoder: Decoder,
         writer: BatchWriter,
         report: HealthReport,
         cursor_tracker: CursorTracker,
         new_batcher: Callable[[], Batcher],
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self.report = report
         self._writer = writer
@@ -59,8 +56,9 @@ class Pipeline:
         self._new_batcher = new_batcher
         self._batcher = new_batcher()
         self._reader = FrameReader(
-            subscription=subscription, decoder=decoder, report=report, cursor_tracker=cursor_tracker
+            subscription=subscription, decoder=decoder, report=report, cursor_tracker=cursor_tracker, clock=clock
         )
+        self._clock = clock
         self._stopping = asyncio.Event()
         self._reset_at: float | None = None
         self._source_backoff = Backoff(base=1.0, cap=60.0, reset_after=30.0)
@@ -69,17 +67,17 @@ class Pipeline:
 
     @property
     def buffered(self) -> tuple[int, int]:
-        """Events, and bytes of them, that are read and not yet stored."""
+        """Number and bytes of the events that are read and not yet stored."""
         batches = [batch for batch in (self._batcher.forming, self._writer.pending) if batch is not None]
         return sum(len(batch.events) for batch in batches), sum(batch.size for batch in batches)
 
     @property
     def is_stuck(self) -> bool:
-        """Whether frames wait for much too long though nothing stands in their way."""
+        """Whether frames have been waiting for too long, without a known reason."""
         return self.report.condition.state is SourceState.STREAMING and self._batcher.age > STUCK_SECONDS
 
     def stop(self) -> None:
-        """Read nothing more; `run` returns when what was read is stored."""
+        """Read nothing more. `run` returns when everything that was read is stored."""
         self._stopping.set()
 
     async def run(self) -> None:
@@ -89,17 +87,17 @@ class Pipeline:
                 await self._ingest_once()
             except SourceError as error:
                 failure = error.failure
-                await self._retry_later(failure.kind, failure.message, at_least=failure.min_delay)
+                await self._retry_later(failure.kind, failure.message, minimum=failure.min_delay)
             except FencedError as error:
-                self.report.fenced(f"{self.report.source}: {error}: following it")
+                self.report.fenced(f"{self.report.source}: {error}: continuing from there")
                 await self._pause(self._fence_backoff.next_delay(healthy_seconds=self.report.connected_for))
             except HaltError as error:
                 self.report.halted(error.reason, str(error))
                 await self._wait_for_cursor_change()
             except SinkBlockedError:
                 continue
-            except Exception as error:  # noqa: BLE001 - one source's fault must not end the others
-                _log.exception("a fault of Sluice's own: please report it", extra={"source": self.report.source})
+            except Exception as error:  # noqa: BLE001 - one source must not affect the others
+                _log.exception("internal error of Sluice: please report it", extra={"source": self.report.source})
                 await self._retry_later("InternalError", f"{type(error).__name__}: {error}")
         self.report.stopped()
 
@@ -110,62 +108,67 @@ class Pipeline:
             await self._handle_lost_cursor(error)
 
     async def _handle_lost_cursor(self, error: CursorLostError) -> None:
-        """Go on elsewhere, or HaltError, as a person has chosen."""
-        again = self._reset_at is not None and time.monotonic() - self._reset_at < RESET_SECONDS
+        """Reset the cursor as `on_lost` says. Raises HaltError if a person must decide."""
+        again = self._reset_at is not None and self._clock.monotonic() - self._reset_at < RESET_SECONDS
         if self._cursor_tracker.on_lost not in {OnCursorLost.OLDEST, OnCursorLost.LIVE} or again:
             raise HaltError(error.gap.reason, f"{error}; {self._cursor_tracker.remedy()}") from None
         target = CURSOR_OLDEST if self._cursor_tracker.on_lost is OnCursorLost.OLDEST else CURSOR_LIVE
-        await self._unless_stopped(self._writer.reset_cursor(target, error.gap.opening_fields(now=timestamp())))
-        self._reset_at = time.monotonic()
+        await run_until_set(
+            self._stopping,
+            self._writer.reset_cursor(target, error.gap.opening_fields(now=format_time(self._clock.now()))),
+        )
+        self._reset_at = self._clock.monotonic()
         self._source_backoff.reset()
         self.report.error(
-            error.gap.reason, f"{error}: going on with its {self._cursor_tracker.on_lost} events, as chosen"
+            error.gap.reason, f"{error}: continuing with its {self._cursor_tracker.on_lost} events, as chosen"
         )
 
     async def _run_connection(self) -> None:
-        stored = await self._unless_stopped(self._writer.resume())
+        stored = await run_until_set(self._stopping, self._writer.resume())
         if self._stopping.is_set():
             return
-        await self._unless_stopped(self._writer.report_if_full())
-        connect_with = self._cursor_tracker.start_connection(stored)
-        intake = self._batcher = self._new_batcher()
+        await run_until_set(self._stopping, self._writer.report_if_full())
+        cursor = self._cursor_tracker.start_connection(stored)
+        batcher = self._batcher = self._new_batcher()
         before = self._writer.progress
-        reading = asyncio.create_task(self._unless_stopped(self._reader.read(connect_with, intake)))
-        settling = asyncio.create_task(self._watch_for_silence(intake))
-        keeping = asyncio.create_task(self._watch_cursor())
-        writing = asyncio.create_task(self._write_batches(intake))
+        reading = asyncio.create_task(run_until_set(self._stopping, self._reader.read(cursor, batcher)))
+        watching_silence = asyncio.create_task(self._watch_for_silence(batcher))
+        watching_cursor = asyncio.create_task(self._watch_cursor())
+        writing = asyncio.create_task(self._write_batches(batcher))
         try:
-            await asyncio.wait({reading, settling, keeping, writing}, return_when=asyncio.FIRST_COMPLETED)
-            if reading.done() or settling.done():
-                await cancel_and_wait(*(task for task in (reading, settling) if not task.done()))
-                intake.close()
-                await asyncio.wait({keeping, writing}, return_when=asyncio.FIRST_COMPLETED)
-            for task in (writing, keeping, settling, reading):
+            await asyncio.wait(
+                {reading, watching_silence, watching_cursor, writing}, return_when=asyncio.FIRST_COMPLETED
+            )
+            if reading.done() or watching_silence.done():
+                await cancel_and_wait(*(task for task in (reading, watching_silence) if not task.done()))
+                batcher.close()
+                await asyncio.wait({watching_cursor, writing}, return_when=asyncio.FIRST_COMPLETED)
+            for task in (writing, watching_cursor, watching_silence, reading):
                 if task.done() and not task.cancelled():
                     task.result()
         finally:
-            await cancel_and_wait(reading, settling, keeping, writing)
+            await cancel_and_wait(reading, watching_silence, watching_cursor, writing)
             self._had_progress = self._writer.progress > before
             self._batcher = self._new_batcher()
 
     async def _watch_for_silence(self, batcher: Batcher) -> None:
-        """Once the source has fallen silent, let its last frames count. CursorLostError."""
-        taken = self._cursor_tracker.frames_received
+        """Tell the cursor tracker whenever the source has fallen silent. Raises CursorLostError."""
+        received = self._cursor_tracker.frames_received
         while True:
-            await asyncio.sleep(SILENCE_SECONDS)
-            if self.report.connected and batcher.has_room and self._cursor_tracker.frames_received == taken:
+            await self._clock.sleep(SILENCE_SECONDS)
+            if self.report.connected and batcher.has_room and self._cursor_tracker.frames_received == received:
                 self._cursor_tracker.handle_silence(batcher)
-            taken = self._cursor_tracker.frames_received
+            received = self._cursor_tracker.frames_received
 
     async def _write_batches(self, batcher: Batcher) -> None:
         while (batch := await batcher.take()) is not None:
             await self._writer.write(batch)
-            del batch  # or it would stay until the next one comes
+            del batch  # otherwise its memory would be kept until the next one
             batcher.written()
 
     async def _watch_cursor(self) -> None:
         for number in count(1):
-            await asyncio.sleep(CHECK_SECONDS)
+            await self._clock.sleep(CHECK_SECONDS)
             await self._writer.check_cursor()
             if number % _CHECKS_PER_EVICTION_CHECK == 0 and await self._writer.evicts_keys():
                 raise SinkBlockedError
@@ -176,27 +179,16 @@ class Pipeline:
             try:
                 await self._writer.check_cursor()
             except FencedError as error:
-                self.report.warn(f"{self.report.source}: {error}: going on")
+                self.report.warn(f"{self.report.source}: {error}: continuing")
                 return
 
-    async def _retry_later(self, kind: str, message: str, *, at_least: float = 0.0) -> None:
+    async def _retry_later(self, kind: str, message: str, *, minimum: float = 0.0) -> None:
         seconds = self._source_backoff.next_delay(
-            healthy_seconds=self.report.connected_for, progress=self._had_progress, minimum=at_least
+            healthy_seconds=self.report.connected_for, progress=self._had_progress, minimum=minimum
         )
         self._had_progress = False
         self.report.waiting(kind, message, seconds=seconds)
         await self._pause(seconds)
 
     async def _pause(self, seconds: float) -> None:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._stopping.wait()
-
-    async def _unless_stopped(self, work: Coroutine[Any, Any, T]) -> T | None:
-        """Do `work`, or break it off when the process stops."""
-        working, stopping = asyncio.create_task(work), asyncio.create_task(self._stopping.wait())
-        try:
-            await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            return working.result() if working.done() else None
-        finally:
-            await cancel_and_wait(working, stopping)
+        await wait_until_set(self._stopping, seconds=seconds, clock=self._clock)

@@ -1,7 +1,7 @@
-"""How a source is named in the settings, and which URL that means.
+"""The address of a source in the settings, and the URLs that it stands for.
 
-People write `bsky.network`, `wss://bsky.network`, `https://pds.example:8443` or, for a source in
-the cluster or on the desk, `ws://relay:2470`: a host with an optional port and an optional scheme.
+An address is a host with an optional port and an optional scheme: `bsky.network`, `wss://bsky.network`,
+`https://pds.example:8443`, or `ws://relay:2470` for a source without TLS.
 """
 
 import re
@@ -25,9 +25,9 @@ ALLOWED: Final = "a host such as bsky.network, with an optional port and an opti
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A source: `host` as the Redis keys name it (port included), and whether it speaks without TLS.
+    """A source. `host` is its HOST in Redis keys, with the port. `plaintext`: it is used without TLS.
 
-    `former` are the names under which its keys may stand from before: see `hosts`.
+    `former_hosts` are names that its keys may have from older versions.
     """
 
     host: str
@@ -36,7 +36,7 @@ class Address:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read an address; without a scheme it is `wss`. ValueError says what is wrong."""
+        """Parse an address. Without a scheme it is `wss`. ValueError says what is wrong."""
         shown = repr(text.strip())
         match = _ADDRESS.fullmatch(text.strip().lower()) if text.isascii() else None
         if match is None:
@@ -54,7 +54,7 @@ class Address:
 
     @property
     def host_and_port(self) -> str:
-        """Host and port, the default one told: equal for two spellings of one place."""
+        """Host and port, also if it is the default port. Equal for two spellings of one server."""
         has_port = re.search(r":[0-9]+$", self.host) is not None
         return self.host if has_port else f"{self.host}:{80 if self.plaintext else 443}"
 
@@ -64,11 +64,11 @@ class Address:
         return f"{'http' if self.plaintext else 'https'}://{self.host}"
 
     def query(self, nsid: str, **parameters: str | int | None) -> str:
-        """The URL of a query; a parameter that is None is left out."""
+        """The URL of an XRPC query. A parameter that is None is left out."""
         given = {name: value for name, value in parameters.items() if value is not None}
         return f"{self.origin}/xrpc/{nsid}?{urlencode(given)}"
 
     def subscription(self, nsid: str, *, cursor: str | None) -> str:
-        """The WebSocket URL of an event stream; without a cursor it begins with the next event."""
+        """The WebSocket URL of an event stream. Without a cursor it begins with the next event."""
         query = "" if cursor is None else "?" + urlencode({"cursor": cursor})
         return f"{'ws' if self.plaintext else 'wss'}://{self.host}/xrpc/{nsid}{query}"

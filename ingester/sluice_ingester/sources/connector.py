@@ -1,4 +1,4 @@
-"""How a WebSocket connection is opened: addresses, proxies, redirects and TLS, each judged by its target."""
+"""Opening a WebSocket connection, with Happy Eyeballs, proxies, redirects and TLS, each chosen for its target."""
 
 from typing import Any, Final
 from urllib.parse import urljoin
@@ -13,17 +13,17 @@ from sluice_ingester.sources.proxy import proxy_for
 from sluice_ingester.sources.tls import Tls
 
 NEXT_ADDRESS_SECONDS: Final = 0.25
-"""RFC 8305: so long after one address of a name the next is tried beside it. A dead one must not cost the others."""
+"""RFC 8305 (Happy Eyeballs): the delay before the next address of a name is tried as well."""
 
 _REDIRECTS: Final = frozenset({300, 301, 302, 303, 307, 308})
 _PROXY_SCHEMES: Final = {True: ("wss", "socks", "https"), False: ("ws", "socks", "https", "http")}
-"""For which schemes a proxy may be named, in their order: RFC 6455, 4.1."""
+"""The schemes whose proxy is used, in order of preference, with and without TLS: RFC 6455, 4.1."""
 
 
 class Connector(connect):
-    """Opens one connection. `hop` tells where the attempt was when it failed.
+    """Opens one connection. After a failure, `hop` says where it happened.
 
-    `source` is the host as it was configured; if that was without TLS (`plain`), a redirect may lead to such a place.
+    `source` is the configured host. `allow_plaintext`: a redirect may lead to a server without TLS.
     """
 
     def __init__(self, uri: str, *, source: str, allow_plaintext: bool, tls: Tls, **options: Any) -> None:
@@ -36,7 +36,7 @@ class Connector(connect):
         self.factory = self._make_connection
 
     async def open_tcp_connection(self) -> ClientConnection:
-        """Connect to where this redirect, or the beginning, leads: as the library does, with what that needs."""
+        """Connect to the target, which may come from a redirect. The library calls this."""
         host, port, secure = self.ws_uri.host, self.ws_uri.port, self.ws_uri.secure
         is_redirected = self.hop.target != ""
         target = host_port(host, port, secure=secure) if is_redirected else self.hop.source
@@ -53,27 +53,27 @@ class Connector(connect):
         return await super().open_tcp_connection()
 
     def process_redirect(self, exc: Exception) -> Exception | str:
-        """The WebSocket URL that `exc` redirects to; servers name it as http(s):// too, whatever asked for it."""
+        """The WebSocket URL that `exc` redirects to. Servers may give it as http(s)://. The library calls this."""
         if not isinstance(exc, InvalidStatus) or exc.response.status_code not in _REDIRECTS:
             return exc
-        places = exc.response.headers.get_all("Location")
-        if not places:
+        locations = exc.response.headers.get_all("Location")
+        if not locations:
             return exc
-        place = places[0]
-        if place.lower().startswith("http"):
-            place = "ws" + place[len("http") :]
+        location = locations[0]
+        if location.lower().startswith("http"):
+            location = "ws" + location[len("http") :]
         try:
-            uri = urljoin(self.uri, place)
+            uri = urljoin(self.uri, location)
             target = parse_uri(uri)
         except (InvalidURI, ValueError):
-            return InvalidURI(place, "it is no URL of a WebSocket")
+            return InvalidURI(location, "it is not the URL of a WebSocket")
         if self.ws_uri.secure and not target.secure and not self._allow_plaintext:
             name = host_port(target.host, target.port, secure=False)
             return SecurityError(f"ws://{name} is not encrypted; if that is wanted, name the source as ws://{name}")
         return uri
 
     def _make_connection(self, uri: WebSocketURI) -> ClientConnection:
-        """The library asks for it when there is a way to the target."""
+        """Make the connection object. The library calls this when the target, or the tunnel to it, is connected."""
         self.hop = Hop(source=self.hop.source, target=self.hop.target, proxy=self.hop.proxy, reached=True)
         connection = self._library_factory(uri)
         protocol = connection.protocol

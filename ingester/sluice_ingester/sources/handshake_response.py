@@ -1,8 +1,8 @@
-"""The HTTP answer to a WebSocket handshake, read for what it says rather than for its form.
+"""A lenient parser for the HTTP response to a WebSocket handshake.
 
-Load balancers answer in HTTP/1.0, without a reason, with long or odd headers. What counts in a refusal is
-its status and when to come again, so all else may be as it is. Of an acceptance the library that speaks
-WebSocket checks what the protocol asks for.
+Load balancers answer with HTTP/1.0, without a reason, or with long or malformed headers. Only the status and
+Retry-After of a refusal matter, so everything else is accepted. For a response that accepts the connection, the
+WebSocket library checks what the protocol demands.
 """
 
 import re
@@ -17,9 +17,9 @@ from websockets.protocol import Protocol, State
 from websockets.streams import StreamReader
 
 MAX_LINE: Final = 64 * 1024
-"""Bytes of a header line."""
+"""The most bytes of a header line."""
 MAX_HEADERS: Final = 256 * 1024
-"""Bytes of all of them."""
+"""The most bytes of all header lines."""
 
 _STATUS: Final = re.compile(rb"HTTP/[0-9](?:\.[0-9])?[ \t]+([1-9][0-9]{2})(?:[ \t]+([^\r\n]*))?[ \t]*\r?\n")
 _SWITCHING: Final = 101
@@ -28,15 +28,15 @@ _MAX_INTERIM_RESPONSES: Final = 8
 
 
 class ResponseError(ValueError):
-    """What came is no HTTP answer."""
+    """The bytes are not an HTTP response."""
 
 
 class HeadersTooLargeError(ResponseError):
-    """An answer whose header lines are above MAX_LINE or, all together, above MAX_HEADERS."""
+    """A header line exceeds MAX_LINE, or all of them together exceed MAX_HEADERS."""
 
 
 def parse_response(protocol: ClientProtocol) -> Generator[None]:
-    """What takes the place of the parser of `protocol`: the answer first, frames after it. Never raises."""
+    """A parser that replaces that of `protocol`: first the response, then frames. Never raises."""
     try:
         response = yield from _read_response(protocol.reader)
     except (EOFError, ResponseError) as error:
@@ -64,13 +64,13 @@ def _refuse(protocol: ClientProtocol, error: InvalidHandshake) -> Generator[None
 
 
 def _read_response(reader: StreamReader) -> Generator[None, None, Response]:
-    """The answer without its body. EOFError if none comes, AnswerError if it is none."""
+    """The response without its body. EOFError if the connection ends, ResponseError if it is not HTTP."""
     for _ in range(_MAX_INTERIM_RESPONSES):
         code, reason = yield from _read_status(reader)
         headers = yield from _read_headers(reader, needed=code == _SWITCHING)
         if code >= 200 or code == _SWITCHING:
             return Response(code, reason, headers)
-    raise ResponseError("it answered over and over that its answer will come")
+    raise ResponseError("it sent too many interim responses")
 
 
 def _read_status(reader: StreamReader) -> Generator[None, None, tuple[int, str]]:
@@ -86,7 +86,7 @@ def _read_status(reader: StreamReader) -> Generator[None, None, tuple[int, str]]
 
 
 def _read_headers(reader: StreamReader, *, needed: bool) -> Generator[None, None, Headers]:
-    """The headers; those of a refusal as far as they can be read, if not all are `needed`."""
+    """The headers. If not all are `needed`, as many as can be read."""
     headers, size = Headers(), 0
     try:
         while True:

@@ -1,6 +1,6 @@
-"""Pages of a host's `com.atproto.sync.listRepos`, over HTTP.
+"""Fetching pages of a host's `com.atproto.sync.listRepos` over HTTP.
 
-Imported only where repositories are listed: aiohttp is not small.
+Imported only by processes that list repositories, because aiohttp is large.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from websockets.exceptions import InvalidProxyStatus
 from websockets.http11 import Response
 from yarl import URL
 
-from sluice_common.text import sanitize
+from sluice_common.text import error_text, sanitize
 from sluice_ingester.sources.address import Address
 from sluice_ingester.sources.failure import SourceError, SourceFailure, classify_source_error, retry_after
 from sluice_ingester.sources.handshake_response import MAX_LINE
@@ -25,7 +25,7 @@ from sluice_ingester.sources.proxy import Proxy, ProxyUnusableError, proxy_for
 from sluice_ingester.sources.tls import Tls
 
 MAX_BODY: Final = 8 * 1024 * 1024
-"""Bytes: a page of 1000 repos has about 250 kB."""
+"""The most bytes of a page. One with 1000 repositories has about 250 kB."""
 _MAX_ERROR: Final = 64 * 1024
 _ERROR_SECONDS: Final = 5.0
 _MAX_SERVER_MESSAGE: Final = 4096
@@ -38,8 +38,8 @@ _RATE_LIMITED: Final = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAIL
 class PageError(SourceError):
     """A page could not be fetched.
 
-    `status` is the HTTP answer's, None if none came. `said` is the message of the body where that
-    is one of XRPC's, not a load balancer's.
+    `status` is that of the HTTP response, None if there was none. `server_message` is the message of an XRPC error,
+    empty for other bodies such as a load balancer's.
     """
 
     def __init__(self, failure: SourceFailure, *, status: int | None = None, server_message: str = "") -> None:
@@ -49,7 +49,7 @@ class PageError(SourceError):
 
 
 class RepoListing:
-    """The listing of one host. `close` it in the end."""
+    """The listing of one host. Call `close` at the end."""
 
     def __init__(self, address: Address, *, nsid: str, user_agent: str, tls: Tls | None) -> None:
         self._address = address
@@ -59,7 +59,7 @@ class RepoListing:
         self._session: aiohttp.ClientSession | None = None
 
     async def fetch_page(self, *, cursor: str | None, limit: int) -> bytes:
-        """The body of the page of at most `limit` repos behind `cursor`. PageError if it doesn't come."""
+        """The body of the page with at most `limit` repositories behind `cursor`. PageError if it cannot be fetched."""
         url = URL(self._address.query(self._nsid, limit=limit, cursor=cursor), encoded=True)
         hop = Hop(source=self._address.host, target=self._address.host)
         for _ in range(_MAX_REDIRECTS + 1):
@@ -74,7 +74,7 @@ class RepoListing:
         )
 
     async def _request(self, url: URL, hop: Hop) -> bytes | URL:
-        """The page at `url`, or where it redirects to."""
+        """The page at `url`, or the URL that it redirects to."""
         try:
             proxy = proxy_for(url.host or "", url.port or 0, schemes=(url.scheme,))
         except ProxyUnusableError as error:
@@ -92,8 +92,8 @@ class RepoListing:
                 allow_redirects=False,
                 **_proxy_options(proxy, is_tunnel=url.scheme == "https"),
             ) as answer:
-                if answer.status in _REDIRECTS and (place := answer.headers.get("Location")):
-                    return self._redirect_target(url, place, hop)
+                if answer.status in _REDIRECTS and (location := answer.headers.get("Location")):
+                    return self._redirect_target(url, location, hop)
                 if answer.status != HTTPStatus.OK:
                     raise _page_error(answer, await _read_error_body(answer), hop)
                 body = await _read_body(answer, max_bytes=MAX_BODY)
@@ -103,19 +103,21 @@ class RepoListing:
             raise PageError(SourceFailure("PageTooLarge", f"{hop.target_name} sent a page above {MAX_BODY} bytes"))
         return body
 
-    def _redirect_target(self, url: URL, place: str, hop: Hop) -> URL:
+    def _redirect_target(self, url: URL, location: str, hop: Hop) -> URL:
         try:
-            target = url.join(URL(place))
+            target = url.join(URL(location))
             usable = target.scheme in {"http", "https"} and bool(target.host)
         except ValueError:
             usable = False
         if not usable:
-            words = f"{hop.target_name} redirects to where it can't be followed: {place[:200]}"
-            raise PageError(SourceFailure("RedirectRefused", words))
+            message = f"{hop.target_name} redirects to where it can't be followed: {location[:200]}"
+            raise PageError(SourceFailure("RedirectRefused", message))
         if url.scheme == "https" and target.scheme == "http" and not self._address.plaintext:
             name = f"http://{host_port(target.host or '', target.port, secure=False)}"
-            words = f"{hop.target_name} redirects to {name}, which is not encrypted"
-            raise PageError(SourceFailure("RedirectRefused", f"{words}; if that is wanted, name the source as {name}"))
+            message = f"{hop.target_name} redirects to {name}, which is not encrypted"
+            raise PageError(
+                SourceFailure("RedirectRefused", f"{message}; if that is wanted, name the source as {name}")
+            )
         return target
 
     async def close(self) -> None:
@@ -126,7 +128,7 @@ class RepoListing:
 
 
 def _proxy_options(proxy: Proxy | None, *, is_tunnel: bool) -> dict[str, Any]:
-    """The options of a request through `proxy`; only in a tunnel the proxy has headers of its own."""
+    """The options of a request through `proxy`. Only for a tunnel, the proxy gets headers of its own."""
     if proxy is None:
         return {}
     url = URL(proxy.url)
@@ -138,8 +140,8 @@ def _proxy_options(proxy: Proxy | None, *, is_tunnel: bool) -> dict[str, Any]:
 
 
 def _classify_http_error(error: Exception, hop: Hop, ca_variables: tuple[str, ...]) -> SourceFailure:
-    """What an error of the HTTP client means. None of its own texts is told that may quote the proxy's URL."""
-    tls = replace(hop, reached=True)  # it begins when there is a way to the target
+    """The failure that an error of the HTTP client stands for. Texts that may contain the proxy's URL are not used."""
+    tls = replace(hop, reached=True)  # TLS begins when the target is connected
     match error:
         case aiohttp.ClientConnectorCertificateError():
             return classify_source_error(
@@ -163,7 +165,7 @@ def _classify_response_error(error: Exception, hop: Hop) -> SourceFailure:
     match error:
         case TimeoutError():
             return SourceFailure("PageTimeout", f"{hop.target_name} did not give a page in {_TIMEOUT.total:g} s")
-        case aiohttp.ServerDisconnectedError():  # its text is the half of an answer
+        case aiohttp.ServerDisconnectedError():  # its text is half of a response
             return SourceFailure("ConnectionLost", f"{hop.target_name} closed the connection before it had answered")
         case aiohttp.InvalidURL() | UnicodeError():
             return SourceFailure("NameUnknown", f"the name of {hop.peer_name} is no name of a host")
@@ -174,12 +176,12 @@ def _classify_response_error(error: Exception, hop: Hop) -> SourceFailure:
         case aiohttp.ClientResponseError():
             return SourceFailure("NoHttp", f"{hop.target_name} does not speak HTTP: {error.message}")
         case _:
-            text = sanitize(str(error), max_length=200) or type(error).__name__
+            text = error_text(error, max_length=200)
             return SourceFailure("ConnectionLost", f"the connection to {hop.target_name} was lost: {text}")
 
 
 async def _read_body(answer: aiohttp.ClientResponse, *, max_bytes: int) -> bytes:
-    """The body, up to the chunk that takes it above `most` bytes."""
+    """The body, up to the chunk that makes it exceed `max_bytes`."""
     body = bytearray()
     async for chunk in answer.content.iter_chunked(64 * 1024):
         body += chunk
@@ -189,7 +191,7 @@ async def _read_body(answer: aiohttp.ClientResponse, *, max_bytes: int) -> bytes
 
 
 async def _read_error_body(answer: aiohttp.ClientResponse) -> bytes:
-    """The body of a refusal, or nothing: its status counts, even if the body is cut off or has no end."""
+    """The body of an error, or nothing if it is incomplete or has no end: its status is what matters."""
     with contextlib.suppress(aiohttp.ClientError, OSError):
         async with asyncio.timeout(_ERROR_SECONDS):
             return await _read_body(answer, max_bytes=_MAX_ERROR)
@@ -199,23 +201,23 @@ async def _read_error_body(answer: aiohttp.ClientResponse) -> bytes:
 def _page_error(answer: aiohttp.ClientResponse, body: bytes, hop: Hop) -> PageError:
     said = _xrpc_message(body)
     wait = retry_after(answer.headers.get("Retry-After")) if answer.status in _RATE_LIMITED else 0.0
-    words = " ".join(
+    answered = " ".join(
         filter(None, (f"{hop.target_name} answered {answer.status}", sanitize(answer.reason or "", max_length=200)))
     )
-    message = f"{words}: {said[:300]}" if said else words
+    message = f"{answered}: {said[:300]}" if said else answered
     return PageError(SourceFailure(f"Http{answer.status}", message, wait), status=answer.status, server_message=said)
 
 
 def _xrpc_message(body: bytes) -> str:
-    """What an XRPC error says, on one line; empty for HTML and other things."""
+    """The message of an XRPC error, on one line. Empty for HTML and other bodies."""
     try:
         error = json.loads(body)
     except (ValueError, RecursionError):
         return ""
     if not isinstance(error, dict):
         return ""
-    words = [word for word in (error.get("error"), error.get("message")) if isinstance(word, str) and word]
-    return sanitize(": ".join(words), max_length=_MAX_SERVER_MESSAGE)
+    parts = [word for word in (error.get("error"), error.get("message")) if isinstance(word, str) and word]
+    return sanitize(": ".join(parts), max_length=_MAX_SERVER_MESSAGE)
 
 
 def _cause(error: Exception) -> Exception:

@@ -1,4 +1,4 @@
-"""Which proxy leads to a target, by the environment, and how it is named without its password."""
+"""Choosing the proxy for a target from the environment, and naming it without its password."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ _PORTS: Final = {"http": 80, "https": 443}
 
 
 class ProxyUnusableError(ValueError):
-    """What the environment names is no proxy that can be used; the message holds no password."""
+    """The environment names a proxy that cannot be used. The message contains no password."""
 
 
 @dataclass(frozen=True, slots=True)
 class Proxy:
-    """`url` may hold a user and a password; `name` is what may be shown. `is_tls`: it is spoken to in TLS."""
+    """`url` may contain a user and a password. `name` may be shown. `is_tls`: the connection to the proxy uses TLS."""
 
     url: str
     name: str
@@ -23,7 +23,7 @@ class Proxy:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read a proxy's URL; without a scheme it is `http`. ProxyUnusableError if it can't be used."""
+        """Parse a proxy's URL. Without a scheme it is `http`. ProxyUnusableError if it cannot be used."""
         url = text.strip()
         if "://" not in url:
             url = f"http://{url}"
@@ -41,21 +41,21 @@ class Proxy:
                 f"the environment names the proxy {parts.scheme}://{shown}, and only http:// and https:// proxies can "
                 "be used: name such a one in HTTPS_PROXY, or the source in NO_PROXY"
             )
-        place = f"{shown}:{port or _PORTS[parts.scheme]}"
+        host_and_port = f"{shown}:{port or _PORTS[parts.scheme]}"
         user, at, _ = parts.netloc.rpartition("@")
         if at and ":" not in user:
             user += ":"  # a user without a password
         return cls(
-            url=f"{parts.scheme}://{user}{at}{place}",
-            name=f"{parts.scheme}://{place}",
+            url=f"{parts.scheme}://{user}{at}{host_and_port}",
+            name=f"{parts.scheme}://{host_and_port}",
             is_tls=parts.scheme == "https",
         )
 
 
 def proxy_for(host: str, port: int, *, schemes: Sequence[str]) -> Proxy | None:
-    """The proxy that the environment names for a target: of the first scheme that it names one for, or of ALL_PROXY.
+    """The proxy of the environment for a target: that of the first of `schemes` that has one, or ALL_PROXY.
 
-    None if it names none, or the target stands in NO_PROXY.
+    None if there is none, or if NO_PROXY contains the target.
     """
     if proxy_bypass(f"{host}:{port}") or proxy_bypass(host):
         return None

@@ -1,7 +1,6 @@
 """A subscription to an AT Protocol event stream: raw frames from a WebSocket.
 
-A quiet source is not a dead one: whether the other side lives is asked by ping, never guessed from
-the absence of events.
+A quiet source is not a dead one. Pings check whether the source is alive, not the absence of events.
 """
 
 import asyncio
@@ -19,15 +18,15 @@ from sluice_ingester.sources.failure import SourceError, SourceFailure, classify
 from sluice_ingester.sources.tls import Tls
 
 MAX_FRAME_BYTES: Final = 5 * 1024 * 1024 + 64 * 1024
-"""Bytes: the specification's 5 MB, and some slack."""
+"""The most bytes of a frame: 5 MB by the specification, and some slack."""
 
 _logger = logging.getLogger("sluice_ingester.websocket")
-_logger.setLevel(logging.CRITICAL)  # what happens here is said once, by the pipeline
+_logger.setLevel(logging.CRITICAL)  # the pipeline logs failures
 
 
 @dataclass(frozen=True, slots=True)
 class Deadlines:
-    """Seconds: to open a connection, between pings, for the answer to one, to close."""
+    """In seconds: to open a connection, between pings, for the answer to a ping, to close."""
 
     open: float = 15.0
     ping_interval: float = 20.0
@@ -36,7 +35,7 @@ class Deadlines:
 
 
 class FrameStream:
-    """The frames of an open connection, as an async iterator; SourceError says how they ended."""
+    """The frames of an open connection, as an async iterator. SourceError says why they ended."""
 
     def __init__(self, websocket: ClientConnection, *, source: str, deadlines: Deadlines) -> None:
         self._websocket = websocket
@@ -52,7 +51,7 @@ class FrameStream:
     async def __anext__(self) -> bytes:
         self._waiting = True
         try:
-            # Text is no frame of any event stream, but whoever decodes must see that, too.
+            # No event stream has text messages. The decoder reports them.
             data = await self._websocket.recv(decode=False)
         except Exception as error:
             raise SourceError(self._failure or classify_source_error(error, source=self._source)) from error
@@ -61,10 +60,10 @@ class FrameStream:
         return data
 
     async def monitor_pings(self) -> None:
-        """Ask the other side now and then whether it lives, and close the connection if it doesn't.
+        """Send pings, and close the connection if the source does not answer.
 
-        A pong may be late because it stands behind frames that we have not read yet. So only
-        silence counts, while we were waiting for a frame.
+        A pong may be late because it is behind frames that are not read yet. So a missing pong counts only if the
+        reader was waiting and received nothing.
         """
         while True:
             await asyncio.sleep(self._deadlines.ping_interval)
@@ -80,7 +79,7 @@ class FrameStream:
 
 
 class Subscription:
-    """A source that is subscribed to, again and again, from one cursor or another."""
+    """An event stream of one source. It can be opened many times."""
 
     def __init__(
         self,
@@ -99,16 +98,15 @@ class Subscription:
 
     @contextlib.asynccontextmanager
     async def open(self, *, cursor: str | None) -> AsyncGenerator[FrameStream]:
-        """Connect and give the frames from `cursor` on; SourceError if that fails.
+        """Connect, and return the frames from `cursor` on. SourceError if that fails.
 
-        The socket is not read while a frame waits for its reader: the kernel's buffers hold enough
-        for speed, and large frames must not pile up. Compression is off, it costs more of both
-        sides' time than of anybody's line.
+        The socket is not read while a frame waits for its reader. The kernel's buffers are enough for speed, and large
+        frames must not accumulate. Compression is off, because it costs more CPU time than bandwidth.
         """
-        place = self.address.host
+        source = self.address.host
         connecting = Connector(
             self.address.subscription(self._nsid, cursor=cursor),
-            source=place,
+            source=source,
             allow_plaintext=self.address.plaintext,
             tls=self._tls,
             user_agent_header=self._user_agent,
@@ -125,9 +123,9 @@ class Subscription:
         except Exception as error:
             named = self._tls.ca_variables
             raise SourceError(
-                classify_source_error(error, source=place, hop=connecting.hop, ca_variables=named)
+                classify_source_error(error, source=source, hop=connecting.hop, ca_variables=named)
             ) from error
-        frames = FrameStream(websocket, source=place, deadlines=self._deadlines)
+        frames = FrameStream(websocket, source=source, deadlines=self._deadlines)
         watching = asyncio.create_task(frames.monitor_pings())
         try:
             yield frames

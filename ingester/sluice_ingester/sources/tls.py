@@ -1,4 +1,4 @@
-"""Which certificate authorities are trusted, and what to say of a certificate that is not."""
+"""TLS for connections to sources: the trusted CAs, and a hint for a certificate that is not trusted."""
 
 import os
 import ssl
@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Final, Self
 
 _UNKNOWN_ISSUER_CODES: Final = frozenset({2, 18, 19, 20, 21})
-"""OpenSSL's codes for a chain that ends at nobody who is trusted."""
+"""OpenSSL's codes for a chain that ends at an unknown issuer."""
 _VARIABLES: Final = ("INGESTER_CA_BUNDLE", "SSL_CERT_FILE")
 
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """TLS for clients. `named` are the variables that name private CAs."""
+    """TLS for clients. `ca_variables` are the variables that name private CAs."""
 
     context: ssl.SSLContext
     ca_variables: tuple[str, ...] = ()
@@ -22,8 +22,8 @@ class Tls:
     def load(cls, ca_bundle: Path | None = None) -> Self:
         """TLS that trusts the system's CAs and those in `ca_bundle`.
 
-        SSL_CERT_FILE, read by OpenSSL itself, replaces the system's. ValueError if `ca_bundle` holds
-        no certificate.
+        OpenSSL itself reads SSL_CERT_FILE, which replaces the system's CAs. ValueError if `ca_bundle` has no
+        certificate.
         """
         context = ssl.create_default_context()
         if ca_bundle is not None:
@@ -36,7 +36,7 @@ class Tls:
 
 
 def ca_hint(code: int, ca_variables: tuple[str, ...]) -> str:
-    """What a person can do about a certificate that OpenSSL refuses with `code`; empty if nothing here helps."""
+    """What a person can do about a certificate that OpenSSL refuses with `code`. Empty if no setting helps."""
     if code not in _UNKNOWN_ISSUER_CODES:
         return ""
     if "INGESTER_CA_BUNDLE" in ca_variables:

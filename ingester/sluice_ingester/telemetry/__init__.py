@@ -1,1 +1,1 @@
-"""What an ingester reports: metrics, probes, the health hash, error kinds."""
+"""What an ingester reports: the health hash, metrics, probes, logs, and the background tasks that write them."""

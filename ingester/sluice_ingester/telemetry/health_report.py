@@ -1,53 +1,64 @@
-"""What an ingester says about one source: to Redis (for the operator), to Prometheus, to the log.
+"""The state of one source, for the health hash, Prometheus and the log.
 
-The pipeline tells it what happens; it keeps no I/O of its own.
+Pipeline and backfill report what happens. The report does no I/O except logging.
 """
 
 import asyncio
 import logging
-import time
 from collections import deque
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from sluice_common.clock import SYSTEM_CLOCK, Clock
 from sluice_common.text import sanitize
-from sluice_ingester.pipeline.batch import Batch
+from sluice_common.times import format_time
+from sluice_ingester.batches.batch import Batch
 from sluice_ingester.telemetry.metrics import Metrics
 from sluice_redis.contract import HealthField, SourceState
-from sluice_redis.sink.append import timestamp
 from sluice_redis.sink.errors import SinkFailure, SinkReason
 
 _RATE_SECONDS: Final = 60.0
 _MIN_RATE_SECONDS: Final = 3.0
 _CAUGHT_UP_SECONDS: Final = 60.0
 _LOG_INTERVAL_SECONDS: Final = 10.0
+_MAX_UNKNOWN_TYPES: Final = 20
 _MAX_MESSAGE: Final = 2000
 
 
 @dataclass(frozen=True, slots=True)
 class SourceCondition:
-    """A state with the reason for it: CamelCase for machines, a sentence for people."""
+    """A state, with its reason in CamelCase for machines, and a message for people."""
 
     state: SourceState
     reason: str = ""
     message: str = ""
 
     def __post_init__(self) -> None:
-        """A message may quote anybody."""
+        """Sanitize the message, which may contain foreign text."""
         object.__setattr__(self, "message", sanitize(self.message, max_length=_MAX_MESSAGE))
 
 
 class HealthReport:
-    """The truth about one source. A trouble of the sink hides what the connection does meanwhile.
+    """The state of one source. A failure of Redis hides the state of the connection.
 
-    `connected_for` is how many seconds the last connection lasted; 0 if it never came about. `disconnected_at`
-    is when the last one ended, empty if there was none.
+    `changed` is set when the health hash must be written. `connected_for` is how many seconds the last connection
+    lasted, 0 if it could not be opened. `disconnected_at` is when the last one ended, empty if there was none.
     """
 
-    def __init__(self, source: str, *, metrics: Metrics, pod: str, version: str, often_quiet: bool = False) -> None:
-        """`rests`: the source is one that is quiet for long, as labelers are."""
+    def __init__(
+        self,
+        source: str,
+        *,
+        metrics: Metrics,
+        pod: str,
+        version: str,
+        often_quiet: bool = False,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        """`often_quiet`: the source may send nothing for days, like a labeler."""
         self.source = source
+        self._clock = clock
         self._often_quiet = often_quiet
         self.metrics = metrics
         self.changed = asyncio.Event()
@@ -59,39 +70,40 @@ class HealthReport:
         self._logger = logging.getLogger("sluice_ingester.source")
         self._connection = SourceCondition(SourceState.CONNECTING)
         self._sink: SourceCondition | None = None
-        self._since = timestamp()
+        self._since = self._now()
         self._constant: dict[str, str] = {
             HealthField.STARTED: self._since,
             HealthField.POD: sanitize(pod, max_length=253),
             HealthField.VERSION: version,
         }
         self._stored_events = 0
-        self._rate_samples: deque[tuple[float, int]] = deque([(time.monotonic(), 0)])
+        self._rate_samples: deque[tuple[float, int]] = deque([(self._clock.monotonic(), 0)])
         self._reconnects = self._fenced = self._errors = 0
         self._last_error: tuple[str, str] = ("", "")
         self._lag = 0.0
-        self._lag_measured_at = self._streaming_ended_at = time.monotonic()
+        self._lag_measured_at = self._streaming_ended_at = self._clock.monotonic()
         self._logged_at: dict[str, float] = {}
         self._suppressed = 0
+        self._unknown_types: set[str] = set()
 
     @property
     def condition(self) -> SourceCondition:
-        """What holds now."""
+        """The current state."""
         return self._sink or self._connection
 
     @property
     def in_backpressure(self) -> bool:
-        """Whether the source is not read because Redis takes nothing."""
+        """Whether the source is not read because Redis stores nothing."""
         return self._sink is not None
 
     @property
     def lag(self) -> float:
-        """Seconds that the newest stored event was old when it was stored, and more while nothing is.
+        """The age in seconds of the newest stored event when it was stored. It grows while there is no connection.
 
-        A quiet source that we are connected to is not behind. One that rests for long is read up to its
-        newest once it has been quiet for a moment, however old that is.
+        A quiet source with a connection is not behind. A source that is often quiet is read to its end once it has
+        been quiet for a moment, however old its newest event is.
         """
-        now, streaming = time.monotonic(), self.condition.state is SourceState.STREAMING
+        now, streaming = self._clock.monotonic(), self.condition.state is SourceState.STREAMING
         if self._often_quiet and now - self._lag_measured_at > _CAUGHT_UP_SECONDS:
             return 0.0 if streaming else now - self._streaming_ended_at
         return self._lag if streaming else self._lag + now - self._lag_measured_at
@@ -102,49 +114,49 @@ class HealthReport:
         self._set_conditions(connection=SourceCondition(SourceState.CONNECTING), sink=self._sink)
 
     def connected_from(self, cursor: str | None) -> None:
-        """The connection is open, from `cursor` on."""
+        """The connection is open. It was requested with `cursor`."""
         if self.ever_connected:
             self._reconnects += 1
             self.metrics.reconnects.labels(self.source).inc()
         self.connected = self.ever_connected = True
-        self._connected_at = time.monotonic()
+        self._connected_at = self._clock.monotonic()
         self._write_log(
             logging.INFO,
             f"connected to {self.source}, from {'now' if cursor is None else f'cursor {cursor}'} on",
         )
 
     def streaming(self) -> None:
-        """The source goes on from the cursor."""
+        """The source sends events from the cursor on."""
         self._set_conditions(connection=SourceCondition(SourceState.STREAMING), sink=self._sink)
 
     def listing(self) -> None:
-        """The source answers, page by page."""
+        """The source answers with pages."""
         self.ever_connected = True
         self._set_conditions(connection=SourceCondition(SourceState.STREAMING), sink=self._sink)
 
     def done(self) -> None:
-        """The listing has come to its end."""
+        """The listing has ended."""
         self.ever_connected = True
         self._set_conditions(connection=SourceCondition(SourceState.DONE), sink=self._sink)
 
     def disconnected(self) -> None:
-        """The connection is closed; why, is said by what follows."""
+        """The connection is closed. The next call says why."""
         self.connected = False
-        self.connected_for = time.monotonic() - self._connected_at
-        self.disconnected_at = timestamp()
+        self.connected_for = self._clock.monotonic() - self._connected_at
+        self.disconnected_at = self._now()
 
     def waiting(self, reason: str, message: str, *, seconds: float) -> None:
-        """The source failed; the next try comes in `seconds`."""
+        """The source failed. The next attempt begins in `seconds`."""
         self.error(reason, message, suffix=f"; trying again in {seconds:.1f} s")
         self._set_conditions(connection=SourceCondition(SourceState.WAITING, reason, message), sink=self._sink)
 
     def halted(self, reason: str, message: str) -> None:
-        """Nothing goes on until a person acts."""
+        """The source is not read until a person acts."""
         self.error(reason, message, suffix="; halted")
         self._set_conditions(connection=SourceCondition(SourceState.HALTED, reason, message), sink=None)
 
     def stopped(self) -> None:
-        """The process ends in good order."""
+        """The process shuts down."""
         self._set_conditions(connection=SourceCondition(SourceState.STOPPED), sink=None)
 
     def stream_full(self, message: str, *, reason: SinkReason = SinkReason.HIGH_WATER_MARK) -> None:
@@ -156,26 +168,26 @@ class HealthReport:
         )
 
     def sink_failed(self, failure: SinkFailure) -> None:
-        """Redis did not take a batch, or did not answer."""
+        """Redis did not store a batch, or did not answer."""
         self.error(failure.reason, failure.message)
         state = SourceState.HALTED if failure.permanent else SourceState.BACKPRESSURE
         self._set_conditions(connection=self._connection, sink=SourceCondition(state, failure.reason, failure.message))
 
     def sink_recovered(self) -> None:
-        """Redis answers as it should."""
+        """Redis works again."""
         if self._sink is not None:
-            self._write_log(logging.INFO, f"{self.source}: Redis takes events again (it was: {self._sink.reason})")
+            self._write_log(logging.INFO, f"{self.source}: Redis stores events again (it was: {self._sink.reason})")
         self._set_conditions(connection=self._connection, sink=None)
 
     def fenced(self, message: str) -> None:
-        """The cursor was set by another hand."""
+        """Somebody else has set the cursor."""
         self._fenced += 1
         self.metrics.fenced.labels(self.source).inc()
         self._write_log(logging.WARNING, message)
         self.changed.set()
 
     def batch_stored(self, batch: Batch, *, seconds: float, duplicates: int = 0) -> None:
-        """A batch was stored, in `seconds`, but for `duplicates` of its events."""
+        """A batch was stored within `seconds`, without `duplicates` of its events."""
         self.metrics.increment("firehose_filtered_operations", batch.filtered)
         self.metrics.count_batch(self.source, batch, duplicates=duplicates)
         self.metrics.append_seconds.labels(self.source).observe(seconds)
@@ -184,17 +196,17 @@ class HealthReport:
             what = letter.detail if letter.seq is None else f"seq {letter.seq}"
             self.error(letter.reason, f"{what or self.source}: {letter.message}", suffix=" (kept as a dead letter)")
         if batch.event_time is not None:
-            self._lag = max(0.0, time.time() - datetime.fromisoformat(batch.event_time).timestamp())
-            self._lag_measured_at = time.monotonic()
+            self._lag = max(0.0, (self._clock.now() - datetime.fromisoformat(batch.event_time)).total_seconds())
+            self._lag_measured_at = self._clock.monotonic()
 
     def error(self, kind: str, message: str, *, suffix: str = "") -> None:
-        """Count an error; log it, but a kind no more often than every 10 s."""
+        """Count an error, and log it. Each kind is logged at most every 10 s."""
         message = sanitize(message, max_length=_MAX_MESSAGE)
         self._errors += 1
-        self._last_error = (message, timestamp())
+        self._last_error = (message, self._now())
         self.changed.set()
         self.metrics.count_error(self.source, kind)
-        now = time.monotonic()
+        now = self._clock.monotonic()
         if now - self._logged_at.get(kind, -_LOG_INTERVAL_SECONDS) < _LOG_INTERVAL_SECONDS:
             self._suppressed += 1
             return
@@ -204,8 +216,18 @@ class HealthReport:
         self._write_log(logging.ERROR, f"{message}{suffix}{more}", kind=kind)
 
     def warn(self, message: str) -> None:
-        """Log something worth knowing that is no error."""
+        """Log a warning that is not counted as an error."""
         self._write_log(logging.WARNING, message)
+
+    def unknown_message(self, message_type: str) -> None:
+        """A message of a type that Sluice does not know was ignored. Count it, and log each type once."""
+        self.metrics.unknown_messages.labels(self.source).inc()
+        if message_type not in self._unknown_types and len(self._unknown_types) < _MAX_UNKNOWN_TYPES:
+            self._unknown_types.add(message_type)
+            self.warn(
+                f"{self.source} sends messages of the type {message_type!r}, which this version "
+                "does not know: they are ignored, and counted in sluice_ingester_unknown_messages_total"
+            )
 
     def fields(self) -> dict[str, str]:
         """The ingester's own fields of the health hash."""
@@ -216,7 +238,7 @@ class HealthReport:
             HealthField.REASON: condition.reason,
             HealthField.MESSAGE: condition.message,
             HealthField.SINCE: self._since,
-            HealthField.BEAT: timestamp(),
+            HealthField.BEAT: self._now(),
             HealthField.RATE: self._events_per_second(),
             HealthField.RECONNECTS: str(self._reconnects),
             HealthField.FENCED: str(self._fenced),
@@ -226,8 +248,8 @@ class HealthReport:
         }
 
     def _events_per_second(self) -> str:
-        """Unknown at first: a mean over the start alone would say that nothing comes."""
-        now = time.monotonic()
+        """Empty in the first seconds: a mean over the start alone would say that no events arrive."""
+        now = self._clock.monotonic()
         while len(self._rate_samples) > 1 and now - self._rate_samples[1][0] >= _RATE_SECONDS:
             self._rate_samples.popleft()
         began, before = self._rate_samples[0]
@@ -240,10 +262,13 @@ class HealthReport:
         self._connection, self._sink = connection, sink
         if self.condition != before:
             if self.condition.state is not before.state:
-                self._since = timestamp()
+                self._since = self._now()
                 if before.state is SourceState.STREAMING:
-                    self._streaming_ended_at = time.monotonic()
+                    self._streaming_ended_at = self._clock.monotonic()
             self.changed.set()
+
+    def _now(self) -> str:
+        return format_time(self._clock.now())
 
     def _write_log(self, level: int, message: str, *, kind: str = "") -> None:
         extra = {"source": self.source, **({"kind": kind} if kind else {})}

@@ -1,15 +1,16 @@
-"""What is told at intervals, beside the stream and never in its way: one turn of each, see `helper`."""
+"""Steps of background tasks: writing the health hash, trimming a stream, measuring stream lengths."""
 
 import asyncio
 import contextlib
 import logging
 from typing import Final
 
+from sluice_common.clock import SYSTEM_CLOCK, Clock, wait_until_set
 from sluice_ingester.telemetry.health_report import HealthReport
 from sluice_ingester.telemetry.metrics import Metrics
 from sluice_redis.client import RedisClient
-from sluice_redis.sink.append import RedisSink
 from sluice_redis.sink.errors import SinkError
+from sluice_redis.sink.protocol import Sink
 from sluice_redis.sink.stream_lengths import read_stream_lengths
 from sluice_redis.sink.trim import MAX_PENDING_SCANNED, MAX_REMOVED, trim_consumed
 
@@ -20,29 +21,27 @@ _MEASURE_SECONDS: Final = 10.0
 _TRIM_SECONDS: Final = 1.0
 _TRIM_BUSY_SECONDS: Final = 0.05
 _MAY_BE_MORE: Final = min(MAX_REMOVED // 2, MAX_PENDING_SCANNED // 2)
-"""So many entries removed in one call tell that there may be more."""
+"""If one call removes this many entries, there may be more."""
 
 _log = logging.getLogger("sluice_ingester.retention")
 
 
-async def send_heartbeat(report: HealthReport, sink: RedisSink) -> None:
-    """Write the health hash once, and return when it is to be written again: after a change, or after 5 s."""
+async def send_heartbeat(report: HealthReport, sink: Sink, *, clock: Clock = SYSTEM_CLOCK) -> None:
+    """Write the health hash once. Return when it must be written again: after a change, or after 5 s."""
     report.changed.clear()
     pause = _MIN_INTERVAL_SECONDS
     try:
         await sink.write_health(report.fields())
     except SinkError as error:
         pause = _RETRY_SECONDS
-        if not report.in_backpressure:  # else the writer says it
+        if not report.in_backpressure:  # otherwise the writer reports it
             report.error(error.failure.reason, error.failure.message)
-    await asyncio.sleep(pause)
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(HEARTBEAT_SECONDS - pause):
-            await report.changed.wait()
+    await clock.sleep(pause)
+    await wait_until_set(report.changed, seconds=HEARTBEAT_SECONDS - pause, clock=clock)
 
 
 class Retention:
-    """Removes from one stream what every consumer group has acknowledged."""
+    """Removes entries of one stream that every consumer group has acknowledged."""
 
     def __init__(self, redis: RedisClient, stream: str) -> None:
         self._redis = redis
@@ -50,9 +49,9 @@ class Retention:
         self._logged_error = ""
 
     async def trim(self) -> None:
-        """Remove some of it, and wait until it is time for more.
+        """Remove some entries, and wait until the next call is due.
 
-        That it can't be done is logged when it begins, and when the cause changes.
+        A permanent failure is logged once, and again if its message changes.
         """
         removed = 0
         try:
@@ -66,7 +65,7 @@ class Retention:
 
 
 async def measure_stream_lengths(redis: RedisClient, metrics: Metrics, *, prefix: str) -> None:
-    """Set the gauges of the streams' lengths, and wait until they are due again."""
+    """Set the gauges of the streams' lengths, and wait until the next call is due."""
     with contextlib.suppress(SinkError):
         for name, length in (await read_stream_lengths(redis, prefix=prefix)).items():
             metrics.gauge(f"{name}_length").set(length)

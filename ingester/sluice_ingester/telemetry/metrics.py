@@ -1,14 +1,14 @@
-"""What Prometheus reads: the Rust ingester's names, and Sluice's own with `source` and `kind`.
+"""The metrics of the process: those of the Rust ingester, and Sluice's own with the labels `source` and `kind`.
 
-The Rust ingester's have no labels and count over all sources of the process. Those that it
-registered and never moved are here, too, so that dashboards and alerts need no change.
+The Rust ingester's metrics have no labels, and cover all sources of the process. Those that it registered and never
+changed are included, so that dashboards and alerts need no change.
 """
 
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 
-from sluice_ingester.pipeline.batch import Batch
+from sluice_ingester.batches.batch import Batch
 from sluice_ingester.telemetry.error_kinds import error_kind
 
 _COUNTERS: Final = {
@@ -42,10 +42,10 @@ _APPEND_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.
 
 
 class Metrics:
-    """Every metric of the process, in a registry of its own."""
+    """All metrics of the process, in a registry of its own."""
 
     def __init__(self) -> None:
-        disable_created_metrics()  # type: ignore[no-untyped-call]  # a gauge beside every counter, which nobody asked for
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # a gauge for every counter, which is of no use here
         self.registry = CollectorRegistry()
         self._counters = {name: Counter(name, text, registry=self.registry) for name, text in _COUNTERS.items()}
         self._gauges = {name: Gauge(name, text, registry=self.registry) for name, text in _GAUGES.items()}
@@ -62,6 +62,9 @@ class Metrics:
         )
         self.duplicates = self._counter(
             "duplicates", "Events left out because another relay delivered them before.", _SOURCE
+        )
+        self.unknown_messages = self._counter(
+            "unknown_messages", "Messages ignored because their type is unknown; each type is logged once.", _SOURCE
         )
         self.reconnects = self._counter("reconnects", "Connections opened after the first one.", _SOURCE)
         self.fenced = self._counter("fenced", "Times that somebody else had set the cursor.", _SOURCE)
@@ -85,8 +88,15 @@ class Metrics:
         )
 
     def initialize_source(self, source: str) -> None:
-        """Show at zero what `source` has had none of: an alert sees no step from nothing to one."""
-        for metric in (self.repeats, self.duplicates, self.reconnects, self.fenced, self.append_seconds):
+        """Create the series of `source` with the value zero: an alert cannot see a step from absent to one."""
+        for metric in (
+            self.repeats,
+            self.duplicates,
+            self.unknown_messages,
+            self.reconnects,
+            self.fenced,
+            self.append_seconds,
+        ):
             metric.labels(source)
 
     def increment(self, name: str, amount: float = 1) -> None:
@@ -98,7 +108,7 @@ class Metrics:
         return self._gauges[f"ingester_{name}"]
 
     def count_batch(self, source: str, batch: Batch, *, duplicates: int) -> None:
-        """Count a batch that was stored, but for `duplicates` of its events."""
+        """Count a batch that was stored without `duplicates` of its events."""
         self.increment("stream_events", len(batch.events) - duplicates)
         self.duplicates.labels(source).inc(duplicates)
         for kind, number in batch.kinds.items():

@@ -1,6 +1,6 @@
-"""The HTTP port: /healthz and /readyz for the kubelet, /metrics for Prometheus.
+"""The HTTP server: /healthz and /readyz for the kubelet, /metrics for Prometheus.
 
-Served by the event loop that does the work: if that hangs, no answer comes, which is the answer.
+It runs on the event loop that does all the work. If the loop hangs, the probes fail, as they should.
 """
 
 import contextlib
@@ -8,29 +8,39 @@ import logging
 import socket
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Final
+from typing import Final, Protocol
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 
-from sluice_ingester.source_task import SourceTask
 from sluice_ingester.telemetry.background_task import BackgroundTask
+from sluice_ingester.telemetry.health_report import HealthReport
 from sluice_redis.contract import SourceState
 
 _logger: Final = logging.getLogger("sluice_ingester.telemetry.probes")
-_logger.setLevel(logging.CRITICAL)  # a probe that hangs up is nothing to report
+_logger.setLevel(logging.CRITICAL)  # a client that disconnects is not worth a log line
+
+
+class ProbedSource(Protocol):
+    """What the probes ask of each source."""
+
+    report: HealthReport
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether there has been no progress for too long, without a known reason."""
 
 
 async def serve_http(
     port: int,
     *,
-    source_tasks: Sequence[SourceTask],
+    source_tasks: Sequence[ProbedSource],
     registry: CollectorRegistry,
     background_tasks: Sequence[BackgroundTask] = (),
 ) -> Server:
-    """Serve on `port` of every address; 0 takes a free one."""
+    """Serve on `port` of every address. 0 takes a free port."""
 
     def answer(_connection: ServerConnection, request: Request) -> Response:
         match request.path.split("?", 1)[0]:
@@ -48,25 +58,25 @@ async def serve_http(
         return _response(HTTPStatus.NOT_FOUND, b"/healthz, /readyz and /metrics are here\n")
 
     async def nothing(_connection: ServerConnection) -> None:
-        """No request comes so far: all are answered above."""
+        """Never called: all requests are answered above."""
 
     return await serve(nothing, sock=_socket(port), process_request=answer, open_timeout=5, logger=_logger)
 
 
 def _socket(port: int) -> socket.socket:
-    """One socket for IPv4 and IPv6: two of them would take two ports where any free one is asked for."""
+    """One socket for IPv4 and IPv6. Two sockets would get different ports if any free one is requested."""
     if socket.has_dualstack_ipv6():
-        with contextlib.suppress(OSError):  # IPv6 may be known and still be switched off
+        with contextlib.suppress(OSError):  # IPv6 may be supported and still be disabled
             return socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True)
     return socket.create_server(("", port))
 
 
-def _liveness(source_task: SourceTask) -> tuple[bool, str]:
+def _liveness(source_task: ProbedSource) -> tuple[bool, str]:
     name = source_task.report.source
     return (False, f"{name}: stuck") if source_task.is_stuck else (True, f"{name}: alive")
 
 
-def _readiness(source_task: SourceTask) -> tuple[bool, str]:
+def _readiness(source_task: ProbedSource) -> tuple[bool, str]:
     condition = source_task.report.condition
     ready = condition.state is SourceState.BACKPRESSURE or (
         source_task.report.ever_connected and condition.state is not SourceState.HALTED

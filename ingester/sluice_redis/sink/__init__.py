@@ -1,1 +1,1 @@
-"""Redis out: one atomic, fenced append for each batch."""
+"""Writing to Redis: one atomic, fenced append for each batch, the health hash, and retention."""

@@ -1,33 +1,34 @@
 #!lua
--- One batch of whole frames and its cursor, in one atomic step, or nothing of it.
+-- Store one batch of whole frames and its cursor in one atomic step, or nothing of it.
 --
--- The shebang makes Redis refuse the script before it starts when the server is out of memory,
--- read-only or can't persist. Inside, everything that can fail (a key of a wrong type, a right that
--- the user lacks) is tried before the first write, because a script that fails in the middle is not
--- rolled back.
+-- The shebang makes Redis refuse the script before it starts if the server is out of memory, read-only, or cannot
+-- persist. A script that fails in the middle is not rolled back. So everything that can fail (a key of a wrong type, a
+-- missing right) is checked before the first write.
 --
--- KEYS: cursor, stream, health hash, dead-letter stream, and if repos must be fetched again the
---       backfill's stream, and if events are to be known again the hashes of their digests: see duplicates.py
+-- KEYS: cursor, stream, health hash, dead-letter stream,
+--       the backfill's stream if repositories must be fetched again,
+--       and the hashes of digests if events are deduplicated: see deduplication.py
 -- ARGV: 1 expected cursor: "=" and its value, or "" if there must be none
 --       2 new cursor, or "" to leave it
 --       3 high-water mark
---       4 the batch's own name
+--       4 ID of the batch
 --       5 field of the stream's entries
 --       6 number of events
 --       7 number of dead letters
---       8 about how many entries the dead-letter stream keeps
+--       8 approximate number of entries that the dead-letter stream keeps
 --       9 now, RFC 3339
 --      10 time of the newest event, or "" if unknown
 --      11 HOST
 --      12 number of further fields of the health hash
---      13 number of hashes of digests; the second of them takes the new ones
---      14 seconds after which it expires
+--      13 number of hashes of digests; new digests go into the second one
+--      14 seconds after which that one expires
 --      15 tag of the relay, two bytes
---      then the name and value of each of those fields, then the digest of each event if there are hashes (empty:
---      it is always new),
---      then the events, then for each dead letter: seq, reason, detail, payload, then an entry for each repo
---      that must be fetched again
--- Returns {"stored", length of the stream, number of events that another relay has told of before},
+--      then name and value of each of those fields,
+--      then the digest of each event if there are hashes (empty: the event is always new),
+--      then the events,
+--      then for each dead letter: seq, reason, detail, payload,
+--      then an entry for each repository that must be fetched again
+-- Returns {"stored", length of the stream, number of events left out as duplicates},
 --         {"full", length} or {"fenced", stored cursor or nil}.
 
 local cursor, stream, health, deadletter = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
@@ -40,7 +41,7 @@ local digests = 16 + 2 * more
 local first = digests + (buckets > 0 and events or 0)
 local resyncs = #KEYS - buckets > 4 and KEYS[5] or nil
 
--- What Redis says of a key of a wrong type does not name it.
+-- The error of Redis about a key of a wrong type does not name the key.
 local failed
 local function ask(command, key, ...)
   local answer = redis.pcall(command, key, ...)
@@ -79,8 +80,8 @@ if events > 0 and length >= mark then
   return {'full', length}
 end
 
--- Per digest, who has told of it, as a row of tags. A relay's event is new if no other relay has told
--- of it as often as this one has now. Redis takes some thousands of arguments, but not any number.
+-- For each digest, the tags of the relays that have delivered the event, once for each delivery. An event is new if no
+-- other relay has delivered it as often as this one. Redis accepts only some thousands of arguments at once.
 local CHUNK = 1000
 for i = #KEYS - buckets + 1, #KEYS do
   for from = digests, first - 1, CHUNK do
@@ -107,7 +108,7 @@ local function is_new(digest)
   return times[tag] > most
 end
 
--- A right that is missing would be noticed in the middle, too late.
+-- A missing right would be detected in the middle, which is too late.
 local rights = {{'XADD', stream, '*', field, ''}, {'SET', cursor, new}, {'HSET', health, 'stored', now}}
 if letters > 0 then
   rights[#rights + 1] = {'XADD', deadletter, '*', 'host', host}
@@ -121,7 +122,7 @@ for _, command in ipairs(rights) do
   end
 end
 
--- Nor may a stream come to the end of its IDs in the middle: there XADD fails.
+-- XADD fails at the end of the ID space. That must not happen in the middle either.
 local function ends_before(key, count)
   if count == 0 or not redis.acl_check_cmd('XINFO', 'STREAM', key) then
     return nil
@@ -139,7 +140,7 @@ for _, one in ipairs({{stream, events}, {deadletter, letters}, {resyncs, #ARGV -
   local last = one[1] and ends_before(one[1], one[2])
   if last then
     return redis.error_reply('ERR ' .. one[1] .. ' has used up the IDs of its entries (its last ID is ' .. last ..
-      '): when its consumers have read it, delete it (DEL ' .. one[1] .. ') and let them create their groups anew')
+      '): when its consumers have read it, delete it (DEL ' .. one[1] .. ') and let them create their groups again')
   end
 end
 

@@ -1,4 +1,4 @@
-"""One call to Redis, with its deadline, and what its failure means."""
+"""One call to Redis with a deadline. Every failure becomes a SinkError."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -9,13 +9,13 @@ from redis.exceptions import RedisClusterException, RedisError
 from sluice_redis.sink.errors import SinkError, classify_redis_error
 
 CALL_SECONDS: Final = 10.0
-"""After this long without an answer it is unknown whether a call was done."""
+"""The deadline of a call. After it, it is unknown whether the call was executed."""
 
 T = TypeVar("T")
 
 
 async def call(command: Awaitable[T]) -> T:
-    """The answer of `work`; SinkError, and nothing else, if Redis fails."""
+    """The answer of `command`. SinkError, and nothing else, if Redis fails."""
     try:
         async with asyncio.timeout(CALL_SECONDS):
             return await command

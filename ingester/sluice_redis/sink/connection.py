@@ -1,4 +1,4 @@
-"""The client of Redis: one connection pool for everything that an ingester process writes."""
+"""The Redis client of an ingester process: one connection pool, without retries of its own."""
 
 from pathlib import Path
 
@@ -10,11 +10,10 @@ from sluice_redis.url import RedisUrl
 
 
 def connect(url: str, *, ca_bundle: Path | None = None) -> RedisClient:
-    """A client for `url` (see redis_url); it connects with its first command.
+    """A client for `url`. It connects with its first command.
 
-    It repeats nothing by itself: an append must be repeated with the knowledge that it may have
-    been done, and backpressure must be seen. Nor has it deadlines but that for connecting: see
-    sink.call. `ca_bundle` names additional CAs for TLS.
+    It retries nothing: an append that is repeated may have been executed already, and backpressure must be visible.
+    It has a deadline only for connecting. `sink.call` has one for each call. `ca_bundle` names additional CAs for TLS.
     """
     return open_client(
         RedisUrl.parse(url),

@@ -1,7 +1,7 @@
-"""What Redis says when it does not take a batch, and what follows from it.
+"""The failures of Redis, by reason: which are temporary, and which need a person.
 
-Nearly everything is backpressure: it passes, and the same batch is offered again until it is
-taken. Only where no waiting helps, because a person has to change something, is it said so.
+Most failures are backpressure: they pass, and the same batch is sent again. A failure is permanent if waiting does not
+help, because a person has to change something.
 """
 
 import re
@@ -11,7 +11,7 @@ from typing import Final
 
 from redis import exceptions
 
-from sluice_common.text import sanitize
+from sluice_common.text import error_text
 
 
 class SinkReason(StrEnum):
@@ -78,7 +78,7 @@ class SinkReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SinkFailure:
-    """Why Redis did not do it; `lasting` if only a person can change that."""
+    """Why Redis did not execute a call. It is `permanent` if only a person can change that."""
 
     reason: SinkReason
     message: str
@@ -99,7 +99,7 @@ _BY_CODE: Final = {
     "WRONGPASS": SinkReason.AUTH,
     "NOPERM": SinkReason.AUTH,
 }
-# redis-py takes the code off the messages of those errors that it has a class for.
+# redis-py removes the code from the messages of errors that it has a class for.
 _BY_CLASS: Final[tuple[tuple[type[Exception], SinkReason], ...]] = (
     (exceptions.AuthenticationError, SinkReason.AUTH),
     (exceptions.AuthenticationWrongNumberOfArgsError, SinkReason.AUTH),
@@ -118,26 +118,25 @@ _BY_CLASS: Final[tuple[tuple[type[Exception], SinkReason], ...]] = (
     (TimeoutError, SinkReason.TIMEOUT),
     (OSError, SinkReason.UNAVAILABLE),
 )
-# Redis itself (proto-max-bulk-len, the number of arguments, Lua's stack), and services that speak its protocol.
+# Messages of Redis itself (proto-max-bulk-len, the number of arguments, Lua's stack), and of compatible services.
 _TOO_LARGE: Final = re.compile(
     r"request (?:size|body|payload)|(?:request|command|payload|value|string|argument|bulk|query)s?\b.{0,20}"
     r"\btoo (?:large|big|long)|exceed.{0,40}\b(?:size|length|bytes)|invalid (?:multi)?bulk length"
     r"|too (?:large|big) (?:a )?(?:request|command|payload)|too many (?:arguments|results)",
     re.IGNORECASE,
 )
-_PERMISSION_DENIED: Final = re.compile(
-    "can't run this command|can't access at least one of the keys"
-)  # as scripts say it
-_WRONG_TYPE_HINT: Final = "somebody has put something else at that key: RENAME or DEL it, or set spec.redis.keyPrefix"
+# The messages of scripts have no code.
+_PERMISSION_DENIED: Final = re.compile("can't run this command|can't access at least one of the keys")
+_WRONG_TYPE_HINT: Final = "the key has a value of another type: RENAME or DEL it, or set spec.redis.keyPrefix"
 _HINTS: Final = {
     SinkReason.AUTH: "check user and password in REDIS_URL, and the user's ACL rules",
     SinkReason.TOO_LARGE: "raise the limit of this Redis for the size of one request",
-    SinkReason.OUT_OF_MEMORY: "give Redis more memory, or let consumers remove what they have read",
+    SinkReason.OUT_OF_MEMORY: "give Redis more memory, or let consumers delete what they have read",
 }
 
 
 class SinkError(Exception):
-    """Redis did not do it, or it is unknown whether it did."""
+    """Redis did not execute a call, or it is unknown whether it did. `failure` says why."""
 
     def __init__(self, failure: SinkFailure) -> None:
         super().__init__(failure.message)
@@ -145,13 +144,13 @@ class SinkError(Exception):
 
 
 def classify_redis_error(error: Exception) -> SinkFailure:
-    """What `error`, raised by the client, means."""
-    text = sanitize(str(error), max_length=300) or type(error).__name__
+    """The failure that `error`, raised by the client, stands for."""
+    text = error_text(error, max_length=300)
     reason = _BY_CODE.get(text.split(" ", 1)[0]) or next(
         (reason for kind, reason in _BY_CLASS if isinstance(error, kind)), SinkReason.REFUSED
     )
     if reason is SinkReason.REFUSED and "near '#'" in text:
-        text = "this Redis does not know scripts with #!lua: Redis 7 or newer, or Valkey, is needed"
+        text = "this Redis does not know scripts with #!lua: use Redis 7 or newer, or Valkey"
     if reason is SinkReason.REFUSED and _TOO_LARGE.search(text):
         reason = SinkReason.TOO_LARGE
     if reason is SinkReason.REFUSED and _PERMISSION_DENIED.search(text):

@@ -1,4 +1,4 @@
-"""How long the streams are that ingesters and backfillers share."""
+"""Reading the lengths of all streams in one round trip."""
 
 from typing import Final
 
@@ -7,11 +7,11 @@ from sluice_redis.contract import Stream
 from sluice_redis.sink.call import call
 
 STREAMS: Final = (*(stream.value for stream in Stream), "firehose_backfill")
-"""The ingester's own, and the one in which a backfiller answers."""
+"""The ingester's streams, and the one that a backfiller writes."""
 
 
 async def read_stream_lengths(redis: RedisClient, *, prefix: str) -> dict[str, int]:
-    """Entries by stream, in one round trip, without those that this user may not read. SinkError."""
+    """Numbers of entries, by stream. Streams that this user may not read are left out. Raises SinkError."""
     pipeline = redis.pipeline(transaction=False)
     for name in STREAMS:
         pipeline.xlen(prefix + name)

@@ -1,17 +1,18 @@
 #!lua flags=allow-oom
--- Remove the oldest entries of a stream that every one of its consumer groups is done with.
+-- Remove the oldest entries of a stream that every consumer group has read and acknowledged.
 --
--- An entry stays if any group has not read it or has not acknowledged it. A stream without groups
--- keeps everything: who reads it is not known. Memory that is full is no hindrance: this frees some.
+-- - An entry stays if a group has not read it, or has not acknowledged it.
+-- - A stream without groups keeps everything, because its readers are unknown.
+-- - The script also runs when Redis is out of memory, because it frees memory.
+-- - An entry that a consumer has deleted and never acknowledged remains in its group's list of pending IDs. Such an ID
+--   does not prevent removal.
 --
--- What a consumer has deleted and never acknowledged stays in its group's list of pending IDs, without
--- an entry. Such an ID holds nothing. The list and the stream are walked side by side, each step passing over
--- a whole run of IDs without entries or of entries that are not pending, so a long list costs no more than a
--- short one. What the steps of one call don't reach is left to the next.
+-- List and stream are read in parallel. Each step skips a whole run of IDs without entries, or of entries that are not
+-- pending. So a long list costs no more than a short one. What one call does not reach is left to the next.
 --
 -- KEYS: stream
--- ARGV: 1 about how many entries to remove at most
---       2 how many steps to take at most, over all groups (each group has one)
+-- ARGV: 1 approximate maximum number of entries to remove
+--       2 maximum number of steps for all groups together (each group has at least one)
 -- Returns the number of entries removed.
 
 local stream, limit, steps = KEYS[1], ARGV[1], tonumber(ARGV[2])
@@ -24,7 +25,7 @@ local function field(answer, name)
   end
 end
 
--- IDs are two numbers of up to 64 bits, too large for Lua's: compared as text of equal length.
+-- IDs are two numbers of up to 64 bits, too large for a number of Lua. So they are compared as text of equal length.
 local function sortable(id)
   local ms, seq = string.match(id, '^(%d+)-(%d+)$')
   return string.rep('0', 20 - #ms) .. ms .. string.rep('0', 20 - #seq) .. seq
@@ -39,13 +40,13 @@ local function next_id(id)
   return #seq > 15 and id or ms .. '-' .. string.format('%.0f', tonumber(seq) + 1)
 end
 
--- The first entry from `id` on, or nil.
+-- The ID of the first entry from `id` on, or nil.
 local function entry_from(id)
   local found = redis.call('XRANGE', stream, id, '+', 'COUNT', 1)
   return found[1] and found[1][1]
 end
 
--- The ID up to which nothing is pending of what lies below `bound`, found in at most `most` steps.
+-- The ID below `bound` up to which no entry is pending, found in at most `most` steps.
 local function done_up_to(group, id, bound, most)
   for _ = 1, most do
     local pending = redis.call('XPENDING', stream, group, id, '+', 1)
@@ -71,7 +72,7 @@ local groups = redis.call('XINFO', 'GROUPS', stream)
 if #groups == 0 then
   return 0
 end
--- Users that were made for an older version may lack these two rights. What is pending then holds, entry or none.
+-- Users that were created for an older version may lack these two rights. Then all pending IDs prevent removal.
 local looked, info = redis.pcall('XRANGE', stream, '-', '+', 'COUNT', 1), redis.pcall('XINFO', 'STREAM', stream)
 local may_look, newest = not looked.err, not info.err and field(info, 'last-generated-id')
 local oldest = may_look and looked[1] and looked[1][1]
@@ -83,7 +84,7 @@ local bound
 for _, group in ipairs(groups) do
   local last = field(group, 'last-delivered-id')
   if newest and earlier(newest, last) then
-    return 0 -- set by hand to where no entry has been: what comes below was never read
+    return 0 -- somebody has set it ahead of the stream: the entries below were never read
   end
   if not bound or earlier(next_id(last), bound) then
     bound = next_id(last)
@@ -101,8 +102,7 @@ for _, group in ipairs(groups) do
   end
 end
 
--- Whole nodes of the stream are quickly removed, and so many as asked for. What is left to remove
--- then stands in one node.
+-- Whole nodes of the stream are removed quickly, up to the limit. What then remains to be removed is in one node.
 local removed = redis.call('XTRIM', stream, 'MINID', '~', bound, 'LIMIT', limit)
 if removed > 0 then
   return removed

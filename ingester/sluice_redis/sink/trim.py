@@ -1,4 +1,4 @@
-"""Retention: entries that every consumer group has acknowledged make room for new ones."""
+"""Retention: removing entries that every consumer group has acknowledged."""
 
 import hashlib
 from importlib import resources
@@ -10,16 +10,16 @@ from sluice_redis.client import RedisClient
 from sluice_redis.sink.call import call
 
 MAX_REMOVED: Final = 10_000
-"""About how many entries one call removes at most: some milliseconds of the server's time."""
+"""The approximate number of entries that one call removes at most: some milliseconds of the server's time."""
 MAX_PENDING_SCANNED: Final = 1000
-"""How far one call walks through what is pending: some milliseconds, too."""
+"""The number of pending entries that one call examines: also some milliseconds."""
 
 _SCRIPT: Final = resources.files(__package__).joinpath("trim.lua").read_bytes()
 _SHA1: Final = hashlib.sha1(_SCRIPT, usedforsecurity=False).hexdigest()
 
 
 async def trim_consumed(redis: RedisClient, stream: str) -> int:
-    """Remove the oldest entries of `stream` that no group needs any more; how many. SinkError."""
+    """Remove the oldest entries of `stream` that no group needs any more. How many were removed. Raises SinkError."""
     return int(await call(_run(redis, stream)))
 
 

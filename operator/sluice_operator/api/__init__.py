@@ -1,1 +1,1 @@
-"""The resources as pydantic models: the one source of the CRDs."""
+"""The resources as pydantic models. The CRDs are generated from them."""

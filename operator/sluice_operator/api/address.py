@@ -1,4 +1,4 @@
-"""IP addresses as the host of a URL (RFC 3986, appendix A), in the syntax that RE2 and Python share."""
+"""Patterns for IP addresses in the host of a URL (RFC 3986, appendix A), in the syntax that RE2 and Python share."""
 
 from typing import Final
 
@@ -10,7 +10,7 @@ _LAST_TWO: Final = f"(?:{_GROUP}:{_GROUP}|{_IPV4})"
 
 
 def _at_most(count: int) -> str:
-    """So many groups at most, and the :: that stands for those that are missing."""
+    """At most `count` groups and the `::` that stands for the missing ones."""
     return f"(?:(?:{_GROUP}:){{0,{count - 1}}}{_GROUP})?::"
 
 
@@ -26,7 +26,7 @@ _IPV6: Final = f"(?:{_GROUPS_BEFORE_LAST_TWO}){_LAST_TWO}|{_at_most(6)}{_GROUP}|
 _NUMBER: Final = "(?:0[xX][0-9A-Fa-f]*|[0-9]+)"
 
 LOOKS_LIKE_ADDRESS: Final = rf"(?:^|//)(?:\[|{_NUMBER}(?:[.]{_NUMBER}){{1,3}}(?::|$))"
-"""Finds a host that can only be meant as an address: systems read 127.1 and 0x7f.1 as one, too."""
+"""Finds a host that can only be meant as an IP address. Systems also read 127.1 and 0x7f.1 as addresses."""
 
 IS_ADDRESS: Final = rf"(?:^|//)(?:{_IPV4}|\[(?:{_IPV6})\])(?::[0-9]+)?$"
-"""Finds a host that is an address."""
+"""Finds a host that is a valid IP address."""

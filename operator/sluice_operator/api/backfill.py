@@ -1,48 +1,47 @@
-"""What a Relay says of its backfill: the listing of all its repositories, once or again and again."""
+"""The fields of a Relay's spec and status about its backfill: the listing of all its repositories."""
 
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from sluice_operator.api.base import Model
-from sluice_operator.api.source_status import Count, IngesterStatus
+from sluice_operator.api.ingester_status import Count, IngesterStatus
 
 
 class BackfillSpec(Model):
-    """The listing of all repositories (com.atproto.sync.listRepos)."""
+    """The listing of all repositories of a Relay (com.atproto.sync.listRepos)."""
 
     enabled: bool = False
-    """Whether the repositories of this source are listed in Redis, each of them once."""
+    """Whether to list all repositories of the source and write each of them to Redis. Defaults to false."""
 
     rescan_interval_seconds: Annotated[int | None, Field(ge=60, le=31_536_000)] = None
-    """After how many seconds a listing that has come to its end begins anew, and lists every repository once
-    more. Without it a listing is made once.
+    """Number of seconds to wait after a complete listing before the next one starts. Each listing writes every
+    repository again. If not set, the repositories are listed once.
     """
 
     on_page_error: Literal["Retry", "SkipRepo"] = "Retry"
-    """What to do about a repository that the source can't list: Retry, for as long as it takes; or SkipRepo,
-    which goes on behind it after some tries and puts it into the dead-letter stream.
+    """What to do when the source cannot list a repository. Retry tries again until it succeeds. SkipRepo gives up after
+    several attempts, writes the repository to the dead-letter stream and continues with the next one. Defaults to
+    Retry.
     """
 
 
 class BackfillStatus(IngesterStatus):
-    """What the ingester of the backfill is doing and how far it has come."""
+    """The state and the progress of the ingester of the backfill."""
 
     cursor: str | None = None
-    """Where in the source's listing the newest page ends, in the source's own words; !ingester-done when
-    all is listed.
+    """The position after the newest stored page of the listing, as returned by the source. It is !ingester-done when
+    the listing is complete.
     """
 
     done: bool | None = None
-    """Whether the listing has come to its end."""
+    """Whether the listing is complete."""
 
     progress: str | None = None
-    """How far the listing has come, in short form for people: done, or how many repositories were stored, such as
-    1250000 repos.
-    """
+    """The progress of the listing in short form: done, or the number of stored repositories, such as 1250000 repos."""
 
     repos: Count | None = None
-    """How many repositories were stored, over all restarts and all listings."""
+    """Number of repositories stored, across all restarts and all listings."""
 
     repos_per_second: Annotated[float | None, Field(ge=0)] = None
-    """How many repositories were stored per second, as the mean of the last 60 seconds."""
+    """Number of repositories stored per second, averaged over the last 60 seconds."""

@@ -1,4 +1,4 @@
-"""What all models of the API have in common."""
+"""The base class of all models of the API, and the types that they share."""
 
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
@@ -13,11 +13,11 @@ API_VERSION: Final = f"{GROUP}/{VERSION}"
 
 
 class Model(BaseModel):
-    """A part of a resource: frozen, camelCase on the wire, described by its attributes' docstrings.
+    """A part of a resource: frozen, with camelCase names in JSON. Its attributes' docstrings describe its fields.
 
-    Unknown fields are ignored, since the API server is the one that refuses them: an operator that is
-    older than the CRD (in the middle of an upgrade, after a rollback) must not call every resource invalid
-    because the schema has given it a new default.
+    Unknown fields are ignored, because the API server refuses them. An operator can be older than the CRD, in the
+    middle of an upgrade or after a rollback. It must not call every resource invalid because the schema has a new
+    default.
     """
 
     model_config = ConfigDict(
@@ -45,12 +45,12 @@ Time = Annotated[
     AfterValidator(_to_whole_seconds),
     PlainSerializer(_rfc3339, return_type=str, when_used="json"),
 ]
-"""A time of the API: UTC in whole seconds, as Kubernetes writes its own: a round trip changes nothing."""
+"""A time of the API, in UTC and whole seconds, like the times of Kubernetes. So a round trip changes nothing."""
 
 
 def keyed_by(*keys: str) -> FieldInfo:
-    """The annotation of a list in which each item is known by its `keys`: for server-side apply, and so that the API
-    server refuses a second one with the same.
+    """The annotation of a list whose items are identified by `keys`, for server-side apply. The API server refuses two
+    items with the same keys.
     """
     info: FieldInfo = Field(
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": list(keys)}

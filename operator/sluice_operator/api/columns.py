@@ -1,24 +1,39 @@
-"""The columns of `kubectl get`, the same for all kinds of source."""
+"""The columns of `kubectl get`."""
 
-from sluice_operator.api.definition import PrinterColumn
+from dataclasses import dataclass
+from typing import Literal
 
 
-def stream_columns(status_field: str, *wide: PrinterColumn) -> tuple[PrinterColumn, ...]:
-    """The columns of a kind whose main stream is told of in that `part` of the status; those in `wide` are its own.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PrinterColumn:
+    """A column of `kubectl get`. A `wide` column is shown only with `-o wide`."""
 
-    What is always shown fits into a terminal of a hundred columns, but for a long reason: so that stands last.
+    name: str
+    path: str
+    """The JSON path of its value."""
+    description: str
+    type: Literal["string", "integer", "date"] = "string"
+    wide: bool = False
+
+
+def stream_columns(status_field: str, *wide_columns: PrinterColumn) -> tuple[PrinterColumn, ...]:
+    """The columns of a source whose main stream has its status in `status_field`. `wide_columns` are added for `-o
+    wide`.
+
+    The columns that are always shown fit into a terminal of a hundred characters. The reason can be long, so it is the
+    last one.
     """
     return (
-        PrinterColumn(name="Host", path=".spec.host", description="The host of the source."),
+        PrinterColumn(name="Host", path=".spec.host", description="Host of the source."),
         PrinterColumn(
             name="Ready",
             path='.status.conditions[?(@.type=="Ready")].status',
-            description="Whether the source is streamed, or suspended as asked.",
+            description="Whether the ingester does its work, or is suspended as requested.",
         ),
         PrinterColumn(
             name="Cursor",
             path=f".status.{status_field}.cursor",
-            description="The sequence number of the newest message stored.",
+            description="Sequence number of the newest stored message.",
         ),
         PrinterColumn(
             name="Lag",
@@ -28,50 +43,50 @@ def stream_columns(status_field: str, *wide: PrinterColumn) -> tuple[PrinterColu
         PrinterColumn(
             name="Rate",
             path=f".status.{status_field}.rate",
-            description="Events stored per second. Each operation of a commit is one: a relay sends fewer messages.",
+            description="Events stored per second. Each operation of a commit is an event.",
         ),
         PrinterColumn(
             name="Restarts",
             path=".status.restarts.count",
             type="integer",
-            description="Restarts of the ingester that nobody asked for.",
+            description="Unplanned restarts of the ingester.",
         ),
         PrinterColumn(
             name="Age",
             path=".metadata.creationTimestamp",
             type="date",
-            description="The age of the resource.",
+            description="Age of the resource.",
         ),
         PrinterColumn(
             name="Reason",
             path='.status.conditions[?(@.type=="Ready")].reason',
-            description="Why the resource is Ready or not, in one word.",
+            description="Reason of the Ready condition.",
         ),
         PrinterColumn(
             name="Length",
             path=f".status.{status_field}.streamLength",
             type="integer",
             wide=True,
-            description="How many entries the Redis stream holds.",
+            description="Number of entries in the Redis stream.",
         ),
         PrinterColumn(
             name="Consumers",
             path=f".status.{status_field}.consumersLag",
             type="integer",
             wide=True,
-            description="How many entries the slowest consumer group has not been given yet.",
+            description="Number of entries that were not delivered yet to the slowest consumer group.",
         ),
-        *wide,
+        *wide_columns,
         PrinterColumn(
             name="Last-Error",
             path=f".status.{status_field}.lastError",
             wide=True,
-            description="The newest error that the ingester met.",
+            description="Newest error of the ingester.",
         ),
         PrinterColumn(
             name="Message",
             path='.status.conditions[?(@.type=="Ready")].message',
             wide=True,
-            description="Why the resource is Ready or not, and what to do.",
+            description="Message of the Ready condition: what is wrong, and what to do.",
         ),
     )

@@ -1,4 +1,4 @@
-"""Conditions as the Kubernetes API conventions and kstatus have them."""
+"""Conditions, as defined by the Kubernetes API conventions and kstatus."""
 
 from enum import StrEnum
 from typing import Annotated, Final
@@ -80,7 +80,7 @@ OWN_CONDITION_TYPES: Final[frozenset[str]] = frozenset(ConditionType)
 
 
 class ConditionStatus(StrEnum):
-    """Whether a condition holds."""
+    """The status of a condition."""
 
     TRUE = "True"
     FALSE = "False"
@@ -88,22 +88,22 @@ class ConditionStatus(StrEnum):
 
 
 class Condition(Model):
-    """One aspect of the resource's state."""
+    """The state of one aspect of the resource."""
 
     type: Annotated[str, Field(min_length=1, max_length=316)]
-    """The aspect, in CamelCase, such as Ready or Connected."""
+    """Type of the condition, in CamelCase, such as Ready or Connected."""
 
     status: ConditionStatus
-    """Whether the condition holds: True, False or Unknown."""
+    """Status of the condition: True, False or Unknown."""
 
     reason: Annotated[str, Field(max_length=1024, pattern=r"^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$")]
-    """Why the condition has this status, as one CamelCase word for programs."""
+    """Machine-readable reason for the status, in CamelCase."""
 
     message: Annotated[str, Field(max_length=32768)]
-    """What is the case and what to do about it, for people."""
+    """Human-readable message: what is wrong, and what to do."""
 
     last_transition_time: Time
     """When the status of this condition last changed."""
 
     observed_generation: Annotated[int | None, Field(ge=0)] = None
-    """The metadata.generation of the resource that this condition speaks of."""
+    """The metadata.generation of the resource that this condition is based on."""

@@ -1,12 +1,12 @@
-"""What a resource says about cursors: where to set one, what became of it, and what one has cost."""
+"""The fields about cursors: a request to set one, its result, and the gap that a lost cursor leaves."""
 
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
+from sluice_common.seqs import MAX_SEQ
 from sluice_operator.api.base import Model, Time
 from sluice_operator.api.rules import Rule
-from sluice_redis.contract import MAX_SEQ
 
 OnCursorLost = Literal["Halt", "Oldest", "Live"]
 
@@ -37,20 +37,21 @@ CursorPosition = Annotated[
         ),
     ),
 ]
-"""A place in a source's sequence, as a user gives it: every number that the ingester takes, and no other."""
+"""A position in a source's sequence, as a user writes it. It accepts exactly the numbers that the ingester accepts."""
 
 
 class CursorSpec(Model):
-    """Where to go on, once."""
+    """A request to set the cursor."""
 
     position: CursorPosition
-    """Where to go on: oldest (all that the source still has), live (only what comes from now on), or a
-    sequence number, to go on with the message after it.
+    """Where to continue: oldest (all events that the source still has), live (only new events), or a sequence number,
+    to continue with the message after it.
     """
 
     nonce: Annotated[str, Field(min_length=1, max_length=64)]
-    """A word of your own, such as first-try. The cursor is set once for each nonce: give another one to set it
-    again. Only the newest is remembered, so going back to an earlier one, as a revert in Git does, sets it again too.
+    """An arbitrary string of your choice, such as first-try. The cursor is set once for each nonce: use another nonce
+    to set it again. Only the newest nonce is remembered, so an earlier one, such as after a revert in Git, sets the
+    cursor again.
     """
 
 
@@ -61,10 +62,10 @@ NEW_POSITION_NEEDS_NEW_NONCE: Final = Rule.transition(
 
 
 class CursorResetStatus(Model):
-    """A cursor that was set as spec.cursor asks."""
+    """The result of a request to set the cursor."""
 
     nonce: str
-    """The nonce of the spec.cursor that was carried out."""
+    """The nonce of the spec.cursor that was applied."""
 
     from_: Annotated[str | None, Field(alias="from")] = None
     """The cursor before. Absent if there was none."""
@@ -73,34 +74,34 @@ class CursorResetStatus(Model):
     """The cursor that was set: a sequence number, 0 for the oldest event, or !live."""
 
     at: Time | None = None
-    """When it was set."""
+    """When the cursor was set."""
 
 
 class GapStatus(Model):
-    """A range of messages that the source could not give, because it no longer had them, or that it could not
-    be asked for, because there was no cursor yet.
+    """A range of messages that the ingester did not get. Either the source no longer had them, or there was no cursor
+    yet to ask for them.
     """
 
     from_seq: str | None = None
     """The first lost sequence number, decimal. Absent if it is unknown."""
 
     to_seq: str | None = None
-    """The last lost sequence number, decimal. Absent while it is unknown, and if the source's sequence is
-    another one.
+    """The last lost sequence number, decimal. Absent while it is unknown, and if the source has started another
+    sequence.
     """
 
     from_time: Time | None = None
-    """The time of the newest event stored before, or with NoCursor when the connection ended. Absent if it is
-    unknown.
+    """Time of the newest event stored before the gap. With the reason NoCursor, when the connection ended. Absent if it
+    is unknown.
     """
 
     to_time: Time | None = None
-    """The time of the first event after. Absent until there is one."""
+    """Time of the first event after the gap. Absent until there is one."""
 
     at: Time | None = None
-    """When it was noticed."""
+    """When the gap was detected."""
 
     reason: str | None = None
-    """Why: OutdatedCursor, FutureCursor, SequenceMovedBack, or NoCursor: read live, the connection ended before the
-    first event, and without a cursor the next one could not ask for what came meanwhile.
+    """Why messages were lost: OutdatedCursor, FutureCursor, SequenceMovedBack or NoCursor. NoCursor means that the
+    connection ended before the first event of a live stream, so the next connection had no cursor to continue from.
     """

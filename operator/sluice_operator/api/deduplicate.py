@@ -1,4 +1,4 @@
-"""One event once, though several relays tell of it."""
+"""The field that stores an event once if several relays send it."""
 
 import re
 from typing import Annotated, Final
@@ -12,14 +12,14 @@ _DURATION: Final = re.compile(r"(?:([0-9]{1,2})h)?(?:([0-9]{1,4})m)?(?:([0-9]{1,
 
 
 def parse_duration_seconds(duration: str) -> int:
-    """The seconds of a duration such as 1h30m; 0 if it is none."""
+    """The seconds of a duration such as 1h30m, or 0 if it is not a duration."""
     found = _DURATION.fullmatch(duration)
     hours, minutes, seconds = (int(part or 0) for part in found.groups()) if found else (0, 0, 0)
     return hours * 3600 + minutes * 60 + seconds
 
 
 class DeduplicateSpec(Model):
-    """How events are known again that another relay has told of."""
+    """How long to remember events, so that an event that several relays send is stored once."""
 
     window: Annotated[
         str,
@@ -33,4 +33,6 @@ class DeduplicateSpec(Model):
             holds=lambda duration: 1 <= parse_duration_seconds(duration) <= 86_400,
         ),
     ] = "1h"
-    """For how long an event is known again, such as 1h. It takes memory in Redis for each event in it."""
+    """How long an event is remembered, as a duration from 1s to 24h, such as 90m. Redis needs memory for each event in
+    the window. Defaults to 1h.
+    """

@@ -1,4 +1,4 @@
-"""What a user adds to the Deployments of a resource themselves, beside their pods."""
+"""The labels and annotations that a user adds to the Deployments of a resource."""
 
 from typing import Annotated, Final
 
@@ -16,8 +16,8 @@ DeploymentAnnotations = Annotated[
     Rule(
         cel=f"self.all(name, !{list(_RESERVED_PREFIXES)}.exists(taken, name.startsWith(taken)))",
         message=(
-            f"annotations that begin with {', '.join(_RESERVED_PREFIXES)} are those of the operator, of kubectl "
-            "and of Kubernetes: choose other names"
+            f"annotations that begin with {', '.join(_RESERVED_PREFIXES)} are reserved for the operator, "
+            "kubectl and Kubernetes: choose other names"
         ),
         holds=lambda annotations: not any(name.startswith(_RESERVED_PREFIXES) for name in annotations),
     ),
@@ -25,9 +25,8 @@ DeploymentAnnotations = Annotated[
 
 
 class DeploymentMetadata(Model):
-    """What is added to the metadata of the Deployments, such as a label that a policy asks for.
-
-    The labels and annotations of their pods are those of podTemplate.
+    """Labels and annotations of the Deployments, such as a label that a policy requires. Those of the pods are in
+    podTemplate.
     """
 
     labels: Labels | None = None

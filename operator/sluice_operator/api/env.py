@@ -1,4 +1,4 @@
-"""Variables of a user's own for the ingester's process: none of those that the operator sets from the spec."""
+"""The environment variables that a user adds to the ingester. Variables that the operator sets itself are refused."""
 
 from typing import Annotated, Final
 
@@ -7,32 +7,14 @@ from pydantic import Field
 from sluice_operator.api.base import Model
 from sluice_operator.api.object_names import DataKey, ObjectName
 from sluice_operator.api.rules import Rule
+from sluice_redis.ingester_settings import RESERVED, LogFormat, LogLevel, fields_by_variable
 
-SPEC_FIELDS: Final = {
-    "REDIS_URL": "spec.redis.secretRef",
-    "SSL_CERT_FILE": "spec.caBundle",
-    "INGESTER_CA_BUNDLE": "spec.caBundle",
-    "INGESTER_RELAY_HOSTS": "spec.host",
-    "INGESTER_LABELER_HOSTS": "spec.host",
-    "INGESTER_KEY_PREFIX": "spec.redis.keyPrefix",
-    "INGESTER_COLLECTIONS": "spec.firehose.collections",
-    "INGESTER_SYNC_EVENTS": "spec.firehose.syncEvents",
-    "INGESTER_RESYNC_TO_BACKFILL": "spec.firehose.resyncToBackfill",
-    "INGESTER_DEDUPLICATE_SECONDS": "spec.firehose.deduplicate",
-    "INGESTER_START_FROM": "startFrom of the stream",
-    "INGESTER_BACKFILL_RESCAN_SECONDS": "spec.backfill.rescanIntervalSeconds",
-    "INGESTER_ON_PAGE_ERROR": "spec.backfill.onPageError",
-    "INGESTER_ON_CURSOR_LOST": "spec.onCursorLost",
-    "INGESTER_TRIM_CONSUMED": "spec.retention.trimConsumed",
-    "INGESTER_HIGH_WATER_MARK": "spec.backpressure.highWaterMark",
-    "INGESTER_BATCH_SIZE": "spec.batch.size",
-    "INGESTER_BATCH_TIMEOUT_MS": "spec.batch.timeoutMilliseconds",
-}
-"""By variable, the field that says the same."""
+SPEC_FIELDS: Final = fields_by_variable()
+"""By environment variable, the field of the spec that sets it."""
 
-_RESERVED: Final = ("POD_NAME", "METRICS_PORT")
-_LEVELS: Final = ("debug", "info", "warning", "error")
-_FORMATS: Final = ("json", "plain", "")
+_RESERVED: Final = RESERVED
+_LEVELS: Final = tuple(level.value for level in LogLevel)
+_FORMATS: Final = (*(style.value for style in LogFormat), "")
 
 
 def _use_field_instead(field: str) -> Rule:
@@ -47,32 +29,17 @@ def _use_field_instead(field: str) -> Rule:
 EnvName = Annotated[
     str,
     Field(min_length=1, max_length=128, pattern=r"^[-._a-zA-Z][-._a-zA-Z0-9]*$"),
-    _use_field_instead("spec.redis.secretRef"),
-    _use_field_instead("spec.caBundle"),
-    _use_field_instead("spec.host"),
-    _use_field_instead("spec.redis.keyPrefix"),
-    _use_field_instead("spec.firehose.collections"),
-    _use_field_instead("spec.firehose.syncEvents"),
-    _use_field_instead("spec.firehose.resyncToBackfill"),
-    _use_field_instead("spec.firehose.deduplicate"),
-    _use_field_instead("startFrom of the stream"),
-    _use_field_instead("spec.backfill.rescanIntervalSeconds"),
-    _use_field_instead("spec.backfill.onPageError"),
-    _use_field_instead("spec.onCursorLost"),
-    _use_field_instead("spec.retention.trimConsumed"),
-    _use_field_instead("spec.backpressure.highWaterMark"),
-    _use_field_instead("spec.batch.size"),
-    _use_field_instead("spec.batch.timeoutMilliseconds"),
+    *map(_use_field_instead, dict.fromkeys(SPEC_FIELDS.values())),
     Rule(
         cel=f"!(self in {list(_RESERVED)}) && (!self.startsWith('INGESTER_') || self in {list(SPEC_FIELDS)})",
-        message="POD_NAME, METRICS_PORT and what begins with INGESTER_ are the operator's own: leave them out",
+        message="POD_NAME, METRICS_PORT and names that begin with INGESTER_ are reserved for the operator: remove them",
         holds=lambda name: name not in _RESERVED and (not name.startswith("INGESTER_") or name in SPEC_FIELDS),
     ),
     Rule(
         cel="self != 'PATH' && !self.startsWith('PYTHON') && !self.startsWith('LD_')",
         message=(
-            "PATH and what begins with PYTHON or LD_ decide which program runs, and how: leave them out, or set them "
-            "in an image of your own and give that in spec.image"
+            "PATH and names that begin with PYTHON or LD_ change which program runs: remove them, or set them in your "
+            "own image and use it in spec.image"
         ),
         holds=lambda name: name != "PATH" and not name.startswith(("PYTHON", "LD_")),
     ),
@@ -80,36 +47,36 @@ EnvName = Annotated[
 
 
 class EnvKeyRef(Model):
-    """A key of a Secret or a ConfigMap in the resource's own namespace."""
+    """A reference to a key of a Secret or a ConfigMap in the namespace of the resource."""
 
     name: ObjectName
-    """The name of the Secret or ConfigMap, in the namespace of this resource."""
+    """Name of the Secret or the ConfigMap, in the namespace of this resource."""
 
     key: DataKey
-    """The key under which the value stands."""
+    """Key that holds the value."""
 
     optional: bool | None = None
-    """Whether the ingester may start without it. Without this it may not."""
+    """Whether the ingester can start if the object or the key does not exist. Defaults to false."""
 
 
 class EnvFieldRef(Model):
-    """A field of the ingester's pod."""
+    """A reference to a field of the pod."""
 
     field_path: Annotated[str, Field(min_length=1, max_length=400)]
-    """The path of the field, such as spec.nodeName, status.podIP or metadata.labels['NAME']."""
+    """Path of the field, such as spec.nodeName, status.podIP or metadata.labels['NAME']."""
 
 
 class EnvSource(Model):
-    """Where the value of a variable stands: one of these."""
+    """Where the value of an environment variable comes from. Exactly one field must be set."""
 
     secret_key_ref: EnvKeyRef | None = None
-    """A key of a Secret. A change of its content reaches the ingester at its next start."""
+    """A key of a Secret. The ingester reads a changed value at its next start."""
 
     config_map_key_ref: EnvKeyRef | None = None
-    """A key of a ConfigMap. A change of its content reaches the ingester at its next start."""
+    """A key of a ConfigMap. The ingester reads a changed value at its next start."""
 
     field_ref: EnvFieldRef | None = None
-    """A field of the pod itself."""
+    """A field of the pod."""
 
 
 _EXACTLY_ONE_SOURCE: Final = Rule(
@@ -120,16 +87,20 @@ _EXACTLY_ONE_SOURCE: Final = Rule(
 
 
 class EnvVar(Model):
-    """A variable of the ingester's process."""
+    """An environment variable of the ingester."""
 
     name: EnvName
-    """The name of the variable, such as LOG_LEVEL. What the operator sets from other fields can't be set here."""
+    """Name of the environment variable, such as LOG_LEVEL. Variables that the operator sets from other fields of the
+    spec are refused.
+    """
 
     value: Annotated[str, Field(max_length=32_768)] | None = None
-    """The value. $(NAME) stands for the value of another variable, as in a Pod."""
+    """Value of the variable. References such as $(NAME) are expanded to the value of another variable, as in a Pod.
+    Cannot be used together with valueFrom.
+    """
 
     value_from: Annotated[EnvSource, _EXACTLY_ONE_SOURCE] | None = None
-    """Where the value stands, in the place of value."""
+    """Source of the variable's value. Cannot be used together with value."""
 
 
 EXACTLY_ONE_VALUE: Final = Rule(

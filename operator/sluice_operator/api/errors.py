@@ -1,4 +1,4 @@
-"""What reading a resource can raise."""
+"""The error of an object that does not fit the API."""
 
 from collections.abc import Sequence
 
@@ -6,11 +6,11 @@ from pydantic_core import ErrorDetails
 
 
 class InvalidResourceError(ValueError):
-    """The object does not fit the API. The text names each field and what to do, fit for a condition."""
+    """The object does not fit the API. The text names each field and what to do, for the message of a condition."""
 
     @classmethod
     def from_validation(cls, errors: Sequence[ErrorDetails]) -> "InvalidResourceError":
-        """The error that names all `faults`."""
+        """The error that names all validation `errors`."""
         return cls("; ".join(f"{_field_path(fault['loc'])}: {_error_text(fault)}" for fault in errors))
 
 

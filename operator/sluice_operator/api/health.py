@@ -1,4 +1,4 @@
-"""How long things may take before the status calls them wrong: every window and deadline is a field."""
+"""How long a problem can last before the status reports it. Every such time is a field."""
 
 from typing import Annotated
 
@@ -8,32 +8,34 @@ from sluice_operator.api.base import Model
 
 
 class HealthSpec(Model):
-    """How long things may take before the status calls them wrong."""
+    """How long a problem can last before the status reports it."""
 
     degraded_after_seconds: Annotated[int, Field(ge=1, le=86_400)] = 300
-    """For how many seconds the source or Redis may be away before the resource is no longer Ready. Shorter
-    interruptions heal by themselves and leave it Ready.
+    """Number of seconds that the source or Redis can be unreachable before the resource is no longer Ready. The
+    resource stays Ready during a shorter interruption. Defaults to 300.
     """
 
     stalled_after_seconds: Annotated[int, Field(ge=1, le=86_400)] = 60
-    """For how many seconds something that only a person can mend may last, such as a missing Secret or a wrong
-    password, before the resource is Stalled. People mend such things in two steps, and what is Stalled ends
-    their releases.
+    """Number of seconds that a problem that only a person can fix, such as a missing Secret or a wrong password, can
+    last before the resource is Stalled. Deployment tools give up when a resource is Stalled, and people often fix such
+    a problem in two steps. Defaults to 60.
     """
 
     quiet_after_seconds: Annotated[int, Field(ge=0, le=604_800)] = 300
-    """For how many seconds a connected source may give nothing to store before EventsFlowing is False. 0 is for
-    a source that may be quiet for as long as it likes, such as a PDS with few accounts.
+    """Number of seconds that a connected source can send nothing to store before EventsFlowing is False. 0 means no
+    limit, for a source that can be quiet for a long time, such as a PDS with few accounts. Defaults to 300.
     """
 
     stable_window_seconds: Annotated[int, Field(ge=1, le=604_800)] = 900
-    """How many seconds without a restart make the ingester Stable, and without an error ErrorFree."""
+    """Number of seconds without a restart after which Stable is True, and without an error after which ErrorFree is
+    True. Defaults to 900.
+    """
 
 
 class LabelerHealthSpec(HealthSpec):
-    """The same for labelers, which are quiet for long: labels are given by people, a few an hour."""
+    """The same for a Labeler. Labelers can be quiet for hours, so quietAfterSeconds has another default."""
 
     quiet_after_seconds: Annotated[int, Field(ge=0, le=604_800)] = 0
-    """For how many seconds a connected labeler may give nothing to store before EventsFlowing is False. 0 is for
-    one that may be quiet for as long as it likes, as labelers are.
+    """Number of seconds that a connected labeler can send nothing to store before EventsFlowing is False. 0 means no
+    limit, since labelers can be quiet for hours. Defaults to 0.
     """

@@ -1,10 +1,10 @@
-"""HOST in the language of the API server's rules: what `sluice_redis.hosts.host_of` says, said in CEL.
+"""The rule of the API server that decides whether a change of spec.host names another source.
 
-The API server decides whether a change of spec.host names another source. Of CEL it knows only what every supported
-version has: nothing reads an address, and a rule must be cheap by an estimate that takes each list that is computed
-for an endless one. So an IPv6 address is compared group by group, each found by a regular expression.
+It says in CEL what `sluice_redis.hosts.host_of` says in Python. It uses only what every supported version of CEL has,
+so it can't parse an IP address. Its cost estimate counts each computed list as endless, so an IPv6 address is compared
+group by group, and each group is found by a regular expression.
 
-In doubt a change is refused: an IPv4 address at the end of an IPv6 address is compared as it is written.
+If in doubt, the rule refuses the change: an IPv4 address at the end of an IPv6 address is compared as text.
 """
 
 from typing import Final
@@ -15,7 +15,7 @@ _GROUP_PATTERN_LENGTH: Final = len("[^:]+:")
 
 
 def same_host_expression(left: str, right: str) -> str:
-    """An expression: whether `one` and `other`, which the other rules of a host let pass, have one HOST."""
+    """A CEL expression: whether two hosts, which passed the other rules, are the same source."""
     groups = f"[0, 1, 2, 3, 4, 5, 6, 7].all(i, {_group_expression(left)} == {_group_expression(right)})"
     addresses = f"{left}.matches('[[]') && {right}.matches('[[]') && {groups}"
     ports = f"{_port_expression(left)} == {_port_expression(right)}"
@@ -24,7 +24,7 @@ def same_host_expression(left: str, right: str) -> str:
 
 
 def _port_expression(host: str) -> str:
-    """The port, 0 if it is the default of the scheme."""
+    """The port, or 0 if it is the default of the scheme."""
     default = f"({host}.lowerAscii().matches('^(ws|http)://') ? 80 : 443)"
     told = f"int({host}.find('[0-9]+$'))"
     return f"(!{host}.matches(':[0-9]+$') || {told} == {default} ? 0 : {told})"
@@ -35,7 +35,9 @@ def _name_expression(host: str) -> str:
 
 
 def _group_expression(host: str) -> str:
-    """Group `i` of an IPv6 address without leading zeros: counted from its beginning, or else from its end."""
+    """Group `i` of an IPv6 address without leading zeros. It is counted from the beginning of the address, or else from
+    its end.
+    """
     name = _name_expression(host)
     before = f"'{_SEVEN_GROUPS_BEFORE}'.substring(0, {_GROUP_PATTERN_LENGTH} * i)"
     after = f"'{_SEVEN_GROUPS_AFTER}'.substring(0, {_GROUP_PATTERN_LENGTH} * (7 - i))"

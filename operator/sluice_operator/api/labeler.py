@@ -1,59 +1,46 @@
-"""The Labeler: a source of com.atproto.label, such as an Ozone."""
-
-from typing import Final
+"""The model of the Labeler: a source of com.atproto.label, such as an Ozone."""
 
 from sluice_operator.api.base import Model
-from sluice_operator.api.columns import stream_columns
 from sluice_operator.api.cursor import CursorPosition
-from sluice_operator.api.definition import Definition
 from sluice_operator.api.health import LabelerHealthSpec
+from sluice_operator.api.ingester_status import SourceStatus, StreamStatus
 from sluice_operator.api.source import Source
 from sluice_operator.api.source_spec import SourceSpec
-from sluice_operator.api.source_status import SourceStatus, StreamStatus
 
 
 class LabelsSpec(Model):
     """The stream of labels (com.atproto.label.subscribeLabels)."""
 
     start_from: CursorPosition = "oldest"
-    """Where to start when Redis holds no cursor for this host: oldest (all labels that the labeler has ever
-    given), live (only what comes from now on), or the first sequence number that is wanted. A stored cursor
-    always wins.
+    """Where to start if Redis holds no cursor for this host: oldest (all labels of the labeler), live (only new
+    labels), or the first sequence number to read. A stored cursor takes precedence. Defaults to oldest.
     """
 
 
 class LabelerSpec(SourceSpec):
-    """What should be."""
+    """The desired state of a Labeler."""
 
     labels: LabelsSpec = LabelsSpec()
     """The stream of labels (com.atproto.label.subscribeLabels), written to the Redis stream label_live."""
 
     health: LabelerHealthSpec = LabelerHealthSpec()
-    """How long things may take before the status calls them wrong."""
+    """How long a problem can last before the status reports it."""
 
 
 class LabelerStatus(SourceStatus):
-    """What is."""
+    """The observed state of a Labeler."""
 
     labels: StreamStatus | None = None
-    """What the ingester of the labels is doing and how far it has come."""
+    """The state and the progress of the ingester of the labels."""
 
 
 class Labeler(Source):
-    """A Labeler is a source of labels on accounts and records, such as an Ozone. The operator keeps an
-    ingester running for it, which streams its labels into Redis, and tells here how it fares.
+    """Labeler is a source of labels on accounts and records, such as an Ozone. The operator runs an ingester that
+    streams its labels into Redis, and reports the state in status.
     """
 
     spec: LabelerSpec
-    """What the operator should bring about for this source."""
+    """Desired state of the Labeler."""
 
     status: LabelerStatus = LabelerStatus()
-    """What the operator observes. It is written by the operator alone."""
-
-
-LABELER: Final = Definition(
-    model=Labeler,
-    plural="labelers",
-    short_names=("lblr",),
-    columns=stream_columns("labels"),
-)
+    """Observed state of the Labeler. Only the operator writes it."""

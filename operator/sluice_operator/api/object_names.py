@@ -1,4 +1,4 @@
-"""Names of Kubernetes objects, of their keys, and of what stands within them."""
+"""Patterns for the names of Kubernetes objects, of their keys, and of labels."""
 
 from typing import Annotated
 
@@ -13,4 +13,4 @@ DataKey = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[-._a-zA
 
 LabelValue = Annotated[str, Field(max_length=63, pattern=r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$")]
 QualifiedName = Annotated[str, Field(min_length=1, max_length=317, pattern=r"^[-._a-zA-Z0-9]+(/[-._a-zA-Z0-9]+)?$")]
-"""The key of a label or a taint, with or without a domain in front."""
+"""The key of a label or a taint, with or without a domain."""

@@ -1,4 +1,4 @@
-"""On which nodes the ingester's pod may run."""
+"""The fields that decide on which nodes the ingester's pod can run."""
 
 from typing import Annotated, Any, Final, Literal
 
@@ -13,86 +13,92 @@ class Toleration(Model):
     """A taint of nodes that the pod tolerates."""
 
     key: QualifiedName | None = None
-    """The key of the taint. Without it, with the operator Exists, all taints are tolerated."""
+    """Key of the taint that is tolerated. If not set, operator must be Exists, and all taints are tolerated."""
 
     operator: Literal["Exists", "Equal"] | None = None
-    """Whether any value of the taint is tolerated (Exists), or the one given (Equal). Without it Equal."""
+    """Exists tolerates any value of the taint. Equal tolerates only the given value. Defaults to Equal."""
 
     value: LabelValue | None = None
-    """The value of the taint."""
+    """Value of the taint that is tolerated."""
 
     effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
-    """The effect of the taint. Without it all effects are tolerated."""
+    """Effect of the taint that is tolerated. If not set, all effects are tolerated."""
 
     toleration_seconds: Annotated[int, Field(ge=0, le=2_147_483_647)] | None = None
-    """For how many seconds a taint with the effect NoExecute is tolerated. Without it for ever."""
+    """Number of seconds that a taint with the effect NoExecute is tolerated. If not set, it is tolerated forever."""
 
 
 class Affinity(Model):
-    """Which nodes, and which other pods beside it, a pod wants or shuns.
+    """Scheduling constraints of the pod: on which nodes, and near or away from which other pods.
 
-    The three parts are as in a Pod. Their types are large and nested: they are taken as they are, and the API
-    server checks them with the Deployment. What it refuses makes the resource Stalled, in its words.
+    The fields are those of a Pod, and are not validated here. If the API server refuses them in the Deployment, the
+    resource is Stalled with its message.
     """
 
     node_affinity: dict[str, Any] | None = None
-    """Which nodes are wanted, as in a Pod."""
+    """Node affinity scheduling rules, as in a Pod."""
 
     pod_affinity: dict[str, Any] | None = None
-    """Beside which other pods it should run, as in a Pod."""
+    """Pod affinity scheduling rules, as in a Pod."""
 
     pod_anti_affinity: dict[str, Any] | None = None
-    """Apart from which other pods it should run, as in a Pod."""
+    """Pod anti-affinity scheduling rules, as in a Pod."""
 
 
 class LabelRequirement(Model):
-    """What a label of a pod has to be."""
+    """A label selector requirement: a key, an operator and values."""
 
     key: QualifiedName
-    """The key of the label."""
+    """Key of the label."""
 
     operator: Literal["In", "NotIn", "Exists", "DoesNotExist"]
-    """How the label has to be: In or NotIn the values, or there (Exists) or not (DoesNotExist)."""
+    """How the label relates to the values: In, NotIn, Exists or DoesNotExist."""
 
     values: Annotated[tuple[LabelValue, ...], Field(max_length=32)] | None = None
-    """The values for In and NotIn."""
+    """Values of the label. Required for In and NotIn, not allowed for Exists and DoesNotExist."""
 
 
 class LabelSelector(Model):
-    """Which pods are meant, by their labels."""
+    """A label query over pods. A pod must match all requirements."""
 
     match_labels: Annotated[dict[str, LabelValue], Field(max_length=32)] | None = None
-    """Labels that a pod must have, with these values."""
+    """Labels and values that a pod must have."""
 
     match_expressions: Annotated[tuple[LabelRequirement, ...], Field(max_length=16)] | None = None
-    """What else the labels of a pod have to be."""
+    """Further requirements on the labels of a pod."""
 
 
 class TopologySpreadConstraint(Model):
-    """How pods are spread over nodes, zones or the like."""
+    """How to spread pods across nodes, zones or other topology domains."""
 
     topology_key: QualifiedName
-    """The label of nodes over whose values pods are spread, such as kubernetes.io/hostname."""
+    """Key of the node label whose values are the topology domains, such as kubernetes.io/hostname."""
 
     when_unsatisfiable: Literal["ScheduleAnyway", "DoNotSchedule"] = "ScheduleAnyway"
-    """Whether the pod is put somewhere (ScheduleAnyway) or waits (DoNotSchedule) if it can't be spread. Without this
-    it is put somewhere.
+    """What to do if the pod does not satisfy the constraint: ScheduleAnyway or DoNotSchedule. Defaults to
+    ScheduleAnyway.
     """
 
     max_skew: Annotated[int, Field(ge=1, le=10_000)] = 1
-    """How many more pods one value may have than another. Without it one."""
+    """Maximum difference in the number of pods between topology domains. Defaults to 1."""
 
     label_selector: LabelSelector = LabelSelector(match_labels={"app.kubernetes.io/name": "sluice-ingester"})
-    """Which pods are counted. Without it those of all ingesters in the namespace, for one source has one pod."""
+    """Which pods are counted. Defaults to the pods of all ingesters in the namespace, because each source has only one
+    pod.
+    """
 
     min_domains: Annotated[int, Field(ge=1, le=10_000)] | None = None
-    """How many values there must be at least, with DoNotSchedule."""
+    """Minimum number of topology domains, with DoNotSchedule."""
 
     node_affinity_policy: Literal["Honor", "Ignore"] | None = None
-    """Whether nodes that the pod's affinity rules out are left out of the count. Without it they are."""
+    """Honor leaves out of the count the nodes that do not match the pod's affinity. Ignore counts them. Defaults to
+    Honor.
+    """
 
     node_taints_policy: Literal["Honor", "Ignore"] | None = None
-    """Whether nodes whose taints the pod does not tolerate are left out of the count. Without it they are not."""
+    """Honor leaves out of the count the nodes with taints that the pod does not tolerate. Ignore counts them. Defaults
+    to Ignore.
+    """
 
 
 _UNSATISFIABLE: Final = "(has({0}.whenUnsatisfiable) ? {0}.whenUnsatisfiable : 'ScheduleAnyway')"
@@ -102,6 +108,6 @@ DISTINCT_CONSTRAINTS: Final = Rule(
         "self.all(one, self.filter(other, other.topologyKey == one.topologyKey && "
         f"{_UNSATISFIABLE.format('other')} == {_UNSATISFIABLE.format('one')}).size() == 1)"
     ),
-    message="two constraints have the same topologyKey and whenUnsatisfiable: make them one",
+    message="two constraints have the same topologyKey and whenUnsatisfiable: merge them",
     holds=lambda spreads: len({(one.topology_key, one.when_unsatisfiable) for one in spreads}) == len(spreads),
 )

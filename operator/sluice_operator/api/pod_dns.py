@@ -1,36 +1,36 @@
-"""How the ingester's pod finds names."""
+"""The DNS settings of the ingester's pod."""
 
 from sluice_operator.api.base import Model
 
 
 class HostAlias(Model):
-    """Names of one address, in the pod's /etc/hosts."""
+    """Host names of one IP address, in the pod's /etc/hosts."""
 
     ip: str
-    """The address."""
+    """IP address of the host names."""
 
     hostnames: tuple[str, ...]
-    """Its names."""
+    """Host names of the IP address."""
 
 
 class DNSOption(Model):
-    """An option of the resolver."""
+    """A DNS resolver option."""
 
     name: str
-    """The name of the option, such as ndots."""
+    """Name of the option, such as ndots."""
 
     value: str | None = None
-    """Its value."""
+    """Value of the option."""
 
 
 class DNSConfig(Model):
-    """The pod's /etc/resolv.conf, in addition to what dnsPolicy makes of it."""
+    """DNS settings of the pod, added to those of dnsPolicy in /etc/resolv.conf."""
 
     nameservers: tuple[str, ...] | None = None
-    """Addresses of name servers."""
+    """IP addresses of DNS servers."""
 
     searches: tuple[str, ...] | None = None
-    """Domains in which short names are looked up."""
+    """DNS search domains for host name lookup."""
 
     options: tuple[DNSOption, ...] | None = None
-    """Options of the resolver."""
+    """DNS resolver options."""

@@ -1,9 +1,8 @@
-"""What a user adds to the pod of an ingester: merged over what the operator builds, and never against it.
+"""The pod template: what a user adds to the pod of an ingester.
 
-What the operator sets from other fields of the spec can't be set here, so that each thing is said in one place.
-Rules refuse what would break the pod; what only the validation of a Deployment knows (a toleration with a value
-too many, a mistyped field of an affinity) is refused by the API server when the Deployment is written, and the
-resource is then Stalled with its words.
+What the operator sets from other fields of the spec can't be set here, so each thing has one place. Rules refuse what
+would break the pod. What only the validation of a Deployment finds, such as a wrong field of an affinity, is refused by
+the API server when the Deployment is written. The resource is then Stalled with its message.
 """
 
 from typing import Annotated, Final, Literal
@@ -36,8 +35,8 @@ Labels = Annotated[
     Rule(
         cel=f"self.all(name, !name.startsWith('{_SLUICE_PREFIX}') && !(name in {list(_RESERVED_LABELS)}))",
         message=(
-            f"the labels {', '.join(_RESERVED_LABELS)} and what begins with {_SLUICE_PREFIX} tell the pods of "
-            "ingesters apart: choose other names"
+            f"the labels {', '.join(_RESERVED_LABELS)} and those that begin with {_SLUICE_PREFIX} "
+            "identify the pods of ingesters: choose other names"
         ),
         holds=lambda labels: not any(name.startswith(_SLUICE_PREFIX) or name in _RESERVED_LABELS for name in labels),
     ),
@@ -49,8 +48,8 @@ PodAnnotations = Annotated[
     Rule(
         cel=f"self.all(name, !name.startsWith('{_SLUICE_PREFIX}') && !name.startsWith('{_KUBECTL_PREFIX}'))",
         message=(
-            f"annotations that begin with {_SLUICE_PREFIX} or {_KUBECTL_PREFIX} are those of the operator "
-            "and of kubectl: choose other names; `kubectl rollout restart` restarts an ingester"
+            f"annotations that begin with {_SLUICE_PREFIX} or {_KUBECTL_PREFIX} are reserved for the operator "
+            "and kubectl: choose other names. To restart an ingester, use `kubectl rollout restart`"
         ),
         holds=lambda annotations: not any(name.startswith((_SLUICE_PREFIX, _KUBECTL_PREFIX)) for name in annotations),
     ),
@@ -58,14 +57,14 @@ PodAnnotations = Annotated[
 
 
 class ImagePullSecret(Model):
-    """A Secret with the credentials of a registry."""
+    """A Secret with the credentials of an image registry."""
 
     name: ObjectName
-    """The name of the Secret, in the namespace of this resource."""
+    """Name of the Secret, in the namespace of this resource."""
 
 
 class PodTemplate(Model):
-    """What is added to the ingester's pod. All is as in a Pod and its container, without the levels between."""
+    """Additions to the pod of the ingester. The fields are those of a Pod and of its container, on one level."""
 
     labels: Labels | None = None
     """Labels of the pod."""
@@ -74,12 +73,14 @@ class PodTemplate(Model):
     """Annotations of the pod, such as those of a service mesh."""
 
     env: Annotated[tuple[Env, ...], Field(max_length=64), keyed_by("name")] | None = None
-    """Variables of the ingester's process, such as LOG_LEVEL or HTTPS_PROXY."""
+    """Environment variables of the ingester, such as LOG_LEVEL or HTTPS_PROXY."""
 
     resources: Annotated[ResourceRequirements, REQUESTS_WITHIN_LIMITS] = ResourceRequirements(
         requests={"cpu": "50m", "memory": "64Mi"}, limits={"memory": "128Mi"}
     )
-    """The resources of the ingester's container. What is given here replaces the default as a whole."""
+    """Compute resources of the ingester's container. A value here replaces the default as a whole. Defaults to requests
+    of 50m CPU and 64Mi memory, and a limit of 128Mi memory.
+    """
 
     node_selector: Annotated[dict[str, LabelValue], Field(max_length=32)] | None = None
     """Labels that a node must have to run the pod."""
@@ -88,64 +89,64 @@ class PodTemplate(Model):
     """Taints of nodes that the pod tolerates."""
 
     affinity: Affinity | None = None
-    """Which nodes, and which other pods beside it, the pod wants or shuns."""
+    """Scheduling constraints of the pod."""
 
     topology_spread_constraints: (
         Annotated[tuple[TopologySpreadConstraint, ...], Field(max_length=8), DISTINCT_CONSTRAINTS] | None
     ) = None
-    """How the pods of ingesters are spread over nodes, zones or the like."""
+    """How to spread the pods of ingesters across topology domains."""
 
     image_pull_secrets: Annotated[tuple[ImagePullSecret, ...], Field(max_length=16), keyed_by("name")] | None = None
-    """Secrets with the credentials of registries, beside those of the operator."""
+    """Secrets with the credentials of image registries. They are added to those of the operator."""
 
     priority_class_name: ObjectName | None = None
-    """The PriorityClass of the pod."""
+    """Name of the PriorityClass of the pod."""
 
     runtime_class_name: ObjectName | None = None
-    """The RuntimeClass of the pod."""
+    """Name of the RuntimeClass of the pod."""
 
     scheduler_name: ObjectName | None = None
-    """The scheduler that finds the pod a node. Without it that of the cluster."""
+    """Name of the scheduler of the pod. If not set, the default scheduler of the cluster is used."""
 
     service_account_name: ObjectName | None = None
-    """The ServiceAccount of the pod, such as one that a SecurityContextConstraint is bound to. Its token is not in the
-    pod. Without it the namespace's default.
+    """Name of the ServiceAccount of the pod, such as one that a SecurityContextConstraint is bound to. Its token is not
+    mounted. If not set, the default ServiceAccount of the namespace is used.
     """
 
     pod_security_context: PodSecurityContext | None = None
-    """As whom the pod runs, and in what confinement. Without it user and group are 65532. With it they are those that
-    are given here, or with {} those of the image or of the cluster, such as OpenShift's ranges.
+    """Security context of the pod. If not set, the pod runs as user and group 65532. If set, it runs as the user and
+    the group that are given here. With {} the image or the cluster decides, such as with the ranges of OpenShift.
     """
 
     security_context: SecurityContext | None = None
-    """The same of the ingester's container alone."""
+    """Security context of the ingester's container. It takes precedence over podSecurityContext."""
 
     termination_grace_period_seconds: Annotated[int, Field(ge=15, le=3600)] | None = None
-    """How many seconds the ingester has to write what it holds when it is stopped. It needs no more than 10. Without
-    it 15.
+    """Number of seconds that the ingester has to write its buffered events when it is stopped. It needs no more than
+    10. Defaults to 15.
     """
 
     dns_policy: Literal["ClusterFirst", "ClusterFirstWithHostNet", "Default", "None"] | None = None
-    """Where the pod's name servers come from: the cluster (ClusterFirst, without it), the node (Default) or dnsConfig
-    alone (None).
+    """DNS policy of the pod. ClusterFirst uses the DNS of the cluster, Default that of the node, and None only
+    dnsConfig. Defaults to ClusterFirst.
     """
 
     dns_config: DNSConfig | None = None
-    """Name servers, domains and options in addition to these."""
+    """DNS settings that are added to those of dnsPolicy."""
 
     host_aliases: Annotated[tuple[HostAlias, ...], Field(max_length=32), keyed_by("ip")] | None = None
-    """Addresses and their names in the pod's /etc/hosts."""
+    """Entries for the pod's /etc/hosts."""
 
     volumes: Annotated[tuple[Volume, ...], Field(max_length=16), keyed_by("name")] | None = None
-    """Volumes of the pod, such as a Secret with a client certificate: a name, and beside it one source as in a
+    """Volumes of the pod, such as a Secret with a client certificate. Each has a name and one volume source as in a
     Pod, such as secret, configMap, emptyDir, projected, csi or persistentVolumeClaim.
     """
 
     volume_mounts: Annotated[tuple[VolumeMount, ...], Field(max_length=16), keyed_by("mountPath")] | None = None
-    """Where the ingester's container sees these volumes."""
+    """Where the volumes are mounted in the ingester's container."""
 
     def mounts_have_volumes(self) -> bool:
-        """Whether every mount is of a volume that is given."""
+        """Whether every mount names a volume of this template."""
         volumes = {volume.name for volume in self.volumes or ()}
         return all(mount.name in volumes for mount in self.volume_mounts or ())
 
@@ -155,6 +156,6 @@ MOUNTS_HAVE_VOLUMES: Final = Rule(
         "!has(self.volumeMounts) || self.volumeMounts.all(mount, has(self.volumes) && "
         "self.volumes.exists(volume, volume.name == mount.name))"
     ),
-    message="a mount names a volume that is not there: add it to podTemplate.volumes, or drop the mount",
+    message="a mount names a volume that does not exist: add it to podTemplate.volumes, or remove the mount",
     holds=PodTemplate.mounts_have_volumes,
 )

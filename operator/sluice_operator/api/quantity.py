@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Final
 
 PATTERN: Final = r"^(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))(([KMGTPE]i)|[numkMGTPE]|([eE](\+|-)?[0-9]+))?$"
-"""A quantity that is written as a string; none of the API is below zero."""
+"""A quantity as a string. No quantity of the API is negative."""
 
 _DECIMAL: Final = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
 _BINARY: Final = {"Ki": 10, "Mi": 20, "Gi": 30, "Ti": 40, "Pi": 50, "Ei": 60}
@@ -13,7 +13,7 @@ _NUMBER: Final = re.compile(r"([0-9.]+(?:[eE][+-]?[0-9]+)?)([a-zA-Z]*)")
 
 
 def parse_quantity(text: str | float) -> Decimal:
-    """The exact value of a quantity. Raises ValueError if it isn't one."""
+    """The exact value of a quantity. Raises ValueError if `text` is not a quantity."""
     string = str(text)
     parts = _NUMBER.fullmatch(string)
     if parts is None or re.match(PATTERN, string) is None:

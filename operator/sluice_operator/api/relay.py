@@ -1,4 +1,4 @@
-"""The Relay: a source of com.atproto.sync, such as a relay or a PDS."""
+"""The model of the Relay: a source of com.atproto.sync, such as a relay or a PDS."""
 
 from typing import Annotated, Final, Literal
 
@@ -6,14 +6,12 @@ from pydantic import Field
 
 from sluice_operator.api.backfill import BackfillSpec, BackfillStatus
 from sluice_operator.api.base import Model
-from sluice_operator.api.columns import stream_columns
 from sluice_operator.api.cursor import CursorPosition
 from sluice_operator.api.deduplicate import DeduplicateSpec
-from sluice_operator.api.definition import Definition, PrinterColumn
+from sluice_operator.api.ingester_status import SourceStatus, StreamStatus
 from sluice_operator.api.rules import Rule
 from sluice_operator.api.source import Source
 from sluice_operator.api.source_spec import SourceSpec
-from sluice_operator.api.source_status import SourceStatus, StreamStatus
 
 _FIRST: Final = r"[A-Za-z](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _SEGMENT: Final = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
@@ -34,40 +32,40 @@ class FirehoseSpec(Model):
     """The stream of events (com.atproto.sync.subscribeRepos)."""
 
     enabled: bool = True
-    """Whether the events of this source are streamed into Redis."""
+    """Whether to stream the events of the source into Redis. Defaults to true."""
 
     start_from: CursorPosition = "oldest"
-    """Where to start when Redis holds no cursor for this host: oldest (all that the source still has), live
-    (only what comes from now on), or the first sequence number that is wanted. A stored cursor always wins.
+    """Where to start if Redis holds no cursor for this host: oldest (all events that the source still has), live (only
+    new events), or the first sequence number to read. A stored cursor takes precedence. Defaults to oldest.
     """
 
     collections: Annotated[tuple[Collection, ...], Field(min_length=1, max_length=100)] = (
         "app.bsky.*",
         "chat.bsky.*",
     )
-    """The collections whose records are streamed: an NSID such as app.bsky.feed.post, a prefix such as
-    app.bsky.*, or * for all. Events about accounts and identities are always streamed.
+    """Collections whose records are streamed: an NSID such as app.bsky.feed.post, a prefix such as app.bsky.*, or * for
+    all. Events about accounts and identities are always streamed. Defaults to app.bsky.* and chat.bsky.*.
     """
 
     sync_events: Literal["Omit", "Emit"] = "Omit"
-    """Whether a #sync message, which says that the state of a repo was set anew, becomes an event of the type
-    sync. Omit leaves it out of the stream; Emit stores it. The consumers of the Rust ingester can't read that
-    type and stop at it: with them, leave it at Omit.
+    """What to do with a #sync message, which says that the state of a repository was set anew. Omit does not store it.
+    Emit stores it as an event of type sync. Consumers that were written for the Rust ingester cannot read this type and
+    stop at it: use Omit with them. Defaults to Omit.
     """
 
     resync_to_backfill: bool = False
-    """Whether a #sync message, which says that the state of a repo was set anew, also puts that repo into the
-    stream repo_backfill, so that a backfiller fetches it again, whatever syncEvents says.
+    """Whether a #sync message also writes its repository to the stream repo_backfill, so that a backfiller fetches the
+    repository again. It does not depend on syncEvents. Defaults to false.
     """
 
     deduplicate: DeduplicateSpec | None = None
-    """Stores an event once that several relays tell of, if they write to one stream. Every Relay of that stream
-    needs it. Without it each relay's events are stored.
+    """Stores an event once when several relays that write to the same stream send it. Every Relay of that stream needs
+    this field. If not set, the events of each relay are stored.
     """
 
 
 class RelaySpec(SourceSpec):
-    """What should be."""
+    """The desired state of a Relay."""
 
     firehose: FirehoseSpec = FirehoseSpec()
     """The stream of events (com.atproto.sync.subscribeRepos), written to the Redis stream firehose_live."""
@@ -77,38 +75,22 @@ class RelaySpec(SourceSpec):
 
 
 class RelayStatus(SourceStatus):
-    """What is."""
+    """The observed state of a Relay."""
 
     firehose: StreamStatus | None = None
-    """What the ingester of the firehose is doing and how far it has come."""
+    """The state and the progress of the ingester of the firehose."""
 
     backfill: BackfillStatus | None = None
-    """What the ingester of the backfill is doing and how far it has come. Absent without a backfill."""
+    """The state and the progress of the ingester of the backfill. Absent if the backfill is not enabled."""
 
 
 class Relay(Source):
-    """A Relay is a source of AT Protocol events, such as a relay or a PDS. The operator keeps an ingester
-    running for it, which streams its events into Redis, and tells here how it fares.
+    """Relay is a source of AT Protocol events, such as a relay or a PDS. The operator runs an ingester that streams its
+    events into Redis, and reports the state in status.
     """
 
     spec: RelaySpec
-    """What the operator should bring about for this source."""
+    """Desired state of the Relay."""
 
     status: RelayStatus = RelayStatus()
-    """What the operator observes. It is written by the operator alone."""
-
-
-RELAY: Final = Definition(
-    model=Relay,
-    plural="relays",
-    short_names=("rly",),
-    columns=stream_columns(
-        "firehose",
-        PrinterColumn(
-            name="Backfill",
-            path=".status.backfill.progress",
-            wide=True,
-            description="How far the listing of all repositories has come.",
-        ),
-    ),
-)
+    """Observed state of the Relay. Only the operator writes it."""

@@ -1,4 +1,4 @@
-"""What all kinds have in common: metadata, and how an object of the API server is read."""
+"""The base of all kinds: metadata, and how to read an object of the API server."""
 
 from collections.abc import Mapping
 from typing import Any, Self
@@ -10,7 +10,7 @@ from sluice_operator.api.errors import InvalidResourceError
 
 
 class ObjectMeta(Model):
-    """The part of metadata that the operator reads."""
+    """The fields of metadata that the operator reads."""
 
     name: str
     namespace: str
@@ -28,11 +28,11 @@ class Resource(Model):
 
     @classmethod
     def parse(cls, body: Mapping[str, Any]) -> Self:
-        """Read an object as the API server gave it.
+        """Read an object as the API server returned it.
 
-        Raises InvalidResourceError if it does not fit the schema, as an object may that is older than the
-        schema. The status is the operator's own, so one that can't be read is no fault of the user: it
-        counts as absent, and the next one replaces it.
+        Raises InvalidResourceError if the object does not fit the schema, because it can be older than the schema. The
+        user does not write the status, so an invalid status is not an error: it counts as absent, and the next one
+        replaces it.
         """
         try:
             return cls.model_validate(body)

@@ -1,4 +1,4 @@
-"""Resource requests and limits of a container."""
+"""The compute resources of a container: requests and limits."""
 
 import re
 from typing import Annotated, Final
@@ -43,25 +43,24 @@ ResourceList = Annotated[
             "self.all(name, name in ['cpu', 'memory', 'ephemeral-storage'] || "
             "name.startsWith('hugepages-') || name.contains('/'))"
         ),
-        message="the resources are cpu, memory, ephemeral-storage, hugepages-SIZE and DOMAIN/NAME",
+        message="unknown resource: use cpu, memory, ephemeral-storage, hugepages-SIZE or DOMAIN/NAME",
         holds=lambda quantities: all(_RESOURCE_NAME.match(name) for name in quantities),
     ),
 ]
 
 
 class ResourceRequirements(Model):
-    """Resource requests and limits of a container, as in a Pod."""
+    """Compute resources of a container, as in a Pod."""
 
     requests: ResourceList | None = None
-    """The least that the container needs, by resource, such as cpu in cores (50m is a twentieth) and memory
-    in bytes (64Mi).
+    """Minimum amount of each resource, such as cpu in cores (50m is a twentieth of a core) and memory in bytes (64Mi).
     """
 
     limits: ResourceList | None = None
-    """The most that the container may use, by resource, such as cpu in cores and memory in bytes (128Mi)."""
+    """Maximum amount of each resource, such as cpu in cores and memory in bytes (128Mi)."""
 
     def requests_within_limits(self) -> bool:
-        """Whether no request is above its limit. Raises ValueError at what isn't a quantity."""
+        """Whether no request is above its limit. Raises ValueError if a value is not a quantity."""
         limits = self.limits or {}
         return all(
             parse_quantity(amount) <= parse_quantity(limits.get(name, amount))

@@ -1,7 +1,7 @@
-"""Rules that a JSON schema can't say well: each is checked by the API server, and again on reading.
+"""Validation rules that a JSON schema can't express. The API server checks them, and the operator checks them again.
 
-The API server evaluates `cel` and shows `message`. The operator evaluates `holds` on what it reads, since
-an object may be older than the rule. Both stand in one `Rule` next to the field that they guard.
+The API server evaluates `cel` and shows `message`. The operator evaluates `holds` on the objects that it reads, because
+an object can be older than the rule. One `Rule` next to the field holds both.
 """
 
 import re
@@ -17,14 +17,14 @@ VALIDATIONS = "x-kubernetes-validations"
 
 
 def cel_string(text: str) -> str:
-    """`text` as a string of CEL."""
+    """`text` as a CEL string literal."""
     escaped = text.replace("\\", "\\\\").replace("'", "\\'")
     return f"'{escaped}'"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rule:
-    """An annotation of a field: `Annotated[str, Rule(...)]`. The message says what to do."""
+    """A rule as an annotation of a field: `Annotated[str, Rule(...)]`. The message says what to do."""
 
     cel: str
     message: str
@@ -32,7 +32,7 @@ class Rule:
 
     @classmethod
     def matches(cls, pattern: str, *, message: str) -> Self:
-        """The value matches `pattern`, of the syntax that RE2 and Python share, from end to end."""
+        """The whole value must match `pattern`, which uses the syntax that RE2 and Python share."""
         compiled = re.compile(pattern)
         return cls(
             cel=f"self.matches({cel_string(f'^(?:{pattern})$')})",
@@ -42,7 +42,7 @@ class Rule:
 
     @classmethod
     def transition(cls, cel: str, *, message: str) -> Self:
-        """A change from `oldSelf` to `self` is allowed. Only the API server knows both."""
+        """A change from `oldSelf` to `self` must be allowed by `cel`. Only the API server knows both values."""
         return cls(cel=cel, message=message, holds=lambda _: True)
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
@@ -50,7 +50,7 @@ class Rule:
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         result = handler(schema)
-        # A shared definition must stay as it is: the rule belongs to this field alone.
+        # Other fields can share this definition, so it must not change: the rule belongs to this field only.
         validations = [*result.get(VALIDATIONS, ()), {"rule": self.cel, "message": self.message}]
         return {**result, VALIDATIONS: validations}
 

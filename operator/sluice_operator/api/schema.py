@@ -1,8 +1,8 @@
-"""From pydantic's JSON schema to the structural schema that a CRD takes.
+"""Converts pydantic's JSON schema to the structural schema of a CRD.
 
-A structural schema has no references, no titles, no `null` alternatives and no `additionalProperties` next
-to `properties`. Unknown fields are pruned, or refused to a client that asks for strict validation, as
-kubectl does; they are kept only where a model says that it takes them.
+A structural schema has no references, no titles, no `null` alternatives and no `additionalProperties` next to
+`properties`. The API server prunes unknown fields, or refuses them if the client asks for strict validation, as kubectl
+does. It keeps them only where a model allows them.
 """
 
 from collections.abc import Mapping
@@ -17,14 +17,16 @@ _DEFAULT_ORDER: Final = 4
 
 
 def structural_schema(model: type[BaseModel]) -> Schema:
-    """The structural schema of `model`, in the order of its fields."""
+    """The structural schema of `model`, with its fields in their order."""
     schema = model.model_json_schema(by_alias=True, mode="validation")
     return _convert(schema, schema.get("$defs", {}))
 
 
 def _convert(schema: Schema, definitions: Mapping[str, Schema], *, is_item: bool = False) -> Schema:
-    """The structural schema of a part. Nothing `is_item` of a list or a map has a default: whoever compares what was
-    applied with what is stored, as GitOps tools do, compares a list as a whole and would see it as edited for ever.
+    """The structural schema of a part.
+
+    Nothing `is_item` of a list or a map has a default. GitOps tools compare what was applied with what is stored, and
+    compare a list as a whole. They would see a list with defaults as changed forever.
     """
     node = _flatten(schema, definitions)
     result = {key: value for key, value in node.items() if key not in {"title", "$defs"}}
@@ -44,7 +46,7 @@ def _convert(schema: Schema, definitions: Mapping[str, Schema], *, is_item: bool
         fields = {name: _convert(field, definitions, is_item=is_item) for name, field in node["properties"].items()}
         result["properties"] = fields
         if "default" in result:
-            # The API server fills in the fields' own defaults: each stands in one place.
+            # The API server sets the defaults of the fields themselves, so each default has one place.
             result["default"] = {
                 name: value for name, value in result["default"].items() if value != fields[name].get("default")
             }
@@ -52,7 +54,7 @@ def _convert(schema: Schema, definitions: Mapping[str, Schema], *, is_item: bool
 
 
 def _flatten(node: Schema, definitions: Mapping[str, Schema]) -> Schema:
-    """Resolve references and `X or null`; what stands beside them belongs to the field and wins."""
+    """Resolve references and `X or null`. Keys of the field itself win over those of its type."""
     while True:
         alternatives = [option for option in node.get("anyOf", ()) if option != {"type": "null"}]
         if "$ref" in node:

@@ -1,7 +1,7 @@
-"""As whom the ingester runs, and in what confinement: what clusters and their policies ask for.
+"""The security context of the ingester: its user and group, and the profiles that confine it.
 
-That it is not root, has no capabilities, can't gain privileges and can't write to its image is not a matter of the
-spec: it needs nothing else.
+The ingester is never root, has no capabilities, can't gain privileges and can't write to its image. The spec can't
+change that, because the ingester needs none of it.
 """
 
 from typing import Annotated, Final, Literal
@@ -20,58 +20,60 @@ class SELinuxOptions(Model):
     """An SELinux context."""
 
     user: str | None = None
-    """The SELinux user."""
+    """SELinux user label."""
 
     role: str | None = None
-    """The SELinux role."""
+    """SELinux role label."""
 
     type: str | None = None
-    """The SELinux type."""
+    """SELinux type label."""
 
     level: str | None = None
-    """The SELinux level, such as s0:c123,c456."""
+    """SELinux level label, such as s0:c123,c456."""
 
 
 class SecurityProfile(Model):
-    """A profile of seccomp or AppArmor."""
+    """A seccomp or AppArmor profile."""
 
     type: Literal["RuntimeDefault", "Localhost", "Unconfined"]
-    """RuntimeDefault for that of the container runtime, Localhost for one that is on the nodes, Unconfined for none."""
+    """RuntimeDefault for the profile of the container runtime, Localhost for a profile on the node, Unconfined for no
+    profile.
+    """
 
     localhost_profile: str | None = None
-    """The name of the profile on the nodes, with the type Localhost."""
+    """Name of the profile on the node. Required if type is Localhost."""
 
 
 class SecurityContext(Model):
-    """The part of a security context that a Pod and a container have in common.
+    """The fields that the security contexts of a pod and of a container share.
 
-    What doesn't fit together, such as a profile on the nodes without its name, is refused with the Deployment.
+    If fields do not fit together, such as a Localhost profile without a name, the API server refuses the Deployment.
     """
 
     run_as_user: UserId | None = None
-    """The user id of the process. Not 0: the ingester does not run as root."""
+    """User ID of the process. It cannot be 0: the ingester does not run as root."""
 
     run_as_group: GroupId | None = None
-    """The group id of the process."""
+    """Group ID of the process."""
 
     se_linux_options: SELinuxOptions | None = None
-    """The SELinux context. Without it the container runtime decides."""
+    """SELinux context. If not set, the container runtime decides."""
 
     seccomp_profile: SecurityProfile | None = None
-    """The seccomp profile. Without it that of the container runtime."""
+    """Seccomp profile. If not set, the profile of the container runtime is used."""
 
     app_armor_profile: SecurityProfile | None = None
-    """The AppArmor profile. Without it the node decides."""
+    """AppArmor profile. If not set, the node decides."""
 
 
 class PodSecurityContext(SecurityContext):
     """The security context of a Pod."""
 
     fs_group: GroupId | None = None
-    """The group that owns the files of volumes."""
+    """Group ID that owns the files of the volumes."""
 
     fs_group_change_policy: Literal["Always", "OnRootMismatch"] | None = None
-    """When the owner of a volume's files is changed. Without it at each start."""
+    """When to change the group of the volumes' files: Always or OnRootMismatch. Defaults to Always."""
 
     supplemental_groups: Annotated[tuple[GroupId, ...], Field(max_length=16)] | None = None
-    """Further groups of the process."""
+    """Additional group IDs of the process."""

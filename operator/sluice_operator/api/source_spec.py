@@ -1,4 +1,4 @@
-"""The parts that every source has in its spec, a relay as well as a labeler."""
+"""The fields of the spec that all kinds of source share."""
 
 import re
 from typing import Annotated, Final, Literal
@@ -38,7 +38,7 @@ Host = Annotated[
     Rule(
         cel=f"!self.matches({cel_string(LOOKS_LIKE_ADDRESS)}) || self.matches({cel_string(IS_ADDRESS)})",
         message=(
-            "this is no IP address: give four numbers from 0 to 255 (198.51.100.7), an IPv6 address in brackets "
+            "this is not an IP address: give four numbers from 0 to 255 (198.51.100.7), an IPv6 address in brackets "
             "([2001:db8::7]), or a host name"
         ),
         holds=lambda host: re.search(LOOKS_LIKE_ADDRESS, host) is None or re.search(IS_ADDRESS, host) is not None,
@@ -46,19 +46,19 @@ Host = Annotated[
     Rule.transition(
         same_host_expression("self", "oldSelf"),
         message=(
-            "the host can't be changed, except for ws://, wss://, http:// or https:// in front, for capitals, for a "
-            "port that is the default of the scheme and for the spelling of an IPv6 address: make another resource "
-            "for another source, and delete this one"
+            "the host is immutable: create another resource for another source, and delete this one. Only the spelling "
+            "can change: ws://, wss://, http:// or https:// in front, upper and lower case, the default port of the "
+            "scheme, and the form of an IPv6 address"
         ),
     ),
 ]
-"""Where a source is found. It can't be changed: all that a status counts and compares (cursor, gaps, restarts,
-rates), the seq in `startFrom` and `cursor.position`, and the listing of a backfill are of one source.
+"""Where a source is found. It is immutable, because everything that a status counts and compares (cursor, gaps,
+restarts, rates) belongs to one source. So do the sequence numbers in `startFrom` and `cursor.position`, and the listing
+of a backfill.
 
-Nothing else of a spec would mix two cursors, so nothing else is immutable: `redis.secretRef` and
-`redis.keyPrefix` lead to other keys, which have a cursor of their own or begin at `startFrom`; another spelling leads
-to the same key of the same source (see `sluice_redis.hosts`); streams that are switched off and on go on from
-their cursor.
+Nothing else of a spec is immutable, because nothing else would mix two cursors. `redis.secretRef` and `redis.keyPrefix`
+lead to other keys, which have their own cursor or start at `startFrom`. Another spelling of the host leads to the same
+key (see `sluice_redis.hosts`). A stream that is disabled and enabled again continues from its cursor.
 """
 
 Image = Annotated[
@@ -78,144 +78,149 @@ KeyPrefix = Annotated[
 
 
 class SecretKeyRef(Model):
-    """A key of a Secret in the resource's own namespace."""
+    """A reference to a key of a Secret in the namespace of the resource."""
 
     name: ObjectName
-    """The name of the Secret, in the namespace of this resource."""
+    """Name of the Secret, in the namespace of this resource."""
 
     key: DataKey = "url"
-    """The key of the Secret under which the URL stands."""
+    """Key of the Secret that holds the URL. Defaults to url."""
 
 
 class RedisSpec(Model):
-    """Where events are written."""
+    """The Redis that events are written to."""
 
     secret_ref: SecretKeyRef | None = None
-    """The Secret that holds the URL of the Redis, such as redis://user:password@redis:6379/0, rediss:// for
-    TLS, redis+sentinel://host,host/service or redis+cluster://host,host. The ingester restarts by itself when
-    its content changes. Without it the operator's default Redis is used.
+    """The Secret that holds the URL of the Redis. The URL is redis://user:password@redis:6379/0, rediss:// for TLS,
+    redis+sentinel://host,host/service or redis+cluster://host,host. The ingester restarts when the content of the
+    Secret changes. If not set, the default Redis of the operator is used.
     """
 
     key_prefix: KeyPrefix = ""
-    """Stands before every key in Redis. A cluster needs one with a hash tag, such as {sluice}:, so that the
-    keys of a source stand in one slot.
+    """Prefix of every key in Redis. A Redis Cluster needs a prefix with a hash tag, such as {sluice}:, so that all keys
+    of a source are in one hash slot. Defaults to no prefix.
     """
 
 
 class BatchSpec(Model):
-    """How events are gathered before they are written together."""
+    """When events are written to Redis. A batch is written when it has reached the size or the timeout."""
 
     size: Annotated[int, Field(ge=1, le=10_000)] = 500
-    """How many events close a batch. A batch holds whole messages of the source only, so it may become
-    somewhat larger.
+    """Number of events after which a batch is written. A batch holds only whole messages of the source, so it can be
+    slightly larger. Defaults to 500.
     """
 
     timeout_milliseconds: Annotated[int, Field(ge=10, le=60_000)] = 1000
-    """How many milliseconds after its first event a batch is written, however small it is."""
+    """Number of milliseconds after its first event at which a batch is written, even if it is not full. Defaults to
+    1000.
+    """
 
 
 class BackpressureSpec(Model):
-    """When to stop reading from the source."""
+    """When the ingester stops reading from the source."""
 
     high_water_mark: Annotated[int, Field(ge=1, le=1_000_000_000)] = 100_000
-    """How many entries the stream may hold. At this length the ingester stops reading, drops nothing, and
-    goes on from its cursor when consumers have deleted entries. The last batch may overshoot it. Give all sources that
-    write to one stream the same: where the mark of one is lower, the others can fill the stream above it for ever.
+    """Number of entries in the stream at which the ingester stops reading. It drops no event. It continues from its
+    cursor when consumers have deleted entries. The last batch can exceed this number. Sources that write to the same
+    stream should all have the same value: a source with a lower value can be held back forever by one with a higher
+    value. Defaults to 100000.
     """
 
 
 class RetentionSpec(Model):
-    """What becomes of entries in Redis."""
+    """Which entries the ingester removes from the stream."""
 
     trim_consumed: bool = False
-    """Whether entries are removed that every consumer group of the stream has acknowledged. What any group
-    has not read or not acknowledged stays, and without groups everything does.
+    """Whether the ingester removes entries that every consumer group of the stream has acknowledged. An entry that any
+    group has not read or not acknowledged stays. If the stream has no consumer group, all entries stay. Defaults to
+    false.
     """
 
 
 class ConfigMapKeyRef(Model):
-    """A key of a ConfigMap in the resource's own namespace."""
+    """A reference to a key of a ConfigMap in the namespace of the resource."""
 
     name: ObjectName
-    """The name of the ConfigMap, in the namespace of this resource."""
+    """Name of the ConfigMap, in the namespace of this resource."""
 
     key: DataKey = "ca.crt"
-    """The key of the ConfigMap under which the certificates stand."""
+    """Key of the ConfigMap that holds the certificates. Defaults to ca.crt."""
 
 
 class CABundle(Model):
-    """Certificate authorities of a private network."""
+    """Certificates of certificate authorities (CAs) of a private network."""
 
     config_map_ref: ConfigMapKeyRef
-    """The ConfigMap that holds the certificates in PEM form."""
+    """The ConfigMap that holds the CA certificates in PEM format."""
 
 
 class SourceSpec(Model):
-    """What the specs of all kinds of source have in common."""
+    """The fields that the specs of all kinds of source share."""
 
     host: Host
-    """The host of the source, with its port if it has one, such as relay1.us-east.bsky.network. TLS is used
-    unless ws:// or http:// stands in front. The cursor in Redis is kept under this host, so it can't be
-    changed, except for what stands in front of ://, for capitals, for a port that is the default of the scheme
-    and for the spelling of an IPv6 address: another source is another resource.
+    """Host name or IP address of the source, with a port if it needs one, such as relay1.us-east.bsky.network. The
+    connection uses TLS unless the host starts with ws:// or http://. The cursor in Redis belongs to the host, so the
+    host is immutable: create another resource for another source. Only the spelling can change: the scheme before ://,
+    upper and lower case, the default port of the scheme, and the form of an IPv6 address.
     """
 
     redis: RedisSpec | None = None
-    """The Redis that takes the events. Without it the operator's default is used."""
+    """The Redis that events are written to. If not set, the default Redis of the operator is used."""
 
     cursor: Annotated[CursorSpec, NEW_POSITION_NEEDS_NEW_NONCE] | None = None
-    """Sets the cursor, once for each nonce. The running ingester follows within seconds, without a restart."""
+    """Sets the cursor, once for each nonce. The running ingester continues from the new cursor within seconds, without
+    a restart.
+    """
 
     on_cursor_lost: OnCursorLost | None = None
-    """What to do when the source can't go on from the cursor: Halt, until a person acts; Oldest, which goes
-    on from the oldest event that the source still has; or Live, which goes on with what comes from then on.
-    Without it an outdated cursor goes on from the oldest event, and one in the future of the source, or a
-    sequence that moved back, halts. What is lost is named in the status.
+    """What to do when the source cannot continue from the cursor. Halt stops until a person acts. Oldest continues from
+    the oldest event that the source still has. Live continues with new events only. If not set, an outdated cursor
+    continues from the oldest event; a cursor in the future of the source halts, and so does a sequence that moved back.
+    The status reports what was lost.
     """
 
     batch: BatchSpec = BatchSpec()
-    """How events are gathered before they are written together."""
+    """When events are written to Redis."""
 
     backpressure: BackpressureSpec = BackpressureSpec()
-    """When the ingester stops reading, so that a slow consumer loses nothing."""
+    """When the ingester stops reading from the source, so that a slow consumer loses no event."""
 
     retention: RetentionSpec = RetentionSpec()
-    """What becomes of entries in Redis that consumers are done with."""
+    """Which entries the ingester removes from the stream. By default it removes none."""
 
     image: Image | None = None
-    """The image of the ingester. Without it the operator's own image is used, so that both are of one
+    """Container image of the ingester. If not set, the image of the operator is used, so that both have the same
     version.
     """
 
     image_pull_policy: Literal["Always", "IfNotPresent", "Never"] | None = None
-    """When the image is pulled: Always, IfNotPresent or Never. Without it the operator's own policy is
-    used.
-    """
+    """When to pull the image: Always, IfNotPresent or Never. If not set, the policy of the operator is used."""
 
     pod_template: Annotated[PodTemplate, MOUNTS_HAVE_VOLUMES] = PodTemplate()
-    """What is added to the ingester's pod: labels, variables, resources, placement and volumes. A change makes
-    another pod, which goes on from the cursor.
+    """Additions to the pod of the ingester: labels, annotations, environment variables, resources, scheduling and
+    volumes. A change replaces the pod. The new pod continues from the cursor.
     """
 
     deployment: DeploymentMetadata | None = None
-    """What is added to the Deployments of this resource themselves: labels and annotations. A change leaves the pods
-    alone.
+    """Additions to the metadata of the Deployments of this resource: labels and annotations. A change does not restart
+    the pods.
     """
 
     ca_bundle: CABundle | None = None
-    """Certificate authorities that the ingester trusts, for the source and for Redis, in place of the
-    public ones.
-    """
+    """CA certificates that the ingester trusts for the source and for Redis. They replace the public CAs."""
 
     suspend: bool = False
-    """Stops the ingester, and keeps its cursor, until this is false again."""
+    """Whether to stop the ingester. Its cursor is kept, and it continues from there when this is false again. Defaults
+    to false.
+    """
 
     deletion_policy: DeletionPolicy = DeletionPolicy.RETAIN
-    """What becomes of the cursor in Redis when this resource is deleted: Retain keeps it, so that a resource of
-    the same host goes on from there; DeleteCursor stops the ingester and deletes its cursors and what it told of
-    its health, so that a resource of the same host begins anew. What stands in the streams stays in any case.
-    If Redis can't be reached for a minute, the resource goes nevertheless, and an Event tells what remains.
+    """What happens to the cursor in Redis when this resource is deleted. Retain keeps it: a new resource with the same
+    host continues from there. DeleteCursor stops the ingester, then deletes its cursors and its health hashes: a new
+    resource with the same host starts from the beginning. The entries of the streams are kept in both cases. If Redis
+    cannot be reached for a minute, the resource is deleted anyway, and an Event names the keys that are left. Defaults
+    to Retain.
     """
 
     health: HealthSpec = HealthSpec()
-    """How long things may take before the status calls them wrong."""
+    """How long a problem can last before the status reports it."""

@@ -1,4 +1,4 @@
-"""Volumes of a user's own in the ingester's pod, and where its container sees them."""
+"""The volumes that a user adds to the ingester's pod, and where its container mounts them."""
 
 import re
 from typing import Annotated, Final
@@ -8,7 +8,9 @@ from pydantic import ConfigDict, Field
 from sluice_operator.api.base import Model
 from sluice_operator.api.rules import Rule
 
-_CA_VOLUME: Final = "ca-bundle"
+CA_VOLUME: Final = "ca-bundle"
+"""The name of the volume that the operator makes for spec.caBundle."""
+
 _BINARY_DIRECTORIES: Final = "s?bin|lib(?:32|64|x32)?"
 _RESERVED_TREES: Final = f"{_BINARY_DIRECTORIES}|proc|sys|usr/(?:{_BINARY_DIRECTORIES}|local)|(?:etc|opt)/sluice"
 _RESERVED_PATHS: Final = f"/(?:dev|etc|opt|usr|(?:{_RESERVED_TREES})(?:/[^:]*)?)"
@@ -25,8 +27,8 @@ MountPath = Annotated[
     Rule(
         cel=f"!self.matches('^{_RESERVED_PATHS}$')",
         message=(
-            "the ingester itself, or the system under it, stands at this path: mount the volume at one of its own, "
-            "such as /etc/redis-tls"
+            "this path belongs to the ingester or to its system: mount the volume at another path, such as "
+            "/etc/redis-tls"
         ),
         holds=lambda path: re.fullmatch(_RESERVED_PATHS, path) is None,
     ),
@@ -34,10 +36,10 @@ MountPath = Annotated[
 
 
 class Volume(Model):
-    """A volume of the ingester's pod: a name, and beside it the source of the volume as in a Pod.
+    """A volume of the ingester's pod: a name and one volume source as in a Pod.
 
-    There are some thirty sources, and Kubernetes gets new ones: they are taken as they are, and the API server
-    checks them with the Deployment. What it refuses makes the resource Stalled, in its words.
+    The volume sources are those of a Pod, and are not validated here. If the API server refuses one in the Deployment,
+    the resource is Stalled with its message.
     """
 
     model_config = ConfigDict(extra="allow")
@@ -45,25 +47,25 @@ class Volume(Model):
     name: Annotated[
         VolumeName,
         Rule(
-            cel=f"self != '{_CA_VOLUME}'",
-            message=f"a volume can't be called {_CA_VOLUME}: it is the name of the one that spec.caBundle makes",
-            holds=lambda name: name != _CA_VOLUME,
+            cel=f"self != '{CA_VOLUME}'",
+            message=f"the name {CA_VOLUME} is reserved for the volume of spec.caBundle: choose another name",
+            holds=lambda name: name != CA_VOLUME,
         ),
     ]
-    """The name of the volume, by which volumeMounts refer to it."""
+    """Name of the volume. volumeMounts refer to it."""
 
 
 class VolumeMount(Model):
-    """Where the ingester's container sees a volume."""
+    """A mount of a volume in the ingester's container."""
 
     name: VolumeName
-    """The name of the volume, one of podTemplate.volumes."""
+    """Name of the volume, one of podTemplate.volumes."""
 
     mount_path: MountPath
-    """The absolute path at which the volume is seen."""
+    """Absolute path in the container at which the volume is mounted."""
 
     sub_path: Annotated[str, Field(max_length=1024)] | None = None
-    """The path within the volume that is seen, instead of its root."""
+    """Path in the volume that is mounted. Defaults to the root of the volume."""
 
     read_only: bool | None = None
-    """Whether the container can't write to the volume. Without this it can, if the volume lets it."""
+    """Whether the mount is read-only. Defaults to false."""

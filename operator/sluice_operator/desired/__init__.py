@@ -1,1 +1,1 @@
-"""Pure: from a resource to the Kubernetes objects that it should own."""
+"""Pure functions from a resource to the Kubernetes objects that it should own."""

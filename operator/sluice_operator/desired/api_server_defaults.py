@@ -1,6 +1,6 @@
-"""The defaults that an API server fills in where a Deployment or a Secret leaves something out. Pure.
+"""The defaults that an API server sets where a Deployment or a Secret leaves a field out. Pure.
 
-They are no drift. One that is missing here costs a dry run, once: see `children`.
+A default is not a difference. A default that is missing here costs one dry run: see `reconcile.child_applier`.
 """
 
 from collections.abc import Mapping
@@ -40,13 +40,13 @@ _DEFAULTS: Final[Mapping[str, Mapping[str, Any]]] = {
     "azureDisk": {"cachingMode": "ReadWrite", "fsType": "ext4", "kind": "Shared", "readOnly": False},
     "scaleIO": {"storageMode": "ThinProvisioned", "fsType": "xfs"},
 }
-"""By the field that holds it, the value of a field that was left out."""
+"""By the name of the parent field, the defaults of its fields."""
 
 
 def is_default(parent: str, name: str, value: Any, siblings: Mapping[str, Any]) -> bool:
-    """Whether an API server sets the field `name` of `holder` to `value` where it was left out.
+    """Whether an API server sets the field `name` of `parent` to `value` if it is left out.
 
-    `siblings` are the fields beside it as they are wanted.
+    `siblings` are the desired fields next to it.
     """
     if name == "imagePullPolicy":
         return bool(value == _default_pull_policy(str(siblings.get("image", ""))))

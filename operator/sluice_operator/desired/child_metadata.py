@@ -1,4 +1,4 @@
-"""What every child has: an owner, and a stamp of what was wanted of it."""
+"""The metadata of every child: labels, an owner reference and a hash of its desired content."""
 
 import hashlib
 import json
@@ -11,13 +11,13 @@ from sluice_operator.api.source import Source
 from sluice_operator.desired.naming import (
     DESIRED_HASH_ANNOTATION,
     FIELD_MANAGER,
-    SOURCE_LABELS,
     label_value,
     owned_labels,
+    source_label,
 )
 
 Manifest: TypeAlias = dict[str, Any]
-"""A Kubernetes object that holds only the fields that the operator owns, ready for server-side apply."""
+"""A Kubernetes object that holds only the fields that the operator owns, for server-side apply."""
 
 
 def build_child(
@@ -30,24 +30,24 @@ def build_child(
     labels: Mapping[str, str] = MappingProxyType({}),
     annotations: Mapping[str, str] = MappingProxyType({}),
 ) -> Manifest:
-    """A child of `source`, stamped with the hash of its own content."""
+    """A child of `source`, annotated with the hash of its own content."""
     metadata: Manifest = {
         "name": name,
         "namespace": source.metadata.namespace,
         "labels": {**labels, **owned_labels(kind=_kind(source), resource=source.metadata.name)},
         "ownerReferences": [_owner_reference(source)],
     }
-    stamp = {DESIRED_HASH_ANNOTATION: _digest([metadata, *([dict(annotations)] if annotations else []), body])}
+    desired_hash = {DESIRED_HASH_ANNOTATION: _digest([metadata, *([dict(annotations)] if annotations else []), body])}
     return {
         "apiVersion": api_version,
         "kind": kind,
-        "metadata": {**metadata, "annotations": {**annotations, **stamp}},
+        "metadata": {**metadata, "annotations": {**annotations, **desired_hash}},
         **body,
     }
 
 
 def is_controlled_by(live: Mapping[str, Any], source: Source) -> bool:
-    """Whether `live` is a child of `source`. One of the same name that is not is a stranger's: hands off."""
+    """Whether `source` is the controller of `live`. An object of the same name without that owner is not touched."""
     references = live.get("metadata", {}).get("ownerReferences") or []
     return any(
         reference.get("controller") is True and reference["uid"] == source.metadata.uid for reference in references
@@ -55,18 +55,19 @@ def is_controlled_by(live: Mapping[str, Any], source: Source) -> bool:
 
 
 def belongs_to(live: Mapping[str, Any], *, kind: str, name: str, uid: str) -> bool:
-    """Whether `live` is a child of the source of that kind, name and uid, even one whose owner somebody took away:
-    then its label tells.
+    """Whether `live` is a child of the source with that kind, name and uid.
+
+    If somebody removed the owner reference, the label decides.
     """
     metadata = live["metadata"]
     controllers = [one["uid"] for one in metadata.get("ownerReferences") or [] if one.get("controller")]
     if controllers:
         return bool(controllers == [uid])
-    return bool((metadata.get("labels") or {}).get(SOURCE_LABELS[kind]) == label_value(name))
+    return bool((metadata.get("labels") or {}).get(source_label(kind)) == label_value(name))
 
 
 def is_managed(live: Mapping[str, Any]) -> bool:
-    """Whether `live` says that the operator has made it, so that it may be deleted and made anew."""
+    """Whether `live` says that the operator made it, so that the operator can delete and recreate it."""
     metadata = live["metadata"]
     owners = [one for one in metadata.get("ownerReferences") or [] if one.get("controller")]
     labels = metadata.get("labels") or {}
@@ -74,8 +75,8 @@ def is_managed(live: Mapping[str, Any]) -> bool:
 
 
 def is_owned_by_former_source(live: Mapping[str, Any], *, kind: str, name: str, uid: str) -> bool:
-    """Whether `live` is a child of a former source of that kind and name, which the garbage collector is about to
-    remove.
+    """Whether `live` is a child of a deleted source with that kind and name. The garbage collector is about to delete
+    it.
     """
     controllers = [one for one in live["metadata"].get("ownerReferences") or [] if one.get("controller")]
     former = [
@@ -86,8 +87,8 @@ def is_owned_by_former_source(live: Mapping[str, Any], *, kind: str, name: str, 
 
 
 def _owner_reference(source: Source) -> Manifest:
-    # Garbage collection needs only the uid. Blocking the owner's deletion would need the right to update
-    # its finalizers, and would only make the owner wait.
+    # Garbage collection needs only the uid. To block the owner's deletion, the operator would need the right to update
+    # its finalizers, and the owner would only wait.
     return {
         "apiVersion": API_VERSION,
         "kind": _kind(source),

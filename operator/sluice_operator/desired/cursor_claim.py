@@ -1,12 +1,13 @@
-"""Which of several resources a cursor belongs to. Pure.
+"""Decides to which of several resources a cursor belongs. Pure.
 
-Two ingesters with one cursor only fence each other. So of all that would write the same cursor (same stream,
-same host, same keys in the same Redis) the oldest does, and the others wait. The order depends on nothing but
-the resources themselves, so it doesn't matter which is looked at first, or whether the operator was restarted.
+Two ingesters with one cursor would only fence each other. So if several resources would write the same cursor (same
+stream, same host, same keys in the same Redis), the oldest one writes and the others wait. The order depends only on
+the resources. It does not matter which one is reconciled first, or whether the operator restarts.
 
-A suspended resource still owns its cursor, since it means to go on from there; so does one that is being
-deleted, until it is gone: its ingester may still be writing. A stream that its resource doesn't enable claims
-nothing. One that nobody sees any more keeps what it had when it was last seen, for its ingester may run on.
+- A suspended resource still owns its cursor, because it will continue from there.
+- A resource that is being deleted owns it until it is gone, because its ingester may still write.
+- A stream that its resource does not enable claims no cursor.
+- A resource that the operator can no longer see keeps its claim, because its ingester may still run.
 """
 
 from collections.abc import Iterable, Mapping
@@ -16,27 +17,27 @@ from typing import Any, TypeAlias
 from sluice_operator.desired.redis_identity import RedisIdentity
 
 ClaimRank: TypeAlias = tuple[str, str, str, str]
-"""Sorts resources, the oldest first: the time of creation has whole seconds, so names decide between equals."""
+"""Sorts resources, the oldest first. The time of creation has whole seconds, so names decide between equals."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CursorClaim:
-    """One resource's claim to a cursor."""
+    """The claim of one resource to a cursor."""
 
     name: str
-    """The resource in words, such as `Relay default/us-east`."""
+    """The resource for messages, such as `Relay default/us-east`."""
     rank: ClaimRank
     redis: RedisIdentity | None
-    """None if the URL of its Redis is not known."""
+    """None if the URL of its Redis is unknown."""
     url_hash: str | None
-    """Of the URL that it has, or that its pods were started with; see `redis.redis_hash`."""
+    """Hash of the URL that the source has, or that its pods started with: see `redis_secret.redis_url_hash`."""
     is_terminating: bool = False
-    """Whether the resource is on its way out, so that its claim will come to an end by itself."""
+    """Whether the resource is being deleted, so that its claim will end."""
     is_unobserved: bool = False
-    """Whether nobody sees if the resource is still there, so that its claim may have no end."""
+    """Whether the operator can't see if the resource still exists, so that its claim may never end."""
 
     def is_same_redis(self, other: "CursorClaim") -> bool | None:
-        """Whether both are to the same Redis; None if that can't be told."""
+        """Whether both claims are for the same Redis, or None if that is unknown."""
         if self.redis is not None and other.redis is not None:
             return self.redis.is_same(other.redis)
         if self.url_hash is not None and self.url_hash == other.url_hash:
@@ -47,18 +48,18 @@ class CursorClaim:
 def claim_rank(source: Mapping[str, Any]) -> ClaimRank:
     """The rank of a source's object."""
     metadata = source["metadata"]
-    created = metadata.get("creationTimestamp") or ""  # RFC 3339 in UTC: in the order of the alphabet
+    created = metadata.get("creationTimestamp") or ""  # RFC 3339 in UTC sorts as text
     return created, metadata["namespace"], metadata["name"], source["kind"]
 
 
 def find_prior_owner(
     claim: CursorClaim, others: Iterable[CursorClaim], *, is_claimed: bool, assume_same_redis: bool = False
 ) -> CursorClaim | None:
-    """The claim that goes before `mine` to the same cursor, or None if there is none: the oldest, or of those that
-    stay the oldest.
+    """The claim to the same cursor that takes precedence over `claim`, or None.
 
-    `claims` tells whether mine is one at all: else any other goes before it. `in_doubt` is what a Redis that is
-    not known counts as: as another, or as the same where something is to be deleted.
+    It is the oldest one, if possible of a resource that is not being deleted. If `is_claimed` is false, any other claim
+    takes precedence. `assume_same_redis` decides for a Redis that is unknown: true before something is deleted, else
+    false.
     """
     before = [other for other in others if not is_claimed or other.rank < claim.rank]
     same = [

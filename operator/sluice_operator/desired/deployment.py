@@ -1,4 +1,4 @@
-"""The Deployment of an ingester, of whatever source."""
+"""Builds the Deployment of an ingester."""
 
 from collections.abc import Mapping
 
@@ -6,13 +6,13 @@ from sluice_operator.api.deployment_metadata import DeploymentMetadata
 from sluice_operator.api.source import Source
 from sluice_operator.desired.child_metadata import Manifest, build_child
 from sluice_operator.desired.ingester_defaults import IngesterDefaults
+from sluice_operator.desired.merge_pod_template import merge_pod_template
 from sluice_operator.desired.naming import (
     child_name,
     owned_labels,
     pod_selector,
 )
 from sluice_operator.desired.pod import build_pod_spec
-from sluice_operator.desired.pod_template import merge_pod_template
 from sluice_operator.desired.redis_secret import redis_secret
 from sluice_operator.desired.stream import DesiredStream
 
@@ -24,10 +24,10 @@ def build_deployment(
     config_hashes: Mapping[str, str],
     defaults: IngesterDefaults,
 ) -> Manifest:
-    """One pod of the ingester of `stream`, or none while it is not enabled or the source is suspended.
+    """The Deployment for one `stream`, with one pod, or none while the stream is disabled or the source is suspended.
 
-    `hashes` are of what the ingester reads at its start, by annotation, such as the Redis URL in the source's Secret:
-    another hash makes another pod.
+    `config_hashes` are the hashes of what the ingester reads at its start, by annotation, such as the Redis URL in the
+    source's Secret. Another hash makes another pod.
     """
     labels = pod_selector(resource=source.metadata.name, component=stream.component)
     owned = owned_labels(kind=type(source).__name__, resource=source.metadata.name)
@@ -46,10 +46,10 @@ def build_deployment(
         body={
             "spec": {
                 "replicas": 1 if stream.enabled and not source.spec.suspend else 0,
-                # The nulls say what is absent in words that older versions have hashed: so their children bear the same
-                # stamp, and are not written anew.
+                # Older versions hashed these nulls. They stay, so that the hash of an existing child does not change
+                # and the child is not written again.
                 "paused": None,
-                # Two pods of one source would only fence each other.
+                # Two pods of one source would fence each other.
                 "strategy": {"type": "Recreate", "rollingUpdate": None},
                 "selector": {"matchLabels": labels},
                 "template": merge_pod_template(template, source.spec.pod_template),

@@ -1,8 +1,8 @@
-"""In what a live object is otherwise than it should be. Pure.
+"""Finds the differences between a live object and the desired one. Pure.
 
-What the operator makes is whole: everything in a Deployment's spec and in a Secret's data is its own. A field that is
-not wanted is a difference like one that is missing. No differences are the defaults of the API server, the annotation
-of `kubectl rollout restart`, and the labels, annotations and owners that others have put on the object itself.
+The operator owns everything in a Deployment's spec and in a Secret's data. So a field that is not desired is a
+difference, like a field that is missing. These are not differences: the defaults of the API server, the annotation of
+`kubectl rollout restart`, and labels, annotations and owners that others have added to the object itself.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,20 +14,20 @@ from sluice_operator.desired.api_server_defaults import is_default
 from sluice_operator.desired.field_paths import FieldPath, match_items
 
 RESTARTED_AT_ANNOTATION: Final = "kubectl.kubernetes.io/restartedAt"
-"""The annotation that `kubectl rollout restart` sets on the pod."""
+"""The annotation that `kubectl rollout restart` sets on the pod template."""
 NOT_OWNED_FIELDS: Final = frozenset({"apiVersion", "kind", "metadata", "status"})
-"""The parts of an object beside which all is the operator's."""
+"""The top-level fields that the operator does not own as a whole."""
 
 _POD_ANNOTATIONS_PATH: Final[FieldPath] = ("spec", "template", "metadata", "annotations")
 _QUANTITY_MAPS: Final = frozenset({"requests", "limits"})
 _QUANTITY_FIELDS: Final = frozenset({"sizeLimit", "divisor"})
 _MEANINGFUL_IF_EMPTY: Final = frozenset({"labelSelector", "namespaceSelector"})
-"""Where an empty object means something else than none."""
+"""Fields for which an empty object has another meaning than no object."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Difference:
-    """One field that is not as it should be. None stands for no field."""
+    """One field with another value than desired. None means no field."""
 
     path: FieldPath
     desired: Any
@@ -35,10 +35,10 @@ class Difference:
 
 
 def find_differences(live: Mapping[str, Any], desired: Mapping[str, Any]) -> list[Difference]:
-    """In what the object `live` is otherwise than `wanted`.
+    """The differences between the object `live` and `desired`.
 
-    Lists of objects are compared by name, whatever their order; quantities by their value. What is empty is the same
-    as no field, since the API server drops most of that.
+    Lists of objects are compared by name, in any order. Quantities are compared by their value. An empty value is equal
+    to no field, because the API server drops most empty values.
     """
     return [*_compare_metadata(live["metadata"], desired["metadata"]), *_compare_body(live, desired)]
 
@@ -68,8 +68,9 @@ def _compare_body(live: Mapping[str, Any], desired: Mapping[str, Any]) -> Iterat
 def _compare(
     live: Any, desired: Any, *, path: FieldPath, parent: str, siblings: Mapping[str, Any], name: str | None = None
 ) -> Iterator[Difference]:
-    """The differences between two values of the field at `path`. `holder` is the field that it is in, `siblings` what
-    is wanted beside it.
+    """The differences between two values of the field at `path`.
+
+    `parent` is the field that contains it. `siblings` are the desired fields next to it.
     """
     name = name or (path[-1] if isinstance(path[-1], str) else "")
     if _is_empty(name, desired):
@@ -112,13 +113,13 @@ def _compare_lists(live: Any, desired: Sequence[Any], *, path: FieldPath, name: 
     items = live if isinstance(live, Sequence) and not isinstance(live, str) else []
     pairs = match_items(items, desired) if items else None
     if pairs is not None:
-        found, asked = pairs
-        for identity in sorted({*found, *asked}, key=str):
-            if identity not in asked:
+        found, expected = pairs
+        for identity in sorted({*found, *expected}, key=str):
+            if identity not in expected:
                 yield Difference(path=(*path, identity), desired=None, live=found[identity])
             else:
                 yield from _compare(
-                    found.get(identity), asked[identity], path=(*path, identity), parent=name, siblings={}
+                    found.get(identity), expected[identity], path=(*path, identity), parent=name, siblings={}
                 )
     elif len(items) != len(desired) or any(
         next(_compare(one, other, path=(*path, ()), parent=name, siblings={}), None)

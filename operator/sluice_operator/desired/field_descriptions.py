@@ -1,4 +1,4 @@
-"""Fields of children in words: what stands in them, never a secret, and what a user can do about them. Pure."""
+"""Describes fields of children for people: their values without secrets, and the spec field that sets them. Pure."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -11,7 +11,7 @@ from sluice_operator.desired.field_paths import FieldPath, format_path, is_withi
 _MAX_VALUE_LENGTH: Final = 80
 _MAX_FIELDS: Final = 3
 _SECRET_FIELDS: Final = frozenset({"env", "envFrom", "data", "stringData"})
-"""Below these stand secrets: their values are not told."""
+"""Values below these fields can be secret, so they are not shown."""
 _IDENTIFYING_FIELDS: Final = ("name", "mountPath", "image")
 
 _TEMPLATE: Final = ("spec", "template")
@@ -49,16 +49,16 @@ _SPEC_FIELDS: Final[Mapping[FieldPath, str]] = {
     (*_CONTAINER, "securityContext"): "spec.podTemplate.securityContext",
     (*_CONTAINER, "volumeMounts"): "spec.podTemplate.volumeMounts",
 }
-"""By field of a Deployment, the field of a resource that sets it."""
+"""By field of a Deployment, the field of the resource's spec that sets it."""
 
 
 def spec_field_of(path: FieldPath) -> str:
-    """The field of a resource that sets what stands at `path` of its Deployment, or nothing."""
+    """The field of the spec that sets what is at `path` of a Deployment, or an empty string."""
     return next((place for field, place in _SPEC_FIELDS.items() if is_within(path, field)), "")
 
 
 def describe_value(path: FieldPath, value: Any) -> str:
-    """What stands at `path`, in words, without secrets."""
+    """The value at `path` for a message, without secrets."""
     if value is None:
         return "nothing"
     if any(step in _SECRET_FIELDS for step in path if isinstance(step, str)):
@@ -72,7 +72,7 @@ def describe_value(path: FieldPath, value: Any) -> str:
 
 
 def describe_differences(differences: Iterable[Difference], *, managers: Mapping[FieldPath, str]) -> str:
-    """What was found otherwise, in words: field by field, with its value and who has set it."""
+    """The differences for a message: each field with its value and its manager."""
     every = list(differences)
     words = [_describe_difference(difference, managers.get(difference.path, "")) for difference in every[:_MAX_FIELDS]]
     more = len(every) - _MAX_FIELDS
@@ -80,10 +80,10 @@ def describe_differences(differences: Iterable[Difference], *, managers: Mapping
 
 
 def describe_spec_fields(differences: Iterable[Difference]) -> str:
-    """The fields of a resource in which `differences` may be wanted, as advice, or nothing."""
+    """Advice: the fields of the spec in which the user can set what `differences` show, or an empty string."""
     every = {spec_field_of(difference.path) for difference in differences if difference.live is not None}
     known = sorted(every - {"", "spec.suspend"})
-    return f"what shall stay belongs into {', '.join(known)}" if known else ""
+    return f"to keep a value, set it in {', '.join(known)}" if known else ""
 
 
 def _describe_difference(difference: Difference, by: str) -> str:

@@ -1,14 +1,14 @@
-"""Paths of fields in Kubernetes objects: made, shown, followed. Pure.
+"""Paths of fields in Kubernetes objects: how to show, follow and set them. Pure.
 
-A step is the name of a field or, in a list whose items are known by some of their fields, those fields: the path of a
-variable is the same wherever it stands in its list.
+A step is the name of a field, or the fields that identify an item of a list. So the path of an environment variable
+does not depend on its position in the list.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 ItemIdentity: TypeAlias = tuple[tuple[str, Any], ...]
-"""The fields that tell an item of a list from the others, with their values."""
+"""The fields that identify an item of a list, with their values."""
 FieldPath: TypeAlias = tuple[str | ItemIdentity, ...]
 
 _IDENTITY_KEYS: Final = (
@@ -20,13 +20,13 @@ _IDENTITY_KEYS: Final = (
     ("ip",),
     ("name",),
 )
-"""What tells the items of a list apart, the most telling first. Items of lists that the API server takes as a whole,
-such as tolerations, have none of these.
+"""The fields that can identify the items of a list, the most specific first. Lists that the API server treats as a
+whole, such as tolerations, have none of these.
 """
 
 
 def format_path(path: FieldPath) -> str:
-    """`path` as people write it: `spec.template.spec.containers[ingester].env[LOG_LEVEL].value`."""
+    """`path` for a message: `spec.template.spec.containers[ingester].env[LOG_LEVEL].value`."""
     text = ""
     for step in path:
         if not isinstance(step, str):
@@ -39,14 +39,14 @@ def format_path(path: FieldPath) -> str:
 
 
 def is_within(path: FieldPath, other: FieldPath) -> bool:
-    """Whether `path` is `other`, or a part of it."""
+    """Whether `path` is `other` or below it."""
     return path[: len(other)] == other
 
 
 def match_items(
     one: Sequence[Any], other: Sequence[Any]
 ) -> tuple[dict[ItemIdentity, Any], dict[ItemIdentity, Any]] | None:
-    """The items of two lists by what tells them apart; None if nothing does in both."""
+    """The items of two lists by their identity, or None if they have no common identity."""
     items = [*one, *other]
     if not all(isinstance(item, Mapping) for item in items):
         return None
@@ -65,14 +65,14 @@ def match_items(
 
 
 def value_at(item: Any, path: FieldPath) -> Any:
-    """What stands at `path`, or None."""
+    """The value at `path`, or None."""
     for step in path:
         item = _child(item, step)
     return item
 
 
 def with_value(item: Any, path: FieldPath, value: Any) -> Any:
-    """`item` with `value` at `path`, or without the field there if it is None. `item` itself stays as it is."""
+    """A copy of `item` with `value` at `path`, or without the field there if `value` is None."""
     if not path:
         return value
     step, *rest = path

@@ -1,54 +1,46 @@
 """Names and labels of the objects that the operator makes.
 
-A name of a resource may have 253 characters, a label's value or a host name only 63: what is too long is cut
-and ends in a hash of the whole, so that different resources never share a name.
+The name of a resource can have 253 characters, but the value of a label or a host name only 63. A longer name is cut
+and ends in a hash of the whole name, so that different resources never share a name.
 """
 
 import hashlib
-from enum import StrEnum
 from typing import Final
 
 from sluice_operator.api.base import GROUP
+from sluice_operator.desired.component import Component
 
 FIELD_MANAGER: Final = "sluice-operator"
-"""The field manager under which children are applied."""
+"""The field manager of the children."""
 
-SOURCE_LABELS: Final = {"Relay": f"{GROUP}/relay", "Labeler": f"{GROUP}/labeler"}
-"""By kind, the label that names the resource on all that it owns."""
+CHILD_SELECTOR: Final = f"app.kubernetes.io/managed-by={FIELD_MANAGER}"
+"""The label selector of all objects that the operator makes."""
 
 COMPONENT_LABEL: Final = "app.kubernetes.io/component"
-"""The label that tells what a pod does for its source: see `Component`."""
+"""The label with the name of a pod's component: see `Component`."""
 
 REDIS_HASH_ANNOTATION: Final = f"{GROUP}/redis-secret-hash"
-"""On a pod: the hash of the Redis URL that it was started with."""
+"""On a pod: the hash of the Redis URL that it started with."""
 
 CA_HASH_ANNOTATION: Final = f"{GROUP}/ca-bundle-hash"
-"""On a pod: the hash of the certificate authorities that it was started with."""
+"""On a pod: the hash of the CA certificates that it started with."""
 
 REDIS_TLS_HASH_ANNOTATION: Final = f"{GROUP}/redis-client-hash"
 """On a pod: the hash of the files that its Redis URL names, such as a client certificate."""
 
 RECONCILE_ANNOTATION: Final = f"{GROUP}/reconcile-requested-at"
-"""On a resource, set by anybody: look at it at once, whatever was given up for a while."""
+"""On a resource, set by anybody: reconcile it at once, and forget every back-off."""
 
 DESIRED_HASH_ANNOTATION: Final = f"{GROUP}/desired-hash"
-"""On each child: the hash of all that is wanted of it, which shows a field that is wanted no longer."""
+"""On a child: the hash of its desired content. It shows when a field is no longer desired."""
 
 _MAX_LENGTH: Final = 63
 _HASH_LENGTH: Final = 8
 
 
-class Component(StrEnum):
-    """What an ingester does for its source: one stream, and one Deployment, each."""
-
-    FIREHOSE = "firehose"
-    BACKFILL = "backfill"
-    LABELER = "labeler"
-
-    @property
-    def field(self) -> str:
-        """Its part of the resource's spec and status, and the end of its Deployment's name."""
-        return "labels" if self is Component.LABELER else self.value
+def source_label(kind: str) -> str:
+    """The label on a child that holds the name of its owner of that kind, such as sluice.dev/relay."""
+    return f"{GROUP}/{kind.lower()}"
 
 
 def child_name(resource: str, suffix: str) -> str:
@@ -57,9 +49,10 @@ def child_name(resource: str, suffix: str) -> str:
 
 
 def redis_secret_name(*, kind: str, resource: str) -> str:
-    """The Secret with the operator's default URL: a Relay and a Labeler of one name have one each.
+    """The name of the Secret with the operator's default URL. It differs between sources of
+    different kinds with the same name.
 
-    It is never `<release>-redis`, as the chart calls the Secret of its own Redis.
+    It is never `<release>-redis`, which is the name of the chart's own Secret.
     """
     return child_name(resource, f"{kind.lower()}-redis-url")
 
@@ -70,19 +63,21 @@ def label_value(name: str) -> str:
 
 
 def pod_selector(*, resource: str, component: Component) -> dict[str, str]:
-    """The labels that tell the pods of one ingester. A Deployment can't change them: neither can we."""
+    """The labels that select the pods of one ingester. The selector of a Deployment is immutable, so they must never
+    change.
+    """
     return {
         "app.kubernetes.io/name": "sluice-ingester",
         "app.kubernetes.io/instance": label_value(resource),
-        COMPONENT_LABEL: component.value,
+        COMPONENT_LABEL: component.name,
     }
 
 
 def owned_labels(*, kind: str, resource: str) -> dict[str, str]:
-    """The labels of everything that the operator makes for a resource."""
+    """The labels of every object that the operator makes for a resource."""
     return {
         "app.kubernetes.io/managed-by": FIELD_MANAGER,
-        SOURCE_LABELS[kind]: label_value(resource),
+        source_label(kind): label_value(resource),
     }
 
 

@@ -1,21 +1,22 @@
-"""The pod of an ingester, of whatever source: restricted, read-only, without a token.
+"""Builds the pod of an ingester: restricted, with a read-only root file system and without a token.
 
-What a user adds to it, its resources among them, comes with `pod_template`.
+Resources and all other additions of the user come from `merge_pod_template`.
 """
 
 from collections.abc import Mapping
 from typing import Final
 
 from sluice_operator.api.source_spec import CABundle, SourceSpec
+from sluice_operator.api.volumes import CA_VOLUME
 from sluice_operator.desired.child_metadata import Manifest
 from sluice_operator.desired.ingester_defaults import IngesterDefaults
 from sluice_operator.desired.redis_secret import RedisSecret
+from sluice_redis import ingester_settings
 
 CONTAINER: Final = "ingester"
 COMMAND: Final = "sluice-ingester"
-METRICS_PORT: Final = 4100
+METRICS_PORT: Final = ingester_settings.METRICS_PORT.default
 
-CA_VOLUME: Final = "ca-bundle"
 _CA_DIRECTORY: Final = "/etc/sluice/ca"
 _CA_FILE: Final = "ca.crt"
 _USER: Final = 65532
@@ -26,7 +27,7 @@ def build_pod_spec(
 ) -> Manifest:
     """The spec of a pod that runs the ingester with `env`, the variables of its mode."""
     pod: Manifest = {
-        # The ingester writes what it holds and exits within 10 s of SIGTERM.
+        # The ingester writes its buffered events and exits within 10 s of SIGTERM.
         "terminationGracePeriodSeconds": 15,
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
@@ -52,7 +53,7 @@ def _container(spec: SourceSpec, *, env: Mapping[str, str], redis: RedisSecret, 
         "command": [COMMAND],
         "env": _env(spec, env=env, redis=redis),
         "ports": [{"name": "metrics", "containerPort": METRICS_PORT, "protocol": "TCP"}],
-        # A node that comes back starts all its pods at once: to kill the slow ones would make all of them slower.
+        # A node that restarts starts all its pods at once. Killing the slow ones would make all of them slower.
         "startupProbe": {**_probe("/healthz"), "periodSeconds": 1, "failureThreshold": 300},
         "livenessProbe": {**_probe("/healthz"), "periodSeconds": 10, "failureThreshold": 6},
         "readinessProbe": {**_probe("/readyz"), "periodSeconds": 5, "failureThreshold": 2},
@@ -73,25 +74,25 @@ def _container(spec: SourceSpec, *, env: Mapping[str, str], redis: RedisSecret, 
 def _env(spec: SourceSpec, *, env: Mapping[str, str], redis: RedisSecret) -> list[Manifest]:
     values = {
         **env,
-        "INGESTER_HIGH_WATER_MARK": str(spec.backpressure.high_water_mark),
-        "INGESTER_BATCH_SIZE": str(spec.batch.size),
-        "INGESTER_BATCH_TIMEOUT_MS": str(spec.batch.timeout_milliseconds),
-        "METRICS_PORT": str(METRICS_PORT),
+        ingester_settings.HIGH_WATER_MARK.variable: str(spec.backpressure.high_water_mark),
+        ingester_settings.BATCH_SIZE.variable: str(spec.batch.size),
+        ingester_settings.BATCH_TIMEOUT_MS.variable: str(spec.batch.timeout_milliseconds),
+        ingester_settings.METRICS_PORT.variable: str(METRICS_PORT),
     }
     if spec.on_cursor_lost is not None:
-        values["INGESTER_ON_CURSOR_LOST"] = spec.on_cursor_lost.lower()
+        values[ingester_settings.ON_CURSOR_LOST.variable] = spec.on_cursor_lost.lower()
     if spec.retention.trim_consumed:
-        values["INGESTER_TRIM_CONSUMED"] = "true"
+        values[ingester_settings.TRIM_CONSUMED.variable] = "true"
     if spec.redis is not None and spec.redis.key_prefix:
-        values["INGESTER_KEY_PREFIX"] = spec.redis.key_prefix
+        values[ingester_settings.KEY_PREFIX.variable] = spec.redis.key_prefix
     if spec.ca_bundle is not None:
-        values["SSL_CERT_FILE"] = f"{_CA_DIRECTORY}/{_CA_FILE}"
+        values[ingester_settings.SSL_CERT_FILE.variable] = f"{_CA_DIRECTORY}/{_CA_FILE}"
     url = {"secretKeyRef": {"name": redis.name, "key": redis.key}}
     pod_name = {"fieldRef": {"fieldPath": "metadata.name"}}
     return [
         *({"name": name, "value": value} for name, value in values.items()),
-        {"name": "REDIS_URL", "valueFrom": url},
-        {"name": "POD_NAME", "valueFrom": pod_name},
+        {"name": ingester_settings.REDIS_URL.variable, "valueFrom": url},
+        {"name": ingester_settings.POD_NAME.variable, "valueFrom": pod_name},
     ]
 
 

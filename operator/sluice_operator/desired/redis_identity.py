@@ -1,8 +1,8 @@
-"""Whether two URLs lead to the same Redis. Pure.
+"""Decides whether two URLs lead to the same Redis. Pure.
 
-A name of the cluster's DNS has several forms, and means another server in each namespace if it is short; a
-Sentinel or a cluster is the same if any of its addresses is. What DNS and proxies hide (an alias, an address
-in the place of a name) can't be known from URLs.
+A name in the cluster's DNS has several forms. A short name means another server in each namespace. A Sentinel or a
+cluster is the same if any of its addresses is the same. An alias, or an IP address in place of a name, can't be
+recognised from a URL.
 """
 
 from collections.abc import Iterable
@@ -18,13 +18,13 @@ _POD_ITSELF: Final = "localhost"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RedisIdentity:
-    """One database of one Redis. Who asks there (user, password, certificates, TLS) doesn't matter."""
+    """One database of one Redis. User, password, certificates and TLS do not matter."""
 
     hosts: frozenset[tuple[str, int]] = frozenset()
     path: str = ""
-    """Of a socket, which has no hosts."""
+    """Path of a Unix socket, which has no hosts."""
     service: str = ""
-    """As the Sentinels call their master."""
+    """Name of the primary in Sentinel."""
     database: int = 0
 
     @classmethod
@@ -42,19 +42,19 @@ class RedisIdentity:
         )
 
     def is_same(self, other: "RedisIdentity") -> bool:
-        """Whether both are one database, as far as can be told."""
+        """Whether both are the same database, as far as the URLs show."""
         if (self.path, self.service, self.database) != (other.path, other.service, other.database):
             return False
         return bool(self.path) or not self.hosts.isdisjoint(other.hosts)
 
 
 def _qualified_name(host: str, namespace: str) -> str:
-    """`host` in the one form that all forms of a Service's name come to: NAME.NAMESPACE.svc."""
+    """`host` in one form for all forms of a Service's name: NAME.NAMESPACE.svc."""
     name = host.rstrip(".").lower()
     labels = name.split(".")
     if _is_address(name) or name == _POD_ITSELF:
         return name
-    if _SERVICE in labels[2:]:  # the cluster's domain may stand behind it
+    if _SERVICE in labels[2:]:  # the domain of the cluster can follow
         return ".".join(_up_to_service(labels, _SERVICE))
     if len(labels) == 1:
         return f"{name}.{namespace}.{_SERVICE}"

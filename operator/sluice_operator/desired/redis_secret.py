@@ -1,4 +1,4 @@
-"""The Redis of a source: the Secret that holds its URL."""
+"""The Secret that holds the URL of a source's Redis."""
 
 import base64
 import hashlib
@@ -14,12 +14,12 @@ _KEY: Final = "url"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RedisSecret:
-    """Where the ingester of a source finds the URL of its Redis, in the source's own namespace."""
+    """Where the ingester of a source finds the URL of its Redis, in the source's namespace."""
 
     name: str
     key: str
     owned: bool
-    """Whether the operator makes this Secret, from its default, or only reads it."""
+    """Whether the operator makes this Secret from its default URL. Otherwise it only reads the Secret."""
 
 
 def redis_secret(source: Source) -> RedisSecret:
@@ -32,12 +32,12 @@ def redis_secret(source: Source) -> RedisSecret:
 
 
 def key_prefix(source: Source) -> str:
-    """What stands before every key of the source in Redis."""
+    """The prefix of every key of the source in Redis."""
     return "" if source.spec.redis is None else source.spec.redis.key_prefix
 
 
 def build_redis_secret(source: Source, *, url: str) -> Manifest:
-    """The Secret with the operator's default URL: a pod can read Secrets of its own namespace only."""
+    """The Secret with the operator's default URL. A pod can only read Secrets of its own namespace."""
     return build_child(
         source,
         api_version="v1",
@@ -48,5 +48,5 @@ def build_redis_secret(source: Source, *, url: str) -> Manifest:
 
 
 def redis_url_hash(url: bytes) -> str:
-    """What stands on the pod in place of the URL, so that another URL makes another pod."""
+    """The hash that the pod has in place of the URL, so that another URL makes another pod."""
     return hashlib.sha256(url).hexdigest()

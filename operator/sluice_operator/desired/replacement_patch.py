@@ -1,7 +1,7 @@
-"""The one change that makes a live object be as it should be, fields of others taken away. Pure.
+"""Builds the JSON patch that makes a live object equal to the desired one, and removes fields of others. Pure.
 
-Server-side apply can't take a field from another manager. A JSON patch that sets the operator's parts as a whole can,
-in one write, and its dry run tells what the API server and admission would make of them.
+Server-side apply can't take a field from another manager. A JSON patch that replaces the operator's parts as a whole
+can, in one write. Its dry run shows what the API server and admission would make of them.
 """
 
 from collections.abc import Collection, Mapping
@@ -17,11 +17,11 @@ _RESTARTED_AT_PATH: FieldPath = ("spec", "template", "metadata", "annotations", 
 def build_replacement_patch(
     live: Mapping[str, Any], desired: Manifest, *, former_keys: Collection[str]
 ) -> list[Manifest]:
-    """The operations of a JSON patch from `live` to `wanted`, for that version of `live` alone.
+    """The operations of a JSON patch from `live` to `desired`, for exactly that version of `live`.
 
-    The labels, annotations and owners that others have put on the object stay, and the annotation of
-    `kubectl rollout restart` on the pod. `former` are the names of labels and annotations that were the operator's
-    and are so no longer.
+    The labels, annotations and owners that others have added to the object stay, and so does the annotation of `kubectl
+    rollout restart` on the pod template. `former_keys` are labels and annotations that the operator set and no longer
+    wants.
     """
     restarted = value_at(live, _RESTARTED_AT_PATH)
     if restarted is not None:

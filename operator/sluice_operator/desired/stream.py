@@ -1,21 +1,23 @@
-"""What is streamed of a source: the unit of which a resource has one or more."""
+"""What one component of a source should do now."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sluice_operator.desired.naming import Component
+from sluice_operator.desired.component import Component
 from sluice_redis.contract import Stream
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DesiredStream:
-    """One stream of one source, and the ingester that writes it, with a Deployment of its own."""
+    """One component of one source, and the configuration of its ingester."""
 
     component: Component
-    stream: Stream
     enabled: bool
-    """Whether the spec asks for it: without, its Deployment has no pod."""
+    """Whether the spec enables it. Otherwise its Deployment has no pod."""
     env: Mapping[str, str]
-    """The variables of the ingester's mode."""
-    has_settable_cursor: bool = True
-    """Whether spec.cursor may set its cursor."""
+    """The environment variables of the ingester's mode."""
+
+    @property
+    def stream(self) -> Stream:
+        """The Redis stream that the ingester writes."""
+        return self.component.stream

@@ -1,4 +1,4 @@
-"""Which key of a Secret or a ConfigMap the ingester's container sees at a path, by `spec.podTemplate`. Pure."""
+"""Finds the key of a Secret or a ConfigMap that the ingester's container has at a path. Pure."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -8,12 +8,12 @@ from sluice_operator.api.pod_template import PodTemplate
 
 VolumeSourceKind = Literal["Secret", "ConfigMap"]
 _SOURCE_KINDS: Final[dict[str, VolumeSourceKind]] = {"secret": "Secret", "configMap": "ConfigMap"}
-"""By the field of a volume."""
+"""By field of a volume."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MountedKey:
-    """A key, in the namespace of the resource."""
+    """A key of an object in the namespace of the resource."""
 
     kind: VolumeSourceKind
     name: str
@@ -21,11 +21,11 @@ class MountedKey:
 
 
 def find_mounted_key(template: PodTemplate, path: str) -> MountedKey | None:
-    """What stands at `path`; None if it is not of a Secret or a ConfigMap, as far as the template tells."""
+    """The key at `path`, or None if no Secret or ConfigMap of the template is mounted there."""
     mounts = [mount for mount in template.volume_mounts or () if f"{path}/".startswith(f"{mount.mount_path}/")]
     if not mounts:
         return None
-    mount = max(mounts, key=lambda mount: len(mount.mount_path))  # one within another hides it
+    mount = max(mounts, key=lambda mount: len(mount.mount_path))  # an inner mount hides an outer one
     below = path[len(mount.mount_path) + 1 :]
     within = "/".join(filter(None, (mount.sub_path, below)))
     for volume in template.volumes or ():
@@ -48,7 +48,7 @@ def _keys_at(volume: Mapping[str, Any], path: str) -> Iterator[MountedKey]:
 
 
 def _key_at_path(part: Mapping[str, Any], path: str) -> str:
-    """The key that stands at `path` within a volume, or nothing."""
+    """The key at `path` in a volume, or an empty string."""
     items = part.get("items")
     if not isinstance(items, list) or not items:
         return path

@@ -1,1 +1,1 @@
-"""The kinds of resource: what each one is made of, declared once and read by all."""
+"""The kinds of resource: each is declared in one module, and the registry lists them."""

@@ -1,55 +1,43 @@
-"""The kinds of source that the operator serves, and the names by which it finds what belongs to one."""
+"""The registry of kinds. A new kind is added to the tuple at the end, and nowhere else."""
 
-from collections.abc import Mapping
-from typing import Any, Final
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import Final
 
-from sluice_operator.api.base import API_VERSION
-from sluice_operator.api.labeler import LABELER, Labeler
-from sluice_operator.api.relay import RELAY, Relay
-from sluice_operator.api.source import Source
-from sluice_operator.desired.naming import FIELD_MANAGER, SOURCE_LABELS, label_value
-from sluice_operator.desired.redis_host import redis_host_of
-from sluice_operator.kubernetes.api_resource import DEPLOYMENTS, PODS, ApiResource
-from sluice_operator.kubernetes.source_key import SourceKey
-from sluice_operator.kubernetes.watched_kinds import OwnerLabel, WatchedKinds
-
-RELAYS: Final = ApiResource(api_version=API_VERSION, kind=RELAY.kind, plural=RELAY.plural)
-LABELERS: Final = ApiResource(api_version=API_VERSION, kind=LABELER.kind, plural=LABELER.plural)
-SOURCES: Final[Mapping[str, ApiResource]] = {RELAYS.kind: RELAYS, LABELERS.kind: LABELERS}
-"""By kind, where its objects are found."""
-MODELS: Final[Mapping[str, type[Source]]] = {RELAY.kind: Relay, LABELER.kind: Labeler}
-"""By kind, how its objects are read."""
-
-CHILD_SELECTOR: Final = f"app.kubernetes.io/managed-by={FIELD_MANAGER}"
-"""The label selector for all that the operator makes."""
+from sluice_operator.kinds.kind import Kind
+from sluice_operator.kinds.labeler import LABELER
+from sluice_operator.kinds.relay import RELAY
+from sluice_operator.kinds.watched import watched_kinds
+from sluice_operator.kubernetes.watched_kinds import WatchedKinds
 
 
-def source_key(source: Source) -> SourceKey:
-    """The key of a source."""
-    return SourceKey(type(source).__name__, source.metadata.namespace, source.metadata.name)
+class Kinds:
+    """The kinds that are served, in order. Raises ValueError if two of them share a name."""
+
+    def __init__(self, *kinds: Kind) -> None:
+        self._by_name = {kind.name: kind for kind in kinds}
+        self.watched: Final[WatchedKinds] = watched_kinds(kinds)
+        """What the operator watches for these kinds."""
+        _check_distinct("kind", [kind.name for kind in kinds])
+        _check_distinct("name for kubectl", [name for kind in kinds for name in (kind.plural, *kind.short_names)])
+        # So that children of two sources with the same name, but of different kinds, have different names.
+        _check_distinct("component", [component.name for kind in kinds for component in kind.components])
+        _check_distinct("field of a component", [component.field for kind in kinds for component in kind.components])
+
+    def __iter__(self) -> Iterator[Kind]:
+        return iter(self._by_name.values())
+
+    def __len__(self) -> int:
+        return len(self._by_name)
+
+    def __getitem__(self, name: str) -> Kind:
+        return self._by_name[name]
 
 
-def owner_label_for(key: SourceKey) -> OwnerLabel:
-    """The label that says of a child that it belongs to the source of that key."""
-    return key.kind, key.namespace, label_value(key.name)
+def _check_distinct(what: str, names: Iterable[str]) -> None:
+    repeated = [name for name, count in Counter(names).items() if count > 1]
+    if repeated:
+        raise ValueError(f"two kinds have the same {what}: {', '.join(repeated)}")
 
 
-def owner_label_of(child: Mapping[str, Any]) -> OwnerLabel | None:
-    """The label of the source that `child` says it belongs to, or None if it says none."""
-    metadata = child["metadata"]
-    labels = metadata.get("labels") or {}
-    for kind, label in SOURCE_LABELS.items():
-        if label in labels:
-            return kind, metadata["namespace"], labels[label]
-    return None
-
-
-WATCHED_KINDS: Final = WatchedKinds(
-    sources=SOURCES,
-    children=(DEPLOYMENTS, PODS),
-    child_selector=CHILD_SELECTOR,
-    owner_label_of=owner_label_of,
-    owner_label_for=owner_label_for,
-    source_indexes=(redis_host_of,),
-)
-"""What the operator watches."""
+KINDS: Final = Kinds(RELAY, LABELER)

@@ -1,1 +1,1 @@
-"""What is there: pods, Deployments, Secrets and Redis, turned into facts."""
+"""Turns objects of the API server and health hashes of Redis into facts, the input of a status. Pure."""

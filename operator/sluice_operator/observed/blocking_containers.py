@@ -1,7 +1,7 @@
-"""The container of a pod for which the ingester's waits, such as a proxy of a service mesh that does not start. Pure.
+"""Finds the container of a pod that keeps the ingester's from starting, such as a proxy of a service mesh. Pure.
 
-Init containers end one after the other before any other starts, or, as sidecars, are up. Of the containers beside the
-ingester's one may hold it up that comes before it and has a hook after its start.
+Init containers run one after the other before any other container starts; as sidecars, they must be up. Another
+container blocks the ingester's if it comes before it and has a postStart hook.
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,18 +14,18 @@ _STARTING: Final = frozenset({"", "ContainerCreating", "PodInitializing"})
 
 
 def blocker(pod: Mapping[str, Any]) -> BlockerFacts | None:
-    """The container that keeps the ingester's, which does not run, from its start; None if none is known to."""
+    """The container that keeps the ingester's from starting, while that does not run. None if none is known."""
     spec, status = pod.get("spec") or {}, pod.get("status") or {}
     sidecars = {one["name"] for one in spec.get("initContainers") or () if one.get("restartPolicy") == "Always"}
     for one in _in_order(spec.get("initContainers"), status.get("initContainerStatuses")):
         if not (one.get("started") if one["name"] in sidecars else _has_ended_well(one)):
             return _facts(one, "sidecar" if one["name"] in sidecars else "init container")
-    beside = _in_order(spec.get("containers"), status.get("containerStatuses"))
-    places = [one["name"] for one in beside]
-    before = beside[: places.index(CONTAINER)] if CONTAINER in places else beside
-    found = [_facts(one, "container") for one in beside if one["name"] != CONTAINER and not one.get("ready")]
+    containers = _in_order(spec.get("containers"), status.get("containerStatuses"))
+    names = [one["name"] for one in containers]
+    before = containers[: names.index(CONTAINER)] if CONTAINER in names else containers
+    found = [_facts(one, "container") for one in containers if one["name"] != CONTAINER and not one.get("ready")]
     failing = [one for one in found if one.is_failing]
-    # One that is up, and not ready yet, may hold up what comes behind it.
+    # One that runs and is not ready yet may block those after it.
     late = [_facts(one, "container") for one in before if _state(one, "running") and not one.get("ready")]
     return next(iter(failing + late), None)
 
@@ -33,7 +33,7 @@ def blocker(pod: Mapping[str, Any]) -> BlockerFacts | None:
 def _in_order(
     containers: Iterable[Mapping[str, Any]] | None, statuses: Iterable[Mapping[str, Any]] | None
 ) -> list[Mapping[str, Any]]:
-    """The statuses that are known, in the order in which the containers are started."""
+    """The statuses that exist, in the order in which the containers start."""
     known = {one["name"]: one for one in statuses or ()}
     names = [one["name"] for one in containers or ()]
     return [known[name] for name in names if name in known]
@@ -50,13 +50,13 @@ def _state(container: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 def _facts(container: Mapping[str, Any], kind: str) -> BlockerFacts:
     waiting, last = _state(container, "waiting"), (container.get("lastState") or {}).get("terminated") or {}
     end = _state(container, "terminated") or last
-    why = waiting.get("reason") or ""
-    is_failing = why not in _STARTING or end.get("exitCode", 0) != 0
-    words = [f"{kind} {container['name']}"]
-    if why not in _STARTING:
-        words.append(": ".join(filter(None, (why, waiting.get("message")))))
+    reason = waiting.get("reason") or ""
+    is_failing = reason not in _STARTING or end.get("exitCode", 0) != 0
+    parts = [f"{kind} {container['name']}"]
+    if reason not in _STARTING:
+        parts.append(": ".join(filter(None, (reason, waiting.get("message")))))
     if end.get("exitCode", 0) != 0:
-        words.append(f"it ended with {end.get('reason') or 'an unknown reason'}, exit code {end['exitCode']}")
+        parts.append(f"it exited with {end.get('reason') or 'an unknown reason'}, exit code {end['exitCode']}")
     elif _state(container, "running"):
-        words.append("it has not come to its end yet" if kind == "init container" else "it is not ready yet")
-    return BlockerFacts(name=container["name"], is_failing=is_failing, description="; ".join(words))
+        parts.append("it has not finished yet" if kind == "init container" else "it is not ready yet")
+    return BlockerFacts(name=container["name"], is_failing=is_failing, description="; ".join(parts))

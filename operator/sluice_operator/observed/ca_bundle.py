@@ -1,4 +1,4 @@
-"""The certificate authorities that a source names, for the operator's own look at its Redis. Pure."""
+"""Reads the CA certificates that `spec.caBundle` names, for the operator's own connection to Redis. Pure."""
 
 import hashlib
 import re
@@ -11,11 +11,11 @@ _CERTIFICATE: Final = re.compile(r"-----BEGIN CERTIFICATE-----[\sA-Za-z0-9+/=]+-
 
 
 def ca_certificates(config_map: Mapping[str, Any] | None, wanted: CABundle) -> str:
-    """The PEM certificates in `config_map` (None if there is no such ConfigMap), without what people note between."""
+    """The PEM certificates in `config_map` (None if it does not exist), without the text between them."""
     text = ((config_map or {}).get("data") or {}).get(wanted.config_map_ref.key) or ""
     return "\n".join(_CERTIFICATE.findall(text))
 
 
 def ca_certificates_hash(pem: str) -> str:
-    """What stands on the pod in place of the certificates, so that others make another pod, and a note does not."""
+    """The hash of the certificates, without white space. It is an annotation of the pod, so new ones give a new pod."""
     return hashlib.sha256("".join(pem.split()).encode()).hexdigest()

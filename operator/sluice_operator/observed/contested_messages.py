@@ -1,4 +1,4 @@
-"""What is told of fields that are left as somebody else has them. Pure."""
+"""Describes the fields that the operator leaves as somebody else set them, and what to do about each. Pure."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
@@ -14,17 +14,17 @@ ADMISSION: Final = "admission (a mutating webhook or policy)"
 
 
 def setters_by_path(live: Mapping[str, Any], differences: Iterable[Difference]) -> dict[FieldPath, str]:
-    """By path, who has set what stands in `live`, as far as its managedFields tell."""
+    """By path, who set the value in `live`, as far as its managedFields say."""
     return {difference.path: by for difference in differences if (by := _setter(live, difference))}
 
 
 def is_owned_by_others(live: Mapping[str, Any], difference: Difference) -> bool:
-    """Whether what stands there is a field of somebody else's."""
+    """Whether another field manager owns the field in `live`."""
     return difference.live is not None and bool(set(managers_of(live, difference.path)) - {FIELD_MANAGER})
 
 
 def admission_contest(child: str, difference: Difference) -> Contest:
-    """The contest about a field that admission sets at each write."""
+    """A field that admission sets at each write."""
     return Contest(
         child=child,
         field=format_path(difference.path),
@@ -37,7 +37,7 @@ def admission_contest(child: str, difference: Difference) -> Contest:
 
 
 def manager_contest(child: str, path: FieldPath, *, wanted: Any, found: Any, by: str) -> Contest:
-    """The contest about a field that somebody sets again and again."""
+    """A field that somebody sets again and again."""
     return Contest(
         child=child,
         field=format_path(path),
@@ -50,7 +50,7 @@ def manager_contest(child: str, path: FieldPath, *, wanted: Any, found: Any, by:
 
 
 def deletion_contest(child: str) -> Contest:
-    """The contest about an object that somebody deletes each time that it is made."""
+    """An object that somebody deletes each time that the operator creates it."""
     return Contest(
         child=child,
         field="the object itself",
@@ -58,7 +58,7 @@ def deletion_contest(child: str) -> Contest:
         found="deleted",
         by="somebody",
         by_admission=False,
-        advice="find out who does it (the API server's audit log tells) and make an exception for it",
+        advice="find out who does it (see the API server's audit log), and make an exception for this object",
     )
 
 
@@ -72,11 +72,11 @@ def _setter(live: Mapping[str, Any], difference: Difference) -> str:
 def _admission_advice(difference: Difference) -> str:
     place = spec_field_of(difference.path)
     if place and difference.live is not None:
-        return f"set the same in {place}, or keep the webhook or policy away from this object"
-    return "keep the webhook or policy away from this object, if it is not meant"
+        return f"set the same value in {place}, or exclude this object from the webhook or policy"
+    return "exclude this object from the webhook or policy, if it was not meant to change it"
 
 
 def _advice(path: FieldPath, *, by: str, found: Any) -> str:
     place = spec_field_of(path)
-    same = f"set the same in {place}, or " if place and found is not None and place != "spec.suspend" else ""
-    return f"{same}stop {by or 'whoever does it (`kubectl get --show-managed-fields` tells)'}"
+    same = f"set the same value in {place}, or " if place and found is not None and place != "spec.suspend" else ""
+    return f"{same}stop {by or 'whoever does it (see `kubectl get --show-managed-fields`)'}"

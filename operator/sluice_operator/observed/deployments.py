@@ -1,4 +1,4 @@
-"""Deployments, as the API server has them, turned into facts. Pure."""
+"""Turns a Deployment into facts. Pure."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -27,8 +27,8 @@ def deployment_facts(deployment: Mapping[str, Any]) -> DeploymentFacts:
 
 
 def _is_rolled_out(replicas: int, status: Mapping[str, Any]) -> bool:
-    """Whether all pods are of the newest template. One pod does all the work: who asks for more of them, or for fewer,
-    asks for no other ones.
+    """Whether all pods are of the newest template. Another number of replicas alone is not a rollout: one pod does all
+    the work.
     """
     there, updated = status.get("replicas", 0), status.get("updatedReplicas", 0)
     return bool(there == updated and (there > 0 if replicas else there == 0))

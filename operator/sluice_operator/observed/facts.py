@@ -1,7 +1,7 @@
-"""What was observed, as plain values: the only things that a status is made of.
+"""What was observed of a source, as plain values. Pure.
 
-Pure. The modules beside this one read clusters and Redis and make these; `status` reads these and nothing
-else, so every situation can be written down in a test without a server.
+The other modules of this package make these values from objects and hashes. `status` reads nothing else, so a test can
+describe any situation without a server.
 """
 
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from sluice_operator.api.health import HealthSpec
-from sluice_operator.desired.naming import Component
+from sluice_operator.desired.component import Component
 from sluice_redis.contract import SourceState
 
 
@@ -24,34 +24,34 @@ class Termination:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BlockerFacts:
-    """Another container of a pod, for which the ingester's waits."""
+    """Another container of a pod, which keeps the ingester's from starting."""
 
     name: str
     is_failing: bool
-    """Whether it has ended with an error, or can't start."""
+    """Whether it has exited with an error, or can't start."""
     description: str
-    """What Kubernetes says of it."""
+    """Its state, in the words of Kubernetes."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PodEvent:
-    """A warning of Kubernetes about a pod."""
+    """A Kubernetes Event of the type Warning about a pod."""
 
     reason: str
     message: str
     first: datetime
-    """When it was told for the first time."""
+    """When it was recorded for the first time."""
     last: datetime
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StartupFacts:
-    """What a pod waits for that does not start, beside what its own status tells."""
+    """Why a pod does not start, as far as its own status does not say."""
 
     missing: tuple[str, ...] = ()
-    """Objects that it names and that are not there: what is missing and how to mend it."""
+    """For each missing object that it references: what is missing, and what to do."""
     hints: tuple[str, ...] = ()
-    """What else it names and is not there, that it may do without."""
+    """The same for objects that it may not need."""
     event: PodEvent | None = None
     """The newest warning about it."""
 
@@ -65,26 +65,26 @@ class PodFacts:
     template_hash: str
     created: datetime
     terminating: bool
-    """Whether it is being deleted or about to be, or has come to its end (Succeeded, Failed)."""
+    """Whether it is being deleted, belongs to an earlier source, or has finished (Succeeded, Failed)."""
     gone_reason: str
-    """Why it is leaving where Kubernetes says so, such as Evicted or NodeLost; else empty."""
+    """Why it is terminating, if Kubernetes says so, such as Evicted or NodeLost. Else empty."""
     running_since: datetime | None
-    """When its container started, if it is running now."""
+    """When the ingester's container started, if it runs now."""
     restart_count: int
-    """Restarts of its container, as the kubelet counts them."""
+    """Restarts of the ingester's container, as the kubelet counts them."""
     last_termination: Termination | None
     waiting_reason: str
-    """Why its container waits to run, such as CrashLoopBackOff; else empty."""
+    """Why the container does not run, such as CrashLoopBackOff. Else empty."""
     waiting_message: str
     unschedulable: str
-    """What the scheduler says if no node takes it; else empty."""
+    """What the scheduler says, if no node takes the pod. Else empty."""
     image: str
     blocker: BlockerFacts | None = None
-    """The container that its own waits for, if it waits for one."""
+    """The container that keeps the ingester's from starting, if one does."""
 
     @property
     def is_container_creating(self) -> bool:
-        """Whether its container has not been made yet, and Kubernetes has no word for why."""
+        """Whether the container was not created yet, and Kubernetes gives no reason."""
         return self.running_since is None and self.waiting_reason in {"", "ContainerCreating", "PodInitializing"}
 
 
@@ -95,21 +95,19 @@ class DeploymentFacts:
     replicas: int
     """How many pods it should have."""
     rolled_out: bool
-    """Whether there is a pod if there should be one, every pod that it has is made of its newest template, and the
-    controller has seen that template.
-    """
+    """Whether the controller has seen the newest template, all pods are of it, and there is one if there should be."""
     observed: bool = True
-    """Whether the controller has seen what the Deployment is now."""
+    """Whether the controller has seen the present generation of the Deployment."""
     deadline_message: str
-    """What its controller says if the rollout has passed its deadline; else empty."""
+    """What the controller says, if the rollout has passed its progress deadline. Else empty."""
     failure_message: str
-    """What its controller says if it can't create pods; else empty."""
+    """What the controller says, if it can't create pods. Else empty."""
     failing_since: datetime | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GapFacts:
-    """Seqs that the source could not give, or between two connections without a cursor was not asked for."""
+    """Seqs that the source could not give, or that nobody could request between two connections without a cursor."""
 
     from_seq: str | None
     to_seq: str | None
@@ -121,7 +119,7 @@ class GapFacts:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CursorResetFacts:
-    """The newest reset of the cursor that spec.cursor asked for."""
+    """The newest reset of the cursor by spec.cursor."""
 
     nonce: str
     before: str | None
@@ -144,10 +142,10 @@ class HealthFacts:
     stored: datetime | None
     heartbeat: datetime | None
     silent_seconds: float | None
-    """For how long it has not written, as far as known: see `observed.freshness`."""
+    """For how many seconds it has not written, as far as known: see `observed.report_age`."""
     watched_seconds: float | None = None
-    """For how long it has been watched without being seen to write: `silent_seconds` may then be what a clock says that
-    is wrong. None once it was seen to write.
+    """For how many seconds its first known heartbeat has not changed: then `silent_seconds` depends on its clock, which
+    may be wrong. None after a change.
     """
     started: datetime | None
     events: int | None
@@ -165,22 +163,22 @@ class HealthFacts:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ForeignWriter:
-    """An ingester that has written a report a short time ago, and runs in no pod of the stream."""
+    """An ingester that has reported recently and runs in no pod of the stream."""
 
     name: str
-    """What it calls itself: the name of its pod or host."""
+    """The name that it reports: that of its pod or host."""
     writing_seconds: float
-    """For how many seconds it has gone on writing since no pod of that name was found."""
+    """For how many seconds it has written since no pod of that name was found."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WriterFacts:
-    """Who has written reports beside the one whose report stands in Redis now."""
+    """Other ingesters than the one whose report is in Redis now."""
 
     reports: tuple[HealthFacts, ...] = ()
     """The last report of each."""
     foreign: tuple[ForeignWriter, ...] = ()
-    """Those that are not the stream's, the one whose report stands in Redis among them."""
+    """Ingesters that run in no pod of the stream, including that of the report in Redis."""
 
 
 class SinkReadFailure(StrEnum):
@@ -201,126 +199,123 @@ class ConsumerGroupFacts:
     consumers: int
     pending: int
     lag: int | None
-    """Entries that it has not been given yet; None where Redis can't tell."""
+    """Entries not yet delivered to it. None if Redis does not know."""
     oldest_pending_seconds: float | None = None
-    """Since the oldest entry that is not acknowledged was given to a consumer for the last time; None if there is
-    none.
-    """
+    """Seconds since the oldest unacknowledged entry was last delivered to a consumer. None if there is none."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RedisStreamFacts:
-    """What costs Redis more than a look should: it is read at longer intervals. See `observed.streams`."""
+    """Numbers of a stream that cost Redis much, so they are read at longer intervals. See `redis.stream_details`."""
 
     bytes: int | None
     """None if it could not be read."""
     groups: tuple[ConsumerGroupFacts, ...]
-    """Some of its groups, by name: those with the greatest lag."""
+    """Its groups by name, at most those with the greatest lag."""
     consumers_lag: int | None
-    """The greatest lag of all its groups; None if none is known."""
+    """The greatest lag of all its groups. None if none is known."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SinkFacts:
-    """What stands in Redis about one source. With `trouble` nothing could be read."""
+    """What is in Redis about one stream of a source. With `failure` nothing could be read."""
 
     failure: SinkReadFailure | None = None
     failure_message: str = ""
     has_advice: bool = False
-    """Whether that message says what to do."""
+    """Whether `failure_message` says what to do."""
     cursor: str | None = None
     length: int | None = None
     """Entries in the stream, or None if it could not be read."""
     stream: RedisStreamFacts | None = None
-    """More of the stream, as it was a short time ago. None before it was first read."""
+    """More numbers of the stream, as of a short time ago. None before they were first read."""
     dead_letters: int | None = None
     """Entries in the dead-letter stream."""
     health: HealthFacts | None = None
-    """None if no ingester has written any."""
+    """None if no ingester has reported."""
     recovered_seconds: float | None = None
-    """For how long Redis can be read again after an outage; None if no outage was seen."""
+    """For how many seconds Redis has been readable since the last outage. None if there was none."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SecretFacts:
-    """The Secret with the URL of Redis. It never holds the URL itself."""
+    """The Secret with the Redis URL. These facts never have the URL itself."""
 
     digest: str | None = None
     """SHA-256 of the URL in hex, or None if there is no URL."""
     problem: str = ""
-    """What is missing and how to mend it, if there is no URL, or what is wrong with it."""
+    """What is missing or wrong, and what to do. Empty if there is a usable URL."""
     invalid: bool = False
-    """Whether there is something, and no ingester could use it."""
+    """Whether there is a text that no ingester could use as a URL."""
     read_error: str = ""
-    """Why the API server can't show the Secret now, if it can't. Whether there is a URL is open then."""
+    """Why the API server can't return the Secret now. Then it is unknown whether there is a URL. Else empty."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Refusal:
-    """Why a child could not be written: the API server's words, or ours if the child is somebody else's."""
+    """Why a Deployment or a Secret could not be written: the API server's words, or ours if somebody else owns it."""
 
     reason: str
     message: str
     is_transient: bool = False
-    """Whether it may end by itself."""
+    """Whether it can end by itself."""
     stalls_if_persistent: bool = False
-    """Whether a person should act when it has lasted for a while, although it may."""
+    """Whether a person should act once it has lasted for a while, although it can end by itself."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Contest:
-    """A field of a child that is left as somebody else has it."""
+    """A field of a Deployment or a Secret that the operator leaves as somebody else set it."""
 
     child: str
     """Such as `Deployment us-east-firehose`."""
     field: str
     """Its path, such as `spec.replicas`."""
     wanted: str
-    """What the operator would set, in words."""
+    """The value that the operator wants, in words."""
     found: str
-    """What stands there, in words."""
+    """The value that the field has, in words."""
     by: str
     """Who has set it, in words."""
     by_admission: bool
-    """Whether admission sets it at each write; else it came back again and again."""
+    """Whether admission sets it at each write. Else somebody has set it again and again."""
     advice: str
     """What to do about it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Facts:
-    """All that is known about one stream of one source at one moment."""
+    """All that is known of one stream of one source at one moment."""
 
     component: Component
     now: datetime
     generation: int
     host: str
-    """As it stands in the names of the keys."""
+    """As in the names of the keys in Redis."""
     suspended: bool
     enabled: bool
     """Whether the spec asks for this stream."""
     owner: str = ""
-    """The source to which the cursor of this stream belongs, such as `Relay default/us-east`, if it is another
-    one; empty if it is its own."""
+    """The other source that owns the cursor of this stream, such as `Relay default/us-east`. Empty if there is none."""
     owner_terminating: bool = False
-    """Whether that source is on its way out, so that the cursor will be this one's by itself."""
+    """Whether that source is being deleted. Then this one will own the cursor."""
     owner_unobserved: bool = False
-    """Whether nobody sees if that source is still there, for its namespace is not served."""
+    """Whether nobody knows if that source still exists, because its namespace is not served."""
     windows: HealthSpec
     secret: SecretFacts
     refusal: Refusal | None
     contests: tuple[Contest, ...] | None = ()
-    """The fields of children that are left as somebody else has them; None if that was not looked at."""
+    """The fields that the operator leaves as somebody else set them. None if the objects were not compared."""
     deployment: DeploymentFacts | None
     pods: tuple[PodFacts, ...]
-    """Those that the Deployment has made. Others that bear the same labels have no say."""
+    """The pods that the Deployment created. Others with the same labels do not count."""
     start: StartupFacts = StartupFacts()
-    """What the newest of them waits for."""
+    """Why the newest of them does not start."""
     copies: tuple[str, ...] = ()
-    """The names of those others."""
+    """The names of those other pods."""
     sink: SinkFacts | None
-    """None if there was nothing to look with: no URL."""
+    """None if there is no URL to read Redis with."""
     writers: WriterFacts = WriterFacts()
     namespace: str = ""
     child: str = ""
-    """The name of the Deployment, whether it is there or not."""
+    """The name of the Deployment, even if it does not exist."""

@@ -1,4 +1,4 @@
-"""Who has set a field of an object, as its managedFields tell. Pure."""
+"""Reads from the managedFields of an object which field manager owns which field. Pure."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -8,18 +8,18 @@ from sluice_operator.desired.field_paths import FieldPath, ItemIdentity
 
 
 def managers_of(live: Mapping[str, Any], path: FieldPath) -> list[str]:
-    """The field managers of what stands at `path`, sorted. Empty if nobody has claimed it, as what admission sets."""
+    """The field managers that own the field at `path`, sorted. Empty for a field that admission set."""
     return sorted({str(entry["manager"]) for entry in _entries(live) if _owns(entry.get("fieldsV1") or {}, path)})
 
 
 def last_other_manager(live: Mapping[str, Any], own: str) -> str:
-    """The manager other than `own` who has changed the object last, or nothing."""
+    """The manager other than `own` that changed the object last. Empty if there is none."""
     others = [entry for entry in _entries(live) if entry["manager"] != own]
     return str(max(others, key=lambda entry: str(entry.get("time", "")))["manager"]) if others else ""
 
 
 def owned_names(live: Mapping[str, Any], path: FieldPath, own: str) -> set[str]:
-    """The names of the fields in the map at `path` that `own` holds."""
+    """The names of the fields in the map at `path` that `own` owns."""
     names: set[str] = set()
     for entry in _entries(live):
         fields = _at(entry.get("fieldsV1") or {}, path) if entry["manager"] == own else None
@@ -28,7 +28,7 @@ def owned_names(live: Mapping[str, Any], path: FieldPath, own: str) -> set[str]:
 
 
 def _entries(live: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
-    """What was set through the object itself; its status is another matter."""
+    """The entries that are not of the status."""
     return [entry for entry in live["metadata"].get("managedFields") or [] if entry.get("subresource") != "status"]
 
 
@@ -37,7 +37,7 @@ def _owns(fields: Mapping[str, Any], path: FieldPath) -> bool:
     for step in path:
         found = _step(node, step)
         if found is None:
-            return not node and node is not fields  # held as a whole
+            return not node and node is not fields  # owned as a whole
         node = found
     return True
 

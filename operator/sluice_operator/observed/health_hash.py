@@ -1,5 +1,6 @@
-"""The health hash of an ingester (`contract.Health`), turned into facts. Pure, and lenient: what can't be
-read counts as not written, since an ingester may be of another version than the operator.
+"""Turns the health hash of an ingester in Redis into facts. Pure.
+
+An ingester may be of another version than the operator. So a field that can't be read counts as absent.
 """
 
 import re
@@ -17,7 +18,7 @@ _MAX_DIGITS: Final = 18  # the API has 64 bits
 def health_facts(
     fields: Mapping[str, str], *, silent_seconds: float | None, watched_seconds: float | None = None
 ) -> HealthFacts | None:
-    """The facts of the fields of one hash, or None if it has none."""
+    """The facts of one hash. None if it has no fields."""
     if not fields:
         return None
     return HealthFacts(
@@ -79,7 +80,7 @@ def _state(text: str | None) -> SourceState | None:
 
 
 def _word(text: str) -> str:
-    """A reason must be one word, else the API server refuses the whole status."""
+    """`text` if it is one word, else empty: the API server refuses a status with any other reason."""
     return text if _WORD.fullmatch(text) else ""
 
 

@@ -1,7 +1,7 @@
-"""Who writes the health hash of a stream, when several ingesters do so in turn.
+"""Remembers which ingesters write the health hash of a stream, if several do so in turn. No I/O.
 
-The hash holds the report of whoever wrote last. So the last report of each is kept for as long as it would be
-believed: then each look tells of the same ingester, and not of one after the other.
+The hash has the report of the last writer. So the last report of each writer is kept for as long as it is trusted. Then
+each reconcile sees the report of the same ingester, and not of one after the other.
 """
 
 from collections.abc import Collection
@@ -11,34 +11,34 @@ from typing import Final
 from sluice_operator.observed.facts import ForeignWriter, HealthFacts, WriterFacts
 
 REPORT_TTL_SECONDS: Final = 30.0
-"""For how long a report is kept: for as long as it is believed, see `status.reading`."""
+"""How long a report is kept: as long as it is trusted, see `status.assessment`."""
 
 
 @dataclass(slots=True)
 class _LastReport:
     report: HealthFacts
     read_at: float
-    """When it stood in the hash, on the monotonic clock."""
+    """When it was last read from the hash, on the monotonic clock."""
     written_at: float
-    """When its beat was first seen."""
+    """When its present heartbeat was first read."""
     foreign_since: float | None = None
-    """When the operator first found that no pod of the stream has this name."""
+    """When the operator first found no pod of the stream with this name."""
 
 
 class HealthWriters:
-    """Remembers who has written, by the key of the hash."""
+    """The last report of each ingester of one source, by the key of the hash."""
 
     def __init__(self) -> None:
-        self._last_reports: dict[tuple[str, str], dict[str, _LastReport]] = {}
+        self._last_reports: dict[str, dict[str, _LastReport]] = {}
 
     def record(
-        self, source: str, key: str, health: HealthFacts | None, *, own_pods: Collection[str], monotonic: float
+        self, key: str, health: HealthFacts | None, *, own_pods: Collection[str], monotonic: float
     ) -> WriterFacts:
-        """Take in `health`, which stands at `key` of the source with the uid `source`; what others wrote before it.
+        """Record `health`, the hash at `key`. Returns what other ingesters wrote.
 
-        `ours` are the names of the pods that are the stream's, those on their way out too.
+        `own_pods` are the names of the pods of the stream, terminating ones included. `monotonic` is the time now.
         """
-        writers = self._last_reports.setdefault((source, key), {})
+        writers = self._last_reports.setdefault(key, {})
         if health is not None and health.pod:
             known = writers.get(health.pod)
             if known is None:
@@ -63,13 +63,9 @@ class HealthWriters:
             ),
         )
 
-    def drop_source(self, source: str) -> None:
-        """The source with that uid is gone."""
-        self._last_reports = {place: seen for place, seen in self._last_reports.items() if place[0] != source}
-
 
 def _aged(seen: _LastReport, monotonic: float) -> HealthFacts:
-    """The report as it is now: older by the time since it was read."""
+    """The report as of now: older by the time since it was read."""
     passed, report = monotonic - seen.read_at, seen.report
     return replace(
         report,

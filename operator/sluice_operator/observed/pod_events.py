@@ -1,4 +1,4 @@
-"""The Events of a pod: why Kubernetes says that it does not start. Pure."""
+"""Finds the Event that says why a pod does not start. Pure."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
@@ -8,17 +8,17 @@ from sluice_common.times import parse_time
 from sluice_operator.observed.facts import PodEvent
 
 _EVENT_TTL_SECONDS: Final = 300.0
-"""For how long an Event is believed that is not repeated: the kubelet tries again after two minutes at most."""
+"""How long an Event that is not repeated counts: the kubelet retries after two minutes at most."""
 _IRRELEVANT_REASONS: Final = frozenset(
     {"Unhealthy", "BackOff", "Killing", "Preempting", "DNSConfigForming", "FailedToRetrieveImagePullSecret"}
 )
-"""What tells of a container that runs, or of what the pod's own status tells better."""
+"""Reasons that are about a running container, or that the status of the pod explains better."""
 _SCHEDULER_REASONS: Final = frozenset({"FailedScheduling"})
 
 
 def newest_warning(events: Iterable[Mapping[str, Any]], *, scheduled: bool, now: datetime) -> PodEvent | None:
-    """The newest warning that tells why a pod does not start; `scheduled` is whether it has a node by now."""
-    beside = _IRRELEVANT_REASONS | _SCHEDULER_REASONS if scheduled else _IRRELEVANT_REASONS
+    """The newest warning that explains why a pod does not start. `scheduled` is whether the pod has a node."""
+    irrelevant = _IRRELEVANT_REASONS | _SCHEDULER_REASONS if scheduled else _IRRELEVANT_REASONS
     found = [
         PodEvent(
             reason=str(event.get("reason") or ""),
@@ -28,7 +28,7 @@ def newest_warning(events: Iterable[Mapping[str, Any]], *, scheduled: bool, now:
         )
         for event in events
         if event.get("type") == "Warning"
-        and event.get("reason") not in beside
+        and event.get("reason") not in irrelevant
         and (last := _last(event)) is not None
         and now - last <= timedelta(seconds=_EVENT_TTL_SECONDS)
     ]

@@ -1,8 +1,8 @@
-"""Whose pod it is. Pure.
+"""Decides which Deployment a pod belongs to. Pure.
 
-Labels say nothing of that: whoever copies a pod copies them. A pod of a Deployment is controlled by one of its
-ReplicaSets, and a ReplicaSet is called after its Deployment and the hash of the pod's template, which the pod bears as
-a label. So the pod alone tells, and ReplicaSets need not be read.
+Labels do not decide: a copy of a pod has the same labels. A pod of a Deployment is controlled by a ReplicaSet, whose
+name is that of the Deployment and the hash of the pod template. The pod has that hash as a label. So the pod alone is
+enough, and the operator need not read ReplicaSets.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ TEMPLATE_HASH: Final = "pod-template-hash"
 
 
 def is_of_deployment(pod: Mapping[str, Any], name: str) -> bool:
-    """Whether the Deployment of that name, in the pod's namespace, has made `pod`."""
+    """Whether the Deployment of that name in the pod's namespace created `pod`."""
     metadata = pod["metadata"]
     digest = (metadata.get("labels") or {}).get(TEMPLATE_HASH)
     return any(

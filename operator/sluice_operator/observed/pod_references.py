@@ -1,13 +1,14 @@
-"""What a pod needs of its namespace before its containers can be made, and what of that is not there. Pure.
+"""Finds the Secrets and ConfigMaps that a pod needs before its containers can start, and which are missing. Pure.
 
-It is read from the pod as it stands in the cluster: what an admission webhook has put into it counts as well.
+It reads the pod as it is in the cluster, so objects that an admission webhook has added count too.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from sluice_operator.desired.pod import CA_VOLUME, CONTAINER
+from sluice_operator.api.volumes import CA_VOLUME
+from sluice_operator.desired.pod import CONTAINER
 
 ReferenceKind = Literal["Secret", "ConfigMap"]
 _KINDS: Final[dict[str, tuple[ReferenceKind, str]]] = {
@@ -26,30 +27,32 @@ _URL: Final = "REDIS_URL"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ObjectReference:
-    """An object that a pod names and can't do without."""
+    """An object that a pod references and needs."""
 
     kind: ReferenceKind
     name: str
     keys: tuple[str, ...] = ()
-    """The keys that must be there."""
+    """The keys that the object must have."""
     field: str
-    """The field that names it, in the words of the user's resource where it is one of that."""
+    """The field that references it: of the Relay or Labeler if it is from there."""
 
     def missing(self, found: Mapping[str, Any] | None) -> str:
-        """What is missing and how to mend it, if the object is as `found` (None if there is none); else nothing."""
+        """What is missing and what to do, if the object is as `found` (None if it does not exist). Else empty."""
         if found is None:
-            return f"There is no {self.kind} {self.name}, which {self.field} names: create it, or name another"
+            return f"There is no {self.kind} {self.name}, which {self.field} names: create it, or name another one"
         there = {**(found.get("data") or {}), **(found.get("binaryData") or {})}
         missing = [key for key in self.keys if key not in there]
         if not missing:
             return ""
         word = "key" if len(missing) == 1 else "keys"
         keys = ", ".join(missing)
-        return f"The {self.kind} {self.name} has no {word} {keys}, which {self.field} names: add it, or name another"
+        return (
+            f"The {self.kind} {self.name} has no {word} {keys}, which {self.field} names: add it, or name another one"
+        )
 
 
 def references(pod: Mapping[str, Any]) -> list[ObjectReference]:
-    """The Secrets and ConfigMaps that `pod` can't do without, but for the URL of Redis, which is looked at anyway."""
+    """The Secrets and ConfigMaps that `pod` needs, except the Secret with the Redis URL, which is checked elsewhere."""
     spec = pod.get("spec") or {}
     found = [one for volume in spec.get("volumes") or () for one in _of_volume(volume)]
     for field in ("initContainers", "containers"):
@@ -58,7 +61,7 @@ def references(pod: Mapping[str, Any]) -> list[ObjectReference]:
 
 
 def pull_secrets(pod: Mapping[str, Any]) -> list[ObjectReference]:
-    """The Secrets with the credentials of registries. A pod starts without them if the image can be pulled so."""
+    """The pull Secrets. A pod starts without them if the image can be pulled without credentials."""
     named = (pod.get("spec") or {}).get("imagePullSecrets") or ()
     place = "spec.podTemplate.imagePullSecrets"
     return [ObjectReference(kind="Secret", name=str(one["name"]), field=place) for one in named if one.get("name")]

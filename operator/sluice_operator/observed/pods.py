@@ -1,8 +1,8 @@
-"""Pods, as the API server has them, turned into facts. Pure.
+"""Turns pods into facts. Pure.
 
-Of a pod's containers only the ingester counts: what a service mesh or the like has put beside it has restarts,
-images and limits of its own, which are nothing that a source or its owner could do anything about. Only while the
-ingester waits for one of these does that one count: see `blockers`.
+Only the ingester's container counts. Others, for example of a service mesh, have restarts, images and limits of their
+own, which the owner of a source can't change. They count only while they keep the ingester from starting: see
+`blocking_containers`.
 """
 
 from collections.abc import Iterable, Mapping
@@ -20,17 +20,17 @@ _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
 
 def pods_facts(pods: Iterable[Mapping[str, Any]], *, since: datetime | None = None) -> tuple[PodFacts, ...]:
-    """The facts of `pods`, the oldest first. Those from before `since` are a former source's, and leave with it."""
+    """The facts of `pods`, the oldest first. Those from before `since` are of an earlier source: terminating."""
     facts = sorted(map(pod_facts, pods), key=lambda pod: (pod.created, pod.name))
     return tuple(replace(pod, terminating=True) if since and pod.created < since else pod for pod in facts)
 
 
 def earliest_pod_time(*, source: datetime | None, deployment: Mapping[str, Any] | None) -> datetime | None:
-    """Since when pods can be those of a source: not before it was created. None if its Deployment is older, which it
-    has taken over with all its pods.
+    """The earliest creation time of pods of a source: its own. None if its Deployment is older: the source has taken it
+    over with its pods.
     """
-    made = parse_time(deployment["metadata"].get("creationTimestamp")) if deployment else None
-    return None if source and made and made < source else source
+    created = parse_time(deployment["metadata"].get("creationTimestamp")) if deployment else None
+    return None if source and created and created < source else source
 
 
 def pod_facts(pod: Mapping[str, Any]) -> PodFacts:
@@ -75,7 +75,7 @@ def _last_termination(container: Mapping[str, Any]) -> Termination | None:
 
 
 def _gone_reason(status: Mapping[str, Any]) -> str:
-    """Why a pod leaves: the kubelet's or node controller's own word, else that of the disruption."""
+    """Why a pod is terminating: the reason of the kubelet or node controller, else of the disruption."""
     if reason := status.get("reason"):
         return str(reason)
     return next(

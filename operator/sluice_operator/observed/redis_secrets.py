@@ -1,4 +1,4 @@
-"""The Secret with the URL of Redis. Pure; the URL goes no further than to the client of Redis."""
+"""Reads the Redis URL from its Secret. Pure. The URL is handed only to the Redis client."""
 
 import base64
 import binascii
@@ -13,9 +13,9 @@ from sluice_redis.url import url_problem
 def redis_url(
     secret: Mapping[str, Any] | None, wanted: RedisSecret, *, key_prefix: str = ""
 ) -> tuple[bytes | None, SecretFacts]:
-    """The URL that stands in `secret` (None if there is no such Secret), and the facts about it.
+    """The URL in `secret` (None if it does not exist), and the facts about it.
 
-    What no ingester could use, with that prefix of its keys, is no URL.
+    The URL is None if no ingester could use it with that key prefix.
     """
     if secret is None:
         return None, SecretFacts(problem=f"There is no Secret {wanted.name}: create it with the key {wanted.key}")
@@ -28,16 +28,16 @@ def redis_url(
         url = b""
     if not url.strip():
         return None, SecretFacts(
-            problem=f"The key {wanted.key} of the Secret {wanted.name} is empty: put the URL there"
+            problem=f"The key {wanted.key} of the Secret {wanted.name} is empty: put the Redis URL there"
         )
     if fault := url_problem(url, key_prefix=key_prefix, prefix_name="spec.redis.keyPrefix"):
-        told = f"The key {wanted.key} of the Secret {wanted.name} is not the URL of a Redis that can be used: {fault}"
-        return None, SecretFacts(problem=told, invalid=True)
+        problem = f"The key {wanted.key} of the Secret {wanted.name} is not a usable Redis URL: {fault}"
+        return None, SecretFacts(problem=problem, invalid=True)
     return url, SecretFacts(digest=redis_url_hash(url))
 
 
 def sink_without_url(secret: SecretFacts) -> SinkFacts | None:
-    """What is told of a Redis that can't be asked, for want of a URL; None if there is none to be read."""
+    """The facts about a Redis whose URL can't be read or used. None if there is simply no URL."""
     if secret.read_error:
         return SinkFacts(failure=SinkReadFailure.SECRET_UNREAD, failure_message=secret.read_error)
     if secret.invalid:

@@ -1,4 +1,4 @@
-"""For how long an ingester has been silent, whatever its clock says. Pure."""
+"""Measures how long an ingester has not reported, even if its clock is wrong. No I/O."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,20 +8,20 @@ from datetime import datetime
 class _HeartbeatAge:
     heartbeat: datetime
     first_seen: float
-    """When this beat was first seen, on the monotonic clock."""
+    """When this heartbeat was first read, on the monotonic clock."""
     has_advanced: bool
-    """Whether another beat was seen before, so that `at` is about when it was written."""
+    """Whether an earlier heartbeat was read before. Then `first_seen` is about when this one was written."""
     last_queried: float
-    """When somebody last asked, on the same clock."""
+    """When the age was last queried, on the same clock."""
 
 
 class ReportAges:
-    """Remembers when each ingester's beat last moved.
+    """Remembers when the heartbeat of each ingester last changed.
 
-    A beat is a time of the ingester's clock. Whether it moves can be seen without trusting that clock; the
-    clock is asked only about a beat that has not moved before our eyes yet, and what it says may be wrong.
+    A heartbeat is a time by the ingester's clock. A change of it proves that the ingester is alive, even if that clock
+    is wrong. Only before the first change is the clock used.
 
-    Several ingesters may write at one key in turn: each has a beat of its own.
+    Several ingesters may write the same key in turn. Each has a heartbeat of its own.
     """
 
     def __init__(self) -> None:
@@ -30,11 +30,11 @@ class ReportAges:
     def silent_seconds(
         self, key: str, heartbeat: datetime, *, writer: str = "", now: datetime, monotonic: float
     ) -> float:
-        """For how many seconds `writer` has not written at `key`; `beat` is its newest."""
+        """For how many seconds `writer` has not written `key`. `heartbeat` is its newest heartbeat."""
         writers = self._ages.setdefault(key, {})
         seen = writers.get(writer)
         if seen is None or seen.heartbeat != heartbeat:
-            # What is written by another one has been written since.
+            # If anybody has written this key before, this heartbeat was written since then.
             seen = writers[writer] = _HeartbeatAge(
                 heartbeat=heartbeat, first_seen=monotonic, has_advanced=bool(writers), last_queried=monotonic
             )
@@ -42,12 +42,12 @@ class ReportAges:
         return watched if seen.has_advanced else max(watched, (now - heartbeat).total_seconds())
 
     def watched_seconds(self, key: str, *, writer: str = "", monotonic: float) -> float | None:
-        """For how many seconds `writer` has been watched and was not seen to write; None once it was."""
+        """For how many seconds the first heartbeat of `writer` that was read has not changed. None after a change."""
         seen = self._ages.get(key, {}).get(writer)
         return None if seen is None or seen.has_advanced else monotonic - seen.first_seen
 
     def evict(self, *, before: float) -> None:
-        """Forget the ingesters that nobody has asked about since `before`, on the monotonic clock."""
+        """Drop the ingesters that were not queried since `before`, on the monotonic clock."""
         for key, writers in list(self._ages.items()):
             kept = {writer: seen for writer, seen in writers.items() if seen.last_queried >= before}
             if kept:

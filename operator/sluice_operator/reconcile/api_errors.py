@@ -1,8 +1,8 @@
 """What an error of the API server means for a source, as a fact for its status. Pure.
 
-- A refusal is final until somebody changes something: a person must act now.
+- A refusal lasts until somebody changes something: a person must act now.
 - A webhook that can't be reached may come back. If it stays away, a person must act.
-- An API server that is overloaded or away needs nobody who looks at this source.
+- An API server that is overloaded or away is nothing that a person could change in this source.
 """
 
 import re

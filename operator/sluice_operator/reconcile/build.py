@@ -89,7 +89,7 @@ def build_reconciler(
             ownership=ownership,
             tls_files=tls_files,
             finalizer=finalizer,
-            shutdown=IngesterShutdown(client=client, cache=cache),
+            shutdown=IngesterShutdown(client=client, cache=cache, kinds=kinds),
             status_writer=status_writer,
             default_redis_url=default_redis_url,
             deadline_seconds=options.deletion_deadline_seconds,

@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 
 from sluice_common.clock import Clock
 from sluice_operator.desired.child_metadata import is_controlled_by
+from sluice_operator.desired.component import Component
 from sluice_operator.desired.cursor_claim import CursorClaim
 from sluice_operator.desired.deployment import build_deployment
 from sluice_operator.desired.ingester_defaults import IngesterDefaults
 from sluice_operator.desired.naming import (
     DESIRED_HASH_ANNOTATION,
     REDIS_HASH_ANNOTATION,
-    Component,
     child_name,
     redis_secret_name,
 )
@@ -28,9 +28,9 @@ from sluice_operator.observed.facts import Contest
 from sluice_operator.reconcile.api_errors import refusal_of
 from sluice_operator.reconcile.child_applier import ChildApplier
 from sluice_operator.reconcile.config_hashes import change_events, desired_hashes
+from sluice_operator.reconcile.keys import source_key
 from sluice_operator.reconcile.reconciliation import Reconciliation
 from sluice_operator.reconcile.redis_access import RedisAccess
-from sluice_operator.reconcile.source_key import source_key
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -108,7 +108,7 @@ class Children:
             return _Ensured(live=None, is_compared=False)
         hashes = desired_hashes(live, found=access.config_hashes, source=run.source)
         if REDIS_HASH_ANNOTATION not in hashes or component not in owners:
-            # A pod without a URL could only fail, and one beside another ingester would only hinder it.
+            # A pod without a URL could only fail. A second ingester with the same cursor would only fence the first.
             return _Ensured(live=_own(run, live), is_compared=False)
         may_run = replace(stream, enabled=stream.enabled and owners[component] is None)
         desired = build_deployment(run.source, may_run, config_hashes=hashes, defaults=self._ingester_defaults)
@@ -165,7 +165,7 @@ class Children:
         return await self._client.get(DEPLOYMENTS, run.source.metadata.namespace, name)
 
     async def _delete_unwanted(self, run: Reconciliation) -> None:
-        """Delete children that are no longer desired. The Secret is looked for once for each generation."""
+        """Delete children that are no longer desired. The Secret is read once for each generation."""
         source, deleted = run.source, True
         desired = {child_name(source.metadata.name, stream.component.field) for stream in run.streams}
         for child in self._cache.children(DEPLOYMENTS, source_key(source)):

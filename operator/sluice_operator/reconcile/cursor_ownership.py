@@ -12,12 +12,13 @@ from typing import Any
 from sluice_common.clock import Clock
 from sluice_operator.api.errors import InvalidResourceError
 from sluice_operator.api.source import Source
+from sluice_operator.desired.component import Component
 from sluice_operator.desired.cursor_claim import CursorClaim, claim_rank, find_prior_owner
-from sluice_operator.desired.deletion_plan import possible_keys, stream_keys
-from sluice_operator.desired.naming import COMPONENT_LABEL, REDIS_HASH_ANNOTATION, Component
+from sluice_operator.desired.deletion_plan import possible_keys
+from sluice_operator.desired.naming import COMPONENT_LABEL, REDIS_HASH_ANNOTATION
 from sluice_operator.desired.redis_host import redis_host_of
 from sluice_operator.desired.redis_identity import RedisIdentity
-from sluice_operator.desired.redis_secret import key_prefix, redis_secret, redis_url_hash
+from sluice_operator.desired.redis_secret import redis_secret, redis_url_hash
 from sluice_operator.desired.stream import DesiredStream
 from sluice_operator.kubernetes.api_resource import DEPLOYMENTS, Manifest
 from sluice_operator.kubernetes.cache import Cache
@@ -26,9 +27,9 @@ from sluice_operator.kubernetes.errors import ApiError
 from sluice_operator.kubernetes.served_namespaces import ServedNamespaces
 from sluice_operator.kubernetes.source_key import object_key
 from sluice_operator.reconcile.api_errors import refusal_of
+from sluice_operator.reconcile.keys import keys_of, source_key
 from sluice_operator.reconcile.kinds import Kinds
 from sluice_operator.reconcile.reconciliation import Reconciliation
-from sluice_operator.reconcile.source_key import source_key
 from sluice_operator.reconcile.terminating_sources import KnownSource, TerminatingSources
 from sluice_operator.redis.credentials import RedisCredentials, find_url
 from sluice_redis.contract import StreamKeys
@@ -121,11 +122,12 @@ class CursorOwnership:
 
     async def _competing_claim(self, found: Manifest, keys: StreamKeys, stream: DesiredStream) -> CursorClaim | None:
         """The claim of the source `found` to `keys`, if it has one. Whether it is in the same Redis is open."""
+        kind = self._kinds[found["kind"]]
         try:
-            other = self._kinds[found["kind"]].model.parse(found)
+            other = kind.model.parse(found)
         except InvalidResourceError:
             # No child is written for it now, but a pod of its last valid spec may run.
-            return self._claim_of_invalid(found, stream) if keys in possible_keys(found) else None
+            return self._claim_of_invalid(found, stream) if keys in possible_keys(found, kind.components) else None
         if redis_secret(other).owned and self._is_of_another_release(other.metadata.namespace):
             return None
         return await self._claim_of(found, other, stream) if self._writes_keys(other, keys) else None
@@ -155,18 +157,13 @@ class CursorOwnership:
         """The hash of the URL that the pods of the stream run with. Their Secret may have been deleted since."""
         for child in self._cache.children(DEPLOYMENTS, object_key(found)):
             template = child.get("spec", {}).get("template", {}).get("metadata", {})
-            if (template.get("labels") or {}).get(COMPONENT_LABEL) == stream.component:
+            if (template.get("labels") or {}).get(COMPONENT_LABEL) == stream.component.name:
                 return (template.get("annotations") or {}).get(REDIS_HASH_ANNOTATION)
         return None
 
     def _writes_keys(self, source: Source, keys: StreamKeys) -> bool:
         streams = self._kinds[type(source).__name__].desired_streams(source)
         return any(stream.enabled and keys_of(source, stream) == keys for stream in streams)
-
-
-def keys_of(source: Source, stream: DesiredStream) -> StreamKeys:
-    """The Redis keys of that stream of `source`."""
-    return stream_keys(stream.stream, address=source.spec.host, prefix=key_prefix(source))
 
 
 def _make_claim(known: KnownSource, body: Mapping[str, Any], running_url_hash: str | None) -> CursorClaim:

@@ -34,9 +34,10 @@ from sluice_operator.kubernetes.errors import ApiError
 from sluice_operator.kubernetes.event import Event
 from sluice_operator.kubernetes.source_key import object_key
 from sluice_operator.reconcile.api_errors import refusal_of
-from sluice_operator.reconcile.cursor_ownership import CursorOwnership, keys_of
+from sluice_operator.reconcile.cursor_ownership import CursorOwnership
 from sluice_operator.reconcile.finalizer import Finalizer
 from sluice_operator.reconcile.ingester_shutdown import IngesterShutdown, Obstacle
+from sluice_operator.reconcile.keys import keys_of
 from sluice_operator.reconcile.kinds import Kinds
 from sluice_operator.reconcile.source_memory import SourceMemory
 from sluice_operator.reconcile.status_writer import StatusWriter
@@ -171,7 +172,7 @@ class DeletionReconciler:
 
     async def _give_up(self, found: Manifest, memory: SourceMemory, obstacle: Obstacle) -> None:
         if not memory.deletion.reported:
-            message = cursor_kept_message(obstacle.message, possible_keys(found))
+            message = cursor_kept_message(obstacle.message, possible_keys(found, self._kinds[found["kind"]].components))
             logger.warning("%s: %s", object_key(found), message)
             event = Event(type="Warning", reason=EventReason.CURSOR_NOT_DELETED, message=message)
             await self._record_event(found, memory, event)

@@ -12,6 +12,7 @@ from sluice_operator.kubernetes.cache import Cache
 from sluice_operator.kubernetes.client import KubernetesClient
 from sluice_operator.kubernetes.errors import ApiError
 from sluice_operator.kubernetes.source_key import object_key
+from sluice_operator.reconcile.kinds import Kinds
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,15 +30,16 @@ class Obstacle:
 class IngesterShutdown:
     """Stops ingesters."""
 
-    def __init__(self, *, client: KubernetesClient, cache: Cache) -> None:
+    def __init__(self, *, client: KubernetesClient, cache: Cache, kinds: Kinds) -> None:
         self._client = client
         self._cache = cache
+        self._kinds = kinds
 
     async def stop(self, found: Manifest) -> Obstacle | None:
         """Delete the Deployments of the source `found`. Which ingesters still run, if any. Raises ApiError."""
         own, left, deletion_times = found["metadata"], [], []
         namespace = own["namespace"]
-        for name in deployment_names(found):
+        for name in deployment_names(found, self._kinds[found["kind"]].components):
             live = await self._client.get(DEPLOYMENTS, namespace, name)
             if live is None or not belongs_to(live, kind=found["kind"], name=own["name"], uid=own["uid"]):
                 continue

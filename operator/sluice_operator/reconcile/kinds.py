@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Protocol
 
+from sluice_operator.api.ingester_status import SourceStatus
 from sluice_operator.api.source import Source
-from sluice_operator.api.source_status import SourceStatus
-from sluice_operator.desired.naming import Component
+from sluice_operator.desired.component import Component
 from sluice_operator.desired.stream import DesiredStream
 from sluice_operator.kubernetes.api_resource import ApiResource
 from sluice_operator.observed.facts import Facts

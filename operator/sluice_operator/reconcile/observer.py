@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 from sluice_common.clock import Clock
+from sluice_operator.desired.component import Component
 from sluice_operator.desired.cursor_claim import CursorClaim
-from sluice_operator.desired.naming import COMPONENT_LABEL, Component, child_name
+from sluice_operator.desired.naming import COMPONENT_LABEL, child_name
 from sluice_operator.desired.stream import DesiredStream
 from sluice_operator.kubernetes.api_resource import PODS, Manifest
 from sluice_operator.kubernetes.cache import Cache
@@ -16,12 +17,11 @@ from sluice_operator.observed.pod_ownership import is_of_deployment
 from sluice_operator.observed.pods import earliest_pod_time, pods_facts
 from sluice_operator.observed.redis_secrets import sink_without_url
 from sluice_operator.reconcile.children import EnsuredChildren
-from sluice_operator.reconcile.cursor_ownership import keys_of
 from sluice_operator.reconcile.cursor_reset import CursorResetter
+from sluice_operator.reconcile.keys import keys_of, source_key
 from sluice_operator.reconcile.pod_startup import StartupInspector
 from sluice_operator.reconcile.reconciliation import Reconciliation
 from sluice_operator.reconcile.redis_access import RedisAccess
-from sluice_operator.reconcile.source_key import source_key
 from sluice_operator.redis.source_redis import SourceRedis
 from sluice_redis.contract import StreamKeys
 from sluice_redis.hosts import normalize_host
@@ -100,7 +100,7 @@ class Observer:
             return sink_without_url(access.secret)
         keys = keys_of(run.source, stream)
         sink = await self._redis.read(url, keys, now=self._clock.now(), ca_bundle=access.ca_bundle)
-        may_set_cursor = stream.has_settable_cursor and stream.component in owners
+        may_set_cursor = stream.component.accepts_cursor_reset and stream.component in owners
         if sink.failure is not None or not may_set_cursor or not self._may_write(run):
             return sink
         if await self._cursor_resetter.reset_if_requested(run, url, access, keys):
@@ -122,7 +122,6 @@ class Observer:
         if sink is None or sink.failure:
             return WriterFacts()
         return run.memory.health_writers.record(
-            run.source.metadata.uid,
             keys.health,
             sink.health,
             own_pods={pod["metadata"]["name"] for pod in pods},
@@ -131,4 +130,4 @@ class Observer:
 
 
 def _belongs_to(pod: Manifest, stream: DesiredStream) -> bool:
-    return bool(pod["metadata"]["labels"].get(COMPONENT_LABEL) == stream.component)
+    return bool(pod["metadata"]["labels"].get(COMPONENT_LABEL) == stream.component.name)

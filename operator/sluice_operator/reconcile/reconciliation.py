@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from sluice_operator.api.source import Source
-from sluice_operator.desired.naming import Component
+from sluice_operator.desired.component import Component
 from sluice_operator.desired.reconcile_request import is_pending
 from sluice_operator.desired.stream import DesiredStream
 from sluice_operator.kubernetes.api_resource import Manifest

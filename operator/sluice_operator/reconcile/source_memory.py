@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from sluice_common.clock import Clock
-from sluice_operator.api.source_status import SourceStatus
+from sluice_operator.api.ingester_status import SourceStatus
 from sluice_operator.kubernetes.source_key import SourceKey
 from sluice_operator.observed.facts import StartupFacts
 from sluice_operator.observed.health_writers import HealthWriters

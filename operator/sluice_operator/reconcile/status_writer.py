@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import Final
 
 from sluice_common.clock import Clock
-from sluice_operator.api.source_status import SourceStatus
+from sluice_operator.api.ingester_status import SourceStatus
 from sluice_operator.kubernetes.api_resource import ApiResource, Manifest
 from sluice_operator.kubernetes.cache import Cache
 from sluice_operator.kubernetes.client import KubernetesClient

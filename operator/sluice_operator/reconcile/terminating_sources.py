@@ -13,7 +13,7 @@ from sluice_operator.api.source import Source
 from sluice_operator.desired.deletion_plan import may_run_ingester
 from sluice_operator.kubernetes.api_resource import DEPLOYMENTS, PODS
 from sluice_operator.kubernetes.cache import Cache
-from sluice_operator.reconcile.source_key import source_key
+from sluice_operator.reconcile.keys import source_key
 
 _MAX_WAIT_SECONDS: Final = 60.0
 """How long pods are waited for: those of a lost node never end."""

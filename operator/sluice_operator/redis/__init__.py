@@ -1,1 +1,1 @@
-"""What the operator reads in Redis, and the one thing that it writes there: cursors."""
+"""Redis, as far as the operator uses it: it reads streams, cursors and health hashes, and writes cursors."""

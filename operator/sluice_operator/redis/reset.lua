@@ -1,11 +1,11 @@
 #!lua
--- The cursor that spec.cursor asks for, once for each nonce, with the record of it, in one atomic step.
+-- Sets the cursor that spec.cursor asks for, once for each nonce, and records it, in one atomic step.
 --
--- The record is what makes it once: whoever asks again, after a crash or a lost answer, finds the nonce.
--- Everything that can fail is tried before the first write.
+-- The record holds the nonce. A second call with that nonce, after a crash or a lost answer, finds it and does nothing.
+-- Everything that can fail is checked before the first write.
 --
--- A source whose cursor still stands under a former name is reset there: its ingester brings it to the new one. What
--- stands under both is set under the new one, and the former goes, or it might win for its higher seq.
+-- A cursor that exists only under a former name is set there: the ingester moves it to the new name. If it exists under
+-- both names, it is set under the new one and deleted under the former. Otherwise the higher seq would win.
 --
 -- KEYS: cursor, health hash, then cursor and health hash under each former name
 -- ARGV: nonce, new cursor, now (RFC 3339)

@@ -19,8 +19,8 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from sluice_operator.api.source import Source
 from sluice_operator.desired.volume_lookup import MountedKey, find_mounted_key
 from sluice_operator.kubernetes.api_resource import CONFIG_MAPS, SECRETS
-from sluice_operator.kubernetes.client import KubernetesClient
 from sluice_operator.kubernetes.errors import ApiError
+from sluice_operator.kubernetes.protocols import ObjectReader
 
 _FILE_OPTIONS: Final = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
 _READ_SECONDS: Final = 5.0
@@ -48,7 +48,7 @@ class _File:
 class RedisTlsFiles:
     """Holds the files of all sources."""
 
-    def __init__(self, client: KubernetesClient) -> None:
+    def __init__(self, client: ObjectReader) -> None:
         self._client = client
         self._files: dict[tuple[str, str], _File] = {}  # by uid and option
         self._replaced: deque[tuple[float, int]] = deque()  # when, and the file descriptor

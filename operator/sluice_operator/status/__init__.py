@@ -1,1 +1,1 @@
-"""Pure: from facts and history to conditions, counters and columns."""
+"""Makes the status of a source from what was observed and from the status before. Pure."""

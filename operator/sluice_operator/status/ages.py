@@ -1,19 +1,19 @@
-"""Ages in a status, which grow though nothing happens.
+"""Decides when an age in a status, which grows by itself, has changed enough to be written.
 
-An age that only ticks is no news, else a labeler that rests would be written about twice a minute for ever. But one
-that is never written becomes a lie. So it is news when it has doubled, from five minutes on: nine times in a day of
-rest, and what stands there is never less than half of the truth.
+Every new age would mean two writes a minute for a quiet labeler; no new age would make the status wrong. So from five
+minutes on an age counts as changed when it has doubled: nine times in a quiet day. The written age is never less than
+half of the true one.
 """
 
 from typing import Final
 
-from sluice_operator.api.source_status import IngesterStatus, StreamStatus
+from sluice_operator.api.ingester_status import IngesterStatus, StreamStatus
 
 FIRST_SECONDS: Final = 300
 
 
 def with_coarse_ages(part: IngesterStatus) -> IngesterStatus:
-    """`part` with ages that tell no more than how often they have doubled."""
+    """`part` with each age replaced by how often it has doubled."""
     groups = part.consumer_groups and tuple(
         group.model_copy(update={"oldest_pending_seconds": doublings(group.oldest_pending_seconds)})
         for group in part.consumer_groups
@@ -25,5 +25,5 @@ def with_coarse_ages(part: IngesterStatus) -> IngesterStatus:
 
 
 def doublings(seconds: int | None) -> int | None:
-    """0 below five minutes, then 1, from ten minutes on 2, and so on."""
+    """0 below five minutes, 1 from five minutes on, 2 from ten minutes on, and so on."""
     return None if seconds is None else (seconds // FIRST_SECONDS).bit_length()

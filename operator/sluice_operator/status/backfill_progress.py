@@ -1,13 +1,13 @@
-"""What the status tells of a backfill: a job with an end, beside the stream that has none.
+"""The conditions and the part of the status that report on a backfill.
 
-Whether a Relay streams is what Ready says, and a listing that waits for its host or for consumers takes
-nothing from that: it may take days, and stands in a condition and a part of the status of its own. Only
-what needs a person is told in Ready as well.
+Ready says whether a Relay streams. A backfill is a job of days with an end: a listing that waits does not make the
+Relay unready. So it has a condition and a part of the status of its own. Only a problem that needs a person is in Ready
+too.
 """
 
 from sluice_operator.api.backfill import BackfillStatus
 from sluice_operator.api.conditions import ConditionType as Type
-from sluice_operator.api.source_status import RestartsStatus
+from sluice_operator.api.ingester_status import RestartsStatus
 from sluice_operator.status.assessment import Assessment
 from sluice_operator.status.condition_times import ConditionDraft, false, true
 from sluice_operator.status.fences import fence_fields
@@ -19,13 +19,13 @@ from sluice_redis.contract import BACKFILL_DONE, SourceState
 
 
 def backfill_conditions(assessment: Assessment, restarts: RestartsStatus) -> list[ConditionDraft]:
-    """The conditions that a backfill has a say in."""
+    """The conditions that depend on a backfill."""
     drafts = [stable(assessment, restarts), error_free(assessment), backfill_complete(assessment)]
     return [*drafts, *suspended(assessment)]
 
 
 def backfill_complete(assessment: Assessment) -> ConditionDraft:
-    """Whether the listing has come to its end."""
+    """BackfillComplete: whether the listing is complete."""
     sink, report = assessment.facts.sink, assessment.report
     if sink is None or sink.failure is not None:
         return unknown_condition(Type.BACKFILL_COMPLETE, assessment)
@@ -44,7 +44,7 @@ def backfill_complete(assessment: Assessment) -> ConditionDraft:
 
 
 def backfill_status(assessment: Assessment, previous: BackfillStatus | None) -> BackfillStatus | None:
-    """The numbers now; while Redis can't be read, what is left of the previous ones."""
+    """The numbers now. While Redis can't be read: those of `previous` that are still valid."""
     sink = assessment.facts.sink
     if sink is None or sink.failure is not None:
         return previous and without_current_numbers(previous)

@@ -1,7 +1,7 @@
-"""Whether the objects of a source are as they should be, or the API server is against it.
+"""What follows for a status if the API server refuses the Deployment or the Secret of a source.
 
-What stands in the status of its ingester stays true meanwhile. So what may pass by itself takes Ready away only while
-what runs was made for an older spec, or does not run. What is refused for good needs a person in any case.
+A final refusal is always Stalled. A temporary one makes the source unready only if the running Deployment belongs to an
+older generation of the spec, or does not run. Else the status goes on to report on the ingester that runs.
 """
 
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from typing import Final
 
 from sluice_operator.api.conditions import Condition
 from sluice_operator.api.conditions import ConditionType as Type
-from sluice_operator.api.source_status import SourceStatus
+from sluice_operator.api.ingester_status import SourceStatus
 from sluice_operator.observed.facts import Refusal
 from sluice_operator.status.assessment import Assessment
 from sluice_operator.status.condition_times import ConditionDraft, by_type, true
@@ -26,7 +26,7 @@ _API_SERVER_REASONS: Final = frozenset({ConditionReason.CHILD_REFUSED, Condition
 
 
 def children_outdated(assessment: Assessment) -> list[ConditionDraft]:
-    """The condition that tells what the API server is against; nothing if all is as it should be."""
+    """ChildrenOutdated: what the API server refuses. Empty if everything is applied."""
     refusal = assessment.facts.refusal
     if refusal is None or refusal.reason not in _API_SERVER_REASONS:
         return []
@@ -35,16 +35,14 @@ def children_outdated(assessment: Assessment) -> list[ConditionDraft]:
 
 
 def is_applied(status: SourceStatus, *, generation: int) -> bool:
-    """Whether the children have been written for that generation of the spec: it was looked at, and they were not told
-    to be those of a former one.
-    """
+    """Whether the children were written for that generation of the spec, according to `status`."""
     outdated = by_type(status.conditions).get(Type.CHILDREN_OUTDATED)
     is_former = outdated is not None and outdated.reason == ConditionReason.SPEC_NOT_APPLIED
     return status.observed_generation == generation and not is_former
 
 
 def is_workload_current(assessment: Assessment, refusal: Refusal) -> bool:
-    """Whether what was there before is of this spec, so that it tells how the source fares."""
+    """Whether the Deployment that runs belongs to this spec, so that the verdict depends on it and not on `refusal`."""
     deployment = assessment.facts.deployment
     if deployment is None or (assessment.should_run and deployment.replicas == 0):
         return False
@@ -54,7 +52,10 @@ def is_workload_current(assessment: Assessment, refusal: Refusal) -> bool:
 def refusal_verdict(
     assessment: Assessment, refusal: Refusal, *, previous: Mapping[str, Condition], current: Mapping[str, Condition]
 ) -> ReadyVerdict:
-    """The verdict on a source whose children could not be written."""
+    """The verdict on a source whose children could not be written.
+
+    `previous` are the conditions of the status before, `current` those of now without the verdict.
+    """
     if not refusal.is_transient:
         return stalled_verdict(refusal.reason, refusal.message)
     lasted = _seconds_refused(assessment, refusal, previous=previous, current=current)
@@ -68,12 +69,12 @@ def refusal_verdict(
 def _seconds_refused(
     assessment: Assessment, refusal: Refusal, *, previous: Mapping[str, Condition], current: Mapping[str, Condition]
 ) -> float:
-    """For how many seconds it has been told as the reason why the source is not Ready."""
+    """For how many seconds `refusal` has been the reason why the source is not Ready."""
     outdated, ready = current.get(Type.CHILDREN_OUTDATED), previous.get(Type.READY)
     if outdated is None or ready is None or ready.reason != refusal.reason:
         return 0.0
-    told = previous.get(Type.STALLED) or previous.get(Type.RECONCILING)
+    reported = previous.get(Type.STALLED) or previous.get(Type.RECONCILING)
     began = [outdated.last_transition_time, ready.last_transition_time]
-    if told is not None and told.type == Type.RECONCILING:
-        began.append(told.last_transition_time)
+    if reported is not None and reported.type == Type.RECONCILING:
+        began.append(reported.last_transition_time)
     return (assessment.facts.now - max(began)).total_seconds()

@@ -1,7 +1,7 @@
-"""Whether several ingesters write one stream, and what ends it.
+"""SeveralWriters: whether more than one ingester writes the stream, and how to stop the others.
 
-Nothing is lost or doubled while they do, for each batch is stored by one of them. But they hinder each other, and what
-the status counts is told by one after the other. So it is a condition of its own, and takes nothing from Ready.
+Each batch is stored by one of them, so nothing is lost or stored twice. But they slow each other down, and the numbers
+in the status come from one after the other. So this is a condition of its own, which does not affect Ready.
 """
 
 from collections.abc import Mapping
@@ -15,18 +15,18 @@ from sluice_operator.status.condition_times import ConditionDraft, true
 from sluice_operator.status.reasons import ConditionReason
 
 _OVERLAP_SECONDS: Final = 30.0
-"""For how long pods of two templates may run side by side, as in a rollout."""
+"""How long pods of two templates may run at the same time, as in a rollout."""
 _FOREIGN_SECONDS: Final = 15.0
-"""For how long somebody must go on writing to be told of: a pod that has just gone has written until then."""
+"""How long a foreign ingester must write before it is reported: a pod that was just deleted wrote until then."""
 _MAX_NAMES: Final = 5
 _TOO: Final = "writes this stream too"
 
 
 def several_writers(assessment: Assessment, previous: Mapping[str, Condition]) -> list[ConditionDraft]:
-    """The condition that tells of it; nothing if one ingester writes, or none."""
-    told = previous.get(Type.SEVERAL_WRITERS)
+    """The condition. Empty if at most one ingester writes."""
+    before = previous.get(Type.SEVERAL_WRITERS)
     extra = _extra_pods(assessment) if assessment.should_run else []
-    foreign = [one for one in assessment.facts.writers.foreign if _is_still_writing(one, told)]
+    foreign = [one for one in assessment.facts.writers.foreign if _is_still_writing(one, before)]
     sentences = [
         *([_pods_sentence(assessment, extra)] if extra else []),
         *(_foreign_sentence(assessment, one) for one in foreign),
@@ -38,48 +38,49 @@ def several_writers(assessment: Assessment, previous: Mapping[str, Condition]) -
 
 
 def _extra_pods(assessment: Assessment) -> list[PodFacts]:
-    """The pods of the Deployment that run beside the one that counts."""
-    counts, now = assessment.pod, assessment.facts.now
-    if counts is None or counts.running_since is None:
+    """The running pods of the Deployment other than the one that counts."""
+    current, now = assessment.pod, assessment.facts.now
+    if current is None or current.running_since is None:
         return []
     return [
         pod
         for pod in assessment.facts.pods
         if not pod.terminating
         and pod.running_since is not None
-        and pod.uid != counts.uid
+        and pod.uid != current.uid
         and (
-            pod.template_hash == counts.template_hash
-            or (now - max(pod.running_since, counts.running_since)).total_seconds() > _OVERLAP_SECONDS
+            pod.template_hash == current.template_hash
+            or (now - max(pod.running_since, current.running_since)).total_seconds() > _OVERLAP_SECONDS
         )
     ]
 
 
-def _is_still_writing(foreign: ForeignWriter, told: Condition | None) -> bool:
-    """Whether somebody else writes. An operator that was just started believes what the one before it has told."""
+def _is_still_writing(foreign: ForeignWriter, before: Condition | None) -> bool:
+    """Whether that ingester goes on writing. A new operator process trusts the condition that it finds."""
     return foreign.writing_seconds >= _FOREIGN_SECONDS or (
-        told is not None and f" {foreign.name} {_TOO}" in told.message
+        before is not None and f" {foreign.name} {_TOO}" in before.message
     )
 
 
 def _pods_sentence(assessment: Assessment, extra: list[PodFacts]) -> str:
     facts = assessment.facts
     pods = " ".join(pod.name for pod in extra[:_MAX_NAMES])
-    what = f"The Deployment {facts.child} runs more pods than the one that is needed: {pods}"
+    what = f"The Deployment {facts.child} runs more than one ingester pod. Extra pods: {pods}"
     if facts.deployment is not None and facts.deployment.replicas > 1:
         command = f"kubectl scale deployment {facts.child} --replicas=1 -n {facts.namespace}"
         return (
-            f"{what}; `{command}` ends them, unless something scales it, such as a HorizontalPodAutoscaler: delete that"
+            f"{what}. Stop them with `{command}`. If something scales the Deployment, such as a "
+            "HorizontalPodAutoscaler, delete that"
         )
-    return f"{what}; `kubectl delete pod {pods} -n {facts.namespace}` ends them"
+    return f"{what}. Stop them with `kubectl delete pod {pods} -n {facts.namespace}`"
 
 
 def _foreign_sentence(assessment: Assessment, foreign: ForeignWriter) -> str:
     facts = assessment.facts
     delete = f"kubectl delete pod {foreign.name} -n {facts.namespace}"
     if foreign.name in facts.copies:
-        return f"The pod {foreign.name} {_TOO}, and the Deployment {facts.child} has not made it; `{delete}` ends it"
+        return f"The pod {foreign.name} {_TOO}, but the Deployment {facts.child} did not create it. Stop it: `{delete}`"
     return (
-        f"An ingester that calls itself {foreign.name} {_TOO}, and no pod of this resource has that "
-        f"name; end it (`{delete}` if it is a pod there), or give one of the two other keys (spec.redis.keyPrefix)"
+        f"An ingester that calls itself {foreign.name} {_TOO}, but no pod of this resource has that name. "
+        f"Stop it (`{delete}` if it is a pod there), or give one of the two another spec.redis.keyPrefix"
     )

@@ -1,7 +1,7 @@
-"""Conditions and their clocks: `lastTransitionTime` moves when a status flips, and at no other time.
+"""Drafts of conditions, and their `lastTransitionTime`, which changes only when the status of the condition does.
 
-Those clocks are the operator's memory as well: since when the source is away or Redis refuses the password is
-read from the condition that says so, so that an operator that was restarted counts on where it stopped.
+These times are also the operator's memory. How long a source has been away is read from the condition that says so. So
+a new operator process continues where the old one stopped.
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,14 +12,14 @@ from typing import Final
 from sluice_common.truncate import one_line, truncate_middle
 from sluice_operator.api.conditions import Condition, ConditionStatus, ConditionType
 
-_ORDER: Final = {kind: place for place, kind in enumerate(ConditionType)}
+_ORDER: Final = {kind: position for position, kind in enumerate(ConditionType)}
 _MAX_MESSAGE_LENGTH: Final = 1024
 _MAX_REASON_LENGTH: Final = 128
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ConditionDraft:
-    """A condition that has not met its past yet."""
+    """A condition without its transition time."""
 
     type: ConditionType
     status: ConditionStatus
@@ -28,17 +28,17 @@ class ConditionDraft:
 
 
 def true(kind: ConditionType, reason: str, message: str = "") -> ConditionDraft:
-    """The condition `kind` holds."""
+    """The condition `kind` with the status True."""
     return ConditionDraft(type=kind, status=ConditionStatus.TRUE, reason=reason, message=message)
 
 
 def false(kind: ConditionType, reason: str, message: str = "") -> ConditionDraft:
-    """The condition `kind` does not hold."""
+    """The condition `kind` with the status False."""
     return ConditionDraft(type=kind, status=ConditionStatus.FALSE, reason=reason, message=message)
 
 
 def unknown(kind: ConditionType, reason: str, message: str = "") -> ConditionDraft:
-    """Whether the condition `kind` holds can't be told."""
+    """The condition `kind` with the status Unknown."""
     return ConditionDraft(type=kind, status=ConditionStatus.UNKNOWN, reason=reason, message=message)
 
 
@@ -50,26 +50,26 @@ def by_type(conditions: Iterable[Condition] | None) -> dict[str, Condition]:
 def with_transition_times(
     drafts: Iterable[ConditionDraft], *, previous: Mapping[str, Condition], generation: int, now: datetime
 ) -> dict[str, Condition]:
-    """Give `drafts` the time of their last transition, from `previous` where the status is the same."""
-    settled: dict[str, Condition] = {}
+    """The conditions of `drafts`, by type. A condition with the same status as in `previous` keeps its time."""
+    conditions: dict[str, Condition] = {}
     for draft in drafts:
         before = previous.get(draft.type)
-        kept = before is not None and before.status == draft.status
-        settled[draft.type] = Condition(
+        is_same = before is not None and before.status == draft.status
+        conditions[draft.type] = Condition(
             type=draft.type,
             status=draft.status,
             reason=draft.reason[:_MAX_REASON_LENGTH],
             message=_truncated(draft.message),
-            last_transition_time=before.last_transition_time if before and kept else now,
+            last_transition_time=before.last_transition_time if before and is_same else now,
             observed_generation=generation,
         )
-    return settled
+    return conditions
 
 
 def sorted_conditions(conditions: Mapping[str, Condition]) -> tuple[Condition, ...]:
-    """`conditions` as they are to be read: the verdict first."""
+    """`conditions` in the order for readers: Ready, Reconciling and Stalled first."""
     return tuple(sorted(conditions.values(), key=lambda condition: _ORDER[ConditionType(condition.type)]))
 
 
 def _truncated(message: str) -> str:
-    return truncate_middle(one_line(message), max_length=_MAX_MESSAGE_LENGTH)  # a table shows the first line alone
+    return truncate_middle(one_line(message), max_length=_MAX_MESSAGE_LENGTH)  # kubectl shows the first line alone

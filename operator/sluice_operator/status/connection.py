@@ -1,20 +1,20 @@
-"""Whether the connection that stands is the one that stood before, though nobody could see it in between.
+"""Identifies the connection to the source, so that one that was not observed for a while is not taken for a new one.
 
-An ingester counts its reconnects since its process started, so the process and that count name a connection. The
-status remembers the one that was seen last: one that Redis could not be asked about for a moment is not made anew.
+An ingester counts its reconnects since its process started, so the start time and that count identify a connection. The
+status remembers those of the connection that was observed last.
 """
 
 from datetime import datetime
 from typing import Any
 
-from sluice_operator.api.source_status import StreamStatus
+from sluice_operator.api.ingester_status import StreamStatus
 from sluice_operator.observed.facts import HealthFacts
 from sluice_operator.status.assessment import Assessment
 from sluice_redis.contract import SourceState
 
 
 def connection_fields(assessment: Assessment, previous: StreamStatus | None) -> dict[str, Any]:
-    """The fields of a StreamStatus that tell of it, with those of `previous` as the memory."""
+    """The fields `reconnects` and `connected_since` of a StreamStatus, continued from `previous`."""
     report = assessment.current_pod_report
     if report is not None:
         return {"reconnects": report.reconnects, "connected_since": _connected_since(assessment, report, previous)}
@@ -27,7 +27,7 @@ def _connected_since(assessment: Assessment, report: HealthFacts, previous: Stre
         return None
     if previous is not None and previous.connected_since is not None and _is_same_connection(report, previous):
         return previous.connected_since
-    # What is told in backpressure is not whether there is a connection.
+    # In backpressure nobody knows whether there is a connection.
     return assessment.facts.now if report.state is SourceState.STREAMING else None
 
 

@@ -1,4 +1,4 @@
-"""The fields of children that are left as somebody else has them. Pure."""
+"""ChildrenContested: the fields of Deployments and Secrets that the operator leaves as somebody else set them. Pure."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -13,8 +13,9 @@ _MAX_CONTESTS: Final = 3
 
 
 def children_contested(facts: Facts, previous: Condition | None) -> list[ConditionDraft]:
-    """Which fields of the Deployments and the Secret are not as they are wanted, and who has set them; nothing if all
-    are. Where that could not be looked at, what was told before stands.
+    """The condition with the fields and who set them. Empty if there are none.
+
+    It stays as in `previous` if the fields could not be compared.
     """
     if facts.contests is None and previous is not None:
         return [true(Type.CHILDREN_CONTESTED, previous.reason, previous.message)]
@@ -26,10 +27,10 @@ def children_contested(facts: Facts, previous: Condition | None) -> list[Conditi
 
 
 def _sentence(contest: Contest) -> str:
-    why = "sets it so at each write" if contest.by_admission else "makes it so again and again"
+    when = "at each write" if contest.by_admission else "again and again"
     return (
-        f"{contest.child}: {contest.field} is {contest.found} and not {contest.wanted}, for {contest.by} {why}; it is "
-        f"left so: {contest.advice}"
+        f"{contest.child}: {contest.field} is {contest.found} and not {contest.wanted}, because {contest.by} sets "
+        f"it {when}. The operator leaves it: {contest.advice}"
     )
 
 

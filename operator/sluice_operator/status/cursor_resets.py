@@ -1,4 +1,4 @@
-"""What the status tells of cursors: resets that were asked for, and ranges that a source could not give."""
+"""The parts of the status that report on cursors: resets by spec.cursor, and gaps in what a source could give."""
 
 from typing import Final
 
@@ -14,10 +14,10 @@ def is_seq(text: str) -> bool:
 
 
 def cursor_reset(facts: Facts, previous: CursorResetStatus | None) -> CursorResetStatus | None:
-    """The newest reset: that of Redis, or the one before where nothing is known of Redis, or only an older one.
+    """The newest reset: that in Redis, or `previous` if Redis knows none, or only an older one.
 
-    A source that comes back to a Redis or a prefix of former times finds a former reset there, which does not
-    mean that the newest was not carried out.
+    A source that returns to an earlier Redis or key prefix finds an older reset there, although the newer one was
+    carried out too.
     """
     health = facts.sink.health if facts.sink else None
     if health is None or health.cursor_reset is None:

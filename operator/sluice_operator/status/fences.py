@@ -1,17 +1,17 @@
-"""Counting how often another hand has set the cursor, over all restarts.
+"""Counts how often somebody else has set the cursor, over all restarts of the ingester.
 
-An ingester counts since its process started, so the status remembers which process that was and how far it had
-counted. Only the ingester that is believed counts: the hash may be another's, if two write at the same keys.
+An ingester counts since its process started. So the status remembers which process that was and how far it had counted.
+Only the report of the current pod counts: another ingester may write the same health hash.
 """
 
 from typing import Any
 
-from sluice_operator.api.source_status import IngesterStatus
+from sluice_operator.api.ingester_status import IngesterStatus
 from sluice_operator.status.assessment import Assessment
 
 
 def fence_fields(assessment: Assessment, previous: IngesterStatus | None) -> dict[str, Any]:
-    """The fields of a PartStatus that tell of it, with those of `previous` as the memory."""
+    """The fields `fenced`, `fenced_since_start` and `started_at` of a status, continued from `previous`."""
     report = assessment.current_pod_report
     if report is None or report.fenced is None or report.started is None:
         names = ("fenced", "fenced_since_start", "started_at")

@@ -1,8 +1,8 @@
-"""What others have put into a status, of which the operator is the one writer.
+"""Finds fields of a status that somebody else has written, although only the operator should.
 
-Server-side apply leaves what another has written: somebody who edits the subresource, or a backup that is restored
-with its statuses. A `Stalled` of former times would so stand for ever. Conditions of types that the operator doesn't
-know are no part of its verdict: those are left to whoever writes them.
+Server-side apply leaves such fields: of somebody who edits the subresource, or of a backup that is restored with its
+statuses. An old `Stalled` would stay for ever. Conditions of types that the operator does not know are not its own and
+stay.
 """
 
 from collections.abc import Mapping
@@ -14,9 +14,9 @@ _CONDITIONS: Final = "conditions"
 
 
 def removal_patch(live: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """The JSON merge patch that takes from the status `live` what does not stand in `wanted`; empty if nothing does.
+    """The JSON merge patch that removes from the status `live` what is not in `wanted`. Empty if there is nothing.
 
-    `live` is the status after `wanted` was applied: all that stands in `wanted` stands there.
+    `live` is the status after `wanted` was applied, so it has everything that is in `wanted`.
     """
     patch: dict[str, Any] = {}
     for name, value in live.items():

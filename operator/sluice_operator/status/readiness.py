@@ -1,8 +1,8 @@
-"""The verdict on a source as a whole: the status contract, situation by situation.
+"""Decides how ready a source is: one rule for each situation.
 
-Trouble that heals by itself (a source or a Redis that is away for a moment) has its own conditions, and
-takes Ready away only when it has lasted for `spec.health.degradedAfterSeconds`. Ready says that the spec
-is accepted and the workload does its work; only what needs a person is Stalled.
+Ready says that the spec is accepted and the ingester does its work. A problem that can end by itself, such as a source
+or a Redis that is away, has its own condition. It makes the source unready only after
+`spec.health.degradedAfterSeconds`. Only a problem that needs a person is Stalled.
 """
 
 from collections.abc import Mapping
@@ -12,12 +12,12 @@ from typing import Final
 from sluice_common.times import human_duration
 from sluice_operator.api.conditions import Condition
 from sluice_operator.api.conditions import ConditionType as Type
-from sluice_operator.desired.naming import Component
 from sluice_operator.observed.facts import Facts, HealthFacts, SinkFacts, SinkReadFailure
 from sluice_operator.status.assessment import FRESH_SECONDS, Assessment
 from sluice_operator.status.children_applied import is_workload_current, refusal_verdict
 from sluice_operator.status.reasons import ConditionReason
 from sluice_operator.status.rollout import rollout_verdict
+from sluice_operator.status.stream_strategy import StreamStrategy
 from sluice_operator.status.verdict import (
     ReadyVerdict,
     degraded_verdict,
@@ -31,32 +31,40 @@ from sluice_redis.contract import SourceState
 
 _ADVICE: Final = {
     SinkReadFailure.UNAUTHORIZED: (
-        "put the right user and password into the URL in the Secret, or give that user the right that it lacks"
+        "correct the user and the password of the URL in the Secret, or grant the user the missing right"
     ),
-    SinkReadFailure.URL_INVALID: "put the URL of a Redis into the Secret, such as redis://:password@redis:6379/0",
+    SinkReadFailure.URL_INVALID: "put a Redis URL into the Secret, such as redis://:password@redis:6379/0",
 }
 
 
 def evaluate_readiness(
-    assessment: Assessment, *, previous: Mapping[str, Condition], current: Mapping[str, Condition]
+    assessment: Assessment,
+    strategy: StreamStrategy,
+    *,
+    previous: Mapping[str, Condition],
+    current: Mapping[str, Condition],
 ) -> ReadyVerdict:
-    """How the source fares.
+    """The verdict on a source.
 
-    `previous` are the conditions before this look, `current` those of this look that tell one aspect
-    each: their transition times say since when something lasts.
+    `previous` are the conditions of the status before. `current` are those of now without Ready, Reconciling and
+    Stalled: their transition times say how long a problem has lasted.
     """
     refusal = assessment.facts.refusal
     if refusal is None:
-        return _evaluate(assessment, previous=previous, current=current)
+        return _evaluate(assessment, strategy, previous=previous, current=current)
     if is_workload_current(assessment, refusal):
-        return _evaluate(assessment, previous=previous, current=current)
+        return _evaluate(assessment, strategy, previous=previous, current=current)
     return refusal_verdict(assessment, refusal, previous=previous, current=current)
 
 
 def _evaluate(  # noqa: PLR0911 (one return for each kind of situation)
-    assessment: Assessment, *, previous: Mapping[str, Condition], current: Mapping[str, Condition]
+    assessment: Assessment,
+    strategy: StreamStrategy,
+    *,
+    previous: Mapping[str, Condition],
+    current: Mapping[str, Condition],
 ) -> ReadyVerdict:
-    """How the source fares by what is there."""
+    """The verdict by what runs."""
     facts = assessment.facts
     if assessment.is_requested and facts.owner:
         return _duplicate(facts)
@@ -75,27 +83,27 @@ def _evaluate(  # noqa: PLR0911 (one return for each kind of situation)
         return _without_sink(assessment, facts.sink, previous=previous, current=current)
     if assessment.report is None:
         return _not_reporting(assessment)
-    return _reported(assessment, assessment.report, previous=previous, current=current)
+    return _reported(assessment, strategy, assessment.report, previous=previous, current=current)
 
 
 def _duplicate(facts: Facts) -> ReadyVerdict:
     if facts.owner_unobserved:
         message = (
-            f"{facts.owner} had this cursor when it was last seen, and nobody sees whether it is still there, for the "
-            "operator is refused in its namespace: this ingester does not run, for that one may still do. Give the "
-            "operator its Role there again (helm upgrade makes it), or take that namespace from the chart's "
-            "watchNamespaces if nothing streams there any more"
+            f"{facts.owner} owned this cursor when it was last seen, and the operator may no longer read its "
+            "namespace. Its ingester may still run, so this one does not. Give the operator its Role there again (helm "
+            "upgrade creates it), or take that namespace out of the chart's watchNamespaces if nothing streams "
+            "there any more"
         )
         return stalled_verdict(ConditionReason.DUPLICATE_SOURCE, message)
     if facts.owner_terminating:
         message = (
-            f"{facts.owner}, whose cursor it is until then, is being deleted: this ingester runs when that is gone"
+            f"{facts.owner} still owns the cursor and is being deleted. This ingester starts when that resource is gone"
         )
         return progressing_verdict(ConditionReason.DUPLICATE_SOURCE, message)
     message = (
-        f"{facts.owner} streams from {facts.host} into the same keys of the same Redis, and is older: this ingester "
-        "does not run, for two with one cursor would only hinder each other. Delete one of the two, or give this one "
-        "another Redis (spec.redis.secretRef) or other keys (spec.redis.keyPrefix)"
+        f"{facts.owner} is older and streams from {facts.host} into the same keys of the same Redis, so this "
+        "ingester does not run. Delete one of the two, or give this one another Redis (spec.redis.secretRef) or other "
+        "keys (spec.redis.keyPrefix)"
     )
     return stalled_verdict(ConditionReason.DUPLICATE_SOURCE, message)
 
@@ -104,8 +112,8 @@ def _idle(assessment: Assessment) -> ReadyVerdict:
     if not assessment.stopped:
         return progressing_verdict(ConditionReason.SUSPENDING, "The ingester is stopping")
     if assessment.facts.suspended:
-        return healthy_verdict(ConditionReason.SUSPENDED, "Suspended by spec.suspend; the cursor is kept")
-    return healthy_verdict(ConditionReason.NOTHING_TO_RUN, "The spec asks for no stream")
+        return healthy_verdict(ConditionReason.SUSPENDED, "Suspended by spec.suspend. The cursor is kept")
+    return healthy_verdict(ConditionReason.NOTHING_TO_RUN, "The spec enables no stream")
 
 
 def _without_sink(
@@ -130,21 +138,22 @@ def _without_sink(
 def _not_reporting(assessment: Assessment) -> ReadyVerdict:
     if assessment.silent:
         message = (
-            f"The ingester's container runs, but for over {human_duration(FRESH_SECONDS)} it has written no "
-            "report to Redis: see its logs, and whether its pod reaches Redis"
+            f"The ingester's container runs, but it has written no report to Redis for over "
+            f"{human_duration(FRESH_SECONDS)}. Read its log, and check that the pod can reach Redis"
         )
-        # On a busy node a start takes its time.
-        young = _uptime_seconds(assessment) < assessment.facts.windows.degraded_after_seconds
+        # A start takes long on a busy node.
+        is_young = _uptime_seconds(assessment) < assessment.facts.windows.degraded_after_seconds
         return (
             progressing_verdict(ConditionReason.NOT_REPORTING, message)
-            if young
+            if is_young
             else degraded_verdict(ConditionReason.NOT_REPORTING, message)
         )
-    return progressing_verdict(ConditionReason.CONNECTING, "The ingester has started and is about to connect")
+    return progressing_verdict(ConditionReason.CONNECTING, "The ingester has started and is connecting")
 
 
 def _reported(
     assessment: Assessment,
+    strategy: StreamStrategy,
     report: HealthFacts,
     *,
     previous: Mapping[str, Condition],
@@ -152,9 +161,7 @@ def _reported(
 ) -> ReadyVerdict:
     host = assessment.facts.host
     if report.state is SourceState.STREAMING:
-        if assessment.facts.component is Component.BACKFILL:
-            return healthy_verdict(ConditionReason.LISTING, f"Listing the repos of {host}")
-        return healthy_verdict(ConditionReason.STREAMING, f"Streaming from {host}")
+        return strategy.running(host)
     if report.state is SourceState.DONE:
         return healthy_verdict(ConditionReason.LISTED, f"All repos of {host} are listed")
     if report.state is SourceState.HALTED:
@@ -163,7 +170,7 @@ def _reported(
         reason = report.reason or ConditionReason.BACKPRESSURE
         return _outage(
             assessment,
-            lasted_seconds=_outage_seconds(assessment, report, current[Type.SINK_WRITABLE]),
+            lasted_seconds=_outage_seconds(assessment, strategy, report, current[Type.SINK_WRITABLE]),
             interrupted=reason,
             first=reason,
             late=reason,
@@ -172,7 +179,7 @@ def _reported(
         )
     return _outage(
         assessment,
-        lasted_seconds=_outage_seconds(assessment, report, current[Type.CONNECTED]),
+        lasted_seconds=_outage_seconds(assessment, strategy, report, current[Type.CONNECTED]),
         interrupted=ConditionReason.RECONNECTING,
         first=ConditionReason.CONNECTING,
         late=ConditionReason.SOURCE_UNAVAILABLE,
@@ -181,12 +188,15 @@ def _reported(
     )
 
 
-def _outage_seconds(assessment: Assessment, report: HealthFacts, condition: Condition) -> float:
-    """For how many seconds nothing has come from the source, or gone to Redis: for so long `condition` has held. A
-    backfill has none of its own that would tell.
+def _outage_seconds(
+    assessment: Assessment, strategy: StreamStrategy, report: HealthFacts, condition: Condition
+) -> float:
+    """For how many seconds nothing has come from the source or gone to Redis: since the transition of `condition`,
+    unless the strategy knows better.
     """
-    if assessment.facts.component is Component.BACKFILL and report.stored is not None:
-        return min(assessment.age(report.stored), _uptime_seconds(assessment))
+    idle = strategy.idle_seconds(assessment, report)
+    if idle is not None:
+        return min(idle, _uptime_seconds(assessment))
     return _seconds_since_transition(assessment, condition)
 
 
@@ -200,10 +210,10 @@ def _outage(
     message: str,
     previous: Mapping[str, Condition],
 ) -> ReadyVerdict:
-    """The verdict on trouble that has `lasted` so many seconds and may heal by itself.
+    """The verdict on a problem that can end by itself.
 
-    The reason is `heals` while it is an interruption of what has worked, `first` while it has not worked
-    yet in this generation of the spec, and `late` when it has lasted too long.
+    The reason is `interrupted` if the source was ready before, `first` if it was not yet ready with this generation of
+    the spec, and `late` once the problem has lasted too long.
     """
     limit = assessment.facts.windows.degraded_after_seconds
     if lasted_seconds >= limit:
@@ -216,10 +226,10 @@ def _outage(
 
 
 def _has_worked(assessment: Assessment, report: HealthFacts, previous: Mapping[str, Condition]) -> bool:
-    """Whether it is known that what the ingester reads reaches Redis.
+    """Whether what the ingester reads is known to reach Redis.
 
-    It is once this process has stored something. A source that has nothing to store for long is as good: one whose
-    first batch is refused right after the connection was never well.
+    That is so once this process has stored something, or was Ready for long with nothing to store. A source whose
+    first batch is refused right after the connection has never worked.
     """
     if report.stored is not None and (report.started is None or report.stored >= report.started):
         return True
@@ -229,27 +239,27 @@ def _has_worked(assessment: Assessment, report: HealthFacts, previous: Mapping[s
 
 
 def _seconds_since_transition(assessment: Assessment, condition: Condition) -> float:
-    """For how many seconds `condition` has held, though no longer than the ingester that is concerned
-    runs.
-    """
+    """The age of `condition` in seconds, but not more than the ingester's container runs."""
     return _seconds_since(assessment, condition.last_transition_time)
 
 
 def _seconds_with_reason(
     reason: str, assessment: Assessment, condition: Condition, previous: Mapping[str, Condition]
 ) -> float:
-    """The same of what a person must mend, from when it was first told: `condition` may have begun with trouble of
-    another kind, which has healed by itself.
+    """The same for a problem that needs a person, but since `reason` was first given: `condition` may have begun with
+    another problem, which has ended by itself.
     """
-    told = previous.get(Type.STALLED) or previous.get(Type.RECONCILING)
-    if told is None or told.reason != reason:
+    reported = previous.get(Type.STALLED) or previous.get(Type.RECONCILING)
+    if reported is None or reported.reason != reason:
         return 0.0
     lasted = _seconds_since_transition(assessment, condition)
-    return lasted if told.type == Type.STALLED else min(lasted, _seconds_since(assessment, told.last_transition_time))
+    if reported.type == Type.STALLED:
+        return lasted
+    return min(lasted, _seconds_since(assessment, reported.last_transition_time))
 
 
 def _uptime_seconds(assessment: Assessment) -> float:
-    """For how many seconds the ingester's container runs."""
+    """For how many seconds the ingester's container has run."""
     pod = assessment.pod
     return (assessment.facts.now - pod.running_since).total_seconds() if pod and pod.running_since else 0.0
 

@@ -1,14 +1,17 @@
-"""Counting the restarts that nobody asked for, over all pods and all time.
+"""Counts the restarts that nobody asked for, over all pods and all time.
 
-A kubelet's `restartCount` dies with its pod, so the status remembers what was already counted of which
-pod; the count is made from that memory and what is there now, and nothing else. That is why an operator
-that was away, or looks twice at the same thing, neither loses a restart nor counts one twice.
+A kubelet's `restartCount` is lost with its pod. So the status remembers which pods it has counted, and how far. The
+count is made only from that entry and the present pods. So an operator that was away, or reconciles twice, neither
+loses a restart nor counts one twice.
 
-A container that restarts counts, and so does a pod whose place another pod of the same template takes. A
-new template is a rollout, and a suspended source's pods are gone because somebody wanted them gone:
-neither counts.
+These count:
 
-How many of them are recent is counted from their times, of which the newest are remembered.
+- a restart of a container;
+- a pod that another pod of the same template replaces.
+
+These do not count: a new template, which is a rollout; and the end of pods of a source that is suspended.
+
+The number of recent restarts is counted from their times, of which the newest are remembered.
 """
 
 from collections.abc import Sequence
@@ -16,18 +19,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sluice_operator.api.source_status import CountedPod, RestartsStatus
+from sluice_operator.api.ingester_status import CountedPod, RestartsStatus
 from sluice_operator.observed.facts import Facts, PodFacts
 from sluice_operator.status.assessment import Assessment
 from sluice_operator.status.reasons import RestartReason
 
 MAX_TIMES: Final = 20
-"""So many restarts are remembered with their times, so that a status doesn't grow without a limit."""
+"""How many restarts are remembered with their times, so that a status does not grow without limit."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _CountedRestarts:
-    """Restarts, of which the last is known."""
+    """A number of restarts, and what is known of the last one."""
 
     count: int
     reason: str
@@ -36,17 +39,17 @@ class _CountedRestarts:
 
 
 def count_all_restarts(previous: RestartsStatus | None, assessments: Sequence[Assessment]) -> RestartsStatus:
-    """The restarts of all streams of a source, each of which replaces no pods but its own."""
+    """The restarts of all streams of a source. A pod replaces only pods of its own stream."""
     restarts, counted = previous or RestartsStatus(), []
-    memories, first = restarts.pods or (), assessments[0].facts.component
-    for reading in assessments:
-        facts = reading.facts
-        # A memory without a component is of a time when a source had one stream.
-        own = tuple(memory for memory in memories if (memory.component or first) == facts.component)
+    entries, first = restarts.pods or (), assessments[0].facts.component.name
+    for assessment in assessments:
+        facts = assessment.facts
+        # An entry without a component was written when a source had one stream.
+        own = tuple(entry for entry in entries if (entry.component or first) == facts.component.name)
         restarts = count_restarts(
-            restarts.model_copy(update={"pods": own}), facts.pods, should_run=reading.should_run, now=facts.now
+            restarts.model_copy(update={"pods": own}), facts.pods, should_run=assessment.should_run, now=facts.now
         )
-        counted += [pod.model_copy(update={"component": facts.component.value}) for pod in restarts.pods or ()]
+        counted += [pod.model_copy(update={"component": facts.component.name}) for pod in restarts.pods or ()]
     recent = _in_window(restarts, assessments[0].facts)
     return restarts.model_copy(
         update={"pods": tuple(counted), "in_window": len(recent), "recent_times": recent or None}
@@ -56,20 +59,20 @@ def count_all_restarts(previous: RestartsStatus | None, assessments: Sequence[As
 def count_restarts(
     previous: RestartsStatus | None, pods: Sequence[PodFacts], *, should_run: bool, now: datetime
 ) -> RestartsStatus:
-    """The restarts after `pods` (the oldest first) were seen, with `previous` as the memory.
+    """The restarts after `pods` (the oldest first) were observed, continued from `previous`.
 
-    `wanted` is False while no pod should run: then a pod that goes is forgotten and one that is there is
-    spared, so that the pod that comes when the source is resumed stands for itself.
+    `should_run` is False while no pod should run. Then a pod that is gone is dropped, and one that still runs is
+    exempt: the pod that comes when the source is resumed replaces none of them.
     """
     previous = previous or RestartsStatus()
     seen = {pod.uid: pod for pod in pods}
     counted = {pod.uid: pod for pod in previous.pods or ()}
     lasts: list[_CountedRestarts] = []
 
-    for uid, memory in list(counted.items()):
+    for uid, entry in list(counted.items()):
         pod = seen.get(uid)
-        if pod is not None and pod.restart_count > memory.restart_count:
-            lasts.append(_container_restarts(pod, pod.restart_count - memory.restart_count, now=now))
+        if pod is not None and pod.restart_count > entry.restart_count:
+            lasts.append(_container_restarts(pod, pod.restart_count - entry.restart_count, now=now))
             counted[uid] = _counted_pod(pod)
 
     for pod in pods:
@@ -95,10 +98,10 @@ def count_restarts(
 
 
 def exempt_all(restarts: RestartsStatus | None) -> RestartsStatus | None:
-    """`restarts` with all pods free to go, to be written down before they are stopped because somebody wants it.
+    """`restarts` with all pods exempt, so that no new pod counts as their replacement.
 
-    An operator that ends right after it has stopped them, and begins when they are wanted again, would count
-    those that come as replacements.
+    It is written before the pods are stopped on purpose. An operator that exits right after that, and starts when they
+    are wanted again, would count the new ones as replacements.
     """
     if restarts is None or all(pod.template_hash is None for pod in restarts.pods or ()):
         return restarts
@@ -121,9 +124,9 @@ def _predecessor(pod: PodFacts, counted: dict[str, CountedPod], seen: dict[str, 
     """The uid of the counted pod whose place `pod` takes: of the same template, and on its way out or
     gone.
     """
-    for uid, memory in counted.items():
+    for uid, entry in counted.items():
         gone = uid not in seen or seen[uid].terminating
-        if gone and memory.template_hash == pod.template_hash:
+        if gone and entry.template_hash == pod.template_hash:
             return uid
     return None
 
@@ -132,17 +135,17 @@ def _pods_to_remember(
     counted: dict[str, CountedPod], seen: dict[str, PodFacts], *, should_run: bool
 ) -> list[CountedPod]:
     """What to remember: the pods that stay, or until one is there, those that may yet be replaced."""
-    staying = [memory for uid, memory in counted.items() if uid in seen and not seen[uid].terminating]
+    staying = [entry for uid, entry in counted.items() if uid in seen and not seen[uid].terminating]
     if not should_run:
-        return [_exempt(memory) for memory in staying]
+        return [_exempt(entry) for entry in staying]
     return staying or [
-        memory.model_copy(update={"gone_reason": _gone_reason(memory, seen)}) for memory in counted.values()
+        entry.model_copy(update={"gone_reason": _gone_reason(entry, seen)}) for entry in counted.values()
     ]
 
 
-def _exempt(memory: CountedPod) -> CountedPod:
+def _exempt(entry: CountedPod) -> CountedPod:
     """No pod is of no template, so none takes the place of this one."""
-    return memory if memory.template_hash is None else memory.model_copy(update={"template_hash": None})
+    return entry if entry.template_hash is None else entry.model_copy(update={"template_hash": None})
 
 
 def _counted_pod(pod: PodFacts) -> CountedPod:
@@ -156,10 +159,10 @@ def _container_restarts(pod: PodFacts, count: int, *, now: datetime) -> _Counted
     return _CountedRestarts(count=count, reason=end.reason or "Unknown", exit_code=end.exit_code, time=end.time or now)
 
 
-def _gone_reason(memory: CountedPod, seen: dict[str, PodFacts]) -> str | None:
+def _gone_reason(entry: CountedPod, seen: dict[str, PodFacts]) -> str | None:
     """Why that pod leaves, or has left: it was said while it did."""
-    pod = seen.get(memory.uid)
-    return (pod.gone_reason if pod else None) or memory.gone_reason
+    pod = seen.get(entry.uid)
+    return (pod.gone_reason if pod else None) or entry.gone_reason
 
 
 def _replacement(pod: PodFacts, gone_reason: str | None) -> _CountedRestarts:

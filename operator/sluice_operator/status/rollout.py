@@ -1,6 +1,4 @@
-"""The verdict on Deployment and pods: until the container of the newest template runs, and if it keeps
-ending.
-"""
+"""The verdict on the Deployment and its pods, until the container of the newest template runs and keeps running."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -40,10 +38,10 @@ _NEVER_RAN: Final = frozenset({"StartError", "ContainerCannotRun"})
 _POD_REASONS: Final = frozenset(
     {ConditionReason.IMAGE_PULL_FAILED, ConditionReason.CONTAINER_CONFIG_ERROR, ConditionReason.CRASH_LOOP}
 )
-_FIX_IMAGE: Final = "mend spec.image, spec.imagePullPolicy or spec.podTemplate.imagePullSecrets"
-_FIX_CONTAINER: Final = "create what is missing, or mend spec.podTemplate or spec.image"
+_FIX_IMAGE: Final = "correct spec.image, spec.imagePullPolicy or spec.podTemplate.imagePullSecrets"
+_FIX_CONTAINER: Final = "create what is missing, or correct spec.podTemplate or spec.image"
 _FIX_REFUSAL: Final = (
-    "mend the quota, the policy or the webhook that is against it, or spec.podTemplate (resources, priorityClassName)"
+    "change the quota, the policy or the webhook that forbids it, or spec.podTemplate (resources, priorityClassName)"
 )
 _CRASH_LOOP_RESTARTS: Final = 3
 _CRASH_LOOP_OVER_SECONDS: Final = 30.0
@@ -52,11 +50,11 @@ _CRASH_LOOP_OVER_SECONDS: Final = 30.0
 def rollout_verdict(  # noqa: PLR0911 (one return for each kind of situation)
     assessment: Assessment, previous: Mapping[str, Condition]
 ) -> ReadyVerdict | None:
-    """What keeps the ingester from running, or None if it runs and is made of the newest template."""
+    """Why the ingester of the newest template does not run. None if it runs."""
     facts, pod, deployment = assessment.facts, assessment.pod, assessment.facts.deployment
     if deployment is None:
         return progressing_verdict(ConditionReason.PROGRESSING, "The Deployment is being created")
-    # Until then the pods are those of an older template, whose trouble the new one may be about to end.
+    # Before that the pods are of an older template, and the new one may solve their problem.
     if deployment.rolled_out and pod is not None:
         trouble = _pod_problem(pod, facts.start, now=facts.now, windows=facts.windows, previous=previous)
         if trouble is None or trouble.severity is not Severity.STALLED:
@@ -84,9 +82,9 @@ def rollout_verdict(  # noqa: PLR0911 (one return for each kind of situation)
 
 
 def _terminating_pods(pods: Sequence[PodFacts]) -> str:
-    """The pods whose end a rollout waits for, as the end of a sentence."""
+    """The pods that a rollout waits for, as the end of a sentence."""
     names = ", ".join(pod.name for pod in pods if pod.terminating and pod.running_since is not None)
-    return f": it waits until the pod {names} has ended" if names else ""
+    return f": it waits until the pod {names} has stopped" if names else ""
 
 
 def _pod_problem(
@@ -100,25 +98,26 @@ def _pod_problem(
             return stalled_verdict(ConditionReason.IMAGE_PULL_FAILED, message)
         return progressing_verdict(ConditionReason.IMAGE_PULL_FAILED, message)
     if pod.waiting_reason in _CONFIG_FAILURES:
-        message = f"The container can't be made: {pod.waiting_message or pod.waiting_reason}; {_FIX_CONTAINER}"
+        message = f"The container can't be created: {pod.waiting_message or pod.waiting_reason}; {_FIX_CONTAINER}"
         return stalled_verdict_after(windows, ConditionReason.CONTAINER_CONFIG_ERROR, message, lasted_seconds=lasted)
     if _crash_looping(pod, now=now, previous=previous):
         return stalled_verdict(
-            ConditionReason.CRASH_LOOP, f"The ingester ends right after each start: {_termination(pod)}; {_advice(pod)}"
+            ConditionReason.CRASH_LOOP,
+            f"The ingester exits right after each start: {_termination(pod)}; {_advice(pod)}",
         )
     return startup_problem(pod, start, now=now, windows=windows)
 
 
 def _last_running(pod: PodFacts) -> datetime:
-    """When its container ran for the last time, or the pod was made: what keeps it from starting began no earlier."""
+    """When its container ran last, or when the pod was created: a problem with its start began no earlier."""
     end = pod.last_termination
     ran = end is not None and end.reason not in _NEVER_RAN
     return max(pod.created, end.time) if end and end.time and ran else pod.created
 
 
 def _previous_stall(pod: PodFacts, previous: Mapping[str, Condition], *, generation: int) -> ReadyVerdict | None:
-    """The trouble that `pod` was Stalled for, until its container has run: between two tries of the kubelet a pod
-    that can't start shows other states, which are no news.
+    """The problem that `pod` was Stalled for, until its container has run. Between two attempts of the kubelet a pod
+    that can't start shows other states, which change nothing.
     """
     stalled = previous.get(Type.STALLED)
     if pod.running_since is not None or stalled is None or stalled.observed_generation != generation:
@@ -129,7 +128,7 @@ def _previous_stall(pod: PodFacts, previous: Mapping[str, Condition], *, generat
 
 
 def _crash_looping(pod: PodFacts, *, now: datetime, previous: Mapping[str, Condition]) -> bool:
-    """Whether `pod` is in a crash loop. It stays in one while a start has not proved itself."""
+    """Whether `pod` is in a crash loop. It leaves the loop when the container has run for a while."""
     if pod.restart_count < _CRASH_LOOP_RESTARTS:
         return False
     if pod.waiting_reason == "CrashLoopBackOff":
@@ -143,17 +142,17 @@ def _crash_looping(pod: PodFacts, *, now: datetime, previous: Mapping[str, Condi
 def _deadline_message(deployment: DeploymentFacts, pod: PodFacts | None, start: StartupFacts) -> str:
     late = deployment.deadline_message.rstrip(".")
     if pod is None:
-        return f"{late}: `kubectl get events` tells why there is no pod"
+        return f"{late}: `kubectl get events` shows why there is no pod"
     cause = pod.unschedulable or startup_details(pod, start) or pod.waiting_message
     what = f": {cause}" if cause else ""
-    return f"{late}{what}; `kubectl describe pod {pod.name}` tells what it waits for"
+    return f"{late}{what}; `kubectl describe pod {pod.name}` shows what it waits for"
 
 
 def _starting_message(pod: PodFacts | None, start: StartupFacts) -> str:
     if pod is None:
         return "The ingester's pod is being created"
     if pod.last_termination and pod.restart_count:
-        return f"The ingester is being started again: it ended with {_termination(pod)}"
+        return f"The ingester is being restarted: it exited with {_termination(pod)}"
     words = startup_details(pod, start)
     return (
         f"The ingester's container is being started: {words}" if words else "The ingester's container is being started"
@@ -163,7 +162,7 @@ def _starting_message(pod: PodFacts | None, start: StartupFacts) -> str:
 def _advice(pod: PodFacts) -> str:
     if pod.last_termination and pod.last_termination.reason == "OOMKilled":
         return "raise spec.podTemplate.resources.limits.memory"
-    return f"`kubectl logs --previous {pod.name}` tells why"
+    return f"`kubectl logs --previous {pod.name}` shows why"
 
 
 def _termination(pod: PodFacts) -> str:

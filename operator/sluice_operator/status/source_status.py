@@ -1,17 +1,14 @@
-"""From facts and the status before to the status now. Pure, and the only place that makes a status."""
+"""Makes the status of a source from facts and the status before. Pure, and the only place that does."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar
 
-from sluice_operator.api.backfill import BackfillStatus
 from sluice_operator.api.conditions import Condition
-from sluice_operator.api.conditions import ConditionType as Type
-from sluice_operator.api.source_status import IngesterStatus, RestartsStatus, SourceStatus, StreamStatus
-from sluice_operator.desired.naming import Component
+from sluice_operator.api.ingester_status import IngesterStatus, RestartsStatus, SourceStatus
+from sluice_operator.desired.component import Component
 from sluice_operator.observed.facts import Facts
 from sluice_operator.status.assessment import Assessment, StreamHistory, assess
-from sluice_operator.status.backfill_progress import backfill_conditions, backfill_status
 from sluice_operator.status.children_applied import children_outdated, is_applied
 from sluice_operator.status.combine_streams import StreamVerdict, combined_conditions
 from sluice_operator.status.concurrent_writers import several_writers
@@ -21,26 +18,45 @@ from sluice_operator.status.readiness import evaluate_readiness
 from sluice_operator.status.reasons import ConditionReason
 from sluice_operator.status.restarts import count_all_restarts
 from sluice_operator.status.stream_conditions import stream_conditions
-from sluice_operator.status.stream_numbers import stream_status, without_current_numbers
+from sluice_operator.status.stream_numbers import without_current_numbers
+from sluice_operator.status.stream_strategy import StreamStrategy
 from sluice_operator.status.verdict import progressing_verdict, stalled_verdict
 from sluice_redis.hosts import is_former_host
 
 StatusT = TypeVar("StatusT", bound=SourceStatus)
 
 
-def source_status(streams: Sequence[Facts], previous: StatusT) -> StatusT:
-    """The status of a source; the facts of its streams come with the one that matters most first."""
+def source_status(
+    streams: Sequence[Facts], previous: StatusT, *, strategies: Mapping[Component, StreamStrategy]
+) -> StatusT:
+    """The status of a source. The first of `streams` is its main stream.
+
+    `strategies` has, by component, what makes conditions and numbers of the facts.
+    """
     first, before = streams[0], by_type(previous.conditions)
     parts = previous.ingesters if is_former_host(previous.host or "", first.host) else {}
     applied = is_applied(previous, generation=first.generation)
-    readings = [assess(facts, _history(facts.component, parts, before, applied=applied)) for facts in streams]
-    restarts = count_all_restarts(previous.restarts, readings)
-    drafts = combined_conditions([_stream_verdict(reading, restarts, before) for reading in readings])
+    assessments = [
+        assess(facts, _history(facts.component, strategies[facts.component], parts, before, applied=applied))
+        for facts in streams
+    ]
+    restarts = count_all_restarts(previous.restarts, assessments)
+    drafts = combined_conditions(
+        [
+            _stream_verdict(assessment, strategies[assessment.facts.component], restarts, before)
+            for assessment in assessments
+        ]
+    )
     conditions = with_transition_times(drafts, previous=before, generation=first.generation, now=first.now)
-    images = [reading.pod.image for reading in readings if reading.pod and reading.running]
+    images = [assessment.pod.image for assessment in assessments if assessment.pod and assessment.running]
     update = {
         **dict.fromkeys(previous.ingesters),
-        **{(part := reading.facts.component.field): _part_status(reading, parts.get(part)) for reading in readings},
+        **{
+            (component := assessment.facts.component).field: strategies[component].numbers(
+                assessment, parts.get(component.field)
+            )
+            for assessment in assessments
+        },
         "observed_generation": first.generation,
         "conditions": sorted_conditions(conditions),
         "host": first.host,
@@ -52,7 +68,7 @@ def source_status(streams: Sequence[Facts], previous: StatusT) -> StatusT:
 
 
 def invalid_spec_status(previous: StatusT, *, generation: int, now: datetime, reason: str, message: str) -> StatusT:
-    """The status of a source whose spec can't be understood: nothing else is known of it now."""
+    """The status of a source with an invalid spec. The rest of its state is unknown."""
     conditions = with_transition_times(
         stalled_verdict(reason, message).drafts(), previous=by_type(previous.conditions), generation=generation, now=now
     )
@@ -60,7 +76,7 @@ def invalid_spec_status(previous: StatusT, *, generation: int, now: datetime, re
 
 
 def terminating_status(previous: StatusT, *, generation: int, now: datetime, message: str) -> StatusT:
-    """The status of a source that is being deleted: all that is told of it is what its end waits for."""
+    """The status of a source that is being deleted: it only says what the deletion waits for."""
     conditions = with_transition_times(
         progressing_verdict(ConditionReason.TERMINATING, message).drafts(),
         previous=by_type(previous.conditions),
@@ -77,29 +93,32 @@ def _without_observation(previous: StatusT, conditions: Mapping[str, Condition],
 
 
 def _history(
-    component: Component, parts: Mapping[str, IngesterStatus], before: Mapping[str, Condition], *, applied: bool
+    component: Component,
+    strategy: StreamStrategy,
+    parts: Mapping[str, IngesterStatus],
+    before: Mapping[str, Condition],
+    *,
+    applied: bool,
 ) -> StreamHistory:
     part = parts.get(component.field)
-    kinds = (Type.BACKFILL_COMPLETE,) if component is Component.BACKFILL else (Type.CONNECTED, Type.SINK_WRITABLE)
-    reasons = frozenset(before[kind].reason for kind in kinds if kind in before)
+    reasons = frozenset(before[kind].reason for kind in strategy.history_conditions if kind in before)
     return StreamHistory(state=part.state if part else None, reasons=reasons, applied=applied)
 
 
-def _part_status(assessment: Assessment, previous: IngesterStatus | None) -> IngesterStatus | None:
-    if assessment.facts.component is Component.BACKFILL:
-        return backfill_status(assessment, previous if isinstance(previous, BackfillStatus) else None)
-    return stream_status(assessment, previous if isinstance(previous, StreamStatus) else None)
-
-
-def _stream_verdict(assessment: Assessment, restarts: RestartsStatus, before: Mapping[str, Condition]) -> StreamVerdict:
-    facts, drafts = assessment.facts, [*stream_conditions(assessment, restarts, before), *children_outdated(assessment)]
+def _stream_verdict(
+    assessment: Assessment, strategy: StreamStrategy, restarts: RestartsStatus, before: Mapping[str, Condition]
+) -> StreamVerdict:
+    facts, outdated = assessment.facts, children_outdated(assessment)
+    # Ready is judged by the conditions of a live stream, whether the strategy reports these or others.
+    drafts = [*stream_conditions(assessment, restarts, before), *outdated]
     current = with_transition_times(drafts, previous=before, generation=facts.generation, now=facts.now)
-    backfills = facts.component is Component.BACKFILL
-    told = [*backfill_conditions(assessment, restarts), *children_outdated(assessment)] if backfills else drafts
     return StreamVerdict(
         component=facts.component,
-        wanted=assessment.is_requested,
-        is_auxiliary=backfills,
-        conditions=[*told, *several_writers(assessment, before)],
-        verdict=evaluate_readiness(assessment, previous=before, current=current),
+        is_requested=assessment.is_requested,
+        conditions=[
+            *strategy.conditions(assessment, restarts, before),
+            *outdated,
+            *several_writers(assessment, before),
+        ],
+        verdict=evaluate_readiness(assessment, strategy, previous=before, current=current),
     )

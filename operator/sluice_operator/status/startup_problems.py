@@ -1,4 +1,4 @@
-"""What a pod waits for that does not start, in the words of Kubernetes, and what to do about it."""
+"""Says why a pod does not start, in the words of Kubernetes, and what to do about it."""
 
 import re
 from datetime import datetime
@@ -11,16 +11,16 @@ from sluice_operator.status.verdict import ReadyVerdict, stalled_verdict_after
 
 _VOLUME_REASONS: Final = frozenset({"FailedMount", "FailedMapVolume"})
 _CLAIM_NOT_FOUND: Final = re.compile(r'persistentvolumeclaim "[^"]*" not found')
-_FIX_VOLUMES: Final = "create what is missing, or mend spec.podTemplate.volumes"
-_FIX_SIDECAR: Final = "mend it, or keep it from this pod with the labels or annotations of spec.podTemplate"
+_FIX_VOLUMES: Final = "create what is missing, or correct spec.podTemplate.volumes"
+_FIX_SIDECAR: Final = "repair it, or keep it out of this pod with labels or annotations in spec.podTemplate"
 _FIX_PLACEMENT: Final = (
-    "give the cluster a node that fits, or mend resources, nodeSelector, tolerations, affinity or "
-    "topologySpreadConstraints in spec.podTemplate"
+    "add a node that fits, or change resources, nodeSelector, tolerations, affinity or topologySpreadConstraints in "
+    "spec.podTemplate"
 )
 
 
 def startup_problem(pod: PodFacts, start: StartupFacts, *, now: datetime, windows: HealthSpec) -> ReadyVerdict | None:
-    """What a person must mend before `pod` can start; None if nothing is known of that kind."""
+    """The problem that a person must solve before `pod` can start. None if none is known."""
     if not pod.is_container_creating:
         return None
     age = (now - pod.created).total_seconds()
@@ -33,7 +33,8 @@ def startup_problem(pod: PodFacts, start: StartupFacts, *, now: datetime, window
         return stalled_verdict_after(windows, ConditionReason.VOLUME_NOT_MOUNTED, message, lasted_seconds=age)
     if pod.blocker is not None and pod.blocker.is_failing:
         message = (
-            f"The ingester's container waits for another one of its pod, the {pod.blocker.description}; {_FIX_SIDECAR}"
+            f"The ingester's container waits for another container of its pod, the {pod.blocker.description}; "
+            f"{_FIX_SIDECAR}"
         )
         return stalled_verdict_after(windows, ConditionReason.SIDECAR_FAILED, message, lasted_seconds=age)
     if start.event is not None and start.event.reason in _VOLUME_REASONS:
@@ -44,12 +45,12 @@ def startup_problem(pod: PodFacts, start: StartupFacts, *, now: datetime, window
 
 
 def placement_message(pod: PodFacts) -> str:
-    """What is told of a pod that no node takes."""
+    """The message for a pod that no node takes."""
     return f"No node takes the pod yet: {pod.unschedulable.rstrip('.')}; {_FIX_PLACEMENT}"
 
 
 def startup_details(pod: PodFacts, start: StartupFacts) -> str:
-    """What is known of why the container of `pod` does not run yet; nothing if nothing is."""
+    """Why the container of `pod` does not run yet, as far as known. Empty if nothing is known."""
     words = [f"it waits for the {pod.blocker.description}"] if pod.blocker is not None else []
     if start.event is not None:
         words.append(event_message(start.event))
@@ -62,5 +63,5 @@ def event_message(event: PodEvent) -> str:
 
 
 def hints(start: StartupFacts) -> str:
-    """What the pod may do without, and is not there, as the end of a sentence."""
+    """Missing objects that the pod may not need, as the end of a sentence."""
     return "".join(f" ({hint})" for hint in start.hints)

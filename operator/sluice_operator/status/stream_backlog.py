@@ -1,13 +1,13 @@
-"""The numbers of a stream in Redis: what it holds, and how far its consumers are."""
+"""The numbers of a stream in Redis: its length, its size and its consumer groups."""
 
 from typing import Any
 
-from sluice_operator.api.source_status import ConsumerGroup
+from sluice_operator.api.ingester_status import ConsumerGroup
 from sluice_operator.observed.facts import ConsumerGroupFacts, SinkFacts
 
 
 def backlog_fields(sink: SinkFacts) -> dict[str, Any]:
-    """The fields of a PartStatus that tell of the stream at which `sink` was looked at."""
+    """The fields of a status with the numbers of the stream in `sink`."""
     stream = sink.stream
     groups = stream.groups if stream else ()
     return {

@@ -1,6 +1,6 @@
-"""The conditions that each tell one aspect, so that none of them has to be folded into Ready.
+"""The conditions of one stream, each about one aspect of it.
 
-Each says True or False only of what was seen, and Unknown of the rest.
+A condition is True or False only if that was observed, else Unknown.
 """
 
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from typing import Final
 from sluice_common.times import human_duration
 from sluice_operator.api.conditions import Condition, ConditionStatus
 from sluice_operator.api.conditions import ConditionType as Type
-from sluice_operator.api.source_status import RestartsStatus
+from sluice_operator.api.ingester_status import RestartsStatus
 from sluice_operator.observed.facts import HealthFacts, SinkReadFailure
 from sluice_operator.status.assessment import FRESH_SECONDS, Assessment
 from sluice_operator.status.condition_times import ConditionDraft, false, true, unknown
@@ -27,15 +27,15 @@ _FAILURE_REASONS: Final = {
 }
 
 _QUIET_SECONDS: Final = 300
-"""When a source that may be quiet for as long as it likes is said to be."""
+"""After how many seconds a source that may be quiet for ever is called quiet."""
 
-_RECOVERING: Final = "Redis is back, and the ingester has not written to it yet"
+_RECOVERING: Final = "Redis is back, but the ingester has not written to it yet"
 
 
 def stream_conditions(
     assessment: Assessment, restarts: RestartsStatus, previous: Mapping[str, Condition]
 ) -> list[ConditionDraft]:
-    """All conditions except Ready, Reconciling and Stalled; `previous` are those before this look."""
+    """All conditions except Ready, Reconciling and Stalled. `previous` are those of the status before."""
     drafts = [
         connected(assessment),
         cursor_valid(assessment),
@@ -52,14 +52,14 @@ def stream_conditions(
 
 
 def suspended(assessment: Assessment) -> list[ConditionDraft]:
-    """Whether the ingester has stopped, as asked; nothing if nobody asked."""
+    """Suspended: the ingester has stopped, as spec.suspend asks. Empty if not."""
     if assessment.facts.suspended and assessment.stopped:
         return [true(Type.SUSPENDED, ConditionReason.SUSPENDED, "spec.suspend is true")]
     return []
 
 
 def connected(assessment: Assessment) -> ConditionDraft:
-    """Whether the ingester has a connection to its source."""
+    """Connected: whether the ingester has a connection to its source."""
     if missing := why_not_running(assessment):
         return false(Type.CONNECTED, *missing)
     report = assessment.report
@@ -77,7 +77,7 @@ def connected(assessment: Assessment) -> ConditionDraft:
 
 
 def events_flowing(assessment: Assessment) -> ConditionDraft:
-    """Whether events reach Redis."""
+    """EventsFlowing: whether events reach Redis."""
     if missing := why_not_running(assessment):
         return false(Type.EVENTS_FLOWING, *missing)
     report = assessment.report
@@ -91,7 +91,7 @@ def events_flowing(assessment: Assessment) -> ConditionDraft:
     window = assessment.facts.windows.quiet_after_seconds or _QUIET_SECONDS
     if report.stored is None or assessment.age(report.stored) > window:
         if assessment.may_be_quiet:
-            message = "Connected; the source has given nothing for a while, which is usual of it"
+            message = "Connected. The source has sent nothing for a while, which is normal for it"
             return true(Type.EVENTS_FLOWING, ConditionReason.QUIET, message)
         message = f"The source has sent nothing to store for over {human_duration(window)}"
         return false(Type.EVENTS_FLOWING, ConditionReason.QUIET, message if report.stored else "Nothing was stored yet")
@@ -99,27 +99,29 @@ def events_flowing(assessment: Assessment) -> ConditionDraft:
 
 
 def cursor_valid(assessment: Assessment) -> ConditionDraft:
-    """Whether what stands in Redis as the cursor is a sequence number that the source takes."""
+    """CursorValid: whether the cursor in Redis is a sequence number that the source accepts."""
     sink, report = assessment.facts.sink, assessment.report
     if sink is None or sink.failure is not None:
         return unknown_condition(Type.CURSOR_VALID, assessment)
     if report is not None and report.state is SourceState.HALTED and not _halted_by_sink(report):
         return false(Type.CURSOR_VALID, report.reason or ConditionReason.HALTED, assessment.message)
     if sink.cursor is None:
-        return unknown(Type.CURSOR_VALID, ConditionReason.NO_CURSOR, "Nothing is stored yet")
+        return unknown(Type.CURSOR_VALID, ConditionReason.NO_CURSOR, "No cursor is stored yet")
     if sink.cursor == CURSOR_LIVE:
-        return unknown(Type.CURSOR_VALID, ConditionReason.NO_CURSOR, "Set to live: nothing is stored since")
+        return unknown(
+            Type.CURSOR_VALID, ConditionReason.NO_CURSOR, "The cursor is set to live, and nothing was stored since"
+        )
     if not is_seq(sink.cursor):
         message = (
-            f"{sink.cursor[:40]!r} is not a sequence number: set or delete the cursor's key in Redis, "
-            "the ingester follows by itself"
+            f"{sink.cursor[:40]!r} is not a sequence number. Set spec.cursor, or set or delete the cursor's key in "
+            "Redis: the ingester follows by itself"
         )
         return false(Type.CURSOR_VALID, ConditionReason.CURSOR_MALFORMED, message)
-    return true(Type.CURSOR_VALID, ConditionReason.CURSOR_STORED, "A sequence number that the source gave")
+    return true(Type.CURSOR_VALID, ConditionReason.CURSOR_STORED, "The cursor is a sequence number of the source")
 
 
 def stable(assessment: Assessment, restarts: RestartsStatus) -> ConditionDraft:
-    """Whether the ingester stays up."""
+    """Stable: whether the ingester stays up."""
     if not assessment.should_run:
         return unknown(Type.STABLE, *_why_idle(assessment))
     window = assessment.facts.windows.stable_window_seconds
@@ -135,7 +137,7 @@ def stable(assessment: Assessment, restarts: RestartsStatus) -> ConditionDraft:
 
 
 def error_free(assessment: Assessment) -> ConditionDraft:
-    """Whether the ingester has met no error of late."""
+    """ErrorFree: whether the ingester had no error recently."""
     if not assessment.should_run:
         return unknown(Type.ERROR_FREE, *_why_idle(assessment))
     report = assessment.report
@@ -144,15 +146,16 @@ def error_free(assessment: Assessment) -> ConditionDraft:
     window = assessment.facts.windows.stable_window_seconds
     when = report.last_error_time
     if when is not None and assessment.age(when) < window:
-        return false(Type.ERROR_FREE, ConditionReason.RECENT_ERRORS, report.last_error or "See the ingester's logs")
+        return false(Type.ERROR_FREE, ConditionReason.RECENT_ERRORS, report.last_error or "Read the ingester's log")
     return true(Type.ERROR_FREE, ConditionReason.NO_RECENT_ERRORS, f"No error in the last {human_duration(window)}")
 
 
 def sink_writable(  # noqa: PLR0911 (one return for each kind of situation)
     assessment: Assessment, previous: Condition | None
 ) -> ConditionDraft:
-    """Whether Redis takes what the ingester writes. What an ingester has said against it stands until one has had
-    another try: a restart makes no room in Redis.
+    """SinkWritable: whether Redis takes what the ingester writes.
+
+    A problem that an ingester reported stays until one has tried again: a restart makes no room in Redis.
     """
     facts, report = assessment.facts, assessment.report
     if facts.sink is None:
@@ -175,17 +178,17 @@ def sink_writable(  # noqa: PLR0911 (one return for each kind of situation)
 
 
 def _is_refused(writable: Condition) -> bool:
-    """Whether an ingester has found that Redis takes nothing; the operator's own troubles end with its own look."""
+    """Whether an ingester reported that Redis takes nothing. What the operator found itself ends with its next read."""
     return writable.status == ConditionStatus.FALSE and writable.reason not in _FAILURE_REASONS.values()
 
 
 def _halted_by_sink(report: HealthFacts) -> bool:
-    """Whether the ingester has halted because of Redis; else it is because of the cursor."""
+    """Whether the ingester has halted because of Redis, and not because of the cursor."""
     return report.state is SourceState.HALTED and report.reason.startswith("Redis")
 
 
 def why_not_running(assessment: Assessment) -> tuple[str, str] | None:
-    """Why there is no ingester, if there is none."""
+    """Reason and message why no ingester runs. None if one runs."""
     if not assessment.should_run:
         return _why_idle(assessment)
     if not assessment.running:
@@ -198,11 +201,11 @@ def _why_idle(assessment: Assessment) -> tuple[str, str]:
         return ConditionReason.SUSPENDED, "spec.suspend is true"
     if assessment.is_requested:
         return _other_owner(assessment)
-    return ConditionReason.NOTHING_TO_RUN, "The spec asks for no stream"
+    return ConditionReason.NOTHING_TO_RUN, "The spec enables no stream"
 
 
 def _other_owner(assessment: Assessment) -> tuple[str, str]:
-    return ConditionReason.DUPLICATE_SOURCE, f"The cursor is that of {assessment.facts.owner}"
+    return ConditionReason.DUPLICATE_SOURCE, f"The cursor belongs to {assessment.facts.owner}"
 
 
 def _without_url(assessment: Assessment, message: str) -> tuple[str, str]:
@@ -210,7 +213,7 @@ def _without_url(assessment: Assessment, message: str) -> tuple[str, str]:
 
 
 def unknown_condition(kind: Type, assessment: Assessment) -> ConditionDraft:
-    """The condition of which nothing is known, and why."""
+    """The condition `kind` with the status Unknown, and the reason."""
     sink = assessment.facts.sink
     if sink is None:
         return unknown(kind, *_without_url(assessment, "Redis can't be read without its URL"))
@@ -222,5 +225,5 @@ def unknown_condition(kind: Type, assessment: Assessment) -> ConditionDraft:
         message = f"The ingester has not reported for {human_duration(FRESH_SECONDS)}"
         return unknown(kind, ConditionReason.NOT_REPORTING, message)
     if assessment.running:
-        return unknown(kind, ConditionReason.CONNECTING, "The ingester has started and not reported yet")
+        return unknown(kind, ConditionReason.CONNECTING, "The ingester has started and has not reported yet")
     return unknown(kind, ConditionReason.NOT_OBSERVED, "The ingester is not running")

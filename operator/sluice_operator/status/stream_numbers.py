@@ -1,10 +1,10 @@
-"""The numbers of one stream, as the status tells them."""
+"""The numbers of one stream in the status."""
 
 from datetime import datetime
 from typing import Final, TypeVar
 
 from sluice_common.times import human_duration
-from sluice_operator.api.source_status import IngesterStatus, StreamStatus
+from sluice_operator.api.ingester_status import IngesterStatus, StreamStatus
 from sluice_operator.status.assessment import Assessment
 from sluice_operator.status.connection import connection_fields
 from sluice_operator.status.cursor_resets import last_gap
@@ -29,13 +29,13 @@ _CURRENT_ONLY: Final = frozenset(
         "consumers_lag",
     }
 )
-"""What was true when it was observed, and says nothing of now."""
+"""Fields that are true only at the moment of the observation."""
 
 PartT = TypeVar("PartT", bound=IngesterStatus)
 
 
 def stream_status(assessment: Assessment, previous: StreamStatus | None) -> StreamStatus | None:
-    """The numbers now; while Redis can't be read, what is left of the previous ones."""
+    """The numbers now. While Redis can't be read: those of `previous` that are still valid."""
     sink = assessment.facts.sink
     if sink is None or sink.failure is not None:
         return previous and without_current_numbers(previous).model_copy(update=connection_fields(assessment, previous))
@@ -68,9 +68,7 @@ def stream_status(assessment: Assessment, previous: StreamStatus | None) -> Stre
 
 
 def without_current_numbers(part: PartT) -> PartT:
-    """What stands of `part` while nobody knows better: how far it has come, and what it counts. A lag or a length that
-    stays as it was would be taken for that of now.
-    """
+    """`part` without the numbers of the moment: an old lag or length would be taken for the present one."""
     gone = {name: None for name in type(part).model_fields if name in _CURRENT_ONLY}
     return part.model_copy(update=gone)
 
@@ -81,7 +79,7 @@ def human_rate(rate: float) -> str:
 
 
 def _newest_event_age(assessment: Assessment) -> int | None:
-    """A suspended source has none: nobody waits for its events."""
+    """None for a suspended source: nobody waits for its events."""
     health = assessment.facts.sink.health if assessment.facts.sink else None
     if health is None or health.event_time is None or not assessment.should_run:
         return None
@@ -89,13 +87,12 @@ def _newest_event_age(assessment: Assessment) -> int | None:
 
 
 def _lag(assessment: Assessment, *, streaming: bool) -> int | None:
-    """Seconds between the newest stored event and its storing while it streams, else until now.
+    """Seconds from the newest stored event until it was stored, or until now if the ingester does not stream.
 
-    While it streams a quiet source has no lag that grows: what was read is stored. While it doesn't, nobody
-    knows what waits at the source, so each second counts. A suspended source has none: nobody waits for it.
-
-    A source that rests for long is read up to its newest once it has been quiet for a moment, however old
-    that is; while it is away its lag can't be told.
+    - While it streams, the lag of a quiet source does not grow: what was read is stored.
+    - While it does not stream, nobody knows what waits at the source, so each second counts.
+    - A suspended source has none: nobody waits for its events.
+    - A source that may be quiet for ever has no lag after a quiet minute, and an unknown one while it is away.
     """
     health = assessment.facts.sink.health if assessment.facts.sink else None
     if health is None or health.event_time is None or not assessment.should_run:

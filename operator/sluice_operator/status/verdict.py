@@ -1,7 +1,6 @@
-"""A verdict, and the three conditions that tell it: Ready, Reconciling and Stalled.
+"""The verdict on a source, and the conditions Ready, Reconciling and Stalled that are made from it.
 
-kubectl, Helm, Flux and Argo CD act upon these. Reconciling and Stalled stand there only while they are True,
-and never both: readers take whichever comes first.
+kubectl, Helm, Flux and Argo CD act on these. Reconciling and Stalled exist only while they are True, and never both.
 """
 
 from collections.abc import Mapping
@@ -16,7 +15,7 @@ from sluice_operator.status.severity import Severity
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReadyVerdict:
-    """How a source fares as a whole."""
+    """How severe the state of a source is, and why."""
 
     severity: Severity
     reason: str
@@ -35,23 +34,23 @@ class ReadyVerdict:
 
 
 def was_ready(previous: Mapping[str, Condition], *, generation: int) -> bool:
-    """Whether it was Ready before this look, with the same spec."""
+    """Whether the source was Ready before, with the same generation of the spec."""
     ready = previous.get(Type.READY)
     return ready is not None and ready.status == ConditionStatus.TRUE and ready.observed_generation == generation
 
 
 def healthy_verdict(reason: str, message: str) -> ReadyVerdict:
-    """It is as it should be."""
+    """The source works, or rests as asked."""
     return ReadyVerdict(severity=Severity.HEALTHY, reason=reason, message=message)
 
 
 def progressing_verdict(reason: str, message: str) -> ReadyVerdict:
-    """It is being brought about."""
+    """Somebody is at work."""
     return ReadyVerdict(severity=Severity.PROGRESSING, reason=reason, message=message)
 
 
 def degraded_verdict(reason: str, message: str) -> ReadyVerdict:
-    """It is broken and may heal by itself."""
+    """It has a problem that can end by itself."""
     return ReadyVerdict(severity=Severity.DEGRADED, reason=reason, message=message)
 
 
@@ -61,7 +60,7 @@ def stalled_verdict(reason: str, message: str) -> ReadyVerdict:
 
 
 def stalled_verdict_after(windows: HealthSpec, reason: str, message: str, *, lasted_seconds: float) -> ReadyVerdict:
-    """A person must act, unless somebody may be about to: it has `lasted` for so many seconds."""
+    """A person must act, if the problem has lasted longer than `stalledAfterSeconds`: somebody may be at work on it."""
     return (
         stalled_verdict(reason, message)
         if lasted_seconds >= windows.stalled_after_seconds

@@ -1,4 +1,4 @@
-"""What the operator tells Prometheus: how it works itself, and how its resources fare (`resource_metrics`)."""
+"""The operator's own metrics for Prometheus, such as counts of reconciliations. See also `resource_metrics`."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
@@ -14,7 +14,7 @@ from prometheus_client import (
     disable_created_metrics,
 )
 
-from sluice_operator.kinds.registry import SOURCES
+from sluice_operator.kinds.registry import Kinds
 from sluice_operator.kubernetes.cache import Cache
 from sluice_operator.kubernetes.served_namespaces import ServedNamespaces
 from sluice_operator.kubernetes.source_key import SourceKey
@@ -32,27 +32,28 @@ class Metrics:
     def __init__(
         self,
         *,
+        kinds: Kinds,
         cache: Cache,
         namespaces: ServedNamespaces,
         queue: WorkQueue[SourceKey],
         is_leader: Callable[[], bool],
         held_namespaces: Callable[[], Mapping[str, bool]] = dict,
     ) -> None:
-        """`held` tells of each namespace with resources whether its Lease is held."""
+        """`held_namespaces` says for each namespace with resources whether its Lease is held."""
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
         for collector in (PROCESS_COLLECTOR, PLATFORM_COLLECTOR, GC_COLLECTOR):
             self.registry.register(collector)
-        self.registry.register(ResourceMetrics(cache, namespaces, held_namespaces))
+        self.registry.register(ResourceMetrics(kinds, cache, namespaces, held_namespaces))
         self._reconciles = Counter(
             "sluice_reconcile",
             "Reconciles of resources: `success`, or `error`, which includes those that were cut off.",
             ["kind", "result"],
             registry=self.registry,
         )
-        for kind in SOURCES:
+        for kind in kinds:
             for result in ("success", "error"):
-                self._reconciles.labels(kind, result)  # a first error is to be seen as an increase
+                self._reconciles.labels(kind.name, result)  # exists from the start: a first error increases it
         self._seconds = Histogram(
             "sluice_reconcile_duration_seconds",
             "How long a reconcile of a resource took.",
@@ -66,16 +67,16 @@ class Metrics:
         leader.set_function(lambda: float(is_leader()))
 
     def instrumented(self, reconcile: Reconcile) -> Reconcile:
-        """`look`, counted and timed."""
+        """`reconcile`, counted and timed."""
 
         async def counted(key: SourceKey) -> float | None:
-            result = "error"  # that of a look that is cut off, too
+            result = "error"  # also if it is cancelled
             try:
                 with self._seconds.labels(key.kind).time():
-                    again = await reconcile(key)
+                    retry_seconds = await reconcile(key)
                 result = "success"
             finally:
                 self._reconciles.labels(key.kind, result).inc()
-            return again
+            return retry_seconds
 
         return counted

@@ -1,8 +1,7 @@
-"""The HTTP port: /livez and /readyz for the kubelet, /metrics for Prometheus.
+"""The HTTP server: /livez and /readyz for the kubelet, /metrics for Prometheus.
 
-Served by the event loop that does the work, so an operator that hangs does not answer; and an answer of /livez
-speaks of the work: it fails if that does not go on. It never fails because something else is away: to be started
-anew would not bring back an API server or a Redis.
+It runs on the event loop that does the work, so an operator that hangs does not answer. /livez fails if the work is
+stuck. It does not fail because the API server or Redis is down: a restart would not bring them back.
 """
 
 from collections.abc import AsyncIterator, Callable
@@ -22,10 +21,13 @@ async def serve_http(
     registry: CollectorRegistry,
     degraded: Callable[[], str] = lambda: "",
 ) -> AsyncIterator[int]:
-    """Serve on `port` of every address while the context lasts; 0 takes a free one. The port.
+    """Serve on `port` of all addresses while the context lasts. Yields the port, which is a free one if `port` is 0.
 
-    `trouble` names what is stuck, `lacks` what is waited for before it is ready, `leaves_out` what can't be served
-    though it is ready; or nothing.
+    Each function returns a problem in words, or an empty string:
+
+    - `liveness_problem`: what is stuck;
+    - `readiness_problem`: what the operator waits for before it is ready;
+    - `degraded`: what can't be served although it is ready.
     """
 
     async def livez(_: web.Request) -> web.Response:

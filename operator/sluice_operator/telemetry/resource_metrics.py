@@ -1,24 +1,21 @@
-"""What the operator tells Prometheus of its resources: their statuses, as the store has them.
+"""Metrics of resources for Prometheus, from their statuses in the cache.
 
-They are read when somebody asks, so nothing is left over of a resource that is deleted. Ages are told as the times
-that they begin at, for the monitor to subtract: a status is not written for an age that ticks.
+They are read at each scrape, so nothing is left of a deleted resource. Ages are given as timestamps, from which the
+monitor computes the age: a status is not written only because an age grows.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from sluice_common.times import parse_time
-from sluice_operator.desired.naming import Component
-from sluice_operator.kinds.registry import SOURCES
+from sluice_operator.desired.component import Component
+from sluice_operator.kinds.registry import Kinds
 from sluice_operator.kubernetes.cache import Cache
 from sluice_operator.kubernetes.served_namespaces import ServedNamespaces
 
-_LIVE_PARTS: Final = frozenset(component.field for component in Component if component is not Component.BACKFILL)
-"""The parts of a status that tell of what happens now, and so of a lag."""
-_PARTS: Final = tuple(component.field for component in Component)
 _STATES: Final = ("True", "False", "Unknown")
 _LABELS: Final = ("kind", "namespace", "name")
 
@@ -27,14 +24,19 @@ class ResourceMetrics(Collector):
     """The metrics of all resources."""
 
     def __init__(
-        self, cache: Cache, namespaces: ServedNamespaces, held_namespaces: Callable[[], Mapping[str, bool]] = dict
+        self,
+        kinds: Kinds,
+        cache: Cache,
+        namespaces: ServedNamespaces,
+        held_namespaces: Callable[[], Mapping[str, bool]] = dict,
     ) -> None:
+        self._kinds = kinds
         self._held_namespaces = held_namespaces
         self._cache = cache
         self._namespaces = namespaces
 
     def collect(self) -> Iterator[Metric]:
-        """One family for each question."""
+        """All metrics, one family for each name."""
         counts = GaugeMetricFamily(
             "sluice_resources",
             "Resources by their `Ready`: `True`, `False`, or `Unknown` before the first reconcile.",
@@ -56,20 +58,21 @@ class ResourceMetrics(Collector):
             "listed or watched: `/readyz` and the log say why.",
             labels=["kind"],
         )
-        for kind, is_served in self._namespaces.kinds.served_by_kind.items():
-            kinds.add_metric([kind], float(is_served))
+        for name, is_served in self._namespaces.kinds.served_by_kind.items():
+            kinds.add_metric([name], float(is_served))
         families = _families()
-        for api in SOURCES.values():
+        for kind in self._kinds:
+            api = kind.resource
             states = dict.fromkeys(_STATES, 0)
             for source in self._cache.all(api):
                 metadata, status = source["metadata"], source.get("status") or {}
                 if not self._namespaces.serves_kind(api, metadata["namespace"]) or not held.get(
                     metadata["namespace"], True
                 ):
-                    continue  # nobody knows how it fares, or another release tells
+                    continue  # its status may be outdated, or another release exports it
                 labels = [api.kind, metadata["namespace"], metadata["name"]]
                 states[_condition(status, "Ready")] += 1
-                for family, labelled, value in _samples(status):
+                for family, labelled, value in _samples(status, kind.components):
                     families[family].add_metric([*labels, *labelled], value)
             for state, count in states.items():
                 counts.add_metric([api.kind, state], count)
@@ -105,16 +108,17 @@ def _families() -> dict[str, GaugeMetricFamily | CounterMetricFamily]:
     }
 
 
-def _samples(status: Mapping[str, Any]) -> Iterator[tuple[str, list[str], float]]:
-    """What one status tells: family, values of further labels, value."""
+def _samples(status: Mapping[str, Any], components: Sequence[Component]) -> Iterator[tuple[str, list[str], float]]:
+    """The samples of one status: family, values of further labels, value."""
     yield "ready", [], float(_condition(status, "Ready") == "True")
     yield "stalled", [], float(_condition(status, "Stalled") == "True")
     yield "restarts", [], (status.get("restarts") or {}).get("count", 0)
-    parts = {name: status[name] for name in _PARTS if status.get(name)}
-    lags = [part["lagSeconds"] for name, part in parts.items() if name in _LIVE_PARTS and "lagSeconds" in part]
+    parts = {component: status[component.field] for component in components if status.get(component.field)}
+    lags = [part["lagSeconds"] for component, part in parts.items() if component.reports_lag and "lagSeconds" in part]
     if lags:
         yield "lag", [], max(lags)
-    for name, part in parts.items():
+    for component, part in parts.items():
+        name = component.field
         if newest := parse_time(part.get("cursorTime")):
             yield "newest", [name], newest.timestamp()
         for family, field in (("entries", "streamLength"), ("bytes", "streamBytes"), ("consumers", "consumersLag")):

@@ -1,7 +1,7 @@
-"""Whether the work goes on: what /livez asks, and a watchdog over the event loop that would have to answer.
+"""Finds work that is stuck, for /livez, and an event loop that is blocked.
 
-A loop that is blocked answers no probe, so a kubelet would kill the process and nobody would learn why. The
-watchdog ends it as well, kubelet or not, and writes first where each thread stands.
+A blocked event loop answers no probe, and the kubelet would kill the process without a trace of the reason. So a
+watchdog ends the process itself, and first writes the stacks of all threads.
 """
 
 import asyncio
@@ -13,19 +13,21 @@ from sluice_operator.kubernetes.source_key import SourceKey
 from sluice_operator.kubernetes.workqueue import WorkQueue
 
 STUCK_SECONDS: Final = 180.0
-"""How long a look may take, which is cut off before that; and how long no look may end while some wait."""
+"""Longer than a reconciliation may take. Also how long no reconciliation may finish while others wait."""
 OVERDUE_SECONDS: Final = 900.0
-"""How much later than planned everything may be listed, each page of which has a time limit of its own."""
+"""How late a resync may be. Each page of a list has a time limit of its own."""
 BLOCKED_SECONDS: Final = 30.0
-"""How long the loop may stand still. No step of the work comes near a second of computing."""
+"""How long the event loop may be blocked. No step of the work computes for a second."""
 SHUTDOWN_TIMEOUT_SECONDS: Final = 20.0
-"""How long the end of the process may take."""
+"""How long the process may take to end."""
 _RESETS_PER_TIMEOUT: Final = 6
 
 
 async def watch_event_loop(timeout_seconds: float = BLOCKED_SECONDS) -> None:
-    """Guard the running loop until cancelled: if it stands still for `seconds`, the tracebacks of all threads go
-    to stderr and the process ends with code 1. It also ends so if it is not over that long after the guard is.
+    """Watch the running event loop until cancelled.
+
+    If the loop is blocked for `timeout_seconds`, the stacks of all threads go to stderr and the process ends with code
+    1. The same happens if the process has not ended some seconds after this was cancelled.
     """
     try:
         while True:
@@ -36,7 +38,7 @@ async def watch_event_loop(timeout_seconds: float = BLOCKED_SECONDS) -> None:
 
 
 def liveness_problem(queue: WorkQueue[SourceKey], resync: Resync) -> str:
-    """What is stuck in this process, or nothing. An API server or a Redis that is away makes nothing stuck."""
+    """What is stuck in this process, or an empty string. Nothing is stuck because the API server or Redis is down."""
     if stuck := queue.stuck(STUCK_SECONDS):
         return f"stuck: {', '.join(map(str, stuck[:5]))}"
     if resync.overdue_seconds() > OVERDUE_SECONDS:

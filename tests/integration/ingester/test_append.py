@@ -8,9 +8,10 @@ import pytest
 from redis.asyncio import Redis
 
 from sluice_redis.contract import Stream, StreamKeys
-from sluice_redis.sink.append import AppendRequest, DeadLetterEntry, Fenced, Full, RedisSink, Stored
 from sluice_redis.sink.connection import connect
 from sluice_redis.sink.errors import SinkError, SinkReason
+from sluice_redis.sink.redis_sink import RedisSink
+from sluice_redis.sink.request import AppendRequest, DeadLetterEntry, Fenced, Full, Stored
 from tests.integration.ingester.proxy import Proxy
 from tests.integration.redis_server import RedisServer
 

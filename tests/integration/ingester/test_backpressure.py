@@ -36,7 +36,10 @@ async def test_high_water_mark(redis_server: RedisServer, client: Redis, tmp_pat
         await sim.until(lambda: not sim.repos.readers)
         status, body = await ingester.get("/readyz")
         assert (status, "HighWaterMark" in body) == (200, True)
-        assert "entries: let consumers delete what they are done with" in (await health(client, sim.host))["message"]
+        assert (
+            "entries: let consumers delete entries that they have processed"
+            in (await health(client, sim.host))["message"]
+        )
         assert await ingester.shows("ingester_backpressure_active", 1)
         assert await ingester.shows("ingester_websocket_connections", 0)
         read: list[Told] = []

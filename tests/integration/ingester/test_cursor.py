@@ -106,7 +106,7 @@ async def test_outdated_goes_on_from_the_oldest_and_says_so(
             assert await stands(client) == should(sim.journal.between(oldest))
             errors = f'sluice_ingester_errors_total{{kind="OutdatedCursor",source="{sim.host}"}}'
             assert await ingester.shows(errors, 1)
-            await until(lambda: says(client, sim.host, "no longer has what came after cursor"))
+            await until(lambda: says(client, sim.host, "no longer has the events after cursor"))
 
 
 @pytest.mark.parametrize("profile", ["spec", "pds", "indigo", "rainbow"])

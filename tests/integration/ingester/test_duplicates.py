@@ -12,10 +12,11 @@ from redis.asyncio import Redis
 
 from e2e.relaysim.sim import RelaySim
 from sluice_redis.contract import Stream, StreamKeys
-from sluice_redis.sink.append import AppendRequest, RedisSink, Stored
 from sluice_redis.sink.connection import connect
 from sluice_redis.sink.deduplication import event_digest
 from sluice_redis.sink.errors import SinkError
+from sluice_redis.sink.redis_sink import RedisSink
+from sluice_redis.sink.request import AppendRequest, Stored
 from tests.integration.ingester.process import Ingester
 from tests.integration.ingester.stored import events, until
 from tests.integration.redis_server import RedisServer

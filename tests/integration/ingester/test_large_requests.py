@@ -50,7 +50,7 @@ async def test_batches_are_parted(redis_server: RedisServer, client: Redis, tmp_
         assert capped.refused
         if words == "":  # it says how much: once is enough
             assert len(capped.refused) <= 2
-        assert any("written in parts" in line["message"] for line in ingester.lines)
+        assert any("is too large, and is split" in line["message"] for line in ingester.lines)
         await until_state(client, sim.host, "streaming")
 
 

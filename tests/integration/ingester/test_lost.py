@@ -9,8 +9,9 @@ from redis.asyncio import Redis
 
 from e2e.relaysim.sim import RelaySim
 from sluice_redis.contract import Stream, StreamKeys
-from sluice_redis.sink.append import Fenced, RedisSink
 from sluice_redis.sink.connection import connect
+from sluice_redis.sink.redis_sink import RedisSink
+from sluice_redis.sink.request import Fenced
 from tests.integration.ingester.process import Ingester
 from tests.integration.ingester.stored import health, should, stands, until, until_state
 from tests.integration.redis_server import RedisServer

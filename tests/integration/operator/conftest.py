@@ -123,7 +123,9 @@ def operator(
     process = OperatorProcess(control_plane, log, SLUICE_DEFAULT_REDIS_URL=url)
     audit = control_plane.audit.from_now()
     process.start()
+    control_plane.has_shared_operator = True
     yield process
+    control_plane.has_shared_operator = False
     code = process.stop()
     assert code == 0, process.log[-3000:]
     assert "s3cret" not in process.log
@@ -144,7 +146,10 @@ def situation(control_plane: ControlPlane, operator: OperatorProcess, sink: Redi
 
 @pytest.fixture
 def own_operator(control_plane: ControlPlane, tmp_path: Path) -> Iterator[Callable[..., OperatorProcess]]:
-    """Starts operators of the test's own; the shared one must not serve the same namespaces."""
+    """Starts operators of the test's own. The shared one serves all namespaces, so it must not run."""
+    assert not control_plane.has_shared_operator, (
+        "two operators would serve one namespace: give these tests another file"
+    )
     processes: list[OperatorProcess] = []
 
     def start(**environment: Any) -> OperatorProcess:

@@ -61,7 +61,7 @@ class One:
             found = self.condition("Stalled")
             assert found is not None, self.get()["status"]
             assert (found["status"], found["reason"]) == ("True", "DuplicateSource")
-            assert f"{other} streams from" in found["message"]
+            assert f"{other} is older and streams from" in found["message"]
             return self.replicas() == 0
 
         eventually(attempt, seconds=seconds)

@@ -230,6 +230,9 @@ class TestMadeAnew:
         assert "a former resource of this kind and name" in messages[0]
         situation.patch("Deployment", situation.child, {"metadata": {"finalizers": None}})
         eventually(lambda: situation.deployment()["metadata"]["uid"] != former)
+        uid = situation.relay()["metadata"]["uid"]
+        secret = f"{NAME}-relay-redis-url"
+        eventually(lambda: situation.get("Secret", secret)["metadata"]["ownerReferences"][0]["uid"] == uid)
         situation.stream()
         assert situation.status()["restarts"]["count"] == 0, "the former one's pod was none of its own"
         assert not situation.told("Restarted") + situation.told("ChildRestored") + situation.told("Stalled")

@@ -6,9 +6,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.control_plane import OPERATOR, ApiServerError, Manifest
 from tests.integration.operator.situation import NAME, Situation, eventually
 from tests.integration.operator.webhook import set_field, webhook
@@ -118,57 +115,6 @@ def persistently(situation: Situation, edit: Callable[[], object], is_back: Call
     eventually(attempt)
 
 
-FIGHTS: dict[str, tuple[Manifest, str, Callable[[Manifest], bool]]] = {
-    "replicas": ({"spec": {"replicas": 3}}, "spec.replicas is 3 and not", lambda found: found["spec"]["replicas"] != 3),
-    "a pause": (
-        {"spec": {"paused": True}},
-        "spec.paused is true and not nothing",
-        lambda found: not found["spec"].get("paused"),
-    ),
-    "a label of ours": (
-        {"metadata": {"labels": {"app.kubernetes.io/managed-by": "other"}}},
-        "metadata.labels[app.kubernetes.io/managed-by] is other and not sluice-operator",
-        lambda found: found["metadata"]["labels"]["app.kubernetes.io/managed-by"] != "other",
-    ),
-    "the owner": (
-        {"metadata": {"ownerReferences": None}},
-        "is nothing and not",
-        lambda found: bool(found["metadata"].get("ownerReferences")),
-    ),
-}
-
-
-@pytest.mark.parametrize("fight", FIGHTS)
-def test_who_does_not_give_in_is_yielded_to(
-    place: Situation, start: Callable[..., OperatorProcess], fight: str
-) -> None:
-    patch, told, is_ours = FIGHTS[fight]
-    start(speed=4)  # some of it comes a minute later
-    place.apply_relay(suspend=True)
-    place.becomes("Ready", "True", "Suspended")
-    log = place.control_plane.audit.from_now()
-    persistently(
-        place,
-        lambda: place.patch("Deployment", CHILD, patch),
-        lambda: is_ours(place.deployment()),
-        until="Contested",
-    )
-    assert told in message_of(place)
-    place.tells("ChildContested")
-    before = writes_of(place, log)
-    assert len(before) == 3
-    place.reconciled()
-    assert writes_of(place, log) == before
-    assert not is_ours(place.deployment())
-    place.becomes("Ready", "True", "Suspended")
-
-    # All else goes on to be kept right.
-    place.apply_relay(suspend=True, image="sluice:2")
-    eventually(lambda: container(place)["image"] == "sluice:2")
-    place.patch("Deployment", CHILD, {"spec": {"minReadySeconds": 7}})
-    eventually(lambda: "minReadySeconds" not in place.deployment()["spec"])
-
-
 def test_what_is_asked_for_is_tried_at_once(situation: Situation) -> None:
     situation.apply_relay(suspend=True)
     situation.becomes("Ready", "True", "Suspended")
@@ -213,33 +159,3 @@ def test_a_secret_that_is_deleted_again_and_again(situation: Situation) -> None:
     eventually(delete)
     situation.becomes("Ready", "True", "Streaming")
     assert "the object itself is deleted and not there" in message_of(situation)
-
-
-def test_an_operator_that_was_restarted_yields_sooner(
-    place: Situation, start: Callable[..., Any], own_operator: Any
-) -> None:
-    first = start()
-    place.apply_relay(suspend=True)
-    place.becomes("Ready", "True", "Suspended")
-
-    def fight() -> None:
-        persistently(
-            place,
-            lambda: place.patch("Deployment", CHILD, {"spec": {"paused": True}}),
-            lambda: not place.deployment()["spec"].get("paused"),
-            until="Contested",
-        )
-
-    fight()
-    first.stop()
-    log = place.control_plane.audit.from_now()
-    start()
-
-    def still() -> bool:
-        if not place.deployment()["spec"].get("paused"):
-            place.patch("Deployment", CHILD, {"spec": {"paused": True}})
-        return len(writes_of(place, log)) == 2 and place.condition("ChildrenContested") == ("True", "Contested")
-
-    eventually(still)
-    place.reconciled()
-    assert len(writes_of(place, log)) == 2, [r for r in log.writes(OPERATOR) if r.namespace == place.namespace]

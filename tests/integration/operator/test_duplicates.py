@@ -125,7 +125,7 @@ def test_an_older_one_on_its_way_out_keeps_its_cursor_until_it_is_gone(situation
         found = younger.condition("Reconciling")
         assert found is not None, younger.get()["status"]
         assert (found["reason"], younger.condition("Stalled")) == ("DuplicateSource", None)
-        assert f"{older}, whose cursor it is until then, is being deleted" in found["message"]
+        assert f"{older} still owns the cursor and is being deleted" in found["message"]
         return younger.replicas() == 0
 
     eventually(waits)

@@ -117,8 +117,8 @@ def test_get_wide(streaming: Situation) -> None:
 
 def test_explain_tells_what_the_numbers_are(streaming: Situation) -> None:
     text = streaming.kubectl("explain", "relay.status.firehose.consumerGroups")
-    assert "How many entries were given to consumers and are not acknowledged." in " ".join(text.split())
+    assert "Number of entries that were delivered to consumers and are not acknowledged." in " ".join(text.split())
     text = " ".join(streaming.kubectl("explain", "relay.status.firehose.lagSeconds").split())
-    assert "How many seconds the newest event was old when it was stored" in text, "which is not its age now"
+    assert "Age of the newest event in seconds when it was stored" in text, "which is not its age now"
     text = streaming.kubectl("explain", "labeler.status.restarts.inWindow")
     assert "spec.health.stableWindowSeconds" in text

@@ -10,7 +10,7 @@ from itertools import pairwise
 
 import pytest
 
-from sluice_operator.kinds.registry import RELAYS
+from sluice_operator.kinds.relay import RELAY
 from sluice_operator.kubernetes import client as kube_module
 from sluice_operator.kubernetes.connection import connect
 from sluice_redis.contract import SourceState
@@ -20,6 +20,8 @@ from tests.integration.operator.faults import FaultyProxy
 from tests.integration.operator.situation import Situation, eventually
 from tests.integration.operator.tricks import Trick, answers, cut_off, late, lost
 from tests.integration.redis_server import RedisServer
+
+RELAYS = RELAY.resource
 
 READS = {"list", "watch"}
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from kubernetes.aio.client import Configuration
 
-from sluice_operator.kinds.registry import WATCHED_KINDS
+from sluice_operator.kinds.registry import KINDS
 from sluice_operator.kubernetes.cache import Cache
 from sluice_operator.kubernetes.informers import kopf_login as session_module
 from sluice_operator.kubernetes.informers.informers import run_informers
@@ -79,14 +79,14 @@ async def test_a_token_that_is_revoked_is_renewed(
     added: list[SourceKey] = []
     login = KopfLogin(
         configuration,
-        plurals=[api.plural for api in WATCHED_KINDS.all],
+        plurals=[api.plural for api in KINDS.watched.all],
         on_relist=lambda: None,
         on_forbidden=lambda _: None,
     )
     watches = asyncio.create_task(
         run_informers(
-            kinds=WATCHED_KINDS,
-            cache=Cache(WATCHED_KINDS),
+            kinds=KINDS.watched,
+            cache=Cache(KINDS.watched),
             freshness=WatchFreshness(),
             add=added.append,
             login=login,
@@ -105,7 +105,7 @@ async def test_a_token_that_is_revoked_is_renewed(
     assert not watches.done()
     with proxy.fault(answers(401), "watch", namespace=place.namespace):
         proxy.cut("relays", namespace=place.namespace)
-        with pytest.raises(CredentialsRejectedError, match="refuses the credentials, and there are no newer ones"):
+        with pytest.raises(CredentialsRejectedError, match="rejects the credentials, and there are no newer ones"):
             await asyncio.wait_for(watches, timeout=60)
 
 

@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
-from sluice_operator.kinds.registry import WATCHED_KINDS
-from sluice_operator.kubernetes import client as kube_module
+from sluice_operator.kinds.registry import KINDS
+from sluice_operator.kubernetes import transport as transport_module
 from sluice_operator.kubernetes.cache import Cache
 from sluice_operator.kubernetes.connection import connect
 from sluice_operator.kubernetes.resync import Resync
@@ -62,15 +62,15 @@ async def test_a_list_that_never_ends_is_the_end(
     proxy: FaultyProxy, place: Situation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As if the client's own time limit had failed."""
-    monkeypatch.setattr(kube_module, "REQUEST_TIMEOUT", None)
+    monkeypatch.setattr(transport_module, "REQUEST_TIMEOUT", None)
     monkeypatch.setattr(heartbeat_module, "OVERDUE_SECONDS", 5.0)
     monkeypatch.setenv("KUBECONFIG", proxy.kubeconfig(OPERATOR))
     queue: WorkQueue[SourceKey] = WorkQueue()
     async with connect() as (kube, _):
         resync = Resync(
-            kinds=WATCHED_KINDS,
+            kinds=KINDS.watched,
             client=kube,
-            cache=Cache(WATCHED_KINDS),
+            cache=Cache(KINDS.watched),
             freshness=WatchFreshness(),
             add=queue.add,
             namespaces=served_namespaces(place.namespace),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sluice_operator.kinds.registry import WATCHED_KINDS
+from sluice_operator.kinds.registry import KINDS
 from sluice_operator.kubernetes import resync as resync_module
 from sluice_operator.kubernetes import watch_freshness as sight_module
 from sluice_operator.kubernetes.cache import Cache
@@ -23,11 +23,11 @@ from tests.integration.operator.control_plane import OPERATOR, ROOT, ApiServerEr
 from tests.integration.operator.rights import grant, rules
 from tests.integration.operator.situation import ERROR, NAME, Situation, eventually
 
-KINDS = ("Relay", "Deployment", "ReplicaSet", "Pod", "Secret", "Event")
+LISTED_KINDS = ("Relay", "Deployment", "ReplicaSet", "Pod", "Secret", "Event")
 
 
 def versions(place: Situation) -> dict[str, str]:
-    return {item["metadata"]["uid"]: item["metadata"]["resourceVersion"] for item in place.all(*KINDS)}
+    return {item["metadata"]["uid"]: item["metadata"]["resourceVersion"] for item in place.all(*LISTED_KINDS)}
 
 
 def test_a_restart_changes_nothing_that_is_right(place: Situation, start: Callable[..., OperatorProcess]) -> None:
@@ -124,9 +124,9 @@ async def test_a_watch_that_has_gone_blind_is_found_out(
     added: list[SourceKey] = []
     async with connect() as (kube, _):
         resync = Resync(
-            kinds=WATCHED_KINDS,
+            kinds=KINDS.watched,
             client=kube,
-            cache=Cache(WATCHED_KINDS),
+            cache=Cache(KINDS.watched),
             freshness=WatchFreshness(),
             add=added.append,
             namespaces=served_namespaces(place.namespace),

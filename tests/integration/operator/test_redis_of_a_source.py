@@ -62,7 +62,7 @@ def test_a_cluster_without_a_hash_tag_is_said_so(situation: Situation, tmp_path:
 
 
 SHAPES = {
-    "quoted": ('"{}"', "it stands in quotes: put it without them"),
+    "quoted": ('"{}"', "it stands in quotes: remove them"),
     "mark": ("\ufeff{}", "it begins with a byte order mark"),
     "twice": ("", "it is base64 of a URL: encode it once"),
     "schemeless": ("redis:6379", "it has no scheme: put redis:// in front"),
@@ -86,7 +86,7 @@ def test_a_url_that_no_ingester_could_read_starts_no_pod(situation: Situation, s
     found = conditions()
     for kind in ("Stalled", "SinkWritable"):
         assert found[kind]["reason"] == "SinkUrlInvalid"
-        assert "The key url of the Secret mine is not the URL of a Redis that can be used" in found[kind]["message"]
+        assert "The key url of the Secret mine is not a usable Redis URL" in found[kind]["message"]
         assert told in found[kind]["message"]
     assert "s3cret" not in str(found)
     assert situation.names("Deployment") == []

@@ -172,7 +172,10 @@ def test_what_is_deleted_where_nobody_sees_it(
         found = younger.condition("Stalled")
         assert found is not None, younger.get()["status"]
         assert found["reason"] == "DuplicateSource"
-        assert f"{older} had this cursor when it was last seen, and nobody sees whether" in found["message"]
+        assert (
+            f"{older} owned this cursor when it was last seen, and the operator may no longer read its namespace"
+            in found["message"]
+        )
         return younger.replicas() == 0
 
     eventually(waits_for_a_person)

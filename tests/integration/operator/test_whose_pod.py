@@ -1,11 +1,8 @@
 """Pods that bear the labels of an ingester and are none of its Deployment's, on a real API server."""
 
-import time
-from collections.abc import Callable
 from copy import deepcopy
 
 from sluice_redis.contract import SourceState
-from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.control_plane import Manifest, path_of
 from tests.integration.operator.situation import NAME, Situation, eventually, now
 
@@ -47,38 +44,6 @@ def test_a_copy_to_look_around_in_has_no_say(situation: Situation) -> None:
     assert since(situation, "Ready") == ready
     assert situation.condition("SeveralWriters") is None
     assert situation.status()["restarts"]["count"] == 0
-
-
-def test_a_copy_that_runs_the_ingester_is_named_and_takes_nothing_from_ready(
-    place: Situation, start: Callable[..., OperatorProcess]
-) -> None:
-    start(speed=3)
-    place.apply_relay()
-    pod = place.stream(1000)
-    ready = since(place, "Ready")
-    copy = copy_of(place, pod, "sluice-ingester")
-
-    def both_write() -> bool:
-        place.report(SourceState.STREAMING, pod=pod)
-        time.sleep(0.5)  # so that the operator sees both
-        place.report(SourceState.CONNECTING, pod=copy)
-        time.sleep(0.5)
-        return place.condition("SeveralWriters") == ("True", "OtherIngester")
-
-    eventually(both_write)
-    place.tells("SeveralWriters")
-    (message,) = place.told("SeveralWriters")
-    assert f"`kubectl delete pod {COPY} -n {place.namespace}`" in message
-    assert since(place, "Ready") == ready
-    place.kubectl("delete", "pod", COPY, "--wait=false", "--grace-period=0", "--force")
-    place.report(SourceState.STREAMING, pod=pod)
-
-    def is_over() -> bool:
-        place.report(SourceState.STREAMING, pod=pod)
-        return place.condition("SeveralWriters") is None
-
-    eventually(is_over)
-    assert since(place, "Ready") == ready
 
 
 def test_a_copy_to_look_around_in_holds_up_no_deletion(situation: Situation) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
-from sluice_operator.api.crd import DEFINITIONS, build_crd
+from sluice_operator.kinds.crd import build_crd
+from sluice_operator.kinds.registry import KINDS
 
 CHART = Path(__file__).parents[3] / "charts" / "sluice"
 NAME = "sluice"
@@ -172,8 +173,8 @@ def test_another_redis_makes_another_operator_pod(render: Render) -> None:
 
 def test_crds_are_those_of_the_models_and_kept(render: Render) -> None:
     crds = [item for item in render() if item["kind"] == "CustomResourceDefinition"]
-    by_file = sorted(DEFINITIONS, key=lambda definition: definition.plural)
-    assert [crd["spec"] for crd in crds] == [build_crd(definition)["spec"] for definition in by_file]
+    by_file = sorted(KINDS, key=lambda kind: kind.plural)
+    assert [crd["spec"] for crd in crds] == [build_crd(kind)["spec"] for kind in by_file]
     assert {crd["metadata"]["annotations"]["helm.sh/resource-policy"] for crd in crds} == {"keep"}
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from sluice_operator.api.crd import DEFINITIONS
+from sluice_operator.kinds.registry import KINDS
 
 NAME = "sluice"
 
@@ -31,9 +31,9 @@ def is_of(kind: str, name: str, item: dict[str, Any]) -> bool:
 
 def test_the_operator_has_only_the_rights_that_it_uses_and_no_wildcard(render: Render) -> None:
     granted = rules(render().one("ClusterRole", NAME))
-    for definition in DEFINITIONS:
-        assert {verb for _, resource, verb in granted if resource == definition.plural} == {"list", "watch", "patch"}
-        assert {verb for _, resource, verb in granted if resource == f"{definition.plural}/status"} == {"patch"}
+    for kind in KINDS:
+        assert {verb for _, resource, verb in granted if resource == kind.plural} == {"list", "watch", "patch"}
+        assert {verb for _, resource, verb in granted if resource == f"{kind.plural}/status"} == {"patch"}
     assert not [grant for grant in granted if "*" in grant]
     assert not {("", "secrets", "list"), ("", "secrets", "watch")} & granted
 
@@ -87,7 +87,7 @@ def test_rights_of_people(render: Render) -> None:
     assert {verb for _, _, verb in rules(view)} == {"get", "list", "watch"}
     assert "rbac.authorization.k8s.io/aggregate-to-view" not in edit["metadata"]["labels"]
     assert edit["metadata"]["labels"]["rbac.authorization.k8s.io/aggregate-to-edit"] == "true"
-    assert {resource for _, resource, _ in rules(edit)} == {definition.plural for definition in DEFINITIONS}
+    assert {resource for _, resource, _ in rules(edit)} == {kind.plural for kind in KINDS}
 
 
 def test_a_service_account_of_the_users(render: Render) -> None:

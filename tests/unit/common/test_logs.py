@@ -1,8 +1,11 @@
 import json
 import logging
 import sys
+from collections.abc import Iterator
 
-from sluice_common.logs import JsonFormatter, PlainFormatter
+import pytest
+
+from sluice_common.logs import JsonFormatter, PlainFormatter, configure
 
 
 def record(message: str, **extra: str) -> logging.LogRecord:
@@ -12,11 +15,14 @@ def record(message: str, **extra: str) -> logging.LogRecord:
 
 
 def test_one_line_one_object() -> None:
-    line = JsonFormatter().format(record('two\nlines and "quotes"', source="a.test", kind="Http503"))
+    line = JsonFormatter(extra_fields=("source", "kind", "absent")).format(
+        record('two\nlines and "quotes"', source="a.test", kind="Http503")
+    )
     assert "\n" not in line
     found = json.loads(line)
     assert (found["level"], found["source"], found["kind"]) == ("warning", "a.test", "Http503")
     assert found["time"].endswith("Z")
+    assert "absent" not in found
 
 
 def test_an_exception_stays_in_the_line() -> None:
@@ -32,3 +38,22 @@ def test_an_exception_stays_in_the_line() -> None:
 
 def test_plain() -> None:
     assert PlainFormatter().format(record("hello")).endswith("WARNING hello")
+    named = PlainFormatter(logger_names=True).format(record("hello"))
+    assert named.endswith("WARNING sluice_ingester.x: hello")
+
+
+@pytest.fixture
+def _root_logger() -> Iterator[None]:
+    root, loud = logging.getLogger(), logging.getLogger("test.loud")
+    before = root.handlers[:], root.level, loud.level
+    yield
+    root.handlers[:], root.level = before[:2]
+    loud.setLevel(before[2])
+
+
+@pytest.mark.usefixtures("_root_logger")
+@pytest.mark.parametrize(("level", "least"), [("info", logging.ERROR), ("debug", logging.NOTSET)])
+def test_single_loggers_have_levels_of_their_own_unless_everything_is_logged(level: str, least: int) -> None:
+    configure(style="json", level=level, least_levels={"test.loud": logging.ERROR})
+    assert logging.getLogger("test.loud").level == least
+    assert logging.getLogger().level == logging.getLevelName(level.upper())

@@ -12,7 +12,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.http11 import Response
 
 from sluice_common.logs import JsonFormatter, PlainFormatter
-from sluice_ingester.pipeline.batch import Batch
+from sluice_ingester.batches.batch import Batch
 from sluice_ingester.sources.failure import SourceFailure, classify_source_error, retry_after
 from sluice_ingester.telemetry.health_report import HealthReport
 from sluice_ingester.telemetry.metrics import Metrics

@@ -2,7 +2,8 @@
 
 import pytest
 
-from sluice_ingester.settings import Mode, Settings, SettingsError, load
+from sluice_ingester.settings import Settings, SettingsError, load
+from sluice_redis.ingester_settings import Mode
 
 VARIABLES = ("INGESTER_MODE", "INGESTER_RELAY_HOSTS", "INGESTER_LABELER_HOSTS", "INGESTER_START_FROM")
 

@@ -3,8 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from sluice_ingester.settings import Mode, Settings, SettingsError, load
+from sluice_ingester.settings import Settings, SettingsError, load
 from sluice_ingester.sources.address import Address
+from sluice_redis.ingester_settings import Mode
 
 
 @pytest.fixture(autouse=True)

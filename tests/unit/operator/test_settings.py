@@ -28,7 +28,7 @@ def test_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.ingesters.default_redis_url is None
 
 
-def test_all(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {
         "SLUICE_INGESTER_IMAGE_PULL_POLICY": "Never",
         "SLUICE_INGESTER_IMAGE_PULL_SECRETS": "a,b",
@@ -67,7 +67,7 @@ def test_all(monkeypatch: pytest.MonkeyPatch) -> None:
         ("LOG_FORMAT", "xml"),
     ],
 )
-def test_a_bad_one_is_told_by_its_name(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+def test_an_invalid_variable_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(name, value)
     with pytest.raises(SettingsError) as error:
         load_settings()
@@ -75,8 +75,8 @@ def test_a_bad_one_is_told_by_its_name(monkeypatch: pytest.MonkeyPatch, name: st
     assert "s3cret" not in str(error.value)
 
 
-def test_what_a_release_is_called(monkeypatch: pytest.MonkeyPatch) -> None:
-    """By what is the same for all its replicas and stays so over restarts, with leader election and without."""
+def test_the_name_of_a_release(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is the same for all replicas and after restarts, with leader election and without."""
     monkeypatch.setenv("POD_NAME", "sluice-7d9f-x2x4")
     assert load_settings().release == "sluice-7d9f-x2x4"
     monkeypatch.setenv("SLUICE_LEASE_NAMESPACE", "sluice-system")
@@ -100,7 +100,7 @@ def test_the_lease(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
-def test_the_command_stops_at_a_bad_setting() -> None:
+def test_the_command_stops_at_an_invalid_setting() -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SLUICE_")}
     command = [sys.executable, "-m", "sluice_operator"]
     done = run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
@@ -108,7 +108,7 @@ def test_the_command_stops_at_a_bad_setting() -> None:
     assert "SLUICE_INGESTER_IMAGE: Field required" in done.stderr
 
 
-def test_a_line_of_the_log_is_one_json_object() -> None:
+def test_a_log_line_is_one_json_object() -> None:
     try:
         raise RuntimeError("broken\nin two")
     except RuntimeError:

@@ -62,8 +62,8 @@ def test_what_people_write(url: str, read: RedisUrl) -> None:
         ("http://:s3cret@redis", "give redis://"),
         ("http://:s3cret@redis", "address of a website or of a REST interface"),
         ("HTTPS://us1.upstash.example", "address of a website or of a REST interface"),
-        ("mysql://:s3cret@redis", "its scheme is not that of a Redis"),
-        ('"redis://:s3cret@redis"', "it stands in quotes: put it without them"),
+        ("mysql://:s3cret@redis", "its scheme is not one of Redis"),
+        ('"redis://:s3cret@redis"', "it stands in quotes: remove them"),
         ("'redis://:s3cret@redis'", "it stands in quotes"),
         ("“redis://:s3cret@redis”", "it stands in quotes"),
         ('redis://:s3cret@redis"', "it stands in quotes"),
@@ -78,8 +78,8 @@ def test_what_people_write(url: str, read: RedisUrl) -> None:
         ("redis-cli -u redis://:s3cret@redis", "there is a blank or a line break in it"),
         ("redis://:s3c\nret@redis", "there is a blank or a line break in it"),
         ("redis://:s3cret@redis\r\nredis://:s3cret@other", "there is a blank or a line break in it"),
-        ("redis://:s3cret@re\u200bdis", "a character in it that can't be seen"),
-        ("redis://:s3cret@redis\0", "a character in it that can't be seen"),
+        ("redis://:s3cret@re\u200bdis", "there is an invisible character in it: type it again"),
+        ("redis://:s3cret@redis\0", "there is an invisible character in it: type it again"),
         (":s3cret@redis:6379", "it has no scheme: put redis:// in front"),
         ("redis:6379", "it has no scheme"),
         ("redis", "it has no scheme"),
@@ -88,18 +88,18 @@ def test_what_people_write(url: str, read: RedisUrl) -> None:
         ("", "it is empty"),
         (" \n", "it is empty"),
         ("s3cret", "give redis://"),
-        ("redis://:s3cret/@redis", "more than belongs there"),
+        ("redis://:s3cret/@redis", "it has no host, or too many"),
         ("redis://:s3cret@", "no host"),
         ("redis://:s3cret@redis:0", "no host"),
         ("redis://:s3cret@redis:port", "no host"),
-        ("redis://:s3cret@redis/x", "not the number of a database"),
-        ("redis://:s3cret@one,two", "more than belongs there"),
-        ("redis://:s3cret@[::1", "can't be read as a URL"),
-        ("redis://:s3cret@redis#insecure", "more than belongs there"),
-        ("redis://:s3cret@redis?timeout=1", "known are db, ssl_ca_certs"),
+        ("redis://:s3cret@redis/x", "its path is not a database number"),
+        ("redis://:s3cret@one,two", "it has no host, or too many"),
+        ("redis://:s3cret@[::1", "it is not a URL"),
+        ("redis://:s3cret@redis#insecure", "it has no host, or too many"),
+        ("redis://:s3cret@redis?timeout=1", "use only db, ssl_ca_certs"),
         ("redis://redis?ssl_check_hostname=s3cret", "neither true nor false"),
-        ("redis+sentinel://:s3cret@one,two", "names no service"),
-        ("redis+cluster://:s3cret@one/1", "database 0 alone"),
+        ("redis+sentinel://:s3cret@one,two", "it has no service name"),
+        ("redis+cluster://:s3cret@one/1", "only database 0"),
         ("redis+cluster://:s3cret@one,,two", "no host"),
         ("unix://", "no path"),
     ],
@@ -120,7 +120,7 @@ def test_blanks_and_line_ends_around_it_are_no_part_of_it(around: str) -> None:
 
 
 def test_bytes_that_are_no_text() -> None:
-    assert "it is no UTF-8 text" in url_problem("redis://:s3cret@redis".encode("utf-16"))
+    assert "it is not UTF-8 text" in url_problem("redis://:s3cret@redis".encode("utf-16"))
     assert "byte order mark" in url_problem("redis://:s3cret@redis".encode("utf-8-sig"))
 
 

@@ -53,7 +53,7 @@ def test_messages_of_old() -> None:
     assert event("#handle", handle="example.com") == f'{{"type":"identity",{HEAD},"handle":"example.com"}}'
     assert event("#tombstone") == f'{{"type":"account",{HEAD},"active":false,"status":"deleted"}}'
     migrate = decode("#migrate", migrateTo="https://example.com")
-    assert migrate == DecodedFrame(seq=7, unknown="#migrate")
+    assert migrate == DecodedFrame(seq=7, unknown_type="#migrate")
 
 
 def test_sync() -> None:

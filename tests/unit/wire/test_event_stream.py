@@ -32,7 +32,7 @@ def test_message(header: dict[str, Any]) -> None:
 def test_a_type_may_carry_its_namespace() -> None:
     assert decoded(frame("com.atproto.sync.subscribeRepos#identity", IDENTITY)).kinds == ("identity",)
     other = decoded(frame("com.example.subscribe#identity", IDENTITY))
-    assert other == DecodedFrame(seq=7, unknown="com.example.subscribe#identity")
+    assert other == DecodedFrame(seq=7, unknown_type="com.example.subscribe#identity")
 
 
 def test_info() -> None:
@@ -86,11 +86,11 @@ def test_payloads_are_cut() -> None:
 @pytest.mark.parametrize(
     ("header", "body", "answer"),
     [
-        ({"op": 1, "t": "#novel"}, {"seq": 9, "x": 1}, DecodedFrame(seq=9, unknown="#novel")),
-        ({"op": 1, "t": "#novel"}, {"seq": "9"}, DecodedFrame(seq=None, unknown="#novel")),
-        ({"op": 1, "t": "#novel"}, {}, DecodedFrame(seq=None, unknown="#novel")),
-        ({"op": 7}, {"seq": 9}, DecodedFrame(seq=9, unknown="op 7")),
-        ({"op": -2}, {"seq": -9}, DecodedFrame(seq=None, unknown="op -2")),
+        ({"op": 1, "t": "#novel"}, {"seq": 9, "x": 1}, DecodedFrame(seq=9, unknown_type="#novel")),
+        ({"op": 1, "t": "#novel"}, {"seq": "9"}, DecodedFrame(seq=None, unknown_type="#novel")),
+        ({"op": 1, "t": "#novel"}, {}, DecodedFrame(seq=None, unknown_type="#novel")),
+        ({"op": 7}, {"seq": 9}, DecodedFrame(seq=9, unknown_type="op 7")),
+        ({"op": -2}, {"seq": -9}, DecodedFrame(seq=None, unknown_type="op -2")),
     ],
 )
 def test_unknown_messages_are_ignored(header: dict[str, Any], body: dict[str, Any], answer: DecodedFrame) -> None:

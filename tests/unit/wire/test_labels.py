@@ -90,6 +90,8 @@ def test_the_rest_of_the_stream() -> None:
     )
     error = encode({"op": -1}) + encode({"error": "FutureCursor"})
     assert decoder.decode(error, received=RECEIVED) == ErrorFrame(error="FutureCursor")
-    assert decoder.decode(frame("#commit", {"seq": 3}), received=RECEIVED) == DecodedFrame(seq=3, unknown="#commit")
+    assert decoder.decode(frame("#commit", {"seq": 3}), received=RECEIVED) == DecodedFrame(
+        seq=3, unknown_type="#commit"
+    )
     namespaced = frame("com.atproto.label.subscribeLabels#labels", {"seq": 11, "labels": [LABEL]})
     assert decoder.decode(namespaced, received=RECEIVED) == decode(LABEL)

@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sluice_redis.contract import BACKFILL_DONE
 from sluice_wire.deadletter import DeadLetterReason
 from sluice_wire.repo_page import PageInvalidError, Repo, did_in_message, parse_page
 
 ALICE = {"did": "did:plc:alice", "head": "bafyx", "rev": "3l4", "active": True}
+
+RESERVED = "!ingester-done"
 
 
 def page(*repos: object, **more: object) -> bytes:
@@ -80,13 +81,13 @@ def test_an_empty_page_with_a_cursor_is_not_the_end(body: bytes) -> None:
         page(ALICE, cursor=7.5),
         page(ALICE, cursor=["7"]),
         page(ALICE, cursor="x" * 3000),
-        page(ALICE, cursor=BACKFILL_DONE),
+        page(ALICE, cursor=RESERVED),
         b'{"repos":[{"did":"did:plc:a"}],"cursor":"\\ud800"}',
     ],
 )
 def test_no_page(body: bytes) -> None:
     with pytest.raises(PageInvalidError):
-        parse_page(body)
+        parse_page(body, reserved_cursors={RESERVED})
 
 
 @given(st.binary() | st.recursive(st.none() | st.integers() | st.text(), st.lists).map(lambda v: page(v, cursor="1")))

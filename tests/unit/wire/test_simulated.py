@@ -20,7 +20,7 @@ def test_a_thousand_events() -> None:
     for seq, event in enumerate(islice(World(seed="wire", size=20), 1000), SEQ):
         decoded = decoder.decode(event.frame.stamp(seq, TIME), received=RECEIVED)
         assert isinstance(decoded, DecodedFrame)
-        assert (decoded.seq, decoded.time, decoded.dead_letters, decoded.unknown) == (seq, TIME, (), None)
+        assert (decoded.seq, decoded.time, decoded.dead_letters, decoded.unknown_type) == (seq, TIME, (), None)
         texts = [json.loads(text) for text in decoded.events]
         assert all((text["seq"], text["time"], text["did"]) == (seq, TIME, event.facts["did"]) for text in texts)
         assert [_facts(text) for text in texts] == _expected(event.kind, event.facts)

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sluice_wire.timestamps import format_timestamp, normalize_timestamp
+from sluice_common.times import format_time
+from sluice_wire.timestamps import normalize_timestamp
 from tests.unit.wire.published import lines
 
 RFC_3339_ALL_THE_SAME = {
@@ -67,4 +68,4 @@ def test_examples(text: str, normal: str) -> None:
 @given(st.datetimes(min_value=datetime(2, 1, 1), max_value=datetime(9998, 1, 1)), st.integers(-1439, 1439))  # noqa: DTZ001
 def test_any_zone(moment: datetime, minutes: int) -> None:
     zoned = moment.replace(tzinfo=timezone(timedelta(minutes=minutes)))
-    assert normalize_timestamp(zoned.isoformat()) == format_timestamp(zoned)
+    assert normalize_timestamp(zoned.isoformat()) == format_time(zoned)

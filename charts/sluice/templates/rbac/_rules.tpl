@@ -1,36 +1,36 @@
-{{/* All that the operator may do, in the namespaces that it watches: exactly what it uses. */}}
+{{/* What the operator may do in the namespaces that it watches: only what it uses. */}}
 {{- define "sluice.rules" -}}
-# It reads Relays and Labelers and writes only their status, and the finalizer of `deletionPolicy: DeleteCursor` into
-# their metadata, for which there is no smaller right: the spec belongs to the user.
+# It reads the resources of all kinds. It writes only their status, and the finalizer of `deletionPolicy: DeleteCursor`
+# into their metadata. There is no smaller right for the latter. It never writes the spec.
 - apiGroups: [sluice.dev]
-  resources: [relays, labelers]
+  resources: [{{ include "sluice.kinds" . }}]
   verbs: [list, watch, patch]
 - apiGroups: [sluice.dev]
-  resources: [relays/status, labelers/status]
+  resources: [{{ include "sluice.kinds.status" . }}]
   verbs: [patch]
-# The ingesters.
+# It manages the Deployments of the ingesters.
 - apiGroups: [apps]
   resources: [deployments]
   verbs: [get, list, watch, create, patch, delete]
-# Restarts and their reasons.
+# It reads restarts and their reasons from the pods.
 - apiGroups: [""]
   resources: [pods]
   verbs: [list, watch]
-# It reads the Secret that a resource names, to see the cursor in its Redis and to restart the ingester when the URL
-# changes. For a resource that names none it keeps a Secret of its own with the default URL, and removes it when the
-# resource names another. It can't list Secrets. RBAC can't name the Secrets beforehand; `watchNamespaces` limits where.
+# It reads the Secret that a resource names, to read the cursor in its Redis and to restart the ingester when the URL
+# changes. For a resource that names no Secret it creates one with the default URL, and deletes it when it is no longer
+# needed. It can't list Secrets. RBAC can't name these Secrets in advance; `watchNamespaces` limits where they can be.
 - apiGroups: [""]
   resources: [secrets]
   verbs: [get, create, patch, delete]
-# The CAs of a private network, that a resource names in `caBundle`.
+# It reads the CA certificates that a resource names in `caBundle`.
 - apiGroups: [""]
   resources: [configmaps]
   verbs: [get]
-# It reads the Events of an ingester's pod that has waited for some seconds: they tell why it does not start.
+# It reads the Events of a pod that does not start, because they say why. It writes Events on its resources.
 - apiGroups: [""]
   resources: [events]
   verbs: [create, patch, list]
-# Which release serves the namespace: one Lease says so in each that has resources. RBAC can't limit `create` to a name.
+# A Lease in each namespace with resources says which release serves it. RBAC can't limit `create` to a name.
 - apiGroups: [coordination.k8s.io]
   resources: [leases]
   verbs: [create]

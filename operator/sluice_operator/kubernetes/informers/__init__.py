@@ -1,5 +1,4 @@
-"""The informers: they watch objects by kopf. This is the only package that may import kopf (see `.importlinter`
-contracts in pyproject.toml).
+"""The informers, which watch objects through kopf. No other package may import kopf: an import-linter contract checks.
 
 kopf is a whole operator framework. Here it only watches: handlers for raw events keep the cache fresh and add keys to
 the work queue. Everything else is Sluice's own, because kopf's way would break one of its promises:

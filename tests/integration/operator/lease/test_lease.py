@@ -82,7 +82,7 @@ def test_a_graceful_stop_frees_the_lease(place: Place, pair: Pair) -> None:
         since = datetime.now(UTC)
         assert leader.stop() == 0
         takes_over(place, standby, log=log, since=since)
-    assert "The lease is free for another" in leader.log
+    assert "The lease is released" in leader.log
     freed = [request for request in log.writes("first") if request.name == LEASE][-1]
     # Not `answered`: the log is stamped only after the client has its answer, and goes on at once.
     assert freed.received > max(request.received for request in place.writes(log, "first"))
@@ -180,7 +180,7 @@ def test_without_rights_on_the_lease_it_does_nothing(
     eventually(lambda: not control_plane.allows("first", look, namespace=place.namespace, name=LEASE))
     operator, log = candidate("first"), control_plane.audit.from_now()
     operator.start(ready=False)
-    eventually(lambda: "The lease could not be looked at or taken: 403" in operator.log)
+    eventually(lambda: "The lease could not be read or acquired: 403" in operator.log)
     assert (operator.get("livez")[0], operator.get("readyz")[0], leads(operator)) == (200, 503, False)
     place.apply("one")
     time.sleep(3)

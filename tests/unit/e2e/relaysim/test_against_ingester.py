@@ -28,7 +28,7 @@ def test_every_record_arrives_whole() -> None:
     kinds: Counter[str] = Counter()
     for seq, event in enumerate(islice(World(seed="agree"), 1_500), 6_322_875_401):
         decoded = decode(event.frame.stamp(seq, "2026-11-24T12:00:00.000Z"))
-        assert (decoded.seq, decoded.dead_letters, decoded.unknown) == (seq, (), None)
+        assert (decoded.seq, decoded.dead_letters, decoded.unknown_type) == (seq, (), None)
         stored = [json.loads(text) for text in decoded.events]
         kinds.update(one["type"] for one in stored)
         if event.kind == "#commit":

@@ -119,7 +119,7 @@ def check(source: Source, told: list[tuple[str, int]]) -> None:
     # What nobody can ask for again: it came late, below the cursor, and an end came before it was stored.
     assert gone <= source.late
     assert memory.seq <= max(seq for seq, text in source.messages if text != "high")
-    assert "lostReason" not in memory.health_hash
+    assert "lostReason" not in memory.health
 
 
 @settings(max_examples=60, deadline=None)

@@ -1,5 +1,6 @@
 import pytest
 
+from sluice_common.seqs import MAX_SEQ
 from sluice_ingester.cursor.start import (
     ConnectionStart,
     CursorUnreadableError,
@@ -7,7 +8,6 @@ from sluice_ingester.cursor.start import (
     parse_cursor,
     start_after,
 )
-from sluice_redis.contract import MAX_SEQ
 
 SEQ = 6_322_875_401
 

@@ -2,11 +2,11 @@
 
 import pytest
 
-from sluice_ingester.cursor.gap import OnCursorLost
 from sluice_ingester.cursor.sequence import CONFIRMING_FRAMES
 from sluice_ingester.cursor.tracker import CONFIRMING_CONNECTIONS, CursorLostError
 from sluice_ingester.sources.failure import SourceError
 from sluice_redis.contract import HealthField, ResumeField
+from sluice_redis.ingester_settings import OnCursorLost
 from tests.unit.ingester import played
 from tests.unit.ingester.played import Ingester, Message
 
@@ -19,7 +19,7 @@ def told(*seqs: int) -> list[Message]:
 
 
 def lost(memory: played.Memory) -> tuple[str | None, ...]:
-    return tuple(memory.health_hash.get(name) for name in ("lostReason", "lostFrom", "lostTo"))
+    return tuple(memory.health.get(name) for name in ("lostReason", "lostFrom", "lostTo"))
 
 
 async def at(seq: int, *, on_lost: OnCursorLost | None = None) -> Ingester:
@@ -43,7 +43,7 @@ async def test_an_inclusive_replay_after_a_kill_is_known_again() -> None:
 
 async def test_a_cursor_set_by_hand_brings_all_behind_it_again() -> None:
     ingester = await at(SEQ)
-    ingester.memory.at = b"%d" % (SEQ - 5)
+    ingester.memory.set_cursor(b"%d" % (SEQ - 5))
     assert await ingester.cut() == str(SEQ - 5)
     ingester.take(*told(*range(SEQ - 5, SEQ + 1)))
     await ingester.cut()
@@ -52,7 +52,7 @@ async def test_a_cursor_set_by_hand_brings_all_behind_it_again() -> None:
 
 async def test_another_program_s_cursor_is_used_as_it_stands() -> None:
     memory = played.Memory()
-    memory.at = b"%d" % SEQ
+    memory.set_cursor(b"%d" % SEQ)
     ingester = Ingester(memory)
     await ingester.connect()
     ingester.take(*told(SEQ - 2, SEQ - 1, SEQ, SEQ + 1))
@@ -79,10 +79,10 @@ async def test_a_loss_is_told_once() -> None:
     await ingester.cut()
     assert lost(ingester.memory) == ("OutdatedCursor", str(SEQ + 1), str(SEQ + 699))
     assert ingester.memory.seq == SEQ + 699 + CONFIRMING_FRAMES
-    found = dict(ingester.memory.health_hash)
+    found = dict(ingester.memory.health)
     ingester.take(*told(SEQ + 700 + CONFIRMING_FRAMES), time=LATER)
     await ingester.cut()
-    assert all(found[name] == value for name, value in ingester.memory.health_hash.items() if name.startswith("lost"))
+    assert all(found[name] == value for name, value in ingester.memory.health.items() if name.startswith("lost"))
 
 
 @pytest.mark.parametrize("on_lost", [OnCursorLost.HALT, OnCursorLost.LIVE])
@@ -106,7 +106,7 @@ async def test_a_stray_is_no_loss_where_that_is_chosen(on_lost: OnCursorLost) ->
 async def test_what_was_held_is_stored_when_the_connection_ends() -> None:
     ingester = await at(SEQ)
     ingester.take(*told(7, 9))
-    assert len(ingester.intake.forming.events) == 0
+    assert len(ingester.batcher.forming.events) == 0
     await ingester.cut()
     assert (ingester.memory.stored[10:], ingester.memory.seq) == (told(7, 9), SEQ)
 
@@ -147,19 +147,19 @@ async def test_live_without_a_cursor_says_what_may_be_missing() -> None:
     memory = played.Memory()
     ingester = Ingester(memory, start_from="live")
     assert await ingester.connect() is None
-    assert memory.health_hash[ResumeField.LIVE_SINCE]
+    assert memory.health[ResumeField.LIVE_SINCE]
     assert lost(memory) == (None, None, None)
     assert await ingester.cut() is None
     assert lost(memory) == ("NoCursor", "", "")
-    assert memory.health_hash["lostFromTime"] <= memory.health_hash["lostAt"]
-    opened = dict(memory.health_hash)
+    assert memory.health["lostFromTime"] <= memory.health["lostAt"]
+    opened = dict(memory.health)
     await ingester.cut()  # one loss, until something comes
-    assert memory.health_hash == opened
+    assert memory.health == opened
     ingester.take(*told(SEQ))
     ingester.settle()
     await ingester.write()
     assert lost(memory) == ("NoCursor", "", str(SEQ - 1))
-    assert (memory.health_hash["lostToTime"], memory.health_hash[ResumeField.LIVE_SINCE]) == (played.TIME, "")
+    assert (memory.health["lostToTime"], memory.health[ResumeField.LIVE_SINCE]) == (played.TIME, "")
     assert await ingester.cut() == str(SEQ)
 
 
@@ -180,9 +180,9 @@ async def test_the_first_connection_from_the_oldest_on_loses_nothing() -> None:
 async def test_a_late_frame_moves_no_time() -> None:
     ingester = await at(SEQ)
     ingester.take(*told(SEQ + 1), time="2026-11-22T12:00:00.000Z")
-    assert ingester.intake.forming.event_time is None
+    assert ingester.batcher.forming.event_time is None
     await ingester.cut()
-    assert ingester.memory.health_hash[HealthField.EVENT_TIME] == played.TIME
+    assert ingester.memory.health[HealthField.EVENT_TIME] == played.TIME
     ingester.take(*told(SEQ + 18), time=played.TIME)
     ingester.settle()
     await ingester.cut()

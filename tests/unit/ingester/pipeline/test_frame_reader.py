@@ -5,22 +5,20 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
-import pytest
-
-from sluice_ingester.pipeline import frame_reader
-from sluice_ingester.pipeline.batcher import Batcher
-from sluice_ingester.pipeline.frame_reader import FrameReader
+from sluice_ingester.batches.batcher import Batcher
+from sluice_ingester.pipeline.frame_reader import SILENCE_SECONDS, FrameReader
 from sluice_ingester.telemetry.health_report import HealthReport
 from sluice_ingester.telemetry.metrics import Metrics
 from sluice_redis.contract import SourceState
 from sluice_wire.events import DecodedFrame, ErrorFrame
+from tests.fakes.clock import FakeClock
 from tests.unit.ingester.given import decoded
 
 FUTURE = ErrorFrame(error="FutureCursor", message="Cursor in the future.")
 
 
 class Played:
-    """A source, its decoder and its course: it gives `messages`, then nothing."""
+    """A source, its decoder and its cursor tracker: it gives `messages`, then nothing."""
 
     def __init__(self, messages: Iterable[DecodedFrame | ErrorFrame], report: HealthReport) -> None:
         self._messages = list(messages)
@@ -46,23 +44,24 @@ class Played:
     async def connected(self) -> None:
         pass
 
-    def handle_frame(self, message: DecodedFrame, digest: bytes, intake: Batcher) -> None:
-        intake.add(message)
+    def handle_frame(self, message: DecodedFrame, digest: bytes, batcher: Batcher) -> None:
+        batcher.add(message)
 
-    def release_held_frames(self, intake: Batcher) -> None:
+    def release_held_frames(self, batcher: Batcher) -> None:
         pass
 
     def exception_for(self, frame: ErrorFrame) -> Exception:
         return ValueError(frame)
 
 
-async def read(*messages: DecodedFrame | ErrorFrame, seconds: float = 0.2) -> tuple[list[SourceState], SourceState]:
+async def read(*messages: DecodedFrame | ErrorFrame, seconds: float = 0.0) -> tuple[list[SourceState], SourceState]:
     """The state before each message and after the last, and the one that it has after so many seconds."""
-    report = HealthReport("relay.test", metrics=Metrics(), pod="pod-1", version="1.2.3")
+    clock = FakeClock()
+    report = HealthReport("relay.test", metrics=Metrics(), pod="pod-1", version="1.2.3", clock=clock)
     played: Any = Played(messages, report)
-    reading = FrameReader(subscription=played, decoder=played, report=report, cursor_tracker=played)
-    task = asyncio.create_task(reading.read("7", Batcher(max_events=10, max_seconds=1)))
-    await asyncio.wait([task], timeout=seconds)
+    reader = FrameReader(subscription=played, decoder=played, report=report, cursor_tracker=played, clock=clock)
+    task = asyncio.create_task(reader.read("7", Batcher(max_events=10, max_seconds=1, clock=clock)))
+    await clock.advance(seconds)
     state = report.condition.state
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
@@ -76,13 +75,14 @@ async def test_it_streams_from_the_first_frame_on() -> None:
 
 
 async def test_a_source_that_refuses_the_cursor_never_streamed() -> None:
-    states, state = await read(FUTURE)
+    states, state = await read(FUTURE, seconds=60)
     assert states == [SourceState.CONNECTING]
     assert state is SourceState.CONNECTING
 
 
-async def test_a_quiet_source_streams_after_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(frame_reader, "SILENCE_SECONDS", 0.05)
-    states, state = await read()
+async def test_a_quiet_source_streams_after_a_moment() -> None:
+    states, state = await read(seconds=SILENCE_SECONDS)
     assert states == [SourceState.CONNECTING]
     assert state is SourceState.STREAMING
+    _, state = await read(seconds=SILENCE_SECONDS - 0.1)
+    assert state is SourceState.CONNECTING

@@ -1,67 +1,99 @@
-"""What runs beside the streams: its faults are told, counted, and end nothing."""
+"""Background tasks: their errors are logged and counted, and end nothing."""
 
 import asyncio
-import contextlib
 import logging
+from collections.abc import Awaitable, Callable
 
 import pytest
 from prometheus_client import generate_latest
 
-from sluice_ingester.telemetry import background_task
-from sluice_ingester.telemetry.background_task import BackgroundTask
+from sluice_ingester.telemetry.background_task import BROKEN_SECONDS, PAUSE_SECONDS, BackgroundTask
+from sluice_ingester.telemetry.health_report import HealthReport
+from sluice_ingester.telemetry.heartbeat import HEARTBEAT_SECONDS, send_heartbeat
 from sluice_ingester.telemetry.metrics import Metrics
+from sluice_redis.contract import HealthField
+from tests.fakes.clock import FakeClock, settle
+from tests.fakes.redis_sink import UNAVAILABLE, FakeSink
 
 
-async def run(turn: object, *, until: asyncio.Event) -> tuple[BackgroundTask, str]:
+def started(
+    clock: FakeClock, step: Callable[[], Awaitable[None]]
+) -> tuple[BackgroundTask, "asyncio.Task[None]", Metrics]:
     metrics = Metrics()
-    one = BackgroundTask("beat", turn, failures=metrics.background_task_failures.labels("beat"))  # type: ignore[arg-type]
-    task = asyncio.create_task(one.run())
-    async with asyncio.timeout(60):
-        await until.wait()
-    assert not task.done()
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
-    return one, generate_latest(metrics.registry).decode()
+    made = BackgroundTask("beat", step, failures=metrics.background_task_failures.labels("beat"), clock=clock)
+    return made, asyncio.create_task(made.run()), metrics
 
 
-async def test_a_fault_ends_nothing_and_is_told_once_of_its_kind(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr(background_task, "PAUSE_SECONDS", 0.0)
-    faults: list[Exception] = [ValueError("a"), ValueError("b"), TypeError("c")]
-    worked = asyncio.Event()
+async def test_an_error_ends_nothing_and_is_logged_once_of_its_kind(caplog: pytest.LogCaptureFixture) -> None:
+    clock = FakeClock()
+    errors: list[Exception] = [ValueError("a"), ValueError("b"), TypeError("c")]
+    steps: list[float] = []
 
-    async def turn() -> None:
-        if faults:
-            raise faults.pop()
-        worked.set()
-        await asyncio.sleep(60)
+    async def step() -> None:
+        if errors:
+            raise errors.pop()
+        steps.append(clock.monotonic())
+        await clock.sleep(60)
 
     with caplog.at_level(logging.ERROR):
-        _, metrics = await run(turn, until=worked)
-    assert 'sluice_ingester_helper_failures_total{helper="beat"} 3.0' in metrics
+        _, task, metrics = started(clock, step)
+        await clock.advance(3 * PAUSE_SECONDS)
+    assert not task.done()
+    assert len(steps) == 1
+    task.cancel()
+    text = generate_latest(metrics.registry).decode()
+    assert 'sluice_ingester_helper_failures_total{helper="beat"} 3.0' in text
     assert [record.__dict__["kind"] for record in caplog.records] == ["TypeError", "ValueError"]
     assert all("beat fails" in record.message and record.exc_info for record in caplog.records)
 
 
-async def test_one_that_only_fails_is_broken_until_it_works(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(background_task, "PAUSE_SECONDS", 0.0)
-    monkeypatch.setattr(background_task, "BROKEN_SECONDS", 0.0)
-    seen: list[bool] = []
-    enough = asyncio.Event()
+async def test_one_that_only_fails_is_broken_until_it_works() -> None:
+    clock = FakeClock()
+    works = False
 
-    async def turn() -> None:
-        seen.append(one.is_broken)
-        if len(seen) < 3:
+    async def step() -> None:
+        if not works:
             raise OSError
-        if len(seen) == 4:
-            enough.set()
-            await asyncio.sleep(60)
+        await clock.sleep(1)
 
-    one = BackgroundTask("beat", turn, failures=Metrics().background_task_failures.labels("beat"))
-    task = asyncio.create_task(one.run())
-    async with asyncio.timeout(60):
-        await enough.wait()
+    made, task, _ = started(clock, step)
+    await clock.advance(BROKEN_SECONDS - 1)
+    assert not made.is_broken
+    await clock.advance(2)
+    assert made.is_broken
+    works = True
+    await clock.advance(PAUSE_SECONDS + 1)
+    assert not made.is_broken
+    await clock.advance(BROKEN_SECONDS)
+    assert not made.is_broken
     task.cancel()
-    assert seen == [False, True, True, False]
+
+
+async def test_the_health_hash_is_written_at_intervals_and_soon_after_a_change() -> None:
+    clock = FakeClock()
+    sink = FakeSink(clock=clock)
+    report = HealthReport("relay.test", metrics=Metrics(), pod="", version="", clock=clock)
+
+    async def step() -> None:
+        await send_heartbeat(report, sink, clock=clock)
+
+    _, task, _ = started(clock, step)
+    await settle()
+    first = sink.health[HealthField.BEAT]
+    await clock.advance(HEARTBEAT_SECONDS - 0.1)
+    assert sink.health[HealthField.BEAT] == first
+    await clock.advance(0.2)
+    second = sink.health[HealthField.BEAT]
+    assert second > first
+    await clock.advance(1)
+    report.done()
+    await settle()
+    assert (sink.health[HealthField.STATE], sink.health[HealthField.BEAT] > second) == ("done", True)
+    sink.failure = UNAVAILABLE
+    report.connecting()
+    await clock.advance(10)
+    assert report.fields()[HealthField.LAST_ERROR] == UNAVAILABLE.message
+    sink.failure = None
+    await clock.advance(2)
+    assert sink.health[HealthField.STATE] == "connecting"
+    task.cancel()

@@ -1,34 +1,33 @@
 """What is said about a source, as its pipeline tells it."""
 
-import time
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
-from sluice_ingester.pipeline.batch import Batch
+from sluice_common.times import format_time
+from sluice_ingester.batches.batch import Batch
 from sluice_ingester.telemetry.health_report import HealthReport
 from sluice_ingester.telemetry.metrics import Metrics
 from sluice_redis.contract import HealthField, SourceState
 from sluice_redis.sink.errors import SinkFailure, SinkReason
+from tests.fakes.clock import FakeClock
 from tests.unit.ingester.given import decoded
 
 
 @pytest.fixture
-async def report() -> HealthReport:
-    return HealthReport("relay.test", metrics=Metrics(), pod="pod-1", version="1.2.3")
+def clock() -> FakeClock:
+    return FakeClock()
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    now = [1000.0]
-    monkeypatch.setattr(time, "monotonic", lambda: now[0])
-    return now
+def report(clock: FakeClock) -> HealthReport:
+    return HealthReport("relay.test", metrics=Metrics(), pod="pod-1", version="1.2.3", clock=clock)
 
 
-def batch(events: int, *, age: float = 0.0) -> Batch:
+def batch(clock: FakeClock, events: int, *, age: float = 0.0) -> Batch:
     made = Batch()
-    moment = datetime.now(UTC) - timedelta(seconds=age)
-    time = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    moment = clock.now() - timedelta(seconds=age)
+    time = format_time(moment)
     made.add(decoded(5, events, time=time), cursor=5, event_time=time)
     return made
 
@@ -76,12 +75,13 @@ async def test_streaming_has_no_reason(report: HealthReport) -> None:
     assert fields[HealthField.ERRORS] == "1"
 
 
-async def test_since_changes_with_the_state_alone(report: HealthReport) -> None:
+async def test_since_changes_with_the_state_alone(report: HealthReport, clock: FakeClock) -> None:
     report.waiting("Http503", "a", seconds=1)
     since = report.fields()[HealthField.SINCE]
-    time.sleep(0.01)
+    clock.pass_by(0.01)
     report.waiting("Http502", "b", seconds=1)
     assert report.fields()[HealthField.SINCE] == since
+    clock.pass_by(0.01)
     report.connected_from(None)
     report.streaming()
     assert report.fields()[HealthField.SINCE] > since
@@ -98,45 +98,56 @@ async def test_reconnects_begin_with_the_second_connection(report: HealthReport)
     assert report.fields()[HealthField.RECONNECTS] == "1"
 
 
-async def test_the_rate_is_the_mean_of_the_last_minute(clock: list[float]) -> None:
-    report = HealthReport("relay.test", metrics=Metrics(), pod="", version="")
+async def test_the_rate_is_the_mean_of_the_last_minute(report: HealthReport, clock: FakeClock) -> None:
     assert report.fields()[HealthField.RATE] == ""
     for _ in range(4):  # 100 a second for 20 s
-        clock[0] += 5
-        report.batch_stored(batch(500), seconds=0.01)
+        clock.pass_by(5)
+        report.batch_stored(batch(clock, 500), seconds=0.01)
         rate = report.fields()[HealthField.RATE]
     assert rate == "100.0"
     for _ in range(8):
-        clock[0] += 5
+        clock.pass_by(5)
         rate = report.fields()[HealthField.RATE]
     assert rate == "33.3"
     for _ in range(12):
-        clock[0] += 5
+        clock.pass_by(5)
         rate = report.fields()[HealthField.RATE]
     assert rate == "0.0"
 
 
-async def test_lag_grows_unless_connected(clock: list[float]) -> None:
-    report = HealthReport("relay.test", metrics=Metrics(), pod="", version="")
+async def test_lag_grows_unless_connected(report: HealthReport, clock: FakeClock) -> None:
     report.connected_from(None)
     report.streaming()
-    report.batch_stored(batch(1, age=7), seconds=0.01)
-    clock[0] += 50
+    report.batch_stored(batch(clock, 1, age=7), seconds=0.01)
+    clock.pass_by(50)
     assert report.lag == pytest.approx(7, abs=1)  # quiet, not behind
     report.waiting("Http503", "gone", seconds=1)
     assert report.lag == pytest.approx(57, abs=1)
 
 
 async def test_an_error_that_comes_often_is_counted_often_and_logged_seldom(
-    clock: list[float], caplog: pytest.LogCaptureFixture
+    report: HealthReport, clock: FakeClock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    report = HealthReport("relay.test", metrics=Metrics(), pod="", version="")
     for number in range(100):
         report.error("FrameInvalid", f"seq {number}")
-    clock[0] += 11
+    clock.pass_by(11)
     report.error("FrameInvalid", "seq 100")
     assert report.fields()[HealthField.ERRORS] == "101"
     assert [record.message for record in caplog.records] == [
         "seq 0",
         "seq 100 (99 errors since the last line are not shown)",
     ]
+
+
+async def test_unknown_types_of_messages_are_counted_and_each_is_logged_once(
+    report: HealthReport, caplog: pytest.LogCaptureFixture
+) -> None:
+    for number in range(3):
+        report.unknown_message("#novel")
+        report.unknown_message(f"#novel{number % 2}")
+    assert report.metrics.unknown_messages.labels("relay.test")._value.get() == 6
+    assert [record.message.split("'")[1] for record in caplog.records] == ["#novel", "#novel0", "#novel1"]
+    assert report.fields()[HealthField.ERRORS] == "0"
+    for number in range(1000):
+        report.unknown_message(f"#many{number}")
+    assert len(caplog.records) == 20

@@ -7,8 +7,10 @@ import pytest
 import yaml
 
 from sluice_operator.api.errors import InvalidResourceError
-from sluice_operator.api.labeler import LABELER, Labeler, LabelerSpec
-from sluice_operator.api.relay import RELAY, RelaySpec
+from sluice_operator.api.labeler import Labeler, LabelerSpec
+from sluice_operator.api.relay import RelaySpec
+from sluice_operator.kinds.labeler import LABELER
+from sluice_operator.kinds.relay import RELAY
 
 EXAMPLE = Path(__file__).parents[4] / "examples" / "labeler.yaml"
 
@@ -31,7 +33,7 @@ def test_a_host_is_enough() -> None:
 
 def test_the_example_holds_no_unknown_field() -> None:
     example = yaml.safe_load(EXAMPLE.read_text(encoding="utf-8"))
-    assert example["kind"] == LABELER.kind
+    assert example["kind"] == LABELER.name
     LabelerSpec.model_validate(example["spec"], extra="forbid")
 
 

@@ -168,7 +168,7 @@ def test_what_is_no_quantity_is_refused(amount: str | int) -> None:
 
 def test_a_resource_that_does_not_exist_is_refused() -> None:
     with pytest.raises(
-        InvalidResourceError, match=r"spec\.podTemplate\.resources\.limits: the resources are cpu, memory"
+        InvalidResourceError, match=r"spec\.podTemplate\.resources\.limits: unknown resource: use cpu, memory"
     ):
         Relay.parse(body(podTemplate={"resources": {"limits": {"mem": "1Gi"}}}))
     taken = {"limits": {"example.com/nic": 1, "hugepages-2Mi": "4Mi"}}

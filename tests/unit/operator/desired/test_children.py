@@ -9,9 +9,10 @@ from sluice_operator.api.relay import Relay
 from sluice_operator.desired.child_metadata import Manifest, belongs_to, is_controlled_by, is_owned_by_former_source
 from sluice_operator.desired.deployment import build_deployment
 from sluice_operator.desired.ingester_defaults import IngesterDefaults
-from sluice_operator.desired.naming import DESIRED_HASH_ANNOTATION, REDIS_HASH_ANNOTATION, Component
+from sluice_operator.desired.naming import DESIRED_HASH_ANNOTATION, REDIS_HASH_ANNOTATION
 from sluice_operator.desired.redis_secret import build_redis_secret, redis_secret, redis_url_hash
-from sluice_operator.desired.relay_streams import firehose_stream, relay_streams
+from sluice_operator.desired.relay_streams import BACKFILL, FIREHOSE, firehose_stream
+from sluice_operator.kinds.relay import RELAY
 
 SETTINGS = IngesterDefaults(image="sluice:1")
 
@@ -81,11 +82,11 @@ def test_the_spec_reaches_the_ingester() -> None:
 
 def test_a_backfill_is_an_ingester_of_its_own() -> None:
     one = relay(host="relay.example.com", backfill={"enabled": True})
-    streams = {stream.component: stream for stream in relay_streams(one)}
-    assert set(streams) == {Component.FIREHOSE, Component.BACKFILL}
+    streams = {stream.component: stream for stream in RELAY.desired_streams(one)}
+    assert set(streams) == {FIREHOSE, BACKFILL}
     built = build_deployment(
         one,
-        streams[Component.BACKFILL],
+        streams[BACKFILL],
         config_hashes={REDIS_HASH_ANNOTATION: "x"},
         defaults=IngesterDefaults(image="i"),
     )
@@ -103,7 +104,7 @@ def test_a_backfill_is_an_ingester_of_its_own() -> None:
 
 
 def test_without_a_backfill_there_is_none() -> None:
-    assert [stream.component for stream in relay_streams(relay())] == [Component.FIREHOSE]
+    assert [stream.component for stream in RELAY.desired_streams(relay())] == [FIREHOSE]
 
 
 def test_the_image_of_the_resource_wins_over_the_operators() -> None:

@@ -17,6 +17,10 @@ from sluice_operator.desired.deletion_plan import (
     other_finalizers,
     possible_keys,
 )
+from sluice_operator.kinds.labeler import LABELER
+from sluice_operator.kinds.registry import KINDS
+from sluice_operator.kinds.relay import RELAY
+from sluice_redis.contract import StreamKeys
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 DEADLINE = DeletionDeadline(seconds=60, min_attempt_seconds=10)
@@ -68,8 +72,8 @@ def test_the_policy_is_read_from_a_spec_that_is_otherwise_beyond_understanding()
 
 
 def test_children_are_those_that_it_may_ever_have_had() -> None:
-    assert deployment_names(source()) == ("us-east-firehose", "us-east-backfill")
-    assert deployment_names(source("Labeler")) == ("us-east-labels",)
+    assert deployment_names(source(), RELAY.components) == ("us-east-firehose", "us-east-backfill")
+    assert deployment_names(source("Labeler"), LABELER.components) == ("us-east-labels",)
 
 
 @pytest.mark.parametrize(
@@ -101,20 +105,22 @@ def test_a_copy_of_a_pod_that_runs_something_else_writes_nothing(
     assert may_run_ingester({"metadata": {"ownerReferences": owners}, "spec": {"containers": containers}}) is may
 
 
+def keys_of(found: dict[str, Any]) -> list[StreamKeys]:
+    return possible_keys(found, KINDS[found["kind"]].components)
+
+
 def test_what_remains_is_told_with_the_command() -> None:
-    told = cursor_kept_message("Redis is away", possible_keys(source("Labeler")))
+    told = cursor_kept_message("Redis is away", keys_of(source("Labeler")))
     assert told == (
-        "The resource is let go without its cursor: Redis is away. To delete it by hand: "
+        "The resource is deleted, but its cursor is not: Redis is away. To delete the cursor, run: "
         "redis-cli DEL label_live:cursor:relay.example:2470 label_live:health:relay.example:2470"
     )
-    told = cursor_kept_message("", possible_keys(source(redis={"keyPrefix": "{p}:"})))
+    told = cursor_kept_message("", keys_of(source(redis={"keyPrefix": "{p}:"})))
     assert told.endswith(
         "redis-cli DEL '{p}:firehose_live:cursor:relay.example:2470' '{p}:firehose_live:health:relay.example:2470' "
         "'{p}:repo_backfill:cursor:relay.example:2470' '{p}:repo_backfill:health:relay.example:2470'"
     )
-    assert "label_live:cursor:HOST" in cursor_kept_message(
-        "", possible_keys({"kind": "Labeler", "metadata": {}, "spec": []})
-    )
-    assert possible_keys(source("Labeler", redis="x")) == possible_keys(source("Labeler"))
+    assert "label_live:cursor:HOST" in cursor_kept_message("", keys_of({"kind": "Labeler", "metadata": {}, "spec": []}))
+    assert keys_of(source("Labeler", redis="x")) == keys_of(source("Labeler"))
     unreadable = {"kind": "Labeler", "metadata": {}, "spec": {}, "status": {"host": "known.example"}}
-    assert "label_live:cursor:known.example" in cursor_kept_message("", possible_keys(unreadable))
+    assert "label_live:cursor:known.example" in cursor_kept_message("", keys_of(unreadable))

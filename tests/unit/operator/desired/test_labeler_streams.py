@@ -12,7 +12,7 @@ from sluice_operator.desired.deployment import build_deployment
 from sluice_operator.desired.ingester_defaults import IngesterDefaults
 from sluice_operator.desired.naming import REDIS_HASH_ANNOTATION
 from sluice_operator.desired.redis_secret import build_redis_secret
-from sluice_operator.desired.streams import streams_of
+from sluice_operator.kinds.registry import KINDS
 
 EXAMPLE = Path(__file__).parents[4] / "examples" / "labeler.yaml"
 
@@ -25,7 +25,7 @@ def labeler(**spec: Any) -> Labeler:
 
 
 def deployment(source: Labeler) -> dict[str, Any]:
-    (stream,) = streams_of(source)
+    (stream,) = KINDS[type(source).__name__].desired_streams(source)
     return build_deployment(
         source, stream, config_hashes={REDIS_HASH_ANNOTATION: "h"}, defaults=IngesterDefaults(image="sluice:1")
     )
@@ -68,7 +68,7 @@ def test_a_relay_of_the_same_name_is_no_rival() -> None:
     settings = IngesterDefaults(image="sluice:1")
     relays = [
         build_deployment(relay, stream, config_hashes={REDIS_HASH_ANNOTATION: "h"}, defaults=settings)
-        for stream in streams_of(relay)
+        for stream in KINDS[type(relay).__name__].desired_streams(relay)
     ]
     relays.append(build_redis_secret(relay, url="redis://r"))
     mine = [deployment(labeler()), build_redis_secret(labeler(), url="redis://r")]

@@ -1,5 +1,6 @@
 """The event recorder: problems have budgets of their own, and what could not be written is written later."""
 
+import asyncio
 from contextlib import AbstractContextManager
 from datetime import timedelta
 
@@ -20,7 +21,8 @@ from sluice_operator.kubernetes.event_recorder import EventRecorder
 from sluice_operator.status.event_reasons import EVENT_REASONS
 from sluice_operator.status.reasons import EventReason
 from tests.fakes.api_server import FakeApiServer
-from tests.fakes.clock import START, FakeClock
+from tests.fakes.clock import START
+from tests.fakes.virtual_time import VirtualClock
 
 SOURCE = {
     "apiVersion": "sluice.dev/v1alpha1",
@@ -36,13 +38,8 @@ def server() -> FakeApiServer:
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
-def recorder(server: FakeApiServer, clock: FakeClock) -> EventRecorder:
-    return EventRecorder(server.client, reasons=EVENT_REASONS, instance="me", clock=clock)
+def recorder(server: FakeApiServer) -> EventRecorder:
+    return EventRecorder(server.client, reasons=EVENT_REASONS, instance="me", clock=VirtualClock())
 
 
 def event(reason: str, message: str = "words") -> Event:
@@ -76,7 +73,7 @@ async def test_repeats_of_one_problem_leave_room_for_the_others(
 
 
 async def test_a_flood_is_bounded_and_its_newest_state_is_written_when_there_is_room(
-    recorder: EventRecorder, server: FakeApiServer, clock: FakeClock
+    recorder: EventRecorder, server: FakeApiServer
 ) -> None:
     for _ in range(500):
         await recorder.record(SOURCE, event(EventReason.DISCONNECTED))
@@ -85,26 +82,26 @@ async def test_a_flood_is_bounded_and_its_newest_state_is_written_when_there_is_
     counted = written(server, EventReason.CONNECTED)[0][1]
     assert counted < 500
     for _ in range(40):
-        clock.advance(30)
+        await asyncio.sleep(30)
         await recorder.write_pending(SOURCE)
     # The connection was lost and made again: only the newest state is written, with how often it was.
     assert written(server, EventReason.CONNECTED)[0][1] > counted
     assert written(server, EventReason.DISCONNECTED)[0][1] <= counted + 1
     before = len(server.writes)
-    clock.advance(3600)
+    await asyncio.sleep(3600)
     await recorder.write_pending(SOURCE)
     assert len(server.writes) == before
 
 
 async def test_events_of_one_reason_without_room_are_written_later(
-    recorder: EventRecorder, server: FakeApiServer, clock: FakeClock
+    recorder: EventRecorder, server: FakeApiServer
 ) -> None:
     for number in range(EXPLAINING_BURST * 10):
         await recorder.record(SOURCE, event(EventReason.EVENTS_LOST, f"range {number}"))
     last = f"range {EXPLAINING_BURST * 10 - 1}"
     assert last not in {message for message, _ in written(server, EventReason.EVENTS_LOST)}
     for _ in range(MAX_PENDING_PER_REASON):
-        clock.advance(60)
+        await asyncio.sleep(60)
         await recorder.write_pending(SOURCE)
     assert last in {message for message, _ in written(server, EventReason.EVENTS_LOST)}
 
@@ -115,7 +112,7 @@ def failing(server: FakeApiServer, code: int) -> AbstractContextManager[object]:
 
 @pytest.mark.parametrize("code", [0, 403, 422, 429, 500, 503])
 async def test_an_event_that_could_not_be_written_is_written_later_with_its_own_time(
-    recorder: EventRecorder, server: FakeApiServer, clock: FakeClock, code: int
+    recorder: EventRecorder, server: FakeApiServer, code: int
 ) -> None:
     with failing(server, code):
         await recorder.record(SOURCE, event(EventReason.STALLED, "fix it"))
@@ -124,35 +121,33 @@ async def test_an_event_that_could_not_be_written_is_written_later_with_its_own_
         attempts = len(server.writes)
         await recorder.write_pending(SOURCE)
         assert len(server.writes) == attempts, "not before the back-off is over"
-    clock.advance(120)
+    await asyncio.sleep(120)
     await recorder.write_pending(SOURCE)
     assert written(server, EventReason.STALLED) == [("fix it", 1)]
     assert written(server, EventReason.EVENTS_LOST) == [("a range", 1)]
     assert {one["lastTimestamp"][:16] for one in server.all(EVENTS)} == {"2026-11-24T12:00"}
     attempts = len(server.writes)
-    clock.advance(120)
+    await asyncio.sleep(120)
     await recorder.write_pending(SOURCE)
     assert len(server.writes) == attempts
 
 
 async def test_an_event_that_is_not_true_any_more_is_not_written_later(
-    recorder: EventRecorder, server: FakeApiServer, clock: FakeClock
+    recorder: EventRecorder, server: FakeApiServer
 ) -> None:
     with server.faults.outage():
         await recorder.record(SOURCE, event(EventReason.NOT_READY, "SourceUnavailable"))
         await recorder.record(SOURCE, event(EventReason.READY, "streaming"))
-    clock.advance(120)
+    await asyncio.sleep(120)
     await recorder.write_pending(SOURCE)
     assert written(server, EventReason.NOT_READY) == []
     assert written(server, EventReason.READY) == [("streaming", 1)]
 
 
-async def test_an_event_whose_answer_was_lost_is_written_once(
-    recorder: EventRecorder, server: FakeApiServer, clock: FakeClock
-) -> None:
+async def test_an_event_whose_answer_was_lost_is_written_once(recorder: EventRecorder, server: FakeApiServer) -> None:
     with server.faults.lose_answers(method="POST"):
         await recorder.record(SOURCE, event(EventReason.STALLED))
-    clock.advance(120)
+    await asyncio.sleep(120)
     await recorder.write_pending(SOURCE)
     assert written(server, EventReason.STALLED) == [("words", 1)]
     assert {request.name or request.key.name for request in server.writes} == {
@@ -170,13 +165,11 @@ async def test_an_event_that_the_api_server_has_dropped_is_written_anew(
     assert written(server, EventReason.STALLED) == [("words", 1)]
 
 
-async def test_nothing_is_kept_about_an_object_that_is_gone(
-    recorder: EventRecorder, server: FakeApiServer, clock: FakeClock
-) -> None:
+async def test_nothing_is_kept_about_an_object_that_is_gone(recorder: EventRecorder, server: FakeApiServer) -> None:
     with server.faults.outage():
         await recorder.record(SOURCE, event(EventReason.STALLED))
     recorder.drop_object("u1")
-    clock.advance(120)
+    await asyncio.sleep(120)
     await recorder.write_pending(SOURCE)
     assert server.all(EVENTS) == []
 

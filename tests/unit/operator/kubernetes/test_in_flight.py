@@ -1,4 +1,4 @@
-"""Requests that nobody waits for any longer."""
+"""Requests whose caller is cancelled."""
 
 import asyncio
 import gc
@@ -9,18 +9,20 @@ import pytest
 from sluice_operator.kubernetes.in_flight import InFlightRequests
 
 
-async def test_an_answer_is_an_answer_and_an_error_an_error() -> None:
+async def test_the_caller_gets_the_answer_or_the_error() -> None:
     async def refuse() -> None:
         raise ValueError("no")
 
-    under_way = InFlightRequests()
-    assert await under_way.run(asyncio.sleep(0, "yes")) == "yes"
+    in_flight = InFlightRequests()
+    assert await in_flight.run(asyncio.sleep(0, "yes")) == "yes"
     with pytest.raises(ValueError, match="no"):
-        await under_way.run(refuse())
+        await in_flight.run(refuse())
 
 
 @pytest.mark.parametrize("fails", [False, True])
-async def test_what_is_cut_off_is_waited_for(caplog: pytest.LogCaptureFixture, *, fails: bool) -> None:
+async def test_a_request_whose_caller_is_cancelled_is_waited_for(
+    caplog: pytest.LogCaptureFixture, *, fails: bool
+) -> None:
     done: list[str] = []
     answered = asyncio.Event()
 
@@ -28,25 +30,25 @@ async def test_what_is_cut_off_is_waited_for(caplog: pytest.LogCaptureFixture, *
         await answered.wait()
         done.append("written")
         if fails:
-            raise ValueError("too late to tell anybody")
+            raise ValueError("nobody is left to hear this")
 
-    under_way = InFlightRequests()
-    asking = asyncio.create_task(under_way.run(write()))
+    in_flight = InFlightRequests()
+    caller = asyncio.create_task(in_flight.run(write()))
     await asyncio.sleep(0.01)
-    asking.cancel()
+    caller.cancel()
     with pytest.raises(asyncio.CancelledError):
-        await asking
+        await caller
     assert done == []
     answered.set()
-    await under_way.drain(60)
+    await in_flight.drain(60)
     assert done == ["written"]
-    del asking
+    del caller
     gc.collect()
     assert "never retrieved" not in caplog.text
 
 
-async def test_what_never_ends_is_cut_off_in_the_end() -> None:
-    under_way, cut_off = InFlightRequests(), asyncio.Event()
+async def test_a_request_without_an_answer_is_cancelled_in_the_end() -> None:
+    in_flight, cut_off = InFlightRequests(), asyncio.Event()
 
     async def hang() -> None:
         try:
@@ -54,14 +56,14 @@ async def test_what_never_ends_is_cut_off_in_the_end() -> None:
         finally:
             cut_off.set()
 
-    asking = asyncio.create_task(under_way.run(hang()))
+    caller = asyncio.create_task(in_flight.run(hang()))
     await asyncio.sleep(0.01)
-    asking.cancel()
+    caller.cancel()
     began = time.monotonic()
-    await under_way.drain(0.1)
+    await in_flight.drain(0.1)
     assert time.monotonic() - began < 30
     assert cut_off.is_set()
 
 
-async def test_where_nothing_is_under_way_nothing_is_waited_for() -> None:
+async def test_without_requests_nothing_is_waited_for() -> None:
     await InFlightRequests().drain(60)

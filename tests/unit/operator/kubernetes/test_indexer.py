@@ -1,4 +1,4 @@
-"""What the store finds by an index is what a look through everything finds, and costs no more for many than for few."""
+"""An index finds what a scan of all objects finds, at a cost that does not grow with their number."""
 
 import gc
 import sys
@@ -9,12 +9,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sluice_operator.desired.naming import SOURCE_LABELS, label_value
-from sluice_operator.kinds.registry import LABELERS, RELAYS, SOURCES, WATCHED_KINDS, owner_label_of, redis_host_of
+from sluice_operator.desired.naming import label_value, source_label
+from sluice_operator.desired.redis_host import redis_host_of
+from sluice_operator.kinds.labeler import LABELER
+from sluice_operator.kinds.registry import KINDS
+from sluice_operator.kinds.relay import RELAY
 from sluice_operator.kubernetes.api_resource import DEPLOYMENTS, PODS, ApiResource
 from sluice_operator.kubernetes.cache import Cache
 from sluice_operator.kubernetes.source_key import SourceKey, object_key
 from sluice_redis.hosts import normalize_host
+
+RELAYS = RELAY.resource
+LABELERS = LABELER.resource
+SOURCES = KINDS.watched.sources
+owner_label_of = KINDS.watched.owner_label_of
 
 LONG = "r" * 100
 NAMES = ("a", LONG, label_value(LONG))  # the last two share a label
@@ -26,7 +34,8 @@ VERSION = st.integers(1, 6).map(str)
 
 def _items(api: ApiResource) -> st.SearchStrategy[dict[str, Any]]:
     labels = st.dictionaries(
-        st.sampled_from([*SOURCE_LABELS.values(), "app"]), st.sampled_from([label_value(name) for name in NAMES])
+        st.sampled_from([*map(source_label, SOURCES), "app"]),
+        st.sampled_from([label_value(name) for name in NAMES]),
     )
     metadata: dict[str, Any] = {
         "namespace": st.sampled_from(NAMESPACES),
@@ -44,36 +53,36 @@ def _steps(api: ApiResource) -> st.SearchStrategy[Callable[[Cache], object]]:
     items = _items(api)
     lists = st.lists(items, max_size=6)
     return st.one_of(
-        items.map(lambda item: lambda store: store.put(api, item)),
-        items.map(lambda item: lambda store: store.remove(api, item)),
+        items.map(lambda item: lambda cache: cache.put(api, item)),
+        items.map(lambda item: lambda cache: cache.remove(api, item)),
         st.tuples(lists, VERSION).map(
-            lambda given: lambda store: store.replace(api, given[0], resource_version=given[1])
+            lambda given: lambda cache: cache.replace(api, given[0], resource_version=given[1])
         ),
     )
 
 
 @given(st.lists(st.one_of(*map(_steps, (RELAYS, LABELERS, DEPLOYMENTS, PODS))), max_size=30))
-def test_after_any_news_and_lists_the_same_is_found_as_by_a_look_through_all(
+def test_after_any_events_and_lists_an_index_finds_what_a_scan_finds(
     steps: list[Callable[[Cache], object]],
 ) -> None:
-    store = Cache(WATCHED_KINDS)
+    cache = Cache(KINDS.watched)
     for step in steps:
-        step(store)
-    sources = [source for api in SOURCES.values() for source in store.all(api)]
+        step(cache)
+    sources = [source for api in SOURCES.values() for source in cache.all(api)]
     for api in (DEPLOYMENTS, PODS):
         for key in KEYS:
             label = (key.kind, key.namespace, label_value(key.name))
-            assert _same(store.children(api, key), [item for item in store.all(api) if owner_label_of(item) == label])
-        for child in store.all(api):
+            assert _same(cache.children(api, key), [item for item in cache.all(api) if owner_label_of(item) == label])
+        for child in cache.all(api):
             owners = [
                 key
                 for key in map(object_key, sources)
                 if owner_label_of(child) == (key.kind, key.namespace, label_value(key.name))
             ]
-            assert store.owner_of(child) in (owners or [None])
+            assert cache.owner_of(child) in (owners or [None])
     for host in {normalize_host(str(host)) for host in HOSTS}:
         at_host = [item for item in sources if normalize_host(str(item.get("spec", {}).get("host"))) == host]
-        assert _same(store.sources_by(redis_host_of, host), at_host)
+        assert _same(cache.sources_by(redis_host_of, host), at_host)
 
 
 def _same(found: list[dict[str, Any]], wanted: list[dict[str, Any]]) -> bool:
@@ -82,27 +91,27 @@ def _same(found: list[dict[str, Any]], wanted: list[dict[str, Any]]) -> bool:
 
 
 @pytest.mark.parametrize(
-    "ask",
+    "look_up",
     [
-        lambda store: store.children(PODS, SourceKey("Relay", "n", "relay-999")),
-        lambda store: store.owner_of(_pod(999)),
-        lambda store: store.sources_by(redis_host_of, "relay-999.example"),
-        lambda store: (
-            store.put(RELAYS, _relay(999, host="moved.example")) and store.sources_by(redis_host_of, "moved.example")
+        lambda cache: cache.children(PODS, SourceKey("Relay", "n", "relay-999")),
+        lambda cache: cache.owner_of(_pod(999)),
+        lambda cache: cache.sources_by(redis_host_of, "relay-999.example"),
+        lambda cache: (
+            cache.put(RELAYS, _relay(999, host="moved.example")) and cache.sources_by(redis_host_of, "moved.example")
         ),
     ],
-    ids=["children", "owner", "sources_at", "sources_at after a change"],
+    ids=["children", "owner", "sources_by", "sources_by after a change"],
 )
-def test_a_read_among_many_takes_as_many_steps_as_among_few(ask: Callable[[Cache], object]) -> None:
-    assert _steps_of(ask, _filled(10)) == _steps_of(ask, _filled(300))
+def test_a_lookup_among_many_takes_as_many_steps_as_among_few(look_up: Callable[[Cache], object]) -> None:
+    assert _steps_of(look_up, _filled(10)) == _steps_of(look_up, _filled(300))
 
 
 def _filled(number: int) -> Cache:
-    store = Cache(WATCHED_KINDS)
+    cache = Cache(KINDS.watched)
     for index in (*range(number), 999):
-        store.put(RELAYS, _relay(index))
-        store.put(PODS, _pod(index))
-    return store
+        cache.put(RELAYS, _relay(index))
+        cache.put(PODS, _pod(index))
+    return cache
 
 
 def _relay(index: int, host: str = "") -> dict[str, Any]:
@@ -112,22 +121,23 @@ def _relay(index: int, host: str = "") -> dict[str, Any]:
 
 
 def _pod(index: int) -> dict[str, Any]:
-    labels = {SOURCE_LABELS["Relay"]: f"relay-{index}"}
+    labels = {source_label("Relay"): f"relay-{index}"}
     return {
         "metadata": {"namespace": "n", "name": f"pod-{index}", "uid": "p", "resourceVersion": "1", "labels": labels}
     }
 
 
-def _steps_of(ask: Callable[[Cache], object], store: Cache) -> int:
-    """How many functions are called for what is asked, but for the collector's: it comes when it likes, and hypothesis
-    has it call more. There is an answer.
+def _steps_of(look_up: Callable[[Cache], object], cache: Cache) -> int:
+    """How many functions a lookup calls. It must find something.
+
+    The garbage collector is off: it runs at any time, and hypothesis makes it call functions.
     """
     calls = list[str]()
     before = sys.getprofile()
     gc.disable()
     sys.setprofile(lambda _frame, event, _argument: calls.append(event))
     try:
-        found = ask(store)
+        found = look_up(cache)
     finally:
         sys.setprofile(before)
         gc.enable()

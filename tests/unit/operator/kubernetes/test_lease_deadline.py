@@ -1,4 +1,4 @@
-"""The deadline of a lease, in a process of its own, since it ends it."""
+"""The deadline of the leader, in a process of its own, which it ends."""
 
 import os
 import signal
@@ -46,7 +46,7 @@ def start(steps: str) -> "subprocess.Popen[str]":
         "deadline.extend_to(time.monotonic() - 3)",
     ],
 )
-def test_it_ends_in_time_whatever_the_loop_does(steps: str) -> None:
+def test_the_process_ends_in_time_whatever_its_loop_does(steps: str) -> None:
     process = start(steps)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 1
@@ -54,7 +54,7 @@ def test_it_ends_in_time_whatever_the_loop_does(steps: str) -> None:
     assert "the end" not in out
 
 
-def test_renewed_or_dropped_it_lives() -> None:
+def test_the_process_lives_while_the_deadline_is_extended_or_cancelled() -> None:
     renewal = HOLD.replace("0.5", "5")  # a busy machine may stand still for a second or two
     steps = f"for _ in range(3):\n    {renewal}    await asyncio.sleep(2)\ndeadline.cancel()\nawait asyncio.sleep(3.2)"
     process = start(steps)
@@ -63,7 +63,7 @@ def test_renewed_or_dropped_it_lives() -> None:
     assert "the end\n" in out  # the work may make one more step while it is cancelled
 
 
-def test_frozen_it_does_not_make_another_step() -> None:
+def test_a_frozen_process_does_not_make_another_step() -> None:
     process = start(HOLD + "await asyncio.sleep(30)")
     assert process.stdout is not None
     process.stdout.readline()

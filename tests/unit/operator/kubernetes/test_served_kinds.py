@@ -4,13 +4,18 @@ import logging
 import math
 
 import pytest
+from tests.fakes.stepped_clock import SteppedClock
 
-from sluice_operator.kinds.registry import LABELERS, RELAYS, WATCHED_KINDS
+from sluice_operator.kinds.labeler import LABELER
+from sluice_operator.kinds.registry import KINDS
+from sluice_operator.kinds.relay import RELAY
 from sluice_operator.kubernetes.errors import ApiError
 from sluice_operator.kubernetes.informers.informers import _kopf_settings as watch_settings
 from sluice_operator.kubernetes.served_kinds import MAX_RETRY_SECONDS
-from tests.fakes.clock import FakeClock
 from tests.fakes.served import served_kinds, served_namespaces
+
+RELAYS = RELAY.resource
+LABELERS = LABELER.resource
 
 MISSING = ApiError(404, "NotFound", "404 page not found")
 FORBIDDEN = ApiError(403, "Forbidden", 'cannot list resource "labelers"')
@@ -85,7 +90,7 @@ def test_a_failed_list_is_retried_soon_and_for_ever() -> None:
 
 
 def test_a_problem_is_logged_once_and_then_rarely(caplog: pytest.LogCaptureFixture) -> None:
-    clock = FakeClock()
+    clock = SteppedClock()
     caplog.set_level(logging.INFO)
     kinds = served_kinds(clock)
     for _ in range(100):
@@ -102,7 +107,7 @@ def test_a_problem_is_logged_once_and_then_rarely(caplog: pytest.LogCaptureFixtu
 
 
 def test_a_watch_that_is_down_is_a_problem_only_if_that_lasts() -> None:
-    clock = FakeClock()
+    clock = SteppedClock()
     kinds = served_kinds(clock)
     kinds.watch_failed(LABELERS, "404")
     assert not kinds.is_watched(LABELERS)
@@ -115,4 +120,4 @@ def test_a_watch_that_is_down_is_a_problem_only_if_that_lasts() -> None:
 
 
 def test_the_end_of_an_engine_is_not_the_end_of_the_process() -> None:
-    assert watch_settings(WATCHED_KINDS).process.ultimate_exiting_timeout is None
+    assert watch_settings(KINDS.watched).process.ultimate_exiting_timeout is None

@@ -1,4 +1,4 @@
-"""What is applied is read by a YAML parser as it was meant."""
+"""A YAML parser reads what `dump` writes as the same object."""
 
 import pytest
 import yaml as reader

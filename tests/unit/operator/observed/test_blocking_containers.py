@@ -1,4 +1,4 @@
-"""The container for which the ingester's waits."""
+"""The container that keeps the ingester's from starting."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ def pod(
 @pytest.mark.parametrize(
     ("found", "name", "is_failing", "word"),
     [
-        (pod(init=[{"name": "a", "state": UP}]), "a", False, "not come to its end"),
+        (pod(init=[{"name": "a", "state": UP}]), "a", False, "not finished yet"),
         (pod(init=[{"name": "a", "state": DONE}, {"name": "b", "state": UP}]), "b", False, "init container b"),
         (pod(init=[{"name": "a", "state": BACK_OFF, "lastState": CRASHED}]), "a", True, "exit code 3"),
         (pod(init=[{"name": "a", "state": CRASHED}]), "a", True, "exit code 3"),

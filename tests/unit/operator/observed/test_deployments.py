@@ -61,6 +61,6 @@ def test_pods_refused() -> None:
     assert facts.failing_since is not None
 
 
-def test_what_is_said_of_an_older_spec_does_not_count() -> None:
+def test_a_condition_of_an_older_generation_does_not_count() -> None:
     facts = deployment_facts(deployment(observedGeneration=1, conditions=[LATE, FAILS]))
     assert (facts.deadline_message, facts.failure_message, facts.failing_since) == ("", "", None)

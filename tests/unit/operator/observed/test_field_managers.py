@@ -1,4 +1,4 @@
-"""Who has set a field, by managedFields as an API server writes them."""
+"""Which field manager owns a field, by managedFields as an API server writes them."""
 
 from typing import Any
 

@@ -72,10 +72,10 @@ def test_a_reason_is_one_word(written: str, read: str) -> None:
 class TestFreshness:
     BEAT = NOW - timedelta(seconds=3)
 
-    def test_a_first_beat_is_as_old_as_its_clock_says(self) -> None:
+    def test_a_first_heartbeat_is_as_old_as_its_clock_says(self) -> None:
         assert ReportAges().silent_seconds("k", self.BEAT, now=NOW, monotonic=1000.0) == 3.0
 
-    def test_an_old_beat_is_old_from_the_first_look(self) -> None:
+    def test_an_old_heartbeat_is_old_from_the_first_read(self) -> None:
         """An operator that was just started must not take a dead ingester for a live one."""
         beat = NOW - timedelta(days=1)
         assert ReportAges().silent_seconds("k", beat, now=NOW, monotonic=1000.0) == 86_400.0
@@ -93,7 +93,7 @@ class TestFreshness:
         assert freshness.silent_seconds("k", moved, now=NOW, monotonic=1005.0) == 0.0
         assert freshness.silent_seconds("k", moved, now=NOW, monotonic=1009.0) == 4.0
 
-    def test_what_a_clock_alone_says_is_told_as_such(self) -> None:
+    def test_an_age_by_the_clock_alone_is_marked(self) -> None:
         freshness, behind = ReportAges(), NOW - timedelta(hours=1)
         freshness.silent_seconds("k", behind, now=NOW, monotonic=1000.0)
         assert freshness.watched_seconds("k", monotonic=1000.0) == 0.0
@@ -102,7 +102,7 @@ class TestFreshness:
         freshness.silent_seconds("k", behind + timedelta(seconds=40), now=NOW, monotonic=1040.0)
         assert freshness.watched_seconds("k", monotonic=1045.0) is None
 
-    def test_what_nobody_asks_about_is_forgotten(self) -> None:
+    def test_ages_without_queries_are_evicted(self) -> None:
         freshness, behind = ReportAges(), NOW - timedelta(hours=1)
         for key, moment in (("gone", 1000.0), ("stays", 1000.0), ("stays", 1009.0)):
             freshness.silent_seconds(key, behind, now=NOW, monotonic=moment)

@@ -1,56 +1,47 @@
 """Reports of several ingesters that write one hash in turn."""
 
 from sluice_operator.observed.health_writers import HealthWriters
-from tests.unit.operator.status.given import ago, health
+from tests.unit.operator.status.situations import ago, health
 
 
 def names(facts: object) -> list[str]:
     return sorted(report.pod for report in facts.reports)  # type: ignore[attr-defined]
 
 
-def test_the_report_of_each_is_kept_for_as_long_as_it_is_believed() -> None:
+def test_the_report_of_each_is_kept_for_as_long_as_it_is_trusted() -> None:
     writers = HealthWriters()
-    writers.record("u", "k", health(pod="a", silent_seconds=1.0), own_pods={"a", "b"}, monotonic=100.0)
-    facts = writers.record("u", "k", health(pod="b"), own_pods={"a", "b"}, monotonic=110.0)
+    writers.record("k", health(pod="a", silent_seconds=1.0), own_pods={"a", "b"}, monotonic=100.0)
+    facts = writers.record("k", health(pod="b"), own_pods={"a", "b"}, monotonic=110.0)
     assert [(report.pod, report.silent_seconds) for report in facts.reports] == [("a", 11.0)]
-    assert names(writers.record("u", "k", health(pod="b"), own_pods={"a", "b"}, monotonic=131.0)) == []
+    assert names(writers.record("k", health(pod="b"), own_pods={"a", "b"}, monotonic=131.0)) == []
 
 
-def test_one_alone_has_nobody_beside_it() -> None:
+def test_one_alone_has_no_other_writers() -> None:
     writers = HealthWriters()
     for moment in (100.0, 105.0, 110.0):
-        facts = writers.record("u", "k", health(pod="a"), own_pods={"a"}, monotonic=moment)
+        facts = writers.record("k", health(pod="a"), own_pods={"a"}, monotonic=moment)
         assert (facts.reports, facts.foreign) == ((), ())
 
 
-def test_who_goes_on_writing_without_a_pod_is_told() -> None:
+def test_a_writer_without_a_pod_is_foreign() -> None:
     writers = HealthWriters()
     for step in range(8):
-        writers.record("u", "k", health(pod="a", heartbeat=ago(90 - step)), own_pods={"a"}, monotonic=100.0 + 3 * step)
+        writers.record("k", health(pod="a", heartbeat=ago(90 - step)), own_pods={"a"}, monotonic=100.0 + 3 * step)
         beat = ago(91 - step)
-        facts = writers.record("u", "k", health(pod="x", heartbeat=beat), own_pods={"a"}, monotonic=101.0 + 3 * step)
+        facts = writers.record("k", health(pod="x", heartbeat=beat), own_pods={"a"}, monotonic=101.0 + 3 * step)
     assert [(one.name, one.writing_seconds) for one in facts.foreign] == [("x", 21.0)]
     assert names(facts) == ["a"]
 
 
 def test_a_pod_that_has_gone_wrote_until_then_and_no_longer() -> None:
     writers = HealthWriters()
-    writers.record("u", "k", health(pod="a", heartbeat=ago(9)), own_pods={"a"}, monotonic=100.0)
-    writers.record("u", "k", health(pod="a", heartbeat=ago(8)), own_pods=set(), monotonic=103.0)
+    writers.record("k", health(pod="a", heartbeat=ago(9)), own_pods={"a"}, monotonic=100.0)
+    writers.record("k", health(pod="a", heartbeat=ago(8)), own_pods=set(), monotonic=103.0)
     for moment in (106.0, 109.0, 125.0):
-        facts = writers.record("u", "k", health(pod="a", heartbeat=ago(8)), own_pods=set(), monotonic=moment)
+        facts = writers.record("k", health(pod="a", heartbeat=ago(8)), own_pods=set(), monotonic=moment)
         assert [one.writing_seconds for one in facts.foreign if one.writing_seconds] == []
 
 
 def test_a_dead_report_is_no_writer() -> None:
-    facts = HealthWriters().record("u", "k", health(pod="x", silent_seconds=31.0), own_pods={"a"}, monotonic=100.0)
+    facts = HealthWriters().record("k", health(pod="x", silent_seconds=31.0), own_pods={"a"}, monotonic=100.0)
     assert facts.foreign == ()
-
-
-def test_what_is_forgotten_is_that_of_one_source() -> None:
-    writers = HealthWriters()
-    for source in ("gone", "stays"):
-        writers.record(source, "k", health(pod="a"), own_pods={"a"}, monotonic=100.0)
-    writers.drop_source("gone")
-    assert names(writers.record("gone", "k", health(pod="b"), own_pods={"b"}, monotonic=101.0)) == []
-    assert names(writers.record("stays", "k", health(pod="b"), own_pods={"b"}, monotonic=101.0)) == ["a"]

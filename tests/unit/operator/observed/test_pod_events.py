@@ -1,9 +1,9 @@
-"""Which of a pod's Events tells why it does not start."""
+"""Which Event of a pod explains why it does not start."""
 
 from typing import Any
 
 from sluice_operator.observed.pod_events import newest_warning
-from tests.unit.operator.status.given import NOW, ago
+from tests.unit.operator.status.situations import NOW, ago
 
 
 def event(reason: str, *, seconds: float = 5, kind: str = "Warning", **more: Any) -> dict[str, Any]:

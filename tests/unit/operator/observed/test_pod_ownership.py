@@ -1,4 +1,4 @@
-"""Labels are copied by whoever copies a pod: only the owner tells whose a pod is."""
+"""Which Deployment a pod belongs to: its owner reference decides, since a copy has the same labels."""
 
 from typing import Any
 

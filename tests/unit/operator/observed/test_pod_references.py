@@ -1,4 +1,4 @@
-"""What a pod names and can't start without."""
+"""The objects that a pod references and needs."""
 
 from typing import Any
 

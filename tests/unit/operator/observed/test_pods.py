@@ -45,7 +45,7 @@ def test_a_running_pod() -> None:
     assert (facts.terminating, facts.waiting_reason, facts.restart_count, facts.image) == (False, "", 0, "sluice:1")
 
 
-def test_a_pod_that_nobody_has_looked_at_yet() -> None:
+def test_a_pod_without_a_status() -> None:
     facts = pod_facts({"metadata": {"uid": "u1", "name": "p", "creationTimestamp": CREATED}})
     assert (facts.running_since, facts.template_hash, facts.image) == (None, "", "")
 
@@ -58,7 +58,7 @@ def test_a_pod_that_nobody_has_looked_at_yet() -> None:
     ],
     ids=["crashing", "running"],
 )
-def test_what_was_put_beside_the_ingester_is_not_taken_for_it(beside: dict[str, Any]) -> None:
+def test_other_containers_do_not_count(beside: dict[str, Any]) -> None:
     mesh = {**beside, "name": "istio-proxy"}
     body = pod(phase="Running", containerStatuses=[mesh, RUNNING])
     body["spec"]["containers"].insert(0, {"name": "istio-proxy", "image": "mesh:2"})
@@ -111,7 +111,7 @@ def test_how_it_ended(status: dict[str, Any], reason: str, exit_code: int) -> No
     ],
     ids=["stays", "deleted", "evicted", "node lost", "succeeded", "preempted", "about to be evicted"],
 )
-def test_whether_it_leaves(
+def test_whether_it_is_terminating(
     metadata: dict[str, Any],
     status: dict[str, Any],
     terminating: bool,  # noqa: FBT001
@@ -156,7 +156,7 @@ BEFORE, AFTER = datetime(2026, 11, 24, 11, tzinfo=UTC), datetime(2026, 11, 24, 1
         (None, AFTER, False),
     ],
 )
-def test_pods_of_a_former_source_are_on_their_way_out(
+def test_pods_of_an_earlier_source_are_terminating(
     source: datetime | None,
     deployment: datetime | None,
     former: bool,  # noqa: FBT001

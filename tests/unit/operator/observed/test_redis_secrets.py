@@ -29,11 +29,11 @@ def test_the_url_and_its_digest() -> None:
         (None, "There is no Secret redis: create it with the key url"),
         (secret(None), "The Secret redis has no key url: add it"),
         (secret({"other": "eA=="}), "The Secret redis has no key url: add it"),
-        (secret({"url": ""}), "The key url of the Secret redis is empty: put the URL there"),
-        (secret({"url": "ICAK"}), "The key url of the Secret redis is empty: put the URL there"),
+        (secret({"url": ""}), "The key url of the Secret redis is empty: put the Redis URL there"),
+        (secret({"url": "ICAK"}), "The key url of the Secret redis is empty: put the Redis URL there"),
     ],
 )
-def test_what_is_missing_is_told(found: dict[str, Any] | None, told: str) -> None:
+def test_what_is_missing_is_named(found: dict[str, Any] | None, told: str) -> None:
     url, facts = redis_url(found, WANTED)
     assert url is None
     assert (facts.digest, facts.problem) == (None, told)
@@ -42,18 +42,18 @@ def test_what_is_missing_is_told(found: dict[str, Any] | None, told: str) -> Non
 @pytest.mark.parametrize(
     ("url", "told"),
     [
-        (b'"redis://:s3cret@redis"', "it stands in quotes: put it without them"),
+        (b'"redis://:s3cret@redis"', "it stands in quotes: remove them"),
         (b":s3cret@redis:6379", "it has no scheme: put redis:// in front"),
         (b"\xef\xbb\xbfredis://:s3cret@redis", "it begins with a byte order mark"),
         (base64.b64encode(URL), "it is base64 of a URL: encode it once"),
         (b"redis+cluster://:s3cret@redis", "spec.redis.keyPrefix='p:' has no hash tag"),
-        (b"\xff\xfe", "it is no UTF-8 text"),
+        (b"\xff\xfe", "it is not UTF-8 text"),
     ],
 )
 def test_what_no_ingester_could_use_is_no_url(url: bytes, told: str) -> None:
     found, facts = redis_url(secret({"url": base64.b64encode(url).decode()}), WANTED, key_prefix="p:")
     assert (found, facts.digest, facts.invalid) == (None, None, True)
-    assert facts.problem.startswith("The key url of the Secret redis is not the URL of a Redis that can be used: ")
+    assert facts.problem.startswith("The key url of the Secret redis is not a usable Redis URL: ")
     assert told in facts.problem
     assert "s3cret" not in facts.problem
     sink = sink_without_url(facts)

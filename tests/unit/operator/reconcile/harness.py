@@ -4,20 +4,24 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from tests.fakes.stepped_clock import SteppedClock
+
 from sluice_operator.desired.ingester_defaults import IngesterDefaults
-from sluice_operator.kinds.registry import RELAYS, WATCHED_KINDS
-from sluice_operator.kinds.source_kinds import SOURCE_KINDS
+from sluice_operator.kinds.registry import KINDS
+from sluice_operator.kinds.relay import RELAY
 from sluice_operator.kubernetes.api_resource import DEPLOYMENTS, EVENTS, PODS, SECRETS, Manifest
 from sluice_operator.kubernetes.cache import Cache
+from sluice_operator.kubernetes.errors import ApiError
 from sluice_operator.kubernetes.event_recorder import EventRecorder
 from sluice_operator.kubernetes.source_key import SourceKey
 from sluice_operator.reconcile.build import ReconcileOptions, build_reconciler
 from sluice_operator.status.event_reasons import EVENT_REASONS
 from sluice_redis.contract import HealthField, SourceState, Stream, StreamKeys
 from tests.fakes.api_server import FakeApiServer
-from tests.fakes.clock import FakeClock
 from tests.fakes.redis import FakeRedis, FakeServer
 from tests.fakes.served import served_namespaces
+
+RELAYS = RELAY.resource
 
 NAMESPACE = "events"
 HOST = "relay.example"
@@ -32,9 +36,11 @@ class Situation:
     """An operator, and what it works on."""
 
     def __init__(self) -> None:
-        self.clock = FakeClock()
+        self.clock = SteppedClock()
         self.server = FakeApiServer()
         self.redis = FakeRedis()
+        self.is_write_allowed = True
+        """Whether this operator holds the Lease of the namespace."""
         self.start_operator()
 
     @property
@@ -45,7 +51,8 @@ class Situation:
     def start_operator(self) -> None:
         """Start an operator that remembers nothing."""
         client = self.server.client
-        self._cache = Cache(WATCHED_KINDS)
+        client.set_write_guard(self._check_write)
+        self._cache = Cache(KINDS.watched)
         self._reconciler = build_reconciler(
             ReconcileOptions(
                 ingester_defaults=IngesterDefaults(image="sluice:test", default_redis_url=DEFAULT_URL),
@@ -55,7 +62,7 @@ class Situation:
             ),
             client=client,
             cache=self._cache,
-            kinds=SOURCE_KINDS,
+            kinds=KINDS,
             namespaces=served_namespaces(),
             redis=self.redis,
             recorder=EventRecorder(client, reasons=EVENT_REASONS, instance="test", clock=self.clock),
@@ -69,6 +76,10 @@ class Situation:
             self._cache.replace(resource, listed.items, resource_version=listed.resource_version)
         self.server.requests.clear()
         return await self._reconciler.reconcile(SourceKey("Relay", NAMESPACE, name))
+
+    def _check_write(self, _: str) -> None:
+        if not self.is_write_allowed:
+            raise ApiError(0, "NotHeld", "another operator holds the Lease")
 
     def apply(self, name: str = "a", *, created: int = 0, **spec: Any) -> Manifest:
         """Create a Relay, or change its spec. `created` is its age: those with a lower number are older."""
@@ -167,6 +178,10 @@ class Situation:
     def events(self, reason: str) -> list[str]:
         """The messages of the Events of that reason."""
         return [event["message"] for event in self.server.all(EVENTS) if event["reason"] == reason]
+
+    def event_counts(self, reason: str) -> list[int]:
+        """How often each Event of that reason was recorded."""
+        return [event["count"] for event in self.server.all(EVENTS) if event["reason"] == reason]
 
     def writes(self) -> list[str]:
         """The writes of the last reconcile, but for Events: method and plural, such as `PATCH deployments`."""

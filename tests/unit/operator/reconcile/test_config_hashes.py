@@ -1,4 +1,4 @@
-"""What pods were started with: another hash makes another pod, and what can't be found makes none."""
+"""The hashes on pods: another one makes a new pod, and what can't be read makes none."""
 
 from typing import Any
 
@@ -7,11 +7,11 @@ import pytest
 from sluice_operator.api.relay import Relay
 from sluice_operator.desired.naming import CA_HASH_ANNOTATION as CA
 from sluice_operator.desired.naming import REDIS_HASH_ANNOTATION as REDIS
-from sluice_operator.desired.naming import REDIS_TLS_HASH_ANNOTATION as CLIENT
+from sluice_operator.desired.naming import REDIS_TLS_HASH_ANNOTATION as TLS
 from sluice_operator.reconcile.config_hashes import change_events, desired_hashes
 
 BUNDLE = {"caBundle": {"configMapRef": {"name": "ca"}}}
-RUNNING = {REDIS: "r1", CLIENT: "c1", CA: "a1"}
+RUNNING = {REDIS: "r1", TLS: "c1", CA: "a1"}
 
 
 def source(**spec: Any) -> Relay:
@@ -27,12 +27,12 @@ def live(**annotations: str) -> dict[str, Any]:
     ("running", "found", "spec", "expected"),
     [
         ({}, {}, BUNDLE, {}),
-        ({}, {REDIS: "r1", CLIENT: "", CA: None}, BUNDLE, {REDIS: "r1"}),
-        (RUNNING, {REDIS: None, CLIENT: None, CA: None}, BUNDLE, RUNNING),
+        ({}, {REDIS: "r1", TLS: "", CA: None}, BUNDLE, {REDIS: "r1"}),
+        (RUNNING, {REDIS: None, TLS: None, CA: None}, BUNDLE, RUNNING),
         (RUNNING, {}, BUNDLE, RUNNING),
-        (RUNNING, {REDIS: "r2", CLIENT: "c2", CA: "a2"}, BUNDLE, {REDIS: "r2", CLIENT: "c2", CA: "a2"}),
-        (RUNNING, {REDIS: "r1", CLIENT: "", CA: "a1"}, BUNDLE, {REDIS: "r1", CA: "a1"}),
-        (RUNNING, {REDIS: "r1", CLIENT: "c1", CA: None}, {}, {REDIS: "r1", CLIENT: "c1"}),
+        (RUNNING, {REDIS: "r2", TLS: "c2", CA: "a2"}, BUNDLE, {REDIS: "r2", TLS: "c2", CA: "a2"}),
+        (RUNNING, {REDIS: "r1", TLS: "", CA: "a1"}, BUNDLE, {REDIS: "r1", CA: "a1"}),
+        (RUNNING, {REDIS: "r1", TLS: "c1", CA: None}, {}, {REDIS: "r1", TLS: "c1"}),
     ],
 )
 def test_hashes(
@@ -41,14 +41,14 @@ def test_hashes(
     assert desired_hashes(live(**running), found=found, source=source(**spec)) == expected
 
 
-def test_without_a_deployment_there_is_what_was_found() -> None:
+def test_without_a_deployment_the_hashes_are_those_found() -> None:
     assert desired_hashes(None, found={REDIS: "r1"}, source=source()) == {REDIS: "r1"}
     assert change_events(None, {REDIS: "r1"}) == []
 
 
-def test_a_change_is_told_and_a_first_time_is_not() -> None:
+def test_a_change_is_an_event_and_a_first_hash_is_not() -> None:
     assert change_events(live(**RUNNING), RUNNING) == []
     assert change_events(live(**{REDIS: "r1"}), RUNNING) == []
     assert change_events(live(**RUNNING), {REDIS: "r1"}) == []
-    told = [news.reason for news in change_events(live(**RUNNING), {REDIS: "r2", CLIENT: "c2", CA: "a2"})]
-    assert told == ["SecretChanged", "SecretChanged", "CABundleChanged"]
+    reasons = [event.reason for event in change_events(live(**RUNNING), {REDIS: "r2", TLS: "c2", CA: "a2"})]
+    assert reasons == ["SecretChanged", "SecretChanged", "CABundleChanged"]

@@ -3,22 +3,22 @@
 from typing import Any
 
 import pytest
+from tests.fakes.stepped_clock import SteppedClock
 
 from sluice_operator.desired.diff import Difference
 from sluice_operator.reconcile.contested_fields import FIRST_PAUSE, MAX_PAUSE, MAX_WRITES, ContestedFields, not_within
-from tests.fakes.clock import FakeClock
 
 REPLICAS = ("spec", "replicas")
 PAUSED = ("spec", "paused")
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
+def clock() -> SteppedClock:
+    return SteppedClock()
 
 
 @pytest.fixture
-def fields(clock: FakeClock) -> ContestedFields:
+def fields(clock: SteppedClock) -> ContestedFields:
     return ContestedFields(clock=clock)
 
 
@@ -27,7 +27,7 @@ def scaled(live: Any = 3) -> Difference:
 
 
 def writes_until_yielded(
-    fields: ContestedFields, difference: Difference, clock: FakeClock, *, every: float = 0.0
+    fields: ContestedFields, difference: Difference, clock: SteppedClock, *, every: float = 0.0
 ) -> int:
     writes = 0
     while not fields.record_writes([difference], set_by={}):
@@ -39,13 +39,13 @@ def writes_until_yielded(
 
 @pytest.mark.parametrize("every", [0.1, 20.0, 3600.0, 86_400.0])
 def test_a_value_is_left_at_its_third_return_fast_or_slow(
-    clock: FakeClock, fields: ContestedFields, every: float
+    clock: SteppedClock, fields: ContestedFields, every: float
 ) -> None:
     assert writes_until_yielded(fields, scaled(), clock, every=every) == 3
     assert fields.yielded() == [REPLICAS]
 
 
-def test_the_pause_grows_and_after_each_there_is_one_write(clock: FakeClock, fields: ContestedFields) -> None:
+def test_the_pause_grows_and_after_each_there_is_one_write(clock: SteppedClock, fields: ContestedFields) -> None:
     writes_until_yielded(fields, scaled(), clock)
     pauses = []
     for _ in range(9):
@@ -58,7 +58,7 @@ def test_the_pause_grows_and_after_each_there_is_one_write(clock: FakeClock, fie
 
 
 def test_within_any_minute_there_are_at_most_two_writes_after_the_first(
-    clock: FakeClock, fields: ContestedFields
+    clock: SteppedClock, fields: ContestedFields
 ) -> None:
     began, times = clock.monotonic(), []
     while clock.monotonic() < began + 7200:
@@ -75,14 +75,14 @@ def test_other_values_of_a_field_are_left_too(fields: ContestedFields) -> None:
     assert written == [True] * MAX_WRITES + [False]
 
 
-def test_other_fields_are_written_as_usual(clock: FakeClock, fields: ContestedFields) -> None:
+def test_other_fields_are_written_as_usual(clock: SteppedClock, fields: ContestedFields) -> None:
     writes_until_yielded(fields, scaled(), clock)
     paused = Difference(path=PAUSED, desired=None, live=True)
     assert fields.record_writes([paused], set_by={}) == []
     assert not_within([scaled(), paused], fields.yielded()) == [paused]
 
 
-def test_the_desired_object_takes_over_what_is_left(clock: FakeClock, fields: ContestedFields) -> None:
+def test_the_desired_object_takes_over_what_is_left(clock: SteppedClock, fields: ContestedFields) -> None:
     writes_until_yielded(fields, scaled(), clock)
     desired, live = {"spec": {"replicas": 1, "a": 1}}, {"spec": {"replicas": 7, "a": 2, "b": 3}}
     assert fields.yield_to(live, desired) == {"spec": {"replicas": 7, "a": 1}}
@@ -90,19 +90,19 @@ def test_the_desired_object_takes_over_what_is_left(clock: FakeClock, fields: Co
     assert desired == {"spec": {"replicas": 1, "a": 1}}
 
 
-def test_a_change_of_the_desired_object_allows_one_more_write(clock: FakeClock, fields: ContestedFields) -> None:
+def test_a_change_of_the_desired_object_allows_one_more_write(clock: SteppedClock, fields: ContestedFields) -> None:
     writes_until_yielded(fields, scaled(), clock)
     fields.allow_retry()
     assert fields.yielded() == []
     assert writes_until_yielded(fields, scaled(), clock) == 1
 
 
-def test_a_field_that_was_contested_before_a_restart_is_left_after_two_writes(clock: FakeClock) -> None:
+def test_a_field_that_was_contested_before_a_restart_is_left_after_two_writes(clock: SteppedClock) -> None:
     assert writes_until_yielded(ContestedFields(returns=1, clock=clock), scaled(), clock) == 2
 
 
 def test_a_contest_is_over_when_the_field_has_been_right_for_as_long_as_it_was_left(
-    clock: FakeClock, fields: ContestedFields
+    clock: SteppedClock, fields: ContestedFields
 ) -> None:
     writes_until_yielded(fields, scaled(), clock)
     assert set(fields.unresolved()) == {REPLICAS}

@@ -1,25 +1,25 @@
-"""Who else would write a cursor, where nothing has to be asked for: all write to the operator's default Redis."""
+"""Who owns a cursor, where no Secret must be read: all sources write to the operator's default Redis."""
 
 from typing import Any, cast
 
 import pytest
+from tests.fakes.stepped_clock import SteppedClock
 
 from sluice_operator.api.relay import Relay
 from sluice_operator.api.source import Source
 from sluice_operator.desired.naming import COMPONENT_LABEL, REDIS_HASH_ANNOTATION
 from sluice_operator.desired.redis_secret import redis_url_hash
-from sluice_operator.desired.streams import streams_of
-from sluice_operator.kinds.registry import RELAYS, WATCHED_KINDS
-from sluice_operator.kinds.source_kinds import SOURCE_KINDS
+from sluice_operator.kinds.registry import KINDS
+from sluice_operator.kinds.relay import RELAY
 from sluice_operator.kubernetes.api_resource import DEPLOYMENTS, PODS
 from sluice_operator.kubernetes.cache import Cache
 from sluice_operator.kubernetes.client import KubernetesClient
 from sluice_operator.kubernetes.served_namespaces import ServedNamespaces
 from sluice_operator.reconcile.cursor_ownership import CursorOwnership
-from tests.fakes.clock import FakeClock
 from tests.fakes.served import served_namespaces
 
-NO_KUBE = cast("KubernetesClient", None)  # a request would fail
+RELAYS = RELAY.resource
+NO_CLIENT = cast("KubernetesClient", None)  # a request would fail
 URL = "redis://redis.data"
 
 
@@ -53,82 +53,87 @@ def pod(of: str) -> dict[str, Any]:
 EVERYWHERE = served_namespaces()
 
 
-def claims(store: Cache, namespaces: ServedNamespaces = EVERYWHERE) -> CursorOwnership:
+def ownership_of(cache: Cache, namespaces: ServedNamespaces = EVERYWHERE) -> CursorOwnership:
     return CursorOwnership(
-        client=NO_KUBE, cache=store, kinds=SOURCE_KINDS, clock=FakeClock(), namespaces=namespaces, default_redis_url=URL
+        client=NO_CLIENT,
+        cache=cache,
+        kinds=KINDS,
+        clock=SteppedClock(),
+        namespaces=namespaces,
+        default_redis_url=URL,
     )
 
 
-async def owner(found: CursorOwnership, of: Source) -> tuple[str, bool] | None:
-    claim = await found.find_owner(of, streams_of(of)[0])
+async def owner(ownership: CursorOwnership, of: Source) -> tuple[str, bool] | None:
+    claim = await ownership.find_owner(of, KINDS[type(of).__name__].desired_streams(of)[0])
     return (claim.name, claim.is_terminating) if claim else None
 
 
 async def test_nobody_else_has_the_host() -> None:
-    store = Cache(WATCHED_KINDS)
-    store.put(RELAYS, body("a", 1))
-    assert await owner(claims(store), source("a", 1)) is None
+    cache = Cache(KINDS.watched)
+    cache.put(RELAYS, body("a", 1))
+    assert await owner(ownership_of(cache), source("a", 1)) is None
 
 
-async def test_the_older_owns_even_if_the_store_has_dropped_the_younger_meanwhile() -> None:
-    """As in a look that began before its deletion came to its end: it must not delete the cursor of the older."""
-    store = Cache(WATCHED_KINDS)
-    store.put(RELAYS, body("a", 1))
-    assert await owner(claims(store), source("b", 2)) == ("Relay n/a", False)
+async def test_the_older_owns_even_if_the_younger_has_left_the_cache() -> None:
+    """As in a reconcile that began before the deletion ended: it must not delete the cursor of the older."""
+    cache = Cache(KINDS.watched)
+    cache.put(RELAYS, body("a", 1))
+    assert await owner(ownership_of(cache), source("b", 2)) == ("Relay n/a", False)
 
 
-async def test_what_another_release_sends_to_its_own_default_redis_is_in_nobodys_way() -> None:
-    store, younger = Cache(WATCHED_KINDS), source("b", 2)
-    store.put(RELAYS, body("a", 1))
-    for is_of_another in (False, True):
-        found = CursorOwnership(
-            client=NO_KUBE,
-            kinds=SOURCE_KINDS,
-            clock=FakeClock(),
-            cache=store,
+async def test_a_source_of_another_release_with_its_own_default_redis_is_no_conflict() -> None:
+    cache, younger = Cache(KINDS.watched), source("b", 2)
+    cache.put(RELAYS, body("a", 1))
+    for is_other in (False, True):
+        ownership = CursorOwnership(
+            client=NO_CLIENT,
+            kinds=KINDS,
+            clock=SteppedClock(),
+            cache=cache,
             namespaces=EVERYWHERE,
             default_redis_url=URL,
-            is_of_another_release=lambda _, answer=is_of_another: answer,
+            is_of_another_release=lambda _, answer=is_other: answer,
         )
-        assert await owner(found, younger) == (None if is_of_another else ("Relay n/a", False))
+        assert await owner(ownership, younger) == (None if is_other else ("Relay n/a", False))
 
 
-async def test_one_that_is_gone_owns_until_its_pods_have_ended() -> None:
-    store = Cache(WATCHED_KINDS)
-    found, older, younger = claims(store), source("a", 1), source("b", 2)
-    store.put(RELAYS, body("a", 1))
-    store.put(RELAYS, body("b", 2))
-    store.put(PODS, pod("a"))
-    found.record(older, URL.encode())
-    store.remove(RELAYS, body("a", 1, version=2))
-    found.drop_source("uid-of-a")
-    assert await owner(found, younger) == ("Relay n/a", True)
-    assert await owner(found, source("c", 0)) is None  # what is younger has no say
-    assert await owner(found, source("a", 3)) == ("Relay n/b", False)  # made anew: not its own past is in its way
-    store.put(
+async def test_a_deleted_source_owns_its_cursor_until_its_pods_have_ended() -> None:
+    cache = Cache(KINDS.watched)
+    ownership, older, younger = ownership_of(cache), source("a", 1), source("b", 2)
+    cache.put(RELAYS, body("a", 1))
+    cache.put(RELAYS, body("b", 2))
+    cache.put(PODS, pod("a"))
+    ownership.record(older, URL.encode())
+    cache.remove(RELAYS, body("a", 1, version=2))
+    ownership.drop_source("uid-of-a")
+    assert await owner(ownership, younger) == ("Relay n/a", True)
+    assert await owner(ownership, source("c", 0)) is None  # a younger source does not count
+    assert await owner(ownership, source("a", 3)) == ("Relay n/b", False)  # its own former pods do not count
+    cache.put(
         PODS,
         {**pod("a"), "status": {"phase": "Succeeded"}, "metadata": {**pod("a")["metadata"], "resourceVersion": "2"}},
     )
-    assert await owner(found, younger) is None
+    assert await owner(ownership, younger) is None
 
 
-async def test_one_that_is_gone_and_had_no_pods_is_forgotten_at_once() -> None:
-    store = Cache(WATCHED_KINDS)
-    found = claims(store)
-    found.record(source("a", 1), URL.encode())
-    found.drop_source("uid-of-a")
-    assert await owner(found, source("b", 2)) is None
+async def test_a_deleted_source_without_pods_owns_nothing() -> None:
+    cache = Cache(KINDS.watched)
+    ownership = ownership_of(cache)
+    ownership.record(source("a", 1), URL.encode())
+    ownership.drop_source("uid-of-a")
+    assert await owner(ownership, source("b", 2)) is None
 
 
-@pytest.mark.parametrize("spec", [{"host": "relay.example"}, {"host": "relay.example", "firehose": "unreadable"}])
-async def test_one_that_nobody_sees_any_more_owns_and_is_told_as_such(spec: dict[str, Any]) -> None:
-    """Its ingester may run on, and it may have been deleted: who waits for it would wait for ever."""
-    store, namespaces = Cache(WATCHED_KINDS), served_namespaces("n")
-    found, younger = claims(store, namespaces), source("b", 2)
-    store.put(RELAYS, {**body("a", 1), "spec": spec})
-    store.put(DEPLOYMENTS, deployment("a"))  # which tells the Redis of one that can't be read
+@pytest.mark.parametrize("spec", [{"host": "relay.example"}, {"host": "relay.example", "firehose": "invalid"}])
+async def test_a_source_that_nobody_observes_any_more_owns_its_cursor_and_is_marked(spec: dict[str, Any]) -> None:
+    """Its ingester may still run. Or it was deleted, and who waits for it would wait for ever."""
+    cache, namespaces = Cache(KINDS.watched), served_namespaces("n")
+    ownership, younger = ownership_of(cache, namespaces), source("b", 2)
+    cache.put(RELAYS, {**body("a", 1), "spec": spec})
+    cache.put(DEPLOYMENTS, deployment("a"))  # it names the Redis of a source with an invalid spec
     for refusals in (dict[str, str](), {"n": "forbidden"}, dict[str, str]()):
         namespaces.record_refusals(refusals)
-        claim = await found.find_owner(younger, streams_of(younger)[0])
+        claim = await ownership.find_owner(younger, KINDS[type(younger).__name__].desired_streams(younger)[0])
         assert claim is not None
         assert (claim.name, claim.is_unobserved) == ("Relay n/a", bool(refusals))

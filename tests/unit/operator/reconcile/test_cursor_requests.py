@@ -49,7 +49,7 @@ async def test_a_problem_is_reported_once_in_a_while(situation: Situation) -> No
     for _ in range(5):
         situation.clock.advance(3)
         await situation.reconcile()
-    assert len(situation.events("CursorResetFailed")) == 1
+    assert situation.event_counts("CursorResetFailed") == [1]
     situation.sink.write_problem = ""
     await situation.reconcile()
     assert situation.sink.get(KEYS.cursor) == "3"

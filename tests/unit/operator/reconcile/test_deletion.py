@@ -4,9 +4,11 @@ from typing import Any
 
 import pytest
 
-from sluice_operator.kinds.registry import RELAYS
+from sluice_operator.kinds.relay import RELAY
 from sluice_operator.kubernetes.errors import ApiError
 from tests.unit.operator.reconcile.harness import DEADLINE_SECONDS, KEYS, Situation
+
+RELAYS = RELAY.resource
 
 
 @pytest.fixture
@@ -119,7 +121,7 @@ async def test_a_finalizer_that_can_not_be_removed_yet_is_no_second_event(situat
                 await situation.reconcile()
     await situation.reconcile()
     assert situation.relay() is None
-    assert len(situation.events("CursorDeleted")) == 1
+    assert situation.event_counts("CursorDeleted") == [1]
 
 
 async def test_the_cursor_of_an_older_source_is_kept(situation: Situation) -> None:

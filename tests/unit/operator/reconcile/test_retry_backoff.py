@@ -1,27 +1,27 @@
 """When a failed request is sent again."""
 
 import pytest
+from tests.fakes.stepped_clock import SteppedClock
 
 from sluice_operator.kubernetes.errors import ApiError
 from sluice_operator.observed.facts import Refusal
 from sluice_operator.reconcile.retry_backoff import MAX_BACKOFF_SECONDS, RetryBackoff
-from tests.fakes.clock import FakeClock
 
 REFUSAL = Refusal(reason="ChildRefused", message="no")
 ERROR = ApiError(500, "InternalError", "no")
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
+def clock() -> SteppedClock:
+    return SteppedClock()
 
 
 @pytest.fixture
-def backoff(clock: FakeClock) -> RetryBackoff:
+def backoff(clock: SteppedClock) -> RetryBackoff:
     return RetryBackoff(clock)
 
 
-def test_the_pause_grows_with_each_failure_up_to_a_limit(clock: FakeClock, backoff: RetryBackoff) -> None:
+def test_the_pause_grows_with_each_failure_up_to_a_limit(clock: SteppedClock, backoff: RetryBackoff) -> None:
     pauses = []
     for number in range(1, 20):
         assert backoff.record_failure("k", "s", REFUSAL, ERROR) == number

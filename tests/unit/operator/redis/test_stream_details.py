@@ -1,4 +1,4 @@
-"""What XINFO GROUPS tells, of Redis servers that can't be started here as well."""
+"""The answers of XINFO GROUPS, also those of Redis versions that no test here starts."""
 
 from sluice_operator.redis.stream_details import group_facts
 
@@ -11,11 +11,11 @@ def test_a_row() -> None:
     assert facts.oldest_pending_seconds is None
 
 
-def test_a_lag_that_redis_can_not_tell() -> None:
+def test_a_lag_that_redis_does_not_know() -> None:
     assert group_facts({**ROW, "lag": None}).lag is None
 
 
-def test_redis_6_tells_no_lag() -> None:
+def test_redis_6_has_no_lag() -> None:
     old = {name: value for name, value in ROW.items() if name not in {"lag", "entries-read"}}
     assert group_facts(old).lag is None
 

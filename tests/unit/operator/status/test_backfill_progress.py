@@ -1,4 +1,4 @@
-"""A backfill in the status: its own condition and numbers, and no say in Ready unless a person must act."""
+"""A backfill in the status: its own condition and numbers. It affects Ready only if a person must act."""
 
 from dataclasses import replace
 from typing import Any
@@ -6,12 +6,11 @@ from typing import Any
 import pytest
 
 from sluice_operator.api.relay import RelayStatus
-from sluice_operator.desired.naming import Component
+from sluice_operator.desired.relay_streams import BACKFILL
 from sluice_operator.observed.facts import Facts, SinkFacts, SinkReadFailure
-from sluice_operator.status.source_status import source_status
 from sluice_operator.status.transitions import transition_events
 from sluice_redis.contract import BACKFILL_DONE, SourceState
-from tests.unit.operator.status.given import (
+from tests.unit.operator.status.situations import (
     NOW,
     ago,
     conditions,
@@ -20,6 +19,7 @@ from tests.unit.operator.status.given import (
     health,
     pod,
     sink,
+    source_status,
     stream,
     trouble,
     waiting_pod,
@@ -35,12 +35,12 @@ def listing(state: SourceState = SourceState.STREAMING, cursor: str | None = "40
 
 SILENT = listing(silent_seconds=31.0)
 FIRST_SEEN = listing(silent_seconds=601.0, watched_seconds=0.0)
-"""Behind by its clock, as an operator finds it that has just started."""
+"""An old report by its clock, as a new operator process finds it."""
 
 
 def backfill(found: SinkFacts | None, **changes: Any) -> Facts:
     changes = {"pods": (pod(uid="uid-2", name=POD),), **changes}
-    return facts(component=Component.BACKFILL, sink=found, **changes)
+    return facts(component=BACKFILL, sink=found, **changes)
 
 
 def status(*situations: list[Facts]) -> RelayStatus:
@@ -50,12 +50,12 @@ def status(*situations: list[Facts]) -> RelayStatus:
     return found
 
 
-def test_every_field_that_is_described_is_told() -> None:
+def test_every_described_field_is_set() -> None:
     errors = {"last_error": "no page", "last_error_time": ago(5)}
     found = listing(SourceState.BACKPRESSURE, message="full", **errors)
-    told = status([facts(), backfill(replace(found, stream=stream(group("fetchers"))))]).backfill
-    assert told is not None
-    assert told.dump().keys() == {field.alias for field in type(told).model_fields.values()}
+    part = status([facts(), backfill(replace(found, stream=stream(group("fetchers"))))]).backfill
+    assert part is not None
+    assert part.dump().keys() == {field.alias for field in type(part).model_fields.values()}
 
 
 @pytest.mark.parametrize(
@@ -83,13 +83,13 @@ def test_whether_it_is_complete(found: SinkFacts, condition: tuple[str, str]) ->
     ],
     ids=["nothing", "it lists", "it is silent"],
 )
-def test_in_doubt_stands_what_was_told_of_it_whatever_the_firehose_does(
+def test_an_uncertain_report_keeps_the_condition_whatever_the_firehose_does(
     before: list[SinkFacts], condition: tuple[str, str]
 ) -> None:
     unheard = facts(sink=sink(health=None))
     past = [[unheard, backfill(found)] for found in before]
-    for looks in (1, 2):
-        found = status(*past, *[[unheard, backfill(FIRST_SEEN)]] * looks)
+    for times in (1, 2):
+        found = status(*past, *[[unheard, backfill(FIRST_SEEN)]] * times)
         assert conditions(found)["Connected"] == ("Unknown", "NotReporting")
         assert conditions(found)["BackfillComplete"] == condition
 
@@ -99,7 +99,7 @@ def test_done_is_done_whether_or_not_a_pod_runs() -> None:
     assert conditions(found)["BackfillComplete"] == ("True", "Listed")
 
 
-def test_without_a_backfill_nothing_is_said() -> None:
+def test_without_a_backfill_there_is_no_condition_and_no_part() -> None:
     with_it = status([facts(), backfill(listing())])
     without = source_status([facts()], with_it)
     assert "BackfillComplete" not in conditions(without)
@@ -171,7 +171,7 @@ def test_its_progress_when_it_is_done() -> None:
     assert found.progress == "done"
 
 
-def test_while_redis_is_away_its_progress_stands() -> None:
+def test_while_redis_is_away_its_progress_stays() -> None:
     found = status([facts(), backfill(listing())], [facts(), backfill(trouble(SinkReadFailure.UNREACHABLE))]).backfill
     assert found is not None
     assert (found.repos, found.cursor, found.progress) == (4000, "4000", "4000 repos")
@@ -181,7 +181,7 @@ def test_while_redis_is_away_its_progress_stands() -> None:
 def test_an_event_when_it_is_done() -> None:
     before = status([facts(), backfill(listing())])
     after = source_status([facts(), backfill(listing(SourceState.DONE, cursor=BACKFILL_DONE))], before)
-    assert [news.reason for news in transition_events(before, after)] == ["BackfillDone"]
+    assert [event.reason for event in transition_events(before, after)] == ["BackfillDone"]
     assert (
         transition_events(
             after, source_status([facts(), backfill(listing(SourceState.DONE, cursor=BACKFILL_DONE))], after)
@@ -190,7 +190,7 @@ def test_an_event_when_it_is_done() -> None:
     )
 
 
-def test_alone_it_is_what_ready_tells_of() -> None:
+def test_alone_it_decides_ready() -> None:
     off = facts(enabled=False, pods=(), sink=sink(health=None))
     assert conditions(status([off, backfill(listing())]))["Ready"] == ("True", "Listing")
     assert conditions(status([off, backfill(listing(SourceState.DONE, cursor=BACKFILL_DONE))]))["Ready"] == (

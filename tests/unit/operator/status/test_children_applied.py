@@ -1,4 +1,4 @@
-"""What the API server has against the children of a source, and what stands in its status meanwhile."""
+"""The status of a source whose Deployment or Secret the API server refuses."""
 
 from dataclasses import replace
 
@@ -6,7 +6,7 @@ import pytest
 
 from sluice_operator.observed.facts import Facts, Refusal, SecretFacts, SinkFacts, SinkReadFailure
 from sluice_operator.status.transitions import transition_events
-from tests.unit.operator.status.given import after, ago, conditions, deployment, facts
+from tests.unit.operator.status.situations import after, ago, conditions, deployment, facts
 
 WORDS = "failed calling webhook"
 FOR_GOOD = Refusal(reason="ChildRefused", message=WORDS)
@@ -35,7 +35,7 @@ def test_a_new_source_has_a_status_at_once(refusal: Refusal) -> None:
 
 
 @pytest.mark.parametrize(
-    ("refusal", "seconds", "outlook"),
+    ("refusal", "seconds", "severity"),
     [
         (WEBHOOK, 59, "Reconciling"),
         (WEBHOOK, 61, "Stalled"),
@@ -44,10 +44,10 @@ def test_a_new_source_has_a_status_at_once(refusal: Refusal) -> None:
         (AWAY, 9000, None),
     ],
 )
-def test_what_may_pass_is_borne_with_for_a_while(refusal: Refusal, seconds: float, outlook: str | None) -> None:
+def test_a_temporary_refusal_is_tolerated_for_a_while(refusal: Refusal, seconds: float, severity: str | None) -> None:
     found = conditions(after(earlier(seconds, new(refusal)), new(refusal)))
     assert found["Ready"] == ("False", refusal.reason)
-    assert {"Reconciling", "Stalled"} & found.keys() == ({outlook} if outlook else set())
+    assert {"Reconciling", "Stalled"} & found.keys() == ({severity} if severity else set())
 
 
 @pytest.mark.parametrize("refusal", [WEBHOOK, AWAY])
@@ -79,7 +79,7 @@ def test_one_that_has_nothing_left_that_runs_is_not_ready(refusal: Refusal) -> N
     assert conditions(after(facts(), resumed))["Ready"] == ("False", refusal.reason)
 
 
-def test_it_is_told_once_where_it_is_not_told_as_stalled() -> None:
+def test_one_event_child_refused_unless_the_event_stalled_says_it() -> None:
     refused = after(facts(), facts(refusal=WEBHOOK))
     assert [event.reason for event in transition_events(after(facts()), refused)] == ["ChildRefused"]
     assert transition_events(refused, after(facts(), *[facts(refusal=WEBHOOK)] * 2)) == []

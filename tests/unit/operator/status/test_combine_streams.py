@@ -1,11 +1,13 @@
-"""Several streams of one resource: the worst is told, and each counts its own pods."""
+"""Several streams of one resource: the worst one counts, and each has its own pods."""
 
 import pytest
 
 from sluice_operator.api.conditions import ConditionStatus
 from sluice_operator.api.conditions import ConditionType as Type
-from sluice_operator.api.source_status import CountedPod, RestartsStatus
-from sluice_operator.desired.naming import Component
+from sluice_operator.api.ingester_status import CountedPod, RestartsStatus
+from sluice_operator.desired.component import Component
+from sluice_operator.desired.labeler_streams import LABELS
+from sluice_operator.desired.relay_streams import FIREHOSE
 from sluice_operator.status.assessment import assess
 from sluice_operator.status.combine_streams import StreamVerdict, combined_conditions
 from sluice_operator.status.condition_times import ConditionDraft, false, true, unknown
@@ -17,68 +19,68 @@ from sluice_operator.status.verdict import (
     progressing_verdict,
     stalled_verdict,
 )
-from tests.unit.operator.status.given import facts, pod
+from tests.unit.operator.status.situations import facts, pod
 
-FIRST, SECOND = Component.FIREHOSE, Component.LABELER
+FIRST, SECOND = FIREHOSE, LABELS
 GOOD = healthy_verdict("Streaming", "well")
 
 
-def opinion(
-    component: Component = FIRST, verdict: ReadyVerdict = GOOD, *aspects: ConditionDraft, wanted: bool = True
+def stream(
+    component: Component = FIRST, verdict: ReadyVerdict = GOOD, *aspects: ConditionDraft, is_requested: bool = True
 ) -> StreamVerdict:
-    return StreamVerdict(component=component, wanted=wanted, conditions=aspects, verdict=verdict)
+    return StreamVerdict(component=component, is_requested=is_requested, conditions=aspects, verdict=verdict)
 
 
-def told(*opinions: StreamVerdict) -> dict[Type, ConditionDraft]:
-    return {draft.type: draft for draft in combined_conditions(opinions)}
+def combined(*streams: StreamVerdict) -> dict[Type, ConditionDraft]:
+    return {draft.type: draft for draft in combined_conditions(streams)}
 
 
 @pytest.mark.parametrize(
     "worse",
     [progressing_verdict("Connecting", "m"), degraded_verdict("NotReporting", "m"), stalled_verdict("Halted", "m")],
 )
-def test_the_worse_verdict_wins_and_says_whose_it_is(worse: ReadyVerdict) -> None:
-    ready = told(opinion(), opinion(SECOND, worse))[Type.READY]
+def test_the_worse_verdict_wins_and_names_its_stream(worse: ReadyVerdict) -> None:
+    ready = combined(stream(), stream(SECOND, worse))[Type.READY]
     assert (ready.status, ready.reason, ready.message) == (ConditionStatus.FALSE, worse.reason, f"{SECOND}: m")
-    ready = told(opinion(FIRST, worse), opinion(SECOND))[Type.READY]
+    ready = combined(stream(FIRST, worse), stream(SECOND))[Type.READY]
     assert (ready.reason, ready.message) == (worse.reason, "m")
 
 
 def test_of_two_alike_the_first_speaks() -> None:
-    assert told(opinion(), opinion(SECOND, healthy_verdict("Done", "all")))[Type.READY].reason == "Streaming"
+    assert combined(stream(), stream(SECOND, healthy_verdict("Done", "all")))[Type.READY].reason == "Streaming"
 
 
 def test_each_aspect_is_that_of_the_worse() -> None:
-    found = told(
-        opinion(FIRST, GOOD, true(Type.CONNECTED, "Streaming"), unknown(Type.STABLE, "PodNotRunning")),
-        opinion(SECOND, GOOD, false(Type.CONNECTED, "Lost", "why"), true(Type.STABLE, "NoRecentRestarts")),
+    found = combined(
+        stream(FIRST, GOOD, true(Type.CONNECTED, "Streaming"), unknown(Type.STABLE, "PodNotRunning")),
+        stream(SECOND, GOOD, false(Type.CONNECTED, "Lost", "why"), true(Type.STABLE, "NoRecentRestarts")),
     )
     assert (found[Type.CONNECTED].reason, found[Type.CONNECTED].message) == ("Lost", f"{SECOND}: why")
     assert found[Type.STABLE].reason == "PodNotRunning"
 
 
-def test_what_only_one_tells_is_told() -> None:
-    found = told(opinion(), opinion(SECOND, GOOD, true(Type.BACKFILL_COMPLETE, "Done")))
+def test_a_condition_of_one_stream_alone_is_kept() -> None:
+    found = combined(stream(), stream(SECOND, GOOD, true(Type.BACKFILL_COMPLETE, "Done")))
     assert found[Type.BACKFILL_COMPLETE].status is ConditionStatus.TRUE
 
 
-def test_a_stream_that_nobody_wants_has_no_say() -> None:
-    off = opinion(FIRST, healthy_verdict("NothingToRun", ""), false(Type.CONNECTED, "NothingToRun"), wanted=False)
-    found = told(off, opinion(SECOND, GOOD, true(Type.CONNECTED, "Streaming")))
+def test_a_stream_that_is_not_requested_does_not_count() -> None:
+    off = stream(FIRST, healthy_verdict("NothingToRun", ""), false(Type.CONNECTED, "NothingToRun"), is_requested=False)
+    found = combined(off, stream(SECOND, GOOD, true(Type.CONNECTED, "Streaming")))
     assert found[Type.READY].reason == "Streaming"
     assert found[Type.CONNECTED].status is ConditionStatus.TRUE
-    assert told(off)[Type.READY].reason == "NothingToRun"
+    assert combined(off)[Type.READY].reason == "NothingToRun"
 
 
 def test_suspended_only_when_all_have_stopped() -> None:
-    stopped = opinion(FIRST, healthy_verdict("Suspended", ""), true(Type.SUSPENDED, "Suspended"), wanted=False)
-    stopping = opinion(SECOND, progressing_verdict("Suspending", ""), wanted=False)
-    assert Type.SUSPENDED not in told(stopped, stopping)
-    assert Type.SUSPENDED in told(stopped, stopped)
+    stopped = stream(FIRST, healthy_verdict("Suspended", ""), true(Type.SUSPENDED, "Suspended"), is_requested=False)
+    stopping = stream(SECOND, progressing_verdict("Suspending", ""), is_requested=False)
+    assert Type.SUSPENDED not in combined(stopped, stopping)
+    assert Type.SUSPENDED in combined(stopped, stopped)
 
 
 def test_each_stream_replaces_its_own_pods_only() -> None:
-    """Both pods are of their own template; the second's is replaced while the first's stays."""
+    """Each pod has a template of its own. The second is replaced while the first stays."""
     mine = facts(pods=(pod(uid="a", template_hash="t1"),))
     other = facts(component=SECOND, pods=(pod(uid="b", template_hash="t2"),))
     counted = count_all_restarts(None, [assess(mine), assess(other)])
@@ -89,7 +91,7 @@ def test_each_stream_replaces_its_own_pods_only() -> None:
     after = facts(component=SECOND, pods=(pod(uid="c", template_hash="t2"),))
     counted = count_all_restarts(counted, [assess(mine), assess(after)])
     assert counted.count == 1
-    assert {(memory.uid, memory.component) for memory in counted.pods or ()} == {("a", FIRST), ("c", SECOND)}
+    assert {(memory.uid, memory.component) for memory in counted.pods or ()} == {("a", FIRST.name), ("c", SECOND.name)}
     assert count_all_restarts(counted, [assess(mine), assess(after)]) == counted
 
 
@@ -98,4 +100,4 @@ def test_what_was_counted_before_there_were_components_stays_counted() -> None:
     old = RestartsStatus(count=3, pods=(CountedPod(uid="a", restart_count=3),))
     counted = count_all_restarts(old, [assess(mine), assess(facts(component=SECOND, pods=()))])
     assert counted.count == 3
-    assert [memory.component for memory in counted.pods or ()] == [FIRST]
+    assert [memory.component for memory in counted.pods or ()] == [FIRST.name]

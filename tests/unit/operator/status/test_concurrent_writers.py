@@ -1,4 +1,4 @@
-"""Several ingesters at one stream: which is believed, and what is told."""
+"""Several ingesters that write one stream: which is trusted, and what is reported."""
 
 from dataclasses import replace
 
@@ -8,10 +8,19 @@ from hypothesis import strategies as st
 
 from sluice_operator.api.relay import RelayStatus
 from sluice_operator.observed.facts import Facts, ForeignWriter, HealthFacts, PodFacts, WriterFacts
-from sluice_operator.status.source_status import source_status
 from sluice_operator.status.transitions import is_urgent, transition_events
 from sluice_redis.contract import SourceState
-from tests.unit.operator.status.given import after, ago, conditions, deployment, facts, health, pod, sink
+from tests.unit.operator.status.situations import (
+    after,
+    ago,
+    conditions,
+    deployment,
+    facts,
+    health,
+    pod,
+    sink,
+    source_status,
+)
 
 NAMES = ("p1", "p2", "p3")
 PODS = tuple(
@@ -26,7 +35,7 @@ def report(name: str) -> HealthFacts:
 
 
 def scaled(writer: str, *, seen: tuple[str, ...] = (), pods: tuple[PodFacts, ...] = PODS, replicas: int = 3) -> Facts:
-    """Three pods, of which `writer` has written last, and the others before."""
+    """Three pods. `writer` has written last, the others before."""
     others = tuple(report(name) for name in seen if name != writer)
     return facts(
         pods=pods,
@@ -48,7 +57,7 @@ def test_a_report_is_a_report_whichever_pod_wrote_it(writer: str) -> None:
 
 
 @given(st.lists(st.sampled_from(NAMES), min_size=1, max_size=12))
-def test_writers_in_turn_change_nothing_from_look_to_look(turns: list[str]) -> None:
+def test_writers_in_turn_change_nothing_between_reconciles(turns: list[str]) -> None:
     first = status = after(scaled("p1", seen=NAMES))
     for writer in turns:
         before, status = status, source_status([scaled(writer, seen=NAMES)], status)
@@ -85,10 +94,10 @@ def test_pods_that_nobody_scaled_are_to_be_deleted() -> None:
 
 def test_a_rollout_may_overlap_for_a_while() -> None:
     old = pod(uid="old", name="old", template_hash="bbb")
-    for age, told in ((5.0, False), (29.0, False), (31.0, True)):
+    for age, is_reported in ((5.0, False), (29.0, False), (31.0, True)):
         new = pod(created=ago(age + 1), running_since=ago(age))
         status = after(facts(pods=(old, new), sink=sink(health=health(started=ago(age)))))
-        assert ("SeveralWriters" in conditions(status)) is told
+        assert ("SeveralWriters" in conditions(status)) is is_reported
         assert conditions(status)["Ready"][0] == "True"
 
 
@@ -101,13 +110,13 @@ def test_a_pod_that_does_not_run_or_is_about_to_go_is_no_trouble(third: PodFacts
 
 
 def foreign(*, wrote_for: float = 20.0, copies: tuple[str, ...] = ()) -> Facts:
-    """The debug copy of a pod has written last, and the pod itself before."""
+    """A debug copy of the pod has written last, the pod itself before."""
     writers = WriterFacts(reports=(health(),), foreign=(ForeignWriter(name="debug", writing_seconds=wrote_for),))
     other = health(pod="debug", state=SourceState.CONNECTING)
     return facts(sink=sink(health=other), writers=writers, copies=copies, namespace="events", child="us-east-firehose")
 
 
-def test_an_ingester_that_is_not_the_deployments_is_named_and_not_believed() -> None:
+def test_a_foreign_ingester_is_named_and_not_trusted() -> None:
     status = after(foreign(copies=("debug",)))
     assert conditions(status)["Ready"] == ("True", "Streaming")
     assert conditions(status)["SeveralWriters"] == ("True", "OtherIngester")
@@ -116,16 +125,16 @@ def test_an_ingester_that_is_not_the_deployments_is_named_and_not_believed() -> 
 
 
 def test_one_that_is_no_pod_of_the_resource_is_named_too() -> None:
-    told = message(after(foreign()))
-    assert "calls itself debug" in told
-    assert "spec.redis.keyPrefix" in told
+    text = message(after(foreign()))
+    assert "calls itself debug" in text
+    assert "spec.redis.keyPrefix" in text
 
 
 def test_one_that_wrote_a_moment_ago_may_have_just_ended() -> None:
     assert "SeveralWriters" not in conditions(after(foreign(wrote_for=3.0)))
 
 
-def test_an_operator_that_was_started_anew_goes_on_telling_of_it() -> None:
+def test_a_new_operator_keeps_the_condition() -> None:
     assert "SeveralWriters" in conditions(after(foreign(), foreign(wrote_for=0.0)))
 
 
@@ -135,12 +144,12 @@ def test_one_that_writes_while_the_source_is_suspended_is_named() -> None:
     assert conditions(status)["SeveralWriters"] == ("True", "OtherIngester")
 
 
-def test_it_ends_with_the_other_one() -> None:
+def test_the_condition_ends_with_the_other_ingester() -> None:
     assert "SeveralWriters" not in conditions(after(foreign(), facts()))
 
 
 def test_a_change_that_the_controller_has_not_seen_yet_takes_nothing_from_ready() -> None:
-    """Such as another number of replicas. Of a new spec it does."""
+    """For example another number of replicas. A new spec is different."""
     unseen = facts(deployment=deployment(rolled_out=False, observed=False))
     assert conditions(after(facts(), unseen))["Ready"] == ("True", "Streaming")
     assert conditions(after(facts(), replace(unseen, generation=3)))["Ready"] == ("False", "Progressing")

@@ -6,7 +6,7 @@ from sluice_operator.observed.facts import SecretFacts
 from sluice_operator.status.source_status import invalid_spec_status
 from sluice_operator.status.stream_numbers import without_current_numbers
 from sluice_redis.contract import SourceState
-from tests.unit.operator.status.given import NOW, after, ago, conditions, facts, pod, reporting, sink
+from tests.unit.operator.status.situations import NOW, after, ago, conditions, facts, pod, reporting, sink
 
 
 def condition(status: RelayStatus, kind: str) -> Condition:
@@ -33,7 +33,7 @@ def test_the_verdict_comes_first() -> None:
     assert [item.type for item in status.conditions or ()][:2] == ["Ready", "Reconciling"]
 
 
-def test_each_type_stands_once() -> None:
+def test_each_type_exists_once() -> None:
     types = [item.type for item in after(facts(), facts()).conditions or ()]
     assert sorted(set(types)) == sorted(types)
 
@@ -62,7 +62,7 @@ def test_errors_count_for_the_window(error_time: object, expected: str) -> None:
 
 
 def test_stable_says_why_not() -> None:
-    from tests.unit.operator.status.given import ended  # noqa: PLC0415
+    from tests.unit.operator.status.situations import ended  # noqa: PLC0415
 
     crashed = pod(restart_count=1, last_termination=ended("OOMKilled", 137, seconds_ago=600), running_since=ago(599))
     status = after(facts(now=ago(1000)), facts(pods=(crashed,), sink=sink()))

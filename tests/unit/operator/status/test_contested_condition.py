@@ -1,10 +1,10 @@
-"""What is told of fields that are left as somebody else has them."""
+"""The condition for fields that the operator leaves as somebody else set them."""
 
 from dataclasses import replace
 
 from sluice_operator.observed.facts import Contest
 from sluice_redis.contract import SourceState
-from tests.unit.operator.status.given import after, conditions, facts, reporting
+from tests.unit.operator.status.situations import after, conditions, facts, reporting
 
 STREAMING = facts(sink=reporting(SourceState.STREAMING))
 CPU = Contest(
@@ -14,7 +14,7 @@ CPU = Contest(
     found="20m",
     by="admission (a mutating webhook or policy)",
     by_admission=True,
-    advice="set the same in spec.podTemplate.resources",
+    advice="set the same value in spec.podTemplate.resources",
 )
 REPLICAS = Contest(
     child="Deployment us-east-firehose",
@@ -32,24 +32,24 @@ def message(*contests: Contest) -> str:
     return next(item.message for item in status.conditions or () if item.type == "ChildrenContested")
 
 
-def test_it_stands_only_while_something_is_left() -> None:
+def test_it_exists_only_while_something_is_left() -> None:
     assert "ChildrenContested" not in conditions(after(STREAMING))
 
 
 def test_field_both_values_who_and_what_to_do() -> None:
     for contest in (CPU, REPLICAS):
-        told = message(contest)
+        text = message(contest)
         for part in (contest.child, contest.field, contest.wanted, contest.found, contest.by, contest.advice):
-            assert part in told
+            assert part in text
 
 
-def test_what_somebody_sets_again_and_again_goes_before_admission_s() -> None:
+def test_a_contested_field_decides_the_reason_before_one_of_admission() -> None:
     assert conditions(after(replace(STREAMING, contests=(CPU,))))["ChildrenContested"] == ("True", "SetByAdmission")
     both = after(replace(STREAMING, contests=(CPU, REPLICAS)))
     assert conditions(both)["ChildrenContested"] == ("True", "Contested")
 
 
-def test_ready_goes_on_to_tell_of_the_stream() -> None:
+def test_ready_still_depends_on_the_stream() -> None:
     assert conditions(after(replace(STREAMING, contests=(REPLICAS,))))["Ready"] == ("True", "Streaming")
 
 
@@ -57,9 +57,9 @@ def test_many_are_counted() -> None:
     assert message(*[CPU] * 5).endswith("; and 2 more")
 
 
-def test_what_was_told_stands_while_nothing_was_compared() -> None:
-    told = after(replace(STREAMING, contests=(REPLICAS,)), replace(STREAMING, contests=None))
-    assert conditions(told)["ChildrenContested"] == ("True", "Contested")
+def test_the_condition_stays_while_nothing_was_compared() -> None:
+    status = after(replace(STREAMING, contests=(REPLICAS,)), replace(STREAMING, contests=None))
+    assert conditions(status)["ChildrenContested"] == ("True", "Contested")
     assert "ChildrenContested" not in conditions(after(replace(STREAMING, contests=None)))
     healed = after(replace(STREAMING, contests=(REPLICAS,)), replace(STREAMING, contests=None), STREAMING)
     assert "ChildrenContested" not in conditions(healed)

@@ -1,4 +1,4 @@
-"""The status contract, one row for each situation: what kubectl, Helm, Flux and Argo CD will conclude."""
+"""The verdict on a source, one row for each situation: what kubectl, Helm, Flux and Argo CD conclude."""
 
 from dataclasses import dataclass, field, replace
 
@@ -9,7 +9,7 @@ from sluice_operator.observed.facts import Facts, Refusal, SecretFacts, SinkRead
 from sluice_operator.status.reasons import ConditionReason
 from sluice_operator.status.severity import Severity
 from sluice_redis.contract import SourceState
-from tests.unit.operator.status.given import (
+from tests.unit.operator.status.situations import (
     after,
     ago,
     conditions,
@@ -71,7 +71,7 @@ ROWS = [
         past=(STREAMED,),
     ),
     Row(
-        "spec edited to mend a crash loop: the old pod's trouble is not the new spec's",
+        "spec edited to end a crash loop: the old pod's problem is not the new spec's",
         facts(
             generation=NEW_GENERATION,
             deployment=deployment(rolled_out=False),
@@ -324,7 +324,7 @@ ROWS = [
         "Streaming",
         also={"EventsFlowing": ("False", "Quiet"), "ErrorFree": ("True", "NoRecentErrors")},
     ),
-    # Reports that must not be believed.
+    # Reports that must not be trusted.
     Row(
         "report is stale",
         facts(sink=sink(health=health(silent_seconds=31.0))),
@@ -334,13 +334,13 @@ ROWS = [
         also={"Connected": ("Unknown", "NotReporting"), "EventsFlowing": ("Unknown", "NotReporting")},
     ),
     Row(
-        "not heard of since its start a minute ago",
+        "no report since its start a minute ago",
         facts(pods=(pod(created=ago(62), running_since=ago(60)),), sink=sink(health=None)),
         PROGRESSING,
         "NotReporting",
     ),
     Row(
-        "not heard of since its start long ago",
+        "no report since its start long ago",
         facts(pods=(pod(created=ago(303), running_since=ago(301)),), sink=sink(health=None)),
         DEGRADED,
         "NotReporting",
@@ -363,7 +363,7 @@ ROWS = [
     Row("report says stopped", facts(sink=reporting(SourceState.STOPPED)), PROGRESSING, "Connecting", past=(STARTING,)),
     # An operator that has just started: what the ingester's clock says may be wrong.
     Row(
-        "behind by its clock, and not seen to write yet",
+        "behind by its clock, and no new report yet",
         facts(sink=FIRST_SEEN),
         HEALTHY,
         "Streaming",
@@ -371,7 +371,7 @@ ROWS = [
         also={"Connected": ("True", "Streaming"), "EventsFlowing": ("True", "Flowing")},
     ),
     Row(
-        "behind by its clock, and not seen to write for long",
+        "behind by its clock, and no new report for long",
         facts(sink=WATCHED_LONG),
         DEGRADED,
         "NotReporting",
@@ -379,22 +379,22 @@ ROWS = [
         also={"Connected": ("Unknown", "NotReporting")},
     ),
     Row(
-        "behind by its clock, and known to be silent",
+        "behind by its clock, and known not to report",
         facts(sink=FIRST_SEEN),
         DEGRADED,
         "NotReporting",
         past=(STREAMED, facts(now=ago(60), sink=sink(health=health(silent_seconds=31.0)))),
     ),
     Row(
-        "behind by its clock, and nothing was told of it yet",
+        "behind by its clock, and no condition before",
         facts(sink=FIRST_SEEN),
         PROGRESSING,
         "Connecting",
         also={"Connected": ("Unknown", "Connecting")},
     ),
-    Row("never told of, and not seen to write for long", facts(sink=WATCHED_LONG), DEGRADED, "NotReporting"),
+    Row("no condition before, and no new report for long", facts(sink=WATCHED_LONG), DEGRADED, "NotReporting"),
     Row(
-        "Redis is back, which another operator has seen go",
+        "Redis is back, another operator process saw it go",
         facts(sink=FIRST_SEEN),
         HEALTHY,
         "SinkUnreachable",
@@ -510,7 +510,7 @@ ROWS = [
         "HighWaterMark",
     ),
     Row(
-        "stream full, the ingester restarted and not heard of yet",
+        "stream full, the ingester restarted and no report yet",
         facts(pods=(pod(running_since=ago(4), restart_count=1, last_termination=ended()),)),
         PROGRESSING,
         "Connecting",
@@ -603,7 +603,7 @@ ROWS = [
         PROGRESSING,
         "Progressing",
     ),
-    # Rest.
+    # Idle.
     Row(
         "suspending",
         facts(suspended=True, deployment=deployment(replicas=0), pods=(pod(terminating=True),)),
@@ -652,17 +652,17 @@ ROWS = [
 
 
 TO_DO = {
-    "ImagePullFailed": "; mend spec.image, spec.imagePullPolicy or spec.podTemplate.imagePullSecrets",
-    "ContainerConfigError": "; create what is missing, or mend spec.podTemplate or spec.image",
-    "PodRefused": "; mend the quota, the policy or the webhook that is against it, or spec.podTemplate",
-    "CrashLoop": "; `kubectl logs --previous us-east-firehose-1` tells why",
-    "ProgressDeadlineExceeded": "; `kubectl describe pod us-east-firehose-1` tells what it waits for",
-    "SinkUnauthorized": ": put the right user and password into the URL",
-    "SinkUrlInvalid": ": put the URL of a Redis into the Secret",
-    "Halted": ": see its logs",
+    "ImagePullFailed": "; correct spec.image, spec.imagePullPolicy or spec.podTemplate.imagePullSecrets",
+    "ContainerConfigError": "; create what is missing, or correct spec.podTemplate or spec.image",
+    "PodRefused": "; change the quota, the policy or the webhook that forbids it, or spec.podTemplate",
+    "CrashLoop": "; `kubectl logs --previous us-east-firehose-1` shows why",
+    "ProgressDeadlineExceeded": "; `kubectl describe pod us-east-firehose-1` shows what it waits for",
+    "SinkUnauthorized": ": correct the user and the password of the URL in the Secret, or grant",
+    "SinkUrlInvalid": ": put a Redis URL into the Secret",
+    "Halted": ": read its log",
 }
-"""By reason, what a Stalled source of which the operator itself knows is told to do. Others bring words of their own:
-Secrets, refusals, duplicates, and ingesters that have halted.
+"""By reason, what the message of Stalled says to do. Secrets, refusals, duplicates and halted ingesters have their own
+messages.
 """
 
 
@@ -686,14 +686,14 @@ def test_row(row: Row) -> None:
     assert TO_DO.get(row.reason, "") in messages.get("Stalled", TO_DO.get(row.reason, "")), "it says what to do"
 
 
-def test_whose_memory_is_too_small_is_told_which_field_to_raise() -> None:
+def test_a_killed_ingester_gets_the_field_to_raise() -> None:
     end = ended("OOMKilled", 137)
     status = after(facts(pods=(waiting_pod("CrashLoopBackOff", age=90, restart_count=3, last_termination=end),)))
     messages = {item.type: item.message for item in status.conditions or ()}
     assert messages["Stalled"].endswith("OOMKilled, exit code 137; raise spec.podTemplate.resources.limits.memory")
 
 
-def test_a_rollout_that_is_late_tells_where_to_look_where_there_is_no_pod() -> None:
+def test_a_late_rollout_without_a_pod_says_where_to_look() -> None:
     status = after(facts(deployment=deployment(rolled_out=False, deadline_message="It has timed out."), pods=()))
     messages = {item.type: item.message for item in status.conditions or ()}
-    assert messages["Stalled"] == "It has timed out: `kubectl get events` tells why there is no pod"
+    assert messages["Stalled"] == "It has timed out: `kubectl get events` shows why there is no pod"

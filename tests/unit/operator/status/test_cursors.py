@@ -1,14 +1,22 @@
-"""Resets of the cursor and lost ranges, from the health hash to the status and to Events."""
+"""Resets of the cursor and gaps, from the health hash to the status and to Events."""
 
 from dataclasses import replace
 
 from sluice_operator.api.relay import RelayStatus
 from sluice_operator.observed.facts import Facts, SinkReadFailure
 from sluice_operator.observed.health_hash import health_facts
-from sluice_operator.status.source_status import source_status
 from sluice_operator.status.transitions import is_unchanged, is_urgent, transition_events
 from sluice_redis.contract import CURSOR_LIVE, HealthField, SourceState
-from tests.unit.operator.status.given import after, conditions, facts, health, reporting, sink, trouble
+from tests.unit.operator.status.situations import (
+    after,
+    conditions,
+    facts,
+    health,
+    reporting,
+    sink,
+    source_status,
+    trouble,
+)
 
 RESET = {
     HealthField.RESET_NONCE: "first",
@@ -27,20 +35,20 @@ OPEN = {
 CLOSED = OPEN | {HealthField.LOST_TO: "6322879999", HealthField.LOST_TO_TIME: "2026-11-21T11:59:00.000Z"}
 
 
-def told(fields: dict[HealthField, str], *, cursor: str = "6322875501") -> Facts:
-    """A source that streams, with these fields in its health hash beside the usual."""
+def with_hash(fields: dict[HealthField, str], *, cursor: str = "6322875501") -> Facts:
+    """A source that streams, with these additional fields in its health hash."""
     read = health_facts({str(name): value for name, value in fields.items()}, silent_seconds=1.0)
     assert read is not None
     return facts(sink=sink(cursor=cursor, health=replace(health(), gap=read.gap, cursor_reset=read.cursor_reset)))
 
 
-def news(before: Facts, now: Facts) -> list[tuple[str, str, str]]:
+def events(before: Facts, now: Facts) -> list[tuple[str, str, str]]:
     status = after(before)
     return [(item.type, item.reason, item.message) for item in transition_events(status, source_status([now], status))]
 
 
-def test_a_reset_is_told_once_and_explains_the_cursor() -> None:
-    status = after(facts(), told(RESET, cursor="17"))
+def test_a_reset_is_one_event_and_explains_the_cursor() -> None:
+    status = after(facts(), with_hash(RESET, cursor="17"))
     assert status.cursor_reset is not None
     assert status.cursor_reset.dump() == {
         "nonce": "first",
@@ -48,38 +56,39 @@ def test_a_reset_is_told_once_and_explains_the_cursor() -> None:
         "to": "0",
         "at": "2026-11-24T11:59:00Z",
     }
-    assert news(facts(), told(RESET, cursor="17")) == [
+    assert events(facts(), with_hash(RESET, cursor="17")) == [
         ("Normal", "CursorReset", "The cursor was set from 6322875501 to 0, as spec.cursor asks (nonce first)")
     ]
-    assert news(told(RESET), told(RESET)) == []
+    assert events(with_hash(RESET), with_hash(RESET)) == []
     assert is_urgent(after(facts()), status)
 
 
 def test_a_reset_outlives_what_redis_forgets() -> None:
-    done = after(told(RESET)).cursor_reset
-    assert after(told(RESET), facts()).cursor_reset == done
-    assert after(told(RESET), facts(sink=trouble(SinkReadFailure.UNREACHABLE))).cursor_reset == done
+    done = after(with_hash(RESET)).cursor_reset
+    assert after(with_hash(RESET), facts()).cursor_reset == done
+    assert after(with_hash(RESET), facts(sink=trouble(SinkReadFailure.UNREACHABLE))).cursor_reset == done
 
 
 def test_an_older_reset_of_another_place_does_not_undo_the_newest() -> None:
     older = RESET | {HealthField.RESET_NONCE: "of before", HealthField.RESET_AT: "2026-11-24T11:58:00Z"}
     newer = RESET | {HealthField.RESET_NONCE: "next", HealthField.RESET_AT: "2026-11-24T11:59:30Z"}
-    done = after(told(RESET)).cursor_reset
-    assert after(told(RESET), told(older)).cursor_reset == done
-    following = after(told(RESET), told(newer)).cursor_reset
+    done = after(with_hash(RESET)).cursor_reset
+    assert after(with_hash(RESET), with_hash(older)).cursor_reset == done
+    following = after(with_hash(RESET), with_hash(newer)).cursor_reset
     assert following is not None
     assert following.nonce == "next"
 
 
-def test_a_lost_range_is_told_when_its_end_is_known() -> None:
-    assert news(facts(), told(OPEN)) == []
+def test_a_gap_is_an_event_when_its_end_is_known() -> None:
+    assert events(facts(), with_hash(OPEN)) == []
     message = (
         "OutdatedCursor: the source could not give seq 6322875502 to 6322879999, "
-        "after 2026-11-20T10:00:00Z, before 2026-11-21T11:59:00Z; the ingester has gone on behind them"
+        "after 2026-11-20T10:00:00Z, before 2026-11-21T11:59:00Z. The ingester has continued after them. "
+        "Fetch what is missing from the repositories, if you need it"
     )
-    assert news(told(OPEN), told(CLOSED)) == [("Warning", "EventsLost", message)]
-    assert news(told(CLOSED), told(CLOSED)) == []
-    gap = after(told(CLOSED)).firehose
+    assert events(with_hash(OPEN), with_hash(CLOSED)) == [("Warning", "EventsLost", message)]
+    assert events(with_hash(CLOSED), with_hash(CLOSED)) == []
+    gap = after(with_hash(CLOSED)).firehose
     assert gap is not None
     assert gap.dump()["lastGap"] == {
         "fromSeq": "6322875502",
@@ -92,7 +101,7 @@ def test_a_lost_range_is_told_when_its_end_is_known() -> None:
 
 
 def test_what_was_written_is_read_back_the_same() -> None:
-    status = after(told(RESET | CLOSED))
+    status = after(with_hash(RESET | CLOSED))
     assert is_unchanged(RelayStatus.model_validate(status.dump()), status)
 
 
@@ -117,8 +126,8 @@ def test_an_outdated_cursor_that_halts_is_not_valid() -> None:
     assert found["CursorValid"] == ("False", "OutdatedCursor")
 
 
-def test_what_came_between_two_live_connections_is_told_in_plain_words() -> None:
-    """Without a cursor it is not known which seqs these were, only when."""
+def test_a_gap_between_two_live_connections_has_only_times() -> None:
+    """Without a cursor only the times are known, not the seqs."""
     since = {
         HealthField.LOST_FROM: "",
         HealthField.LOST_FROM_TIME: "2026-11-24T11:00:00.000Z",
@@ -126,13 +135,14 @@ def test_what_came_between_two_live_connections_is_told_in_plain_words() -> None
     }
     opened = OPEN | since
     closed = opened | {HealthField.LOST_TO: "6322875400", HealthField.LOST_TO_TIME: "2026-11-24T11:59:00.000Z"}
-    assert news(facts(), told(opened)) == []
+    assert events(facts(), with_hash(opened)) == []
     message = (
         "NoCursor: what the source sent after 2026-11-24T11:00:00Z, before 2026-11-24T11:59:00Z, may be missing: "
-        "it was not connected, and there was no cursor yet to ask with"
+        "there was no connection, and no cursor to continue from. "
+        "Fetch what is missing from the repositories, if you need it"
     )
-    assert news(told(opened), told(closed)) == [("Warning", "EventsLost", message)]
-    gap = after(told(closed)).firehose
+    assert events(with_hash(opened), with_hash(closed)) == [("Warning", "EventsLost", message)]
+    gap = after(with_hash(closed)).firehose
     assert gap is not None
     assert gap.dump()["lastGap"] == {
         "toSeq": "6322875400",

@@ -1,4 +1,4 @@
-"""What others have put into a status, against what the operator wants there."""
+"""Fields that somebody else has written into a status."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import pytest
 
 from sluice_operator.api.relay import RelayStatus
 from sluice_operator.status.foreign_fields import removal_patch
-from tests.unit.operator.status.given import after, facts
+from tests.unit.operator.status.situations import after, facts
 
 READY = {"type": "Ready", "status": "True"}
 STALLED = {"type": "Stalled", "status": "True"}

@@ -1,4 +1,4 @@
-"""What must hold of every status, whatever is seen in whatever order."""
+"""What must be true of every status, after any facts in any order."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from sluice_operator.api.health import HealthSpec
 from sluice_operator.api.relay import RelayStatus
-from sluice_operator.desired.naming import Component
+from sluice_operator.desired.component import Component
+from sluice_operator.desired.relay_streams import BACKFILL, FIREHOSE
 from sluice_operator.observed.facts import (
     BlockerFacts,
     DeploymentFacts,
@@ -26,10 +27,9 @@ from sluice_operator.observed.facts import (
     Termination,
     WriterFacts,
 )
-from sluice_operator.status.source_status import source_status
 from sluice_operator.status.transitions import is_unchanged, is_urgent, transition_events
 from sluice_redis.contract import BACKFILL_DONE, SourceState
-from tests.unit.operator.status.given import HOST, NOW, ago, health
+from tests.unit.operator.status.situations import HOST, NOW, ago, health, source_status
 
 WORDS = st.sampled_from(["", "ConnectionLost", "HighWaterMark", "RedisRefused"])
 TEXTS = st.sampled_from(["", "as it is", "x" * 5000, "\x00\n"])
@@ -164,27 +164,27 @@ def streams(component: Component) -> st.SearchStrategy[Facts]:
     )
 
 
-def looks() -> st.SearchStrategy[list[Facts]]:
+def observations() -> st.SearchStrategy[list[Facts]]:
     def alike(first: Facts, second: Facts) -> list[Facts]:
         of_the_source = {name: getattr(first, name) for name in ("generation", "suspended", "secret", "refusal")}
         return [first, replace(second, **of_the_source)]
 
-    return st.builds(alike, streams(Component.FIREHOSE), streams(Component.BACKFILL))
+    return st.builds(alike, streams(FIREHOSE), streams(BACKFILL))
 
 
 @settings(max_examples=200)
-@given(st.lists(looks(), min_size=1, max_size=4))
+@given(st.lists(observations(), min_size=1, max_size=4))
 def test_invariants(story: list[list[Facts]]) -> None:
     before = RelayStatus()
-    for step, look in enumerate(story):
+    for step, streams_now in enumerate(story):
         now = NOW + timedelta(seconds=3 * step)
-        seen = [replace(facts, now=now) for facts in look]
+        seen = [replace(facts, now=now) for facts in streams_now]
         status = source_status(seen, before)
-        _is_well_formed(status, generation=look[0].generation)
+        _is_well_formed(status, generation=streams_now[0].generation)
         _is_consistent_with(before, status, moved=now)
         read = RelayStatus.model_validate(status.dump())
         again = source_status(seen, read)
-        assert is_unchanged(read, again), "a second look at the same things finds nothing new"
+        assert is_unchanged(read, again), "a second reconcile changes nothing"
         assert not transition_events(read, again)
         if transition_events(before, status):
             assert is_urgent(before, status), "what is worth an Event is worth a write"

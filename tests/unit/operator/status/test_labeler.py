@@ -1,4 +1,4 @@
-"""The status of a labeler: quiet is its usual state, and takes nothing away."""
+"""The status of a labeler, which is normally quiet."""
 
 from dataclasses import replace
 from typing import Any
@@ -7,11 +7,20 @@ import pytest
 
 from sluice_operator.api.health import HealthSpec, LabelerHealthSpec
 from sluice_operator.api.labeler import LabelerStatus
-from sluice_operator.desired.naming import Component
+from sluice_operator.desired.labeler_streams import LABELS
 from sluice_operator.observed.facts import Facts
-from sluice_operator.status.source_status import source_status
 from sluice_redis.contract import SourceState
-from tests.unit.operator.status.given import ago, conditions, deployment, facts, health, pod, reporting, sink
+from tests.unit.operator.status.situations import (
+    ago,
+    conditions,
+    deployment,
+    facts,
+    health,
+    pod,
+    reporting,
+    sink,
+    source_status,
+)
 
 POD = "moderation-labels-1"
 DAYS = 10 * 86_400.0
@@ -19,7 +28,7 @@ DAYS = 10 * 86_400.0
 
 def labeler(**changes: Any) -> Facts:
     mine = {
-        "component": Component.LABELER,
+        "component": LABELS,
         "windows": LabelerHealthSpec(),
         "pods": (pod(name=POD),),
         "sink": sink(health=health(pod=POD)),
@@ -28,7 +37,7 @@ def labeler(**changes: Any) -> Facts:
 
 
 def quiet(state: SourceState = SourceState.STREAMING, *, stored: float | None = DAYS) -> Facts:
-    """Nothing was given for ten days, but for what was stored at that time."""
+    """A labeler that has given nothing for ten days; `stored` is the age of what it stored then."""
     when = None if stored is None else ago(stored)
     event = None if stored is None else ago(DAYS)
     return labeler(sink=reporting(state, pod=POD, stored=when, event_time=event))
@@ -41,7 +50,7 @@ def after(*situations: Facts) -> LabelerStatus:
     return status
 
 
-def test_its_stream_stands_under_labels() -> None:
+def test_its_stream_is_under_labels() -> None:
     status = after(labeler())
     assert conditions(status)["Ready"] == ("True", "Streaming")
     assert conditions(status)["EventsFlowing"] == ("True", "Flowing")
@@ -60,7 +69,7 @@ def test_quiet_is_well(stored: float | None) -> None:
     assert {"Stalled", "Reconciling"}.isdisjoint(found)
 
 
-def test_the_same_of_a_relay_is_told() -> None:
+def test_the_same_relay_reports_it() -> None:
     relays = facts(sink=reporting(SourceState.STREAMING, stored=ago(DAYS)))
     assert conditions(after(relays))["EventsFlowing"] == ("False", "Quiet")
 

@@ -1,12 +1,11 @@
 import pytest
 
 from sluice_operator.api.health import HealthSpec
+from sluice_operator.api.ingester_status import RestartsStatus
 from sluice_operator.api.relay import RelayStatus
-from sluice_operator.api.source_status import RestartsStatus
 from sluice_operator.observed.facts import PodFacts
 from sluice_operator.status.restarts import count_restarts, exempt_all
-from sluice_operator.status.source_status import source_status
-from tests.unit.operator.status.given import NOW, ago, ended, facts, pod
+from tests.unit.operator.status.situations import NOW, ago, ended, facts, pod, source_status
 
 A1 = pod(uid="a1", name="a1", template_hash="aaa")
 A2 = pod(uid="a2", name="a2", template_hash="aaa", created=ago(50), running_since=ago(45))
@@ -38,40 +37,40 @@ def restarted(of: PodFacts, count: int, reason: str = "Error", exit_code: int = 
     )
 
 
-def count(*looks: tuple[PodFacts, ...] | None) -> RestartsStatus:
-    """The restarts after so many looks; None is a look at a suspended source without pods."""
+def count(*reconciles: tuple[PodFacts, ...] | None) -> RestartsStatus:
+    """The restarts after reconciles with these pods. None is a suspended source without pods."""
     restarts: RestartsStatus | None = None
-    for look in looks:
-        # Each look twice: the second must find nothing new.
+    for pods in reconciles:
+        # Each reconcile twice: the second must change nothing.
         for _ in range(2):
-            restarts = count_restarts(restarts, look or (), should_run=look is not None, now=NOW)
+            restarts = count_restarts(restarts, pods or (), should_run=pods is not None, now=NOW)
     assert restarts is not None
-    return RestartsStatus.model_validate(restarts.dump())  # what an operator that was restarted would read
+    return RestartsStatus.model_validate(restarts.dump())  # as a new operator process reads it
 
 
 def test_a_pod_that_is_stopped_because_it_is_to_be_has_no_successor() -> None:
-    """Suspended and resumed between two looks at what is there, with an operator that ends in between."""
+    """Suspended and resumed between two reconciles, with an operator that is replaced in between."""
     running = count_restarts(None, (restarted(A1, 1),), should_run=True, now=NOW)
-    spared = exempt_all(running)
-    assert spared is not None
-    assert spared.count == running.count
-    assert exempt_all(spared) is spared
-    assert count_restarts(spared, (A2,), should_run=True, now=NOW).count == 1
-    assert count_restarts(spared, (restarted(A1, 3),), should_run=True, now=NOW).count == 3
+    exempt = exempt_all(running)
+    assert exempt is not None
+    assert exempt.count == running.count
+    assert exempt_all(exempt) is exempt
+    assert count_restarts(exempt, (A2,), should_run=True, now=NOW).count == 1
+    assert count_restarts(exempt, (restarted(A1, 3),), should_run=True, now=NOW).count == 3
     suspended = count_restarts(running, (restarted(A1, 1),), should_run=False, now=NOW)
-    assert suspended == spared
+    assert suspended == exempt
     assert count_restarts(suspended, (A2,), should_run=True, now=NOW).count == 1
 
 
-LOOKS = [
+RECONCILES = [
     ("the first pod is none", [(A1,)], 0, None, None),
     ("a container's restart", [(A1,), (restarted(A1, 1),)], 1, "Error", 1),
     ("out of memory", [(A1,), (restarted(A1, 1, "OOMKilled", 137),)], 1, "OOMKilled", 137),
-    ("several between two looks", [(A1,), (restarted(A1, 4),)], 4, "Error", 1),
-    ("restarts before the first look", [(restarted(A1, 2),)], 2, "Error", 1),
+    ("several between two reconciles", [(A1,), (restarted(A1, 4),)], 4, "Error", 1),
+    ("restarts before the first pods", [(restarted(A1, 2),)], 2, "Error", 1),
     ("a pod replaced, seen side by side", [(A1,), (leaving(A1), A2)], 1, "PodReplaced", None),
     ("a pod replaced, seen with a gap", [(A1,), (), (A2,)], 1, "PodReplaced", None),
-    ("a pod replaced between two looks", [(A1,), (A2,)], 1, "PodReplaced", None),
+    ("a pod replaced between two reconciles", [(A1,), (A2,)], 1, "PodReplaced", None),
     ("evicted", [(A1,), (leaving(A1, "Evicted"), A2)], 1, "Evicted", None),
     ("evicted, and gone before the next came", [(A1,), (leaving(A1, "Evicted"),), (), (A2,)], 1, "Evicted", None),
     (
@@ -83,7 +82,7 @@ LOOKS = [
     ),
     ("its node lost", [(A1,), (leaving(A1, "NodeLost"),), (leaving(A1, "NodeLost"), A2)], 1, "NodeLost", None),
     ("replaced twice", [(A1,), (leaving(A1), A2), (leaving(A2), A3)], 2, "PodReplaced", None),
-    ("replaced twice between two looks", [(A1,), (A3,)], 1, "PodReplaced", None),
+    ("replaced twice between two reconciles", [(A1,), (A3,)], 1, "PodReplaced", None),
     ("replaced and restarted", [(A1,), (leaving(A1), A2), (restarted(A2, 1, "OOMKilled", 137),)], 2, "OOMKilled", 137),
     (
         "restarted, then replaced",
@@ -105,23 +104,27 @@ LOOKS = [
     ("a restart counts through a rollout", [(A1,), (restarted(A1, 2),), (B1,)], 2, "Error", 1),
     ("suspended and resumed", [(A1,), None, (A2,)], 0, None, None),
     ("suspended after a restart", [(A1,), (restarted(A1, 1),), None, (A2,)], 1, "Error", 1),
-    ("a second pod beside the first is none", [(A1,), (A1, A2)], 0, None, None),
+    ("a second pod in addition to the first is none", [(A1,), (A1, A2)], 0, None, None),
     ("two pods come for one that is gone", [(A1,), (A2, A3)], 1, "PodReplaced", None),
     ("and none when the first goes", [(A1,), (A1, A2), (A2,)], 0, None, None),
 ]
 
 
 @pytest.mark.parametrize(
-    ("looks", "total", "reason", "exit_code"), [look[1:] for look in LOOKS], ids=[look[0] for look in LOOKS]
+    ("reconciles", "total", "reason", "exit_code"),
+    [pods[1:] for pods in RECONCILES],
+    ids=[pods[0] for pods in RECONCILES],
 )
-def test_count(looks: list[tuple[PodFacts, ...] | None], total: int, reason: str | None, exit_code: int | None) -> None:
-    restarts = count(*looks)
+def test_count(
+    reconciles: list[tuple[PodFacts, ...] | None], total: int, reason: str | None, exit_code: int | None
+) -> None:
+    restarts = count(*reconciles)
     assert (restarts.count, restarts.last_reason, restarts.last_exit_code) == (total, reason, exit_code)
     assert (restarts.last_time is None) == (total == 0)
 
 
 def test_while_suspending_nothing_is_counted_twice() -> None:
-    """The pods of a source that is being suspended are still there for some looks."""
+    """The pods of a source that is being suspended still exist during some reconciles."""
     restarts = count_restarts(None, (restarted(A1, 2),), should_run=True, now=NOW)
     for pods in ((restarted(A1, 2),), (leaving(restarted(A1, 2)),), ()):
         restarts = count_restarts(restarts, pods, should_run=False, now=NOW)
@@ -141,19 +144,19 @@ def test_only_pods_that_stay_are_remembered() -> None:
     assert [item.uid for item in restarts.pods or ()] == ["a2"]
 
 
-def in_window(*looks: tuple[float, int], window: int = 900) -> tuple[int, list[float]]:
-    """How many are recent now, and the ages of those that are remembered, after looks at (seconds ago, restarts)."""
+def in_window(*reconciles: tuple[float, int], window: int = 900) -> tuple[int, list[float]]:
+    """The number of recent restarts, and the ages of those remembered, after reconciles of (seconds ago, restarts)."""
     status = RelayStatus()
-    for age, restarts in [*looks, (0, looks[-1][1])]:
+    for age, restarts in [*reconciles, (0, reconciles[-1][1])]:
         last = ended(seconds_ago=age) if restarts else None
         situation = facts(
             now=ago(age),
             windows=HealthSpec(stable_window_seconds=window),
-            pods=(pod(restart_count=restarts, last_termination=last if age else ended(seconds_ago=looks[-1][0])),),
+            pods=(pod(restart_count=restarts, last_termination=last if age else ended(seconds_ago=reconciles[-1][0])),),
         )
         status = RelayStatus.model_validate(source_status([situation], status).dump())
     assert status.restarts is not None
-    assert status.restarts.count == looks[-1][1]
+    assert status.restarts.count == reconciles[-1][1]
     return status.restarts.in_window, [(NOW - time).total_seconds() for time in status.restarts.recent_times or ()]
 
 
@@ -167,9 +170,9 @@ RECENT = [
 ]
 
 
-@pytest.mark.parametrize(("looks", "recent", "ages"), [row[1:] for row in RECENT], ids=[row[0] for row in RECENT])
-def test_recent_restarts(looks: list[tuple[float, int]], recent: int, ages: list[float]) -> None:
-    assert in_window(*looks) == (recent, ages)
+@pytest.mark.parametrize(("reconciles", "recent", "ages"), [row[1:] for row in RECENT], ids=[row[0] for row in RECENT])
+def test_recent_restarts(reconciles: list[tuple[float, int]], recent: int, ages: list[float]) -> None:
+    assert in_window(*reconciles) == (recent, ages)
 
 
 def test_the_window_is_that_of_the_spec() -> None:

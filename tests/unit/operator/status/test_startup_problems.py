@@ -1,19 +1,17 @@
-"""A pod that does not start: what is told, and when a person must act."""
+"""A pod that does not start: the message, and when a person must act."""
 
 from dataclasses import replace
 
 import pytest
 
 from sluice_operator.observed.facts import BlockerFacts, Facts, PodEvent, StartupFacts
-from tests.unit.operator.status.given import after, ago, conditions, facts, pod, waiting_pod
+from tests.unit.operator.status.situations import after, ago, conditions, facts, pod, waiting_pod
 
 MISSING = StartupFacts(missing=("There is no ConfigMap private-ca, which spec.caBundle names: create it",))
 FAILING = BlockerFacts(
-    name="a-proxy", is_failing=True, description="container a-proxy; it ended with Error, exit code 3"
+    name="a-proxy", is_failing=True, description="container a-proxy; it exited with Error, exit code 3"
 )
-LATE = BlockerFacts(
-    name="a-proxy", is_failing=False, description="init container a-proxy; it has not come to its end yet"
-)
+LATE = BlockerFacts(name="a-proxy", is_failing=False, description="init container a-proxy; it has not finished yet")
 
 
 def event(reason: str, *, age: float = 5) -> StartupFacts:
@@ -39,8 +37,8 @@ def message(situation: Facts) -> str:
     ],
     ids=["an object", "a mount", "a device", "a container", "a claim"],
 )
-def test_what_a_person_must_mend(situation: Facts, reason: str, word: str) -> None:
-    """It is named at once, and Stalled when it has lasted."""
+def test_what_a_person_must_correct(situation: Facts, reason: str, word: str) -> None:
+    """The reason is given at once, and Stalled when it has lasted."""
     assert conditions(after(situation))["Reconciling"] == ("True", reason)
     assert word in message(situation)
     (young,) = situation.pods
@@ -68,7 +66,7 @@ def test_what_a_person_must_mend(situation: Facts, reason: str, word: str) -> No
         (starting(unschedulable="0/1 nodes: untolerated taint.", age=200), "Progressing", "spec.podTemplate"),
     ],
 )
-def test_what_may_pass_is_told_and_waited_for(situation: Facts, reason: str, word: str) -> None:
+def test_a_temporary_problem_is_reported_and_progressing(situation: Facts, reason: str, word: str) -> None:
     assert conditions(after(situation))["Reconciling"] == ("True", reason)
     assert word in message(situation)
 
@@ -78,7 +76,7 @@ def test_what_has_healed_is_stalled_no_longer_though_the_pod_does_not_run_yet() 
     assert healed["Reconciling"] == ("True", "PodNotRunning")
 
 
-def test_a_container_that_has_a_word_of_its_own_tells_more() -> None:
+def test_a_container_with_a_reason_of_its_own_decides() -> None:
     broken = facts(pods=(waiting_pod("CreateContainerConfigError", age=5),), start=MISSING)
     assert conditions(after(broken))["Ready"] == ("False", "ContainerConfigError")
 

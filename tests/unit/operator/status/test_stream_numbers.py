@@ -5,10 +5,9 @@ import pytest
 from sluice_common.times import human_duration, parse_time
 from sluice_operator.api.relay import RelayStatus
 from sluice_operator.observed.facts import Facts, HealthFacts, RedisStreamFacts, SecretFacts, SinkReadFailure
-from sluice_operator.status.source_status import source_status
 from sluice_operator.status.stream_numbers import human_rate
 from sluice_redis.contract import SourceState
-from tests.unit.operator.status.given import (
+from tests.unit.operator.status.situations import (
     NOW,
     after,
     ago,
@@ -18,10 +17,11 @@ from tests.unit.operator.status.given import (
     pod,
     reporting,
     sink,
+    source_status,
     trouble,
     waiting_pod,
 )
-from tests.unit.operator.status.given import stream as stream_of
+from tests.unit.operator.status.situations import stream as stream_of
 
 
 def test_streaming() -> None:
@@ -81,7 +81,7 @@ def test_an_event_of_the_future_makes_no_negative_lag() -> None:
     assert (stream.lag_seconds, stream.newest_event_age_seconds) == (0, 0)
 
 
-def test_a_report_that_is_not_believed_gives_no_rate_and_no_state() -> None:
+def test_a_report_that_is_not_trusted_gives_no_rate_and_no_state() -> None:
     stream = after(facts(sink=sink(health=health(silent_seconds=60.0)))).firehose
     assert stream is not None
     assert (stream.state, stream.rate, stream.cursor) == (None, None, "6322875501")
@@ -94,18 +94,18 @@ UNSEEN = [
 
 
 @pytest.mark.parametrize("now", [row[1] for row in UNSEEN], ids=[row[0] for row in UNSEEN])
-def test_what_nobody_can_see_is_not_told_as_if_it_were_seen(now: Facts) -> None:
+def test_unknown_numbers_are_absent(now: Facts) -> None:
     """How far it has come, and what it counts, stands; a lag or a length of some time ago does not."""
     seen = sink(stream=stream_of(group("slow", lag=70)), health=health(dead_letters=4, fenced=2))
     before = after(facts(now=ago(10), sink=seen)).firehose
     stream = after(facts(now=ago(10), sink=seen), now).firehose
     assert before is not None
     assert stream is not None
-    told = before.dump()
+    dump = before.dump()
     gone = {"state", "lag", "lagSeconds", "newestEventAgeSeconds", "rate", "eventsPerSecond"}
     gone |= {"streamLength", "streamBytes", "consumerGroups", "consumersLag"}
-    assert gone <= told.keys()
-    assert stream.dump() == {name: value for name, value in told.items() if name not in gone}
+    assert gone <= dump.keys()
+    assert stream.dump() == {name: value for name, value in dump.items() if name not in gone}
     assert {"cursor", "cursorTime", "events", "deadLetters", "fenced", "updatedAt"} <= stream.dump().keys()
 
 
@@ -130,7 +130,7 @@ def test_the_stream_in_redis_and_its_consumers() -> None:
 
 
 @pytest.mark.parametrize("known", [None, stream_of(bytes=None)])
-def test_what_redis_does_not_tell_is_absent(known: RedisStreamFacts | None) -> None:
+def test_what_redis_does_not_know_is_absent(known: RedisStreamFacts | None) -> None:
     found = after(facts(sink=sink(stream=known))).firehose
     assert found is not None
     assert not {"streamBytes", "consumerGroups", "consumersLag"} & found.dump().keys()
@@ -143,18 +143,18 @@ FENCES: list[tuple[str, list[HealthFacts | None], int | None]] = [
     ("over restarts", [health(fenced=2), health(fenced=0, started=ago(50)), health(fenced=1, started=ago(50))], 3),
     ("over a restart that was not seen", [health(fenced=2), health(fenced=1, started=ago(50))], 3),
     ("not heard for a while", [health(fenced=2), None, health(fenced=2)], 2),
-    ("another pod's report is not believed", [health(fenced=2), health(fenced=9, pod="other")], 2),
-    ("an older ingester tells none", [health(fenced=None)], None),
+    ("another pod's report is not trusted", [health(fenced=2), health(fenced=9, pod="other")], 2),
+    ("an older ingester reports none", [health(fenced=None)], None),
 ]
 
 
-@pytest.mark.parametrize(("looks", "count"), [row[1:] for row in FENCES], ids=[row[0] for row in FENCES])
-def test_fences_are_counted_over_all_restarts(looks: list[HealthFacts | None], count: int | None) -> None:
+@pytest.mark.parametrize(("reports", "count"), [row[1:] for row in FENCES], ids=[row[0] for row in FENCES])
+def test_fences_are_counted_over_all_restarts(reports: list[HealthFacts | None], count: int | None) -> None:
     status = RelayStatus()
-    for look in looks:
-        for _ in range(2):  # the second look finds nothing new
+    for report in reports:
+        for _ in range(2):  # the second reconcile changes nothing
             # Each time as an operator that was restarted would read it.
-            status = RelayStatus.model_validate(source_status([facts(sink=sink(health=look))], status).dump())
+            status = RelayStatus.model_validate(source_status([facts(sink=sink(health=report))], status).dump())
     assert status.firehose is not None
     assert status.firehose.fenced == count
 
@@ -166,7 +166,7 @@ def test_the_rate_is_shown_while_events_are_stored_or_wait(state: SourceState, s
     assert stream.rate == shown
 
 
-def test_status_tells_host_and_image() -> None:
+def test_status_has_host_and_image() -> None:
     status = after(facts(pods=(pod(image="sluice:2"),)))
     assert (status.host, status.image) == ("relay1.us-east.bsky.network", "sluice:2")
     assert after(facts(), replace(facts(), pods=())).image == "sluice:1"

@@ -7,10 +7,10 @@ import pytest
 from sluice_operator.api.health import LabelerHealthSpec
 from sluice_operator.api.relay import RelayStatus
 from sluice_operator.observed.facts import CursorResetFacts, Facts, GapFacts, SecretFacts, SinkReadFailure
-from sluice_operator.status.source_status import invalid_spec_status, source_status
+from sluice_operator.status.source_status import invalid_spec_status
 from sluice_operator.status.transitions import is_unchanged, is_urgent, transition_events
 from sluice_redis.contract import SourceState
-from tests.unit.operator.status.given import (
+from tests.unit.operator.status.situations import (
     after,
     ago,
     ended,
@@ -20,6 +20,7 @@ from tests.unit.operator.status.given import (
     pod,
     reporting,
     sink,
+    source_status,
     stream,
     trouble,
     waiting_pod,
@@ -53,12 +54,12 @@ def lost(gap: GapFacts) -> Facts:
     return facts(sink=sink(health=health(gap=gap)))
 
 
-def news(*past: Facts, now: Facts) -> list[tuple[str, str]]:
+def events(*past: Facts, now: Facts) -> list[tuple[str, str]]:
     before = RelayStatus.model_validate(after(*past).dump())  # as an operator that was restarted would read it
     return [(item.type, item.reason) for item in transition_events(before, source_status([now], before))]
 
 
-def test_looking_again_tells_nothing_new() -> None:
+def test_a_second_reconcile_changes_nothing() -> None:
     before = after(MINUTE_AGO, facts(now=ago(3)))
     status = source_status([facts()], before)
     assert status != before
@@ -73,7 +74,7 @@ def test_what_was_read_from_the_api_server_is_the_same_as_what_was_written() -> 
     assert is_unchanged(read, source_status([facts()], read))
 
 
-def test_numbers_are_news_that_can_wait() -> None:
+def test_changed_numbers_can_wait() -> None:
     before = after(facts(now=ago(3)))
     moved = facts(sink=sink(cursor="6322875999", length=2000, health=health(seq="6322875999")))
     status = source_status([moved], before)
@@ -81,7 +82,7 @@ def test_numbers_are_news_that_can_wait() -> None:
     assert not is_urgent(before, status)
 
 
-def test_the_first_numbers_are_news_that_can_not_wait() -> None:
+def test_first_numbers_are_urgent() -> None:
     """The table of a source that has just become Ready would stay empty until the next interval."""
     nothing = health(seq=None, event_time=None, stored=None, rate=None)
     connected = after(facts(now=ago(9), sink=sink(cursor=None, health=nothing)))
@@ -111,7 +112,7 @@ def test_what_can_not_wait(now: Facts) -> None:
     assert is_urgent(before, source_status([now], before))
 
 
-TOLD = [
+EVENTS = [
     (
         "first connection",
         (facts(now=ago(9), sink=sink(health=None)),),
@@ -152,8 +153,8 @@ TOLD = [
             ("Normal", "BackpressureOff"),
         ],
     ),
-    ("not seen for one look", (MINUTE_AGO, replace(DOWN, now=ago(5))), facts(), [("Normal", "BackpressureOff")]),
-    ("without its Secret for one look", (MINUTE_AGO, replace(NO_SECRET, now=ago(5))), facts(), [("Normal", "Ready")]),
+    ("not observed once", (MINUTE_AGO, replace(DOWN, now=ago(5))), facts(), [("Normal", "BackpressureOff")]),
+    ("without its Secret once", (MINUTE_AGO, replace(NO_SECRET, now=ago(5))), facts(), [("Normal", "Ready")]),
     ("silent for a while", (MINUTE_AGO, replace(SILENT, now=ago(5))), facts(), [("Normal", "Ready")]),
     ("made anew while Redis was away", (MINUTE_AGO, replace(DOWN, now=ago(5))), RECONNECTED, CONNECTED_AND_BACK),
     ("made anew while Redis was full", (MINUTE_AGO, replace(FULL, now=ago(5))), RECONNECTED, CONNECTED_AND_BACK),
@@ -176,7 +177,7 @@ TOLD = [
         [("Normal", "BackpressureOff")],
     ),
     (
-        "lost, and told so, before Redis was away",
+        "lost, with an Event, before Redis was away",
         (MINUTE_AGO, replace(LOST, now=ago(30)), replace(DOWN, now=ago(5))),
         LOST,
         [("Normal", "BackpressureOff")],
@@ -225,7 +226,7 @@ TOLD = [
     ),
     ("fenced", (fenced(0),), fenced(1), [("Warning", "Fenced")]),
     (
-        "fenced before the first look",
+        "fenced before the first reconcile",
         (facts(now=ago(9), sink=sink(health=None)),),
         fenced(1),
         [
@@ -289,9 +290,9 @@ TOLD = [
 ]
 
 
-@pytest.mark.parametrize(("past", "now", "told"), [row[1:] for row in TOLD], ids=[row[0] for row in TOLD])
-def test_news(past: tuple[Facts, ...], now: Facts, told: list[tuple[str, str]]) -> None:
-    assert news(*past, now=now) == told
+@pytest.mark.parametrize(("past", "now", "expected"), [row[1:] for row in EVENTS], ids=[row[0] for row in EVENTS])
+def test_events_of_transitions(past: tuple[Facts, ...], now: Facts, expected: list[tuple[str, str]]) -> None:
+    assert events(*past, now=now) == expected
 
 
 @pytest.mark.parametrize(
@@ -306,21 +307,21 @@ def test_news(past: tuple[Facts, ...], now: Facts, told: list[tuple[str, str]]) 
         ),
     ],
 )
-def test_a_restart_is_told_with_its_reason(ended_so: Facts, message: str) -> None:
+def test_a_restart_is_an_event_with_its_reason(ended_so: Facts, message: str) -> None:
     before = after(MINUTE_AGO)
     assert [item.message for item in transition_events(before, source_status([ended_so], before))] == [message]
 
 
-def test_how_a_lost_cursor_was_handled_is_told() -> None:
+def test_a_gap_is_an_event_with_its_range() -> None:
     before = after(MINUTE_AGO)
-    (told,) = transition_events(before, source_status([lost(GAP)], before))
-    assert told.message == (
-        "OutdatedCursor: the source could not give seq 8 to 12, after an unknown time, before 2026-11-24T11:59:55Z; "
-        "the ingester has gone on behind them"
+    (event,) = transition_events(before, source_status([lost(GAP)], before))
+    assert event.message == (
+        "OutdatedCursor: the source could not give seq 8 to 12, after an unknown time, before 2026-11-24T11:59:55Z. "
+        "The ingester has continued after them. Fetch what is missing from the repositories, if you need it"
     )
 
 
-def test_a_source_that_rests_is_written_about_ever_more_rarely() -> None:
+def test_a_quiet_source_is_written_ever_more_rarely() -> None:
     resting = facts(
         windows=LabelerHealthSpec(), sink=sink(stream=stream(group("g", pending=1, oldest_pending_seconds=1.0)))
     )

@@ -1,4 +1,4 @@
-"""The HTTP port, asked as a kubelet asks."""
+"""The HTTP server, as a kubelet uses it."""
 
 import asyncio
 import contextlib
@@ -8,15 +8,15 @@ import aiohttp
 import pytest
 from prometheus_client import CollectorRegistry
 
-from sluice_operator.kinds.registry import WATCHED_KINDS
-from sluice_operator.kubernetes import workqueue as queue_module
+from sluice_operator.kinds.registry import KINDS
+from sluice_operator.kubernetes import workqueue as workqueue_module
 from sluice_operator.kubernetes.cache import Cache
 from sluice_operator.kubernetes.client import KubernetesClient
 from sluice_operator.kubernetes.resync import Resync
 from sluice_operator.kubernetes.source_key import SourceKey
 from sluice_operator.kubernetes.watch_freshness import WatchFreshness
 from sluice_operator.kubernetes.workqueue import WorkQueue
-from sluice_operator.telemetry import watchdog as heartbeat_module
+from sluice_operator.telemetry import watchdog as watchdog_module
 from sluice_operator.telemetry.probes import serve_http
 from sluice_operator.telemetry.watchdog import liveness_problem
 from tests.fakes.served import served_namespaces
@@ -34,9 +34,9 @@ def queue() -> WorkQueue[SourceKey]:
 async def url(queue: WorkQueue[SourceKey]) -> AsyncIterator[str]:
     kube: KubernetesClient = None  # type: ignore[assignment]  # nothing is listed
     resync = Resync(
-        kinds=WATCHED_KINDS,
+        kinds=KINDS.watched,
         client=kube,
-        cache=Cache(WATCHED_KINDS),
+        cache=Cache(KINDS.watched),
         freshness=WatchFreshness(),
         add=queue.add,
         namespaces=served_namespaces(),
@@ -56,29 +56,29 @@ async def ask(url: str) -> tuple[int, str]:
         return answer.status, await answer.text()
 
 
-async def test_a_process_that_still_waits_for_its_work_is_alive_and_not_ready(url: str) -> None:
+async def test_a_process_that_waits_for_its_work_is_alive_and_not_ready(url: str) -> None:
     assert await ask(f"{url}/livez") == (200, "alive\n")
     assert await ask(f"{url}/readyz") == (503, "waiting for rights\n")
 
 
-async def test_what_can_not_be_served_is_told_and_does_not_make_it_unready() -> None:
-    left_out = ""
+async def test_what_can_not_be_served_is_reported_and_does_not_make_it_unready() -> None:
+    problem = ""
     async with serve_http(
         free_port(),
         liveness_problem=lambda: "",
         readiness_problem=lambda: "",
-        degraded=lambda: left_out,
+        degraded=lambda: problem,
         registry=CollectorRegistry(),
     ) as port:
         assert await ask(f"http://127.0.0.1:{port}/readyz") == (200, "ready\n")
-        left_out = "There is no CRD for labelers"
+        problem = "There is no CRD for labelers"
         assert await ask(f"http://127.0.0.1:{port}/readyz") == (200, "ready, but There is no CRD for labelers\n")
 
 
-async def test_a_look_that_can_not_even_be_cut_off_is_the_end(
+async def test_a_reconciliation_that_can_not_be_cancelled_fails_liveness(
     queue: WorkQueue[SourceKey], url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(queue_module, "RECONCILE_TIMEOUT_SECONDS", 0.1)
+    monkeypatch.setattr(workqueue_module, "RECONCILE_TIMEOUT_SECONDS", 0.1)
     release = asyncio.Event()
 
     async def hang(_: SourceKey) -> None:
@@ -91,7 +91,7 @@ async def test_a_look_that_can_not_even_be_cut_off_is_the_end(
     try:
         await asyncio.sleep(0.2)
         assert await ask(f"{url}/livez") == (200, "alive\n")
-        monkeypatch.setattr(heartbeat_module, "STUCK_SECONDS", 0.1)
+        monkeypatch.setattr(watchdog_module, "STUCK_SECONDS", 0.1)
         assert await ask(f"{url}/livez") == (503, "stuck: Relay n/us-east\n")
     finally:
         release.set()

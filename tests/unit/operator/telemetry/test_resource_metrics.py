@@ -1,4 +1,4 @@
-"""What Prometheus is told of resources, of every kind, and of the looks at them."""
+"""The metrics of resources of every kind, and of their reconciliations."""
 
 import asyncio
 import re
@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from prometheus_client import generate_latest
 
-from sluice_operator.kinds.registry import LABELERS, RELAYS, WATCHED_KINDS
+from sluice_operator.kinds.labeler import LABELER
+from sluice_operator.kinds.registry import KINDS
+from sluice_operator.kinds.relay import RELAY
 from sluice_operator.kubernetes.cache import Cache
 from sluice_operator.kubernetes.errors import ApiError
 from sluice_operator.kubernetes.served_namespaces import ServedNamespaces
@@ -17,15 +19,18 @@ from sluice_operator.kubernetes.workqueue import WorkQueue
 from sluice_operator.observed.facts import SinkReadFailure
 from sluice_operator.telemetry.metrics import Metrics
 from tests.fakes.served import served_namespaces
-from tests.unit.operator.status.given import after, ago, facts, group, sink, stream, trouble
+from tests.unit.operator.status.situations import after, ago, facts, group, sink, stream, trouble
+
+RELAYS = RELAY.resource
+LABELERS = LABELER.resource
 
 DOCS = (Path(__file__).parents[4] / "docs" / "metrics.md").read_text()
 EVERYWHERE = served_namespaces()
 
 
-def metrics(store: Cache, namespaces: ServedNamespaces = EVERYWHERE) -> Metrics:
+def metrics(cache: Cache, namespaces: ServedNamespaces = EVERYWHERE) -> Metrics:
     queue: WorkQueue[SourceKey] = WorkQueue()
-    return Metrics(cache=store, namespaces=namespaces, queue=queue, is_leader=lambda: True)
+    return Metrics(kinds=KINDS, cache=cache, namespaces=namespaces, queue=queue, is_leader=lambda: True)
 
 
 def text(of: Metrics) -> list[str]:
@@ -36,16 +41,16 @@ def ready(status: str) -> dict[str, Any]:
     return {"conditions": [{"type": "Ready", "status": status}]}
 
 
-def hold(store: Cache, api: Any, name: str, status: dict[str, Any]) -> None:
+def hold(cache: Cache, api: Any, name: str, status: dict[str, Any]) -> None:
     metadata = {"name": name, "namespace": "events", "uid": f"{api.kind}-{name}", "resourceVersion": "1"}
-    store.put(api, {"metadata": metadata, "status": status})
+    cache.put(api, {"metadata": metadata, "status": status})
 
 
-def test_each_kind_is_told_with_its_lag() -> None:
-    store = Cache(WATCHED_KINDS)
+def test_each_kind_has_its_lag() -> None:
+    cache = Cache(KINDS.watched)
     for api, part, seconds in ((RELAYS, "firehose", 7), (LABELERS, "labels", 3)):
-        hold(store, api, "one", {**ready("True"), part: {"lagSeconds": seconds}, "restarts": {"count": 2}})
-    lines = text(metrics(store))
+        hold(cache, api, "one", {**ready("True"), part: {"lagSeconds": seconds}, "restarts": {"count": 2}})
+    lines = text(metrics(cache))
     for kind, seconds in (("Relay", 7), ("Labeler", 3)):
         of_it = f'{{kind="{kind}",name="one",namespace="events"}}'
         assert f"sluice_resource_lag_seconds{of_it} {seconds}.0" in lines
@@ -53,11 +58,11 @@ def test_each_kind_is_told_with_its_lag() -> None:
         assert f"sluice_resource_restarts_total{of_it} 2.0" in lines
 
 
-def test_each_stream_is_told_with_its_consumers() -> None:
-    store, streams = Cache(WATCHED_KINDS), {"streamLength": 100, "streamBytes": 4096, "consumersLag": 5}
+def test_each_stream_has_its_consumers_lag() -> None:
+    cache, streams = Cache(KINDS.watched), {"streamLength": 100, "streamBytes": 4096, "consumersLag": 5}
     newest = {"cursorTime": "2026-11-24T12:00:00Z"}
-    hold(store, RELAYS, "one", {"firehose": {**streams, **newest}, "backfill": {"streamLength": 3}})
-    lines = text(metrics(store))
+    hold(cache, RELAYS, "one", {"firehose": {**streams, **newest}, "backfill": {"streamLength": 3}})
+    lines = text(metrics(cache))
     firehose = '{kind="Relay",name="one",namespace="events",stream="firehose"}'
     assert f"sluice_resource_consumers_lag_entries{firehose} 5.0" in lines
     assert f"sluice_resource_stream_entries{firehose} 100.0" in lines
@@ -68,29 +73,29 @@ def test_each_stream_is_told_with_its_consumers() -> None:
     assert not [line for line in lines if line.startswith("sluice_resource_consumers_lag_entries") and backfill in line]
 
 
-def test_while_redis_is_away_no_number_is_told_that_nobody_knows() -> None:
+def test_while_redis_is_down_unknown_numbers_are_absent() -> None:
     seen = facts(now=ago(10), sink=sink(stream=stream(group("indexer", lag=5))))
-    store, of_the_moment = (
-        Cache(WATCHED_KINDS),
+    cache, of_the_moment = (
+        Cache(KINDS.watched),
         {"lag_seconds", "stream_entries", "stream_bytes", "consumers_lag_entries"},
     )
-    told = metrics(store)
+    exported = metrics(cache)
 
     def families() -> set[str]:
-        found = (re.match(r"sluice_resource_(\w+?)(_total)?\{", line) for line in text(told))
+        found = (re.match(r"sluice_resource_(\w+?)(_total)?\{", line) for line in text(exported))
         return {match[1] for match in found if match}
 
-    hold(store, RELAYS, "one", after(seen).dump())
+    hold(cache, RELAYS, "one", after(seen).dump())
     assert of_the_moment < families()
-    hold(store, RELAYS, "one", after(seen, facts(sink=trouble(SinkReadFailure.UNREACHABLE))).dump())
+    hold(cache, RELAYS, "one", after(seen, facts(sink=trouble(SinkReadFailure.UNREACHABLE))).dump())
     assert families() == {"ready", "stalled", "restarts", "newest_event_timestamp_seconds"}
 
 
 def test_resources_are_counted_by_kind_and_ready_state() -> None:
-    store = Cache(WATCHED_KINDS)
+    cache = Cache(KINDS.watched)
     for number, status in enumerate((ready("True"), ready("True"), ready("False"), {}, {"observedGeneration": -1})):
-        hold(store, RELAYS, f"relay-{number}", status)
-    lines = text(metrics(store))
+        hold(cache, RELAYS, f"relay-{number}", status)
+    lines = text(metrics(cache))
     for kind, state, count in (
         ("Relay", "True", 2),
         ("Relay", "False", 1),
@@ -102,59 +107,64 @@ def test_resources_are_counted_by_kind_and_ready_state() -> None:
         assert f'sluice_resources{{kind="{kind}",ready="{state}"}} {count}.0' in lines
 
 
-def test_what_is_deleted_is_told_no_longer() -> None:
-    store = Cache(WATCHED_KINDS)
-    hold(store, RELAYS, "one", ready("True"))
-    told = metrics(store)
-    assert any("sluice_resource_ready{" in line for line in text(told))
-    store.remove(RELAYS, store.all(RELAYS)[0])
-    assert not any("sluice_resource_ready{" in line for line in text(told))
+def test_nothing_is_exported_of_a_deleted_resource() -> None:
+    cache = Cache(KINDS.watched)
+    hold(cache, RELAYS, "one", ready("True"))
+    exported = metrics(cache)
+    assert any("sluice_resource_ready{" in line for line in text(exported))
+    cache.remove(RELAYS, cache.all(RELAYS)[0])
+    assert not any("sluice_resource_ready{" in line for line in text(exported))
 
 
-def test_a_namespace_that_is_not_served_is_told_and_what_is_there_is_not() -> None:
-    store, namespaces = Cache(WATCHED_KINDS), served_namespaces("events", "other")
-    hold(store, RELAYS, "one", ready("True"))
-    told = metrics(store, namespaces)
-    assert not any(line.startswith("sluice_namespace_served{") for line in text(told)), "before anything was tried"
+def test_a_namespace_that_is_not_served_is_exported_and_its_resources_are_not() -> None:
+    cache, namespaces = Cache(KINDS.watched), served_namespaces("events", "other")
+    hold(cache, RELAYS, "one", ready("True"))
+    exported = metrics(cache, namespaces)
+    assert not any(line.startswith("sluice_namespace_served{") for line in text(exported)), "before anything was tried"
     for refusals, served in (({}, 1.0), ({"events": "forbidden"}, 0.0), ({}, 1.0)):
         namespaces.record_refusals(refusals)
-        lines = text(told)
+        lines = text(exported)
         assert f'sluice_namespace_served{{namespace="events"}} {served}' in lines
         assert 'sluice_namespace_served{namespace="other"} 1.0' in lines
         assert any(line.startswith("sluice_resource_ready{") for line in lines) == bool(served)
         assert f'sluice_resources{{kind="Relay",ready="True"}} {served}' in lines
 
 
-def test_a_namespace_that_another_release_serves_is_told_by_that_one() -> None:
-    store, held = Cache(WATCHED_KINDS), {"events": True}
-    hold(store, RELAYS, "one", ready("True"))
+def test_resources_in_a_namespace_of_another_release_are_exported_by_that_one() -> None:
+    cache, held = Cache(KINDS.watched), {"events": True}
+    hold(cache, RELAYS, "one", ready("True"))
     queue: WorkQueue[SourceKey] = WorkQueue()
-    told = Metrics(
-        cache=store, namespaces=served_namespaces(), queue=queue, is_leader=lambda: True, held_namespaces=lambda: held
+    exported = Metrics(
+        kinds=KINDS,
+        cache=cache,
+        namespaces=served_namespaces(),
+        queue=queue,
+        is_leader=lambda: True,
+        held_namespaces=lambda: held,
     )
     for is_held in (True, False, True):
         held["events"] = is_held
-        lines = text(told)
+        lines = text(exported)
         assert f'sluice_namespace_served{{namespace="events"}} {float(is_held)}' in lines
         assert any(line.startswith("sluice_resource_ready{") for line in lines) == is_held
 
 
-def test_a_kind_that_is_not_served_is_told_and_its_resources_are_not() -> None:
-    store, namespaces = Cache(WATCHED_KINDS), served_namespaces()
-    hold(store, RELAYS, "one", ready("True"))
-    hold(store, LABELERS, "one", ready("True"))
-    told = metrics(store, namespaces)
+def test_a_kind_that_is_not_served_is_exported_and_its_resources_are_not() -> None:
+    cache, namespaces = Cache(KINDS.watched), served_namespaces()
+    hold(cache, RELAYS, "one", ready("True"))
+    hold(cache, LABELERS, "one", ready("True"))
+    exported = metrics(cache, namespaces)
     for errors, served in (({}, 1.0), ({None: ApiError(403, "Forbidden", "no")}, 0.0), ({}, 1.0)):
         namespaces.kinds.record_list(LABELERS, errors, scopes=[None])
-        lines = text(told)
+        lines = text(exported)
         assert f'sluice_kind_served{{kind="Labeler"}} {served}' in lines
         assert 'sluice_kind_served{kind="Relay"} 1.0' in lines
         ready_ones = [line for line in lines if line.startswith("sluice_resource_ready{")]
         assert len(ready_ones) == 1 + served
 
 
-async def test_looks_are_counted_with_their_result() -> None:
-    told, key = metrics(Cache(WATCHED_KINDS)), SourceKey("Relay", "events", "one")
+async def test_reconciliations_are_counted_with_their_result() -> None:
+    exported, key = metrics(Cache(KINDS.watched)), SourceKey("Relay", "events", "one")
 
     async def well(_: SourceKey) -> float | None:
         return 3.0
@@ -166,20 +176,20 @@ async def test_looks_are_counted_with_their_result() -> None:
         await asyncio.sleep(60)
         return None
 
-    assert 'sluice_reconcile_total{kind="Relay",result="error"} 0.0' in text(told)
-    assert await told.instrumented(well)(key) == 3.0
+    assert 'sluice_reconcile_total{kind="Relay",result="error"} 0.0' in text(exported)
+    assert await exported.instrumented(well)(key) == 3.0
     with pytest.raises(RuntimeError):
-        await told.instrumented(badly)(key)
+        await exported.instrumented(badly)(key)
     with pytest.raises(TimeoutError):
-        await asyncio.wait_for(told.instrumented(without_end)(key), timeout=0.01)
-    lines = text(told)
+        await asyncio.wait_for(exported.instrumented(without_end)(key), timeout=0.01)
+    lines = text(exported)
     assert 'sluice_reconcile_total{kind="Relay",result="success"} 1.0' in lines
     assert 'sluice_reconcile_total{kind="Relay",result="error"} 2.0' in lines
     assert 'sluice_reconcile_duration_seconds_count{kind="Relay"} 3.0' in lines
 
 
 def test_every_metric_is_documented() -> None:
-    told = [line.split()[2:] for line in text(metrics(Cache(WATCHED_KINDS))) if line.startswith("# TYPE sluice_")]
-    assert len(told) > 10
-    for name, kind in told:
+    exported = [line.split()[2:] for line in text(metrics(Cache(KINDS.watched))) if line.startswith("# TYPE sluice_")]
+    assert len(exported) > 10
+    for name, kind in exported:
         assert re.search(rf"^\| `{name}` \| {kind} \| ", DOCS, re.MULTILINE), name

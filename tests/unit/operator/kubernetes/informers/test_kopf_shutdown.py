@@ -1,4 +1,4 @@
-"""The end of the event loop, with watches of kopf's that were left in their midst."""
+"""The end of the event loop while watches of kopf's are open."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -18,9 +18,9 @@ async def _one_event(**_: Any) -> AsyncIterator[dict[str, Any]]:
     yield {"type": "ADDED", "object": {}}
 
 
-async def leave_watches_open(left: list[Any], *, quietly: bool) -> None:
-    """As many as it takes: in which order asyncio closes what they consist of is by chance."""
-    if quietly:
+async def leave_watches_open(left: list[Any], *, is_ignored: bool) -> None:
+    """Many of them: the order in which asyncio closes their generators is random."""
+    if is_ignored:
         ignore_unclosed_generators(asyncio.get_running_loop())
     for _ in range(50):
         watch = watching.infinite_watch(settings=kopf.OperatorSettings(), resource=RELAYS, namespace=None)
@@ -28,19 +28,19 @@ async def leave_watches_open(left: list[Any], *, quietly: bool) -> None:
         left.append(watch)
 
 
-@pytest.mark.parametrize("quietly", [False, True])
-def test_watches_that_were_left_open_are_closed_without_a_word(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, *, quietly: bool
+@pytest.mark.parametrize("is_ignored", [False, True])
+def test_open_watches_are_closed_without_errors_in_the_log(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, *, is_ignored: bool
 ) -> None:
-    """Without the operator's handler there are words: else there is nothing to hold back any more."""
+    """Without the operator's handler there are errors, or the handler would not be needed any more."""
     monkeypatch.setattr(watching, "continuous_watch", _one_event)
-    left: list[Any] = []  # and kept, or they would be closed one by one
-    asyncio.run(leave_watches_open(left, quietly=quietly))
-    words = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
-    assert any("closing of asynchronous generator" in text for text in words) is not quietly
+    left: list[Any] = []  # or they would be garbage-collected one by one
+    asyncio.run(leave_watches_open(left, is_ignored=is_ignored))
+    errors = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    assert any("closing of asynchronous generator" in text for text in errors) is not is_ignored
 
 
-async def test_what_else_the_loop_has_to_say_is_said(caplog: pytest.LogCaptureFixture) -> None:
+async def test_other_errors_of_the_loop_are_logged(caplog: pytest.LogCaptureFixture) -> None:
     loop = asyncio.get_running_loop()
     ignore_unclosed_generators(loop)
     loop.call_exception_handler({"message": "a task was lost", "exception": ValueError("broken")})

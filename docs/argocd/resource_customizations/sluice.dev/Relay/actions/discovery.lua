@@ -1,6 +1,0 @@
-local suspended = obj.spec.suspend == true
-return {
-  suspend = { disabled = suspended },
-  resume = { disabled = not suspended },
-  reconcile = { disabled = false },
-}

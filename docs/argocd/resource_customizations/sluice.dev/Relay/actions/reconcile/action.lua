@@ -1,4 +1,0 @@
-local os = require("os")
-obj.metadata.annotations = obj.metadata.annotations or {}
-obj.metadata.annotations["sluice.dev/reconcile-requested-at"] = os.date("!%Y-%m-%dT%XZ")
-return obj

@@ -1,0 +1,1 @@
+"""Batches of frames: building, buffering and splitting them."""

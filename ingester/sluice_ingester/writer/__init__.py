@@ -1,0 +1,1 @@
+"""Writing batches to Redis: repeating, splitting, and resuming from the stored cursor."""

@@ -1,0 +1,74 @@
+"""An event stream in memory, and a decoder for its frames."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+
+from sluice_ingester.sources.failure import SourceError, SourceFailure
+from sluice_wire.events import DecodedFrame, ErrorFrame, InfoMessage
+
+
+class FakeSource:
+    """A source that the test plays: it sends frames, and fails.
+
+    `cursors` are those of all connections so far. `refusals` are raised by the next connections.
+    """
+
+    def __init__(self) -> None:
+        self.cursors: list[str | None] = []
+        self.refusals: list[SourceFailure] = []
+        self.is_open = False
+        self._queue: asyncio.Queue[bytes | SourceFailure] = asyncio.Queue()
+
+    def send(self, *seqs: int, time: str | None = "2026-11-24T12:00:00.000Z", text: str = "a", size: int = 0) -> None:
+        """Send an event for each seq."""
+        for seq in seqs:
+            self._put(seq=seq, time=time, text=text + "x" * size)
+
+    def inform(self, name: str) -> None:
+        """Send a notice."""
+        self._put(info=name)
+
+    def refuse(self, error: str) -> None:
+        """Send an error frame."""
+        self._put(error=error)
+
+    def fail(self, kind: str = "ConnectionLost", *, min_delay: float = 0.0) -> None:
+        """End the connection."""
+        self._queue.put_nowait(SourceFailure(kind, "the connection was lost", min_delay))
+
+    @asynccontextmanager
+    async def open(self, *, cursor: str | None) -> AsyncIterator[AsyncIterator[bytes]]:
+        self.cursors.append(cursor)
+        if self.refusals:
+            raise SourceError(self.refusals.pop(0))
+        self._queue = asyncio.Queue()
+        self.is_open = True
+        try:
+            yield self._frames()
+        finally:
+            self.is_open = False
+
+    async def _frames(self) -> AsyncIterator[bytes]:
+        while True:
+            item = await self._queue.get()
+            if isinstance(item, SourceFailure):
+                raise SourceError(item)
+            yield item
+
+    def _put(self, **message: object) -> None:
+        self._queue.put_nowait(json.dumps(message).encode())
+
+
+class FakeDecoder:
+    """Decodes what FakeSource sends."""
+
+    def decode(self, data: bytes, *, received: datetime) -> DecodedFrame | InfoMessage | ErrorFrame:
+        message = json.loads(data)
+        if "info" in message:
+            return InfoMessage(name=message["info"])
+        if "error" in message:
+            return ErrorFrame(error=message["error"])
+        return DecodedFrame(seq=message["seq"], time=message["time"], events=(data,), kinds=("create",))

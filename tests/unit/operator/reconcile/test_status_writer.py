@@ -1,0 +1,75 @@
+"""Statuses and the Events about them: in order, once, and without what others wrote."""
+
+import pytest
+
+from sluice_operator.kinds.relay import RELAY
+from sluice_operator.kubernetes.api_resource import Manifest
+from sluice_operator.kubernetes.errors import ApiError
+from tests.unit.operator.reconcile.harness import KEYS, NAMESPACE, STATUS_SECONDS, Situation
+
+
+@pytest.fixture
+async def situation() -> Situation:
+    """A Relay whose ingester streams."""
+    situation = Situation()
+    situation.apply()
+    await situation.reconcile()
+    situation.run_pod()
+    situation.report(seq="7")
+    situation.sink.set(KEYS.cursor, "7")
+    await situation.reconcile()
+    return situation
+
+
+async def test_a_change_whose_answer_was_lost_is_reported_once(situation: Situation) -> None:
+    situation.sink.problem = "connection refused"
+    with situation.server.faults.lose_answers(times=1, plural="relays", subresource="status"), pytest.raises(ApiError):
+        await situation.reconcile()
+    assert situation.condition("SinkWritable") == ("False", "SinkUnreachable"), "it was written"
+    assert situation.events("BackpressureOn") == []
+    for _ in range(3):
+        await situation.reconcile()
+    assert len(situation.events("BackpressureOn")) == 1
+
+
+async def test_a_change_that_was_refused_is_reported_when_it_is_written(situation: Situation) -> None:
+    situation.sink.problem = "connection refused"
+    with situation.server.faults.refuse(503, plural="relays", subresource="status"), pytest.raises(ApiError):
+        await situation.reconcile()
+    assert situation.events("BackpressureOn") == []
+    await situation.reconcile()
+    assert len(situation.events("BackpressureOn")) == 1
+
+
+async def test_what_others_write_to_the_status_is_removed(situation: Situation) -> None:
+    def add(relay: Manifest) -> None:
+        relay["status"]["labels"] = {"state": "Streaming"}
+
+    situation.server.edit(RELAY.resource, NAMESPACE, "a", add)
+    situation.clock.advance(STATUS_SECONDS)
+    situation.report(seq="8", events="1")
+    await situation.reconcile()
+    assert "labels" not in situation.status()
+
+
+async def test_a_suspended_source_s_pods_are_exempt_before_they_are_stopped(situation: Situation) -> None:
+    """Else an operator that is restarted in between would count the next pods as restarts."""
+    situation.apply(suspend=True)
+    await situation.reconcile()
+    assert situation.writes()[:2] == ["PATCH relays/status", "PATCH deployments"]
+
+
+async def test_pods_that_can_not_be_exempt_yet_are_not_stopped(situation: Situation) -> None:
+    situation.apply(suspend=True)
+    with situation.server.faults.refuse(503, plural="relays", subresource="status"), pytest.raises(ApiError):
+        await situation.reconcile()
+    assert situation.deployment()["spec"]["replicas"] == 1
+    await situation.reconcile()
+    assert situation.deployment()["spec"]["replicas"] == 0
+
+
+async def test_the_status_of_a_source_that_is_gone_meanwhile_is_no_error(situation: Situation) -> None:
+    situation.sink.problem = "connection refused"
+    with situation.server.faults.refuse(404, "NotFound", plural="relays", subresource="status"):
+        await situation.reconcile()
+    assert situation.events("BackpressureOn") == []

@@ -1,0 +1,71 @@
+"""The Sink in memory keeps the promises of every Sink, and fails when it is told to."""
+
+import pytest
+
+from sluice_redis.contract import StreamKeys
+from sluice_redis.sink.errors import SinkError, SinkReason
+from sluice_redis.sink.protocol import Sink
+from tests.contracts.sink import FIRST, KEYS, MARK, SinkContract
+from tests.fakes.redis_sink import OUT_OF_MEMORY, UNAVAILABLE, FakeRedis, FakeSink
+
+
+class FakeStage:
+    def __init__(self) -> None:
+        self.redis = FakeRedis()
+
+    def sink(self, keys: StreamKeys = KEYS) -> Sink:
+        return FakeSink(self.redis, keys, high_water_mark=MARK)
+
+    async def set(self, key: str, value: bytes | None) -> None:
+        self.redis.strings.pop(key, None)
+        if value is not None:
+            self.redis.strings[key] = value
+
+    async def get(self, key: str) -> bytes | None:
+        return self.redis.strings.get(key)
+
+    async def hset(self, key: str, fields: dict[str, str]) -> None:
+        self.redis.hashes[key].update(fields)
+
+    async def hgetall(self, key: str) -> dict[str, str]:
+        return dict(self.redis.hashes.get(key, {}))
+
+    async def entries(self, key: str) -> list[dict[str, bytes]]:
+        return list(self.redis.streams.get(key, []))
+
+
+@pytest.fixture
+def stage() -> FakeStage:
+    return FakeStage()
+
+
+class TestFakeSink(SinkContract):
+    """The fake."""
+
+
+async def test_failures_come_before_anything_is_done() -> None:
+    sink = FakeSink()
+    sink.failures = [UNAVAILABLE]
+    with pytest.raises(SinkError) as caught:
+        await sink.append(FIRST)
+    assert caught.value.failure.reason is SinkReason.UNAVAILABLE
+    assert sink.events == []
+    await sink.append(FIRST)
+
+
+async def test_an_answer_is_lost_after_everything_is_done() -> None:
+    sink = FakeSink()
+    sink.lost_answers = [UNAVAILABLE]
+    with pytest.raises(SinkError):
+        await sink.append(FIRST)
+    assert len(sink.events) == 2
+
+
+async def test_it_fails_until_it_no_longer_does() -> None:
+    sink = FakeSink()
+    sink.failure = OUT_OF_MEMORY
+    for _ in range(3):
+        with pytest.raises(SinkError):
+            await sink.read_cursor()
+    sink.failure = None
+    assert await sink.read_cursor() is None
