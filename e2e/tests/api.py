@@ -10,6 +10,7 @@ import http.client
 import json
 import ssl
 import threading
+import time
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +19,8 @@ from urllib.parse import urlencode, urlsplit
 from kubernetes.config import new_client_from_config
 
 _TIMEOUT_SECONDS: Final = 60.0
+_PATIENCE_SECONDS: Final = 120.0
+_PAUSE_SECONDS: Final = 0.5
 _ROOTS: Final = {
     "relays": "/apis/sluice.dev/v1alpha1",
     "labelers": "/apis/sluice.dev/v1alpha1",
@@ -59,13 +62,19 @@ class Api:
         self._local = threading.local()
 
     def get(self, path: str, **query: str) -> Any:
-        """GET `path`, decoded from JSON. Raises ApiError."""
+        """GET `path`, decoded from JSON. Raises ApiError.
+
+        Asks again when the connection breaks, or the server does not answer in time.
+        """
         target = f"{path}?{urlencode(query)}" if query else path
-        try:
-            return self._request("GET", target)
-        except (http.client.HTTPException, OSError):
-            self._close()  # an idle connection may have been closed by the server
-            return self._request("GET", target)
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while True:
+            try:
+                return self._request("GET", target)
+            except (http.client.HTTPException, OSError):
+                if time.monotonic() > deadline:
+                    raise
+            time.sleep(_PAUSE_SECONDS)
 
     def post(self, path: str, body: Manifest, **query: str) -> Any:
         """POST `body` as JSON. Raises ApiError.
@@ -76,7 +85,6 @@ class Api:
         try:
             return self._request("POST", target, content)
         except http.client.RemoteDisconnected:
-            self._close()
             return self._request("POST", target, content)
 
     def delete(self, path: str) -> None:
@@ -105,9 +113,13 @@ class Api:
 
     def _request(self, method: str, target: str, body: bytes | None = None) -> Any:
         connection = self._connection()
-        connection.request(method, target, body=body, headers=self._headers)
-        answer = connection.getresponse()
-        content = answer.read()
+        try:
+            connection.request(method, target, body=body, headers=self._headers)
+            answer = connection.getresponse()
+            content = answer.read()
+        except (http.client.HTTPException, OSError):
+            connection.close()  # the next request opens it again
+            raise
         if answer.status >= HTTPStatus.BAD_REQUEST:
             raise ApiError(answer.status, _message(content))
         return json.loads(content)
@@ -118,10 +130,6 @@ class Api:
             connection = http.client.HTTPSConnection(self._host, context=self._context, timeout=_TIMEOUT_SECONDS)
             self._local.connection = connection
         return connection
-
-    def _close(self) -> None:
-        self._connection().close()
-        self._local.connection = None
 
 
 def _path(plural: str, namespace: str) -> str:

@@ -24,6 +24,9 @@ is."""
 SOON: Final = {"degradedAfterSeconds": 8, "stalledAfterSeconds": 8}
 """Of spec.health: deadlines that pass quickly."""
 
+_DEADLINES: Final = {Verdict.DEGRADED: "degradedAfterSeconds", Verdict.STALLED: "stalledAfterSeconds"}
+"""The field of spec.health after which a verdict comes."""
+
 
 def streaming(*, through: frozenset[Verdict] = STARTING, **spec: Any) -> Step:
     """The resource is applied and comes to stream."""
@@ -43,10 +46,11 @@ def past_deadline(
     stays: float = 0,
     then: Act = lambda _: None,
 ) -> Step:
-    """The deadlines were FAR and are now SOON. Before, the test has seen what comes before the deadline."""
+    """The deadline of that verdict was FAR and is now SOON. Before, the test has seen what comes before it."""
+    field = _DEADLINES[becomes]
     return Step(
         what="past the deadline",
-        does=lambda subject: subject.patch(health=SOON),
+        does=lambda subject: subject.patch(health={field: SOON[field]}),
         becomes=becomes,
         because=because(*reasons),
         through=through,
