@@ -5,16 +5,13 @@ from typing import Final, Literal
 
 from sluice_common.logs import configure
 
-_LIBRARY_LOGGERS: Final = ("kopf", "aiohttp.access", "asyncio", "kubernetes")
-_KOPF_WATCH_LOGGERS: Final = ("kopf._core.reactor.orchestration", "kopf._core.reactor.running")
+_LIBRARIES: Final = dict.fromkeys(("kopf", "aiohttp.access", "asyncio", "kubernetes"), logging.WARNING)
+_KOPF_WATCHES: Final = dict.fromkeys(
+    ("kopf._core.reactor.orchestration", "kopf._core.reactor.running"), logging.CRITICAL
+)
 """They log a traceback whenever a watch ends. The operator starts it again and reports problems that last itself."""
 
 
 def configure_logs(*, style: Literal["json", "plain"], level: str) -> None:
     """Log to standard error from `level` on. Libraries log only warnings and errors, unless the level is debug."""
-    configure(style=style, level=level)
-    is_debug = level == "debug"
-    for name in _LIBRARY_LOGGERS:
-        logging.getLogger(name).setLevel(logging.NOTSET if is_debug else logging.WARNING)
-    for name in _KOPF_WATCH_LOGGERS:
-        logging.getLogger(name).setLevel(logging.NOTSET if is_debug else logging.CRITICAL)
+    configure(style=style, level=level, logger_names=True, least_levels={**_LIBRARIES, **_KOPF_WATCHES})
