@@ -29,6 +29,8 @@ STAGES: Final = (
 def main() -> int:
     """Run all stages; 1 if one of them has not passed."""
     signal.signal(signal.SIGTERM, _stop)
+    # A shell that starts this in the background has it ignore SIGINT.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     run = Run(cores=os.cpu_count() or 1, logs=Layout().cache / "logs", out=sys.stdout)
     try:
         return run(STAGES)
