@@ -20,7 +20,7 @@ STAGES: Final = (
     _target("prepare", cores=0),
     _target("lint", cores=1),
     _target("types", cores=1),
-    _target("unit", needs=("prepare",), cores=2),
+    _target("unit", needs=("prepare",), cores=1),
     _target("e2e", needs=("prepare",), cores=1),
     _target("integration", needs=("prepare",), cores=1),
 )
