@@ -83,7 +83,8 @@ class StatusWriter:
     async def _apply(self, found: Manifest, status: SourceStatus, writes: StatusWrites) -> bool:
         """Apply the status. Whether the source still exists."""
         metadata = found["metadata"]
-        # With the uid, the API server refuses the status for another source of the same name.
+        # The API server does not check the uid here. If another source of the same name has replaced this one in this
+        # moment, it has this status until its own first reconcile.
         identity = {name: metadata[name] for name in ("name", "namespace", "uid")}
         manifest = {
             "apiVersion": found["apiVersion"],
