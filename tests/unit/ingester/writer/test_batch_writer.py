@@ -138,14 +138,18 @@ async def test_a_full_stream_is_written_to_again_when_there_is_room(stage: Stage
     assert not stage.report.in_backpressure
 
 
-async def test_others_that_fill_the_stream_are_reported(stage: Stage) -> None:
+async def test_others_that_fill_the_stream_are_reported(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     await stage.write(batch(*range(1, MARK + 1)))
-    task = asyncio.create_task(stage.writer.write(batch(MARK + 1)))
-    for _ in range(5):
-        await stage.clock.advance(3.1)
+    read_length = stage.sink.stream_length
+
+    async def grown_length() -> int:
+        """Another source writes between any two reads, however short the pause between them is."""
         stage.sink.redis.streams[stage.sink.keys.entries].append({"event": b'{"text":"other"}'})
-    await stage.clock.advance(3.1)
-    assert stage.report.condition.reason == SinkReason.FILLED_BY_OTHERS
+        return await read_length()
+
+    monkeypatch.setattr(stage.sink, "stream_length", grown_length)
+    task = asyncio.create_task(stage.writer.write(batch(MARK + 1)))
+    await stage.clock.advance_until(lambda: stage.report.condition.reason == SinkReason.FILLED_BY_OTHERS)
     task.cancel()
     await settle()
 
