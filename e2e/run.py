@@ -3,8 +3,10 @@
 They wait more than they compute, so several worker processes run at the same time. The arguments go to pytest.
 """
 
+import os
 import subprocess
 import sys
+import tempfile
 from typing import Final
 
 import pytest
@@ -22,6 +24,8 @@ SUITES: Final = (
 
 # Each wait in the tests has a limit of its own. This one only ends a test that hangs, however slow the machine is.
 TIMEOUT: Final = "--timeout=1800"
+# The environment variable with a directory in which the processes of a run note what is set up.
+RUN_DIRECTORY: Final = "SLUICE_TEST_RUN_DIRECTORY"
 
 
 def main() -> int:
@@ -36,9 +40,12 @@ def main() -> int:
         return 1
     provider = ("--k8s-provider=external", f"--k8s-kubeconfig={cluster.kubeconfig}")
     options = ("-q", "-p", "no:cacheprovider", TIMEOUT, *provider, *sys.argv[1:])
-    codes = [
-        subprocess.run([sys.executable, "-m", "pytest", *suite, *options], check=False).returncode for suite in SUITES
-    ]
+    with tempfile.TemporaryDirectory(prefix="sluice-") as directory:
+        environment = {**os.environ, RUN_DIRECTORY: directory}
+        codes = [
+            subprocess.run([sys.executable, "-m", "pytest", *suite, *options], env=environment, check=False).returncode
+            for suite in SUITES
+        ]
     # Negative: pytest was killed by that signal.
     ran = [abs(code) for code in codes if code != pytest.ExitCode.NO_TESTS_COLLECTED]
     return max(ran, default=pytest.ExitCode.NO_TESTS_COLLECTED)

@@ -14,6 +14,7 @@ from pytest_kubernetes.providers.base import AClusterManager
 
 from e2e import deploy
 from e2e.cluster.provider import Cluster, ensure_cluster
+from e2e.run import RUN_DIRECTORY
 from e2e.tests import installation
 from e2e.tests.api import Api
 from e2e.tests.installation import DISTURBED, SHARED, STEADY, Installation, installed
@@ -24,7 +25,9 @@ from e2e.tests.sluice import Databases, Sluice
 
 @pytest.fixture(scope="session")
 def run_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory that all worker processes of this run share, and no other run."""
+    """A directory that all processes of this run share, and no other run: that of `e2e.run`, if it has started them."""
+    if given := os.environ.get(RUN_DIRECTORY):
+        return Path(given)
     own = tmp_path_factory.getbasetemp()
     return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
 

@@ -108,7 +108,7 @@ def installed(
         yield Installation(cluster=cluster, api=api, release=release, redis_url=url, redis_port=port)
 
 
-def remove_namespace(cluster: Cluster, namespace: str) -> None:
+def remove_namespace(cluster: Cluster, namespace: str, *, wait: bool = True) -> None:
     """Delete a namespace and all in it, also when no operator is there to remove the finalizers of its resources."""
     if not cluster.kubectl("get", "namespace", namespace, "--ignore-not-found", "-o", "name"):
         return
@@ -119,4 +119,5 @@ def remove_namespace(cluster: Cluster, namespace: str) -> None:
             with suppress(ClusterError):  # it may be gone by now
                 patch = '{"metadata":{"finalizers":null}}'
                 cluster.kubectl("patch", name, "-n", namespace, "--type=merge", "-p", patch)
-    cluster.kubectl("delete", "namespace", namespace, "--ignore-not-found", "--timeout=280s")
+    flags = ("--ignore-not-found", "--timeout=280s") if wait else ("--ignore-not-found", "--wait=false")
+    cluster.kubectl("delete", "namespace", namespace, *flags)

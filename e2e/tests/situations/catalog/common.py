@@ -24,6 +24,12 @@ is."""
 SOON: Final = {"degradedAfterSeconds": 8, "stalledAfterSeconds": 8}
 """Of spec.health: deadlines that pass quickly."""
 
+SHORT: Final = {**FAR, "degradedAfterSeconds": 20}
+"""Of spec.health: a deadline that passes by itself, long enough for a busy operator to report what comes before it.
+
+For a resource that is Ready while its stream is broken: a change of its spec would make it Progressing.
+"""
+
 _DEADLINES: Final = {Verdict.DEGRADED: "degradedAfterSeconds", Verdict.STALLED: "stalledAfterSeconds"}
 """The field of spec.health after which a verdict comes."""
 
@@ -57,6 +63,11 @@ def past_deadline(
         stays=stays,
         then=then,
     )
+
+
+def overdue(*reasons: str, stays: float = 0) -> Step:
+    """The deadline that was SHORT from the start passes, without another change of the spec."""
+    return Step(what="past the deadline", becomes=Verdict.DEGRADED, because=because(*reasons), stays=stays)
 
 
 def mended(what: str, does: Any, *, through: frozenset[Verdict] = STARTING, within: float = PATIENCE_SECONDS) -> Step:

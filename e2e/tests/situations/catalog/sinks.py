@@ -6,7 +6,17 @@ import time
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
-from e2e.tests.situations.catalog.common import FAR, LATE, SOON, STARTING, mended, past_deadline, streaming
+from e2e.tests.situations.catalog.common import (
+    FAR,
+    LATE,
+    SHORT,
+    SOON,
+    STARTING,
+    mended,
+    overdue,
+    past_deadline,
+    streaming,
+)
 from e2e.tests.situations.situation import Act, Situation, Step, because, via
 from e2e.tests.situations.subject import Subject
 from e2e.tests.situations.verdicts import Verdict
@@ -33,7 +43,7 @@ def apply_with_secret(subject: Subject, *, health: dict[str, int] = FAR) -> None
 
 def apply_with_redis(subject: Subject) -> None:
     put(subject, subject.redis().start())
-    apply_with_secret(subject)
+    apply_with_secret(subject, health=SHORT)
 
 
 def apply_with_evicting_redis(subject: Subject) -> None:
@@ -112,14 +122,14 @@ SITUATIONS: Final = (
         name="redis-down",
         seconds=70,
         steps=(
-            Step(what="applied", does=apply_with_redis, becomes=Verdict.READY, through=STARTING),
+            Step(what="applied", does=apply_with_redis, becomes=Verdict.READY, through=LATE),
             Step(
                 what="Redis gone",
                 does=lambda subject: subject.redis().scale(0),
                 becomes=Verdict.READY,
                 because=because("SinkUnreachable", "RedisUnavailable", "RedisTimeout"),
             ),
-            past_deadline(Verdict.DEGRADED, "SinkUnreachable", stays=3),
+            overdue("SinkUnreachable", stays=3),
             mended("Redis back", lambda subject: subject.redis().scale(1), through=LATE),
         ),
     ),
@@ -127,14 +137,14 @@ SITUATIONS: Final = (
         name="redis-full",
         seconds=70,
         steps=(
-            Step(what="applied", does=apply_with_redis, becomes=Verdict.READY, through=STARTING),
+            Step(what="applied", does=apply_with_redis, becomes=Verdict.READY, through=LATE),
             Step(
                 what="no memory left",
                 does=no_memory,
                 becomes=Verdict.READY,
                 because=because("RedisOutOfMemory"),
             ),
-            past_deadline(Verdict.DEGRADED, "RedisOutOfMemory", stays=30),
+            overdue("RedisOutOfMemory", stays=30),
             mended("memory again", memory, through=LATE),
         ),
     ),
@@ -201,14 +211,15 @@ SITUATIONS: Final = (
             streaming(
                 firehose={"startFrom": "live", "collections": ["*"]},
                 backpressure={"highWaterMark": MARK},
-                health=FAR,
+                health=SHORT,
+                through=LATE,
             ),
             Step(
                 what="stream at its mark",
                 becomes=Verdict.READY,
                 because=because("HighWaterMark"),
             ),
-            past_deadline(Verdict.DEGRADED, "HighWaterMark", stays=5),
+            overdue("HighWaterMark", stays=5),
             mended("room again", consume, through=LATE),
         ),
     ),

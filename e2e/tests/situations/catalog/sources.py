@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from e2e.tests.situations.catalog.common import FAR, LATE, SOON, STARTING, mended, past_deadline
+from e2e.tests.situations.catalog.common import LATE, SHORT, SOON, STARTING, mended, overdue
 from e2e.tests.situations.simulator import Simulator
 from e2e.tests.situations.situation import Act, Situation, Step, because
 from e2e.tests.situations.subject import Subject
@@ -27,14 +27,17 @@ def silent(subject: Subject) -> str:
 
 def flap(subject: Subject) -> None:
     """Cut the connection some times. After the last cut the source refuses connections until the operator sees it."""
-    source = own(subject)
-    for number in range(1, FLAPS + 1):
-        eventually(lambda: source.control.get("status")["repos"]["readers"], until=bool, every=0.5)
-        if number == FLAPS:
-            source.fault("refuse", status=503, times=None)
-        source.fault("cut")
+    for number in range(1, FLAPS):
+        own(subject).fault("cut")
+        wait_reconnects(subject, number)
+    own(subject).fault("refuse", status=503, times=None)
+    own(subject).fault("cut")
     subject.wait_event("Disconnected")
-    source.fault("accept")
+    own(subject).fault("accept")
+
+
+def wait_reconnects(subject: Subject, count: int) -> None:
+    eventually(lambda: subject.status()["firehose"]["reconnects"], until=lambda seen: seen >= count, every=0.5)
 
 
 def quiet_is(status: str) -> Act:
@@ -50,7 +53,7 @@ def quiet_is(status: str) -> Act:
 
 
 def reconnected(subject: Subject) -> None:
-    eventually(lambda: subject.status()["firehose"]["reconnects"], until=lambda seen: seen >= FLAPS, every=0.5)
+    wait_reconnects(subject, FLAPS)
 
 
 SITUATIONS: Final = (
@@ -109,9 +112,9 @@ SITUATIONS: Final = (
         steps=(
             Step(
                 what="applied",
-                does=lambda subject: subject.apply(host=own(subject).address, health=FAR),
+                does=lambda subject: subject.apply(host=own(subject).address, health=SHORT),
                 becomes=Verdict.READY,
-                through=STARTING,
+                through=LATE,
             ),
             Step(
                 what="source gone",
@@ -119,7 +122,7 @@ SITUATIONS: Final = (
                 becomes=Verdict.READY,
                 because=because("Reconnecting"),
             ),
-            past_deadline(Verdict.DEGRADED, "SourceUnavailable", stays=3),
+            overdue("SourceUnavailable", stays=3),
             mended("source back", lambda subject: own(subject).scale(1), through=LATE),
         ),
     ),
