@@ -130,6 +130,7 @@ class ChildApplier:
         state.record_write(child.desired_hash)
         # The status names an image if a pod has run, and a pod needs all children.
         is_first = child.source.status.image is None and not state.existed
+        state.existed = True  # it may be deleted again before anybody sees it
         return _finished(child, written, (child_events.created if is_first else child_events.recreated)(child.desired))
 
     async def _update(self, child: _Child, cached: Manifest) -> ApplyResult:

@@ -86,9 +86,10 @@ def test_neighbours_do_not_cost_a_look_at_each_others_secrets(place: Situation, 
         read = [request.name for request in log.requests() if (request.verb, request.resource) == ("get", "secrets")]
         return [read.count(one.name) for one in ones]
 
-    eventually(lambda: min(looks()) >= 3)
+    eventually(lambda: min(looks()) >= 6)
     seconds = time.monotonic() - began
-    assert max(looks()) <= seconds / 3 + 2, (looks(), seconds)
+    # What the start has left to do may cost each one a read or two more. Six times as many would be read else.
+    assert max(looks()) <= seconds / 3 + 4, (looks(), seconds)
 
 
 def test_an_older_one_whose_spec_can_not_be_read_keeps_the_cursor_of_its_pods(place: Situation, start: START) -> None:

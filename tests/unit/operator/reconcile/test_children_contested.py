@@ -107,6 +107,18 @@ async def test_a_deployment_that_is_deleted_again_and_again_is_left_deleted(situ
     assert "PATCH deployments" in situation.writes()
 
 
+async def test_a_deployment_that_is_deleted_before_the_operator_sees_it_is_left_deleted() -> None:
+    situation, created = Situation(), 0
+    situation.apply()
+    for _ in range(8):
+        await situation.reconcile()
+        if "PATCH deployments" in situation.writes():
+            created += 1
+            situation.server.delete(DEPLOYMENTS, NAMESPACE, "a-firehose")
+    assert created == 4, "the first one, and three more"
+    assert situation.condition("Stalled") == ("True", "Contested")
+
+
 async def test_a_secret_that_is_deleted_again_and_again_stops_nothing(situation: Situation) -> None:
     for _ in range(5):
         await situation.reconcile()
