@@ -79,12 +79,12 @@ class Api:
     def post(self, path: str, body: Manifest, **query: str) -> Any:
         """POST `body` as JSON. Raises ApiError.
 
-        It is sent again if the server has closed the idle connection before it answered.
+        It is sent again if the server has closed the connection, which was idle, before it answered.
         """
         target, content = f"{path}?{urlencode(query)}", json.dumps(body).encode()
         try:
             return self._request("POST", target, content)
-        except http.client.RemoteDisconnected:
+        except (ConnectionError, ssl.SSLError):
             return self._request("POST", target, content)
 
     def delete(self, path: str) -> None:
