@@ -22,7 +22,7 @@ STAGES: Final = (
     _target("types", cores=1),
     _target("unit", needs=("prepare",), cores=1),
     _target("e2e", needs=("prepare",), cores=1),
-    _target("integration", needs=("prepare",), cores=1),
+    _target("integration", needs=("prepare",), cores=2),
 )
 
 
