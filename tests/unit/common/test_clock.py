@@ -6,10 +6,10 @@ from datetime import UTC, timedelta
 from typing import Any, TypeVar
 
 import pytest
-from tests.fakes.stepped_clock import SteppedClock
 
 from sluice_common.clock import Clock, SystemClock, wait_until_set
 from tests.fakes.clock import FakeClock, settle
+from tests.fakes.stepped_clock import SteppedClock
 
 T = TypeVar("T")
 

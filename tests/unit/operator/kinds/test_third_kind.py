@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 import yaml
 from prometheus_client import generate_latest
-from tests.fakes.stepped_clock import SteppedClock
 
 from generate.argocd import SCRIPTS, render_config_map
 from generate.chart import render_kinds_template
@@ -31,6 +30,7 @@ from sluice_operator.telemetry.metrics import Metrics
 from tests.fakes.api_server import FakeApiServer
 from tests.fakes.redis import FakeRedis
 from tests.fakes.served import served_namespaces
+from tests.fakes.stepped_clock import SteppedClock
 from tests.unit.operator.kinds.third_kind import MIRROR, STREAM, THREE_KINDS, Mirror
 from tests.unit.operator.status.situations import facts
 

@@ -4,7 +4,6 @@ import logging
 import math
 
 import pytest
-from tests.fakes.stepped_clock import SteppedClock
 
 from sluice_operator.kinds.labeler import LABELER
 from sluice_operator.kinds.registry import KINDS
@@ -13,6 +12,7 @@ from sluice_operator.kubernetes.errors import ApiError
 from sluice_operator.kubernetes.informers.informers import _kopf_settings as watch_settings
 from sluice_operator.kubernetes.served_kinds import MAX_RETRY_SECONDS
 from tests.fakes.served import served_kinds, served_namespaces
+from tests.fakes.stepped_clock import SteppedClock
 
 RELAYS = RELAY.resource
 LABELERS = LABELER.resource

@@ -4,8 +4,6 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from tests.fakes.stepped_clock import SteppedClock
-
 from sluice_operator.desired.ingester_defaults import IngesterDefaults
 from sluice_operator.kinds.registry import KINDS
 from sluice_operator.kinds.relay import RELAY
@@ -20,6 +18,7 @@ from sluice_redis.contract import HealthField, SourceState, Stream, StreamKeys
 from tests.fakes.api_server import FakeApiServer
 from tests.fakes.redis import FakeRedis, FakeServer
 from tests.fakes.served import served_namespaces
+from tests.fakes.stepped_clock import SteppedClock
 
 RELAYS = RELAY.resource
 

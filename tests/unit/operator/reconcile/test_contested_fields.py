@@ -3,10 +3,10 @@
 from typing import Any
 
 import pytest
-from tests.fakes.stepped_clock import SteppedClock
 
 from sluice_operator.desired.diff import Difference
 from sluice_operator.reconcile.contested_fields import FIRST_PAUSE, MAX_PAUSE, MAX_WRITES, ContestedFields, not_within
+from tests.fakes.stepped_clock import SteppedClock
 
 REPLICAS = ("spec", "replicas")
 PAUSED = ("spec", "paused")

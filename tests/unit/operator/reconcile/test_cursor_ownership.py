@@ -3,7 +3,6 @@
 from typing import Any, cast
 
 import pytest
-from tests.fakes.stepped_clock import SteppedClock
 
 from sluice_operator.api.relay import Relay
 from sluice_operator.api.source import Source
@@ -17,6 +16,7 @@ from sluice_operator.kubernetes.client import KubernetesClient
 from sluice_operator.kubernetes.served_namespaces import ServedNamespaces
 from sluice_operator.reconcile.cursor_ownership import CursorOwnership
 from tests.fakes.served import served_namespaces
+from tests.fakes.stepped_clock import SteppedClock
 
 RELAYS = RELAY.resource
 NO_CLIENT = cast("KubernetesClient", None)  # a request would fail

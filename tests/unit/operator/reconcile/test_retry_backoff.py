@@ -1,11 +1,11 @@
 """When a failed request is sent again."""
 
 import pytest
-from tests.fakes.stepped_clock import SteppedClock
 
 from sluice_operator.kubernetes.errors import ApiError
 from sluice_operator.observed.facts import Refusal
 from sluice_operator.reconcile.retry_backoff import MAX_BACKOFF_SECONDS, RetryBackoff
+from tests.fakes.stepped_clock import SteppedClock
 
 REFUSAL = Refusal(reason="ChildRefused", message="no")
 ERROR = ApiError(500, "InternalError", "no")

@@ -1,12 +1,12 @@
 """The memory of a source: kept while the source is there, dropped when it is gone or replaced."""
 
 import pytest
-from tests.fakes.stepped_clock import SteppedClock
 
 from sluice_operator.kubernetes.errors import ApiError
 from sluice_operator.kubernetes.source_key import SourceKey
 from sluice_operator.observed.facts import Refusal
 from sluice_operator.reconcile.source_memory import SourceMemories
+from tests.fakes.stepped_clock import SteppedClock
 from tests.unit.operator.status.situations import health
 
 KEY = SourceKey("Relay", "n", "a")
