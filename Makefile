@@ -34,7 +34,7 @@ prove: prepare ## proofs that take longer than `make test` may: the tests with t
 lint: .venv/ready ## format, lint and import rules
 	@echo "==> format, lint, import rules"
 	@$(PY) -m ruff format --check .
-	@$(PY) -m ruff check .
+	@$(PY) -m ruff check --no-cache .
 	@.venv/bin/lint-imports
 
 types: .venv/ready ## mypy --strict
