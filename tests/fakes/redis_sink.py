@@ -1,4 +1,4 @@
-"""A Sink in memory. It keeps the promises of `tests.contracts.sink`, like the one that speaks to a real Redis."""
+"""A Sink in memory. It keeps the promises of `sink_contract`, like the one that speaks to a real Redis."""
 
 from collections import defaultdict
 from collections.abc import Mapping

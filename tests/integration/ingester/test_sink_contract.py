@@ -9,7 +9,7 @@ from sluice_redis.contract import StreamKeys
 from sluice_redis.sink.connection import connect
 from sluice_redis.sink.protocol import Sink
 from sluice_redis.sink.redis_sink import RedisSink
-from tests.contracts.sink import KEYS, MARK, SinkContract
+from tests.fakes.sink_contract import KEYS, MARK, SinkContract
 from tests.integration.redis_server import RedisServer
 
 

@@ -5,8 +5,8 @@ import pytest
 from sluice_redis.contract import StreamKeys
 from sluice_redis.sink.errors import SinkError, SinkReason
 from sluice_redis.sink.protocol import Sink
-from tests.contracts.sink import FIRST, KEYS, MARK, SinkContract
 from tests.fakes.redis_sink import OUT_OF_MEMORY, UNAVAILABLE, FakeRedis, FakeSink
+from tests.fakes.sink_contract import FIRST, KEYS, MARK, SinkContract
 
 
 class FakeStage:
