@@ -1,4 +1,4 @@
-"""The table of docs/architecture.md: each room of the code, what it contains and which rooms it imports."""
+"""The table of docs/architecture.md: each package of the code, what it contains and which packages it imports."""
 
 import ast
 from collections.abc import Iterator
@@ -10,32 +10,32 @@ from generate.cells import code
 
 ROOT: Final = Path(__file__).parents[1]
 _SOURCES: Final = (ROOT / "operator", ROOT / "ingester")
-_WHOLE: Final = frozenset({"sluice_common", "sluice_wire"})
-"""Packages that are one room. Of the others each module or package at the top level is one."""
+_ONE_ROW: Final = frozenset({"sluice_common", "sluice_wire"})
+"""Packages with one row for all of their modules. The other packages have a row for each member of their top level."""
 
 
 def _imports() -> str:
-    rooms: dict[str, set[str]] = {}
+    imports: dict[str, set[str]] = {}
     summaries: dict[str, str] = {}
     modules = dict(_modules())
     for name, path in modules.items():
-        room, tree = room_of(name), ast.parse(path.read_text())
-        imported = rooms.setdefault(room, set())
-        if name == room:
-            summaries[room] = (ast.get_docstring(tree) or "").split("\n", 1)[0]
-        imported |= {room_of(target) for target in _targets(tree, modules)} - {room, room.split(".")[0]}
+        row, tree = row_of(name), ast.parse(path.read_text())
+        imported = imports.setdefault(row, set())
+        if name == row:
+            summaries[row] = (ast.get_docstring(tree) or "").split("\n", 1)[0]
+        imported |= {row_of(target) for target in _targets(tree, modules)} - {row, row.split(".")[0]}
     rows = [
-        (code([room]), summaries.get(room, ""), code(sorted(imported)))
-        for room, imported in sorted(rooms.items())
-        if "." in room or room in _WHOLE
+        (code([row]), summaries.get(row, ""), code(sorted(imported)))
+        for row, imported in sorted(imports.items())
+        if "." in row or row in _ONE_ROW
     ]
-    return markdown_table(("room", "contains", "imports"), rows)
+    return markdown_table(("package or module", "contains", "imports"), rows)
 
 
-def room_of(module: str) -> str:
-    """The room to which a module belongs: `sluice_operator.status.readiness` belongs to `sluice_operator.status`."""
+def row_of(module: str) -> str:
+    """The row of a module: `sluice_operator.status.readiness` belongs to the row `sluice_operator.status`."""
     parts = module.split(".")
-    return parts[0] if parts[0] in _WHOLE else ".".join(parts[:2])
+    return parts[0] if parts[0] in _ONE_ROW else ".".join(parts[:2])
 
 
 def _modules() -> Iterator[tuple[str, Path]]:
@@ -47,7 +47,7 @@ def _modules() -> Iterator[tuple[str, Path]]:
 
 
 def _targets(tree: ast.Module, modules: dict[str, Path]) -> Iterator[str]:
-    """The modules of the sources that a module imports, wherever the import stands."""
+    """The modules of the sources that a module imports, also inside functions."""
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module in modules:
             for alias in node.names:
