@@ -1,4 +1,4 @@
-"""The operator as a whole: its parts, which of them run at the same time, and what ends when one of them ends."""
+"""The operator process: builds its parts, runs them at the same time, and shuts down."""
 
 import asyncio
 import logging
@@ -45,7 +45,7 @@ _MAX_LISTED: Final = 3
 
 
 async def run_operator(settings: Settings, *, kinds: Kinds = KINDS) -> None:
-    """Run the operator for `kinds` until SIGTERM or SIGINT. Raises errors after which it can't go on."""
+    """Run the operator for `kinds` until SIGTERM or SIGINT. Raises errors after which it can't continue."""
     ignore_unclosed_generators(asyncio.get_running_loop())
     async with connect() as (client, configuration):
         logger.info("sluice-operator %s, API server %s", __version__, configuration.host)
@@ -123,7 +123,7 @@ class _Operator:
         )
 
     async def run(self) -> None:
-        """Run until a signal. Raises errors after which it can't go on."""
+        """Run until a signal. Raises errors after which it can't continue."""
         stop = asyncio.Event()
         stop_on_signals(stop)
         server = serve_http(
@@ -201,7 +201,7 @@ class _Operator:
         )
 
     async def _reconcile(self, key: SourceKey) -> float | None:
-        """Reconcile a source if this process may. Returns in how many seconds to do so again, or None."""
+        """Reconcile a source if this process may. Returns the seconds until the next time, or None."""
         if not self._namespaces.serves_kind(self._kinds.watched.sources[key.kind], key.namespace):
             return None  # the resync that finds it served adds it
         if not self._ownership.holds(key.namespace) and self._cache.source(key) is not None:

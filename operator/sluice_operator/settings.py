@@ -1,4 +1,4 @@
-"""The operator's settings, from environment variables. An invalid one stops the process and is named."""
+"""The operator's settings, from environment variables. With an invalid one the process exits and names it."""
 
 from typing import Annotated, Any, Literal
 
@@ -43,15 +43,15 @@ class Settings(BaseSettings):
     """
 
     status_interval_seconds: Annotated[float, Field(ge=1, le=3600)] = 30.0
-    """How often numbers in a status are written at most. Conditions are written at once."""
+    """The minimum interval between writes of the numbers in a status. Conditions are written at once."""
 
     observe_interval_seconds: Annotated[float, Field(ge=0.5, le=60)] = 3.0
-    """How often the Redis and the Secret of each resource are read. Within that time the operator restores a deleted
-    Secret of its own: it does not watch Secrets, because that needs the right to list all of them.
+    """How often the Redis and the Secret of each resource are read. The operator restores a Secret that it created
+    within that time. It does not watch Secrets, because that needs the right to list all of them.
     """
 
     resync_interval_seconds: Annotated[float, Field(ge=5, le=86_400)] = 300.0
-    """How often everything is listed again, whatever the watches said."""
+    """The interval of the resync, which lists all objects again."""
 
     deletion_deadline_seconds: Annotated[float, Field(ge=1, le=3600)] = 60.0
     """How long the deletion of a resource with `spec.deletionPolicy: DeleteCursor` may wait for its ingester to stop
@@ -62,20 +62,20 @@ class Settings(BaseSettings):
     """How many resources are reconciled at the same time."""
 
     leader_election: bool = False
-    """Whether one of several replicas leads, by a Lease, while the others stand by. The chart sets `true`."""
+    """Whether one of several replicas leads, with a Lease, while the others are on standby. The chart sets `true`."""
 
     lease_namespace: Annotated[str | None, Field(validate_default=True)] = None
     """The namespace of that Lease: the operator's own. Required with leader election."""
 
     lease_name: Annotated[str, Field(max_length=253, pattern=r"^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$")] = "sluice-operator"
-    """The name of that Lease: the same for all replicas, another for each release in a namespace, and not `sluice.dev`.
-    NAMESPACE/NAME identifies the release in the [Leases of the namespaces](control.md#one-release-a-namespace) that it
-    serves; without a namespace `POD_NAME` does.
+    """The name of that Lease. All replicas of a release have the same name. Two releases in one namespace have
+    different names. It can't be `sluice.dev`. NAMESPACE/NAME identifies the release in the [Leases of the
+    namespaces](control.md#one-release-a-namespace) that it serves; without a namespace `POD_NAME` does.
     """
 
     lease_duration_seconds: Annotated[int, Field(ge=5, le=300)] = 10
-    """How long after the last renewal another replica may lead. The leader renews the Lease every fifth of that time
-    (2 s), and exits if it could not for seven tenths of it (7 s).
+    """The time after the last renewal at which another replica may lead. The leader renews the Lease every fifth of
+    that time (2 s). It exits if it can't renew for seven tenths of it (7 s).
     """
 
     port: Annotated[int, Field(ge=1, le=65_535)] = 8080

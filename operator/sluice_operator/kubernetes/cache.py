@@ -2,9 +2,9 @@
 
 Watches deliver events late, twice or not at all. So the cache keeps three rules:
 
-- an event does not replace a newer version of the same object;
-- an object that was deleted does not come back by an older event;
-- a list replaces everything up to its own resource version, which makes up for events that were missed.
+- An event does not replace a newer version of the same object.
+- An older event does not restore an object that was deleted.
+- A list replaces everything up to its own resource version. This corrects what was missed.
 """
 
 from collections.abc import Hashable, Iterable, Mapping
@@ -32,7 +32,7 @@ class Cache:
         """Store `item`, unless the cache has a newer version. Returns what was stored before, or None."""
         indexer = self._indexer(api)
         before = indexer.get(namespaced_name(item))
-        # An object that loses its label leaves the watch as if it were deleted, and may come back.
+        # If an object loses its label, the watch reports it as deleted. It may return.
         deleted = self._deleted.get(item["metadata"]["uid"])
         is_deleted = deleted is not None and not _is_later(_resource_version(item), deleted)
         if not is_deleted and not (before and _is_newer(before, item)):
@@ -49,9 +49,9 @@ class Cache:
             self._indexer(api).remove(namespaced_name(item))
 
     def replace(self, api: ApiResource, items: Iterable[Mapping[str, Any]], *, resource_version: str) -> list[Manifest]:
-        """Store the `items` of a list of that version. Returns the objects that changed, came or went.
+        """Store the `items` of a list of that version. Returns the objects that were changed, added or removed.
 
-        Objects that are newer than the list stay. All others that are not in it go.
+        Objects that are newer than the list stay. All others that are not in it are removed.
         """
         before, after = self._indexer(api), self._new_indexer(api)
         self._indexers[api] = after

@@ -1,6 +1,6 @@
 """The client of the Kubernetes API: reads and writes of single objects, and lists.
 
-A failed request is not repeated here. The work queue repeats the whole reconciliation.
+A failed request is not repeated here: the work queue repeats the reconciliation.
 """
 
 import asyncio
@@ -155,15 +155,15 @@ class KubernetesClient:
 
     @property
     def in_flight_writes(self) -> Set[asyncio.Task[Any]]:
-        """The tasks of the writes without an answer. The set changes as they begin and end."""
+        """The tasks of the writes without a response. The set changes as they begin and end."""
         return self._in_flight.tasks
 
     async def run_to_completion(self, steps: Coroutine[Any, Any, Result]) -> Result:
-        """The result of `steps`, which go on if the caller is cancelled: see `drain`."""
+        """The result of `steps`, which continue if the caller is cancelled: see `drain`."""
         return await self._in_flight.run(steps)
 
     async def drain(self, timeout_seconds: float) -> None:
-        """Wait for the answers to all writes, also to those whose caller was cancelled.
+        """Wait for the responses to all writes, also to those whose caller was cancelled.
 
         A `replace` is not waited for: it names the version that it replaces, so a late one does nothing.
         """

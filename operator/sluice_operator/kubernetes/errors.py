@@ -5,8 +5,8 @@ from typing import Final
 
 _IMMUTABLE_FIELD: Final = "field is immutable"
 _TYPED_PATCH_ERRORS: Final = ("failed to create typed patch object", "failed to convert new object")
-"""How the API server's 500 begins if a field of a server-side apply is unknown or of the wrong type. It has no code of
-its own for that.
+"""How the message of a 500 begins if a field of a server-side apply is unknown or of the wrong type. The API server has
+no other code for that.
 """
 _REFUSAL_CODES: Final = frozenset(
     {
@@ -21,9 +21,9 @@ _REFUSAL_CODES: Final = frozenset(
 class ApiError(Exception):
     """A request to the API server failed.
 
-    - `code` is the HTTP status, or 0 if no answer came.
-    - `reason` and `message` are the server's own words.
-    - `retry_after` is for how many seconds the server asks not to be called, as a 429 does. 0 if it does not ask.
+    - `code` is the HTTP status, or 0 if there was no response.
+    - `reason` and `message` are those of the server's response.
+    - `retry_after` is the number of seconds that the server asks to wait, for example with a 429. 0 if it does not ask.
     """
 
     def __init__(self, code: int, reason: str, message: str, *, retry_after: float = 0.0) -> None:
@@ -63,7 +63,7 @@ class IncompleteError(ApiError):
 
 
 def requested_pause(error: Exception) -> float:
-    """For how many seconds the API server asks not to be called. 0 if it does not ask."""
+    """The number of seconds that the API server asks to wait. 0 if it does not ask."""
     return error.retry_after if isinstance(error, ApiError) else 0.0
 
 

@@ -2,12 +2,12 @@
 
 Budgets keep one object from flooding the API server:
 
-- routine Events, such as Connected, share one budget an object;
-- every other reason has a budget of its own, so repeats of one reason can't use up the room of another;
-- a repeat, which only counts an Event up, costs a fraction.
+- Routine Events, such as Connected, share one budget per object.
+- Every other reason has its own budget, so repeats of one reason can't use up the budget of another.
+- A repeat only increases the count of an Event, and costs a fraction.
 
-An Event without room stays pending and is written later, if it is still true. Of opposite reasons, such as Connected
-and Disconnected, only the newest stays.
+An Event that exceeds its budget stays pending. It is written later, if it is still true. Of opposite reasons, such as
+Connected and Disconnected, only the newest stays.
 """
 
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ EXPLAINING_BURST: Final = 10
 EXPLAINING_REFILL_SECONDS: Final = 60.0
 REPEAT_COST: Final = 0.2
 MAX_PENDING_PER_REASON: Final = 5
-"""So many Events of one reason with different messages may be pending. A newer one replaces the oldest."""
+"""The maximum number of pending Events with one reason and different messages. A newer one replaces the oldest."""
 
 
 @dataclass(slots=True)
@@ -36,7 +36,7 @@ class PendingEvent:
     first: datetime
     count: int = 1
     name: str = ""
-    """The name of the object that was tried to create. It may exist, if only the answer was lost."""
+    """The name that an earlier attempt has used. If only the response was lost, the object exists."""
 
 
 @dataclass(slots=True)

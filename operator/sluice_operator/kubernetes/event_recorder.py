@@ -1,11 +1,12 @@
 """The event recorder: it writes Kubernetes Events about sources, as Kubernetes' own controllers do.
 
-- The same Event about the same object is counted up for as long as the API server keeps it.
-- Events of one reason that differ only in their message are few.
-- One object can't flood the others: see `event_budget`.
+- The count of an existing Event is increased instead of creating the same Event again.
+- The number of Events with one reason and different messages is limited.
+- Each object has a budget: see `event_budget`.
 
-An Event without room, or that the API server did not take, is written later with the time at which it happened. An
-operator that is killed between a status and its Events does not write them: the next one finds the status as it is.
+An Event that exceeds the budget, or that the API server did not accept, is written later, with the time at which it
+happened. If the operator is killed between a status and its Events, they are lost: the next operator finds the new
+status.
 """
 
 import logging
@@ -29,9 +30,10 @@ logger = logging.getLogger(__name__)
 
 COMPONENT: Final = "sluice-operator"
 AGGREGATION_SECONDS: Final = 3000.0
-"""How long an Event is counted up. An API server keeps Events for an hour."""
+"""How long the count of an Event is increased. An API server keeps Events for an hour."""
 MAX_MESSAGES_PER_REASON: Final = 5
-"""So many Events of one reason may exist with different messages. A further message counts up the newest of them."""
+"""The maximum number of Events with one reason and different messages. A further message increases the count of the
+newest."""
 _MAX_MESSAGE_LENGTH: Final = 1000
 _RETRY_SECONDS: Final = 1.0
 _MAX_RETRY_SECONDS: Final = 5.0
@@ -90,7 +92,7 @@ class EventRecorder:
         self._objects.pop(uid, None)
 
     async def _write_pending(self, source: Manifest, state: _ObjectEvents) -> ApiError | None:
-        """Write the pending Events, as far as there is room. Stops at the first error, and returns it."""
+        """Write the pending Events, as far as the budget allows. Stops at the first error, and returns it."""
         now = self._clock.monotonic()
         for pending in list(state.pending.in_order()):
             reason = pending.event.reason
@@ -157,7 +159,7 @@ class EventRecorder:
         )
 
     async def _count_up(self, source: Manifest, repeat: _WrittenEvent, pending: PendingEvent) -> bool:
-        """Count up an Event that was written. Returns whether it still exists."""
+        """Increase the count of an Event that was written. Returns whether it still exists."""
         count, message = repeat.count + pending.count, pending.event.message
         patch: Manifest = {"count": count, "lastTimestamp": _format_time(pending.last)}
         if message != repeat.message:
@@ -175,7 +177,7 @@ class EventRecorder:
 
 
 def _find_repeat(written: Sequence[_WrittenEvent], message: str) -> _WrittenEvent | None:
-    """The Event to count up instead of a new one, or None."""
+    """The Event whose count to increase instead of creating a new one, or None."""
     same_message = next((one for one in written if one.message == message), None)
     if same_message is None and len(written) >= MAX_MESSAGES_PER_REASON:
         return written[-1]

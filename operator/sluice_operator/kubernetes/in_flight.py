@@ -1,7 +1,7 @@
 """Requests that run to completion even if their caller is cancelled.
 
-A request that is cut off may be carried out all the same, and only its answer says when it is over. An operator that
-stops waits for the answers before it lets another one lead.
+The API server may execute a request although its caller was cancelled. Only the response says when that is over. So an
+operator that stops waits for all responses before it releases the leader's Lease.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ Result = TypeVar("Result")
 
 
 class InFlightRequests:
-    """The requests without an answer."""
+    """The requests without a response."""
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -23,14 +23,14 @@ class InFlightRequests:
         return self._tasks
 
     async def run(self, request: Coroutine[Any, Any, Result]) -> Result:
-        """The answer to `request`, which goes on if the caller is cancelled."""
+        """The response to `request`, which continues if the caller is cancelled."""
         task = asyncio.create_task(request)
         self._tasks.add(task)
         task.add_done_callback(self._on_done)
         return await asyncio.shield(task)
 
     async def drain(self, timeout_seconds: float) -> None:
-        """Wait for all answers. Requests without one after `timeout_seconds` are cut off."""
+        """Wait for all responses. Requests without one after `timeout_seconds` are cancelled."""
         if not self._tasks:
             return
         _, left = await asyncio.wait(self._tasks, timeout=timeout_seconds)

@@ -1,7 +1,7 @@
 """Objects of one kind in memory, looked up by name and by index without a scan.
 
 An index function reads a value from an object, such as the label that all children of one source share. The value is
-read when the object is put or removed, so an object that was put must never be changed, only replaced.
+read when the object is put or removed. So an object that was put must be replaced, never changed.
 """
 
 from collections.abc import Callable, Hashable, Mapping

@@ -1,18 +1,16 @@
 """Leader election: one of several replicas leads, by a Lease.
 
-Why not `kubernetes.aio.leaderelection` of the client library (37.0)? Tried against an API server, it fails in these
-ways:
+`kubernetes.aio.leaderelection` of the client library (37.0) is not used. Tests against an API server showed these
+faults:
 
 - It can't create a Lease: its own models refuse the request's `pretty=True`.
-- Its leader works on for over 8 s after another has taken the Lease, since it counts its deadline from the end of its
-  last pause.
+- After another process has taken the Lease, its leader continues for over 8 s. It counts the deadline from the end of
+  its last pause.
 - If the API server can't be reached, or if it is cancelled, it raises and leaves the work running.
-- If the work fails, it holds the Lease for ever. It never releases the Lease, and no request has a time limit.
+- It never releases the Lease, not even if the work fails. No request has a time limit.
 
-A layer around all that would use no more of it than the comparison of two times.
-
-The leader ends its process at once when it learns that another process leads. If it can't learn that, `lease_deadline`
-ends the process.
+When the leader reads that another process leads, it ends its process at once. If it can't read the Lease in time,
+`lease_deadline` ends the process.
 """
 
 import asyncio
@@ -75,7 +73,7 @@ class LeaderElector:
         """Wait until nobody else leads, then do `work` as the leader.
 
         When `work` ends, fails or is cancelled, the Lease is released for others, after `work` has really ended. If the
-        Lease is lost meanwhile, the process ends at once with code 1.
+        Lease is lost before, the process ends at once with code 1.
         """
         try:
             await self._acquire()
@@ -90,13 +88,13 @@ class LeaderElector:
         try:
             await work()
         finally:
-            # A renewal in flight is waited for: if it were cut off, it could arrive after the release.
+            # A renewal in flight must end first: otherwise it could arrive after the release.
             stop.set()
             await renewals
 
     async def _acquire(self) -> None:
         while not self.is_leader:
-            # A cancellation waits for the answer: the Lease may be acquired, and must be released then.
+            # A cancellation waits for the response: if the Lease was acquired, it must be released.
             pause = await _run_to_completion(self._try_acquire())
             if not self.is_leader:
                 await self._clock.sleep(pause * random.uniform(1.0, 1.1))  # noqa: S311 (jitter)
@@ -115,11 +113,11 @@ class LeaderElector:
         return pause
 
     async def _acquire_if_free(self) -> float:
-        """Acquire the Lease if nobody holds it. Returns in how many seconds it may be free otherwise."""
+        """Acquire the Lease if nobody holds it. Otherwise returns the seconds until it may be free."""
         lease = await self._client.get(LEASES, self._config.namespace, self._config.name)
         now = self._clock.monotonic()
         before, self._observed = self._observed, observe(self._observed, lease, now=now)
-        # If this process holds it, the answer to its acquisition was lost.
+        # If this process holds it, the response to its acquisition was lost.
         if self._observed.holder != self._identity and (
             left := self._observed.held_seconds(now, min_duration_seconds=self._config.duration_seconds)
         ):
@@ -166,7 +164,7 @@ class LeaderElector:
             lease = await self._client.get(LEASES, self._config.namespace, self._config.name)
             if lease is None or holder_of(lease) != self._identity:
                 self._deadline.exit_now(f"The lease is lost: {holder_of(lease) or 'nobody'} holds it now")
-            # This process still holds it: an answer was lost, or somebody has annotated the Lease.
+            # This process still holds it: a response was lost, or somebody has annotated the Lease.
             await self._write(self._client.replace, update(lease, self._config, at=self._clock.now()))
 
     async def _write(self, write: Callable[[ApiResource, Manifest], Awaitable[Manifest]], lease: Manifest) -> None:

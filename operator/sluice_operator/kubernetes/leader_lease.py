@@ -1,10 +1,10 @@
 """The content of the leader's Lease: how to read it, and what to write to acquire, renew and release it. Pure.
 
 The clocks of two nodes are never compared. A process notes on its own monotonic clock when it last saw the Lease
-change; from then on the Lease is held for its duration. The times in the Lease are for people.
+change. From then on, the Lease is held for its duration. The times in the Lease are for people.
 
-People may edit or delete the Lease, and its holder notices only at its next renewal. So a Lease that its holder did
-not release stays held for a whole duration, and an edit can't make that time shorter.
+A person can edit or delete the Lease, and its holder finds out at its next renewal. So a Lease that its holder did not
+release is held for its full duration. An edit can't shorten that time.
 """
 
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class LeaseConfig:
     def renew_deadline_seconds(self) -> float:
         """The leader exits this long after it sent its last successful renewal.
 
-        The remaining three tenths of the duration are for its last requests to be answered.
+        The remaining three tenths of the duration are for its last requests to finish.
         """
         return 0.7 * self.duration_seconds
 
@@ -65,7 +65,7 @@ class ObservedLease:
         return holder_of(self.lease)
 
     def held_seconds(self, now: float, *, min_duration_seconds: float) -> float:
-        """For how long from `now` on nobody else may take it. 0 if anybody may.
+        """The seconds from `now` until another process may take it. 0 if any process may.
 
         A held Lease is held for at least `min_duration_seconds`, whatever duration it names.
         """
@@ -99,7 +99,7 @@ def holder_of(lease: Manifest | None) -> str:
 def acquired(lease: Manifest | None, config: LeaseConfig, *, identity: str, at: datetime) -> Manifest:
     """What to write to acquire the free `lease`, or to create it (None).
 
-    It keeps the resource version that was read, so of two processes that try at once the API server refuses one.
+    It keeps the resource version that was read. So if two processes try at the same time, the API server refuses one.
     """
     spec = _spec(lease)
     head = lease or {

@@ -1,15 +1,15 @@
 """The deadline of the leader: a kernel timer that ends the process, whatever its event loop does.
 
-An event loop that is blocked, and a process that was frozen (SIGSTOP, a paused container), renews nothing and notices
-nothing. It would go on writing when it wakes, although another process may lead by then. So the deadline is a timer of
-the kernel:
+If the event loop is blocked, or the process is stopped (SIGSTOP, a paused container), the Lease is not renewed. When
+the process continues, it would write, although another process may lead by then. So the deadline is a timer of the
+kernel:
 
-- it runs while the process is stopped;
-- its signal is delivered before a thawed process goes on;
+- It runs while the process is stopped.
+- Its signal is delivered before a stopped process continues.
 - Python handles it in the main thread, before the next line of any coroutine.
 
-Data that the kernel has already buffered for sending can't be called back. The time between the deadline and the end of
-the Lease is for that.
+The kernel may still send data that the process has written before. The time between the deadline and the end of the
+Lease covers that.
 """
 
 import logging

@@ -1,7 +1,7 @@
 """The content of a namespace's Lease: which release of the operator serves that namespace. Pure.
 
 The holder is the release, not the pod, so a new leader of the same release goes on at once. An annotation names the
-process that wrote the Lease last, so a process notices when another process of its release has taken over.
+process that wrote the Lease last, so a process can detect that another process of its release has taken over.
 
 After a release has released a Lease, only that release may take it for some seconds. So an upgrade of one release does
 not hand its namespaces to another.
@@ -56,7 +56,7 @@ def belongs_to(lease: Manifest | None, *, release: str) -> bool:
 
 
 def seconds_until_free(observed: ObservedLease, now: float, *, release: str) -> float:
-    """For how long from `now` on `release` may not take the Lease from another release. 0 if it may."""
+    """The seconds from `now` until `release` may take the Lease from another release. 0 if it may now."""
     if held := observed.held_seconds(now, min_duration_seconds=DURATION_SECONDS):
         return held
     if observed.lease is None or belongs_to(observed.lease, release=release) or observed.holder:

@@ -4,8 +4,8 @@ Two releases that serve one namespace would write the same children, each with i
 writes nothing in a namespace whose Lease it does not hold. `KubernetesClient` calls `check_held` before each write, and
 so does every write to Redis.
 
-The Lease is held until a time on the monotonic clock that is well before another release may take it. So a process
-that was stopped and wakes up writes nothing more.
+The Lease is held until a time on the monotonic clock, well before another release may take it. So a process that was
+stopped and continues later writes nothing.
 """
 
 import asyncio
@@ -59,7 +59,7 @@ class _NamespaceState:
         self.was_lost = False
         """Whether another process has taken it from this one."""
         self.problem = ""
-        """Why it can't be held, in words."""
+        """Why it can't be held. Empty if it can."""
         self.logged_at = 0.0
 
 
@@ -169,7 +169,7 @@ class NamespaceOwnership:
             await self._clock.sleep(await self._step(namespace, state))
 
     async def _step(self, namespace: str, state: _NamespaceState) -> float:
-        """Acquire or renew the Lease. Returns after how many seconds to do so again."""
+        """Acquire or renew the Lease. Returns the seconds until the next time."""
         was_held = self._is_held(state)
         pause = await self._acquire_or_renew(namespace, state)
         if self._is_held(state) and not was_held:
@@ -282,7 +282,7 @@ class NamespaceOwnership:
         except ApiError as error:
             if error.code != HTTPStatus.CONFLICT:
                 raise
-            # The last renewal succeeded and its answer was not waited for, or somebody has annotated the Lease.
+            # The last renewal succeeded without a response, or somebody has annotated the Lease.
             newest = await self._client.get(LEASES, namespace, LEASE_NAME)
             if newest is not None and is_held_by(newest, instance=self._instance, release=self._release):
                 await self._client.replace(LEASES, released(newest, lease_config(namespace), at=self._clock.now()))

@@ -1,7 +1,7 @@
-"""What single parts of the operator need of the Kubernetes API, as small protocols.
+"""Small protocols for parts of the Kubernetes API, such as reading objects or writing Leases.
 
-`KubernetesClient` implements all of them. A part that names one of these shows what it can do, and a test can give it
-less than a whole client.
+`KubernetesClient` implements all of them. A part of the operator that takes one of these shows which requests it sends,
+and its test needs a fake of these requests only.
 """
 
 from typing import Protocol

@@ -1,10 +1,11 @@
-"""The resync: it lists everything at the start and at intervals, since watches alone can't be trusted.
+"""The resync: it lists all objects at the start and at intervals, because a watch can miss changes.
 
-A list finds what a watch has missed, such as a deletion while the watch was down. A resync follows soon after a watch
-had to start again. It also finds stale watches (`watch_freshness`), and namespaces and kinds that can't be served.
+A list finds what a watch has missed, such as a deletion while the watch was down. When a watch had to start again, a
+resync follows soon. The resync also detects stale watches (`watch_freshness`), and namespaces and kinds that can't be
+served.
 
-A kind of source that can't be listed does not hold up the others (`served_kinds`). Without the kinds of children
-nothing can be served.
+If one kind of source can't be listed, the others are still served (`served_kinds`). If a kind of child can't be listed,
+nothing is served.
 """
 
 import asyncio
@@ -29,9 +30,9 @@ from sluice_operator.kubernetes.workqueue import backoff_seconds
 logger = logging.getLogger(__name__)
 
 FIRST_LIST_TIMEOUT_SECONDS: Final = 15.0
-"""So long a slow kind of source holds up the others at the start."""
+"""How long the start waits for the list of a slow kind of source."""
 UNWATCHED_INTERVAL_SECONDS: Final = 5.0
-"""How often a kind is listed that can't be watched."""
+"""The interval at which a kind is listed if it can't be watched."""
 DEBOUNCE_SECONDS: Final = 2.0
 """How long a requested resync waits. After an outage all watches start again at about the same time."""
 

@@ -18,7 +18,7 @@ from sluice_operator.kubernetes.errors import ApiError
 logger = logging.getLogger(__name__)
 
 MAX_RETRY_SECONDS: Final = 10.0
-"""A retry is one short list of that kind alone, and a CRD that is back should be served soon."""
+"""A retry is one short list of that kind. A CRD that was installed again should be served soon."""
 _GRACE_SECONDS: Final = 10.0
 """How long a watch may be down before that counts as a problem."""
 _LOG_AGAIN_SECONDS: Final = 3600.0
@@ -60,7 +60,7 @@ class ServedKinds:
 
     @property
     def retry_seconds(self) -> float:
-        """In how many seconds to list them again."""
+        """The number of seconds until the next attempt to list them."""
         pauses = [2.0 ** min(self._failures.get(api, 0), 10) for api in self.to_retry]
         return min(MAX_RETRY_SECONDS, *pauses) if pauses else math.inf
 
@@ -77,7 +77,7 @@ class ServedKinds:
         return api not in self._unwatched
 
     def mark_unlisted(self, api: ApiResource) -> None:
-        """Serve nothing of that kind before its first list. An incomplete cache would lead to wrong decisions."""
+        """Serve nothing of that kind until its first list. An incomplete cache would lead to wrong decisions."""
         self._listed.setdefault(api, set())
 
     def record_list(self, api: ApiResource, errors: Mapping[Scope, ApiError], *, scopes: Collection[Scope]) -> None:

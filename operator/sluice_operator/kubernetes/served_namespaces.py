@@ -1,8 +1,8 @@
-"""Which of the watched namespaces are served: those in which the API server refuses nothing that is needed.
+"""Which of the watched namespaces are served: those in which the operator has all the rights that it needs.
 
-A namespace that does not exist, or without the operator's Role, affects only its own users. It is left out until the
-API server lets the operator in, and all others are served. What the cache has of it stays there, since its ingesters
-run on and keep their cursors. But it is not reconciled, since nothing could be written.
+If a namespace does not exist, or if the operator's Role is missing there, that namespace is not served. All others are.
+Its objects stay in the cache, because its ingesters continue and keep their cursors. They are not reconciled, because
+nothing could be written.
 """
 
 import logging
@@ -44,7 +44,9 @@ class ServedNamespaces:
 
     @property
     def retry_seconds(self) -> float:
-        """In how many seconds to try the refused ones again. Doubles each time, as a refusal may last for ever."""
+        """The number of seconds until the refused ones are tried again. It doubles each time, as a refusal may be
+        permanent.
+        """
         return 2.0 ** min(self._failures, 20) if self._refusals else math.inf
 
     def serves(self, name: str) -> bool:
@@ -69,11 +71,11 @@ class ServedNamespaces:
         return scope in self._watch_checks
 
     def limit_watch_checks(self, scopes: Iterable[Scope]) -> None:
-        """Require the check in these scopes only: nothing is refused in the others any more."""
+        """Require the check in these scopes only. In the others nothing is refused any more."""
         self._watch_checks &= set(scopes)
 
     def record_refusals(self, refusals: Mapping[str, str]) -> None:
-        """Record which namespaces the API server has refused, with its words. All others are served."""
+        """Record which namespaces the API server has refused, with its messages. All others are served."""
         before, self._refusals = self._refusals, dict(refusals)
         self._is_checked = True
         if before.keys() == refusals.keys():

@@ -1,10 +1,10 @@
-"""Finds watches that have silently stopped to deliver changes.
+"""Detects watches that are open but no longer deliver changes.
 
-The cache can't show that: lists and the operator's own writes keep it fresh even without a watch. Here only watches
-write, and each list is compared with them. If a list shows a change and the watch has not delivered it after a grace
+The cache can't show that, because lists and the operator's own writes also update it. Only watches update the record
+here, and each list is compared with it. If a list shows a change and the watch has not delivered it after a grace
 period, the watch is stale.
 
-A watch that has missed a deletion proves nothing: a watch that starts with a list never reports deletions before it.
+Deletions are not compared: a watch that starts with a list does not report the deletions before it.
 """
 
 from collections.abc import Mapping
@@ -39,7 +39,7 @@ class WatchFreshness:
 
     @property
     def is_behind(self) -> bool:
-        """Whether a watch is behind the last list, as every watch is now and then."""
+        """Whether a watch is behind the last list. Every watch is, for short times."""
         return any(self._missing.values())
 
     def record(self, api: ApiResource, item: Mapping[str, Any]) -> None:

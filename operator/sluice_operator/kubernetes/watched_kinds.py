@@ -1,4 +1,4 @@
-"""Which kinds of objects are watched, and how a child names its source. The registry of kinds hands this in."""
+"""Which kinds of objects are watched, and how a child names its source. The registry of kinds fills this in."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

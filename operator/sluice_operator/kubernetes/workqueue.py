@@ -1,13 +1,13 @@
 """A work queue of keys, as in Kubernetes controllers: it decides when to reconcile what.
 
-A key only says that there is something to reconcile. The handler finds out what.
+A key says that there is something to reconcile. The handler finds out what.
 
-- Additions of a key before it is handled are one.
-- A key that is added while it is handled is handled once more afterwards, never twice at the same time.
+- If a key is added several times before it is handled, it is handled once.
+- If a key is added while it is handled, it is handled once more afterwards, never twice at the same time.
 - A failed key is repeated after a growing back-off.
 
-An error may ask for a pause, as a 429 of the API server does. Then all keys wait, new ones too: the sum of all
-requests was too much for the server.
+An error can ask for a pause, like a 429 of the API server. Then all keys wait, including new ones, because the sum of
+all requests was too much for the server.
 """
 
 import asyncio
@@ -20,10 +20,10 @@ logger = logging.getLogger(__name__)
 
 Key = TypeVar("Key", bound=Hashable)
 Handler = Callable[[Key], Awaitable[float | None]]
-"""Reconciles a key. Returns in how many seconds to do so again, or None for not before it is added."""
+"""Reconciles a key. Returns the seconds until it is reconciled again, or None: not until it is added."""
 
 RequestedPause = Callable[[Exception], float]
-"""For how many seconds an error asks for a pause. 0 if it asks for none."""
+"""The pause in seconds that an error asks for. 0 if it asks for none."""
 
 RetryLimit = Callable[[Exception], float]
 """The longest back-off after an error, in seconds. Infinite if the error sets no limit."""
@@ -31,7 +31,7 @@ RetryLimit = Callable[[Exception], float]
 BASE_BACKOFF_SECONDS: Final = 0.2
 MAX_BACKOFF_SECONDS: Final = 60.0
 RECONCILE_TIMEOUT_SECONDS: Final = 120.0
-"""How long the handler may take for one key. Each of its steps has a limit of its own; many slow steps have none."""
+"""How long the handler may take for one key. Each of its steps has its own limit, but there may be many steps."""
 
 
 class WorkQueue(Generic[Key]):
@@ -123,7 +123,7 @@ class WorkQueue(Generic[Key]):
                 self.add(key)
 
     async def _process(self, key: Key, handler: Handler[Key]) -> float | None:
-        """Reconcile `key`. Returns in how many seconds to do so again, or None."""
+        """Reconcile `key`. Returns the seconds until it is reconciled again, or None."""
         try:
             async with asyncio.timeout(RECONCILE_TIMEOUT_SECONDS) as timeout:
                 retry_seconds = await handler(key)

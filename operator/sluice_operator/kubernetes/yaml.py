@@ -1,7 +1,7 @@
 """Objects as YAML, the only format that the API server takes for server-side apply. Pure.
 
-JSON is valid YAML with one exception: characters beyond U+FFFF, such as emoji. JSON escapes one as two surrogates, and
-a YAML reader refuses those. One emoji in an error text would make the API server refuse the whole status.
+JSON is valid YAML, except for characters beyond U+FFFF, such as emoji. JSON escapes one as two surrogates, which a YAML
+parser rejects. With one emoji in an error message, the API server would refuse the status.
 """
 
 import json

@@ -111,7 +111,7 @@ def stop_on_signals(stop: asyncio.Event) -> None:
 
 
 async def _run_informer(engine: KopfEngine, kinds: WatchedKinds, namespaces: ServedNamespaces) -> None:
-    """Watch one kind where it is served, as that changes. Raises what ends the watch of children."""
+    """Watch one kind in the scopes where it is served, which may change. Raises what ends the watch of children."""
     served_kinds, failures = namespaces.kinds, 0
     try:
         while True:
@@ -138,8 +138,8 @@ async def _run_informer(engine: KopfEngine, kinds: WatchedKinds, namespaces: Ser
 class _ForeignTasks(Collection[Task]):
     """The tasks that kopf must not cancel when an engine ends: all of them.
 
-    By default kopf cancels every task that started after the engine. That would cut off writes, so that nobody knows
-    whether they were carried out, and end the watches of other kinds.
+    By default kopf cancels every task that started after the engine. That would cancel writes in the middle, and end
+    the watches of other kinds.
     """
 
     others: Set[Task]
@@ -172,7 +172,7 @@ def _kopf_registry(
 
 
 def _relevant_fields(source: dict[str, Any]) -> tuple[object, ...]:
-    """What of a source a reconciliation depends on, other than its status."""
+    """The parts of a source that a reconciliation depends on: all but its status."""
     metadata = source["metadata"]
     return (
         metadata["uid"],
@@ -194,7 +194,7 @@ def _kopf_settings(kinds: WatchedKinds) -> kopf.OperatorSettings:
     settings.watching.connect_timeout = 30
     settings.networking.connect_timeout = 30
     settings.networking.request_timeout = 30
-    # About as long in total as kopf's default, but an API server that is back is noticed within seconds.
+    # About as long in total as kopf's default, but with shorter pauses: an API server that is back is found in seconds.
     settings.networking.error_backoffs = (1, 1, 2, 3, *[5] * 10)
     settings.networking.trust_env = True
     for api in kinds.all:

@@ -1,7 +1,7 @@
 """One kopf engine for one kind of object, so that the end of its watch does not end the others.
 
-kopf ends a whole engine when one of its watches can't go on, as when the CRD of its kind is deleted. It looks for kinds
-only at its start, and takes over the signal handlers each time.
+kopf ends an engine when one of its watches fails, for example because the CRD was deleted. It looks for kinds only when
+an engine starts, and replaces the signal handlers each time.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ Scopes: TypeAlias = tuple[str | None, ...]
 
 _STOP_TIMEOUT_SECONDS: Final = 3.0
 _STEADY_SECONDS: Final = 3.0
-"""A watch that has run for so long has started well."""
+"""A watch that has run for this long counts as started."""
 
 IDENTITY: Final[Any] = "sluice-operator"
 """For peering, which is not used. Without it kopf asks for the user's name, and a container's user has none."""

@@ -1,8 +1,8 @@
-"""kopf's HTTP sessions to the API server, through which the operator sees what kopf does not report.
+"""kopf's HTTP sessions to the API server. They report to the operator what kopf itself does not report.
 
-- kopf lists again when a watch can't resume where it stopped. Objects that were deleted in between would stay in the
-  cache until the next resync, so each list of kopf's is reported.
-- Where it is forbidden to read, kopf tries for a minute and then ends everything, so a 403 is reported at once.
+- If a watch can't resume where it stopped, kopf lists again. Objects that were deleted in between would stay in the
+  cache until the next resync. So each list of kopf is reported.
+- If the API server answers 403, kopf retries for a minute and then ends everything. So a 403 is reported at once.
 """
 
 import asyncio
@@ -108,8 +108,8 @@ class KopfLogin:
 def _proxy(info: kopf.ConnectionInfo) -> str | None:
     """The proxy to the API server: the configured one, or that of the environment.
 
-    aiohttp would look the environment up at each request, in a thread. Meanwhile kopf may close the session because
-    another request was rejected, and the watch would end in an error that kopf does not expect.
+    aiohttp would read the environment at each request, in a thread. In that time kopf may close the session, because
+    another request was rejected. The watch would then end with an error that kopf does not handle.
     """
     url = urlsplit(info.server)
     if info.proxy_url or (url.hostname and proxy_bypass(url.hostname)):

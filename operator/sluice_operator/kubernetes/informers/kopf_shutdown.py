@@ -1,7 +1,7 @@
 """Keeps the log of a clean shutdown free of tracebacks that kopf causes.
 
-kopf leaves the generators of its watches open if it is ended while they have just delivered an event. asyncio closes
-them at its own end, all at once. One that finds its resources closed already fails, and asyncio logs a traceback.
+If kopf ends right after a watch has delivered an event, it leaves the generator of that watch open. asyncio closes it
+when the loop ends. If its resources are closed by then, that fails, and asyncio logs a traceback.
 """
 
 import asyncio
