@@ -1,8 +1,8 @@
-"""What an error of the API server means for a source, as a fact for its status. Pure.
+"""Turns an error of the API server into a fact for the status of a source. Pure.
 
 - A refusal lasts until somebody changes something: a person must act now.
-- A webhook that can't be reached may come back. If it stays away, a person must act.
-- An API server that is overloaded or away is nothing that a person could change in this source.
+- A webhook that can't be reached may recover. If it does not, a person must act.
+- An API server that is overloaded or down is no problem of the source: the operator retries.
 """
 
 import re
@@ -17,7 +17,7 @@ _WEBHOOK_ADVICE: Final = "the operator tries again; repair the webhook, or delet
 
 
 def refusal_of(error: ApiError, *, action: str) -> Refusal:
-    """What `error` means. `action` is what was asked for, such as `write the Deployment x`."""
+    """The fact about `error`. `action` is the failed request, such as `write the Deployment x`."""
     text = error.message or error.reason or str(error.code)
     if error.is_refusal:
         message = f"The API server refuses to {action}: {text}; correct the spec, or change what forbids it"

@@ -26,7 +26,7 @@ from sluice_operator.redis.tls_files import RedisTlsFiles
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReconcileOptions:
-    """What the settings of the operator say about reconciles."""
+    """The settings of the operator that reconciles depend on."""
 
     ingester_defaults: IngesterDefaults
     status_interval_seconds: float
@@ -46,7 +46,7 @@ def build_reconciler(
     is_of_another_release: Callable[[str], bool] = lambda _: False,
     clock: Clock | None = None,
 ) -> Reconciler:
-    """The reconciler. `is_of_another_release` tells whether another release of the operator serves a namespace."""
+    """The reconciler. `is_of_another_release` returns whether another release of the operator serves a namespace."""
     clock = clock or SystemClock()
     default_redis_url = options.ingester_defaults.default_redis_url
     tls_files = RedisTlsFiles(client)

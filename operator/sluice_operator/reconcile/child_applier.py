@@ -1,8 +1,8 @@
 """Writes one child at a time, and only when it differs from what is desired.
 
-- At rest, nothing is asked of the API server: the cached object is compared with the desired one.
-- Fields that others have set in a child are removed: the operator owns the whole object.
-- Before an update, a dry run shows what the API server would make of it. What admission changes is left as it is.
+- The cached object is compared with the desired one. If they are equal, no request is sent.
+- Fields that others have set in a child are removed: the operator owns the object.
+- Before an update, a dry run shows what the API server would store. Fields that admission changes are left.
 - A field that somebody else sets again and again is left for a while: see `contested_fields`.
 """
 
@@ -35,12 +35,13 @@ from sluice_operator.status.reasons import ConditionReason
 logger = logging.getLogger(__name__)
 
 REFUSAL_SECONDS: Final = 30.0
-"""How long a refused write is not sent again, unless something else is desired, or the child has changed."""
+"""How long to wait before a refused write is sent again. If something else is desired, or the child has changed, it is
+sent at once."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ApplyResult:
-    """What has become of one child."""
+    """The result of applying one child."""
 
     live: Manifest | None
     """The child as it is now, if it exists."""
@@ -90,7 +91,7 @@ class ChildApplier:
     ) -> ApplyResult:
         """Make the child be as `desired`; `live` is the child as cached or read.
 
-        `states` holds what is remembered of the children of `source`, by path. Raises ApiError if a retry may help.
+        `states` holds the state of each child of `source`, by path. Raises ApiError if a retry may help.
         """
         if live is not None and (conflict := _ownership_conflict(live, source)):
             return ApplyResult(live=None, refusal=conflict)
@@ -123,14 +124,14 @@ class ChildApplier:
         state = child.state
         if state.existed and state.must_defer_recreation():
             events = () if state.is_reported("deleted") else (_logged(child_events.left_deleted(child.desired)),)
-            if child.resource is SECRETS:  # pods that run do not need it
+            if child.resource is SECRETS:  # running pods do not need it
                 return ApplyResult(live=None, events=events, contests=(deletion_contest(child.name),))
             return _result(child, None, refusal=repeatedly_deleted(child.desired), events=events)
         written = await self._client.apply(child.resource, child.desired, manager=FIELD_MANAGER)
         state.record_write(child.desired_hash)
         # The status names an image if a pod has run, and a pod needs all children.
         is_first = child.source.status.image is None and not state.existed
-        state.existed = True  # it may be deleted again before anybody sees it
+        state.existed = True  # it may be deleted again before a reconcile sees it
         return _finished(child, written, (child_events.created if is_first else child_events.recreated)(child.desired))
 
     async def _update(self, child: _Child, cached: Manifest) -> ApplyResult:
@@ -138,18 +139,18 @@ class ChildApplier:
         state = child.state
         live = await self._client.get(child.resource, *child.namespaced_name)
         if live is None or live["metadata"]["uid"] != cached["metadata"]["uid"]:
-            return _result(child, cached)  # the next reconcile handles what has become of it
+            return _result(child, cached)  # the next reconcile sees the result
         is_change = state.desired_hash != child.desired_hash and _desired_hash(live) != child.desired_hash
         if is_change:
             state.contested.allow_retry()
-        desired = state.contested.yield_to(live, child.desired)
+        desired = state.contested.keep_live_values(live, child.desired)
         target = await self._patch(child, live, desired, dry_run=True)
-        # What a dry run does not make as desired, a write would not either.
+        # If a dry run does not give the desired value, a write would not either.
         from_admission = [one.path for one in find_differences(target, desired)]
         found = not_within(find_differences(live, target), from_admission)
-        if not is_change and (yielded := state.contested.record_writes(found, set_by=setters_by_path(live, found))):
-            found = not_within(found, yielded)
-            desired = state.contested.yield_to(live, child.desired)
+        if not is_change and (left_alone := state.contested.record_writes(found, set_by=setters_by_path(live, found))):
+            found = not_within(found, left_alone)
+            desired = state.contested.keep_live_values(live, child.desired)
         if not found:
             state.desired_hash = child.desired_hash
             return _finished(child, live)
@@ -167,8 +168,10 @@ class ChildApplier:
         return _finished(child, written, *child_events.written(child.desired, live, found, is_change=is_change))
 
     async def _handle_error(self, error: ApiError, child: _Child, live: Manifest | None) -> ApplyResult:
-        """What has become of a child that could not be written. Raises `error` if a retry may help."""
-        if error.is_conflict and live is not None:  # somebody has changed it meanwhile: the next reconcile sees that
+        """The result for a child that could not be written. Raises `error` if a retry may help."""
+        if (
+            error.is_conflict and live is not None
+        ):  # somebody has changed it since it was read: the next reconcile sees that
             return _result(child, live)
         if error.is_immutable_field and live is not None and is_managed(live):
             return await self._recreate(child, live, error)
@@ -183,7 +186,7 @@ class ChildApplier:
         )
 
     async def _recreate(self, child: _Child, live: Manifest, error: ApiError) -> ApplyResult:
-        """Delete a child whose immutable field must change. It is created again when it and its pods are gone."""
+        """Delete a child whose immutable field must change. It is created again after it and its pods are deleted."""
         if child.state.must_defer_recreation():
             return _result(child, live, refusal=self._record_refusal(child, live, error))
         metadata = live["metadata"]
@@ -212,24 +215,26 @@ def _ownership_conflict(live: Manifest, source: Source) -> Refusal | None:
 
 
 def _is_in_sync(child: _Child, live: Manifest) -> bool:
-    """Whether `live` needs no write. Remembers that the child exists."""
+    """Whether `live` needs no write. Records that the child exists."""
     child.state.existed = True
-    # A child that is being deleted is created again when it is gone.
+    # A child that is being deleted is created again afterwards.
     if "deletionTimestamp" in live["metadata"]:
         return True
     if child.state.is_in_sync(live, child.desired_hash):
         return True
     found = find_differences(live, child.desired)
-    if not child.state.are_from_admission(not_within(found, child.state.contested.yielded())):
+    if not child.state.are_from_admission(not_within(found, child.state.contested.fields_left_alone())):
         return False
     child.state.record_in_sync(live, child.desired_hash, is_identical=not found)
     return True
 
 
 def _finished(child: _Child, live: Manifest, *events: Event) -> ApplyResult:
-    """The result for a child that was written as far as possible. What still differs comes from admission."""
+    """The result for a child that was written. Fields that still differ were set by admission."""
     state = child.state
-    state.record_admission_changes(find_differences(live, child.desired), yielded=state.contested.yielded())
+    state.record_admission_changes(
+        find_differences(live, child.desired), left_alone=state.contested.fields_left_alone()
+    )
     for event in events:
         logger.info("%s/%s: %s", child.source.metadata.namespace, child.source.metadata.name, event.message)
     return _result(child, live, events=(*events, *_contest_events(child, live)))
@@ -243,7 +248,7 @@ def _result(
 
 
 def _contest_events(child: _Child, live: Manifest) -> tuple[Event, ...]:
-    """The Event about contested fields, once for each set of fields."""
+    """The Event about contested fields. It is recorded once for each set of fields."""
     contests = child.state.contests(child.name, live)
     if not contests or child.state.is_reported(",".join(sorted(contest.field for contest in contests))):
         return ()

@@ -1,4 +1,4 @@
-"""Why a child is not as desired, as messages that say what to do. Pure."""
+"""Messages that say why a child is not as desired, and what to do. Pure."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,14 +12,14 @@ from sluice_operator.status.reasons import ConditionReason
 def repeatedly_deleted(desired: Manifest) -> Refusal:
     """Somebody deletes the child each time that it is created."""
     message = (
-        f"{kind_and_name(desired)} is deleted by somebody else again and again, and is created again less and less "
-        "often: find out who deletes it (the API server's audit log says so) and make an exception for it"
+        f"{kind_and_name(desired)} is deleted by somebody else again and again. The operator creates it again, with "
+        "growing pauses: find out who deletes it (see the API server's audit log), and make an exception for it"
     )
     return Refusal(reason=ConditionReason.CONTESTED, message=message)
 
 
 def name_taken(live: Manifest) -> Refusal:
-    """The name of the child is that of somebody else's object."""
+    """Somebody else's object has the name of the child."""
     message = (
         f"{kind_and_name(live)} exists and belongs to somebody else: rename this resource, or delete that object "
         f"(`{_delete_command(live)}`)"
@@ -28,7 +28,7 @@ def name_taken(live: Manifest) -> Refusal:
 
 
 def terminating(live: Manifest) -> Refusal:
-    """The name of the child is that of a child of a deleted resource, which the garbage collector removes."""
+    """A child of a deleted resource has the name of the child. The garbage collector will remove it."""
     message = (
         f"{kind_and_name(live)} belongs to a former resource of this kind and name: it is created again when the "
         "garbage collector has deleted it"

@@ -1,4 +1,4 @@
-"""The Events about children: what was created, updated, put back or left to others. Pure."""
+"""The Events about children: which were created, updated, restored, or left to other writers. Pure."""
 
 from collections.abc import Sequence
 

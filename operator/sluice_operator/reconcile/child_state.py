@@ -1,4 +1,4 @@
-"""What is remembered of one child between two reconciles, so that nothing is read or written at rest."""
+"""The state of one child that is kept between two reconciles, so that an unchanged child causes no request."""
 
 import json
 from collections.abc import Iterable
@@ -41,8 +41,8 @@ class ChildState:
     """One child: what was written, what was refused, and what others change in it."""
 
     def __init__(self, *, was_contested: bool, clock: Clock) -> None:
-        """`was_contested` says that the status names a contested child: the operator has yielded before it was
-        restarted. It then yields after two writes.
+        """`was_contested` says that the status names a contested child: before its restart, the operator has left the
+        field to another writer. It then does so after two writes.
         """
         self.contested = ContestedFields(returns=1 if was_contested else 0, clock=clock)
         self.rejected: RejectedWrite | None = None
@@ -56,18 +56,18 @@ class ChildState:
         self._reported: set[str] = set()
 
     def are_from_admission(self, differences: Iterable[Difference]) -> bool:
-        """Whether admission makes all of `differences`, as was seen a short time ago."""
+        """Whether admission makes all of `differences`, according to a recent dry run."""
         keys = {_key(difference) for difference in differences}
         return not keys or (
             keys <= self._admission.by_key.keys() and self._clock.monotonic() < self._admission.recheck_at
         )
 
-    def record_admission_changes(self, differences: Iterable[Difference], *, yielded: Iterable[FieldPath]) -> None:
-        """Remember that admission makes these `differences`, except in the fields that are `yielded` to others.
+    def record_admission_changes(self, differences: Iterable[Difference], *, left_alone: Iterable[FieldPath]) -> None:
+        """Record that admission makes these `differences`, except in the fields that are `left_alone`.
 
-        They are checked again after a pause that grows: a webhook or a policy may be removed.
+        They are checked again after a growing pause, because a webhook or a policy can be removed.
         """
-        by_key = {_key(difference): difference for difference in not_within(differences, yielded)}
+        by_key = {_key(difference): difference for difference in not_within(differences, left_alone)}
         before = self._admission
         pause = min(MAX_PAUSE, 2 * before.pause) if by_key.keys() == before.by_key.keys() else FIRST_PAUSE
         self._admission = _AdmissionChanges(by_key=by_key, pause=pause, recheck_at=self._clock.monotonic() + pause)
@@ -80,27 +80,29 @@ class ChildState:
         return rejected.refusal if (rejected.desired_hash, rejected.generation) == (desired_hash, generation) else None
 
     def is_in_sync(self, live: Manifest, desired_hash: str) -> bool:
-        """Whether this very object was compared before, with the same desired object.
+        """Whether this object was compared before, with the same desired object.
 
-        The cache never changes an object: a newer one replaces it. So identity is enough.
+        The cache replaces objects and never changes them, so the identity of the object is compared.
         """
         return live is self._in_sync and desired_hash == self.desired_hash
 
     def record_in_sync(self, live: Manifest, desired_hash: str, *, is_identical: bool) -> None:
-        """Remember that `live` needs no write; `is_identical` if it does not differ at all."""
+        """Record that `live` needs no write. `is_identical`: it does not differ at all."""
         self._in_sync, self.desired_hash = (live if is_identical else None), desired_hash
 
     def record_write(self, desired_hash: str) -> None:
-        """Remember that the object with this hash was written."""
+        """Record that the object with this hash was written."""
         self.rejected = None
         self.desired_hash = desired_hash
 
     def must_defer_recreation(self) -> bool:
-        """Record that the child is about to be created again. Whether that must wait."""
-        return bool(self._recreations.yielded() or self._recreations.record_writes([_MISSING_OBJECT], set_by={}))
+        """Record that the child is about to be created again. Returns whether that must wait."""
+        return bool(
+            self._recreations.fields_left_alone() or self._recreations.record_writes([_MISSING_OBJECT], set_by={})
+        )
 
     def is_reported(self, what: str) -> bool:
-        """Whether `what` was reported before. From now on it was."""
+        """Whether `what` was reported before. Records that it is reported now."""
         was = what in self._reported
         self._reported.add(what)
         return was

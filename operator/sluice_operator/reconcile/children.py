@@ -1,6 +1,6 @@
-"""The step that ensures the children of a source: its Secret, its Deployments, and nothing that is not desired.
+"""The step that ensures the children of a source: it writes its Secret and its Deployments, and deletes all others.
 
-A failure does not end the reconcile: it becomes a refusal in the status, and the other children are ensured.
+A failure does not end the reconcile. It is reported in the status, and the other children are still ensured.
 """
 
 from collections.abc import Mapping
@@ -108,7 +108,7 @@ class Children:
             return _Ensured(live=None, is_compared=False)
         hashes = desired_hashes(live, found=access.config_hashes, source=run.source)
         if REDIS_HASH_ANNOTATION not in hashes or component not in owners:
-            # A pod without a URL could only fail. A second ingester with the same cursor would only fence the first.
+            # A pod without a URL would fail. A second ingester with the same cursor would fence the first.
             return _Ensured(live=_own(run, live), is_compared=False)
         may_run = replace(stream, enabled=stream.enabled and owners[component] is None)
         desired = build_deployment(run.source, may_run, config_hashes=hashes, defaults=self._ingester_defaults)
@@ -146,7 +146,7 @@ class Children:
             run.errors.append(error)
             refusal = refusal_of(error, action=f"write the {resource.kind} {name}")
             failures = retries.child_backoff.record_failure(path, fingerprint, refusal, error)
-            # The children were made for this spec before: a first failure, such as a conflict, is over in a moment.
+            # The children were written for this spec before. A first failure, such as a conflict, soon ends by itself.
             if failures > 1 or not run.is_applied:
                 run.add_refusal(refusal, component)
             run.retry_within(retries.child_backoff.seconds_left(path))
@@ -161,7 +161,7 @@ class Children:
         for child in self._cache.children(DEPLOYMENTS, source_key(run.source)):
             if child["metadata"]["name"] == name:
                 return child
-        # None has our labels. A Deployment of that name may be a stranger's, or ours without its labels.
+        # None has our labels. A Deployment of that name may be somebody else's, or ours without its labels.
         return await self._client.get(DEPLOYMENTS, run.source.metadata.namespace, name)
 
     async def _delete_unwanted(self, run: Reconciliation) -> None:
@@ -190,7 +190,7 @@ class Children:
             run.memory.retries.cleaned_generation = source.metadata.generation
 
     async def _delete(self, run: Reconciliation, resource: ApiResource, child: Manifest) -> bool:
-        """Delete a child, unless the last failure is too recent. Whether it is done."""
+        """Delete a child, unless the last failure is too recent. Returns whether it is deleted."""
         metadata, backoff = child["metadata"], run.memory.retries.child_backoff
         path = resource.path(metadata["namespace"], metadata["name"])
         if backoff.in_backoff(path, metadata["uid"]):
@@ -217,6 +217,6 @@ def _own(run: Reconciliation, live: Manifest | None) -> Manifest | None:
 
 
 def _fingerprint(desired: Manifest, live: Manifest | None) -> str:
-    """Changes when something else is desired, or when the live object has changed."""
+    """A text that changes if something else is desired, or if the live object has changed."""
     generation = live["metadata"].get("generation", 0) if live else 0
     return f"{(desired['metadata'].get('annotations') or {}).get(DESIRED_HASH_ANNOTATION, '')} {generation}"

@@ -1,7 +1,8 @@
-"""The hashes of what an ingester reads at its start. They are annotations of its pod, so another hash makes a new pod.
+"""The hashes of what an ingester reads at its start. They are annotations of its pod, so a new hash gives a new pod.
+Pure.
 
-What can't be read for a while, such as a deleted Secret, is no reason to replace a running pod. The hash then stays as
-it is on the pod. Pure.
+If something can't be read, such as a deleted Secret, its hash stays as it is on the pod. So a running pod is not
+replaced.
 """
 
 from collections.abc import Mapping

@@ -1,7 +1,7 @@
-"""Fields that the operator and somebody else set in turn. It counts what comes back, not how fast.
+"""Fields that the operator and another writer set in turn. Returning values are counted, however slowly they return.
 
 1. A field that differs is written.
-2. When one value comes back for the third time, the operator yields: it leaves the field as it is.
+2. If one value returns for the third time, the operator leaves the field alone.
 3. After a pause, it writes the field once more. The pause doubles each time.
 
 All other fields of the object are written as usual.
@@ -18,13 +18,13 @@ from sluice_operator.desired.field_paths import FieldPath, is_within, value_at, 
 from sluice_operator.kubernetes.api_resource import Manifest
 
 MAX_RETURNS: Final = 3
-"""How often one value comes back before the operator yields."""
+"""How often one value returns before the operator leaves the field alone."""
 MAX_WRITES: Final = 6
-"""How often one field is written before the operator yields, whatever values come back."""
+"""How often one field is written before the operator leaves it alone, if the returning values differ."""
 FIRST_PAUSE: Final = 60.0
 MAX_PAUSE: Final = 3600.0
 _MAX_VALUES: Final = 32
-"""How many values of one field are remembered."""
+"""How many values of one field are counted."""
 
 
 @dataclass(slots=True)
@@ -33,24 +33,24 @@ class ContestedField:
 
     desired: Any = None
     set_by: str = ""
-    """Who has set the other value; empty if unknown."""
+    """The manager that has set the other value. Empty if unknown."""
     counts: dict[str, int] = field(default_factory=dict)
     """How often each value was overwritten."""
     writes: int = 0
     pause: float = 0.0
-    """The length of the last pause in seconds; 0 if the operator has not yielded yet."""
-    yield_until: float = 0.0
+    """The length of the last pause in seconds. 0 if there was none yet."""
+    left_alone_until: float = 0.0
     retry_allowed: bool = False
     """Whether one more write is allowed, since the pause is over."""
     resolved_at: float = 0.0
-    """When the contest counts as over, if the value does not come back until then."""
+    """When the contest is over, if the value has not returned by then."""
 
 
 class ContestedFields:
     """The contested fields of one object."""
 
     def __init__(self, *, returns: int = 0, clock: Clock) -> None:
-        """`returns` is how often each value counts as having come back already."""
+        """`returns` is how often each value has returned already."""
         self._returns = returns
         self._clock = clock
         self._fields: dict[FieldPath, ContestedField] = {}
@@ -59,41 +59,42 @@ class ContestedFields:
         """Allow one more write of each field: something else is desired."""
         for contested in self._fields.values():
             if contested.pause:
-                contested.yield_until, contested.retry_allowed = 0.0, True
+                contested.left_alone_until, contested.retry_allowed = 0.0, True
 
-    def yielded(self) -> list[FieldPath]:
+    def fields_left_alone(self) -> list[FieldPath]:
         """The fields that are left as they are for now."""
         now = self._clock.monotonic()
-        return [path for path, contested in self._fields.items() if contested.yield_until > now]
+        return [path for path, contested in self._fields.items() if contested.left_alone_until > now]
 
-    def yield_to(self, live: Manifest, desired: Manifest) -> Manifest:
+    def keep_live_values(self, live: Manifest, desired: Manifest) -> Manifest:
         """`desired`, with the values of `live` in the fields that are left as they are."""
-        for path in self.yielded():
+        for path in self.fields_left_alone():
             desired = with_value(desired, path, value_at(live, path))
         return desired
 
     def record_writes(self, differences: Iterable[Difference], *, set_by: Mapping[FieldPath, str]) -> list[FieldPath]:
-        """Record that `differences` are about to be written. Those that must be left instead from now on.
+        """Record that `differences` are about to be written. Returns the paths of those that must be left alone
+        instead.
 
-        `set_by` names who has set the live values, by path.
+        `set_by` names the manager of each live value, by path.
         """
         now = self._clock.monotonic()
-        return [one.path for one in differences if self._yields(one, set_by.get(one.path, ""), now)]
+        return [one.path for one in differences if self._must_leave(one, set_by.get(one.path, ""), now)]
 
     def unresolved(self) -> dict[FieldPath, ContestedField]:
         """The fields that are left as they are, and those that were written again a short time ago."""
         now = self._clock.monotonic()
         return {path: one for path, one in self._fields.items() if one.pause and now < one.resolved_at}
 
-    def _yields(self, difference: Difference, set_by: str, now: float) -> bool:
+    def _must_leave(self, difference: Difference, set_by: str, now: float) -> bool:
         contested = self._fields.setdefault(difference.path, ContestedField())
         contested.desired, contested.set_by = difference.desired, set_by or contested.set_by
         value = json.dumps(difference.live, sort_keys=True, default=str)
         count = contested.counts.get(value, self._returns)
         if (count >= MAX_RETURNS or contested.writes >= MAX_WRITES) and not contested.retry_allowed:
             contested.pause = min(MAX_PAUSE, 2 * contested.pause or FIRST_PAUSE)
-            contested.yield_until = now + contested.pause
-            contested.resolved_at = contested.yield_until + contested.pause
+            contested.left_alone_until = now + contested.pause
+            contested.resolved_at = contested.left_alone_until + contested.pause
             contested.retry_allowed = True  # when the pause is over
             return True
         contested.retry_allowed = False
@@ -107,6 +108,6 @@ class ContestedFields:
 
 
 def not_within(differences: Iterable[Difference], paths: Iterable[FieldPath]) -> list[Difference]:
-    """The `differences` that lie in none of the fields at `paths`."""
+    """The `differences` that are in none of the fields at `paths`."""
     excluded = list(paths)
     return [difference for difference in differences if not any(is_within(difference.path, path) for path in excluded)]

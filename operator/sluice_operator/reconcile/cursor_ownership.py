@@ -1,8 +1,8 @@
 """The step that finds out which source owns a cursor, when several would write the same one.
 
-Most hosts have one source, and then nothing is read. Otherwise the URLs that the reconciles of the other sources found
-are remembered here. A Secret is read only if its source was not reconciled since the operator started, or if it names
-another Secret now. So the answer is right from the first reconcile on, whatever source comes first.
+If a host has only one source, nothing is read. Otherwise the Redis URLs of the other sources are needed. Their
+reconciles store these URLs here. A Secret is read only if its source was not reconciled since the operator started, or
+if the source names another Secret now. So the result does not depend on the order of the reconciles.
 """
 
 from collections.abc import Callable, Mapping
@@ -50,7 +50,7 @@ class CursorOwnership:
         is_of_another_release: Callable[[str], bool] = lambda _: False,
         clock: Clock,
     ) -> None:
-        """`is_of_another_release` tells whether another release serves a namespace, with its own default Redis."""
+        """`is_of_another_release` returns whether another release serves a namespace, with its own default Redis."""
         self._client = client
         self._cache = cache
         self._kinds = kinds
@@ -64,7 +64,7 @@ class CursorOwnership:
     async def find_owners(self, run: Reconciliation) -> dict[Component, CursorClaim | None]:
         """By stream: the claim of the other source that owns its cursor, or None if the cursor is free.
 
-        A stream whose owner can't be found out now is missing.
+        A stream whose owner is unknown now is missing.
         """
         owners: dict[Component, CursorClaim | None] = {}
         for stream in run.streams:
@@ -104,7 +104,7 @@ class CursorOwnership:
         return find_prior_owner(own, others, is_claimed=stream.enabled, assume_same_redis=assume_same_redis)
 
     def record(self, source: Source, url: bytes | None, *, ca_bundle: str = "") -> None:
-        """Remember how the Redis of `source` is reached; `url` is None if it has none."""
+        """Store how the Redis of `source` is reached. `url` is None if it has none."""
         uid = source.metadata.uid
         self._known[uid] = KnownSource(source=source, url=url)
         if url is not None:
@@ -115,13 +115,13 @@ class CursorOwnership:
         return self._credentials.get(source.metadata.uid)
 
     def drop_source(self, uid: str) -> None:
-        """Drop a source that is gone. It owns its cursors until its pods have ended."""
+        """Drop a source that was deleted. It owns its cursors until its pods have ended."""
         if known := self._known.pop(uid, None):
             self._terminating.add(known)
         self._credentials.pop(uid, None)
 
     async def _competing_claim(self, found: Manifest, keys: StreamKeys, stream: DesiredStream) -> CursorClaim | None:
-        """The claim of the source `found` to `keys`, if it has one. Whether it is in the same Redis is open."""
+        """The claim of the source `found` to `keys`, if it has one. It may be for another Redis."""
         kind = self._kinds[found["kind"]]
         try:
             other = kind.model.parse(found)
@@ -179,7 +179,7 @@ def _make_claim(known: KnownSource, body: Mapping[str, Any], running_url_hash: s
 
 
 def _object_of(source: Source) -> Manifest:
-    """As much of the object of `source` as a claim needs. The cache may not hold it any more."""
+    """The parts of the object of `source` that a claim needs. The cache may no longer have it."""
     return {"kind": type(source).__name__, "metadata": source.metadata.dump()}
 
 

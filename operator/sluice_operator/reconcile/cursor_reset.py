@@ -1,4 +1,4 @@
-"""The cursor reset that spec.cursor asks for. Each reconcile tries it until Redis has done it.
+"""The cursor reset that spec.cursor requests. Each reconcile tries it until it has succeeded.
 
 An Event reports a problem when it appears, and then at intervals.
 """
@@ -19,14 +19,14 @@ _REPORT_INTERVAL_SECONDS: Final = 900.0
 
 
 class CursorResetter:
-    """Sets cursors as spec.cursor asks."""
+    """Sets cursors as requested by spec.cursor."""
 
     def __init__(self, redis: SourceRedis, clock: Clock) -> None:
         self._redis = redis
         self._clock = clock
 
     async def reset_if_requested(self, run: Reconciliation, url: bytes, access: RedisAccess, keys: StreamKeys) -> bool:
-        """Set the cursor at `keys` if that is asked for and not done. Whether it was set, now or before."""
+        """Set the cursor at `keys` if that is requested and not done. Returns whether it was set, now or before."""
         requested = run.source.spec.cursor
         if requested is None or not is_reset_due(requested, run.source.status.cursor_reset):
             return False

@@ -1,13 +1,14 @@
-"""Reconciles a source that is being deleted: what its deletion waits for, and what is deleted with it.
+"""Reconciles a source that is being deleted: stops its ingesters, deletes its cursors, removes its finalizer.
 
-Only a source with the operator's finalizer is waited for:
+This happens only if the source has the operator's finalizer:
 
-1. Its ingesters are stopped, since one that runs would write its cursor again.
+1. Its ingesters are stopped, because a running one would write its cursor again.
 2. Its cursors and health hashes are deleted in Redis.
 3. The finalizer is removed.
 
-Each reconcile starts from what is there, so it may be interrupted anywhere. A Redis that is gone, a lost node or an
-invalid spec never blocks the deletion for ever: after a deadline, an Event says what remains.
+Each reconcile starts from the current state, so it can be interrupted anywhere. A Redis that is down, a lost node or an
+invalid spec does not block the deletion for ever. After a deadline the finalizer is removed, and an Event names the
+keys that remain.
 """
 
 import logging
@@ -126,7 +127,9 @@ class DeletionReconciler:
         )
 
     async def _delete_keys(self, found: Manifest, memory: SourceMemory) -> Obstacle | None:
-        """Delete the keys in Redis that belong to this source alone, and report it. What prevents it, if anything."""
+        """Delete the keys in Redis that belong to this source alone, and report it. Returns the obstacle, if there is
+        one.
+        """
         try:
             source = self._kinds[found["kind"]].model.parse(found)
         except InvalidResourceError as error:
@@ -163,7 +166,7 @@ class DeletionReconciler:
         return doomed, kept
 
     async def _find_credentials(self, source: Source) -> tuple[RedisCredentials | None, str]:
-        """How the Redis of `source` is reached, or None and what is missing."""
+        """How the Redis of `source` is reached. Otherwise None, and what is missing."""
         url, problem = await find_url(self._client, source, default_url=self._default_redis_url)
         if url is not None:
             return RedisCredentials(url=url, ca_bundle=await find_ca_bundle(self._client, source)), ""

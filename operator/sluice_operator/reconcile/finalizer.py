@@ -1,7 +1,7 @@
-"""The operator's finalizer: on each resource whose deletion policy needs it, and on no other.
+"""The operator's finalizer: it is on each resource whose deletion policy needs it, and on no other.
 
-It is written with a patch of the metadata alone. The spec and the finalizers of others are not touched, so a GitOps
-tool that applies the resource without finalizers leaves it in place.
+A patch of the metadata writes it. The spec and the finalizers of others are not changed. So a GitOps tool that applies
+the resource without finalizers does not remove it.
 """
 
 import logging
@@ -38,10 +38,11 @@ class Finalizer:
         self._clock = clock
 
     async def ensure(self, run: Reconciliation) -> Refusal | None:
-        """Add or remove the finalizer as spec.deletionPolicy asks. Why no child may be written yet, if that failed.
+        """Add or remove the finalizer as spec.deletionPolicy requires. If that fails, returns why no child may be
+        written yet.
 
-        An ingester without the finalizer would write a cursor that nobody deletes. If the API server refuses the
-        finalizer for good, the source streams without it, and an Event says so.
+        Without the finalizer, the cursor of an ingester would never be deleted. If the API server refuses the finalizer
+        permanently, the source streams without it, and an Event says so.
         """
         wanted = deletes_cursor(run.found)
         if has_finalizer(run.found) == wanted:

@@ -22,9 +22,9 @@ class Obstacle:
     what: Literal["ingester", "spec", "Redis"]
     message: str
     deletion_times: tuple[datetime | None, ...] = ()
-    """When the deletion of what is in the way was requested."""
+    """When the deletion of the Deployment or pod was requested."""
     is_permanent: bool = False
-    """Whether it does not help to wait."""
+    """Whether waiting does not help."""
 
 
 class IngesterShutdown:
@@ -36,7 +36,7 @@ class IngesterShutdown:
         self._kinds = kinds
 
     async def stop(self, found: Manifest) -> Obstacle | None:
-        """Delete the Deployments of the source `found`. Which ingesters still run, if any. Raises ApiError."""
+        """Delete the Deployments of the source `found`. Returns which ingesters still run, if any. Raises ApiError."""
         own, left, deletion_times = found["metadata"], [], []
         namespace = own["namespace"]
         for name in deployment_names(found, self._kinds[found["kind"]].components):

@@ -1,4 +1,4 @@
-"""What the reconciler needs to know of a kind of source. The registry of kinds is passed in: it is not imported."""
+"""Protocols for what the reconciler needs of a kind of source. The registry of kinds implements them."""
 
 from collections.abc import Sequence
 from typing import Protocol

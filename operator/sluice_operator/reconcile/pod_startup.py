@@ -32,19 +32,19 @@ _NOT_FOUND: Final = re.compile(r'"([^"]+)" not found|references non-existent')
 
 
 class StartupInspector:
-    """Finds out what pods wait for."""
+    """Finds the reason why pods do not start."""
 
     def __init__(self, client: KubernetesClient, clock: Clock) -> None:
         self._client = client
         self._clock = clock
-        self._forbidden_until: dict[str, float] = {}  # by namespace: until when Events are not read
+        self._forbidden_until: dict[str, float] = {}  # by namespace, until when Events are not read
 
     async def inspect(
         self, run: Reconciliation, pods: Sequence[Manifest], facts: Sequence[PodFacts], *, now: datetime
     ) -> StartupFacts:
         """What the newest of `pods` waits for, if it does not run. `facts` are those of `pods`.
 
-        Never raises ApiError: what can't be read is left out.
+        Never raises ApiError: objects that can't be read are left out.
         """
         pending, monotonic = run.memory.pending_pods, self._clock.monotonic()
         for uid, one in list(pending.items()):
@@ -65,7 +65,7 @@ class StartupInspector:
         return _without_outdated_event(known.facts, references(manifest))
 
     async def _update(self, known: PendingPod, manifest: Manifest, facts: PodFacts, *, now: datetime) -> None:
-        """Read what is due again. Raises ApiError."""
+        """Read the objects that are due. Raises ApiError."""
         monotonic = self._clock.monotonic()
         if monotonic - known.references_read_at >= _REFERENCES_INTERVAL_SECONDS:
             known.references_read_at = monotonic
@@ -82,7 +82,9 @@ class StartupInspector:
         return StartupFacts(hints=await self._missing(pod, pull_secrets(pod)), event=event)
 
     async def _missing(self, pod: Manifest, needed: Sequence[ObjectReference]) -> tuple[str, ...]:
-        """What of `needed` does not exist. What the operator may not read does not count as missing."""
+        """The messages about those of `needed` that don't exist. An object that the operator may not read counts as
+        existing.
+        """
         missing = []
         for one in needed:
             try:

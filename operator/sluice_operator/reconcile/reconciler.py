@@ -1,10 +1,9 @@
 """One reconcile of one source, from its cached object to its status: the list of steps.
 
-The reconciler is level-triggered. A reconcile does not depend on what has happened since the last one. It may be
-interrupted anywhere and repeated at any time: what must outlive the process is in the status.
+The reconciler is level-triggered: a reconcile depends on the current state, not on what has changed. It can be
+interrupted anywhere and repeated at any time. Everything that must survive a restart is in the status.
 
-The status is written whatever becomes of the children. What can be observed is observed, and what the API server
-refuses is reported in the status.
+The status is written even if the children can't be. It then reports what the API server has refused.
 """
 
 import random
@@ -67,9 +66,9 @@ class Reconciler:
         self._clock = clock
 
     async def reconcile(self, key: SourceKey) -> float | None:
-        """Reconcile the source with that key. In how many seconds to do it again; None if the source is gone.
+        """Reconcile the source with that key. Returns the seconds until the next time, or None if the source is gone.
 
-        Raises ApiError if the API server failed: IncompleteError if the status was written nevertheless.
+        Raises ApiError if the API server failed. It is an IncompleteError if the status was written.
         """
         found = self._cache.source(key)
         if found is None:
@@ -84,7 +83,7 @@ class Reconciler:
         return interval if retry_in is None else min(interval, retry_in)
 
     async def _parse_and_reconcile(self, kind: SourceKind, found: Manifest, memory: SourceMemory) -> float | None:
-        """In how many seconds a failed request is due again, if one is."""
+        """Reconcile it, and return the seconds until a failed request is due again, or None."""
         try:
             source = kind.model.parse(found)
         except InvalidResourceError as error:
@@ -109,7 +108,7 @@ class Reconciler:
         children = await self._children.ensure(run, access, owners)
         facts = await self._observer.observe(run, access, owners, children)
         status = kind.source_status(facts, run.source.status)
-        if not run.errors:  # a reconcile that could not do its work does not acknowledge a request
+        if not run.errors:  # a reconcile with failed requests does not acknowledge a request to reconcile
             status = acknowledge(run.source.metadata.annotations, status)
         await self._status_writer.write(run.found, run.source.status, status, run.memory.status)
 

@@ -1,4 +1,4 @@
-"""One reconcile of one source while it runs: what it works on, and what has happened so far."""
+"""The state of one running reconcile of one source: its inputs, and its results so far."""
 
 import asyncio
 import time
@@ -19,14 +19,14 @@ from sluice_operator.reconcile.source_memory import SourceMemory
 from sluice_operator.status.children_applied import is_applied
 
 _REQUEST_SECONDS: Final = 15.0
-"""The longest wait for one answer: an admission webhook has 10 s by default."""
+"""The time limit for one request. An admission webhook has 10 s by default."""
 _TOTAL_SECONDS: Final = 45.0
-"""The longest wait for all answers together: the status must be written soon in any case."""
+"""The time limit for all requests together, so that the status is written soon in any case."""
 
 
 @dataclass(kw_only=True, slots=True)
 class Reconciliation:
-    """What the steps of one reconcile share. Each step adds to the events, errors and refusals."""
+    """The data that the steps of one reconcile share. Each step adds events, errors and refusals."""
 
     found: Manifest
     """The object of the source as it was cached."""
@@ -39,7 +39,7 @@ class Reconciliation:
     errors: list[ApiError] = field(default_factory=list)
     """The requests to the API server that failed."""
     retry_in: float | None = None
-    """In how many seconds a failed request is due again; None if none is."""
+    """The seconds until a failed request is due again, or None."""
     blocked_by: Refusal | None = None
     """Why no child may be written in this reconcile, if an earlier step has failed."""
     refusals: dict[Component | None, Refusal] = field(default_factory=dict)
@@ -57,7 +57,7 @@ class Reconciliation:
         return is_applied(self.source.status, generation=self.source.metadata.generation)
 
     def add_refusal(self, refusal: Refusal, component: Component | None = None) -> None:
-        """Add why a child is not up to date. The first reason counts."""
+        """Add the reason why a child is not up to date. The first reason counts."""
         self.refusals.setdefault(component, refusal)
 
     def refusal_for(self, component: Component) -> Refusal | None:
@@ -65,13 +65,13 @@ class Reconciliation:
         return self.refusals.get(component) or self.refusals.get(None) or self.blocked_by
 
     def retry_within(self, seconds: float | None) -> None:
-        """Ask for another reconcile in `seconds` or sooner."""
+        """Request another reconcile in `seconds` or sooner."""
         known = [one for one in (self.retry_in, seconds) if one is not None]
         self.retry_in = min(known, default=None)
 
     @asynccontextmanager
     async def api_timeout(self) -> AsyncIterator[None]:
-        """Limit the time of one request to the API server. Raises ApiError when it has passed."""
+        """Limit the time of one request to the API server. Raises ApiError after it."""
         seconds = max(0.0, min(_REQUEST_SECONDS, self.deadline - time.monotonic()))
         try:
             async with asyncio.timeout(seconds):

@@ -1,4 +1,4 @@
-"""The step that finds out how the Redis of a source is reached: its URL, its CA bundle and its TLS files."""
+"""The step that reads how to connect to the Redis of a source: its URL, its CA bundle and its TLS files."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -38,9 +38,9 @@ class RedisAccess:
     """How the Redis of a source is reached."""
 
     secret: SecretFacts
-    """What is known of the Secret with the URL. It never holds the URL."""
+    """The facts about the Secret with the URL, without the URL."""
     owned_secret: OwnedSecret | None = None
-    """None if the source names a Secret of its own, or if the Secret can't be read."""
+    """None if the source names its own Secret, or if the Secret can't be read."""
     url: bytes | None = field(default=None, repr=False)
     """The URL for the ingester; None if there is none."""
     operator_url: bytes | None = field(default=None, repr=False)
@@ -48,7 +48,7 @@ class RedisAccess:
     ca_bundle: str = field(default="", repr=False)
     """In PEM form; empty if the source names none."""
     config_hashes: Mapping[str, str | None] = field(default_factory=dict)
-    """By annotation: the hashes of what the ingester reads at its start. None where that is unknown."""
+    """By annotation, the hash of what the ingester reads at its start. None if that is unknown."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,7 +77,7 @@ class RedisAccessReader:
         self._default_redis_url = default_redis_url
 
     async def read(self, run: Reconciliation) -> RedisAccess:
-        """How the Redis of the source is reached now. What can't be read now is taken from the last reconcile."""
+        """How the Redis of the source is reached. Values that can't be read now are those of the last reconcile."""
         secret = redis_secret(run.source)
         if secret.owned and self._default_redis_url is None:
             access = RedisAccess(secret=SecretFacts(problem=_NO_REDIS_MESSAGE))

@@ -1,4 +1,4 @@
-"""The step before pods are stopped on purpose: the status says first that their end is no restart."""
+"""The step before pods are stopped on purpose: it writes to the status that their end is no restart."""
 
 from sluice_operator.kubernetes.errors import ApiError
 from sluice_operator.observed.facts import Refusal
@@ -9,9 +9,10 @@ from sluice_operator.status.restarts import exempt_all
 
 
 async def exempt_restarts(run: Reconciliation, writer: StatusWriter) -> Refusal | None:
-    """Write to the status that the pods of a suspended source may end. Why no child may be written yet, if that failed.
+    """Write to the status that the pods of a suspended source may end. If that fails, returns why no child may be
+    written.
 
-    An operator that stops the pods and is then restarted would count the next pods as restarts.
+    Otherwise an operator that stops the pods, and is then restarted, would count the next pods as restarts.
     """
     before = run.source.status
     exempted = exempt_all(before.restarts) if run.source.spec.suspend else before.restarts

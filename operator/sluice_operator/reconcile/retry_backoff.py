@@ -1,7 +1,7 @@
-"""When a request that failed is sent again: a growing pause for each object, not for the whole resource.
+"""The back-off of failed requests: a growing pause for each object, not for the resource.
 
-The reconciles of a resource go on at their own pace, so that its status stays true. Only the failed request pauses. It
-is sent at once if something else is desired, or if the object has changed.
+Reconciles of the resource continue, so that its status stays current. Only the failed request waits. It is sent at once
+if something else is desired, or if the object has changed.
 """
 
 from dataclasses import dataclass
@@ -31,9 +31,9 @@ class RetryBackoff:
         self._failures: dict[str, _Failure] = {}
 
     def in_backoff(self, key: str, fingerprint: str) -> Refusal | None:
-        """Why `key` failed, while its pause lasts; None if it may be tried.
+        """The error of `key` during its pause, or None if it may be tried.
 
-        `fingerprint` identifies what is desired and what is there. Another one may be tried at once.
+        `fingerprint` identifies the desired object and the live one. With another fingerprint it may be tried at once.
         """
         failure = self._failures.get(key)
         if failure is None or failure.fingerprint != fingerprint or self._clock.monotonic() >= failure.retry_at:
@@ -41,7 +41,7 @@ class RetryBackoff:
         return failure.refusal
 
     def record_failure(self, key: str, fingerprint: str, refusal: Refusal, error: ApiError) -> int:
-        """Start the next pause of `key`. How often it has failed in a row."""
+        """Start the next pause of `key`. Returns how often it has failed in a row."""
         before = self._failures.get(key)
         count = before.count + 1 if before is not None and before.fingerprint == fingerprint else 1
         pause = max(min(backoff_seconds(count), MAX_BACKOFF_SECONDS), error.retry_after)
@@ -55,6 +55,6 @@ class RetryBackoff:
         self._failures.pop(key, None)
 
     def seconds_left(self, key: str) -> float | None:
-        """In how many seconds `key` may be tried again; None if it has not failed."""
+        """The seconds until `key` may be tried again, or None if it has not failed."""
         failure = self._failures.get(key)
         return None if failure is None else max(0.0, failure.retry_at - self._clock.monotonic())

@@ -1,6 +1,6 @@
-"""What the reconciler remembers of a source between two reconciles, and the one place where it is dropped.
+"""State of each source that the reconciler keeps in memory between two reconciles.
 
-Nothing here needs to outlive the process. What must is in the status of the resource.
+It is not needed after a restart. What is needed then is in the status of the resource.
 """
 
 from collections.abc import Callable, Iterable
@@ -45,7 +45,7 @@ class ResetProblem:
 
 @dataclass(slots=True)
 class Retries:
-    """What keeps the reconciler from trying something again at once. A reconcile request drops all of it."""
+    """The pauses before something is tried again. A request to reconcile ends all of them."""
 
     child_backoff: RetryBackoff
     """By the path of a child: the requests that failed."""
@@ -62,7 +62,7 @@ class DeletionProgress:
     """How far the deletion of the source has come."""
 
     tried_since: dict[str, float] = field(default_factory=dict)
-    """By obstacle: since when the operator tries, on the monotonic clock."""
+    """By obstacle, when the operator first tried, on the monotonic clock."""
     reported: bool = False
     """Whether an Event has said what became of the cursor."""
     released: bool = False
@@ -76,12 +76,12 @@ class StatusWrites:
     written_at: float | None = None
     """On the monotonic clock."""
     unconfirmed: SourceStatus | None = None
-    """The status before a write whose answer never came: it may have been done."""
+    """The status before a write without a response. The write may have been executed."""
 
 
 @dataclass(slots=True)
 class SourceMemory:
-    """What is remembered of one source."""
+    """The state of one source."""
 
     uid: str
     retries: Retries
@@ -93,16 +93,16 @@ class SourceMemory:
 
 
 class SourceMemories:
-    """The memory of each source. It is dropped when the source is gone, or when another one has its name."""
+    """The state of each source. It is dropped when the source is deleted, or when another source has its name."""
 
     def __init__(self, *, on_drop: Iterable[Callable[[str], None]] = (), clock: Clock) -> None:
-        """`on_drop` is called with the uid of a source that is gone: for what is not kept here."""
+        """`on_drop` is called with the uid of a source whose state is dropped. It drops what other objects keep."""
         self._on_drop = tuple(on_drop)
         self._clock = clock
         self._memories: dict[SourceKey, SourceMemory] = {}
 
     def get(self, key: SourceKey, uid: str) -> SourceMemory:
-        """The memory of the source with that key and uid."""
+        """The state of the source with that key and uid."""
         memory = self._memories.get(key)
         if memory is None or memory.uid != uid:
             self.drop(key)
@@ -110,11 +110,11 @@ class SourceMemories:
         return memory
 
     def retry_now(self, memory: SourceMemory) -> None:
-        """Let everything be tried again at once."""
+        """End all pauses: everything is tried again at once."""
         memory.retries = self._new_retries()
 
     def drop(self, key: SourceKey) -> None:
-        """Drop the memory of the source with that key, if there is one."""
+        """Drop the state of the source with that key, if there is one."""
         memory = self._memories.pop(key, None)
         if memory is not None:
             for callback in self._on_drop:

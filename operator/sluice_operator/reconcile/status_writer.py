@@ -1,4 +1,4 @@
-"""Writes statuses: a change of conditions at once, a change of numbers at intervals, and no change never."""
+"""Writes statuses: a change of conditions at once, a change of numbers at intervals, and nothing without a change."""
 
 import logging
 from collections.abc import Sequence
@@ -45,12 +45,12 @@ class StatusWriter:
         self._clock = clock
 
     async def write(self, found: Manifest, before: SourceStatus, after: SourceStatus, writes: StatusWrites) -> None:
-        """Write `after` in the place of `before`, if it is due, and record what has changed. Raises ApiError.
+        """Replace the status `before` by `after` if that is due, and record Events about the changes. Raises ApiError.
 
         `writes` holds the last writes of this source.
         """
         await self._recorder.write_pending(found)
-        # It runs to completion even if the operator must stop: a change that was written is reported.
+        # It runs to completion even if the operator must stop, so that each written change has its Events.
         await self._client.run_to_completion(self._write_and_record(found, before, after, writes))
 
     async def record_events(self, found: Manifest, events: Sequence[Event]) -> None:
@@ -77,11 +77,11 @@ class StatusWriter:
         if writes.written_at is not None and self._clock.monotonic() - writes.written_at < self._interval_seconds:
             return False
         updated = [part.updated_at for part in before.ingesters.values() if part.updated_at is not None]
-        # The clock of the former operator may have been ahead.
+        # The clock of the previous operator may have been ahead.
         return not updated or not 0 <= (self._clock.now() - max(updated)).total_seconds() < self._interval_seconds
 
     async def _apply(self, found: Manifest, status: SourceStatus, writes: StatusWrites) -> bool:
-        """Apply the status. Whether the source still exists."""
+        """Apply the status. Returns whether the source still exists."""
         metadata = found["metadata"]
         # The API server does not check the uid here. If another source of the same name has replaced this one in this
         # moment, it has this status until its own first reconcile.

@@ -1,8 +1,8 @@
 """Sources that were deleted and whose pods may still run. Their cursors are not free yet.
 
-A resource is gone at once, its pods some seconds later. A source that waits for the cursor would otherwise start beside
-them, and the ingesters would fence each other. This is kept in memory only. If the operator restarts in these seconds,
-the fence still keeps each event from being stored twice.
+The pods of a deleted resource end some seconds after it. If a source that waits for the cursor started before that, the
+two ingesters would fence each other. This is kept in memory only. If the operator restarts in these seconds, the fence
+still prevents that an event is stored twice.
 """
 
 from dataclasses import dataclass, field
@@ -16,12 +16,12 @@ from sluice_operator.kubernetes.cache import Cache
 from sluice_operator.reconcile.keys import source_key
 
 _MAX_WAIT_SECONDS: Final = 60.0
-"""How long pods are waited for: those of a lost node never end."""
+"""How long to wait for pods. Those of a lost node never end."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class KnownSource:
-    """A source and the URL of its Redis, as its last reconcile has found them."""
+    """A source and the URL of its Redis, as of its last reconcile."""
 
     source: Source
     url: bytes | None = field(repr=False)

@@ -1,1 +1,1 @@
-"""Redis, as far as the operator uses it: it reads streams, cursors and health hashes, and writes cursors."""
+"""The operator's access to Redis: it reads streams, cursors and health hashes, and writes cursors."""

@@ -1,4 +1,4 @@
-"""Reads from the API server how the Redis of a source is reached: its URL, and the CA bundle that the source names."""
+"""Reads from the API server what a connection to the Redis of a source needs: its URL and its CA bundle."""
 
 from dataclasses import dataclass, field
 
@@ -35,7 +35,7 @@ async def find_secret(client: ObjectReader, source: Source) -> tuple[Manifest | 
 
 
 async def find_url(client: ObjectReader, source: Source, *, default_url: str | None) -> tuple[bytes | None, str]:
-    """The URL, or None and what is missing. Raises ApiError if a retry may help."""
+    """The URL. Otherwise None, and what is missing. Raises ApiError if a retry may help."""
     reference = redis_secret(source)
     if reference.owned:
         problem = "" if default_url else "the resource names no Secret, and the operator has no default Redis"

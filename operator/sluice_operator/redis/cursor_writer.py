@@ -1,8 +1,8 @@
-"""The only writes of the operator to Redis: the reset that spec.cursor asks for, and the deletion of cursors.
+"""The operator's only writes to Redis: it resets cursors for spec.cursor, and deletes cursors.
 
-A running ingester follows a reset through the fence. Its next append, or its next check of the cursor, finds another
-cursor than it has written, and it goes on from there. The reset is recorded in the health hash in the same atomic step,
-and the status takes it from there. So a crash can neither lose a reset nor do it twice.
+A running ingester follows a reset. Its next append, or its next check of the cursor, finds another cursor than the one
+that it has written, and it continues from there. The reset is recorded in the health hash in the same atomic step, and
+the status reads it from there. So a crash can't lose a reset or repeat it.
 """
 
 import asyncio
@@ -34,12 +34,12 @@ def is_reset_due(requested: CursorSpec | None, done: CursorResetStatus | None) -
 
 
 def cursor_value(requested: CursorSpec) -> str:
-    """The value of the cursor in Redis that `requested` stands for."""
+    """The value to store in Redis for `requested`."""
     return _POSITIONS.get(requested.position, requested.position)
 
 
 async def reset_cursor(client: RedisClient, keys: StreamKeys, requested: CursorSpec) -> str:
-    """Set the cursor at `keys`, unless that was done for this nonce. What went wrong, or nothing.
+    """Set the cursor at `keys`, unless that was done for this nonce. Returns what went wrong, or an empty string.
 
     After a failure, the next reconcile tries again.
     """
@@ -55,13 +55,13 @@ async def reset_cursor(client: RedisClient, keys: StreamKeys, requested: CursorS
 
 
 async def delete_cursors(client: RedisClient, streams: Iterable[StreamKeys]) -> list[StreamKeys]:
-    """Delete the cursors and the health hashes of `streams`, never an event. Those of which anything was there.
+    """Delete the cursors and the health hashes of `streams`, but no event. Returns the streams that had any of them.
 
     Raises CursorError.
     """
     try:
         async with asyncio.timeout(_TIMEOUT_SECONDS):
-            # One key at a time: the keys of a cluster may be on several nodes.
+            # One key at a time: in a cluster they may be on several nodes.
             return [keys for keys in streams if sum([await client.delete(name) for name in (keys.cursor, keys.health)])]
     except _ERRORS as error:
         raise CursorError(f"Redis does not delete it: {_error_text(error)}") from error

@@ -1,4 +1,4 @@
-"""What the answers and the errors of Redis mean for a source, as facts. No input or output."""
+"""Turns responses and errors of Redis into facts about a source. Pure."""
 
 from datetime import datetime
 from typing import Any, Final
@@ -13,7 +13,7 @@ from sluice_operator.observed.report_age import ReportAges
 from sluice_redis.contract import HealthField, StreamKeys
 
 _MAX_TEXT: Final = 4096
-"""More than an ingester writes. A longer text would make a status that the API server refuses, for ever."""
+"""More than an ingester writes. With a longer text the API server would refuse every write of the status."""
 
 _FILE_NOT_FOUND: Final = "No such file or directory"
 _FILE_ADVICE: Final = (
@@ -42,11 +42,11 @@ def sink_facts(ages: ReportAges, keys: StreamKeys, answers: list[Any], *, now: d
 
 
 def newest_report(answers: list[Any]) -> list[Any]:
-    """The first four of `answers`: those about the keys under former names are merged into them.
+    """The first four of `answers`, with those about former names merged into them.
 
-    After the lengths, `answers` holds a cursor and a health hash for each former name. They count as long as the cursor
-    exists only there. The ingester that moves the cursor to the new name reports under that name before it does so. So
-    the newer one of two reports counts.
+    After the lengths, `answers` has a cursor and a health hash for each former name. They count while the cursor has a
+    former name. The ingester reports under the new name before it renames the cursor. So the newer one of two reports
+    counts.
     """
     cursor, hash_, *lengths = answers[:4]
     heartbeat = HealthField.BEAT.encode()
@@ -58,7 +58,7 @@ def newest_report(answers: list[Any]) -> list[Any]:
 
 
 def failure_facts(error: Exception) -> SinkFacts:
-    """What `error`, raised by a read from Redis, means."""
+    """The facts about `error`, which a read from Redis has raised."""
     text = sanitize(str(error), max_length=300) or type(error).__name__
     refused = (exceptions.AuthenticationError, exceptions.AuthorizationError, exceptions.NoPermissionError)
     if isinstance(error, refused) or text.startswith(("NOAUTH", "WRONGPASS", "NOPERM")):

@@ -1,4 +1,4 @@
-"""What the operator reads and writes in the Redis of a source: the Protocol, and what does it with real servers."""
+"""The operator's reads and writes in the Redis of a source: a protocol, and its implementation with real servers."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -17,18 +17,19 @@ class SourceRedis(Protocol):
     """The Redis servers of all sources. Each call names one by its URL, and by its CAs in PEM form, if it needs any."""
 
     async def read(self, url: bytes, keys: StreamKeys, *, now: datetime, ca_bundle: str = "") -> SinkFacts:
-        """What is stored at `keys`. A problem of Redis is a fact too: it is not raised."""
+        """What is stored at `keys`. A failure of Redis is returned as a fact, not raised."""
 
     def retry_now(self, url: bytes, *, ca_bundle: str = "") -> None:
-        """Ask that server at the next call, even if it did not answer a moment ago."""
+        """Connect to that server at the next call, even if it was unreachable a moment ago."""
 
     async def reset_cursor(self, url: bytes, keys: StreamKeys, requested: CursorSpec, *, ca_bundle: str = "") -> str:
-        """Set the cursor at `keys`, once for each nonce. What went wrong, or nothing."""
+        """Set the cursor at `keys`, once for each nonce. Returns what went wrong, or an empty string."""
 
     async def delete_cursors(
         self, url: bytes, streams: Iterable[StreamKeys], *, ca_bundle: str = ""
     ) -> list[StreamKeys]:
-        """Delete the cursors and the health hashes of `streams`, never an event. Those of which anything was there.
+        """Delete the cursors and the health hashes of `streams`, but no event. Returns the streams that had any of
+        them.
 
         Raises CursorError.
         """
@@ -45,11 +46,11 @@ class RedisServers:
         return await self._reader.read(url, keys, now=now, ca_bundle=ca_bundle)
 
     def retry_now(self, url: bytes, *, ca_bundle: str = "") -> None:
-        """Ask that server at the next call."""
+        """Connect to that server at the next call."""
         self._reader.retry_now(url, ca_bundle=ca_bundle)
 
     async def reset_cursor(self, url: bytes, keys: StreamKeys, requested: CursorSpec, *, ca_bundle: str = "") -> str:
-        """Set the cursor at `keys`, once for each nonce. What went wrong, or nothing."""
+        """Set the cursor at `keys`, once for each nonce. Returns what went wrong, or an empty string."""
         client = self._reader.client(url, ca_bundle=ca_bundle)
         return _NO_URL if client is None else await reset_cursor(client, keys, requested)
 

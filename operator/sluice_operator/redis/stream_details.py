@@ -1,9 +1,9 @@
 """Reads the details of a stream: its size in bytes and its consumer groups.
 
-They cost Redis more than the other values. `MEMORY USAGE` walks through all groups and consumers, and `XINFO GROUPS`
-answers with all groups. So they are read at intervals, once for all sources that share the stream, in the round trip of
-the other values. The age of the oldest pending entry takes one more round trip, if there is such an entry. A user
-without the right to read them is no problem: the numbers are then absent.
+These commands cost Redis more than the others. `MEMORY USAGE` visits all groups and consumers, and `XINFO GROUPS`
+returns all groups. So they are sent at intervals, once for all sources that share the stream, in the same round trip as
+the others. If an entry is pending, one more round trip reads the age of the oldest one. If the user lacks the right to
+a command, its numbers are absent.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ from sluice_operator.observed.facts import ConsumerGroupFacts, RedisStreamFacts
 from sluice_redis.client import RedisClient
 
 MAX_GROUPS: Final = 20
-"""How many groups are reported: a status must not grow without a limit."""
+"""How many groups are reported, so that the size of a status is limited."""
 _SAMPLES: Final = 5
 _MAX_NAME_LENGTH: Final = 250
 
@@ -41,11 +41,11 @@ class StreamDetails:
         return entry.facts if entry else None
 
     def add_queries(self, pipe: Any, key: str, *, monotonic: float) -> bool:
-        """Add the queries about the stream at `key` to the pipeline, if they are due. Whether they were."""
+        """Add the queries about the stream at `key` to the pipeline, if they are due. Returns whether they were."""
         entry = self._entries.setdefault(key, _Entry(facts=None, queried_at=float("-inf")))
         if entry.facts is not None and monotonic - entry.queried_at < self._interval_seconds:
             return False
-        entry.queried_at = monotonic  # no other source needs to query meanwhile
+        entry.queried_at = monotonic  # until then no other source needs to query
         pipe.memory_usage(key, samples=_SAMPLES)
         pipe.xinfo_groups(key)
         return True
@@ -55,14 +55,14 @@ class StreamDetails:
         self._entries = {key: entry for key, entry in self._entries.items() if entry.queried_at >= before}
 
     async def store_answers(self, client: RedisClient, key: str, answers: Sequence[Any]) -> None:
-        """Store the `answers` to the queries. Raises RedisError or OSError if Redis is gone meanwhile."""
+        """Store the `answers` to the queries. Raises RedisError or OSError if Redis fails."""
         used, rows = answers
         groups = [] if isinstance(rows, Exception) else [(row["name"], group_facts(row)) for row in rows]
         reported = dict(sorted(groups, key=_lag_order)[:MAX_GROUPS])
         pending = [name for name, group in reported.items() if group.pending]
         for name, seconds in (await _oldest_pending(client, key, pending)).items():
             reported[name] = replace(reported[name], oldest_pending_seconds=seconds)
-        # Names that are not UTF-8 may look alike once decoded. A list in the API holds each name once.
+        # Names that are not UTF-8 may be equal once decoded. A list in the API holds each name once.
         by_name = {group.name: group for group in reported.values()}
         facts = RedisStreamFacts(
             bytes=used if isinstance(used, int) else None,

@@ -1,7 +1,7 @@
-"""Reads what is stored in Redis about a source, in one round trip, or now and then in two: see `stream_details`.
+"""Reads what is stored in Redis about a source, in one round trip, sometimes in two: see `stream_details`.
 
-It never writes. Nothing that it returns holds a password. URLs are only used to connect, and the text of an error is
-taken from the client only where it can't quote the URL.
+It never writes. Its results contain no password: URLs are only used to connect, and error texts of the client are used
+only if they can't contain the URL.
 """
 
 import asyncio
@@ -23,9 +23,11 @@ from sluice_redis.contract import StreamKeys
 from sluice_redis.url import RedisUrl, Topology, has_hash_tag, url_problem
 
 TIMEOUT_SECONDS: Final = 2.0
-"""For the connection, and for each answer."""
+"""For the connection, and for each response."""
 UNREACHABLE_SECONDS: Final = 3.0
-"""How long an unreachable Redis is not asked again. Otherwise each of its sources would wait for the timeout."""
+"""How long to wait before an unreachable Redis is tried again. Otherwise each of its sources would wait for the
+timeout.
+"""
 IDLE_SECONDS: Final = 300.0
 
 
@@ -53,7 +55,7 @@ class RedisReader:
         self._servers: dict[tuple[bytes, str], _Server] = {}
 
     async def read(self, url: bytes, keys: StreamKeys, *, now: datetime, ca_bundle: str = "") -> SinkFacts:
-        """What is stored at `keys` in the Redis at `url`. A problem of Redis is a fact too: it is not raised.
+        """What is stored at `keys` in the Redis at `url`. A failure of Redis is returned as a fact, not raised.
 
         The CAs in `ca_bundle`, in PEM form, are trusted in addition to those of the system.
         """
@@ -85,7 +87,7 @@ class RedisReader:
         return self._server(url, ca_bundle, time.monotonic()).client
 
     def retry_now(self, url: bytes, *, ca_bundle: str = "") -> None:
-        """Ask that Redis at the next read, even if it could not be reached a moment ago."""
+        """Connect to that Redis at the next read, even if it was unreachable a moment ago."""
         self._server(url, ca_bundle, time.monotonic()).retry_at = 0.0
 
     async def close(self) -> None:
@@ -96,8 +98,8 @@ class RedisReader:
         self._servers.clear()
 
     async def close_idle(self) -> None:
-        """Close the connections to servers that were not used for a while. Evict what is remembered of sources that
-        were not read for as long.
+        """Close the connections to servers that were not used for a while. Drop the state of sources that were not
+        read for as long.
         """
         limit = time.monotonic() - IDLE_SECONDS
         for key in [key for key, server in self._servers.items() if server.last_used < limit]:
@@ -161,6 +163,6 @@ def _open_client(url: RedisUrl, ca_bundle: str) -> RedisClient:
         socket_timeout=TIMEOUT_SECONDS,
         socket_connect_timeout=TIMEOUT_SECONDS,
         client_name="sluice-operator",
-        # One retry at once: a server that was restarted has closed the connections of the pool.
+        # One immediate retry: a server that was restarted has closed the connections of the pool.
         retry=Retry(NoBackoff(), 1),
     )

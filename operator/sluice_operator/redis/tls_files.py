@@ -1,8 +1,8 @@
 """The files that a Redis URL names, such as a client certificate, for the operator's own connections.
 
 They are files in the ingester's container: `spec.podTemplate` mounts them from a Secret or a ConfigMap. The operator
-has no such mount. It reads the same keys from the API server and keeps them in memory, under paths of its own process,
-since TLS libraries load a certificate and its key only from files.
+has no such mount. It reads the same keys from the API server and keeps them in memory. TLS libraries load a certificate
+and its key only from files, so they are memory files with paths in this process.
 """
 
 import asyncio
@@ -25,7 +25,8 @@ from sluice_operator.kubernetes.protocols import ObjectReader
 _FILE_OPTIONS: Final = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
 _READ_SECONDS: Final = 5.0
 _CLOSE_SECONDS: Final = 900.0
-"""How long a replaced file stays open: longer than a client whose URL names it. Its path must not name another file."""
+"""How long a replaced file stays open: longer than a client that has its path. The path must not be used again before.
+"""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,8 +57,8 @@ class RedisTlsFiles:
     async def localize(self, source: Source, url: bytes) -> LocalUrl:
         """`url`, with the paths of its files in this process.
 
-        The content is that of now, or as it was last found if it can't be read now. A file that was never found keeps
-        its path.
+        The content is the current one, or the last known one if it can't be read now. The path of a file that was
+        never found is not replaced.
         """
         self._close_replaced()
         paths = _file_paths(url)
@@ -74,7 +75,7 @@ class RedisTlsFiles:
         return LocalUrl(url=_with_paths(url, local), digest=digest, errors=errors)
 
     def drop_source(self, uid: str) -> None:
-        """Drop the files of a source that is gone."""
+        """Drop the files of a source that was deleted."""
         for key in [key for key in self._files if key[0] == uid]:
             self._replaced.append((time.monotonic(), self._files.pop(key).fd))
 

@@ -26,7 +26,7 @@ def scaled(live: Any = 3) -> Difference:
     return Difference(path=REPLICAS, desired=1, live=live)
 
 
-def writes_until_yielded(
+def writes_until_left_alone(
     fields: ContestedFields, difference: Difference, clock: SteppedClock, *, every: float = 0.0
 ) -> int:
     writes = 0
@@ -41,19 +41,19 @@ def writes_until_yielded(
 def test_a_value_is_left_at_its_third_return_fast_or_slow(
     clock: SteppedClock, fields: ContestedFields, every: float
 ) -> None:
-    assert writes_until_yielded(fields, scaled(), clock, every=every) == 3
-    assert fields.yielded() == [REPLICAS]
+    assert writes_until_left_alone(fields, scaled(), clock, every=every) == 3
+    assert fields.fields_left_alone() == [REPLICAS]
 
 
 def test_the_pause_grows_and_after_each_there_is_one_write(clock: SteppedClock, fields: ContestedFields) -> None:
-    writes_until_yielded(fields, scaled(), clock)
+    writes_until_left_alone(fields, scaled(), clock)
     pauses = []
     for _ in range(9):
         began = clock.monotonic()
-        while fields.yielded():
+        while fields.fields_left_alone():
             clock.advance(1)
         pauses.append(clock.monotonic() - began)
-        assert writes_until_yielded(fields, scaled(), clock) == 1
+        assert writes_until_left_alone(fields, scaled(), clock) == 1
     assert pauses == [min(MAX_PAUSE, FIRST_PAUSE * 2**n) for n in range(9)]
 
 
@@ -62,7 +62,7 @@ def test_within_any_minute_there_are_at_most_two_writes_after_the_first(
 ) -> None:
     began, times = clock.monotonic(), []
     while clock.monotonic() < began + 7200:
-        if not fields.yielded() and not fields.record_writes([scaled()], set_by={}):
+        if not fields.fields_left_alone() and not fields.record_writes([scaled()], set_by={}):
             times.append(clock.monotonic() - began)
         clock.advance(0.5)
     late = [time for time in times if time > 60]
@@ -76,35 +76,35 @@ def test_other_values_of_a_field_are_left_too(fields: ContestedFields) -> None:
 
 
 def test_other_fields_are_written_as_usual(clock: SteppedClock, fields: ContestedFields) -> None:
-    writes_until_yielded(fields, scaled(), clock)
+    writes_until_left_alone(fields, scaled(), clock)
     paused = Difference(path=PAUSED, desired=None, live=True)
     assert fields.record_writes([paused], set_by={}) == []
-    assert not_within([scaled(), paused], fields.yielded()) == [paused]
+    assert not_within([scaled(), paused], fields.fields_left_alone()) == [paused]
 
 
 def test_the_desired_object_takes_over_what_is_left(clock: SteppedClock, fields: ContestedFields) -> None:
-    writes_until_yielded(fields, scaled(), clock)
+    writes_until_left_alone(fields, scaled(), clock)
     desired, live = {"spec": {"replicas": 1, "a": 1}}, {"spec": {"replicas": 7, "a": 2, "b": 3}}
-    assert fields.yield_to(live, desired) == {"spec": {"replicas": 7, "a": 1}}
-    assert fields.yield_to({"spec": {}}, desired) == {"spec": {"a": 1}}
+    assert fields.keep_live_values(live, desired) == {"spec": {"replicas": 7, "a": 1}}
+    assert fields.keep_live_values({"spec": {}}, desired) == {"spec": {"a": 1}}
     assert desired == {"spec": {"replicas": 1, "a": 1}}
 
 
 def test_a_change_of_the_desired_object_allows_one_more_write(clock: SteppedClock, fields: ContestedFields) -> None:
-    writes_until_yielded(fields, scaled(), clock)
+    writes_until_left_alone(fields, scaled(), clock)
     fields.allow_retry()
-    assert fields.yielded() == []
-    assert writes_until_yielded(fields, scaled(), clock) == 1
+    assert fields.fields_left_alone() == []
+    assert writes_until_left_alone(fields, scaled(), clock) == 1
 
 
 def test_a_field_that_was_contested_before_a_restart_is_left_after_two_writes(clock: SteppedClock) -> None:
-    assert writes_until_yielded(ContestedFields(returns=1, clock=clock), scaled(), clock) == 2
+    assert writes_until_left_alone(ContestedFields(returns=1, clock=clock), scaled(), clock) == 2
 
 
 def test_a_contest_is_over_when_the_field_has_been_right_for_as_long_as_it_was_left(
     clock: SteppedClock, fields: ContestedFields
 ) -> None:
-    writes_until_yielded(fields, scaled(), clock)
+    writes_until_left_alone(fields, scaled(), clock)
     assert set(fields.unresolved()) == {REPLICAS}
     clock.advance(FIRST_PAUSE)
     assert fields.record_writes([scaled()], set_by={}) == []
