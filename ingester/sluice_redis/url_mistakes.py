@@ -38,7 +38,7 @@ def find_mistake(text: str, *, schemes: Iterable[str]) -> str:
             text.startswith(_BYTE_ORDER_MARK),
             "it begins with a byte order mark, which some editors write: save it without",
         ),
-        (_is_quoted(text), "it stands in quotes: remove them"),
+        (_is_quoted(text), "it is in quotes: remove them"),
         (
             _is_base64(text),
             "it is base64 of a URL: encode it once (stringData and kubectl's --from-literal encode by themselves)",
@@ -59,7 +59,7 @@ def _scheme_mistake(text: str, schemes: Iterable[str]) -> str:
         web = re.match("https?://", text, re.IGNORECASE)
         return "it is the address of a website or of a REST interface, not of a Redis" if web else ""
     if any(f"{scheme}://" in text.lower() for scheme in schemes):
-        return "something stands in front of its scheme: remove that"
+        return "there is text before its scheme: remove it"
     return "it has no scheme: put redis:// in front, or rediss:// for TLS"
 
 

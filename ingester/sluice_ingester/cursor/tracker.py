@@ -24,7 +24,7 @@ from sluice_wire.events import DecodedFrame, ErrorFrame, InfoMessage
 CONFIRMING_CONNECTIONS: Final = 4
 """Connections in a row whose sequence must move back before that is believed without proof."""
 
-_OTHER_SEQUENCE: Final = "its sequence began anew, or the cursor belongs to another one"
+_OTHER_SEQUENCE: Final = "its sequence has started again, or the cursor belongs to another one"
 
 
 class HaltError(Exception):

@@ -74,7 +74,7 @@ def classify_source_error(
         case InvalidURI() | SecurityError():
             return SourceFailure(
                 "RedirectRefused",
-                f"{hop.target_name} redirects to where it can't be followed: {_text(error)}",
+                f"{hop.target_name} redirects to a URL that is not followed: {_text(error)}",
             )
         case _:
             return _handshake_failure(error, hop)
@@ -83,12 +83,12 @@ def classify_source_error(
 def _proxy_failure(error: Exception, hop: Hop) -> SourceFailure:
     match error:
         case ProxyUnusableError():
-            text = f"no proxy leads to {hop.target_name}: {_text(error)}"
+            text = f"the proxy for {hop.target_name} can't be used: {_text(error)}"
         case InvalidProxyStatus():
             code = error.response.status_code
             text = f"{hop.peer_name} answered {_status_text(code)}{_PROXY_HINTS.get(code, '')}"
         case _:  # its text may contain the proxy's URL, with the password
-            text = f"{hop.peer_name} gave no valid answer: {type(error).__name__}"
+            text = f"{hop.peer_name} sent an invalid response: {type(error).__name__}"
     return SourceFailure("ProxyFailed", text)
 
 
@@ -97,14 +97,14 @@ def _handshake_failure(error: Exception, hop: Hop) -> SourceFailure:
         case UnicodeError():
             return SourceFailure(
                 "NameUnknown",
-                f"the name of {hop.peer_name} is no name of a host: {_text(error)}",
+                f"the name of {hop.peer_name} is not a valid host name: {_text(error)}",
             )
         case InvalidMessage(__cause__=EOFError()):
-            return SourceFailure("ConnectionLost", f"{hop.target_name} closed the connection before it had answered")
+            return SourceFailure("ConnectionLost", f"{hop.target_name} closed the connection before it responded")
         case InvalidMessage(__cause__=HeadersTooLargeError() as cause):
             return SourceFailure(
                 "HeadersTooLarge",
-                f"{hop.target_name} can't be understood: {_text(cause)}",
+                f"{hop.target_name} sent an invalid response: {_text(cause)}",
             )
         case _:
             return SourceFailure(

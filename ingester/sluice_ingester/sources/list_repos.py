@@ -110,7 +110,7 @@ class RepoListing:
         except ValueError:
             usable = False
         if not usable:
-            message = f"{hop.target_name} redirects to where it can't be followed: {location[:200]}"
+            message = f"{hop.target_name} redirects to a URL that is not followed: {location[:200]}"
             raise PageError(SourceFailure("RedirectRefused", message))
         if url.scheme == "https" and target.scheme == "http" and not self._address.plaintext:
             name = f"http://{host_port(target.host or '', target.port, secure=False)}"
@@ -166,9 +166,9 @@ def _classify_response_error(error: Exception, hop: Hop) -> SourceFailure:
         case TimeoutError():
             return SourceFailure("PageTimeout", f"{hop.target_name} did not give a page in {_TIMEOUT.total:g} s")
         case aiohttp.ServerDisconnectedError():  # its text is half of a response
-            return SourceFailure("ConnectionLost", f"{hop.target_name} closed the connection before it had answered")
+            return SourceFailure("ConnectionLost", f"{hop.target_name} closed the connection before it responded")
         case aiohttp.InvalidURL() | UnicodeError():
-            return SourceFailure("NameUnknown", f"the name of {hop.peer_name} is no name of a host")
+            return SourceFailure("NameUnknown", f"the name of {hop.peer_name} is not a valid host name")
         case aiohttp.ClientResponseError() if "more than" in error.message:
             return SourceFailure(
                 "HeadersTooLarge", f"{hop.target_name} answered with header lines above {MAX_LINE // 1024} KiB"

@@ -38,8 +38,8 @@ class Proxy:
         shown = f"[{host}]" if ":" in host else host
         if parts.scheme not in _PORTS:
             raise ProxyUnusableError(
-                f"the environment names the proxy {parts.scheme}://{shown}, and only http:// and https:// proxies can "
-                "be used: name such a one in HTTPS_PROXY, or the source in NO_PROXY"
+                f"the environment names the proxy {parts.scheme}://{shown}. Only http:// and https:// proxies are "
+                "supported: set HTTPS_PROXY to one of these, or name the source in NO_PROXY"
             )
         host_and_port = f"{shown}:{port or _PORTS[parts.scheme]}"
         user, at, _ = parts.netloc.rpartition("@")

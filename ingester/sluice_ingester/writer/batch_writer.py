@@ -280,9 +280,9 @@ class BatchWriter:
     def _filled_by_others_message(self) -> str:
         return (
             f"{self._sink.keys.entries} holds more than this source's high-water mark of {self._high_water_mark} "
-            "entries, and others, whose mark is higher, write on: give all sources of a stream the same "
-            "spec.backpressure.highWaterMark, or this one keys of its own (spec.redis.keyPrefix), or let consumers "
-            "delete entries that they have processed (spec.retention.trimConsumed)"
+            "entries, and sources with a higher mark still write: give all sources of a stream the same "
+            "spec.backpressure.highWaterMark, or give this one its own spec.redis.keyPrefix, or let consumers delete "
+            "entries that they have processed (spec.retention.trimConsumed)"
         )
 
     async def _report_and_wait(self, error: SinkError) -> None:

@@ -1,6 +1,6 @@
 """The defaults that an API server sets where a Deployment or a Secret leaves a field out. Pure.
 
-A default is not a difference. A default that is missing here costs one dry run: see `reconcile.child_applier`.
+A default is not a difference. For a default that is missing here, the operator sends one dry run.
 """
 
 from collections.abc import Mapping

@@ -30,7 +30,7 @@ def build_child(
     labels: Mapping[str, str] = MappingProxyType({}),
     annotations: Mapping[str, str] = MappingProxyType({}),
 ) -> Manifest:
-    """A child of `source`, annotated with the hash of its own content."""
+    """A child of `source`, annotated with the hash of its content."""
     metadata: Manifest = {
         "name": name,
         "namespace": source.metadata.namespace,
@@ -67,7 +67,7 @@ def belongs_to(live: Mapping[str, Any], *, kind: str, name: str, uid: str) -> bo
 
 
 def is_managed(live: Mapping[str, Any]) -> bool:
-    """Whether `live` says that the operator made it, so that the operator can delete and recreate it."""
+    """Whether the operator created `live`, according to its labels. Then the operator may delete and recreate it."""
     metadata = live["metadata"]
     owners = [one for one in metadata.get("ownerReferences") or [] if one.get("controller")]
     labels = metadata.get("labels") or {}

@@ -7,9 +7,9 @@ from sluice_redis.contract import Stream
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Component:
-    """What distinguishes one ingester of a source from the others, whatever the spec says.
+    """One ingester that a source can have, with its fixed properties.
 
-    Code outside the declaration of a kind never asks which component it has. It asks for one of these attributes.
+    Code outside the declaration of a kind does not compare components. It reads these attributes.
     """
 
     name: str
@@ -19,7 +19,7 @@ class Component:
     stream: Stream
     """The Redis stream that the ingester writes."""
     is_auxiliary: bool = False
-    """Whether the component is a side job of the source: it affects Ready only if a person must act."""
+    """Whether the component is secondary: it affects Ready only if a person must act."""
     reports_lag: bool = True
     """Whether the component follows live events, so that it can be behind."""
     accepts_cursor_reset: bool = True

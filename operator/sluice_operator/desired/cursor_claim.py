@@ -1,11 +1,11 @@
 """Decides to which of several resources a cursor belongs. Pure.
 
-Two ingesters with one cursor would only fence each other. So if several resources would write the same cursor (same
-stream, same host, same keys in the same Redis), the oldest one writes and the others wait. The order depends only on
-the resources. It does not matter which one is reconciled first, or whether the operator restarts.
+Two ingesters with one cursor would fence each other. Resources have the same cursor if stream, host, Redis and keys are
+the same. Then the oldest resource writes, and the others wait. The order depends only on the resources, not on which
+one is reconciled first, or on restarts of the operator.
 
 - A suspended resource still owns its cursor, because it will continue from there.
-- A resource that is being deleted owns it until it is gone, because its ingester may still write.
+- A resource that is being deleted owns it until the deletion ends, because its ingester may still write.
 - A stream that its resource does not enable claims no cursor.
 - A resource that the operator can no longer see keeps its claim, because its ingester may still run.
 """

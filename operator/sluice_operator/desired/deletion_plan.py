@@ -20,9 +20,9 @@ _FINISHED_PHASES: Final = frozenset({"Succeeded", "Failed"})
 class DeletionDeadline:
     """How long the operator tries to delete a cursor, in seconds since the deletion was requested.
 
-    The deadline is counted from times that the API server stores, so a restart of the operator does not extend it. An
-    operator that starts after the deadline still tries for `min_attempt_seconds`. If a stored time is in the future,
-    the clocks differ. Then only the time of trying counts, by the operator's own clock.
+    The deadline starts at a time that the API server stores, so a restart of the operator does not extend it. An
+    operator that starts after the deadline still tries for `min_attempt_seconds`. If the stored time is in the future,
+    the clocks differ. Then the deadline starts with the first attempt, by the operator's own clock.
     """
 
     seconds: float
@@ -53,8 +53,8 @@ def deletes_cursor(source: Mapping[str, Any]) -> bool:
 def build_finalizer_patch(source: Mapping[str, Any], *, present: bool) -> dict[str, Any]:
     """The JSON merge patch that adds the operator's finalizer to the object, or removes it.
 
-    A merge patch replaces a list as a whole. So the patch names the resource version that it was made from. If the
-    object was changed meanwhile, the API server answers 409, and the patch must be made again.
+    A merge patch replaces the whole list. So the patch names the resource version that it was made from. If the object
+    was changed since then, the API server answers 409, and the patch must be made again.
     """
     finalizers = [*other_finalizers(source), *([FINALIZER] if present else [])]
     return {"metadata": {"finalizers": finalizers, "resourceVersion": source["metadata"]["resourceVersion"]}}
@@ -68,8 +68,8 @@ def deployment_names(source: Mapping[str, Any], components: Iterable[Component])
 def may_run_ingester(pod: Mapping[str, Any]) -> bool:
     """Whether an ingester may still run in `pod`, which has the labels of one.
 
-    A pod of a ReplicaSet may run one, whatever its command is. A copy of such a pod that somebody made for debugging
-    has no ReplicaSet, and may run another command. Such a pod writes nothing.
+    A pod of a ReplicaSet may run one, whatever its command is. A copy of such a pod, made for debugging, has no
+    ReplicaSet. With another command it runs no ingester.
     """
     if (pod.get("status") or {}).get("phase") in _FINISHED_PHASES:
         return False

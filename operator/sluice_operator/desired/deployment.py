@@ -26,8 +26,8 @@ def build_deployment(
 ) -> Manifest:
     """The Deployment for one `stream`, with one pod, or none while the stream is disabled or the source is suspended.
 
-    `config_hashes` are the hashes of what the ingester reads at its start, by annotation, such as the Redis URL in the
-    source's Secret. Another hash makes another pod.
+    `config_hashes` are, by annotation, hashes of what the ingester reads at its start, such as the Redis URL. If one
+    changes, the pod is replaced.
     """
     labels = pod_selector(resource=source.metadata.name, component=stream.component)
     owned = owned_labels(kind=type(source).__name__, resource=source.metadata.name)

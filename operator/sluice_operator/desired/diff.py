@@ -1,8 +1,11 @@
 """Finds the differences between a live object and the desired one. Pure.
 
-The operator owns everything in a Deployment's spec and in a Secret's data. So a field that is not desired is a
-difference, like a field that is missing. These are not differences: the defaults of the API server, the annotation of
-`kubectl rollout restart`, and labels, annotations and owners that others have added to the object itself.
+The operator owns everything in a Deployment's spec and in a Secret's data. So an additional field is a difference, like
+a missing one. These are not differences:
+
+- defaults of the API server
+- the annotation of `kubectl rollout restart`
+- labels, annotations and owners that others have added to the object itself
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,7 +19,7 @@ from sluice_operator.desired.field_paths import FieldPath, match_items
 RESTARTED_AT_ANNOTATION: Final = "kubectl.kubernetes.io/restartedAt"
 """The annotation that `kubectl rollout restart` sets on the pod template."""
 NOT_OWNED_FIELDS: Final = frozenset({"apiVersion", "kind", "metadata", "status"})
-"""The top-level fields that the operator does not own as a whole."""
+"""The top-level fields that the operator owns only in part."""
 
 _POD_ANNOTATIONS_PATH: Final[FieldPath] = ("spec", "template", "metadata", "annotations")
 _QUANTITY_MAPS: Final = frozenset({"requests", "limits"})

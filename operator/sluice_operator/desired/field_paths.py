@@ -20,8 +20,8 @@ _IDENTITY_KEYS: Final = (
     ("ip",),
     ("name",),
 )
-"""The fields that can identify the items of a list, the most specific first. Lists that the API server treats as a
-whole, such as tolerations, have none of these.
+"""The fields that can identify the items of a list, the most specific first. Atomic lists, such as tolerations, have
+none of these.
 """
 
 

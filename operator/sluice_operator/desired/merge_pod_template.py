@@ -1,8 +1,7 @@
 """Merges the user's pod template into the pod that the operator builds. Pure.
 
-Items are added to maps and lists. If both have the same item, the operator's one stays, because the pod would not work
-otherwise. The rules of the API already refuse such an item. This module also covers resources that are older than the
-rules.
+Items are added to maps and lists. If both have the same item, the operator's item is used, because the pod needs it.
+The validation rules of the CRD refuse such an item, but a resource can be older than the rules.
 """
 
 from collections.abc import Iterable, Mapping

@@ -29,10 +29,10 @@ REDIS_TLS_HASH_ANNOTATION: Final = f"{GROUP}/redis-client-hash"
 """On a pod: the hash of the files that its Redis URL names, such as a client certificate."""
 
 RECONCILE_ANNOTATION: Final = f"{GROUP}/reconcile-requested-at"
-"""On a resource, set by anybody: reconcile it at once, and forget every back-off."""
+"""On a resource: a request by a user to reconcile it at once, without any back-off."""
 
 DESIRED_HASH_ANNOTATION: Final = f"{GROUP}/desired-hash"
-"""On a child: the hash of its desired content. It shows when a field is no longer desired."""
+"""On a child: the hash of its desired content. If it differs, another content is desired now."""
 
 _MAX_LENGTH: Final = 63
 _HASH_LENGTH: Final = 8
@@ -49,8 +49,8 @@ def child_name(resource: str, suffix: str) -> str:
 
 
 def redis_secret_name(*, kind: str, resource: str) -> str:
-    """The name of the Secret with the operator's default URL. It differs between sources of
-    different kinds with the same name.
+    """The name of the Secret with the operator's default URL. It differs between sources of different kinds with the
+    same name.
 
     It is never `<release>-redis`, which is the name of the chart's own Secret.
     """

@@ -1,7 +1,7 @@
-"""The request to reconcile a resource at once, and the answer in its status. Pure.
+"""The request to reconcile a resource at once, and its acknowledgement in the status. Pure.
 
-A person or a tool sets the annotation to a value of its own, such as the time. The status repeats the value when a
-reconciliation that began with it is complete.
+A person or a tool sets an annotation to any value, such as the time. When a reconciliation that began with this value
+is complete, the operator copies it to the status.
 """
 
 from collections.abc import Mapping
@@ -14,13 +14,13 @@ StatusT = TypeVar("StatusT", bound=SourceStatus)
 
 
 def is_pending(annotations: Mapping[str, str] | None, status: SourceStatus) -> bool:
-    """Whether there is a request that `status` does not answer yet."""
+    """Whether there is a request that `status` does not acknowledge yet."""
     wanted = _requested(annotations)
     return wanted is not None and wanted != status.last_handled_reconcile_at
 
 
 def acknowledge(annotations: Mapping[str, str] | None, status: StatusT) -> StatusT:
-    """`status` with the answer to the request. The last answer stays when the annotation is removed."""
+    """`status` with the request acknowledged. If the annotation is removed, the last value stays."""
     if not is_pending(annotations, status):
         return status
     return status.model_copy(update={"last_handled_reconcile_at": _requested(annotations)})

@@ -1,8 +1,7 @@
-"""Decides whether two URLs lead to the same Redis. Pure.
+"""Decides whether two URLs are those of the same Redis. Pure.
 
-A name in the cluster's DNS has several forms. A short name means another server in each namespace. A Sentinel or a
-cluster is the same if any of its addresses is the same. An alias, or an IP address in place of a name, can't be
-recognised from a URL.
+A Service name has several forms, and its short form depends on the namespace. Two URLs of Sentinels or of a cluster are
+the same if they share an address. From a URL alone, aliases and IP addresses instead of names can't be recognised.
 """
 
 from collections.abc import Iterable
@@ -29,7 +28,7 @@ class RedisIdentity:
 
     @classmethod
     def from_url(cls, url: bytes, *, namespace: str) -> Self | None:
-        """Where `url` leads from a pod in `namespace`, or None if it is not the URL of a Redis."""
+        """The database that a pod in `namespace` reaches with `url`, or None if it is not the URL of a Redis."""
         try:
             read = RedisUrl.parse(url)
         except ValueError:

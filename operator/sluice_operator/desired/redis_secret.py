@@ -19,7 +19,7 @@ class RedisSecret:
     name: str
     key: str
     owned: bool
-    """Whether the operator makes this Secret from its default URL. Otherwise it only reads the Secret."""
+    """Whether the operator creates this Secret from its default URL. Otherwise it only reads the Secret."""
 
 
 def redis_secret(source: Source) -> RedisSecret:
@@ -48,5 +48,5 @@ def build_redis_secret(source: Source, *, url: str) -> Manifest:
 
 
 def redis_url_hash(url: bytes) -> str:
-    """The hash that the pod has in place of the URL, so that another URL makes another pod."""
+    """The hash of the URL. It is an annotation of the pod, so that the pod is replaced if the URL changes."""
     return hashlib.sha256(url).hexdigest()

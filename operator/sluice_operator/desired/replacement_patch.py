@@ -1,7 +1,7 @@
 """Builds the JSON patch that makes a live object equal to the desired one, and removes fields of others. Pure.
 
-Server-side apply can't take a field from another manager. A JSON patch that replaces the operator's parts as a whole
-can, in one write. Its dry run shows what the API server and admission would make of them.
+Server-side apply can't remove a field of another manager. A JSON patch that replaces the operator's parts can, in one
+write. Its dry run shows what the API server and admission would store.
 """
 
 from collections.abc import Collection, Mapping

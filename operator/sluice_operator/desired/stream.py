@@ -1,4 +1,4 @@
-"""What one component of a source should do now."""
+"""The desired state of one component of a source: whether it runs, and with which settings."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,1 +1,1 @@
-"""Turns objects of the API server and health hashes of Redis into facts, the input of a status. Pure."""
+"""Turns objects of the API server and health hashes of Redis into facts, from which the status is computed. Pure."""

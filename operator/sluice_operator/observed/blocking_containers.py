@@ -1,7 +1,7 @@
-"""Finds the container of a pod that keeps the ingester's from starting, such as a proxy of a service mesh. Pure.
+"""Finds the container of a pod that prevents the start of the ingester, such as a service mesh proxy. Pure.
 
-Init containers run one after the other before any other container starts; as sidecars, they must be up. Another
-container blocks the ingester's if it comes before it and has a postStart hook.
+Init containers run one after the other before any other container starts. Sidecars must be started. Another container
+blocks the ingester if it precedes it in the pod and has a postStart hook.
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,7 +14,7 @@ _STARTING: Final = frozenset({"", "ContainerCreating", "PodInitializing"})
 
 
 def blocker(pod: Mapping[str, Any]) -> BlockerFacts | None:
-    """The container that keeps the ingester's from starting, while that does not run. None if none is known."""
+    """The container that prevents the start of the ingester, or None."""
     spec, status = pod.get("spec") or {}, pod.get("status") or {}
     sidecars = {one["name"] for one in spec.get("initContainers") or () if one.get("restartPolicy") == "Always"}
     for one in _in_order(spec.get("initContainers"), status.get("initContainerStatuses")):
@@ -25,7 +25,7 @@ def blocker(pod: Mapping[str, Any]) -> BlockerFacts | None:
     before = containers[: names.index(CONTAINER)] if CONTAINER in names else containers
     found = [_facts(one, "container") for one in containers if one["name"] != CONTAINER and not one.get("ready")]
     failing = [one for one in found if one.is_failing]
-    # One that runs and is not ready yet may block those after it.
+    # A container that runs and is not ready may block those after it.
     late = [_facts(one, "container") for one in before if _state(one, "running") and not one.get("ready")]
     return next(iter(failing + late), None)
 

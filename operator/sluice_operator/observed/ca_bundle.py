@@ -17,5 +17,7 @@ def ca_certificates(config_map: Mapping[str, Any] | None, wanted: CABundle) -> s
 
 
 def ca_certificates_hash(pem: str) -> str:
-    """The hash of the certificates, without white space. It is an annotation of the pod, so new ones give a new pod."""
+    """The hash of the certificates, without white space. It is an annotation of the pod, so the pod is replaced if they
+    change.
+    """
     return hashlib.sha256("".join(pem.split()).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""Describes the fields that the operator leaves as somebody else set them, and what to do about each. Pure."""
+"""Messages about fields that the operator leaves as another writer has set them, and what to do. Pure."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
@@ -14,7 +14,7 @@ ADMISSION: Final = "admission (a mutating webhook or policy)"
 
 
 def setters_by_path(live: Mapping[str, Any], differences: Iterable[Difference]) -> dict[FieldPath, str]:
-    """By path, who set the value in `live`, as far as its managedFields say."""
+    """By path, the manager that set the value in `live`, according to its managedFields."""
     return {difference.path: by for difference in differences if (by := _setter(live, difference))}
 
 

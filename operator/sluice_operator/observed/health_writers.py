@@ -1,7 +1,7 @@
-"""Remembers which ingesters write the health hash of a stream, if several do so in turn. No I/O.
+"""Detects several ingesters that write the health hash of one stream in turn. No I/O.
 
-The hash has the report of the last writer. So the last report of each writer is kept for as long as it is trusted. Then
-each reconcile sees the report of the same ingester, and not of one after the other.
+The hash contains the report of the last writer. So the last report of each writer is kept for as long as it is trusted.
+Then each reconcile uses the report of the same ingester, and does not alternate.
 """
 
 from collections.abc import Collection
@@ -65,7 +65,7 @@ class HealthWriters:
 
 
 def _aged(seen: _LastReport, monotonic: float) -> HealthFacts:
-    """The report as of now: older by the time since it was read."""
+    """The report with its ages increased by the time since it was read."""
     passed, report = monotonic - seen.read_at, seen.report
     return replace(
         report,

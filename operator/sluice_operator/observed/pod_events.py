@@ -8,11 +8,11 @@ from sluice_common.times import parse_time
 from sluice_operator.observed.facts import PodEvent
 
 _EVENT_TTL_SECONDS: Final = 300.0
-"""How long an Event that is not repeated counts: the kubelet retries after two minutes at most."""
+"""How long an Event counts if it is not repeated. The kubelet retries after two minutes at most."""
 _IRRELEVANT_REASONS: Final = frozenset(
     {"Unhealthy", "BackOff", "Killing", "Preempting", "DNSConfigForming", "FailedToRetrieveImagePullSecret"}
 )
-"""Reasons that are about a running container, or that the status of the pod explains better."""
+"""Reasons to ignore: they are about a running container, or the status of the pod explains them better."""
 _SCHEDULER_REASONS: Final = frozenset({"FailedScheduling"})
 
 

@@ -1,8 +1,8 @@
 """Decides which Deployment a pod belongs to. Pure.
 
-Labels do not decide: a copy of a pod has the same labels. A pod of a Deployment is controlled by a ReplicaSet, whose
-name is that of the Deployment and the hash of the pod template. The pod has that hash as a label. So the pod alone is
-enough, and the operator need not read ReplicaSets.
+Labels are not enough: a copy of a pod has the same labels. A pod of a Deployment is controlled by a ReplicaSet. The
+name of the ReplicaSet is the name of the Deployment and the pod-template-hash, which the pod has as a label. So the
+operator need not read ReplicaSets.
 """
 
 from collections.abc import Mapping

@@ -1,6 +1,6 @@
 """Finds the Secrets and ConfigMaps that a pod needs before its containers can start, and which are missing. Pure.
 
-It reads the pod as it is in the cluster, so objects that an admission webhook has added count too.
+It reads the live pod, so objects that an admission webhook has added count too.
 """
 
 from collections.abc import Iterator, Mapping

@@ -1,7 +1,7 @@
 """Turns pods into facts. Pure.
 
-Only the ingester's container counts. Others, for example of a service mesh, have restarts, images and limits of their
-own, which the owner of a source can't change. They count only while they keep the ingester from starting: see
+Only the ingester's container counts. The owner of a source can't change the restarts, images and limits of other
+containers, for example of a service mesh. They count only while they block the start of the ingester: see
 `blocking_containers`.
 """
 
@@ -20,7 +20,9 @@ _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
 
 def pods_facts(pods: Iterable[Mapping[str, Any]], *, since: datetime | None = None) -> tuple[PodFacts, ...]:
-    """The facts of `pods`, the oldest first. Those from before `since` are of an earlier source: terminating."""
+    """The facts of `pods`, the oldest first. Pods from before `since` belong to an earlier source: they are
+    terminating.
+    """
     facts = sorted(map(pod_facts, pods), key=lambda pod: (pod.created, pod.name))
     return tuple(replace(pod, terminating=True) if since and pod.created < since else pod for pod in facts)
 

@@ -16,12 +16,12 @@ class _HeartbeatAge:
 
 
 class ReportAges:
-    """Remembers when the heartbeat of each ingester last changed.
+    """Records when the heartbeat of each ingester last changed.
 
-    A heartbeat is a time by the ingester's clock. A change of it proves that the ingester is alive, even if that clock
-    is wrong. Only before the first change is the clock used.
+    A heartbeat is a time by the ingester's clock. If it changes, the ingester is alive, even if that clock is wrong.
+    Before the first change, the age is computed from that clock.
 
-    Several ingesters may write the same key in turn. Each has a heartbeat of its own.
+    Several ingesters may write the same key in turn. Each has its own heartbeat.
     """
 
     def __init__(self) -> None:
@@ -30,7 +30,7 @@ class ReportAges:
     def silent_seconds(
         self, key: str, heartbeat: datetime, *, writer: str = "", now: datetime, monotonic: float
     ) -> float:
-        """For how many seconds `writer` has not written `key`. `heartbeat` is its newest heartbeat."""
+        """The seconds since `writer` has written `key`. `heartbeat` is its newest heartbeat."""
         writers = self._ages.setdefault(key, {})
         seen = writers.get(writer)
         if seen is None or seen.heartbeat != heartbeat:
@@ -42,7 +42,7 @@ class ReportAges:
         return watched if seen.has_advanced else max(watched, (now - heartbeat).total_seconds())
 
     def watched_seconds(self, key: str, *, writer: str = "", monotonic: float) -> float | None:
-        """For how many seconds the first heartbeat of `writer` that was read has not changed. None after a change."""
+        """The seconds since the first heartbeat of `writer` was read, if it has not changed. None after a change."""
         seen = self._ages.get(key, {}).get(writer)
         return None if seen is None or seen.has_advanced else monotonic - seen.first_seen
 

@@ -19,7 +19,7 @@ def created(desired: Manifest) -> Event:
 
 def recreated(desired: Manifest) -> Event:
     """The child was created again after somebody had deleted it."""
-    message = f"Put back {kind_and_name(desired)}: it was deleted"
+    message = f"Restored {kind_and_name(desired)}: it was deleted"
     return Event(type="Warning", reason=EventReason.CHILD_RESTORED, message=message)
 
 
@@ -49,7 +49,7 @@ def written(desired: Manifest, live: Manifest, differences: list[Difference], *,
     if differences:
         changes = describe_differences(differences, managers=setters_by_path(live, differences))
         advice = describe_spec_fields(differences)
-        message = f"Put back {name}: {changes}" + (f"; {advice}" if advice else "")
+        message = f"Restored {name}: {changes}" + (f"; {advice}" if advice else "")
         events.append(Event(type="Warning", reason=EventReason.CHILD_RESTORED, message=message))
     return events
 

@@ -32,7 +32,7 @@ class CursorResetter:
             return False
         problem = await self._redis.reset_cursor(url, keys, requested, ca_bundle=access.ca_bundle)
         if problem and self._should_report(run.memory.retries.reset_problem, problem):
-            message = f"The cursor can't be set as spec.cursor asks, the operator tries again: {problem}"
+            message = f"The cursor can't be set as requested by spec.cursor. The operator tries again: {problem}"
             run.events.append(Event(type="Warning", reason=EventReason.CURSOR_RESET_FAILED, message=message))
         return not problem
 

@@ -160,7 +160,7 @@ class DeletionReconciler:
             owner = await self._ownership.find_owner(source, stream, assume_same_redis=True)
             keys = keys_of(source, stream)
             if owner:
-                kept.append(f"{keys.cursor} is kept: {owner.name} goes on from it")
+                kept.append(f"{keys.cursor} is kept: {owner.name} continues from it")
             else:
                 doomed.append(keys)
         return doomed, kept

@@ -1,1 +1,1 @@
-"""Makes the status of a source from what was observed and from the status before. Pure."""
+"""Computes the status of a source from observed facts and the previous status. Pure."""

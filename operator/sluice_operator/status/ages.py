@@ -1,8 +1,7 @@
 """Decides when an age in a status, which grows by itself, has changed enough to be written.
 
-Every new age would mean two writes a minute for a quiet labeler; no new age would make the status wrong. So from five
-minutes on an age counts as changed when it has doubled: nine times in a quiet day. The written age is never less than
-half of the true one.
+If each new age were written, a quiet labeler would cause two writes a minute. So from five minutes on, an age counts as
+changed when it has doubled: nine times in a quiet day. The written age is never less than half of the true one.
 """
 
 from typing import Final

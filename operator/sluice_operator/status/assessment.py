@@ -1,7 +1,7 @@
 """Assesses the facts of a stream: which pod counts, and whether the report in Redis can be trusted.
 
-A health hash outlives the process that wrote it. So it is trusted only if it is recent and the process that runs now
-wrote it. The rest of this package reads the report from here.
+A health hash remains in Redis after the process that wrote it. So it is trusted only if it is recent, and if the
+running process wrote it. All other modules of this package use the assessed report.
 """
 
 from collections.abc import Sequence
@@ -45,12 +45,12 @@ class Assessment:
 
     @property
     def is_requested(self) -> bool:
-        """Whether the spec asks for a running ingester, even if another source owns the cursor."""
+        """Whether the spec requires a running ingester, even if another source owns the cursor."""
         return self.facts.enabled and not self.facts.suspended
 
     @property
     def may_be_quiet(self) -> bool:
-        """Whether the source may be quiet for ever: a labeler gives few labels, since people make them."""
+        """Whether the source may be quiet for any time. People create labels, so a labeler sends few."""
         return self.facts.windows.quiet_after_seconds == 0
 
     def age(self, time: datetime) -> float:
@@ -88,7 +88,7 @@ class Assessment:
 
     @property
     def is_unobservable(self) -> bool:
-        """Whether an ingester runs as it should, but nobody can see what it does."""
+        """Whether an ingester runs as it should, but its state is unknown."""
         sink = self.facts.sink
         blind = sink is None or sink.failure is not None or self.silent or self.recovering
         return self.should_run and self.running and blind
@@ -101,10 +101,10 @@ class Assessment:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StreamHistory:
-    """What the status said of a stream before. It decides where the facts alone can't."""
+    """The previous status of a stream. It decides in cases where the facts are not enough."""
 
     state: str | None = None
-    """What the ingester was doing."""
+    """The state of the ingester."""
     reasons: frozenset[str] = frozenset()
     """The reasons of the conditions that depend on this stream alone."""
     applied: bool = False
@@ -115,15 +115,16 @@ NO_HISTORY: Final = StreamHistory()
 
 
 def assess(facts: Facts, history: StreamHistory = NO_HISTORY) -> Assessment:
-    """The assessment of `facts`, where `history` is what the status said before."""
+    """The assessment of `facts`. `history` is the previous status."""
     return replace(_assess(facts, history), applied=history.applied)
 
 
 def _assess(facts: Facts, history: StreamHistory) -> Assessment:
     """The same without `applied`.
 
-    A new operator process has not seen the ingester write yet. It knows the age of the report only by the ingester's
-    clock, which may be wrong. Then the old status stands for as long as any report is trusted.
+    A new operator process has not seen the ingester write yet. It can compute the age of the report only by the
+    ingester's clock, which may be wrong. Until it knows more, the old status is kept, at most as long as a report is
+    trusted.
     """
     pod = _current_pod(facts.pods)
     if pod is None or pod.running_since is None or facts.sink is None or facts.sink.failure is not None:
@@ -136,7 +137,7 @@ def _assess(facts: Facts, history: StreamHistory) -> Assessment:
     up = (facts.now - pod.running_since).total_seconds()
     back = facts.sink.recovered_seconds
     if back is None and own is not None and uncertain and ConditionReason.SINK_UNREACHABLE in history.reasons:
-        back = own.watched_seconds  # the operator process before this one has seen the outage
+        back = own.watched_seconds  # the previous operator process has seen the outage
     recovering = back is not None and back <= FRESH_SECONDS < up
     may_be_alive = uncertain and ConditionReason.NOT_REPORTING not in history.reasons
     silent = up > FRESH_SECONDS and not recovering and not may_be_alive
@@ -168,7 +169,7 @@ def _is_from(health: HealthFacts, pod: PodFacts) -> bool:
     """Whether the ingester that runs in `pod` has written `health`."""
     if pod.running_since is None or health.pod != pod.name or health.state is None or health.silent_seconds is None:
         return False
-    # Else the process before this one wrote it, in the same pod.
+    # Otherwise an earlier process in the same pod wrote it.
     return health.started is None or (pod.running_since - health.started).total_seconds() <= _START_SLACK_SECONDS
 
 

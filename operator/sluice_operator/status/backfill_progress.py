@@ -1,8 +1,8 @@
 """The conditions and the part of the status that report on a backfill.
 
-Ready says whether a Relay streams. A backfill is a job of days with an end: a listing that waits does not make the
-Relay unready. So it has a condition and a part of the status of its own. Only a problem that needs a person is in Ready
-too.
+A backfill is a job that can take days. Ready reports whether a Relay streams: a listing that waits does not affect it.
+So the backfill has its own condition and its own part of the status. Only a problem that a person must solve is also
+reported in Ready.
 """
 
 from sluice_operator.api.backfill import BackfillStatus

@@ -1,7 +1,7 @@
-"""What follows for a status if the API server refuses the Deployment or the Secret of a source.
+"""The effect on a status if the API server refuses the Deployment or the Secret of a source.
 
 A final refusal is always Stalled. A temporary one makes the source unready only if the running Deployment belongs to an
-older generation of the spec, or does not run. Else the status goes on to report on the ingester that runs.
+older generation of the spec, or does not run. Otherwise the status reports on the running ingester as before.
 """
 
 from collections.abc import Mapping
@@ -42,7 +42,7 @@ def is_applied(status: SourceStatus, *, generation: int) -> bool:
 
 
 def is_workload_current(assessment: Assessment, refusal: Refusal) -> bool:
-    """Whether the Deployment that runs belongs to this spec, so that the verdict depends on it and not on `refusal`."""
+    """Whether the running Deployment belongs to this spec. Then the verdict depends on it, and not on `refusal`."""
     deployment = assessment.facts.deployment
     if deployment is None or (assessment.should_run and deployment.replicas == 0):
         return False
@@ -54,7 +54,7 @@ def refusal_verdict(
 ) -> ReadyVerdict:
     """The verdict on a source whose children could not be written.
 
-    `previous` are the conditions of the status before, `current` those of now without the verdict.
+    `previous` are the conditions of the previous status, `current` the new ones without the verdict.
     """
     if not refusal.is_transient:
         return stalled_verdict(refusal.reason, refusal.message)
@@ -69,7 +69,7 @@ def refusal_verdict(
 def _seconds_refused(
     assessment: Assessment, refusal: Refusal, *, previous: Mapping[str, Condition], current: Mapping[str, Condition]
 ) -> float:
-    """For how many seconds `refusal` has been the reason why the source is not Ready."""
+    """The seconds for which `refusal` has been the reason why the source is not Ready."""
     outdated, ready = current.get(Type.CHILDREN_OUTDATED), previous.get(Type.READY)
     if outdated is None or ready is None or ready.reason != refusal.reason:
         return 0.0

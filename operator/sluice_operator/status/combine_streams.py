@@ -1,7 +1,7 @@
 """Combines the conditions and verdicts of several streams into those of their resource.
 
-The worst one counts: `Ready` must not be True while one of the streams has a problem. A stream that should not run does
-not count while another one should.
+The worst one counts: `Ready` is not True while one of the streams has a problem. A stream that should not run counts
+only if no stream should run.
 """
 
 from collections.abc import Sequence

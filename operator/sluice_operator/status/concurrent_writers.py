@@ -1,7 +1,7 @@
-"""SeveralWriters: whether more than one ingester writes the stream, and how to stop the others.
+"""The condition SeveralWriters: whether more than one ingester writes the stream, and how to stop the others.
 
 Each batch is stored by one of them, so nothing is lost or stored twice. But they slow each other down, and the numbers
-in the status come from one after the other. So this is a condition of its own, which does not affect Ready.
+in the status alternate between them. This condition does not affect Ready.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,8 @@ from sluice_operator.status.reasons import ConditionReason
 _OVERLAP_SECONDS: Final = 30.0
 """How long pods of two templates may run at the same time, as in a rollout."""
 _FOREIGN_SECONDS: Final = 15.0
-"""How long a foreign ingester must write before it is reported: a pod that was just deleted wrote until then."""
+"""How long an ingester of another owner must write before it is reported. A pod that was just deleted may have written.
+"""
 _MAX_NAMES: Final = 5
 _TOO: Final = "writes this stream too"
 
@@ -56,7 +57,7 @@ def _extra_pods(assessment: Assessment) -> list[PodFacts]:
 
 
 def _is_still_writing(foreign: ForeignWriter, before: Condition | None) -> bool:
-    """Whether that ingester goes on writing. A new operator process trusts the condition that it finds."""
+    """Whether that ingester continues to write. A new operator process trusts the existing condition."""
     return foreign.writing_seconds >= _FOREIGN_SECONDS or (
         before is not None and f" {foreign.name} {_TOO}" in before.message
     )

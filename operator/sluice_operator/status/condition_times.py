@@ -1,7 +1,7 @@
 """Drafts of conditions, and their `lastTransitionTime`, which changes only when the status of the condition does.
 
-These times are also the operator's memory. How long a source has been away is read from the condition that says so. So
-a new operator process continues where the old one stopped.
+The operator also reads these times, for example how long a source has been disconnected. So a new operator process
+continues where the old one stopped.
 """
 
 from collections.abc import Iterable, Mapping
@@ -72,4 +72,4 @@ def sorted_conditions(conditions: Mapping[str, Condition]) -> tuple[Condition, .
 
 
 def _truncated(message: str) -> str:
-    return truncate_middle(one_line(message), max_length=_MAX_MESSAGE_LENGTH)  # kubectl shows the first line alone
+    return truncate_middle(one_line(message), max_length=_MAX_MESSAGE_LENGTH)  # kubectl shows only the first line

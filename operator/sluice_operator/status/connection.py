@@ -1,7 +1,7 @@
-"""Identifies the connection to the source, so that one that was not observed for a while is not taken for a new one.
+"""Identifies the connection to the source, so that it can be recognised after an interruption of the observation.
 
-An ingester counts its reconnects since its process started, so the start time and that count identify a connection. The
-status remembers those of the connection that was observed last.
+An ingester counts its reconnects since its process started. So the start time and this count identify a connection. The
+status has both for the last observed connection.
 """
 
 from datetime import datetime
@@ -27,7 +27,7 @@ def _connected_since(assessment: Assessment, report: HealthFacts, previous: Stre
         return None
     if previous is not None and previous.connected_since is not None and _is_same_connection(report, previous):
         return previous.connected_since
-    # In backpressure nobody knows whether there is a connection.
+    # In backpressure it is unknown whether there is a connection.
     return assessment.facts.now if report.state is SourceState.STREAMING else None
 
 

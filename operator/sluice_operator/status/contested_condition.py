@@ -1,4 +1,4 @@
-"""ChildrenContested: the fields of Deployments and Secrets that the operator leaves as somebody else set them. Pure."""
+"""The condition ChildrenContested: fields of Deployments and Secrets that are left as another writer set them. Pure."""
 
 from collections.abc import Sequence
 from typing import Final

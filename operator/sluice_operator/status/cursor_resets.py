@@ -1,4 +1,4 @@
-"""The parts of the status that report on cursors: resets by spec.cursor, and gaps in what a source could give."""
+"""The parts of the status about cursors: resets by spec.cursor, and gaps (events that a source no longer had)."""
 
 from typing import Final
 
@@ -14,10 +14,9 @@ def is_seq(text: str) -> bool:
 
 
 def cursor_reset(facts: Facts, previous: CursorResetStatus | None) -> CursorResetStatus | None:
-    """The newest reset: that in Redis, or `previous` if Redis knows none, or only an older one.
+    """The newest reset: the one in Redis, or `previous` if Redis has none, or an older one.
 
-    A source that returns to an earlier Redis or key prefix finds an older reset there, although the newer one was
-    carried out too.
+    If a source returns to an earlier Redis or key prefix, it finds an older reset there.
     """
     health = facts.sink.health if facts.sink else None
     if health is None or health.cursor_reset is None:
@@ -29,7 +28,7 @@ def cursor_reset(facts: Facts, previous: CursorResetStatus | None) -> CursorRese
 
 
 def last_gap(health: HealthFacts | None) -> GapStatus | None:
-    """The newest range that the source could not give."""
+    """The newest range that the source could not deliver."""
     if health is None or health.gap is None:
         return None
     lost = health.gap

@@ -1,7 +1,7 @@
 """Counts how often somebody else has set the cursor, over all restarts of the ingester.
 
-An ingester counts since its process started. So the status remembers which process that was and how far it had counted.
-Only the report of the current pod counts: another ingester may write the same health hash.
+An ingester counts since its process started. So the status stores the start time of the process and its count. Only the
+report of the current pod is used: another ingester may write the same health hash.
 """
 
 from typing import Any

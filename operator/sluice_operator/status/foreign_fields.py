@@ -1,8 +1,7 @@
-"""Finds fields of a status that somebody else has written, although only the operator should.
+"""Finds fields of a status that another writer has set, although only the operator should write it.
 
-Server-side apply leaves such fields: of somebody who edits the subresource, or of a backup that is restored with its
-statuses. An old `Stalled` would stay for ever. Conditions of types that the operator does not know are not its own and
-stay.
+A person can edit the subresource, or restore a backup with statuses. Server-side apply would not remove such fields, so
+an old `Stalled` would stay for ever. Conditions of types that the operator does not know are kept.
 """
 
 from collections.abc import Mapping
@@ -14,7 +13,8 @@ _CONDITIONS: Final = "conditions"
 
 
 def removal_patch(live: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """The JSON merge patch that removes from the status `live` what is not in `wanted`. Empty if there is nothing.
+    """The JSON merge patch that removes from the status `live` all fields that are not in `wanted`. Empty if there are
+    none.
 
     `live` is the status after `wanted` was applied, so it has everything that is in `wanted`.
     """

@@ -1,8 +1,8 @@
 """Decides how ready a source is: one rule for each situation.
 
-Ready says that the spec is accepted and the ingester does its work. A problem that can end by itself, such as a source
-or a Redis that is away, has its own condition. It makes the source unready only after
-`spec.health.degradedAfterSeconds`. Only a problem that needs a person is Stalled.
+Ready says that the spec is accepted and the ingester works. A problem that can end by itself, such as an unreachable
+source or Redis, has its own condition. It makes the source unready only after `spec.health.degradedAfterSeconds`. A
+problem that a person must solve is Stalled.
 """
 
 from collections.abc import Mapping
@@ -46,8 +46,8 @@ def evaluate_readiness(
 ) -> ReadyVerdict:
     """The verdict on a source.
 
-    `previous` are the conditions of the status before. `current` are those of now without Ready, Reconciling and
-    Stalled: their transition times say how long a problem has lasted.
+    `previous` are the conditions of the previous status. `current` are the new ones without Ready, Reconciling and
+    Stalled. Their transition times say how long a problem has lasted.
     """
     refusal = assessment.facts.refusal
     if refusal is None:
@@ -64,7 +64,7 @@ def _evaluate(  # noqa: PLR0911 (one return for each kind of situation)
     previous: Mapping[str, Condition],
     current: Mapping[str, Condition],
 ) -> ReadyVerdict:
-    """The verdict by what runs."""
+    """The verdict according to the rollout and the ingester."""
     facts = assessment.facts
     if assessment.is_requested and facts.owner:
         return _duplicate(facts)
@@ -91,8 +91,8 @@ def _duplicate(facts: Facts) -> ReadyVerdict:
         message = (
             f"{facts.owner} owned this cursor when it was last seen, and the operator may no longer read its "
             "namespace. Its ingester may still run, so this one does not. Give the operator its Role there again (helm "
-            "upgrade creates it), or take that namespace out of the chart's watchNamespaces if nothing streams "
-            "there any more"
+            "upgrade creates it). If no ingester runs there any more, remove that namespace from the chart's "
+            "watchNamespaces"
         )
         return stalled_verdict(ConditionReason.DUPLICATE_SOURCE, message)
     if facts.owner_terminating:
@@ -191,8 +191,8 @@ def _reported(
 def _outage_seconds(
     assessment: Assessment, strategy: StreamStrategy, report: HealthFacts, condition: Condition
 ) -> float:
-    """For how many seconds nothing has come from the source or gone to Redis: since the transition of `condition`,
-    unless the strategy knows better.
+    """The seconds since the last event was read from the source or stored in Redis: the age of `condition`, unless the
+    strategy has a better measure.
     """
     idle = strategy.idle_seconds(assessment, report)
     if idle is not None:
@@ -212,8 +212,11 @@ def _outage(
 ) -> ReadyVerdict:
     """The verdict on a problem that can end by itself.
 
-    The reason is `interrupted` if the source was ready before, `first` if it was not yet ready with this generation of
-    the spec, and `late` once the problem has lasted too long.
+    The reason depends on the case:
+
+    - `interrupted`: the source was ready before.
+    - `first`: it was not ready with this generation of the spec yet.
+    - `late`: the problem has lasted too long.
     """
     limit = assessment.facts.windows.degraded_after_seconds
     if lasted_seconds >= limit:
@@ -226,9 +229,9 @@ def _outage(
 
 
 def _has_worked(assessment: Assessment, report: HealthFacts, previous: Mapping[str, Condition]) -> bool:
-    """Whether what the ingester reads is known to reach Redis.
+    """Whether it is known that the ingester can store events.
 
-    That is so once this process has stored something, or was Ready for long with nothing to store. A source whose
+    It is known once this process has stored something, or was Ready for long with nothing to store. A source whose
     first batch is refused right after the connection has never worked.
     """
     if report.stored is not None and (report.started is None or report.stored >= report.started):
@@ -239,15 +242,15 @@ def _has_worked(assessment: Assessment, report: HealthFacts, previous: Mapping[s
 
 
 def _seconds_since_transition(assessment: Assessment, condition: Condition) -> float:
-    """The age of `condition` in seconds, but not more than the ingester's container runs."""
+    """The age of `condition` in seconds, but at most the uptime of the ingester's container."""
     return _seconds_since(assessment, condition.last_transition_time)
 
 
 def _seconds_with_reason(
     reason: str, assessment: Assessment, condition: Condition, previous: Mapping[str, Condition]
 ) -> float:
-    """The same for a problem that needs a person, but since `reason` was first given: `condition` may have begun with
-    another problem, which has ended by itself.
+    """The same for a problem that a person must solve, but since `reason` was first given. `condition` may have begun
+    with another problem, which has ended by itself.
     """
     reported = previous.get(Type.STALLED) or previous.get(Type.RECONCILING)
     if reported is None or reported.reason != reason:
@@ -259,7 +262,7 @@ def _seconds_with_reason(
 
 
 def _uptime_seconds(assessment: Assessment) -> float:
-    """For how many seconds the ingester's container has run."""
+    """The seconds since the ingester's container started."""
     pod = assessment.pod
     return (assessment.facts.now - pod.running_since).total_seconds() if pod and pod.running_since else 0.0
 

@@ -1,17 +1,20 @@
-"""Counts the restarts that nobody asked for, over all pods and all time.
+"""Counts unplanned restarts of the ingester, across all pods and all time.
 
-A kubelet's `restartCount` is lost with its pod. So the status remembers which pods it has counted, and how far. The
-count is made only from that entry and the present pods. So an operator that was away, or reconciles twice, neither
-loses a restart nor counts one twice.
+The kubelet's `restartCount` is deleted with its pod. So the status stores which pods were counted, and up to which
+number. The count is computed only from this entry and the current pods. So if the operator was down, or reconciles
+twice, no restart is lost or counted twice.
 
 These count:
 
-- a restart of a container;
-- a pod that another pod of the same template replaces.
+- a restart of a container
+- the replacement of a pod by a pod of the same template
 
-These do not count: a new template, which is a rollout; and the end of pods of a source that is suspended.
+These do not count:
 
-The number of recent restarts is counted from their times, of which the newest are remembered.
+- a new template, which is a rollout
+- the end of pods of a source that is suspended
+
+The number of recent restarts is computed from the times of the newest ones.
 """
 
 from collections.abc import Sequence
@@ -25,12 +28,12 @@ from sluice_operator.status.assessment import Assessment
 from sluice_operator.status.reasons import RestartReason
 
 MAX_TIMES: Final = 20
-"""How many restarts are remembered with their times, so that a status does not grow without limit."""
+"""How many restarts are stored with their times, so that the size of a status is limited."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _CountedRestarts:
-    """A number of restarts, and what is known of the last one."""
+    """A number of restarts, and the details of the last one."""
 
     count: int
     reason: str
@@ -61,8 +64,8 @@ def count_restarts(
 ) -> RestartsStatus:
     """The restarts after `pods` (the oldest first) were observed, continued from `previous`.
 
-    `should_run` is False while no pod should run. Then a pod that is gone is dropped, and one that still runs is
-    exempt: the pod that comes when the source is resumed replaces none of them.
+    `should_run` is False while no pod should run. Then a deleted pod is dropped, and one that still runs is exempt:
+    when the source is resumed, its new pod does not count as a replacement.
     """
     previous = previous or RestartsStatus()
     seen = {pod.uid: pod for pod in pods}
@@ -100,8 +103,8 @@ def count_restarts(
 def exempt_all(restarts: RestartsStatus | None) -> RestartsStatus | None:
     """`restarts` with all pods exempt, so that no new pod counts as their replacement.
 
-    It is written before the pods are stopped on purpose. An operator that exits right after that, and starts when they
-    are wanted again, would count the new ones as replacements.
+    It is written before the pods are stopped on purpose. Otherwise an operator that is restarted after that would count
+    the next pods as replacements.
     """
     if restarts is None or all(pod.template_hash is None for pod in restarts.pods or ()):
         return restarts
@@ -121,9 +124,7 @@ def _in_window(restarts: RestartsStatus, facts: Facts) -> tuple[datetime, ...]:
 
 
 def _predecessor(pod: PodFacts, counted: dict[str, CountedPod], seen: dict[str, PodFacts]) -> str | None:
-    """The uid of the counted pod whose place `pod` takes: of the same template, and on its way out or
-    gone.
-    """
+    """The uid of the counted pod that `pod` replaces: a pod of the same template that is terminating or deleted."""
     for uid, entry in counted.items():
         gone = uid not in seen or seen[uid].terminating
         if gone and entry.template_hash == pod.template_hash:
@@ -134,7 +135,7 @@ def _predecessor(pod: PodFacts, counted: dict[str, CountedPod], seen: dict[str, 
 def _pods_to_remember(
     counted: dict[str, CountedPod], seen: dict[str, PodFacts], *, should_run: bool
 ) -> list[CountedPod]:
-    """What to remember: the pods that stay, or until one is there, those that may yet be replaced."""
+    """The pods to store: those that stay. If there is none, those that can still be replaced."""
     staying = [entry for uid, entry in counted.items() if uid in seen and not seen[uid].terminating]
     if not should_run:
         return [_exempt(entry) for entry in staying]
@@ -144,7 +145,7 @@ def _pods_to_remember(
 
 
 def _exempt(entry: CountedPod) -> CountedPod:
-    """No pod is of no template, so none takes the place of this one."""
+    """It has no template, so no pod replaces it."""
     return entry if entry.template_hash is None else entry.model_copy(update={"template_hash": None})
 
 
@@ -160,7 +161,7 @@ def _container_restarts(pod: PodFacts, count: int, *, now: datetime) -> _Counted
 
 
 def _gone_reason(entry: CountedPod, seen: dict[str, PodFacts]) -> str | None:
-    """Why that pod leaves, or has left: it was said while it did."""
+    """Why that pod is terminated, as Kubernetes reported while it was."""
     pod = seen.get(entry.uid)
     return (pod.gone_reason if pod else None) or entry.gone_reason
 

@@ -1,4 +1,4 @@
-"""The verdict on the Deployment and its pods, until the container of the newest template runs and keeps running."""
+"""The verdict on the Deployment and its pods, until a container of the newest template runs without restarts."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -50,11 +50,11 @@ _CRASH_LOOP_OVER_SECONDS: Final = 30.0
 def rollout_verdict(  # noqa: PLR0911 (one return for each kind of situation)
     assessment: Assessment, previous: Mapping[str, Condition]
 ) -> ReadyVerdict | None:
-    """Why the ingester of the newest template does not run. None if it runs."""
+    """The verdict if the ingester of the newest template does not run. None if it runs."""
     facts, pod, deployment = assessment.facts, assessment.pod, assessment.facts.deployment
     if deployment is None:
         return progressing_verdict(ConditionReason.PROGRESSING, "The Deployment is being created")
-    # Before that the pods are of an older template, and the new one may solve their problem.
+    # Until then the pods have an older template, and the new one may solve their problem.
     if deployment.rolled_out and pod is not None:
         trouble = _pod_problem(pod, facts.start, now=facts.now, windows=facts.windows, previous=previous)
         if trouble is None or trouble.severity is not Severity.STALLED:
@@ -109,15 +109,15 @@ def _pod_problem(
 
 
 def _last_running(pod: PodFacts) -> datetime:
-    """When its container ran last, or when the pod was created: a problem with its start began no earlier."""
+    """When its container ran last, or when the pod was created. A problem with its start began after that."""
     end = pod.last_termination
     ran = end is not None and end.reason not in _NEVER_RAN
     return max(pod.created, end.time) if end and end.time and ran else pod.created
 
 
 def _previous_stall(pod: PodFacts, previous: Mapping[str, Condition], *, generation: int) -> ReadyVerdict | None:
-    """The problem that `pod` was Stalled for, until its container has run. Between two attempts of the kubelet a pod
-    that can't start shows other states, which change nothing.
+    """The problem for which `pod` was Stalled, until its container has run. Between two attempts of the kubelet, the
+    pod has other states, which are ignored.
     """
     stalled = previous.get(Type.STALLED)
     if pod.running_since is not None or stalled is None or stalled.observed_generation != generation:
@@ -128,7 +128,7 @@ def _previous_stall(pod: PodFacts, previous: Mapping[str, Condition], *, generat
 
 
 def _crash_looping(pod: PodFacts, *, now: datetime, previous: Mapping[str, Condition]) -> bool:
-    """Whether `pod` is in a crash loop. It leaves the loop when the container has run for a while."""
+    """Whether `pod` is in a crash loop. The loop ends when the container has run for a while."""
     if pod.restart_count < _CRASH_LOOP_RESTARTS:
         return False
     if pod.waiting_reason == "CrashLoopBackOff":

@@ -7,7 +7,7 @@ class Severity(IntEnum):
     """Who must act. The greater, the worse."""
 
     HEALTHY = 0
-    """The source works, or rests as the spec asks."""
+    """The source works, or is stopped as requested by the spec."""
     PROGRESSING = 1
     """The operator, Kubernetes or the ingester is at work: wait."""
     DEGRADED = 2

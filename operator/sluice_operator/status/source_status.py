@@ -1,4 +1,4 @@
-"""Makes the status of a source from facts and the status before. Pure, and the only place that does."""
+"""Computes the status of a source from facts and the previous status. Pure."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -31,7 +31,7 @@ def source_status(
 ) -> StatusT:
     """The status of a source. The first of `streams` is its main stream.
 
-    `strategies` has, by component, what makes conditions and numbers of the facts.
+    `strategies` has, by component, what turns facts into conditions and numbers.
     """
     first, before = streams[0], by_type(previous.conditions)
     parts = previous.ingesters if is_former_host(previous.host or "", first.host) else {}
@@ -109,7 +109,7 @@ def _stream_verdict(
     assessment: Assessment, strategy: StreamStrategy, restarts: RestartsStatus, before: Mapping[str, Condition]
 ) -> StreamVerdict:
     facts, outdated = assessment.facts, children_outdated(assessment)
-    # Ready is judged by the conditions of a live stream, whether the strategy reports these or others.
+    # Ready depends on the conditions of a live stream, even if the strategy reports others.
     drafts = [*stream_conditions(assessment, restarts, before), *outdated]
     current = with_transition_times(drafts, previous=before, generation=facts.generation, now=facts.now)
     return StreamVerdict(

@@ -1,4 +1,4 @@
-"""Says why a pod does not start, in the words of Kubernetes, and what to do about it."""
+"""Messages that say why a pod does not start, with the text of Kubernetes, and what to do."""
 
 import re
 from datetime import datetime
@@ -50,7 +50,7 @@ def placement_message(pod: PodFacts) -> str:
 
 
 def startup_details(pod: PodFacts, start: StartupFacts) -> str:
-    """Why the container of `pod` does not run yet, as far as known. Empty if nothing is known."""
+    """Why the container of `pod` does not run yet. Empty if unknown."""
     words = [f"it waits for the {pod.blocker.description}"] if pod.blocker is not None else []
     if start.event is not None:
         words.append(event_message(start.event))
@@ -58,7 +58,7 @@ def startup_details(pod: PodFacts, start: StartupFacts) -> str:
 
 
 def event_message(event: PodEvent) -> str:
-    """A warning of Kubernetes, in its own words."""
+    """The text of a warning of Kubernetes."""
     return f"{event.reason}: {event.message}"
 
 

@@ -1,6 +1,6 @@
-"""The conditions of one stream, each about one aspect of it.
+"""The conditions of one stream.
 
-A condition is True or False only if that was observed, else Unknown.
+A condition is True or False only if that was observed. Otherwise it is Unknown.
 """
 
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ _FAILURE_REASONS: Final = {
 }
 
 _QUIET_SECONDS: Final = 300
-"""After how many seconds a source that may be quiet for ever is called quiet."""
+"""The seconds without an event after which a source without a limit is called quiet."""
 
 _RECOVERING: Final = "Redis is back, but the ingester has not written to it yet"
 
@@ -35,7 +35,7 @@ _RECOVERING: Final = "Redis is back, but the ingester has not written to it yet"
 def stream_conditions(
     assessment: Assessment, restarts: RestartsStatus, previous: Mapping[str, Condition]
 ) -> list[ConditionDraft]:
-    """All conditions except Ready, Reconciling and Stalled. `previous` are those of the status before."""
+    """All conditions except Ready, Reconciling and Stalled. `previous` are those of the previous status."""
     drafts = [
         connected(assessment),
         cursor_valid(assessment),
@@ -52,7 +52,7 @@ def stream_conditions(
 
 
 def suspended(assessment: Assessment) -> list[ConditionDraft]:
-    """Suspended: the ingester has stopped, as spec.suspend asks. Empty if not."""
+    """Suspended: the ingester has stopped, as requested by spec.suspend. Empty if not."""
     if assessment.facts.suspended and assessment.stopped:
         return [true(Type.SUSPENDED, ConditionReason.SUSPENDED, "spec.suspend is true")]
     return []
@@ -155,7 +155,7 @@ def sink_writable(  # noqa: PLR0911 (one return for each kind of situation)
 ) -> ConditionDraft:
     """SinkWritable: whether Redis takes what the ingester writes.
 
-    A problem that an ingester reported stays until one has tried again: a restart makes no room in Redis.
+    A reported problem stays until an ingester has tried again, because a restart does not free space in Redis.
     """
     facts, report = assessment.facts, assessment.report
     if facts.sink is None:
@@ -178,7 +178,7 @@ def sink_writable(  # noqa: PLR0911 (one return for each kind of situation)
 
 
 def _is_refused(writable: Condition) -> bool:
-    """Whether an ingester reported that Redis takes nothing. What the operator found itself ends with its next read."""
+    """Whether an ingester reported that Redis takes nothing. A problem that the operator found does not count."""
     return writable.status == ConditionStatus.FALSE and writable.reason not in _FAILURE_REASONS.values()
 
 

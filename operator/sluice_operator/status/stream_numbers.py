@@ -29,7 +29,7 @@ _CURRENT_ONLY: Final = frozenset(
         "consumers_lag",
     }
 )
-"""Fields that are true only at the moment of the observation."""
+"""Fields that are valid only at the time of the observation."""
 
 PartT = TypeVar("PartT", bound=IngesterStatus)
 
@@ -68,7 +68,7 @@ def stream_status(assessment: Assessment, previous: StreamStatus | None) -> Stre
 
 
 def without_current_numbers(part: PartT) -> PartT:
-    """`part` without the numbers of the moment: an old lag or length would be taken for the present one."""
+    """`part` without the current numbers: an old lag or length would look like the current one."""
     gone = {name: None for name in type(part).model_fields if name in _CURRENT_ONLY}
     return part.model_copy(update=gone)
 
@@ -79,7 +79,7 @@ def human_rate(rate: float) -> str:
 
 
 def _newest_event_age(assessment: Assessment) -> int | None:
-    """None for a suspended source: nobody waits for its events."""
+    """None for a suspended source, whose events nobody waits for."""
     health = assessment.facts.sink.health if assessment.facts.sink else None
     if health is None or health.event_time is None or not assessment.should_run:
         return None
@@ -90,9 +90,10 @@ def _lag(assessment: Assessment, *, streaming: bool) -> int | None:
     """Seconds from the newest stored event until it was stored, or until now if the ingester does not stream.
 
     - While it streams, the lag of a quiet source does not grow: what was read is stored.
-    - While it does not stream, nobody knows what waits at the source, so each second counts.
-    - A suspended source has none: nobody waits for its events.
-    - A source that may be quiet for ever has no lag after a quiet minute, and an unknown one while it is away.
+    - While it does not stream, it is unknown what the source has, so each second counts.
+    - A suspended source has no lag, because nobody waits for its events.
+    - A source that may be quiet for any time has no lag after a quiet minute. While it is disconnected, its lag is
+      unknown.
     """
     health = assessment.facts.sink.health if assessment.facts.sink else None
     if health is None or health.event_time is None or not assessment.should_run:

@@ -1,4 +1,4 @@
-"""What differs between the statuses of live streams and of jobs: one strategy for each."""
+"""The interface of the strategies for live streams and for jobs, by which their statuses differ."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ from sluice_operator.status.verdict import ReadyVerdict
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StreamStrategy:
-    """What the status of a stream depends on. Each kind names one for each of its ingesters."""
+    """How the status of a stream is computed. Each kind names one strategy for each of its ingesters."""
 
     history_conditions: tuple[ConditionType, ...]
-    """The conditions whose previous reasons show how the ingester did before."""
+    """The conditions whose previous reasons are part of the history."""
     conditions: Callable[[Assessment, RestartsStatus, Mapping[str, Condition]], list[ConditionDraft]]
     """The conditions that the stream reports."""
     numbers: Callable[[Assessment, IngesterStatus | None], IngesterStatus | None]
@@ -24,4 +24,4 @@ class StreamStrategy:
     running: Callable[[str], ReadyVerdict]
     """The verdict while the ingester reads from the given host."""
     idle_seconds: Callable[[Assessment, HealthFacts], float | None]
-    """How long it has stored nothing. None if its conditions tell how long an interruption lasts."""
+    """How long it has stored nothing. None if its conditions show how long an interruption lasts."""

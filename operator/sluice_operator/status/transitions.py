@@ -23,7 +23,7 @@ _IDLE_REASONS: Final = frozenset(
         ConditionReason.DUPLICATE_SOURCE,
     }
 )
-"""Reasons for which there is no connection although none was lost."""
+"""Reasons why there is no connection, although none was lost."""
 
 
 def is_unchanged(before: SourceStatus, after: SourceStatus) -> bool:
@@ -81,7 +81,7 @@ def _urgent_parts(status: SourceStatus) -> tuple[object, ...]:
     conditions = {(item.type, item.status, item.reason, _named(item)) for item in status.conditions or ()}
     states = {name: (part.state, part.fenced) for name, part in status.ingesters.items()}
     gaps = {name: part.last_gap for name, part in status.streams.items()}
-    # A person who has just created the source waits for the first cursor, lag and rate.
+    # A user who has just created the source waits for the first cursor, lag and rate.
     known = {name: (part.cursor is None, part.lag is None, part.rate is None) for name, part in status.streams.items()}
     # The number of recent restarts can wait when it falls.
     restarts = status.restarts and status.restarts.model_copy(update={"in_window": 0, "recent_times": None})
@@ -123,15 +123,15 @@ def _stalls(old: Condition | None, new: Condition | None) -> list[Event]:
 
 def _suspension(old: Condition | None, new: Condition | None, *, connected: Condition | None) -> list[Event]:
     if old is None and new is not None:
-        return [event_of(EventReason.SUSPENDED, "The ingester has stopped, as spec.suspend asks")]
-    # An ingester that runs although it should not was not resumed by anybody.
+        return [event_of(EventReason.SUSPENDED, "The ingester has stopped, because spec.suspend is true")]
+    # If the ingester ran although it should not, nobody has resumed it.
     if old is not None and new is None and connected is not None and connected.reason != ConditionReason.SUSPENDED:
         return [event_of(EventReason.RESUMED, "The ingester is being started again, because spec.suspend is false")]
     return []
 
 
 def _connected_since(status: SourceStatus) -> datetime | None:
-    """The start of the connection that was observed last, unless its end was observed."""
+    """The start of the last observed connection, unless its end was observed."""
     return next((part.connected_since for part in status.streams.values() if part.connected_since), None)
 
 
@@ -221,7 +221,8 @@ def _resets(before: SourceStatus, after: SourceStatus) -> list[Event]:
     if not _is_reset(before, after) or after.cursor_reset is None:
         return []
     done = after.cursor_reset
-    message = f"The cursor was set from {done.from_ or 'none'} to {done.to}, as spec.cursor asks (nonce {done.nonce})"
+    change = f"from {done.from_ or 'none'} to {done.to}"
+    message = f"The cursor was set {change}, as requested by spec.cursor (nonce {done.nonce})"
     return [event_of(EventReason.CURSOR_RESET, message)]
 
 
@@ -236,7 +237,7 @@ def _fences(before: IngesterStatus | None, after: IngesterStatus) -> list[Event]
         return []
     message = (
         "Somebody else set the cursor (kubectl, redis-cli), or another ingester writes it. The ingester continues from "
-        "there. If nobody set it, look for a second ingester"
+        "there. If nobody set it, check whether a second ingester runs"
     )
     return [event_of(EventReason.FENCED, message)]
 
@@ -252,7 +253,7 @@ def _gaps(before: StreamStatus | None, after: StreamStatus) -> list[Event]:
         what = f"what the source sent {times}, may be missing: there was no connection, and no cursor to continue from"
     else:
         seqs = f"seq {gap.from_seq} to {gap.to_seq or 'an unknown one'}"
-        what = f"the source could not give {seqs}, {times}. The ingester has continued after them"
+        what = f"the source no longer had {seqs}, {times}. The ingester has continued after them"
     advice = "Fetch what is missing from the repositories, if you need it"
     message = f"{gap.reason}: {what}. {advice}"
     return [event_of(EventReason.EVENTS_LOST, message)]

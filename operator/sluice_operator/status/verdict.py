@@ -1,6 +1,6 @@
 """The verdict on a source, and the conditions Ready, Reconciling and Stalled that are made from it.
 
-kubectl, Helm, Flux and Argo CD act on these. Reconciling and Stalled exist only while they are True, and never both.
+kubectl, Helm, Flux and Argo CD read these. Reconciling and Stalled exist only while they are True, and never both.
 """
 
 from collections.abc import Mapping
@@ -40,12 +40,12 @@ def was_ready(previous: Mapping[str, Condition], *, generation: int) -> bool:
 
 
 def healthy_verdict(reason: str, message: str) -> ReadyVerdict:
-    """The source works, or rests as asked."""
+    """The source works, or is stopped as requested."""
     return ReadyVerdict(severity=Severity.HEALTHY, reason=reason, message=message)
 
 
 def progressing_verdict(reason: str, message: str) -> ReadyVerdict:
-    """Somebody is at work."""
+    """The operator, Kubernetes or the ingester is at work."""
     return ReadyVerdict(severity=Severity.PROGRESSING, reason=reason, message=message)
 
 
@@ -60,7 +60,9 @@ def stalled_verdict(reason: str, message: str) -> ReadyVerdict:
 
 
 def stalled_verdict_after(windows: HealthSpec, reason: str, message: str, *, lasted_seconds: float) -> ReadyVerdict:
-    """A person must act, if the problem has lasted longer than `stalledAfterSeconds`: somebody may be at work on it."""
+    """A person must act, if the problem has lasted longer than `stalledAfterSeconds`. Until then somebody may be fixing
+    it.
+    """
     return (
         stalled_verdict(reason, message)
         if lasted_seconds >= windows.stalled_after_seconds

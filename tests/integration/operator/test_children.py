@@ -59,8 +59,8 @@ def test_what_is_deleted_or_edited_is_back_within_seconds(situation: Situation) 
         < SOON
     )
     # Each is told some time after it was done.
-    eventually(lambda: f"Put back Secret {NAME}-relay-redis-url: it was deleted" in situation.told("ChildRestored"))
-    assert f"Put back Deployment {name}: it was deleted" in situation.told("ChildRestored")
+    eventually(lambda: f"Restored Secret {NAME}-relay-redis-url: it was deleted" in situation.told("ChildRestored"))
+    assert f"Restored Deployment {name}: it was deleted" in situation.told("ChildRestored")
 
 
 def test_what_was_refused_is_tried_again_as_soon_as_something_else_is_there(situation: Situation) -> None:

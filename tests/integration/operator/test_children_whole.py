@@ -126,7 +126,7 @@ def test_what_was_taken_back_is_told_by_name(situation: Situation) -> None:
     EDITS["a variable, as kubectl set env"](situation)
     (told,) = eventually(lambda: situation.told("ChildRestored"))
     assert told == (
-        f"Put back Deployment {CHILD}: spec.template.spec.containers[ingester].env[HTTP_PROXY] was a value that is not "
+        f"Restored Deployment {CHILD}: spec.template.spec.containers[ingester].env[HTTP_PROXY] was a value that is not "
         "shown, set by field manager stranger; to keep a value, set it in spec.podTemplate.env"
     )
 

@@ -108,7 +108,7 @@ def test_a_younger_one_that_is_deleted_does_not_delete_the_cursor_of_the_older(s
     assert situation.redis.get(situation.keys.cursor) == "6322875401"
     assert situation.redis.hget(situation.keys.health, HealthField.STATE) == "streaming"
     message = situation.told("CursorNotDeleted")[0]
-    assert f"firehose_live:cursor:{situation.host} is kept: {older} goes on from it" in message
+    assert f"firehose_live:cursor:{situation.host} is kept: {older} continues from it" in message
     assert "Warning" not in {event["type"] for event in situation.all("Event") if "is kept" in event["message"]}
 
 

@@ -28,8 +28,8 @@ def test_the_cursor_is_set_once_for_each_nonce(situation: Situation) -> None:
     eventually(lambda: situation.status()["cursorReset"]["nonce"] == "second")
     assert situation.redis.get(situation.keys.cursor) == "6322875450"
     told = [
-        "The cursor was set from 6322875401 to 0, as spec.cursor asks (nonce first)",
-        "The cursor was set from 6322875500 to 6322875450, as spec.cursor asks (nonce second)",
+        "The cursor was set from 6322875401 to 0, as requested by spec.cursor (nonce first)",
+        "The cursor was set from 6322875500 to 6322875450, as requested by spec.cursor (nonce second)",
     ]
     eventually(lambda: situation.told("CursorReset") == told)
     assert not situation.told("CursorMovedBack")

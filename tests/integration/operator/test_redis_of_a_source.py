@@ -62,7 +62,7 @@ def test_a_cluster_without_a_hash_tag_is_said_so(situation: Situation, tmp_path:
 
 
 SHAPES = {
-    "quoted": ('"{}"', "it stands in quotes: remove them"),
+    "quoted": ('"{}"', "it is in quotes: remove them"),
     "mark": ("\ufeff{}", "it begins with a byte order mark"),
     "twice": ("", "it is base64 of a URL: encode it once"),
     "schemeless": ("redis:6379", "it has no scheme: put redis:// in front"),

@@ -42,7 +42,7 @@ def test_what_is_missing_is_named(found: dict[str, Any] | None, told: str) -> No
 @pytest.mark.parametrize(
     ("url", "told"),
     [
-        (b'"redis://:s3cret@redis"', "it stands in quotes: remove them"),
+        (b'"redis://:s3cret@redis"', "it is in quotes: remove them"),
         (b":s3cret@redis:6379", "it has no scheme: put redis:// in front"),
         (b"\xef\xbb\xbfredis://:s3cret@redis", "it begins with a byte order mark"),
         (base64.b64encode(URL), "it is base64 of a URL: encode it once"),

@@ -39,7 +39,7 @@ async def test_an_edit_is_put_back_with_an_event(situation: Situation) -> None:
     await situation.reconcile()
     assert situation.writes() == ["PATCH deployments"]
     (message,) = situation.events("ChildRestored")
-    assert message.startswith("Put back Deployment a-firehose: spec.replicas was 3")
+    assert message.startswith("Restored Deployment a-firehose: spec.replicas was 3")
     assert "somebody" in message
     assert situation.condition("ChildrenContested") is None
 

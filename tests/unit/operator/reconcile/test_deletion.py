@@ -134,7 +134,7 @@ async def test_the_cursor_of_an_older_source_is_kept(situation: Situation) -> No
     assert situation.relay("b") is None
     assert situation.sink.get(KEYS.cursor) == "7"
     told = situation.events("CursorDeleted") + situation.events("CursorNotDeleted")
-    assert any(f"{KEYS.cursor} is kept: Relay events/a goes on from it" in message for message in told)
+    assert any(f"{KEYS.cursor} is kept: Relay events/a continues from it" in message for message in told)
 
 
 async def test_the_finalizers_of_others_are_named(situation: Situation) -> None:

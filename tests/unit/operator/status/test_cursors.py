@@ -57,7 +57,7 @@ def test_a_reset_is_one_event_and_explains_the_cursor() -> None:
         "at": "2026-11-24T11:59:00Z",
     }
     assert events(facts(), with_hash(RESET, cursor="17")) == [
-        ("Normal", "CursorReset", "The cursor was set from 6322875501 to 0, as spec.cursor asks (nonce first)")
+        ("Normal", "CursorReset", "The cursor was set from 6322875501 to 0, as requested by spec.cursor (nonce first)")
     ]
     assert events(with_hash(RESET), with_hash(RESET)) == []
     assert is_urgent(after(facts()), status)
@@ -82,7 +82,7 @@ def test_an_older_reset_of_another_place_does_not_undo_the_newest() -> None:
 def test_a_gap_is_an_event_when_its_end_is_known() -> None:
     assert events(facts(), with_hash(OPEN)) == []
     message = (
-        "OutdatedCursor: the source could not give seq 6322875502 to 6322879999, "
+        "OutdatedCursor: the source no longer had seq 6322875502 to 6322879999, "
         "after 2026-11-20T10:00:00Z, before 2026-11-21T11:59:00Z. The ingester has continued after them. "
         "Fetch what is missing from the repositories, if you need it"
     )

@@ -316,7 +316,7 @@ def test_a_gap_is_an_event_with_its_range() -> None:
     before = after(MINUTE_AGO)
     (event,) = transition_events(before, source_status([lost(GAP)], before))
     assert event.message == (
-        "OutdatedCursor: the source could not give seq 8 to 12, after an unknown time, before 2026-11-24T11:59:55Z. "
+        "OutdatedCursor: the source no longer had seq 8 to 12, after an unknown time, before 2026-11-24T11:59:55Z. "
         "The ingester has continued after them. Fetch what is missing from the repositories, if you need it"
     )
 
