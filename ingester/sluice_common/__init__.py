@@ -1,1 +1,1 @@
-"""What the operator and all workers share: logs, clock, times, back-off, tasks, printable text."""
+"""Code that the operator and the ingester share: logs, clock, times, back-off, tasks, printable text."""

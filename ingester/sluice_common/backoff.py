@@ -1,4 +1,4 @@
-"""How long to wait before the next attempt: exponential back-off with full jitter. Pure."""
+"""Exponential back-off with full jitter: how long to wait before the next attempt. Pure."""
 
 import math
 import random
@@ -31,8 +31,8 @@ class Backoff:
     def next_delay(self, *, healthy_seconds: float = 0.0, progress: bool = False, minimum: float = 0.0) -> float:
         """Count a failure, and return the seconds to wait.
 
-        The attempt was healthy for `healthy_seconds` before it failed, and may have made `progress`. `minimum` is what
-        the other side asked for, for example with Retry-After. The jitter is added to it.
+        The attempt was healthy for `healthy_seconds` before it failed, and may have made `progress`. `minimum` is the
+        wait that the other side asked for, for example with Retry-After. The jitter is added to it.
         """
         if healthy_seconds >= self._reset_after or progress:
             self.failures = 0

@@ -1,4 +1,4 @@
-"""The clock that decisions about time use, so that tests can replace it with one that they advance by hand."""
+"""A clock as an interface: code takes the time from it, and tests replace it with one that they advance."""
 
 import asyncio
 import time
@@ -41,7 +41,7 @@ SYSTEM_CLOCK: Final = SystemClock()
 
 
 async def wait_until_set(event: asyncio.Event, *, seconds: float, clock: Clock = SYSTEM_CLOCK) -> bool:
-    """Wait for `event`, at most for so many seconds. Whether it is set."""
+    """Wait for `event`, at most for that many seconds. Returns whether it is set."""
     if not event.is_set():
         await run_until_set(event, clock.sleep(seconds))
     return event.is_set()

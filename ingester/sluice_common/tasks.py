@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 async def cancel_and_wait(*tasks: "asyncio.Task[Any]") -> None:
-    """Cancel tasks and wait until they have ended, whatever they end with.
+    """Cancel tasks and wait until they have ended. Their results and errors are ignored.
 
     `asyncio.wait_for` of Python 3.11 can lose a cancellation if it returns at that moment. The Redis client uses it.
     So the cancellation is repeated.

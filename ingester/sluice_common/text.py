@@ -1,11 +1,11 @@
-"""Foreign text, made printable and short. Pure.
+"""Sanitizing text from other programs: it becomes printable and short. Pure.
 
-The text of a source, a proxy, a library or a server can contain anything:
+Text from a source, a proxy, a library or a server can contain anything:
 
 - bytes that are not UTF-8, which Python keeps as lone surrogates that no encoder accepts
 - control characters, and characters that change the direction of writing
 - line breaks, which forge a second log line
-- megabytes of all that
+- megabytes of data
 
 Such text goes into the health hash, the status of a resource, Events, logs and metrics. So it is sanitized once, where
 it enters.

@@ -1,4 +1,4 @@
-"""The ingester process: build its parts from the settings, run them, and shut down."""
+"""The ingester process: builds its parts from the settings, runs them, and shuts down."""
 
 import asyncio
 import contextlib
@@ -35,7 +35,7 @@ from sluice_wire.repo_page import NSID as LIST_REPOS
 
 VERSION: Final = version("sluice-operator")
 FLUSH_SECONDS: Final = 5.0
-"""How long a stopping process tries to write what it has read. Kubernetes waits 15 s."""
+"""How long a process that stops tries to write the events that it has read. Kubernetes waits 15 s."""
 
 _log = logging.getLogger("sluice_ingester")
 
@@ -206,7 +206,7 @@ def _lag(source_tasks: list[SourceTask]) -> float:
 
 
 async def _run_source_task(source_task: SourceTask) -> None:
-    """Run `source_task` until it is stopped. An error in it must not affect the other sources of the process."""
+    """Run `source_task` until it is stopped. An error in it does not affect the other sources of the process."""
     while True:
         try:
             await source_task.run()
@@ -219,7 +219,7 @@ async def _run_source_task(source_task: SourceTask) -> None:
 
 
 async def _wait_for_stop(stop: asyncio.Event, tasks: list[asyncio.Task[None]]) -> None:
-    """Wait for `stop`. A task that ends earlier was cancelled by something else, and ends the process."""
+    """Wait for `stop`. If a task ends earlier, something else has cancelled it, and the process ends."""
     stopped = asyncio.create_task(stop.wait())
     done, _ = await asyncio.wait({stopped, *tasks}, return_when=asyncio.FIRST_COMPLETED)
     stopped.cancel()
@@ -228,7 +228,7 @@ async def _wait_for_stop(stop: asyncio.Event, tasks: list[asyncio.Task[None]]) -
 
 
 async def _report_stopped(redis: RedisClient, sinks: list[tuple[HealthReport, RedisSink]]) -> None:
-    """Write to Redis that the process has stopped, if Redis answers within a second."""
+    """Write to Redis that the process has stopped, if Redis responds within a second."""
     with contextlib.suppress(Exception):
         async with asyncio.timeout(1.0):
             for report, sink in sinks:

@@ -1,7 +1,7 @@
 """The settings of an ingester process, read from its environment.
 
-What they are called and what they mean is declared in `sluice_redis.ingester_settings`. A wrong value is found at the
-start. The message is one line: the variable, its value (never a password) and what is allowed.
+Their names and meanings are declared in `sluice_redis.ingester_settings`. With an invalid value the process exits at
+the start. The message is one line: the variable, its value (never a password) and the allowed values.
 """
 
 import socket
@@ -208,7 +208,7 @@ def _explain(error: ValidationError) -> Iterable[str]:
 
 
 def _number_range(setting: Setting[object]) -> str | None:
-    """What a number may be. pydantic names only the limit that was exceeded."""
+    """The allowed range of a number. pydantic names only the limit that was exceeded."""
     if setting.minimum is None:
         return None
     upper = " up" if setting.maximum is None else f" to {setting.maximum}"

@@ -1,4 +1,4 @@
-"""The interface of what the process runs for each source: a pipeline or a backfill."""
+"""The interface of the task that runs for each source: a pipeline or a backfill."""
 
 from typing import Protocol
 

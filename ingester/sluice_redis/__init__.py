@@ -1,1 +1,1 @@
-"""The Redis side that operator and workers share: key names, settings, URL, client, and how a worker writes."""
+"""Redis for the operator and the ingester: key names, settings, URL, client, and the atomic append."""

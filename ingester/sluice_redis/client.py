@@ -26,8 +26,8 @@ def _arguments_with_happy_eyeballs(connection: Connection) -> Mapping[str, Any]:
     return {**_library_arguments(connection), "happy_eyeballs_delay": NEXT_ADDRESS_SECONDS, "interleave": 1}
 
 
-# redis-py tries the addresses of a name one after the other, within one connect timeout. So a name whose first address
-# does not answer never connects. There is no option for this that works for one server, Sentinel and Cluster.
+# redis-py tries the addresses of a name one after the other, within one connect timeout. So if the first address does
+# not answer, the client never connects. No option of redis-py solves this for one server, Sentinel and Cluster.
 Connection._connection_arguments = _arguments_with_happy_eyeballs  # type: ignore[assignment, method-assign]
 
 
@@ -42,7 +42,7 @@ def open_client(
     given = {name: value for name, value in url.options.items() if not name.startswith("sentinel_")}
     common: dict[str, Any] = {"username": url.username, "password": url.password, **given, **options}
     common["encoding_errors"] = "backslashreplace"  # text that cannot be encoded must not fail a whole batch
-    common["driver_info"] = None  # CLIENT SETINFO needs a right of its own
+    common["driver_info"] = None  # CLIENT SETINFO needs an additional right
     if url.topology is not Topology.SOCKET:
         common["socket_keepalive"] = True
     if url.tls:
@@ -76,7 +76,7 @@ def _sentinel(url: RedisUrl, common: dict[str, Any]) -> Redis:
     asking |= {
         name.removeprefix("sentinel_"): url.options.get(name) for name in ("sentinel_username", "sentinel_password")
     }
-    # A Sentinel that does not answer must not prevent asking the next one.
+    # If a Sentinel does not respond, the next one is asked.
     asking["socket_timeout"] = asking.get("socket_connect_timeout")
     sentinel = Sentinel(url.hosts, sentinel_kwargs=asking)  # type: ignore[no-untyped-call]
     client: Redis = sentinel.master_for(url.service, connection_pool_class=_SentinelPool, db=url.database, **common)

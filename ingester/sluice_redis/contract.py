@@ -1,7 +1,7 @@
 """The names of streams, keys and fields in Redis. Pure.
 
 Consumers, the operator and people with `redis-cli` use these names, so they are a public contract. Streams, their
-fields and cursor keys are named as by the Rust ingester that Sluice replaces. Its consumers work without a change.
+fields and cursor keys have the names of the Rust ingester that Sluice replaces, so its consumers work without a change.
 """
 
 from dataclasses import dataclass, field

@@ -8,8 +8,8 @@ People spell a source in many ways: `wss://Relay.example:443/`, `relay.example.`
 - Letters become lower case.
 - An IPv6 address takes its shortest form (RFC 5952). An IPv4-mapped address becomes IPv4.
 
-So `ws://relay` and `wss://relay` have the same HOST, although their ports differ. Nobody serves two sources like that,
-and a relay that adds TLS keeps its cursor. `ws://relay:443` is `relay:443`.
+So `ws://relay` and `wss://relay` have the same HOST, although their ports differ: a relay that adds TLS keeps its
+cursor. `ws://relay:443` is `relay:443`.
 """
 
 import re
@@ -34,7 +34,7 @@ def default_port(address: str) -> str:
 
 
 def normalize_host(address: str) -> str:
-    """The HOST of `address`. What is not an address is only converted to lower case. Never raises."""
+    """The HOST of `address`. A text that is not an address is only converted to lower case. Never raises."""
     text = host_as_written(address)
     parts = _HOST_AND_PORT.fullmatch(text)
     if parts is None:
@@ -46,8 +46,11 @@ def normalize_host(address: str) -> str:
 def former_hosts(address: str) -> tuple[str, ...]:
     """Other names that the keys of that source may have, the likeliest first.
 
-    These are the name that older versions used, the name that the Rust ingester used (`address` itself, with its
-    scheme), and HOST with its default port, for users who have shortened `address` since.
+    These are:
+
+    - the name that older versions used
+    - the name that the Rust ingester used: `address` itself, with its scheme
+    - HOST with its default port, in case the user has removed that from `address`
     """
     host = normalize_host(address)
     with_default_port = "" if re.search(r":[0-9]+$", host) else f"{host}:{default_port(address)}"

@@ -1,6 +1,6 @@
 """Parsing the URL of a Redis: one server, Sentinel or Cluster. Pure.
 
-Ingester and operator use this one parser. So the operator starts no pod with a URL that the ingester refuses. White
+The ingester and the operator use this parser. So the operator starts no pod with a URL that the ingester refuses. White
 space around a URL is ignored. Error messages never quote a URL, because it may contain a password.
 """
 
@@ -127,8 +127,8 @@ def redact_url(url: str) -> str:
 def has_hash_tag(prefix: str) -> bool:
     """Whether all keys that begin with `prefix` are in one slot of a cluster.
 
-    They are if the prefix contains a hash tag, for example `{sluice}`: a text that is not empty, between the first
-    brace and the next closing one (Redis Cluster specification, "Hash tags").
+    They are if the prefix contains a hash tag, for example `{sluice}`. A hash tag is a text that is not empty, between
+    the first brace and the next closing one (Redis Cluster specification, "Hash tags").
     """
     _, brace, rest = prefix.partition("{")
     tag, closed, _ = rest.partition("}")

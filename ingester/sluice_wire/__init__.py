@@ -1,1 +1,1 @@
-"""The AT Protocol wire formats: bytes of frames, CARs and pages to events and records, without I/O."""
+"""The AT Protocol wire formats: they decode frames, CARs and pages into events and records, without I/O."""

@@ -1,7 +1,9 @@
-"""CARv1, the container of a commit's blocks. https://ipld.io/specs/transport/car/carv1/
+"""Reading CARv1 archives, which contain the blocks of a commit. Pure.
 
-Blocks may be in any order, unnecessary or repeated. The reader copies and keeps nothing: a caller iterates over the
-blocks, and takes those that it needs.
+https://ipld.io/specs/transport/car/carv1/
+
+Blocks may be in any order, unnecessary or repeated. The reader copies nothing: a caller iterates over the blocks, and
+uses those that it needs.
 """
 
 from collections.abc import Iterator
@@ -41,7 +43,7 @@ def read_roots(car: bytes) -> list[Cid]:
 def iter_blocks(car: bytes) -> Iterator[tuple[bytes, memoryview]]:
     """The CID and content of each block, unverified, in the order of the container.
 
-    CarError where the container is malformed. Blocks that came before remain valid.
+    CarError where the container is malformed. The blocks before that remain valid.
     """
     view = memoryview(car)
     size = len(car)

@@ -1,8 +1,8 @@
 """Content identifiers (CIDs): binary form, text form, and verification of a block.
 
-AT Protocol uses only CIDv1, with two blessed kinds: DAG-CBOR with SHA-256 for records, tree nodes and commits, and raw
-with SHA-256 for blobs. A record may link to other kinds. So every CIDv1 up to a maximum length can be read and written
-here, but only SHA-256 can be verified.
+AT Protocol uses two kinds of CIDv1: DAG-CBOR with SHA-256 for records, tree nodes and commits, and raw with SHA-256 for
+blobs. A record may link to other kinds. So every CIDv1 up to a maximum length can be read and written here, but only
+SHA-256 can be verified.
 """
 
 import base64

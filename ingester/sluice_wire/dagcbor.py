@@ -1,6 +1,8 @@
-"""Decoding DAG-CBOR safely. https://ipld.io/specs/codecs/dag-cbor/spec/
+"""Decoding DAG-CBOR, with limits against malicious input. Pure.
 
-- Refused: indefinite lengths, tags other than 42 (links), map keys that are not strings, duplicate keys, and more
+https://ipld.io/specs/codecs/dag-cbor/spec/
+
+- Refused: indefinite lengths, tags other than 42 (links), map keys that are not strings, and duplicate keys. Also more
   nesting or items than any real record has.
 - Accepted: keys out of order, and integers and floats that are not in their shortest form. Their meaning is clear.
 """

@@ -1,4 +1,7 @@
-"""The AT Protocol data model as JSON: links as {"$link"}, bytes as {"$bytes"}. https://atproto.com/specs/data-model"""
+"""The AT Protocol data model as JSON: links as {"$link"}, bytes as {"$bytes"}. Pure.
+
+https://atproto.com/specs/data-model
+"""
 
 import base64
 import json

@@ -36,9 +36,9 @@ class DeadLetterReason(StrEnum):
     REPO_SKIPPED = "RepoSkipped"
     """The host can't list this repo, and `INGESTER_ON_PAGE_ERROR` is `skip-repo`."""
     TOO_LARGE = "TooLarge"
-    """One frame decodes to more than a frame may be, or Redis takes no request of this size."""
+    """The decoded frame exceeds the limit, or Redis refuses a request of this size."""
     DECODER_FAULT = "DecoderFault"
-    """A fault in Sluice: please report it."""
+    """A bug in Sluice: please report it."""
 
 
 class InputError(ValueError):
@@ -54,9 +54,9 @@ class DeadLetter:
     """One input that could not be used.
 
     `detail` names it: the AT-URI of a record, the subject of a label, or nothing for a whole frame. `detail` and
-    `message` are sanitized, because they contain foreign text.
-    `payload` is the bytes that failed, at most MAX_PAYLOAD_BYTES: the frame or the record's block. If the block is
-    missing, it is the event's JSON as far as it is known.
+    `message` are sanitized, because they contain text of the source. `payload` is the bytes that failed, at most
+    MAX_PAYLOAD_BYTES: the frame or the record's block. If the block is missing, it is the event's JSON as far as it is
+    known.
     """
 
     reason: DeadLetterReason

@@ -1,4 +1,4 @@
-"""Decoding what all event streams have in common: framing, #info, seq, time, unknown types, dead letters."""
+"""Decoding the common parts of all event streams: framing, #info, seq, time, unknown types, dead letters."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -55,7 +55,7 @@ def decode_frame(
     except InputError as error:
         input_error = error
     except Exception as error:  # noqa: BLE001
-        # A frame that raises once raises after every reconnect. The stream would never get past it.
+        # If a frame raised an error, it would do so after every reconnect, and the stream would stop there.
         input_error = InputError(DeadLetterReason.DECODER_FAULT, f"{type(error).__name__}: {error}")
     return DecodedFrame(seq=seq, dead_letters=(DeadLetter.from_error(input_error, payload=data, seq=seq),))
 

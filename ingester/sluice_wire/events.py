@@ -1,4 +1,4 @@
-"""The results of decoding one frame: events of a message, a notice, or an error."""
+"""The results of decoding one frame: events of a message, an info message, or an error."""
 
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -14,15 +14,14 @@ EventKind = Literal["create", "update", "delete", "account", "identity", "sync",
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecodedFrame:
-    """One message of the source. It is stored as a whole, in one step, or not at all.
+    """One message of the source. It is stored completely, in one step, or not at all.
 
-    `seq` is the message's own. None if it could not be read; then the cursor does not move.
-    `time` is the source's time of the event, in RFC 3339, UTC, with milliseconds. None if there is no plausible one.
-    `events` are JSON texts in UTF-8, in the order of the message.
-    `kinds` has one word for each firehose event, and one for each label.
-    `filtered` is the number of operations that the collection filter left out.
-    `resyncs` are JSON texts of repositories that must be fetched again, for the backfill's stream.
-    `unknown_type` is the type of a message that Sluice does not know, and ignores.
+    `seq` is the message's own. None if it could not be read; then the cursor does not move. `time` is the source's time
+    of the event, in RFC 3339, UTC, with milliseconds. None if there is no plausible one. `events` are JSON texts in
+    UTF-8, in the order of the message. `kinds` has one word for each firehose event, and one for each label. `filtered`
+    is the number of operations that the collection filter left out. `resyncs` are JSON texts of repositories that must
+    be fetched again, for the backfill's stream. `unknown_type` is the type of a message that Sluice does not know, and
+    ignores.
     """
 
     seq: int | None
@@ -43,7 +42,7 @@ class DecodedFrame:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InfoMessage:
-    """A notice of the source, such as OutdatedCursor. It has no seq and does not move the cursor."""
+    """An info message of the source, such as OutdatedCursor. It has no seq and does not move the cursor."""
 
     name: str
     message: str | None = None

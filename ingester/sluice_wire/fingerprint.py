@@ -10,7 +10,7 @@ import re
 from typing import Final
 
 FINGERPRINT_BYTES: Final = 8
-"""Two of some hundred remembered frames share a fingerprint once in 10^14 times."""
+"""Of some hundred frames, two share a fingerprint once in 10^14 times."""
 
 # The key "time", the head of a text, a time. In the key order of DAG-CBOR it comes before the blocks.
 _TIME: Final = re.compile(

@@ -1,7 +1,7 @@
 """Decoding frames of the firehose, com.atproto.sync.subscribeRepos.
 
-A frame that cannot be decoded never stops the stream: a reconnect from the same cursor would only bring the same frame
-again. It becomes a dead letter, and the cursor moves.
+A frame that cannot be decoded does not stop the stream, because after a reconnect the source would send it again. It
+becomes a dead letter, and the cursor moves.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,9 @@
-"""Decoding frames of a labeler's stream, com.atproto.label.subscribeLabels. https://atproto.com/specs/label
+"""Decoding frames of a labeler's stream, com.atproto.label.subscribeLabels.
 
-One event contains all labels of a message, as the Rust ingester wrote them, and in addition version, expiry and
-signature. A label that cannot be decoded becomes a dead letter. The other labels remain in the event.
+https://atproto.com/specs/label
+
+One event contains all labels of a message. Each has the fields that the Rust ingester wrote, and also version, expiry
+and signature. A label that cannot be decoded becomes a dead letter. The other labels remain in the event.
 """
 
 from datetime import datetime

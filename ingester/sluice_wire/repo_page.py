@@ -59,7 +59,7 @@ class RepoPage:
 def parse_page(body: bytes, *, reserved_cursors: Collection[str] = ()) -> RepoPage:
     """The page in `body`. PageInvalidError, and nothing else, if it is not one.
 
-    `reserved_cursors` are words with a meaning of their own, which the cursor of a page must not be.
+    `reserved_cursors` are cursor values with a special meaning, which a page must not contain.
     """
     try:
         page = json.loads(body)
@@ -94,7 +94,7 @@ def did_in_message(message: str) -> str | None:
 
 
 def _check_is_page(page: dict[str, Any]) -> None:
-    """Without repositories it must be recognisable as a page otherwise: an error must not end a listing."""
+    """Without repositories, other keys must show that it is a page: an error must not end a listing."""
     if page and ("error" in page or page.keys().isdisjoint({"repos", "cursor"})):
         raise PageInvalidError(f"no repos and no cursor, but {', '.join(sorted(page))[:100]}")
 

@@ -1,7 +1,7 @@
-"""Decoding the valid parts of a frame that is not DAG-CBOR as a whole. Pure.
+"""Decoding the valid parts of a frame that is not valid DAG-CBOR. Pure.
 
-One label with a malformed text must not affect the other labels, and an unused field must not affect a whole commit. So
-a frame that the strict decoder refuses is split by its structure alone. The values of its body, and the members of
+A malformed label must not affect the other labels of its message, and an unused field must not affect its commit. So if
+the strict decoder refuses a frame, the frame is split by its structure. The values of its body, and the members of
 lists in it, are decoded one by one. Each value that cannot be decoded becomes a `BrokenValue`.
 """
 

@@ -1,1 +1,1 @@
-"""The backfill: the listing of all repositories of one host, from its first page to its last."""
+"""The backfill: it lists all repositories of one host, page by page."""

@@ -1,7 +1,7 @@
-"""The backfill of one host: fetch its listing of repositories page by page, and store each page.
+"""The backfill of one host: it fetches the listing of repositories page by page, and stores each page.
 
-A page and its cursor enter Redis in one step. So the listing continues where it was, however the process ended. A page
-that fails is requested until it succeeds. No page is skipped.
+A page and its cursor are stored in one atomic step. So the listing continues where it was, however the process ended. A
+page that fails is requested until it succeeds. No page is skipped.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ SKIP_AFTER_FAILURES: Final = 5
 STUCK_SECONDS: Final = 180.0
 _SMALLER_PAGE_SECONDS: Final = 0.3
 _EMPTY_PAGES_WITHOUT_DELAY: Final = 10
-"""Pages without a repository that may follow each other at full speed: a host may leave out ranges of accounts."""
+"""How many pages in a row without a repository are fetched at full speed. A host may leave out ranges of accounts."""
 _EMPTY_PAGES_PER_LOG_LINE: Final = 100
 _EMPTY_PAGE_DELAY_SECONDS: Final = 1.0
 _KIND: Final = "repo"
@@ -43,7 +43,7 @@ _log = logging.getLogger("sluice_ingester.backfill.backfill")
 
 
 class PageSource(Protocol):
-    """The listing of one host. `RepoListing` is the real one."""
+    """The listing of one host. `RepoListing` implements it."""
 
     async def fetch_page(self, *, cursor: str | None, limit: int) -> bytes:
         """The body of the page with at most `limit` repositories behind `cursor`. PageError if it cannot be fetched."""
@@ -225,7 +225,7 @@ class Backfill:
         return _batch(cursor=behind, events=[], dead=[letter])
 
     async def _host_fails_on(self, did: str, *, behind: str) -> bool:
-        """Whether the host, asked for one repository behind a cursor, fails and names `did`. Raises SourceError."""
+        """Whether a request for one repository behind a cursor fails and names `did`. Raises SourceError."""
         try:
             await self._fetch_page(cursor=behind, limit=1)
         except PageError as error:
@@ -242,7 +242,7 @@ class Backfill:
         delay = self._backoff.next_delay(minimum=failure.min_delay)
         if isinstance(error, PageError) and _depends_on_page(error):
             if listing.limit > 1 and _failing_did(error) is not None:
-                # The host works except for this repository: the others need not wait.
+                # The host works except for this repository, so the others need not wait.
                 self._backoff.reset()
                 delay = _SMALLER_PAGE_SECONDS
             listing.shrink_limit()
@@ -254,7 +254,7 @@ class Backfill:
         return f" ({position}, limit now {listing.limit})"
 
     async def _wait_for_rescan(self) -> None:
-        """Wait until the next listing is due. FencedError if the cursor is changed meanwhile."""
+        """Wait until the next listing is due. FencedError if the cursor is changed before."""
         self.report.done()
         await self._pause(await self._seconds_until_rescan() if self._rescan_seconds else math.inf)
 
@@ -270,14 +270,14 @@ class Backfill:
         return 0.0
 
     def _seconds_since(self, moment: str) -> float:
-        """The age of a time in the health hash. 0 if somebody has removed it."""
+        """The age of a time in the health hash. 0 if it is missing."""
         try:
             return (self._clock.now() - datetime.fromisoformat(moment)).total_seconds()
         except (ValueError, TypeError):  # TypeError: it has no time zone
             return 0.0
 
     async def _pause(self, seconds: float) -> None:
-        """Wait, and compare the stored cursor meanwhile. FencedError if somebody else has set it."""
+        """Wait, and compare the stored cursor at intervals. FencedError if somebody else has set it."""
         until = self._clock.monotonic() + seconds
         while not self._stopping.is_set() and (left := until - self._clock.monotonic()) > 0:
             await self._sleep(min(left, CHECK_SECONDS))

@@ -1,24 +1,24 @@
-"""The position of a listing: which page to request next, and whether an answer is accepted. Pure.
+"""The position of a listing: which page to request next, and whether a response is accepted. Pure.
 
-A listing ends with a page without a cursor. An empty page with a cursor is not the end. Cursors are opaque: a relay's
-is a number, a PDS's a time and a DID, and others may be any text. So progress is judged by the pages before, never by
-the form of a cursor:
+A listing ends with a page without a cursor. An empty page with a cursor is not the end. Cursors are opaque: a relay
+uses a number, a PDS a time and a DID, and others may use any text. So progress is determined by comparison with earlier
+pages, never by the form of a cursor:
 
-- A page leads back if its cursor is that of the request, or one of the recent cursors. It is the end if it has nothing
-  new, is shorter than requested, and is the tail of the previous page. Hosts whose cursors are inclusive and never
-  absent end their listings like this.
+- A page leads back if its cursor is that of the request, or one of the recent cursors. It is the end if it has no new
+  repository, is shorter than requested, and is the tail of the previous page. Hosts with inclusive cursors, which are
+  never absent, end their listings like this.
 - A page is repeated if all its repositories are on recent pages.
 
-Such an answer is mostly a temporary error. So the same page is requested again, after a pause, until the host has given
-the same answer CONFIRMING_ANSWERS times in a row. Then the answer is accepted:
+Such a response is usually a temporary error. So the page is requested again, after a pause. When the host has sent the
+same response CONFIRMING_ANSWERS times in a row, it is accepted:
 
-- New repositories on a page that leads back are taken, and the same cursor is requested again.
-- A page that leads back to the cursor of the request and has nothing new is the end, if it is small for what was
-  requested, or a part of the previous page.
+- New repositories on a page that leads back are stored, and the same cursor is requested again.
+- A page that leads back to the cursor of the request, without a new repository, is the end in two cases. It has few
+  repositories compared with the request, or it is a part of the previous page.
 - A repeated page with a new cursor is followed to that cursor.
 - Any other page that leads back remains an error, because what is behind it cannot be requested.
 
-If a page repeats only some repositories (a host that begins with the cursor's own repository), the others are taken.
+If a page repeats only some repositories, the others are stored. Some hosts begin with the cursor's own repository.
 """
 
 from collections import deque
@@ -48,7 +48,7 @@ class ListingState:
         self._answer_count = 0
 
     def accept(self, page: RepoPage) -> RepoPage:
-        """What to store of the answer `page`: its new repositories, and the cursor to store with them.
+        """The part of `page` to store: its new repositories, and the cursor to store with them.
 
         The next page is requested behind that cursor. None is the end. SourceError if nothing must be stored, and the
         page must be requested again.
@@ -71,7 +71,7 @@ class ListingState:
             self._recent_cursors.append(cursor)
 
     def shrink_limit(self) -> None:
-        """Request half as much of a page that failed."""
+        """Halve the number of repositories to request, after a page that failed."""
         self.limit = max(1, self.limit // 2)
 
     def _handle_loop(self, page: RepoPage, fresh: tuple[Repo, ...]) -> RepoPage:
@@ -92,7 +92,7 @@ class ListingState:
         raise SourceError(failure)
 
     def _require_confirmation(self, page: RepoPage, failure: SourceFailure) -> None:
-        """SourceError, unless the host has given this answer CONFIRMING_ANSWERS times in a row."""
+        """SourceError, unless the host has sent this response CONFIRMING_ANSWERS times in a row."""
         answer = (page.cursor, _dids(page))
         self._answer_count = self._answer_count + 1 if answer == self._unconfirmed_answer else 1
         self._unconfirmed_answer = answer

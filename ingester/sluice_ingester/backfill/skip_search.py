@@ -1,8 +1,7 @@
 """Finding the cursor right behind one repository that its host cannot list, by bisection. Pure.
 
-A request for one repository behind a cursor fails and names the bad repository, as long as the cursor is before it. So
-the first cursor that does not fail is found by bisection. This skips no other repository. It needs a known form of
-cursors:
+If a cursor is before the bad repository, a request for one repository behind it fails and names the bad one. Bisection
+finds the first cursor that does not fail. So no other repository is skipped. The form of the cursors must be known:
 
 - A relay's cursor is the account's UID. UIDs have gaps. The result is the UID of the bad account.
 - A PDS's cursor is `millis::did`: the account's time of creation, and its DID. With the bad DID in it, the result has

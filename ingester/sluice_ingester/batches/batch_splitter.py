@@ -1,9 +1,9 @@
 """Splitting a batch that is too large for one request of Redis. Pure.
 
 1. A batch is split between its frames. Each part has the cursor behind its last frame.
-2. A frame that is too large is split between its events. Only the last part moves the cursor, so after a crash between
-   two parts the source sends the whole frame again. Each part therefore stores, in the same atomic step, which events
-   of the frame are stored (`StoredPart`). Whoever resumes from that cursor leaves these events out.
+2. A frame that is too large is split between its events. Only the last part moves the cursor. So after a crash between
+   two parts, the source sends the whole frame again. Each part therefore stores, in the same atomic step, which events
+   of the frame are stored (`StoredPart`). An ingester that resumes from that cursor leaves these events out.
 3. An event that is too large becomes a dead letter, which keeps as much of it as Redis accepts.
 """
 

@@ -1,8 +1,7 @@
 """The batcher: the buffer between the reader of a source and the writer to Redis.
 
 The reader fills one batch while the writer writes at most one other. The reader waits if its batch is full and the
-writer is busy, or if both batches together have the maximum size of one. So nothing is read from the socket without
-room for it.
+writer is busy. It also waits if both batches together have the maximum size of one. So the memory is bounded.
 """
 
 import asyncio
@@ -43,7 +42,7 @@ class Batcher:
         return self._room.is_set()
 
     async def wait_for_room(self, *, seconds: float) -> bool:
-        """Wait until a frame can be added, at most for `seconds`. Whether it can."""
+        """Wait until a frame can be added, at most for `seconds`. Returns whether it can."""
         return await wait_until_set(self._room, seconds=seconds, clock=self._clock)
 
     def add(

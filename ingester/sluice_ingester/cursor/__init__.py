@@ -1,1 +1,1 @@
-"""The cursor of a source: how far the frames that arrive move it, what is a repeat, and what is lost."""
+"""The cursor of a source: how frames move it, which frames are repeated, and which are lost."""

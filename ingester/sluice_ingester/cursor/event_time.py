@@ -1,13 +1,13 @@
-"""The event time of a source: how far its events have come in time, without outliers. Pure.
+"""The event time of a source: the time of its newest event, without outliers. Pure.
 
-The `time` of a frame is not reliable: relays pass on what a host has written. One late frame must not move the event
-time back, and one frame far ahead must not move it forward.
+The `time` of a frame is not reliable, because relays forward the value of the host. One late frame must not move the
+event time back, and one frame far ahead must not move it forward.
 
 - The event time moves forward at once by the time that has passed since it was last set, plus STEP_SECONDS. So a source
   with one event an hour is exact with each event.
 - It moves further, or back, only if the last AGREEING_FRAMES frames agree. Then it moves to their median.
 - When the source falls silent, its last frame counts.
-- A time that is more than MAX_AHEAD_SECONDS in the future is ignored: its author's clock is wrong.
+- A time that is more than MAX_AHEAD_SECONDS in the future is ignored, because the clock of its author is wrong.
 """
 
 from collections import deque
@@ -48,7 +48,7 @@ class EventTime:
         return None
 
     def handle_silence(self, *, now: float) -> str | None:
-        """Let the last frame count, because the source has fallen silent. Returns the same as `update`."""
+        """Count the last frame, because the source has fallen silent. Returns the same as `update`."""
         if not self._recent or self._recent[-1][0] <= self._seconds:
             return None
         return self._set(*self._recent[-1], now)

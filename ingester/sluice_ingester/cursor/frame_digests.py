@@ -1,7 +1,8 @@
 """The digests of the newest stored frames, in their form in the health hash. Pure.
 
-They are written in the same step as the frames. They are valid only for the cursor that they name: whoever sets another
-cursor wants its frames again. The digests are in a ring of short fields, so that a batch of one frame writes only one.
+They are written in the same step as the frames, and are valid only for the cursor that they name. If somebody sets
+another cursor, its frames are stored again. The digests are in a ring of short fields: a batch of one frame writes only
+one field.
 
     frames      FORMAT CURSOR UNDIGESTED SLOT: the cursor, the seq up to which there are no digests, the newest field
     frames0 ... base64 of up to DIGESTS_PER_FIELD digests, the oldest first

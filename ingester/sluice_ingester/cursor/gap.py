@@ -2,24 +2,23 @@
 
 Relays keep their events for a limited time (72 hours). An ingester that reconnects later receives the oldest events
 that remain. Some sources announce this (`#info OutdatedCursor`). The public relays do not. So the end of the stored
-events is compared with the first frames of a connection, once it is known where the source continues. A single stray
-frame is not a gap.
+events is compared with the first frames of a connection. A single stray frame is not a gap.
 
 - The frames follow the cursor directly, or the source repeats stored frames: there is no gap.
 - The gap is announced, and the frames do not follow directly: everything between is lost.
-- The gap is not announced: it is one if more than MAX_OVERLAP seqs are missing, and if most of the frames are more than
-  JUMP_SECONDS younger than the newest stored event. Each of these alone is normal. Sequences have gaps, and public
-  relays have moved theirs up by billions within a second. Quiet sources send nothing for hours. If the time of the
-  event at the cursor is unknown (the cursor was set by hand, or by another program), the seqs alone decide.
+- The gap is not announced. Then two conditions must hold: more than MAX_OVERLAP seqs are missing, and most frames are
+  more than JUMP_SECONDS younger than the newest stored event. Each of them alone is normal. Sequences have gaps, and
+  public relays have increased theirs by billions within a second. Quiet sources send nothing for hours. If the time of
+  the event at the cursor is unknown, because the cursor was set by hand or by another program, the seqs alone decide.
 
-Labelers keep all their labels, in a table whose seqs have gaps of any size, and may be quiet for days. For them only an
-announced gap counts (`drops_old_events` is False).
+Labelers keep all their labels, and may be quiet for days. Their seqs have gaps of any size. For them only an announced
+gap counts (`drops_old_events` is False).
 
 Cursor 0 requests the oldest events, so there is no gap. Gaps within a connection do not matter either: only the source
 could fill them.
 
-Without a cursor nothing can be requested. What a source sends between two such connections is lost, and the number of
-events is unknown (NO_CURSOR).
+Without a cursor no past event can be requested. Events that a source sends between two such connections are lost, and
+their number is unknown (NO_CURSOR).
 """
 
 from dataclasses import dataclass, field
@@ -108,7 +107,7 @@ class GapDetector:
 
     @property
     def may_have_gap(self) -> bool:
-        """Whether something may be missing before the frames that have arrived."""
+        """Whether events may be missing before the frames that have arrived."""
         if self.is_finished or self._first_new is None or self._position is None or self._saw_repeat:
             return False
         missing = self._first_new[0] - self._position

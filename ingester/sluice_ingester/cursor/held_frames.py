@@ -1,4 +1,4 @@
-"""Frames that are held back for a moment, until the following frames show what they are."""
+"""Frames that are held back until the next frames show whether they are strays or a new sequence."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -7,7 +7,7 @@ from sluice_common.clock import SYSTEM_CLOCK, Clock
 from sluice_wire.events import DecodedFrame
 
 MAX_HELD_SECONDS: Final = 10.0
-"""If the source sends nothing for so long, the frames are stored."""
+"""If the source sends nothing for this long, the frames are stored."""
 MAX_HELD_FRAMES: Final = 16
 MAX_HELD_BYTES: Final = 1024 * 1024
 

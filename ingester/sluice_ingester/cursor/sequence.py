@@ -1,24 +1,24 @@
 """Classifying frames as new or repeated, and deciding how far the cursor may move. Pure.
 
-A single frame proves nothing about a sequence. Servers send a seq that is far too high, swap neighbours, use a seq
-twice, and repeat frames. So a repeated frame is recognised by its content (`digest`), and the cursor follows the frames
-that continue.
+A single seq is not reliable. Servers send a seq that is far too high, swap two seqs, use a seq twice, and repeat
+frames. So a repeated frame is recognised by its content (`digest`). The cursor follows only frames that continue the
+sequence.
 
 - A frame whose digest is among the last DIGEST_WINDOW is a REPEAT: it is stored already.
 - All other frames are stored, in the order of arrival. The cursor moves over seqs without a gap. It moves over a gap
   only if the last CONFIRMING_FRAMES frames are all above the gap, or if the source falls silent. REPEATs alone do not
   move it over a gap, because a source replays all stray frames that it has sent, one after the other.
-- So a stray seq far above does not move the cursor, and frames above a missing neighbour wait until it arrives. If the
-  connection ends meanwhile, the next one repeats the frames above the cursor, and their digests identify them. If it
-  brings nothing else, they count as in silence.
+- So a stray seq far above does not move the cursor. The cursor stays below a missing seq until that frame arrives. If
+  the connection ends before, the next one repeats the frames above the cursor, and their digests identify them. If it
+  has no new frames, these frames count as if the source were silent.
 - A frame below the cursor, by at most MAX_OVERLAP, is late. It is NEW, and the cursor does not move.
 - A frame further below is LOW. If the source then continues at the cursor, it was a stray. If CONFIRMING_FRAMES of them
   arrive in a row, the sequence has MOVED_BACK. The caller holds LOW frames until that is known.
 
 The digests belong to the cursor that was stored with them. A cursor without digests was set by hand, or by another
-program. Then seqs at it, or up to MAX_OVERLAP below it, count as stored (`undigested_until`), until the first new frame
-of the connection. Sources repeat that far: a PDS and a plain relay begin after the cursor, and rainbow, in front of the
-public relays, begins with the cursor's own event.
+program. Then the seq of the cursor, and up to MAX_OVERLAP seqs below it, count as stored (`undigested_until`). This
+ends with the first new frame of the connection. Sources repeat at most that many: a PDS and a plain relay begin after
+the cursor. rainbow, which serves the public relays, begins with the cursor's own event.
 """
 
 from collections import deque
@@ -29,7 +29,7 @@ from typing import Final
 MAX_OVERLAP: Final = 10
 CONFIRMING_FRAMES: Final = 8
 MAX_SILENT_GAP: Final = 1000
-"""In seqs. When the source is silent, one frame is enough to move over a gap of at most this size."""
+"""In seqs. When the source is silent, one frame is enough to move the cursor over a gap of at most this size."""
 DIGEST_WINDOW: Final = 512
 """The number of frames whose repeats are recognised."""
 
@@ -114,7 +114,7 @@ class SequenceTracker:
             self.handle_silence()
 
     def handle_silence(self, *, allow_leap: bool = False) -> None:
-        """Let the last frames count, because the source has fallen silent.
+        """Count the last frames, because the source has fallen silent.
 
         They do not move the cursor over a gap above MAX_SILENT_GAP. That needs CONFIRMING_FRAMES frames, unless the
         source has announced the gap: `allow_leap`.

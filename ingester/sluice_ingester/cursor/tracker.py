@@ -1,7 +1,7 @@
 """The cursor tracker: it applies each message of a source to the cursor, within a connection and across connections.
 
-The rules are in `sequence`, `event_time` and `gap`. The tracker combines them with the chosen settings, adds frames to
-the batcher, and reports what is lost.
+The rules are in `sequence`, `event_time` and `gap`. The tracker combines them with the settings, adds frames to the
+batcher, and reports lost events.
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ from sluice_redis.ingester_settings import OnCursorLost
 from sluice_wire.events import DecodedFrame, ErrorFrame, InfoMessage
 
 CONFIRMING_CONNECTIONS: Final = 4
-"""Connections in a row whose sequence must move back before that is believed without proof."""
+"""How many connections in a row must move the sequence back until that is accepted without proof."""
 
 _OTHER_SEQUENCE: Final = "its sequence has started again, or the cursor belongs to another one"
 
@@ -44,7 +44,7 @@ class CursorLostError(Exception):
 
 
 class CursorStore(Protocol):
-    """What the tracker needs of Redis. BatchWriter is the real one."""
+    """The part of the Redis writer that the tracker uses. BatchWriter implements it."""
 
     resume_point: ResumePoint
 
@@ -120,8 +120,8 @@ class CursorTracker:
     async def connected(self) -> None:
         """Handle an open connection. If it has no cursor, write that to Redis, for as long as it takes.
 
-        What a source sends between two such connections cannot be requested. So the second connection opens a gap,
-        unless one is open.
+        Events between two such connections cannot be requested. So the second connection opens a gap, unless one is
+        open.
         """
         live_since = self._gap_detector.resume_point.live_since
         if self._connect_cursor is not None or self._open_gap is not None:
@@ -133,8 +133,8 @@ class CursorTracker:
         self._open_gap = Gap(first=None, since=since, reason=NO_CURSOR)
         self._report.error(
             NO_CURSOR,
-            f"what {self._report.source} sent after {since} may be missing: the connection had ended, and before the "
-            "first event there is no cursor to ask with",
+            f"what {self._report.source} sent after {since} may be missing: the connection ended before the first "
+            "event, so there was no cursor to continue from",
         )
         await self._writer.write_health(self._open_gap.opening_fields(now=self._now()))
 
@@ -225,7 +225,7 @@ class CursorTracker:
     def _time_to_write(self) -> str | None:
         """The event time to write, if any.
 
-        None while there may be a gap: the gap is judged by the event time before it, perhaps on the next connection.
+        None while there may be a gap: the gap is measured from the event time before it, maybe on the next connection.
         """
         if self._gap_detector.may_have_gap:
             return None
@@ -246,9 +246,9 @@ class CursorTracker:
     def _moved_back(self, frame: DecodedFrame) -> Exception:
         """The error if the source continues far below the cursor. Nothing of these frames is stored.
 
-        If most of the frames are later than all before, they are new events with old seqs, and this is certain.
-        Otherwise the source may have repeated old events: there can be several servers behind one name, one of them a
-        moment late. Then some more connections are tried first.
+        If most of the frames are later than all earlier ones, they are new events with old seqs, and this is certain.
+        Otherwise the source may have repeated old events: one name can have several servers, and one of them may be
+        late. Then some more connections are tried first.
         """
         times = sorted(one.time or "" for one in (*self._held_frames.frames, frame))
         self._held_frames.take_all()
@@ -307,7 +307,7 @@ class CursorTracker:
         )
 
     def handle_info(self, info: InfoMessage) -> None:
-        """Handle a notice of the source. CursorLostError if the connection must end."""
+        """Handle an info message of the source. CursorLostError if the connection must end."""
         if info.name == "OutdatedCursor":
             self._gap_detector.is_announced = True
             gap = self._gap_detector.possible_gap()

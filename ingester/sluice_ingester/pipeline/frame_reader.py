@@ -15,10 +15,10 @@ from sluice_wire.events import DecodedFrame, ErrorFrame, InfoMessage
 from sluice_wire.fingerprint import fingerprint
 
 MAX_BLOCKED_SECONDS: Final = 10.0
-"""A connection that is not read for so long is closed, before the source closes it."""
+"""A connection that is not read for this long is closed, before the source closes it."""
 
 SILENCE_SECONDS: Final = 2.0
-"""A source that sends nothing for so long after the connection opened is quiet, and has accepted the cursor."""
+"""If a source sends nothing for this long after the connection opened, it is quiet and has accepted the cursor."""
 
 
 class Decoder(Protocol):
@@ -28,7 +28,7 @@ class Decoder(Protocol):
 
 
 class FrameSource(Protocol):
-    """An event stream that can be opened many times. `Subscription` is the real one."""
+    """An event stream that can be opened many times. `Subscription` implements it."""
 
     def open(self, *, cursor: str | None) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
         """Connect, and return the frames from `cursor` on. SourceError if that fails, or when they end."""

@@ -1,8 +1,13 @@
 """The pipeline of one event stream: connect, read, decode, batch, write; then reconnect.
 
-Each connection begins with the stored cursor. It ends when the source fails, when somebody else sets the cursor, when
-Redis stores nothing for long, or when the process stops. Frames that were read by then are written before the next
-connection begins, unless the cursor was set by somebody else.
+Each connection begins with the stored cursor. It ends in four cases:
+
+- The source fails.
+- Somebody else sets the cursor.
+- Redis stores nothing for long.
+- The process stops.
+
+The frames that were read are written before the next connection begins, unless somebody else has set the cursor.
 """
 
 import asyncio
@@ -25,13 +30,13 @@ from sluice_redis.contract import CURSOR_LIVE, CURSOR_OLDEST, SourceState
 from sluice_redis.ingester_settings import OnCursorLost
 
 CHECK_SECONDS: Final = 3.0
-"""How often the stored cursor is compared. A quiet or halted source has no append that would do so."""
+"""The interval at which the stored cursor is compared. An append does this too, but a quiet source has none."""
 RESET_SECONDS: Final = 600.0
 """The least time between two resets of a lost cursor. A source that needs more of them halts."""
 _CHECKS_PER_EVICTION_CHECK: Final = 5
 STUCK_SECONDS: Final = 120.0
 SILENCE_SECONDS: Final = 1.0
-"""A source that sends nothing for one to two of these intervals is silent."""
+"""If a source sends nothing for one to two of these intervals, it is silent."""
 
 _log = logging.getLogger("sluice_ingester.pipeline.pipeline")
 
@@ -152,7 +157,7 @@ class Pipeline:
             self._batcher = self._new_batcher()
 
     async def _watch_for_silence(self, batcher: Batcher) -> None:
-        """Tell the cursor tracker whenever the source has fallen silent. Raises CursorLostError."""
+        """Notify the cursor tracker when the source has fallen silent. Raises CursorLostError."""
         received = self._cursor_tracker.frames_received
         while True:
             await self._clock.sleep(SILENCE_SECONDS)

@@ -1,1 +1,1 @@
-"""Network in: each source yields what its host sends, and knows nothing of Redis."""
+"""Reading from the network: WebSocket subscriptions and listRepos pages. It does not use Redis."""

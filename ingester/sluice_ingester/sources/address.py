@@ -1,4 +1,4 @@
-"""The address of a source in the settings, and the URLs that it stands for.
+"""The address of a source as written in the settings, and the URLs made from it.
 
 An address is a host with an optional port and an optional scheme: `bsky.network`, `wss://bsky.network`,
 `https://pds.example:8443`, or `ws://relay:2470` for a source without TLS.

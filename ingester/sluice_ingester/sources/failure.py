@@ -41,7 +41,7 @@ class SourceFailure:
     min_delay: float = 0.0
 
     def __post_init__(self) -> None:
-        """Sanitize the message, which contains foreign text."""
+        """Sanitize the message, which contains text of other programs."""
         object.__setattr__(self, "message", sanitize(self.message, max_length=_MAX_MESSAGE))
 
 
@@ -56,7 +56,7 @@ class SourceError(Exception):
 def classify_source_error(
     error: Exception, *, source: str, hop: Hop | None = None, ca_variables: tuple[str, ...] = ()
 ) -> SourceFailure:
-    """The failure that `error` stands for. It was raised while connecting to `source`, or reading from it.
+    """The failure for `error`, which was raised while connecting to `source`, or reading from it.
 
     `hop` says where it happened, if that may have been elsewhere. `ca_variables` are the variables that name private
     CAs.

@@ -1,4 +1,4 @@
-"""Where one attempt to connect to a source leads: to the source, to a redirect target, or to a proxy. Pure.
+"""The server that one attempt to connect reaches: the source, a redirect target, or a proxy. Pure.
 
 Messages name the server at which an attempt failed.
 """
@@ -23,14 +23,14 @@ class Hop:
 
     @property
     def target_name(self) -> str:
-        """The target, in words for people."""
+        """The target, for messages."""
         if self.target in {"", self.source}:
             return self.source
         return f"{self.target} (where {self.source} redirects to)"
 
     @property
     def peer_name(self) -> str:
-        """The server that failed, in words for people: the proxy, until the target is reached."""
+        """The server that failed, for messages: the proxy, until the target is reached."""
         if self.proxy and not self.reached:
             return f"the proxy {self.proxy} (on the way to {self.target_name})"
         return self.target_name

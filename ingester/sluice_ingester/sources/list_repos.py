@@ -128,7 +128,7 @@ class RepoListing:
 
 
 def _proxy_options(proxy: Proxy | None, *, is_tunnel: bool) -> dict[str, Any]:
-    """The options of a request through `proxy`. Only for a tunnel, the proxy gets headers of its own."""
+    """The options of a request through `proxy`. Only with a tunnel does the proxy get its own headers."""
     if proxy is None:
         return {}
     url = URL(proxy.url)
@@ -140,7 +140,7 @@ def _proxy_options(proxy: Proxy | None, *, is_tunnel: bool) -> dict[str, Any]:
 
 
 def _classify_http_error(error: Exception, hop: Hop, ca_variables: tuple[str, ...]) -> SourceFailure:
-    """The failure that an error of the HTTP client stands for. Texts that may contain the proxy's URL are not used."""
+    """The failure for an error of the HTTP client. Texts that may contain the proxy's URL are not used."""
     tls = replace(hop, reached=True)  # TLS begins when the target is connected
     match error:
         case aiohttp.ClientConnectorCertificateError():
@@ -165,7 +165,7 @@ def _classify_response_error(error: Exception, hop: Hop) -> SourceFailure:
     match error:
         case TimeoutError():
             return SourceFailure("PageTimeout", f"{hop.target_name} did not give a page in {_TIMEOUT.total:g} s")
-        case aiohttp.ServerDisconnectedError():  # its text is half of a response
+        case aiohttp.ServerDisconnectedError():  # its text is a part of a response
             return SourceFailure("ConnectionLost", f"{hop.target_name} closed the connection before it responded")
         case aiohttp.InvalidURL() | UnicodeError():
             return SourceFailure("NameUnknown", f"the name of {hop.peer_name} is not a valid host name")
@@ -191,7 +191,7 @@ async def _read_body(answer: aiohttp.ClientResponse, *, max_bytes: int) -> bytes
 
 
 async def _read_error_body(answer: aiohttp.ClientResponse) -> bytes:
-    """The body of an error, or nothing if it is incomplete or has no end: its status is what matters."""
+    """The body of an error. Empty if it is incomplete or too long: the status is enough."""
     with contextlib.suppress(aiohttp.ClientError, OSError):
         async with asyncio.timeout(_ERROR_SECONDS):
             return await _read_body(answer, max_bytes=_MAX_ERROR)

@@ -1,6 +1,6 @@
 """A subscription to an AT Protocol event stream: raw frames from a WebSocket.
 
-A quiet source is not a dead one. Pings check whether the source is alive, not the absence of events.
+A source may send no events for days. So pings, and not the absence of events, show whether the connection works.
 """
 
 import asyncio
@@ -62,8 +62,8 @@ class FrameStream:
     async def monitor_pings(self) -> None:
         """Send pings, and close the connection if the source does not answer.
 
-        A pong may be late because it is behind frames that are not read yet. So a missing pong counts only if the
-        reader was waiting and received nothing.
+        A pong may be late because frames before it are not read yet. So a missing pong counts only if the reader was
+        waiting and received nothing.
         """
         while True:
             await asyncio.sleep(self._deadlines.ping_interval)

@@ -1,1 +1,1 @@
-"""What an ingester reports: the health hash, metrics, probes, logs, and the background tasks that write them."""
+"""Reports of an ingester: the health hash, metrics, probes, logs, and the background tasks that write them."""

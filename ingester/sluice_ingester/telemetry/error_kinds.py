@@ -1,6 +1,6 @@
 """The kinds of errors of an ingester: a closed list, since each is a label of a metric and a reason in a status.
 
-What a source sends must not add to it: a time series for each would fill a monitoring system.
+Text from a source never becomes a kind, because each kind is a time series in the monitoring.
 """
 
 from enum import StrEnum
@@ -36,7 +36,7 @@ class SourceErrorKind(StrEnum):
     If it happens often, check the CPU limit of the pod and the speed of Redis.
     """
     CURSOR_LOOP = "CursorLoop"
-    """A listing returned to an earlier cursor. The page is requested again, ever more rarely.
+    """A listing returned to an earlier cursor. The page is requested again, with growing pauses.
 
     Ask the operator of the source.
     """
@@ -63,7 +63,7 @@ class SourceErrorKind(StrEnum):
     Check `spec.host`.
     """
     INTERNAL_ERROR = "InternalError"
-    """A fault in Sluice. The ingester retries.
+    """A bug in Sluice. The ingester retries.
 
     Report it, with the log.
     """
@@ -73,7 +73,7 @@ class SourceErrorKind(StrEnum):
     Check `spec.host` and the DNS of the cluster.
     """
     NO_CURSOR = "NoCursor"
-    """A connection ended before a cursor was stored. What came until the next connection can't be requested.
+    """A connection ended before a cursor was stored. Events until the next connection can't be requested.
 
     Fetch what is missing, or use `startFrom: oldest`.
     """
@@ -88,20 +88,20 @@ class SourceErrorKind(StrEnum):
     Check the host and port in `spec.host`.
     """
     OUTDATED_CURSOR = "OutdatedCursor"
-    """The source no longer has what came after the cursor. The ingester continues from its oldest event, or halts with
+    """The source no longer has the events after the cursor. The ingester continues from the oldest event, or halts with
     `onCursorLost: Halt`.
 
     Fetch what is missing from the repositories; if halted, set `spec.cursor`.
     """
     PAGE_INVALID = "PageInvalid"
-    """A page of the listing has not the expected form. It is requested again, with a smaller limit."""
+    """A page of the listing is malformed. It is requested again, with a smaller limit."""
     PAGE_REPEATED = "PageRepeated"
-    """A page of the listing came a second time. It is requested again, ever more rarely.
+    """A page of the listing was sent a second time. It is requested again, with growing pauses.
 
     Ask the operator of the source.
     """
     PAGE_TIMEOUT = "PageTimeout"
-    """A page of the listing did not come in time. It is requested again, with a smaller limit."""
+    """A page of the listing did not arrive in time. It is requested again, with a smaller limit."""
     PAGE_TOO_LARGE = "PageTooLarge"
     """A page of the listing is too large. It is requested again, with a smaller limit."""
     PAGES_EMPTY = "PagesEmpty"
@@ -116,9 +116,9 @@ class SourceErrorKind(StrEnum):
     Check the URL of the proxy, its user and its password.
     """
     REDIRECT_REFUSED = "RedirectRefused"
-    """The host redirects to a place that is not followed, for example from TLS to a host without TLS.
+    """The host redirects to a URL that is not followed, for example from TLS to a host without TLS.
 
-    Put the target into `spec.host`, if you trust it.
+    Set `spec.host` to the target, if you trust it.
     """
     SEQUENCE_MOVED_BACK = "SequenceMovedBack"
     """Halted: the source has begun a new sequence below the cursor.
@@ -126,7 +126,8 @@ class SourceErrorKind(StrEnum):
     Set `spec.cursor`, or the key in Redis as the message says.
     """
     STRAY_FRAME = "StrayFrame"
-    """One frame had a seq far away from its neighbours. It is stored, and the cursor does not follow it."""
+    """The seq of one frame was far from those before and after. The frame is stored, and the cursor does not follow it.
+    """
     TLS_FAILED = "TlsFailed"
     """No TLS connection could be made: the message says why.
 
@@ -139,7 +140,7 @@ SOURCE_KINDS: Final = frozenset(SourceErrorKind)
 _HTTP: Final = frozenset(f"Http{status.value}" for status in HTTPStatus)
 
 ERROR_KINDS: Final[frozenset[str]] = frozenset({*SourceErrorKind, *SinkReason, *DeadLetterReason, *_HTTP, OTHER})
-"""All kinds there are."""
+"""All kinds."""
 
 
 def error_kind(kind: str) -> str:

@@ -100,8 +100,8 @@ class HealthReport:
     def lag(self) -> float:
         """The age in seconds of the newest stored event when it was stored. It grows while there is no connection.
 
-        A quiet source with a connection is not behind. A source that is often quiet is read to its end once it has
-        been quiet for a moment, however old its newest event is.
+        A quiet source with a connection is not behind. An often quiet source counts as read to its end after a short
+        silence, however old its newest event is.
         """
         now, streaming = self._clock.monotonic(), self.condition.state is SourceState.STREAMING
         if self._often_quiet and now - self._lag_measured_at > _CAUGHT_UP_SECONDS:
@@ -248,7 +248,7 @@ class HealthReport:
         }
 
     def _events_per_second(self) -> str:
-        """Empty in the first seconds: a mean over the start alone would say that no events arrive."""
+        """Empty in the first seconds: their mean would suggest that no events arrive."""
         now = self._clock.monotonic()
         while len(self._rate_samples) > 1 and now - self._rate_samples[1][0] >= _RATE_SECONDS:
             self._rate_samples.popleft()

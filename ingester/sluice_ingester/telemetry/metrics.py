@@ -1,7 +1,7 @@
 """The metrics of the process: those of the Rust ingester, and Sluice's own with the labels `source` and `kind`.
 
-The Rust ingester's metrics have no labels, and cover all sources of the process. Those that it registered and never
-changed are included, so that dashboards and alerts need no change.
+The Rust ingester's metrics have no labels, and count over all sources of the process. Some of them the Rust ingester
+registered but never updated. They are included, so that dashboards and alerts need no change.
 """
 
 from typing import Final
@@ -42,7 +42,7 @@ _APPEND_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.
 
 
 class Metrics:
-    """All metrics of the process, in a registry of its own."""
+    """All metrics of the process, in their own registry."""
 
     def __init__(self) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # a gauge for every counter, which is of no use here

@@ -24,7 +24,7 @@ _logger.setLevel(logging.CRITICAL)  # a client that disconnects is not worth a l
 
 
 class ProbedSource(Protocol):
-    """What the probes ask of each source."""
+    """The part of a source task that the probes read."""
 
     report: HealthReport
 

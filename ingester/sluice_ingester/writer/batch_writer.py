@@ -23,10 +23,12 @@ from sluice_redis.sink.request import Fenced, Full, Stored
 from sluice_redis.sink.request_limit import RequestSizeLimit
 
 RESUME_PERCENT: Final = 90
-"""In percent of the high-water mark: writing resumes at this length, so that it does not stop and start often."""
+"""In percent of the high-water mark: the length at which writing resumes. It is lower, so that writing does not stop
+and start often.
+"""
 _GROWTH_CHECKS: Final = 2
-"""A full stream must grow this often in a row, until it is reported that others with a higher mark write to it. Growth
-once may come from a writer with the same mark, which has found room in between.
+"""How often in a row a full stream must grow before other sources with a higher mark are reported. A source with the
+same mark can cause a single growth, if the stream was not full for a moment.
 """
 
 
@@ -111,7 +113,7 @@ class BatchWriter:
     async def reset_cursor(self, cursor: str, health_fields: Mapping[str, str]) -> None:
         """Set the cursor to one that the source can continue from, for as long as it takes.
 
-        FencedError if the stored cursor is not the expected one. Then somebody else has set it, or an answer was lost.
+        FencedError if the stored cursor is not the expected one. Then somebody else has set it, or a response was lost.
         Call `resume` again.
         """
         while True:
@@ -225,9 +227,9 @@ class BatchWriter:
         return digests, fields | dict(more)
 
     async def check_cursor(self) -> None:
-        """FencedError if somebody else has set the cursor. A quiet source has no append that would detect it.
+        """FencedError if somebody else has set the cursor. An append detects it too, but a quiet source has none.
 
-        Does nothing while a batch is being written, or if Redis does not answer.
+        Does nothing while a batch is being written, or if Redis does not respond.
         """
         expected = self.expected_cursor
         if self.pending is not None:

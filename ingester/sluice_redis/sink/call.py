@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 async def call(command: Awaitable[T]) -> T:
-    """The answer of `command`. SinkError, and nothing else, if Redis fails."""
+    """The response to `command`. SinkError, and nothing else, if Redis fails."""
     try:
         async with asyncio.timeout(CALL_SECONDS):
             return await command

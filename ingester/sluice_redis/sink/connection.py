@@ -1,4 +1,4 @@
-"""The Redis client of an ingester process: one connection pool, without retries of its own."""
+"""The Redis client of an ingester process: one connection pool, without retries."""
 
 from pathlib import Path
 

@@ -1,7 +1,7 @@
 """The failures of Redis, by reason: which are temporary, and which need a person.
 
-Most failures are backpressure: they pass, and the same batch is sent again. A failure is permanent if waiting does not
-help, because a person has to change something.
+Most failures are backpressure: they end by themselves, and the same batch is sent again. A failure is permanent if only
+a person can end it.
 """
 
 import re
@@ -40,7 +40,7 @@ class SinkReason(StrEnum):
     OUT_OF_MEMORY = "RedisOutOfMemory"
     """Backpressure: Redis has reached `maxmemory`.
 
-    Make room, or raise `maxmemory`.
+    Free memory, or raise `maxmemory`.
     """
     LOADING = "RedisLoading"
     """Backpressure: Redis is loading its data."""
@@ -144,7 +144,7 @@ class SinkError(Exception):
 
 
 def classify_redis_error(error: Exception) -> SinkFailure:
-    """The failure that `error`, raised by the client, stands for."""
+    """The failure for `error`, which the client has raised."""
     text = error_text(error, max_length=300)
     reason = _BY_CODE.get(text.split(" ", 1)[0]) or next(
         (reason for kind, reason in _BY_CLASS if isinstance(error, kind)), SinkReason.REFUSED

@@ -1,4 +1,4 @@
-"""What a worker needs of Redis for one source, as an interface. `RedisSink` is the real one."""
+"""The interface to the Redis keys of one source. `RedisSink` implements it."""
 
 from collections.abc import Mapping
 from typing import Protocol
@@ -24,7 +24,7 @@ class Sink(Protocol):
         """SinkError if this Redis may evict keys."""
 
     async def rename_former_keys(self) -> list[str]:
-        """Rename cursor and health hash from the keys that older versions used. The former keys of the cursors."""
+        """Rename cursor and health hash from keys of older versions. Returns the former keys of the cursors."""
 
     async def read_cursor(self) -> bytes | None:
         """The stored cursor, None if there is none."""

@@ -95,7 +95,7 @@ class RedisSink:
         await check_eviction_policy(self._execute, self.keys.cursor)
 
     async def rename_former_keys(self) -> list[str]:
-        """Rename cursor and health hash from the keys that older versions used. The former keys of the cursors."""
+        """Rename cursor and health hash from keys of older versions. Returns the former keys of the cursors."""
         keys = self.keys
         if not keys.former_hosts:
             return []

@@ -1,4 +1,4 @@
-"""What one append stores, and what it answers. Pure."""
+"""The request and the results of one append. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,6 +1,6 @@
-"""The size of the largest request that this Redis accepts, learned from its refusals.
+"""The size of the largest request that this Redis accepts, measured by its refusals.
 
-Redis itself accepts half a gigabyte, some services a megabyte. Some give no error, and only close the connection.
+Redis itself accepts 512 MB, some services one megabyte. Some return no error, and only close the connection.
 """
 
 import re
@@ -10,19 +10,19 @@ from sluice_common.clock import SYSTEM_CLOCK, Clock
 from sluice_redis.sink.errors import SinkFailure, SinkReason
 
 SUSPICIONS_NEEDED: Final = 3
-"""Times in a row that a large request must end without an answer, while small ones are answered."""
+"""How many times in a row a large request must get no response, while small ones get one."""
 MIN_SUSPECT_BYTES: Final = 64 * 1024
 """A smaller request is split only if Redis says that it is too large."""
 MIN_SINGLE_EVENT_BYTES: Final = 1_000_000
-"""A single event that is smaller is given up only if Redis says that it is too large: no service closes connections
-for less than a megabyte."""
+"""A smaller event becomes a dead letter only if Redis says that it is too large. No service closes connections for less
+than a megabyte."""
 _LIMIT_IN_MESSAGE: Final = re.compile(r"\b(?:limit|max(?:imum)?)\b\D{0,20}(\d{4,12})\b", re.IGNORECASE)
 _GUESS_VALID_SECONDS: Final = 600.0
 _MIN_LIMIT_BYTES: Final = 1024
 
 
 class RequestSizeLimit:
-    """Learns from refused requests. `max_bytes` is None until one is refused."""
+    """Measures the limit by refused requests. `max_bytes` is None until one is refused."""
 
     def __init__(self, *, clock: Clock = SYSTEM_CLOCK) -> None:
         self._clock = clock
@@ -54,10 +54,10 @@ class RequestSizeLimit:
         return size >= least and failure.reason in {SinkReason.UNAVAILABLE, SinkReason.TIMEOUT}
 
     def record_suspicion(self) -> bool:
-        """Count a failure that may come from the size. Whether there are enough of them to believe it."""
+        """Count a failure that the size may have caused. Returns whether there are enough of them to conclude that."""
         self._suspicions += 1
         return self._suspicions >= SUSPICIONS_NEEDED
 
     def record_success(self) -> None:
-        """A request was answered."""
+        """A request had a response."""
         self._suspicions = 0

@@ -19,7 +19,7 @@ _SHA1: Final = hashlib.sha1(_SCRIPT, usedforsecurity=False).hexdigest()
 
 
 async def trim_consumed(redis: RedisClient, stream: str) -> int:
-    """Remove the oldest entries of `stream` that no group needs any more. How many were removed. Raises SinkError."""
+    """Remove the oldest entries of `stream` that no group needs any more. Returns their number. Raises SinkError."""
     return int(await call(_run(redis, stream)))
 
 
