@@ -51,7 +51,7 @@ def environment(cluster: Cluster, api: Api, run_directory: Path) -> Iterator[Env
 
 
 def refuse_other_sources(cluster: Cluster) -> None:
-    """Fail if anything else is served in the cluster: these tests would delete it, or the release would not be Ready."""
+    """Fail if the cluster has other sources: these tests would delete them, or the release would not be Ready."""
     served = cluster.kubectl("api-resources", f"--api-group={GROUP}", "-o", "name").split()
     others = cluster.kubectl("get", ",".join(served), "-A", "-o", "name").split() if served else []
     if others:
