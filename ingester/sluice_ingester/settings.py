@@ -66,9 +66,7 @@ class Settings(BaseSettings):
         declared.RELAY_HOSTS, default=(Address(declared.RELAY_HOSTS.default),)
     )
     labeler_hosts: Annotated[tuple[Address, ...], NoDecode] = _field(declared.LABELER_HOSTS, default=())
-    collections: Annotated[tuple[str, ...], NoDecode] = _field(
-        declared.COLLECTIONS, default=_split_list(declared.COLLECTIONS.default)
-    )
+    collections: Annotated[tuple[str, ...], NoDecode] = _field(declared.COLLECTIONS)
     sync_events: SyncEvents = _field(declared.SYNC_EVENTS)
     resync_to_backfill: bool = _field(declared.RESYNC_TO_BACKFILL)
     start_from: Annotated[StartFrom, NoDecode] = _field(declared.START_FROM)

@@ -12,6 +12,7 @@ from sluice_operator.api.ingester_status import SourceStatus, StreamStatus
 from sluice_operator.api.rules import Rule
 from sluice_operator.api.source import Source
 from sluice_operator.api.source_spec import SourceSpec
+from sluice_redis import ingester_settings
 
 _FIRST: Final = r"[A-Za-z](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _SEGMENT: Final = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
@@ -34,14 +35,13 @@ class FirehoseSpec(Model):
     enabled: bool = True
     """Whether to stream the events of the source into Redis. Defaults to true."""
 
-    start_from: CursorPosition = "oldest"
+    start_from: CursorPosition = ingester_settings.START_FROM.default
     """Where to start if Redis holds no cursor for this host: oldest (all events that the source still has), live (only
     new events), or the first sequence number to read. A stored cursor takes precedence. Defaults to oldest.
     """
 
     collections: Annotated[tuple[Collection, ...], Field(min_length=1, max_length=100)] = (
-        "app.bsky.*",
-        "chat.bsky.*",
+        ingester_settings.COLLECTIONS.default
     )
     """Collections whose records are streamed: an NSID such as app.bsky.feed.post, a prefix such as app.bsky.*, or * for
     all. Events about accounts and identities are always streamed. Defaults to app.bsky.* and chat.bsky.*.
@@ -53,7 +53,7 @@ class FirehoseSpec(Model):
     stop at it: use Omit with them. Defaults to Omit.
     """
 
-    resync_to_backfill: bool = False
+    resync_to_backfill: bool = ingester_settings.RESYNC_TO_BACKFILL.default
     """Whether a #sync message also writes its repository to the stream repo_backfill, so that a backfiller fetches the
     repository again. It does not depend on syncEvents. Defaults to false.
     """
