@@ -1,9 +1,10 @@
 """The model of the Relay: a source of com.atproto.sync, such as a relay or a PDS."""
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
+from sluice_common.collection_patterns import COLLECTION_PATTERN, MAX_COLLECTION_PATTERN_LENGTH
 from sluice_operator.api.backfill import BackfillSpec, BackfillStatus
 from sluice_operator.api.base import Model
 from sluice_operator.api.cursor import CursorPosition
@@ -14,16 +15,11 @@ from sluice_operator.api.source import Source
 from sluice_operator.api.source_spec import SourceSpec
 from sluice_redis import ingester_settings
 
-_FIRST: Final = r"[A-Za-z](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-_SEGMENT: Final = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-_NSID: Final = rf"{_FIRST}(?:\.{_SEGMENT})+\.[A-Za-z][A-Za-z0-9]{{0,62}}"
-_PREFIX: Final = rf"(?:{_FIRST}(?:\.{_SEGMENT})*\.)?\*"
-
 Collection = Annotated[
     str,
-    Field(max_length=317),
+    Field(max_length=MAX_COLLECTION_PATTERN_LENGTH),
     Rule.matches(
-        rf"{_NSID}|{_PREFIX}",
+        COLLECTION_PATTERN,
         message="give a collection (app.bsky.feed.post), all that start alike (app.bsky.*), or all (*)",
     ),
 ]
