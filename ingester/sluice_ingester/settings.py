@@ -13,13 +13,12 @@ from typing import Annotated, Any, Final, Self
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from sluice_common.logs import LogFormat, LogLevel
 from sluice_common.seqs import MAX_SEQ
 from sluice_ingester.cursor.start import StartFrom
 from sluice_ingester.sources.address import ALLOWED, Address
 from sluice_redis import ingester_settings as declared
 from sluice_redis.ingester_settings import (
-    LogFormat,
-    LogLevel,
     Mode,
     OnCursorLost,
     OnPageError,

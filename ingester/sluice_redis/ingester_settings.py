@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Generic, TypeVar
 
+from sluice_common.logs import LogFormat, LogLevel
+
 T_co = TypeVar("T_co", covariant=True)
 
 PREFIX: Final = "INGESTER_"
@@ -44,22 +46,6 @@ class OnCursorLost(StrEnum):
     HALT = "halt"
     OLDEST = "oldest"
     LIVE = "live"
-
-
-class LogFormat(StrEnum):
-    """How log lines are written."""
-
-    JSON = "json"
-    PLAIN = "plain"
-
-
-class LogLevel(StrEnum):
-    """The lowest level that is logged."""
-
-    DEBUG = "debug"
-    INFO = "info"
-    WARNING = "warning"
-    ERROR = "error"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

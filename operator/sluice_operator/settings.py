@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from sluice_common.logs import LogFormat, LogLevel
 from sluice_operator.desired.ingester_defaults import IngesterDefaults
 from sluice_operator.kubernetes.leader_lease import LeaseConfig
 from sluice_operator.kubernetes.namespace_lease import LEASE_NAME as NAMESPACE_LEASE
@@ -81,10 +82,10 @@ class Settings(BaseSettings):
     port: Annotated[int, Field(ge=1, le=65_535)] = 8080
     """The port of `/livez`, `/readyz` and `/metrics`."""
 
-    log_format: Annotated[Literal["json", "plain"], Field(validation_alias="LOG_FORMAT")] = "json"
+    log_format: Annotated[LogFormat, Field(validation_alias="LOG_FORMAT")] = LogFormat.JSON
     """`json`: one object a line. `plain`: lines for terminals."""
 
-    log_level: Annotated[Literal["debug", "info", "warning", "error"], Field(validation_alias="LOG_LEVEL")] = "info"
+    log_level: Annotated[LogLevel, Field(validation_alias="LOG_LEVEL")] = LogLevel.INFO
     """The lowest level that is logged: `debug`, `info`, `warning` or `error`."""
 
     pod_name: Annotated[str, Field(validation_alias="POD_NAME")] = "sluice-operator"

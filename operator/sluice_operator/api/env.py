@@ -4,10 +4,11 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
+from sluice_common.logs import LogFormat, LogLevel
 from sluice_operator.api.base import Model
 from sluice_operator.api.object_names import DataKey, ObjectName
 from sluice_operator.api.rules import Rule
-from sluice_redis.ingester_settings import RESERVED, LogFormat, LogLevel, fields_by_variable
+from sluice_redis.ingester_settings import RESERVED, fields_by_variable
 
 SPEC_FIELDS: Final = fields_by_variable()
 """By environment variable, the field of the spec that sets it."""
