@@ -38,5 +38,5 @@ class DeduplicateSpec(Model):
         ),
     ] = "1h"
     """How long an event is remembered, as a duration from 1s to 24h, such as 90m. Redis needs memory for each event in
-    the window. Defaults to 1h.
+    the window.
     """

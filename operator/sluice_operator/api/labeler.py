@@ -14,7 +14,7 @@ class LabelsSpec(Model):
 
     start_from: CursorPosition = ingester_settings.START_FROM.default
     """Where to start if Redis holds no cursor for this host: oldest (all labels of the labeler), live (only new
-    labels), or the first sequence number to read. A stored cursor takes precedence. Defaults to oldest.
+    labels), or the first sequence number to read. A stored cursor takes precedence.
     """
 
 

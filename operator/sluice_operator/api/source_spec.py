@@ -86,7 +86,7 @@ class SecretKeyRef(Model):
     """Name of the Secret, in the namespace of this resource."""
 
     key: DataKey = "url"
-    """Key of the Secret that holds the URL. Defaults to url."""
+    """Key of the Secret that holds the URL."""
 
 
 class RedisSpec(Model):
@@ -109,15 +109,13 @@ class BatchSpec(Model):
 
     size: Annotated[int, limits_of(ingester_settings.BATCH_SIZE)] = ingester_settings.BATCH_SIZE.default
     """Number of events after which a batch is written. A batch holds only whole messages of the source, so it can be
-    slightly larger. Defaults to 500.
+    slightly larger.
     """
 
     timeout_milliseconds: Annotated[int, limits_of(ingester_settings.BATCH_TIMEOUT_MS)] = (
         ingester_settings.BATCH_TIMEOUT_MS.default
     )
-    """Number of milliseconds after its first event at which a batch is written, even if it is not full. Defaults to
-    1000.
-    """
+    """Number of milliseconds after its first event at which a batch is written, even if it is not full."""
 
 
 class BackpressureSpec(Model):
@@ -129,7 +127,7 @@ class BackpressureSpec(Model):
     """Number of entries in the stream at which the ingester stops reading. It drops no event. It continues from its
     cursor when consumers have deleted entries. The last batch can exceed this number. Sources that write to the same
     stream should all have the same value: a source with a lower value can be held back forever by one with a higher
-    value. Defaults to 100000.
+    value.
     """
 
 
@@ -138,8 +136,7 @@ class RetentionSpec(Model):
 
     trim_consumed: bool = ingester_settings.TRIM_CONSUMED.default
     """Whether the ingester removes entries that every consumer group of the stream has acknowledged. An entry that any
-    group has not read or not acknowledged stays. If the stream has no consumer group, all entries stay. Defaults to
-    false.
+    group has not read or not acknowledged stays. If the stream has no consumer group, all entries stay.
     """
 
 
@@ -150,7 +147,7 @@ class ConfigMapKeyRef(Model):
     """Name of the ConfigMap, in the namespace of this resource."""
 
     key: DataKey = "ca.crt"
-    """Key of the ConfigMap that holds the certificates. Defaults to ca.crt."""
+    """Key of the ConfigMap that holds the certificates."""
 
 
 class CABundle(Model):
@@ -216,16 +213,13 @@ class SourceSpec(Model):
     """CA certificates that the ingester trusts for the source and for Redis. They replace the public CAs."""
 
     suspend: bool = False
-    """Whether to stop the ingester. Its cursor is kept, and it continues from there when this is false again. Defaults
-    to false.
-    """
+    """Whether to stop the ingester. Its cursor is kept, and it continues from there when this is false again."""
 
     deletion_policy: DeletionPolicy = DeletionPolicy.RETAIN
     """What happens to the cursor in Redis when this resource is deleted. Retain keeps it: a new resource with the same
     host continues from there. DeleteCursor stops the ingester, then deletes its cursors and its health hashes: a new
     resource with the same host starts from the beginning. The entries of the streams are kept in both cases. If Redis
-    cannot be reached for a minute, the resource is deleted anyway, and an Event names the keys that are left. Defaults
-    to Retain.
+    cannot be reached for a minute, the resource is deleted anyway, and an Event names the keys that are left.
     """
 
     health: HealthSpec = HealthSpec()

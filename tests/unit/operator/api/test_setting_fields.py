@@ -141,6 +141,8 @@ def window(seconds: int) -> Relay:
 
 def test_a_window_has_the_limits_of_the_setting() -> None:
     limits = DEDUPLICATE_SECONDS.field_limits
+    (described,) = (field for field in FIELDS if field.path == "spec.firehose.deduplicate.window")
+    assert f"from {limits.minimum}s to {limits.maximum // 3600}h" in described.schema["description"]
     assert window(limits.minimum).spec.firehose.deduplicate
     assert window(limits.maximum).spec.firehose.deduplicate
     for seconds in (limits.minimum - 1, limits.maximum + 1):
