@@ -1,11 +1,12 @@
 """The operator's settings, from environment variables. An invalid one stops the process and is named."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from sluice_common.logs import LogFormat, LogLevel
+from sluice_operator.api.source_spec import ImagePullPolicy
 from sluice_operator.desired.ingester_defaults import IngesterDefaults
 from sluice_operator.kubernetes.leader_lease import LeaseConfig
 from sluice_operator.kubernetes.namespace_lease import LEASE_NAME as NAMESPACE_LEASE
@@ -29,7 +30,7 @@ class Settings(BaseSettings):
     ingester_image: Annotated[str, Field(min_length=1, pattern=r"^\S+$")]
     """The image of the ingesters, if `spec.image` names none."""
 
-    ingester_image_pull_policy: Literal["Always", "IfNotPresent", "Never"] | None = None
+    ingester_image_pull_policy: ImagePullPolicy | None = None
     """When that image is pulled: `Always`, `IfNotPresent` or `Never`. By default Kubernetes decides."""
 
     ingester_image_pull_secrets: NameList = ()

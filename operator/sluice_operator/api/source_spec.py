@@ -72,6 +72,8 @@ Image = Annotated[
     ),
 ]
 
+ImagePullPolicy = Literal["Always", "IfNotPresent", "Never"]
+
 KeyPrefix = Annotated[
     str,
     Field(max_length=100),
@@ -196,7 +198,7 @@ class SourceSpec(Model):
     version.
     """
 
-    image_pull_policy: Literal["Always", "IfNotPresent", "Never"] | None = None
+    image_pull_policy: ImagePullPolicy | None = None
     """When to pull the image: Always, IfNotPresent or Never. If not set, the policy of the operator is used."""
 
     pod_template: Annotated[PodTemplate, MOUNTS_HAVE_VOLUMES] = PodTemplate()
