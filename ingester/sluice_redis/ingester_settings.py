@@ -271,32 +271,10 @@ POD_NAME: Final[Setting[str | None]] = Setting(
     description="The name of this process in the health hash.",
 )
 
-SETTINGS: Final[tuple[Setting[object], ...]] = (
-    REDIS_URL,
-    SSL_CERT_FILE,
-    CA_BUNDLE,
-    RELAY_HOSTS,
-    LABELER_HOSTS,
-    KEY_PREFIX,
-    COLLECTIONS,
-    SYNC_EVENTS,
-    RESYNC_TO_BACKFILL,
-    DEDUPLICATE_SECONDS,
-    START_FROM,
-    BACKFILL_RESCAN_SECONDS,
-    ON_PAGE_ERROR,
-    ON_CURSOR_LOST,
-    TRIM_CONSUMED,
-    HIGH_WATER_MARK,
-    BATCH_SIZE,
-    BATCH_TIMEOUT_MS,
-    MODE,
-    METRICS_PORT,
-    LOG_FORMAT,
-    LOG_LEVEL,
-    POD_NAME,
+SETTINGS: Final[tuple[Setting[object], ...]] = tuple(
+    declared for declared in tuple(globals().values()) if isinstance(declared, Setting)
 )
-"""All of them."""
+"""All settings of this module, in their order."""
 
 RESERVED: Final = (POD_NAME.variable, METRICS_PORT.variable)
 """Variables without INGESTER_ that the operator sets by itself, with no field for them."""
