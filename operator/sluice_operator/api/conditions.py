@@ -16,7 +16,7 @@ class ConditionType(StrEnum):
     """
 
     READY = "Ready"
-    """The ingester does its work, or rests as the spec asks.
+    """The ingester works, or is stopped as requested by the spec.
 
     See the reason.
     """
@@ -54,29 +54,29 @@ class ConditionType(StrEnum):
     SINK_WRITABLE = "SinkWritable"
     """Redis takes what the ingester writes.
 
-    Redis is full or gone, or refuses writes. What an ingester reported stands until one has tried again.
+    Redis is full, unreachable or refuses writes. A reported problem stays until an ingester has tried again.
     """
     BACKFILL_COMPLETE = "BackfillComplete"
     """All repos of the source are listed in `repo_backfill`.
 
-    The listing goes on or waits: see the reason. The condition is absent without `spec.backfill.enabled`.
+    The listing continues or waits: see the reason. The condition is absent without `spec.backfill.enabled`.
     """
     SEVERAL_WRITERS = "SeveralWriters"
     """More than one ingester writes the stream: the message has the pods and the command that stops them. `Ready` does
     not depend on it.
     """
     CHILDREN_OUTDATED = "ChildrenOutdated"
-    """A Deployment or a Secret is not as it should be, because the API server refuses it or can't answer: the message
-    has its words.
+    """A Deployment or a Secret is not up to date, because the API server refuses it or fails. The message has the API
+    server's error.
     """
     CHILDREN_CONTESTED = "ChildrenContested"
-    """The operator leaves a field of a Deployment or a Secret as somebody else set it: see
+    """The operator leaves a field of a Deployment or a Secret as another writer has set it: see
     [control.md](control.md#who-else-writes). `Ready` does not depend on it.
     """
 
 
 OWN_CONDITION_TYPES: Final[frozenset[str]] = frozenset(ConditionType)
-"""Conditions of other types belong to whoever writes them."""
+"""Conditions of other types belong to other writers."""
 
 
 class ConditionStatus(StrEnum):

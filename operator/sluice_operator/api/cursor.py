@@ -44,13 +44,13 @@ class CursorSpec(Model):
     """A request to set the cursor."""
 
     position: CursorPosition
-    """Where to continue: oldest (all events that the source still has), live (only new events), or a sequence number,
-    to continue with the message after it.
+    """Where to continue: oldest (all events that the source still has), live (only new events), or after a sequence
+    number.
     """
 
     nonce: Annotated[str, Field(min_length=1, max_length=64)]
     """An arbitrary string of your choice, such as first-try. The cursor is set once for each nonce: use another nonce
-    to set it again. Only the newest nonce is remembered, so an earlier one, such as after a revert in Git, sets the
+    to set it again. Only the newest nonce is stored. So an earlier one, such as after a revert in Git, sets the
     cursor again.
     """
 

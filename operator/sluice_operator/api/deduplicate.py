@@ -23,7 +23,7 @@ def parse_duration_seconds(duration: str) -> int:
 
 
 class DeduplicateSpec(Model):
-    """How long to remember events, so that an event that several relays send is stored once."""
+    """For how long an event that several relays send is recognised, so that it is stored once."""
 
     window: Annotated[
         str,
@@ -37,6 +37,6 @@ class DeduplicateSpec(Model):
             holds=lambda duration: _LIMITS.minimum <= parse_duration_seconds(duration) <= _LIMITS.maximum,
         ),
     ] = "1h"
-    """How long an event is remembered, as a duration from 1s to 24h, such as 90m. Redis needs memory for each event in
+    """How long an event is recognised, as a duration from 1s to 24h, such as 90m. Redis needs memory for each event in
     the window.
     """

@@ -38,8 +38,8 @@ EnvName = Annotated[
     Rule(
         cel="self != 'PATH' && !self.startsWith('PYTHON') && !self.startsWith('LD_')",
         message=(
-            "PATH and names that begin with PYTHON or LD_ change which program runs: remove them, or set them in your "
-            "own image and use it in spec.image"
+            "PATH and names that begin with PYTHON or LD_ change which program runs: remove them, or set them in "
+            "your own image (spec.image)"
         ),
         holds=lambda name: name != "PATH" and not name.startswith(("PYTHON", "LD_")),
     ),

@@ -16,14 +16,14 @@ class HealthSpec(Model):
     """
 
     stalled_after_seconds: Annotated[int, Field(ge=1, le=86_400)] = 60
-    """Number of seconds that a problem that only a person can fix, such as a missing Secret or a wrong password, can
-    last before the resource is Stalled. Deployment tools give up when a resource is Stalled, and people often fix such
-    a problem in two steps.
+    """Number of seconds before a problem that only a person can fix makes the resource Stalled. Examples are a missing
+    Secret and a wrong password. People often fix such a problem in two steps, and deployment tools give up when a
+    resource is Stalled.
     """
 
     quiet_after_seconds: Annotated[int, Field(ge=0, le=604_800)] = 300
-    """Number of seconds that a connected source can send nothing to store before EventsFlowing is False. 0 means no
-    limit, for a source that can be quiet for a long time, such as a PDS with few accounts.
+    """Number of seconds without an event to store after which EventsFlowing is False, although the source is connected.
+    0 means no limit. Use 0 for a source that can be quiet for a long time, such as a PDS with few accounts.
     """
 
     stable_window_seconds: Annotated[int, Field(ge=1, le=604_800)] = 900
@@ -36,6 +36,6 @@ class LabelerHealthSpec(HealthSpec):
     """The same for a Labeler. Labelers can be quiet for hours, so quietAfterSeconds has another default."""
 
     quiet_after_seconds: Annotated[int, Field(ge=0, le=604_800)] = 0
-    """Number of seconds that a connected labeler can send nothing to store before EventsFlowing is False. 0 means no
-    limit, since labelers can be quiet for hours.
+    """Number of seconds without a label to store after which EventsFlowing is False, although the labeler is connected.
+    0 means no limit, because labelers can be quiet for hours.
     """

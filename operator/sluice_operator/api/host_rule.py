@@ -1,8 +1,8 @@
 """The rule of the API server that decides whether a change of spec.host names another source.
 
-It says in CEL what `sluice_redis.hosts.host_of` says in Python. It uses only what every supported version of CEL has,
-so it can't parse an IP address. Its cost estimate counts each computed list as endless, so an IPv6 address is compared
-group by group, and each group is found by a regular expression.
+It is written in CEL, and corresponds to `sluice_redis.hosts.normalize_host`. It uses only functions that every
+supported version of CEL has, so it can't parse an IP address. CEL's cost estimate has no limit for computed lists. So
+an IPv6 address is compared group by group, and a regular expression finds each group.
 
 If in doubt, the rule refuses the change: an IPv4 address at the end of an IPv6 address is compared as text.
 """
@@ -26,8 +26,8 @@ def same_host_expression(left: str, right: str) -> str:
 def _port_expression(host: str) -> str:
     """The port, or 0 if it is the default of the scheme."""
     default = f"({host}.lowerAscii().matches('^(ws|http)://') ? 80 : 443)"
-    told = f"int({host}.find('[0-9]+$'))"
-    return f"(!{host}.matches(':[0-9]+$') || {told} == {default} ? 0 : {told})"
+    given = f"int({host}.find('[0-9]+$'))"
+    return f"(!{host}.matches(':[0-9]+$') || {given} == {default} ? 0 : {given})"
 
 
 def _name_expression(host: str) -> str:

@@ -24,8 +24,8 @@ class ConsumerGroup(Model):
     """Number of consumers of the group. Redis counts a consumer until it is deleted, even if its process has ended."""
 
     lag: Count | None = None
-    """Number of entries of the stream that were not delivered to the group yet. Absent if Redis cannot tell, such as
-    after entries were deleted from the middle of the stream.
+    """Number of entries of the stream that were not delivered to the group yet. Absent if Redis does not report it,
+    such as after entries were deleted from the middle of the stream.
     """
 
     pending: Count = 0
@@ -73,7 +73,7 @@ class IngesterStatus(Model):
 
     consumers_lag: Count | None = None
     """Number of entries that were not delivered yet to the consumer group with the greatest lag. Absent if there is no
-    group, or if Redis cannot tell.
+    group, or if Redis does not report it.
     """
 
     fenced: Count | None = None

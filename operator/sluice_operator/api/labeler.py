@@ -13,7 +13,7 @@ class LabelsSpec(Model):
     """The stream of labels (com.atproto.label.subscribeLabels)."""
 
     start_from: CursorPosition = ingester_settings.START_FROM.default
-    """Where to start if Redis holds no cursor for this host: oldest (all labels of the labeler), live (only new
+    """Where to start if Redis has no cursor for this host. It is oldest (all labels of the labeler), live (only new
     labels), or the first sequence number to read. A stored cursor takes precedence.
     """
 

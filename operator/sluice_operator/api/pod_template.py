@@ -1,8 +1,8 @@
 """The pod template: what a user adds to the pod of an ingester.
 
-What the operator sets from other fields of the spec can't be set here, so each thing has one place. Rules refuse what
-would break the pod. What only the validation of a Deployment finds, such as a wrong field of an affinity, is refused by
-the API server when the Deployment is written. The resource is then Stalled with its message.
+Values that other fields of the spec set can't be set here. Validation rules refuse what would break the pod. Some
+errors, such as a wrong field of an affinity, are found only when the Deployment is written. The API server then refuses
+it, and the resource is Stalled with the API server's message.
 """
 
 from typing import Annotated, Final, Literal

@@ -32,8 +32,8 @@ class FirehoseSpec(Model):
     """Whether to stream the events of the source into Redis."""
 
     start_from: CursorPosition = ingester_settings.START_FROM.default
-    """Where to start if Redis holds no cursor for this host: oldest (all events that the source still has), live (only
-    new events), or the first sequence number to read. A stored cursor takes precedence.
+    """Where to start if Redis has no cursor for this host. It is oldest (all events that the source still has), live
+    (only new events), or the first sequence number to read. A stored cursor takes precedence.
     """
 
     collections: Annotated[tuple[Collection, ...], Field(min_length=1, max_length=100)] = (
@@ -44,7 +44,7 @@ class FirehoseSpec(Model):
     """
 
     sync_events: Literal["Omit", "Emit"] = "Omit"
-    """What to do with a #sync message, which says that the state of a repository was set anew. Omit does not store it.
+    """What to do with a #sync message, which says that the state of a repository was reset. Omit does not store it.
     Emit stores it as an event of type sync. Consumers that were written for the Rust ingester cannot read this type and
     stop at it: use Omit with them.
     """

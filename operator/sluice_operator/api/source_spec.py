@@ -49,14 +49,13 @@ Host = Annotated[
         same_host_expression("self", "oldSelf"),
         message=(
             "the host is immutable: create another resource for another source, and delete this one. Only the spelling "
-            "can change: ws://, wss://, http:// or https:// in front, upper and lower case, the default port of the "
-            "scheme, and the form of an IPv6 address"
+            "can change: the scheme before ://, upper and lower case, the default port of the scheme, and the form of "
+            "an IPv6 address"
         ),
     ),
 ]
-"""Where a source is found. It is immutable, because everything that a status counts and compares (cursor, gaps,
-restarts, rates) belongs to one source. So do the sequence numbers in `startFrom` and `cursor.position`, and the listing
-of a backfill.
+"""Where a source is found. It is immutable, because all numbers in a status (cursor, gaps, restarts, rates) belong to
+one source. So do the sequence numbers in `startFrom` and `cursor.position`, and the listing of a backfill.
 
 Nothing else of a spec is immutable, because nothing else would mix two cursors. `redis.secretRef` and `redis.keyPrefix`
 lead to other keys, which have their own cursor or start at `startFrom`. Another spelling of the host leads to the same
@@ -128,8 +127,8 @@ class BackpressureSpec(Model):
     )
     """Number of entries in the stream at which the ingester stops reading. It drops no event. It continues from its
     cursor when consumers have deleted entries. The last batch can exceed this number. Sources that write to the same
-    stream should all have the same value: a source with a lower value can be held back forever by one with a higher
-    value.
+    stream should have the same value. Otherwise a source with a higher value can fill the stream, and one with a lower
+    value never continues.
     """
 
 
