@@ -1,4 +1,4 @@
-"""Runs the example of a consumer (examples/consumer) for the demo's Relays, and reads its consumer group."""
+"""Runs the example consumer (examples/consumer) for the demo's Relays, and reads its consumer group."""
 
 import json
 from collections.abc import Callable

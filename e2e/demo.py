@@ -1,8 +1,8 @@
 """`make demo`: Sluice on a real cluster, from sources to a consumer of their events.
 
-It sets up a Kubernetes cluster, runs `helm install`, starts two Relays and a consumer that acknowledges their events,
-then prints the table, the cursors and the consumer's progress twice. With `--source pds` the events come from the
-reference PDS on this machine instead of simulated relays.
+It sets up a Kubernetes cluster and runs `helm install`. Then it starts two Relays and a consumer that acknowledges
+their events. It prints the table, the cursors and the consumer's progress twice. With `--source pds` the events come
+from the reference PDS on this machine instead of simulated relays.
 """
 
 import argparse
@@ -45,9 +45,9 @@ class Shown:
     group: str
     """The name of the consumer and of its group."""
     between: Callable[[], None]
-    """What to do between the two prints."""
+    """Called between the two prints."""
     sent: Callable[[], dict[str, int]] = dict
-    """By Relay, how many messages its source has sent; empty if the source can't be asked."""
+    """By Relay, how many messages its source has sent. Empty if that is unknown."""
 
     @property
     def names(self) -> list[str]:
@@ -120,9 +120,9 @@ def consumer_of(cluster: Cluster, shown: Shown) -> list[manifests.Manifest]:
 
 @contextmanager
 def simulated_relays(cluster: Cluster) -> Iterator[Shown]:
-    """Two simulated relays, each with a sequence of its own."""
+    """Two simulated relays, each with its own sequence."""
     for region in REGIONS:
-        # The sequence goes on when a simulator restarts, as a relay's does: stored cursors stay valid.
+        # The sequence continues when a simulator restarts, like that of a relay. So stored cursors stay valid.
         args = ["--first-seq", "clock", "--seed", region, "--rate", str(MESSAGES_PER_SECOND)]
         deploy.apply(cluster, *manifests.simulator(name=region, namespace=NAMESPACE, args=args))
     for region in REGIONS:
@@ -247,7 +247,7 @@ def print_state(cluster: Cluster, shown: Shown) -> Sample:
 
 
 def sample(cluster: Cluster, shown: Shown) -> Sample:
-    """Ask the sources how much they have sent, and Redis how much the ingesters have stored."""
+    """Read from the sources how much they have sent, and from Redis how much the ingesters have stored."""
     stored = {
         relay["metadata"]["name"]: int(
             redis_cli(cluster, "HGET", shown.cursor_key(relay).replace(":cursor:", ":health:"), "events") or 0

@@ -1,6 +1,6 @@
 """Installs Sluice by its chart on a cluster, applies manifests, and reads the bundled Redis.
 
-For the demo and for the tests, each with a release of its own.
+The demo and the tests use it, each with its own release.
 """
 
 import base64
@@ -21,7 +21,7 @@ CHART: Final[Path] = ROOT / "charts" / "sluice"
 
 @dataclass(frozen=True, kw_only=True)
 class Release:
-    """A release of the chart. Several can stand in one cluster if they watch different namespaces.
+    """A release of the chart. One cluster can have several, if they watch different namespaces.
 
     The name contains `sluice`, so that the names of its objects begin with it: the chart's rule for full names.
     """
@@ -60,8 +60,8 @@ def load_images(cluster: Cluster) -> None:
 def install(cluster: Cluster, *, release: Release, values: dict[str, Any] | None = None) -> None:
     """`helm upgrade --install`, then wait until the operator and its Redis are ready.
 
-    Creates the namespaces that the release watches. `values` replaces top-level values of the chart. The CRDs pass
-    from release to release: the last one that is installed owns them, and an uninstall keeps them.
+    Creates the namespaces that the release watches. `values` replaces top-level values of the chart. The
+    release that was installed last owns the CRDs, and an uninstall keeps them.
     """
     apply(cluster, *map(manifests.namespace, release.watch_namespaces))
     command = (

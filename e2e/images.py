@@ -1,4 +1,4 @@
-"""The images that demo and tests need in the cluster.
+"""The images that the demo and the tests need in the cluster.
 
 The tag contains a hash of the sources, so that pods are rolled when a source changes.
 """

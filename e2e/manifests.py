@@ -40,7 +40,7 @@ def simulator(*, name: str, namespace: str, args: list[str]) -> list[Manifest]:
         "readinessProbe": {
             "httpGet": {"path": "/xrpc/_health", "port": "xrpc"},
             "periodSeconds": 1,
-            # On a busy machine an answer takes long; the source must not count as unreachable then.
+            # On a busy machine a response takes long. The source must not count as unreachable then.
             "timeoutSeconds": 10,
             "failureThreshold": 10,
         },

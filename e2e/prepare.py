@@ -1,4 +1,4 @@
-"""`make prepare`: set up all that takes minutes on a new machine, side by side: tools, images, readers, the PDS."""
+"""`make prepare`: builds and installs, in parallel, what takes minutes on a new machine."""
 
 import sys
 from concurrent.futures import ThreadPoolExecutor

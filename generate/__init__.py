@@ -1,1 +1,1 @@
-"""The generated files of the repository: `make generate` writes them, and a test finds those that are stale."""
+"""The generated files of the repository: `make generate` writes them, and a test fails if one is stale."""

@@ -1,8 +1,8 @@
 """The argocd-cm for Argo CD: the scripts of docs/argocd/resource_customizations, once for each kind.
 
-The repository format of Argo CD lets one directory named `_` serve all kinds of a group. A ConfigMap can't: its keys
-take no wildcard, and the one key that takes wildcards in its value, `resource.customizations`, would replace what a
-user already has there.
+In the repository of Argo CD, one directory named `_` covers all kinds of a group. The keys of a ConfigMap have no
+wildcard. Only the value of the key `resource.customizations` can have one, but it would replace the user's own
+settings.
 """
 
 from collections.abc import Mapping

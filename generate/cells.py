@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 
 def code(words: Iterable[object]) -> str:
-    """`words` as code, with commas between."""
+    """`words` as code, separated by commas."""
     return ", ".join(f"`{word}`" for word in words)
 
 

@@ -1,4 +1,4 @@
-"""The docstrings of an enum's members: Python keeps them in the source alone."""
+"""Reads the docstrings of an enum's members from the source, because Python does not keep them."""
 
 import ast
 import inspect

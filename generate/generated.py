@@ -1,4 +1,4 @@
-"""One generated file: its path and what makes its text."""
+"""One generated file: its path and the function that renders it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,12 +7,12 @@ from pathlib import Path
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Generated:
-    """A file that is generated as a whole, or that has a generated part."""
+    """A file that is generated completely, or that has a generated part."""
 
     path: str
     """Relative to the root of the repository."""
     render: Callable[[str], str]
-    """Makes the file's text from its present text, which is empty if there is no file yet."""
+    """Makes the file's text from its current text, which is empty if there is no file yet."""
 
     def is_fresh(self, root: Path) -> bool:
         """Whether the file under `root` is what `render` makes."""

@@ -1,4 +1,4 @@
-"""The tables of docs/metrics.md: what the operator and the ingester register, with their help texts."""
+"""The tables of docs/metrics.md: the metrics of the operator and of the ingester, with their help texts."""
 
 from collections.abc import Iterator
 from typing import Any, Final

@@ -1,6 +1,6 @@
 """A real Kubernetes cluster for the demo and the tests: kind where Docker runs, else a local one.
 
-The local cluster is a control plane and one node in namespaces of their own (mount, network, pid and
-host name), as kind's node is a container. So nothing clashes with what else runs on the machine, and
-when its first process ends, everything in it ends: processes, mounts, interfaces, iptables rules.
+The local cluster is a control plane and one node in separate Linux namespaces: mount, network, pid and host name. It
+does not conflict with other programs of the machine. When its first process ends, the kernel removes its processes,
+mounts, interfaces and iptables rules.
 """

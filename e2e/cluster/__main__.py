@@ -1,4 +1,4 @@
-"""The command line of the cluster: `python -m e2e.cluster`, to be run in the repository's root."""
+"""The command line of the cluster, `python -m e2e.cluster`. Run it in the root of the repository."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def load(layout: Layout, arguments: argparse.Namespace) -> None:
 def diagnose(layout: Layout, _: argparse.Namespace) -> int:
     """Print what is missing and what was left behind; 1 if there is anything."""
     findings = doctor.findings(layout)
-    print("\n".join(findings) or "nothing missing, nothing left behind")
+    print("\n".join(findings) or "no problem found")
     return int(bool(findings))
 
 

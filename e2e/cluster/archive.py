@@ -1,4 +1,4 @@
-"""Loads image archives into the node's containerd, and makes the archive of the pause image from its one file."""
+"""Loads image archives into the node's containerd, and creates the archive of the pause image."""
 
 from __future__ import annotations
 

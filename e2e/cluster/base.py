@@ -1,4 +1,4 @@
-"""Makes the base image of all others with debootstrap, which needs no registry: Debian with Python."""
+"""Makes the base image of all others: Debian with Python, by debootstrap, which needs no registry."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ RECIPE_VERSION = 1
 
 
 def key() -> str:
-    """A hash of all that decides what the image is made of."""
+    """A hash of everything that the image is made from."""
     recipe = f"{RECIPE_VERSION} {SUITE} {INCLUDE} {DROPPED}"
     return hashlib.sha256(recipe.encode()).hexdigest()
 
@@ -64,7 +64,7 @@ def make(layout: Layout, log: Path) -> None:
         mirror = [found[0][0]] if found and found[0][1] == SUITE else []
         include = f"--include={','.join(INCLUDE)}"
         progress.run(
-            # In a mount namespace of its own: what debootstrap mounts goes with it, even if it is killed.
+            # In a separate mount namespace: its mounts are removed with it, even if debootstrap is killed.
             ["unshare", "--mount", "debootstrap", "--variant=minbase", include, SUITE, root, *mirror],
             log=log,
             label=f"base image: Debian {SUITE} with Python",

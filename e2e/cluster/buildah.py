@@ -1,4 +1,4 @@
-"""Runs buildah(1) with a storage of its own, without a daemon and without user namespaces."""
+"""Runs buildah(1) with its own storage directory, without a daemon and without user namespaces."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The command line of each component of Kubernetes, and what must answer before it starts. Pure.
+"""The command line of each component of Kubernetes, and what must be ready before it starts. Pure.
 
-Their configuration files are constant and stand in `config/`: inside the node, all paths and addresses are
-always the same. What only flags can set is here.
+The configuration files in `config/` are constant, because paths and addresses inside the node are always the same. The
+settings here can only be set by flags.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ PKI = STATE / "pki"
 CONTAINERD_SOCKET = "/run/containerd/containerd.sock"
 FRONT_PROXY = "sluice:front-proxy"
 ETCD_ADDRESS = "127.0.0.1:2379"
-# etcd accepts connections before it serves them, and an API server that waits too long for an answer exits.
+# etcd accepts connections before it serves them, and an API server that waits too long for it exits.
 ETCD_READY = f"http://{ETCD_ADDRESS}/health"
 API_ADDRESS = API_SERVER.removeprefix("https://")
 # Answers 200 only when the default roles exist: without them the controllers are refused and exit.
@@ -131,7 +131,7 @@ def scheduler() -> Component:
 
 
 def _controller(name: str, *flags: str) -> Component:
-    """A controller without leader election, with a kubeconfig of its own, that listens in the node only."""
+    """A controller without leader election, with its own kubeconfig, that listens only inside the node."""
     kubeconfig = PKI / f"{name}.kubeconfig"
     return Component(
         name=name,

@@ -1,4 +1,4 @@
-"""Finds what this machine lacks for the local cluster, and what a stopped cluster has left on it."""
+"""Finds what this machine lacks for the local cluster, and what a stopped cluster has not removed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The error of all that sets up and runs a cluster, and the end of a log for its message."""
+"""The error that setting up and running a cluster raises, and the end of a log for its message."""
 
 from __future__ import annotations
 

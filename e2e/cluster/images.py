@@ -30,7 +30,7 @@ class Image:
     build_args: Mapping[str, str] = field(default_factory=dict)
 
     def key(self) -> str:
-        """A hash of all that decides what the image is made of."""
+        """A hash of everything that the image is made from."""
         digest = hashlib.sha256(json.dumps([self.tag, dict(self.build_args)], sort_keys=True).encode())
         for path in (self.dockerfile, *self.inputs):
             for file in files_below(path):
@@ -58,8 +58,8 @@ class Archive:
 def build(layout: Layout, image: Image) -> Archive:
     """Build an image on the base image (its Dockerfile's `ARG BASE`) unless the cache has it.
 
-    Instant when nothing changed. Build arguments that the Dockerfile declares without a default are
-    filled from the environment, and pip is set up as on this machine.
+    Instant when nothing changed. Build arguments without a default in the Dockerfile are taken from the environment.
+    pip has the settings of this machine.
     """
     archive = Archive(_archive_path(layout, image.tag), f"{base.key()[:16]}-{image.key()}")
     if _fresh(archive):

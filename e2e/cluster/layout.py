@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = Path(__file__).resolve().parent
 
 NODE_NAME = "sluice"
-# 198.18.0.0/15 is reserved for tests of networks (RFC 2544), so that it overlaps no private network.
+# 198.18.0.0/15 is reserved for tests of networks (RFC 2544), so it overlaps no private network.
 HOST_ADDRESS = "198.18.0.1"
 NODE_ADDRESS = "198.18.0.2"
 LINK_NETWORK = "198.18.0.0/30"

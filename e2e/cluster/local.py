@@ -1,4 +1,4 @@
-"""Starts and stops the local cluster: one node, in Linux namespaces of its own."""
+"""Starts and stops the local cluster: one node, in separate Linux namespaces."""
 
 from __future__ import annotations
 
@@ -47,7 +47,9 @@ def up(layout: Layout, *, timeout: float = ready.TIMEOUT) -> None:
 
 
 def down(layout: Layout) -> None:
-    """Stop all that `start` started and remove all that it made but the caches; nothing if there is nothing."""
+    """Stop what `start` has started, and remove what it has created except the caches. Does nothing if there is
+    nothing.
+    """
     with _locked(layout):
         _stop_node(layout)
         traces.restore(layout)

@@ -1,4 +1,4 @@
-"""Connects the machine and the node: a veth pair and two routes. All else is set up inside the node."""
+"""Connects the machine and the node with a veth pair and two routes. The rest is set up inside the node."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _ALIAS_LIMIT = 255
 
 
 def connect(node_pid: int, state: Path) -> None:
-    """Lay a veth pair to the network namespace of a process. The alias of the interface names its cluster."""
+    """Create a veth pair to the network namespace of a process. The alias of the interface names its cluster."""
     deadline = time.monotonic() + 60
     own = os.readlink("/proc/self/ns/net")
     while (found := namespace(node_pid, "net")) in (None, own):

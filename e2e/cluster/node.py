@@ -1,7 +1,7 @@
 """The node's first process: prepares its namespaces, then starts and restarts the components.
 
-Runs as pid 1 of a pid namespace, so it also reaps what the components leave, and when it ends, the kernel
-ends every process of the node. Standard library only: it stays in memory for as long as the cluster runs.
+Runs as pid 1 of a pid namespace, so it also reaps orphaned processes. When it ends, the kernel ends every process of
+the node. It imports only the standard library, because it stays in memory as long as the cluster runs.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from e2e.cluster.layout import (
 
 # The directory of the in-tree provisioner of hostPath volumes.
 VOLUMES = Path("/tmp/hostpath_pv")  # noqa: S108
-# Directories with fixed paths of the kubelet and the CNI plugins; the node gets empty ones of its own.
+# Directories with fixed paths of the kubelet and the CNI plugins; the node gets its own empty ones.
 PRIVATE = tuple(Path(p) for p in ("/var/lib/kubelet", "/var/lib/cni", "/var/log/containers"))
 MOUNT_POINTS = (*PRIVATE, VOLUMES)
 LONGEST_PAUSE = 10.0
@@ -74,7 +74,7 @@ def main(state: Path) -> None:
 
 
 def mount_all(layout: Layout) -> None:
-    """Give the node a /run of its own, and its state, commands and configuration at constant paths."""
+    """Give the node its own /run, and its state, commands and configuration at constant paths."""
     mount("-t", "tmpfs", "-o", "mode=755", "tmpfs", "/run")
     for name, source in (("state", layout.state), ("bin", layout.binaries), ("config", PACKAGE / "config")):
         bind(source, NODE_DIRECTORY / name)
@@ -131,7 +131,7 @@ def supervise(layout: Layout) -> None:
 
 
 def startable(component: Component) -> bool:
-    """Whether its program is there, since it may still be in the build, and all that it needs answers."""
+    """Whether it can start: its program is built, and everything that it needs is ready."""
     program = Path(component.argv[0])
     return (program.exists() or not program.is_absolute()) and all(map(answers, component.needs))
 
@@ -154,7 +154,7 @@ def start(component: Component, layout: Layout) -> int:
 
 
 def reap(everything: list[Supervised]) -> bool:
-    """Collect ended children, adopted ones too; whether a component was among them."""
+    """Collect ended children, including adopted ones. Returns whether a component was among them."""
     by_pid = {item.pid: item for item in everything if item.pid is not None}
     changed = False
     while True:

@@ -1,4 +1,4 @@
-"""Shows which steps of a set-up run and for how long, and runs commands with their output in a log file.
+"""Shows which steps of a set-up run, and for how long. Runs commands with their output in a log file.
 
 On a terminal one line shows the running steps and is redrawn every second. Elsewhere, as in the log of a CI job,
 a line is printed every half minute.
@@ -72,7 +72,7 @@ class Board:
     ) -> Iterator[None]:
         """Report the start of a step, the step while it runs, and how long it took.
 
-        `duration`: how long it takes, in words. `detail`: asked while the step runs for how far it is. `outer`: a
+        `duration`: how long it takes, as text. `detail`: returns the progress while the step runs. `outer`: a
         step whose caller reports its start and end; it is shown only while no other step runs.
         """
         running = _Running(label=label, duration=duration, detail=detail, outer=outer)

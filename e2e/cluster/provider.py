@@ -1,4 +1,4 @@
-"""Chooses the provider of the cluster (kind where Docker runs, else the local one) and sets all up side by side."""
+"""Chooses the provider of the cluster, kind or local, and sets up what it needs in parallel."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def docker_runs() -> bool:
 
 
 def prepare(wanted: Iterable[Image] = (), *, layout: Layout | None = None) -> None:
-    """Install packages, build commands and images, side by side: minutes with an empty cache. Starts nothing.
+    """Install packages, build commands and images, in parallel: minutes with an empty cache. Starts nothing.
 
     The packages of the tests and the commands are needed even where no cluster can run; images only by a local one.
     """
@@ -130,7 +130,7 @@ def prepare(wanted: Iterable[Image] = (), *, layout: Layout | None = None) -> No
 
 
 def ensure_cluster(wanted: Iterable[Image] = (), *, layout: Layout | None = None) -> Cluster:
-    """The cluster with the images in it; what is missing is built, started and loaded side by side.
+    """The running cluster with the images. Builds, starts and loads in parallel what is missing.
 
     Raises NoClusterError when this machine can't have a cluster, ClusterError when something fails.
     """

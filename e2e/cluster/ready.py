@@ -1,4 +1,4 @@
-"""Waits until the node or the whole cluster is ready, and names the component that keeps it from that."""
+"""Waits until the node or the cluster is ready, and names the component that is not."""
 
 from __future__ import annotations
 
@@ -122,13 +122,13 @@ def _service_account_there(layout: Layout) -> bool:
     return _kubectl(layout, "get", "serviceaccount", "default", "--namespace=default") is not None
 
 
-NODE = (Check("a containerd that answers", "containerd", archive.containerd_answers),)
+NODE = (Check("containerd ready", "containerd", archive.containerd_answers),)
 CLUSTER = (
     Check("every component started", "node", _all_run),
-    Check("an API server that says ready", "kube-apiserver", _apiserver_ready),
+    Check("API server ready", "kube-apiserver", _apiserver_ready),
     Check("storage class and roles applied", "kube-apiserver", _defaults_applied),
     Check("the pause image loaded", "containerd", archive.load_pause),
     Check("a Ready node", "kubelet", _node_ready),
-    Check("DNS that says ready", "coredns", _dns_ready),
+    Check("DNS ready", "coredns", _dns_ready),
     Check("a default service account", "kube-controller-manager", _service_account_there),
 )

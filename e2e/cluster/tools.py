@@ -82,7 +82,7 @@ def discard_outdated(layout: Layout) -> None:
     """Remove the commands of earlier sources, so that a node that starts before the build ends does not run them."""
     layout.tools.mkdir(parents=True, exist_ok=True)
     with _held(layout.tools / "lock", wait=False) as held:
-        # Whoever holds the lock builds, and has removed them.
+        # The process that holds the lock builds, and has removed them.
         if held and not ready(layout):
             _empty(layout.binaries)
 

@@ -1,7 +1,9 @@
-"""The reference PDS as a real source: the software that most of the network's repos live on.
+"""The reference PDS as a real source. Most repositories of the network are on servers with this software.
 
-`ReferencePds` runs it, `client.Client` speaks its own API, `journal.Journal` keeps account of what a
-consumer of its firehose must see, `seed.seed` writes a bit of everything.
+- `server.ReferencePds` runs it.
+- `client.Client` calls its API.
+- `journal.Journal` records which events a consumer of its firehose must receive.
+- `seed.seed` writes records of all kinds.
 """
 
 from e2e.pds.install import unavailable_reason

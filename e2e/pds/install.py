@@ -1,8 +1,8 @@
 """Installs the reference PDS from npm into `.cache/pds`, once for each state of the lock file.
 
-It needs Node 22 or newer, which is installed with it, and one native module, which fits exactly one
-version of Node: that is why install scripts are left out at first, and the module is built with that
-Node on the PATH and that Node's headers.
+It needs Node 22 or newer, which is installed with it, and one native module. The module must be built for exactly that
+version of Node. So npm runs no install scripts at first. Then the module is built with that Node on the PATH, and with
+its headers.
 """
 
 import fcntl

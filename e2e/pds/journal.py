@@ -1,7 +1,7 @@
-"""Writes to a PDS, and records the events that a consumer of its firehose must see.
+"""Writes to a PDS, and records the events that a consumer of its firehose must receive.
 
-The account is drawn from what the API was asked and what it answered, never from the firehose: that
-is what makes it worth comparing with the firehose.
+The events are derived from the API's requests and responses, not from the firehose. So the firehose can be compared
+with them.
 """
 
 from dataclasses import dataclass, field
@@ -23,8 +23,8 @@ class Write:
 class Journal:
     """Each method is one call of the API.
 
-    `events`: in order, each event of the Redis contract but for its `seq` and `time`, which only the
-    firehose tells. `records`: what stands in the repos now, (did, collection, rkey) -> (cid, record).
+    `events`: the events of the Redis contract in order, without `seq` and `time`, which only the firehose has.
+    `records`: the current records of all repos, (did, collection, rkey) -> (cid, record).
     """
 
     client: Client

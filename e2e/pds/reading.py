@@ -1,6 +1,6 @@
 """Reads a firehose without any code of the ingester, so that the ingester can be checked against it.
 
-As small as the protocol allows: it trusts the source and checks nothing.
+It is as small as possible: it trusts the source and checks nothing.
 """
 
 import asyncio
@@ -22,8 +22,8 @@ PATIENCE_SECONDS: Final = 60.0
 async def read(websocket: str, *, at_least: int, cursor: int = 0) -> list[Json]:
     """All events after `cursor`, in the shape of the Redis contract, until the source is silent.
 
-    `websocket` is the base, `ws://host:port`. A PDS looks for news every second; on a busy machine it takes longer,
-    so silence before there are `at_least` so many events means nothing, until it lasts for a minute.
+    `websocket` is the base, `ws://host:port`. A PDS checks for new events every second, on a busy machine less often.
+    So silence counts only after `at_least` events, or if it lasts for a minute.
     """
     url = f"{websocket}/xrpc/com.atproto.sync.subscribeRepos?cursor={cursor}"
     events: list[Json] = []

@@ -21,10 +21,10 @@ class PdsError(Exception):
 
 
 class ReferencePds:
-    """A context manager: the reference PDS, empty, with a PLC directory of its own in memory.
+    """A context manager: an empty reference PDS, with its own PLC directory in memory.
 
-    It listens on `host`, an address of this machine (`0.0.0.0` for all of them), at `port` (0: a free
-    one), and answers whatever name or address it is called by. Its data is gone when the context ends.
+    It listens on `host`, an address of this machine (`0.0.0.0`: all addresses), at `port` (0: a free one). It accepts
+    requests for any host name. Its data is deleted when the context ends.
     """
 
     def __init__(self, *, host: str = "127.0.0.1", port: int = 0) -> None:

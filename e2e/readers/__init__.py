@@ -1,4 +1,4 @@
-"""Reads a status as other tools do: kstatus (Flux, Helm) and Argo CD's health scripts, by their own libraries."""
+"""Evaluates a status like other tools, with their libraries: kstatus (Flux, Helm) and Argo CD's health scripts."""
 
 from e2e.readers.build import ensure
 from e2e.readers.program import Readers, Said

@@ -1,4 +1,4 @@
-"""Runs the Go program and asks it about objects; main.go describes questions and answers."""
+"""Runs the Go program that evaluates objects. main.go describes its requests and responses."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Said:
 
 
 class Readers:
-    """Asks about any number of objects, from any thread."""
+    """Evaluates any number of objects. It can be used from any thread."""
 
     def __init__(self, *, scripts: Path = SCRIPTS) -> None:
         self._command = [str(ensure()), "-scripts", str(scripts)]

@@ -1,7 +1,7 @@
-"""A corpus: events that are made once and served in rounds, so that sending them costs next to nothing.
+"""A corpus: events that are made once and then sent in rounds, which saves CPU time.
 
-Within one round every commit is a valid successor of the one before it. From the second round on the
-same commits come again under a new ``seq`` and ``time``: (did, rev) repeats after ``len(corpus)`` events.
+Within one round every commit is a valid successor of the one before it. From the second round on the same commits come
+again under a new ``seq`` and ``time``: (did, rev) repeats after ``len(corpus)`` events.
 """
 
 from collections.abc import Iterator

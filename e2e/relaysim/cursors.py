@@ -1,4 +1,4 @@
-"""How servers read a client's cursor: the rules, one profile for each server, and where replay starts."""
+"""How servers handle a client's cursor: rules, a profile for each server, and where the replay starts."""
 
 from dataclasses import dataclass
 
@@ -11,10 +11,10 @@ class CursorRules:
     """How one server reads cursors. Servers differ, and clients have to cope.
 
     - ``inclusive``: replay starts with the cursor's own event.
-    - ``outdated_info``: a cursor older than the window gets ``#info OutdatedCursor``; otherwise replay
-      starts silently with the oldest event. Cursor 0 gets it only with ``zero_outdated``.
-    - ``future_error``: a cursor beyond the newest event gets a ``FutureCursor`` error; otherwise the
-      client silently gets live events.
+    - ``outdated_info``: a cursor older than the window gets ``#info OutdatedCursor``; otherwise replay starts silently
+      with the oldest event. Cursor 0 gets it only with ``zero_outdated``.
+    - ``future_error``: a cursor beyond the newest event gets a ``FutureCursor`` error; otherwise the client silently
+      gets live events.
     """
 
     inclusive: bool

@@ -1,8 +1,8 @@
-"""Damaged events: a client can't decode them, or only in part, and has to go on after them.
+"""Damaged events, which a client can't decode, or only in part. It must continue after them.
 
-The damaged commit changes its repository like any other, so that the events after it are valid.
-``facts["fault"]`` names the damage. ``facts["lost"]`` lists the paths whose record can't be read although
-the rest of the commit can; without it nothing of the frame can be read.
+The damaged commit changes its repository like any other, so that the events after it are valid. ``facts["fault"]``
+names the damage. ``facts["lost"]`` lists the paths whose record can't be read although the rest of the commit can;
+without it nothing of the frame can be read.
 """
 
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""From the JSON of a record back to its CID, to check that a record arrived complete.
+"""Computes the CID of a record from its JSON, to check that the record arrived complete.
 
 Spec: https://atproto.com/specs/data-model#representation
 """

@@ -14,7 +14,7 @@ from e2e.relaysim.reader import Reader
 from e2e.relaysim.window import Window
 
 _TICK_SECONDS = 0.25
-"""Between two bursts at a rate: to wake up costs more than to send a message."""
+"""The pause between two bursts. To wake up costs more than to send a message."""
 _CHUNK = 64
 _LEAD = 1024
 
@@ -122,8 +122,8 @@ class Feed:
     def go_to(self, seq: int) -> None:
         """Give the next event this seq. ``ValueError`` if it isn't positive.
 
-        Going back is a relay that lost its state: the window is emptied, and readers never get what they
-        were not sent.
+        A lower seq simulates a relay that lost its state: the window is emptied, and readers don't receive events that
+        were not sent yet.
         """
         if seq < 1:
             msg = f"a seq is positive, got {seq}"

@@ -1,4 +1,4 @@
-"""The journal: what a stream has emitted, for tests to compare with what arrived."""
+"""The journal: the emitted events of a stream, which tests compare with the received ones."""
 
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,7 +1,7 @@
 """A labeler: an endless sequence of ``#labels`` frames of ``com.atproto.label.subscribeLabels``.
 
-Spec: https://atproto.com/specs/label. A label is signed like a commit: what is signed are its DAG-CBOR
-bytes without ``sig``. The key is ``#atproto_label`` in the DID document of the labeler.
+Spec: https://atproto.com/specs/label. A label is signed like a commit: what is signed are its DAG-CBOR bytes without
+``sig``. The key is ``#atproto_label`` in the DID document of the labeler.
 """
 
 import base64
@@ -24,8 +24,8 @@ Label = Mapping[str, Any]
 class Labeler:
     """Labels of accounts and their posts, the same for the same seed.
 
-    Most frames hold one label, like those of Ozone. About one label in ten is a negation of an earlier one,
-    one in ten expires, and one in ten is not signed, like those of an old backfill.
+    Most frames hold one label, like those of Ozone. Of ten labels, about one negates an earlier one, one expires, and
+    one is not signed, like those of an old backfill.
     """
 
     def __init__(self, world: World, *, seed: str = "labeler") -> None:

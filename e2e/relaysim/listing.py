@@ -1,7 +1,6 @@
 """The pages of ``com.atproto.sync.listRepos``, with the cursors of a relay or of a PDS, and their faults.
 
-- The cursor of a relay is the decimal uid of the last account. A page that is shorter than the limit has
-  no cursor.
+- The cursor of a relay is the decimal uid of the last account. A page that is shorter than the limit has no cursor.
 - The cursor of a PDS is ``millis::did``. Every page that isn't empty has one.
 """
 
@@ -53,7 +52,7 @@ class Listing:
         self.faults = ListingFaults()
 
     def page(self, cursor: str | None, limit: str | None) -> dict[str, Any]:
-        """The body of a successful answer. ``BadRequestError`` or ``BadRepoError`` for one that isn't."""
+        """The body of a successful response. ``BadRequestError`` or ``BadRepoError`` for one that isn't."""
         faults = self.faults
         if faults.repeats and self._last is not None:
             faults.repeats -= 1

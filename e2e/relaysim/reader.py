@@ -1,4 +1,4 @@
-"""A reader: one client's subscription, which is sent the notes of a window from its position on."""
+"""A reader: the subscription of one client, which receives the notes of a window from a position on."""
 
 import asyncio
 import contextlib
@@ -41,7 +41,7 @@ class Reader:
 
     @property
     def stalled(self) -> bool:
-        """Whether the connection is open but dead: nothing is sent, and no ping is answered."""
+        """Whether the connection is stalled: it is open, but nothing is sent, and pings get no response."""
         return not self._flowing.is_set()
 
     @property

@@ -1,4 +1,4 @@
-"""Refusals: HTTP answers that an endpoint gives instead of its own, such as 429, 500 or a page of HTML."""
+"""Refusals: HTTP responses that replace those of an endpoint, such as 429, 500 or a page of HTML."""
 
 import asyncio
 from dataclasses import dataclass

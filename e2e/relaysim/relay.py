@@ -68,6 +68,6 @@ def _source(source: Iterator[Event], *, corpus: int, limit: int | None, prefill:
     if not corpus:
         return source
     rounds = Corpus(source, corpus)
-    # Not more than is ever emitted: accounts that are born later would stand in the listing too early.
+    # At most as many as are emitted: otherwise accounts that are created later would be listed too early.
     rounds.make(None if limit is None else max(limit, prefill))
     return iter(rounds)

@@ -1,4 +1,4 @@
-"""The bytes of whole WebSocket messages, so that many go out in one write. Spec: RFC 6455, section 5.2."""
+"""Encodes complete WebSocket messages, so that one write sends many of them. Spec: RFC 6455, section 5.2."""
 
 import struct
 
