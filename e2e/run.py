@@ -22,7 +22,7 @@ SUITES: Final = (
 )
 
 
-# Each wait in the tests has a limit of its own. This one only ends a test that hangs, however slow the machine is.
+# Each wait in the tests has its own limit. This one only ends a test that hangs, however slow the machine is.
 TIMEOUT: Final = "--timeout=1800"
 # The environment variable with a directory in which the processes of a run note what is set up.
 RUN_DIRECTORY: Final = "SLUICE_TEST_RUN_DIRECTORY"

@@ -1,7 +1,7 @@
 """The simulated network: accounts that write, as an endless sequence of events, the same for the same seed.
 
-It has a clock of its own, so that revisions and ``createdAt`` depend on the seed alone. Only ``seq`` and
-``time`` of an event come from the relay.
+It has its own clock, so that revisions and ``createdAt`` depend on the seed alone. Only ``seq`` and ``time`` of an
+event come from the relay.
 """
 
 import random

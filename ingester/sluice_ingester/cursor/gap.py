@@ -8,8 +8,8 @@ events is compared with the first frames of a connection. A single stray frame i
 - The gap is announced, and the frames do not follow directly: everything between is lost.
 - The gap is not announced. Then two conditions must hold: more than MAX_OVERLAP seqs are missing, and most frames are
   more than JUMP_SECONDS younger than the newest stored event. Each of them alone is normal. Sequences have gaps, and
-  public relays have increased theirs by billions within a second. Quiet sources send nothing for hours. If the time of
-  the event at the cursor is unknown, because the cursor was set by hand or by another program, the seqs alone decide.
+  public relays have increased theirs by billions within a second. Quiet sources send nothing for hours. If the time
+  of the event at the cursor is unknown, for example because the cursor was set by hand, the seqs alone decide.
 
 Labelers keep all their labels, and may be quiet for days. Their seqs have gaps of any size. For them only an announced
 gap counts (`drops_old_events` is False).

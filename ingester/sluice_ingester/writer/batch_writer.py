@@ -282,8 +282,8 @@ class BatchWriter:
     def _filled_by_others_message(self) -> str:
         return (
             f"{self._sink.keys.entries} holds more than this source's high-water mark of {self._high_water_mark} "
-            "entries, and sources with a higher mark still write: give all sources of a stream the same "
-            "spec.backpressure.highWaterMark, or give this one its own spec.redis.keyPrefix, or let consumers delete "
+            "entries, and sources with a higher mark still write. Give all sources of a stream the same "
+            "spec.backpressure.highWaterMark, or give this one its own spec.redis.keyPrefix. Or let consumers delete "
             "entries that they have processed (spec.retention.trimConsumed)"
         )
 

@@ -16,7 +16,7 @@ from sluice_operator.kubernetes.source_key import SourceKey, object_key
 from sluice_operator.kubernetes.watched_kinds import OwnerLabel, WatchedKinds
 
 _MAX_DELETED: Final = 1000
-"""How many deleted objects are remembered."""
+"""How many deleted objects are recorded."""
 
 
 class Cache:

@@ -28,7 +28,7 @@ class StreamVerdict:
 
     component: Component
     is_requested: bool
-    """Whether the spec asks for the stream."""
+    """Whether the spec enables the stream."""
     conditions: Sequence[ConditionDraft]
     verdict: ReadyVerdict
 

@@ -191,8 +191,8 @@ def _reported(
 def _outage_seconds(
     assessment: Assessment, strategy: StreamStrategy, report: HealthFacts, condition: Condition
 ) -> float:
-    """The seconds since the last event was read from the source or stored in Redis: the age of `condition`, unless the
-    strategy has a better measure.
+    """The seconds since the last event was read or stored. It is the age of `condition`, unless the strategy has a
+    better measure.
     """
     idle = strategy.idle_seconds(assessment, report)
     if idle is not None:

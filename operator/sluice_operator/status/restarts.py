@@ -64,8 +64,8 @@ def count_restarts(
 ) -> RestartsStatus:
     """The restarts after `pods` (the oldest first) were observed, continued from `previous`.
 
-    `should_run` is False while no pod should run. Then a deleted pod is dropped, and one that still runs is exempt:
-    when the source is resumed, its new pod does not count as a replacement.
+    `should_run` is False while no pod should run. Then deleted pods are dropped, and running ones are exempt. So when
+    the source is resumed, its new pod does not count as a replacement.
     """
     previous = previous or RestartsStatus()
     seen = {pod.uid: pod for pod in pods}

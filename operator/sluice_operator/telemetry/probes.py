@@ -1,6 +1,6 @@
 """The HTTP server: /livez and /readyz for the kubelet, /metrics for Prometheus.
 
-It runs on the event loop that does the work, so an operator that hangs does not answer. /livez fails if the work is
+It runs on the event loop that does the work, so an operator that hangs does not respond. /livez fails if the work is
 stuck. It does not fail because the API server or Redis is down: a restart would not bring them back.
 """
 

@@ -83,7 +83,7 @@ def _families() -> dict[str, GaugeMetricFamily | CounterMetricFamily]:
     def gauge(name: str, text: str, *labels: str) -> GaugeMetricFamily:
         return GaugeMetricFamily(f"sluice_resource_{name}", text, labels=[*_LABELS, *labels])
 
-    restarts = "Restarts of ingesters that nobody asked for, over all pods and all time."
+    restarts = "Unplanned restarts of ingesters, over all pods and all time."
     return {
         "ready": gauge("ready", "1 while the resource is `Ready`, else 0."),
         "stalled": gauge("stalled", "1 while a person must act, else 0."),

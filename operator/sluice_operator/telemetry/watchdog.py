@@ -1,7 +1,7 @@
 """Finds work that is stuck, for /livez, and an event loop that is blocked.
 
-A blocked event loop answers no probe, and the kubelet would kill the process without a trace of the reason. So a
-watchdog ends the process itself, and first writes the stacks of all threads.
+While the event loop is blocked, probes get no response. The kubelet would kill the process, and the reason would not be
+logged. So the watchdog ends the process before that, and first writes the stacks of all threads.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from sluice_operator.kubernetes.workqueue import WorkQueue
 STUCK_SECONDS: Final = 180.0
 """Longer than a reconciliation may take. Also how long no reconciliation may finish while others wait."""
 OVERDUE_SECONDS: Final = 900.0
-"""How late a resync may be. Each page of a list has a time limit of its own."""
+"""How late a resync may be. Each page of a list has its own time limit."""
 BLOCKED_SECONDS: Final = 30.0
 """How long the event loop may be blocked. No step of the work computes for a second."""
 SHUTDOWN_TIMEOUT_SECONDS: Final = 20.0
