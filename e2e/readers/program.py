@@ -17,7 +17,7 @@ SCRIPTS: Final = ROOT / "docs" / "argocd" / "resource_customizations"
 
 
 @dataclass(frozen=True)
-class Said:
+class ReaderVerdict:
     """The verdict of one reader on one version of an object."""
 
     status: str
@@ -42,10 +42,10 @@ class Readers:
         self._process.stdin.close()
         self._process.wait()
 
-    def read(self, body: dict[str, Any]) -> tuple[Said, Said]:
+    def read(self, body: dict[str, Any]) -> tuple[ReaderVerdict, ReaderVerdict]:
         """The verdicts of kstatus and of Argo CD on the object `body`."""
         answer = self._ask(object=body)
-        return Said(**answer["kstatus"]), Said(**answer["argo"])
+        return ReaderVerdict(**answer["kstatus"]), ReaderVerdict(**answer["argo"])
 
     def actions(self, body: dict[str, Any]) -> dict[str, bool]:
         """By name, Argo CD's actions for an object, and whether each is disabled."""

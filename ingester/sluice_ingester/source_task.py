@@ -16,7 +16,7 @@ class SourceTask(Protocol):
 
     @property
     def is_stuck(self) -> bool:
-        """Whether there has been no progress for too long, without a known reason."""
+        """Whether it is stuck: there is no progress for too long, and the reason is unknown."""
 
     def stop(self) -> None:
         """Read nothing more. `run` returns when everything that was read is stored."""

@@ -90,7 +90,7 @@ class Backfill:
 
     @property
     def is_stuck(self) -> bool:
-        """Whether there has been no progress for too long, without a known reason."""
+        """Whether it is stuck: there is no progress for too long, and the reason is unknown."""
         streaming = self.report.condition.state is SourceState.STREAMING
         return streaming and self._clock.monotonic() - self._progress_at > STUCK_SECONDS
 

@@ -30,7 +30,7 @@ class ProbedSource(Protocol):
 
     @property
     def is_stuck(self) -> bool:
-        """Whether there has been no progress for too long, without a known reason."""
+        """Whether it is stuck: there is no progress for too long, and the reason is unknown."""
 
 
 async def serve_http(

@@ -57,9 +57,9 @@ Host = Annotated[
 """Where a source is found. It is immutable, because all numbers in a status (cursor, gaps, restarts, rates) belong to
 one source. So do the sequence numbers in `startFrom` and `cursor.position`, and the listing of a backfill.
 
-Nothing else of a spec is immutable, because nothing else would mix two cursors. `redis.secretRef` and `redis.keyPrefix`
-lead to other keys, which have their own cursor or start at `startFrom`. Another spelling of the host leads to the same
-key (see `sluice_redis.hosts`). A stream that is disabled and enabled again continues from its cursor.
+All other fields can change, because they do not mix two cursors. `redis.secretRef` and `redis.keyPrefix` lead to other
+keys, which have their own cursor or start at `startFrom`. Another spelling of the host leads to the same key (see
+`sluice_redis.hosts`). A stream that is disabled and enabled again continues from its cursor.
 """
 
 Image = Annotated[
@@ -136,8 +136,8 @@ class RetentionSpec(Model):
     """Which entries the ingester removes from the stream."""
 
     trim_consumed: bool = ingester_settings.TRIM_CONSUMED.default
-    """Whether the ingester removes entries that every consumer group of the stream has acknowledged. An entry that any
-    group has not read or not acknowledged stays. If the stream has no consumer group, all entries stay.
+    """Whether the ingester removes entries that every consumer group of the stream has acknowledged. Entries that a
+    group has not read or not acknowledged are kept. If the stream has no consumer group, all entries stay.
     """
 
 

@@ -128,7 +128,7 @@ def is_lasting(error: ApiError) -> bool:
 
 
 def is_kind_missing(error: ApiError) -> bool:
-    """Whether the API server does not know the kind, so that there are no objects of it."""
+    """Whether the kind is unknown to the API server, so that it has no objects."""
     return error.code == HTTPStatus.NOT_FOUND
 
 

@@ -79,7 +79,7 @@ def handle_source_event(
 ) -> None:
     """Store a changed source, and add its key if it needs a reconciliation.
 
-    A change of nothing but the status needs none: the operator itself wrote it.
+    A change of the status alone needs none: the operator wrote it.
     """
     key = SourceKey(api.kind, source["metadata"]["namespace"], source["metadata"]["name"])
     if event_type == "DELETED":
