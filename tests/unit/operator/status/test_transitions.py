@@ -1,3 +1,5 @@
+"""Transitions of the status: the Events that they record, and which ones are written at once."""
+
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -55,7 +57,7 @@ def lost(gap: GapFacts) -> Facts:
 
 
 def events(*past: Facts, now: Facts) -> list[tuple[str, str]]:
-    before = RelayStatus.model_validate(after(*past).dump())  # as an operator that was restarted would read it
+    before = RelayStatus.model_validate(after(*past).dump())  # read back as after a restart of the operator
     return [(item.type, item.reason) for item in transition_events(before, source_status([now], before))]
 
 
@@ -68,13 +70,13 @@ def test_a_second_reconcile_changes_nothing() -> None:
     assert transition_events(before, status) == []
 
 
-def test_what_was_read_from_the_api_server_is_the_same_as_what_was_written() -> None:
+def test_a_status_read_from_the_api_server_equals_the_written_one() -> None:
     before = after(MINUTE_AGO, facts(now=ago(3)))
     read = RelayStatus.model_validate(before.dump())
     assert is_unchanged(read, source_status([facts()], read))
 
 
-def test_changed_numbers_can_wait() -> None:
+def test_changed_numbers_are_not_urgent() -> None:
     before = after(facts(now=ago(3)))
     moved = facts(sink=sink(cursor="6322875999", length=2000, health=health(seq="6322875999")))
     status = source_status([moved], before)
@@ -83,7 +85,7 @@ def test_changed_numbers_can_wait() -> None:
 
 
 def test_first_numbers_are_urgent() -> None:
-    """The table of a source that has just become Ready would stay empty until the next interval."""
+    """Otherwise the kubectl table of a new source would be empty until the next interval."""
     nothing = health(seq=None, event_time=None, stored=None, rate=None)
     connected = after(facts(now=ago(9), sink=sink(cursor=None, health=nothing)))
     stored = facts(now=ago(6), sink=sink(health=health(rate=None)))
@@ -107,7 +109,7 @@ def test_first_numbers_are_urgent() -> None:
     ],
     ids=["lost", "full", "redis down", "generation", "restart", "host", "fenced"],
 )
-def test_what_can_not_wait(now: Facts) -> None:
+def test_urgent_changes(now: Facts) -> None:
     before = after(MINUTE_AGO)
     assert is_urgent(before, source_status([now], before))
 
@@ -156,8 +158,13 @@ EVENTS = [
     ("not observed once", (MINUTE_AGO, replace(DOWN, now=ago(5))), facts(), [("Normal", "BackpressureOff")]),
     ("without its Secret once", (MINUTE_AGO, replace(NO_SECRET, now=ago(5))), facts(), [("Normal", "Ready")]),
     ("silent for a while", (MINUTE_AGO, replace(SILENT, now=ago(5))), facts(), [("Normal", "Ready")]),
-    ("made anew while Redis was away", (MINUTE_AGO, replace(DOWN, now=ago(5))), RECONNECTED, CONNECTED_AND_BACK),
-    ("made anew while Redis was full", (MINUTE_AGO, replace(FULL, now=ago(5))), RECONNECTED, CONNECTED_AND_BACK),
+    (
+        "reconnected while Redis was unavailable",
+        (MINUTE_AGO, replace(DOWN, now=ago(5))),
+        RECONNECTED,
+        CONNECTED_AND_BACK,
+    ),
+    ("reconnected while Redis was full", (MINUTE_AGO, replace(FULL, now=ago(5))), RECONNECTED, CONNECTED_AND_BACK),
     (
         "another process while Redis was away",
         (MINUTE_AGO, replace(DOWN, now=ago(9))),
@@ -236,7 +243,7 @@ EVENTS = [
         ],
     ),
     ("fenced, still", (fenced(0), fenced(1)), fenced(1), []),
-    ("another process counts anew", (fenced(2),), fenced(0, started=ago(5)), []),
+    ("another process starts its count at zero", (fenced(2),), fenced(0, started=ago(5)), []),
     ("another process is fenced", (fenced(2),), fenced(1, started=ago(5)), [("Warning", "Fenced")]),
     ("a gap whose end is not known yet", (MINUTE_AGO,), lost(OPEN_GAP), []),
     ("a gap", (MINUTE_AGO, lost(OPEN_GAP)), lost(GAP), [("Warning", "EventsLost")]),
@@ -321,7 +328,7 @@ def test_a_gap_is_an_event_with_its_range() -> None:
     )
 
 
-def test_a_quiet_source_is_written_ever_more_rarely() -> None:
+def test_the_longer_a_source_is_quiet_the_rarer_its_status_is_written() -> None:
     resting = facts(
         windows=LabelerHealthSpec(), sink=sink(stream=stream(group("g", pending=1, oldest_pending_seconds=1.0)))
     )
@@ -336,13 +343,13 @@ def test_a_quiet_source_is_written_ever_more_rarely() -> None:
     assert writes == [60, 300, 600, 1200, 2400, 4800, 9600, 19200, 38400, 76800]
 
 
-def test_a_spec_that_can_not_be_read_resumes_nothing() -> None:
+def test_an_invalid_spec_records_no_resumption() -> None:
     before = after(facts(suspended=True, pods=()))
     refused = invalid_spec_status(before, generation=3, now=facts().now, reason="InvalidSpec", message="spec.host: x")
     assert [item.reason for item in transition_events(before, refused)] == ["Stalled"]
 
 
-def test_a_restart_that_is_no_longer_recent_can_wait() -> None:
+def test_a_restart_that_leaves_the_window_is_not_urgent() -> None:
     before = after(replace(OOM, now=ago(10)))
     now = source_status([replace(OOM, now=OOM.now + timedelta(seconds=890))], before)
     assert now.restarts is not None
