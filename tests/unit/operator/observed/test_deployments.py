@@ -1,3 +1,5 @@
+"""Facts about a Deployment: rolled out, past its deadline, or without its pods."""
+
 from typing import Any
 
 import pytest
