@@ -56,7 +56,7 @@ async def get(url: str) -> tuple[int, str]:
         return answer.status, await answer.text()
 
 
-async def test_a_standby_process_is_live_and_not_ready(url: str) -> None:
+async def test_a_waiting_process_is_live_and_not_ready(url: str) -> None:
     assert await get(f"{url}/livez") == (200, "alive\n")
     assert await get(f"{url}/readyz") == (503, "waiting for rights\n")
 

@@ -32,7 +32,7 @@ async def leave_watches_open(left: list[Any], *, is_ignored: bool) -> None:
 def test_open_watches_are_closed_without_errors_in_the_log(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, *, is_ignored: bool
 ) -> None:
-    """The test fails without errors in the run without the operator's handler: then the handler is no longer needed."""
+    """Without the handler there must be errors. Otherwise the handler is no longer needed."""
     monkeypatch.setattr(watching, "continuous_watch", _one_event)
     left: list[Any] = []  # otherwise they would be garbage-collected one by one
     asyncio.run(leave_watches_open(left, is_ignored=is_ignored))
