@@ -28,9 +28,9 @@ def test_only_the_recorded_process_is_killed() -> None:
     record = ProcessRecord.of(process.pid)
     reused = replace(record, started=record.started - 1)
     other_boot = replace(record, boot="another")
-    for stranger in (reused, other_boot):
-        assert not stranger.alive()
-        stranger.kill()
+    for other in (reused, other_boot):
+        assert not other.alive()
+        other.kill()
     time.sleep(0.1)
     assert process.poll() is None
     assert record.alive()

@@ -283,7 +283,7 @@ async def test_a_cancelled_queue_ends_even_if_the_handler_swallows_the_cancellat
     task.cancel()
     ended, _ = await asyncio.wait([task], timeout=10)
     handler.gate.set()
-    assert ended, "it goes on"
+    assert ended, "the queue still runs"
 
 
 async def test_the_back_off_is_no_longer_than_the_error_allows() -> None:

@@ -42,7 +42,7 @@ def deployment(*, replicas: int = 1, generation: int = 2, **status: Any) -> dict
         "never seen",
         "spec not seen",
         "done",
-        "an old pod left",
+        "an old pod still exists",
         "more to come",
         "some to go",
         "none wanted",

@@ -112,7 +112,7 @@ def stream(*groups: ConsumerGroupFacts, bytes: int | None = 4096) -> RedisStream
     return RedisStreamFacts(bytes=bytes, groups=groups, consumers_lag=max(lags, default=None))
 
 
-def trouble(kind: SinkReadFailure, message: str = "in its own words") -> SinkFacts:
+def failed_sink(kind: SinkReadFailure, message: str = "no answer in time") -> SinkFacts:
     return SinkFacts(failure=kind, failure_message=message)
 
 

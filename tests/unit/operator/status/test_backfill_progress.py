@@ -15,13 +15,13 @@ from tests.unit.operator.status.situations import (
     ago,
     conditions,
     facts,
+    failed_sink,
     group,
     health,
     pod,
     sink,
     source_status,
     stream,
-    trouble,
     waiting_pod,
 )
 
@@ -66,7 +66,7 @@ def test_every_described_field_is_set() -> None:
         (listing(SourceState.BACKPRESSURE, reason="HighWaterMark", message="full"), ("False", "HighWaterMark")),
         (listing(SourceState.CONNECTING, cursor=None), ("False", "Connecting")),
         (listing(SourceState.DONE, cursor=BACKFILL_DONE), ("True", "Listed")),
-        (trouble(SinkReadFailure.UNREACHABLE), ("Unknown", "SinkUnreachable")),
+        (failed_sink(SinkReadFailure.UNREACHABLE), ("Unknown", "SinkUnreachable")),
         (SILENT, ("False", "NotReporting")),
     ],
 )
@@ -170,7 +170,9 @@ def test_the_progress_of_a_completed_backfill() -> None:
 
 
 def test_the_progress_is_kept_while_redis_is_unavailable() -> None:
-    found = status([facts(), backfill(listing())], [facts(), backfill(trouble(SinkReadFailure.UNREACHABLE))]).backfill
+    found = status(
+        [facts(), backfill(listing())], [facts(), backfill(failed_sink(SinkReadFailure.UNREACHABLE))]
+    ).backfill
     assert found is not None
     assert (found.repos, found.cursor, found.progress) == (4000, "4000", "4000 repos")
     assert (found.state, found.rate, found.repos_per_second, found.stream_length) == (None,) * 4

@@ -81,23 +81,23 @@ def test_suspended_only_when_all_streams_have_stopped() -> None:
 
 def test_a_replaced_pod_counts_only_in_its_own_stream() -> None:
     """The streams have different pod templates. The second pod is replaced, and the first stays."""
-    mine = facts(pods=(pod(uid="a", template_hash="t1"),))
-    other = facts(component=SECOND, pods=(pod(uid="b", template_hash="t2"),))
-    counted = count_all_restarts(None, [assess(mine), assess(other)])
+    first = facts(pods=(pod(uid="a", template_hash="t1"),))
+    second = facts(component=SECOND, pods=(pod(uid="b", template_hash="t2"),))
+    counted = count_all_restarts(None, [assess(first), assess(second)])
     assert counted.count == 0
-    gone = facts(component=SECOND, pods=())
-    counted = count_all_restarts(counted, [assess(mine), assess(gone)])
+    second_without_pods = facts(component=SECOND, pods=())
+    counted = count_all_restarts(counted, [assess(first), assess(second_without_pods)])
     assert {memory.uid for memory in counted.pods or ()} == {"a", "b"}
-    after = facts(component=SECOND, pods=(pod(uid="c", template_hash="t2"),))
-    counted = count_all_restarts(counted, [assess(mine), assess(after)])
+    second_replaced = facts(component=SECOND, pods=(pod(uid="c", template_hash="t2"),))
+    counted = count_all_restarts(counted, [assess(first), assess(second_replaced)])
     assert counted.count == 1
     assert {(memory.uid, memory.component) for memory in counted.pods or ()} == {("a", FIRST.name), ("c", SECOND.name)}
-    assert count_all_restarts(counted, [assess(mine), assess(after)]) == counted
+    assert count_all_restarts(counted, [assess(first), assess(second_replaced)]) == counted
 
 
 def test_restarts_counted_by_an_older_version_are_kept() -> None:
-    mine = facts(pods=(pod(uid="a", restart_count=3),))
+    first = facts(pods=(pod(uid="a", restart_count=3),))
     old = RestartsStatus(count=3, pods=(CountedPod(uid="a", restart_count=3),))
-    counted = count_all_restarts(old, [assess(mine), assess(facts(component=SECOND, pods=()))])
+    counted = count_all_restarts(old, [assess(first), assess(facts(component=SECOND, pods=()))])
     assert counted.count == 3
     assert [memory.component for memory in counted.pods or ()] == [FIRST.name]

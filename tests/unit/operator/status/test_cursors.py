@@ -11,11 +11,11 @@ from tests.unit.operator.status.situations import (
     after,
     conditions,
     facts,
+    failed_sink,
     health,
     reporting,
     sink,
     source_status,
-    trouble,
 )
 
 RESET = {
@@ -66,7 +66,7 @@ def test_a_reset_records_one_event_and_is_shown_in_cursor_valid() -> None:
 def test_a_reset_stays_in_the_status_when_redis_loses_it() -> None:
     done = after(with_hash(RESET)).cursor_reset
     assert after(with_hash(RESET), facts()).cursor_reset == done
-    assert after(with_hash(RESET), facts(sink=trouble(SinkReadFailure.UNREACHABLE))).cursor_reset == done
+    assert after(with_hash(RESET), facts(sink=failed_sink(SinkReadFailure.UNREACHABLE))).cursor_reset == done
 
 
 def test_an_older_reset_does_not_replace_the_newest() -> None:

@@ -17,7 +17,7 @@ UNFINISHED = BlockerFacts(
 
 
 def event(reason: str, *, age: float = 5) -> StartupFacts:
-    return StartupFacts(event=PodEvent(reason=reason, message="in its own words", first=ago(age), last=ago(1)))
+    return StartupFacts(event=PodEvent(reason=reason, message="exit status 32", first=ago(age), last=ago(1)))
 
 
 def starting(start: StartupFacts = StartupFacts(), *, age: float = 5, **changes: object) -> Facts:  # noqa: B008
@@ -32,7 +32,7 @@ def message(situation: Facts) -> str:
     ("situation", "reason", "expected"),
     [
         (starting(MISSING), "ReferenceMissing", "private-ca"),
-        (starting(event("FailedMount")), "VolumeNotMounted", "in its own words"),
+        (starting(event("FailedMount")), "VolumeNotMounted", "exit status 32"),
         (starting(event("FailedMapVolume")), "VolumeNotMounted", "spec.podTemplate.volumes"),
         (starting(blocker=FAILING), "SidecarFailed", "a-proxy"),
         (starting(unschedulable='persistentvolumeclaim "c" not found'), "VolumeNotMounted", '"c"'),
@@ -61,7 +61,7 @@ def test_a_problem_that_needs_a_person(situation: Facts, reason: str, expected: 
         (
             starting(event("FailedCreatePodSandBox"), age=200),
             "PodNotRunning",
-            "FailedCreatePodSandBox: in its own words",
+            "FailedCreatePodSandBox: exit status 32",
         ),
         (starting(event("FailedAttachVolume"), age=200), "PodNotRunning", "FailedAttachVolume"),
         (starting(blocker=UNFINISHED, age=200), "PodNotRunning", "a-proxy"),

@@ -14,13 +14,13 @@ from tests.unit.operator.status.situations import (
     after,
     ago,
     facts,
+    failed_sink,
     group,
     health,
     pod,
     reporting,
     sink,
     source_status,
-    trouble,
     waiting_pod,
 )
 from tests.unit.operator.status.situations import stream as stream_of
@@ -90,7 +90,7 @@ def test_a_stale_report_gives_no_rate_and_no_state() -> None:
 
 
 UNOBSERVED = [
-    ("Redis is unavailable", facts(sink=trouble(SinkReadFailure.UNREACHABLE))),
+    ("Redis is unavailable", facts(sink=failed_sink(SinkReadFailure.UNREACHABLE))),
     ("the Secret is missing", facts(secret=SecretFacts(problem="There is no Secret redis"), sink=None)),
 ]
 
@@ -104,20 +104,20 @@ def test_unknown_numbers_are_absent(now: Facts) -> None:
     assert before is not None
     assert stream is not None
     dump = before.dump()
-    gone = {"state", "lag", "lagSeconds", "newestEventAgeSeconds", "rate", "eventsPerSecond"}
-    gone |= {"streamLength", "streamBytes", "consumerGroups", "consumersLag"}
-    assert gone <= dump.keys()
-    assert stream.dump() == {name: value for name, value in dump.items() if name not in gone}
+    removed = {"state", "lag", "lagSeconds", "newestEventAgeSeconds", "rate", "eventsPerSecond"}
+    removed |= {"streamLength", "streamBytes", "consumerGroups", "consumersLag"}
+    assert removed <= dump.keys()
+    assert stream.dump() == {name: value for name, value in dump.items() if name not in removed}
     assert {"cursor", "cursorTime", "events", "deadLetters", "fenced", "updatedAt"} <= stream.dump().keys()
 
 
 def test_numbers_of_another_host_are_removed() -> None:
-    moved = facts(host="relay2.example", sink=trouble(SinkReadFailure.UNREACHABLE))
+    moved = facts(host="relay2.example", sink=failed_sink(SinkReadFailure.UNREACHABLE))
     assert after(facts(now=ago(10)), moved).firehose is None
 
 
 def test_without_any_report_there_are_no_numbers() -> None:
-    assert after(facts(sink=trouble(SinkReadFailure.UNREACHABLE))).firehose is None
+    assert after(facts(sink=failed_sink(SinkReadFailure.UNREACHABLE))).firehose is None
 
 
 def test_the_stream_in_redis_and_its_consumers() -> None:

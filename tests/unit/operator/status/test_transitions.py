@@ -17,6 +17,7 @@ from tests.unit.operator.status.situations import (
     ago,
     ended,
     facts,
+    failed_sink,
     group,
     health,
     pod,
@@ -24,14 +25,13 @@ from tests.unit.operator.status.situations import (
     sink,
     source_status,
     stream,
-    trouble,
     waiting_pod,
 )
 
 MINUTE_AGO = facts(now=ago(60))
 LOST = facts(sink=reporting(SourceState.WAITING, "ConnectionLost", "the source closed the connection"))
 FULL = facts(sink=reporting(SourceState.BACKPRESSURE, "HighWaterMark", "the stream is full"))
-DOWN = facts(sink=trouble(SinkReadFailure.UNREACHABLE))
+DOWN = facts(sink=failed_sink(SinkReadFailure.UNREACHABLE))
 NO_SECRET = facts(secret=SecretFacts(problem="There is no Secret redis"), sink=None)
 SILENT = facts(sink=sink(health=health(silent_seconds=31.0)))
 CONNECTING = facts(sink=reporting(SourceState.CONNECTING))
@@ -107,7 +107,7 @@ def test_first_numbers_are_urgent() -> None:
         facts(host="other.example"),
         fenced(1),
     ],
-    ids=["lost", "full", "redis down", "generation", "restart", "host", "fenced"],
+    ids=["disconnected", "full", "redis down", "generation", "restart", "host", "fenced"],
 )
 def test_urgent_changes(now: Facts) -> None:
     before = after(MINUTE_AGO)
@@ -121,24 +121,29 @@ EVENTS = [
         facts(),
         [("Normal", "Connected"), ("Normal", "Ready")],
     ),
-    ("lost", (MINUTE_AGO,), LOST, [("Warning", "Disconnected")]),
-    ("found again", (MINUTE_AGO, replace(LOST, now=ago(5))), facts(), [("Normal", "Connected")]),
-    ("lost for long", (facts(now=ago(900)), replace(LOST, now=ago(301))), LOST, [("Warning", "NotReady")]),
-    ("still lost for long", (facts(now=ago(900)), replace(LOST, now=ago(400)), replace(LOST, now=ago(50))), LOST, []),
+    ("disconnected", (MINUTE_AGO,), LOST, [("Warning", "Disconnected")]),
+    ("connected again", (MINUTE_AGO, replace(LOST, now=ago(5))), facts(), [("Normal", "Connected")]),
+    ("disconnected for long", (facts(now=ago(900)), replace(LOST, now=ago(301))), LOST, [("Warning", "NotReady")]),
     (
-        "never found",
+        "still disconnected for long",
+        (facts(now=ago(900)), replace(LOST, now=ago(400)), replace(LOST, now=ago(50))),
+        LOST,
+        [],
+    ),
+    (
+        "never connected",
         (facts(now=ago(400), sink=sink(health=None)), replace(LOST, now=ago(390)), replace(LOST, now=ago(100))),
         LOST,
         [("Warning", "NotReady")],
     ),
     (
-        "not found yet",
+        "not connected yet",
         (facts(now=ago(9), pods=(YOUNG,), sink=sink(health=None)),),
         facts(pods=(YOUNG,), sink=reporting(SourceState.WAITING, "NameUnknown", "no such name", started=ago(11))),
         [],
     ),
     (
-        "lost while Redis was away",
+        "disconnected while Redis was unavailable",
         (MINUTE_AGO, replace(DOWN, now=ago(5))),
         LOST,
         [
@@ -147,7 +152,7 @@ EVENTS = [
         ],
     ),
     (
-        "lost while Redis was full",
+        "disconnected while Redis was full",
         (MINUTE_AGO, replace(FULL, now=ago(5))),
         LOST,
         [
@@ -155,9 +160,19 @@ EVENTS = [
             ("Normal", "BackpressureOff"),
         ],
     ),
-    ("not observed once", (MINUTE_AGO, replace(DOWN, now=ago(5))), facts(), [("Normal", "BackpressureOff")]),
-    ("without its Secret once", (MINUTE_AGO, replace(NO_SECRET, now=ago(5))), facts(), [("Normal", "Ready")]),
-    ("silent for a while", (MINUTE_AGO, replace(SILENT, now=ago(5))), facts(), [("Normal", "Ready")]),
+    (
+        "not observed in one reconcile",
+        (MINUTE_AGO, replace(DOWN, now=ago(5))),
+        facts(),
+        [("Normal", "BackpressureOff")],
+    ),
+    (
+        "without its Secret in one reconcile",
+        (MINUTE_AGO, replace(NO_SECRET, now=ago(5))),
+        facts(),
+        [("Normal", "Ready")],
+    ),
+    ("without reports for a while", (MINUTE_AGO, replace(SILENT, now=ago(5))), facts(), [("Normal", "Ready")]),
     (
         "reconnected while Redis was unavailable",
         (MINUTE_AGO, replace(DOWN, now=ago(5))),
@@ -166,25 +181,25 @@ EVENTS = [
     ),
     ("reconnected while Redis was full", (MINUTE_AGO, replace(FULL, now=ago(5))), RECONNECTED, CONNECTED_AND_BACK),
     (
-        "another process while Redis was away",
+        "another process while Redis was unavailable",
         (MINUTE_AGO, replace(DOWN, now=ago(9))),
         replace(RESTARTED, sink=sink(health=health(started=ago(2)))),
         [("Warning", "Restarted"), *CONNECTED_AND_BACK],
     ),
     (
-        "found when Redis is back",
+        "connected when Redis is back",
         (facts(now=ago(90), sink=sink(health=None)), replace(CONNECTING, now=ago(60)), replace(DOWN, now=ago(5))),
         facts(),
         [*CONNECTED_AND_BACK, ("Normal", "Ready")],
     ),
     (
-        "not found when Redis is back",
+        "not connected when Redis is back",
         (facts(now=ago(90), sink=sink(health=None)), replace(CONNECTING, now=ago(60)), replace(DOWN, now=ago(5))),
         LOST,
         [("Normal", "BackpressureOff")],
     ),
     (
-        "lost, with an Event, before Redis was away",
+        "disconnected, with an Event, before Redis was unavailable",
         (MINUTE_AGO, replace(LOST, now=ago(30)), replace(DOWN, now=ago(5))),
         LOST,
         [("Normal", "BackpressureOff")],
@@ -193,7 +208,7 @@ EVENTS = [
     ("full for long", (facts(now=ago(900)), replace(FULL, now=ago(301))), FULL, [("Warning", "NotReady")]),
     ("full, and the ingester restarts", (MINUTE_AGO, replace(FULL, now=ago(5))), RESTARTED, [("Warning", "Restarted")]),
     (
-        "full, and restarted, and full no longer",
+        "full, then restarted, then no longer full",
         (MINUTE_AGO, replace(FULL, now=ago(5)), replace(RESTARTED, now=ago(1))),
         replace(RESTARTED, sink=sink(health=health(started=ago(2)))),
         [("Normal", "Connected"), ("Normal", "BackpressureOff"), ("Normal", "Ready")],
@@ -220,7 +235,7 @@ EVENTS = [
     ),
     ("no image", (facts(now=ago(9), pods=()),), NO_IMAGE, [("Warning", "ImagePullFailed")]),
     (
-        "no image, the other word for it",
+        "no image, with another waiting reason",
         (replace(NO_IMAGE, now=ago(4)),),
         facts(pods=(waiting_pod("ImagePullBackOff", age=9),)),
         [],
@@ -249,7 +264,7 @@ EVENTS = [
     ("a gap", (MINUTE_AGO, lost(OPEN_GAP)), lost(GAP), [("Warning", "EventsLost")]),
     ("a gap, still", (MINUTE_AGO, lost(GAP)), lost(GAP), []),
     (
-        "a cursor set as asked",
+        "a cursor reset",
         (MINUTE_AGO,),
         facts(sink=sink(cursor="12", health=health(cursor_reset=RESET))),
         [("Normal", "CursorReset")],
@@ -267,7 +282,7 @@ EVENTS = [
         [],
     ),
     (
-        "stalled otherwise",
+        "stalled for another reason",
         (facts(now=ago(9), sink=reporting(SourceState.HALTED, "FutureCursor", "x")),),
         facts(sink=reporting(SourceState.HALTED, "CursorUnreadable", "y")),
         [("Warning", "Stalled")],
@@ -286,7 +301,7 @@ EVENTS = [
         [("Normal", "Resumed")],
     ),
     (
-        "suspended, and somebody starts a pod nevertheless",
+        "suspended, and somebody starts a pod",
         (facts(now=ago(9), suspended=True, pods=()),),
         facts(suspended=True),
         [],

@@ -19,7 +19,7 @@ from sluice_operator.kubernetes.workqueue import WorkQueue
 from sluice_operator.observed.facts import SinkReadFailure
 from sluice_operator.telemetry.metrics import Metrics
 from tests.fakes.served import served_namespaces
-from tests.unit.operator.status.situations import after, ago, facts, group, sink, stream, trouble
+from tests.unit.operator.status.situations import after, ago, facts, failed_sink, group, sink, stream
 
 RELAYS = RELAY.resource
 LABELERS = LABELER.resource
@@ -87,7 +87,7 @@ def test_unknown_numbers_are_absent_while_redis_is_down() -> None:
 
     hold(cache, RELAYS, "one", after(seen).dump())
     assert of_the_moment < families()
-    hold(cache, RELAYS, "one", after(seen, facts(sink=trouble(SinkReadFailure.UNREACHABLE))).dump())
+    hold(cache, RELAYS, "one", after(seen, facts(sink=failed_sink(SinkReadFailure.UNREACHABLE))).dump())
     assert families() == {"ready", "stalled", "restarts", "newest_event_timestamp_seconds"}
 
 

@@ -43,9 +43,9 @@ def parsed_error(line: str) -> Exception:
     ],
 )
 def test_error_replies_of_redis(line: str, reason: str, *, lasting: bool) -> None:
-    trouble = classify_redis_error(parsed_error(line))
-    assert (trouble.reason, trouble.permanent) == (reason, lasting)
-    assert "\n" not in trouble.message
+    failure = classify_redis_error(parsed_error(line))
+    assert (failure.reason, failure.permanent) == (reason, lasting)
+    assert "\n" not in failure.message
 
 
 @pytest.mark.parametrize(
@@ -58,8 +58,8 @@ def test_error_replies_of_redis(line: str, reason: str, *, lasting: bool) -> Non
     ],
 )
 def test_errors_of_the_connection(error: Exception, reason: SinkReason) -> None:
-    trouble = classify_redis_error(error)
-    assert (trouble.reason, trouble.permanent) == (reason, False)
+    failure = classify_redis_error(error)
+    assert (failure.reason, failure.permanent) == (reason, False)
 
 
 def test_the_error_of_an_old_redis_names_the_version_needed() -> None:

@@ -31,9 +31,9 @@ ERROR_WITH_LIMIT = "ERR max request size exceeded. Limit: 1048576 bytes, Actual:
     ],
 )
 def test_errors_of_a_request_that_is_too_large(error_text: str) -> None:
-    trouble = classify_redis_error(exceptions.ResponseError(error_text))
-    assert (trouble.reason, trouble.permanent) == (SinkReason.TOO_LARGE, True)
-    assert error_text[:20] in trouble.message
+    failure = classify_redis_error(exceptions.ResponseError(error_text))
+    assert (failure.reason, failure.permanent) == (SinkReason.TOO_LARGE, True)
+    assert error_text[:20] in failure.message
 
 
 @pytest.mark.parametrize(

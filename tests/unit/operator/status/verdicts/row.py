@@ -5,14 +5,14 @@ from dataclasses import dataclass, field, replace
 from sluice_operator.observed.facts import Facts, SecretFacts, SinkReadFailure
 from sluice_operator.status.reasons import ConditionReason
 from sluice_operator.status.severity import Severity
-from tests.unit.operator.status.situations import after, ago, conditions, facts, pod, sink, trouble
+from tests.unit.operator.status.situations import after, ago, conditions, facts, failed_sink, pod, sink
 
 HEALTHY, PROGRESSING, DEGRADED, STALLED = Severity
 
 STARTING = facts(now=ago(3590), sink=sink(health=None), pods=(pod(running_since=ago(3595)),))
 STREAMED = facts(now=ago(400))
 AN_HOUR_AGO = facts(now=ago(3000))
-REDIS_DOWN = facts(sink=trouble(SinkReadFailure.UNREACHABLE))
+REDIS_DOWN = facts(sink=failed_sink(SinkReadFailure.UNREACHABLE))
 NO_SECRET = facts(secret=SecretFacts(problem="There is no Secret redis"), sink=None)
 YOUNG = pod(created=ago(20), running_since=ago(15))
 NEW_GENERATION = 3

@@ -16,7 +16,7 @@ ROWS = [
         also={"CursorValid": ("False", "FutureCursor"), "SinkWritable": ("True", "SinkReachable")},
     ),
     Row(
-        "Redis refuses for good",
+        "Redis refuses permanently",
         facts(sink=reporting(SourceState.HALTED, "RedisRefused", "this Redis is too old")),
         STALLED,
         "RedisRefused",

@@ -6,7 +6,7 @@ import pytest
 
 from sluice_operator.observed.facts import SinkReadFailure
 from sluice_redis.contract import SourceState
-from tests.unit.operator.status.situations import ago, ended, facts, health, pod, reporting, sink, trouble
+from tests.unit.operator.status.situations import ago, ended, facts, failed_sink, health, pod, reporting, sink
 from tests.unit.operator.status.verdicts.row import (
     AN_HOUR_AGO,
     DEGRADED,
@@ -20,8 +20,8 @@ from tests.unit.operator.status.verdicts.row import (
     since,
 )
 
-WRONG_PASSWORD = facts(sink=trouble(SinkReadFailure.UNAUTHORIZED))
-BAD_URL = facts(sink=trouble(SinkReadFailure.URL_INVALID))
+WRONG_PASSWORD = facts(sink=failed_sink(SinkReadFailure.UNAUTHORIZED))
+BAD_URL = facts(sink=failed_sink(SinkReadFailure.URL_INVALID))
 FULL = facts(sink=reporting(SourceState.BACKPRESSURE, "HighWaterMark", "the stream is at its high-water mark"))
 
 ROWS = [
