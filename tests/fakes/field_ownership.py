@@ -126,9 +126,8 @@ def _merged(live: Any, applied: Any, name: str = "") -> Any:
 def _without(manifest: dict[str, Any], paths: Iterable[Path]) -> dict[str, Any]:
     left, dropped = deepcopy(manifest), set(paths)
     for path in sorted(dropped, key=len, reverse=True):
-        if not any(
-            path[:length] in dropped for length in range(1, len(path))
-        ):  # otherwise it is removed with its list item
+        # A path below a dropped one is removed with it.
+        if not any(path[:length] in dropped for length in range(1, len(path))):
             _remove(left, path, "")
     return left
 

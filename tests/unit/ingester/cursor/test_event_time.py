@@ -35,14 +35,11 @@ def event_time_after(*frames: tuple[float, float]) -> str | None:
         (
             [(0, -2 * DAY), (0.1, -2 * DAY + 1), (0.2, 0), (0.3, -2 * DAY + 2)],
             -2 * DAY + 2,
-        ),  # one frame of now, within a replay
+        ),  # a frame of now in a replay
         ([(0, 0), (3600, 3600), (7200, 7200)], 7200),  # one frame an hour
         ([(0, -DAY), (1, -DAY + 3600)], -DAY),
         ([(0, -DAY)] + [(0.1 * n, -DAY + 3600 * n) for n in range(1, AGREEING_FRAMES + 1)], -DAY + 3 * 3600),
-        (
-            [(0, 0)] + [(0.1 * n, -DAY + n) for n in range(AGREEING_FRAMES)],
-            -DAY + 2,
-        ),  # a replay that was asked for
+        ([(0, 0)] + [(0.1 * n, -DAY + n) for n in range(AGREEING_FRAMES)], -DAY + 2),  # a replay that was asked for
     ],
 )
 def test_the_event_time_after_some_frames(frames: list[tuple[float, float]], expected: float) -> None:

@@ -41,9 +41,7 @@ async def test_the_report_has_all_fields_but_those_of_the_append_and_the_cursor(
         HealthField.DEADLETTERS,
         HealthField.BATCH,
     }
-    others = {
-        field for field in HealthField if field.startswith(("lost", "reset"))
-    }  # written by whoever records a loss or sets the cursor
+    others = {field for field in HealthField if field.startswith(("lost", "reset"))}  # of losses and cursor resets
     assert set(report.fields()) == set(HealthField) - append - others
     assert all(isinstance(value, str) for value in report.fields().values())
 
