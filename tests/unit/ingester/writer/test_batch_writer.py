@@ -30,7 +30,7 @@ class Stage:
         return BatchWriter(self.sink, self.report, high_water_mark=MARK, clock=self.clock)
 
     async def write(self, batch: Batch) -> None:
-        """Write it, while time passes."""
+        """Write `batch` while time passes."""
         task = asyncio.create_task(self.writer.write(batch))
         await self.clock.advance_until(task.done)
         await task

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from sluice_operator.desired.naming import label_value
 from sluice_operator.desired.redis_host import redis_host_of
 from sluice_operator.kinds.labeler import LABELER
 from sluice_operator.kinds.registry import KINDS
@@ -102,8 +103,6 @@ def test_the_owner_of_a_child_with_a_long_name_is_found() -> None:
     cache, long = Cache(KINDS.watched), "r" * 100
     cache.put(RELAYS, item(long))
     key = SourceKey("Relay", "n", long)
-    from sluice_operator.desired.naming import label_value  # noqa: PLC0415
-
     pod = child("p", of=label_value(long))
     cache.put(PODS, pod)
     assert cache.owner_of(pod) == key

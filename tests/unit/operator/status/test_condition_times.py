@@ -8,7 +8,7 @@ from sluice_operator.observed.facts import SecretFacts
 from sluice_operator.status.source_status import invalid_spec_status
 from sluice_operator.status.stream_numbers import without_current_numbers
 from sluice_redis.contract import SourceState
-from tests.unit.operator.status.situations import NOW, after, ago, conditions, facts, pod, reporting, sink
+from tests.unit.operator.status.situations import NOW, after, ago, conditions, ended, facts, pod, reporting, sink
 
 
 def condition(status: RelayStatus, kind: str) -> Condition:
@@ -64,8 +64,6 @@ def test_only_errors_within_the_window_count(error_time: object, expected: str) 
 
 
 def test_the_message_of_stable_names_the_last_restart() -> None:
-    from tests.unit.operator.status.situations import ended  # noqa: PLC0415
-
     crashed = pod(restart_count=1, last_termination=ended("OOMKilled", 137, seconds_ago=600), running_since=ago(599))
     status = after(facts(now=ago(1000)), facts(pods=(crashed,), sink=sink()))
     assert condition(status, "Stable").status == "False"
