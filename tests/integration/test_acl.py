@@ -23,7 +23,7 @@ from sluice_redis.sink.request import AppendRequest, DeadLetterEntry, Stored
 from sluice_redis.sink.stream_lengths import read_stream_lengths
 from sluice_redis.sink.trim import trim_consumed
 from tests.integration.ingester.process import Ingester
-from tests.integration.ingester.stored import should, stands, until, until_cursor
+from tests.integration.ingester.stored import expected_events, stored_events, until, until_cursor
 from tests.integration.redis_kinds import Cluster, running
 from tests.integration.redis_server import RedisServer
 
@@ -148,7 +148,7 @@ async def test_the_ingester_s_rights_suffice(server: RedisServer, tmp_path: Path
         server.connect() as client,
     ):
         await until_cursor(client, sim.host, sim.options.first_seq + 299)
-        assert await stands(client) == should(sim.journal)
+        assert await stored_events(client) == expected_events(sim.journal)
         await until(lambda: client.xlen(Stream.LABELS))
         await until(lambda: client.xlen(Stream.BACKFILL))
         assert await ingester.terminate() == 0

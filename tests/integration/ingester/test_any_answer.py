@@ -1,4 +1,4 @@
-"""Whatever bytes a server answers: a failure in words, or what was asked for; nothing else, and soon."""
+"""Any bytes that a server answers lead to the content or to a readable failure, within a time limit."""
 
 import asyncio
 import contextlib
@@ -50,7 +50,7 @@ PARTS = [
 async def test_any_answer(way: str, seed: int) -> None:
     chance = random.Random(seed)
     answer = b""
-    told: list[tuple[SourceFailure, bytes]] = []
+    failures: list[tuple[SourceFailure, bytes]] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
@@ -67,9 +67,9 @@ async def test_any_answer(way: str, seed: int) -> None:
                 async with asyncio.timeout(100):
                     await reach(way, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", tls=tls)
             except SourceError as error:
-                told.append((error.failure, answer))
-    for failure, given in told:
-        assert failure.kind in ERROR_KINDS, given
-        assert failure.message.isprintable(), given
-        assert len(failure.message) <= 1000, given
-    assert told
+                failures.append((error.failure, answer))
+    for failure, sent in failures:
+        assert failure.kind in ERROR_KINDS, sent
+        assert failure.message.isprintable(), sent
+        assert len(failure.message) <= 1000, sent
+    assert failures

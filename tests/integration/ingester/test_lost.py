@@ -1,4 +1,4 @@
-"""A cursor that the source can't go on from, in every way that sources have of not saying so."""
+"""A lost cursor: the source can't continue from it, with and without a notice."""
 
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
@@ -13,7 +13,7 @@ from sluice_redis.sink.connection import connect
 from sluice_redis.sink.redis_sink import RedisSink
 from sluice_redis.sink.request import Fenced
 from tests.integration.ingester.process import Ingester
-from tests.integration.ingester.stored import health, should, stands, until, until_state
+from tests.integration.ingester.stored import expected_events, health, stored_events, until, until_state
 from tests.integration.redis_server import RedisServer
 
 PROFILES = ["spec", "pds", "indigo", "rainbow"]
@@ -32,7 +32,7 @@ async def sim() -> AsyncIterator[RelaySim]:
 
 @pytest.fixture
 def make(redis_server: RedisServer, tmp_path: Path, sim: RelaySim) -> Make:
-    """An ingester with that INGESTER_ON_CURSOR_LOST."""
+    """An ingester with `choice` as INGESTER_ON_CURSOR_LOST."""
 
     def ingester(choice: str) -> Ingester:
         return Ingester(tmp_path, redis_server.url, sim.url, INGESTER_ON_CURSOR_LOST=choice, INGESTER_MODE="firehose")
@@ -41,7 +41,7 @@ def make(redis_server: RedisServer, tmp_path: Path, sim: RelaySim) -> Make:
 
 
 async def read_some(sim: RelaySim, client: Redis, ingester: Ingester, *, hours: float) -> int:
-    """Store 100 events, end the ingester, and let the newest be so many hours old. Its seq."""
+    """Store 100 events, stop the ingester, and make the newest event `hours` old. Returns its seq."""
     async with ingester:
         await sim.emit(100)
         await until_cursor(client, sim.host, sim.repos.next_seq - 1)
@@ -65,10 +65,10 @@ def lost(found: dict[str, str]) -> tuple[str | None, ...]:
 
 @pytest.mark.parametrize("choice", ["", "oldest"])
 @pytest.mark.parametrize("profile", PROFILES)
-async def test_outdated_names_what_is_lost_and_goes_on(
+async def test_an_outdated_cursor_names_the_lost_range_and_continues(
     make: Make, client: Redis, sim: RelaySim, profile: str, choice: str
 ) -> None:
-    """The window has moved on while nobody read: announced or not, the lost range is known."""
+    """The source's window has moved past the cursor. The lost range is known, with a notice or without."""
     sim.fault("cursors", profile=profile)
     ingester = make(choice)
     newest = await read_some(sim, client, ingester, hours=96)
@@ -81,7 +81,9 @@ async def test_outdated_names_what_is_lost_and_goes_on(
         assert found["lostFromTime"] < found["lostToTime"] <= found["lostAt"]
         await until_state(client, sim.host, "streaming")
         await until(lambda: last_error(client, sim, f"seq {newest + 1} to {oldest - 1}"))
-    assert await stands(client) == should([*sim.journal.between(0, newest), *sim.journal.between(oldest)])
+    assert await stored_events(client) == expected_events(
+        [*sim.journal.between(0, newest), *sim.journal.between(oldest)]
+    )
 
 
 async def last_error(client: Redis, sim: RelaySim, words: str) -> bool:
@@ -89,28 +91,30 @@ async def last_error(client: Redis, sim: RelaySim, words: str) -> bool:
 
 
 @pytest.mark.parametrize("profile", PROFILES)
-async def test_outdated_halts_where_that_is_chosen(make: Make, client: Redis, sim: RelaySim, profile: str) -> None:
+async def test_an_outdated_cursor_halts_if_configured(make: Make, client: Redis, sim: RelaySim, profile: str) -> None:
     sim.fault("cursors", profile=profile)
     ingester = make("halt")
     newest = await read_some(sim, client, ingester, hours=96)
-    before = await stands(client)
+    before = await stored_events(client)
     await sim.emit(300)
     oldest = sim.fault("evict", keep=50)["oldest"]
     async with ingester:
         await until_state(client, sim.host, "halted", "OutdatedCursor")
-        assert (await client.get(key(sim)), await stands(client)) == (str(newest).encode(), before)
+        assert (await client.get(key(sim)), await stored_events(client)) == (str(newest).encode(), before)
         assert "SET firehose_live:cursor" in (await health(client, sim.host))["message"]
         await client.set(key(sim), "0")
         await until_cursor(client, sim.host, sim.repos.next_seq - 1)
-        assert await stands(client) == before + should(sim.journal.between(oldest))
+        assert await stored_events(client) == before + expected_events(sim.journal.between(oldest))
 
 
 @pytest.mark.parametrize("profile", PROFILES)
-async def test_outdated_goes_live_where_that_is_chosen(make: Make, client: Redis, sim: RelaySim, profile: str) -> None:
+async def test_an_outdated_cursor_continues_live_if_configured(
+    make: Make, client: Redis, sim: RelaySim, profile: str
+) -> None:
     sim.fault("cursors", profile=profile)
     ingester = make("live")
     newest = await read_some(sim, client, ingester, hours=96)
-    before = await stands(client)
+    before = await stored_events(client)
     await sim.emit(300)
     sim.fault("evict", keep=50)
     async with ingester:
@@ -120,7 +124,7 @@ async def test_outdated_goes_live_where_that_is_chosen(make: Make, client: Redis
         first = (await sim.emit(20))[0].seq
         await until_cursor(client, sim.host, first + 19)
         assert lost(await health(client, sim.host)) == ("OutdatedCursor", str(newest + 1), str(first - 1))
-        assert await stands(client) == before + should(sim.journal.between(first))
+        assert await stored_events(client) == before + expected_events(sim.journal.between(first))
 
 
 async def is_live(client: Redis, sim: RelaySim) -> bool:
@@ -128,13 +132,13 @@ async def is_live(client: Redis, sim: RelaySim) -> bool:
 
 
 async def streams_live(sim: RelaySim) -> bool:
-    """Whether the one that asked for a cursor has gone, and one that asked for none has come."""
+    """Whether the connection with a cursor is closed, and one without a cursor is open."""
     return [reader.cursor for reader in sim.repos.readers] == [None]
 
 
 @pytest.mark.parametrize("profile", PROFILES)
 async def test_nothing_is_lost_inside_the_window(make: Make, client: Redis, sim: RelaySim, profile: str) -> None:
-    """A quiet night is no loss, nor are seqs that the source leaves out, nor the whole of them at cursor 0."""
+    """No loss: a long quiet time, seqs that the source leaves out, and everything before the window at cursor 0."""
     sim.fault("cursors", profile=profile)
     ingester = make("halt")
     await read_some(sim, client, ingester, hours=9)
@@ -152,7 +156,7 @@ async def test_nothing_is_lost_inside_the_window(make: Make, client: Redis, sim:
 
 
 async def test_a_sequence_that_jumps_up_without_a_pause_loses_nothing(make: Make, client: Redis, sim: RelaySim) -> None:
-    """As bsky.network did, by billions."""
+    """bsky.network did this, by billions."""
     sim.fault("cursors", profile="indigo")
     ingester = make("")
     await read_some(sim, client, ingester, hours=0)
@@ -161,23 +165,23 @@ async def test_a_sequence_that_jumps_up_without_a_pause_loses_nothing(make: Make
     async with ingester:
         await until_cursor(client, sim.host, sim.repos.next_seq - 1)
         assert lost(await health(client, sim.host)) == (None, None, None)
-    assert await stands(client) == should(sim.journal)
+    assert await stored_events(client) == expected_events(sim.journal)
 
 
 @pytest.mark.parametrize("choice", ["", "halt", "oldest", "live"])
 @pytest.mark.parametrize("profile", ["spec", "rainbow"])
-async def test_a_sequence_that_began_anew(make: Make, client: Redis, sim: RelaySim, choice: str, profile: str) -> None:
+async def test_a_sequence_that_restarted(make: Make, client: Redis, sim: RelaySim, choice: str, profile: str) -> None:
     reason = "FutureCursor" if profile == "spec" else "SequenceMovedBack"
     sim.fault("cursors", profile=profile)
     ingester = make(choice)
     newest = await read_some(sim, client, ingester, hours=1)
-    before = await stands(client)
-    anew = sim.fault("seq", by=-5_000_000)["next_seq"]
+    before = await stored_events(client)
+    first_seq = sim.fault("seq", by=-5_000_000)["next_seq"]
     sim.repos.set_pace(rate=20, paused=False)
     async with ingester:
         if choice in {"", "halt"}:
             await until_state(client, sim.host, "halted", reason)
-            assert (await client.get(key(sim)), await stands(client)) == (str(newest).encode(), before)
+            assert (await client.get(key(sim)), await stored_events(client)) == (str(newest).encode(), before)
             return
         await until(lambda: moved_to(client, sim, below=newest))
         sim.pause()
@@ -185,9 +189,9 @@ async def test_a_sequence_that_began_anew(make: Make, client: Redis, sim: RelayS
         found = await health(client, sim.host)
         assert lost(found) == (reason, str(newest + 1), "")
         assert found["lostToTime"]
-        after = (await stands(client))[len(before) :]
-        assert after == should(sim.journal.between(after[0][0], sim.repos.next_seq - 1))
-        assert (after[0][0] == anew) is (choice == "oldest")
+        after = (await stored_events(client))[len(before) :]
+        assert after == expected_events(sim.journal.between(after[0][0], sim.repos.next_seq - 1))
+        assert (after[0][0] == first_seq) is (choice == "oldest")
 
 
 async def moved_to(client: Redis, sim: RelaySim, *, below: int) -> bool:
@@ -195,7 +199,7 @@ async def moved_to(client: Redis, sim: RelaySim, *, below: int) -> bool:
     return stored is not None and stored.isdigit() and 0 < int(stored) < below
 
 
-async def test_a_crash_before_the_first_live_event_forgets_no_loss(make: Make, client: Redis, sim: RelaySim) -> None:
+async def test_a_crash_before_the_first_live_event_keeps_the_loss(make: Make, client: Redis, sim: RelaySim) -> None:
     ingester = make("live")
     newest = await read_some(sim, client, ingester, hours=96)
     await sim.emit(300)
@@ -210,8 +214,8 @@ async def test_a_crash_before_the_first_live_event_forgets_no_loss(make: Make, c
         assert lost(await health(client, sim.host)) == ("OutdatedCursor", str(newest + 1), str(first - 1))
 
 
-async def test_a_source_that_begins_anew_again_and_again_halts(make: Make, client: Redis, sim: RelaySim) -> None:
-    """A cursor is reset by itself once; two servers behind one name would have it reset for ever."""
+async def test_a_source_that_restarts_its_sequence_repeatedly_halts(make: Make, client: Redis, sim: RelaySim) -> None:
+    """The ingester resets a cursor once by itself. Two servers behind one name would cause endless resets."""
     ingester = make("oldest")
     newest = await read_some(sim, client, ingester, hours=1)
     sim.fault("seq", by=-5_000_000)
@@ -227,7 +231,7 @@ async def test_a_source_that_begins_anew_again_and_again_halts(make: Make, clien
         assert await client.get(key(sim)) == before
 
 
-async def test_another_hand_is_never_overwritten(redis_server: RedisServer, client: Redis) -> None:
+async def test_a_cursor_set_by_another_writer_is_not_overwritten(redis_server: RedisServer, client: Redis) -> None:
     keys = StreamKeys(stream=Stream.FIREHOSE, host="relay.test")
     async with connect(redis_server.url) as redis:
         sink = RedisSink(redis, keys, high_water_mark=10)

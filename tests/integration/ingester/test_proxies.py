@@ -1,4 +1,4 @@
-"""Proxies of the environment: what fails there is told of them, and never with their password."""
+"""Proxies from the environment: failures name the proxy, and never its password."""
 
 import asyncio
 import contextlib
@@ -22,30 +22,30 @@ def name_proxy(monkeypatch: pytest.MonkeyPatch, way: str, url: str) -> None:
 
 
 @WAYS
-async def test_what_fails_at_the_proxy_names_the_proxy(monkeypatch: pytest.MonkeyPatch, way: str) -> None:
+async def test_a_failure_at_the_proxy_names_the_proxy(monkeypatch: pytest.MonkeyPatch, way: str) -> None:
     async with source(way) as port:
         for proxy, kind in ((f"127.0.0.1:{free_port()}", "ConnectFailed"), ("proxy.invalid:3128", "NameUnknown")):
             name_proxy(monkeypatch, way, f"http://somebody:hunter2@{proxy}/")
-            told = await failure(way, f"ws://127.0.0.1:{port}")
-            assert told.kind == kind
-            assert f"the proxy http://{proxy} (on the way to 127.0.0.1:{port})" in told.message
-            assert "hunter2" not in told.message
+            result = await failure(way, f"ws://127.0.0.1:{port}")
+            assert result.kind == kind
+            assert f"the proxy http://{proxy} (on the way to 127.0.0.1:{port})" in result.message
+            assert "hunter2" not in result.message
         monkeypatch.setenv("NO_PROXY", "127.0.0.1")
         assert await reach(way, f"ws://127.0.0.1:{port}")
 
 
 @WAYS
-async def test_a_proxy_that_refuses(monkeypatch: pytest.MonkeyPatch, way: str) -> None:
+async def test_a_proxy_that_refuses_the_connection(monkeypatch: pytest.MonkeyPatch, way: str) -> None:
     async with answering(b"HTTP/1.1 407 Authenticate\r\nContent-Length: 0\r\n\r\n") as proxy:
         monkeypatch.setenv("HTTPS_PROXY", f"http://somebody:hunter2@127.0.0.1:{proxy}")
-        told = await failure(way, "https://a.test")
-    assert told.kind == "ProxyFailed"
-    assert f"the proxy http://127.0.0.1:{proxy} (on the way to a.test) answered 407" in told.message
-    assert "hunter2" not in told.message
+        result = await failure(way, "https://a.test")
+    assert result.kind == "ProxyFailed"
+    assert f"the proxy http://127.0.0.1:{proxy} (on the way to a.test) answered 407" in result.message
+    assert "hunter2" not in result.message
 
 
 @pytest.mark.parametrize("address", ["http://a.test", "https://a.test"])
-async def test_the_proxy_is_told_who_asks(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+async def test_the_proxy_gets_the_credentials(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
     asked: list[bytes] = []
 
     def answer(request: bytes) -> bytes:
@@ -63,12 +63,12 @@ async def test_the_proxy_is_told_who_asks(monkeypatch: pytest.MonkeyPatch, addre
 @WAYS
 @pytest.mark.parametrize("variable", ["ALL_PROXY", "HTTPS_PROXY"])
 @pytest.mark.parametrize("url", ["socks5://me:hunter2@127.0.0.1:1", "http://me:hunter2@[", "ftp://me:hunter2@a.test"])
-async def test_a_proxy_that_can_not_be_used(monkeypatch: pytest.MonkeyPatch, way: str, variable: str, url: str) -> None:
+async def test_an_unusable_proxy(monkeypatch: pytest.MonkeyPatch, way: str, variable: str, url: str) -> None:
     monkeypatch.setenv(variable, url)
-    told = await failure(way, "https://a.test")
-    assert told.kind == "ProxyFailed"
-    assert "a.test" in told.message
-    assert "hunter2" not in told.message
+    result = await failure(way, "https://a.test")
+    assert result.kind == "ProxyFailed"
+    assert "a.test" in result.message
+    assert "hunter2" not in result.message
 
 
 @WAYS
@@ -92,6 +92,6 @@ async def test_a_tunnel_through_a_proxy_of_http_1_0(monkeypatch: pytest.MonkeyPa
     async with source(way, certificate) as port:
         monkeypatch.setenv("ALL_PROXY", f"127.0.0.1:{proxy.sockets[0].getsockname()[1]}")
         assert await reach(way, f"https://127.0.0.1:{port}", tls=Tls.load(certificate.chain))
-        told = await failure(way, f"https://127.0.0.1:{port}", tls=Tls(Tls.load().context, ()))
-        assert f"the certificate of 127.0.0.1:{port} is not trusted" in told.message
+        result = await failure(way, f"https://127.0.0.1:{port}", tls=Tls(Tls.load().context, ()))
+        assert f"the certificate of 127.0.0.1:{port} is not trusted" in result.message
     proxy.close()

@@ -1,4 +1,4 @@
-"""Ways to a source: names with dead addresses, proxies, redirects, odd answers; by WebSocket and by HTTP."""
+"""Connecting to a source by WebSocket and by HTTP: dead addresses, redirects, unusual answers."""
 
 import asyncio
 import errno
@@ -22,7 +22,7 @@ __all__ = ["no_proxies"]  # a fixture
 
 
 class Addresses:
-    """`getaddrinfo` and `sock_connect` for the name dual.test: addresses in their order, some of them dead."""
+    """Replaces `getaddrinfo` and `sock_connect`: dual.test has several addresses in order, some of them dead."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *dead: str, how: str) -> None:
         loop = asyncio.get_running_loop()
@@ -56,7 +56,7 @@ class Addresses:
 @pytest.mark.parametrize(
     "dead", [["2001:db8::1"], ["2001:db8::1", "2001:db8::2", "192.0.2.1", "192.0.2.2"], ["192.0.2.1"]]
 )
-async def test_a_dead_address_does_not_cost_the_others(
+async def test_a_dead_address_of_a_source_is_skipped(
     monkeypatch: pytest.MonkeyPatch, way: str, how: str, dead: list[str]
 ) -> None:
     addresses = Addresses(monkeypatch, *dead, how=how)
@@ -66,7 +66,7 @@ async def test_a_dead_address_does_not_cost_the_others(
 
 
 @pytest.mark.parametrize("how", ["refuses", "swallows"])
-async def test_nor_does_it_cost_a_redis(
+async def test_a_dead_address_of_redis_is_skipped(
     monkeypatch: pytest.MonkeyPatch, redis_server: RedisServer, client: Redis, how: str
 ) -> None:
     addresses = Addresses(monkeypatch, "2001:db8::1", "192.0.2.1", how=how)
@@ -95,11 +95,11 @@ RETRY = b"Retry-After: 20"
     ],
     ids=["1.0", "no reason", "latin-1", "long", "chunked", "twice", "hints"],
 )
-async def test_a_refusal_counts_in_any_form(way: str, answer: bytes) -> None:
+async def test_a_refusal_in_any_form_is_understood(way: str, answer: bytes) -> None:
     async with answering(answer) as port:
-        told = await failure(way, f"ws://127.0.0.1:{port}")
-    assert (told.kind, told.min_delay) == ("Http503", 20.0)
-    assert f"127.0.0.1:{port} answered 503" in told.message
+        result = await failure(way, f"ws://127.0.0.1:{port}")
+    assert (result.kind, result.min_delay) == ("Http503", 20.0)
+    assert f"127.0.0.1:{port} answered 503" in result.message
 
 
 @pytest.mark.parametrize(
@@ -111,27 +111,27 @@ async def test_a_refusal_counts_in_any_form(way: str, answer: bytes) -> None:
     ],
     ids=["line feeds", "odd lines", "far too long"],
 )
-async def test_a_refused_websocket_counts_in_odder_forms(answer: bytes) -> None:
+async def test_a_refusal_of_a_websocket_in_unusual_forms_is_understood(answer: bytes) -> None:
     async with answering(answer) as port:
-        told = await failure("websocket", f"ws://127.0.0.1:{port}")
-    assert (told.kind, told.min_delay) == ("Http503", 20.0)
+        result = await failure("websocket", f"ws://127.0.0.1:{port}")
+    assert (result.kind, result.min_delay) == ("Http503", 20.0)
 
 
-async def test_long_header_lines_of_a_good_page() -> None:
+async def test_long_header_lines_are_accepted() -> None:
     async with answering(page(LONG)) as port:
         assert await reach("http", f"http://127.0.0.1:{port}")
 
 
 @WAYS
-async def test_header_lines_above_every_bound_are_told_as_that(way: str) -> None:
+async def test_header_lines_above_the_limit_are_reported(way: str) -> None:
     huge = b"X: " + b"a" * 70_000
     answer = page(huge) if way == "http" else b"HTTP/1.1 101 Switching Protocols\r\n" + huge + b"\r\n\r\n"
     async with answering(answer) as port:
-        told = await failure(way, f"ws://127.0.0.1:{port}")
-    assert (told.kind, "64 KiB" in told.message) == ("HeadersTooLarge", True)
+        result = await failure(way, f"ws://127.0.0.1:{port}")
+    assert (result.kind, "64 KiB" in result.message) == ("HeadersTooLarge", True)
 
 
-async def test_a_hasty_end_is_no_other_protocol() -> None:
+async def test_an_early_end_is_not_taken_for_another_protocol() -> None:
     async def hang_up(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.close()
 
@@ -146,16 +146,16 @@ async def test_a_redirect_to_tls_trusts_the_private_ca(way: str, tmp_path: Path)
     async with source(way, certificate) as port, answering(redirect(b"https://127.0.0.1:%d" % port)) as first:
         address = f"http://127.0.0.1:{first}"
         assert await reach(way, address, tls=Tls.load(certificate.chain))
-        told = await failure(way, address, tls=Tls(Tls.load().context, ()))
-        assert told.kind == "TlsFailed"
-        assert f"the certificate of 127.0.0.1:{port} (where 127.0.0.1:{first} redirects to)" in told.message
-        assert "name a private CA in INGESTER_CA_BUNDLE" in told.message
-        told = await failure(way, address, tls=Tls(Tls.load().context, ("INGESTER_CA_BUNDLE",)))
-        assert "no CA of INGESTER_CA_BUNDLE signed it" in told.message
+        result = await failure(way, address, tls=Tls(Tls.load().context, ()))
+        assert result.kind == "TlsFailed"
+        assert f"the certificate of 127.0.0.1:{port} (where 127.0.0.1:{first} redirects to)" in result.message
+        assert "name a private CA in INGESTER_CA_BUNDLE" in result.message
+        result = await failure(way, address, tls=Tls(Tls.load().context, ("INGESTER_CA_BUNDLE",)))
+        assert "no CA of INGESTER_CA_BUNDLE signed it" in result.message
 
 
 @WAYS
-async def test_a_redirect_away_from_tls_is_followed_only_where_that_is_configured(way: str, tmp_path: Path) -> None:
+async def test_a_redirect_from_tls_to_plain_text_is_followed_only_if_configured(way: str, tmp_path: Path) -> None:
     certificate = make_certificate(tmp_path)
     tls = Tls.load(certificate.chain)
     async with (
@@ -163,26 +163,26 @@ async def test_a_redirect_away_from_tls_is_followed_only_where_that_is_configure
         answering(redirect(b"http://127.0.0.1:%d" % plain), tls=certificate.context) as secure,
         answering(redirect(b"https://127.0.0.1:%d" % secure)) as first,
     ):
-        told = await failure(way, f"wss://127.0.0.1:{secure}", tls=tls)
-        assert told.kind == "RedirectRefused"
-        assert f"127.0.0.1:{plain}" in told.message
-        assert "not encrypted; if that is wanted, name the source as" in told.message
+        result = await failure(way, f"wss://127.0.0.1:{secure}", tls=tls)
+        assert result.kind == "RedirectRefused"
+        assert f"127.0.0.1:{plain}" in result.message
+        assert "not encrypted; if that is wanted, name the source as" in result.message
         assert await reach(way, f"http://127.0.0.1:{first}", tls=tls)
 
 
 @WAYS
-async def test_what_fails_behind_a_redirect_names_its_target(way: str) -> None:
+async def test_a_failure_behind_a_redirect_names_its_target(way: str) -> None:
     port = free_port()
     for place, word in ((b"https://gone.invalid", "gone.invalid"), (b"http://127.0.0.1:%d" % port, f":{port}")):
         async with answering(redirect(place)) as first:
-            told = await failure(way, f"http://127.0.0.1:{first}")
-            assert f"{word} (where 127.0.0.1:{first} redirects to)" in told.message
+            result = await failure(way, f"http://127.0.0.1:{first}")
+            assert f"{word} (where 127.0.0.1:{first} redirects to)" in result.message
 
 
 @WAYS
 @pytest.mark.parametrize("place", [b"ftp://a.test", b"http://[", b"http://\xff\xfe.test:x", b"http://"])
-async def test_a_redirect_to_nowhere(way: str, place: bytes) -> None:
+async def test_a_redirect_without_a_usable_target(way: str, place: bytes) -> None:
     async with answering(redirect(place)) as first:
-        told = await failure(way, f"http://127.0.0.1:{first}")
-    assert told.kind in {"RedirectRefused", "NameUnknown"}
-    assert told.message.isprintable()
+        result = await failure(way, f"http://127.0.0.1:{first}")
+    assert result.kind in {"RedirectRefused", "NameUnknown"}
+    assert result.message.isprintable()

@@ -1,4 +1,4 @@
-"""Reaching a source in both ways: by WebSocket and by HTTP."""
+"""Connects to a source by WebSocket or by HTTP."""
 
 import contextlib
 from collections.abc import AsyncIterator
@@ -28,7 +28,7 @@ def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def failure(way: str, address: str, *, tls: Tls | None = None) -> SourceFailure:
-    """How an attempt fails."""
+    """The failure of a connection attempt."""
     with pytest.raises(SourceError) as caught:
         await reach(way, address, tls=tls)
     return caught.value.failure
@@ -49,7 +49,7 @@ async def reach(way: str, address: str, *, tls: Tls | None = None) -> bytes | No
 
 @contextlib.asynccontextmanager
 async def source(way: str, certificate: Any = None) -> AsyncIterator[int]:
-    """The port of a good source."""
+    """The port of a source without faults."""
     tls = None if certificate is None else certificate.context
     if way == "http":
         async with answering(page(), tls=tls) as port:

@@ -12,7 +12,7 @@ from sluice_operator.api.cursor import CursorResetStatus, CursorSpec
 from sluice_operator.redis.cursor_writer import is_reset_due, reset_cursor
 from sluice_redis.contract import Stream, StreamKeys
 from tests.integration.ingester.process import Ingester
-from tests.integration.ingester.stored import health, should, stands, until
+from tests.integration.ingester.stored import expected_events, health, stored_events, until
 from tests.integration.redis_kinds import wait
 from tests.integration.redis_server import RedisServer
 
@@ -100,15 +100,15 @@ async def test_a_running_ingester_follows(redis_server: RedisServer, client: Red
 
         async with Ingester(tmp_path, redis_server.url, sim.url, INGESTER_MODE="firehose") as ingester:
             await stored(first + 99)
-            everything = should(sim.journal)
+            everything = expected_events(sim.journal)
             await reset_cursor(client, keys, wanted("oldest", "1"))
             await stored(first + 99)
-            assert await stands(client) == everything * 2
+            assert await stored_events(client) == everything * 2
             await reset_cursor(client, keys, wanted(first + 49, "2"))
             await stored(first + 99)
-            assert await stands(client) == everything * 2 + should(sim.journal.between(first + 50))
+            assert await stored_events(client) == everything * 2 + expected_events(sim.journal.between(first + 50))
 
-            before = await stands(client)
+            before = await stored_events(client)
             await ingester.kill()
             await sim.emit(50)
             await reset_cursor(client, keys, wanted("live", "3"))
@@ -116,7 +116,7 @@ async def test_a_running_ingester_follows(redis_server: RedisServer, client: Red
             await sim.connected()
             newest = (await sim.emit(10))[-1].seq
             await stored(newest)
-            assert await stands(client) == before + should(sim.journal.between(newest - 9))
+            assert await stored_events(client) == before + expected_events(sim.journal.between(newest - 9))
             found = await health(client, sim.host)
             assert (found["resetNonce"], found["resetFrom"], found["resetTo"]) == ("3", str(first + 99), "!live")
             assert "lostFrom" not in found
@@ -137,6 +137,6 @@ async def test_a_halted_ingester_follows(redis_server: RedisServer, client: Redi
             await sim.drained()
 
             async def all_there() -> bool:
-                return await stands(client) == should(sim.journal)
+                return await stored_events(client) == expected_events(sim.journal)
 
             await until(all_there)

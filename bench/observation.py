@@ -1,10 +1,10 @@
-"""What a look of the operator at Redis costs: round trips, commands, and microseconds of Redis' own time.
+"""Measures one observation of Redis by the operator: round trips, commands, and microseconds of Redis' own time.
 
-    uv run python -m bench.look redis://127.0.0.1:6379
+    uv run python -m bench.observation redis://127.0.0.1:6379
 
-The Redis must be empty, and is emptied in the end. A stream with consumer groups is looked at again and again, as
-the operator does for each source every three seconds: first with the questions about bytes and groups at every look,
-then at the interval at which they are asked. Times of Redis are those of `INFO commandstats`.
+The Redis must be empty; the program empties it at the end. It observes a stream with consumer groups repeatedly, as
+the operator does for each source every three seconds. First each observation reads bytes and groups too, then only
+those at the operator's interval. The times of Redis are those of `INFO commandstats`.
 """
 
 import argparse
@@ -28,7 +28,7 @@ def main() -> None:
     parser.add_argument("redis", help="the URL of an empty Redis")
     parser.add_argument("--entries", type=int, default=100_000)
     parser.add_argument("--consumers", type=int, default=5, help="of each group")
-    parser.add_argument("--looks", type=int, default=100)
+    parser.add_argument("--observations", type=int, default=100)
     options = parser.parse_args()
     asyncio.run(_measure(options))
 
@@ -39,13 +39,13 @@ async def _measure(options: argparse.Namespace) -> None:
         raise SystemExit("this Redis is not empty: name one that may be emptied")
     try:
         await _fill(client, options.entries)
-        there = 0
+        existing = 0
         for groups in (0, 1, 20, 1000):
-            await _consume(client, there, groups, options.consumers)
-            there = groups
+            await _consume(client, existing, groups, options.consumers)
+            existing = groups
             print(f"{groups} groups with {options.consumers} consumers each")
-            for name, seconds in (("asked at every look", 0.0), ("asked every ten seconds", 10.0)):
-                await _look(client, options, name, seconds)
+            for name, seconds in (("read each time", 0.0), ("read every ten seconds", 10.0)):
+                await _observe(client, options, name, seconds)
     finally:
         await client.flushall()
         await client.aclose()
@@ -62,23 +62,23 @@ async def _fill(client: Any, entries: int) -> None:
         await pipe.execute()
 
 
-async def _consume(client: Any, there: int, groups: int, consumers: int) -> None:
-    """Each consumer of each group holds ten entries that it has not acknowledged."""
-    for group in range(there, groups):
+async def _consume(client: Any, existing: int, groups: int, consumers: int) -> None:
+    """Create groups; each of their consumers has ten pending entries."""
+    for group in range(existing, groups):
         await client.xgroup_create(_KEYS.entries, f"group-{group}", id="0")
         for consumer in range(consumers):
             await client.xreadgroup(f"group-{group}", f"consumer-{consumer}", {_KEYS.entries: ">"}, count=10)
 
 
-async def _look(client: Any, options: argparse.Namespace, name: str, seconds: float) -> None:
+async def _observe(client: Any, options: argparse.Namespace, name: str, seconds: float) -> None:
     reader = RedisReader(details_interval_seconds=seconds)
     await reader.read(options.redis.encode(), _KEYS, now=datetime.now(UTC))
-    before, began = await _served(client), time.perf_counter()
-    for _ in range(options.looks):
+    before, began = await _command_stats(client), time.perf_counter()
+    for _ in range(options.observations):
         facts = await reader.read(options.redis.encode(), _KEYS, now=datetime.now(UTC))
         assert facts.failure is None
-    took = (time.perf_counter() - began) / options.looks
-    after = await _served(client)
+    took = (time.perf_counter() - began) / options.observations
+    after = await _command_stats(client)
     await reader.close()
     commands, used = (
         sum(
@@ -86,13 +86,15 @@ async def _look(client: Any, options: argparse.Namespace, name: str, seconds: fl
             for command in after
             if command != "cmdstat_info"
         )
-        / options.looks
+        / options.observations
         for field in ("calls", "usec")
     )
-    print(f"  {name:<24} {commands:4.1f} commands, {used:7.1f} us of Redis, {1e6 * took:7.0f} us in all, for one look")
+    print(
+        f"  {name:<24} {commands:4.1f} commands, {used:7.1f} us of Redis, {1e6 * took:7.0f} us in all, an observation"
+    )
 
 
-async def _served(client: Any) -> dict[str, dict[str, float]]:
+async def _command_stats(client: Any) -> dict[str, dict[str, float]]:
     found: dict[str, dict[str, float]] = await client.info("commandstats")
     return found
 

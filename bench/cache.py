@@ -1,12 +1,16 @@
-"""What the operator's store of watched objects costs, as the number of resources grows.
+"""Measures the operator's cache of watched objects with a growing number of resources.
 
-    uv run python -m bench.store
-    uv run python -m bench.store --sources 1000 10000
+    uv run python -m bench.cache
+    uv run python -m bench.cache --sources 1000 10000
 
-Each resource is a Relay of a host of its own, with the Deployments of its firehose and its backfill and a pod of each.
-A look asks for children three times, with a backfill five times; news of a Deployment or a pod ask for the owner, once
-or twice; all else is done for each piece of news, or for each list. Times are CPU time of this process, the best of
-several rounds: on a busy machine read how they grow, not the figures.
+Each resource is a Relay with its own host, Deployments for its firehose and its backfill, and a pod of each. The
+operator calls these functions so often:
+
+- `children`: three times a reconciliation, with a backfill five times
+- `owner`: once or twice for each watch event of a Deployment or a pod
+- the others: once for each watch event, or for each list
+
+Times are CPU time of this process, the best of several rounds. On a busy machine read how they grow, not the figures.
 """
 
 import argparse
@@ -29,7 +33,7 @@ from sluice_operator.kubernetes.source_key import object_key
 RELAYS = RELAY.resource
 
 _COMPONENTS: Final = (FIREHOSE, BACKFILL)
-_ASKED: Final = 200
+_CALLS: Final = 200
 
 
 def main() -> None:
@@ -45,48 +49,48 @@ def main() -> None:
 def _measure(number: int, rounds: int) -> None:
     relays = [_relay(index) for index in range(number)]
     pods = [_child(relay, component, "-7d9f-x2x") for relay in relays for component in _COMPONENTS]
-    store = Cache(KINDS.watched)
-    store.replace(RELAYS, relays, resource_version="1")
-    store.replace(DEPLOYMENTS, [_child(relay, one) for relay in relays for one in _COMPONENTS], resource_version="1")
-    store.replace(PODS, pods, resource_version="1")
+    cache = Cache(KINDS.watched)
+    cache.replace(RELAYS, relays, resource_version="1")
+    cache.replace(DEPLOYMENTS, [_child(relay, one) for relay in relays for one in _COMPONENTS], resource_version="1")
+    cache.replace(PODS, pods, resource_version="1")
 
-    asked = random.Random(1)
-    keys = [object_key(relay) for relay in asked.choices(store.all(RELAYS), k=_ASKED)]
-    hosts = [relay["spec"]["host"] for relay in asked.choices(relays, k=_ASKED)]
-    news, of_sources = asked.choices(pods, k=_ASKED), asked.choices(relays, k=_ASKED)
-    assert all(len(store.children(PODS, key)) == len(_COMPONENTS) for key in keys)
-    assert all(store.owner_of(pod) for pod in news)
-    assert all(len(store.sources_by(redis_host_of, host)) == 1 for host in hosts)
+    chance = random.Random(1)
+    keys = [object_key(relay) for relay in chance.choices(cache.all(RELAYS), k=_CALLS)]
+    hosts = [relay["spec"]["host"] for relay in chance.choices(relays, k=_CALLS)]
+    changed_pods, changed_relays = chance.choices(pods, k=_CALLS), chance.choices(relays, k=_CALLS)
+    assert all(len(cache.children(PODS, key)) == len(_COMPONENTS) for key in keys)
+    assert all(cache.owner_of(pod) for pod in changed_pods)
+    assert all(len(cache.sources_by(redis_host_of, host)) == 1 for host in hosts)
 
     def move(relay: Manifest) -> None:
-        host = str(asked.random())
-        store.put(RELAYS, {**relay, "spec": {"host": host}})
-        assert store.sources_by(redis_host_of, host)
+        host = str(chance.random())
+        cache.put(RELAYS, {**relay, "spec": {"host": host}})
+        assert cache.sources_by(redis_host_of, host)
 
     def replace(listed: list[Manifest]) -> None:
-        store.replace(PODS, listed, resource_version="1")
+        cache.replace(PODS, listed, resource_version="1")
 
     print(f"{number} resources, {len(pods)} Deployments and as many pods")
     for name, calls in (
-        ("children", _each(lambda key: store.children(PODS, key), keys)),
-        ("owner", _each(store.owner_of, news)),
-        ("sources_at", _each(partial(store.sources_by, redis_host_of), hosts)),
-        ("put of a pod", _each(lambda pod: store.put(PODS, pod), news)),
-        ("put of a source", _each(lambda relay: store.put(RELAYS, relay), of_sources)),
-        ("put of another host", _each(move, of_sources)),
+        ("children", _each(lambda key: cache.children(PODS, key), keys)),
+        ("owner", _each(cache.owner_of, changed_pods)),
+        ("sources_by", _each(partial(cache.sources_by, redis_host_of), hosts)),
+        ("put of a pod", _each(lambda pod: cache.put(PODS, pod), changed_pods)),
+        ("put of a source", _each(lambda relay: cache.put(RELAYS, relay), changed_relays)),
+        ("put of another host", _each(move, changed_relays)),
         ("replace of all pods", _each(replace, [pods])),
     ):
         print(f"  {name:<20} {min(calls() for _ in range(rounds)):10.2f} us a call")
 
 
-def _each(do: Callable[[Any], object], given: Sequence[Any]) -> Callable[[], float]:
-    """What does it with all that is given, and says how many microseconds that took for each."""
+def _each(do: Callable[[Any], object], items: Sequence[Any]) -> Callable[[], float]:
+    """A function that calls `do` for each item and returns the mean time of a call in microseconds."""
 
     def calls() -> float:
         began = time.process_time()
-        for one in given:
+        for one in items:
             do(one)
-        return 1e6 * (time.process_time() - began) / len(given)
+        return 1e6 * (time.process_time() - began) / len(items)
 
     return calls
 

@@ -1,4 +1,4 @@
-"""A memory cgroup, as Kubernetes puts a container into one."""
+"""A memory cgroup with a limit, as Kubernetes creates for a container."""
 
 import os
 from collections.abc import Iterator
@@ -8,37 +8,37 @@ from pathlib import Path
 ROOT = Path("/sys/fs/cgroup")
 
 
-class Cage:
-    """Processes in it may use so many bytes together; one that needs more is killed."""
+class MemoryCgroup:
+    """Limits the memory of all processes in it. The kernel kills a process that needs more."""
 
     def __init__(self, directory: Path, *, names: tuple[str, str, str]) -> None:
         self._directory = directory
         self._limit, self._peak, self._events = names
 
-    def restrict(self, size: int) -> None:
-        """Allow `size` bytes."""
+    def set_limit(self, size: int) -> None:
+        """Set the limit to `size` bytes."""
         (self._directory / self._limit).write_text(str(size))
 
     def command(self, command: list[str]) -> list[str]:
-        """`command`, begun inside."""
+        """`command`, started inside the cgroup."""
         enter = 'echo $$ > "$0" && exec "$@"'
         return ["/bin/sh", "-c", enter, str(self._directory / "cgroup.procs"), *command]
 
     @property
     def kills(self) -> int:
-        """How often a process was killed because the memory was not enough."""
+        """The number of processes that the kernel killed at the limit."""
         lines = (self._directory / self._events).read_text().splitlines()
         return next(int(line.split()[1]) for line in lines if line.startswith("oom_kill "))
 
-    def tell(self) -> str:
-        """The peak, and the kills, in words."""
+    def summary(self) -> str:
+        """A line of text with the peak memory and the number of kills."""
         peak = int((self._directory / self._peak).read_text())
         return f"cgroup peak {peak / 2**20:.1f} MiB (page cache and socket buffers included), {self.kills} kills"
 
 
 @contextmanager
-def cage(mebibytes: int) -> Iterator[Cage]:
-    """A cgroup of the second or the first version, removed at the end."""
+def memory_cgroup(mebibytes: int) -> Iterator[MemoryCgroup]:
+    """A cgroup of version 2, or of version 1 if the system has no other. It is removed at the end."""
     if (ROOT / "cgroup.controllers").exists():
         directory, names = ROOT, ("memory.max", "memory.peak", "memory.events")
     else:
@@ -47,8 +47,8 @@ def cage(mebibytes: int) -> Iterator[Cage]:
     made = directory / f"sluice-bench-{os.getpid()}"
     made.mkdir()
     try:
-        limited = Cage(made, names=names)
-        limited.restrict(mebibytes * 2**20)
-        yield limited
+        cgroup = MemoryCgroup(made, names=names)
+        cgroup.set_limit(mebibytes * 2**20)
+        yield cgroup
     finally:
         made.rmdir()
