@@ -14,7 +14,7 @@ import pytest
 
 from tests.integration.fast_clock import command
 from tests.integration.operator.control_plane import MISSING, OPERATOR, PLURALS, ROOT, ControlPlane, fetch
-from tests.integration.operator.faults import FaultyProxy
+from tests.integration.operator.faulty_proxy import FaultyProxy
 from tests.integration.operator.rights import grant_everywhere, rules
 from tests.integration.operator.situation import PATIENCE, Situation, eventually
 from tests.integration.ports import free_port

@@ -10,7 +10,7 @@ class LabelerSituation(Situation):
     """One namespace with one Labeler."""
 
     kind = "Labeler"
-    stream_of_it = Stream.LABELS
+    redis_stream = Stream.LABELS
     component = "labeler"
     child = f"{NAME}-labels"
 
@@ -18,7 +18,7 @@ class LabelerSituation(Situation):
 class BackfillSituation(Situation):
     """The half of a Relay's namespace that is its backfill."""
 
-    stream_of_it = Stream.BACKFILL
+    redis_stream = Stream.BACKFILL
     component = "backfill"
     child = f"{NAME}-backfill"
 

@@ -53,7 +53,7 @@ def grant(control_plane: ControlPlane, namespace: str, granted: list[Manifest], 
         {"apiVersion": f"{GROUP}/v1", "kind": "RoleBinding", "metadata": metadata} | _binding("Role", *users),
     )
     for user in users:
-        come_into_force(control_plane, granted, user, namespace=namespace)
+        wait_in_force(control_plane, granted, user, namespace=namespace)
 
 
 def grant_everywhere(control_plane: ControlPlane, granted: list[Manifest], *users: str) -> None:
@@ -65,13 +65,13 @@ def grant_everywhere(control_plane: ControlPlane, granted: list[Manifest], *user
         | _binding("ClusterRole", *users),
     )
     for user in users:
-        come_into_force(control_plane, granted, user)
+        wait_in_force(control_plane, granted, user)
 
 
-def come_into_force(control_plane: ControlPlane, granted: list[Manifest], user: str, *, namespace: str = "") -> None:
+def wait_in_force(control_plane: ControlPlane, granted: list[Manifest], user: str, *, namespace: str = "") -> None:
     """Wait until the API server knows that `user` has these rights."""
     for rule in granted:
-        for right in flat([rule]):
+        for right in as_triples([rule]):
             for name in rule.get("resourceNames", [""]):
                 eventually(partial(control_plane.allows, user, right, namespace=namespace, name=name))
 
@@ -83,7 +83,7 @@ def _binding(kind: str, *users: str) -> Manifest:
     }
 
 
-def flat(granted: list[Manifest]) -> set[tuple[str, str, str]]:
+def as_triples(granted: list[Manifest]) -> set[tuple[str, str, str]]:
     """Rules as group, resource and verb."""
     return {
         (group, resource, verb)

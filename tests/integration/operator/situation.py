@@ -51,7 +51,7 @@ class Situation:
     """One namespace with one source, a Relay or what a subclass says."""
 
     kind = "Relay"
-    stream_of_it = Stream.FIREHOSE
+    redis_stream = Stream.FIREHOSE
     component = "firehose"
     child = f"{NAME}-firehose"
     clock = 0.0
@@ -63,7 +63,7 @@ class Situation:
         self.control_plane = control_plane
         self.namespace = namespace
         self.host = f"{namespace}.example:2470"
-        self.keys = StreamKeys(stream=self.stream_of_it, host=self.host)
+        self.keys = StreamKeys(stream=self.redis_stream, host=self.host)
         self.sink = sink
         self._started: dict[str, str] = {}  # by pod, when its ingester did
         control_plane.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
@@ -122,7 +122,7 @@ class Situation:
                 return item["status"], item["reason"]
         return None
 
-    def becomes(self, kind: str, status: str, reason: str, *, seconds: float = PATIENCE) -> None:
+    def wait_condition(self, kind: str, status: str, reason: str, *, seconds: float = PATIENCE) -> None:
         def attempt() -> bool:
             found = self.condition(kind)
             assert found == (status, reason), self.status()
@@ -143,31 +143,31 @@ class Situation:
         found = self.all("Event", query=f"?fieldSelector=involvedObject.kind={self.kind}")
         return [(event["reason"], event["message"]) for event in found]
 
-    def told(self, reason: str) -> list[str]:
+    def event_messages(self, reason: str) -> list[str]:
         """The message of each Event of that reason, sorted."""
         return sorted(message for found, message in self.events() if found == reason)
 
-    def tells(self, *reasons: str) -> None:
+    def wait_events(self, *reasons: str) -> None:
         """Wait for Events of those reasons: each comes after what it tells of."""
         eventually(lambda: set(reasons) <= {reason for reason, _ in self.events()})
 
     # The operator.
 
-    def reconciled(self, times: int = 5) -> None:
+    def wait_reconciled(self, times: int = 5) -> None:
         """Wait until the operator has reconciled its resources so many more times: whatever it would do about what is
         there by now, it has had its chances.
         """
         began = self._reconciliations()
         eventually(lambda: self._reconciliations() >= began + times)
 
-    def others_reconciled(self) -> None:
+    def wait_others_reconciled(self) -> None:
         """The same where this namespace has no resource any more: the operator is done with that of another one."""
         other = Situation(self.control_plane, f"{self.namespace}-other", self.sink)
         other.operator = self.operator
         try:
             other.apply_relay(suspend=True)
-            other.becomes("Ready", "True", "Suspended")
-            other.reconciled()
+            other.wait_condition("Ready", "True", "Suspended")
+            other.wait_reconciled()
         finally:
             other.remove()
 
@@ -254,7 +254,7 @@ class Situation:
     def store(self, seq: int) -> None:
         """Store an event, as the append does."""
         client = self.redis
-        client.xadd(self.keys.entries, {self.stream_of_it.field: json.dumps({"seq": seq})})
+        client.xadd(self.keys.entries, {self.redis_stream.field: json.dumps({"seq": seq})})
         client.set(self.keys.cursor, str(seq))
         at = now(ahead=self.clock)
         client.hset(
@@ -266,7 +266,7 @@ class Situation:
         pod = self.run_pod()
         self.store(seq)
         self.report(SourceState.STREAMING, pod=pod)
-        self.becomes("Ready", "True", "Streaming")
+        self.wait_condition("Ready", "True", "Streaming")
         return pod
 
     @property

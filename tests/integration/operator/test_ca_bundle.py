@@ -4,7 +4,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from e2e.cluster.certs import make_authority
 from sluice_operator.desired.naming import CA_HASH_ANNOTATION
-from tests.integration.operator.asking import looked_at
+from tests.integration.operator.reconcile_request import wait_handled
 from tests.integration.operator.situation import Situation, eventually
 
 SPEC = {"caBundle": {"configMapRef": {"name": "private-ca"}}}
@@ -35,7 +35,7 @@ def test_other_authorities_make_another_pod(situation: Situation) -> None:
     assert digest
 
     apply_bundle(situation, f"a note for people\n{first}\n")
-    looked_at(situation, "note")
+    wait_handled(situation, "note")
     assert hash_of(situation) == digest
     assert situation.pod()["metadata"]["uid"] == before["metadata"]["uid"]
 
@@ -43,7 +43,7 @@ def test_other_authorities_make_another_pod(situation: Situation) -> None:
     eventually(lambda: situation.pod()["metadata"]["uid"] != before["metadata"]["uid"])
     situation.stream()
     assert hash_of(situation) not in {digest, None}
-    situation.tells("CABundleChanged")
+    situation.wait_events("CABundleChanged")
     assert situation.status()["restarts"]["count"] == 0
 
 
@@ -53,9 +53,9 @@ def test_authorities_that_go_or_are_none_leave_the_pod_alone(situation: Situatio
     before = situation.stream()
     digest = hash_of(situation)
     apply_bundle(situation, "no certificate at all")
-    looked_at(situation, "none")
+    wait_handled(situation, "none")
     situation.delete("ConfigMap", "private-ca")
-    looked_at(situation, "gone")
+    wait_handled(situation, "gone")
     assert hash_of(situation) == digest
     assert situation.pod()["metadata"]["uid"] == before["metadata"]["uid"]
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.integration.operator.control_plane import ApiServerError
-from tests.integration.operator.refusal import MESSAGE, deployments_refused
+from tests.integration.operator.refused_deployments import MESSAGE, deployments_refused
 from tests.integration.operator.situation import NAME, Situation, eventually, now
 
 SOON = 15
@@ -59,8 +59,10 @@ def test_what_is_deleted_or_edited_is_back_within_seconds(situation: Situation) 
         < SOON
     )
     # Each is told some time after it was done.
-    eventually(lambda: f"Put back Secret {NAME}-relay-redis-url: it was deleted" in situation.told("ChildRestored"))
-    assert f"Put back Deployment {name}: it was deleted" in situation.told("ChildRestored")
+    eventually(
+        lambda: f"Put back Secret {NAME}-relay-redis-url: it was deleted" in situation.event_messages("ChildRestored")
+    )
+    assert f"Put back Deployment {name}: it was deleted" in situation.event_messages("ChildRestored")
 
 
 def test_what_was_refused_is_tried_again_as_soon_as_something_else_is_there(situation: Situation) -> None:
@@ -69,24 +71,24 @@ def test_what_was_refused_is_tried_again_as_soon_as_something_else_is_there(situ
     situation.stream()
     with deployments_refused(situation):
         situation.apply_relay(batch={"size": 101})
-        situation.becomes("Stalled", "True", "ChildRefused")
+        situation.wait_condition("Stalled", "True", "ChildRefused")
     edit = partial(situation.patch, "Deployment", f"{NAME}-firehose", {"spec": {"replicas": 3}})
     assert took(edit, lambda: situation.deployment()["spec"]["replicas"] == 1) < SOON
 
 
 def test_somebody_who_does_not_give_in_is_told_of(situation: Situation) -> None:
     situation.apply_relay(suspend=True)
-    situation.becomes("Ready", "True", "Suspended")
+    situation.wait_condition("Ready", "True", "Suspended")
 
     def quarrel() -> bool:
         situation.patch("Deployment", f"{NAME}-firehose", {"spec": {"paused": True}})
-        return bool(situation.told("ChildContested"))
+        return bool(situation.event_messages("ChildContested"))
 
     eventually(quarrel)
     time.sleep(1)
     assert situation.deployment()["spec"].get("paused") is True
     situation.apply_relay(suspend=True, batch={"size": 123})
-    situation.becomes("Ready", "True", "Suspended")
+    situation.wait_condition("Ready", "True", "Suspended")
     env = situation.deployment()["spec"]["template"]["spec"]["containers"][0]["env"]
     assert {"name": "INGESTER_BATCH_SIZE", "value": "123"} in env, "Ready speaks of a spec that nothing was made of"
 
@@ -108,12 +110,12 @@ def test_what_others_add_stays(situation: Situation) -> None:
     situation.stream()
     situation.kubectl("rollout", "restart", f"deployment/{NAME}-firehose")
     situation.kubectl("label", "deployment", f"{NAME}-firehose", "team=data")
-    situation.reconciled()
+    situation.wait_reconciled()
     found = situation.deployment()
     assert "kubectl.kubernetes.io/restartedAt" in found["spec"]["template"]["metadata"]["annotations"]
     assert found["metadata"]["labels"]["team"] == "data"
     assert situation.status()["restarts"]["count"] == 0
-    assert not situation.told("ChildRestored")
+    assert not situation.event_messages("ChildRestored")
 
 
 def test_deleting_a_relay_leaves_nothing(situation: Situation) -> None:
@@ -123,7 +125,7 @@ def test_deleting_a_relay_leaves_nothing(situation: Situation) -> None:
     situation.kubectl("delete", "relay", NAME, "--timeout=30s")
     assert time.monotonic() - began < SOON
     eventually(lambda: not situation.names("Deployment", "ReplicaSet", "Pod", "Secret"))
-    situation.others_reconciled()
+    situation.wait_others_reconciled()
     assert not situation.names("Deployment", "Secret")
 
 
@@ -132,7 +134,7 @@ class TestSecrets:
 
     def test_one_that_comes_late(self, situation: Situation) -> None:
         situation.apply_relay(**self.SPEC)
-        situation.becomes("Ready", "False", "SecretMissing")
+        situation.wait_condition("Ready", "False", "SecretMissing")
         assert situation.condition("Reconciling") == ("True", "SecretMissing")
         with pytest.raises(ApiServerError, match="not found"):
             situation.deployment()
@@ -149,7 +151,7 @@ class TestSecrets:
         situation.apply_secret("mine", url=f"{url}?db=0")
         eventually(lambda: situation.pod()["metadata"]["uid"] != before["metadata"]["uid"])
         situation.stream()
-        situation.tells("SecretChanged")
+        situation.wait_events("SecretChanged")
         assert situation.status()["restarts"]["count"] == 0
 
     def test_a_change_is_told_when_the_pod_is_rolled_and_not_before(self, situation: Situation) -> None:
@@ -159,13 +161,13 @@ class TestSecrets:
         situation.stream()
         with deployments_refused(situation):
             situation.apply_secret("mine", url=f"{url}?db=0")
-            situation.becomes("Stalled", "True", "ChildRefused")
-            situation.reconciled(10)
-            assert situation.told("SecretChanged") == []
+            situation.wait_condition("Stalled", "True", "ChildRefused")
+            situation.wait_reconciled(10)
+            assert situation.event_messages("SecretChanged") == []
             situation.apply_relay(**self.SPEC, podTemplate={"annotations": {"another": "try"}})
-            situation.reconciled(10)
-            assert situation.told("SecretChanged") == []
-        situation.tells("SecretChanged")
+            situation.wait_reconciled(10)
+            assert situation.event_messages("SecretChanged") == []
+        situation.wait_events("SecretChanged")
         (event,) = [event for event in situation.all("Event") if event["reason"] == "SecretChanged"]
         assert event["count"] == 1
 
@@ -174,7 +176,7 @@ class TestSecrets:
         situation.apply_relay(**self.SPEC)
         before = situation.stream()
         situation.delete("Secret", "mine")
-        situation.becomes("Ready", "False", "SecretMissing")
+        situation.wait_condition("Ready", "False", "SecretMissing")
         assert situation.pod()["metadata"]["uid"] == before["metadata"]["uid"]
 
     def test_the_operators_own_is_removed_when_it_is_wanted_no_longer(self, situation: Situation) -> None:
@@ -188,8 +190,8 @@ class TestSecrets:
         situation.apply_secret("mine", url=f"redis://:wr0ng@127.0.0.1:{situation.sink.port}/0")
         situation.apply_relay(**self.SPEC)
         situation.run_pod()
-        situation.becomes("SinkWritable", "False", "SinkUnauthorized")
-        situation.becomes("Ready", "False", "SinkUnauthorized")
+        situation.wait_condition("SinkWritable", "False", "SinkUnauthorized")
+        situation.wait_condition("Ready", "False", "SinkUnauthorized")
         assert "wr0ng" not in json.dumps(situation.status())
 
 
@@ -207,10 +209,10 @@ def test_a_child_of_that_name_that_belongs_to_somebody_else_is_left_alone(situat
     }
     situation.control_plane.apply(other)
     situation.apply_relay()
-    situation.becomes("Stalled", "True", "ChildConflict")
+    situation.wait_condition("Stalled", "True", "ChildConflict")
     assert situation.deployment()["spec"]["selector"] == {"matchLabels": labels}
     situation.delete("Deployment", f"{NAME}-firehose")
-    situation.becomes("Ready", "False", "PodNotRunning")
+    situation.wait_condition("Ready", "False", "PodNotRunning")
 
 
 class TestMadeAnew:
@@ -226,7 +228,7 @@ class TestMadeAnew:
         for _ in range(10):
             situation.delete("Relay", NAME)
             situation.apply_relay()
-            situation.becomes("Reconciling", "True", "Progressing")
+            situation.wait_condition("Reconciling", "True", "Progressing")
             if "image" not in situation.status():
                 break  # else a last status of the former one came after its end: the API server does not check the uid
         messages = [item["message"] for item in situation.status()["conditions"] if item["type"] == "Ready"]
@@ -238,7 +240,11 @@ class TestMadeAnew:
         eventually(lambda: situation.get("Secret", secret)["metadata"]["ownerReferences"][0]["uid"] == uid)
         situation.stream()
         assert situation.status()["restarts"]["count"] == 0, "the former one's pod was none of its own"
-        assert not situation.told("Restarted") + situation.told("ChildRestored") + situation.told("Stalled")
+        assert (
+            not situation.event_messages("Restarted")
+            + situation.event_messages("ChildRestored")
+            + situation.event_messages("Stalled")
+        )
 
     def test_children_that_were_left_behind_on_purpose_become_its_own(self, situation: Situation) -> None:
         situation.apply_relay()
@@ -246,18 +252,18 @@ class TestMadeAnew:
         former = situation.deployment()["metadata"]["uid"]
         situation.kubectl("delete", "relays.sluice.dev", NAME, "--cascade=orphan")
         situation.apply_relay()
-        situation.becomes("Ready", "True", "Streaming")
+        situation.wait_condition("Ready", "True", "Streaming")
         assert situation.deployment()["metadata"]["uid"] == former
         owners = situation.deployment()["metadata"]["ownerReferences"]
         assert [owner["uid"] for owner in owners] == [situation.relay()["metadata"]["uid"]]
-        assert not situation.told("Restarted") + situation.told("Stalled")
+        assert not situation.event_messages("Restarted") + situation.event_messages("Stalled")
 
 
 def test_what_the_api_server_refuses_is_told_and_not_tried_all_the_time(situation: Situation) -> None:
     with deployments_refused(situation):
         situation.apply_relay()
-        situation.becomes("Stalled", "True", "ChildRefused")
+        situation.wait_condition("Stalled", "True", "ChildRefused")
         message = next(item["message"] for item in situation.status()["conditions"] if item["type"] == "Stalled")
         assert MESSAGE in message
     situation.apply_relay(batch={"size": 100})  # what is wanted otherwise is tried at once
-    situation.becomes("Ready", "False", "PodNotRunning")
+    situation.wait_condition("Ready", "False", "PodNotRunning")

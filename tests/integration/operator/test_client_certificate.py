@@ -11,7 +11,7 @@ from e2e.cluster.certs import Leaf, issue, make_authority
 from sluice_operator.desired.naming import REDIS_TLS_HASH_ANNOTATION
 from sluice_redis.client import open_client
 from sluice_redis.url import RedisUrl
-from tests.integration.operator.asking import looked_at
+from tests.integration.operator.reconcile_request import wait_handled
 from tests.integration.operator.situation import Situation, eventually
 from tests.integration.redis_kinds import TlsServer, running
 
@@ -62,15 +62,15 @@ def test_it_is_used_by_the_operator_and_renewed(situation: Situation, server: Tl
         },
     )
     eventually(lambda: situation.template()["metadata"]["annotations"][REDIS_TLS_HASH_ANNOTATION] != before)
-    situation.becomes("SinkWritable", "False", "SinkUnreachable")
+    situation.wait_condition("SinkWritable", "False", "SinkUnreachable")
     situation.apply_secret(
         "redis-client", **{"tls.crt": server.client_cert.read_text(), "tls.key": server.client_key.read_text()}
     )
     eventually(lambda: situation.template()["metadata"]["annotations"][REDIS_TLS_HASH_ANNOTATION] == before)
-    situation.becomes("SinkWritable", "True", "SinkReachable")
+    situation.wait_condition("SinkWritable", "True", "SinkReachable")
 
     situation.delete("Secret", "redis-client")
-    looked_at(situation, "gone")
+    wait_handled(situation, "gone")
     assert situation.template()["metadata"]["annotations"][REDIS_TLS_HASH_ANNOTATION] == before
     assert situation.condition("SinkWritable") == ("True", "SinkReachable")
 
@@ -78,7 +78,7 @@ def test_it_is_used_by_the_operator_and_renewed(situation: Situation, server: Tl
 def test_files_that_the_operator_can_not_have_are_told_of(situation: Situation, server: TlsServer) -> None:
     situation.apply_secret("mine", url=f"{server.url}?{FILES}")
     situation.apply_relay(**{**SPEC, "podTemplate": {}})
-    situation.becomes("SinkWritable", "False", "SinkUnreachable")
+    situation.wait_condition("SinkWritable", "False", "SinkUnreachable")
     message = next(item["message"] for item in situation.status()["conditions"] if item["type"] == "SinkWritable")
     assert "spec.podTemplate" in message
 

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 from sluice_redis.contract import SourceState
-from tests.integration.operator.asking import looked_at
 from tests.integration.operator.conftest import OperatorProcess
+from tests.integration.operator.reconcile_request import wait_handled
 from tests.integration.operator.situation import Situation, eventually, now
 
 
@@ -29,20 +29,20 @@ def test_an_operator_that_starts_takes_a_clock_that_is_behind_for_no_silence_and
 
     eventually(streams)
     seen = ready(place)
-    place.tells("Connected", "Ready")  # an operator that ends tells no more
+    place.wait_events("Connected", "Ready")  # an operator that ends tells no more
     operator.stop()
     place.set_container(pod, running={"startedAt": now(ahead=-400)})  # it is no start that would take its time
 
     second = start(speed=3)
-    looked_at(place, "second")
+    wait_handled(place, "second")
     assert ready(place) == seen
-    place.becomes("Ready", "False", "NotReporting")  # it has never written since
+    place.wait_condition("Ready", "False", "NotReporting")  # it has never written since
     silent = ready(place)
-    place.tells("NotReady")
+    place.wait_events("NotReady")
     second.stop()
 
     start(speed=3)
-    looked_at(place, "third")
+    wait_handled(place, "third")
     assert ready(place) == silent
     told = sorted(reason for reason, _ in place.events() if reason in {"Connected", "Ready", "NotReady"})
     assert told == ["Connected", "NotReady", "Ready"]

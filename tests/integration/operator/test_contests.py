@@ -38,23 +38,23 @@ def test_what_admission_sets_is_told_and_left(situation: Situation, tmp_path: Pa
     with webhook(situation, tmp_path, set_field(CPU, "20m")):
         situation.apply_relay()
         situation.stream()
-        situation.becomes("ChildrenContested", "True", "SetByAdmission")
+        situation.wait_condition("ChildrenContested", "True", "SetByAdmission")
         message = message_of(situation)
         for part in (".resources.requests.cpu is 20m and not 50m", "admission", "spec.podTemplate.resources"):
             assert part in message, message
-        situation.tells("ChildContested")
-        situation.reconciled()
+        situation.wait_events("ChildContested")
+        situation.wait_reconciled()
         # The Secret and the Deployment were created: nothing else was written.
         assert writes_of(situation, log) == ["patch secrets", "patch deployments"]
-        situation.becomes("Ready", "True", "Streaming")
+        situation.wait_condition("Ready", "True", "Streaming")
 
         situation.apply_relay(image="sluice:2")
         eventually(lambda: container(situation)["image"] == "sluice:2")
         assert container(situation)["resources"]["requests"]["cpu"] == "20m"
         situation.patch("Deployment", CHILD, {"spec": {"replicas": 3}})
         eventually(lambda: situation.deployment()["spec"]["replicas"] == 1)
-        situation.becomes("ChildrenContested", "True", "SetByAdmission")
-        situation.reconciled()
+        situation.wait_condition("ChildrenContested", "True", "SetByAdmission")
+        situation.wait_reconciled()
         assert writes_of(situation, log)[2:] == ["patch deployments"] * 2
 
         resources = {"requests": {"cpu": "20m", "memory": "64Mi"}, "limits": {"memory": "128Mi"}}
@@ -73,7 +73,7 @@ def test_what_admission_adds_stays(situation: Situation, tmp_path: Path) -> None
         situation.apply_relay()
         eventually(lambda: "a-proxy" in message_of(situation))
         assert situation.condition("ChildrenContested") == ("True", "SetByAdmission")
-        situation.reconciled()
+        situation.wait_reconciled()
         assert writes_of(situation, log) == ["patch secrets", "patch deployments"]
         situation.patch("Deployment", CHILD, {"spec": {"paused": True}})
         eventually(lambda: "paused" not in situation.deployment()["spec"])
@@ -91,7 +91,7 @@ def test_what_admission_sets_to_something_else_each_time(situation: Situation, t
     with webhook(situation, tmp_path, stamp):
         situation.apply_relay()
         situation.stream()
-        situation.becomes("ChildrenContested", "True", "SetByAdmission")
+        situation.wait_condition("ChildrenContested", "True", "SetByAdmission")
         situation.patch("Deployment", CHILD, {"spec": {"replicas": 3}})
         eventually(lambda: situation.deployment()["spec"]["replicas"] == 1)
         before = situation.template()["metadata"]["annotations"]
@@ -99,7 +99,7 @@ def test_what_admission_sets_to_something_else_each_time(situation: Situation, t
         situation.patch("Relay", NAME, {"metadata": {"annotations": {"sluice.dev/reconcile-requested-at": "now"}}})
         eventually(lambda: situation.status().get("lastHandledReconcileAt") == "now")
         log = situation.control_plane.audit.from_now()
-        situation.reconciled()
+        situation.wait_reconciled()
         assert writes_of(situation, log) == []
         assert situation.template()["metadata"]["annotations"] == before
 
@@ -117,7 +117,7 @@ def persistently(situation: Situation, edit: Callable[[], object], is_back: Call
 
 def test_what_is_asked_for_is_tried_at_once(situation: Situation) -> None:
     situation.apply_relay(suspend=True)
-    situation.becomes("Ready", "True", "Suspended")
+    situation.wait_condition("Ready", "True", "Suspended")
     persistently(
         situation,
         lambda: situation.patch("Deployment", CHILD, {"spec": {"paused": True}}),
@@ -143,7 +143,7 @@ def test_one_that_is_deleted_again_and_again(situation: Situation) -> None:
     assert len(writes_of(situation, log)) == 3
     assert situation.condition("Ready") == ("False", "Contested")
     assert "is deleted by somebody else again and again" in message_of(situation, "Stalled")
-    situation.tells("ChildContested")
+    situation.wait_events("ChildContested")
 
 
 def test_a_secret_that_is_deleted_again_and_again(situation: Situation) -> None:
@@ -157,5 +157,5 @@ def test_a_secret_that_is_deleted_again_and_again(situation: Situation) -> None:
         return situation.condition("ChildrenContested") == ("True", "Contested")
 
     eventually(delete)
-    situation.becomes("Ready", "True", "Streaming")
+    situation.wait_condition("Ready", "True", "Streaming")
     assert "the object itself is deleted and not there" in message_of(situation)

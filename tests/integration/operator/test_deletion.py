@@ -3,7 +3,7 @@
 from sluice_operator.api.deletion import FINALIZER
 from sluice_redis.contract import Stream, StreamKeys
 from tests.integration.operator.control_plane import ApiServerError, path_of
-from tests.integration.operator.leaving import ASKED, bind, end, finalizers, gone, keys
+from tests.integration.operator.deletion import DELETE_CURSOR, bind_to_node, end_pod, finalizers, is_gone, redis_keys
 from tests.integration.operator.situation import NAME, Situation, eventually
 
 OTHERS = "example.com/other"
@@ -23,11 +23,11 @@ def test_the_finalizer_follows_the_policy_and_nothing_else_is_touched(situation:
     situation.stream()
     assert finalizers(situation) == []
     situation.patch(situation.kind, NAME, {"metadata": {"finalizers": [OTHERS]}})
-    situation.apply_relay(**ASKED)
+    situation.apply_relay(**DELETE_CURSOR)
     eventually(lambda: finalizers(situation) == [OTHERS, FINALIZER])
     before = situation.relay()
-    situation.apply_relay(**ASKED)  # as a GitOps tool does, again and again
-    situation.reconciled()
+    situation.apply_relay(**DELETE_CURSOR)  # as a GitOps tool does, again and again
+    situation.wait_reconciled()
     assert (finalizers(situation), situation.relay()["spec"]) == ([OTHERS, FINALIZER], before["spec"])
     managers = {entry["manager"]: entry for entry in situation.relay()["metadata"]["managedFields"]}
     written = managers["sluice-operator-finalizer"]["fieldsV1"]
@@ -39,7 +39,7 @@ def test_the_finalizer_follows_the_policy_and_nothing_else_is_touched(situation:
 
 
 def test_a_finalizer_that_somebody_takes_away_comes_back(situation: Situation) -> None:
-    situation.apply_relay(**ASKED)
+    situation.apply_relay(**DELETE_CURSOR)
     eventually(lambda: finalizers(situation) == [FINALIZER])
     situation.patch(situation.kind, NAME, {"metadata": {"finalizers": None}})
     eventually(lambda: finalizers(situation) == [FINALIZER])
@@ -83,10 +83,10 @@ def test_a_finalizer_that_is_refused_is_told_of_once_and_the_source_streams_neve
     try:
         situation.apply_relay()
         eventually(is_in_force)
-        situation.apply_relay(**ASKED)
+        situation.apply_relay(**DELETE_CURSOR)
         situation.stream()
-        situation.tells("CursorNotDeleted")
-        situation.reconciled()
+        situation.wait_events("CursorNotDeleted")
+        situation.wait_reconciled()
         (event,) = [event for event in situation.all("Event") if event["reason"] == "CursorNotDeleted"]
         assert (event["type"], event["count"]) == ("Warning", 1)
         assert "no finalizers here" in event["message"]
@@ -97,51 +97,51 @@ def test_a_finalizer_that_is_refused_is_told_of_once_and_the_source_streams_neve
 
 
 def test_cursors_and_health_go_and_streams_stay(situation: Situation) -> None:
-    situation.apply_relay(**ASKED)
+    situation.apply_relay(**DELETE_CURSOR)
     situation.stream()
     entries = situation.redis.xlen(situation.keys.entries)
-    assert keys(situation) == {situation.keys.cursor, situation.keys.health}
-    assert keys(situation) < stored(situation)  # of a backfill that was switched off since
+    assert redis_keys(situation) == {situation.keys.cursor, situation.keys.health}
+    assert redis_keys(situation) < stored(situation)  # of a backfill that was switched off since
     situation.delete(situation.kind, NAME)
-    eventually(lambda: gone(situation))
-    assert keys(situation) == set()
+    eventually(lambda: is_gone(situation))
+    assert redis_keys(situation) == set()
     assert situation.redis.xlen(situation.keys.entries) == entries + 1
     assert situation.all("Deployment") == situation.all("Pod") == []
-    assert f"firehose_live:cursor:{situation.host}" in situation.told("CursorDeleted")[0]
-    assert not situation.told("CursorNotDeleted")
+    assert f"firehose_live:cursor:{situation.host}" in situation.event_messages("CursorDeleted")[0]
+    assert not situation.event_messages("CursorNotDeleted")
 
 
 def test_retain_is_gone_at_once_and_the_cursor_stays(situation: Situation) -> None:
     situation.apply_relay()
     situation.stream()
     situation.delete(situation.kind, NAME)
-    assert gone(situation)
+    assert is_gone(situation)
     eventually(lambda: situation.all("Deployment") == [])  # a young garbage collector learns of a new kind
-    situation.others_reconciled()
+    situation.wait_others_reconciled()
     assert situation.redis.get(situation.keys.cursor) == "6322875401"
     assert situation.all("Deployment") == []
 
 
 def test_the_pods_are_waited_for(situation: Situation) -> None:
-    situation.apply_relay(**ASKED)
+    situation.apply_relay(**DELETE_CURSOR)
     pod = situation.stream()
-    bind(situation, pod)
+    bind_to_node(situation, pod)
     situation.delete(situation.kind, NAME)
-    situation.becomes("Reconciling", "True", "Terminating")
+    situation.wait_condition("Reconciling", "True", "Terminating")
 
     def is_told() -> bool:
         message = next(item["message"] for item in situation.status()["conditions"] if item["type"] == "Ready")
         return f"pod {pod['metadata']['name']}" in message
 
     eventually(is_told)
-    situation.reconciled()
+    situation.wait_reconciled()
     assert is_told()
     assert situation.redis.get(situation.keys.cursor) == "6322875401"
     assert situation.condition("Ready") == ("False", "Terminating")
     situation.store(6_322_875_500)  # it still runs
-    end(situation, pod)
-    eventually(lambda: gone(situation))
-    assert keys(situation) == set()
+    end_pod(situation, pod)
+    eventually(lambda: is_gone(situation))
+    assert redis_keys(situation) == set()
     assert {"Resumed", "Recovered", "Disconnected"}.isdisjoint(reason for reason, _ in situation.events())
 
 
@@ -150,26 +150,26 @@ def test_the_finalizers_of_others_hold_it_and_it_says_so(situation: Situation) -
     situation.stream()
     situation.patch(situation.kind, NAME, {"metadata": {"finalizers": [OTHERS]}})
     situation.delete(situation.kind, NAME)
-    situation.becomes("Reconciling", "True", "Terminating")
+    situation.wait_condition("Reconciling", "True", "Terminating")
     situation.delete("Deployment", situation.child)
-    situation.reconciled()
+    situation.wait_reconciled()
     assert situation.all("Deployment") == []  # nothing is made for what is on its way out
     situation.patch(situation.kind, NAME, {"metadata": {"finalizers": None}})
-    eventually(lambda: gone(situation))
+    eventually(lambda: is_gone(situation))
 
 
 def test_foreground_deletion(situation: Situation) -> None:
-    situation.apply_relay(**ASKED)
+    situation.apply_relay(**DELETE_CURSOR)
     situation.stream()
     situation.kubectl("delete", "relay", NAME, "--cascade=foreground", "--timeout=60s")
-    assert keys(situation) == set()
+    assert redis_keys(situation) == set()
 
 
 def test_a_change_of_mind_while_it_is_being_deleted(situation: Situation) -> None:
-    situation.apply_relay(**ASKED)
-    bind(situation, situation.stream())
+    situation.apply_relay(**DELETE_CURSOR)
+    bind_to_node(situation, situation.stream())
     situation.delete(situation.kind, NAME)
-    situation.becomes("Reconciling", "True", "Terminating")
+    situation.wait_condition("Reconciling", "True", "Terminating")
     situation.patch(situation.kind, NAME, {"spec": {"deletionPolicy": "Retain"}})
-    eventually(lambda: gone(situation))
+    eventually(lambda: is_gone(situation))
     assert situation.redis.get(situation.keys.cursor) == "6322875401"

@@ -9,10 +9,19 @@ import pytest
 from sluice_operator.api.deletion import FINALIZER
 from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.control_plane import OPERATOR, ControlPlane, path_of
-from tests.integration.operator.faults import FaultyProxy
-from tests.integration.operator.leaving import ASKED, HELD, bind, end, finalizers, gone, keys, lenient
+from tests.integration.operator.deletion import (
+    DELETE_CURSOR,
+    WITH_FINALIZER,
+    bind_to_node,
+    end_pod,
+    finalizers,
+    is_gone,
+    redis_keys,
+    without_validation,
+)
+from tests.integration.operator.faulty_proxy import FaultyProxy
+from tests.integration.operator.injected_faults import refuse
 from tests.integration.operator.situation import NAME, Situation, eventually
-from tests.integration.operator.tricks import answers
 from tests.integration.redis_server import RedisServer
 
 DEADLINE = 3.0
@@ -38,9 +47,9 @@ def start(own_operator: Callable[..., OperatorProcess], place: Situation) -> Cal
 def test_created_and_deleted_while_the_operator_is_away(
     place: Situation, start: Callable[..., OperatorProcess]
 ) -> None:
-    place.apply_relay(**ASKED)
+    place.apply_relay(**DELETE_CURSOR)
     place.delete(place.kind, NAME)
-    assert gone(place)
+    assert is_gone(place)
     start()
     assert place.all("Deployment") == []
 
@@ -50,15 +59,15 @@ def test_redis_is_gone(
 ) -> None:
     server = own_redis()
     operator = start(SLUICE_DEFAULT_REDIS_URL=server.url)
-    place.apply_relay(**ASKED)
-    eventually(lambda: finalizers(place) == HELD)
+    place.apply_relay(**DELETE_CURSOR)
+    eventually(lambda: finalizers(place) == WITH_FINALIZER)
     eventually(place.deployment)
     server.kill()
     began = time.monotonic()
     place.delete(place.kind, NAME)
-    eventually(lambda: gone(place))
+    eventually(lambda: is_gone(place))
     assert time.monotonic() - began >= DEADLINE - 1
-    message = eventually(lambda: place.told("CursorNotDeleted")[0])
+    message = eventually(lambda: place.event_messages("CursorNotDeleted")[0])
     assert "Redis does not delete it" in message
     assert f"redis-cli DEL firehose_live:cursor:{place.host} firehose_live:health:{place.host}" in message
     assert "Traceback" not in operator.log
@@ -69,22 +78,22 @@ def test_redis_comes_back_in_time(
 ) -> None:
     server = own_redis()
     start(SLUICE_DEFAULT_REDIS_URL=server.url, **PATIENT)
-    place.apply_relay(**ASKED)
-    eventually(lambda: finalizers(place) == HELD)
+    place.apply_relay(**DELETE_CURSOR)
+    eventually(lambda: finalizers(place) == WITH_FINALIZER)
     server.client.set(place.keys.cursor, "12")
     server.kill()
     place.delete(place.kind, NAME)
-    place.becomes("Ready", "False", "Terminating")
+    place.wait_condition("Ready", "False", "Terminating")
     server.start()
-    eventually(lambda: gone(place))
+    eventually(lambda: is_gone(place))
     assert server.client.exists(place.keys.cursor) == 0
 
 
 def start_behind(place: Situation, start: Callable[..., OperatorProcess], proxy: FaultyProxy) -> None:
     """Start the operator on a way with faults; there is a source whose cursor is to be deleted with it."""
     start(KUBECONFIG=str(proxy.kubeconfig(OPERATOR)), **PATIENT)
-    place.apply_relay(**ASKED)
-    eventually(lambda: finalizers(place) == HELD)
+    place.apply_relay(**DELETE_CURSOR)
+    eventually(lambda: finalizers(place) == WITH_FINALIZER)
     eventually(place.deployment)
     place.store(12)
 
@@ -93,11 +102,11 @@ def test_what_was_deleted_is_told_of_even_if_the_resource_is_let_go_at_a_second_
     place: Situation, start: Callable[..., OperatorProcess], proxy: FaultyProxy
 ) -> None:
     start_behind(place, start, proxy)
-    with proxy.fault(answers(500), "patch", "relays", namespace=place.namespace, times=3) as fault:
+    with proxy.inject(refuse(500), "patch", "relays", namespace=place.namespace, times=3) as rule:
         place.delete(place.kind, NAME)
-        eventually(lambda: gone(place))
-    assert fault.left == 0
-    assert place.told("CursorDeleted") == [f"Deleted {place.keys.cursor} in Redis"]
+        eventually(lambda: is_gone(place))
+    assert rule.remaining == 0
+    assert place.event_messages("CursorDeleted") == [f"Deleted {place.keys.cursor} in Redis"]
 
 
 def message(place: Situation) -> str:
@@ -110,39 +119,39 @@ def test_somebody_refuses_to_let_it_go(
 ) -> None:
     """As an admission policy may that wants a label: nothing can be done but to say so."""
     start_behind(place, start, proxy)
-    with proxy.fault(answers(403), "patch", "relays", namespace=place.namespace):
+    with proxy.inject(refuse(403), "patch", "relays", namespace=place.namespace):
         place.delete(place.kind, NAME)
         place.patch(place.kind, NAME, {"spec": {"deletionPolicy": policy}})
         eventually(lambda: "refuses to remove the operator's finalizer: a fault" in message(place))
         assert place.condition("Reconciling") == ("True", "Terminating")
-        place.reconciled(10)
+        place.wait_reconciled(10)
         counts = [event["count"] for event in place.all("Event") if event["reason"].startswith("Cursor")]
         assert counts in ([1], [] if policy == "Retain" else [1])  # the change of mind may come too late
-    eventually(lambda: gone(place), seconds=15)
+    eventually(lambda: is_gone(place), seconds=15)
 
 
 def test_the_secret_is_gone(place: Situation, start: Callable[..., OperatorProcess]) -> None:
     operator = start(**PATIENT)
     place.apply_secret("mine", url=f"redis://:s3cret@127.0.0.1:{place.sink.port}/0")
-    place.apply_relay(**ASKED, redis={"secretRef": {"name": "mine"}})
+    place.apply_relay(**DELETE_CURSOR, redis={"secretRef": {"name": "mine"}})
     eventually(place.deployment)
     place.store(12)
     place.delete("Secret", "mine")
-    place.reconciled()
+    place.wait_reconciled()
     place.delete(place.kind, NAME)
-    eventually(lambda: gone(place))
-    assert keys(place) == set()  # its URL was known
+    eventually(lambda: is_gone(place))
+    assert redis_keys(place) == set()  # its URL was known
 
     place.apply_secret("mine", url=f"redis://:s3cret@127.0.0.1:{place.sink.port}/0")
-    place.apply_relay(**ASKED, redis={"secretRef": {"name": "mine"}})
-    eventually(lambda: finalizers(place) == HELD)
+    place.apply_relay(**DELETE_CURSOR, redis={"secretRef": {"name": "mine"}})
+    eventually(lambda: finalizers(place) == WITH_FINALIZER)
     place.store(13)
     operator.stop(signal.SIGKILL)
     place.delete("Secret", "mine")
     place.delete(place.kind, NAME)
     start()
-    eventually(lambda: gone(place))
-    assert "There is no Secret mine" in eventually(lambda: place.told("CursorNotDeleted")[0])
+    eventually(lambda: is_gone(place))
+    assert "There is no Secret mine" in eventually(lambda: place.event_messages("CursorNotDeleted")[0])
     assert place.redis.get(place.keys.cursor) == "13"
 
 
@@ -150,45 +159,45 @@ def test_a_namespace_is_deleted(place: Situation, start: Callable[..., OperatorP
     """Its Secret may go before its Relay, and no Event can be written there any more."""
     operator = start(**PATIENT)
     place.apply_secret("mine", url=f"redis://:s3cret@127.0.0.1:{place.sink.port}/0")
-    place.apply_relay(**ASKED, redis={"secretRef": {"name": "mine"}})
+    place.apply_relay(**DELETE_CURSOR, redis={"secretRef": {"name": "mine"}})
     eventually(lambda: place.condition("Ready"))
     place.store(12)
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": place.namespace}}
     place.control_plane.request("DELETE", path_of("Namespace", None, place.namespace))
-    eventually(lambda: gone(place))
-    assert keys(place) == set()
+    eventually(lambda: is_gone(place))
+    assert redis_keys(place) == set()
     eventually(lambda: place.control_plane.request("POST", path_of("Namespace", None), namespace))
     assert "Traceback" not in operator.log
 
 
 def test_a_node_is_lost(place: Situation, start: Callable[..., OperatorProcess]) -> None:
     start()
-    place.apply_relay(**ASKED)
+    place.apply_relay(**DELETE_CURSOR)
     pod = place.stream()
-    bind(place, pod)
+    bind_to_node(place, pod)
     place.delete(place.kind, NAME)
-    eventually(lambda: gone(place), seconds=DEADLINE + 60)
-    assert f"pod {pod['metadata']['name']}" in place.told("CursorNotDeleted")[0]
+    eventually(lambda: is_gone(place), seconds=DEADLINE + 60)
+    assert f"pod {pod['metadata']['name']}" in place.event_messages("CursorNotDeleted")[0]
     assert place.redis.get(place.keys.cursor) == "6322875401"  # an ingester that may still run would write it anew
-    end(place, pod)
+    end_pod(place, pod)
 
 
 def test_killed_in_the_midst(place: Situation, start: Callable[..., OperatorProcess]) -> None:
     operator = start(**PATIENT)
-    place.apply_relay(**ASKED)
+    place.apply_relay(**DELETE_CURSOR)
     pod = place.stream()
-    bind(place, pod)
+    bind_to_node(place, pod)
     place.delete(place.kind, NAME)
-    place.becomes("Ready", "False", "Terminating")
+    place.wait_condition("Ready", "False", "Terminating")
     operator.stop(signal.SIGKILL)
-    end(place, pod)
+    end_pod(place, pod)
     eventually(lambda: place.all("Deployment") == [])
     time.sleep(1)
-    assert not gone(place)
-    assert keys(place) != set()
+    assert not is_gone(place)
+    assert redis_keys(place) != set()
     start(**PATIENT)
-    eventually(lambda: gone(place))
-    assert keys(place) == set()
+    eventually(lambda: is_gone(place))
+    assert redis_keys(place) == set()
 
 
 def test_it_is_deleted_while_the_operator_is_away_for_longer_than_the_deadline(
@@ -197,27 +206,27 @@ def test_it_is_deleted_while_the_operator_is_away_for_longer_than_the_deadline(
     deadline = 10.0  # seconds, and as much for an operator that comes only after it has passed
     environment = {"SLUICE_DELETION_DEADLINE_SECONDS": str(deadline)}
     operator = start(**environment)
-    place.apply_relay(**ASKED)
+    place.apply_relay(**DELETE_CURSOR)
     place.stream()
     operator.stop(signal.SIGKILL)
     place.delete(place.kind, NAME)
     time.sleep(deadline + 1)
-    assert not gone(place)
+    assert not is_gone(place)
     start(**environment)
-    eventually(lambda: gone(place))
-    assert keys(place) == set()
-    assert not place.told("CursorNotDeleted")
+    eventually(lambda: is_gone(place))
+    assert redis_keys(place) == set()
+    assert not place.event_messages("CursorNotDeleted")
 
 
 def test_a_spec_that_can_not_be_read_can_go(
     control_plane: ControlPlane, place: Situation, start: Callable[..., OperatorProcess]
 ) -> None:
     """As after an upgrade to a CRD that refuses what an older one has taken."""
-    with lenient(control_plane, "host"):
-        eventually(lambda: place.apply_relay(host="relay.example.com/xrpc", **ASKED) is None)
+    with without_validation(control_plane, "host"):
+        eventually(lambda: place.apply_relay(host="relay.example.com/xrpc", **DELETE_CURSOR) is None)
         place.patch(place.kind, NAME, {"metadata": {"finalizers": [FINALIZER]}})
     start()
-    place.becomes("Stalled", "True", "InvalidSpec")
+    place.wait_condition("Stalled", "True", "InvalidSpec")
     place.delete(place.kind, NAME)
-    eventually(lambda: gone(place))
-    assert "the spec is invalid: spec.host" in eventually(lambda: place.told("CursorNotDeleted")[0])
+    eventually(lambda: is_gone(place))
+    assert "the spec is invalid: spec.host" in eventually(lambda: place.event_messages("CursorNotDeleted")[0])

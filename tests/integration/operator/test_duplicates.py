@@ -2,18 +2,18 @@
 
 from sluice_redis.contract import HealthField, SourceState
 from tests.integration.operator.control_plane import Manifest
-from tests.integration.operator.duplicate import One, first, second, wait_a_second
-from tests.integration.operator.leaving import bind, end
+from tests.integration.operator.deletion import bind_to_node, end_pod
+from tests.integration.operator.duplicate_source import SourceResource, add_resource, resource_of, wait_a_second
 from tests.integration.operator.situation import NAME, Situation, eventually
 
 
 def test_the_younger_stalls_and_takes_over(situation: Situation) -> None:
-    older, younger = first(situation), second(of=situation, name="a-younger")
+    older, younger = resource_of(situation), add_resource(of=situation, name="a-younger")
     older.apply()
     pod = situation.stream()
     wait_a_second()
     younger.apply(cursor={"position": "oldest", "nonce": "mine"})
-    younger.stalls(older)
+    younger.wait_stalled_by(older)
     status = younger.get()["status"]
     conditions = {item["type"]: (item["status"], item["reason"]) for item in status["conditions"]}
     assert conditions["Ready"] == ("False", "DuplicateSource")
@@ -23,18 +23,18 @@ def test_the_younger_stalls_and_takes_over(situation: Situation) -> None:
     assert "firehose" not in status  # another's numbers are not its own
     assert situation.redis.get(situation.keys.cursor) == "6322875401"  # nor is another's cursor its to set
     situation.report(SourceState.STREAMING, pod=pod)  # an old report is not believed
-    situation.becomes("Ready", "True", "Streaming")
+    situation.wait_condition("Ready", "True", "Streaming")
     assert situation.deployment()["spec"]["replicas"] == 1
 
     younger.apply()
-    bind(situation, pod)
+    bind_to_node(situation, pod)
     older.delete()
     eventually(lambda: "deletionTimestamp" in pod_now(situation, pod)["metadata"])
     eventually(lambda: (younger.condition("Reconciling") or {})["reason"] == "DuplicateSource")
-    situation.reconciled(8)
+    situation.wait_reconciled(8)
     assert younger.replicas() == 0  # the pod of the older may still write
-    end(situation, pod)
-    younger.runs()
+    end_pod(situation, pod)
+    younger.wait_running()
     situation.redis.delete(situation.keys.health)
 
 
@@ -48,27 +48,29 @@ def test_in_another_namespace_by_another_user(situation: Situation, elsewhere: S
     client.execute_command("ACL", "SETUSER", "other", "on", ">pass", "~*", "&*", "+@all")
     elsewhere.apply_secret("mine", url=f"redis://other:pass@127.0.0.1:{situation.sink.port}")
     redis = {"secretRef": {"name": "mine"}}
-    older, younger = first(situation), second(of=situation, name=NAME, namespace=elsewhere.namespace)
-    younger_but_apart = second(of=situation, name="apart", namespace=elsewhere.namespace)
+    older, younger = resource_of(situation), add_resource(of=situation, name=NAME, namespace=elsewhere.namespace)
+    younger_but_apart = add_resource(of=situation, name="apart", namespace=elsewhere.namespace)
     older.apply()
-    older.runs()
+    older.wait_running()
     wait_a_second()
     younger.apply(redis=redis)
     younger_but_apart.apply(redis={**redis, "keyPrefix": "apart:"})
-    younger.stalls(older)
-    younger_but_apart.runs()
+    younger.wait_stalled_by(older)
+    younger_but_apart.wait_running()
 
     younger.apply(redis={**redis, "keyPrefix": "mine:"})
-    younger.runs()
+    younger.wait_running()
     younger.apply(redis=redis)
-    younger.stalls(older)
+    younger.wait_stalled_by(older)
     elsewhere.apply_secret("mine", url=f"redis://other:pass@127.0.0.1:{situation.sink.port}/7")
-    younger.runs()
+    younger.wait_running()
 
 
 def test_other_streams_and_other_kinds_are_no_duplicates(situation: Situation) -> None:
-    older, lists = first(situation), second(of=situation, name="lists")
-    labels = One(situation.control_plane, situation.namespace, "labels", f"ws://{situation.host}", kind="Labeler")
+    older, lists = resource_of(situation), add_resource(of=situation, name="lists")
+    labels = SourceResource(
+        situation.control_plane, situation.namespace, "labels", f"ws://{situation.host}", kind="Labeler"
+    )
     older.apply()
     wait_a_second()
     lists.apply(firehose={"enabled": False}, backfill={"enabled": True})
@@ -79,43 +81,43 @@ def test_other_streams_and_other_kinds_are_no_duplicates(situation: Situation) -
     eventually(lambda: labels.condition("Ready"))
     assert labels.condition("Stalled") is None
     lists.apply(firehose={"enabled": True}, backfill={"enabled": True})
-    lists.stalls(older)
+    lists.wait_stalled_by(older)
     assert lists.replicas("backfill") == 1  # that cursor is its own
 
 
 def test_a_suspended_older_one_keeps_its_cursor(situation: Situation) -> None:
-    older, younger = first(situation), second(of=situation, name="a-younger")
+    older, younger = resource_of(situation), add_resource(of=situation, name="a-younger")
     older.apply(suspend=True)
     wait_a_second()
     younger.apply()
-    younger.stalls(older)
+    younger.wait_stalled_by(older)
     younger.apply(suspend=True)
     eventually(lambda: (younger.condition("Ready") or {}).get("reason") == "Suspended")
     older.delete()
     younger.apply()
-    younger.runs()
+    younger.wait_running()
 
 
 def test_a_younger_one_that_is_deleted_does_not_delete_the_cursor_of_the_older(situation: Situation) -> None:
-    older, younger = first(situation), second(of=situation, name="a-younger")
+    older, younger = resource_of(situation), add_resource(of=situation, name="a-younger")
     older.apply()
     situation.stream()
     wait_a_second()
     younger.apply(deletionPolicy="DeleteCursor")
-    younger.stalls(older)
+    younger.wait_stalled_by(older)
     younger.delete()
     eventually(lambda: "a-younger" not in situation.names("Relay"))
     assert situation.redis.get(situation.keys.cursor) == "6322875401"
     assert situation.redis.hget(situation.keys.health, HealthField.STATE) == "streaming"
-    message = situation.told("CursorNotDeleted")[0]
+    message = situation.event_messages("CursorNotDeleted")[0]
     assert f"firehose_live:cursor:{situation.host} is kept: {older} goes on from it" in message
     assert "Warning" not in {event["type"] for event in situation.all("Event") if "is kept" in event["message"]}
 
 
 def test_an_older_one_on_its_way_out_keeps_its_cursor_until_it_is_gone(situation: Situation) -> None:
-    older, younger = first(situation), second(of=situation, name="a-younger")
+    older, younger = resource_of(situation), add_resource(of=situation, name="a-younger")
     older.apply()
-    older.runs()
+    older.wait_running()
     situation.patch("Relay", NAME, {"metadata": {"finalizers": ["example.com/other"]}})
     wait_a_second()
     older.delete()
@@ -130,4 +132,4 @@ def test_an_older_one_on_its_way_out_keeps_its_cursor_until_it_is_gone(situation
 
     eventually(waits)
     situation.patch("Relay", NAME, {"metadata": {"finalizers": None}})
-    younger.runs()
+    younger.wait_running()

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from tests.integration.operator.conftest import OperatorProcess
-from tests.integration.operator.duplicate import first, second, wait_a_second
-from tests.integration.operator.leaving import lenient
+from tests.integration.operator.deletion import without_validation
+from tests.integration.operator.duplicate_source import add_resource, resource_of, wait_a_second
 from tests.integration.operator.situation import Situation, eventually
 
 START = Callable[..., OperatorProcess]
@@ -36,24 +36,24 @@ def test_a_restart_never_starts_both(
     for namespace in (place, elsewhere):
         namespace.apply_secret("mine", url=f"redis://:s3cret@127.0.0.1:{place.sink.port}/0")
     redis = {"secretRef": {"name": "mine"}}
-    older = second(of=place, name=names[0])
-    younger = second(of=place, name=names[1], namespace=elsewhere.namespace)
+    older = add_resource(of=place, name=names[0])
+    younger = add_resource(of=place, name=names[1], namespace=elsewhere.namespace)
     older.apply(redis=redis)
     wait_a_second()
     younger.apply(redis=redis)
     for _ in range(3):
         operator = start()
-        older.runs()
-        younger.stalls(older)
+        older.wait_running()
+        younger.wait_stalled_by(older)
         operator.stop(signal.SIGKILL)
-    assert older.replicas_ever() == younger.replicas_ever() == 1  # never scaled up, never scaled down
+    assert older.deployment_generation() == younger.deployment_generation() == 1  # never scaled up, never scaled down
     assert "Stalled" not in {
         event["reason"] for event in place.all("Event") if event["involvedObject"]["name"] == older.name
     }
 
 
 def test_made_in_the_same_second(place: Situation, start: START) -> None:
-    ones = [second(of=place, name=name) for name in ("a", "b", "c")]
+    ones = [add_resource(of=place, name=name) for name in ("a", "b", "c")]
     operator = start()
     for one in reversed(ones):
         one.apply()
@@ -63,23 +63,23 @@ def test_made_in_the_same_second(place: Situation, start: START) -> None:
         return [one.name for one in ones if one.replicas()] == [oldest.name]
 
     eventually(the_oldest_runs)
-    place.reconciled(5 * len(ones))
+    place.wait_reconciled(5 * len(ones))
     assert the_oldest_runs()
     operator.stop()
     start()
-    place.reconciled(5 * len(ones))
+    place.wait_reconciled(5 * len(ones))
     assert the_oldest_runs()
 
 
 def test_neighbours_do_not_cost_a_look_at_each_others_secrets(place: Situation, start: START) -> None:
     """Six of one host, each with a Redis of its own."""
     start(SLUICE_OBSERVE_INTERVAL_SECONDS="3")
-    ones = [second(of=place, name=f"n{number}") for number in range(6)]
+    ones = [add_resource(of=place, name=f"n{number}") for number in range(6)]
     for number, one in enumerate(ones):
         place.apply_secret(one.name, url=f"redis://:s3cret@127.0.0.1:{place.sink.port}/{number}")
         one.apply(redis={"secretRef": {"name": one.name}})
     for one in ones:
-        one.runs()
+        one.wait_running()
     log, began = place.control_plane.audit.from_now(), time.monotonic()
 
     def looks() -> list[int]:
@@ -95,20 +95,20 @@ def test_neighbours_do_not_cost_a_look_at_each_others_secrets(place: Situation, 
 def test_an_older_one_whose_spec_can_not_be_read_keeps_the_cursor_of_its_pods(place: Situation, start: START) -> None:
     """As after an upgrade to a CRD that refuses what an older one has taken."""
     operator = start()
-    older, younger = first(place), second(of=place, name="a-younger")
+    older, younger = resource_of(place), add_resource(of=place, name="a-younger")
     older.apply()
-    older.runs()
-    with lenient(place.control_plane, "image"):
+    older.wait_running()
+    with without_validation(place.control_plane, "image"):
         eventually(lambda: older.apply(image="not an image") is None)
     eventually(lambda: (older.condition("Stalled") or {})["reason"] == "InvalidSpec")
     wait_a_second()
     younger.apply()
-    younger.stalls(older)
+    younger.wait_stalled_by(older)
     operator.stop(signal.SIGKILL)
     start()
-    place.reconciled(10)
-    younger.stalls(older)
-    assert (older.replicas(), younger.replicas_ever()) == (1, 1)
+    place.wait_reconciled(10)
+    younger.wait_stalled_by(older)
+    assert (older.replicas(), younger.deployment_generation()) == (1, 1)
 
 
 def test_the_secret_of_the_older_is_gone_while_its_pods_run(place: Situation, start: START) -> None:
@@ -116,15 +116,15 @@ def test_the_secret_of_the_older_is_gone_while_its_pods_run(place: Situation, st
     url = f"redis://:s3cret@127.0.0.1:{place.sink.port}/0"
     place.apply_secret("mine", url=url)
     place.apply_secret("other", url=url)
-    older, younger = first(place), second(of=place, name="a-younger")
+    older, younger = resource_of(place), add_resource(of=place, name="a-younger")
     older.apply(redis={"secretRef": {"name": "mine"}})
-    older.runs()
+    older.wait_running()
     wait_a_second()
     younger.apply(redis={"secretRef": {"name": "other"}})
-    younger.stalls(older)
+    younger.wait_stalled_by(older)
     place.delete("Secret", "mine")
     operator.stop(signal.SIGKILL)
     start()
-    place.reconciled(16)
-    younger.stalls(older)
-    assert younger.replicas_ever() == 1
+    place.wait_reconciled(16)
+    younger.wait_stalled_by(older)
+    assert younger.deployment_generation() == 1

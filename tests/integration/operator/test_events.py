@@ -23,9 +23,9 @@ def counts(place: Situation, reason: str) -> list[int]:
 
 def flap(place: Situation, pod: Any, message: str) -> None:
     place.report(SourceState.WAITING, "ConnectionLost", message, pod=pod)
-    place.becomes("Connected", "False", "ConnectionLost")
+    place.wait_condition("Connected", "False", "ConnectionLost")
     place.report(SourceState.STREAMING, pod=pod)
-    place.becomes("Connected", "True", "Streaming")
+    place.wait_condition("Connected", "True", "Streaming")
 
 
 def test_a_source_that_flaps_counts_up_a_few_events(place: Situation, start: Start) -> None:
@@ -45,7 +45,7 @@ def test_a_source_that_flaps_counts_up_a_few_events(place: Situation, start: Sta
     events = {event["metadata"]["uid"]: event["metadata"]["resourceVersion"] for event in place.all("Event")}
     operator.stop()
     start()
-    place.reconciled()
+    place.wait_reconciled()
     place.report(SourceState.STREAMING, pod=pod)
     assert events == {event["metadata"]["uid"]: event["metadata"]["resourceVersion"] for event in place.all("Event")}
     flap(place, pod, "after the restart")
@@ -63,10 +63,10 @@ def test_a_connection_that_nobody_saw_for_a_while_is_told_again_only_if_it_is_an
     since = place.status()["firehose"]["connectedSince"]
 
     def unseen_until_back(*, reconnects: int) -> None:
-        place.becomes("Connected", "Unknown", "SinkUnreachable")
+        place.wait_condition("Connected", "Unknown", "SinkUnreachable")
         place.sink.start()
         place.report(SourceState.STREAMING, pod=pod, reconnects=reconnects)
-        place.becomes("Connected", "True", "Streaming")
+        place.wait_condition("Connected", "True", "Streaming")
 
     place.sink.kill()
     unseen_until_back(reconnects=0)
@@ -74,7 +74,7 @@ def test_a_connection_that_nobody_saw_for_a_while_is_told_again_only_if_it_is_an
     assert counts(place, "Connected") == [1]
 
     place.sink.kill()
-    place.becomes("Connected", "Unknown", "SinkUnreachable")
+    place.wait_condition("Connected", "Unknown", "SinkUnreachable")
     operator.stop()
     start()
     unseen_until_back(reconnects=0)

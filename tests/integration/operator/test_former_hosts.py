@@ -12,7 +12,7 @@ from sluice_operator.redis.cursor_writer import reset_cursor
 from sluice_operator.redis.stream_reader import RedisReader
 from sluice_redis.client import RedisClient
 from sluice_redis.contract import Stream, StreamKeys
-from tests.integration.operator.duplicate import wait_a_second
+from tests.integration.operator.duplicate_source import wait_a_second
 from tests.integration.operator.situation import NAME, Situation, eventually
 from tests.integration.redis_server import RedisServer
 

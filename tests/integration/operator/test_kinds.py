@@ -11,11 +11,11 @@ import pytest
 
 from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.control_plane import OPERATOR, PLURALS, ROOT, ControlPlane
-from tests.integration.operator.faults import FaultyProxy
+from tests.integration.operator.faulty_proxy import FaultyProxy
+from tests.integration.operator.injected_faults import never_answer, refuse
 from tests.integration.operator.kinds import LabelerSituation
 from tests.integration.operator.rights import grant, grant_everywhere, rules
 from tests.integration.operator.situation import NAME, Situation, eventually
-from tests.integration.operator.tricks import answers, never
 
 USER = "namespaced"
 
@@ -181,7 +181,7 @@ def test_a_kind_that_is_forbidden(
             grant_everywhere(control_plane, rules(), OPERATOR)
 
 
-@pytest.mark.parametrize("trick", [answers(500), answers(403), never], ids=["500", "403", "no answer"])
+@pytest.mark.parametrize("trick", [refuse(500), refuse(403), never_answer], ids=["500", "403", "no answer"])
 def test_a_kind_whose_lists_fail(
     place: Situation,
     labeler: LabelerSituation,
@@ -190,7 +190,7 @@ def test_a_kind_whose_lists_fail(
     trick: Any,
 ) -> None:
     """From the start, and with it in between: as with objects that can't be converted or decoded."""
-    with proxy.fault(trick, "list", "labelers"):
+    with proxy.inject(trick, "list", "labelers"):
         operator = start(speed=3, KUBECONFIG=proxy.kubeconfig(OPERATOR), SLUICE_RESYNC_INTERVAL_SECONDS="5")
         place.apply_relay()
         labeler.apply_relay()
@@ -199,8 +199,8 @@ def test_a_kind_whose_lists_fail(
         assert "labelers" in operator.get("readyz")[1]
         assert is_served(operator, "Labeler", served=False)
     labeler.stream()
-    with proxy.fault(trick, "list", "labelers"):
-        proxy.expire("labelers")
+    with proxy.inject(trick, "list", "labelers"):
+        proxy.expire_watches("labelers")
         eventually(lambda: is_served(operator, "Labeler", served=False))
         is_kept_up(place)
     eventually(lambda: is_served(operator, "Labeler", served=True))
@@ -215,8 +215,8 @@ def test_a_kind_that_can_not_be_watched_is_listed_instead(
     place.apply_relay()
     labeler.apply_relay()
     labeler.stream()
-    with proxy.fault(answers(404), "watch", "labelers"):
-        proxy.cut("labelers")
+    with proxy.inject(refuse(404), "watch", "labelers"):
+        proxy.cut_watches("labelers")
         eventually(lambda: "labelers can't be watched" in operator.get("readyz")[1])
         labeler.apply_relay(batch={"size": 321})
         eventually(lambda: "321" in str(labeler.template()))

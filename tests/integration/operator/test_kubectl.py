@@ -6,9 +6,9 @@ from collections.abc import Callable
 import pytest
 
 from sluice_redis.contract import SourceState, Stream, StreamKeys
-from tests.integration.operator.asking import settled
 from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.kinds import BackfillSituation
+from tests.integration.operator.reconcile_request import wait_status_current
 from tests.integration.operator.situation import NAME, Situation, eventually
 from tests.integration.redis_server import RedisServer
 
@@ -72,7 +72,7 @@ def test_numbers_of_the_stream_and_its_consumers(streaming: Situation) -> None:
 
 def test_ages_that_tick_are_not_written(streaming: Situation) -> None:
     pod = streaming.pod()
-    settled(streaming)
+    wait_status_current(streaming)
     before = streaming.relay()["metadata"]["resourceVersion"]
     for _ in range(10):
         time.sleep(1)
@@ -108,7 +108,7 @@ def test_get_wide(streaming: Situation) -> None:
     streaming.redis.hset(streaming.keys.health, "lastError", "the source closed the connection")
     eventually(lambda: streaming.status()["backfill"]["progress"] == "3 repos")
     eventually(lambda: streaming.status()["firehose"]["lastError"])
-    streaming.becomes("Ready", "True", "Streaming")
+    streaming.wait_condition("Ready", "True", "Streaming")
     row = columns(streaming, "relay", NAME, "-o", "wide")
     assert (row["LENGTH"], row["CONSUMERS"], row["BACKFILL"]) == ("10", "10", "3 repos")
     assert (row["LAST-ERROR"], row["REASON"]) == ("the source closed the connection", "Streaming")

@@ -21,9 +21,9 @@ from sluice_operator.telemetry.watchdog import liveness_problem
 from tests.fakes.served import served_namespaces
 from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.control_plane import OPERATOR, ControlPlane
-from tests.integration.operator.faults import FaultyProxy
+from tests.integration.operator.faulty_proxy import FaultyProxy
+from tests.integration.operator.injected_faults import never_answer
 from tests.integration.operator.situation import Situation, now
-from tests.integration.operator.tricks import never
 
 ALIVE = (200, "alive\n")
 
@@ -51,7 +51,7 @@ def test_a_redis_that_takes_connections_and_never_answers(
         place.apply_secret("silent", url=f"redis://127.0.0.1:{silent.getsockname()[1]}")
         place.apply_relay(redis={"secretRef": {"name": "silent"}})
         place.set_container(place.pod(), running={"startedAt": now()})
-        place.becomes("SinkWritable", "False", "SinkUnreachable")
+        place.wait_condition("SinkWritable", "False", "SinkUnreachable")
         neighbour.apply_relay()
         neighbour.stream()
         assert operator.get("livez") == ALIVE
@@ -80,7 +80,7 @@ async def test_a_list_that_never_ends_is_the_end(
         work = asyncio.create_task(resync.run())
         await asyncio.sleep(0.5)
         assert liveness_problem(queue, resync) == ""
-        with proxy.fault(never, "list", "pods", namespace=place.namespace):
+        with proxy.inject(never_answer, "list", "pods", namespace=place.namespace):
             async with asyncio.timeout(60):
                 while liveness_problem(queue, resync) != "stuck: everything should have been listed long ago":
                     await asyncio.sleep(0.1)

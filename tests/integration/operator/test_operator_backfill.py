@@ -22,8 +22,8 @@ def test_from_enabled_to_done(situation: Situation, listing: BackfillSituation) 
     assert listing.child not in situation.names("Deployment")
 
     situation.apply_relay(backfill={"enabled": True, "onPageError": "SkipRepo", "rescanIntervalSeconds": 86_400})
-    situation.becomes("BackfillComplete", "False", "PodNotRunning")
-    situation.becomes("Ready", "True", "Streaming")  # whatever becomes of the backfill's pod
+    situation.wait_condition("BackfillComplete", "False", "PodNotRunning")
+    situation.wait_condition("Ready", "True", "Streaming")  # whatever becomes of the backfill's pod
     (container,) = listing.deployment()["spec"]["template"]["spec"]["containers"]
     env = {item["name"]: item.get("value") for item in container["env"]}
     assert env["INGESTER_MODE"] == "backfill"
@@ -33,7 +33,7 @@ def test_from_enabled_to_done(situation: Situation, listing: BackfillSituation) 
     listing.run_pod()
     listing.list_page("1000", 3)
     listing.report(SourceState.STREAMING)
-    situation.becomes("BackfillComplete", "False", "Listing")
+    situation.wait_condition("BackfillComplete", "False", "Listing")
 
     def numbers() -> bool:
         found = situation.status()["backfill"]
@@ -43,14 +43,14 @@ def test_from_enabled_to_done(situation: Situation, listing: BackfillSituation) 
     eventually(numbers)
 
     listing.report(SourceState.WAITING, "Http500", "relay answered 500: (did:plc:x): repository state not available")
-    situation.becomes("BackfillComplete", "False", "Http500")
-    situation.becomes("Ready", "True", "Streaming")
+    situation.wait_condition("BackfillComplete", "False", "Http500")
+    situation.wait_condition("Ready", "True", "Streaming")
 
     listing.list_page(BACKFILL_DONE, 1)
     listing.report(SourceState.DONE)
-    situation.becomes("BackfillComplete", "True", "Listed")
+    situation.wait_condition("BackfillComplete", "True", "Listed")
     assert eventually(lambda: situation.status()["backfill"]["done"])
-    situation.tells("BackfillDone")
+    situation.wait_events("BackfillDone")
 
 
 def test_switched_off_again(situation: Situation, listing: BackfillSituation) -> None:
@@ -59,7 +59,7 @@ def test_switched_off_again(situation: Situation, listing: BackfillSituation) ->
     listing.run_pod()
     listing.list_page("1000", 1)
     listing.report(SourceState.STREAMING)
-    situation.becomes("BackfillComplete", "False", "Listing")
+    situation.wait_condition("BackfillComplete", "False", "Listing")
 
     situation.apply_relay()
     eventually(lambda: listing.child not in situation.names("Deployment"))

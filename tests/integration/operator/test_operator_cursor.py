@@ -21,7 +21,7 @@ def test_the_cursor_is_set_once_for_each_nonce(situation: Situation) -> None:
     assert situation.redis.get(situation.keys.cursor) == "0"
 
     situation.store(6_322_875_500)  # the ingester has followed and gone on
-    situation.reconciled()
+    situation.wait_reconciled()
     assert situation.redis.get(situation.keys.cursor) == "6322875500"
 
     situation.apply_relay(**ask(6_322_875_450, "second"))
@@ -31,8 +31,8 @@ def test_the_cursor_is_set_once_for_each_nonce(situation: Situation) -> None:
         "The cursor was set from 6322875401 to 0, as spec.cursor asks (nonce first)",
         "The cursor was set from 6322875500 to 6322875450, as spec.cursor asks (nonce second)",
     ]
-    eventually(lambda: situation.told("CursorReset") == told)
-    assert not situation.told("CursorMovedBack")
+    eventually(lambda: situation.event_messages("CursorReset") == told)
+    assert not situation.event_messages("CursorMovedBack")
 
 
 def test_a_status_that_was_never_written_does_not_set_it_twice(situation: Situation) -> None:
@@ -63,8 +63,8 @@ def test_one_that_redis_refuses_is_told_of_once_and_leaves_room_for_other_news(s
     spec = {"redis": {"secretRef": {"name": "mine"}}, "cursor": {"position": "oldest", "nonce": "once"}}
     situation.apply_relay(**spec)
     situation.stream()
-    situation.tells("CursorResetFailed")
-    situation.reconciled(12)
+    situation.wait_events("CursorResetFailed")
+    situation.wait_reconciled(12)
     (event,) = [event for event in situation.all("Event") if event["reason"] == "CursorResetFailed"]
     assert "may not call SET" in event["message"]
     assert event["count"] == 1

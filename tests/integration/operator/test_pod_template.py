@@ -145,7 +145,7 @@ def message_of(situation: Situation, kind: str) -> str:
 
 def test_all_of_it_comes_and_goes_without_endless_writes(situation: Situation) -> None:
     situation.apply_relay(suspend=True)
-    situation.becomes("Ready", "True", "Suspended")
+    situation.wait_condition("Ready", "True", "Suspended")
     bare = situation.template()
 
     situation.apply_relay(suspend=True, podTemplate=FULL)
@@ -231,8 +231,8 @@ def test_what_only_a_deployment_knows_is_told_and_mended(
     situation: Situation, template: dict[str, Any], told: str
 ) -> None:
     situation.apply_relay(podTemplate=template)
-    situation.becomes("Stalled", "True", "ChildRefused")
+    situation.wait_condition("Stalled", "True", "ChildRefused")
     assert told in message_of(situation, "Stalled")
     assert message_of(situation, "Stalled").startswith(f"The API server refuses Deployment {NAME}-firehose: ")
     situation.apply_relay()
-    situation.becomes("Ready", "False", "PodNotRunning")
+    situation.wait_condition("Ready", "False", "PodNotRunning")

@@ -5,9 +5,9 @@ from contextlib import contextmanager
 from itertools import count
 
 from tests.integration.operator.control_plane import Manifest, path_of
-from tests.integration.operator.refusal import deployments_refused
+from tests.integration.operator.refused_deployments import deployments_refused
 from tests.integration.operator.situation import NAME, Situation, eventually
-from tests.integration.operator.test_children_anew import message_of
+from tests.integration.operator.test_children_recreated import message_of
 
 _GROUP = "admissionregistration.k8s.io/v1"
 SECURITY = "object.spec.template.spec.securityContext"
@@ -88,7 +88,7 @@ def test_a_range_of_users(situation: Situation) -> None:
 def test_a_label_of_the_deployment(situation: Situation) -> None:
     with deployments_refused(situation):
         situation.apply_relay()
-        situation.becomes("Stalled", "True", "ChildRefused")
+        situation.wait_condition("Stalled", "True", "ChildRefused")
         assert "spec.deployment" in message_of(situation, "Stalled")
         situation.apply_relay(deployment={"labels": {"team": "data"}})
         pod = situation.stream()
@@ -101,7 +101,7 @@ def test_a_change_of_the_deployment_s_labels_leaves_the_pod_alone(situation: Sit
     before = situation.stream()
     situation.apply_relay(deployment={"labels": {"team": "data"}, "annotations": {"example.com/a": "b"}})
     eventually(lambda: situation.deployment()["metadata"]["labels"].get("team") == "data")
-    situation.becomes("Ready", "True", "Streaming")
+    situation.wait_condition("Ready", "True", "Streaming")
     assert situation.pod()["metadata"]["uid"] == before["metadata"]["uid"]
 
 
@@ -131,7 +131,7 @@ def test_all_that_a_policy_may_ask_for_reaches_the_pod(situation: Situation) -> 
         "hostAliases": [{"ip": "198.51.100.7", "hostnames": ["relay.example"]}],
     }
     situation.apply_relay(suspend=True, podTemplate={**given, "securityContext": {"runAsUser": 1001}})
-    situation.becomes("Ready", "True", "Suspended")
+    situation.wait_condition("Ready", "True", "Suspended")
     found = situation.template()["spec"]
     assert {name: found[name] for name in given} == given
     assert found["automountServiceAccountToken"] is False

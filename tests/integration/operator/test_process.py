@@ -34,7 +34,7 @@ def test_a_restart_changes_nothing_that_is_right(place: Situation, start: Callab
     operator = start(SLUICE_STATUS_INTERVAL_SECONDS="600")
     place.apply_relay()
     pod = place.stream()
-    place.tells("Created", "Connected", "Ready")
+    place.wait_events("Created", "Connected", "Ready")
     began = time.monotonic()
     assert operator.stop() == 0
     assert time.monotonic() - began < 5
@@ -43,7 +43,7 @@ def test_a_restart_changes_nothing_that_is_right(place: Situation, start: Callab
     place.store(7_000_000_000)
     place.report(SourceState.STREAMING, pod=pod)
     operator = start(SLUICE_STATUS_INTERVAL_SECONDS="600")
-    place.reconciled()
+    place.wait_reconciled()
     assert versions(place) == before
     assert "Updated" not in operator.log
 
@@ -76,8 +76,8 @@ def test_what_happens_while_it_is_away_is_mended_and_counted(
     eventually(lambda: place.status()["restarts"]["count"] == 2)
     eventually(lambda: place.get("Secret", f"{NAME}-relay-redis-url"))
     eventually(lambda: place.deployment()["spec"]["replicas"] == 1)
-    place.tells("Restarted")
-    assert place.told("Restarted") == ["The ingester was restarted: Error, exit code 1"]
+    place.wait_events("Restarted")
+    assert place.event_messages("Restarted") == ["The ingester was restarted: Error, exit code 1"]
 
 
 def test_pods_that_are_replaced_while_it_is_away_are_counted(
@@ -91,7 +91,7 @@ def test_pods_that_are_replaced_while_it_is_away_are_counted(
     eventually(lambda: place.pod()["metadata"]["uid"] != pod["metadata"]["uid"])
     start()
     eventually(lambda: place.status()["restarts"]["count"] == 1)
-    place.reconciled()
+    place.wait_reconciled()
     assert place.status()["restarts"]["count"] == 1
 
 

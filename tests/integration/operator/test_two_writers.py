@@ -6,7 +6,7 @@ from collections.abc import Callable
 from sluice_redis.contract import SourceState
 from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.situation import Situation, eventually
-from tests.integration.operator.test_whose_pod import COPY, copy_of, since
+from tests.integration.operator.test_foreign_pods import COPY, copy_of, since
 
 
 def test_a_copy_that_runs_the_ingester_is_named_and_takes_nothing_from_ready(
@@ -26,8 +26,8 @@ def test_a_copy_that_runs_the_ingester_is_named_and_takes_nothing_from_ready(
         return place.condition("SeveralWriters") == ("True", "OtherIngester")
 
     eventually(both_write)
-    place.tells("SeveralWriters")
-    (message,) = place.told("SeveralWriters")
+    place.wait_events("SeveralWriters")
+    (message,) = place.event_messages("SeveralWriters")
     assert f"`kubectl delete pod {COPY} -n {place.namespace}`" in message
     assert since(place, "Ready") == ready
     place.kubectl("delete", "pod", COPY, "--wait=false", "--grace-period=0", "--force")

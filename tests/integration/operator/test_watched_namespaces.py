@@ -9,8 +9,8 @@ import pytest
 from tests.integration.operator.audit import Request
 from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.control_plane import ControlPlane, Manifest
-from tests.integration.operator.duplicate import first, second, wait_a_second
-from tests.integration.operator.faults import FaultyProxy
+from tests.integration.operator.duplicate_source import add_resource, resource_of, wait_a_second
+from tests.integration.operator.faulty_proxy import FaultyProxy
 from tests.integration.operator.rights import grant, rules
 from tests.integration.operator.situation import Situation, eventually
 from tests.integration.redis_server import RedisServer
@@ -28,7 +28,7 @@ class Place(Situation):
     def revoke(self) -> None:
         self.delete("Role", "sluice")
 
-    def is_told_served(self, operator: OperatorProcess, *, served: bool) -> bool:
+    def is_reported_served(self, operator: OperatorProcess, *, served: bool) -> bool:
         return f'sluice_namespace_served{{namespace="{self.namespace}"}} {float(served)}' in operator.get("metrics")[1]
 
     def times_refused(self, operator: OperatorProcess) -> int:
@@ -80,8 +80,8 @@ def test_a_namespace_without_its_role_keeps_no_other_waiting(
     operator = serve(bare, granted, more=missing)
     granted.apply_relay()
     granted.stream()
-    eventually(lambda: granted.is_told_served(operator, served=True))
-    eventually(lambda: bare.is_told_served(operator, served=False))
+    eventually(lambda: granted.is_reported_served(operator, served=True))
+    eventually(lambda: bare.is_reported_served(operator, served=False))
     eventually(lambda: f'sluice_namespace_served{{namespace="{missing}"}} 0.0' in operator.get("metrics")[1])
     # So many resyncs, each of which tries it, and one line.
     _refused_again(control_plane, bare)
@@ -93,7 +93,7 @@ def test_a_namespace_without_its_role_keeps_no_other_waiting(
 
     bare.grant()
     bare.stream()
-    eventually(lambda: bare.is_told_served(operator, served=True))
+    eventually(lambda: bare.is_reported_served(operator, served=True))
     assert f"Namespace {bare.namespace} is served" in operator.log
     eventually(lambda: len(proxy.watches(namespace=bare.namespace)) == KINDS)
     assert operator.returncode is None
@@ -119,8 +119,8 @@ def test_a_role_that_goes_and_comes_back(
     )
 
     left.revoke()
-    proxy.cut(namespace=left.namespace)
-    eventually(lambda: left.is_told_served(operator, served=False))
+    proxy.cut_watches(namespace=left.namespace)
+    eventually(lambda: left.is_reported_served(operator, served=False))
     eventually(lambda: not proxy.watches(namespace=left.namespace))
     eventually(
         lambda: not [line for line in operator.get("metrics")[1].splitlines() if of_it in line and "_resource" in line]
@@ -131,7 +131,7 @@ def test_a_role_that_goes_and_comes_back(
     assert not [request for request in refused if request.agent.endswith(" watches")]
     # Its ingester runs on, so its cursor is not free for a younger resource.
     staying.apply_relay(host=f"ws://{left.host}")
-    staying.becomes("Stalled", "True", "DuplicateSource")
+    staying.wait_condition("Stalled", "True", "DuplicateSource")
     left.apply_relay(batch={"size": 101})
 
     left.grant()
@@ -159,13 +159,13 @@ def test_what_is_deleted_where_nobody_sees_it(
     left.apply_relay()
     left.stream()
     wait_a_second()
-    older, younger = first(left), second(of=left, name="a-younger", namespace=staying.namespace)
+    older, younger = resource_of(left), add_resource(of=left, name="a-younger", namespace=staying.namespace)
     younger.apply()
-    younger.stalls(older)
+    younger.wait_stalled_by(older)
 
     left.revoke()
-    proxy.cut(namespace=left.namespace)
-    eventually(lambda: left.is_told_served(operator, served=False))
+    proxy.cut_watches(namespace=left.namespace)
+    eventually(lambda: left.is_reported_served(operator, served=False))
     older.delete()
 
     def waits_for_a_person() -> bool:
@@ -187,7 +187,7 @@ def test_what_is_deleted_where_nobody_sees_it(
     assert 'sluice_resources{kind="Relay",ready="False"} 1.0' in told
 
     left.grant()
-    younger.runs()
+    younger.wait_running()
 
 
 def test_a_role_that_allows_to_list_and_not_to_watch(
@@ -202,7 +202,7 @@ def test_a_role_that_allows_to_list_and_not_to_watch(
     part.grant([{**rule, "verbs": [verb for verb in rule["verbs"] if verb != "watch"]} for rule in rules()])
     part.apply_relay()
     operator = serve(part, whole)
-    eventually(lambda: part.is_told_served(operator, served=False))
+    eventually(lambda: part.is_reported_served(operator, served=False))
 
     def is_left_out() -> bool:
         # The watch of one kind may be tried once more while the others are left out already.

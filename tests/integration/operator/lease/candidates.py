@@ -44,7 +44,7 @@ class Place(Situation):
         spec: Manifest = self.get("Lease", LEASE)["spec"]
         return spec
 
-    def writes_begin(self, log: AuditLog, *users: str) -> None:
+    def wait_first_write(self, log: AuditLog, *users: str) -> None:
         """Wait until they write in this namespace."""
         eventually(lambda: self.writes(log, *users))
 
@@ -91,7 +91,7 @@ def leads(operator: OperatorProcess) -> bool:
     return "sluice_leader 1.0" in operator.get("metrics")[1]
 
 
-def takes_over(place: Place, standby: OperatorProcess, *, log: AuditLog, since: datetime) -> float:
+def seconds_to_take_over(place: Place, standby: OperatorProcess, *, log: AuditLog, since: datetime) -> float:
     """In how many seconds from `since` on the standby has taken the Lease and written what is asked of it."""
     name = f"after-{secrets.token_hex(3)}"
     place.apply(name)

@@ -9,7 +9,7 @@ import pytest
 
 from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.control_plane import ControlPlane
-from tests.integration.operator.faults import FaultyProxy
+from tests.integration.operator.faulty_proxy import FaultyProxy
 from tests.integration.operator.lease.candidates import USERS, Pair, Place, start_pair
 from tests.integration.redis_server import RedisServer
 

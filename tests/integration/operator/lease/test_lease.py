@@ -19,8 +19,8 @@ from tests.integration.operator.lease.candidates import (
     Place,
     assert_one_writes_at_a_time,
     leads,
+    seconds_to_take_over,
     start_pair,
-    takes_over,
 )
 from tests.integration.operator.rights import LEASE
 from tests.integration.operator.situation import eventually
@@ -41,7 +41,7 @@ def test_a_standby_is_ready_and_only_looks_at_the_lease(place: Place, pair: Pair
         return [one for one in log.writes("first") if one.name == LEASE]
 
     with Load(place):
-        place.writes_begin(log, "first")
+        place.wait_first_write(log, "first")
         eventually(lambda: len(log.requests("second")) >= 2)
         eventually(lambda: len(renewals()) >= 2)
     assert [operator.get(path)[0] for operator in pair for path in ("livez", "readyz")] == [200] * 4
@@ -60,12 +60,12 @@ def test_killed_under_load(place: Place, pair: Pair, candidate: Callable[..., Op
     begin = place.control_plane.audit.from_now()
     order = list(USERS)
     with Load(place):
-        place.writes_begin(begin, USERS[0])
+        place.wait_first_write(begin, USERS[0])
         for round_ in range(3):
             time.sleep(3 + 0.7 * round_)
             log, since = place.control_plane.audit.from_now(), datetime.now(UTC)
             leader.stop(signal.SIGKILL)
-            assert takes_over(place, standby, log=log, since=since) < FAILOVER_SECONDS
+            assert seconds_to_take_over(place, standby, log=log, since=since) < FAILOVER_SECONDS
             # The one that was killed comes back, and stands by.
             leader.start()
             leader, standby = standby, leader
@@ -78,10 +78,10 @@ def test_a_graceful_stop_frees_the_lease(place: Place, pair: Pair) -> None:
     leader, standby = pair
     log = place.control_plane.audit.from_now()
     with Load(place):
-        place.writes_begin(log, "first")
+        place.wait_first_write(log, "first")
         since = datetime.now(UTC)
         assert leader.stop() == 0
-        takes_over(place, standby, log=log, since=since)
+        seconds_to_take_over(place, standby, log=log, since=since)
     assert "The lease is released" in leader.log
     freed = [request for request in log.writes("first") if request.name == LEASE][-1]
     # Not `answered`: the log is stamped only after the client has its answer, and goes on at once.
@@ -106,10 +106,10 @@ def test_frozen_until_another_leads(place: Place, pair: Pair) -> None:
     leader, standby = pair
     log = place.control_plane.audit.from_now()
     with Load(place):
-        place.writes_begin(log, "first")
+        place.wait_first_write(log, "first")
         since = datetime.now(UTC)
         leader.send(signal.SIGSTOP)
-        assert takes_over(place, standby, log=log.from_now(), since=since) < FAILOVER_SECONDS
+        assert seconds_to_take_over(place, standby, log=log.from_now(), since=since) < FAILOVER_SECONDS
         thawed = datetime.now(UTC)
         leader.send(signal.SIGCONT)
         eventually(lambda: leader.returncode == 1)
@@ -133,7 +133,7 @@ def test_a_leader_that_learns_of_another_ends_at_once(place: Place, pair: Pair) 
     leader, standby = pair
     begin = place.control_plane.audit.from_now()
     with Load(place):
-        place.writes_begin(begin, "first")
+        place.wait_first_write(begin, "first")
         place.patch("Lease", LEASE, {"spec": {"holderIdentity": "somebody"}})
         log, since = place.control_plane.audit.from_now(), time.monotonic()
         eventually(lambda: leader.returncode == 1)
@@ -168,7 +168,7 @@ def test_without_an_api_server_the_leader_ends_in_time(place: Place, pair: Pair)
         assert (standby.returncode, standby.get("livez")[0], leads(standby)) == (None, 200, False)
     finally:
         place.control_plane.start_api_server()
-    takes_over(place, standby, log=log, since=datetime.now(UTC))
+    seconds_to_take_over(place, standby, log=log, since=datetime.now(UTC))
     assert "The lease could not be renewed in time" in leader.log
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.integration.operator.faults import FaultyProxy
+from tests.integration.operator.faulty_proxy import FaultyProxy
+from tests.integration.operator.injected_faults import delay_request
 from tests.integration.operator.lease.candidates import (
     FAILOVER_SECONDS,
     USERS,
@@ -16,11 +17,10 @@ from tests.integration.operator.lease.candidates import (
     Place,
     assert_one_writes_at_a_time,
     leads,
-    takes_over,
+    seconds_to_take_over,
 )
 from tests.integration.operator.rights import LEASE
 from tests.integration.operator.situation import eventually
-from tests.integration.operator.tricks import late
 
 
 def delete(place: Place) -> None:
@@ -38,14 +38,14 @@ def test_a_lease_that_is_taken_from_its_holder_is_nobodys_until_the_holder_knows
     leader, standby = faulty_pair
     log = place.control_plane.audit.from_now()
     # The holder learns of it as late as it may.
-    with Load(place), proxy.fault(late(1.0), "update", "leases", namespace=place.namespace):
-        place.writes_begin(log, "first")
+    with Load(place), proxy.inject(delay_request(1.0), "update", "leases", namespace=place.namespace):
+        place.wait_first_write(log, "first")
         renewed = place.lease()["renewTime"]
         eventually(lambda: place.lease()["renewTime"] != renewed)
         hand(place)
         since = datetime.now(UTC)
         eventually(lambda: leader.returncode == 1)
-        assert takes_over(place, standby, log=log.from_now(), since=since) < FAILOVER_SECONDS
+        assert seconds_to_take_over(place, standby, log=log.from_now(), since=since) < FAILOVER_SECONDS
     assert "The lease is lost: nobody holds it now" in leader.log
     assert_one_writes_at_a_time(place, log, *USERS)
 

@@ -1,4 +1,4 @@
-"""The Lease when the API server answers late, never, or as if it had not done what it did."""
+"""The Lease when the API server answers late, never_answer, or as if it had not done what it did."""
 
 import asyncio
 import time
@@ -11,7 +11,16 @@ from sluice_operator.kubernetes.connection import connect
 from sluice_operator.kubernetes.leader_election import LeaderElector
 from sluice_operator.kubernetes.leader_lease import LeaseConfig
 from tests.integration.operator.conftest import OperatorProcess
-from tests.integration.operator.faults import FaultyProxy
+from tests.integration.operator.faulty_proxy import FaultyProxy
+from tests.integration.operator.injected_faults import (
+    Fault,
+    delay_answer,
+    delay_request,
+    drop_connection,
+    lose_answer,
+    never_answer,
+    refuse,
+)
 from tests.integration.operator.lease.candidates import (
     FAILOVER_SECONDS,
     LONG_LEASE,
@@ -22,12 +31,11 @@ from tests.integration.operator.lease.candidates import (
     Place,
     assert_one_writes_at_a_time,
     leads,
+    seconds_to_take_over,
     start_pair,
-    takes_over,
 )
 from tests.integration.operator.rights import LEASE
 from tests.integration.operator.situation import eventually
-from tests.integration.operator.tricks import Trick, answers, cut_off, kept, late, lost, never
 
 
 def test_no_answer_about_the_lease_ends_the_leader_though_it_could_write(
@@ -37,30 +45,30 @@ def test_no_answer_about_the_lease_ends_the_leader_though_it_could_write(
     place.apply("before")
     eventually(lambda: place.get("Deployment", "before-firehose"))  # the Lease of the namespace is held as well
     log = place.control_plane.audit.from_now()
-    with Load(place), proxy.fault(never, resource="leases", namespace=place.namespace):
+    with Load(place), proxy.inject(never_answer, resource="leases", namespace=place.namespace):
         since = datetime.now(UTC)
-        place.writes_begin(log, "first")
+        place.wait_first_write(log, "first")
         eventually(lambda: leader.returncode == 1)
         assert 4 < (datetime.now(UTC) - since).total_seconds() < 10
-        assert takes_over(place, standby, log=log.from_now(), since=since) < FAILOVER_SECONDS
+        assert seconds_to_take_over(place, standby, log=log.from_now(), since=since) < FAILOVER_SECONDS
     assert "The lease could not be renewed in time" in leader.log
     assert_one_writes_at_a_time(place, log, *USERS)
 
 
 @pytest.mark.parametrize(
     ("trick", "times"),
-    [(lost, 2), (cut_off, 2), (answers(429, retry_after=30), 2), (answers(500), 2), (never, 1)],
+    [(lose_answer, 2), (drop_connection, 2), (refuse(429, retry_after=30), 2), (refuse(500), 2), (never_answer, 1)],
     ids=["answers are lost", "connections are cut off", "429", "500", "no answer"],
 )
 def test_a_renewal_that_fails_for_a_moment_costs_nobody_the_lead(
-    place: Place, candidate: Callable[..., OperatorProcess], proxy: FaultyProxy, trick: Trick, times: int
+    place: Place, candidate: Callable[..., OperatorProcess], proxy: FaultyProxy, trick: Fault, times: int
 ) -> None:
     ways = (proxy.kubeconfig("first"), str(place.control_plane.kubeconfig("second")))
     leader, standby = start_pair(
         *(candidate(user, KUBECONFIG=way, **LONG_LEASE) for user, way in zip(USERS, ways, strict=True))
     )
-    with proxy.fault(trick, "update", "leases", namespace=place.namespace, times=times) as fault:
-        eventually(lambda: fault.left == 0)
+    with proxy.inject(trick, "update", "leases", namespace=place.namespace, times=times) as rule:
+        eventually(lambda: rule.remaining == 0)
         time.sleep(0.8 * LONG_SECONDS)
     assert (leads(leader), leads(standby), place.lease()["leaseTransitions"]) == (True, False, 0)
 
@@ -69,15 +77,15 @@ def test_a_lease_that_was_taken_though_the_answer_is_lost_is_taken(
     place: Place, candidate: Callable[..., OperatorProcess], proxy: FaultyProxy
 ) -> None:
     leader = candidate("first", KUBECONFIG=proxy.kubeconfig("first"))
-    with proxy.fault(lost, "create", "leases", namespace=place.namespace, times=1) as fault:
+    with proxy.inject(lose_answer, "create", "leases", namespace=place.namespace, times=1) as rule:
         leader.start(ready=False)
-        eventually(lambda: fault.left == 0)
+        eventually(lambda: rule.remaining == 0)
         eventually(lambda: leads(leader), seconds=8)  # not when it would have run out
 
 
 def test_a_release_whose_answer_is_lost_is_a_release(place: Place, faulty_pair: Pair, proxy: FaultyProxy) -> None:
     leader, standby = faulty_pair
-    with proxy.fault(lost, "update", "leases", namespace=place.namespace):
+    with proxy.inject(lose_answer, "update", "leases", namespace=place.namespace):
         leader.stop()
         eventually(lambda: leads(standby), seconds=8)
 
@@ -131,9 +139,9 @@ def test_what_the_leader_has_asked_for_is_answered_before_another_leads(
 ) -> None:
     leader, standby = faulty_pair
     log = place.control_plane.audit.from_now()
-    with proxy.fault(late(3.0), "patch", "deployments", namespace=place.namespace, times=1) as fault:
+    with proxy.inject(delay_request(3.0), "patch", "deployments", namespace=place.namespace, times=1) as rule:
         place.apply("asked")
-        eventually(lambda: fault.left == 0)
+        eventually(lambda: rule.remaining == 0)
         assert leader.stop() == 0
         eventually(lambda: leads(standby), seconds=8)
     assert "asked-firehose" in {request.name for request in place.writes(log, "first")}
@@ -146,7 +154,7 @@ def test_stopped_while_it_takes_the_lease_it_frees_it(
     place: Place, candidate: Callable[..., OperatorProcess], proxy: FaultyProxy
 ) -> None:
     first, second = candidate("first", KUBECONFIG=proxy.kubeconfig("first")), candidate("second")
-    with proxy.fault(kept(1.5), "create", "leases", namespace=place.namespace):
+    with proxy.inject(delay_answer(1.5), "create", "leases", namespace=place.namespace):
         first.start(ready=False)
         eventually(place.lease)
         assert first.stop() == 0

@@ -11,7 +11,7 @@ from tests.integration.operator.audit import Request
 from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.control_plane import Manifest, path_of
 from tests.integration.operator.lease.candidates import Place, leads
-from tests.integration.operator.rights import come_into_force, flat, lease_rules, release, rules
+from tests.integration.operator.rights import as_triples, lease_rules, release, rules, wait_in_force
 from tests.integration.operator.situation import eventually
 
 USER = "first"
@@ -33,7 +33,7 @@ def test_no_right_is_missed_and_none_is_too_many(place: Place, candidate: Callab
     eventually(lambda: leads(operator))
     _do_everything(place)
     assert operator.stop() == 0
-    _assert_exact(log.requests(USER), flat(rules()) | flat(lease_rules()))
+    _assert_exact(log.requests(USER), as_triples(rules()) | as_triples(lease_rules()))
 
 
 def test_no_right_is_missed_and_none_is_too_many_in_watched_namespaces(
@@ -45,7 +45,7 @@ def test_no_right_is_missed_and_none_is_too_many_in_watched_namespaces(
     place.control_plane.apply(*made)
     account = f"system:serviceaccount:{place.namespace}:sluice"
     for role in (item for item in made if item["kind"] == "Role"):
-        come_into_force(place.control_plane, role["rules"], account, namespace=role["metadata"]["namespace"])
+        wait_in_force(place.control_plane, role["rules"], account, namespace=role["metadata"]["namespace"])
     log = place.control_plane.audit.from_now()
     kubeconfig = _kubeconfig(place, "sluice", tmp_path / "kubeconfig")
     operator = candidate("release", KUBECONFIG=str(kubeconfig), SLUICE_WATCH_NAMESPACES=",".join(names))
@@ -59,7 +59,7 @@ def test_no_right_is_missed_and_none_is_too_many_in_watched_namespaces(
     assert {request.namespace for request in asked} == {place.namespace, *names}
     for namespace in (place.namespace, *names):
         roles = [item for item in made if item["kind"] == "Role" and item["metadata"]["namespace"] == namespace]
-        granted = {right for role in roles for right in flat(role["rules"])}
+        granted = {right for role in roles for right in as_triples(role["rules"])}
         _assert_exact([request for request in asked if request.namespace == namespace], granted)
 
 

@@ -51,7 +51,7 @@ class Namespace(Situation):
             if request.namespace == self.namespace and request.resource != "leases"
         ]
 
-    def asks(self, log: AuditLog, user: str) -> list[Request]:
+    def lease_requests(self, log: AuditLog, user: str) -> list[Request]:
         """The requests for the Lease of this namespace."""
         return [
             request

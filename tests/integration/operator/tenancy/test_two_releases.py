@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 
 from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.control_plane import OPERATOR, ControlPlane, path_of
-from tests.integration.operator.faults import FaultyProxy
+from tests.integration.operator.faulty_proxy import FaultyProxy
+from tests.integration.operator.injected_faults import never_answer
 from tests.integration.operator.rights import rules
 from tests.integration.operator.situation import eventually
 from tests.integration.operator.tenancy.releases import FIRST, LEASE, SECOND, SPEED, TAKEOVER_SECONDS, Namespace
-from tests.integration.operator.tricks import never
 
 Make = Callable[[], Namespace]
 Release = Callable[..., OperatorProcess]
@@ -39,11 +39,11 @@ def test_the_second_release_writes_nothing_and_says_whose_the_namespace_is(
     is_set_up(own, SECOND)
     place.edit(batch={"size": 77})
     eventually(lambda: "77" in str(place.template()))
-    eventually(lambda: len(place.asks(log, SECOND)) >= 3)
+    eventually(lambda: len(place.lease_requests(log, SECOND)) >= 3)
 
     assert place.writes(log, FIRST)
     assert place.writes(log, SECOND) == []
-    assert {request.verb for request in place.asks(log, SECOND)} == {"get"}
+    assert {request.verb for request in place.lease_requests(log, SECOND)} == {"get"}
     assert place.default_redis() == FIRST
     told = [line for line in second.log.splitlines() if "served by another release" in line]
     assert len(told) == 1
@@ -123,9 +123,9 @@ def test_a_release_that_was_stopped_for_long_writes_nothing_more_when_it_wakes_u
     first.send(signal.SIGCONT)
     eventually(lambda: "79" in str(place.template()))
     # A loop that has stood still for so long ends the process; if not, it sees whose the Lease is.
-    eventually(lambda: first.returncode is not None or len(place.asks(log, FIRST)) >= 2)
+    eventually(lambda: first.returncode is not None or len(place.lease_requests(log, FIRST)) >= 2)
     assert place.writes(log, FIRST) == []
-    assert not [request for request in place.asks(log, FIRST) if request.is_write and request.code < 400]
+    assert not [request for request in place.lease_requests(log, FIRST) if request.is_write and request.code < 400]
     assert place.default_redis() == SECOND
 
 
@@ -208,7 +208,7 @@ def test_no_answer_about_the_lease_ends_the_writing_before_another_may_take_it(
     second.start(ready=False)
     eventually(lambda: "served by another release" in second.log)
     log = control_plane.audit.from_now()
-    with proxy.fault(never, resource="leases", namespace=place.namespace):
+    with proxy.inject(never_answer, resource="leases", namespace=place.namespace):
         for number in range(1000):
             place.edit(batch={"size": 100 + number})
             if place.writes(log, SECOND):

@@ -37,7 +37,7 @@ def test_whoever_came_first_goes_on_in_each_namespace(
     shared.edit(batch={"size": 91})
     eventually(lambda: "91" in str(shared.template()))
     # Both have looked at it again and again meanwhile.
-    eventually(lambda: len(shared.asks(log, other)) >= 3)
+    eventually(lambda: len(shared.lease_requests(log, other)) >= 3)
     assert shared.writes(log, other) == []
     assert shared.default_redis() == holder
     code, text = wide.get("readyz")

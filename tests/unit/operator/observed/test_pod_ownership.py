@@ -45,5 +45,5 @@ def pod(*owners: dict[str, Any], labels: dict[str, str] | None = None) -> dict[s
         "bare",
     ],
 )
-def test_whose_pod_it_is(found: dict[str, Any], is_ours: bool) -> None:  # noqa: FBT001
+def test_foreign_pods_it_is(found: dict[str, Any], is_ours: bool) -> None:  # noqa: FBT001
     assert is_of_deployment(found, "us-east-firehose") is is_ours

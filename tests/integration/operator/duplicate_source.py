@@ -9,7 +9,7 @@ from tests.integration.operator.situation import NAME, PATIENCE, Situation, even
 
 
 @dataclass(frozen=True)
-class One:
+class SourceResource:
     """One of several resources of the same host."""
 
     control_plane: ControlPlane
@@ -54,7 +54,7 @@ class One:
         path = path_of("Deployment", self.namespace, f"{self.name}-{part}")
         return int(self.control_plane.request("GET", path)["spec"]["replicas"])
 
-    def stalls(self, other: "One", *, seconds: float = PATIENCE) -> None:
+    def wait_stalled_by(self, other: "SourceResource", *, seconds: float = PATIENCE) -> None:
         """It does not run, and says because of whom."""
 
         def attempt() -> bool:
@@ -66,25 +66,25 @@ class One:
 
         eventually(attempt, seconds=seconds)
 
-    def runs(self, *, seconds: float = PATIENCE) -> None:
+    def wait_running(self, *, seconds: float = PATIENCE) -> None:
         def attempt() -> bool:
             assert self.condition("Stalled") is None
             return self.replicas() == 1 and self.condition("Ready") is not None
 
         eventually(attempt, seconds=seconds)
 
-    def replicas_ever(self) -> int:
+    def deployment_generation(self) -> int:
         """How often its Deployment was written so that the spec changed."""
         path = path_of("Deployment", self.namespace, f"{self.name}-firehose")
         return int(self.control_plane.request("GET", path)["metadata"]["generation"])
 
 
-def second(*, of: Situation, name: str, namespace: str = "") -> One:
-    return One(of.control_plane, namespace or of.namespace, name, f"wss://{of.host.upper()}")
+def add_resource(*, of: Situation, name: str, namespace: str = "") -> SourceResource:
+    return SourceResource(of.control_plane, namespace or of.namespace, name, f"wss://{of.host.upper()}")
 
 
-def first(of: Situation) -> One:
-    return One(of.control_plane, of.namespace, NAME, f"ws://{of.host}")
+def resource_of(of: Situation) -> SourceResource:
+    return SourceResource(of.control_plane, of.namespace, NAME, f"ws://{of.host}")
 
 
 def wait_a_second() -> None:

@@ -7,9 +7,9 @@ import pytest
 from sluice_redis.contract import SourceState
 from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.control_plane import OPERATOR, ControlPlane
-from tests.integration.operator.faults import FaultyProxy
+from tests.integration.operator.faulty_proxy import FaultyProxy
+from tests.integration.operator.injected_faults import never_answer, refuse
 from tests.integration.operator.situation import NAME, Situation, eventually
-from tests.integration.operator.tricks import answers, never
 from tests.integration.redis_server import RedisServer
 
 
@@ -40,9 +40,9 @@ def moves(situation: Situation, seq: int, pod: object) -> None:
 def test_a_new_resource_has_a_status_although_its_children_cannot_be_written(
     situation: Situation, proxy: FaultyProxy, code: int
 ) -> None:
-    with proxy.fault(answers(code), "patch", "deployments", namespace=situation.namespace):
+    with proxy.inject(refuse(code), "patch", "deployments", namespace=situation.namespace):
         situation.apply_relay()
-        situation.becomes("Reconciling", "True", "ApiServerUnavailable")
+        situation.wait_condition("Reconciling", "True", "ApiServerUnavailable")
         assert situation.condition("ChildrenOutdated") == ("True", "SpecNotApplied")
     situation.stream()
     assert situation.condition("ChildrenOutdated") is None
@@ -51,9 +51,9 @@ def test_a_new_resource_has_a_status_although_its_children_cannot_be_written(
 def test_a_write_that_is_never_answered_keeps_no_status_from_being_written(
     situation: Situation, proxy: FaultyProxy
 ) -> None:
-    with proxy.fault(never, "patch", "deployments", namespace=situation.namespace):
+    with proxy.inject(never_answer, "patch", "deployments", namespace=situation.namespace):
         situation.apply_relay()
-        situation.becomes("Reconciling", "True", "ApiServerUnavailable")
+        situation.wait_condition("Reconciling", "True", "ApiServerUnavailable")
     situation.stream()
 
 
@@ -66,8 +66,8 @@ def test_the_numbers_of_one_that_streams_move_while_the_server_cannot_answer_for
     situation.apply_relay(caBundle={"configMapRef": {"name": "private-ca"}})
     pod = situation.stream(1000)
     with (
-        proxy.fault(answers(503), "get", resource, namespace=situation.namespace),
-        proxy.fault(answers(503), "patch", resource, namespace=situation.namespace),
+        proxy.inject(refuse(503), "get", resource, namespace=situation.namespace),
+        proxy.inject(refuse(503), "patch", resource, namespace=situation.namespace),
     ):
         for seq in (1001, 1002, 1003):
             moves(situation, seq, pod)
@@ -79,9 +79,9 @@ def test_the_numbers_of_one_that_streams_move_while_the_server_cannot_answer_for
 def test_a_finalizer_that_cannot_be_written_holds_up_the_children_and_not_the_status(
     situation: Situation, proxy: FaultyProxy
 ) -> None:
-    with proxy.fault(answers(503), "patch", "relays", namespace=situation.namespace):
+    with proxy.inject(refuse(503), "patch", "relays", namespace=situation.namespace):
         situation.apply_relay(deletionPolicy="DeleteCursor")
-        situation.becomes("Ready", "False", "ApiServerUnavailable")
+        situation.wait_condition("Ready", "False", "ApiServerUnavailable")
         assert situation.names("Deployment") == []
     situation.stream()
     assert situation.relay()["metadata"]["finalizers"]
@@ -92,7 +92,7 @@ def test_what_a_deletion_waits_for_is_told_although_the_server_cannot_do_it(
 ) -> None:
     situation.apply_relay(deletionPolicy="DeleteCursor")
     situation.stream(1000)
-    with proxy.fault(answers(503), "get", "deployments", namespace=situation.namespace):
+    with proxy.inject(refuse(503), "get", "deployments", namespace=situation.namespace):
         situation.delete("Relay", NAME)
         eventually(lambda: situation.condition("Ready") == ("False", "Terminating"))
         message = next(item["message"] for item in situation.status()["conditions"] if item["type"] == "Ready")
@@ -104,13 +104,14 @@ def test_what_a_deletion_waits_for_is_told_although_the_server_cannot_do_it(
 
 def test_what_fails_is_not_tried_without_end(situation: Situation, proxy: FaultyProxy) -> None:
     """Looks go on at their pace, tries do not: 0.2 s, 0.4 s and so on lie between them."""
-    with proxy.fault(answers(503), "patch", "deployments", namespace=situation.namespace):
+    with proxy.inject(refuse(503), "patch", "deployments", namespace=situation.namespace):
         situation.apply_relay()
-        situation.becomes("Ready", "False", "ApiServerUnavailable")
+        situation.wait_condition("Ready", "False", "ApiServerUnavailable")
 
         def asks(verb: str, resource: str) -> int:
             return sum(
-                (ask.verb, ask.resource, ask.namespace) == (verb, resource, situation.namespace) for ask in proxy.asks
+                (ask.verb, ask.resource, ask.namespace) == (verb, resource, situation.namespace)
+                for ask in proxy.requests
             )
 
         eventually(lambda: asks("get", "secrets") > 40)

@@ -37,7 +37,7 @@ def test_who_does_not_give_in_is_yielded_to(
     patch, told, is_ours = FIGHTS[fight]
     start(speed=4)  # some of it comes a minute later
     place.apply_relay(suspend=True)
-    place.becomes("Ready", "True", "Suspended")
+    place.wait_condition("Ready", "True", "Suspended")
     log = place.control_plane.audit.from_now()
     persistently(
         place,
@@ -46,13 +46,13 @@ def test_who_does_not_give_in_is_yielded_to(
         until="Contested",
     )
     assert told in message_of(place)
-    place.tells("ChildContested")
+    place.wait_events("ChildContested")
     before = writes_of(place, log)
     assert len(before) == 3
-    place.reconciled()
+    place.wait_reconciled()
     assert writes_of(place, log) == before
     assert not is_ours(place.deployment())
-    place.becomes("Ready", "True", "Suspended")
+    place.wait_condition("Ready", "True", "Suspended")
 
     # All else goes on to be kept right.
     place.apply_relay(suspend=True, image="sluice:2")
@@ -66,7 +66,7 @@ def test_an_operator_that_was_restarted_yields_sooner(
 ) -> None:
     first = start()
     place.apply_relay(suspend=True)
-    place.becomes("Ready", "True", "Suspended")
+    place.wait_condition("Ready", "True", "Suspended")
 
     def fight() -> None:
         persistently(
@@ -87,5 +87,5 @@ def test_an_operator_that_was_restarted_yields_sooner(
         return len(writes_of(place, log)) == 2 and place.condition("ChildrenContested") == ("True", "Contested")
 
     eventually(still)
-    place.reconciled()
+    place.wait_reconciled()
     assert len(writes_of(place, log)) == 2, [r for r in log.writes(OPERATOR) if r.namespace == place.namespace]

@@ -15,9 +15,9 @@ import pytest
 
 from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.control_plane import OPERATOR, ControlPlane
-from tests.integration.operator.faults import FaultyProxy
+from tests.integration.operator.faulty_proxy import FaultyProxy
+from tests.integration.operator.injected_faults import never_answer, refuse
 from tests.integration.operator.situation import ERROR, Situation, eventually
-from tests.integration.operator.tricks import answers, never
 from tests.integration.redis_server import RedisServer
 
 RESYNC = 5
@@ -89,7 +89,7 @@ def test_silent_watches(scene: Callable[[], Scene], proxy: FaultyProxy) -> None:
         relays.place.apply_relay(suspend=True)
         deployments.resize()
         pods.place.run_pod(restarts=2, last=ERROR)
-        relays.place.becomes("Ready", "True", "Suspended")
+        relays.place.wait_condition("Ready", "True", "Suspended")
         eventually(deployments.is_as_wanted)
         eventually(lambda: pods.place.status()["restarts"]["count"] == 2)
         assert time.monotonic() - since < GRACE
@@ -110,7 +110,7 @@ def test_silent_watches(scene: Callable[[], Scene], proxy: FaultyProxy) -> None:
 
 def _outlasts_silence(one: Scene, proxy: FaultyProxy) -> None:
     """Nothing comes from the API server at all, and then everything but what its watches have missed."""
-    with proxy.silence(namespace=one.place.namespace), proxy.fault(never, namespace=one.place.namespace):
+    with proxy.silence(namespace=one.place.namespace), proxy.inject(never_answer, namespace=one.place.namespace):
         one.resize()
         for _ in range(2 * RESYNC):
             time.sleep(1)
@@ -128,8 +128,8 @@ def test_a_deletion_that_a_silent_watch_has_missed(scene: Callable[[], Scene], p
 
 def test_a_refusal_that_kopf_can_not_go_on_from_ends_it(scene: Callable[[], Scene], proxy: FaultyProxy) -> None:
     one = scene()
-    with proxy.fault(answers(410), "watch", "pods", namespace=one.place.namespace):
-        proxy.cut("pods", namespace=one.place.namespace)
+    with proxy.inject(refuse(410), "watch", "pods", namespace=one.place.namespace):
+        proxy.cut_watches("pods", namespace=one.place.namespace)
         eventually(lambda: one.operator.returncode == 1)
     one.operator.start()
     one.place.run_pod(restarts=1, last=ERROR)

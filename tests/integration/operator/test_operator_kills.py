@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.control_plane import OPERATOR
-from tests.integration.operator.kills import STEADY, Users, is_settled, repeated
+from tests.integration.operator.random_edits import STEADY, Users, is_settled, repeated
 from tests.integration.operator.situation import Situation, eventually
 
 KILLS = 15

@@ -9,7 +9,7 @@ import pytest
 from sluice_ingester.sources.failure import SourceError, SourceFailure
 from sluice_ingester.sources.tls import Tls
 from sluice_ingester.telemetry.error_kinds import ERROR_KINDS
-from tests.integration.ingester.ways import WAYS, no_proxies, reach
+from tests.integration.ingester.source_connections import PROTOCOLS, no_proxies, reach
 
 __all__ = ["no_proxies"]  # a fixture
 
@@ -45,9 +45,9 @@ PARTS = [
 ]
 
 
-@WAYS
+@PROTOCOLS
 @pytest.mark.parametrize("seed", range(4))
-async def test_any_answer(way: str, seed: int) -> None:
+async def test_any_answer(protocol: str, seed: int) -> None:
     chance = random.Random(seed)
     answer = b""
     failures: list[tuple[SourceFailure, bytes]] = []
@@ -65,7 +65,7 @@ async def test_any_answer(way: str, seed: int) -> None:
             answer = chance.choice([*BEGINNINGS, b""]) + b"".join(chance.choices(PARTS, k=chance.randint(0, 7)))
             try:
                 async with asyncio.timeout(100):
-                    await reach(way, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", tls=tls)
+                    await reach(protocol, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", tls=tls)
             except SourceError as error:
                 failures.append((error.failure, answer))
     for failure, sent in failures:

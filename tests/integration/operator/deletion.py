@@ -8,8 +8,8 @@ from sluice_operator.api.deletion import FINALIZER
 from tests.integration.operator.control_plane import ApiServerError, ControlPlane
 from tests.integration.operator.situation import Situation, eventually
 
-ASKED: dict[str, Any] = {"deletionPolicy": "DeleteCursor"}
-HELD = [FINALIZER]
+DELETE_CURSOR: dict[str, Any] = {"deletionPolicy": "DeleteCursor"}
+WITH_FINALIZER = [FINALIZER]
 
 
 def finalizers(situation: Situation) -> list[str]:
@@ -17,7 +17,7 @@ def finalizers(situation: Situation) -> list[str]:
     return found
 
 
-def gone(situation: Situation) -> bool:
+def is_gone(situation: Situation) -> bool:
     try:
         situation.relay()
     except ApiServerError as error:
@@ -25,12 +25,12 @@ def gone(situation: Situation) -> bool:
     return False
 
 
-def keys(situation: Situation) -> set[str]:
+def redis_keys(situation: Situation) -> set[str]:
     """The keys of that host in Redis."""
     return set(situation.redis.keys(f"*{situation.host}*"))
 
 
-def bind(situation: Situation, pod: dict[str, Any]) -> None:
+def bind_to_node(situation: Situation, pod: dict[str, Any]) -> None:
     """Give the pod to a node, whose kubelet then has to end it."""
     target = {"apiVersion": "v1", "kind": "Node", "name": "far-away"}
     body = {"apiVersion": "v1", "kind": "Binding", "metadata": {"name": pod["metadata"]["name"]}, "target": target}
@@ -38,14 +38,14 @@ def bind(situation: Situation, pod: dict[str, Any]) -> None:
     situation.control_plane.request("POST", path, body)
 
 
-def end(situation: Situation, pod: dict[str, Any]) -> None:
+def end_pod(situation: Situation, pod: dict[str, Any]) -> None:
     """What the kubelet does when the container has ended."""
     path = f"/api/v1/namespaces/{situation.namespace}/pods/{pod['metadata']['name']}"
     situation.control_plane.request("DELETE", path, {"gracePeriodSeconds": 0})
 
 
 @contextmanager
-def lenient(control_plane: ControlPlane, field: str) -> Iterator[None]:
+def without_validation(control_plane: ControlPlane, field: str) -> Iterator[None]:
     """A while in which the rules of a field of Relays are off: what is stored then is as of an older CRD."""
     path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/relays.sluice.dev"
 

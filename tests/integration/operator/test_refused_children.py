@@ -65,12 +65,12 @@ def message(situation: Situation, kind: str) -> str:
 def test_a_new_resource_has_a_status_with_the_servers_words_and_heals(situation: Situation) -> None:
     with webhook_away(situation):
         situation.apply_relay(health={"stalledAfterSeconds": 6})
-        situation.becomes("Reconciling", "True", "ChildRefused")
+        situation.wait_condition("Reconciling", "True", "ChildRefused")
         assert situation.condition("Ready") == ("False", "ChildRefused")
         assert situation.condition("ChildrenOutdated") == ("True", "SpecNotApplied")
         assert 'failed calling webhook "gone.example.com"' in message(situation, "Ready")
-        situation.becomes("Stalled", "True", "ChildRefused")
-        situation.tells("Stalled")
+        situation.wait_condition("Stalled", "True", "ChildRefused")
+        situation.wait_events("Stalled")
         assert situation.names("Secret") == [f"{NAME}-relay-redis-url"]
     situation.stream()
     assert situation.condition("Stalled") is None
@@ -87,7 +87,7 @@ def test_the_numbers_of_one_that_streams_move_and_it_stays_ready(situation: Situ
             eventually(lambda seq=seq: situation.status()["firehose"]["cursor"] == str(seq))
         assert situation.condition("Ready") == ("True", "Streaming")
         situation.apply_relay(batch={"size": 123})
-        situation.becomes("Ready", "False", "ChildRefused")
+        situation.wait_condition("Ready", "False", "ChildRefused")
         situation.store(1003)
         situation.report(SourceState.STREAMING, pod=pod)
         eventually(lambda: situation.status()["firehose"]["cursor"] == "1003")
@@ -96,7 +96,7 @@ def test_the_numbers_of_one_that_streams_move_and_it_stays_ready(situation: Situ
     eventually(lambda: situation.condition("ChildrenOutdated") is None)
     pod = situation.run_pod()
     situation.report(SourceState.STREAMING, pod=pod)
-    situation.becomes("Ready", "True", "Streaming")
+    situation.wait_condition("Ready", "True", "Streaming")
 
 
 def test_an_edit_that_cannot_be_put_right_takes_nothing_from_ready(situation: Situation) -> None:
@@ -104,12 +104,12 @@ def test_an_edit_that_cannot_be_put_right_takes_nothing_from_ready(situation: Si
     pod = situation.stream(1000)
     with webhook_away(situation):
         situation.patch("Deployment", situation.child, {"spec": {"replicas": 2}})
-        situation.becomes("ChildrenOutdated", "True", "ChildRefused")
+        situation.wait_condition("ChildrenOutdated", "True", "ChildRefused")
         situation.store(1001)
         situation.report(SourceState.STREAMING, pod=pod)
         eventually(lambda: situation.status()["firehose"]["cursor"] == "1001")
         assert situation.condition("Ready") == ("True", "Streaming")
-        situation.tells("ChildRefused")
+        situation.wait_events("ChildRefused")
     eventually(lambda: situation.condition("ChildrenOutdated") is None)
     assert situation.deployment()["spec"]["replicas"] == 1
 
@@ -119,9 +119,9 @@ def test_trouble_with_one_stream_is_not_the_others(situation: Situation) -> None
     pod = situation.stream(1000)
     with webhook_away(situation, f"object.metadata.name == '{NAME}-backfill'"):
         situation.apply_relay(backfill={"enabled": True}, health={"stalledAfterSeconds": 3600})
-        situation.becomes("ChildrenOutdated", "True", "SpecNotApplied")
+        situation.wait_condition("ChildrenOutdated", "True", "SpecNotApplied")
         situation.store(1001)
         situation.report(SourceState.STREAMING, pod=pod)
         eventually(lambda: situation.status()["firehose"]["cursor"] == "1001")
-        situation.becomes("Ready", "True", "Streaming")
+        situation.wait_condition("Ready", "True", "Streaming")
         assert message(situation, "ChildrenOutdated").startswith("backfill: ")

@@ -18,8 +18,8 @@ from sluice_redis.contract import BACKFILL_DONE, HealthField, SourceState
 from tests.integration.operator.audit import AuditLog, Request
 from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.control_plane import OPERATOR, ControlPlane, Manifest
+from tests.integration.operator.deletion import without_validation
 from tests.integration.operator.kinds import BackfillSituation, LabelerSituation
-from tests.integration.operator.leaving import lenient
 from tests.integration.operator.situation import ERROR, NAME, Situation, eventually
 from tests.integration.redis_server import RedisServer
 
@@ -73,7 +73,7 @@ class World:
     def settle(self) -> None:
         self.no_secret.apply_relay(redis={"secretRef": {"name": "none"}}, health={"stalledAfterSeconds": 1})
         self.crashing.apply_relay()
-        with lenient(self.invalid.control_plane, "host"):
+        with without_validation(self.invalid.control_plane, "host"):
             eventually(self._apply_invalid)
         self.new.apply_relay(health={"stableWindowSeconds": 1})
         for place in (self.quiet, self.suspended):
@@ -87,7 +87,7 @@ class World:
         self.listing.list_page(BACKFILL_DONE, 3)
         self.listing.report(SourceState.DONE)
         self.suspended.apply_relay(suspend=True)
-        self.suspended.becomes("Ready", "True", "Suspended")
+        self.suspended.wait_condition("Ready", "True", "Suspended")
         self.pods = [pod for pod in self.pods if pod[0] is not self.suspended]
         quiet = {HealthField.STORED: LONG_AGO, HealthField.EVENT_TIME: LONG_AGO}
         for place in (self.quiet, self.listed):
@@ -98,10 +98,10 @@ class World:
         self.crashing.set_container(
             self.crashing.pod(), restarts=6, last=ERROR, waiting={"reason": "CrashLoopBackOff", "message": "back-off"}
         )
-        self.invalid.becomes("Stalled", "True", "InvalidSpec")
-        self.no_secret.becomes("Stalled", "True", "SecretMissing")
-        self.crashing.becomes("Stalled", "True", "CrashLoop")
-        self.listed.becomes("BackfillComplete", "True", "Listed")
+        self.invalid.wait_condition("Stalled", "True", "InvalidSpec")
+        self.no_secret.wait_condition("Stalled", "True", "SecretMissing")
+        self.crashing.wait_condition("Stalled", "True", "CrashLoop")
+        self.listed.wait_condition("BackfillComplete", "True", "Listed")
 
     def _apply_invalid(self) -> bool:
         self.invalid.apply_relay(host="a.example/xrpc")

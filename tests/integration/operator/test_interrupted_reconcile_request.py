@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 
-from tests.integration.operator.asking import answer, ask
 from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.control_plane import OPERATOR
-from tests.integration.operator.faults import FaultyProxy
+from tests.integration.operator.faulty_proxy import FaultyProxy
+from tests.integration.operator.injected_faults import refuse
+from tests.integration.operator.reconcile_request import handled_request, request_reconcile
 from tests.integration.operator.situation import Situation, eventually
-from tests.integration.operator.tricks import answers
 
 
 def test_no_answer_before_the_look_has_come_to_its_end(
@@ -16,9 +16,9 @@ def test_no_answer_before_the_look_has_come_to_its_end(
     """One that could not read what it needs was none."""
     start(KUBECONFIG=str(proxy.kubeconfig(OPERATOR)))
     place.apply_relay(suspend=True)
-    place.becomes("Ready", "True", "Suspended")
-    with proxy.fault(answers(500), "get", "secrets", namespace=place.namespace):
-        ask(place, "now")
-        place.reconciled()
-        assert answer(place) is None
-    eventually(lambda: answer(place) == "now")
+    place.wait_condition("Ready", "True", "Suspended")
+    with proxy.inject(refuse(500), "get", "secrets", namespace=place.namespace):
+        request_reconcile(place, "now")
+        place.wait_reconciled()
+        assert handled_request(place) is None
+    eventually(lambda: handled_request(place) == "now")

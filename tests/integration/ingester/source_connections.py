@@ -17,7 +17,7 @@ from tests.integration.ingester.raw import answering, page
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "ws_proxy", "wss_proxy", "socks_proxy")
 NSID = "com.atproto.sync.subscribeRepos"
 PATIENT = Deadlines(open=60.0, ping_interval=20.0, ping=60.0, close=0.5)
-WAYS = pytest.mark.parametrize("way", ["websocket", "http"])
+PROTOCOLS = pytest.mark.parametrize("protocol", ["websocket", "http"])
 
 
 @pytest.fixture(autouse=True)
@@ -27,16 +27,16 @@ def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name.upper(), raising=False)
 
 
-async def failure(way: str, address: str, *, tls: Tls | None = None) -> SourceFailure:
+async def failure(protocol: str, address: str, *, tls: Tls | None = None) -> SourceFailure:
     """The failure of a connection attempt."""
     with pytest.raises(SourceError) as caught:
-        await reach(way, address, tls=tls)
+        await reach(protocol, address, tls=tls)
     return caught.value.failure
 
 
-async def reach(way: str, address: str, *, tls: Tls | None = None) -> bytes | None:
+async def reach(protocol: str, address: str, *, tls: Tls | None = None) -> bytes | None:
     parsed = Address.parse(address)
-    if way == "http":
+    if protocol == "http":
         listing = RepoListing(parsed, nsid=NSID, user_agent="sluice/test", tls=tls)
         try:
             return await listing.fetch_page(cursor=None, limit=10)
@@ -48,10 +48,10 @@ async def reach(way: str, address: str, *, tls: Tls | None = None) -> bytes | No
 
 
 @contextlib.asynccontextmanager
-async def source(way: str, certificate: Any = None) -> AsyncIterator[int]:
+async def source(protocol: str, certificate: Any = None) -> AsyncIterator[int]:
     """The port of a source without faults."""
     tls = None if certificate is None else certificate.context
-    if way == "http":
+    if protocol == "http":
         async with answering(page(), tls=tls) as port:
             yield port
     else:

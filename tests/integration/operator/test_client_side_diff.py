@@ -89,9 +89,9 @@ def test_an_object_of_a_former_version_is_read_as_before(situation: Situation) -
         "labelSelector": {"matchLabels": {"app.kubernetes.io/name": "sluice-ingester"}},
     }
     situation.apply_relay(suspend=True, podTemplate={"topologySpreadConstraints": [spread]})
-    situation.becomes("Ready", "True", "Suspended")
+    situation.wait_condition("Ready", "True", "Suspended")
     before = situation.deployment()["metadata"]["annotations"]["sluice.dev/desired-hash"]
     situation.apply_relay(suspend=True, podTemplate={"topologySpreadConstraints": [{"topologyKey": "zone"}]})
-    situation.becomes("Ready", "True", "Suspended")
+    situation.wait_condition("Ready", "True", "Suspended")
     assert situation.deployment()["metadata"]["annotations"]["sluice.dev/desired-hash"] == before
     assert situation.template()["spec"]["topologySpreadConstraints"] == [spread]

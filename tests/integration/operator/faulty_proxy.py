@@ -19,7 +19,7 @@ from aiohttp import web
 from yarl import URL
 
 from tests.integration.operator.control_plane import ControlPlane
-from tests.integration.operator.tricks import KEPT, LOST, Trick, abort, never
+from tests.integration.operator.injected_faults import ANSWER_DELAY, ANSWER_IS_LOST, Fault, abort, never_answer
 
 _VERBS = {"GET": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 _PASSED = ("Content-Type", "Content-Encoding", "Retry-After")
@@ -27,7 +27,7 @@ GONE = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Ex
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ask:
+class ProxiedRequest:
     """A request that came by."""
 
     verb: str
@@ -43,17 +43,17 @@ class _Rule:
     verb: str
     resource: str
     namespace: str
-    trick: Trick
-    left: float
+    fault: Fault
+    remaining: float
 
-    def takes(self, ask: Ask) -> bool:
-        wanted = ((self.verb, ask.verb), (self.resource, ask.resource), (self.namespace, ask.namespace))
-        return self.left > 0 and all(one in {"", other} for one, other in wanted)
+    def matches(self, proxied: ProxiedRequest) -> bool:
+        wanted = ((self.verb, proxied.verb), (self.resource, proxied.resource), (self.namespace, proxied.namespace))
+        return self.remaining > 0 and all(one in {"", other} for one, other in wanted)
 
 
 @dataclass(kw_only=True, eq=False)
 class _Stream:
-    ask: Ask
+    proxied: ProxiedRequest
     request: web.Request
     response: web.StreamResponse
     silent: bool = False
@@ -70,7 +70,7 @@ class FaultyProxy:
         self._rules: list[_Rule] = []
         self._streams: set[_Stream] = set()
         self._port = 0
-        self.asks: list[Ask] = []
+        self.requests: list[ProxiedRequest] = []
 
     def start(self) -> None:
         self._thread.start()
@@ -102,11 +102,11 @@ class FaultyProxy:
     # What goes wrong. An empty word means any.
 
     @contextmanager
-    def fault(
-        self, trick: Trick, verb: str = "", resource: str = "", *, namespace: str = "", times: float = float("inf")
+    def inject(
+        self, fault: Fault, verb: str = "", resource: str = "", *, namespace: str = "", times: float = float("inf")
     ) -> Iterator[_Rule]:
-        """Play `trick` on such requests, for so many of them at most, while the context lasts."""
-        rule = _Rule(verb=verb, resource=resource, namespace=namespace, trick=trick, left=times)
+        """Play `fault` on such requests, for so many of them at most, while the context lasts."""
+        rule = _Rule(verb=verb, resource=resource, namespace=namespace, fault=fault, remaining=times)
         self._rules.insert(0, rule)
         try:
             yield rule
@@ -116,29 +116,29 @@ class FaultyProxy:
     @contextmanager
     def silence(self, resource: str = "", *, namespace: str = "") -> Iterator[None]:
         """Let running watches fall silent for ever, and new ones for as long as the context lasts."""
-        self.hush(resource, namespace=namespace)
-        with self.fault(_silent_watch, "watch", resource, namespace=namespace):
+        self.silence_running(resource, namespace=namespace)
+        with self.inject(_silent_watch, "watch", resource, namespace=namespace):
             yield
 
-    def hush(self, resource: str = "", *, namespace: str = "") -> None:
+    def silence_running(self, resource: str = "", *, namespace: str = "") -> None:
         """Let running watches fall silent for ever; new ones are as they should be."""
         for stream in self.watches(resource, namespace):
             stream.silent = True
 
-    def cut(self, resource: str = "", *, namespace: str = "") -> None:
+    def cut_watches(self, resource: str = "", *, namespace: str = "") -> None:
         """Cut running watches off."""
         for stream in self.watches(resource, namespace):
             self._loop.call_soon_threadsafe(abort, stream.request)
 
-    def expire(self, resource: str = "", *, namespace: str = "") -> None:
+    def expire_watches(self, resource: str = "", *, namespace: str = "") -> None:
         """Tell running watches, the silent ones too, that their resource version is too old."""
         for stream in self.watches(resource, namespace, silent=True):
             asyncio.run_coroutine_threadsafe(_expire(stream), self._loop).result(60)
 
     def watches(self, resource: str = "", namespace: str = "", *, silent: bool = False) -> list[_Stream]:
         """The running watches, those that are `silent` too if that is asked for."""
-        rule = _Rule(verb="watch", resource=resource, namespace=namespace, trick=never, left=1)
-        return [one for one in list(self._streams) if rule.takes(one.ask) and (silent or not one.silent)]
+        rule = _Rule(verb="watch", resource=resource, namespace=namespace, fault=never_answer, remaining=1)
+        return [one for one in list(self._streams) if rule.matches(one.proxied) and (silent or not one.silent)]
 
     # The proxy itself.
 
@@ -160,12 +160,12 @@ class FaultyProxy:
         await self._session.close()
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
-        ask = _ask(request)
-        self.asks.append(ask)
+        proxied = _parse(request)
+        self.requests.append(proxied)
         for rule in list(self._rules):
-            if rule.takes(ask):
-                rule.left -= 1
-                if (answer := await rule.trick(request)) is not None:
+            if rule.matches(proxied):
+                rule.remaining -= 1
+                if (answer := await rule.fault(request)) is not None:
                     return answer
                 break
         headers = {name: value for name, value in request.headers.items() if name not in {"Host", "Connection"}}
@@ -175,21 +175,21 @@ class FaultyProxy:
                 request.method, url, headers=headers, data=body or None, allow_redirects=False
             ) as found:
                 passed = {name: found.headers[name] for name in _PASSED if name in found.headers}
-                if request.get(LOST):
+                if request.get(ANSWER_IS_LOST):
                     return abort(request)
-                await asyncio.sleep(request.get(KEPT, 0.0))
-                if ask.verb != "watch":
+                await asyncio.sleep(request.get(ANSWER_DELAY, 0.0))
+                if proxied.verb != "watch":
                     return web.Response(status=found.status, headers=passed, body=await found.read())
-                return await self._stream(request, ask, found, passed)
+                return await self._stream(request, proxied, found, passed)
         except aiohttp.ClientError:
             return abort(request)
 
     async def _stream(
-        self, request: web.Request, ask: Ask, found: aiohttp.ClientResponse, headers: dict[str, str]
+        self, request: web.Request, proxied: ProxiedRequest, found: aiohttp.ClientResponse, headers: dict[str, str]
     ) -> web.StreamResponse:
         response = web.StreamResponse(status=found.status, headers=headers)
         await response.prepare(request)
-        stream = _Stream(ask=ask, request=request, response=response)
+        stream = _Stream(proxied=proxied, request=request, response=response)
         self._streams.add(stream)
         try:
             async for chunk in found.content.iter_any():
@@ -204,7 +204,7 @@ class FaultyProxy:
 
 async def _silent_watch(request: web.Request) -> web.StreamResponse:
     await web.StreamResponse(headers={"Content-Type": "application/json"}).prepare(request)
-    return await never(request)
+    return await never_answer(request)
 
 
 async def _expire(stream: _Stream) -> None:
@@ -213,7 +213,7 @@ async def _expire(stream: _Stream) -> None:
     stream.silent = True
 
 
-def _ask(request: web.Request) -> Ask:
+def _parse(request: web.Request) -> ProxiedRequest:
     steps = request.path.strip("/").split("/")
     steps = steps[2:] if steps[0] == "api" else steps[3:]
     namespace = ""
@@ -223,7 +223,7 @@ def _ask(request: web.Request) -> Ask:
     verb = _VERBS[request.method]
     if verb == "get" and not name:
         verb = "watch" if "watch" in request.query else "page" if "continue" in request.query else "list"
-    return Ask(
+    return ProxiedRequest(
         verb=verb,
         resource="/".join(filter(None, (plural, *subresource))),
         namespace=namespace,

@@ -14,7 +14,7 @@ from sluice_redis.client import open_client
 from sluice_redis.url import RedisUrl
 from tests.integration.ingester.certificate import make_certificate
 from tests.integration.ingester.raw import answering, page, redirect
-from tests.integration.ingester.ways import WAYS, failure, no_proxies, reach, source
+from tests.integration.ingester.source_connections import PROTOCOLS, failure, no_proxies, reach, source
 from tests.integration.ports import free_port
 from tests.integration.redis_server import RedisServer
 
@@ -51,17 +51,17 @@ class Addresses:
         monkeypatch.setattr(loop, "sock_connect", sock_connect)
 
 
-@WAYS
+@PROTOCOLS
 @pytest.mark.parametrize("how", ["refuses", "swallows"])
 @pytest.mark.parametrize(
     "dead", [["2001:db8::1"], ["2001:db8::1", "2001:db8::2", "192.0.2.1", "192.0.2.2"], ["192.0.2.1"]]
 )
 async def test_a_dead_address_of_a_source_is_skipped(
-    monkeypatch: pytest.MonkeyPatch, way: str, how: str, dead: list[str]
+    monkeypatch: pytest.MonkeyPatch, protocol: str, how: str, dead: list[str]
 ) -> None:
     addresses = Addresses(monkeypatch, *dead, how=how)
-    async with source(way) as port:
-        assert await reach(way, f"ws://dual.test:{port}")
+    async with source(protocol) as port:
+        assert await reach(protocol, f"ws://dual.test:{port}")
     assert addresses.tried[0] == dead[0]
 
 
@@ -81,7 +81,7 @@ LONG = b"Content-Security-Policy: " + b"a" * 9670
 RETRY = b"Retry-After: 20"
 
 
-@WAYS
+@PROTOCOLS
 @pytest.mark.parametrize(
     "answer",
     [
@@ -95,9 +95,9 @@ RETRY = b"Retry-After: 20"
     ],
     ids=["1.0", "no reason", "latin-1", "long", "chunked", "twice", "hints"],
 )
-async def test_a_refusal_in_any_form_is_understood(way: str, answer: bytes) -> None:
+async def test_a_refusal_in_any_form_is_understood(protocol: str, answer: bytes) -> None:
     async with answering(answer) as port:
-        result = await failure(way, f"ws://127.0.0.1:{port}")
+        result = await failure(protocol, f"ws://127.0.0.1:{port}")
     assert (result.kind, result.min_delay) == ("Http503", 20.0)
     assert f"127.0.0.1:{port} answered 503" in result.message
 
@@ -122,12 +122,12 @@ async def test_long_header_lines_are_accepted() -> None:
         assert await reach("http", f"http://127.0.0.1:{port}")
 
 
-@WAYS
-async def test_header_lines_above_the_limit_are_reported(way: str) -> None:
+@PROTOCOLS
+async def test_header_lines_above_the_limit_are_reported(protocol: str) -> None:
     huge = b"X: " + b"a" * 70_000
-    answer = page(huge) if way == "http" else b"HTTP/1.1 101 Switching Protocols\r\n" + huge + b"\r\n\r\n"
+    answer = page(huge) if protocol == "http" else b"HTTP/1.1 101 Switching Protocols\r\n" + huge + b"\r\n\r\n"
     async with answering(answer) as port:
-        result = await failure(way, f"ws://127.0.0.1:{port}")
+        result = await failure(protocol, f"ws://127.0.0.1:{port}")
     assert (result.kind, "64 KiB" in result.message) == ("HeadersTooLarge", True)
 
 
@@ -140,49 +140,49 @@ async def test_an_early_end_is_not_taken_for_another_protocol() -> None:
         assert (await failure("websocket", f"ws://127.0.0.1:{port}")).kind in {"ConnectionLost", "ConnectFailed"}
 
 
-@WAYS
-async def test_a_redirect_to_tls_trusts_the_private_ca(way: str, tmp_path: Path) -> None:
+@PROTOCOLS
+async def test_a_redirect_to_tls_trusts_the_private_ca(protocol: str, tmp_path: Path) -> None:
     certificate = make_certificate(tmp_path)
-    async with source(way, certificate) as port, answering(redirect(b"https://127.0.0.1:%d" % port)) as first:
+    async with source(protocol, certificate) as port, answering(redirect(b"https://127.0.0.1:%d" % port)) as first:
         address = f"http://127.0.0.1:{first}"
-        assert await reach(way, address, tls=Tls.load(certificate.chain))
-        result = await failure(way, address, tls=Tls(Tls.load().context, ()))
+        assert await reach(protocol, address, tls=Tls.load(certificate.chain))
+        result = await failure(protocol, address, tls=Tls(Tls.load().context, ()))
         assert result.kind == "TlsFailed"
         assert f"the certificate of 127.0.0.1:{port} (where 127.0.0.1:{first} redirects to)" in result.message
         assert "name a private CA in INGESTER_CA_BUNDLE" in result.message
-        result = await failure(way, address, tls=Tls(Tls.load().context, ("INGESTER_CA_BUNDLE",)))
+        result = await failure(protocol, address, tls=Tls(Tls.load().context, ("INGESTER_CA_BUNDLE",)))
         assert "no CA of INGESTER_CA_BUNDLE signed it" in result.message
 
 
-@WAYS
-async def test_a_redirect_from_tls_to_plain_text_is_followed_only_if_configured(way: str, tmp_path: Path) -> None:
+@PROTOCOLS
+async def test_a_redirect_from_tls_to_plain_text_is_followed_only_if_configured(protocol: str, tmp_path: Path) -> None:
     certificate = make_certificate(tmp_path)
     tls = Tls.load(certificate.chain)
     async with (
-        source(way) as plain,
+        source(protocol) as plain,
         answering(redirect(b"http://127.0.0.1:%d" % plain), tls=certificate.context) as secure,
         answering(redirect(b"https://127.0.0.1:%d" % secure)) as first,
     ):
-        result = await failure(way, f"wss://127.0.0.1:{secure}", tls=tls)
+        result = await failure(protocol, f"wss://127.0.0.1:{secure}", tls=tls)
         assert result.kind == "RedirectRefused"
         assert f"127.0.0.1:{plain}" in result.message
         assert "not encrypted; if that is wanted, name the source as" in result.message
-        assert await reach(way, f"http://127.0.0.1:{first}", tls=tls)
+        assert await reach(protocol, f"http://127.0.0.1:{first}", tls=tls)
 
 
-@WAYS
-async def test_a_failure_behind_a_redirect_names_its_target(way: str) -> None:
+@PROTOCOLS
+async def test_a_failure_behind_a_redirect_names_its_target(protocol: str) -> None:
     port = free_port()
     for place, word in ((b"https://gone.invalid", "gone.invalid"), (b"http://127.0.0.1:%d" % port, f":{port}")):
         async with answering(redirect(place)) as first:
-            result = await failure(way, f"http://127.0.0.1:{first}")
+            result = await failure(protocol, f"http://127.0.0.1:{first}")
             assert f"{word} (where 127.0.0.1:{first} redirects to)" in result.message
 
 
-@WAYS
+@PROTOCOLS
 @pytest.mark.parametrize("place", [b"ftp://a.test", b"http://[", b"http://\xff\xfe.test:x", b"http://"])
-async def test_a_redirect_without_a_usable_target(way: str, place: bytes) -> None:
+async def test_a_redirect_without_a_usable_target(protocol: str, place: bytes) -> None:
     async with answering(redirect(place)) as first:
-        result = await failure(way, f"http://127.0.0.1:{first}")
+        result = await failure(protocol, f"http://127.0.0.1:{first}")
     assert result.kind in {"RedirectRefused", "NameUnknown"}
     assert result.message.isprintable()

@@ -16,9 +16,9 @@ from sluice_operator.kubernetes.connection import connect
 from sluice_redis.contract import SourceState
 from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.control_plane import OPERATOR, ControlPlane
-from tests.integration.operator.faults import FaultyProxy
+from tests.integration.operator.faulty_proxy import FaultyProxy
+from tests.integration.operator.injected_faults import Fault, delay_request, drop_connection, lose_answer, refuse
 from tests.integration.operator.situation import Situation, eventually
-from tests.integration.operator.tricks import Trick, answers, cut_off, late, lost
 from tests.integration.redis_server import RedisServer
 
 RELAYS = RELAY.resource
@@ -54,13 +54,13 @@ def told(situation: Situation) -> Counter[str]:
 def test_children_and_status_that_are_refused_for_a_moment(situation: Situation, proxy: FaultyProxy, code: int) -> None:
     place = situation.namespace
     with (
-        proxy.fault(answers(code), "patch", "secrets", namespace=place, times=2),
-        proxy.fault(answers(code), "patch", "deployments", namespace=place, times=3),
-        proxy.fault(answers(code), "patch", "relays/status", namespace=place, times=2) as last,
+        proxy.inject(refuse(code), "patch", "secrets", namespace=place, times=2),
+        proxy.inject(refuse(code), "patch", "deployments", namespace=place, times=3),
+        proxy.inject(refuse(code), "patch", "relays/status", namespace=place, times=2) as last,
     ):
         situation.apply_relay()
         situation.stream()
-        assert last.left == 0
+        assert last.remaining == 0
     assert situation.status()["restarts"]["count"] == 0
     assert {reason: count for reason, count in told(situation).items() if count > 1 and reason != "Created"} == {}
     assert told(situation)["Created"] == 2  # a Secret and a Deployment
@@ -69,9 +69,9 @@ def test_children_and_status_that_are_refused_for_a_moment(situation: Situation,
 def test_an_answer_that_is_lost_makes_nothing_twice(situation: Situation, proxy: FaultyProxy) -> None:
     place = situation.namespace
     with (
-        proxy.fault(lost, "patch", "deployments", namespace=place, times=1),
-        proxy.fault(lost, "patch", "relays/status", namespace=place, times=1),
-        proxy.fault(cut_off, "get", "secrets", namespace=place, times=2),
+        proxy.inject(lose_answer, "patch", "deployments", namespace=place, times=1),
+        proxy.inject(lose_answer, "patch", "relays/status", namespace=place, times=1),
+        proxy.inject(drop_connection, "get", "secrets", namespace=place, times=2),
     ):
         situation.apply_relay()
         situation.stream()
@@ -85,24 +85,24 @@ def test_what_a_status_tells_is_told_though_the_answer_to_its_write_is_lost(
     situation.apply_relay()
     pod = situation.stream()
     # The first may be for numbers.
-    with proxy.fault(lost, "patch", "relays/status", namespace=situation.namespace, times=3) as fault:
+    with proxy.inject(lose_answer, "patch", "relays/status", namespace=situation.namespace, times=3) as rule:
         situation.report(SourceState.WAITING, "ConnectionLost", "cut", pod=pod)
-        situation.becomes("Connected", "False", "ConnectionLost")
-        assert fault.left < 3
-    situation.tells("Disconnected")
+        situation.wait_condition("Connected", "False", "ConnectionLost")
+        assert rule.remaining < 3
+    situation.wait_events("Disconnected")
     assert told(situation)["Disconnected"] == 1
 
 
 def test_who_asks_to_be_left_alone_is(situation: Situation, proxy: FaultyProxy) -> None:
     situation.apply_relay()
     pod = situation.stream()
-    began = len(proxy.asks)
-    with proxy.fault(answers(429, retry_after=3), namespace=situation.namespace, times=1) as fault:
+    began = len(proxy.requests)
+    with proxy.inject(refuse(429, retry_after=3), namespace=situation.namespace, times=1) as rule:
         situation.apply_relay(batch={"size": 123})
-        eventually(lambda: fault.left == 0)
+        eventually(lambda: rule.remaining == 0)
         situation.apply_relay(batch={"size": 124})
         situation.pod()
-    after = [ask for ask in proxy.asks[began:] if ask.verb not in READS]
+    after = [ask for ask in proxy.requests[began:] if ask.verb not in READS]
     assert max(later.at - earlier.at for earlier, later in pairwise(after)) >= 3
     env = situation.deployment()["spec"]["template"]["spec"]["containers"][0]["env"]
     assert {"name": "INGESTER_BATCH_SIZE", "value": "124"} in env
@@ -110,26 +110,26 @@ def test_who_asks_to_be_left_alone_is(situation: Situation, proxy: FaultyProxy) 
 
 
 def test_an_event_waits_for_a_server_that_is_busy(situation: Situation, proxy: FaultyProxy) -> None:
-    with proxy.fault(answers(429, retry_after=1), "create", "events", namespace=situation.namespace, times=1) as fault:
+    with proxy.inject(refuse(429, retry_after=1), "create", "events", namespace=situation.namespace, times=1) as rule:
         situation.apply_relay()
         situation.stream()
-        assert fault.left == 0
+        assert rule.remaining == 0
     assert told(situation)["Created"] == 2
 
 
-@pytest.mark.parametrize("trick", [lost, cut_off])
-def test_an_event_whose_answer_is_lost_is_told_once(situation: Situation, proxy: FaultyProxy, trick: Trick) -> None:
-    with proxy.fault(trick, "create", "events", namespace=situation.namespace, times=1) as fault:
+@pytest.mark.parametrize("trick", [lose_answer, drop_connection])
+def test_an_event_whose_answer_is_lost_is_told_once(situation: Situation, proxy: FaultyProxy, trick: Fault) -> None:
+    with proxy.inject(trick, "create", "events", namespace=situation.namespace, times=1) as rule:
         situation.apply_relay()
         situation.stream()
-        assert fault.left == 0
+        assert rule.remaining == 0
     assert told(situation)["Created"] == 2
 
 
 def test_a_slow_server_makes_nobody_impatient(
     situation: Situation, proxy: FaultyProxy, operator: OperatorProcess
 ) -> None:
-    with proxy.fault(late(0.7), namespace=situation.namespace):
+    with proxy.inject(delay_request(0.7), namespace=situation.namespace):
         situation.apply_relay()
         eventually(situation.deployment)
         eventually(lambda: situation.status()["observedGeneration"] == 1)
@@ -141,7 +141,7 @@ def test_a_watch_that_is_cut_off_goes_on(situation: Situation, proxy: FaultyProx
     situation.apply_relay()
     situation.stream()
     for _ in range(3):
-        proxy.cut()
+        proxy.cut_watches()
         situation.patch("Deployment", situation.child, {"spec": {"replicas": 2}})
         eventually(lambda: situation.deployment()["spec"]["replicas"] == 1)
         eventually(lambda: proxy.watches("relays"))
@@ -153,11 +153,11 @@ def test_a_watch_that_is_refused_for_a_moment_is_asked_for_again(
 ) -> None:
     situation.apply_relay()
     situation.stream()
-    with proxy.fault(answers(code), "watch", "relays", times=1 if code == 401 else 2) as fault:
-        proxy.cut("relays")
-        eventually(lambda: fault.left == 0)
+    with proxy.inject(refuse(code), "watch", "relays", times=1 if code == 401 else 2) as rule:
+        proxy.cut_watches("relays")
+        eventually(lambda: rule.remaining == 0)
         situation.apply_relay(suspend=True)
-        situation.becomes("Ready", "True", "Suspended")
+        situation.wait_condition("Ready", "True", "Suspended")
     assert operator.returncode is None
 
 
@@ -165,11 +165,11 @@ def test_what_went_while_a_watch_had_to_begin_anew_is_missed(situation: Situatio
     """A list tells of no deletion. The Deployment is back long before the next resync all the same."""
     situation.apply_relay()
     situation.stream()
-    proxy.hush("deployments")
+    proxy.silence_running("deployments")
     uid = situation.deployment()["metadata"]["uid"]
     situation.delete("Deployment", situation.child)
     time.sleep(1)
-    proxy.expire("deployments")
+    proxy.expire_watches("deployments")
     eventually(lambda: situation.deployment()["metadata"]["uid"] != uid)
     situation.stream()
 
@@ -178,12 +178,12 @@ def test_a_version_that_is_too_old_is_survived_by_each_watch(situation: Situatio
     situation.apply_relay()
     pod = situation.stream()
     for kind in ("relays", "deployments", "pods"):
-        proxy.expire(kind)
+        proxy.expire_watches(kind)
     situation.run_pod(restarts=1)
     eventually(lambda: situation.status()["restarts"]["count"] == 1)
     situation.report(SourceState.STREAMING, pod=pod)
     situation.apply_relay(suspend=True)
-    situation.becomes("Ready", "True", "Suspended")
+    situation.wait_condition("Ready", "True", "Suspended")
 
 
 async def test_a_list_whose_rest_was_compacted_away_begins_anew(
@@ -200,8 +200,8 @@ async def test_a_list_whose_rest_was_compacted_away_begins_anew(
                 "spec": {"host": f"ws://{name}.{situation.host}", "suspend": True},
             }
         )
-    with proxy.fault(answers(410), "page", "relays", times=1) as fault:
+    with proxy.inject(refuse(410), "page", "relays", times=1) as rule:
         async with connect() as (kube, _):
             found = await kube.list(RELAYS, situation.namespace)
-        assert fault.left == 0
+        assert rule.remaining == 0
     assert [item["metadata"]["name"] for item in found.items] == ["a", "b", "c"]

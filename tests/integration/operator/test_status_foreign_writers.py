@@ -22,7 +22,7 @@ def write(situation: Situation, *kinds: str, **fields: object) -> None:
 def writes_while_nothing_happens(situation: Situation) -> list[str]:
     pod = situation.pod()
     situation.report(SourceState.STREAMING, pod=pod)
-    situation.reconciled(10)  # the numbers of what has happened before are written by then
+    situation.wait_reconciled(10)  # the numbers of what has happened before are written by then
     log = situation.control_plane.audit.from_now()
     for _ in range(5):
         time.sleep(1)
@@ -61,6 +61,6 @@ def test_a_condition_of_others_is_left_to_them(situation: Situation) -> None:
     write(situation, FOREIGN)
     assert writes_while_nothing_happens(situation) == []
     situation.report(SourceState.WAITING, "ConnectionLost", "the source closed the connection")
-    situation.becomes("Connected", "False", "ConnectionLost")
+    situation.wait_condition("Connected", "False", "ConnectionLost")
     theirs = [item for item in situation.status()["conditions"] if item["type"] == FOREIGN]
     assert [item["message"] for item in theirs] == ["by hand"]

@@ -102,7 +102,7 @@ EDITS: dict[str, Edit] = {
 @pytest.mark.parametrize("spec", [{}, {"podTemplate": FULL}], ids=["bare", "full"])
 def test_what_a_stranger_sets_goes(situation: Situation, spec: Manifest) -> None:
     situation.apply_relay(suspend=True, **spec)
-    situation.becomes("Ready", "True", "Suspended")
+    situation.wait_condition("Ready", "True", "Suspended")
     wanted = situation.deployment()["spec"]
     for name, edit in EDITS.items():
         generation = situation.deployment()["metadata"]["generation"]
@@ -122,9 +122,9 @@ def test_what_a_stranger_sets_goes(situation: Situation, spec: Manifest) -> None
 
 def test_what_was_taken_back_is_told_by_name(situation: Situation) -> None:
     situation.apply_relay(suspend=True)
-    situation.becomes("Ready", "True", "Suspended")
+    situation.wait_condition("Ready", "True", "Suspended")
     EDITS["a variable, as kubectl set env"](situation)
-    (told,) = eventually(lambda: situation.told("ChildRestored"))
+    (told,) = eventually(lambda: situation.event_messages("ChildRestored"))
     assert told == (
         f"Put back Deployment {CHILD}: spec.template.spec.containers[ingester].env[HTTP_PROXY] was a value that is not "
         "shown, set by field manager stranger; to keep a value, set it in spec.podTemplate.env"
@@ -133,7 +133,7 @@ def test_what_was_taken_back_is_told_by_name(situation: Situation) -> None:
 
 def test_a_stranger_s_field_does_not_outlive_a_change_of_the_spec(situation: Situation) -> None:
     situation.apply_relay(suspend=True, podTemplate={"env": [{"name": "A", "value": "1"}]})
-    situation.becomes("Ready", "True", "Suspended")
+    situation.wait_condition("Ready", "True", "Suspended")
     applied(container(env=[{"name": "A", "value": "1"}]))(situation)  # held by two managers now
     situation.apply_relay(suspend=True, deployment={"labels": {"team": "data"}})
     eventually(lambda: situation.deployment()["metadata"]["labels"].get("team") == "data")
@@ -147,7 +147,7 @@ def test_what_is_the_operator_s_no_longer_goes_and_what_others_put_on_the_object
     situation.apply_relay(
         suspend=True, deployment={"labels": {"team": "data"}, "annotations": {"example.com/owner": "data"}}
     )
-    situation.becomes("Ready", "True", "Suspended")
+    situation.wait_condition("Ready", "True", "Suspended")
     found = situation.deployment()["metadata"]
     assert (found["labels"]["team"], found["annotations"]["example.com/owner"]) == ("data", "data")
     uid = found["uid"]
@@ -160,5 +160,5 @@ def test_what_is_the_operator_s_no_longer_goes_and_what_others_put_on_the_object
     assert "example.com/owner" not in found["annotations"]
     assert (found["labels"]["other"], found["annotations"]["other"], found["uid"]) == ("x", "x", uid)
     log = situation.control_plane.audit.from_now()
-    situation.reconciled()
+    situation.wait_reconciled()
     assert [one for one in log.writes(OPERATOR) if (one.namespace, one.name) == (situation.namespace, CHILD)] == []

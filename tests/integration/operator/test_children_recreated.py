@@ -43,7 +43,7 @@ def test_a_deployment_of_a_former_version_with_another_selector(situation: Situa
     # Its pods went before it, so that two never write.
     assert [pod for pod in situation.all("Pod") if pod["metadata"]["labels"].get("app") == "old"] == []
     situation.stream()
-    (told,) = [message for message in situation.told("ChildRestored") if "created again" in message]
+    (told,) = [message for message in situation.event_messages("ChildRestored") if "created again" in message]
     assert "field is immutable" in told
 
 
@@ -83,7 +83,7 @@ def test_one_that_does_not_say_who_has_made_it(situation: Situation) -> None:
     situation.control_plane.apply(old_deployment(situation, labels=labels, replicas=0))
     before = situation.deployment()["metadata"]["uid"]
     situation.apply_relay()
-    situation.becomes("Stalled", "True", "ChildRefused")
+    situation.wait_condition("Stalled", "True", "ChildRefused")
     command = f"kubectl -n {situation.namespace} delete deployment {CHILD}"
     assert f"`{command}`" in message_of(situation, "Stalled")
     assert situation.deployment()["metadata"]["uid"] == before
@@ -95,7 +95,7 @@ def test_a_stranger_s_is_not_touched_and_the_message_holds_the_command(situation
     manifest = old_deployment(situation, labels={"app": "theirs"}, replicas=0)
     situation.control_plane.apply(manifest)
     situation.apply_relay()
-    situation.becomes("Stalled", "True", "ChildConflict")
+    situation.wait_condition("Stalled", "True", "ChildConflict")
     assert f"`kubectl -n {situation.namespace} delete deployment {CHILD}`" in message_of(situation, "Stalled")
     assert situation.deployment()["spec"]["selector"] == manifest["spec"]["selector"]
 
@@ -120,6 +120,6 @@ def test_what_a_backup_tool_brings_back(situation: Situation) -> None:
     eventually(lambda: situation.deployment()["metadata"]["ownerReferences"][0]["uid"] != dead)
     situation.run_pod()
     situation.report(SourceState.STREAMING)
-    situation.becomes("Ready", "True", "Streaming")
+    situation.wait_condition("Ready", "True", "Streaming")
     assert situation.redis.get(situation.keys.cursor) == "4711"
-    assert situation.told("ChildContested") == []
+    assert situation.event_messages("ChildContested") == []

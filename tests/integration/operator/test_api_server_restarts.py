@@ -19,9 +19,9 @@ from sluice_operator.kubernetes.watch_freshness import WatchFreshness
 from tests.fakes.served import served_namespaces
 from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.control_plane import ControlPlane
-from tests.integration.operator.faults import FaultyProxy
+from tests.integration.operator.faulty_proxy import FaultyProxy
+from tests.integration.operator.injected_faults import refuse
 from tests.integration.operator.situation import NAME, Situation, eventually
-from tests.integration.operator.tricks import answers
 
 
 def test_killed_and_started_while_things_change(
@@ -99,12 +99,12 @@ async def test_a_token_that_is_revoked_is_renewed(
     current = tokens[1]
     tokens[0].revoke()
     await asyncio.sleep(11)  # for so long the API server remembers a token that was good
-    proxy.cut("relays", namespace=place.namespace)
+    proxy.cut_watches("relays", namespace=place.namespace)
     await asyncio.to_thread(place.apply_relay)
     await _until(lambda: added == [SourceKey("Relay", place.namespace, NAME)])
     assert not watches.done()
-    with proxy.fault(answers(401), "watch", namespace=place.namespace):
-        proxy.cut("relays", namespace=place.namespace)
+    with proxy.inject(refuse(401), "watch", namespace=place.namespace):
+        proxy.cut_watches("relays", namespace=place.namespace)
         with pytest.raises(CredentialsRejectedError, match="rejects the credentials, and there are no newer ones"):
             await asyncio.wait_for(watches, timeout=60)
 

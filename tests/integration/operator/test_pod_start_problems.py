@@ -52,10 +52,10 @@ def test_a_bundle_that_is_not_there_is_named_and_heals(
     if there is not None:
         apply_map(situation, "private-ca", **there)
     situation.apply_relay(caBundle=BUNDLE, health=PATIENT)
-    situation.becomes("Ready", "False", "ReferenceMissing")
+    situation.wait_condition("Ready", "False", "ReferenceMissing")
     assert words in message(situation)
     assert "spec.caBundle" in message(situation)
-    situation.becomes("Stalled", "True", "ReferenceMissing")
+    situation.wait_condition("Stalled", "True", "ReferenceMissing")
     apply_map(situation, "private-ca", **{"tls-ca.crt": "a note"})
     eventually(lambda: situation.condition("Stalled") is None)
     situation.stream()
@@ -82,9 +82,9 @@ def test_a_bundle_that_is_not_there_is_named_and_heals(
 )
 def test_what_the_pod_template_names_is_named_too(situation: Situation, template: Any, words: str) -> None:
     situation.apply_relay(podTemplate=template, health=PATIENT)
-    situation.becomes("Stalled", "True", "ReferenceMissing")
+    situation.wait_condition("Stalled", "True", "ReferenceMissing")
     assert words in message(situation)
-    situation.tells("Stalled")
+    situation.wait_events("Stalled")
 
 
 def test_events_of_the_pod_are_told_in_their_own_words(situation: Situation) -> None:
@@ -94,7 +94,7 @@ def test_events_of_the_pod_are_told_in_their_own_words(situation: Situation) -> 
     eventually(lambda: "plugin cilium-cni failed: no address" in message(situation))
     assert situation.condition("Ready") == ("False", "PodNotRunning")
     tell(situation, pod, "FailedMount", 'MountVolume.SetUp failed for volume "data": driver not found')
-    situation.becomes("Stalled", "True", "VolumeNotMounted")
+    situation.wait_condition("Stalled", "True", "VolumeNotMounted")
     assert 'volume "data": driver not found' in message(situation)
     situation.stream()
 
