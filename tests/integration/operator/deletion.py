@@ -1,4 +1,4 @@
-"""What tests of deletion look at, and the kubelet's part in it."""
+"""What tests of deletion read, and the kubelet's part in a deletion."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,12 +26,12 @@ def is_gone(situation: Situation) -> bool:
 
 
 def redis_keys(situation: Situation) -> set[str]:
-    """The keys of that host in Redis."""
+    """The keys of the host in Redis."""
     return set(situation.redis.keys(f"*{situation.host}*"))
 
 
 def bind_to_node(situation: Situation, pod: dict[str, Any]) -> None:
-    """Give the pod to a node, whose kubelet then has to end it."""
+    """Bind the pod to a node. Then only the kubelet of that node can end it."""
     target = {"apiVersion": "v1", "kind": "Node", "name": "far-away"}
     body = {"apiVersion": "v1", "kind": "Binding", "metadata": {"name": pod["metadata"]["name"]}, "target": target}
     path = f"/api/v1/namespaces/{situation.namespace}/pods/{pod['metadata']['name']}/binding"
@@ -39,18 +39,18 @@ def bind_to_node(situation: Situation, pod: dict[str, Any]) -> None:
 
 
 def end_pod(situation: Situation, pod: dict[str, Any]) -> None:
-    """What the kubelet does when the container has ended."""
+    """Delete the pod, as the kubelet does when the container has ended."""
     path = f"/api/v1/namespaces/{situation.namespace}/pods/{pod['metadata']['name']}"
     situation.control_plane.request("DELETE", path, {"gracePeriodSeconds": 0})
 
 
 @contextmanager
 def without_validation(control_plane: ControlPlane, field: str) -> Iterator[None]:
-    """A while in which the rules of a field of Relays are off: what is stored then is as of an older CRD."""
+    """Remove the validation rules of a field of Relays while the context lasts, as in an older CRD."""
     path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/relays.sluice.dev"
 
     def exchange(rules: Any) -> Any:
-        """Put `rules` in the place of those of the field. Those."""
+        """Replace the rules of the field by `rules`. Returns a list with the former rules."""
         crd = control_plane.request("GET", path)
         schema = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"][field]
         before = schema.pop("x-kubernetes-validations", [])
@@ -59,7 +59,7 @@ def without_validation(control_plane: ControlPlane, field: str) -> Iterator[None
         control_plane.request("PUT", path, crd)
         return [before]
 
-    # Again, if the API server writes its status at the same time.
+    # Retry if the API server writes the status of the CRD at the same time.
     (rules,) = eventually(lambda: exchange([]))
     try:
         yield

@@ -1,4 +1,4 @@
-"""One of several resources of the same host."""
+"""A resource that is one of several with the same host."""
 
 import time
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from tests.integration.operator.situation import NAME, PATIENCE, Situation, even
 
 @dataclass(frozen=True)
 class SourceResource:
-    """One of several resources of the same host."""
+    """A resource that is one of several with the same host."""
 
     control_plane: ControlPlane
     namespace: str
@@ -55,7 +55,7 @@ class SourceResource:
         return int(self.control_plane.request("GET", path)["spec"]["replicas"])
 
     def wait_stalled_by(self, other: "SourceResource", *, seconds: float = PATIENCE) -> None:
-        """It does not run, and says because of whom."""
+        """Wait until it is Stalled because of `other`, and has no replica."""
 
         def attempt() -> bool:
             found = self.condition("Stalled")
@@ -74,7 +74,7 @@ class SourceResource:
         eventually(attempt, seconds=seconds)
 
     def deployment_generation(self) -> int:
-        """How often its Deployment was written so that the spec changed."""
+        """The generation of its Deployment: how often its spec was written."""
         path = path_of("Deployment", self.namespace, f"{self.name}-firehose")
         return int(self.control_plane.request("GET", path)["metadata"]["generation"])
 
@@ -87,6 +87,6 @@ def resource_of(of: Situation) -> SourceResource:
     return SourceResource(of.control_plane, of.namespace, NAME, f"ws://{of.host}")
 
 
-def wait_a_second() -> None:
-    """Times of creation have whole seconds."""
+def wait_next_timestamp() -> None:
+    """Creation timestamps have whole seconds."""
     time.sleep(1.1)

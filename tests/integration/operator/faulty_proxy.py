@@ -1,7 +1,10 @@
-"""A proxy between an operator and the API server, for what a real server can't be made to do.
+"""A proxy between an operator and the API server that injects faults which a real server can't be made to cause.
 
-It forwards everything, watches included, until it is told otherwise: to answer in the server's place, late or
-never, to cut connections, and to make watches fall silent as a dead network path does, with the connection open.
+It forwards everything, watches included. On request it:
+
+- answers instead of the server, late or never
+- breaks connections
+- makes watches silent: the connection stays open but no event arrives, as with a broken network path
 """
 
 import asyncio
@@ -28,12 +31,12 @@ GONE = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Ex
 
 @dataclass(frozen=True, kw_only=True)
 class ProxiedRequest:
-    """A request that came by."""
+    """A request that passed the proxy."""
 
     verb: str
-    """As the server calls it; a list that is continued is a `page`."""
+    """The verb in the words of RBAC. A further page of a list is a `page`."""
     resource: str
-    """The plural with the subresource, such as `relays/status`; empty if it is for no resource."""
+    """The plural with the subresource, such as `relays/status`. Empty for other paths."""
     namespace: str
     at: float = field(default_factory=time.monotonic)
 
@@ -60,7 +63,7 @@ class _Stream:
 
 
 class FaultyProxy:
-    """The proxy, on a thread of its own."""
+    """The proxy. It runs in its own thread."""
 
     def __init__(self, control_plane: ControlPlane, directory: Path) -> None:
         self._upstream = control_plane.url
@@ -99,13 +102,13 @@ class FaultyProxy:
         path.write_text(yaml.safe_dump(manifest))
         return str(path)
 
-    # What goes wrong. An empty word means any.
+    # Faults. An empty argument matches everything.
 
     @contextmanager
     def inject(
         self, fault: Fault, verb: str = "", resource: str = "", *, namespace: str = "", times: float = float("inf")
     ) -> Iterator[_Rule]:
-        """Play `fault` on such requests, for so many of them at most, while the context lasts."""
+        """Apply `fault` to matching requests while the context lasts, at most `times` times."""
         rule = _Rule(verb=verb, resource=resource, namespace=namespace, fault=fault, remaining=times)
         self._rules.insert(0, rule)
         try:
@@ -115,28 +118,28 @@ class FaultyProxy:
 
     @contextmanager
     def silence(self, resource: str = "", *, namespace: str = "") -> Iterator[None]:
-        """Let running watches fall silent for ever, and new ones for as long as the context lasts."""
+        """Make running watches silent for ever, and new ones while the context lasts."""
         self.silence_running(resource, namespace=namespace)
         with self.inject(_silent_watch, "watch", resource, namespace=namespace):
             yield
 
     def silence_running(self, resource: str = "", *, namespace: str = "") -> None:
-        """Let running watches fall silent for ever; new ones are as they should be."""
+        """Make running watches silent for ever. New ones work."""
         for stream in self.watches(resource, namespace):
             stream.silent = True
 
     def cut_watches(self, resource: str = "", *, namespace: str = "") -> None:
-        """Cut running watches off."""
+        """Break the connections of running watches."""
         for stream in self.watches(resource, namespace):
             self._loop.call_soon_threadsafe(abort, stream.request)
 
     def expire_watches(self, resource: str = "", *, namespace: str = "") -> None:
-        """Tell running watches, the silent ones too, that their resource version is too old."""
+        """Send "resource version too old" to running watches, silent ones included."""
         for stream in self.watches(resource, namespace, silent=True):
             asyncio.run_coroutine_threadsafe(_expire(stream), self._loop).result(60)
 
     def watches(self, resource: str = "", namespace: str = "", *, silent: bool = False) -> list[_Stream]:
-        """The running watches, those that are `silent` too if that is asked for."""
+        """The running watches. `silent` includes those that are silent."""
         rule = _Rule(verb="watch", resource=resource, namespace=namespace, fault=never_answer, remaining=1)
         return [one for one in list(self._streams) if rule.matches(one.proxied) and (silent or not one.silent)]
 

@@ -1,4 +1,4 @@
-"""What a faulty proxy does to single requests: see `faults`."""
+"""The faults that the faulty proxy can apply to a request: see `faulty_proxy`."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -6,15 +6,15 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 Fault = Callable[[web.Request], Awaitable[web.StreamResponse | None]]
-"""Answers a request in the server's place, or does not (None)."""
+"""Returns an answer instead of the server's, or None to forward the request."""
 ANSWER_IS_LOST = web.RequestKey("lost", bool)
-"""The mark of a request whose answer is to be lost."""
+"""Set on a request whose answer is to be lost."""
 ANSWER_DELAY = web.RequestKey("kept", float)
-"""The mark of a request whose answer is kept back for so many seconds."""
+"""The seconds by which the answer of a request is delayed."""
 
 
 def refuse(code: int, *, retry_after: int | None = None) -> Fault:
-    """A fault: the server refuses, in its own form."""
+    """A fault: answer with an error in the form of the API server."""
     status = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code, "message": "a fault"}
     headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
 
@@ -25,18 +25,18 @@ def refuse(code: int, *, retry_after: int | None = None) -> Fault:
 
 
 async def drop_connection(request: web.Request) -> web.StreamResponse:
-    """A fault: the connection is cut off before the server has seen the request."""
+    """A fault: the connection breaks before the server gets the request."""
     return abort(request)
 
 
 async def never_answer(_: web.Request) -> web.StreamResponse:
-    """A fault: no answer comes."""
+    """A fault: there is no answer."""
     await asyncio.sleep(3600)
     raise AssertionError
 
 
 def delay_request(seconds: float) -> Fault:
-    """A fault: the request arrives late."""
+    """A fault: the server gets the request late."""
 
     async def fault(_: web.Request) -> None:
         await asyncio.sleep(seconds)
@@ -45,12 +45,12 @@ def delay_request(seconds: float) -> Fault:
 
 
 async def lose_answer(request: web.Request) -> None:
-    """A fault: the server does as asked, and its answer is lost."""
+    """A fault: the server executes the request, and its answer is lost."""
     request[ANSWER_IS_LOST] = True
 
 
 def delay_answer(seconds: float) -> Fault:
-    """A fault: the server does as asked, and its answer comes late."""
+    """A fault: the server executes the request, and its answer comes late."""
 
     async def fault(request: web.Request) -> None:
         request[ANSWER_DELAY] = seconds
@@ -59,7 +59,7 @@ def delay_answer(seconds: float) -> Fault:
 
 
 def abort(request: web.Request) -> web.StreamResponse:
-    """Cut the connection of `request` off."""
+    """Break the connection of `request`."""
     if request.transport is not None:
         request.transport.abort()
     return web.Response()

@@ -1,5 +1,6 @@
-"""Relays that are created, edited, suspended, resumed and rewound while their operator is killed again and again,
-and what must be true of them in the end.
+"""Random edits of Relays, and the checks of the state that the operator must reach in the end.
+
+The Relays are created, edited, suspended, resumed and rewound while their operator is killed repeatedly.
 """
 
 import random
@@ -12,19 +13,19 @@ from tests.integration.operator.situation import ERROR, Situation, now
 
 CHANGED = tuple(f"changed-{number}" for number in range(8))
 STEADY = ("steady-0", "steady-1")
-"""Edited by nobody, but their containers end again and again."""
+"""These are never edited, but their containers end repeatedly."""
 COMPONENT = "?labelSelector=app.kubernetes.io/component=firehose"
 
 
 class Users:
-    """What users do, and what they have asked for."""
+    """Acts as users, and records the specs that they want."""
 
     def __init__(self, place: Situation, rng: random.Random) -> None:
         self._place = place
         self._rng = rng
         self.specs: dict[str, Manifest] = {}
         self.transitions: Counter[tuple[str, str]] = Counter()
-        """By Relay and reason of an Event, how often there was something to tell."""
+        """(Relay, reason of an Event) -> how often such an Event was due."""
         self.restarts: Counter[str] = Counter()
 
     def create(self, name: str) -> None:
@@ -37,10 +38,10 @@ class Users:
         if name not in self.specs:
             self.create(name)
             return
-        spec, deed = self.specs[name], self._rng.choice(("edit", "toggle", "rewind"))
-        if deed == "edit":
+        spec, action = self.specs[name], self._rng.choice(("edit", "toggle", "rewind"))
+        if action == "edit":
             spec["batch"] = {"size": self._rng.randint(1, 500)}
-        elif deed == "toggle":
+        elif action == "toggle":
             spec["suspend"] = not spec["suspend"]
             self.transitions[name, "Suspended" if spec["suspend"] else "Resumed"] += 1
         else:
@@ -52,7 +53,7 @@ class Users:
         for pod in self.steady_pods():
             self._place.set_container(pod, running={"startedAt": now()})
 
-    def end_a_container(self) -> None:
+    def restart_a_container(self) -> None:
         pod = self._rng.choice(self.steady_pods())
         name = pod["metadata"]["labels"]["sluice.dev/relay"]
         self.restarts[name] += 1
@@ -70,8 +71,8 @@ class Users:
         self._place.control_plane.apply({**relay, "spec": self.specs[name]})
 
 
-def is_settled(place: Situation, users: Users) -> bool:
-    """Whether what is there is what was asked for, no more and no less; AssertionError tells what is not."""
+def is_as_wanted(place: Situation, users: Users) -> bool:
+    """Whether the objects are exactly those that the users want. AssertionError shows a difference."""
     relays = {item["metadata"]["name"]: item for item in place.all("Relay")}
     assert relays.keys() == users.specs.keys()
     deployments = {item["metadata"]["name"]: item for item in place.all("Deployment")}
@@ -81,9 +82,9 @@ def is_settled(place: Situation, users: Users) -> bool:
         relay, deployment = relays[name], deployments[f"{name}-firehose"]
         _assert_child(relay, deployment, spec)
         _assert_status(relay, spec, restarts=users.restarts[name])
-        if asked := spec.get("cursor"):
+        if cursor := spec.get("cursor"):
             keys = StreamKeys(stream=Stream.FIREHOSE, host=f"{name}.{place.namespace}.example")
-            assert place.redis.get(keys.cursor) == asked["position"]
+            assert place.redis.get(keys.cursor) == cursor["position"]
     return True
 
 
@@ -106,12 +107,12 @@ def _assert_status(relay: Manifest, spec: Manifest, *, restarts: int) -> None:
     assert status.get("cursorReset", {}).get("nonce") == nonce
 
 
-def repeated(place: Situation, users: Users) -> dict[tuple[str, str], Any]:
-    """The Events that were told more often than there was something to tell."""
-    told: Counter[tuple[str, str]] = Counter()
+def surplus_events(place: Situation, users: Users) -> dict[tuple[str, str], Any]:
+    """The Events that were recorded more often than they were due."""
+    recorded: Counter[tuple[str, str]] = Counter()
     for event in place.all("Event"):
         if event["involvedObject"]["kind"] == "Relay":
-            told[event["involvedObject"]["name"], event["reason"]] += event["count"]
-    most = users.transitions + Counter({(name, "Restarted"): count for name, count in users.restarts.items()})
-    most += Counter({(name, "Created"): 2 for name in users.specs})  # a Secret and a Deployment
-    return {key: (count, most[key]) for key, count in told.items() if key in most and count > most[key]}
+            recorded[event["involvedObject"]["name"], event["reason"]] += event["count"]
+    due = users.transitions + Counter({(name, "Restarted"): count for name, count in users.restarts.items()})
+    due += Counter({(name, "Created"): 2 for name in users.specs})  # a Secret and a Deployment
+    return {key: (count, due[key]) for key, count in recorded.items() if key in due and count > due[key]}

@@ -1,4 +1,4 @@
-"""The request to look at a resource at once, by its user, and the answer to it."""
+"""The user's request to reconcile a resource at once, and its acknowledgement in the status."""
 
 from tests.integration.operator.situation import NAME, Situation, eventually
 
@@ -15,16 +15,16 @@ def handled_request(situation: Situation) -> str | None:
 
 
 def wait_handled(situation: Situation, word: str) -> None:
-    """Wait for the answer to `word`."""
+    """Request a reconciliation with the value `word`, and wait until it is acknowledged."""
     request_reconcile(situation, word)
     eventually(lambda: handled_request(situation) == word)
 
 
 def wait_status_current(situation: Situation) -> None:
-    """Wait until all is written that has come of what has happened until now to a Relay that streams."""
+    """Wait until the status of a streaming Relay shows everything that has happened so far."""
     key = situation.keys.entries
-    # Which is asked for less often than all else.
+    # The operator reads the bytes less often than anything else.
     eventually(lambda: situation.status()["firehose"]["streamBytes"] == situation.redis.memory_usage(key, samples=5))
-    # What a look tells comes after its status, and before the next look.
+    # Events of a reconciliation follow its status, and precede the next reconciliation.
     for word in ("once", "again"):
         wait_handled(situation, word)

@@ -1,4 +1,4 @@
-"""An API server that refuses Deployments without a label of the user's, in one namespace, for a while."""
+"""An admission policy that refuses Deployments without a certain label in one namespace."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -47,7 +47,7 @@ def deployments_refused(situation: Situation) -> Iterator[None]:
 
 
 def _are_refused(situation: Situation) -> bool:
-    """Whether the policy is in force: the API server hears of it some time after it was stored."""
+    """Whether the policy is in force: the API server reads it some time after it is stored."""
     labels = {"matchLabels": {"app": "probe"}}
     template = {"metadata": {"labels": {"app": "probe"}}, "spec": {"containers": [{"name": "a", "image": "a"}]}}
     probe = {

@@ -1,6 +1,6 @@
-"""What an API server under load, in trouble or in an upgrade answers: the operator ends up right, in one process.
+"""Errors of the API server under load or during an upgrade: the operator reaches the wanted state without a restart.
 
-All is played by a proxy between the operator and the real API server; no resync comes to its help.
+A proxy between the operator and the real API server injects the faults. There is no resync meanwhile.
 """
 
 import time
@@ -42,8 +42,8 @@ def operator(
     assert process.stop() == 0, process.log[-3000:]
 
 
-def told(situation: Situation) -> Counter[str]:
-    """How often each event was told."""
+def event_counts(situation: Situation) -> Counter[str]:
+    """(reason of an Event) -> how often it was recorded."""
     events = situation.all("Event", query=f"?fieldSelector=involvedObject.kind={situation.kind}")
     return Counter({event["reason"]: 0 for event in events}) + Counter(
         reason for event in events for reason in [event["reason"]] * event["count"]
@@ -51,7 +51,9 @@ def told(situation: Situation) -> Counter[str]:
 
 
 @pytest.mark.parametrize("code", [409, 503])
-def test_children_and_status_that_are_refused_for_a_moment(situation: Situation, proxy: FaultyProxy, code: int) -> None:
+def test_writes_of_children_and_status_are_refused_for_a_moment(
+    situation: Situation, proxy: FaultyProxy, code: int
+) -> None:
     place = situation.namespace
     with (
         proxy.inject(refuse(code), "patch", "secrets", namespace=place, times=2),
@@ -62,11 +64,13 @@ def test_children_and_status_that_are_refused_for_a_moment(situation: Situation,
         situation.stream()
         assert last.remaining == 0
     assert situation.status()["restarts"]["count"] == 0
-    assert {reason: count for reason, count in told(situation).items() if count > 1 and reason != "Created"} == {}
-    assert told(situation)["Created"] == 2  # a Secret and a Deployment
+    assert {
+        reason: count for reason, count in event_counts(situation).items() if count > 1 and reason != "Created"
+    } == {}
+    assert event_counts(situation)["Created"] == 2  # a Secret and a Deployment
 
 
-def test_an_answer_that_is_lost_makes_nothing_twice(situation: Situation, proxy: FaultyProxy) -> None:
+def test_a_lost_answer_creates_nothing_twice(situation: Situation, proxy: FaultyProxy) -> None:
     place = situation.namespace
     with (
         proxy.inject(lose_answer, "patch", "deployments", namespace=place, times=1),
@@ -76,24 +80,24 @@ def test_an_answer_that_is_lost_makes_nothing_twice(situation: Situation, proxy:
         situation.apply_relay()
         situation.stream()
     assert len(situation.all("Deployment")) == 1
-    assert [reason for reason, count in told(situation).items() if count > 1 and reason != "Created"] == []
+    assert [reason for reason, count in event_counts(situation).items() if count > 1 and reason != "Created"] == []
 
 
-def test_what_a_status_tells_is_told_though_the_answer_to_its_write_is_lost(
+def test_the_event_of_a_status_is_recorded_although_the_answer_to_its_write_is_lost(
     situation: Situation, proxy: FaultyProxy
 ) -> None:
     situation.apply_relay()
     pod = situation.stream()
-    # The first may be for numbers.
+    # The first write may be for numbers.
     with proxy.inject(lose_answer, "patch", "relays/status", namespace=situation.namespace, times=3) as rule:
         situation.report(SourceState.WAITING, "ConnectionLost", "cut", pod=pod)
         situation.wait_condition("Connected", "False", "ConnectionLost")
         assert rule.remaining < 3
     situation.wait_events("Disconnected")
-    assert told(situation)["Disconnected"] == 1
+    assert event_counts(situation)["Disconnected"] == 1
 
 
-def test_who_asks_to_be_left_alone_is(situation: Situation, proxy: FaultyProxy) -> None:
+def test_retry_after_is_respected(situation: Situation, proxy: FaultyProxy) -> None:
     situation.apply_relay()
     pod = situation.stream()
     began = len(proxy.requests)
@@ -102,31 +106,31 @@ def test_who_asks_to_be_left_alone_is(situation: Situation, proxy: FaultyProxy) 
         eventually(lambda: rule.remaining == 0)
         situation.apply_relay(batch={"size": 124})
         situation.pod()
-    after = [ask for ask in proxy.requests[began:] if ask.verb not in READS]
+    after = [request for request in proxy.requests[began:] if request.verb not in READS]
     assert max(later.at - earlier.at for earlier, later in pairwise(after)) >= 3
     env = situation.deployment()["spec"]["template"]["spec"]["containers"][0]["env"]
     assert {"name": "INGESTER_BATCH_SIZE", "value": "124"} in env
     assert situation.pod()["metadata"]["uid"] != pod["metadata"]["uid"]
 
 
-def test_an_event_waits_for_a_server_that_is_busy(situation: Situation, proxy: FaultyProxy) -> None:
+def test_an_event_is_retried_after_429(situation: Situation, proxy: FaultyProxy) -> None:
     with proxy.inject(refuse(429, retry_after=1), "create", "events", namespace=situation.namespace, times=1) as rule:
         situation.apply_relay()
         situation.stream()
         assert rule.remaining == 0
-    assert told(situation)["Created"] == 2
+    assert event_counts(situation)["Created"] == 2
 
 
-@pytest.mark.parametrize("trick", [lose_answer, drop_connection])
-def test_an_event_whose_answer_is_lost_is_told_once(situation: Situation, proxy: FaultyProxy, trick: Fault) -> None:
-    with proxy.inject(trick, "create", "events", namespace=situation.namespace, times=1) as rule:
+@pytest.mark.parametrize("fault", [lose_answer, drop_connection])
+def test_an_event_whose_answer_is_lost_is_recorded_once(situation: Situation, proxy: FaultyProxy, fault: Fault) -> None:
+    with proxy.inject(fault, "create", "events", namespace=situation.namespace, times=1) as rule:
         situation.apply_relay()
         situation.stream()
         assert rule.remaining == 0
-    assert told(situation)["Created"] == 2
+    assert event_counts(situation)["Created"] == 2
 
 
-def test_a_slow_server_makes_nobody_impatient(
+def test_a_slow_server_does_not_end_the_operator(
     situation: Situation, proxy: FaultyProxy, operator: OperatorProcess
 ) -> None:
     with proxy.inject(delay_request(0.7), namespace=situation.namespace):
@@ -137,7 +141,7 @@ def test_a_slow_server_makes_nobody_impatient(
     assert operator.get("livez") == (200, "alive\n")
 
 
-def test_a_watch_that_is_cut_off_goes_on(situation: Situation, proxy: FaultyProxy) -> None:
+def test_a_broken_watch_starts_again(situation: Situation, proxy: FaultyProxy) -> None:
     situation.apply_relay()
     situation.stream()
     for _ in range(3):
@@ -148,7 +152,7 @@ def test_a_watch_that_is_cut_off_goes_on(situation: Situation, proxy: FaultyProx
 
 
 @pytest.mark.parametrize("code", [429, 500, 401])
-def test_a_watch_that_is_refused_for_a_moment_is_asked_for_again(
+def test_a_refused_watch_is_retried(
     situation: Situation, proxy: FaultyProxy, operator: OperatorProcess, code: int
 ) -> None:
     situation.apply_relay()
@@ -161,8 +165,8 @@ def test_a_watch_that_is_refused_for_a_moment_is_asked_for_again(
     assert operator.returncode is None
 
 
-def test_what_went_while_a_watch_had_to_begin_anew_is_missed(situation: Situation, proxy: FaultyProxy) -> None:
-    """A list tells of no deletion. The Deployment is back long before the next resync all the same."""
+def test_a_deletion_before_a_new_list_is_found(situation: Situation, proxy: FaultyProxy) -> None:
+    """A list has no deletions. Still the Deployment is restored long before the next resync."""
     situation.apply_relay()
     situation.stream()
     proxy.silence_running("deployments")
@@ -174,7 +178,7 @@ def test_what_went_while_a_watch_had_to_begin_anew_is_missed(situation: Situatio
     situation.stream()
 
 
-def test_a_version_that_is_too_old_is_survived_by_each_watch(situation: Situation, proxy: FaultyProxy) -> None:
+def test_each_watch_continues_after_an_expired_resource_version(situation: Situation, proxy: FaultyProxy) -> None:
     situation.apply_relay()
     pod = situation.stream()
     for kind in ("relays", "deployments", "pods"):
@@ -186,7 +190,7 @@ def test_a_version_that_is_too_old_is_survived_by_each_watch(situation: Situatio
     situation.wait_condition("Ready", "True", "Suspended")
 
 
-async def test_a_list_whose_rest_was_compacted_away_begins_anew(
+async def test_a_list_whose_next_page_has_expired_starts_again(
     situation: Situation, proxy: FaultyProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(kube_module, "PAGE_SIZE", 1)

@@ -1,4 +1,4 @@
-"""The API server killed and started anew, etcd compacted, a token revoked: the real ones, no proxy's."""
+"""The API server restarts, etcd is compacted, a token is revoked: real ones, without the proxy."""
 
 import asyncio
 import time
@@ -24,10 +24,10 @@ from tests.integration.operator.injected_faults import refuse
 from tests.integration.operator.situation import NAME, Situation, eventually
 
 
-def test_killed_and_started_while_things_change(
+def test_the_api_server_restarts_while_objects_change(
     control_plane: ControlPlane, place: Situation, start: Callable[..., OperatorProcess], tmp_path: Path
 ) -> None:
-    """No resync comes to help, and it is the same process to the end. An outage kills nobody."""
+    """There is no resync, and the operator does not restart: an outage does not end it."""
     operator, newcomer = start(SLUICE_RESYNC_INTERVAL_SECONDS="86400"), OperatorProcess(control_plane, tmp_path / "log")
     place.apply_relay()
     place.stream()
@@ -43,7 +43,7 @@ def test_killed_and_started_while_things_change(
         assert newcomer.stop() == 0
     finally:
         control_plane.start_api_server()
-    # Before a watch is there again: nobody will tell of the deletion.
+    # Before the watch starts again: it will have no event for the deletion.
     uid = place.deployment()["metadata"]["uid"]
     place.delete("Deployment", place.child)
     place.apply_relay(batch={"size": 102})
@@ -67,7 +67,7 @@ async def test_a_token_that_is_revoked_is_renewed(
     place: Situation, proxy: FaultyProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(session_module, "RETRY_PAUSES_SECONDS", (0.0, 0.1, 0.1))
-    _let_account_in(place)
+    _create_account(place)
     tokens = [_Token(place, name) for name in ("first", "second")]
     configuration = Configuration(host=proxy.url)
     current = tokens[0]
@@ -98,7 +98,7 @@ async def test_a_token_that_is_revoked_is_renewed(
     await _until(lambda: bool(proxy.watches("relays", place.namespace)))
     current = tokens[1]
     tokens[0].revoke()
-    await asyncio.sleep(11)  # for so long the API server remembers a token that was good
+    await asyncio.sleep(11)  # the API server caches a valid token for so long
     proxy.cut_watches("relays", namespace=place.namespace)
     await asyncio.to_thread(place.apply_relay)
     await _until(lambda: added == [SourceKey("Relay", place.namespace, NAME)])
@@ -109,8 +109,8 @@ async def test_a_token_that_is_revoked_is_renewed(
             await asyncio.wait_for(watches, timeout=60)
 
 
-def _let_account_in(place: Situation) -> None:
-    """Make a service account with the operator's rights."""
+def _create_account(place: Situation) -> None:
+    """Create a service account with the operator's rights."""
     metadata, group = {"name": "default", "namespace": place.namespace}, "rbac.authorization.k8s.io"
     path = f"/api/v1/namespaces/{place.namespace}/serviceaccounts"
     place.control_plane.request("POST", path, {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata})
@@ -126,7 +126,7 @@ def _let_account_in(place: Situation) -> None:
 
 
 class _Token:
-    """A token of a service account that ends with a Secret of its own."""
+    """A token of a service account, bound to its own Secret. It is revoked with that Secret."""
 
     def __init__(self, place: Situation, name: str) -> None:
         self._place, self._name = place, name

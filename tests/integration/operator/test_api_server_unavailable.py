@@ -1,4 +1,4 @@
-"""An API server that can't answer for children, but for statuses: what can be seen is written all the same."""
+"""The API server can't answer for children but for statuses: the operator still writes what it observes."""
 
 from collections.abc import Iterator
 
@@ -30,14 +30,14 @@ def operator(
     assert "Traceback" not in process.log, process.log
 
 
-def moves(situation: Situation, seq: int, pod: object) -> None:
+def wait_numbers(situation: Situation, seq: int, pod: object) -> None:
     situation.store(seq)
     situation.report(SourceState.STREAMING, pod=pod)  # type: ignore[arg-type]
     eventually(lambda: situation.status()["firehose"]["cursor"] == str(seq))
 
 
 @pytest.mark.parametrize("code", [409, 500, 503])
-def test_a_new_resource_has_a_status_although_its_children_cannot_be_written(
+def test_a_new_resource_has_a_status_although_its_children_can_not_be_written(
     situation: Situation, proxy: FaultyProxy, code: int
 ) -> None:
     with proxy.inject(refuse(code), "patch", "deployments", namespace=situation.namespace):
@@ -48,9 +48,7 @@ def test_a_new_resource_has_a_status_although_its_children_cannot_be_written(
     assert situation.condition("ChildrenOutdated") is None
 
 
-def test_a_write_that_is_never_answered_keeps_no_status_from_being_written(
-    situation: Situation, proxy: FaultyProxy
-) -> None:
+def test_a_write_without_an_answer_does_not_delay_the_status(situation: Situation, proxy: FaultyProxy) -> None:
     with proxy.inject(never_answer, "patch", "deployments", namespace=situation.namespace):
         situation.apply_relay()
         situation.wait_condition("Reconciling", "True", "ApiServerUnavailable")
@@ -58,7 +56,7 @@ def test_a_write_that_is_never_answered_keeps_no_status_from_being_written(
 
 
 @pytest.mark.parametrize("resource", ["secrets", "configmaps", "deployments"])
-def test_the_numbers_of_one_that_streams_move_while_the_server_cannot_answer_for(
+def test_the_numbers_of_a_streaming_relay_change_while_reads_fail(
     situation: Situation, proxy: FaultyProxy, resource: str
 ) -> None:
     name = {"name": "private-ca", "namespace": situation.namespace}
@@ -70,13 +68,13 @@ def test_the_numbers_of_one_that_streams_move_while_the_server_cannot_answer_for
         proxy.inject(refuse(503), "patch", resource, namespace=situation.namespace),
     ):
         for seq in (1001, 1002, 1003):
-            moves(situation, seq, pod)
+            wait_numbers(situation, seq, pod)
         assert situation.condition("Ready") == ("True", "Streaming")
-    moves(situation, 1004, pod)
+    wait_numbers(situation, 1004, pod)
     assert situation.condition("Ready") == ("True", "Streaming")
 
 
-def test_a_finalizer_that_cannot_be_written_holds_up_the_children_and_not_the_status(
+def test_a_finalizer_that_can_not_be_written_delays_the_children_and_not_the_status(
     situation: Situation, proxy: FaultyProxy
 ) -> None:
     with proxy.inject(refuse(503), "patch", "relays", namespace=situation.namespace):
@@ -87,7 +85,7 @@ def test_a_finalizer_that_cannot_be_written_holds_up_the_children_and_not_the_st
     assert situation.relay()["metadata"]["finalizers"]
 
 
-def test_what_a_deletion_waits_for_is_told_although_the_server_cannot_do_it(
+def test_the_status_names_what_a_deletion_waits_for_while_the_server_fails(
     situation: Situation, proxy: FaultyProxy
 ) -> None:
     situation.apply_relay(deletionPolicy="DeleteCursor")
@@ -102,18 +100,18 @@ def test_what_a_deletion_waits_for_is_told_although_the_server_cannot_do_it(
     assert situation.redis.get(situation.keys.cursor) is None
 
 
-def test_what_fails_is_not_tried_without_end(situation: Situation, proxy: FaultyProxy) -> None:
-    """Looks go on at their pace, tries do not: 0.2 s, 0.4 s and so on lie between them."""
+def test_failing_writes_are_retried_with_growing_delays(situation: Situation, proxy: FaultyProxy) -> None:
+    """Observations continue at their interval. Retries wait 0.2 s, 0.4 s and so on."""
     with proxy.inject(refuse(503), "patch", "deployments", namespace=situation.namespace):
         situation.apply_relay()
         situation.wait_condition("Ready", "False", "ApiServerUnavailable")
 
-        def asks(verb: str, resource: str) -> int:
+        def count(verb: str, resource: str) -> int:
             return sum(
-                (ask.verb, ask.resource, ask.namespace) == (verb, resource, situation.namespace)
-                for ask in proxy.requests
+                (request.verb, request.resource, request.namespace) == (verb, resource, situation.namespace)
+                for request in proxy.requests
             )
 
-        eventually(lambda: asks("get", "secrets") > 40)
-        assert asks("patch", "deployments") < 20
+        eventually(lambda: count("get", "secrets") > 40)
+        assert count("patch", "deployments") < 20
     situation.stream()

@@ -1,4 +1,4 @@
-"""The certificate authorities that a source names: others make another pod, and nothing else does."""
+"""The CA bundle of a source: only a change of the certificates replaces the pod."""
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
@@ -26,7 +26,7 @@ def hash_of(situation: Situation) -> str | None:
     return found
 
 
-def test_other_authorities_make_another_pod(situation: Situation) -> None:
+def test_other_authorities_replace_the_pod(situation: Situation) -> None:
     first, second = authority(), authority()
     apply_bundle(situation, first)
     situation.apply_relay(**SPEC)
@@ -47,7 +47,7 @@ def test_other_authorities_make_another_pod(situation: Situation) -> None:
     assert situation.status()["restarts"]["count"] == 0
 
 
-def test_authorities_that_go_or_are_none_leave_the_pod_alone(situation: Situation) -> None:
+def test_missing_or_invalid_authorities_do_not_change_the_pod(situation: Situation) -> None:
     apply_bundle(situation, authority())
     situation.apply_relay(**SPEC)
     before = situation.stream()
@@ -60,7 +60,7 @@ def test_authorities_that_go_or_are_none_leave_the_pod_alone(situation: Situatio
     assert situation.pod()["metadata"]["uid"] == before["metadata"]["uid"]
 
 
-def test_those_that_are_named_no_longer_are_not_told_of(situation: Situation) -> None:
+def test_a_ca_bundle_that_is_not_used_any_more_is_not_reported(situation: Situation) -> None:
     apply_bundle(situation, authority())
     situation.apply_relay(suspend=True, **SPEC)
     eventually(lambda: hash_of(situation))

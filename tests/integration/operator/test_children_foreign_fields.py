@@ -1,4 +1,4 @@
-"""What the operator makes is whole, on a real API server: whatever somebody sets in it, and however, goes."""
+"""The operator removes fields that others set in its children, on a real API server, with every kind of write."""
 
 import json
 from collections.abc import Callable
@@ -50,7 +50,7 @@ def updated(change: Callable[[Manifest], object]) -> Edit:
         change(found)
         return request(situation, "PUT", found, "application/json")
 
-    return lambda situation: eventually(lambda: edit(situation))  # its controller may write meanwhile
+    return lambda situation: eventually(lambda: edit(situation))  # the Deployment controller may write meanwhile
 
 
 def request(situation: Situation, method: str, body: object, kind: str, *, query: str = "") -> Any:
@@ -65,8 +65,8 @@ def container(**fields: Any) -> Manifest:
 EDITS: dict[str, Edit] = {
     "a variable, as kubectl set env": strategic(container(env=[{"name": "HTTP_PROXY", "value": "http://hunter2"}])),
     "a variable, applied": applied(container(env=[{"name": "HTTPS_PROXY", "value": "http://hunter2"}])),
-    "a value of ours, applied": applied(container(env=[{"name": "INGESTER_BATCH_SIZE", "value": "7"}])),
-    "a variable before ours": add(f"{INGESTER}/env/0", {"name": "FIRST", "value": "1"}),
+    "a value of the operator, applied": applied(container(env=[{"name": "INGESTER_BATCH_SIZE", "value": "7"}])),
+    "a variable before those of the operator": add(f"{INGESTER}/env/0", {"name": "FIRST", "value": "1"}),
     "arguments": add(f"{INGESTER}/args", ["--debug"]),
     "a working directory": strategic(container(workingDir="/tmp")),  # noqa: S108
     "a container": strategic({"containers": [{"name": "sidecar", "image": "mesh"}]}),
@@ -79,7 +79,7 @@ EDITS: dict[str, Edit] = {
     ),
     "another user": strategic({"securityContext": {"runAsUser": 1234}}),
     "a right": strategic(container(securityContext={"capabilities": {"add": ["NET_BIND_SERVICE"]}})),
-    "a resource more": strategic(container(resources={"limits": {"cpu": "1"}})),
+    "another resource limit": strategic(container(resources={"limits": {"cpu": "1"}})),
     "a probe's time": strategic(container(livenessProbe={"initialDelaySeconds": 60})),
     "a hook": strategic(container(lifecycle={"preStop": {"exec": {"command": ["sleep", "60"]}}})),
     "a host's network": merge({"spec": {"template": {"spec": {"hostNetwork": True}}}}),
@@ -100,7 +100,7 @@ EDITS: dict[str, Edit] = {
 
 
 @pytest.mark.parametrize("spec", [{}, {"podTemplate": FULL}], ids=["bare", "full"])
-def test_what_a_stranger_sets_goes(situation: Situation, spec: Manifest) -> None:
+def test_a_foreign_field_is_removed(situation: Situation, spec: Manifest) -> None:
     situation.apply_relay(suspend=True, **spec)
     situation.wait_condition("Ready", "True", "Suspended")
     wanted = situation.deployment()["spec"]
@@ -115,26 +115,26 @@ def test_what_a_stranger_sets_goes(situation: Situation, spec: Manifest) -> None
         eventually(is_back)
         assert situation.deployment()["spec"] == wanted, name
     assert situation.condition("ChildrenContested") is None
-    told = json.dumps(situation.events())
-    assert "hunter2" not in told
-    assert "field manager stranger" in told
+    events = json.dumps(situation.events())
+    assert "hunter2" not in events
+    assert "field manager stranger" in events
 
 
-def test_what_was_taken_back_is_told_by_name(situation: Situation) -> None:
+def test_the_event_names_the_removed_fields(situation: Situation) -> None:
     situation.apply_relay(suspend=True)
     situation.wait_condition("Ready", "True", "Suspended")
     EDITS["a variable, as kubectl set env"](situation)
-    (told,) = eventually(lambda: situation.event_messages("ChildRestored"))
-    assert told == (
+    (message,) = eventually(lambda: situation.event_messages("ChildRestored"))
+    assert message == (
         f"Put back Deployment {CHILD}: spec.template.spec.containers[ingester].env[HTTP_PROXY] was a value that is not "
         "shown, set by field manager stranger; to keep a value, set it in spec.podTemplate.env"
     )
 
 
-def test_a_stranger_s_field_does_not_outlive_a_change_of_the_spec(situation: Situation) -> None:
+def test_a_foreign_field_is_removed_with_a_change_of_the_spec(situation: Situation) -> None:
     situation.apply_relay(suspend=True, podTemplate={"env": [{"name": "A", "value": "1"}]})
     situation.wait_condition("Ready", "True", "Suspended")
-    applied(container(env=[{"name": "A", "value": "1"}]))(situation)  # held by two managers now
+    applied(container(env=[{"name": "A", "value": "1"}]))(situation)  # now two managers own the field
     situation.apply_relay(suspend=True, deployment={"labels": {"team": "data"}})
     eventually(lambda: situation.deployment()["metadata"]["labels"].get("team") == "data")
     env = {item["name"] for item in situation.template()["spec"]["containers"][0]["env"]}
@@ -143,7 +143,7 @@ def test_a_stranger_s_field_does_not_outlive_a_change_of_the_spec(situation: Sit
     eventually(lambda: "team" not in situation.deployment()["metadata"]["labels"])
 
 
-def test_what_is_the_operator_s_no_longer_goes_and_what_others_put_on_the_object_stays(situation: Situation) -> None:
+def test_former_fields_of_the_operator_are_removed_and_foreign_metadata_stays(situation: Situation) -> None:
     situation.apply_relay(
         suspend=True, deployment={"labels": {"team": "data"}, "annotations": {"example.com/owner": "data"}}
     )

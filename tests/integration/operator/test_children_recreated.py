@@ -1,4 +1,4 @@
-"""A child that can't be changed into what is wanted: made anew if it is ours, else a command that helps."""
+"""A child with an immutable difference is created again if the operator owns it; else the status names a command."""
 
 import json
 
@@ -34,17 +34,17 @@ def message_of(situation: Situation, kind: str) -> str:
     return next(item["message"] for item in situation.status()["conditions"] if item["type"] == kind)
 
 
-def test_a_deployment_of_a_former_version_with_another_selector(situation: Situation) -> None:
+def test_a_deployment_of_an_older_version_with_another_selector(situation: Situation) -> None:
     situation.control_plane.apply(old_deployment(situation, labels=OURS))
     before = situation.deployment()["metadata"]["uid"]
     eventually(lambda: [pod for pod in situation.all("Pod") if pod["metadata"]["labels"].get("app") == "old"])
     situation.apply_relay()
     eventually(lambda: situation.deployment()["metadata"]["uid"] != before)
-    # Its pods went before it, so that two never write.
+    # Its pods end first, so that two never write.
     assert [pod for pod in situation.all("Pod") if pod["metadata"]["labels"].get("app") == "old"] == []
     situation.stream()
-    (told,) = [message for message in situation.event_messages("ChildRestored") if "created again" in message]
-    assert "field is immutable" in told
+    (restored,) = [message for message in situation.event_messages("ChildRestored") if "created again" in message]
+    assert "field is immutable" in restored
 
 
 @pytest.mark.parametrize(
@@ -55,17 +55,17 @@ def test_a_deployment_of_a_former_version_with_another_selector(situation: Situa
     ],
     ids=["its data", "its labels"],
 )
-def test_a_secret_that_somebody_has_made_immutable(situation: Situation, change: Manifest) -> None:
+def test_a_secret_that_became_immutable(situation: Situation, change: Manifest) -> None:
     situation.apply_relay()
     situation.pod()
     before = situation.get("Secret", SECRET)
     situation.patch("Secret", SECRET, change)
 
-    def is_anew() -> bool:
+    def is_recreated() -> bool:
         found = situation.get("Secret", SECRET)
         return found["metadata"]["uid"] != before["metadata"]["uid"] and found["data"] == before["data"]
 
-    eventually(is_anew)
+    eventually(is_recreated)
     assert "immutable" not in situation.get("Secret", SECRET)
     assert before["data"]["url"] not in json.dumps(situation.events())
 
@@ -78,7 +78,7 @@ def test_a_secret_of_another_type(situation: Situation) -> None:
     situation.stream()
 
 
-def test_one_that_does_not_say_who_has_made_it(situation: Situation) -> None:
+def test_a_deployment_without_the_operators_labels(situation: Situation) -> None:
     labels = {"sluice.dev/relay": NAME}
     situation.control_plane.apply(old_deployment(situation, labels=labels, replicas=0))
     before = situation.deployment()["metadata"]["uid"]
@@ -91,7 +91,7 @@ def test_one_that_does_not_say_who_has_made_it(situation: Situation) -> None:
     situation.stream()
 
 
-def test_a_stranger_s_is_not_touched_and_the_message_holds_the_command(situation: Situation) -> None:
+def test_a_foreign_deployment_is_not_changed_and_the_message_names_the_command(situation: Situation) -> None:
     manifest = old_deployment(situation, labels={"app": "theirs"}, replicas=0)
     situation.control_plane.apply(manifest)
     situation.apply_relay()
@@ -100,8 +100,11 @@ def test_a_stranger_s_is_not_touched_and_the_message_holds_the_command(situation
     assert situation.deployment()["spec"]["selector"] == manifest["spec"]["selector"]
 
 
-def test_what_a_backup_tool_brings_back(situation: Situation) -> None:
-    """Children first, with the owners of the dead, and the Relay last, without a status: its cursor is not set anew."""
+def test_objects_that_a_backup_tool_restores(situation: Situation) -> None:
+    """The tool restores children first, with outdated owners, and the Relay last, without a status.
+
+    The cursor is not set again.
+    """
     cursor = {"position": "live", "nonce": "one"}
     situation.apply_relay(cursor=cursor)
     situation.stream()

@@ -1,4 +1,4 @@
-"""A Redis that wants a client certificate: mounted by podTemplate for the ingester, and used by the operator too."""
+"""A Redis that requires a client certificate: podTemplate mounts it for the ingester, and the operator uses it too."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -44,7 +44,7 @@ def apply_all(situation: Situation, server: TlsServer, *, certificate: str, key:
     situation.apply_relay(**SPEC)
 
 
-def test_it_is_used_by_the_operator_and_renewed(situation: Situation, server: TlsServer) -> None:
+def test_the_operator_uses_the_certificate_and_its_renewal(situation: Situation, server: TlsServer) -> None:
     apply_all(situation, server, certificate=server.client_cert.read_text(), key=server.client_key.read_text())
     eventually(lambda: situation.status()["firehose"]["cursor"] == "7")
     template = situation.template()
@@ -52,7 +52,7 @@ def test_it_is_used_by_the_operator_and_renewed(situation: Situation, server: Tl
     assert {"name": "redis-client", "mountPath": "/etc/redis-client", "readOnly": True} in mounts
     before = template["metadata"]["annotations"][REDIS_TLS_HASH_ANNOTATION]
 
-    # Some other certificate: the server does not know who has issued it.
+    # A certificate of another CA: the server does not trust it.
     certificate, key = issue(make_authority(), Leaf(file="stranger", user="stranger"))
     situation.apply_secret(
         "redis-client",
@@ -75,7 +75,7 @@ def test_it_is_used_by_the_operator_and_renewed(situation: Situation, server: Tl
     assert situation.condition("SinkWritable") == ("True", "SinkReachable")
 
 
-def test_files_that_the_operator_can_not_have_are_told_of(situation: Situation, server: TlsServer) -> None:
+def test_files_that_the_operator_can_not_read_are_reported(situation: Situation, server: TlsServer) -> None:
     situation.apply_secret("mine", url=f"{server.url}?{FILES}")
     situation.apply_relay(**{**SPEC, "podTemplate": {}})
     situation.wait_condition("SinkWritable", "False", "SinkUnreachable")
@@ -83,14 +83,14 @@ def test_files_that_the_operator_can_not_have_are_told_of(situation: Situation, 
     assert "spec.podTemplate" in message
 
 
-async def test_the_ingesters_own_client_takes_them(server: TlsServer) -> None:
+async def test_the_ingesters_client_uses_the_certificate(server: TlsServer) -> None:
     files = f"ssl_certfile={server.client_cert}&ssl_keyfile={server.client_key}"
     client = open_client(RedisUrl.parse(f"{server.url}?{files}"), ca_file=str(server.ca))
     assert await client.ping()
     await client.aclose()
 
 
-def test_the_cursor_is_deleted_with_it(situation: Situation, server: TlsServer) -> None:
+def test_the_cursor_is_deleted_with_the_certificate(situation: Situation, server: TlsServer) -> None:
     apply_all(situation, server, certificate=server.client_cert.read_text(), key=server.client_key.read_text())
     eventually(lambda: situation.status()["firehose"]["cursor"] == "7")
     situation.apply_relay(**SPEC, deletionPolicy="DeleteCursor")

@@ -1,5 +1,6 @@
-"""A GitOps tool that compares on its own side what it has applied with what is stored sees no difference: no list
-that was given is stored with more in it than was given.
+"""A GitOps tool that compares the applied with the stored object sees no difference.
+
+So the API server must not add defaults inside lists.
 """
 
 import json
@@ -33,12 +34,14 @@ SPECS: dict[str, Manifest] = {
 }
 
 
-def left_over(applied: Any, stored: Any, path: str = "") -> list[str]:
-    """Where what is stored differs from what was applied, as a client computes it for a custom resource: maps are
-    merged, so that what only the server has set in them is none; everything else is compared as a whole.
+def differences(applied: Any, stored: Any, path: str = "") -> list[str]:
+    """The differences between the applied and the stored object, as a client computes them for a custom resource.
+
+    Maps are compared by their applied keys, so a key that only the server sets is no difference. Everything else is
+    compared as a whole.
     """
     if isinstance(applied, dict) and isinstance(stored, dict):
-        return [place for name in applied for place in left_over(applied[name], stored.get(name), f"{path}.{name}")]
+        return [found for name in applied for found in differences(applied[name], stored.get(name), f"{path}.{name}")]
     return [] if applied == stored else [f"{path}: {json.dumps(applied)} is stored as {json.dumps(stored)}"]
 
 
@@ -54,18 +57,18 @@ def stored(control_plane: ControlPlane, namespace: str, kind: str, spec: Manifes
 
 
 @pytest.mark.parametrize("name", SPECS)
-def test_what_is_stored_is_what_was_applied(situation: Situation, name: str) -> None:
-    assert left_over(SPECS[name], stored(situation.control_plane, situation.namespace, "Relay", SPECS[name])) == []
+def test_a_relay_is_stored_as_applied(situation: Situation, name: str) -> None:
+    assert differences(SPECS[name], stored(situation.control_plane, situation.namespace, "Relay", SPECS[name])) == []
 
 
-def test_a_labeler_too(situation: Situation) -> None:
+def test_a_labeler_is_stored_as_applied(situation: Situation) -> None:
     spec = yaml.safe_load(Path(ROOT / "examples" / "labeler.yaml").read_text())["spec"]
-    assert left_over(spec, stored(situation.control_plane, situation.namespace, "Labeler", spec)) == []
+    assert differences(spec, stored(situation.control_plane, situation.namespace, "Labeler", spec)) == []
 
 
-def test_and_so_is_all_that_is_taken(situation: Situation) -> None:
+def test_other_accepted_specs_are_stored_as_applied(situation: Situation) -> None:
     for spec in TAKEN:
-        assert left_over(spec, stored(situation.control_plane, situation.namespace, "Relay", spec)) == [], spec
+        assert differences(spec, stored(situation.control_plane, situation.namespace, "Relay", spec)) == [], spec
 
 
 @pytest.mark.parametrize("name", SPECS)
@@ -80,8 +83,8 @@ def test_kubectl_diff_is_empty(situation: Situation, name: str) -> None:
     situation.kubectl("diff", "-f", "-", stdin=manifest)
 
 
-def test_an_object_of_a_former_version_is_read_as_before(situation: Situation) -> None:
-    """Its stored list holds the defaults that the schema had."""
+def test_an_object_of_a_former_version_leads_to_the_same_pod(situation: Situation) -> None:
+    """Its stored list contains the defaults of the former schema."""
     spread = {
         "topologyKey": "zone",
         "whenUnsatisfiable": "ScheduleAnyway",

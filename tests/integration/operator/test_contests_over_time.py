@@ -1,4 +1,4 @@
-"""Somebody who does not give in, and an operator of the test's own: what comes a minute later, and after a restart."""
+"""Repeated foreign edits: what the operator does a minute later, and after a restart."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,16 +8,16 @@ import pytest
 from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.control_plane import OPERATOR, Manifest
 from tests.integration.operator.situation import Situation, eventually
-from tests.integration.operator.test_contests import CHILD, container, message_of, persistently, writes_of
+from tests.integration.operator.test_contests import CHILD, container, edit_repeatedly, message_of, writes_of
 
-FIGHTS: dict[str, tuple[Manifest, str, Callable[[Manifest], bool]]] = {
+CONTESTS: dict[str, tuple[Manifest, str, Callable[[Manifest], bool]]] = {
     "replicas": ({"spec": {"replicas": 3}}, "spec.replicas is 3 and not", lambda found: found["spec"]["replicas"] != 3),
     "a pause": (
         {"spec": {"paused": True}},
         "spec.paused is true and not nothing",
         lambda found: not found["spec"].get("paused"),
     ),
-    "a label of ours": (
+    "a label of the operator": (
         {"metadata": {"labels": {"app.kubernetes.io/managed-by": "other"}}},
         "metadata.labels[app.kubernetes.io/managed-by] is other and not sluice-operator",
         lambda found: found["metadata"]["labels"]["app.kubernetes.io/managed-by"] != "other",
@@ -30,62 +30,62 @@ FIGHTS: dict[str, tuple[Manifest, str, Callable[[Manifest], bool]]] = {
 }
 
 
-@pytest.mark.parametrize("fight", FIGHTS)
-def test_who_does_not_give_in_is_yielded_to(
-    place: Situation, start: Callable[..., OperatorProcess], fight: str
+@pytest.mark.parametrize("contest", CONTESTS)
+def test_the_operator_leaves_a_field_after_repeated_edits(
+    place: Situation, start: Callable[..., OperatorProcess], contest: str
 ) -> None:
-    patch, told, is_ours = FIGHTS[fight]
-    start(speed=4)  # some of it comes a minute later
+    patch, words, is_reverted = CONTESTS[contest]
+    start(speed=4)  # some of it happens a minute later
     place.apply_relay(suspend=True)
     place.wait_condition("Ready", "True", "Suspended")
     log = place.control_plane.audit.from_now()
-    persistently(
+    edit_repeatedly(
         place,
         lambda: place.patch("Deployment", CHILD, patch),
-        lambda: is_ours(place.deployment()),
+        lambda: is_reverted(place.deployment()),
         until="Contested",
     )
-    assert told in message_of(place)
+    assert words in message_of(place)
     place.wait_events("ChildContested")
     before = writes_of(place, log)
     assert len(before) == 3
     place.wait_reconciled()
     assert writes_of(place, log) == before
-    assert not is_ours(place.deployment())
+    assert not is_reverted(place.deployment())
     place.wait_condition("Ready", "True", "Suspended")
 
-    # All else goes on to be kept right.
+    # The operator is_contested_again restores all other fields.
     place.apply_relay(suspend=True, image="sluice:2")
     eventually(lambda: container(place)["image"] == "sluice:2")
     place.patch("Deployment", CHILD, {"spec": {"minReadySeconds": 7}})
     eventually(lambda: "minReadySeconds" not in place.deployment()["spec"])
 
 
-def test_an_operator_that_was_restarted_yields_sooner(
+def test_a_restarted_operator_leaves_the_field_sooner(
     place: Situation, start: Callable[..., Any], own_operator: Any
 ) -> None:
     first = start()
     place.apply_relay(suspend=True)
     place.wait_condition("Ready", "True", "Suspended")
 
-    def fight() -> None:
-        persistently(
+    def contest() -> None:
+        edit_repeatedly(
             place,
             lambda: place.patch("Deployment", CHILD, {"spec": {"paused": True}}),
             lambda: not place.deployment()["spec"].get("paused"),
             until="Contested",
         )
 
-    fight()
+    contest()
     first.stop()
     log = place.control_plane.audit.from_now()
     start()
 
-    def still() -> bool:
+    def is_contested_again() -> bool:
         if not place.deployment()["spec"].get("paused"):
             place.patch("Deployment", CHILD, {"spec": {"paused": True}})
         return len(writes_of(place, log)) == 2 and place.condition("ChildrenContested") == ("True", "Contested")
 
-    eventually(still)
+    eventually(is_contested_again)
     place.wait_reconciled()
     assert len(writes_of(place, log)) == 2, [r for r in log.writes(OPERATOR) if r.namespace == place.namespace]

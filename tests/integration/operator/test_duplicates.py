@@ -1,17 +1,17 @@
-"""Two resources that would write one cursor: the older one does, and the younger says so."""
+"""Two resources with one cursor: the older one streams, and the younger one is Stalled."""
 
 from sluice_redis.contract import HealthField, SourceState
 from tests.integration.operator.control_plane import Manifest
 from tests.integration.operator.deletion import bind_to_node, end_pod
-from tests.integration.operator.duplicate_source import SourceResource, add_resource, resource_of, wait_a_second
+from tests.integration.operator.duplicate_source import SourceResource, add_resource, resource_of, wait_next_timestamp
 from tests.integration.operator.situation import NAME, Situation, eventually
 
 
-def test_the_younger_stalls_and_takes_over(situation: Situation) -> None:
+def test_the_younger_resource_stalls_and_takes_over(situation: Situation) -> None:
     older, younger = resource_of(situation), add_resource(of=situation, name="a-younger")
     older.apply()
     pod = situation.stream()
-    wait_a_second()
+    wait_next_timestamp()
     younger.apply(cursor={"position": "oldest", "nonce": "mine"})
     younger.wait_stalled_by(older)
     status = younger.get()["status"]
@@ -20,9 +20,11 @@ def test_the_younger_stalls_and_takes_over(situation: Situation) -> None:
     assert "Reconciling" not in conditions
     assert conditions["Connected"] == conditions["EventsFlowing"] == ("False", "DuplicateSource")
     assert conditions["CursorValid"] == conditions["SinkWritable"] == ("Unknown", "DuplicateSource")
-    assert "firehose" not in status  # another's numbers are not its own
-    assert situation.redis.get(situation.keys.cursor) == "6322875401"  # nor is another's cursor its to set
-    situation.report(SourceState.STREAMING, pod=pod)  # an old report is not believed
+    assert "firehose" not in status  # the numbers belong to the other resource
+    assert (
+        situation.redis.get(situation.keys.cursor) == "6322875401"
+    )  # it must not set the cursor of the other resource
+    situation.report(SourceState.STREAMING, pod=pod)  # an old report is ignored
     situation.wait_condition("Ready", "True", "Streaming")
     assert situation.deployment()["spec"]["replicas"] == 1
 
@@ -32,7 +34,7 @@ def test_the_younger_stalls_and_takes_over(situation: Situation) -> None:
     eventually(lambda: "deletionTimestamp" in pod_now(situation, pod)["metadata"])
     eventually(lambda: (younger.condition("Reconciling") or {})["reason"] == "DuplicateSource")
     situation.wait_reconciled(8)
-    assert younger.replicas() == 0  # the pod of the older may still write
+    assert younger.replicas() == 0  # the pod of the older resource may still write
     end_pod(situation, pod)
     younger.wait_running()
     situation.redis.delete(situation.keys.health)
@@ -43,7 +45,7 @@ def pod_now(situation: Situation, pod: Manifest) -> Manifest:
     return found
 
 
-def test_in_another_namespace_by_another_user(situation: Situation, elsewhere: Situation) -> None:
+def test_a_duplicate_in_another_namespace_with_another_redis_user(situation: Situation, elsewhere: Situation) -> None:
     client = situation.redis
     client.execute_command("ACL", "SETUSER", "other", "on", ">pass", "~*", "&*", "+@all")
     elsewhere.apply_secret("mine", url=f"redis://other:pass@127.0.0.1:{situation.sink.port}")
@@ -52,7 +54,7 @@ def test_in_another_namespace_by_another_user(situation: Situation, elsewhere: S
     younger_but_apart = add_resource(of=situation, name="apart", namespace=elsewhere.namespace)
     older.apply()
     older.wait_running()
-    wait_a_second()
+    wait_next_timestamp()
     younger.apply(redis=redis)
     younger_but_apart.apply(redis={**redis, "keyPrefix": "apart:"})
     younger.wait_stalled_by(older)
@@ -66,13 +68,13 @@ def test_in_another_namespace_by_another_user(situation: Situation, elsewhere: S
     younger.wait_running()
 
 
-def test_other_streams_and_other_kinds_are_no_duplicates(situation: Situation) -> None:
+def test_other_streams_and_other_kinds_are_not_duplicates(situation: Situation) -> None:
     older, lists = resource_of(situation), add_resource(of=situation, name="lists")
     labels = SourceResource(
         situation.control_plane, situation.namespace, "labels", f"ws://{situation.host}", kind="Labeler"
     )
     older.apply()
-    wait_a_second()
+    wait_next_timestamp()
     lists.apply(firehose={"enabled": False}, backfill={"enabled": True})
     labels.apply()
     eventually(lambda: lists.condition("Ready"))
@@ -82,13 +84,13 @@ def test_other_streams_and_other_kinds_are_no_duplicates(situation: Situation) -
     assert labels.condition("Stalled") is None
     lists.apply(firehose={"enabled": True}, backfill={"enabled": True})
     lists.wait_stalled_by(older)
-    assert lists.replicas("backfill") == 1  # that cursor is its own
+    assert lists.replicas("backfill") == 1  # the backfill has its own cursor
 
 
-def test_a_suspended_older_one_keeps_its_cursor(situation: Situation) -> None:
+def test_a_suspended_older_resource_keeps_its_cursor(situation: Situation) -> None:
     older, younger = resource_of(situation), add_resource(of=situation, name="a-younger")
     older.apply(suspend=True)
-    wait_a_second()
+    wait_next_timestamp()
     younger.apply()
     younger.wait_stalled_by(older)
     younger.apply(suspend=True)
@@ -98,11 +100,11 @@ def test_a_suspended_older_one_keeps_its_cursor(situation: Situation) -> None:
     younger.wait_running()
 
 
-def test_a_younger_one_that_is_deleted_does_not_delete_the_cursor_of_the_older(situation: Situation) -> None:
+def test_deleting_the_younger_resource_keeps_the_cursor_of_the_older_one(situation: Situation) -> None:
     older, younger = resource_of(situation), add_resource(of=situation, name="a-younger")
     older.apply()
     situation.stream()
-    wait_a_second()
+    wait_next_timestamp()
     younger.apply(deletionPolicy="DeleteCursor")
     younger.wait_stalled_by(older)
     younger.delete()
@@ -114,12 +116,12 @@ def test_a_younger_one_that_is_deleted_does_not_delete_the_cursor_of_the_older(s
     assert "Warning" not in {event["type"] for event in situation.all("Event") if "is kept" in event["message"]}
 
 
-def test_an_older_one_on_its_way_out_keeps_its_cursor_until_it_is_gone(situation: Situation) -> None:
+def test_an_older_resource_that_is_being_deleted_keeps_its_cursor_until_it_is_gone(situation: Situation) -> None:
     older, younger = resource_of(situation), add_resource(of=situation, name="a-younger")
     older.apply()
     older.wait_running()
     situation.patch("Relay", NAME, {"metadata": {"finalizers": ["example.com/other"]}})
-    wait_a_second()
+    wait_next_timestamp()
     older.delete()
     younger.apply()
 

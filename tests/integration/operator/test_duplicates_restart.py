@@ -1,4 +1,4 @@
-"""Two resources that would write one cursor, and an operator that begins anew: never do both run."""
+"""Two resources with one cursor: they never both run, also when the operator restarts."""
 
 import signal
 import time
@@ -8,7 +8,7 @@ import pytest
 
 from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.deletion import without_validation
-from tests.integration.operator.duplicate_source import add_resource, resource_of, wait_a_second
+from tests.integration.operator.duplicate_source import add_resource, resource_of, wait_next_timestamp
 from tests.integration.operator.situation import Situation, eventually
 
 START = Callable[..., OperatorProcess]
@@ -16,7 +16,7 @@ START = Callable[..., OperatorProcess]
 
 @pytest.fixture
 def start(own_operator: START, place: Situation, elsewhere: Situation) -> START:
-    """Starts an operator that serves only those two."""
+    """Starts an operator that serves only these two namespaces."""
 
     def start(**environment: str) -> OperatorProcess:
         url = f"redis://:s3cret@127.0.0.1:{place.sink.port}/0"
@@ -32,14 +32,14 @@ def start(own_operator: START, place: Situation, elsewhere: Situation) -> START:
 def test_a_restart_never_starts_both(
     place: Situation, elsewhere: Situation, start: START, names: tuple[str, str]
 ) -> None:
-    """Both are known to a new operator at once, the Secrets' contents of neither."""
+    """A new operator knows both resources at once, but not yet the content of their Secrets."""
     for namespace in (place, elsewhere):
         namespace.apply_secret("mine", url=f"redis://:s3cret@127.0.0.1:{place.sink.port}/0")
     redis = {"secretRef": {"name": "mine"}}
     older = add_resource(of=place, name=names[0])
     younger = add_resource(of=place, name=names[1], namespace=elsewhere.namespace)
     older.apply(redis=redis)
-    wait_a_second()
+    wait_next_timestamp()
     younger.apply(redis=redis)
     for _ in range(3):
         operator = start()
@@ -52,7 +52,7 @@ def test_a_restart_never_starts_both(
     }
 
 
-def test_made_in_the_same_second(place: Situation, start: START) -> None:
+def test_resources_with_the_same_creation_timestamp(place: Situation, start: START) -> None:
     ones = [add_resource(of=place, name=name) for name in ("a", "b", "c")]
     operator = start()
     for one in reversed(ones):
@@ -71,8 +71,8 @@ def test_made_in_the_same_second(place: Situation, start: START) -> None:
     assert the_oldest_runs()
 
 
-def test_neighbours_do_not_cost_a_look_at_each_others_secrets(place: Situation, start: START) -> None:
-    """Six of one host, each with a Redis of its own."""
+def test_a_resource_does_not_read_the_secrets_of_its_duplicates(place: Situation, start: START) -> None:
+    """Six resources with one host, each with its own Redis."""
     start(SLUICE_OBSERVE_INTERVAL_SECONDS="3")
     ones = [add_resource(of=place, name=f"n{number}") for number in range(6)]
     for number, one in enumerate(ones):
@@ -82,18 +82,18 @@ def test_neighbours_do_not_cost_a_look_at_each_others_secrets(place: Situation, 
         one.wait_running()
     log, began = place.control_plane.audit.from_now(), time.monotonic()
 
-    def looks() -> list[int]:
+    def reads() -> list[int]:
         read = [request.name for request in log.requests() if (request.verb, request.resource) == ("get", "secrets")]
         return [read.count(one.name) for one in ones]
 
-    eventually(lambda: min(looks()) >= 6)
+    eventually(lambda: min(reads()) >= 6)
     seconds = time.monotonic() - began
-    # What the start has left to do may cost each one a read or two more. Six times as many would be read else.
-    assert max(looks()) <= seconds / 3 + 4, (looks(), seconds)
+    # The start may cost one or two reads more. If each read all Secrets, there would be six times as many.
+    assert max(reads()) <= seconds / 3 + 4, (reads(), seconds)
 
 
-def test_an_older_one_whose_spec_can_not_be_read_keeps_the_cursor_of_its_pods(place: Situation, start: START) -> None:
-    """As after an upgrade to a CRD that refuses what an older one has taken."""
+def test_an_older_resource_with_an_unreadable_spec_keeps_its_cursor(place: Situation, start: START) -> None:
+    """This happens after an upgrade to a CRD that refuses a value which an older CRD accepted."""
     operator = start()
     older, younger = resource_of(place), add_resource(of=place, name="a-younger")
     older.apply()
@@ -101,7 +101,7 @@ def test_an_older_one_whose_spec_can_not_be_read_keeps_the_cursor_of_its_pods(pl
     with without_validation(place.control_plane, "image"):
         eventually(lambda: older.apply(image="not an image") is None)
     eventually(lambda: (older.condition("Stalled") or {})["reason"] == "InvalidSpec")
-    wait_a_second()
+    wait_next_timestamp()
     younger.apply()
     younger.wait_stalled_by(older)
     operator.stop(signal.SIGKILL)
@@ -111,7 +111,7 @@ def test_an_older_one_whose_spec_can_not_be_read_keeps_the_cursor_of_its_pods(pl
     assert (older.replicas(), younger.deployment_generation()) == (1, 1)
 
 
-def test_the_secret_of_the_older_is_gone_while_its_pods_run(place: Situation, start: START) -> None:
+def test_the_secret_of_the_older_resource_is_deleted_while_its_pods_run(place: Situation, start: START) -> None:
     operator = start()
     url = f"redis://:s3cret@127.0.0.1:{place.sink.port}/0"
     place.apply_secret("mine", url=url)
@@ -119,7 +119,7 @@ def test_the_secret_of_the_older_is_gone_while_its_pods_run(place: Situation, st
     older, younger = resource_of(place), add_resource(of=place, name="a-younger")
     older.apply(redis={"secretRef": {"name": "mine"}})
     older.wait_running()
-    wait_a_second()
+    wait_next_timestamp()
     younger.apply(redis={"secretRef": {"name": "other"}})
     younger.wait_stalled_by(older)
     place.delete("Secret", "mine")

@@ -1,4 +1,4 @@
-"""Pods that bear the labels of an ingester and are none of its Deployment's, on a real API server."""
+"""Pods with the labels of an ingester that do not belong to its Deployment, on a real API server."""
 
 from copy import deepcopy
 
@@ -10,7 +10,7 @@ COPY = "debug-copy"
 
 
 def copy_of(situation: Situation, pod: Manifest, *command: str) -> Manifest:
-    """As a copy to look around in is made: the labels stay, but for that of the ReplicaSet. It runs."""
+    """Create a running copy of `pod` as `kubectl debug --copy-to` does: all labels except that of the ReplicaSet."""
     copy = deepcopy(pod)
     labels = {name: value for name, value in pod["metadata"]["labels"].items() if name != "pod-template-hash"}
     copy["metadata"] = {"name": COPY, "namespace": situation.namespace, "labels": labels}
@@ -26,27 +26,27 @@ def since(situation: Situation, kind: str) -> str:
     return next(item["lastTransitionTime"] for item in situation.status()["conditions"] if item["type"] == kind)
 
 
-def seen(situation: Situation, seq: int, pod: Manifest) -> None:
-    """Wait until the operator has looked again."""
+def wait_observed(situation: Situation, seq: int, pod: Manifest) -> None:
+    """Store an event, and wait until the status has its cursor."""
     situation.store(seq)
     situation.report(SourceState.STREAMING, pod=pod)
     eventually(lambda: situation.status()["firehose"]["cursor"] == str(seq))
 
 
-def test_a_copy_to_look_around_in_has_no_say(situation: Situation) -> None:
+def test_a_debug_copy_does_not_change_the_status(situation: Situation) -> None:
     situation.apply_relay()
     pod = situation.stream(1000)
     ready = since(situation, "Ready")
     copy_of(situation, pod, "sleep", "100000")
     for seq in (1001, 1002, 1003):
-        seen(situation, seq, pod)
+        wait_observed(situation, seq, pod)
     assert situation.condition("Ready") == ("True", "Streaming")
     assert since(situation, "Ready") == ready
     assert situation.condition("SeveralWriters") is None
     assert situation.status()["restarts"]["count"] == 0
 
 
-def test_a_copy_to_look_around_in_holds_up_no_deletion(situation: Situation) -> None:
+def test_a_debug_copy_does_not_delay_a_deletion(situation: Situation) -> None:
     situation.apply_relay(deletionPolicy="DeleteCursor")
     pod = situation.stream(1000)
     copy_of(situation, pod, "sleep", "100000")
@@ -56,14 +56,14 @@ def test_a_copy_to_look_around_in_holds_up_no_deletion(situation: Situation) -> 
     assert situation.names("Pod") == [COPY]
 
 
-def test_who_scales_the_deployment_takes_nothing_from_ready(situation: Situation) -> None:
+def test_scaling_the_deployment_does_not_change_ready(situation: Situation) -> None:
     situation.apply_relay()
     pod = situation.stream(1000)
     ready = since(situation, "Ready")
     situation.patch("Deployment", situation.child, {"spec": {"replicas": 3}})
     eventually(lambda: situation.deployment()["spec"]["replicas"] == 1)
     eventually(lambda: situation.deployment()["status"]["replicas"] == 1)
-    assert situation.pod()["metadata"]["name"] == pod["metadata"]["name"], "those that don't run yet go first"
-    seen(situation, 1001, pod)
+    assert situation.pod()["metadata"]["name"] == pod["metadata"]["name"], "pods that do not run yet are removed first"
+    wait_observed(situation, 1001, pod)
     assert situation.condition("Ready") == ("True", "Streaming")
     assert since(situation, "Ready") == ready

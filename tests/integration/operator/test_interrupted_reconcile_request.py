@@ -1,4 +1,4 @@
-"""A look that was asked for and could not be ended: it is not answered."""
+"""A requested reconciliation that fails is not acknowledged."""
 
 from collections.abc import Callable
 
@@ -10,10 +10,10 @@ from tests.integration.operator.reconcile_request import handled_request, reques
 from tests.integration.operator.situation import Situation, eventually
 
 
-def test_no_answer_before_the_look_has_come_to_its_end(
+def test_a_request_is_acknowledged_only_after_a_complete_reconciliation(
     place: Situation, start: Callable[..., OperatorProcess], proxy: FaultyProxy
 ) -> None:
-    """One that could not read what it needs was none."""
+    """A reconciliation that can't read the Secret does not count."""
     start(KUBECONFIG=str(proxy.kubeconfig(OPERATOR)))
     place.apply_relay(suspend=True)
     place.wait_condition("Ready", "True", "Suspended")

@@ -1,4 +1,4 @@
-"""A Labeler on a real API server: the children, the verdict and the table of a Relay, for labels."""
+"""A Labeler on a real API server: children, conditions and table columns as for a Relay."""
 
 import secrets
 import time
@@ -76,7 +76,7 @@ def test_suspend_and_resume(situation: LabelerSituation) -> None:
 
 
 def _end(situation: LabelerSituation) -> bool:
-    """What the kubelet does with pods that were deleted. False, so that it is looked for again."""
+    """Delete the pods that are ending, as the kubelet does. Returns False, so that `eventually` calls it again."""
     for name in situation.names("Pod"):
         situation.kubectl("delete", "pod", name, "--force", "--grace-period=0", "--ignore-not-found")
     return False
@@ -92,7 +92,7 @@ def test_restarts_are_counted_with_their_cause(situation: LabelerSituation) -> N
     situation.wait_condition("Stable", "False", "RestartedRecently")
 
 
-def test_what_is_deleted_is_back_within_seconds(situation: LabelerSituation) -> None:
+def test_deleted_children_are_restored_within_seconds(situation: LabelerSituation) -> None:
     situation.apply_relay()
     situation.stream()
     uid = situation.deployment()["metadata"]["uid"]
@@ -102,7 +102,7 @@ def test_what_is_deleted_is_back_within_seconds(situation: LabelerSituation) -> 
     assert time.monotonic() - began < 15
 
 
-def test_spec_cursor_sets_the_labelers(situation: LabelerSituation) -> None:
+def test_spec_cursor_sets_the_cursor_of_the_labeler(situation: LabelerSituation) -> None:
     situation.apply_relay()
     situation.stream(500)
     situation.apply_relay(cursor={"position": "oldest", "nonce": "again"})
@@ -111,8 +111,8 @@ def test_spec_cursor_sets_the_labelers(situation: LabelerSituation) -> None:
     assert situation.status()["cursorReset"]["from"] == "500"
 
 
-def test_a_relay_and_a_labeler_of_one_name(situation: LabelerSituation) -> None:
-    """Each has its own Deployment, Secret and pods, and the end of one leaves the other alone."""
+def test_a_relay_and_a_labeler_with_one_name(situation: LabelerSituation) -> None:
+    """Each has its own Deployment, Secret and pods. The deletion of one does not affect the other."""
     situation.apply_relay()
     situation.stream()
     relay = {"apiVersion": "sluice.dev/v1alpha1", "kind": "Relay", "metadata": {"name": NAME}}
@@ -126,7 +126,7 @@ def test_a_relay_and_a_labeler_of_one_name(situation: LabelerSituation) -> None:
     situation.kubectl("delete", "relay", NAME)
     eventually(lambda: f"{NAME}-firehose" not in situation.names("Deployment"))
     situation.wait_reconciled()
-    situation.report(SourceState.STREAMING)  # an old report is not believed
+    situation.report(SourceState.STREAMING)  # an old report is ignored
     situation.wait_condition("Ready", "True", "Streaming")
     assert situation.deployment()["metadata"]["uid"] == uid
     assert situation.status()["restarts"]["count"] == 0

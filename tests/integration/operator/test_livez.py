@@ -1,4 +1,4 @@
-"""/livez: what makes it fail, and what must not."""
+"""/livez: what makes it fail, and what does not."""
 
 import asyncio
 import secrets
@@ -28,7 +28,7 @@ from tests.integration.operator.situation import Situation, now
 ALIVE = (200, "alive\n")
 
 
-def test_a_process_that_stands_still_does_not_answer(place: Situation, start: Callable[..., OperatorProcess]) -> None:
+def test_a_frozen_process_does_not_answer(place: Situation, start: Callable[..., OperatorProcess]) -> None:
     operator = start()
     operator.send(signal.SIGSTOP)
     assert operator.get("livez", seconds=5) == (0, "")
@@ -38,7 +38,7 @@ def test_a_process_that_stands_still_does_not_answer(place: Situation, start: Ca
     place.stream()
 
 
-def test_a_redis_that_takes_connections_and_never_answers(
+def test_a_redis_that_accepts_connections_and_never_answers(
     control_plane: ControlPlane, place: Situation, own_operator: Callable[..., OperatorProcess]
 ) -> None:
     neighbour = Situation(control_plane, f"test-{secrets.token_hex(3)}", place.sink)
@@ -58,10 +58,10 @@ def test_a_redis_that_takes_connections_and_never_answers(
     neighbour.remove()
 
 
-async def test_a_list_that_never_ends_is_the_end(
+async def test_an_endless_list_ends_the_process(
     proxy: FaultyProxy, place: Situation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As if the client's own time limit had failed."""
+    """This happens if the client's own timeout does not work."""
     monkeypatch.setattr(transport_module, "REQUEST_TIMEOUT", None)
     monkeypatch.setattr(heartbeat_module, "OVERDUE_SECONDS", 5.0)
     monkeypatch.setenv("KUBECONFIG", proxy.kubeconfig(OPERATOR))

@@ -1,4 +1,4 @@
-"""The operator on a real API server with the real controllers; kubelet and ingester are played."""
+"""The operator on a real API server with real controllers. The tests act as kubelet and ingester."""
 
 import time
 from collections.abc import Callable
@@ -40,7 +40,7 @@ def test_from_nothing_to_streaming(situation: Situation) -> None:
     situation.wait_events("Created", "Connected", "Ready")
 
 
-def test_the_operator_leaves_no_mark_on_a_relay_but_its_status(situation: Situation) -> None:
+def test_the_operator_changes_only_the_status_of_a_relay(situation: Situation) -> None:
     situation.apply_relay()
     before = situation.relay()
     situation.stream()
@@ -102,7 +102,7 @@ def test_restarts_are_counted_over_containers_and_pods(situation: Situation) -> 
     ]
 
 
-def test_a_crash_loop_is_stalled_until_a_start_has_proved_itself(situation: Situation) -> None:
+def test_a_crash_loop_is_stalled_until_a_start_is_stable(situation: Situation) -> None:
     situation.apply_relay()
     pod = situation.pod()
     situation.set_container(pod, restarts=4, last=ERROR, waiting={"reason": "CrashLoopBackOff"})
@@ -116,7 +116,7 @@ def test_a_crash_loop_is_stalled_until_a_start_has_proved_itself(situation: Situ
     assert situation.condition("Stalled") is None
 
 
-def test_an_image_that_may_not_be_pulled(situation: Situation) -> None:
+def test_an_image_that_must_not_be_pulled(situation: Situation) -> None:
     situation.apply_relay(image="nowhere.example/sluice:0")
     pod = situation.pod()
     waiting = {"reason": "ErrImageNeverPull", "message": "Container image is not present"}
@@ -127,7 +127,7 @@ def test_an_image_that_may_not_be_pulled(situation: Situation) -> None:
     assert situation.condition("Reconciling") is None
 
 
-def test_quota(situation: Situation) -> None:
+def test_a_pod_that_a_quota_refuses(situation: Situation) -> None:
     quota = {
         "apiVersion": "v1",
         "kind": "ResourceQuota",
@@ -135,7 +135,7 @@ def test_quota(situation: Situation) -> None:
         "spec": {"hard": {"pods": "0"}},
     }
     situation.control_plane.apply(quota)
-    # The quota's own controller does not run here.
+    # The controller of quotas does not run here.
     status = {"hard": {"pods": "0"}, "used": {"pods": "0"}}
     situation.patch("ResourceQuota", "none", {"status": status}, subresource="status")
     situation.apply_relay()
@@ -143,7 +143,7 @@ def test_quota(situation: Situation) -> None:
     assert situation.condition("Reconciling") == ("True", "PodRefused")
 
 
-def test_redis_down_and_back(situation: Situation, own_redis: Callable[..., RedisServer]) -> None:
+def test_redis_fails_and_recovers(situation: Situation, own_redis: Callable[..., RedisServer]) -> None:
     situation.sink = own_redis()
     situation.apply_secret("mine", url=situation.sink.url)
     situation.apply_relay(redis={"secretRef": {"name": "mine"}}, health={"degradedAfterSeconds": 6})
@@ -160,7 +160,7 @@ def test_redis_down_and_back(situation: Situation, own_redis: Callable[..., Redi
     situation.wait_events("BackpressureOn", "NotReady", "BackpressureOff")
 
 
-def test_a_source_that_flaps_and_one_that_stays_away(situation: Situation) -> None:
+def test_a_source_that_flaps_and_then_stays_unavailable(situation: Situation) -> None:
     situation.apply_relay(health={"degradedAfterSeconds": 6})
     situation.stream()
     situation.report(SourceState.WAITING, "ConnectionLost", "the source closed the connection")
@@ -174,7 +174,7 @@ def test_a_source_that_flaps_and_one_that_stays_away(situation: Situation) -> No
     assert situation.condition("Reconciling") is None
 
 
-def test_steady_state_writes_nothing(situation: Situation) -> None:
+def test_nothing_is_written_in_the_steady_state(situation: Situation) -> None:
     situation.apply_relay()
     pod = situation.stream()
     situation.report(SourceState.STREAMING, pod=pod)
@@ -203,11 +203,11 @@ def test_metrics_and_memory(situation: Situation, operator: OperatorProcess) -> 
     assert operator.memory < 128 * 2**20
 
 
-def test_a_former_operator_whose_clock_was_ahead_stops_no_numbers(situation: Situation) -> None:
+def test_an_update_time_in_the_future_does_not_stop_the_numbers(situation: Situation) -> None:
     situation.apply_relay()
     situation.stream(seq=12)
     ahead = {"status": {"firehose": {"updatedAt": "2099-01-01T00:00:00Z"}}}
     situation.patch("Relay", NAME, ahead, subresource="status")
     situation.store(13)
-    # The silence of the ingester, half a minute later, would be written with all numbers.
+    # Half a minute later the silent ingester would cause a write with all numbers.
     eventually(lambda: situation.status()["firehose"]["cursor"] == "13", seconds=20)

@@ -1,4 +1,4 @@
-"""A Relay's backfill on a real API server: an ingester of its own beside the stream's, and its end told."""
+"""The backfill of a Relay on a real API server: it has its own ingester, and its end is reported."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ def listing(situation: Situation) -> BackfillSituation:
     return BackfillSituation(situation.control_plane, situation.namespace, situation.sink)
 
 
-def test_from_enabled_to_done(situation: Situation, listing: BackfillSituation) -> None:
+def test_a_backfill_from_enabled_to_done(situation: Situation, listing: BackfillSituation) -> None:
     situation.apply_relay()
     situation.stream()
     assert situation.condition("BackfillComplete") is None
@@ -23,7 +23,7 @@ def test_from_enabled_to_done(situation: Situation, listing: BackfillSituation) 
 
     situation.apply_relay(backfill={"enabled": True, "onPageError": "SkipRepo", "rescanIntervalSeconds": 86_400})
     situation.wait_condition("BackfillComplete", "False", "PodNotRunning")
-    situation.wait_condition("Ready", "True", "Streaming")  # whatever becomes of the backfill's pod
+    situation.wait_condition("Ready", "True", "Streaming")  # the pod of the backfill does not affect Ready
     (container,) = listing.deployment()["spec"]["template"]["spec"]["containers"]
     env = {item["name"]: item.get("value") for item in container["env"]}
     assert env["INGESTER_MODE"] == "backfill"
@@ -53,7 +53,7 @@ def test_from_enabled_to_done(situation: Situation, listing: BackfillSituation) 
     situation.wait_events("BackfillDone")
 
 
-def test_switched_off_again(situation: Situation, listing: BackfillSituation) -> None:
+def test_a_backfill_is_disabled_again(situation: Situation, listing: BackfillSituation) -> None:
     situation.apply_relay(backfill={"enabled": True})
     situation.stream()
     listing.run_pod()
@@ -64,12 +64,12 @@ def test_switched_off_again(situation: Situation, listing: BackfillSituation) ->
     situation.apply_relay()
     eventually(lambda: listing.child not in situation.names("Deployment"))
 
-    def gone() -> bool:
+    def is_removed() -> bool:
         assert "backfill" not in situation.status()
         return situation.condition("BackfillComplete") is None
 
-    eventually(gone)
-    assert listing.redis.get(listing.keys.cursor) == "1000"  # to go on from, when it is switched on again
+    eventually(is_removed)
+    assert listing.redis.get(listing.keys.cursor) == "1000"  # the backfill continues from it when it is enabled again
 
 
 @pytest.mark.parametrize(
@@ -79,6 +79,6 @@ def test_switched_off_again(situation: Situation, listing: BackfillSituation) ->
         ({"onPageError": "Skip"}, "Retry"),
     ],
 )
-def test_what_the_api_server_refuses(situation: Situation, backfill: dict[str, Any], words: str) -> None:
+def test_an_invalid_backfill_is_refused(situation: Situation, backfill: dict[str, Any], words: str) -> None:
     with pytest.raises(ApiServerError, match=words):
         situation.apply_relay(backfill=backfill)

@@ -1,4 +1,4 @@
-"""What a pod waits for, on a real API server: the test plays the kubelet, which tells by Events."""
+"""The cause why a pod does not start, on a real API server. The test acts as the kubelet, which records Events."""
 
 from typing import Any
 
@@ -21,14 +21,14 @@ def message(situation: Situation) -> str:
     return next(item["message"] for item in situation.status()["conditions"] if item["type"] == "Ready")
 
 
-def tell(situation: Situation, pod: Manifest, reason: str, words: str) -> None:
-    """An Event of the kubelet or the scheduler about `pod`."""
+def record_event(situation: Situation, pod: Manifest, reason: str, words: str) -> None:
+    """Create an Event of the kubelet or the scheduler about `pod`."""
     metadata = pod["metadata"]
     involved = {"apiVersion": "v1", "kind": "Pod", "name": metadata["name"], "namespace": situation.namespace}
     event = {
         "apiVersion": "v1",
         "kind": "Event",
-        "metadata": {"generateName": "told-", "namespace": situation.namespace},
+        "metadata": {"generateName": "event-", "namespace": situation.namespace},
         "involvedObject": {**involved, "uid": metadata["uid"]},
         "type": "Warning",
         "reason": reason,
@@ -46,7 +46,7 @@ def tell(situation: Situation, pod: Manifest, reason: str, words: str) -> None:
     [(None, "no ConfigMap private-ca"), ({"ca.crt": ""}, "ConfigMap private-ca has no key tls-ca.crt")],
     ids=["no map", "no key"],
 )
-def test_a_bundle_that_is_not_there_is_named_and_heals(
+def test_a_missing_ca_bundle_is_named_and_recovers(
     situation: Situation, there: dict[str, str] | None, words: str
 ) -> None:
     if there is not None:
@@ -80,26 +80,26 @@ def test_a_bundle_that_is_not_there_is_named_and_heals(
     ],
     ids=["a volume", "a part of a volume", "a variable"],
 )
-def test_what_the_pod_template_names_is_named_too(situation: Situation, template: Any, words: str) -> None:
+def test_a_missing_object_of_the_pod_template_is_named(situation: Situation, template: Any, words: str) -> None:
     situation.apply_relay(podTemplate=template, health=PATIENT)
     situation.wait_condition("Stalled", "True", "ReferenceMissing")
     assert words in message(situation)
     situation.wait_events("Stalled")
 
 
-def test_events_of_the_pod_are_told_in_their_own_words(situation: Situation) -> None:
+def test_messages_of_pod_events_are_reported(situation: Situation) -> None:
     situation.apply_relay(health=PATIENT)
     pod = situation.pod()
-    tell(situation, pod, "FailedCreatePodSandBox", "plugin cilium-cni failed: no address")
+    record_event(situation, pod, "FailedCreatePodSandBox", "plugin cilium-cni failed: no address")
     eventually(lambda: "plugin cilium-cni failed: no address" in message(situation))
     assert situation.condition("Ready") == ("False", "PodNotRunning")
-    tell(situation, pod, "FailedMount", 'MountVolume.SetUp failed for volume "data": driver not found')
+    record_event(situation, pod, "FailedMount", 'MountVolume.SetUp failed for volume "data": driver not found')
     situation.wait_condition("Stalled", "True", "VolumeNotMounted")
     assert 'volume "data": driver not found' in message(situation)
     situation.stream()
 
 
-def test_nothing_is_asked_of_pods_that_run(situation: Situation) -> None:
+def test_events_of_running_pods_are_not_read(situation: Situation) -> None:
     apply_map(situation, "given", token="t")
     env = [{"name": "TOKEN", "valueFrom": {"configMapKeyRef": {"name": "given", "key": "token"}}}]
     situation.apply_relay(podTemplate={"env": env})
@@ -109,6 +109,6 @@ def test_nothing_is_asked_of_pods_that_run(situation: Situation) -> None:
         situation.store(seq)
         situation.report(SourceState.STREAMING, pod=pod)
         eventually(lambda seq=seq: situation.status()["firehose"]["cursor"] == str(seq))
-    asked = {(one.verb, one.resource) for one in log.requests(OPERATOR) if one.namespace == situation.namespace}
-    assert not asked & {("list", "events"), ("get", "configmaps")}
-    assert ("get", "secrets") in asked, f"{NAME} was not looked at"
+    requests = {(one.verb, one.resource) for one in log.requests(OPERATOR) if one.namespace == situation.namespace}
+    assert not requests & {("list", "events"), ("get", "configmaps")}
+    assert ("get", "secrets") in requests, f"{NAME} was not observed"

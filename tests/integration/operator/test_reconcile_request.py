@@ -1,4 +1,4 @@
-"""`sluice.dev/reconcile-requested-at`: looked at at once, what was given up tried again, and answered at the end."""
+"""The annotation `sluice.dev/reconcile-requested-at`: an immediate reconciliation that retries everything."""
 
 from tests.integration.operator.deletion import without_validation
 from tests.integration.operator.reconcile_request import ANNOTATION, handled_request, request_reconcile
@@ -6,16 +6,16 @@ from tests.integration.operator.refused_deployments import deployments_refused
 from tests.integration.operator.situation import NAME, Situation, eventually
 
 SOON = 15
-"""Seconds: what is given up for a while is not tried again so early."""
+"""Seconds: shorter than the delay of a retry without a request."""
 
 
-def test_it_is_answered_within_seconds(situation: Situation) -> None:
+def test_a_request_is_acknowledged_within_seconds(situation: Situation) -> None:
     situation.apply_relay()
     situation.stream()
     assert handled_request(situation) is None
-    for word in ("2026-11-25T01:00:00Z", "again"):
-        request_reconcile(situation, word)
-        eventually(lambda word=word: handled_request(situation) == word, seconds=SOON)
+    for value in ("2026-11-25T01:00:00Z", "again"):
+        request_reconcile(situation, value)
+        eventually(lambda value=value: handled_request(situation) == value, seconds=SOON)
     request_reconcile(situation, "x" * 300)
     eventually(lambda: handled_request(situation) == "x" * 256, seconds=SOON)
     situation.kubectl("annotate", "relay", NAME, f"{ANNOTATION}-")
@@ -23,14 +23,14 @@ def test_it_is_answered_within_seconds(situation: Situation) -> None:
     assert handled_request(situation) == "x" * 256
 
 
-def test_of_one_that_is_suspended(situation: Situation) -> None:
+def test_a_request_for_a_suspended_resource(situation: Situation) -> None:
     situation.apply_relay(suspend=True)
     situation.wait_condition("Ready", "True", "Suspended")
     request_reconcile(situation, "now")
     eventually(lambda: handled_request(situation) == "now", seconds=SOON)
 
 
-def test_of_one_that_is_invalid(situation: Situation) -> None:
+def test_a_request_for_an_invalid_resource(situation: Situation) -> None:
     with without_validation(situation.control_plane, "host"):
         eventually(lambda: situation.apply_relay(host="a.example/xrpc") is None)
     situation.wait_condition("Stalled", "True", "InvalidSpec")
@@ -39,28 +39,28 @@ def test_of_one_that_is_invalid(situation: Situation) -> None:
     assert situation.condition("Stalled") == ("True", "InvalidSpec")
 
 
-def test_what_was_refused_is_tried_at_once(situation: Situation) -> None:
+def test_a_request_retries_a_refused_child_at_once(situation: Situation) -> None:
     with deployments_refused(situation):
         situation.apply_relay()
         situation.wait_condition("Stalled", "True", "ChildRefused")
     situation.wait_reconciled()
-    assert situation.condition("Stalled") == ("True", "ChildRefused"), "it is remembered for a while"
+    assert situation.condition("Stalled") == ("True", "ChildRefused"), "the refusal is remembered for a while"
     request_reconcile(situation, "mended")
     situation.wait_condition("Ready", "False", "PodNotRunning", seconds=SOON)
     eventually(lambda: handled_request(situation) == "mended", seconds=SOON)
 
 
-def test_what_was_contested_is_put_right_at_once(situation: Situation) -> None:
+def test_a_request_restores_a_contested_field_at_once(situation: Situation) -> None:
     situation.apply_relay(suspend=True)
     situation.wait_condition("Ready", "True", "Suspended")
 
-    def quarrel() -> bool:
+    def contest() -> bool:
         situation.patch("Deployment", f"{NAME}-firehose", {"spec": {"paused": True}})
         return bool(situation.event_messages("ChildContested"))
 
-    eventually(quarrel)
+    eventually(contest)
     situation.wait_reconciled()
-    assert situation.deployment()["spec"].get("paused") is True, "it is left as it is for a while"
+    assert situation.deployment()["spec"].get("paused") is True, "the contested field is left for a while"
     request_reconcile(situation, "they gave in")
     eventually(lambda: "paused" not in situation.deployment()["spec"], seconds=SOON)
     eventually(lambda: handled_request(situation) == "they gave in", seconds=SOON)

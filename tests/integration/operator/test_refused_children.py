@@ -1,4 +1,4 @@
-"""The status is written whatever happens to the children, on a real API server with a webhook that nobody answers."""
+"""The status is written although children are refused, on a real API server with a webhook that can't be reached."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,8 +13,8 @@ _HOOK = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations"
 
 
 @contextmanager
-def webhook_away(situation: Situation, which: str = "true") -> Iterator[None]:
-    """A validating webhook for what the operator does to such Deployments in that namespace, which can't be reached."""
+def unreachable_webhook(situation: Situation, which: str = "true") -> Iterator[None]:
+    """A validating webhook that can't be reached, for the operator's writes of Deployments in that namespace."""
     of_operator = {"name": "operator", "expression": f"request.userInfo.username == '{OPERATOR}'"}
     such = {"name": "such", "expression": f"object.metadata.name == 'probe' || ({which})"}
     here = {"matchLabels": {"kubernetes.io/metadata.name": situation.namespace}}
@@ -62,8 +62,8 @@ def message(situation: Situation, kind: str) -> str:
     return next(item["message"] for item in situation.status()["conditions"] if item["type"] == kind)
 
 
-def test_a_new_resource_has_a_status_with_the_servers_words_and_heals(situation: Situation) -> None:
-    with webhook_away(situation):
+def test_a_new_resource_reports_the_servers_message_and_recovers(situation: Situation) -> None:
+    with unreachable_webhook(situation):
         situation.apply_relay(health={"stalledAfterSeconds": 6})
         situation.wait_condition("Reconciling", "True", "ChildRefused")
         assert situation.condition("Ready") == ("False", "ChildRefused")
@@ -77,10 +77,10 @@ def test_a_new_resource_has_a_status_with_the_servers_words_and_heals(situation:
     assert situation.condition("ChildrenOutdated") is None
 
 
-def test_the_numbers_of_one_that_streams_move_and_it_stays_ready(situation: Situation) -> None:
+def test_a_streaming_relay_stays_ready_and_its_numbers_change(situation: Situation) -> None:
     situation.apply_relay()
     pod = situation.stream(1000)
-    with webhook_away(situation):
+    with unreachable_webhook(situation):
         for seq in (1001, 1002):
             situation.store(seq)
             situation.report(SourceState.STREAMING, pod=pod)
@@ -92,17 +92,19 @@ def test_the_numbers_of_one_that_streams_move_and_it_stays_ready(situation: Situ
         situation.report(SourceState.STREAMING, pod=pod)
         eventually(lambda: situation.status()["firehose"]["cursor"] == "1003")
         assert situation.condition("Connected") == ("True", "Streaming")
-        assert situation.condition("Ready") == ("False", "ChildRefused"), "it speaks of a spec that nothing was made of"
+        assert situation.condition("Ready") == ("False", "ChildRefused"), (
+            "Ready is about the new spec, which is not applied"
+        )
     eventually(lambda: situation.condition("ChildrenOutdated") is None)
     pod = situation.run_pod()
     situation.report(SourceState.STREAMING, pod=pod)
     situation.wait_condition("Ready", "True", "Streaming")
 
 
-def test_an_edit_that_cannot_be_put_right_takes_nothing_from_ready(situation: Situation) -> None:
+def test_an_edited_child_that_can_not_be_restored_does_not_change_ready(situation: Situation) -> None:
     situation.apply_relay()
     pod = situation.stream(1000)
-    with webhook_away(situation):
+    with unreachable_webhook(situation):
         situation.patch("Deployment", situation.child, {"spec": {"replicas": 2}})
         situation.wait_condition("ChildrenOutdated", "True", "ChildRefused")
         situation.store(1001)
@@ -114,10 +116,10 @@ def test_an_edit_that_cannot_be_put_right_takes_nothing_from_ready(situation: Si
     assert situation.deployment()["spec"]["replicas"] == 1
 
 
-def test_trouble_with_one_stream_is_not_the_others(situation: Situation) -> None:
+def test_a_refused_backfill_does_not_affect_the_firehose(situation: Situation) -> None:
     situation.apply_relay()
     pod = situation.stream(1000)
-    with webhook_away(situation, f"object.metadata.name == '{NAME}-backfill'"):
+    with unreachable_webhook(situation, f"object.metadata.name == '{NAME}-backfill'"):
         situation.apply_relay(backfill={"enabled": True}, health={"stalledAfterSeconds": 3600})
         situation.wait_condition("ChildrenOutdated", "True", "SpecNotApplied")
         situation.store(1001)

@@ -1,9 +1,10 @@
-"""Watches that die without a word: the connection stands, and nothing comes any more.
+"""Watches that become silent: the connection stays open, and no event arrives any more.
 
-What they miss is put right by the next resync. A watch that goes on missing things ends the process, and the
-next one begins anew. An API server from which nothing comes at all is no fault of the operator's.
+- The next resync corrects what they miss.
+- If a watch misses further changes, the process ends, and the next one starts with new watches.
+- If the API server sends nothing at all, the process does not end.
 
-What takes long runs side by side, each in a namespace of its own with an operator of its own.
+Slow cases run at the same time, each with its own namespace and its own operator.
 """
 
 import secrets
@@ -21,14 +22,14 @@ from tests.integration.operator.situation import ERROR, Situation, eventually
 from tests.integration.redis_server import RedisServer
 
 RESYNC = 5
-"""Seconds, the least that is allowed."""
+"""Seconds: the minimum that the setting allows."""
 GRACE = 30
 SPEED = 3.0
-"""The operators' timers run so many times as fast as the clock on the wall."""
+"""How many times as fast as real time the operators' timers run."""
 
 
 class Scene:
-    """An operator with one Relay, which is streaming, before anything goes wrong."""
+    """An operator with one streaming Relay."""
 
     def __init__(self, control_plane: ControlPlane, proxy: FaultyProxy, sink: RedisServer, log: Path) -> None:
         self.place = Situation(control_plane, f"test-{secrets.token_hex(3)}", sink)
@@ -52,7 +53,7 @@ class Scene:
     def is_as_wanted(self) -> bool:
         return bool(self.place.deployment()["spec"]["replicas"] == 1)
 
-    def is_over(self) -> bool:
+    def has_ended(self) -> bool:
         return self.operator.returncode == 1
 
     def remove(self) -> None:
@@ -79,7 +80,7 @@ def scene(
 
 def test_silent_watches(scene: Callable[[], Scene], proxy: FaultyProxy) -> None:
     relays, deployments, pods = scene(), scene(), scene()
-    blind = {"relays": relays, "deployments": deployments, "pods": pods}
+    silent = {"relays": relays, "deployments": deployments, "pods": pods}
     since = time.monotonic()
     with (
         proxy.silence("relays", namespace=relays.place.namespace),
@@ -93,23 +94,23 @@ def test_silent_watches(scene: Callable[[], Scene], proxy: FaultyProxy) -> None:
         eventually(deployments.is_as_wanted)
         eventually(lambda: pods.place.status()["restarts"]["count"] == 2)
         assert time.monotonic() - since < GRACE
-        for one in blind.values():
+        for one in silent.values():
             assert one.operator.get("livez") == (200, "alive\n")
-        _outlasts_silence(scene(), proxy)
-        for kind, one in blind.items():
-            eventually(one.is_over, seconds=2 * GRACE + 3 * RESYNC)
+        _assert_survives_silence(scene(), proxy)
+        for kind, one in silent.items():
+            eventually(one.has_ended, seconds=2 * GRACE + 3 * RESYNC)
             assert f"the watch of {kind} has missed a change of {one.place.namespace}/" in one.operator.log
-    for one in blind.values():
+    for one in silent.values():
         one.operator.start()
     relays.place.apply_relay(suspend=False)
-    for one in blind.values():
+    for one in silent.values():
         one.resize()
         eventually(one.is_as_wanted)
     assert pods.place.status()["restarts"]["count"] == 2
 
 
-def _outlasts_silence(one: Scene, proxy: FaultyProxy) -> None:
-    """Nothing comes from the API server at all, and then everything but what its watches have missed."""
+def _assert_survives_silence(one: Scene, proxy: FaultyProxy) -> None:
+    """The API server sends nothing at all; then it answers again, but the watches have missed changes."""
     with proxy.silence(namespace=one.place.namespace), proxy.inject(never_answer, namespace=one.place.namespace):
         one.resize()
         for _ in range(2 * RESYNC):
@@ -119,14 +120,16 @@ def _outlasts_silence(one: Scene, proxy: FaultyProxy) -> None:
     assert one.operator.get("livez") == (200, "alive\n")
 
 
-def test_a_deletion_that_a_silent_watch_has_missed(scene: Callable[[], Scene], proxy: FaultyProxy) -> None:
+def test_a_deletion_that_a_silent_watch_missed(scene: Callable[[], Scene], proxy: FaultyProxy) -> None:
     one = scene()
     with proxy.silence("deployments", namespace=one.place.namespace):
         one.place.delete("Deployment", one.place.child)
         eventually(one.place.deployment)
 
 
-def test_a_refusal_that_kopf_can_not_go_on_from_ends_it(scene: Callable[[], Scene], proxy: FaultyProxy) -> None:
+def test_an_error_that_kopf_can_not_continue_from_ends_the_process(
+    scene: Callable[[], Scene], proxy: FaultyProxy
+) -> None:
     one = scene()
     with proxy.inject(refuse(410), "watch", "pods", namespace=one.place.namespace):
         proxy.cut_watches("pods", namespace=one.place.namespace)

@@ -1,4 +1,4 @@
-"""The Redis of a source as people run it, from the resource to the status: its keys' prefix, its private CA."""
+"""The Redis settings of a source, from the resource to the status: key prefix, private CA, URL."""
 
 import base64
 from pathlib import Path
@@ -21,7 +21,7 @@ def test_a_redis_with_a_private_ca_and_a_prefix(situation: Situation, tmp_path: 
         )
         environment = eventually(lambda: situation.deployment()["spec"]["template"]["spec"]["containers"][0]["env"])
         assert {"name": "INGESTER_KEY_PREFIX", "value": "{mine}:"} in environment
-        assert situation.status().get("firehose", {}).get("cursor") is None  # nobody is trusted yet
+        assert situation.status().get("firehose", {}).get("cursor") is None  # no CA is trusted yet
 
         metadata = {"name": "private-ca", "namespace": situation.namespace}
         situation.control_plane.apply(
@@ -34,7 +34,7 @@ def test_a_redis_with_a_private_ca_and_a_prefix(situation: Situation, tmp_path: 
     ("prefix", "message"),
     [("{a b}:", "give printable ASCII characters without blanks, such as {sluice}:"), ("x" * 101, "Too long")],
 )
-def test_a_prefix_that_is_none_is_refused(situation: Situation, prefix: str, message: str) -> None:
+def test_an_invalid_prefix_is_refused(situation: Situation, prefix: str, message: str) -> None:
     with pytest.raises(KubectlError, match=message):
         situation.kubectl(
             "apply",
@@ -49,16 +49,16 @@ def test_a_prefix_that_is_none_is_refused(situation: Situation, prefix: str, mes
         )
 
 
-def test_a_cluster_without_a_hash_tag_is_said_so(situation: Situation, tmp_path: Path) -> None:
+def test_a_cluster_without_a_hash_tag_is_reported(situation: Situation, tmp_path: Path) -> None:
     cluster = Cluster(tmp_path)
     situation.apply_secret("mine", url=cluster.url)
     situation.apply_relay(redis={"secretRef": {"name": "mine"}})
 
-    def told() -> bool:
+    def is_reported() -> bool:
         conditions = situation.status()["conditions"]
         return any("spec.redis.keyPrefix" in condition["message"] for condition in conditions)
 
-    eventually(told)
+    eventually(is_reported)
 
 
 SHAPES = {
@@ -71,9 +71,9 @@ SHAPES = {
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_a_url_that_no_ingester_could_read_starts_no_pod(situation: Situation, shape: str) -> None:
-    """Secret, key and fault are named, without the password; mended, it streams without another hand."""
-    form, told = SHAPES[shape]
+def test_an_unusable_url_starts_no_pod(situation: Situation, shape: str) -> None:
+    """The message names Secret, key and fault, without the password. After a correction the pod is created."""
+    form, words = SHAPES[shape]
     url = f"redis://:s3cret@127.0.0.1:{situation.sink.port}/0"
     bad = form.format(url) if form else base64.b64encode(url.encode()).decode()
     situation.apply_secret("mine", url=bad)
@@ -87,7 +87,7 @@ def test_a_url_that_no_ingester_could_read_starts_no_pod(situation: Situation, s
     for kind in ("Stalled", "SinkWritable"):
         assert found[kind]["reason"] == "SinkUrlInvalid"
         assert "The key url of the Secret mine is not a usable Redis URL" in found[kind]["message"]
-        assert told in found[kind]["message"]
+        assert words in found[kind]["message"]
     assert "s3cret" not in str(found)
     assert situation.names("Deployment") == []
     situation.apply_secret("mine", url=f"  {url}\r\n")
@@ -95,16 +95,16 @@ def test_a_url_that_no_ingester_could_read_starts_no_pod(situation: Situation, s
     eventually(lambda: "Stalled" not in conditions() or conditions()["Stalled"]["status"] == "False")
 
 
-def test_a_url_that_can_no_longer_be_read_leaves_a_running_pod_alone(situation: Situation) -> None:
+def test_a_url_that_becomes_unusable_does_not_change_a_running_pod(situation: Situation) -> None:
     url = f"redis://:s3cret@127.0.0.1:{situation.sink.port}/0"
     situation.apply_secret("mine", url=url)
     situation.apply_relay(redis={"secretRef": {"name": "mine"}})
     before = eventually(situation.deployment)
     situation.apply_secret("mine", url=f'"{url}"')
 
-    def told() -> bool:
+    def is_reported() -> bool:
         return any(one["reason"] == "SinkUrlInvalid" for one in situation.status()["conditions"])
 
-    eventually(told)
+    eventually(is_reported)
     after = situation.deployment()
     assert after["metadata"]["generation"] == before["metadata"]["generation"]

@@ -1,4 +1,4 @@
-"""Others who write to a status, of which the operator is the one writer."""
+"""Others write to the status of a resource, which only the operator should write."""
 
 import time
 
@@ -14,7 +14,7 @@ def condition(kind: str) -> dict[str, str]:
 
 
 def write(situation: Situation, *kinds: str, **fields: object) -> None:
-    """Write to the status, as `kubectl edit --subresource=status` or a backup that is restored does."""
+    """Write to the status as `kubectl edit --subresource=status` or a restored backup does."""
     conditions = [*situation.status()["conditions"], *map(condition, kinds)]
     situation.patch("Relay", NAME, {"status": {**fields, "conditions": conditions}}, subresource="status")
 
@@ -22,7 +22,7 @@ def write(situation: Situation, *kinds: str, **fields: object) -> None:
 def writes_while_nothing_happens(situation: Situation) -> list[str]:
     pod = situation.pod()
     situation.report(SourceState.STREAMING, pod=pod)
-    situation.wait_reconciled(10)  # the numbers of what has happened before are written by then
+    situation.wait_reconciled(10)  # then the numbers of earlier changes are written
     log = situation.control_plane.audit.from_now()
     for _ in range(5):
         time.sleep(1)
@@ -30,7 +30,7 @@ def writes_while_nothing_happens(situation: Situation) -> list[str]:
     return [request.resource for request in log.writes(OPERATOR) if request.namespace == situation.namespace]
 
 
-def test_what_is_the_operators_to_tell_is_put_right(situation: Situation) -> None:
+def test_fields_of_the_operator_are_restored(situation: Situation) -> None:
     situation.apply_relay()
     situation.stream()
     good = situation.status()
@@ -43,7 +43,7 @@ def test_what_is_the_operators_to_tell_is_put_right(situation: Situation) -> Non
         restarts={"pods": [*good["restarts"]["pods"], stray]},
     )
 
-    def is_put_right() -> bool:
+    def is_restored() -> bool:
         status = situation.status()
         assert {item["type"] for item in status["conditions"]} == {item["type"] for item in good["conditions"]}
         assert not {"message", "lastError"} & status["firehose"].keys()
@@ -51,11 +51,11 @@ def test_what_is_the_operators_to_tell_is_put_right(situation: Situation) -> Non
         assert status["restarts"] == good["restarts"]
         return True
 
-    eventually(is_put_right)
+    eventually(is_restored)
     assert writes_while_nothing_happens(situation) == []
 
 
-def test_a_condition_of_others_is_left_to_them(situation: Situation) -> None:
+def test_a_foreign_condition_stays(situation: Situation) -> None:
     situation.apply_relay()
     situation.stream()
     write(situation, FOREIGN)

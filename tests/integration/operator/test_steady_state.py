@@ -1,8 +1,6 @@
-"""With nothing happening nothing is written but the Leases of the namespaces, by the API server's own account: its
-audit log.
+"""While nothing changes, the operator writes only the Leases of its namespaces, according to the audit log.
 
-The interval of the numbers is short here, so that whatever is written needlessly is written soon; and ingesters go
-on telling that they live.
+The interval of the numbers is short here, so that a needless write comes soon. Ingesters still write heartbeats.
 """
 
 import secrets
@@ -24,7 +22,7 @@ from tests.integration.operator.situation import ERROR, NAME, Situation, eventua
 from tests.integration.redis_server import RedisServer
 
 INTERVAL = 2
-"""Seconds between two writes of the same status for numbers alone."""
+"""Seconds between two writes of one status that only change numbers."""
 LONG_AGO = "2026-01-01T00:00:00.000Z"
 
 
@@ -44,8 +42,8 @@ def operator(
     assert process.stop() == 0, process.log[-3000:]
 
 
-class World:
-    """A source of each kind of rest, and one that streams."""
+class Sources:
+    """Sources in each stable state, and one that streams."""
 
     def __init__(self, control_plane: ControlPlane, sink: RedisServer, other: RedisServer) -> None:
         def relay(kind: type[Situation] = Situation) -> Situation:
@@ -54,10 +52,10 @@ class World:
         self.busy, self.quiet, self.suspended = relay(), relay(LabelerSituation), relay()
         self.no_secret, self.crashing, self.invalid, self.new = relay(), relay(), relay(), relay()
         self.listed = relay()
-        # Of its own, since the length of a stream is a number of all sources that share it.
+        # It has its own Redis, since the length of a stream is a number of all sources that share it.
         self.busy.sink = other
         self.listing = BackfillSituation(control_plane, self.listed.namespace, sink)
-        self.places = (
+        self.situations = (
             self.busy,
             self.quiet,
             self.suspended,
@@ -92,7 +90,7 @@ class World:
         quiet = {HealthField.STORED: LONG_AGO, HealthField.EVENT_TIME: LONG_AGO}
         for place in (self.quiet, self.listed):
             place.redis.hset(place.keys.health, mapping=quiet)
-            # A consumer that has taken an event and died: its age is no news, however old it grows.
+            # A consumer that read an event and died. The growing age of the event is not written.
             place.redis.xgroup_create(place.keys.entries, "readers", id="0")
             place.redis.xreadgroup("readers", "dead", {place.keys.entries: ">"}, count=1)
         self.crashing.set_container(
@@ -108,14 +106,14 @@ class World:
         return True
 
     def is_at_rest(self, log: AuditLog) -> bool:
-        """Whether all is told of what has been brought about."""
-        self.live(4 * INTERVAL)
+        """Whether the status of every quiet source is up to date."""
+        self.keep_alive(4 * INTERVAL)
         needless = {request.namespace for request in _but_leases(log)} - {self.busy.namespace}
         assert not needless
         return True
 
-    def live(self, seconds: float) -> None:
-        """Let ingesters go on for so long, and one of them store events."""
+    def keep_alive(self, seconds: float) -> None:
+        """Write heartbeats of all ingesters, and store events of one, for so long."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             self.seq += 7
@@ -126,27 +124,27 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def world(
+def sources(
     control_plane: ControlPlane,
     operator: OperatorProcess,
     sink: RedisServer,
     tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[World]:
+) -> Iterator[Sources]:
     assert operator.returncode is None
     other = RedisServer(tmp_path_factory.mktemp("other"))
     other.start()
-    world = World(control_plane, sink, other)
-    world.settle()
-    eventually(lambda: world.is_at_rest(control_plane.audit.from_now()))
-    yield world
-    for place in world.places:
+    sources = Sources(control_plane, sink, other)
+    sources.settle()
+    eventually(lambda: sources.is_at_rest(control_plane.audit.from_now()))
+    yield sources
+    for place in sources.situations:
         place.remove()
     other.kill()
 
 
-def needless(world: World, log: AuditLog, *, seconds: float) -> Counter[tuple[str, str, str]]:
-    """The writes in so many seconds that were not the numbers of the one that streams, at their interval."""
-    allowed = ("relays/status", world.busy.namespace, NAME)
+def needless(sources: Sources, log: AuditLog, *, seconds: float) -> Counter[tuple[str, str, str]]:
+    """The writes during `seconds`, except the numbers of the streaming source at their interval."""
+    allowed = ("relays/status", sources.busy.namespace, NAME)
     writes = Counter(map(_place, _but_leases(log)))
     assert 1 <= writes[allowed] <= seconds / INTERVAL + 1, writes
     del writes[allowed]
@@ -161,37 +159,35 @@ def _place(request: Request) -> tuple[str, str, str]:
     return request.resource, request.namespace, request.name
 
 
-def test_a_steady_state_is_not_written_to(world: World, control_plane: ControlPlane) -> None:
+def test_nothing_is_written_in_the_steady_state(sources: Sources, control_plane: ControlPlane) -> None:
     log, began = control_plane.audit.from_now(), time.monotonic()
-    world.live(12)
-    assert needless(world, log, seconds=time.monotonic() - began) == {}
+    sources.keep_alive(12)
+    assert needless(sources, log, seconds=time.monotonic() - began) == {}
 
 
-def test_the_lease_of_each_namespace_is_renewed_slowly_and_nothing_else_is_done_to_it(
-    world: World, control_plane: ControlPlane
-) -> None:
+def test_the_lease_of_each_namespace_is_only_renewed_and_slowly(sources: Sources, control_plane: ControlPlane) -> None:
     log, began = control_plane.audit.from_now(), time.monotonic()
-    namespaces = {place.namespace for place in world.places}
+    namespaces = {place.namespace for place in sources.situations}
 
     def renewals() -> Counter[str]:
-        asked = [request for request in log.requests(OPERATOR) if request.resource == "leases"]
-        assert {request.verb for request in asked} <= {"update"}
-        return Counter(request.namespace for request in asked)
+        requests = [request for request in log.requests(OPERATOR) if request.resource == "leases"]
+        assert {request.verb for request in requests} <= {"update"}
+        return Counter(request.namespace for request in requests)
 
     while set(renewals()) != namespaces:
         assert time.monotonic() - began < 120
-        world.live(2)
+        sources.keep_alive(2)
     most = (time.monotonic() - began) / RENEW_SECONDS + 2
     assert max(renewals().values()) <= most
 
 
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGKILL])
-def test_an_operator_that_was_restarted_writes_nothing(
-    world: World, control_plane: ControlPlane, operator: OperatorProcess, ending: signal.Signals
+def test_a_restarted_operator_writes_nothing(
+    sources: Sources, control_plane: ControlPlane, operator: OperatorProcess, ending: signal.Signals
 ) -> None:
     log, began = control_plane.audit.from_now(), time.monotonic()
     operator.stop(ending)
     operator.start()
-    world.live(6)
-    # The one that was started does not know when the other wrote the numbers.
-    assert needless(world, log, seconds=time.monotonic() - began + INTERVAL) == {}
+    sources.keep_alive(6)
+    # The new operator does not know when the former one wrote the numbers.
+    assert needless(sources, log, seconds=time.monotonic() - began + INTERVAL) == {}

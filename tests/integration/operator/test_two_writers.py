@@ -1,4 +1,4 @@
-"""A copy of the ingester's pod that writes, too, and an operator of the test's own."""
+"""A copy of the ingester's pod that writes to Redis too."""
 
 import time
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from tests.integration.operator.situation import Situation, eventually
 from tests.integration.operator.test_foreign_pods import COPY, copy_of, since
 
 
-def test_a_copy_that_runs_the_ingester_is_named_and_takes_nothing_from_ready(
+def test_a_copy_that_runs_the_ingester_is_named_and_does_not_change_ready(
     place: Situation, start: Callable[..., OperatorProcess]
 ) -> None:
     start(speed=3)

@@ -1,4 +1,4 @@
-"""The Lease when the API server answers late, never_answer, or as if it had not done what it did."""
+"""The Lease when answers of the API server are late or lost."""
 
 import asyncio
 import time
@@ -26,7 +26,7 @@ from tests.integration.operator.lease.candidates import (
     LONG_LEASE,
     LONG_SECONDS,
     USERS,
-    Load,
+    ConstantEdits,
     Pair,
     Place,
     assert_one_writes_at_a_time,
@@ -38,14 +38,14 @@ from tests.integration.operator.rights import LEASE
 from tests.integration.operator.situation import eventually
 
 
-def test_no_answer_about_the_lease_ends_the_leader_though_it_could_write(
+def test_a_leader_without_answers_about_its_lease_ends_although_it_could_write(
     place: Place, faulty_pair: Pair, proxy: FaultyProxy
 ) -> None:
     leader, standby = faulty_pair
     place.apply("before")
-    eventually(lambda: place.get("Deployment", "before-firehose"))  # the Lease of the namespace is held as well
+    eventually(lambda: place.get("Deployment", "before-firehose"))  # the operator holds the Lease of the namespace too
     log = place.control_plane.audit.from_now()
-    with Load(place), proxy.inject(never_answer, resource="leases", namespace=place.namespace):
+    with ConstantEdits(place), proxy.inject(never_answer, resource="leases", namespace=place.namespace):
         since = datetime.now(UTC)
         place.wait_first_write(log, "first")
         eventually(lambda: leader.returncode == 1)
@@ -56,41 +56,43 @@ def test_no_answer_about_the_lease_ends_the_leader_though_it_could_write(
 
 
 @pytest.mark.parametrize(
-    ("trick", "times"),
+    ("fault", "times"),
     [(lose_answer, 2), (drop_connection, 2), (refuse(429, retry_after=30), 2), (refuse(500), 2), (never_answer, 1)],
     ids=["answers are lost", "connections are cut off", "429", "500", "no answer"],
 )
-def test_a_renewal_that_fails_for_a_moment_costs_nobody_the_lead(
-    place: Place, candidate: Callable[..., OperatorProcess], proxy: FaultyProxy, trick: Fault, times: int
+def test_a_renewal_that_fails_for_a_moment_changes_no_leader(
+    place: Place, candidate: Callable[..., OperatorProcess], proxy: FaultyProxy, fault: Fault, times: int
 ) -> None:
     ways = (proxy.kubeconfig("first"), str(place.control_plane.kubeconfig("second")))
     leader, standby = start_pair(
         *(candidate(user, KUBECONFIG=way, **LONG_LEASE) for user, way in zip(USERS, ways, strict=True))
     )
-    with proxy.inject(trick, "update", "leases", namespace=place.namespace, times=times) as rule:
+    with proxy.inject(fault, "update", "leases", namespace=place.namespace, times=times) as rule:
         eventually(lambda: rule.remaining == 0)
         time.sleep(0.8 * LONG_SECONDS)
     assert (leads(leader), leads(standby), place.lease()["leaseTransitions"]) == (True, False, 0)
 
 
-def test_a_lease_that_was_taken_though_the_answer_is_lost_is_taken(
+def test_an_acquired_lease_whose_answer_is_lost_counts_as_acquired(
     place: Place, candidate: Callable[..., OperatorProcess], proxy: FaultyProxy
 ) -> None:
     leader = candidate("first", KUBECONFIG=proxy.kubeconfig("first"))
     with proxy.inject(lose_answer, "create", "leases", namespace=place.namespace, times=1) as rule:
         leader.start(ready=False)
         eventually(lambda: rule.remaining == 0)
-        eventually(lambda: leads(leader), seconds=8)  # not when it would have run out
+        eventually(lambda: leads(leader), seconds=8)  # sooner than the Lease expires
 
 
-def test_a_release_whose_answer_is_lost_is_a_release(place: Place, faulty_pair: Pair, proxy: FaultyProxy) -> None:
+def test_a_released_lease_whose_answer_is_lost_counts_as_released(
+    place: Place, faulty_pair: Pair, proxy: FaultyProxy
+) -> None:
     leader, standby = faulty_pair
     with proxy.inject(lose_answer, "update", "leases", namespace=place.namespace):
         leader.stop()
         eventually(lambda: leads(standby), seconds=8)
 
 
-async def test_work_that_fails_frees_the_lease_when_it_has_ended(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_failing_work_releases_the_lease_when_it_has_ended(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KUBECONFIG", str(place.control_plane.kubeconfig(USERS[0])))
     terms = LeaseConfig(namespace=place.namespace, name=LEASE, duration_seconds=60)
     done: list[str] = []
@@ -114,7 +116,7 @@ async def test_work_that_fails_frees_the_lease_when_it_has_ended(place: Place, m
     assert done == ["work has ended", "second"]
 
 
-async def test_of_many_at_once_one_leads(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_one_of_many_candidates_leads(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KUBECONFIG", str(place.control_plane.kubeconfig(USERS[0])))
     terms = LeaseConfig(namespace=place.namespace, name=LEASE, duration_seconds=30)
     together: list[int] = []
@@ -134,7 +136,7 @@ async def test_of_many_at_once_one_leads(place: Place, monkeypatch: pytest.Monke
     assert place.lease()["leaseTransitions"] == 2
 
 
-def test_what_the_leader_has_asked_for_is_answered_before_another_leads(
+def test_requests_of_the_leader_are_answered_before_another_leads(
     place: Place, faulty_pair: Pair, proxy: FaultyProxy
 ) -> None:
     leader, standby = faulty_pair
@@ -150,7 +152,7 @@ def test_what_the_leader_has_asked_for_is_answered_before_another_leads(
     assert_one_writes_at_a_time(place, log, *USERS)
 
 
-def test_stopped_while_it_takes_the_lease_it_frees_it(
+def test_an_operator_that_is_stopped_while_it_acquires_the_lease_releases_it(
     place: Place, candidate: Callable[..., OperatorProcess], proxy: FaultyProxy
 ) -> None:
     first, second = candidate("first", KUBECONFIG=proxy.kubeconfig("first")), candidate("second")

@@ -1,4 +1,4 @@
-"""The end of a resource, with a Redis, a Secret, a node or an operator that goes at the wrong time: it never hangs."""
+"""A deletion never hangs, although Redis, a Secret, a node or the operator fails meanwhile."""
 
 import signal
 import time
@@ -25,14 +25,14 @@ from tests.integration.operator.situation import NAME, Situation, eventually
 from tests.integration.redis_server import RedisServer
 
 DEADLINE = 3.0
-"""Seconds: of those that shall let go."""
+"""Seconds after which the operator gives up to delete a cursor."""
 PATIENT = {"SLUICE_DELETION_DEADLINE_SECONDS": "60"}
-"""What shall delete its cursor has the time that a busy machine needs to end its pods."""
+"""For tests in which the cursor must be deleted: enough time to end the pods on a busy machine."""
 
 
 @pytest.fixture
 def start(own_operator: Callable[..., OperatorProcess], place: Situation) -> Callable[..., OperatorProcess]:
-    """Starts an operator that serves only that namespace and soon loses patience."""
+    """Starts an operator that serves only the namespace of `place`, with a short deletion deadline."""
 
     def start(**environment: str) -> OperatorProcess:
         url = f"redis://:s3cret@127.0.0.1:{place.sink.port}/0"
@@ -44,7 +44,7 @@ def start(own_operator: Callable[..., OperatorProcess], place: Situation) -> Cal
     return start
 
 
-def test_created_and_deleted_while_the_operator_is_away(
+def test_a_resource_created_and_deleted_without_an_operator(
     place: Situation, start: Callable[..., OperatorProcess]
 ) -> None:
     place.apply_relay(**DELETE_CURSOR)
@@ -54,7 +54,7 @@ def test_created_and_deleted_while_the_operator_is_away(
     assert place.all("Deployment") == []
 
 
-def test_redis_is_gone(
+def test_redis_does_not_come_back(
     place: Situation, start: Callable[..., OperatorProcess], own_redis: Callable[..., RedisServer]
 ) -> None:
     server = own_redis()
@@ -89,8 +89,8 @@ def test_redis_comes_back_in_time(
     assert server.client.exists(place.keys.cursor) == 0
 
 
-def start_behind(place: Situation, start: Callable[..., OperatorProcess], proxy: FaultyProxy) -> None:
-    """Start the operator on a way with faults; there is a source whose cursor is to be deleted with it."""
+def start_behind_proxy(place: Situation, start: Callable[..., OperatorProcess], proxy: FaultyProxy) -> None:
+    """Start the operator behind the faulty proxy, and create a source with the policy DeleteCursor."""
     start(KUBECONFIG=str(proxy.kubeconfig(OPERATOR)), **PATIENT)
     place.apply_relay(**DELETE_CURSOR)
     eventually(lambda: finalizers(place) == WITH_FINALIZER)
@@ -98,10 +98,10 @@ def start_behind(place: Situation, start: Callable[..., OperatorProcess], proxy:
     place.store(12)
 
 
-def test_what_was_deleted_is_told_of_even_if_the_resource_is_let_go_at_a_second_try(
+def test_the_deleted_cursor_is_reported_when_the_finalizer_is_removed_at_a_retry(
     place: Situation, start: Callable[..., OperatorProcess], proxy: FaultyProxy
 ) -> None:
-    start_behind(place, start, proxy)
+    start_behind_proxy(place, start, proxy)
     with proxy.inject(refuse(500), "patch", "relays", namespace=place.namespace, times=3) as rule:
         place.delete(place.kind, NAME)
         eventually(lambda: is_gone(place))
@@ -114,11 +114,11 @@ def message(place: Situation) -> str:
 
 
 @pytest.mark.parametrize("policy", ["DeleteCursor", "Retain"])
-def test_somebody_refuses_to_let_it_go(
+def test_the_removal_of_the_finalizer_is_refused(
     place: Situation, start: Callable[..., OperatorProcess], proxy: FaultyProxy, policy: str
 ) -> None:
-    """As an admission policy may that wants a label: nothing can be done but to say so."""
-    start_behind(place, start, proxy)
+    """For example an admission policy that requires a label. The operator can only report it."""
+    start_behind_proxy(place, start, proxy)
     with proxy.inject(refuse(403), "patch", "relays", namespace=place.namespace):
         place.delete(place.kind, NAME)
         place.patch(place.kind, NAME, {"spec": {"deletionPolicy": policy}})
@@ -126,11 +126,11 @@ def test_somebody_refuses_to_let_it_go(
         assert place.condition("Reconciling") == ("True", "Terminating")
         place.wait_reconciled(10)
         counts = [event["count"] for event in place.all("Event") if event["reason"].startswith("Cursor")]
-        assert counts in ([1], [] if policy == "Retain" else [1])  # the change of mind may come too late
+        assert counts in ([1], [] if policy == "Retain" else [1])  # the changed policy may come too late
     eventually(lambda: is_gone(place), seconds=15)
 
 
-def test_the_secret_is_gone(place: Situation, start: Callable[..., OperatorProcess]) -> None:
+def test_the_secret_is_deleted_first(place: Situation, start: Callable[..., OperatorProcess]) -> None:
     operator = start(**PATIENT)
     place.apply_secret("mine", url=f"redis://:s3cret@127.0.0.1:{place.sink.port}/0")
     place.apply_relay(**DELETE_CURSOR, redis={"secretRef": {"name": "mine"}})
@@ -156,7 +156,7 @@ def test_the_secret_is_gone(place: Situation, start: Callable[..., OperatorProce
 
 
 def test_a_namespace_is_deleted(place: Situation, start: Callable[..., OperatorProcess]) -> None:
-    """Its Secret may go before its Relay, and no Event can be written there any more."""
+    """Its Secret may be deleted before its Relay, and no Event can be created there any more."""
     operator = start(**PATIENT)
     place.apply_secret("mine", url=f"redis://:s3cret@127.0.0.1:{place.sink.port}/0")
     place.apply_relay(**DELETE_CURSOR, redis={"secretRef": {"name": "mine"}})
@@ -178,11 +178,11 @@ def test_a_node_is_lost(place: Situation, start: Callable[..., OperatorProcess])
     place.delete(place.kind, NAME)
     eventually(lambda: is_gone(place), seconds=DEADLINE + 60)
     assert f"pod {pod['metadata']['name']}" in place.event_messages("CursorNotDeleted")[0]
-    assert place.redis.get(place.keys.cursor) == "6322875401"  # an ingester that may still run would write it anew
+    assert place.redis.get(place.keys.cursor) == "6322875401"  # an ingester that still runs would write it again
     end_pod(place, pod)
 
 
-def test_killed_in_the_midst(place: Situation, start: Callable[..., OperatorProcess]) -> None:
+def test_the_operator_is_killed_during_a_deletion(place: Situation, start: Callable[..., OperatorProcess]) -> None:
     operator = start(**PATIENT)
     place.apply_relay(**DELETE_CURSOR)
     pod = place.stream()
@@ -200,10 +200,10 @@ def test_killed_in_the_midst(place: Situation, start: Callable[..., OperatorProc
     assert redis_keys(place) == set()
 
 
-def test_it_is_deleted_while_the_operator_is_away_for_longer_than_the_deadline(
+def test_the_operator_is_down_for_longer_than_the_deadline(
     place: Situation, start: Callable[..., OperatorProcess]
 ) -> None:
-    deadline = 10.0  # seconds, and as much for an operator that comes only after it has passed
+    deadline = 10.0  # seconds; an operator that starts after the deadline gets the same time again
     environment = {"SLUICE_DELETION_DEADLINE_SECONDS": str(deadline)}
     operator = start(**environment)
     place.apply_relay(**DELETE_CURSOR)
@@ -218,10 +218,10 @@ def test_it_is_deleted_while_the_operator_is_away_for_longer_than_the_deadline(
     assert not place.event_messages("CursorNotDeleted")
 
 
-def test_a_spec_that_can_not_be_read_can_go(
+def test_a_resource_with_an_unreadable_spec_can_be_deleted(
     control_plane: ControlPlane, place: Situation, start: Callable[..., OperatorProcess]
 ) -> None:
-    """As after an upgrade to a CRD that refuses what an older one has taken."""
+    """This happens after an upgrade to a CRD that refuses a value which an older CRD accepted."""
     with without_validation(control_plane, "host"):
         eventually(lambda: place.apply_relay(host="relay.example.com/xrpc", **DELETE_CURSOR) is None)
         place.patch(place.kind, NAME, {"metadata": {"finalizers": [FINALIZER]}})
