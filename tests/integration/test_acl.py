@@ -1,4 +1,4 @@
-"""The rights that the documentation lists: they suffice, and each of them is needed."""
+"""The ACL rights that the documentation lists suffice, and each of them is needed."""
 
 import contextlib
 import re
@@ -31,7 +31,7 @@ DOCS = (Path(__file__).parents[2] / "docs" / "redis.md").read_text()
 
 
 def rights(user: str) -> list[str]:
-    """As the documentation lists them."""
+    """The rights of `user` in the documentation."""
     (line,) = re.findall(rf"^ACL SETUSER {user} on >PASSWORD resetkeys resetchannels -@all (.*)$", DOCS, re.MULTILINE)
     return line.split()
 
@@ -44,11 +44,11 @@ def server(own_redis: Callable[..., RedisServer]) -> RedisServer:
     return own_redis()
 
 
-def admit(server: RedisServer, user: str, given: list[str]) -> str:
-    """The URL of a server that knows `user` with these rights alone."""
+def admit(server: RedisServer, user: str, granted: list[str]) -> str:
+    """Create `user` with exactly these rights. Returns the URL of the server for it."""
     client = server.client
     client.execute_command(
-        "ACL", "SETUSER", user, "reset", "on", ">s3cret/", "resetkeys", "resetchannels", "-@all", *given
+        "ACL", "SETUSER", user, "reset", "on", ">s3cret/", "resetkeys", "resetchannels", "-@all", *granted
     )
     client.execute_command("ACL", "LOG", "RESET")
     client.execute_command("SCRIPT", "FLUSH")
@@ -62,7 +62,7 @@ def denied(server: RedisServer) -> list[str]:
 
 
 async def ingest(client: RedisClient, *, prefix: str = "") -> None:
-    """Everything that an ingester ever asks of Redis."""
+    """Send every kind of command that an ingester sends."""
     for stream in Stream:
         sink = RedisSink(
             client,
@@ -86,11 +86,11 @@ async def ingest(client: RedisClient, *, prefix: str = "") -> None:
         former = StreamKeys(stream=stream, host="new.test", prefix=prefix, former_hosts=("relay.test",))
         assert await RedisSink(client, former, high_water_mark=10).rename_former_keys()
     assert await read_stream_lengths(client, prefix=prefix)
-    await client.execute_command("PING")  # what a connection that was idle for long does
+    await client.execute_command("PING")  # a connection that was idle for long sends it
 
 
 async def operate(url: str) -> None:
-    """Everything that the operator ever asks of Redis; PermissionError if it is not let."""
+    """Send every kind of command that the operator sends. Raises PermissionError if a right is missing."""
     reader = RedisReader()
     try:
         for stream in Stream:
@@ -110,14 +110,16 @@ async def operate(url: str) -> None:
 
 
 async def prepare(server: RedisServer) -> None:
-    """What consumers do first."""
+    """Create consumer groups."""
     async with server.connect() as client:
         for stream in Stream:
-            await client.xgroup_create(stream, "group", mkstream=True)  # without one, a trim has nothing to ask
+            await client.xgroup_create(
+                stream, "group", mkstream=True
+            )  # without a group, trimming sends no further command
 
 
 async def consume(server: RedisServer) -> None:
-    """Leave an entry of each stream with a consumer."""
+    """Read an entry of each stream without an acknowledgement."""
     await prepare(server)
     async with server.connect() as client:
         for stream in Stream:
@@ -171,7 +173,7 @@ async def test_the_ingester_needs_each_right(server: RedisServer, right: str) ->
 
 
 @pytest.mark.parametrize("right", ["+xadd", "+set", "+hset"])
-async def test_a_missing_right_is_noticed_before_the_first_write(server: RedisServer, right: str) -> None:
+async def test_a_missing_right_is_found_before_the_first_write(server: RedisServer, right: str) -> None:
     url = admit(server, "sluice-ingester", [other for other in INGESTER if other != right])
     async with connect(url) as client:
         sink = RedisSink(client, StreamKeys(stream=Stream.FIREHOSE, host="relay.test"), high_water_mark=10)
@@ -200,11 +202,11 @@ async def test_the_operator_needs_each_right(server: RedisServer, right: str) ->
 async def test_two_more_rights_suffice_for_a_cluster(tmp_path: Path) -> None:
     (more,) = re.findall(r"a cluster needs `(\S+)` and `(\S+)`", DOCS)
     prefix = "{sluice}:"
-    given = [right.replace("~", f"~{prefix}") if "~" in right else right for right in [*INGESTER, *more]]
+    granted = [right.replace("~", f"~{prefix}") if "~" in right else right for right in [*INGESTER, *more]]
     cluster = Cluster(tmp_path)
     with running(cluster):
         for node in cluster.nodes:
-            admit(node, "sluice-ingester", given)
+            admit(node, "sluice-ingester", granted)
         url = cluster.url.replace("://", "://sluice-ingester:s3cret%2F@")
         async with connect(url) as client:
             await ingest(client, prefix=prefix)

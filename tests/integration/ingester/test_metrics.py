@@ -18,7 +18,7 @@ from tests.integration.redis_server import RedisServer
 
 WANTED = ("app.bsky.feed.post", "app.bsky.actor.profile")
 Samples = dict[tuple[str, str, str], float]
-"""By name, source and kind."""
+"""(name, source, kind) -> value."""
 
 
 async def scrape(ingester: Ingester) -> Samples:

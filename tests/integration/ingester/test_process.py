@@ -20,7 +20,7 @@ from tests.integration.ingester.stored import expected_events, health, stored_ev
 from tests.integration.redis_server import RedisServer
 
 GRACE = 15
-"""Seconds that the operator's pods have to end."""
+"""The termination grace period of the operator's pods, in seconds."""
 RUST_COUNTERS = [
     "firehose_events",
     "firehose_create_events",

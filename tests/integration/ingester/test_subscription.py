@@ -16,11 +16,11 @@ from sluice_ingester.sources.subscription import MAX_FRAME_BYTES, Deadlines, Fra
 from tests.integration.ports import free_port
 
 QUICK = Deadlines(open=60.0, ping_interval=0.2, ping=60.0, close=0.5)
-"""Many pings, and all the time that a busy machine may need."""
+"""Deadlines with many pings, long enough for a busy machine."""
 PATIENT_FOR = 5.0
-"""Seconds, to see that there is no answer: the simulator shares this process, and answers late where that is busy."""
+"""Seconds without an answer. The simulator shares this process, so it may answer late on a busy machine."""
 IMPATIENT = Deadlines(open=60.0, ping_interval=0.2, ping=PATIENT_FOR, close=0.5)
-"""For those that do not answer any more."""
+"""Deadlines for sources that do not answer any more."""
 
 
 def subscription(url: str, deadlines: Deadlines = QUICK) -> Subscription:
