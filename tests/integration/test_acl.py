@@ -113,9 +113,8 @@ async def prepare(server: RedisServer) -> None:
     """Create consumer groups."""
     async with server.connect() as client:
         for stream in Stream:
-            await client.xgroup_create(
-                stream, "group", mkstream=True
-            )  # without a group, trimming sends no further command
+            # Without a group, trimming sends no further command.
+            await client.xgroup_create(stream, "group", mkstream=True)
 
 
 async def consume(server: RedisServer) -> None:

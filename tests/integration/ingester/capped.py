@@ -7,9 +7,10 @@ from tests.integration.ingester.proxy import TcpProxy
 
 
 class Capped(TcpProxy):
-    """Refuses a request of more than `most` bytes: with the message `words`, or if None by closing the connection.
+    """Refuses requests of more than `most` bytes.
 
-    It forwards `allowed` requests of more than `large` bytes. Further ones wait for ever.
+    It answers with the message `words`; if that is empty, with one that names the limit. If it is None, it closes the
+    connection. It forwards `allowed` requests of more than `large` bytes; further ones wait for ever.
     """
 
     def __init__(self, port: int, *, most: int, words: str | None = "", large: int = 4096) -> None:

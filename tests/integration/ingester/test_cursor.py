@@ -92,11 +92,11 @@ async def test_a_sequence_that_restarted_without_notice_halts(
         sim.pause()
         await until_cursor(client, sim.host, sim.repos.next_seq - 1)
         before = await stored_events(client)
-        anew = sim.fault("seq", by=back)["next_seq"]
+        first_seq = sim.fault("seq", by=back)["next_seq"]
         sim.resume()
         await until_state(client, sim.host, "halted", "SequenceMovedBack")
         assert await stored_events(client) == before
-        await client.set(f"firehose_live:cursor:{sim.host}", anew - 1)
+        await client.set(f"firehose_live:cursor:{sim.host}", first_seq - 1)
         await until_state(client, sim.host, "streaming")
         sim.pause()
         await until_cursor(client, sim.host, sim.repos.next_seq - 1)

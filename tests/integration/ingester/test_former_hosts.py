@@ -43,9 +43,8 @@ async def found(client: Redis, keys: StreamKeys = KEYS) -> tuple[str | None, dic
 
 async def test_a_cursor_is_renamed_with_its_health(sink: RedisSink, client: Redis) -> None:
     await put(client, OLD_KEYS, "7", seq="7", events="40")
-    await put(
-        client, KEYS, None, beat="2026-11-28T12:00:00.000Z"
-    )  # the health report is written before the cursor is read
+    # The health report is written before the cursor is read.
+    await put(client, KEYS, None, beat="2026-11-28T12:00:00.000Z")
     assert await sink.rename_former_keys() == [OLD_KEYS.cursor]
     assert await found(client) == ("7", {"seq": "7", "events": "40"})
     assert await found(client, OLD_KEYS) == (None, {})

@@ -5,8 +5,8 @@ from tests.integration.operator.situation import NAME, Situation, eventually
 ANNOTATION = "sluice.dev/reconcile-requested-at"
 
 
-def request_reconcile(situation: Situation, word: str) -> None:
-    situation.kubectl("annotate", "--overwrite", situation.kind.lower(), NAME, f"{ANNOTATION}={word}")
+def request_reconcile(situation: Situation, value: str) -> None:
+    situation.kubectl("annotate", "--overwrite", situation.kind.lower(), NAME, f"{ANNOTATION}={value}")
 
 
 def handled_request(situation: Situation) -> str | None:
@@ -14,10 +14,10 @@ def handled_request(situation: Situation) -> str | None:
     return found
 
 
-def wait_handled(situation: Situation, word: str) -> None:
-    """Request a reconciliation with the value `word`, and wait until it is acknowledged."""
-    request_reconcile(situation, word)
-    eventually(lambda: handled_request(situation) == word)
+def wait_handled(situation: Situation, value: str) -> None:
+    """Request a reconciliation with the value `value`, and wait until it is acknowledged."""
+    request_reconcile(situation, value)
+    eventually(lambda: handled_request(situation) == value)
 
 
 def wait_status_current(situation: Situation) -> None:
@@ -26,5 +26,5 @@ def wait_status_current(situation: Situation) -> None:
     # The operator reads the bytes less often than anything else.
     eventually(lambda: situation.status()["firehose"]["streamBytes"] == situation.redis.memory_usage(key, samples=5))
     # Events of a reconciliation follow its status, and precede the next reconciliation.
-    for word in ("once", "again"):
-        wait_handled(situation, word)
+    for value in ("once", "again"):
+        wait_handled(situation, value)

@@ -31,9 +31,8 @@ def test_a_new_operator_tells_a_clock_that_is_behind_from_a_silent_ingester(
     seen = ready(place)
     place.wait_events("Connected", "Ready")  # an operator that stops records no more Events
     operator.stop()
-    place.set_container(
-        pod, running={"startedAt": now(ahead=-400)}
-    )  # the container started long ago, so its ingester is not starting
+    # The container started long ago, so its ingester is not starting.
+    place.set_container(pod, running={"startedAt": now(ahead=-400)})
 
     second = start(speed=3)
     wait_handled(place, "second")

@@ -54,7 +54,7 @@ def test_the_operator_leaves_a_field_after_repeated_edits(
     assert not is_reverted(place.deployment())
     place.wait_condition("Ready", "True", "Suspended")
 
-    # The operator is_contested_again restores all other fields.
+    # The operator still restores all other fields.
     place.apply_relay(suspend=True, image="sluice:2")
     eventually(lambda: container(place)["image"] == "sluice:2")
     place.patch("Deployment", CHILD, {"spec": {"minReadySeconds": 7}})

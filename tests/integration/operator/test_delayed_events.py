@@ -48,7 +48,7 @@ def test_an_operator_that_stops_records_the_event_of_its_last_status(
     with proxy.inject(delay_answer(2), "patch", "relays/status", namespace=place.namespace):
         place.apply_relay(redis={"secretRef": {"name": "none"}}, health={"stalledAfterSeconds": 1})
         place.wait_condition("Stalled", "True", "SecretMissing")
-        # The status is stored, and the operator has no answer yet.
+        # The status is stored, but the operator has no answer yet.
         assert operator.stop() == 0
     assert [event["count"] for event in events_of(place, "Stalled")] == [1]
 

@@ -21,9 +21,8 @@ def test_the_younger_resource_stalls_and_takes_over(situation: Situation) -> Non
     assert conditions["Connected"] == conditions["EventsFlowing"] == ("False", "DuplicateSource")
     assert conditions["CursorValid"] == conditions["SinkWritable"] == ("Unknown", "DuplicateSource")
     assert "firehose" not in status  # the numbers belong to the other resource
-    assert (
-        situation.redis.get(situation.keys.cursor) == "6322875401"
-    )  # it must not set the cursor of the other resource
+    # It must not set the cursor of the other resource.
+    assert situation.redis.get(situation.keys.cursor) == "6322875401"
     situation.report(SourceState.STREAMING, pod=pod)  # an old report is ignored
     situation.wait_condition("Ready", "True", "Streaming")
     assert situation.deployment()["spec"]["replicas"] == 1

@@ -78,9 +78,8 @@ def test_an_unobserved_connection_is_reported_again_only_if_it_is_another_one(
     operator.stop()
     start()
     wait_reconnected(reconnects=0)
-    eventually(
-        lambda: len(events_of(place, "BackpressureOff")) == 2
-    )  # an operator does not increase the count of an Event of its predecessor
+    # An operator does not increase the count of an Event of its predecessor.
+    eventually(lambda: len(events_of(place, "BackpressureOff")) == 2)
     assert counts(place, "Connected") == [1]
     assert place.status()["firehose"]["connectedSince"] == since
 

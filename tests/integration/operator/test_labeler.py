@@ -65,7 +65,7 @@ def test_suspend_and_resume(situation: LabelerSituation) -> None:
     situation.stream(77)
     situation.kubectl("patch", "labeler", NAME, "--type=merge", "-p", '{"spec":{"suspend":true}}')
     eventually(lambda: situation.deployment()["spec"]["replicas"] == 0)
-    eventually(lambda: not situation.names("Pod") or _end(situation))
+    eventually(lambda: not situation.names("Pod") or _end_pods(situation))
     situation.wait_condition("Suspended", "True", "Suspended")
     situation.wait_condition("Ready", "True", "Suspended")
     assert situation.status()["labels"]["cursor"] == "77"
@@ -75,7 +75,7 @@ def test_suspend_and_resume(situation: LabelerSituation) -> None:
     situation.wait_events("Suspended", "Resumed")
 
 
-def _end(situation: LabelerSituation) -> bool:
+def _end_pods(situation: LabelerSituation) -> bool:
     """Delete the pods that are ending, as the kubelet does. Returns False, so that `eventually` calls it again."""
     for name in situation.names("Pod"):
         situation.kubectl("delete", "pod", name, "--force", "--grace-period=0", "--ignore-not-found")

@@ -63,9 +63,12 @@ def test_a_leader_without_answers_about_its_lease_ends_although_it_could_write(
 def test_a_renewal_that_fails_for_a_moment_changes_no_leader(
     place: Place, candidate: Callable[..., OperatorProcess], proxy: FaultyProxy, fault: Fault, times: int
 ) -> None:
-    ways = (proxy.kubeconfig("first"), str(place.control_plane.kubeconfig("second")))
+    kubeconfigs = (proxy.kubeconfig("first"), str(place.control_plane.kubeconfig("second")))
     leader, standby = start_pair(
-        *(candidate(user, KUBECONFIG=way, **LONG_LEASE) for user, way in zip(USERS, ways, strict=True))
+        *(
+            candidate(user, KUBECONFIG=kubeconfig, **LONG_LEASE)
+            for user, kubeconfig in zip(USERS, kubeconfigs, strict=True)
+        )
     )
     with proxy.inject(fault, "update", "leases", namespace=place.namespace, times=times) as rule:
         eventually(lambda: rule.remaining == 0)

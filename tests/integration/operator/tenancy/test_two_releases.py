@@ -75,9 +75,8 @@ def test_a_release_without_a_namespace_is_not_ready_and_takes_over_when_the_othe
     assert second.get("livez")[0] == 200
     assert first.stop() == 0
     for place in namespaces:
-        eventually(
-            lambda place=place: place.default_redis() == SECOND, seconds=45
-        )  # taking over an expired Lease would take longer
+        # Taking over an expired Lease would take longer.
+        eventually(lambda place=place: place.default_redis() == SECOND, seconds=45)
         assert place.holder() == "second-system/sluice-operator"
         last = max(request.received for request in place.writes(log, FIRST))
         assert all(request.received > last for request in place.writes(log, SECOND))
