@@ -173,7 +173,7 @@ def place(control_plane: ControlPlane, sink: RedisServer) -> Iterator[Situation]
 
 
 @pytest.fixture
-def elsewhere(control_plane: ControlPlane, sink: RedisServer) -> Iterator[Situation]:
+def other_place(control_plane: ControlPlane, sink: RedisServer) -> Iterator[Situation]:
     """Another namespace that no operator serves yet."""
     place = Situation(control_plane, f"test-{secrets.token_hex(3)}", sink)
     yield place

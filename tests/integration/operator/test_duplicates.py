@@ -44,13 +44,13 @@ def pod_now(situation: Situation, pod: Manifest) -> Manifest:
     return found
 
 
-def test_a_duplicate_in_another_namespace_with_another_redis_user(situation: Situation, elsewhere: Situation) -> None:
+def test_a_duplicate_in_another_namespace_with_another_redis_user(situation: Situation, other_place: Situation) -> None:
     client = situation.redis
     client.execute_command("ACL", "SETUSER", "other", "on", ">pass", "~*", "&*", "+@all")
-    elsewhere.apply_secret("mine", url=f"redis://other:pass@127.0.0.1:{situation.sink.port}")
+    other_place.apply_secret("mine", url=f"redis://other:pass@127.0.0.1:{situation.sink.port}")
     redis = {"secretRef": {"name": "mine"}}
-    older, younger = resource_of(situation), add_resource(of=situation, name=NAME, namespace=elsewhere.namespace)
-    younger_but_apart = add_resource(of=situation, name="apart", namespace=elsewhere.namespace)
+    older, younger = resource_of(situation), add_resource(of=situation, name=NAME, namespace=other_place.namespace)
+    younger_but_apart = add_resource(of=situation, name="apart", namespace=other_place.namespace)
     older.apply()
     older.wait_running()
     wait_next_timestamp()
@@ -63,7 +63,7 @@ def test_a_duplicate_in_another_namespace_with_another_redis_user(situation: Sit
     younger.wait_running()
     younger.apply(redis=redis)
     younger.wait_stalled_by(older)
-    elsewhere.apply_secret("mine", url=f"redis://other:pass@127.0.0.1:{situation.sink.port}/7")
+    other_place.apply_secret("mine", url=f"redis://other:pass@127.0.0.1:{situation.sink.port}/7")
     younger.wait_running()
 
 

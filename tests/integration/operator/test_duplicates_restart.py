@@ -15,12 +15,12 @@ START = Callable[..., OperatorProcess]
 
 
 @pytest.fixture
-def start(own_operator: START, place: Situation, elsewhere: Situation) -> START:
+def start(own_operator: START, place: Situation, other_place: Situation) -> START:
     """Starts an operator that serves only these two namespaces."""
 
     def start(**environment: str) -> OperatorProcess:
         url = f"redis://:s3cret@127.0.0.1:{place.sink.port}/0"
-        namespaces = f"{place.namespace},{elsewhere.namespace}"
+        namespaces = f"{place.namespace},{other_place.namespace}"
         operator = own_operator(SLUICE_WATCH_NAMESPACES=namespaces, SLUICE_DEFAULT_REDIS_URL=url, **environment)
         place.operator = operator
         return operator
@@ -30,14 +30,14 @@ def start(own_operator: START, place: Situation, elsewhere: Situation) -> START:
 
 @pytest.mark.parametrize("names", [("a", "b"), ("b", "a")], ids=["in order", "out of order"])
 def test_a_restart_never_starts_both(
-    place: Situation, elsewhere: Situation, start: START, names: tuple[str, str]
+    place: Situation, other_place: Situation, start: START, names: tuple[str, str]
 ) -> None:
     """A new operator knows both resources at once, but not yet the content of their Secrets."""
-    for namespace in (place, elsewhere):
+    for namespace in (place, other_place):
         namespace.apply_secret("mine", url=f"redis://:s3cret@127.0.0.1:{place.sink.port}/0")
     redis = {"secretRef": {"name": "mine"}}
     older = add_resource(of=place, name=names[0])
-    younger = add_resource(of=place, name=names[1], namespace=elsewhere.namespace)
+    younger = add_resource(of=place, name=names[1], namespace=other_place.namespace)
     older.apply(redis=redis)
     wait_next_timestamp()
     younger.apply(redis=redis)

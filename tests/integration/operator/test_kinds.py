@@ -230,21 +230,21 @@ def test_a_kind_that_can_not_be_watched_is_listed(
 def test_a_kind_is_forbidden_in_one_of_two_namespaces(
     control_plane: ControlPlane,
     place: Situation,
-    elsewhere: Situation,
+    other_place: Situation,
     own_operator: Callable[..., OperatorProcess],
 ) -> None:
     granted = [{**rule, "resources": [one for one in rule["resources"] if "labelers" not in one]} for rule in rules()]
     grant(control_plane, place.namespace, granted, USER)
-    grant(control_plane, elsewhere.namespace, rules(), USER)
+    grant(control_plane, other_place.namespace, rules(), USER)
     operator = own_operator(
         KUBECONFIG=str(control_plane.kubeconfig(USER)),
         SLUICE_DEFAULT_REDIS_URL=f"redis://:s3cret@127.0.0.1:{place.sink.port}/0",
-        SLUICE_WATCH_NAMESPACES=f"{place.namespace},{elsewhere.namespace}",
+        SLUICE_WATCH_NAMESPACES=f"{place.namespace},{other_place.namespace}",
     )
-    refused, served = (LabelerSituation(control_plane, one.namespace, one.sink) for one in (place, elsewhere))
-    for one in (refused, served, place, elsewhere):
+    refused, served = (LabelerSituation(control_plane, one.namespace, one.sink) for one in (place, other_place))
+    for one in (refused, served, place, other_place):
         one.apply_relay()
-    for one in (served, place, elsewhere):
+    for one in (served, place, other_place):
         one.stream()
         assert_is_reconciled(one)
     assert f"labelers in namespace {place.namespace}" in operator.get("readyz")[1]

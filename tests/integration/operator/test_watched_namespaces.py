@@ -19,7 +19,7 @@ USER = "namespaced"
 KINDS = 4
 
 
-class Place(Situation):
+class WatchedNamespace(Situation):
     """A namespace, and the operator's rights in it."""
 
     def grant(self, granted: list[Manifest] | None = None) -> None:
@@ -40,15 +40,15 @@ class Place(Situation):
 
 
 @pytest.fixture
-def make_place(control_plane: ControlPlane, sink: RedisServer) -> Iterator[Callable[[], Place]]:
-    places: list[Place] = []
+def make_namespace(control_plane: ControlPlane, sink: RedisServer) -> Iterator[Callable[[], WatchedNamespace]]:
+    namespaces: list[WatchedNamespace] = []
 
-    def make() -> Place:
-        places.append(Place(control_plane, f"test-{secrets.token_hex(3)}", sink))
-        return places[-1]
+    def make() -> WatchedNamespace:
+        namespaces.append(WatchedNamespace(control_plane, f"test-{secrets.token_hex(3)}", sink))
+        return namespaces[-1]
 
     yield make
-    for place in places:
+    for place in namespaces:
         place.remove()
 
 
@@ -56,12 +56,12 @@ def make_place(control_plane: ControlPlane, sink: RedisServer) -> Iterator[Calla
 def serve(proxy: FaultyProxy, own_operator: Callable[..., OperatorProcess]) -> Callable[..., OperatorProcess]:
     """Starts an operator that watches those namespaces through the proxy, and waits until it is ready."""
 
-    def start(*places: Place, more: str = "") -> OperatorProcess:
-        names = [place.namespace for place in places] + ([more] if more else [])
+    def start(*namespaces: WatchedNamespace, more: str = "") -> OperatorProcess:
+        names = [place.namespace for place in namespaces] + ([more] if more else [])
         return own_operator(
             KUBECONFIG=proxy.kubeconfig(USER),
             SLUICE_WATCH_NAMESPACES=",".join(names),
-            SLUICE_DEFAULT_REDIS_URL=f"redis://:s3cret@127.0.0.1:{places[0].sink.port}/0",
+            SLUICE_DEFAULT_REDIS_URL=f"redis://:s3cret@127.0.0.1:{namespaces[0].sink.port}/0",
             SLUICE_RESYNC_INTERVAL_SECONDS="5",
         )
 
@@ -71,10 +71,10 @@ def serve(proxy: FaultyProxy, own_operator: Callable[..., OperatorProcess]) -> C
 def test_a_namespace_without_a_role_does_not_delay_the_others(
     control_plane: ControlPlane,
     proxy: FaultyProxy,
-    make_place: Callable[[], Place],
+    make_namespace: Callable[[], WatchedNamespace],
     serve: Callable[..., OperatorProcess],
 ) -> None:
-    granted, bare, missing = make_place(), make_place(), f"test-{secrets.token_hex(3)}"
+    granted, bare, missing = make_namespace(), make_namespace(), f"test-{secrets.token_hex(3)}"
     granted.grant()
     bare.apply_relay()
     operator = serve(bare, granted, more=missing)
@@ -103,10 +103,10 @@ def test_a_namespace_without_a_role_does_not_delay_the_others(
 def test_a_role_is_deleted_and_created_again(
     control_plane: ControlPlane,
     proxy: FaultyProxy,
-    make_place: Callable[[], Place],
+    make_namespace: Callable[[], WatchedNamespace],
     serve: Callable[..., OperatorProcess],
 ) -> None:
-    staying, revoked = make_place(), make_place()
+    staying, revoked = make_namespace(), make_namespace()
     for place in (staying, revoked):
         place.grant()
     operator = serve(staying, revoked)
@@ -146,7 +146,7 @@ def test_a_role_is_deleted_and_created_again(
 def test_a_resource_is_deleted_in_a_namespace_without_a_role(
     control_plane: ControlPlane,
     proxy: FaultyProxy,
-    make_place: Callable[[], Place],
+    make_namespace: Callable[[], WatchedNamespace],
     serve: Callable[..., OperatorProcess],
 ) -> None:
     """This happens when a namespace is deleted and its Role is deleted first.
@@ -154,7 +154,7 @@ def test_a_resource_is_deleted_in_a_namespace_without_a_role(
     The pod may still run, so the cursor stays reserved until a person confirms. The waiting resource reports exactly
     that, and not that the deleted resource still streams.
     """
-    staying, revoked = make_place(), make_place()
+    staying, revoked = make_namespace(), make_namespace()
     for place in (staying, revoked):
         place.grant()
     operator = serve(staying, revoked)
@@ -195,11 +195,11 @@ def test_a_resource_is_deleted_in_a_namespace_without_a_role(
 def test_a_role_without_the_right_to_watch(
     control_plane: ControlPlane,
     proxy: FaultyProxy,
-    make_place: Callable[[], Place],
+    make_namespace: Callable[[], WatchedNamespace],
     serve: Callable[..., OperatorProcess],
 ) -> None:
     """Listed objects would look like changes that a watch missed, which ends the process."""
-    whole, part = make_place(), make_place()
+    whole, part = make_namespace(), make_namespace()
     whole.grant()
     part.grant([{**rule, "verbs": [verb for verb in rule["verbs"] if verb != "watch"]} for rule in rules()])
     part.apply_relay()
@@ -223,9 +223,9 @@ def test_a_role_without_the_right_to_watch(
 
 
 def test_without_any_role_the_operator_reports_the_missing_right(
-    control_plane: ControlPlane, make_place: Callable[[], Place], tmp_path: Path
+    control_plane: ControlPlane, make_namespace: Callable[[], WatchedNamespace], tmp_path: Path
 ) -> None:
-    one, other = make_place(), make_place()
+    one, other = make_namespace(), make_namespace()
     operator = OperatorProcess(
         control_plane,
         tmp_path / "log",
@@ -249,7 +249,7 @@ def test_without_any_role_the_operator_reports_the_missing_right(
     assert one.times_refused(operator) == other.times_refused(operator) == 1
 
 
-def _refused_again(control_plane: ControlPlane, place: Place) -> list[Request]:
+def _refused_again(control_plane: ControlPlane, place: WatchedNamespace) -> list[Request]:
     """The operator's refused requests in that namespace from now on, once there are at least three."""
     log = control_plane.audit.from_now()
 

@@ -25,7 +25,7 @@ LONG_LEASE = {"SLUICE_LEASE_DURATION_SECONDS": str(LONG_SECONDS)}
 """For operators that must stay leader although they can't renew for a while, also on a busy machine."""
 
 
-class Place(Situation):
+class LeaseNamespace(Situation):
     """A namespace that both operators serve, with their Lease."""
 
     def grant(self, *users: str) -> None:
@@ -60,7 +60,7 @@ class Place(Situation):
 class ConstantEdits:
     """Edits resources all the time, so that the leader always has something to write."""
 
-    def __init__(self, place: Place, *, resources: int = 5) -> None:
+    def __init__(self, place: LeaseNamespace, *, resources: int = 5) -> None:
         self._place = place
         self._names = [f"load-{number}" for number in range(resources)]
         self._over = threading.Event()
@@ -91,7 +91,7 @@ def leads(operator: OperatorProcess) -> bool:
     return "sluice_leader 1.0" in operator.get("metrics")[1]
 
 
-def seconds_to_take_over(place: Place, standby: OperatorProcess, *, log: AuditLog, since: datetime) -> float:
+def seconds_to_take_over(place: LeaseNamespace, standby: OperatorProcess, *, log: AuditLog, since: datetime) -> float:
     """The seconds from `since` until the standby has the Lease and has created a child of a new resource."""
     name = f"after-{secrets.token_hex(3)}"
     place.apply(name)
@@ -106,7 +106,7 @@ def seconds_to_take_over(place: Place, standby: OperatorProcess, *, log: AuditLo
     return seconds
 
 
-def assert_one_writes_at_a_time(place: Place, log: AuditLog, *leaders: str) -> None:
+def assert_one_writes_at_a_time(place: LeaseNamespace, log: AuditLog, *leaders: str) -> None:
     """Each of `leaders`, in this order, writes only after the last write of the one before it."""
     order = sorted(place.writes(log, *USERS), key=lambda request: request.received)
     turns = [request.user for request in order]

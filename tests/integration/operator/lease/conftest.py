@@ -10,20 +10,20 @@ import pytest
 from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.control_plane import ControlPlane
 from tests.integration.operator.faulty_proxy import FaultyProxy
-from tests.integration.operator.lease.candidates import USERS, Pair, Place, start_pair
+from tests.integration.operator.lease.candidates import USERS, LeaseNamespace, Pair, start_pair
 from tests.integration.redis_server import RedisServer
 
 
 @pytest.fixture
-def place(control_plane: ControlPlane, sink: RedisServer) -> Iterator[Place]:
-    place = Place(control_plane, f"test-{secrets.token_hex(3)}", sink)
+def place(control_plane: ControlPlane, sink: RedisServer) -> Iterator[LeaseNamespace]:
+    place = LeaseNamespace(control_plane, f"test-{secrets.token_hex(3)}", sink)
     place.grant(*USERS)
     yield place
     place.remove()
 
 
 @pytest.fixture
-def candidate(place: Place, tmp_path: Path) -> Iterator[Callable[..., OperatorProcess]]:
+def candidate(place: LeaseNamespace, tmp_path: Path) -> Iterator[Callable[..., OperatorProcess]]:
     """Creates operators without starting them. Each has its own user, with Roles in this namespace only."""
     made: list[OperatorProcess] = []
 

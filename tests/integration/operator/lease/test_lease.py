@@ -15,8 +15,8 @@ from tests.integration.operator.lease.candidates import (
     LONG_SECONDS,
     USERS,
     ConstantEdits,
+    LeaseNamespace,
     Pair,
-    Place,
     assert_one_writes_at_a_time,
     leads,
     seconds_to_take_over,
@@ -33,7 +33,7 @@ SLACK_SECONDS = 4
 READ_LEASE = {("coordination.k8s.io", "leases", "get")}
 
 
-def test_a_standby_is_ready_and_only_reads_the_lease(place: Place, pair: Pair) -> None:
+def test_a_standby_is_ready_and_only_reads_the_lease(place: LeaseNamespace, pair: Pair) -> None:
     leader, standby = pair
     log, began = place.control_plane.audit.from_now(), time.monotonic()
 
@@ -56,7 +56,7 @@ def test_a_standby_is_ready_and_only_reads_the_lease(place: Place, pair: Pair) -
 
 
 def test_the_standby_takes_over_when_a_busy_leader_is_killed(
-    place: Place, pair: Pair, candidate: Callable[..., OperatorProcess]
+    place: LeaseNamespace, pair: Pair, candidate: Callable[..., OperatorProcess]
 ) -> None:
     leader, standby = pair
     begin = place.control_plane.audit.from_now()
@@ -76,7 +76,7 @@ def test_the_standby_takes_over_when_a_busy_leader_is_killed(
     assert place.lease()["leaseTransitions"] == 3
 
 
-def test_a_graceful_stop_releases_the_lease(place: Place, pair: Pair) -> None:
+def test_a_graceful_stop_releases_the_lease(place: LeaseNamespace, pair: Pair) -> None:
     leader, standby = pair
     log = place.control_plane.audit.from_now()
     with ConstantEdits(place):
@@ -96,7 +96,7 @@ def test_a_graceful_stop_releases_the_lease(place: Place, pair: Pair) -> None:
 
 
 def test_the_last_operator_leaves_a_lease_without_a_holder(
-    place: Place, candidate: Callable[..., OperatorProcess]
+    place: LeaseNamespace, candidate: Callable[..., OperatorProcess]
 ) -> None:
     leader = candidate("first")
     leader.start()
@@ -106,7 +106,7 @@ def test_the_last_operator_leaves_a_lease_without_a_holder(
     assert (lease.get("holderIdentity", ""), lease["leaseDurationSeconds"]) == ("", 1)
 
 
-def test_a_leader_that_is_frozen_until_another_leads_ends(place: Place, pair: Pair) -> None:
+def test_a_leader_that_is_frozen_until_another_leads_ends(place: LeaseNamespace, pair: Pair) -> None:
     leader, standby = pair
     log = place.control_plane.audit.from_now()
     with ConstantEdits(place):
@@ -124,7 +124,7 @@ def test_a_leader_that_is_frozen_until_another_leads_ends(place: Place, pair: Pa
 
 
 def test_a_leader_that_is_frozen_for_a_moment_stays_leader(
-    place: Place, candidate: Callable[..., OperatorProcess]
+    place: LeaseNamespace, candidate: Callable[..., OperatorProcess]
 ) -> None:
     leader, standby = start_pair(*(candidate(user, **LONG_LEASE) for user in USERS))
     leader.send(signal.SIGSTOP)
@@ -135,7 +135,7 @@ def test_a_leader_that_is_frozen_for_a_moment_stays_leader(
     assert place.lease()["leaseTransitions"] == 0
 
 
-def test_a_leader_that_finds_another_holder_ends_at_once(place: Place, pair: Pair) -> None:
+def test_a_leader_that_finds_another_holder_ends_at_once(place: LeaseNamespace, pair: Pair) -> None:
     leader, standby = pair
     begin = place.control_plane.audit.from_now()
     with ConstantEdits(place):
@@ -151,7 +151,7 @@ def test_a_leader_that_finds_another_holder_ends_at_once(place: Place, pair: Pai
     assert not leads(standby)
 
 
-def test_annotating_the_lease_changes_no_leader(place: Place, pair: Pair) -> None:
+def test_annotating_the_lease_changes_no_leader(place: LeaseNamespace, pair: Pair) -> None:
     leader, standby = pair
     for number in range(5):
         place.patch("Lease", LEASE, {"metadata": {"annotations": {"somebody": str(number)}}})
@@ -160,7 +160,7 @@ def test_annotating_the_lease_changes_no_leader(place: Place, pair: Pair) -> Non
     assert place.get("Lease", LEASE)["metadata"]["annotations"] == {"somebody": "4"}
 
 
-def test_a_leader_without_an_api_server_ends_in_time(place: Place, pair: Pair) -> None:
+def test_a_leader_without_an_api_server_ends_in_time(place: LeaseNamespace, pair: Pair) -> None:
     leader, standby = pair
     log = place.control_plane.audit
     since = time.monotonic()
@@ -179,7 +179,7 @@ def test_a_leader_without_an_api_server_ends_in_time(place: Place, pair: Pair) -
 
 
 def test_an_operator_without_rights_on_the_lease_does_nothing(
-    place: Place, candidate: Callable[..., OperatorProcess], control_plane: ControlPlane
+    place: LeaseNamespace, candidate: Callable[..., OperatorProcess], control_plane: ControlPlane
 ) -> None:
     place.grant("second")
     (right,) = READ_LEASE

@@ -13,8 +13,8 @@ from tests.integration.operator.lease.candidates import (
     FAILOVER_SECONDS,
     USERS,
     ConstantEdits,
+    LeaseNamespace,
     Pair,
-    Place,
     assert_one_writes_at_a_time,
     leads,
     seconds_to_take_over,
@@ -23,17 +23,17 @@ from tests.integration.operator.rights import LEASE
 from tests.integration.operator.situation import eventually
 
 
-def delete(place: Place) -> None:
+def delete(place: LeaseNamespace) -> None:
     place.delete("Lease", LEASE)
 
 
-def empty(place: Place) -> None:
+def empty(place: LeaseNamespace) -> None:
     place.patch("Lease", LEASE, {"spec": {"holderIdentity": ""}})
 
 
 @pytest.mark.parametrize("edit", [delete, empty])
 def test_nobody_takes_an_emptied_lease_before_its_former_holder_has_ended(
-    place: Place, faulty_pair: Pair, proxy: FaultyProxy, edit: Callable[[Place], None]
+    place: LeaseNamespace, faulty_pair: Pair, proxy: FaultyProxy, edit: Callable[[LeaseNamespace], None]
 ) -> None:
     leader, standby = faulty_pair
     log = place.control_plane.audit.from_now()
@@ -51,7 +51,7 @@ def test_nobody_takes_an_emptied_lease_before_its_former_holder_has_ended(
 
 
 @pytest.mark.parametrize("seconds", [1, None, 3600])
-def test_an_edited_lease_duration_is_restored(place: Place, pair: Pair, seconds: Any) -> None:
+def test_an_edited_lease_duration_is_restored(place: LeaseNamespace, pair: Pair, seconds: Any) -> None:
     """A shorter duration would allow two leaders; a longer one would delay the next leader."""
     leader, standby = pair
     place.patch("Lease", LEASE, {"spec": {"leaseDurationSeconds": seconds}})

@@ -27,8 +27,8 @@ from tests.integration.operator.lease.candidates import (
     LONG_SECONDS,
     USERS,
     ConstantEdits,
+    LeaseNamespace,
     Pair,
-    Place,
     assert_one_writes_at_a_time,
     leads,
     seconds_to_take_over,
@@ -39,7 +39,7 @@ from tests.integration.operator.situation import eventually
 
 
 def test_a_leader_without_answers_about_its_lease_ends_although_it_could_write(
-    place: Place, faulty_pair: Pair, proxy: FaultyProxy
+    place: LeaseNamespace, faulty_pair: Pair, proxy: FaultyProxy
 ) -> None:
     leader, standby = faulty_pair
     place.apply("before")
@@ -61,7 +61,7 @@ def test_a_leader_without_answers_about_its_lease_ends_although_it_could_write(
     ids=["answers are lost", "connections are cut off", "429", "500", "no answer"],
 )
 def test_a_renewal_that_fails_for_a_moment_changes_no_leader(
-    place: Place, candidate: Callable[..., OperatorProcess], proxy: FaultyProxy, fault: Fault, times: int
+    place: LeaseNamespace, candidate: Callable[..., OperatorProcess], proxy: FaultyProxy, fault: Fault, times: int
 ) -> None:
     kubeconfigs = (proxy.kubeconfig("first"), str(place.control_plane.kubeconfig("second")))
     leader, standby = start_pair(
@@ -77,7 +77,7 @@ def test_a_renewal_that_fails_for_a_moment_changes_no_leader(
 
 
 def test_an_acquired_lease_whose_answer_is_lost_counts_as_acquired(
-    place: Place, candidate: Callable[..., OperatorProcess], proxy: FaultyProxy
+    place: LeaseNamespace, candidate: Callable[..., OperatorProcess], proxy: FaultyProxy
 ) -> None:
     leader = candidate("first", KUBECONFIG=proxy.kubeconfig("first"))
     with proxy.inject(lose_answer, "create", "leases", namespace=place.namespace, times=1) as rule:
@@ -87,7 +87,7 @@ def test_an_acquired_lease_whose_answer_is_lost_counts_as_acquired(
 
 
 def test_a_released_lease_whose_answer_is_lost_counts_as_released(
-    place: Place, faulty_pair: Pair, proxy: FaultyProxy
+    place: LeaseNamespace, faulty_pair: Pair, proxy: FaultyProxy
 ) -> None:
     leader, standby = faulty_pair
     with proxy.inject(lose_answer, "update", "leases", namespace=place.namespace):
@@ -95,7 +95,9 @@ def test_a_released_lease_whose_answer_is_lost_counts_as_released(
         eventually(lambda: leads(standby), seconds=8)
 
 
-async def test_failing_work_releases_the_lease_when_it_has_ended(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_failing_work_releases_the_lease_when_it_has_ended(
+    place: LeaseNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("KUBECONFIG", str(place.control_plane.kubeconfig(USERS[0])))
     terms = LeaseConfig(namespace=place.namespace, name=LEASE, duration_seconds=60)
     done: list[str] = []
@@ -119,7 +121,7 @@ async def test_failing_work_releases_the_lease_when_it_has_ended(place: Place, m
     assert done == ["work has ended", "second"]
 
 
-async def test_one_of_many_candidates_leads(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_one_of_many_candidates_leads(place: LeaseNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KUBECONFIG", str(place.control_plane.kubeconfig(USERS[0])))
     terms = LeaseConfig(namespace=place.namespace, name=LEASE, duration_seconds=30)
     together: list[int] = []
@@ -140,7 +142,7 @@ async def test_one_of_many_candidates_leads(place: Place, monkeypatch: pytest.Mo
 
 
 def test_requests_of_the_leader_are_answered_before_another_leads(
-    place: Place, faulty_pair: Pair, proxy: FaultyProxy
+    place: LeaseNamespace, faulty_pair: Pair, proxy: FaultyProxy
 ) -> None:
     leader, standby = faulty_pair
     log = place.control_plane.audit.from_now()
@@ -156,7 +158,7 @@ def test_requests_of_the_leader_are_answered_before_another_leads(
 
 
 def test_an_operator_that_is_stopped_while_it_acquires_the_lease_releases_it(
-    place: Place, candidate: Callable[..., OperatorProcess], proxy: FaultyProxy
+    place: LeaseNamespace, candidate: Callable[..., OperatorProcess], proxy: FaultyProxy
 ) -> None:
     first, second = candidate("first", KUBECONFIG=proxy.kubeconfig("first")), candidate("second")
     with proxy.inject(delay_answer(1.5), "create", "leases", namespace=place.namespace):

@@ -10,7 +10,7 @@ import yaml
 from tests.integration.operator.audit import Request
 from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.control_plane import Manifest, path_of
-from tests.integration.operator.lease.candidates import Place, leads
+from tests.integration.operator.lease.candidates import LeaseNamespace, leads
 from tests.integration.operator.rights import as_triples, lease_rules, release, rules, wait_in_force
 from tests.integration.operator.situation import eventually
 
@@ -18,15 +18,17 @@ USER = "first"
 
 
 @pytest.fixture
-def watched(place: Place) -> Iterator[list[Place]]:
+def watched(place: LeaseNamespace) -> Iterator[list[LeaseNamespace]]:
     """Two namespaces other than that of the release."""
-    places = [Place(place.control_plane, f"test-{secrets.token_hex(3)}", place.sink) for _ in range(2)]
+    places = [LeaseNamespace(place.control_plane, f"test-{secrets.token_hex(3)}", place.sink) for _ in range(2)]
     yield places
     for one in places:
         one.remove()
 
 
-def test_no_right_is_missing_and_none_is_unused(place: Place, candidate: Callable[..., OperatorProcess]) -> None:
+def test_no_right_is_missing_and_none_is_unused(
+    place: LeaseNamespace, candidate: Callable[..., OperatorProcess]
+) -> None:
     """The rights of a release that watches the whole cluster, granted in one namespace."""
     log, operator = place.control_plane.audit.from_now(), candidate(USER)
     operator.start()
@@ -37,7 +39,7 @@ def test_no_right_is_missing_and_none_is_unused(place: Place, candidate: Callabl
 
 
 def test_no_right_is_missing_and_none_is_unused_in_watched_namespaces(
-    place: Place, watched: list[Place], candidate: Callable[..., OperatorProcess], tmp_path: Path
+    place: LeaseNamespace, watched: list[LeaseNamespace], candidate: Callable[..., OperatorProcess], tmp_path: Path
 ) -> None:
     """The rights of a release that watches two namespaces from a third one, with its own service account."""
     names = [one.namespace for one in watched]
@@ -63,9 +65,11 @@ def test_no_right_is_missing_and_none_is_unused_in_watched_namespaces(
         _assert_exact([request for request in requests if request.namespace == namespace], granted)
 
 
-def test_nothing_is_granted_outside_its_namespace(place: Place, candidate: Callable[..., OperatorProcess]) -> None:
+def test_nothing_is_granted_outside_its_namespace(
+    place: LeaseNamespace, candidate: Callable[..., OperatorProcess]
+) -> None:
     candidate(USER).start()
-    other = Place(place.control_plane, f"test-{secrets.token_hex(3)}", place.sink)
+    other = LeaseNamespace(place.control_plane, f"test-{secrets.token_hex(3)}", place.sink)
     try:
         log = place.control_plane.audit.from_now()
         other.apply("one")
@@ -77,7 +81,7 @@ def test_nothing_is_granted_outside_its_namespace(place: Place, candidate: Calla
         other.remove()
 
 
-def _do_everything(place: Place) -> None:
+def _do_everything(place: LeaseNamespace) -> None:
     """Cause each kind of request of the operator once."""
     log = place.control_plane.audit.from_now()
     metadata = {"name": "private-ca", "namespace": place.namespace}
@@ -120,7 +124,7 @@ def _assert_exact(requests: list[Request], granted: set[tuple[str, str, str]]) -
     assert used - granted == set(), "used and granted by whom?"
 
 
-def _kubeconfig(place: Place, account: str, path: Path) -> Path:
+def _kubeconfig(place: LeaseNamespace, account: str, path: Path) -> Path:
     """The kubeconfig of a service account."""
     request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
     accounts = path_of("ServiceAccount", place.namespace, account)
