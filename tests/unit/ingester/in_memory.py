@@ -1,4 +1,4 @@
-"""One ingester without I/O: tracker, batcher and writer are the real ones, source and Redis are played."""
+"""One ingester without I/O: the real tracker, batcher and writer, with a source and a Redis in memory."""
 
 import json
 
@@ -16,7 +16,7 @@ from sluice_wire.fingerprint import fingerprint
 from tests.fakes.redis_sink import FakeSink
 
 Message = tuple[int, str]
-"""Its seq, and what makes it another message than the next."""
+"""Its seq and its content."""
 
 METRICS = Metrics()
 TIME = "2026-11-24T12:00:00.000Z"
@@ -42,7 +42,7 @@ class Memory(FakeSink):
 
 
 class Ingester:
-    """One process, from its start to its end. `connect` before the first message."""
+    """One ingester process. Call `connect` before the first message."""
 
     def __init__(
         self,
@@ -67,7 +67,7 @@ class Ingester:
         self.batcher = Batcher(max_events=10**9, max_seconds=0)
 
     async def connect(self) -> str | None:
-        """The cursor that the source is asked with."""
+        """Open a connection; the cursor that the source is asked with."""
         cursor = self.tracker.start_connection(await self.writer.resume())
         self.batcher = Batcher(max_events=10**9, max_seconds=0)
         self.report.connected_from(cursor)
@@ -93,7 +93,7 @@ class Ingester:
             self.batcher.written()
 
     async def cut(self) -> str | None:
-        """The connection ends, and another one begins."""
+        """End the connection and open another one; the cursor that the source is asked with."""
         self.tracker.handle_disconnect(self.batcher)
         self.tracker.release_held_frames(self.batcher)
         self.report.disconnected()

@@ -1,4 +1,4 @@
-"""Frames as a decoder answers them."""
+"""Decoded frames for tests."""
 
 from sluice_wire.deadletter import DeadLetter, DeadLetterReason
 from sluice_wire.events import DecodedFrame, EventKind
