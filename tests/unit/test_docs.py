@@ -15,7 +15,8 @@ from sluice_ingester.settings import Settings as IngesterSettings
 from sluice_ingester.telemetry.error_kinds import SOURCE_KINDS
 from sluice_operator.api.conditions import ConditionType
 from sluice_operator.settings import Settings as OperatorSettings
-from sluice_operator.status.reasons import ConditionReason, EventReason
+from sluice_operator.status.condition_reasons import ConditionReason
+from sluice_operator.status.event_reasons import EventReason
 from sluice_redis.sink.errors import SinkReason
 
 STATUS = (ROOT / "docs" / "status.md").read_text()

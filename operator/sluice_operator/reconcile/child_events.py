@@ -7,9 +7,9 @@ from sluice_operator.desired.field_descriptions import describe_differences, des
 from sluice_operator.kubernetes.api_resource import Manifest
 from sluice_operator.kubernetes.event import Event
 from sluice_operator.observed.contested_messages import is_owned_by_others, setters_by_path
-from sluice_operator.observed.facts import Contest
+from sluice_operator.observed.facts.children import Contest
 from sluice_operator.reconcile.child_errors import kind_and_name, repeatedly_deleted
-from sluice_operator.status.reasons import EventReason
+from sluice_operator.status.event_reasons import EventReason
 
 
 def created(desired: Manifest) -> Event:

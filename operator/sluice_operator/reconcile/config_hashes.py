@@ -10,7 +10,7 @@ from typing import Any, Final
 from sluice_operator.api.source import Source
 from sluice_operator.desired.naming import CA_HASH_ANNOTATION, REDIS_HASH_ANNOTATION, REDIS_TLS_HASH_ANNOTATION
 from sluice_operator.kubernetes.event import Event
-from sluice_operator.status.reasons import EventReason
+from sluice_operator.status.event_reasons import EventReason
 
 _CHANGE_EVENTS: Final = {
     REDIS_HASH_ANNOTATION: (

@@ -12,7 +12,7 @@ from sluice_operator.reconcile.redis_access import RedisAccess
 from sluice_operator.reconcile.source_memory import ResetProblem
 from sluice_operator.redis.cursor_writer import is_reset_due
 from sluice_operator.redis.source_redis import SourceRedis
-from sluice_operator.status.reasons import EventReason
+from sluice_operator.status.event_reasons import EventReason
 from sluice_redis.contract import StreamKeys
 
 _REPORT_INTERVAL_SECONDS: Final = 900.0

@@ -45,7 +45,7 @@ from sluice_operator.redis.credentials import RedisCredentials, find_ca_bundle, 
 from sluice_operator.redis.cursor_writer import CursorError
 from sluice_operator.redis.source_redis import SourceRedis
 from sluice_operator.redis.tls_files import RedisTlsFiles
-from sluice_operator.status.reasons import EventReason
+from sluice_operator.status.event_reasons import EventReason
 from sluice_operator.status.source_status import terminating_status
 from sluice_redis.contract import StreamKeys
 

@@ -15,11 +15,11 @@ from sluice_operator.kubernetes.cache import Cache
 from sluice_operator.kubernetes.client import KubernetesClient
 from sluice_operator.kubernetes.errors import ApiError
 from sluice_operator.kubernetes.event import Event
-from sluice_operator.observed.facts import Refusal
+from sluice_operator.observed.facts.children import Refusal
 from sluice_operator.reconcile.api_errors import refusal_of
 from sluice_operator.reconcile.kinds import Kinds
 from sluice_operator.reconcile.reconciliation import Reconciliation
-from sluice_operator.status.reasons import EventReason
+from sluice_operator.status.event_reasons import EventReason
 
 logger = logging.getLogger(__name__)
 

@@ -1,7 +1,7 @@
 """Makes a Kubernetes Event of the type that its reason has."""
 
 from sluice_operator.kubernetes.event import Event
-from sluice_operator.status.reasons import EventReason
+from sluice_operator.status.event_reasons import EventReason
 
 
 def event_of(reason: EventReason, message: str) -> Event:

@@ -5,8 +5,11 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from sluice_operator.api.health import HealthSpec
-from sluice_operator.observed.facts import Facts, Refusal, SecretFacts, SinkReadFailure
-from sluice_operator.status.reasons import ConditionReason
+from sluice_operator.observed.facts.children import Refusal
+from sluice_operator.observed.facts.facts import Facts
+from sluice_operator.observed.facts.redis import SinkReadFailure
+from sluice_operator.observed.facts.redis_secret import SecretFacts
+from sluice_operator.status.condition_reasons import ConditionReason
 from sluice_operator.status.severity import Severity
 from sluice_redis.contract import SourceState
 from tests.unit.operator.status.situations import (
