@@ -15,6 +15,7 @@ from sluice_ingester.writer.batch_writer import BatchWriter
 from sluice_redis.contract import BACKFILL_DONE, SourceState, Stream, StreamKeys
 from tests.fakes.clock import FakeClock, settle
 from tests.fakes.redis_sink import UNAVAILABLE, FakeSink
+from tests.unit.ingester.running_task import RunningTask
 
 KEYS = StreamKeys(stream=Stream.BACKFILL, host="relay.test")
 DONE = BACKFILL_DONE.encode()
@@ -53,7 +54,7 @@ def failed(status: int, said: str = "", *, min_delay: float = 0.0) -> PageError:
     return PageError(failure, status=status, server_message=said)
 
 
-class Stage:
+class Stage(RunningTask):
     def __init__(self) -> None:
         self.clock = FakeClock()
         self.host = FakeHost(35)
@@ -73,17 +74,9 @@ class Stage:
         )
         self.task = asyncio.create_task(self.backfill.run())
 
-    async def kill(self) -> None:
-        self.task.cancel()
-        await asyncio.gather(self.task, return_exceptions=True)
-
     @property
     def stored(self) -> list[int]:
         return [int(json.loads(entry)["did"].removeprefix("did:plc:")) for entry in self.sink.events]
-
-    @property
-    def state(self) -> tuple[str, str]:
-        return self.report.condition.state, self.report.condition.reason
 
 
 @pytest.fixture
