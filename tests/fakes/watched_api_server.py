@@ -53,6 +53,8 @@ class WatchedApiServer:
         self._kinds = [*kinds, EVENTS, NAMESPACES, CRDS, *PEERINGS]
         self._objects: dict[ApiResource, dict[tuple[str, str], Manifest]] = defaultdict(dict)
         self._watches: list[_Watch] = []
+        self._history: list[tuple[int, ApiResource, Manifest]] = []
+        """Each event with its version, for watches that begin later."""
         self._version = 100
         for api in PEERINGS:
             self._objects[api]["", "default"] = {"metadata": {"name": "default", "namespace": "n"}}
@@ -64,40 +66,46 @@ class WatchedApiServer:
 
     def put(self, api: ApiResource, item: Manifest) -> Manifest:
         """Create or change an object. Returns it with its new version."""
-        self._version += 1
-        metadata = {**item["metadata"], "resourceVersion": str(self._version)}
-        stored = {"apiVersion": api.api_version, "kind": api.kind, **item, "metadata": metadata}
-        key = metadata["namespace"], metadata["name"]
+        key = item["metadata"]["namespace"], item["metadata"]["name"]
         event_type = "MODIFIED" if key in self._objects[api] else "ADDED"
-        self._objects[api][key] = stored
-        self._send(api, metadata["namespace"], {"type": event_type, "object": stored})
+        stored = self._objects[api][key] = self._with_next_version(
+            {"apiVersion": api.api_version, "kind": api.kind} | item
+        )
+        self._record(api, {"type": event_type, "object": stored})
         return stored
 
     def delete(self, api: ApiResource, item: Manifest, *, is_noticed: bool = True) -> None:
         """Delete an object, with or without an event."""
-        namespace, name = item["metadata"]["namespace"], item["metadata"]["name"]
-        deleted = self._objects[api].pop((namespace, name))
+        deleted = self._with_next_version(
+            self._objects[api].pop((item["metadata"]["namespace"], item["metadata"]["name"]))
+        )
         if is_noticed:
-            self._send(api, namespace, {"type": "DELETED", "object": deleted})
+            self._record(api, {"type": "DELETED", "object": deleted})
 
     def expire(self, api: ApiResource) -> None:
         """Tell each watch of that kind that it can't resume."""
-        self._send(api, None, {"type": "ERROR", "object": {"kind": "Status", "code": HTTPStatus.GONE}})
+        self._send(api, {"type": "ERROR", "object": {"kind": "Status", "code": HTTPStatus.GONE}})
 
     def remove_kind(self, api: ApiResource) -> None:
         """Serve that kind no more, and end its watches."""
         self._kinds.remove(api)
-        self._send(api, None, _END)
+        self._send(api, _END)
 
     def add_kind(self, api: ApiResource) -> None:
         """Serve that kind."""
         self._kinds.append(api)
 
-    def _send(self, api: ApiResource, namespace: str | None, event: Manifest) -> None:
+    def _with_next_version(self, item: Manifest) -> Manifest:
+        self._version += 1
+        return item | {"metadata": item["metadata"] | {"resourceVersion": str(self._version)}}
+
+    def _record(self, api: ApiResource, event: Manifest) -> None:
+        self._history.append((self._version, api, event))
+        self._send(api, event)
+
+    def _send(self, api: ApiResource, event: Manifest) -> None:
         for watch in self._watches:
-            parts = watch.request.path.split("/")
-            is_seen = namespace is None or "namespaces" not in parts or namespace in parts
-            if parts[-1] == api.plural and is_seen:
+            if _shows(watch.request, api, event):
                 watch.events.put_nowait(event)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
@@ -130,6 +138,9 @@ class WatchedApiServer:
         response = web.StreamResponse(headers={"Content-Type": "application/json"})
         await response.prepare(request)
         watch = _Watch(request=asked, events=asyncio.Queue())
+        for version, api, event in self._history:
+            if version > int(request.query["resourceVersion"]) and _shows(asked, api, event):
+                watch.events.put_nowait(event)
         self._watches.append(watch)
         try:
             while (event := await watch.events.get()) is not _END:
@@ -177,6 +188,12 @@ def _list_paths(api: ApiResource, path: str) -> set[str]:
 
 def _is_in(item: Manifest, asked: Request) -> bool:
     return f"/namespaces/{item['metadata']['namespace']}/" in asked.path
+
+
+def _shows(watch: Request, api: ApiResource, event: Manifest) -> bool:
+    """Whether the watch gets the event: one about an object of its namespace, or one about the watch itself."""
+    parts, metadata = watch.path.split("/"), event.get("object", {}).get("metadata")
+    return parts[-1] == api.plural and (metadata is None or "namespaces" not in parts or metadata["namespace"] in parts)
 
 
 def _group(api_version: str) -> dict[str, Any]:
