@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from sluice_ingester.backfill.backfill import CHECK_SECONDS, SKIP_AFTER_FAILURES, STUCK_SECONDS, Backfill
+from sluice_ingester.backfill.backfill import CHECK_SECONDS, STUCK_SECONDS, Backfill
+from sluice_ingester.backfill.page_reader import SKIP_AFTER_FAILURES
 from sluice_ingester.sources.failure import SourceFailure
 from sluice_ingester.sources.list_repos import PageError
 from sluice_ingester.telemetry.health_report import HealthReport
