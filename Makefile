@@ -6,7 +6,7 @@ UV := .cache/uv/bin/uv
 PY := .venv/bin/python
 PYTEST := $(PY) -m pytest
 # How many files of integration tests run at a time. They mostly wait for servers, so that few cores are enough.
-WORKERS ?= 6
+WORKERS ?= 8
 # The exit code of pytest when it has no test to run.
 NO_TESTS := 5
 export UV_PROJECT_ENVIRONMENT := .venv

@@ -18,11 +18,12 @@ def _target(name: str, *, needs: tuple[str, ...] = (), cores: float) -> Stage:
 # In the order in which they start. `cores` says which fit side by side: see `stages.startable`.
 STAGES: Final = (
     _target("prepare", cores=0),
-    _target("lint", cores=1),
-    _target("types", cores=1),
+    _target("lint", cores=0.5),
+    _target("types", cores=0.5),
+    # The longest first. Its tests mostly wait for servers.
+    _target("integration", needs=("prepare",), cores=1),
+    _target("e2e", needs=("prepare",), cores=0.5),
     _target("unit", needs=("prepare",), cores=1),
-    _target("e2e", needs=("prepare",), cores=1),
-    _target("integration", needs=("prepare",), cores=2),
 )
 
 

@@ -26,6 +26,7 @@ from e2e.tests.situations.situation import Situation, Step, because
 from e2e.tests.situations.subject import Subject
 from e2e.tests.situations.verdicts import Verdict
 from e2e.tests.wait import eventually
+from sluice_operator.api.base import GROUP
 
 pytestmark = pytest.mark.prove
 NAMESPACE: Final = "sluice-kinds"
@@ -36,6 +37,7 @@ CRD: Final = "labelers.sluice.dev"
 def environment(cluster: Cluster, api: Api, run_directory: Path) -> Iterator[Environment]:
     """A release for all namespaces, and a namespace in which the versions of relays are recorded."""
     remove_namespace(cluster, NAMESPACE)
+    refuse_other_sources(cluster)
     with installed(cluster, api, EVERYWHERE, run_directory) as installation:
         deploy.apply(cluster, manifests.namespace(NAMESPACE))
         with (
@@ -46,6 +48,14 @@ def environment(cluster: Cluster, api: Api, run_directory: Path) -> Iterator[Env
             yield environment
     remove_namespace(cluster, NAMESPACE)
     deploy.uninstall(cluster, release=EVERYWHERE)
+
+
+def refuse_other_sources(cluster: Cluster) -> None:
+    """Fail if the cluster has other sources: these tests would delete them, or the release would not be Ready."""
+    served = cluster.kubectl("api-resources", f"--api-group={GROUP}", "-o", "name").split()
+    others = cluster.kubectl("get", ",".join(served), "-A", "-o", "name").split() if served else []
+    if others:
+        pytest.fail(f"the cluster has other sources ({', '.join(others)}): remove them, or run `make demo-down`")
 
 
 @pytest.fixture(scope="module")

@@ -5,12 +5,29 @@ import logging
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Final
 
 from sluice_common.text import sanitize
 from sluice_common.times import format_time
 
 _MAX_MESSAGE: Final = 16_384
+
+
+class LogFormat(StrEnum):
+    """How log lines are written."""
+
+    JSON = "json"
+    PLAIN = "plain"
+
+
+class LogLevel(StrEnum):
+    """The lowest level that is logged."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
 
 
 class JsonFormatter(logging.Formatter):
@@ -51,20 +68,22 @@ class PlainFormatter(logging.Formatter):
 
 def configure(
     *,
-    style: str,
-    level: str,
+    style: LogFormat,
+    level: LogLevel,
     extra_fields: Sequence[str] = (),
     logger_names: bool = False,
     least_levels: Mapping[str, int] | None = None,
 ) -> None:
-    """Send every log line of the process to standard error, in the style `json` or `plain`.
+    """Send every log line of the process to standard error.
 
     `least_levels` are levels of single loggers, by name. They do not hold if `level` is debug.
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
-        JsonFormatter(extra_fields=extra_fields) if style == "json" else PlainFormatter(logger_names=logger_names)
+        JsonFormatter(extra_fields=extra_fields)
+        if style == LogFormat.JSON
+        else PlainFormatter(logger_names=logger_names)
     )
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     for name, least in (least_levels or {}).items():
-        logging.getLogger(name).setLevel(logging.NOTSET if level == "debug" else least)
+        logging.getLogger(name).setLevel(logging.NOTSET if level == LogLevel.DEBUG else least)

@@ -27,7 +27,7 @@ from sluice_ingester.telemetry.probes import serve_http
 from sluice_ingester.writer.batch_writer import BatchWriter
 from sluice_redis.client import RedisClient
 from sluice_redis.contract import SourceState, Stream, StreamKeys
-from sluice_redis.ingester_settings import Mode
+from sluice_redis.ingester_settings import CA_BUNDLE, Mode, OnPageError
 from sluice_redis.sink.connection import connect
 from sluice_redis.sink.redis_sink import RedisSink
 from sluice_redis.url import redact_url
@@ -162,7 +162,7 @@ def _backfill(settings: Settings, address: Address, *, tls: Tls, sink: RedisSink
         sink=sink,
         writer=BatchWriter(sink, report, high_water_mark=settings.high_water_mark),
         report=report,
-        skip_repos=settings.on_page_error == "skip-repo",
+        skip_repos=settings.on_page_error is OnPageError.SKIP_REPO,
         rescan_seconds=settings.rescan_seconds,
     )
 
@@ -172,7 +172,7 @@ def _tls(settings: Settings) -> Tls:
     try:
         return Tls.load(settings.ca_bundle)
     except ValueError as error:
-        raise SettingsError(f"INGESTER_CA_BUNDLE={str(settings.ca_bundle)!r} is not valid: {error}") from None
+        raise SettingsError(f"{CA_BUNDLE.variable}={str(settings.ca_bundle)!r} is not valid: {error}") from None
 
 
 def _register_gauges(metrics: Metrics, source_tasks: list[SourceTask]) -> None:

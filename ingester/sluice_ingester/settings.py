@@ -13,13 +13,12 @@ from typing import Annotated, Any, Final, Self
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from sluice_common.logs import LogFormat, LogLevel
 from sluice_common.seqs import MAX_SEQ
 from sluice_ingester.cursor.start import StartFrom
 from sluice_ingester.sources.address import ALLOWED, Address
 from sluice_redis import ingester_settings as declared
 from sluice_redis.ingester_settings import (
-    LogFormat,
-    LogLevel,
     Mode,
     OnCursorLost,
     OnPageError,
@@ -66,9 +65,7 @@ class Settings(BaseSettings):
         declared.RELAY_HOSTS, default=(Address(declared.RELAY_HOSTS.default),)
     )
     labeler_hosts: Annotated[tuple[Address, ...], NoDecode] = _field(declared.LABELER_HOSTS, default=())
-    collections: Annotated[tuple[str, ...], NoDecode] = _field(
-        declared.COLLECTIONS, default=_split_list(declared.COLLECTIONS.default)
-    )
+    collections: Annotated[tuple[str, ...], NoDecode] = _field(declared.COLLECTIONS)
     sync_events: SyncEvents = _field(declared.SYNC_EVENTS)
     resync_to_backfill: bool = _field(declared.RESYNC_TO_BACKFILL)
     start_from: Annotated[StartFrom, NoDecode] = _field(declared.START_FROM)

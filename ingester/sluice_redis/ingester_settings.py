@@ -1,12 +1,15 @@
 """The settings of an ingester, each declared once: variable, CRD field, default, limits, description. Pure.
 
-The ingester reads its environment by these declarations. The operator builds the environment of a container from
-them, and refuses their variables in `spec.env`. `docs/settings.md` is made from them.
+The ingester reads its environment by these declarations. The operator takes limits and defaults of the CRD fields from
+them, builds the environment of a container by them, and refuses their variables in `spec.podTemplate.env`.
+`docs/settings.md` is made from them.
 """
 
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Generic, TypeVar
+
+from sluice_common.logs import LogFormat, LogLevel
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -45,30 +48,25 @@ class OnCursorLost(StrEnum):
     LIVE = "live"
 
 
-class LogFormat(StrEnum):
-    """How log lines are written."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """The lowest and the highest number that are allowed."""
 
-    JSON = "json"
-    PLAIN = "plain"
-
-
-class LogLevel(StrEnum):
-    """The lowest level that is logged."""
-
-    DEBUG = "debug"
-    INFO = "info"
-    WARNING = "warning"
-    ERROR = "error"
+    minimum: int
+    maximum: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting(Generic[T_co]):
     """One setting.
 
-    `variable` is the environment variable. `field` is the path of the CRD field that sets it, empty if there is none.
-    `default` is the value without the variable; `default_text` describes it where the value alone does not.
-    `minimum` and `maximum` are the limits of a number, both included. `description` is one for people, in Markdown.
-    `is_secret`: the value must not appear in messages.
+    - `variable` is the environment variable.
+    - `field` is the path of the CRD field that sets it, empty if there is none.
+    - `default` is the value without the variable. `default_text` describes it where the value alone does not.
+    - `minimum` and `maximum` are the limits of a number, both included.
+    - `field_minimum` and `field_maximum` are those of the CRD field, where they are narrower.
+    - `description` is for people, in Markdown.
+    - `is_secret`: the value must not appear in messages.
     """
 
     variable: str
@@ -78,6 +76,8 @@ class Setting(Generic[T_co]):
     default_text: str = ""
     minimum: int | None = None
     maximum: int | None = None
+    field_minimum: int | None = None
+    field_maximum: int | None = None
     is_secret: bool = False
 
     @property
@@ -87,7 +87,18 @@ class Setting(Generic[T_co]):
             return self.default_text
         if isinstance(self.default, bool):
             return f"`{str(self.default).lower()}`"
+        if isinstance(self.default, tuple):
+            return f"`{','.join(self.default)}`"
         return f"`{self.default}`" if self.default not in ("", None) else "empty"
+
+    @property
+    def field_limits(self) -> Limits:
+        """The limits of the CRD field. ValueError if one is missing, because a number of a spec has both."""
+        minimum = self.minimum if self.field_minimum is None else self.field_minimum
+        maximum = self.maximum if self.field_maximum is None else self.field_maximum
+        if minimum is None or maximum is None:
+            raise ValueError(f"{self.variable}: declare a minimum and a maximum for {self.field}")
+        return Limits(minimum=minimum, maximum=maximum)
 
 
 REDIS_URL: Final = Setting(
@@ -133,7 +144,7 @@ KEY_PREFIX: Final = Setting(
 COLLECTIONS: Final = Setting(
     variable="INGESTER_COLLECTIONS",
     field="spec.firehose.collections",
-    default="app.bsky.*,chat.bsky.*",
+    default=("app.bsky.*", "chat.bsky.*"),
     description="The collections to store, separated by commas: NSIDs, beginnings of NSIDs with `.*`, or `*` for all.",
 )
 SYNC_EVENTS: Final = Setting(
@@ -174,6 +185,8 @@ BACKFILL_RESCAN_SECONDS: Final = Setting(
     field="spec.backfill.rescanIntervalSeconds",
     default=0,
     minimum=0,
+    field_minimum=60,
+    field_maximum=31_536_000,
     description=(
         "How long after its end a listing begins again. Each repository is then stored once more. `0`: never."
     ),
@@ -209,6 +222,7 @@ HIGH_WATER_MARK: Final = Setting(
     field="spec.backpressure.highWaterMark",
     default=100_000,
     minimum=1,
+    field_maximum=1_000_000_000,
     description="The number of entries in the stream at which the ingester stops reading.",
 )
 BATCH_SIZE: Final = Setting(
@@ -257,32 +271,10 @@ POD_NAME: Final[Setting[str | None]] = Setting(
     description="The name of this process in the health hash.",
 )
 
-SETTINGS: Final[tuple[Setting[object], ...]] = (
-    REDIS_URL,
-    SSL_CERT_FILE,
-    CA_BUNDLE,
-    RELAY_HOSTS,
-    LABELER_HOSTS,
-    KEY_PREFIX,
-    COLLECTIONS,
-    SYNC_EVENTS,
-    RESYNC_TO_BACKFILL,
-    DEDUPLICATE_SECONDS,
-    START_FROM,
-    BACKFILL_RESCAN_SECONDS,
-    ON_PAGE_ERROR,
-    ON_CURSOR_LOST,
-    TRIM_CONSUMED,
-    HIGH_WATER_MARK,
-    BATCH_SIZE,
-    BATCH_TIMEOUT_MS,
-    MODE,
-    METRICS_PORT,
-    LOG_FORMAT,
-    LOG_LEVEL,
-    POD_NAME,
+SETTINGS: Final[tuple[Setting[object], ...]] = tuple(
+    declared for declared in tuple(globals().values()) if isinstance(declared, Setting)
 )
-"""All of them."""
+"""All settings of this module, in their order."""
 
 RESERVED: Final = (POD_NAME.variable, METRICS_PORT.variable)
 """Variables without INGESTER_ that the operator sets by itself, with no field for them."""

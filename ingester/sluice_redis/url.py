@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Final, Self
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
+from sluice_redis.ingester_settings import KEY_PREFIX
 from sluice_redis.url_mistakes import find_mistake, strip_url
 
 _ALLOWED_FORMS: Final = (
@@ -100,7 +101,7 @@ class RedisUrl:
         )
 
 
-def url_problem(url: str | bytes, *, key_prefix: str = "", prefix_name: str = "INGESTER_KEY_PREFIX") -> str:
+def url_problem(url: str | bytes, *, key_prefix: str = "", prefix_name: str = KEY_PREFIX.variable) -> str:
     """Why an ingester cannot use `url` with this prefix of its keys. Empty if it can. The URL is not quoted.
 
     `prefix_name` is the name of the prefix in the message.

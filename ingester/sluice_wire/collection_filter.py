@@ -4,20 +4,13 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-_LABEL: Final = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
-_FIRST: Final = r"[a-zA-Z](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
-_NAME: Final = r"[a-zA-Z][a-zA-Z0-9]{0,62}"
-_NSID: Final = re.compile(rf"{_FIRST}(?:\.{_LABEL})+\.{_NAME}")
-_PREFIX: Final = re.compile(rf"{_FIRST}(?:\.{_LABEL})*\.\*")
-_MAX_LENGTH: Final = 317
+from sluice_common.collection_patterns import COLLECTION_PATTERN, MAX_COLLECTION_PATTERN_LENGTH
+
+_PATTERN: Final = re.compile(COLLECTION_PATTERN)
 
 
 class CollectionFilter:
-    """A set of patterns. A collection passes if it matches one of them.
-
-    A pattern is an NSID (https://atproto.com/specs/nsid), the beginning of an NSID up to a dot and then `*`, or `*`
-    alone. ValueError names a pattern that is none of these.
-    """
+    """A set of patterns. A collection passes if it matches one of them. ValueError names what is no pattern."""
 
     __slots__ = ("_accepts_all", "_exact", "_prefixes")
 
@@ -40,8 +33,4 @@ class CollectionFilter:
 
 
 def _is_pattern(pattern: str) -> bool:
-    if pattern == "*":
-        return True
-    if len(pattern) > _MAX_LENGTH:
-        return False
-    return bool(_NSID.fullmatch(pattern) or _PREFIX.fullmatch(pattern))
+    return len(pattern) <= MAX_COLLECTION_PATTERN_LENGTH and _PATTERN.fullmatch(pattern) is not None

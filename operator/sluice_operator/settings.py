@@ -1,10 +1,12 @@
 """The operator's settings, from environment variables. An invalid one stops the process and is named."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from sluice_common.logs import LogFormat, LogLevel
+from sluice_operator.api.source_spec import ImagePullPolicy
 from sluice_operator.desired.ingester_defaults import IngesterDefaults
 from sluice_operator.kubernetes.leader_lease import LeaseConfig
 from sluice_operator.kubernetes.namespace_lease import LEASE_NAME as NAMESPACE_LEASE
@@ -28,7 +30,7 @@ class Settings(BaseSettings):
     ingester_image: Annotated[str, Field(min_length=1, pattern=r"^\S+$")]
     """The image of the ingesters, if `spec.image` names none."""
 
-    ingester_image_pull_policy: Literal["Always", "IfNotPresent", "Never"] | None = None
+    ingester_image_pull_policy: ImagePullPolicy | None = None
     """When that image is pulled: `Always`, `IfNotPresent` or `Never`. By default Kubernetes decides."""
 
     ingester_image_pull_secrets: NameList = ()
@@ -81,10 +83,10 @@ class Settings(BaseSettings):
     port: Annotated[int, Field(ge=1, le=65_535)] = 8080
     """The port of `/livez`, `/readyz` and `/metrics`."""
 
-    log_format: Annotated[Literal["json", "plain"], Field(validation_alias="LOG_FORMAT")] = "json"
+    log_format: Annotated[LogFormat, Field(validation_alias="LOG_FORMAT")] = LogFormat.JSON
     """`json`: one object a line. `plain`: lines for terminals."""
 
-    log_level: Annotated[Literal["debug", "info", "warning", "error"], Field(validation_alias="LOG_LEVEL")] = "info"
+    log_level: Annotated[LogLevel, Field(validation_alias="LOG_LEVEL")] = LogLevel.INFO
     """The lowest level that is logged: `debug`, `info`, `warning` or `error`."""
 
     pod_name: Annotated[str, Field(validation_alias="POD_NAME")] = "sluice-operator"

@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from typing import Final
 
 from e2e.tests.situations.environment import Environment
 from e2e.tests.situations.recorder import Recorder, Version
-from e2e.tests.situations.situation import Reached, Result, Situation, Step
+from e2e.tests.situations.situation import MOMENTARY, Reached, Result, Situation, Step
 from e2e.tests.situations.subject import Subject
 from e2e.tests.situations.verdicts import NOT_THERE, Reading, Verdict
 from e2e.tests.wait import PATIENCE_SECONDS
@@ -56,6 +57,7 @@ def changes_afterwards(recorder: Recorder, result: Result) -> list[str]:
 def _take(subject: Subject, step: Step, *, before: Reached | None) -> Reached:
     recorder, key = subject.environment.recorder, subject.key
     start = before.number if before else 0
+    lenient = replace(step, because=step.because | MOMENTARY) if step.because else step
     step.does(subject)
     generation = subject.generation()
 
@@ -66,8 +68,8 @@ def _take(subject: Subject, step: Step, *, before: Reached | None) -> Reached:
         )
 
     def left(versions: list[Version]) -> list[Version]:
-        """Those that are not as wanted."""
-        return [version for version in versions if not _is_it(version, step, generation)]
+        """Those that are not as wanted, not even for a moment."""
+        return [version for version in versions if not _is_it(version, lenient, generation)]
 
     if step.becomes is Verdict.GONE and not recorder.versions(key):
         reading = subject.read()
@@ -84,6 +86,8 @@ def _take(subject: Subject, step: Step, *, before: Reached | None) -> Reached:
         recorder.wait(key, lambda versions: bool(left(versions[number:])), seconds=step.stays)
         changed = left(recorder.versions(key)[number:])
         assert not changed, f"did not stay {_wanted(step)}: {changed[0].reading}"
+        came_back = recorder.wait(key, lambda versions: _is_it(versions[-1], step, generation), seconds=step.within)
+        assert came_back, f"not {_wanted(step)} again, but {recorder.versions(key)[-1].reading}"
     step.then(subject)
     return Reached(step, number, versions[number].reading)
 

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from e2e.tests.situations.subject import Subject
 
 Act = Callable[["Subject"], object]
+MOMENTARY = frozenset({"Reconnecting", "RedisTimeout"})
+"""Reasons that a healthy stream may have for a moment: another writer took the cursor, or the machine is busy."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +32,8 @@ class Step:
     one."""
     within: float = PATIENCE_SECONDS
     stays: float = 0
-    """For so many seconds no version may have another verdict."""
+    """For so many seconds no version may have another verdict. A reason of MOMENTARY may come in between and must go
+    again."""
     then: Act = lambda _: None
     """Checks what else must hold; raises AssertionError."""
 

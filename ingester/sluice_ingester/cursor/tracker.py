@@ -20,7 +20,7 @@ from sluice_ingester.cursor.sequence import FrameClass, SequenceTracker
 from sluice_ingester.sources.failure import SourceError, SourceFailure
 from sluice_ingester.telemetry.health_report import HealthReport
 from sluice_redis.contract import ResumeField
-from sluice_redis.ingester_settings import OnCursorLost
+from sluice_redis.ingester_settings import START_FROM, OnCursorLost
 from sluice_wire.events import DecodedFrame, ErrorFrame, InfoMessage
 
 _OTHER_SEQUENCE: Final = "its sequence began anew, or the cursor belongs to another one"
@@ -304,7 +304,7 @@ class CursorTracker:
         where = self._start_from if isinstance(self._start_from, str) else f"seq {self._start_from}"
         return (
             f"nothing of it was stored or dropped; SET {self._cursor_key} to a seq of this source, "
-            f"or DEL it to begin at INGESTER_START_FROM ({where}): the ingester follows within seconds; "
+            f"or DEL it to begin at {START_FROM.variable} ({where}): the ingester follows within seconds; "
             "spec.cursor of the resource does the same, spec.onCursorLost decides beforehand"
         )
 

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
+from sluice_redis.ingester_settings import CA_BUNDLE, SSL_CERT_FILE
+
 _UNKNOWN_ISSUER_CODES: Final = frozenset({2, 18, 19, 20, 21})
 """OpenSSL's codes for a chain that ends at an unknown issuer."""
-_VARIABLES: Final = ("INGESTER_CA_BUNDLE", "SSL_CERT_FILE")
+_VARIABLES: Final = (CA_BUNDLE.variable, SSL_CERT_FILE.variable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,7 @@ class Tls:
                 context.load_verify_locations(cafile=ca_bundle)
             except ssl.SSLError as error:
                 raise ValueError(f"it holds no PEM certificate: {error.reason}") from None
-        set_ = dict(zip(_VARIABLES, (ca_bundle, os.environ.get("SSL_CERT_FILE")), strict=True))
+        set_ = dict(zip(_VARIABLES, (ca_bundle, os.environ.get(SSL_CERT_FILE.variable)), strict=True))
         return cls(context, tuple(name for name, value in set_.items() if value))
 
 
@@ -39,7 +41,7 @@ def ca_hint(code: int, ca_variables: tuple[str, ...]) -> str:
     """What a person can do about a certificate that OpenSSL refuses with `code`. Empty if no setting helps."""
     if code not in _UNKNOWN_ISSUER_CODES:
         return ""
-    if "INGESTER_CA_BUNDLE" in ca_variables:
+    if CA_BUNDLE.variable in ca_variables:
         named = " or ".join(ca_variables)
-        return f"no CA of {named} signed it: add the one that did to INGESTER_CA_BUNDLE (spec.caBundle)"
-    return "name a private CA in INGESTER_CA_BUNDLE (spec.caBundle)"
+        return f"no CA of {named} signed it: add the one that did to {CA_BUNDLE.variable} ({CA_BUNDLE.field})"
+    return f"name a private CA in {CA_BUNDLE.variable} ({CA_BUNDLE.field})"

@@ -6,23 +6,24 @@ from pydantic import Field
 
 from sluice_operator.api.base import Model
 from sluice_operator.api.ingester_status import Count, IngesterStatus
+from sluice_operator.api.limits import limits_of
+from sluice_redis import ingester_settings
 
 
 class BackfillSpec(Model):
     """The listing of all repositories of a Relay (com.atproto.sync.listRepos)."""
 
     enabled: bool = False
-    """Whether to list all repositories of the source and write each of them to Redis. Defaults to false."""
+    """Whether to list all repositories of the source and write each of them to Redis."""
 
-    rescan_interval_seconds: Annotated[int | None, Field(ge=60, le=31_536_000)] = None
+    rescan_interval_seconds: Annotated[int | None, limits_of(ingester_settings.BACKFILL_RESCAN_SECONDS)] = None
     """Number of seconds to wait after a complete listing before the next one starts. Each listing writes every
     repository again. If not set, the repositories are listed once.
     """
 
     on_page_error: Literal["Retry", "SkipRepo"] = "Retry"
     """What to do when the source cannot list a repository. Retry tries again until it succeeds. SkipRepo gives up after
-    several attempts, writes the repository to the dead-letter stream and continues with the next one. Defaults to
-    Retry.
+    several attempts, writes the repository to the dead-letter stream and continues with the next one.
     """
 
 

@@ -13,7 +13,9 @@ API_VERSION: Final = f"{GROUP}/{VERSION}"
 
 
 class Model(BaseModel):
-    """A part of a resource: frozen, with camelCase names in JSON. Its attributes' docstrings describe its fields.
+    """A part of a resource: frozen, with camelCase names in JSON.
+
+    Its attributes' docstrings describe its fields. They do not name the default: `schema` adds it.
 
     Unknown fields are ignored, because the API server refuses them. An operator can be older than the CRD, in the
     middle of an upgrade or after a rollback. It must not call every resource invalid because the schema has a new

@@ -7,7 +7,11 @@ from pydantic import Field
 
 from sluice_operator.api.base import Model
 from sluice_operator.api.rules import Rule
+from sluice_redis.ingester_settings import DEDUPLICATE_SECONDS
 
+_LIMITS: Final = DEDUPLICATE_SECONDS.field_limits
+_SHORTEST: Final = f"{_LIMITS.minimum}s"
+_LONGEST: Final = f"{_LIMITS.maximum // 3600}h"
 _DURATION: Final = re.compile(r"(?:([0-9]{1,2})h)?(?:([0-9]{1,4})m)?(?:([0-9]{1,5})s)?")
 
 
@@ -27,12 +31,12 @@ class DeduplicateSpec(Model):
         Rule(
             cel=(
                 "self.matches('^([0-9]{1,2}h)?([0-9]{1,4}m)?([0-9]{1,5}s)?$') && "
-                "duration(self) >= duration('1s') && duration(self) <= duration('24h')"
+                f"duration(self) >= duration('{_SHORTEST}') && duration(self) <= duration('{_LONGEST}')"
             ),
-            message="give a duration from 1s to 24h, such as 1h or 90m",
-            holds=lambda duration: 1 <= parse_duration_seconds(duration) <= 86_400,
+            message=f"give a duration from {_SHORTEST} to {_LONGEST}, such as 1h or 90m",
+            holds=lambda duration: _LIMITS.minimum <= parse_duration_seconds(duration) <= _LIMITS.maximum,
         ),
     ] = "1h"
     """How long an event is remembered, as a duration from 1s to 24h, such as 90m. Redis needs memory for each event in
-    the window. Defaults to 1h.
+    the window.
     """

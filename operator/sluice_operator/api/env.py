@@ -4,15 +4,15 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
+from sluice_common.logs import LogFormat, LogLevel
 from sluice_operator.api.base import Model
 from sluice_operator.api.object_names import DataKey, ObjectName
 from sluice_operator.api.rules import Rule
-from sluice_redis.ingester_settings import RESERVED, LogFormat, LogLevel, fields_by_variable
+from sluice_redis.ingester_settings import LOG_FORMAT, LOG_LEVEL, PREFIX, RESERVED, fields_by_variable
 
 SPEC_FIELDS: Final = fields_by_variable()
 """By environment variable, the field of the spec that sets it."""
 
-_RESERVED: Final = RESERVED
 _LEVELS: Final = tuple(level.value for level in LogLevel)
 _FORMATS: Final = (*(style.value for style in LogFormat), "")
 
@@ -31,9 +31,9 @@ EnvName = Annotated[
     Field(min_length=1, max_length=128, pattern=r"^[-._a-zA-Z][-._a-zA-Z0-9]*$"),
     *map(_use_field_instead, dict.fromkeys(SPEC_FIELDS.values())),
     Rule(
-        cel=f"!(self in {list(_RESERVED)}) && (!self.startsWith('INGESTER_') || self in {list(SPEC_FIELDS)})",
-        message="POD_NAME, METRICS_PORT and names that begin with INGESTER_ are reserved for the operator: remove them",
-        holds=lambda name: name not in _RESERVED and (not name.startswith("INGESTER_") or name in SPEC_FIELDS),
+        cel=f"!(self in {list(RESERVED)}) && (!self.startsWith('{PREFIX}') || self in {list(SPEC_FIELDS)})",
+        message=f"{', '.join(RESERVED)} and names that begin with {PREFIX} are reserved for the operator: remove them",
+        holds=lambda name: name not in RESERVED and (not name.startswith(PREFIX) or name in SPEC_FIELDS),
     ),
     Rule(
         cel="self != 'PATH' && !self.startsWith('PYTHON') && !self.startsWith('LD_')",
@@ -110,15 +110,17 @@ EXACTLY_ONE_VALUE: Final = Rule(
 )
 
 _LOG_LEVEL: Final = Rule(
-    cel=f"self.name != 'LOG_LEVEL' || !has(self.value) || self.value.lowerAscii() in {list(_LEVELS)}",
-    message="the ingester does not know this LOG_LEVEL: give debug, info, warning or error",
-    holds=lambda variable: variable.name != "LOG_LEVEL" or variable.value is None or variable.value.lower() in _LEVELS,
+    cel=f"self.name != '{LOG_LEVEL.variable}' || !has(self.value) || self.value.lowerAscii() in {list(_LEVELS)}",
+    message=f"the ingester does not know this {LOG_LEVEL.variable}: give debug, info, warning or error",
+    holds=lambda variable: (
+        variable.name != LOG_LEVEL.variable or variable.value is None or variable.value.lower() in _LEVELS
+    ),
 )
 
 _LOG_FORMAT: Final = Rule(
-    cel=f"self.name != 'LOG_FORMAT' || !has(self.value) || self.value in {list(_FORMATS)}",
-    message="the ingester does not know this LOG_FORMAT: give json or plain",
-    holds=lambda variable: variable.name != "LOG_FORMAT" or variable.value is None or variable.value in _FORMATS,
+    cel=f"self.name != '{LOG_FORMAT.variable}' || !has(self.value) || self.value in {list(_FORMATS)}",
+    message=f"the ingester does not know this {LOG_FORMAT.variable}: give json or plain",
+    holds=lambda variable: variable.name != LOG_FORMAT.variable or variable.value is None or variable.value in _FORMATS,
 )
 
 Env = Annotated[EnvVar, EXACTLY_ONE_VALUE, _LOG_LEVEL, _LOG_FORMAT]

@@ -12,23 +12,23 @@ class HealthSpec(Model):
 
     degraded_after_seconds: Annotated[int, Field(ge=1, le=86_400)] = 300
     """Number of seconds that the source or Redis can be unreachable before the resource is no longer Ready. The
-    resource stays Ready during a shorter interruption. Defaults to 300.
+    resource stays Ready during a shorter interruption.
     """
 
     stalled_after_seconds: Annotated[int, Field(ge=1, le=86_400)] = 60
     """Number of seconds that a problem that only a person can fix, such as a missing Secret or a wrong password, can
     last before the resource is Stalled. Deployment tools give up when a resource is Stalled, and people often fix such
-    a problem in two steps. Defaults to 60.
+    a problem in two steps.
     """
 
     quiet_after_seconds: Annotated[int, Field(ge=0, le=604_800)] = 300
     """Number of seconds that a connected source can send nothing to store before EventsFlowing is False. 0 means no
-    limit, for a source that can be quiet for a long time, such as a PDS with few accounts. Defaults to 300.
+    limit, for a source that can be quiet for a long time, such as a PDS with few accounts.
     """
 
     stable_window_seconds: Annotated[int, Field(ge=1, le=604_800)] = 900
     """Number of seconds without a restart after which Stable is True, and without an error after which ErrorFree is
-    True. Defaults to 900.
+    True.
     """
 
 
@@ -37,5 +37,5 @@ class LabelerHealthSpec(HealthSpec):
 
     quiet_after_seconds: Annotated[int, Field(ge=0, le=604_800)] = 0
     """Number of seconds that a connected labeler can send nothing to store before EventsFlowing is False. 0 means no
-    limit, since labelers can be quiet for hours. Defaults to 0.
+    limit, since labelers can be quiet for hours.
     """

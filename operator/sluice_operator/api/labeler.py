@@ -6,14 +6,15 @@ from sluice_operator.api.health import LabelerHealthSpec
 from sluice_operator.api.ingester_status import SourceStatus, StreamStatus
 from sluice_operator.api.source import Source
 from sluice_operator.api.source_spec import SourceSpec
+from sluice_redis import ingester_settings
 
 
 class LabelsSpec(Model):
     """The stream of labels (com.atproto.label.subscribeLabels)."""
 
-    start_from: CursorPosition = "oldest"
+    start_from: CursorPosition = ingester_settings.START_FROM.default
     """Where to start if Redis holds no cursor for this host: oldest (all labels of the labeler), live (only new
-    labels), or the first sequence number to read. A stored cursor takes precedence. Defaults to oldest.
+    labels), or the first sequence number to read. A stored cursor takes precedence.
     """
 
 

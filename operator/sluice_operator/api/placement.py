@@ -75,12 +75,10 @@ class TopologySpreadConstraint(Model):
     """Key of the node label whose values are the topology domains, such as kubernetes.io/hostname."""
 
     when_unsatisfiable: Literal["ScheduleAnyway", "DoNotSchedule"] = "ScheduleAnyway"
-    """What to do if the pod does not satisfy the constraint: ScheduleAnyway or DoNotSchedule. Defaults to
-    ScheduleAnyway.
-    """
+    """What to do if the pod does not satisfy the constraint: ScheduleAnyway or DoNotSchedule."""
 
     max_skew: Annotated[int, Field(ge=1, le=10_000)] = 1
-    """Maximum difference in the number of pods between topology domains. Defaults to 1."""
+    """Maximum difference in the number of pods between topology domains."""
 
     label_selector: LabelSelector = LabelSelector(match_labels={"app.kubernetes.io/name": "sluice-ingester"})
     """Which pods are counted. Defaults to the pods of all ingesters in the namespace, because each source has only one

@@ -19,6 +19,11 @@ from sluice_operator.api.rules import Rule
 from sluice_operator.api.security import PodSecurityContext, SecurityContext
 from sluice_operator.api.volumes import Volume, VolumeMount
 
+TERMINATION_GRACE_SECONDS: Final = 15
+"""The default, and the least that a user can set. Within 10 s of SIGTERM the ingester writes its buffered events and
+exits.
+"""
+
 _SLUICE_PREFIX: Final = f"{GROUP}/"
 _KUBECTL_PREFIX: Final = "kubectl.kubernetes.io/"
 _RESERVED_LABELS: Final = (
@@ -121,7 +126,7 @@ class PodTemplate(Model):
     security_context: SecurityContext | None = None
     """Security context of the ingester's container. It takes precedence over podSecurityContext."""
 
-    termination_grace_period_seconds: Annotated[int, Field(ge=15, le=3600)] | None = None
+    termination_grace_period_seconds: Annotated[int, Field(ge=TERMINATION_GRACE_SECONDS, le=3600)] | None = None
     """Number of seconds that the ingester has to write its buffered events when it is stopped. It needs no more than
     10. Defaults to 15.
     """

@@ -1,9 +1,10 @@
 """The model of the Relay: a source of com.atproto.sync, such as a relay or a PDS."""
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
+from sluice_common.collection_patterns import COLLECTION_PATTERN, MAX_COLLECTION_PATTERN_LENGTH
 from sluice_operator.api.backfill import BackfillSpec, BackfillStatus
 from sluice_operator.api.base import Model
 from sluice_operator.api.cursor import CursorPosition
@@ -12,17 +13,13 @@ from sluice_operator.api.ingester_status import SourceStatus, StreamStatus
 from sluice_operator.api.rules import Rule
 from sluice_operator.api.source import Source
 from sluice_operator.api.source_spec import SourceSpec
-
-_FIRST: Final = r"[A-Za-z](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-_SEGMENT: Final = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-_NSID: Final = rf"{_FIRST}(?:\.{_SEGMENT})+\.[A-Za-z][A-Za-z0-9]{{0,62}}"
-_PREFIX: Final = rf"(?:{_FIRST}(?:\.{_SEGMENT})*\.)?\*"
+from sluice_redis import ingester_settings
 
 Collection = Annotated[
     str,
-    Field(max_length=317),
+    Field(max_length=MAX_COLLECTION_PATTERN_LENGTH),
     Rule.matches(
-        rf"{_NSID}|{_PREFIX}",
+        COLLECTION_PATTERN,
         message="give a collection (app.bsky.feed.post), all that start alike (app.bsky.*), or all (*)",
     ),
 ]
@@ -32,30 +29,29 @@ class FirehoseSpec(Model):
     """The stream of events (com.atproto.sync.subscribeRepos)."""
 
     enabled: bool = True
-    """Whether to stream the events of the source into Redis. Defaults to true."""
+    """Whether to stream the events of the source into Redis."""
 
-    start_from: CursorPosition = "oldest"
+    start_from: CursorPosition = ingester_settings.START_FROM.default
     """Where to start if Redis holds no cursor for this host: oldest (all events that the source still has), live (only
-    new events), or the first sequence number to read. A stored cursor takes precedence. Defaults to oldest.
+    new events), or the first sequence number to read. A stored cursor takes precedence.
     """
 
     collections: Annotated[tuple[Collection, ...], Field(min_length=1, max_length=100)] = (
-        "app.bsky.*",
-        "chat.bsky.*",
+        ingester_settings.COLLECTIONS.default
     )
     """Collections whose records are streamed: an NSID such as app.bsky.feed.post, a prefix such as app.bsky.*, or * for
-    all. Events about accounts and identities are always streamed. Defaults to app.bsky.* and chat.bsky.*.
+    all. Events about accounts and identities are always streamed.
     """
 
     sync_events: Literal["Omit", "Emit"] = "Omit"
     """What to do with a #sync message, which says that the state of a repository was set anew. Omit does not store it.
     Emit stores it as an event of type sync. Consumers that were written for the Rust ingester cannot read this type and
-    stop at it: use Omit with them. Defaults to Omit.
+    stop at it: use Omit with them.
     """
 
-    resync_to_backfill: bool = False
+    resync_to_backfill: bool = ingester_settings.RESYNC_TO_BACKFILL.default
     """Whether a #sync message also writes its repository to the stream repo_backfill, so that a backfiller fetches the
-    repository again. It does not depend on syncEvents. Defaults to false.
+    repository again. It does not depend on syncEvents.
     """
 
     deduplicate: DeduplicateSpec | None = None

@@ -12,9 +12,11 @@ from sluice_operator.api.deletion import DeletionPolicy
 from sluice_operator.api.deployment_metadata import DeploymentMetadata
 from sluice_operator.api.health import HealthSpec
 from sluice_operator.api.host_rule import same_host_expression
+from sluice_operator.api.limits import limits_of
 from sluice_operator.api.object_names import DataKey, ObjectName
 from sluice_operator.api.pod_template import MOUNTS_HAVE_VOLUMES, PodTemplate
 from sluice_operator.api.rules import Rule, cel_string
+from sluice_redis import ingester_settings
 
 _LABEL: Final = r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?"
 
@@ -70,6 +72,8 @@ Image = Annotated[
     ),
 ]
 
+ImagePullPolicy = Literal["Always", "IfNotPresent", "Never"]
+
 KeyPrefix = Annotated[
     str,
     Field(max_length=100),
@@ -84,7 +88,7 @@ class SecretKeyRef(Model):
     """Name of the Secret, in the namespace of this resource."""
 
     key: DataKey = "url"
-    """Key of the Secret that holds the URL. Defaults to url."""
+    """Key of the Secret that holds the URL."""
 
 
 class RedisSpec(Model):
@@ -96,7 +100,7 @@ class RedisSpec(Model):
     Secret changes. If not set, the default Redis of the operator is used.
     """
 
-    key_prefix: KeyPrefix = ""
+    key_prefix: KeyPrefix = ingester_settings.KEY_PREFIX.default
     """Prefix of every key in Redis. A Redis Cluster needs a prefix with a hash tag, such as {sluice}:, so that all keys
     of a source are in one hash slot. Defaults to no prefix.
     """
@@ -105,35 +109,36 @@ class RedisSpec(Model):
 class BatchSpec(Model):
     """When events are written to Redis. A batch is written when it has reached the size or the timeout."""
 
-    size: Annotated[int, Field(ge=1, le=10_000)] = 500
+    size: Annotated[int, limits_of(ingester_settings.BATCH_SIZE)] = ingester_settings.BATCH_SIZE.default
     """Number of events after which a batch is written. A batch holds only whole messages of the source, so it can be
-    slightly larger. Defaults to 500.
+    slightly larger.
     """
 
-    timeout_milliseconds: Annotated[int, Field(ge=10, le=60_000)] = 1000
-    """Number of milliseconds after its first event at which a batch is written, even if it is not full. Defaults to
-    1000.
-    """
+    timeout_milliseconds: Annotated[int, limits_of(ingester_settings.BATCH_TIMEOUT_MS)] = (
+        ingester_settings.BATCH_TIMEOUT_MS.default
+    )
+    """Number of milliseconds after its first event at which a batch is written, even if it is not full."""
 
 
 class BackpressureSpec(Model):
     """When the ingester stops reading from the source."""
 
-    high_water_mark: Annotated[int, Field(ge=1, le=1_000_000_000)] = 100_000
+    high_water_mark: Annotated[int, limits_of(ingester_settings.HIGH_WATER_MARK)] = (
+        ingester_settings.HIGH_WATER_MARK.default
+    )
     """Number of entries in the stream at which the ingester stops reading. It drops no event. It continues from its
     cursor when consumers have deleted entries. The last batch can exceed this number. Sources that write to the same
     stream should all have the same value: a source with a lower value can be held back forever by one with a higher
-    value. Defaults to 100000.
+    value.
     """
 
 
 class RetentionSpec(Model):
     """Which entries the ingester removes from the stream."""
 
-    trim_consumed: bool = False
+    trim_consumed: bool = ingester_settings.TRIM_CONSUMED.default
     """Whether the ingester removes entries that every consumer group of the stream has acknowledged. An entry that any
-    group has not read or not acknowledged stays. If the stream has no consumer group, all entries stay. Defaults to
-    false.
+    group has not read or not acknowledged stays. If the stream has no consumer group, all entries stay.
     """
 
 
@@ -144,7 +149,7 @@ class ConfigMapKeyRef(Model):
     """Name of the ConfigMap, in the namespace of this resource."""
 
     key: DataKey = "ca.crt"
-    """Key of the ConfigMap that holds the certificates. Defaults to ca.crt."""
+    """Key of the ConfigMap that holds the certificates."""
 
 
 class CABundle(Model):
@@ -193,7 +198,7 @@ class SourceSpec(Model):
     version.
     """
 
-    image_pull_policy: Literal["Always", "IfNotPresent", "Never"] | None = None
+    image_pull_policy: ImagePullPolicy | None = None
     """When to pull the image: Always, IfNotPresent or Never. If not set, the policy of the operator is used."""
 
     pod_template: Annotated[PodTemplate, MOUNTS_HAVE_VOLUMES] = PodTemplate()
@@ -210,16 +215,13 @@ class SourceSpec(Model):
     """CA certificates that the ingester trusts for the source and for Redis. They replace the public CAs."""
 
     suspend: bool = False
-    """Whether to stop the ingester. Its cursor is kept, and it continues from there when this is false again. Defaults
-    to false.
-    """
+    """Whether to stop the ingester. Its cursor is kept, and it continues from there when this is false again."""
 
     deletion_policy: DeletionPolicy = DeletionPolicy.RETAIN
     """What happens to the cursor in Redis when this resource is deleted. Retain keeps it: a new resource with the same
     host continues from there. DeleteCursor stops the ingester, then deletes its cursors and its health hashes: a new
     resource with the same host starts from the beginning. The entries of the streams are kept in both cases. If Redis
-    cannot be reached for a minute, the resource is deleted anyway, and an Event names the keys that are left. Defaults
-    to Retain.
+    cannot be reached for a minute, the resource is deleted anyway, and an Event names the keys that are left.
     """
 
     health: HealthSpec = HealthSpec()

@@ -6,6 +6,7 @@ Resources and all other additions of the user come from `merge_pod_template`.
 from collections.abc import Mapping
 from typing import Final
 
+from sluice_operator.api.pod_template import TERMINATION_GRACE_SECONDS
 from sluice_operator.api.source_spec import CABundle, SourceSpec
 from sluice_operator.api.volumes import CA_VOLUME
 from sluice_operator.desired.child_metadata import Manifest
@@ -27,8 +28,7 @@ def build_pod_spec(
 ) -> Manifest:
     """The spec of a pod that runs the ingester with `env`, the variables of its mode."""
     pod: Manifest = {
-        # The ingester writes its buffered events and exits within 10 s of SIGTERM.
-        "terminationGracePeriodSeconds": 15,
+        "terminationGracePeriodSeconds": TERMINATION_GRACE_SECONDS,
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "securityContext": {

@@ -59,6 +59,8 @@ def backfill_stream(relay: Relay) -> DesiredStream:
             ingester_settings.MODE.variable: ingester_settings.Mode.BACKFILL.value,
             ingester_settings.RELAY_HOSTS.variable: relay.spec.host,
             ingester_settings.ON_PAGE_ERROR.variable: _ON_PAGE_ERROR[spec.on_page_error],
-            ingester_settings.BACKFILL_RESCAN_SECONDS.variable: str(spec.rescan_interval_seconds or 0),
+            ingester_settings.BACKFILL_RESCAN_SECONDS.variable: str(
+                spec.rescan_interval_seconds or ingester_settings.BACKFILL_RESCAN_SECONDS.default
+            ),
         },
     )

@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 
 from sluice_operator.api.volumes import CA_VOLUME
 from sluice_operator.desired.pod import CONTAINER
+from sluice_redis.ingester_settings import REDIS_URL
 
 ReferenceKind = Literal["Secret", "ConfigMap"]
 _KINDS: Final[dict[str, tuple[ReferenceKind, str]]] = {
@@ -22,7 +23,7 @@ _ENV: Final[dict[str, ReferenceKind]] = {
     "secretRef": "Secret",
     "configMapRef": "ConfigMap",
 }
-_URL: Final = "REDIS_URL"
+_URL: Final = REDIS_URL.variable
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

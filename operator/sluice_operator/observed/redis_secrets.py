@@ -8,6 +8,7 @@ from typing import Any
 from sluice_operator.desired.redis_secret import RedisSecret, redis_url_hash
 from sluice_operator.observed.facts.redis import SinkFacts, SinkReadFailure
 from sluice_operator.observed.facts.redis_secret import SecretFacts
+from sluice_redis.ingester_settings import KEY_PREFIX
 from sluice_redis.url import url_problem
 
 
@@ -31,7 +32,7 @@ def redis_url(
         return None, SecretFacts(
             problem=f"The key {wanted.key} of the Secret {wanted.name} is empty: put the Redis URL there"
         )
-    if fault := url_problem(url, key_prefix=key_prefix, prefix_name="spec.redis.keyPrefix"):
+    if fault := url_problem(url, key_prefix=key_prefix, prefix_name=KEY_PREFIX.field):
         problem = f"The key {wanted.key} of the Secret {wanted.name} is not a usable Redis URL: {fault}"
         return None, SecretFacts(problem=problem, invalid=True)
     return url, SecretFacts(digest=redis_url_hash(url))

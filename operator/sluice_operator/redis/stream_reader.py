@@ -20,6 +20,7 @@ from sluice_operator.redis.sink_facts import failure_facts, newest_report, sink_
 from sluice_operator.redis.stream_details import StreamDetails
 from sluice_redis.client import RedisClient, open_client
 from sluice_redis.contract import StreamKeys
+from sluice_redis.ingester_settings import KEY_PREFIX
 from sluice_redis.url import RedisUrl, Topology, has_hash_tag, url_problem
 
 TIMEOUT_SECONDS: Final = 2.0
@@ -60,7 +61,7 @@ class RedisReader:
         monotonic = time.monotonic()
         server = self._server(url, ca_bundle, monotonic)
         if server.client is None or (server.is_cluster and not has_hash_tag(keys.prefix)):
-            problem = url_problem(url, key_prefix=keys.prefix, prefix_name="spec.redis.keyPrefix")
+            problem = url_problem(url, key_prefix=keys.prefix, prefix_name=KEY_PREFIX.field)
             message = f"The URL of Redis can't be used: {problem}"
             return SinkFacts(failure=SinkReadFailure.URL_INVALID, failure_message=message, has_advice=True)
         if server.unreachable is not None and monotonic < server.retry_at:

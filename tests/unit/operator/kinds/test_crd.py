@@ -41,6 +41,17 @@ def test_every_field_is_described_in_a_sentence(kind: Kind) -> None:
 
 
 @each_kind
+def test_a_description_names_the_default_once(kind: Kind) -> None:
+    for path, node in nodes(schema_of(kind)["properties"]["spec"]):
+        description = node.get("description", "")
+        assert description.count("Defaults to") <= 1, path
+        if node.get("default") and node.get("type") != "object":
+            assert "Defaults to" in description, path
+    size = schema_of(kind)["properties"]["spec"]["properties"]["batch"]["properties"]["size"]
+    assert size["description"].endswith(" Defaults to 500.")
+
+
+@each_kind
 def test_schema_is_structural_and_strict(kind: Kind) -> None:
     for path, node in nodes(schema_of(kind)):
         assert not node.keys() & {"$ref", "$defs", "title", "oneOf", "const"}, path
