@@ -6,6 +6,7 @@ UV := .cache/uv/bin/uv
 PY := .venv/bin/python
 PYTEST := $(PY) -m pytest
 # How many files of integration tests run at a time. They mostly wait for servers, so that few cores are enough.
+# They run at a lower priority than the cluster, whose deadlines do not wait for a busy machine.
 WORKERS ?= 8
 # The exit code of pytest when it has no test to run.
 NO_TESTS := 5
@@ -51,7 +52,7 @@ unit: .venv/ready ## tests without any server
 
 integration: .venv/ready ## tests with a real Redis, real WebSockets and a real API server
 	@echo "==> integration tests, $(WORKERS) at a time"
-	@$(PYTEST) tests/integration -q -n $(WORKERS) --dist worksteal -p no:cacheprovider
+	@nice -n 5 $(PYTEST) tests/integration -q -n $(WORKERS) --dist worksteal -p no:cacheprovider
 
 e2e: .venv/ready ## tests on a real cluster
 	@echo "==> tests on a cluster"

@@ -1,10 +1,10 @@
-"""What it takes to know events again that another relay has told of: memory in Redis, and time.
+"""Measures deduplication between relays: memory in Redis, and time of an append.
 
     uv run python -m bench.deduplicate redis://127.0.0.1:6379
 
-The Redis must be empty, and is emptied in the end. The same events are appended in batches of 500: without
-deduplication, with it by a first relay, and with it by a second one, which stores none of them. Times are wall
-times of whole calls, digests and client included: read their differences.
+The Redis must be empty; the program empties it at the end. It appends the same events in batches of 500: without
+deduplication, with it for a first relay, and with it for a second relay, of which no event is stored. Times are by
+the wall clock, for whole calls with digests and client. Compare them with each other only.
 """
 
 import argparse
@@ -62,8 +62,8 @@ async def _measure(url: str, events: Sequence[bytes]) -> None:
         finally:
             await redis.flushall()
     print(f"{plain:8.1f} us an event without deduplication")
-    print(f"{first:8.1f} us with it, told by a first relay")
-    print(f"{second:8.1f} us with it, told again by a second one")
+    print(f"{first:8.1f} us an event with it, first relay")
+    print(f"{second:8.1f} us an event with it, second relay: all are duplicates")
     print(f"{sum(seen) / len(events):8.1f} bytes of Redis for each event of the window, two relays")
 
 

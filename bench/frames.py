@@ -1,9 +1,9 @@
-"""What it takes to know frames again by their content: time for each frame, and what an append writes more.
+"""Measures fingerprints of frames: the time for each frame, and what an append writes in addition.
 
     uv run python -m bench.frames
 
-Decoding, the fingerprint and the judgement of the sequence are timed on frames made by the simulated relay; the
-append with digests and without them on a real Redis, append-only file on. All of it in one run: read the ratios.
+It measures decoding, the fingerprint and the classification of seqs with frames of the simulated relay. It measures
+the append with and without digests on a real Redis with an append-only file. Read the ratios within one run.
 """
 
 import argparse
@@ -50,12 +50,12 @@ def _reading(frames: list[bytes], rounds: int) -> None:
     decoder, received, now = FirehoseDecoder(collections=["*"]), datetime.now(UTC), time.time()
     digests = [fingerprint(frame) for frame in frames]
 
-    def judge(step: int) -> None:
+    def classify(step: int) -> None:
         sequence = SequenceTracker(FIRST_SEQ - 1)
         for number, digest in enumerate(digests):
             sequence.classify(FIRST_SEQ + number * step, digest)
 
-    def tell() -> None:
+    def update_event_time() -> None:
         clock = EventTime()
         for _ in frames:
             clock.update("2026-11-01T00:00:00.000Z", now=now)
@@ -63,9 +63,9 @@ def _reading(frames: list[bytes], rounds: int) -> None:
     works: dict[str, Callable[[], object]] = {
         "decode": lambda: [decoder.decode(frame, received=received) for frame in frames],
         "fingerprint": lambda: [fingerprint(frame) for frame in frames],
-        "judge, seqs without gaps": lambda: judge(1),
-        "judge, a gap before each": lambda: judge(7),
-        "event time": tell,
+        "classify, seqs without gaps": lambda: classify(1),
+        "classify, a gap before each": lambda: classify(7),
+        "event time": update_event_time,
     }
     best = {name: min(_cpu(work) for _ in range(rounds)) / len(frames) * 1e6 for name, work in works.items()}
     for name, spent in best.items():

@@ -1,4 +1,4 @@
-"""The processes of a measurement: a Redis, the simulated relay, an ingester; and what one of them has used."""
+"""The processes of a measurement: Redis, the simulated relay, an ingester; and their CPU time and memory."""
 
 import asyncio
 import json
@@ -16,7 +16,7 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 @contextmanager
 def redis(directory: Path) -> Iterator[RedisServer]:
-    """A Redis on loopback, with an append-only file in `directory`, which is removed with it."""
+    """A Redis on loopback with an append-only file in `directory`, which is deleted at the end."""
     directory.mkdir()
     server = RedisServer(directory, appendonly="yes")
     server.start()
@@ -29,7 +29,7 @@ def redis(directory: Path) -> Iterator[RedisServer]:
 
 @asynccontextmanager
 async def source(*arguments: str) -> AsyncIterator[tuple[str, int]]:
-    """A simulated relay as a process: its URL and its first seq."""
+    """Run a simulated relay as a process. Gives its URL and its first seq."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "e2e.relaysim", "--host", "127.0.0.1", "--port", "0", "--window", "1000000", *arguments,
         stdout=asyncio.subprocess.PIPE,
@@ -48,7 +48,7 @@ async def source(*arguments: str) -> AsyncIterator[tuple[str, int]]:
 async def ingester(
     command: Sequence[str], *, server: RedisServer, url: str, bytecode: Path, wrapped: Sequence[str] = ()
 ) -> AsyncIterator[asyncio.subprocess.Process]:
-    """An ingester of all collections. `wrapped` is the same command as it is to be run, if that is another."""
+    """Run an ingester of all collections. `wrapped` is `command` inside another command, if it needs one."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     environment |= {
         "PYTHONPYCACHEPREFIX": str(bytecode),
@@ -63,7 +63,7 @@ async def ingester(
     warm = await asyncio.create_subprocess_exec(
         *command, "--version", env=environment, stdout=asyncio.subprocess.DEVNULL
     )
-    await warm.wait()  # byte code is made once, as in the image
+    await warm.wait()  # byte code is compiled once, as in the image
     process = await asyncio.create_subprocess_exec(*(wrapped or command), env=environment)
     try:
         yield process
@@ -74,12 +74,12 @@ async def ingester(
 
 
 def cpu_seconds(pid: int) -> float:
-    """What a process has used of the processors, in user and kernel mode."""
+    """The CPU time of a process in seconds, in user and kernel mode."""
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / TICKS
 
 
 def memory(pid: int) -> dict[str, int]:
-    """The numbers of /proc/PID/status in KiB, such as VmHWM (the peak of what is resident) and RssAnon."""
+    """The numbers of /proc/PID/status in KiB, such as VmHWM (peak resident memory) and RssAnon."""
     lines = (line.split() for line in Path(f"/proc/{pid}/status").read_text().splitlines())
     return {line[0].rstrip(":"): int(line[1]) for line in lines if line[-1] == "kB"}

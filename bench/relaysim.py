@@ -1,13 +1,13 @@
-"""What the simulated relay costs: whether it is cheap enough to be the load in a measurement of something else.
+"""Measures the CPU cost of the simulated relay. It must be low where the relay is the load of another measurement.
 
     uv run python -m bench.relaysim
 
-- the CPU time of making one event, in this process
+- the CPU time to make one event, in this process
 - the CPU time of a simulator at a steady rate, in percent of a core, with one reader
 - the time and the CPU time of a burst, to one reader
 
-The simulator and the reader are processes of their own, and the reader decodes nothing. A time by the wall
-clock grows on a busy machine.
+The simulator and the reader run in their own processes. The reader decodes nothing. Wall-clock times grow on a busy
+machine.
 """
 
 import argparse
@@ -31,7 +31,7 @@ _AT_MOST_SECONDS = 600
 
 
 def main() -> None:
-    """Measure, or with --read be the reader."""
+    """Measure, or with --read run as the reader."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--events", type=int, default=2_000, help="events to make")
     parser.add_argument("--rates", type=int, nargs="*", default=[50, 100, 200], help="messages a second")
@@ -63,7 +63,7 @@ def _making(count: int) -> None:
 
 @asynccontextmanager
 async def _simulator(*arguments: str) -> AsyncIterator[tuple[int, str]]:
-    """A simulator as a process: its id and its URL."""
+    """Run a simulator as a process. Gives its process ID and its URL."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "e2e.relaysim", "--host", "127.0.0.1", "--port", "0", "--window", "100000"),
         *("--for", str(_AT_MOST_SECONDS), "--exit", *arguments),
@@ -108,7 +108,7 @@ async def _read(url: str, count: int) -> None:
 
 
 def _cpu_seconds(pid: int) -> float:
-    """What the process has used of the processors, in steps far below those of /proc/PID/stat."""
+    """The CPU time of the process in seconds, with a finer resolution than /proc/PID/stat."""
     return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
 
 

@@ -1,9 +1,9 @@
-"""What the atomic, fenced append costs, beside the MULTI of XADDs that it stands for.
+"""Compares the cost of the atomic, fenced append with that of a plain MULTI of XADDs.
 
     uv run python -m bench.sink
 
-A real Redis on this machine, over loopback, append-only file on. Times are CPU time, of this process
-and of Redis; events a second are by the wall clock and fall on a busy machine.
+It uses a real Redis over loopback with an append-only file. Times are CPU times of this process and of Redis. Events
+a second are by the wall clock, and fall on a busy machine.
 """
 
 import argparse
@@ -27,7 +27,7 @@ Write = Callable[[int, list[bytes]], Awaitable[None]]
 
 
 def main() -> None:
-    """Measure both ways with several sizes of batches."""
+    """Measure both with several batch sizes."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--events", type=int, default=100_000, help="events to store in each run")
     options = parser.parse_args()
@@ -83,7 +83,7 @@ def _appending(redis: Redis) -> Write:
 
 
 def _multi(redis: Redis) -> Write:
-    """As the Rust ingester does it: no fence, no health, no high-water mark in the same step."""
+    """Write as the Rust ingester does: without fencing, health and high-water mark in the same step."""
 
     async def write(number: int, batch: list[bytes]) -> None:
         pipeline = redis.pipeline(transaction=True)

@@ -1,12 +1,12 @@
-"""What one version of the ingester costs beside another: events a second, CPU for each event, memory.
+"""Compares versions of the ingester: events a second, CPU time of an event, memory.
 
     git worktree add ../before COMMIT && make -C ../before .venv/ready
     uv run python -m bench.versions ../before .
 
-Each argument is a checkout with its packages in .venv. Every round runs each of them once, as a process of its own, on
-the same frames of the simulated relay and on a Redis of its own; the order turns from round to round, so that a busy
-machine treats both alike. Read the ratios, and of them that of the CPU time: wall times fall where others use the
-cores. The start, with the first tenth of the frames, is not measured.
+Each argument is a checkout with its packages in .venv. Every round runs each of them once, as its own process with its
+own Redis, on the same frames of the simulated relay. The order changes from round to round, so that load of the machine
+affects all alike. Read the ratios, above all that of the CPU time: rates by the wall clock fall on a busy machine. The
+start, with the first tenth of the frames, is not measured.
 """
 
 import argparse
@@ -29,7 +29,7 @@ _PATIENCE_SECONDS: Final = 900
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """What one run has taken."""
+    """The measurements of one run."""
 
     events_per_second: float
     cpu_microseconds: float

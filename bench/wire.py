@@ -1,11 +1,11 @@
-"""How many frames a second one core decodes, and whether another library would change that much.
+"""Measures how many frames a second one core decodes, and compares other libraries for parts of it.
 
     uv run python -m bench.wire
     uv run --with orjson --with msgspec --with libipld python -m bench.wire
 
-Each frame is a commit that creates one post, made by the simulated relay: real trees and signatures,
-about 4 KB where the network's mean is about 5. Times are CPU time of this process, the best of
-several rounds; on a busy machine read the ratios, not the figures.
+Each frame is a commit that creates one post, made by the simulated relay with real trees and signatures. It has about
+4 KB; the network's mean is about 5. Times are CPU time of this process, the best of several rounds. On a busy machine
+read the ratios, not the figures.
 """
 
 import argparse
@@ -28,7 +28,7 @@ FIRST_SEQ = 6_322_875_401
 
 
 def main() -> None:
-    """Make the frames, then measure."""
+    """Make frames, then measure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--frames", type=int, default=1500, help="frames to decode in each round")
     parser.add_argument("--records", type=int, default=10_000, help="records in a repository before")
@@ -47,7 +47,7 @@ def main() -> None:
 
 
 def made_frames(records: int, count: int) -> list[bytes]:
-    """Frames of commits, the first with FIRST_SEQ."""
+    """Frames of commits, the first one with FIRST_SEQ."""
     world = World(seed="bench", size=2)
     for _ in range(0, 2 * records, 500):
         world.make(*(world.post() for _ in range(500)))

@@ -20,10 +20,9 @@ STAGES: Final = (
     _target("prepare", cores=0),
     _target("lint", cores=0.5),
     _target("types", cores=0.5),
-    # The longest first. Its tests mostly wait for servers.
-    _target("integration", needs=("prepare",), cores=1),
     _target("e2e", needs=("prepare",), cores=0.5),
     _target("unit", needs=("prepare",), cores=1),
+    _target("integration", needs=("prepare",), cores=1),
 )
 
 

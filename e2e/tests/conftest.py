@@ -26,8 +26,8 @@ from e2e.tests.sluice import Databases, Sluice
 @pytest.fixture(scope="session")
 def run_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory that all processes of this run share, and no other run: that of `e2e.run`, if it has started them."""
-    if given := os.environ.get(RUN_DIRECTORY):
-        return Path(given)
+    if directory := os.environ.get(RUN_DIRECTORY):
+        return Path(directory)
     own = tmp_path_factory.getbasetemp()
     return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
 
@@ -40,7 +40,7 @@ def cluster(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Cluster]:
     """The cluster, with all images in it."""
-    # The manager deletes its kubeconfig at the end, while other worker processes still use the given one.
+    # The manager deletes its kubeconfig at the end, while other worker processes still use it.
     kubeconfig = tmp_path_factory.mktemp("cluster") / "kubeconfig"
     shutil.copy(request.config.getoption("k8s_kubeconfig"), kubeconfig)
     manager = k8s_manager()(request.config.getoption("k8s_cluster_name"), None, kubeconfig)

@@ -28,21 +28,21 @@ _WORKERS = 5
 
 
 class Databases:
-    """Databases of Redis, given in turn. No other worker process has the same ones."""
+    """Databases of Redis, used in turn. No other worker process has the same ones."""
 
     def __init__(self, numbers: range) -> None:
         self._turn = itertools.cycle(numbers)
 
     @classmethod
     def of_worker(cls, worker: str) -> Self:
-        """`worker` is a name of pytest-xdist, such as `gw0`, or `master` without workers. Database 0 is nobody's."""
+        """`worker` is a name of pytest-xdist, such as `gw0`, or `master` without workers. Database 0 is not used."""
         number = int(worker.removeprefix("gw")) if worker.startswith("gw") else 0
         assert number < _WORKERS, f"Redis has 16 databases, {_PER_WORKER} for each of {_WORKERS} workers"
         first = 1 + number * _PER_WORKER
         return cls(range(first, first + _PER_WORKER))
 
     def next(self) -> int:
-        """The one that was not used for the longest time."""
+        """The database that was not used for the longest time."""
         return next(self._turn)
 
 

@@ -22,7 +22,7 @@ class Source:
     name: str
     namespace: str
     address: str
-    """What `spec.host` says."""
+    """The value for `spec.host`."""
     seqs: range
     """Every seq that it may send."""
     database: int
@@ -42,9 +42,9 @@ class Source:
         return [event for note in self._journal() if note["seq"] <= last_seq for event in _events(note)]
 
     def wait_all_sent(self) -> int:
-        """Wait until the simulator has sent all that it was limited to; the last seq.
+        """Wait until the simulator has sent all events up to its limit. Returns the last seq.
 
-        However slow the machine is, it only has to go on: AssertionError when it sends nothing for long.
+        A slow machine is no failure: AssertionError is raised only when the simulator sends nothing for long.
         """
         sent, since = -1, time.monotonic()
         while True:

@@ -40,7 +40,7 @@ def test_the_api_server_calls_a_webhook_behind_a_service(webhook: Webhook) -> No
 
 
 def written(webhook: Webhook) -> dict[str, Any] | str:
-    """The labels of a ConfigMap that is created anew, or why it was refused.
+    """The labels of a ConfigMap that is created again, or why it was refused.
 
     The API server reads a new configuration after a moment, and kube-proxy a new pod.
     """

@@ -70,8 +70,8 @@ def last_error(labeler: LabelerUnderTest) -> tuple[str | None, str | None]:
     return labels.get("lastErrorTime"), labels.get("lastError")
 
 
-def test_an_applied_labeler_becomes_ready_and_its_labels_stand_in_redis(sluice: Sluice) -> None:
-    """With and without signature, negations, expiries; the table answers the same questions as a Relay's."""
+def test_an_applied_labeler_becomes_ready_and_its_labels_are_in_redis(sluice: Sluice) -> None:
+    """With and without signature, negations, expiries. The table has the same columns as that of a Relay."""
     source = labels_source(sluice, "labels", rate=100, limit=1_000)
     labeler = sluice.labeler("labels", source=source)
     labeler.wait_ready()
@@ -123,8 +123,8 @@ def test_a_killed_pod_is_counted_and_loses_nothing(sluice: Sluice) -> None:
     assert_exactly_once(sluice, source, frames=cursor(sluice, source) + 300)
 
 
-def test_suspend_keeps_the_cursor_and_resume_goes_on_from_it(sluice: Sluice) -> None:
-    """Suspended it rests as asked: Ready, no pod, no step of the cursor."""
+def test_suspend_keeps_the_cursor_and_resume_continues_from_it(sluice: Sluice) -> None:
+    """Suspended: Ready, no pod, the cursor does not move."""
     source = labels_source(sluice, "labels-suspended", rate=50)
     labeler = sluice.labeler("labels-suspended", source=source)
     labeler.wait_ready()
@@ -141,8 +141,8 @@ def test_suspend_keeps_the_cursor_and_resume_goes_on_from_it(sluice: Sluice) -> 
     assert_exactly_once(sluice, source, frames=before + 100)
 
 
-def test_a_relay_and_a_labeler_of_one_name_and_one_host(sluice: Sluice) -> None:
-    """Two Deployments, two streams; the end of the one leaves the other alone, and nothing is left of it."""
+def test_a_relay_and_a_labeler_with_one_name_and_one_host(sluice: Sluice) -> None:
+    """Two Deployments, two streams. The deletion of one leaves nothing of it, and does not affect the other."""
     source = sluice.simulator("both", "--rate", "50", "--label-rate", "20")
     relay = sluice.relay("both", source=source, firehose={"collections": ["*"]})
     labeler = sluice.labeler("both", source=source)

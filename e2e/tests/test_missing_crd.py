@@ -125,7 +125,7 @@ def test_relays_are_served_while_the_crd_of_labelers_is_missing(
 
 
 def test_uninstall_removes_the_cluster_roles(environment: Environment) -> None:
-    """With rights in all namespaces, nothing of them stays."""
+    """A release with rights in all namespaces leaves no ClusterRole."""
     environment.remove_sources()
     deploy.uninstall(environment.installation.cluster, release=EVERYWHERE)
     ours = f"app.kubernetes.io/instance={EVERYWHERE.name}"

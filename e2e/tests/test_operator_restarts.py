@@ -24,17 +24,17 @@ def run(disturbed: Installation, request: pytest.FixtureRequest) -> Iterator[Run
 
 @pytest.mark.parametrize("name", [one.name for one in WITHOUT_OPERATOR])
 def test_situation_of_the_operator(run: Run, name: str) -> None:
-    """Each step comes to its verdict, and on the way only through those that are allowed, by all four readers."""
+    """Each step reaches its verdict, only through allowed verdicts, for all four readers."""
     assert not run.result(name).wrong
 
 
-def test_what_a_situation_of_the_operator_came_to_lasts(run: Run) -> None:
-    """As long as nothing happens, no reader changes its verdict."""
+def test_the_last_verdict_of_a_situation_of_the_operator_lasts(run: Run) -> None:
+    """While nothing changes, no reader changes its verdict."""
     assert not run.changes_afterwards()
 
 
 def test_no_version_breaks_a_rule(run: Run) -> None:
-    """In all versions of all resources."""
+    """All versions of all resources keep the rules."""
     assert not run.faults()
 
 

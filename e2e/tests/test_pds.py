@@ -10,7 +10,7 @@ from e2e.tests.wait import eventually
 pytestmark = pytest.mark.skipif(unavailable_reason() is not None, reason=str(unavailable_reason()))
 
 
-def test_a_pds_on_the_host_is_ready_and_stands_in_redis_record_for_record(sluice: Sluice) -> None:
+def test_a_pds_on_the_host_is_ready_and_its_records_are_in_redis(sluice: Sluice) -> None:
     """Every record that was written by the API of the PDS is in the stream."""
     with ReferencePds(host="0.0.0.0") as pds:
         source = sluice.outside("pds", host=f"{sluice.cluster.host_address}:{pds.port}")

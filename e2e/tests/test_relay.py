@@ -15,7 +15,7 @@ NO_MARK = {"highWaterMark": 10_000_000}
 BEFORE_RESYNC_SECONDS = 120
 
 
-def test_an_applied_relay_becomes_ready_and_its_events_stand_in_redis(sluice: Sluice) -> None:
+def test_an_applied_relay_becomes_ready_and_its_events_are_in_redis(sluice: Sluice) -> None:
     """Apply, Ready, and every event of the source in the stream: exactly once, in order."""
     source = sluice.simulator("plain", "--rate", "200", database=DEFAULT_DATABASE)
     relay = sluice.relay("plain", host=source.address, firehose={"collections": ["*"]}, backpressure=NO_MARK)
@@ -58,7 +58,7 @@ def test_a_killed_pod_is_counted_and_loses_nothing(sluice: Sluice) -> None:
 
 
 def test_an_edited_or_deleted_deployment_is_restored_before_the_next_resync(sluice: Sluice) -> None:
-    """The operator puts back what others change or delete, long before it would list everything anew."""
+    """The operator restores what others change or delete, long before the next resync."""
     source = sluice.simulator("edited", "--rate", "20")
     relay = sluice.relay("edited", source=source)
     relay.wait_ready()
@@ -76,7 +76,7 @@ def test_an_edited_or_deleted_deployment_is_restored_before_the_next_resync(slui
     relay.wait_ready()
 
 
-def test_suspend_stops_and_resume_goes_on_where_it_was(sluice: Sluice) -> None:
+def test_suspend_stops_and_resume_continues_from_the_cursor(sluice: Sluice) -> None:
     """Suspended: no pod, Ready with reason Suspended. Resumed: nothing is missing."""
     source = sluice.simulator("paused", "--rate", "100")
     relay = sluice.relay("paused", source=source, firehose={"collections": ["*"]})
@@ -101,7 +101,7 @@ def test_suspend_stops_and_resume_goes_on_where_it_was(sluice: Sluice) -> None:
 
 
 def test_a_bad_spec_is_refused_with_what_to_do(sluice: Sluice) -> None:
-    """The API server itself says what is wrong; nothing is created."""
+    """The message of the API server says what is wrong. Nothing is created."""
     refusal = sluice.refused(manifests.relay(name="bad", namespace=sluice.namespace, host="https://relay.example/xrpc"))
     assert "host" in refusal
     refusal = sluice.refused(
@@ -116,7 +116,7 @@ def test_a_bad_spec_is_refused_with_what_to_do(sluice: Sluice) -> None:
 
 
 def test_a_changed_secret_rolls_the_pod_and_a_missing_one_is_named(sluice: Sluice) -> None:
-    """The pod's Redis comes from a Secret of the user's: its content is what counts."""
+    """The URL of the pod's Redis is in a Secret of the user. A change of its content rolls the pod."""
     source = sluice.simulator("secret", "--rate", "50")
     relay = sluice.relay("secret", host=source.address, redis={"secretRef": {"name": "my-redis", "key": "url"}})
     missing = eventually(
@@ -150,8 +150,8 @@ def test_full_speed_fits_into_64_mebibytes(sluice: Sluice) -> None:
     assert relay.restarts() == 0
 
 
-def test_deleting_a_relay_leaves_nothing(sluice: Sluice) -> None:
-    """No finalizer, and the garbage collector takes all children."""
+def test_a_deleted_relay_leaves_nothing(sluice: Sluice) -> None:
+    """There is no finalizer, and the garbage collector deletes all children."""
     source = sluice.simulator("gone", "--rate", "20")
     relay = sluice.relay("gone", source=source)
     relay.wait_ready()

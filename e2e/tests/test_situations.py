@@ -1,7 +1,7 @@
 """Situations of a resource, each read by four readers: `kubectl wait`, kstatus, Argo CD and the table's columns.
 
 A situation is something that happens to a Relay or a Labeler: a Secret is missing, Redis is full, a pod is evicted.
-All run at the same time in one namespace, but for those that take the operator away. Each test waits for one of them.
+All run at the same time in one namespace, except those that stop the operator. Each test waits for one of them.
 The last tests check every version of every resource that the API server gave out meanwhile.
 """
 
@@ -20,7 +20,7 @@ AT_ONCE: Final = 16
 
 @pytest.fixture(scope="module")
 def run(shared: Installation, request: pytest.FixtureRequest) -> Iterator[Run]:
-    """Begin with the situations that are selected."""
+    """Start the selected situations."""
     situations = selected(UNDISTURBED, request.session.items, of=test_situation.__name__)
     with start_run(situations, shared, namespace=SITUATIONS, at_once=AT_ONCE) as run:
         yield run
@@ -29,15 +29,15 @@ def run(shared: Installation, request: pytest.FixtureRequest) -> Iterator[Run]:
 
 @pytest.mark.parametrize("name", [one.name for one in UNDISTURBED])
 def test_situation(run: Run, name: str) -> None:
-    """Each step comes to its verdict, and on the way only through those that are allowed, by all four readers."""
+    """Each step reaches its verdict, only through allowed verdicts, for all four readers."""
     assert not run.result(name).wrong
 
 
-def test_what_a_situation_came_to_lasts(run: Run) -> None:
-    """To the end of all others: as long as nothing happens, no reader changes its verdict."""
+def test_the_last_verdict_of_a_situation_lasts(run: Run) -> None:
+    """Until all other situations have ended, no reader changes its verdict."""
     assert not run.changes_afterwards()
 
 
 def test_no_version_breaks_a_rule(run: Run) -> None:
-    """In all versions of all resources, whatever happened to them."""
+    """All versions of all resources keep the rules."""
     assert not run.faults()

@@ -11,7 +11,7 @@ from e2e.tests.wait import eventually
 
 @pytest.fixture
 def cleared(cluster: Cluster) -> Iterator[None]:
-    """Afterwards all releases and namespaces of the tests are gone, or about to go."""
+    """Deletes all releases and namespaces of the tests at the end."""
     yield
     for release in (SHARED, DISTURBED):
         cluster.helm("uninstall", release.name, "--namespace", release.namespace, "--ignore-not-found")
@@ -21,7 +21,7 @@ def cleared(cluster: Cluster) -> Iterator[None]:
 
 @pytest.mark.usefixtures("cleared")
 def test_uninstall_leaves_the_crd_the_volume_the_lease_and_nothing_else(shared: Installation) -> None:
-    """Resources and data stay until a person deletes them; nothing that runs stays."""
+    """Resources and data stay until a person deletes them. No workload stays."""
     cluster, release = shared.cluster, shared.release
     cluster.helm("uninstall", release.name, "--namespace", release.namespace, "--wait", "--timeout", "4m")
     kinds = (

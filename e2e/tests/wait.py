@@ -11,15 +11,15 @@ PATIENCE_SECONDS: Final = 600.0
 
 
 def eventually(
-    look: Callable[[], T], *, until: Callable[[T], bool], within: float = PATIENCE_SECONDS, every: float = 0.2
+    read: Callable[[], T], *, until: Callable[[T], bool], within: float = PATIENCE_SECONDS, every: float = 0.2
 ) -> T:
-    """The first result of `look` for which `until` holds. It is called every `every` seconds.
+    """The first result of `read` for which `until` holds. It is called every `every` seconds.
 
     Raises AssertionError with the last result after `within` seconds.
     """
     deadline = time.monotonic() + within
     while True:
-        seen = look()
+        seen = read()
         if until(seen):
             return seen
         if time.monotonic() > deadline:

@@ -1,7 +1,7 @@
-"""A real API server, on which the tests leave nothing: CRDs in a group of their own, a namespace, and dry runs.
+"""A real API server for tests, which leave nothing behind.
 
-The CRDs are installed in a random API group. So these tests disturb no operator on the same cluster and none of its
-resources, and deleting the CRDs at the end deletes nothing of others.
+The CRDs are installed in a random API group. So the tests do not affect an operator or resources on the same cluster.
+Deleting the CRDs in the end deletes only resources of the tests. Most tests use dry runs.
 """
 
 import json
@@ -31,7 +31,7 @@ Manifest = dict[str, Any]
 
 
 class RefusedError(Exception):
-    """The API server refused a request: its message."""
+    """The API server refused a request. The message is its answer."""
 
 
 class ApiServer:
@@ -39,7 +39,7 @@ class ApiServer:
 
     def __init__(self, kubeconfig: Path, cache: Path) -> None:
         self.kubeconfig = kubeconfig
-        # The user's own cache would still name the group of the tests after it is gone.
+        # The user's own cache would still contain the group of the tests after its deletion.
         self._cache = cache
         run = secrets.token_hex(3)
         self.group = f"test-{run}.{GROUP}"
@@ -63,7 +63,7 @@ class ApiServer:
         return done.stdout
 
     def read(self, *arguments: str, stdin: object = None) -> Any:
-        """Run kubectl with `-o json`; its output."""
+        """Run kubectl with `-o json`. Its parsed output."""
         return json.loads(self.kubectl(*arguments, "-o", "json", stdin=stdin))
 
     def relay(self, spec: Manifest, *, name: str = "us-east", **metadata: Any) -> Manifest:
@@ -99,7 +99,7 @@ class ApiServer:
         self._api.delete(f"{self._path(plural)}/{name}")
 
     def _try(self, plural: str, manifest: Manifest) -> Manifest:
-        """As `kubectl create --dry-run=server`, without a process: there are hundreds of these requests."""
+        """Like `kubectl create --dry-run=server`, but without a process, since there are hundreds of these requests."""
         return self._post(plural, manifest, dryRun="All")
 
     def _path(self, plural: str) -> str:
@@ -113,7 +113,7 @@ class ApiServer:
         return created
 
     def apply(self, manifest: Manifest, *flags: str) -> Manifest:
-        """Apply as the operator does: server-side, by force, with its field manager."""
+        """Apply as the operator does: server-side, forced, with its field manager."""
         return dict(
             self.read(
                 *("apply", "--server-side", "--force-conflicts", "--field-manager=sluice-operator", *flags),
@@ -124,7 +124,7 @@ class ApiServer:
 
 
 def find(program: str) -> str:
-    """The path of a program, first of all the one that was built with the cluster."""
+    """The path of a program. The one built with the cluster is preferred."""
     built = TOOLS / program
     found = str(built) if built.exists() else shutil.which(program)
     if found is None:
@@ -133,7 +133,7 @@ def find(program: str) -> str:
 
 
 def eventually(attempt: Callable[[], Any], *, seconds: float = 240) -> Any:
-    """The first result of `attempt` that raises neither RefusedError nor AssertionError; after `seconds` its error."""
+    """Repeat `attempt` until it raises no RefusedError or AssertionError. After `seconds`, its error is raised."""
     deadline = time.monotonic() + seconds
     while True:
         try:
@@ -146,7 +146,7 @@ def eventually(attempt: Callable[[], Any], *, seconds: float = 240) -> Any:
 
 @pytest.fixture(scope="session")
 def kubeconfig(request: pytest.FixtureRequest) -> Path:
-    """The kubeconfig of the options or the environment, or that of the local cluster."""
+    """The kubeconfig from the options or the environment, else that of the local cluster."""
     options = (request.config.getoption(name, None) for name in ("k8s_kubeconfig_override", "k8s_kubeconfig"))
     asked = os.environ.get("SLUICE_TEST_KUBECONFIG") or next(filter(None, options), None)
     if asked:

@@ -1,4 +1,4 @@
-"""What podTemplate refuses, with the message that a user sees, and what it takes."""
+"""Values of spec.podTemplate that are refused, with the message for the user, and values that are accepted."""
 
 from typing import Any
 
@@ -259,7 +259,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         f'{AT}volumeMounts[1]: Duplicate value: {{"mountPath":"/data"}}',
     ),
     (pod(volumeMounts=[{"name": "a", "mountPath": f"/v{i}"} for i in range(17)]), f"{AT}volumeMounts: Too many: 17"),
-    # fields of a pod that are the operator's own
+    # fields of a pod that are reserved for the operator
     (pod(containers=[]), 'unknown field "spec.podTemplate.containers"'),
     (pod(automountServiceAccountToken=True), 'unknown field "spec.podTemplate.automountServiceAccountToken"'),
     (pod(securityContext={"privileged": True}), 'unknown field "spec.podTemplate.securityContext.privileged"'),
@@ -274,7 +274,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
             (LONG, ": Too long: may not be more than 253 bytes"),
         )
     ),
-    # as whom it runs
+    # users and groups
     *(
         (pod(**{context: {name: value}}), f"{AT}{context}.{name} in body should be {message}")
         for context, names in (
@@ -300,7 +300,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
             ({"type": "None"}, 'Unsupported value: "None": supported values: "RuntimeDefault", "Localhost"'),
         )
     ),
-    # its end, and names
+    # termination, and names
     (pod(terminationGracePeriodSeconds=14), "terminationGracePeriodSeconds in body should be greater than or equal to"),
     (pod(terminationGracePeriodSeconds=3601), "terminationGracePeriodSeconds in body should be less than or equal to"),
     (pod(dnsPolicy="Some"), 'supported values: "ClusterFirst", "ClusterFirstWithHostNet", "Default", "None"'),

@@ -1,4 +1,4 @@
-"""Which fields of an existing resource can not be changed, and the message that a user reads."""
+"""Changes of an existing resource that are refused, with the message for the user, or accepted."""
 
 import secrets
 from collections.abc import Callable, Iterator
@@ -58,7 +58,7 @@ Change = Callable[[dict[str, Any], dict[str, Any]], dict[str, Any]]
 
 @pytest.fixture(params=["relays", "labelers"])
 def change(server: ApiServer, request: pytest.FixtureRequest) -> Iterator[Change]:
-    """Creates a resource with one spec, then tries another; the resource as it would be then."""
+    """Create a resource with one spec, then try another one in a dry run. The resource after the change."""
     name, make = f"changed-{secrets.token_hex(3)}", {"relays": server.relay, "labelers": server.labeler}[request.param]
 
     def change(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
@@ -70,12 +70,12 @@ def change(server: ApiServer, request: pytest.FixtureRequest) -> Iterator[Change
 
 
 @pytest.mark.parametrize(("before", "after", "message"), CHANGES_REFUSED)
-def test_refused(change: Change, before: dict[str, Any], after: dict[str, Any], message: str) -> None:
+def test_refused_changes(change: Change, before: dict[str, Any], after: dict[str, Any], message: str) -> None:
     with pytest.raises(RefusedError, match=r"spec\.(host|cursor): Invalid value") as caught:
         change(before, after)
     assert message in str(caught.value)
 
 
 @pytest.mark.parametrize(("before", "after"), CHANGES_TAKEN)
-def test_taken(change: Change, before: dict[str, Any], after: dict[str, Any]) -> None:
+def test_accepted_changes(change: Change, before: dict[str, Any], after: dict[str, Any]) -> None:
     assert change(before, after)["spec"]["host"] == after["host"]

@@ -1,4 +1,4 @@
-"""The Deployments and Secrets of a resource on a real API server: accepted, restricted, stable, put right."""
+"""The children of a resource on a real API server: accepted, restricted, stable and restored."""
 
 import copy
 import json
@@ -31,7 +31,7 @@ FULL: dict[str, Any] = {
 @pytest.fixture
 def relay(server: ApiServer) -> Any:
     """A suspended Relay that is stored, so that its children have an owner and create no pod."""
-    # A name of its own for each test, since the garbage collector may come late.
+    # Each test has its own name, since the garbage collector may be late.
     name = f"owner-{secrets.token_hex(3)}"
     body = server.relay({"host": "relay.example.com", "suspend": True}, name=name)
     server.create("relays", body)
@@ -40,11 +40,13 @@ def relay(server: ApiServer) -> Any:
 
 
 def build(server: ApiServer, relay: Relay, **spec: Any) -> Manifest:
-    given = relay.model_copy(update={"spec": type(relay.spec).model_validate({**relay.spec.dump(), **spec})})
+    changed = relay.model_copy(update={"spec": type(relay.spec).model_validate({**relay.spec.dump(), **spec})})
     settings = IngesterDefaults(image="sluice:1", image_pull_secrets=("registry",))
     return owned(
         server,
-        build_deployment(given, firehose_stream(given), config_hashes={REDIS_HASH_ANNOTATION: "h"}, defaults=settings),
+        build_deployment(
+            changed, firehose_stream(changed), config_hashes={REDIS_HASH_ANNOTATION: "h"}, defaults=settings
+        ),
     )
 
 
@@ -63,7 +65,7 @@ def patch(server: ApiServer, name: str, change: Manifest) -> Manifest:
 
 
 @pytest.mark.parametrize("spec", [{}, FULL], ids=["minimal", "full"])
-def test_what_was_applied_is_no_drift_and_a_second_time_changes_nothing(
+def test_an_applied_deployment_has_no_drift_and_applying_it_again_changes_nothing(
     server: ApiServer, relay: Relay, spec: dict[str, Any]
 ) -> None:
     desired = build(server, relay, **spec)
@@ -75,7 +77,7 @@ def test_what_was_applied_is_no_drift_and_a_second_time_changes_nothing(
     assert again["metadata"]["resourceVersion"] == live["metadata"]["resourceVersion"]
 
 
-def test_the_secret_likewise(server: ApiServer, relay: Relay) -> None:
+def test_an_applied_secret_has_no_drift_and_applying_it_again_changes_nothing(server: ApiServer, relay: Relay) -> None:
     desired = owned(server, build_redis_secret(relay, url="redis://:p@redis:6379/0"))
     live = server.apply(desired)
     assert find_differences(live, desired) == []
@@ -96,7 +98,7 @@ def test_the_pod_meets_the_restricted_standard(server: ApiServer, relay: Relay) 
 
 
 def observed(server: ApiServer, name: str) -> Manifest:
-    """The Deployment once its controller has observed it. After that the controller writes it no more."""
+    """The Deployment once its controller has observed it. From then on the controller does not write to it."""
     live: Manifest = server.read("get", "deployment", name, "-n", server.namespace)
     assert live.get("status", {}).get("observedGeneration") == live["metadata"]["generation"]
     return live
@@ -115,23 +117,23 @@ EDITS: dict[str, Manifest] = {
 }
 
 
-def put_right(server: ApiServer, name: str, desired: Manifest) -> Manifest:
-    """As the operator does it, for the version that it has read: its controller may write meanwhile."""
+def restore(server: ApiServer, name: str, desired: Manifest) -> Manifest:
+    """Restore the object as the operator does, for the version that was read. Its controller may write in between."""
     live = server.read("get", "deployment", name, "-n", server.namespace)
     operations = json.dumps(build_replacement_patch(live, desired, former_keys=()))
     return dict(server.read("patch", "deployment", name, "-n", server.namespace, "--type=json", "-p", operations))
 
 
 @pytest.mark.parametrize("edit", EDITS)
-def test_an_edit_is_seen_and_put_right(server: ApiServer, relay: Relay, edit: str) -> None:
+def test_an_edit_is_found_and_restored(server: ApiServer, relay: Relay, edit: str) -> None:
     desired = build(server, relay)
     name = server.apply(desired)["metadata"]["name"]
     edited = patch(server, name, EDITS[edit])
     assert find_differences(edited, desired)
-    assert find_differences(eventually(partial(put_right, server, name, desired)), desired) == []
+    assert find_differences(eventually(partial(restore, server, name, desired)), desired) == []
 
 
-def test_a_field_that_is_wanted_no_longer_goes(server: ApiServer, relay: Relay) -> None:
+def test_a_field_that_is_no_longer_desired_is_removed(server: ApiServer, relay: Relay) -> None:
     live = server.apply(build(server, relay, **FULL))
     assert live["spec"]["template"]["spec"]["volumes"]
     desired = build(server, relay)
@@ -141,7 +143,7 @@ def test_a_field_that_is_wanted_no_longer_goes(server: ApiServer, relay: Relay) 
     assert "SSL_CERT_FILE" not in {item["name"] for item in pod["containers"][0]["env"]}
 
 
-def test_a_rollout_restart_survives(server: ApiServer, relay: Relay) -> None:
+def test_a_rollout_restart_is_kept(server: ApiServer, relay: Relay) -> None:
     desired = build(server, relay)
     name = server.apply(desired)["metadata"]["name"]
     server.kubectl("rollout", "restart", f"deployment/{name}", "-n", server.namespace)

@@ -1,4 +1,4 @@
-"""The Labeler on a real API server: accepted, defaulted, refused and listed like a Relay."""
+"""The Labeler on a real API server: accepted, defaulted, refused and listed."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,7 +38,7 @@ def stored(server: ApiServer) -> Iterator[Any]:
     server.kubectl("delete", f"labelers.{server.group}", "stored", "-n", server.namespace)
 
 
-def test_the_file_is_accepted(server: ApiServer) -> None:
+def test_the_crd_is_accepted(server: ApiServer) -> None:
     path = ROOT / "crds" / "labelers.yaml"
     flags = ("--server-side", "--dry-run=server", "--validate=strict", "--force-conflicts")
     applied = server.read("apply", *flags, "-f", str(path))
@@ -51,24 +51,24 @@ def test_the_api_server_and_the_models_have_the_same_defaults(server: ApiServer)
     assert created["spec"]["labels"] == {"startFrom": "oldest"}
 
 
-def test_a_new_one_waits_for_the_operator(stored: Any) -> None:
+def test_a_new_labeler_waits_for_the_operator(stored: Any) -> None:
     assert stored["status"] == {"observedGeneration": -1}
     assert "finalizers" not in stored["metadata"]
 
 
-@pytest.mark.parametrize("given", ["oldest", "live", 1, "6322875401", str(2**53 - 1)])
-def test_start_from(server: ApiServer, given: object) -> None:
-    assert server.try_labeler(host=HOST, labels={"startFrom": given})["spec"]["labels"]["startFrom"] == given
+@pytest.mark.parametrize("value", ["oldest", "live", 1, "6322875401", str(2**53 - 1)])
+def test_start_from(server: ApiServer, value: object) -> None:
+    assert server.try_labeler(host=HOST, labels={"startFrom": value})["spec"]["labels"]["startFrom"] == value
 
 
-@pytest.mark.parametrize(("spec", "said"), REFUSED)
-def test_what_is_wrong_is_refused_in_words(server: ApiServer, spec: dict[str, Any], said: str) -> None:
+@pytest.mark.parametrize(("spec", "message"), REFUSED)
+def test_an_invalid_spec_is_refused_with_a_message(server: ApiServer, spec: dict[str, Any], message: str) -> None:
     labeler = server.labeler({"host": HOST, **spec})
-    with pytest.raises(RefusedError, match=said):
+    with pytest.raises(RefusedError, match=message):
         server.kubectl("apply", "--dry-run=server", "-f", "-", stdin=labeler)
 
 
-def test_the_table(server: ApiServer, stored: Any) -> None:
+def test_the_columns_of_kubectl_get(server: ApiServer, stored: Any) -> None:
     status = {"observedGeneration": 1, "labels": {"cursor": "1234", "lag": "0s", "rate": "0.1/s"}}
     flags = ("--subresource=status", "--validate=strict")
     server.apply({**server.labeler({}, name="stored"), "spec": stored["spec"], "status": status}, *flags)
@@ -79,8 +79,8 @@ def test_the_table(server: ApiServer, stored: Any) -> None:
     assert {"1234", "0s", "0.1/s"} <= set(row.split())
 
 
-def test_its_deployment_is_taken_as_it_is(server: ApiServer, stored: Any) -> None:
-    """The API server knows every field, and the pod meets the restricted standard."""
+def test_its_deployment_is_accepted(server: ApiServer, stored: Any) -> None:
+    """The API server knows every field, and the pod meets the restricted Pod Security Standard."""
     labeler = Labeler.parse(stored)
     (stream,) = KINDS[type(labeler).__name__].desired_streams(labeler)
     manifest = build_deployment(

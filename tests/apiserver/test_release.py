@@ -1,4 +1,4 @@
-"""The chart as a release on a real API server: upgrades, rights, admission of pods, uninstall, notes."""
+"""A release of the chart on a real API server: upgrades, rights, admission of pods, uninstall and notes."""
 
 import base64
 import json
@@ -41,7 +41,7 @@ class Helm:
         return done.stdout
 
     def try_install(self, values: Values) -> Any:
-        """The release that an install would make. Nothing is stored."""
+        """The release that an install would create. Nothing is stored."""
         flags = ("--dry-run=server", "--output", "json")
         return json.loads(self.run("install", NAME, str(CHART), *flags, values=values))
 
@@ -78,7 +78,7 @@ def password(server: ApiServer) -> str:
     return base64.b64decode(secret["data"]["password"]).decode()
 
 
-def test_the_password_stays_at_an_upgrade(server: ApiServer, helm: Helm, release: str, values: Values) -> None:
+def test_an_upgrade_keeps_the_password(server: ApiServer, helm: Helm, release: str, values: Values) -> None:
     before = password(server)
     assert len(before) == 32
     generation = {item["metadata"]["name"]: item["metadata"]["generation"] for item in workloads(server)}
@@ -129,7 +129,7 @@ def test_the_pods_are_admitted_under_the_restricted_standard(server: ApiServer, 
         ("list", "leases.coordination.k8s.io", False),
     ],
 )
-def test_the_operators_rights_in_its_namespace_and_beyond(
+def test_the_operators_rights_in_its_namespace_and_in_another(
     server: ApiServer, release: str, verb: str, resource: str, *, allowed: bool
 ) -> None:
     def can(namespace: str) -> bool:
@@ -183,7 +183,7 @@ def test_the_whole_chart_with_every_default_is_accepted(server: ApiServer, helm:
 
 
 @pytest.mark.parametrize(
-    ("values", "said"),
+    ("values", "expected"),
     [
         ({}, ["all namespaces", "redis-cli XLEN firehose_live", "kubectl delete pvc", "kubectl delete lease"]),
         ({"redis": {"url": "redis://r"}}, ["your Redis", "kubectl describe relays"]),
@@ -199,10 +199,10 @@ def test_the_whole_chart_with_every_default_is_accepted(server: ApiServer, helm:
         ),
     ],
 )
-def test_the_notes_say_what_to_do_next(helm: Helm, values: Values, said: list[str]) -> None:
+def test_the_notes_say_what_to_do_next(helm: Helm, values: Values, expected: list[str]) -> None:
     notes = helm.try_install({**values, "crds": {"enabled": False}})["info"]["notes"]
-    for words in said:
+    for words in expected:
         assert words in notes
     assert ("kubectl delete pvc" in notes) is ("redis" not in values)
-    assert ("--all-namespaces" in notes) is ("watchNamespaces" not in values), "what it does not watch is not its own"
+    assert ("--all-namespaces" in notes) is ("watchNamespaces" not in values), "the notes name only watched namespaces"
     assert "kubectl apply -f -" in notes

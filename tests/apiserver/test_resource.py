@@ -34,7 +34,7 @@ def stored(server: ApiServer) -> Any:
     server.kubectl("delete", f"relays.{server.group}", "stored", "-n", server.namespace)
 
 
-def test_the_file_is_accepted(server: ApiServer) -> None:
+def test_the_crd_is_accepted(server: ApiServer) -> None:
     path = ROOT / "crds" / "relays.yaml"
     flags = ("--server-side", "--dry-run=server", "--validate=strict", "--force-conflicts")
     applied = server.read("apply", *flags, "-f", str(path))
@@ -53,12 +53,12 @@ def test_the_api_server_and_the_models_have_the_same_defaults(server: ApiServer)
     assert created["spec"] == Relay.parse(body).spec.dump()
 
 
-def test_defaults_fill_a_part_that_was_given(server: ApiServer) -> None:
+def test_defaults_complete_a_partial_field(server: ApiServer) -> None:
     created = server.try_spec(host="relay.example.com", batch={"size": 5}, firehose={"startFrom": "live"})
     assert created["spec"]["batch"] == {"size": 5, "timeoutMilliseconds": 1000}
     assert created["spec"]["firehose"]["collections"] == ["app.bsky.*", "chat.bsky.*"]
-    given = server.try_spec(host="relay.example.com", podTemplate={"resources": {"limits": {"memory": "1Gi"}}})
-    assert given["spec"]["podTemplate"] == {"resources": {"limits": {"memory": "1Gi"}}}
+    created = server.try_spec(host="relay.example.com", podTemplate={"resources": {"limits": {"memory": "1Gi"}}})
+    assert created["spec"]["podTemplate"] == {"resources": {"limits": {"memory": "1Gi"}}}
 
 
 def test_a_new_resource_waits_for_the_operator(stored: Any) -> None:
@@ -76,7 +76,7 @@ def test_unknown_fields_are_refused_by_apply_and_pruned_without_validation(serve
     assert "hots" not in pruned["spec"]
 
 
-def test_status_is_a_subresource_with_conditions_by_type(server: ApiServer, stored: Any) -> None:
+def test_the_status_is_a_subresource_with_conditions_by_type(server: ApiServer, stored: Any) -> None:
     status = {"observedGeneration": 1, "conditions": [READY]}
     relay = {**server.relay({}, name="stored"), "status": status}
     del relay["spec"]
@@ -103,7 +103,7 @@ def test_a_bad_condition_is_refused(server: ApiServer, stored: Any, change: dict
         server.apply(relay, "--subresource=status")
 
 
-def test_columns(server: ApiServer, stored: Any) -> None:
+def test_the_columns_of_kubectl_get(server: ApiServer, stored: Any) -> None:
     status = {
         "observedGeneration": 1,
         "conditions": [READY],
@@ -123,9 +123,9 @@ def test_columns(server: ApiServer, stored: Any) -> None:
     assert "Streaming from the source" in wide
 
 
-def test_category_and_short_name(server: ApiServer, stored: Any) -> None:
+def test_the_category_and_the_short_name(server: ApiServer, stored: Any) -> None:
     assert f"relay.{server.group}/stored" in server.kubectl("get", "atproto", "-n", server.namespace, "-o", "name")
-    # kubectl looks up a short name in all groups, so another CRD of the same kind may come first.
+    # kubectl looks up a short name in all groups, and may find another CRD of the same kind first.
     found = json.loads(server.kubectl("get", "--raw", f"/apis/{server.group}/{VERSION}"))["resources"]
     assert [resource["shortNames"] for resource in found if resource["name"] == RELAY.plural] == [["rly"]]
 
@@ -140,7 +140,7 @@ def fields(schema: dict[str, Any], path: str) -> list[tuple[str, str]]:
     ]
 
 
-def test_explain_describes_every_field(server: ApiServer) -> None:
+def test_kubectl_explain_describes_every_field(server: ApiServer) -> None:
     schema = build_crd(RELAY)["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]
     flags = ("--api-version", f"{server.group}/{VERSION}")
     parents = {"relay.spec", "relay.status"}
@@ -156,7 +156,7 @@ def test_explain_describes_every_field(server: ApiServer) -> None:
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("relay*.yaml")), ids=lambda path: path.name)
-def test_examples(server: ApiServer, path: Path) -> None:
+def test_the_examples_are_accepted(server: ApiServer, path: Path) -> None:
     example = yaml.safe_load(path.read_text(encoding="utf-8"))
     created = server.try_spec(**example["spec"])
     assert created["spec"].items() >= example["spec"].items()

@@ -1,4 +1,4 @@
-"""Every rule of the schema, with the message that a user reads."""
+"""Every rule of the schema, with the message for the user."""
 
 import re
 from collections.abc import Iterator
@@ -168,7 +168,7 @@ REFUSED = [
     ({**HOST, "health": {"quietAfterSeconds": -1}}, "spec.health.quietAfterSeconds in body should be greater"),
     ({**HOST, "suspend": 1}, "spec.suspend in body must be of type boolean"),
     ({**HOST, "deletionPolicy": "Delete"}, 'supported values: "Retain", "DeleteCursor"'),
-    # a mistyped field, at any depth
+    # a misspelled field at any depth
     ({**HOST, "hots": "x"}, 'unknown field "spec.hots"'),
     (firehose(collection=["*"]), 'unknown field "spec.firehose.collection"'),
     ({**HOST, "redis": {"url": "redis://x", "secretRef": {"name": "x"}}}, 'unknown field "spec.redis.url"'),
@@ -202,22 +202,22 @@ TAKEN = [
 
 
 @pytest.mark.parametrize(("spec", "message"), REFUSED, ids=lambda value: str(value)[:60])
-def test_refused(server: ApiServer, spec: dict[str, Any], message: str) -> None:
+def test_refused_specs(server: ApiServer, spec: dict[str, Any], message: str) -> None:
     with pytest.raises(RefusedError) as caught:
         server.try_spec(**spec)
     assert message in str(caught.value)
-    # The operator refuses an older object with the same message.
+    # The operator refuses an object stored before the rule with the same message.
     for words in (rule for rule in RULES if rule in str(caught.value)):
         with pytest.raises(InvalidResourceError, match=re.escape(words)):
             Relay.parse(server.relay(spec))
 
 
 @pytest.mark.parametrize("spec", TAKEN, ids=lambda value: str(value)[:60])
-def test_taken(server: ApiServer, spec: dict[str, Any]) -> None:
+def test_accepted_specs(server: ApiServer, spec: dict[str, Any]) -> None:
     relay = server.try_spec(**spec)
     Relay.parse(relay)
     created = relay["spec"]
-    parts = ("firehose", "podTemplate")  # these have defaults of their own
+    parts = ("firehose", "podTemplate")  # these fields have further defaults
     assert {name: created[name] for name in spec if name not in parts} == {
         name: value for name, value in spec.items() if name not in parts
     }

@@ -5,8 +5,8 @@ on: resource versions, generations, uids, conflicts, preconditions, finalizers, 
 apply with owners of fields, selectors and pages of lists. `api_server_contract.py` runs the same tests against it and
 against a real API server.
 
-It leaves out schemas and defaults of fields (but one), admission, rights, and controllers (but `collect_garbage`). What
-a real server would refuse for one of these is refused when a test says so: see `faults`.
+It has no schemas, no defaults of fields (except one), no admission, no RBAC and no controllers (except
+`collect_garbage`). A test can make it refuse requests: see `faults`.
 """
 
 import asyncio
@@ -49,7 +49,7 @@ _IMMUTABLE: Final = (
 
 
 class FakeApiServer:
-    """The API server. It serves the kinds that the operator uses."""
+    """An API server that serves the kinds of the operator."""
 
     def __init__(self) -> None:
         self.requests: list[Request] = []
@@ -83,7 +83,7 @@ class FakeApiServer:
     def edit(
         self, api: ApiResource, namespace: str, name: str, change: Callable[[Manifest], None], *, manager: str = "test"
     ) -> Manifest:
-        """Create or change an object, status and all, as somebody else may at any time."""
+        """Create or change an object with its status, as somebody else may do at any time."""
         key = key_of(api, namespace, name)
         live = self.objects.get(key)
         before = live.manifest if live else {}
@@ -94,11 +94,11 @@ class FakeApiServer:
         return self.objects.put(key, after, update(before, after, live.owners if live else {}, (manager, "Update", "")))
 
     def delete(self, api: ApiResource, namespace: str, name: str) -> None:
-        """Delete an object as somebody else may at any time. One with finalizers is only marked as deleted."""
+        """Delete an object, as somebody else may do at any time. With finalizers it is only marked as deleted."""
         self.objects.delete(key_of(api, namespace, name), is_foreground=False)
 
     def remove_kind(self, api: ApiResource) -> None:
-        """Remove a kind with all its objects, as the deletion of its CRD does."""
+        """Remove a kind with all its objects, as a deletion of its CRD does."""
         self._served.discard((api.api_version, api.plural))
         self.objects.drop_kind((api.api_version, api.plural))
 
@@ -110,7 +110,7 @@ class FakeApiServer:
         self, method: str, path: str, *, query: Mapping[str, str], body: Body, content_type: str
     ) -> HttpResponse:
         """Answer a request of the client. Raises ApiError with code 0 if no answer comes."""
-        await asyncio.sleep(0)  # as every request lets others run
+        await asyncio.sleep(0)  # other tasks run during a request
         request = parse_request(method, path, query, body, content_type)
         self.requests.append(request)
         fault = self.faults.meeting(request)
@@ -240,7 +240,7 @@ def _manager(request: Request, operation: str) -> Manager:
 
 
 def _applied_part(request: Request) -> Manifest:
-    """What of a manifest is applied: the status alone, or everything else."""
+    """The part of a manifest that is applied: only the status, or everything else."""
     if request.subresource == "status":
         return {"status": request.body.get("status", {})}
     hidden = {"status"} if has_status(request.key.kind) else set()
@@ -249,7 +249,7 @@ def _applied_part(request: Request) -> Manifest:
 
 
 def _immutable(live: Stored) -> Manifest:
-    """What no request but a deletion changes."""
+    """The fields that no request may change."""
     metadata = live.manifest["metadata"]
     return {name: metadata[name] for name in _IMMUTABLE if name in metadata}
 

@@ -1,8 +1,4 @@
-"""What the operator relies on in a Kubernetes API server: the same tests for the fake and for a real one.
-
-A test module subclasses `ApiServerContract` as `Test...`, and gives the fixtures `client`, `namespace` (an empty one)
-and `collect_garbage` (which returns when the garbage collector has nothing left to do).
-"""
+"""The contract of API servers that the operator relies on. The fake and a real server run the same tests."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -78,7 +74,9 @@ class ApiServerContract:
         assert live is not None
         assert (live["data"], live["metadata"]["uid"]) == ({"a": "b"}, metadata["uid"])
 
-    async def test_what_is_not_there_is_none(self, client: KubernetesClient, namespace: str) -> None:
+    async def test_a_missing_object_is_none_and_an_unknown_kind_an_error(
+        self, client: KubernetesClient, namespace: str
+    ) -> None:
         assert await client.get(CONFIG_MAPS, namespace, "one") is None
         assert not await client.delete(CONFIG_MAPS, namespace, "one", uid="1")
         with pytest.raises(ApiError, match="404"):
@@ -86,7 +84,7 @@ class ApiServerContract:
         with pytest.raises(ApiError, match="404"):
             await client.merge_patch(CONFIG_MAPS, namespace, "one", {"data": {}}, manager="a")
 
-    async def test_a_replacement_needs_the_newest_version(self, client: KubernetesClient, namespace: str) -> None:
+    async def test_a_replacement_needs_the_current_version(self, client: KubernetesClient, namespace: str) -> None:
         first = await client.create(LEASES, manifest(LEASES, namespace, spec={"holderIdentity": "a"}))
         second = await client.replace(LEASES, {**first, "spec": {"holderIdentity": "b"}})
         assert int(version(second)) > int(version(first))
@@ -109,7 +107,7 @@ class ApiServerContract:
         assert annotated["metadata"]["generation"] == 2
         assert version(annotated) != version(changed)
 
-    async def test_the_status_is_apart(self, client: KubernetesClient, namespace: str) -> None:
+    async def test_the_status_is_a_subresource(self, client: KubernetesClient, namespace: str) -> None:
         created = await client.apply(
             RELAYS, {**relay(namespace), "status": {"conditions": [ready("True")]}}, manager="user"
         )
@@ -128,7 +126,7 @@ class ApiServerContract:
     async def test_a_status_is_applied_to_the_object_of_that_name(
         self, client: KubernetesClient, namespace: str
     ) -> None:
-        """Whatever uid it names: only an apply of the object itself is checked for that."""
+        """The uid in an applied status is not checked. In an apply of the object itself it is."""
         uid = "11111111-1111-4111-8111-111111111111"
         own = manifest(RELAYS, namespace, metadata={"uid": uid}, status={"observedGeneration": 1})
         with pytest.raises(ApiError) as missing:
@@ -141,7 +139,7 @@ class ApiServerContract:
             await client.apply(RELAYS, {**relay(namespace), "metadata": own["metadata"]}, manager="user")
         assert other.value.is_immutable_field
 
-    async def test_a_field_of_a_status_that_is_applied_no_longer_goes(
+    async def test_a_status_field_that_is_no_longer_applied_is_removed(
         self, client: KubernetesClient, namespace: str
     ) -> None:
         await client.apply(RELAYS, relay(namespace), manager="user")
@@ -172,7 +170,9 @@ class ApiServerContract:
             "two": {"f:shared"},
         }
 
-    async def test_apply_of_what_is_there_changes_nothing(self, client: KubernetesClient, namespace: str) -> None:
+    async def test_applying_the_same_object_again_changes_nothing(
+        self, client: KubernetesClient, namespace: str
+    ) -> None:
         one = manifest(CONFIG_MAPS, namespace, data={"a": "1"})
         first = await client.apply(CONFIG_MAPS, one, manager="one")
         again = await client.apply(CONFIG_MAPS, one, manager="one")
@@ -191,7 +191,9 @@ class ApiServerContract:
         containers = live["spec"]["template"]["spec"]["containers"]
         assert {one["name"]: one["image"] for one in containers} == {"main": "b", "injected": "y"}
 
-    async def test_an_update_takes_the_fields_that_it_changes(self, client: KubernetesClient, namespace: str) -> None:
+    async def test_an_update_takes_over_the_fields_that_it_changes(
+        self, client: KubernetesClient, namespace: str
+    ) -> None:
         await client.apply(CONFIG_MAPS, manifest(CONFIG_MAPS, namespace, data={"a": "1", "b": "1"}), manager="one")
         patch = {"data": {"a": "2", "b": None}}
         patched = await client.merge_patch(CONFIG_MAPS, namespace, "one", patch, manager="two")
@@ -232,14 +234,16 @@ class ApiServerContract:
             await client.json_patch(CONFIG_MAPS, namespace, "one", operations, manager="one", dry_run=False)
         assert error.value.is_conflict
 
-    async def test_only_the_object_of_the_uid_is_deleted(self, client: KubernetesClient, namespace: str) -> None:
+    async def test_only_the_object_with_the_uid_is_deleted(self, client: KubernetesClient, namespace: str) -> None:
         created = await client.create(CONFIG_MAPS, manifest(CONFIG_MAPS, namespace))
         assert not await client.delete(CONFIG_MAPS, namespace, "one", uid="another")
         assert await client.get(CONFIG_MAPS, namespace, "one") is not None
         assert await client.delete(CONFIG_MAPS, namespace, "one", uid=created["metadata"]["uid"])
         assert await client.get(CONFIG_MAPS, namespace, "one") is None
 
-    async def test_a_finalizer_holds_the_object(self, client: KubernetesClient, namespace: str) -> None:
+    async def test_an_object_with_a_finalizer_stays_until_it_is_removed(
+        self, client: KubernetesClient, namespace: str
+    ) -> None:
         held = {**relay(namespace), "metadata": {"name": "one", "namespace": namespace, "finalizers": ["test/hold"]}}
         created = await client.create(RELAYS, held)
         assert await client.delete(RELAYS, namespace, "one", uid=created["metadata"]["uid"])
@@ -250,7 +254,7 @@ class ApiServerContract:
         await client.merge_patch(RELAYS, namespace, "one", {"metadata": {"finalizers": []}}, manager="one")
         assert await client.get(RELAYS, namespace, "one") is None
 
-    async def test_dependents_go_with_their_owner(
+    async def test_dependents_are_deleted_with_their_owner(
         self, client: KubernetesClient, namespace: str, collect_garbage: Callable[[], Awaitable[None]]
     ) -> None:
         owner = await client.create(CONFIG_MAPS, manifest(CONFIG_MAPS, namespace, "owner"))
@@ -261,7 +265,7 @@ class ApiServerContract:
         await collect_garbage()
         assert await client.get(CONFIG_MAPS, namespace, "child") is None
 
-    async def test_an_owner_that_is_deleted_in_the_foreground_goes_after_its_dependents(
+    async def test_foreground_deletion_removes_the_owner_after_its_dependents(
         self, client: KubernetesClient, namespace: str, collect_garbage: Callable[[], Awaitable[None]]
     ) -> None:
         owner = await client.create(CONFIG_MAPS, manifest(CONFIG_MAPS, namespace, "owner"))
@@ -286,7 +290,7 @@ class ApiServerContract:
         await collect_garbage()
         assert await client.get(CONFIG_MAPS, namespace, "owner") is None
 
-    async def test_lists_select_and_come_in_pages(
+    async def test_lists_have_selectors_and_pages(
         self, client: KubernetesClient, namespace: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(client_module, "PAGE_SIZE", 2)

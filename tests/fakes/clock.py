@@ -1,4 +1,4 @@
-"""A clock that stands still until a test advances it."""
+"""A clock for tests: its time changes only when a test advances it."""
 
 import asyncio
 import heapq
@@ -12,7 +12,7 @@ _MAX_ROUNDS: Final = 100_000
 
 
 class FakeClock:
-    """A Clock whose time changes only with `advance` and the like. Sleepers wake in the order of their times."""
+    """A Clock whose time changes only by its methods. Sleepers wake in the order of their times."""
 
     def __init__(self, *, monotonic: float = 1000.0, now: datetime = START) -> None:
         self._monotonic = monotonic
@@ -35,11 +35,11 @@ class FakeClock:
         await future
 
     def pass_by(self, seconds: float) -> None:
-        """Change the time, and wake nobody: for code that only reads the clock."""
+        """Change the time without waking sleepers, for code that only reads the clock."""
         self._monotonic += seconds
 
     async def advance(self, seconds: float) -> None:
-        """Let `seconds` pass. Whoever sleeps wakes at its time, and runs until its next wait."""
+        """Let `seconds` pass. Each sleeper wakes at its time and runs until it waits again."""
         end = self._monotonic + seconds
         await settle()
         while self._sleepers and self._sleepers[0][0] <= end:
@@ -48,11 +48,11 @@ class FakeClock:
         await settle()
 
     async def advance_until(self, is_reached: Callable[[], bool], *, seconds: float = 3600.0) -> float:
-        """Let time pass from one wake-up to the next until `is_reached`. The seconds that passed."""
+        """Wake one sleeper after another until `is_reached`. The seconds that passed."""
         began = self._monotonic
         await settle()
         while not is_reached():
-            assert self._sleepers, "nobody waits for the clock"
+            assert self._sleepers, "no task waits for the clock"
             assert self._sleepers[0][0] - began <= seconds, f"not reached within {seconds:g} s"
             await self._wake_next()
         return self._monotonic - began

@@ -1,4 +1,4 @@
-"""Faults of an API server: refusals, lost answers, an outage."""
+"""Faults of the fake API server: refusals, lost answers and outages."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ from tests.fakes.request import Request, status_response
 
 @dataclass(kw_only=True)
 class Fault:
-    """What happens to requests for as long as it lasts."""
+    """A fault, and the requests that it affects."""
 
     match: Mapping[str, str]
     """Attributes of the requests that it meets."""
@@ -27,7 +27,7 @@ class Fault:
 
 
 class Faults:
-    """The faults of one server. Each lasts for as long as its context."""
+    """The current faults of one server. Each lasts as long as its context manager."""
 
     def __init__(self) -> None:
         self.is_away = False
@@ -35,7 +35,7 @@ class Faults:
         self._faults: list[Fault] = []
 
     def meeting(self, request: Request) -> Fault | None:
-        """The fault that `request` meets, if any. Counts it."""
+        """The fault for `request`, if any. Counts the request."""
         if self.is_away:
             return Fault(match={}, respond=_no_connection, left=1)
         fault = next((one for one in self._faults if one.meets(request)), None)
@@ -54,7 +54,7 @@ class Faults:
         times: float = float("inf"),
         **match: Any,
     ) -> Iterator[Fault]:
-        """Refuse requests, of which attributes may be named: `method`, `plural`, `namespace`, `name`, `subresource`."""
+        """Refuse requests. Limit them by `method`, `plural`, `namespace`, `name` or `subresource`."""
         pause = "" if retry_after is None else str(retry_after)
         answer = status_response(code, reason, message, retry_after=pause)
         with self._lasting(Fault(match=match, respond=lambda: answer, left=times)) as fault:
@@ -62,13 +62,13 @@ class Faults:
 
     @contextmanager
     def lose_answers(self, *, times: float = float("inf"), **match: Any) -> Iterator[Fault]:
-        """Carry requests out and lose their answers, as a connection that breaks does."""
+        """Carry out requests, but lose their answers, as a broken connection does."""
         with self._lasting(Fault(match=match, respond=_disconnected, is_carried_out=True, left=times)) as fault:
             yield fault
 
     @contextmanager
     def outage(self) -> Iterator[None]:
-        """Let no connection be made."""
+        """Refuse all connections."""
         self.is_away = True
         try:
             yield

@@ -32,14 +32,14 @@ LIST_KEYS: Final[Mapping[str, tuple[str, ...]]] = {
 SETS: Final = frozenset({"finalizers"})
 _KEY_DEFAULTS: Final = {"protocol": "TCP"}
 _IDENTITY: Final = frozenset({"name", "namespace", "uid", "resourceVersion", "managedFields"})
-"""Fields of the metadata that nobody owns, with those that the API server sets."""
+"""Metadata fields that have no owner, such as those that the API server sets."""
 _SET_BY_SERVER: Final = frozenset(
     {"creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation"}
 )
 
 
 def apply(live: dict[str, Any], owners: Owners, manifest: dict[str, Any], manager: Manager) -> tuple[Any, Owners]:
-    """The object and its owners after `manager` has applied `manifest` with `force`."""
+    """The object and its owners after `manager` applied `manifest` with `force`."""
     applied, before = fields_of(manifest), owners.get(manager, frozenset())
     elsewhere = frozenset[Path]().union(*(paths for one, paths in owners.items() if one != manager))
     dropped = [path for path in before - applied.keys() if path not in elsewhere]
@@ -51,7 +51,7 @@ def apply(live: dict[str, Any], owners: Owners, manifest: dict[str, Any], manage
 
 
 def update(before: dict[str, Any], after: dict[str, Any], owners: Owners, manager: Manager) -> Owners:
-    """The owners after `manager` has changed the object by anything but an apply."""
+    """The owners after `manager` changed the object by a request other than an apply."""
     was, now = fields_of(before), fields_of(after)
     changed = frozenset(path for path, value in now.items() if path not in was or was[path] != value)
     touched = changed | (was.keys() - now.keys())
@@ -126,13 +126,14 @@ def _merged(live: Any, applied: Any, name: str = "") -> Any:
 def _without(manifest: dict[str, Any], paths: Iterable[Path]) -> dict[str, Any]:
     left, dropped = deepcopy(manifest), set(paths)
     for path in sorted(dropped, key=len, reverse=True):
-        if not any(path[:length] in dropped for length in range(1, len(path))):  # else it goes with its list item
+        # A path below a dropped one is removed with it.
+        if not any(path[:length] in dropped for length in range(1, len(path))):
             _remove(left, path, "")
     return left
 
 
 def _remove(node: Any, path: Path, name: str) -> None:
-    """Remove what is at `path`, and each map or list on the way that is empty then."""
+    """Remove the value at `path`, and each map or list above it that becomes empty."""
     step, *rest = path
     if step.startswith("f:"):
         field = step[2:]

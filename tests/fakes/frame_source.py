@@ -11,9 +11,9 @@ from sluice_wire.events import DecodedFrame, ErrorFrame, InfoMessage
 
 
 class FakeSource:
-    """A source that the test plays: it sends frames, and fails.
+    """A source controlled by the test: it sends frames and fails on demand.
 
-    `cursors` are those of all connections so far. `refusals` are raised by the next connections.
+    `cursors` are the cursors of all connections so far. `refusals` are raised by the next connections.
     """
 
     def __init__(self) -> None:

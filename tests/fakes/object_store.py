@@ -1,4 +1,4 @@
-"""The objects of the API server in memory: versions, generations, finalizers, deletion, owners of fields."""
+"""The objects of the fake API server: versions, generations, finalizers, deletion and owners of fields."""
 
 import itertools
 from collections.abc import Callable, Iterator
@@ -34,7 +34,7 @@ def has_generation(kind: Kind) -> bool:
 
 @dataclass(frozen=True)
 class Key:
-    """Where one object is stored."""
+    """The key of one object."""
 
     kind: Kind
     namespace: str
@@ -43,7 +43,7 @@ class Key:
 
 @dataclass
 class Stored:
-    """An object, and who owns its fields."""
+    """An object and the owners of its fields."""
 
     manifest: Manifest
     owners: Owners = field(default_factory=dict)
@@ -75,9 +75,9 @@ class ObjectStore:
         return {"uid": uid, "creationTimestamp": _now(), **generation}
 
     def put(self, key: Key, after: Manifest, owners: Owners) -> Manifest:
-        """Store `after` with a new version, unless nothing is different. Removes it if its last finalizer went."""
+        """Store `after` with a new version, if it differs. Removes it if its last finalizer was removed."""
         live = self._objects.get(key)
-        if is_source(key.kind):  # as the CRDs say
+        if is_source(key.kind):  # the default of the CRDs
             after.setdefault("status", {}).setdefault("observedGeneration", -1)
         if live is not None and after == live.manifest and owners == live.owners:
             return shown(live)
@@ -112,12 +112,12 @@ class ObjectStore:
         self._announce("MODIFIED", key, self._objects[key])
 
     def drop_kind(self, kind: Kind) -> None:
-        """Remove all objects of one kind, without a word to anybody."""
+        """Remove all objects of one kind, without watch events."""
         for key in [key for key in self._objects if key.kind == kind]:
             del self._objects[key]
 
     def collect_garbage(self) -> None:
-        """What the garbage collector does: it deletes dependents of what is gone, and ends foreground deletions."""
+        """Do what the garbage collector does: delete dependents without owners, and end foreground deletions."""
         while self._delete_dependent() or self._end_foreground_deletion():
             pass
 

@@ -1,4 +1,4 @@
-"""Redis servers in memory, as far as the operator reads and writes them. `redis_contract` keeps them honest."""
+"""The Redis servers of the operator in memory. `redis_contract` tests them."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -19,11 +19,11 @@ class FakeServer:
     strings: dict[str, str] = field(default_factory=dict)
     hashes: dict[str, dict[str, str]] = field(default_factory=dict)
     lengths: dict[str, int] = field(default_factory=dict)
-    """Of streams: their entries are not kept."""
+    """The lengths of streams. Entries are not kept."""
     problem: str = ""
-    """Why nobody can reach it, if nobody can."""
+    """Why the server is unreachable. Empty if it is reachable."""
     write_problem: str = ""
-    """Why it takes no writes, if it takes none."""
+    """Why the server refuses writes. Empty if it accepts them."""
 
     def get(self, key: str) -> str | None:
         return self.strings.get(key)
@@ -45,7 +45,7 @@ class FakeServer:
 
 
 class FakeRedis:
-    """Servers by their URL. One that was not named before is empty."""
+    """Servers by their URL. A new URL is an empty server."""
 
     def __init__(self) -> None:
         self.servers: dict[bytes, FakeServer] = {}
@@ -67,7 +67,7 @@ class FakeRedis:
         return sink_facts(self._ages, keys, newest_report(answers), now=now, monotonic=now.timestamp())
 
     def retry_now(self, url: bytes, *, ca_bundle: str = "") -> None:
-        """A fake server answers at each call."""
+        """Nothing to do: a fake server has no back-off."""
 
     async def reset_cursor(self, url: bytes, keys: StreamKeys, requested: CursorSpec, *, ca_bundle: str = "") -> str:
         server = self.server(url)

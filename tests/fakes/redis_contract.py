@@ -1,4 +1,4 @@
-"""What each `SourceRedis` must do: the fake in memory, and the real one with a real server."""
+"""The contract of each `SourceRedis`: the fake in memory, and the real one with a real server."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ class ServerData(Protocol):
 
 @dataclass(frozen=True)
 class Subject:
-    """A `SourceRedis`, the data of one of its servers, and the URL of another that nobody can reach."""
+    """A `SourceRedis`, the data of one of its servers, and the URL of an unreachable server."""
 
     redis: SourceRedis
     url: bytes
@@ -55,12 +55,12 @@ def cursor(position: str | int, nonce: str = "first") -> CursorSpec:
 class SourceRedisContract:
     """The tests. A subclass gives the fixture `subject`."""
 
-    async def test_nothing_is_there(self, subject: Subject) -> None:
+    async def test_an_empty_server(self, subject: Subject) -> None:
         facts = await subject.redis.read(subject.url, KEYS, now=now())
         assert (facts.failure, facts.cursor, facts.length, facts.dead_letters, facts.health) == (None, None, 0, 0, None)
         assert subject.data.keys() == []
 
-    async def test_what_an_ingester_has_written_is_read(self, subject: Subject) -> None:
+    async def test_the_data_of_an_ingester_is_read(self, subject: Subject) -> None:
         heartbeat = now().isoformat()
         subject.data.set(KEYS.cursor, "7")
         subject.data.hset(
@@ -82,9 +82,7 @@ class SourceRedisContract:
         assert facts.health.silent_seconds is not None
         assert 0 <= facts.health.silent_seconds < 60
 
-    async def test_keys_under_a_former_name_are_read_until_the_cursor_stands_under_the_new_one(
-        self, subject: Subject
-    ) -> None:
+    async def test_keys_of_a_former_host_are_read_until_the_new_cursor_exists(self, subject: Subject) -> None:
         (former,) = RENAMED.former_keys
         subject.data.set(former.cursor, "7")
         assert (await subject.redis.read(subject.url, RENAMED, now=now())).cursor == "7"
@@ -106,15 +104,15 @@ class SourceRedisContract:
         for nonce, expected in (("a", "7"), ("a", "12"), ("b", "7")):
             assert await subject.redis.reset_cursor(subject.url, KEYS, cursor(7, nonce)) == ""
             assert subject.data.get(KEYS.cursor) == expected
-            subject.data.set(KEYS.cursor, "12")  # the ingester goes on
+            subject.data.set(KEYS.cursor, "12")  # the ingester continues
 
-    async def test_a_cursor_under_a_former_name_is_set_there(self, subject: Subject) -> None:
+    async def test_a_cursor_under_a_former_host_is_set_there(self, subject: Subject) -> None:
         (former,) = RENAMED.former_keys
         subject.data.set(former.cursor, "99")
         assert await subject.redis.reset_cursor(subject.url, RENAMED, cursor(7)) == ""
         assert (subject.data.get(former.cursor), subject.data.get(RENAMED.cursor)) == ("7", None)
 
-    async def test_a_cursor_under_both_names_is_set_under_the_new_one(self, subject: Subject) -> None:
+    async def test_of_two_cursors_the_one_under_the_new_host_is_set(self, subject: Subject) -> None:
         (former,) = RENAMED.former_keys
         subject.data.set(former.cursor, "99")
         subject.data.set(RENAMED.cursor, "98")
@@ -132,7 +130,7 @@ class SourceRedisContract:
         assert set(subject.data.keys()) == {OTHER.cursor, OTHER.health, KEYS.entries, KEYS.deadletter}
         assert await subject.redis.delete_cursors(subject.url, [KEYS, empty]) == []
 
-    async def test_a_server_that_nobody_can_reach(self, subject: Subject) -> None:
+    async def test_an_unreachable_server(self, subject: Subject) -> None:
         url = subject.unreachable_url
         assert (await subject.redis.read(url, KEYS, now=now())).failure is SinkReadFailure.UNREACHABLE
         assert await subject.redis.reset_cursor(url, KEYS, cursor(7))

@@ -1,4 +1,4 @@
-"""A Sink in memory. It keeps the promises of `sink_contract`, like the one that speaks to a real Redis."""
+"""A Sink in memory. It meets `sink_contract`, as the one with a real Redis does."""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ TOO_LARGE: Final = SinkFailure(reason=SinkReason.TOO_LARGE, message="Redis: requ
 
 @dataclass
 class FakeRedis:
-    """What a Redis holds: strings, hashes and streams, by key. Several sinks may share one."""
+    """The data of a Redis: strings, hashes and streams by key. Several sinks may share one."""
 
     strings: dict[str, bytes] = field(default_factory=dict)
     hashes: dict[str, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
@@ -33,9 +33,11 @@ class FakeRedis:
 class FakeSink:
     """The keys of one source in a FakeRedis.
 
-    `failures` are raised by the next calls, one each, before anything is done. `lost_answers` are raised by the next
-    appends after they are done. `failure` is raised by every call while it is set. A request above `max_request_bytes`
-    is refused, with `TOO_LARGE` or with what `too_large` says. `evicts`: the eviction policy is not noeviction.
+    - `failures`: each is raised by one of the next calls, which does nothing.
+    - `lost_answers`: each is raised by one of the next appends, after it is stored.
+    - `failure`: raised by every call while it is set.
+    - `max_request_bytes`: a larger request is refused with `too_large`.
+    - `evicts`: whether the eviction policy is not noeviction.
     """
 
     def __init__(
@@ -74,7 +76,7 @@ class FakeSink:
         return self.redis.strings.get(self.keys.cursor)
 
     def set_cursor(self, cursor: bytes | None) -> None:
-        """Change the cursor, as somebody else does."""
+        """Change the cursor, as somebody else may do."""
         self.redis.strings.pop(self.keys.cursor, None)
         if cursor is not None:
             self.redis.strings[self.keys.cursor] = cursor

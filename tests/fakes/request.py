@@ -18,7 +18,7 @@ _PATH: Final = re.compile(
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What was asked."""
+    """A request."""
 
     method: str
     version: str
@@ -66,5 +66,5 @@ def status_response(code: int, reason: str, message: str, *, retry_after: str = 
 def _parsed(body: Body) -> Any:
     if not isinstance(body, bytes):
         return deepcopy(body)
-    # The YAML that the client writes is JSON, but for the escapes of characters beyond U+FFFF.
+    # The client's YAML is JSON, except for the escapes of characters beyond U+FFFF.
     return json.loads(re.sub(r"\\U([0-9a-f]{8})", lambda match: chr(int(match[1], 16)), body.decode()))

@@ -1,4 +1,4 @@
-"""What the operator serves, before anything was listed: everything."""
+"""Kinds and namespaces that the operator serves before anything was listed: all of them."""
 
 from sluice_common.clock import Clock
 from sluice_operator.kinds.registry import KINDS

@@ -1,4 +1,4 @@
-"""What every Sink promises. Subclasses say which one: the fake, or the real one with a real Redis."""
+"""The contract of every Sink. Subclasses run it with the fake, or with a real Redis."""
 
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -26,7 +26,7 @@ MARK = 5
 
 
 class Stage(Protocol):
-    """A Redis, and what is in it."""
+    """A Redis and its data."""
 
     def sink(self, keys: StreamKeys = KEYS) -> Sink:
         """A sink with the high-water mark MARK."""
@@ -106,13 +106,15 @@ class SinkContract:
     @pytest.mark.parametrize(
         ("stored", "expected"), [(b"7", None), (None, b"7"), (b"8", b"7"), (b"", None), (b"07", b"7"), (None, b"")]
     )
-    async def test_another_cursor_fences(self, stage: Stage, stored: bytes | None, expected: bytes | None) -> None:
+    async def test_an_append_with_another_cursor_is_fenced(
+        self, stage: Stage, stored: bytes | None, expected: bytes | None
+    ) -> None:
         await stage.set(KEYS.cursor, stored)
         before = await snapshot(stage)
         assert await stage.sink().append(replace(FIRST, expected_cursor=expected)) == Fenced(stored)
         assert await snapshot(stage) == before
 
-    async def test_full_at_the_mark_and_not_before(self, stage: Stage) -> None:
+    async def test_the_stream_is_full_at_its_high_water_mark(self, stage: Stage) -> None:
         sink = stage.sink()
         four = replace(FIRST, events=[b"{}"] * (MARK - 1))
         assert await sink.append(four) == Stored(MARK - 1)
@@ -124,7 +126,7 @@ class SinkContract:
         assert await sink.append(replace(third, events=[], cursor=6_322_875_410)) == Stored(MARK)
         assert await sink.read_cursor() == b"6322875410"
 
-    async def test_no_cursor_in_the_batch_leaves_the_cursor(self, stage: Stage) -> None:
+    async def test_a_batch_without_a_cursor_keeps_the_cursor(self, stage: Stage) -> None:
         sink = stage.sink()
         await sink.append(FIRST)
         assert await sink.append(replace(SECOND, cursor=None, event_time=None)) == Stored(3)
@@ -132,7 +134,7 @@ class SinkContract:
         assert (found.cursor, found.health["seq"]) == (b"6322875402", "6322875402")
         assert found.health["eventTime"] == FIRST.event_time
 
-    async def test_what_is_read_and_written_besides(self, stage: Stage) -> None:
+    async def test_the_cursor_the_length_and_the_health_hash_are_read_and_written(self, stage: Stage) -> None:
         sink = stage.sink()
         assert (await sink.read_cursor(), await sink.stream_length()) == (None, 0)
         assert await sink.read_health("state", "beat") == ["", ""]
@@ -142,7 +144,7 @@ class SinkContract:
         assert (await sink.read_cursor(), await sink.stream_length()) == (b"6322875402", 2)
         await sink.check_eviction_policy()
 
-    async def test_a_cursor_is_reset_only_where_it_is_the_expected_one(self, stage: Stage) -> None:
+    async def test_a_cursor_is_reset_only_if_it_is_the_expected_one(self, stage: Stage) -> None:
         sink = stage.sink()
         await stage.set(KEYS.cursor, b"7")
         other = await sink.reset_cursor(expected_cursor=b"8", cursor="0", health_fields={"lostAt": "t"})
@@ -160,7 +162,7 @@ class SinkContract:
         ("own", "former", "left"),
         [(None, b"9", b"9"), (b"10", b"9", b"10"), (b"9", b"10", b"10"), (b"0", b"!live", b"0")],
     )
-    async def test_of_two_cursors_the_higher_seq_stays(
+    async def test_of_two_cursors_the_higher_seq_is_kept(
         self, stage: Stage, own: bytes | None, former: bytes, left: bytes
     ) -> None:
         old = KEYS.former_keys[0]
@@ -173,7 +175,7 @@ class SinkContract:
         assert await stage.hgetall(old.health) == {}
         assert await stage.hgetall(KEYS.health) == ({"seq": "former"} if left == former else {})
 
-    async def test_of_two_cursors_of_a_listing_its_own_stays(self, stage: Stage) -> None:
+    async def test_of_two_cursors_of_a_listing_the_current_one_is_kept(self, stage: Stage) -> None:
         old = LISTING.former_keys[0]
         await stage.set(LISTING.cursor, b"9")
         await stage.set(old.cursor, b"10")

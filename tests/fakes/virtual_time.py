@@ -1,7 +1,7 @@
 """An event loop in virtual time: it never waits. Where a loop would sleep, its clock moves on instead.
 
-Tests on it need no real time for back-offs, deadlines and leases, and a busy machine changes nothing. It is for tests
-without processes and without network.
+Back-offs, deadlines and leases take no real time in such tests, and a busy machine does not matter. The tests must not
+use processes or the network.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
 
 
 class VirtualClock:
-    """The clock of the running loop. It is `START` when the loop begins."""
+    """The clock of the running loop. It begins at `START`."""
 
     def monotonic(self) -> float:
         return asyncio.get_running_loop().time()
@@ -42,7 +42,7 @@ class VirtualClock:
 
 
 def run_in_virtual_time(coroutine: Coroutine[Any, Any, Result]) -> Result:
-    """What `coroutine` returns."""
+    """Run `coroutine` in virtual time. Its result."""
     with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
         return runner.run(coroutine)
 

@@ -1,4 +1,4 @@
-"""Fixtures with real servers."""
+"""Fixtures with real Redis servers."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -22,14 +22,14 @@ def shared_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServ
 
 @pytest.fixture
 def redis_server(shared_redis: RedisServer) -> RedisServer:
-    """A server that tests share; it is empty when a test begins."""
+    """A server that tests share. It is empty when a test begins."""
     shared_redis.client.flushall()
     return shared_redis
 
 
 @pytest.fixture
 def own_redis(tmp_path: Path) -> Iterator[Callable[..., RedisServer]]:
-    """Starts servers of the test's own, with the options that it names."""
+    """Starts servers for one test, with the given options."""
     servers: list[RedisServer] = []
 
     def start(**config: str) -> RedisServer:

@@ -1,4 +1,4 @@
-"""Redis as people run it, for tests: with TLS, behind Sentinels, as a cluster. Real servers, on loopback."""
+"""Real Redis servers on loopback: with TLS, with Sentinels, as a cluster."""
 
 import contextlib
 import subprocess
@@ -17,7 +17,7 @@ SERVICE = "events"
 
 
 class TlsServer(RedisServer):
-    """A server that speaks TLS alone, with a certificate of a CA that nobody knows: `ca` in `directory`."""
+    """A server with TLS only. The file `ca` is its private CA."""
 
     def __init__(self, directory: Path, **config: str) -> None:
         authority = make_authority()
@@ -53,7 +53,7 @@ class TlsServer(RedisServer):
 
 
 def _issue(directory: Path, authority: Authority, leaf: Leaf) -> tuple[Path, Path]:
-    """PEM files of a certificate and of its key."""
+    """Write PEM files of a certificate and of its key. Returns their paths."""
     certificate, key = issue(authority, leaf)
     files = directory / f"{leaf.file}.crt", directory / f"{leaf.file}.key"
     files[0].write_bytes(certificate.public_bytes(Encoding.PEM))
@@ -62,9 +62,9 @@ def _issue(directory: Path, authority: Authority, leaf: Leaf) -> tuple[Path, Pat
 
 
 class SentinelTrio:
-    """A master, a replica of it, and three Sentinels that watch them.
+    """A master, its replica, and three Sentinels.
 
-    A server that says nothing for `down_after` seconds is down to them.
+    For the Sentinels a server is down after `down_after` seconds without an answer.
     """
 
     def __init__(self, directory: Path, *, down_after: float = 1.0) -> None:
@@ -111,7 +111,7 @@ class SentinelTrio:
 
 
 class Cluster:
-    """Three masters, with a third of the slots each."""
+    """Three masters, each with a third of the slots."""
 
     def __init__(self, directory: Path) -> None:
         options = {
@@ -121,7 +121,7 @@ class Cluster:
             "appendfsync": "always",
         }
         self.nodes = [RedisServer(_within(directory, f"node{number}"), **options) for number in range(3)]
-        for node in self.nodes:  # the bus port is by default 10,000 higher, which a free port may not leave room for
+        for node in self.nodes:  # the default bus port is 10,000 higher, which may be above the highest port
             node._config["cluster-port"] = str(free_port())
 
     @property
@@ -131,20 +131,20 @@ class Cluster:
     def start(self) -> None:
         for node in self.nodes:
             node.start()
-        places = [f"127.0.0.1:{node.port}" for node in self.nodes]
-        command = ["redis-cli", "--cluster", "create", *places, "--cluster-yes"]
+        addresses = [f"127.0.0.1:{node.port}" for node in self.nodes]
+        command = ["redis-cli", "--cluster", "create", *addresses, "--cluster-yes"]
         subprocess.run(command, check=True, capture_output=True, timeout=60)
         for node in self.nodes:
             wait(lambda node=node: node.client.cluster("info")["cluster_state"] == "ok")
 
     def owner(self, key: str) -> RedisServer:
-        """The node on which `key` stands."""
+        """The node that has the slot of `key`."""
         owners: list[RedisServer] = []
         wait(lambda: owners.extend(node for node in self.nodes if _owns(node, key)) or owners)
         return owners[0]
 
     def move(self, key: str) -> RedisServer:
-        """Move the slot of `key`, with all that stands in it, to another node: that node."""
+        """Move the slot of `key`, with its keys, to another node. Returns that node."""
         old = self.owner(key)
         new = next(node for node in self.nodes if node is not old)
         slot = old.client.cluster("keyslot", key)
@@ -152,7 +152,7 @@ class Cluster:
         old.client.execute_command("CLUSTER", "SETSLOT", slot, "MIGRATING", new.client.cluster("myid"))
         while names := old.client.execute_command("CLUSTER", "GETKEYSINSLOT", slot, 1):
             old.client.execute_command("MIGRATE", "127.0.0.1", new.port, "", 0, 5000, "KEYS", *names)
-            time.sleep(0.2)  # between two keys of a source, so that some stand here and some there
+            time.sleep(0.2)  # between two keys of a source, so that for a while they are on different nodes
         for node in (new, old):
             node.client.execute_command("CLUSTER", "SETSLOT", slot, "NODE", new.client.cluster("myid"))
         return new
@@ -164,7 +164,7 @@ class Cluster:
 
 @contextlib.contextmanager
 def running(kind: "SentinelTrio | Cluster | RedisServer") -> Iterator[None]:
-    """Started, and ended whatever happens."""
+    """Start it, and stop it at the end."""
     try:
         kind.start()
         yield

@@ -1,4 +1,4 @@
-"""A real redis-server for tests: started on a free port, killed and started again at will."""
+"""A real redis-server for tests, which they start, kill and start again on one port."""
 
 import contextlib
 import shutil
@@ -13,11 +13,11 @@ from tests.integration.ports import free_port
 
 BINARY = shutil.which("redis-server") or shutil.which("valkey-server")
 PATIENCE = 60.0
-"""Seconds. After 5 of its own accord a client would ask again, and a command be done twice on a busy machine."""
+"""Seconds. With its default of 5 a client would retry a command on a busy machine, and execute it twice."""
 
 
 class RedisServer:
-    """One server process with its data in `directory`; `url` stays the same over restarts."""
+    """One server process with its data in `directory`. `url` stays the same across restarts."""
 
     def __init__(self, directory: Path, **config: str) -> None:
         self._directory = directory
@@ -39,7 +39,7 @@ class RedisServer:
         )
 
     def connect(self) -> "redis.asyncio.Redis":
-        """An asynchronous client, of bytes."""
+        """An asynchronous client that returns bytes."""
         return redis.asyncio.Redis.from_url(self.url, socket_timeout=PATIENCE)
 
     def start(self) -> None:
@@ -66,28 +66,28 @@ class RedisServer:
                 return
 
     def kill(self) -> None:
-        """As the power cut does it: nothing is flushed."""
+        """Kill the process, as a power cut does: nothing is flushed."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
             self._process = None
 
     def lose_tail(self, size: int) -> None:
-        """While killed: lose the newest bytes of the append-only file, as a power cut does."""
+        """Cut the newest `size` bytes off the append-only file, as a power cut does. The server must be down."""
         newest = max((self._directory / "appendonlydir").glob("*.incr.aof"))
         with newest.open("r+b") as file:
             file.truncate(max(0, newest.stat().st_size - size))
 
     def repair(self) -> None:
-        """While killed: take a torn transaction off the end of the append-only file.
+        """Remove an incomplete transaction from the end of the append-only file. The server must be down.
 
-        Redis itself (aof-load-truncated) cuts inside the transaction and not before it, so that the
-        next restart would bring the torn half back (valkey-io/valkey#4342 tells the story).
+        Redis itself (aof-load-truncated) cuts inside the transaction and not before it. The next restart would
+        restore the first half of the transaction: see valkey-io/valkey#4342.
         """
         manifest = self._directory / "appendonlydir" / "appendonly.aof.manifest"
         subprocess.run(["redis-check-aof", "--fix", str(manifest)], input=b"y\n", check=True, capture_output=True)
 
     def pause(self, *, seconds: float) -> None:
-        """Answer nothing for a while; the connections stay."""
+        """Answer nothing for `seconds`. Connections stay open."""
         with contextlib.closing(self.client) as client:
             client.client_pause(int(seconds * 1000))

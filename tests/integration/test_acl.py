@@ -1,4 +1,4 @@
-"""The rights that the documentation lists: they suffice, and each of them is needed."""
+"""The ACL rights that the documentation lists suffice, and each of them is needed."""
 
 import contextlib
 import re
@@ -23,7 +23,7 @@ from sluice_redis.sink.request import AppendRequest, DeadLetterEntry, Stored
 from sluice_redis.sink.stream_lengths import read_stream_lengths
 from sluice_redis.sink.trim import trim_consumed
 from tests.integration.ingester.process import Ingester
-from tests.integration.ingester.stored import should, stands, until, until_cursor
+from tests.integration.ingester.stored import expected_events, stored_events, until, until_cursor
 from tests.integration.redis_kinds import Cluster, running
 from tests.integration.redis_server import RedisServer
 
@@ -31,7 +31,7 @@ DOCS = (Path(__file__).parents[2] / "docs" / "redis.md").read_text()
 
 
 def rights(user: str) -> list[str]:
-    """As the documentation lists them."""
+    """The rights of `user` in the documentation."""
     (line,) = re.findall(rf"^ACL SETUSER {user} on >PASSWORD resetkeys resetchannels -@all (.*)$", DOCS, re.MULTILINE)
     return line.split()
 
@@ -44,11 +44,11 @@ def server(own_redis: Callable[..., RedisServer]) -> RedisServer:
     return own_redis()
 
 
-def admit(server: RedisServer, user: str, given: list[str]) -> str:
-    """The URL of a server that knows `user` with these rights alone."""
+def admit(server: RedisServer, user: str, granted: list[str]) -> str:
+    """Create `user` with exactly these rights. Returns the URL of the server for it."""
     client = server.client
     client.execute_command(
-        "ACL", "SETUSER", user, "reset", "on", ">s3cret/", "resetkeys", "resetchannels", "-@all", *given
+        "ACL", "SETUSER", user, "reset", "on", ">s3cret/", "resetkeys", "resetchannels", "-@all", *granted
     )
     client.execute_command("ACL", "LOG", "RESET")
     client.execute_command("SCRIPT", "FLUSH")
@@ -62,7 +62,7 @@ def denied(server: RedisServer) -> list[str]:
 
 
 async def ingest(client: RedisClient, *, prefix: str = "") -> None:
-    """Everything that an ingester ever asks of Redis."""
+    """Send every kind of command that an ingester sends."""
     for stream in Stream:
         sink = RedisSink(
             client,
@@ -86,11 +86,11 @@ async def ingest(client: RedisClient, *, prefix: str = "") -> None:
         former = StreamKeys(stream=stream, host="new.test", prefix=prefix, former_hosts=("relay.test",))
         assert await RedisSink(client, former, high_water_mark=10).rename_former_keys()
     assert await read_stream_lengths(client, prefix=prefix)
-    await client.execute_command("PING")  # what a connection that was idle for long does
+    await client.execute_command("PING")  # a connection that was idle for long sends it
 
 
 async def operate(url: str) -> None:
-    """Everything that the operator ever asks of Redis; PermissionError if it is not let."""
+    """Send every kind of command that the operator sends. Raises PermissionError if a right is missing."""
     reader = RedisReader()
     try:
         for stream in Stream:
@@ -110,14 +110,15 @@ async def operate(url: str) -> None:
 
 
 async def prepare(server: RedisServer) -> None:
-    """What consumers do first."""
+    """Create consumer groups."""
     async with server.connect() as client:
         for stream in Stream:
-            await client.xgroup_create(stream, "group", mkstream=True)  # without one, a trim has nothing to ask
+            # Without a group, trimming sends no further command.
+            await client.xgroup_create(stream, "group", mkstream=True)
 
 
 async def consume(server: RedisServer) -> None:
-    """Leave an entry of each stream with a consumer."""
+    """Read an entry of each stream without an acknowledgement."""
     await prepare(server)
     async with server.connect() as client:
         for stream in Stream:
@@ -148,7 +149,7 @@ async def test_the_ingester_s_rights_suffice(server: RedisServer, tmp_path: Path
         server.connect() as client,
     ):
         await until_cursor(client, sim.host, sim.options.first_seq + 299)
-        assert await stands(client) == should(sim.journal)
+        assert await stored_events(client) == expected_events(sim.journal)
         await until(lambda: client.xlen(Stream.LABELS))
         await until(lambda: client.xlen(Stream.BACKFILL))
         assert await ingester.terminate() == 0
@@ -171,7 +172,7 @@ async def test_the_ingester_needs_each_right(server: RedisServer, right: str) ->
 
 
 @pytest.mark.parametrize("right", ["+xadd", "+set", "+hset"])
-async def test_a_missing_right_is_noticed_before_the_first_write(server: RedisServer, right: str) -> None:
+async def test_a_missing_right_is_found_before_the_first_write(server: RedisServer, right: str) -> None:
     url = admit(server, "sluice-ingester", [other for other in INGESTER if other != right])
     async with connect(url) as client:
         sink = RedisSink(client, StreamKeys(stream=Stream.FIREHOSE, host="relay.test"), high_water_mark=10)
@@ -200,11 +201,11 @@ async def test_the_operator_needs_each_right(server: RedisServer, right: str) ->
 async def test_two_more_rights_suffice_for_a_cluster(tmp_path: Path) -> None:
     (more,) = re.findall(r"a cluster needs `(\S+)` and `(\S+)`", DOCS)
     prefix = "{sluice}:"
-    given = [right.replace("~", f"~{prefix}") if "~" in right else right for right in [*INGESTER, *more]]
+    granted = [right.replace("~", f"~{prefix}") if "~" in right else right for right in [*INGESTER, *more]]
     cluster = Cluster(tmp_path)
     with running(cluster):
         for node in cluster.nodes:
-            admit(node, "sluice-ingester", given)
+            admit(node, "sluice-ingester", granted)
         url = cluster.url.replace("://", "://sluice-ingester:s3cret%2F@")
         async with connect(url) as client:
             await ingest(client, prefix=prefix)

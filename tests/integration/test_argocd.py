@@ -1,4 +1,4 @@
-"""The scripts for Argo CD in its own engine, by test files of the form that its repository has."""
+"""Runs the Lua scripts for Argo CD in its own engine, with test files in the form of its repository."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,11 +13,11 @@ from sluice_common.times import parse_time
 from sluice_operator.kinds.registry import KINDS
 
 ALL_KINDS = SCRIPTS / "sluice.dev" / "_"
-"""The scripts for all kinds, with objects of one kind to test them with."""
+"""The scripts for all kinds. The test objects are of one kind."""
 
 
 def load(path: Path, kind: str) -> Any:
-    """An object of the test files, as one of that kind."""
+    """An object of the test files, changed to that kind."""
     return {**yaml.safe_load(path.read_text()), "kind": kind}
 
 
@@ -60,7 +60,7 @@ def test_reconcile_requests_a_reconciliation(readers: Readers, kind: str) -> Non
     assert parse_time(changed["metadata"]["annotations"]["sluice.dev/reconcile-requested-at"])
 
 
-def test_a_resource_on_its_way_out_is_progressing(readers: Readers) -> None:
+def test_a_resource_that_is_being_deleted_is_progressing(readers: Readers) -> None:
     body = load(ALL_KINDS / "testdata/streaming.yaml", "Relay")
     body["metadata"]["deletionTimestamp"] = "2026-11-24T10:00:00Z"
     kstatus, argo = readers.read(body)

@@ -1,4 +1,4 @@
-"""The example of a consumer, as a process on a real Redis."""
+"""The example consumer as a process with a real Redis."""
 
 import json
 import os
@@ -41,7 +41,7 @@ def add(client: Any, count: int) -> None:
 
 
 def acknowledged(client: Any, events: int) -> None:
-    """Wait until its group has been given so many entries, and acknowledged them."""
+    """Wait until its group has read so many entries and acknowledged them."""
     eventually(
         lambda: [(one["entries-read"], one["pending"]) for one in client.xinfo_groups(STREAM)],
         until=lambda seen: seen == [(events, 0)],
@@ -49,7 +49,7 @@ def acknowledged(client: Any, events: int) -> None:
     )
 
 
-def test_it_acknowledges_what_stands_there_and_what_comes(redis_server: RedisServer) -> None:
+def test_it_acknowledges_present_and_new_entries(redis_server: RedisServer) -> None:
     client = Redis.from_url(redis_server.url, decode_responses=True)
     add(client, 700)
     with consumer(redis_server.url) as process:
@@ -62,7 +62,7 @@ def test_it_acknowledges_what_stands_there_and_what_comes(redis_server: RedisSer
     assert out.splitlines()[-1] == "example: 703 events acknowledged (703 create)"
 
 
-def test_a_stream_that_is_deleted_is_followed(redis_server: RedisServer) -> None:
+def test_it_continues_with_a_stream_that_was_deleted(redis_server: RedisServer) -> None:
     client = Redis.from_url(redis_server.url, decode_responses=True)
     add(client, 1)
     with consumer(redis_server.url):
@@ -72,7 +72,7 @@ def test_a_stream_that_is_deleted_is_followed(redis_server: RedisServer) -> None
         acknowledged(client, 2)
 
 
-def test_it_claims_what_a_dead_consumer_has_left(redis_server: RedisServer) -> None:
+def test_it_claims_the_entries_of_a_dead_consumer(redis_server: RedisServer) -> None:
     client: Any = Redis.from_url(redis_server.url, decode_responses=True)
     add(client, 5)
     client.xgroup_create(STREAM, "example", id="0")

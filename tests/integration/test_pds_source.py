@@ -1,4 +1,4 @@
-"""The reference PDS as the source: what its API was told stands in the firehose, and in Redis."""
+"""The reference PDS as the source: what its API wrote is in the firehose and in Redis."""
 
 import json
 import os
@@ -45,7 +45,7 @@ def pds() -> Iterator[ReferencePds]:
 
 @contextmanager
 def ingester(pds: ReferencePds, redis_server: RedisServer) -> Iterator[None]:
-    """The ingester reads that PDS into that Redis, and ends in good order when it is told to."""
+    """An ingester from that PDS to that Redis. At the end it stops with exit status 0."""
     environment = os.environ | {
         "REDIS_URL": redis_server.url,
         "INGESTER_MODE": "firehose",
@@ -64,7 +64,7 @@ def ingester(pds: ReferencePds, redis_server: RedisServer) -> Iterator[None]:
 
 
 def stored(redis_server: RedisServer) -> list[Json]:
-    """The events of the stream, from its begin."""
+    """All events of the stream."""
     entries: Any = redis_server.client.xrange(Stream.FIREHOSE)
     return [json.loads(fields[Stream.FIREHOSE.field]) for _, fields in entries]
 
@@ -77,7 +77,7 @@ def wait_until(holds: Callable[[], bool], *, what: str, seconds: float = 60) -> 
 
 
 def live(journal: Journal) -> Account:
-    """What happens while somebody reads: an account comes and writes."""
+    """Create an account and write records while the ingester reads."""
     carol = journal.create_account("carol.test")
     journal.put(carol, PROFILE, "self", {"$type": PROFILE, "displayName": "Carol"})
     journal.create(carol, "app.bsky.feed.post", post("here and gone"))
@@ -86,7 +86,7 @@ def live(journal: Journal) -> Account:
 
 
 def replayed(events: list[Json]) -> dict[tuple[str, str, str], Json]:
-    """The repos as a consumer of the stream knows them, each record as com.atproto.repo.getRecord gives it."""
+    """The repos as a consumer of the stream builds them, with each record as com.atproto.repo.getRecord returns it."""
     records: dict[tuple[str, str, str], Json] = {}
     for event in events:
         did = event["did"]
@@ -102,20 +102,20 @@ def replayed(events: list[Json]) -> dict[tuple[str, str, str], Json]:
     return records
 
 
-def told(event: Json) -> Json:
-    """An event without what the firehose alone can tell."""
+def without_firehose_fields(event: Json) -> Json:
+    """The event without the fields that only the firehose has."""
     return {key: value for key, value in event.items() if key not in {"seq", "time"}}
 
 
-async def test_the_journal_tells_what_a_plain_reader_sees(pds: ReferencePds) -> None:
+async def test_the_journal_agrees_with_the_firehose(pds: ReferencePds) -> None:
     journal = seed(pds.client)
 
     seen = await read(pds.websocket, at_least=len(journal.events))
 
-    assert [told(event) for event in seen] == journal.events
+    assert [without_firehose_fields(event) for event in seen] == journal.events
 
 
-def test_what_the_api_was_told_stands_in_redis(pds: ReferencePds, redis_server: RedisServer) -> None:
+def test_everything_that_the_api_wrote_is_in_redis(pds: ReferencePds, redis_server: RedisServer) -> None:
     journal = seed(pds.client)
     keys = StreamKeys(stream=Stream.FIREHOSE, host=pds.address)
     redis = redis_server.client
@@ -127,19 +127,19 @@ def test_what_the_api_was_told_stands_in_redis(pds: ReferencePds, redis_server: 
         wait_until(all_is_stored, what="what was written before the ingester came")
         carol = live(journal)
         wait_until(all_is_stored, what="what was written while the ingester was reading")
-        # Takes the account's past out of the PDS' window: by now it must have been read.
+        # This removes the account's past from the window of the PDS, so it must have been read before.
         journal.delete_account(carol)
         wait_until(all_is_stored, what="the deletion of an account")
 
     events = stored(redis_server)
-    assert [told(event) for event in events] == journal.events
+    assert [without_firehose_fields(event) for event in events] == journal.events
     assert [event["seq"] for event in events] == sorted(event["seq"] for event in events)
     assert redis.get(keys.cursor) == str(events[-1]["seq"])
     assert redis.xlen(keys.deadletter) == 0
     assert replayed(events) == {key: pds.client.get_record(*key) for key in journal.records}
 
 
-def test_a_port_that_is_taken_is_told_in_the_servers_own_words() -> None:
+def test_a_port_in_use_is_reported_with_the_servers_message() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(PdsError, match=f"EADDRINUSE.*{port}"), ReferencePds(port=port):
@@ -164,7 +164,7 @@ def test_nothing_is_left_when_the_parent_is_killed() -> None:
 
 
 def assert_gone(pid: int, data: Path) -> None:
-    """The process ends and takes its data with it."""
+    """Wait until the process has ended and its data is deleted."""
     deadline = time.monotonic() + 60
     while Path(f"/proc/{pid}").exists() or data.exists():
         assert time.monotonic() < deadline, f"left: process {pid} or {data}"

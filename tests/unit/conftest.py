@@ -1,4 +1,4 @@
-"""Properties are tried without a deadline, for one example or for making some: machines that test are often busy."""
+"""Settings of hypothesis: no deadline, since the machine that runs the tests may be busy."""
 
 from hypothesis import HealthCheck, settings
 

@@ -1,4 +1,4 @@
-"""What Argo CD's users copy is what is tested."""
+"""The Argo CD configuration in the documentation: the same scripts and verdicts that the tests use."""
 
 from pathlib import Path
 from typing import Any
@@ -21,27 +21,27 @@ def scripts() -> dict[str, str]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_config_map_repeats_the_scripts(kind: str) -> None:
+def test_the_config_map_contains_the_tested_scripts(kind: str) -> None:
     actions: dict[str, Any] = yaml.safe_load(DATA[f"resource.customizations.actions.sluice.dev_{kind}"])
-    told = {
+    documented = {
         "health.lua": DATA[f"resource.customizations.health.sluice.dev_{kind}"],
         "actions/discovery.lua": actions["discovery.lua"],
         **{f"actions/{action['name']}/action.lua": action["action.lua"] for action in actions["definitions"]},
     }
-    assert told == scripts()
+    assert documented == scripts()
 
 
-def test_the_config_map_holds_every_kind_and_no_other() -> None:
+def test_the_config_map_has_exactly_the_kinds() -> None:
     assert len(DATA) == 2 * len(KINDS)
     assert [path.name for path in SCRIPTS.parent.iterdir()] == ["_"], "one directory serves all kinds"
 
 
-def test_the_documented_words_are_those_that_the_situations_are_held_to() -> None:
+def test_the_documented_verdicts_are_those_that_situations_expect() -> None:
     rows = [line.strip("| \n").split(" |") for line in GITOPS.splitlines() if line.startswith("| ")][1:]
-    told = {cells[0].strip(): tuple(cell.strip() for cell in cells[1:5]) for cells in rows}
+    documented = {cells[0].strip(): tuple(cell.strip() for cell in cells[1:5]) for cells in rows}
     known = {
         verdict.name: (verdict.value.wait, verdict.value.kstatus, verdict.value.argo, verdict.value.ready)
         for verdict in Verdict
         if verdict is not Verdict.GONE
     }
-    assert told == known
+    assert documented == known

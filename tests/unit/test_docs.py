@@ -1,4 +1,4 @@
-"""What the documentation promises, held against the code."""
+"""The documentation names every condition, reason, Event, setting and dependency of the code."""
 
 import ast
 import re
@@ -27,7 +27,7 @@ SETTINGS = (ROOT / "docs" / "settings.md").read_text()
 
 
 class Undocumented(StrEnum):
-    """An enum of which one member has no docstring."""
+    """An enum with one member that has no docstring."""
 
     ONE = "One"
     """It is
@@ -43,7 +43,7 @@ def test_a_member_without_a_docstring_is_named() -> None:
         member_paragraphs(Undocumented)
 
 
-def test_the_paragraphs_of_a_docstring_are_lines() -> None:
+def test_each_paragraph_of_a_docstring_is_one_line() -> None:
     assert member_paragraphs(ConditionReason)["INVALID_SPEC"] == [
         "The spec asks for something impossible.",
         "Correct the field that the message names.",
@@ -56,7 +56,7 @@ def test_every_condition_and_reason_is_documented(word: str) -> None:
 
 
 @pytest.mark.parametrize("word", sorted({*SOURCE_KINDS, *SinkReason}))
-def test_every_reason_that_an_ingester_may_give_is_documented(word: str) -> None:
+def test_every_reason_of_an_ingester_is_documented(word: str) -> None:
     assert f"\n| `{word}` | " in STATUS.partition("<!-- generated: ingester_reasons -->")[2].partition("<!-- /")[0]
 
 
@@ -95,7 +95,7 @@ def test_every_setting_of_the_operator_is_documented(name: str) -> None:
     assert f"`{alias or f'SLUICE_{name.upper()}'}`" in SETTINGS
 
 
-def test_every_dependency_earns_its_place() -> None:
+def test_the_readme_explains_every_dependency() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     wanted = [*project["project"]["dependencies"], *chain.from_iterable(project["dependency-groups"].values())]
     names = {re.split(r"[^\w-]", one)[0] for one in wanted if isinstance(one, str)} - {"types-pyyaml"}
@@ -103,5 +103,5 @@ def test_every_dependency_earns_its_place() -> None:
     assert {name for name in names if not re.search(rf"(^|[ ,]){name}\b", table, flags=re.MULTILINE)} == set()
 
 
-def test_the_situations_are_counted() -> None:
+def test_the_readme_has_the_number_of_situations() -> None:
     assert f" {len(SITUATIONS)} situations on a real cluster" in README

@@ -1,4 +1,4 @@
-"""Generated files are what their sources give."""
+"""Generated files are up to date with their sources."""
 
 from pathlib import Path
 
@@ -22,12 +22,12 @@ def test_no_path_is_generated_twice() -> None:
     assert len({file.path for file in GENERATED}) == len(GENERATED)
 
 
-def test_no_crd_is_left_of_a_kind_that_is_gone() -> None:
+def test_there_is_one_crd_for_each_kind() -> None:
     for directory in DIRECTORIES:
         assert {path.name for path in (ROOT / directory).iterdir()} == {f"{kind.plural}.yaml" for kind in KINDS}
 
 
-def test_crds_are_for_kubectl_and_for_the_chart() -> None:
+def test_both_directories_have_crds() -> None:
     for directory in DIRECTORIES:
         crd = yaml.safe_load((ROOT / directory / "relays.yaml").read_text())
         assert crd["kind"] == "CustomResourceDefinition"

@@ -13,7 +13,7 @@ WHILE_TRUE = ("Reconciling", "Stalled", "Suspended")
 
 
 def faults(versions: Sequence[Version]) -> Iterator[str]:
-    """What is wrong with the versions of one resource, in their order."""
+    """The violations in the versions of one resource, which are in their order."""
     for version in versions:
         if not version.gone:
             for fault in _alone(version):

@@ -85,7 +85,7 @@ class Environment:
 
 
 def merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
-    """`over` laid over `base`, maps by their keys."""
+    """`base` with the values of `over`; maps are merged by their keys."""
     result = dict(base)
     for name, value in over.items():
         both = isinstance(value, dict) and isinstance(result.get(name), dict)

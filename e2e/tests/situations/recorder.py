@@ -88,7 +88,7 @@ class Recorder:
             return list(self._versions)
 
     def wait(self, key: Key, until: Callable[[list[Version]], bool], *, seconds: float) -> bool:
-        """Wait until `until` holds of the versions of a resource; False if it doesn't in time."""
+        """Wait until `until` holds for the versions of a resource. False if it does not in time."""
         deadline = time.monotonic() + seconds
         with self._changed:
             while not until(self._versions.get(key, [])):

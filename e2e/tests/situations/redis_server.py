@@ -1,4 +1,4 @@
-"""A Redis of one situation, which may break it."""
+"""A Redis that one situation has to itself, and may break."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class RedisServer:
             "readinessProbe": {
                 "tcpSocket": {"port": "redis"},
                 "periodSeconds": 1,
-                # A busy machine must not look like a Redis that is away.
+                # A slow answer on a busy machine must not look like a Redis that is down.
                 "timeoutSeconds": 10,
                 "failureThreshold": 10,
             },

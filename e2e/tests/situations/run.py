@@ -36,7 +36,7 @@ class Run:
         return self.futures[name].result(_LONGEST_SECONDS)
 
     def results(self) -> list[Result]:
-        """Wait for the end of all; the results of those that raised nothing."""
+        """Wait for the end of all. Returns the results of those that raised nothing."""
         return [result.result() for result in self.futures.values() if result.exception(_LONGEST_SECONDS) is None]
 
     def changes_afterwards(self) -> list[str]:
@@ -44,7 +44,7 @@ class Run:
         return [change for result in self.results() for change in changes_afterwards(self.recorder, result)]
 
     def faults(self) -> list[str]:
-        """What is wrong with any version of any resource, and errors of the recorder itself."""
+        """The violations in all versions of all resources, and errors of the recorder itself."""
         self.results()
         recorder = self.recorder
         found = [fault for key in recorder.seen() for fault in checks.faults(recorder.versions(key))]
@@ -62,7 +62,7 @@ def selected(situations: Iterable[Situation], items: Iterable[pytest.Item], *, o
 def start_run(
     situations: Iterable[Situation], installation: Installation, *, namespace: str, at_once: int
 ) -> Iterator[Run]:
-    """Begin with them in an empty namespace; it is empty again after the context."""
+    """Start the situations in an empty namespace. It is empty again after the context."""
     cluster = installation.cluster
     withdraw_all(cluster.kubectl, namespace=namespace)
     deploy.apply(cluster, manifests.namespace(namespace))

@@ -21,7 +21,7 @@ class SecondRelease:
 
     @property
     def release(self) -> deploy.Release:
-        """Its name and place."""
+        """Its name and its namespace."""
         name = f"{self.environment.namespace}-second"
         return deploy.Release(name=name, namespace=name, watch_namespaces=(self.environment.namespace,))
 
@@ -38,7 +38,7 @@ class SecondRelease:
         self._cluster.helm("upgrade", "--install", name, deploy.CHART, *place, stdin=json.dumps(values))
 
     def wait_refused(self) -> str:
-        """Wait until its log says that another release serves the namespace; that line."""
+        """Wait until its log says that another release serves the namespace. Returns that line."""
         return eventually(self._refusals, until=bool, every=1)[0]
 
     def uninstall(self) -> None:

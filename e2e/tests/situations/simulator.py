@@ -24,7 +24,7 @@ class Simulator:
 
     @property
     def address(self) -> str:
-        """What `spec.host` says."""
+        """The value for `spec.host`."""
         return manifests.simulator_address(name=self.name, namespace=self.namespace)
 
     @property

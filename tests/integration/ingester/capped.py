@@ -1,14 +1,16 @@
-"""A way to Redis that takes no request above a size, as services do that speak its protocol."""
+"""A TCP proxy before Redis that refuses requests above a size, as some compatible services do."""
 
 import asyncio
 import contextlib
 
-from tests.integration.ingester.proxy import Between
+from tests.integration.ingester.proxy import TcpProxy
 
 
-class Capped(Between):
-    """A request of more than `most` bytes is refused in `words`, or if there are none, by closing the connection.
-    `let` is how many requests above `large` bytes are let through; those behind wait for ever.
+class Capped(TcpProxy):
+    """Refuses requests of more than `most` bytes.
+
+    It answers with the message `words`; if that is empty, with one that names the limit. If it is None, it closes the
+    connection. It forwards `allowed` requests of more than `large` bytes; further ones wait for ever.
     """
 
     def __init__(self, port: int, *, most: int, words: str | None = "", large: int = 4096) -> None:
@@ -16,7 +18,7 @@ class Capped(Between):
         self._words = words
         self.most = most
         self.large = large
-        self.let = float("inf")
+        self.allowed = float("inf")
         self.passed = 0
         self.refused: list[int] = []
 
@@ -49,7 +51,7 @@ class Capped(Between):
             writer.write(f"-ERR {words.format(most=self.most, size=len(request))}\r\n".encode())
             return True
         if len(request) > self.large:
-            if self.passed >= self.let:
+            if self.passed >= self.allowed:
                 await asyncio.Event().wait()
             self.passed += 1
         back.write(request)

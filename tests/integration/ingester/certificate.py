@@ -1,4 +1,4 @@
-"""A server certificate that only who names it as a CA trusts."""
+"""A self-signed server certificate, trusted only by clients that name it as a CA."""
 
 import ssl
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from cryptography.x509.oid import NameOID
 
 @dataclass(frozen=True)
 class Certificate:
-    """Files of a certificate for 127.0.0.1, which is its own CA, and of its key."""
+    """The files of a self-signed certificate for 127.0.0.1 and of its key."""
 
     chain: Path
     key: Path

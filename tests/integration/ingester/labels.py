@@ -1,4 +1,4 @@
-"""What stands in label_live, and a consumer of it as the Rust indexer's label half is one."""
+"""Reads the stream label_live, and a consumer of it that works as the label half of the Rust indexer does."""
 
 import json
 from collections.abc import Awaitable, Callable, Iterable
@@ -10,14 +10,14 @@ from redis.exceptions import ResponseError
 from e2e.relaysim.journal import Note
 
 STREAM = "label_live"
-GROUP = "firehose_group"  # INDEXER_GROUP: the Rust indexer's two halves share the word
+GROUP = "firehose_group"  # INDEXER_GROUP: both halves of the Rust indexer use the same name
 
 State = dict[tuple[str, str, str], str]
-"""By src, uri and val: the cts of the label that holds."""
+"""(src, uri, val) -> cts of the label in force."""
 
 
-def should(notes: Iterable[Note]) -> list[tuple[int, list[dict[str, Any]]]]:
-    """What the labeler said, frame by frame, as the contract writes it."""
+def expected_labels(notes: Iterable[Note]) -> list[tuple[int, list[dict[str, Any]]]]:
+    """(seq, labels) of each frame that the labeler sent, in the form of the Redis contract."""
     return [(note.seq, [_entry(label) for label in note.facts["labels"]]) for note in notes]
 
 
@@ -25,8 +25,8 @@ def _entry(label: dict[str, Any]) -> dict[str, Any]:
     return {"cid": None, "neg": None, **label}
 
 
-async def stands(client: Redis) -> list[tuple[int, list[dict[str, Any]]]]:
-    """What is in the stream, entry by entry."""
+async def stored_labels(client: Redis) -> list[tuple[int, list[dict[str, Any]]]]:
+    """(seq, labels) of each entry of the stream."""
     entries = cast("list[Any]", await client.xrange(STREAM))
     read = [json.loads(fields[b"labels"]) for _, fields in entries]
     return [(event["seq"], event["labels"]) for event in read]
@@ -44,7 +44,7 @@ async def health(client: Redis, host: str) -> dict[str, str]:
 
 
 def apply(state: State, labels: Iterable[dict[str, Any]]) -> None:
-    """Put labels into force and take them back, as an indexer does."""
+    """Apply labels and negations to `state`, as an indexer does."""
     for label in labels:
         subject = label["src"], label["uri"], label["val"]
         if label.get("neg"):
@@ -54,7 +54,7 @@ def apply(state: State, labels: Iterable[dict[str, Any]]) -> None:
 
 
 class LabelIndexer:
-    """Group and field as rsky-indexer's: reads what it left pending, then what is new; XACK and XDEL."""
+    """Uses the group and field of rsky-indexer. Reads pending entries first, then new ones; then XACK and XDEL."""
 
     def __init__(self, client: Redis, *, consumer: str = "indexer_1") -> None:
         self.state: State = {}
@@ -70,7 +70,7 @@ class LabelIndexer:
                 raise
 
     async def read(self, *, then_die: bool = False) -> int:
-        """Take one batch of pending entries, or else of new ones. How many; with `then_die` none is acknowledged."""
+        """Read a batch of pending entries, else of new ones. Returns their number. `then_die` acknowledges none."""
         for where in ("0", ">"):
             answer = cast(
                 "list[Any]",
@@ -89,7 +89,7 @@ class LabelIndexer:
         return 0
 
     def _take(self, fields: dict[bytes, bytes]) -> None:
-        """Strict where rsky's structs are: the one field, and the types of what they require."""
+        """As strict as rsky's structs: exactly one field, and the types that they require."""
         assert fields.keys() == {b"labels"}
         event = json.loads(fields[b"labels"])
         assert type(event["seq"]) is int

@@ -1,4 +1,4 @@
-"""The ingester as people run it: a process with environment variables, signals and an HTTP port."""
+"""Runs the ingester as a process, with environment variables, signals and an HTTP port."""
 
 import asyncio
 import json
@@ -17,16 +17,16 @@ from tests.integration.fast_clock import command
 
 
 class Ingester:
-    """`python -m sluice_ingester` on these settings; started and ended by `async with`.
+    """`python -m sluice_ingester` with these settings. `async with` starts and ends it.
 
-    With `speed` its timers run so many times as fast as the clock on the wall.
+    Its timers run `speed` times as fast as real time.
     """
 
     def __init__(self, directory: Path, redis_url: str, hosts: str, *, speed: float = 1.0, **environment: str) -> None:
         self._command = command("sluice_ingester", speed=speed)
         self.wrap: Callable[[list[str]], list[str]] = list
         self._log = directory / f"ingester-{os.urandom(3).hex()}.log"
-        # Byte code goes beside the test's files: the repository's may be read-only or switched off.
+        # Byte code goes to the test's directory: the repository may be read-only, or byte code switched off there.
         self._environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"} | {
             "PYTHONPYCACHEPREFIX": str(directory.parent / "bytecode"),
             "REDIS_URL": redis_url,
@@ -58,7 +58,7 @@ class Ingester:
             )
 
     async def warm_up(self) -> None:
-        """Make the byte code, as an image has it."""
+        """Compile the byte code, which an image has too."""
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -74,7 +74,7 @@ class Ingester:
         await self.process.wait()
 
     async def terminate(self, *, within: float = 60.0) -> int:
-        """SIGTERM; the exit status, or TimeoutError."""
+        """Send SIGTERM and return the exit status. Raises TimeoutError."""
         self.process.send_signal(signal.SIGTERM)
         async with asyncio.timeout(within):
             return await self.process.wait()
@@ -85,11 +85,11 @@ class Ingester:
 
     @property
     def lines(self) -> list[dict[str, str]]:
-        whole, _, _ = self.log.rpartition("\n")  # the last one may be half written
+        whole, _, _ = self.log.rpartition("\n")  # the last line may be half written
         return [json.loads(line) for line in whole.splitlines()]
 
     async def port(self) -> int:
-        """Of the HTTP server, as the log tells it."""
+        """The port of the HTTP server, from the log."""
         async with asyncio.timeout(60):
             while not (found := re.search(r"http port (\d+)", self.log)):
                 await asyncio.sleep(0.02)
@@ -102,13 +102,13 @@ class Ingester:
             return answer.status, await answer.text()
 
     async def metric(self, name: str) -> float:
-        """A metric's value, by its name with its labels."""
+        """The value of a metric. `name` includes its labels."""
         _, text = await self.get("/metrics")
         found = re.search(rf"^{re.escape(name)} (\S+)$", text, re.MULTILINE)
         return float(found[1]) if found else 0.0
 
     async def shows(self, name: str, value: float) -> bool:
-        """Whether that metric comes to be `value`: what stands in Redis is counted a moment later."""
+        """Wait until that metric is `value`: it is counted a moment after the write to Redis."""
         deadline = time.monotonic() + 60
         while await self.metric(name) != value:
             if time.monotonic() > deadline:

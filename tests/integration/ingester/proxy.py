@@ -1,4 +1,4 @@
-"""TCP proxies that stand before a Redis and do to its clients what networks and services do."""
+"""TCP proxies between Redis and its clients that cause the faults of networks and services."""
 
 import asyncio
 import contextlib
@@ -6,8 +6,8 @@ from types import TracebackType
 from typing import Self
 
 
-class Between:
-    """Stands before the server at `port`; `url` is a Redis URL through it. What is done, a subclass says in `relay`."""
+class TcpProxy:
+    """A proxy before the server at `port`. `url` is a Redis URL through it. Subclasses implement `relay`."""
 
     def __init__(self, port: int) -> None:
         self.target = port
@@ -41,8 +41,8 @@ class Between:
         await self.relay(reader, writer)
 
 
-class Proxy(Between):
-    """Loses answers: what the client asked for is done, and the client never hears."""
+class Proxy(TcpProxy):
+    """Loses answers: the server executes the command, and the connection breaks before the client has the answer."""
 
     def __init__(self, port: int) -> None:
         super().__init__(port)

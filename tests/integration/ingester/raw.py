@@ -1,4 +1,4 @@
-"""Servers that answer with bytes, whatever these are."""
+"""Servers that answer with arbitrary bytes."""
 
 import asyncio
 import contextlib
@@ -10,7 +10,7 @@ Answer = Callable[[bytes], bytes]
 
 @contextlib.asynccontextmanager
 async def answering(answer: bytes | Answer, *, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
-    """The port of a server that answers each request so, and keeps the connection."""
+    """The port of a server that answers each request with `answer` and keeps the connection open."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
@@ -33,7 +33,7 @@ def page(*headers: bytes) -> bytes:
 
 
 def redirect(place: bytes) -> Answer:
-    """To the same path at another place."""
+    """A redirect to the same path at another address."""
     return lambda request: (
         b"HTTP/1.1 302 Found\r\nLocation: " + place + request.split(b" ")[1] + b"\r\nContent-Length: 0\r\n\r\n"
     )

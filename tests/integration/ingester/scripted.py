@@ -1,4 +1,4 @@
-"""A source that does what a script says: WebSocket connections with frames of any seq and time."""
+"""A source whose WebSocket connections follow a script: frames with any seq and time."""
 
 import contextlib
 from collections.abc import Awaitable, Callable
@@ -11,7 +11,7 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from tests.unit.wire.build import DID, commit, frame, write
 
 Script = Callable[[ServerConnection, str | None, int], Awaitable[None]]
-"""Plays one connection: the socket, the cursor that was asked with, and the connection's number, from 1 on."""
+"""Serves one connection. Arguments: the socket, the requested cursor, and the number of the connection from 1."""
 
 
 def post(seq: int, *, did: str = DID, age: float = 0.0, **changes: Any) -> bytes:
@@ -26,18 +26,18 @@ def time(age: float = 0.0) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-async def stay(socket: ServerConnection) -> None:
-    """Keep the connection open until the other side, or the test, ends it."""
+async def keep_open(socket: ServerConnection) -> None:
+    """Keep the connection open until the client or the test closes it."""
     await socket.wait_closed()
 
 
 class Scripted:
-    """Serves `script` on loopback. `asked` are the cursors of its connections."""
+    """Serves `script` on loopback. `cursors` are the requested cursors of its connections."""
 
     def __init__(self, script: Script) -> None:
         self._script = script
         self._server: Server
-        self.asked: list[str | None] = []
+        self.cursors: list[str | None] = []
         self.host = ""
 
     @property
@@ -45,7 +45,7 @@ class Scripted:
         return f"ws://{self.host}"
 
     async def __aenter__(self) -> Self:
-        self._server = await serve(self._play, "127.0.0.1", 0, compression=None)
+        self._server = await serve(self._serve, "127.0.0.1", 0, compression=None)
         self.host = f"127.0.0.1:{next(iter(self._server.sockets)).getsockname()[1]}"
         return self
 
@@ -53,9 +53,9 @@ class Scripted:
         self._server.close(close_connections=True)
         await self._server.wait_closed()
 
-    async def _play(self, socket: ServerConnection) -> None:
+    async def _serve(self, socket: ServerConnection) -> None:
         assert socket.request is not None
         cursor = parse_qs(urlsplit(socket.request.path).query).get("cursor", [None])[0]
-        self.asked.append(cursor)
+        self.cursors.append(cursor)
         with contextlib.suppress(Exception):
-            await self._script(socket, cursor, len(self.asked))
+            await self._script(socket, cursor, len(self.cursors))

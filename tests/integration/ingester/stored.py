@@ -1,4 +1,4 @@
-"""What stands in Redis, and what should."""
+"""Reads the events stored in Redis, and the events that a simulator should have produced there."""
 
 import asyncio
 import contextlib
@@ -12,16 +12,16 @@ from redis.exceptions import ConnectionError as RedisGone
 from e2e.relaysim import damage
 from e2e.relaysim.journal import Note
 
-Told = tuple[int, str, str]
+BriefEvent = tuple[int, str, str]
 """seq, type, and the path of a record."""
 
 
-def should(notes: Iterable[Note]) -> list[Told]:
-    """What the source said, event by event; without what it damaged."""
-    return [told for note in notes for told in _told(note)]
+def expected_events(notes: Iterable[Note]) -> list[BriefEvent]:
+    """The events of the frames that the source sent, without those that it damaged."""
+    return [event for note in notes for event in _brief_events(note)]
 
 
-def _told(note: Note) -> list[Told]:
+def _brief_events(note: Note) -> list[BriefEvent]:
     if note.kind != "#commit":
         return [(note.seq, note.kind[1:], "")]
     lost = note.facts.get("lost", None)
@@ -30,13 +30,13 @@ def _told(note: Note) -> list[Told]:
     return [(note.seq, op["action"], op["path"]) for op in note.facts["ops"] if op["path"] not in (lost or ())]
 
 
-async def stands(client: Redis, stream: str = "firehose_live") -> list[Told]:
-    """What is in the stream, entry by entry."""
+async def stored_events(client: Redis, stream: str = "firehose_live") -> list[BriefEvent]:
+    """The events in the stream, in its order."""
     return [_brief(event) for event in await events(client, stream)]
 
 
-async def consumed(client: Redis, stream: str = "firehose_live") -> list[Told]:
-    """As `stands`; and what was read is deleted, as a consumer does it."""
+async def consume_events(client: Redis, stream: str = "firehose_live") -> list[BriefEvent]:
+    """The events in the stream. They are deleted, as a consumer does."""
     entries = await _entries(client, stream)
     if entries:
         await client.xdel(stream, *(name for name, _ in entries))
@@ -56,7 +56,7 @@ async def _entries(client: Redis, stream: str) -> list[tuple[bytes, dict[str, An
     return found
 
 
-def _brief(event: dict[str, Any]) -> Told:
+def _brief(event: dict[str, Any]) -> BriefEvent:
     return event["seq"], event["type"], f"{event['collection']}/{event['rkey']}" if "rkey" in event else ""
 
 
@@ -66,7 +66,7 @@ async def health(client: Redis, host: str) -> dict[str, str]:
 
 
 async def until(condition: Callable[[], Awaitable[object]], *, within: float = 60.0) -> None:
-    """Wait until `condition` holds; TimeoutError if it doesn't. Redis may be gone meanwhile."""
+    """Wait until `condition` holds. Raises TimeoutError. Redis may be down meanwhile."""
     async with asyncio.timeout(within):
         while True:
             with contextlib.suppress(RedisGone):
@@ -84,7 +84,7 @@ async def until_state(client: Redis, host: str, state: str, reason: str = "", *,
 
 
 async def until_cursor(client: Redis, host: str, seq: int, *, within: float = 60.0) -> None:
-    """Wait until the frame `seq`, or a later one, is stored."""
+    """Wait until the stored cursor is `seq` or higher."""
 
     async def reached() -> bool:
         stored = await client.get(f"firehose_live:cursor:{host}")

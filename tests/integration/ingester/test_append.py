@@ -1,4 +1,4 @@
-"""The append against a real Redis: all of a batch or nothing, once, and only by whom the cursor obeys."""
+"""The append against a real Redis: a batch is stored whole or not at all, once, and only with the expected cursor."""
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
@@ -89,7 +89,7 @@ async def test_a_batch_without_seq_moves_no_cursor_and_is_stored_once(sink: Redi
     ("stored", "expected"),
     [(b"7", None), (None, b"7"), (b"8", b"7"), (b"", None), (b"07", b"7"), (b"", b"7"), (None, b"")],
 )
-async def test_fenced_by_any_other_cursor(
+async def test_an_append_with_another_expected_cursor_is_fenced(
     sink: RedisSink, client: Redis, stored: bytes | None, expected: bytes | None
 ) -> None:
     if stored is not None:
@@ -125,13 +125,13 @@ async def test_a_key_of_a_wrong_type_leaves_everything_as_it_was(sink: RedisSink
     assert await client.keys("*") == [key.encode()]
 
 
-async def test_a_health_hash_that_was_tampered_with_stops_nothing(sink: RedisSink, client: Redis) -> None:
+async def test_an_edited_health_hash_does_not_stop_appends(sink: RedisSink, client: Redis) -> None:
     await client.hset(KEYS.health, mapping={"events": "many", "deadletters": ""})
     assert await sink.append(FIRST) == Stored(2)
     assert (await snapshot(client))["health"][b"events"] == b"2"
 
 
-async def test_out_of_memory_stores_nothing_of_it(own_redis: Callable[..., RedisServer]) -> None:
+async def test_out_of_memory_stores_nothing_of_the_batch(own_redis: Callable[..., RedisServer]) -> None:
     server = own_redis(maxmemory="3mb")
     async with connect(server.url) as redis, server.connect() as client:
         sink = RedisSink(redis, KEYS, high_water_mark=100_000)
@@ -149,7 +149,7 @@ async def test_out_of_memory_stores_nothing_of_it(own_redis: Callable[..., Redis
         assert await snapshot(client) == before
 
 
-async def test_an_answer_that_was_lost(redis_server: RedisServer, client: Redis) -> None:
+async def test_a_batch_whose_answer_was_lost_is_stored_once(redis_server: RedisServer, client: Redis) -> None:
     async with Proxy(redis_server.port) as proxy, connect(proxy.url) as redis:
         sink = RedisSink(redis, KEYS, high_water_mark=5)
         proxy.lose_answers_to = b"first"
@@ -162,7 +162,9 @@ async def test_an_answer_that_was_lost(redis_server: RedisServer, client: Redis)
 
 
 @pytest.mark.parametrize("options", [{}, {"requirepass": "secret"}])
-async def test_a_wrong_password_needs_a_person(own_redis: Callable[..., RedisServer], options: dict[str, str]) -> None:
+async def test_a_wrong_password_is_a_permanent_failure(
+    own_redis: Callable[..., RedisServer], options: dict[str, str]
+) -> None:
     server = own_redis(**options)
     async with connect(f"redis://:wrong@127.0.0.1:{server.port}") as redis:
         with pytest.raises(SinkError) as caught:
@@ -172,7 +174,7 @@ async def test_a_wrong_password_needs_a_person(own_redis: Callable[..., RedisSer
 
 
 @pytest.mark.parametrize("missing", ["xadd", "set", "hset", "evalsha"])
-async def test_rights_that_suffice_and_rights_that_do_not(own_redis: Callable[..., RedisServer], missing: str) -> None:
+async def test_a_missing_acl_right_is_reported(own_redis: Callable[..., RedisServer], missing: str) -> None:
     server = own_redis()
     needed = ["evalsha", "eval", "get", "set", "xlen", "xadd", "hmget", "hset", "ping"]
     server.client.acl_setuser(
@@ -205,7 +207,7 @@ async def test_a_replica_is_backpressure(own_redis: Callable[..., RedisServer], 
     assert not caught.value.failure.permanent
 
 
-async def test_nobody_there_is_backpressure(own_redis: Callable[..., RedisServer]) -> None:
+async def test_a_refused_connection_is_backpressure(own_redis: Callable[..., RedisServer]) -> None:
     server = own_redis()
     server.kill()
     async with connect(server.url) as redis:

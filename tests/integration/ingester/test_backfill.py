@@ -1,4 +1,4 @@
-"""The backfill against a listing that goes wrong in every way that listings do: each repo exactly once."""
+"""The backfill stores each repo exactly once, whatever goes wrong with the listing."""
 
 import asyncio
 import json
@@ -83,7 +83,7 @@ async def test_a_listing_arrives_whole(redis_server: RedisServer, client: Redis,
 
 
 @pytest.mark.timeout(600)
-async def test_twenty_thousand_repos_through_everything(
+async def test_twenty_thousand_repos_despite_kills_and_faults(
     redis_server: RedisServer, client: Redis, tmp_path: Path
 ) -> None:
     chance = random.Random(4)
@@ -106,7 +106,7 @@ async def test_twenty_thousand_repos_through_everything(
             before = await cursor(client, sim)
             while await cursor(client, sim) == before != BACKFILL_DONE:
                 await asyncio.sleep(0.005)
-            if kills < 5:  # in the middle of a page, as likely as not
+            if kills < 5:  # often in the middle of a page
                 await asyncio.sleep(chance.uniform(0.0, 0.05))
                 await ingester.kill()
                 kills += 1
@@ -124,11 +124,13 @@ async def test_twenty_thousand_repos_through_everything(
         assert "repository state not available" in log
 
 
-async def test_a_kill_with_a_page_underway(redis_server: RedisServer, client: Redis, tmp_path: Path) -> None:
-    """Killed while the host is about to answer, and again while Redis holds the answer back."""
+async def test_a_kill_while_a_page_is_fetched_or_stored(
+    redis_server: RedisServer, client: Redis, tmp_path: Path
+) -> None:
+    """Killed while the host prepares its answer, and again while Redis delays its answer."""
     async with RelaySim(paused=True, dormant=5000) as sim:
         ingester = backfill(tmp_path, redis_server, sim)
-        sim.fault("listing", shrink=100, bad=[4900])  # there it waits, however late we are
+        sim.fault("listing", shrink=100, bad=[4900])  # the listing waits there, so it can't end too early
         await ingester.start()
         await until(lambda: cursor(client, sim))
         redis_server.pause(seconds=0.5)
@@ -142,7 +144,7 @@ async def test_a_kill_with_a_page_underway(redis_server: RedisServer, client: Re
         assert Counter(repo["did"] for repo in await repos(client)) == dids(sim)
 
 
-async def test_two_at_once(redis_server: RedisServer, client: Redis, tmp_path: Path) -> None:
+async def test_two_backfillers_at_once(redis_server: RedisServer, client: Redis, tmp_path: Path) -> None:
     async with (
         RelaySim(paused=True, dormant=8000) as sim,
         backfill(tmp_path, redis_server, sim),
@@ -155,12 +157,12 @@ async def test_two_at_once(redis_server: RedisServer, client: Redis, tmp_path: P
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("listing", ["uid", "pds"])
-async def test_a_bad_repo_alone_is_passed_over_if_asked(
+async def test_a_single_bad_repo_is_skipped_if_configured(
     redis_server: RedisServer, client: Redis, tmp_path: Path, listing: Any
 ) -> None:
     async with RelaySim(paused=True, dormant=1500, listing=listing) as sim:
         sim.fault("listing", bad=[0, 700, 701])
-        if listing == "pds":  # nothing is behind which the very first one could be passed over
+        if listing == "pds":  # there is no cursor from which to skip the very first one
             sim.fault("listing", bad=[1, 700, 701])
         bad = tuple(sim.listing.faults.bad)
         async with backfill(tmp_path, redis_server, sim, speed=4, INGESTER_ON_PAGE_ERROR="skip-repo") as ingester:
@@ -173,10 +175,10 @@ async def test_a_bad_repo_alone_is_passed_over_if_asked(
 
 
 @pytest.mark.timeout(600)
-async def test_what_can_not_be_passed_over_is_waited_for(
+async def test_a_bad_repo_that_can_not_be_skipped_is_retried(
     redis_server: RedisServer, client: Redis, tmp_path: Path
 ) -> None:
-    """The very first of a PDS: there is no cursor yet, so nothing is known of their form."""
+    """The very first repo of a PDS: there is no cursor yet, so their form is unknown."""
     async with RelaySim(paused=True, listing="pds") as sim:
         sim.fault("listing", bad=[0])
         async with backfill(tmp_path, redis_server, sim, speed=4, INGESTER_ON_PAGE_ERROR="skip-repo") as ingester:
@@ -193,7 +195,7 @@ async def test_what_can_not_be_passed_over_is_waited_for(
         assert Counter(repo["did"] for repo in await repos(client)) == dids(sim)
 
 
-async def test_a_bad_repo_is_waited_for(redis_server: RedisServer, client: Redis, tmp_path: Path) -> None:
+async def test_a_bad_repo_is_retried_by_default(redis_server: RedisServer, client: Redis, tmp_path: Path) -> None:
     async with RelaySim(paused=True, dormant=1500) as sim:
         sim.fault("listing", bad=[700])
         async with backfill(tmp_path, redis_server, sim):
@@ -212,7 +214,7 @@ async def test_a_bad_repo_is_waited_for(redis_server: RedisServer, client: Redis
 
 
 async def test_backpressure(redis_server: RedisServer, client: Redis, tmp_path: Path) -> None:
-    """At the mark nothing more is fetched; as a consumer works, all comes, once."""
+    """At the high-water mark no page is fetched. While a consumer works, each repo arrives once."""
     async with RelaySim(paused=True, dormant=5000) as sim:
         sim.fault("listing", shrink=400)
         async with backfill(tmp_path, redis_server, sim, INGESTER_HIGH_WATER_MARK="1000") as ingester:
@@ -227,7 +229,7 @@ async def test_backpressure(redis_server: RedisServer, client: Redis, tmp_path: 
 
 
 async def consume(client: Redis) -> list[str]:
-    """One round as the consumers of the Rust ingester do it: field `repo`, XACK and XDEL for each entry."""
+    """Read as the consumers of the Rust ingester do: field `repo`, XACK and XDEL for each entry."""
     answer = await client.xreadgroup("repo_backfill_group", "backfiller_1", {STREAM: ">"}, count=500, block=200)
     got = []
     for _, entries in cast("list[Any]", answer):
@@ -238,22 +240,24 @@ async def consume(client: Redis) -> list[str]:
     return got
 
 
-async def test_redis_goes_and_comes(own_redis: Any, tmp_path: Path) -> None:
+async def test_redis_is_killed_and_restarted(own_redis: Any, tmp_path: Path) -> None:
     server = own_redis(appendonly="yes", appendfsync="always")
     async with RelaySim(paused=True, dormant=6000) as sim, server.connect() as client:
-        sim.fault("listing", shrink=200, bad=[5900])  # there it waits, however late we are
+        sim.fault("listing", shrink=200, bad=[5900])  # the listing waits there, so it can't end too early
         async with backfill(tmp_path, server, sim):
             await until(lambda: cursor(client, sim))
             server.kill()
             await asyncio.sleep(0.5)
             sim.fault("listing", bad=[])
             server.start()
-            await client.connection_pool.disconnect()  # ours was cut, too
+            await client.connection_pool.disconnect()  # the test's own connection broke too
             await until_done(client, sim)
         assert Counter(repo["did"] for repo in await repos(client)) == dids(sim)
 
 
-async def test_done_is_done_until_the_cursor_goes(redis_server: RedisServer, client: Redis, tmp_path: Path) -> None:
+async def test_a_finished_listing_starts_again_only_when_the_cursor_is_deleted(
+    redis_server: RedisServer, client: Redis, tmp_path: Path
+) -> None:
     async with RelaySim(paused=True, dormant=50) as sim:
         await client.set(f"{STREAM}:cursor:{sim.host}", BACKFILL_DONE)
         async with backfill(tmp_path, redis_server, sim) as ingester:
@@ -265,13 +269,13 @@ async def test_done_is_done_until_the_cursor_goes(redis_server: RedisServer, cli
             assert Counter(repo["did"] for repo in await repos(client)) == dids(sim)
 
 
-async def test_a_rescan_lists_all_anew(redis_server: RedisServer, client: Redis, tmp_path: Path) -> None:
+async def test_a_rescan_lists_all_repos_again(redis_server: RedisServer, client: Redis, tmp_path: Path) -> None:
     async with RelaySim(paused=True, dormant=1200) as sim:
         size = len(sim.world)
         async with backfill(tmp_path, redis_server, sim, INGESTER_BACKFILL_RESCAN_SECONDS="3"):
-            await until_health(client, sim, state="done")  # it rests in between
+            await until_health(client, sim, state="done")  # it is idle between two rescans
 
-            async def twice() -> bool:  # on a slow machine the third time may have begun
+            async def twice() -> bool:  # on a slow machine the third rescan may have begun
                 return await client.xlen(STREAM) >= 2 * size
 
             await until(twice)
@@ -279,7 +283,7 @@ async def test_a_rescan_lists_all_anew(redis_server: RedisServer, client: Redis,
         assert Counter(found[:size]) == Counter(found[size : 2 * size]) == dids(sim)
 
 
-async def test_stopped_while_it_waits(redis_server: RedisServer, client: Redis, tmp_path: Path) -> None:
+async def test_stop_while_it_waits_to_retry(redis_server: RedisServer, client: Redis, tmp_path: Path) -> None:
     async with RelaySim(paused=True) as sim:
         sim.fault("refuse", endpoint="listRepos", status=429, times=None, retry_after="300")
         async with backfill(tmp_path, redis_server, sim) as ingester:
@@ -287,7 +291,9 @@ async def test_stopped_while_it_waits(redis_server: RedisServer, client: Redis, 
             assert await ingester.terminate(within=15) == 0
 
 
-async def test_the_cursor_is_moved_while_it_waits(redis_server: RedisServer, client: Redis, tmp_path: Path) -> None:
+async def test_the_cursor_is_moved_while_it_waits_to_retry(
+    redis_server: RedisServer, client: Redis, tmp_path: Path
+) -> None:
     async with RelaySim(paused=True) as sim:
         sim.fault("refuse", endpoint="listRepos", status=429, times=None, retry_after="300")
         async with backfill(tmp_path, redis_server, sim):

@@ -1,4 +1,4 @@
-"""What can't be decoded is kept with its reason, and costs nothing else."""
+"""Frames and records that can't be decoded become dead letters with a reason. No other event is lost."""
 
 from pathlib import Path
 from typing import Any, cast
@@ -8,11 +8,13 @@ from redis.asyncio import Redis
 from e2e.relaysim import damage, oddities
 from e2e.relaysim.sim import RelaySim
 from tests.integration.ingester.process import Ingester
-from tests.integration.ingester.stored import events, health, should, stands, until, until_cursor
+from tests.integration.ingester.stored import events, expected_events, health, stored_events, until, until_cursor
 from tests.integration.redis_server import RedisServer
 
 
-async def test_every_damage(redis_server: RedisServer, client: Redis, tmp_path: Path) -> None:
+async def test_every_damaged_frame_becomes_a_dead_letter(
+    redis_server: RedisServer, client: Redis, tmp_path: Path
+) -> None:
     async with RelaySim(paused=True) as sim, Ingester(tmp_path, redis_server.url, sim.url) as ingester:
         await sim.connected()
         damaged = []
@@ -21,7 +23,7 @@ async def test_every_damage(redis_server: RedisServer, client: Redis, tmp_path: 
             damaged += sim.fault("corrupt", how=how)["seqs"]
         last = (await sim.emit(3))[-1].seq
         await until_cursor(client, sim.host, last)
-        assert await stands(client) == should(sim.journal)
+        assert await stored_events(client) == expected_events(sim.journal)
         letters: list[dict[bytes, bytes]] = [
             fields for _, fields in cast("list[Any]", await client.xrange("firehose_live:deadletter"))
         ]
@@ -32,17 +34,19 @@ async def test_every_damage(redis_server: RedisServer, client: Redis, tmp_path: 
             assert b": " in letter[b"reason"]
             assert len(letter[b"payload"]) <= 65536
 
-        async def told() -> bool:
+        async def is_counted() -> bool:
             fields = await health(client, sim.host)
             return (fields["deadletters"], fields["errors"]) == (str(len(damaged)), str(len(damaged)))
 
-        await until(told)
+        await until(is_counted)
         assert await ingester.shows("ingester_errors_total", len(damaged))
-        assert sim.repos.readers  # not one of them ended the connection
+        assert sim.repos.readers  # none of them closed the connection
         assert (await health(client, sim.host))["reconnects"] == "0"
 
 
-async def test_every_oddity(redis_server: RedisServer, client: Redis, tmp_path: Path) -> None:
+async def test_unusual_frames_do_not_end_the_connection(
+    redis_server: RedisServer, client: Redis, tmp_path: Path
+) -> None:
     async with RelaySim(paused=True) as sim, Ingester(tmp_path, redis_server.url, sim.url):
         await sim.connected()
         for what in oddities.WHAT:
@@ -61,16 +65,14 @@ async def test_the_collection_filter(redis_server: RedisServer, client: Redis, t
         Ingester(tmp_path, redis_server.url, sim.url, INGESTER_COLLECTIONS="app.bsky.feed.like") as ingester,
     ):
         await until_cursor(client, sim.host, sim.options.first_seq + 499)
-        everything = should(sim.journal)
-        wanted = [told for told in everything if not told[2] or told[2].startswith("app.bsky.feed.like/")]
+        everything = expected_events(sim.journal)
+        wanted = [event for event in everything if not event[2] or event[2].startswith("app.bsky.feed.like/")]
         assert 0 < len(wanted) < len(everything)
-        assert await stands(client) == wanted
+        assert await stored_events(client) == wanted
         assert await ingester.shows("ingester_firehose_filtered_operations_total", len(everything) - len(wanted))
 
 
-async def test_a_stream_of_nothing_wanted_moves_the_cursor(
-    redis_server: RedisServer, client: Redis, tmp_path: Path
-) -> None:
+async def test_filtered_events_move_the_cursor(redis_server: RedisServer, client: Redis, tmp_path: Path) -> None:
     async with (
         RelaySim(paused=True) as sim,
         Ingester(tmp_path, redis_server.url, sim.url, INGESTER_COLLECTIONS="com.example.none"),

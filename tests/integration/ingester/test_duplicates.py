@@ -1,4 +1,4 @@
-"""Two relays, one stream: each event once, however they interleave and whatever ends in between."""
+"""Deduplication of two relays in one stream: each event once, in any interleaving, also after kills."""
 
 import json
 from collections import Counter
@@ -51,14 +51,14 @@ def sync(seq: int, rev: str, *, time: str = TIME) -> bytes:
     return text({"type": "sync", "seq": seq, "time": time, "did": "did:plc:a", "rev": rev})
 
 
-def batch(name: str, expected: int | None, *told: bytes) -> AppendRequest:
-    seq = json.loads(told[-1])["seq"]
+def batch(name: str, expected: int | None, *events: bytes) -> AppendRequest:
+    seq = json.loads(events[-1])["seq"]
     return AppendRequest(
-        batch_id=name, expected_cursor=None if expected is None else str(expected).encode(), cursor=seq, events=told
+        batch_id=name, expected_cursor=None if expected is None else str(expected).encode(), cursor=seq, events=events
     )
 
 
-def test_seq_and_time_make_no_difference_and_all_else_does() -> None:
+def test_seq_and_time_are_not_part_of_the_digest_and_all_else_is() -> None:
     one = sync(1, "3l")
     assert event_digest(one) == event_digest(sync(99, "3l", time="2026-11-25T00:00:00.000Z"))
     assert event_digest(one) != event_digest(sync(1, "3m"))
@@ -66,18 +66,18 @@ def test_seq_and_time_make_no_difference_and_all_else_does() -> None:
     assert event_digest(one) != event_digest(one.replace(b'"sync"', b'"delete"'))
 
 
-async def test_what_another_relay_told_is_left_out_and_the_cursor_moves(sink: Open, client: Redis) -> None:
+async def test_an_event_of_another_relay_is_left_out_and_the_cursor_moves(sink: Open, client: Redis) -> None:
     east, west = sink(EAST), sink(WEST)
     assert await east.append(batch("e", None, sync(1, "3l"), sync(2, "3m"))) == Stored(2)
-    told = batch("w", None, sync(71, "3l"), sync(72, "3m"))
-    assert await west.append(told) == Stored(2, 2)
-    assert await west.append(told) == Stored(2)  # a repeated call
+    request = batch("w", None, sync(71, "3l"), sync(72, "3m"))
+    assert await west.append(request) == Stored(2, 2)
+    assert await west.append(request) == Stored(2)  # a repeated call
     assert await client.get(west.keys.cursor) == b"72"
     assert await client.hget(west.keys.health, "events") == b"0"
 
 
-async def test_the_second_time_of_one_is_the_second_time_of_the_other(sink: Open, client: Redis) -> None:
-    """Three events, of which two are alike."""
+async def test_repeated_events_are_matched_one_to_one(sink: Open, client: Redis) -> None:
+    """Three events, two of which have the same content."""
     east, west = sink(EAST), sink(WEST)
     there_and_back = [sync(1, "3l"), sync(2, "3m"), sync(3, "3l")]
     await east.append(batch("e", None, *there_and_back[:2]))
@@ -87,8 +87,8 @@ async def test_the_second_time_of_one_is_the_second_time_of_the_other(sink: Open
 
 
 @pytest.mark.parametrize("time", [TIME, "2026-11-24T13:00:00.000Z"])
-async def test_what_has_no_rev_is_never_left_out(sink: Open, client: Redis, time: str) -> None:
-    """One relay is lost while an account is away; another, which joined later, tells that it is back."""
+async def test_an_event_without_rev_is_never_left_out(sink: Open, client: Redis, time: str) -> None:
+    """One relay fails while an account is inactive. Another one, which joined later, reports it as active again."""
     east, west = sink(EAST), sink(WEST)
     await east.append(batch("e", None, account(1, active=True), account(2, active=False)))
     assert await west.append(batch("w", None, account(71, active=True, time=time))) == Stored(3)
@@ -99,7 +99,7 @@ async def test_what_has_no_rev_is_never_left_out(sink: Open, client: Redis, time
 
 
 @pytest.mark.parametrize("right", ["hmget", "hset", "expire"])
-async def test_a_right_on_the_digests_that_is_missing_is_noticed_before_the_first_write(
+async def test_a_missing_right_on_the_digests_is_found_before_the_first_write(
     own_redis: Callable[..., RedisServer], right: str
 ) -> None:
     server = own_redis()
@@ -119,30 +119,30 @@ async def test_a_right_on_the_digests_that_is_missing_is_noticed_before_the_firs
     assert list(server.client.scan_iter()) == []
 
 
-async def test_a_replay_that_was_asked_for_is_stored_again(sink: Open, client: Redis) -> None:
+async def test_a_requested_replay_is_stored_again(sink: Open, client: Redis) -> None:
     east = sink(EAST)
     await east.append(batch("e", None, sync(1, "3l")))
     await client.set(east.keys.cursor, "0")
     assert await east.append(batch("e2", 0, sync(1, "3l"))) == Stored(2)
 
 
-async def test_a_refused_batch_remembers_nothing(sink: Open, client: Redis) -> None:
+async def test_a_refused_batch_stores_no_digest(sink: Open, client: Redis) -> None:
     east, west = sink(EAST), sink(WEST)
     await east.append(replace(batch("e", None, sync(1, "3l")), expected_cursor=b"7"))
     assert await west.append(batch("w", None, sync(1, "3l"))) == Stored(1)
 
 
-async def test_what_is_remembered_expires(sink: Open, client: Redis) -> None:
+async def test_digests_expire(sink: Open, client: Redis) -> None:
     await sink(EAST).append(batch("e", None, sync(1, "3l")))
     seen = [key async for key in client.scan_iter("firehose_live:seen:*")]
     assert len(seen) == 1
     assert 3600 < await client.ttl(seen[0]) <= 2 * 3600
 
 
-async def test_thousands_at_once(sink: Open, client: Redis) -> None:
-    told = [sync(seq, "3l").replace(b"did:plc:a", b"did:plc:%d" % seq) for seq in range(1, 5_001)]
-    assert await sink(EAST).append(batch("e", None, *told[:3_000])) == Stored(3_000)
-    assert await sink(WEST).append(batch("w", None, *told)) == Stored(5_000, 3_000)
+async def test_thousands_of_events_in_one_batch(sink: Open, client: Redis) -> None:
+    events = [sync(seq, "3l").replace(b"did:plc:a", b"did:plc:%d" % seq) for seq in range(1, 5_001)]
+    assert await sink(EAST).append(batch("e", None, *events[:3_000])) == Stored(3_000)
+    assert await sink(WEST).append(batch("w", None, *events)) == Stored(5_000, 3_000)
 
 
 def content(found: list[dict[str, Any]], *, with_rev: bool) -> Counter[str]:
@@ -151,7 +151,10 @@ def content(found: list[dict[str, Any]], *, with_rev: bool) -> Counter[str]:
 
 
 async def test_two_relays_of_one_network(redis_server: RedisServer, client: Redis, tmp_path: Path) -> None:
-    """Same commits under other seqs; one of the ingesters is killed again and again. Without rev, both are told."""
+    """Two relays send the same commits with other seqs. One ingester is killed repeatedly.
+
+    Events without rev are stored twice.
+    """
     async with (
         RelaySim(rate=150, limit=900, first_seq=1_000) as east,
         RelaySim(rate=150, limit=900, first_seq=5_000_000) as west,

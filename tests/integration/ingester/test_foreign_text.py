@@ -1,4 +1,4 @@
-"""What others say is no text, or too much of it: it is told readably, and nothing else is lost by it."""
+"""Answers that are no valid text, or too long, are reported in a readable form and stop nothing else."""
 
 import asyncio
 import contextlib
@@ -14,7 +14,7 @@ from sluice_redis.sink.call import call
 from sluice_redis.sink.connection import connect
 from sluice_redis.sink.errors import SinkError
 from tests.integration.ingester.process import Ingester
-from tests.integration.ingester.stored import should, stands, until, until_cursor
+from tests.integration.ingester.stored import expected_events, stored_events, until, until_cursor
 from tests.integration.redis_server import RedisServer
 
 ODD = b'{"error":"Bad\\ud800Half","message":"a\\u202eb\\u0000c\\n  d"}'
@@ -22,7 +22,7 @@ ODD = b'{"error":"Bad\\ud800Half","message":"a\\u202eb\\u0000c\\n  d"}'
 
 @contextlib.asynccontextmanager
 async def answering(answer: bytes, *, asked_by: bytes = b"\r\n\r\n") -> AsyncIterator[int]:
-    """The port of a server that says the same to everything."""
+    """The port of a server that gives the same answer to each request."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
@@ -48,7 +48,7 @@ async def answering(answer: bytes, *, asked_by: bytes = b"\r\n\r\n") -> AsyncIte
     ],
     ids=["reason", "message", "redirect"],
 )
-async def test_a_listing_that_is_refused_in_no_text_costs_the_firehose_nothing(
+async def test_a_listing_refused_with_binary_text_does_not_affect_the_firehose(
     redis_server: RedisServer, client: Redis, tmp_path: Path, answer: bytes, shown: str
 ) -> None:
     async with (
@@ -60,13 +60,13 @@ async def test_a_listing_that_is_refused_in_no_text_costs_the_firehose_nothing(
     ):
         host = f"127.0.0.1:{port}"
 
-        async def told() -> bool:
+        async def is_reported() -> bool:
             health = await client.hgetall(f"repo_backfill:health:{host}")  # type: ignore[misc]
             return shown in health.get(b"message", b"").decode()
 
-        await until(told, within=60)
+        await until(is_reported, within=60)
         await until_cursor(client, sim.host, sim.options.first_seq + 299)
-        assert await stands(client) == should(sim.journal)
+        assert await stored_events(client) == expected_events(sim.journal)
         assert ingester.process.returncode is None
         assert any(shown in line["message"] for line in ingester.lines)
         assert (await ingester.get("/readyz"))[0] == 503  # that host has never answered
@@ -75,7 +75,7 @@ async def test_a_listing_that_is_refused_in_no_text_costs_the_firehose_nothing(
 
 
 @pytest.mark.parametrize("error", [b"-ERR m\xe9moire\r\n", b"-\xff\xfe\x00\r\n", b"-ERR " + b"x" * 100_000 + b"\r\n"])
-async def test_whatever_a_redis_answers_is_a_trouble_in_text(error: bytes) -> None:
+async def test_any_redis_error_becomes_readable_text(error: bytes) -> None:
     async with answering(error, asked_by=b"\r\n") as port:
         redis = connect(f"redis://127.0.0.1:{port}")
         with pytest.raises(SinkError) as caught:

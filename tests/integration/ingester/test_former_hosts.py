@@ -1,4 +1,4 @@
-"""A source whose cursor stands where an older version kept it: it goes on from there, once, under its HOST."""
+"""A cursor stored by an older version under another HOST is renamed once, and the ingester continues from it."""
 
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -13,7 +13,7 @@ from sluice_redis.sink.connection import connect
 from sluice_redis.sink.errors import SinkError, SinkReason
 from sluice_redis.sink.redis_sink import RedisSink
 from tests.integration.ingester.process import Ingester
-from tests.integration.ingester.stored import health, should, stands, until, until_cursor
+from tests.integration.ingester.stored import expected_events, health, stored_events, until, until_cursor
 from tests.integration.redis_kinds import Cluster, running
 from tests.integration.redis_server import RedisServer
 
@@ -43,7 +43,8 @@ async def found(client: Redis, keys: StreamKeys = KEYS) -> tuple[str | None, dic
 
 async def test_a_cursor_is_renamed_with_its_health(sink: RedisSink, client: Redis) -> None:
     await put(client, OLD_KEYS, "7", seq="7", events="40")
-    await put(client, KEYS, None, beat="2026-11-28T12:00:00.000Z")  # a report comes before the cursor is read
+    # The health report is written before the cursor is read.
+    await put(client, KEYS, None, beat="2026-11-28T12:00:00.000Z")
     assert await sink.rename_former_keys() == [OLD_KEYS.cursor]
     assert await found(client) == ("7", {"seq": "7", "events": "40"})
     assert await found(client, OLD_KEYS) == (None, {})
@@ -60,13 +61,13 @@ async def test_a_cursor_is_renamed_with_its_health(sink: RedisSink, client: Redi
         ("7", "7", "7"),
         ("9007199254740991", "9007199254740990", "9007199254740991"),
         ("9007199254740990", "9007199254740991", "9007199254740991"),
-        ("!live", "7", "!live"),  # a person's word
+        ("!live", "7", "!live"),  # set by a person
         ("7", "!live", "7"),
         ("0", "7", "7"),
         ("7", "nonsense", "7"),
     ],
 )
-async def test_of_two_the_higher_seq_stays(sink: RedisSink, client: Redis, own: str, old: str, stays: str) -> None:
+async def test_the_higher_of_two_seqs_stays(sink: RedisSink, client: Redis, own: str, old: str, stays: str) -> None:
     await put(client, KEYS, own, seq=own)
     await put(client, OLD_KEYS, old, seq=old)
     await sink.rename_former_keys()
@@ -74,7 +75,7 @@ async def test_of_two_the_higher_seq_stays(sink: RedisSink, client: Redis, own: 
     assert await found(client, OLD_KEYS) == (None, {})
 
 
-async def test_of_several_the_highest(sink: RedisSink, client: Redis) -> None:
+async def test_the_highest_of_several_seqs_stays(sink: RedisSink, client: Redis) -> None:
     await put(client, OLD_KEYS, "7", seq="7")
     await put(client, OLDER_KEYS, "9", seq="9")
     await sink.rename_former_keys()
@@ -83,7 +84,7 @@ async def test_of_several_the_highest(sink: RedisSink, client: Redis) -> None:
 
 
 async def test_a_listings_own_cursor_stays(redis_server: RedisServer, client: Redis) -> None:
-    """They are no seqs: a higher one says nothing."""
+    """Cursors of listings are not seqs, so a higher one means nothing."""
     keys = StreamKeys(stream=Stream.BACKFILL, host=HOST, former_hosts=(OLD,))
     (old,) = keys.former_keys
     async with connect(redis_server.url) as redis:
@@ -97,7 +98,7 @@ async def test_a_listings_own_cursor_stays(redis_server: RedisServer, client: Re
         assert await found(client, old) == (None, {})
 
 
-async def test_health_alone_comes_along_if_there_is_none(sink: RedisSink, client: Redis) -> None:
+async def test_health_without_a_cursor_is_renamed_if_there_is_none_yet(sink: RedisSink, client: Redis) -> None:
     await put(client, OLD_KEYS, None, resetNonce="first")
     assert await sink.rename_former_keys() == []
     assert await found(client) == (None, {"resetNonce": "first"})
@@ -112,14 +113,14 @@ async def test_other_sources_are_left_alone(sink: RedisSink, client: Redis) -> N
 
 
 @pytest.mark.parametrize("right", ["-rename", "-del"])
-async def test_a_right_that_is_missing_is_told_before_anything_moves(
+async def test_a_missing_right_is_reported_before_anything_is_renamed(
     own_redis: Callable[..., RedisServer], right: str
 ) -> None:
     server = own_redis()
     server.client.execute_command("ACL", "SETUSER", "ingester", "on", ">x", "~*", "+@all", right)
     async with server.connect() as client, connect(f"redis://ingester:x@127.0.0.1:{server.port}") as redis:
         sink = RedisSink(redis, KEYS, high_water_mark=5)
-        assert await sink.rename_former_keys() == []  # nothing to do takes no such right
+        assert await sink.rename_former_keys() == []  # without a former key no such right is needed
         await put(client, OLD_KEYS, "7", seq="7")
         with pytest.raises(SinkError, match=f"may not call {right[1:].upper()}") as caught:
             await sink.rename_former_keys()
@@ -138,10 +139,10 @@ async def test_in_a_cluster(tmp_path: Path) -> None:
             assert await redis.get(keys.cursor) == b"7"
 
 
-async def test_an_ingester_goes_on_from_a_cursor_of_old(
+async def test_an_ingester_continues_from_a_former_cursor(
     redis_server: RedisServer, client: Redis, tmp_path: Path
 ) -> None:
-    """And a kill in between loses nothing: what is stored stands there once."""
+    """A kill in between loses nothing: each event is stored once."""
     async with RelaySim(rate=0, limit=1000, prefill=600) as sim:
         port = sim.host.rpartition(":")[2]
         old = f"[::ffff:127.0.0.1]:{port}"
@@ -153,8 +154,8 @@ async def test_an_ingester_goes_on_from_a_cursor_of_old(
             await ingester.kill()
             await ingester.start()
             await until_cursor(client, sim.host, sim.options.first_seq + 999)
-            expected = [told for told in should(sim.journal) if told[0] > sim.options.first_seq + 99]
-            assert await stands(client) == expected
+            expected = [event for event in expected_events(sim.journal) if event[0] > sim.options.first_seq + 99]
+            assert await stored_events(client) == expected
             assert await client.exists(f"firehose_live:cursor:{old}", f"firehose_live:health:{old}") == 0
 
             async def is_counted() -> bool:

@@ -1,4 +1,4 @@
-"""A labeler's stream in Redis: every label as it was given, exactly once, and quiet is not dead."""
+"""A labeler's stream in Redis: every label unchanged, exactly once; a quiet labeler stays connected."""
 
 import asyncio
 import ssl
@@ -13,7 +13,7 @@ from sluice_ingester.sources.address import Address
 from sluice_ingester.sources.failure import SourceError
 from sluice_ingester.sources.subscription import Deadlines, Subscription
 from sluice_wire.labels import NSID
-from tests.integration.ingester.labels import LabelIndexer, State, apply, cursor, health, should, stands
+from tests.integration.ingester.labels import LabelIndexer, State, apply, cursor, expected_labels, health, stored_labels
 from tests.integration.ingester.process import Ingester
 from tests.integration.ingester.stored import until
 from tests.integration.redis_server import RedisServer
@@ -29,7 +29,7 @@ async def sim() -> AsyncIterator[RelaySim]:
 
 @pytest.fixture
 def labeler(redis_server: RedisServer, tmp_path: Path, sim: RelaySim) -> Make:
-    """An ingester of the labeler alone, with those variables besides."""
+    """An ingester of the labeler alone. `environment` adds variables."""
 
     def make(*, speed: float = 1.0, **environment: str) -> Ingester:
         names = {"INGESTER_MODE": "labeler", "INGESTER_LABELER_HOSTS": sim.url, **environment}
@@ -49,12 +49,12 @@ async def until_connected(sim: RelaySim) -> None:
     await sim.until(lambda: len(sim.labels.readers) > 0)
 
 
-async def test_every_label_as_it_was_given(labeler: Make, client: Redis, sim: RelaySim) -> None:
-    """With and without signature, negations, expiries: from the first one on, in the words of the contract."""
+async def test_every_label_is_stored_unchanged(labeler: Make, client: Redis, sim: RelaySim) -> None:
+    """With and without signature, negations, expiries; from the first label on, in the form of the Redis contract."""
     notes = await sim.labels.emit(400)
     async with labeler() as ingester:
         await until_cursor(client, sim, notes[-1].seq)
-        found, wanted = await stands(client), should(notes)
+        found, wanted = await stored_labels(client), expected_labels(notes)
         assert found == wanted
         assert await ingester.shows("ingester_labeler_events_total", 400)
         labels = [label for _, entry in found for label in entry]
@@ -70,7 +70,7 @@ async def test_every_label_as_it_was_given(labeler: Make, client: Redis, sim: Re
     assert (await health(client, sim.host))["state"] == "stopped"
 
 
-async def test_the_gauge_of_the_length(labeler: Make, client: Redis, sim: RelaySim) -> None:
+async def test_the_stream_length_metric(labeler: Make, client: Redis, sim: RelaySim) -> None:
     for number in range(7):
         await client.xadd("label_live", {"labels": str(number)})
     async with labeler() as ingester:
@@ -93,20 +93,20 @@ async def test_exactly_once_across_kills(labeler: Make, client: Redis, sim: Rela
     last = sim.labels.next_seq - 1
     async with ingester:
         await until_cursor(client, sim, last)
-    found = await stands(client)
-    assert found == should(sim.labels.journal)
+    found = await stored_labels(client)
+    assert found == expected_labels(sim.labels.journal)
     assert [seq for seq, _ in found] == list(range(1, last + 1))
 
 
-async def test_two_at_once(labeler: Make, client: Redis, sim: RelaySim) -> None:
+async def test_two_ingesters_at_once(labeler: Make, client: Redis, sim: RelaySim) -> None:
     sim.labels.set_pace(rate=300, limit=900, paused=False)
     async with labeler(), labeler():
         await until_cursor(client, sim, 900)
-    assert await stands(client) == should(sim.labels.journal)
+    assert await stored_labels(client) == expected_labels(sim.labels.journal)
 
 
 async def test_the_connection_breaks(labeler: Make, client: Redis, sim: RelaySim) -> None:
-    """After a break it goes on behind the cursor: the seq of the frame's body, which the journal tells."""
+    """After a break it continues behind the cursor, which is the seq in the frame's body."""
     async with labeler():
         for round_ in range(3):
             notes = await sim.labels.emit(20)
@@ -114,11 +114,11 @@ async def test_the_connection_breaks(labeler: Make, client: Redis, sim: RelaySim
             await sim.labels.emit(5)
             sim.fault("cut", how=("abort", "close", "abort")[round_], stream="labels")
             await until_cursor(client, sim, notes[-1].seq + 5)
-    assert await stands(client) == should(sim.labels.journal)
+    assert await stored_labels(client) == expected_labels(sim.labels.journal)
 
 
-async def test_a_gap_in_the_seqs_is_usual(labeler: Make, client: Redis, sim: RelaySim) -> None:
-    """A labeler numbers the rows of a table: what is not there was never there, even after a night."""
+async def test_a_gap_in_the_seqs_is_no_loss(labeler: Make, client: Redis, sim: RelaySim) -> None:
+    """A labeler numbers the rows of a table. A missing seq was never sent, even after a long pause."""
     ingester = labeler(INGESTER_ON_CURSOR_LOST="halt")
     async with ingester:
         notes = await sim.labels.emit(10)
@@ -130,28 +130,28 @@ async def test_a_gap_in_the_seqs_is_usual(labeler: Make, client: Redis, sim: Rel
     async with ingester:
         await until_cursor(client, sim, later[-1].seq)
         found = await health(client, sim.host)
-    assert await stands(client) == should(sim.labels.journal)
+    assert await stored_labels(client) == expected_labels(sim.labels.journal)
     assert "lostFrom" not in found
     assert found["errors"] == "0"
 
 
 @pytest.mark.parametrize(("start", "first"), [("oldest", 1), ("0", 1), ("21", 21), ("live", 41)])
-async def test_where_it_starts(labeler: Make, client: Redis, sim: RelaySim, start: str, first: int) -> None:
+async def test_the_start_position(labeler: Make, client: Redis, sim: RelaySim, start: str, first: int) -> None:
     await sim.labels.emit(40)
     async with labeler(INGESTER_START_FROM=start):
         await until_connected(sim)
         await sim.labels.emit(10)
         await until_cursor(client, sim, 50)
-    assert [seq for seq, _ in await stands(client)] == list(range(first, 51))
+    assert [seq for seq, _ in await stored_labels(client)] == list(range(first, 51))
 
 
 async def test_a_stored_cursor_wins(labeler: Make, client: Redis, sim: RelaySim) -> None:
-    """As the Rust ingester left it, in the same key."""
+    """The Rust ingester stores its cursor in the same key."""
     await client.set(f"label_live:cursor:{sim.host}", "30")
     await sim.labels.emit(40)
     async with labeler():
         await until_cursor(client, sim, 40)
-    assert [seq for seq, _ in await stands(client)] == list(range(31, 41))
+    assert [seq for seq, _ in await stored_labels(client)] == list(range(31, 41))
 
 
 async def test_a_cursor_in_the_future_halts(labeler: Make, client: Redis, sim: RelaySim) -> None:
@@ -167,10 +167,10 @@ async def test_a_cursor_in_the_future_halts(labeler: Make, client: Redis, sim: R
         assert f"label_live:cursor:{sim.host}" in (await health(client, sim.host))["message"]
         await client.set(f"label_live:cursor:{sim.host}", "2")
         await until_cursor(client, sim, 5)
-    assert [seq for seq, _ in await stands(client)] == [3, 4, 5]
+    assert [seq for seq, _ in await stored_labels(client)] == [3, 4, 5]
 
 
-async def test_quiet_is_not_dead(labeler: Make, client: Redis, sim: RelaySim) -> None:
+async def test_a_quiet_labeler_stays_connected(labeler: Make, client: Redis, sim: RelaySim) -> None:
     async with labeler(speed=4) as ingester:
 
         async def streams() -> bool:
@@ -178,20 +178,22 @@ async def test_quiet_is_not_dead(labeler: Make, client: Redis, sim: RelaySim) ->
 
         await until(streams)
         before, readers = await health(client, sim.host), set(sim.labels.readers)
-        await asyncio.sleep(2.5)  # 10 s of the ingester: two heartbeats
+        await asyncio.sleep(2.5)  # 10 s on the ingester's clock: two heartbeats
         assert len(readers) == 1
         assert sim.labels.readers == readers
         found = await health(client, sim.host)
-        told = [{name: each[name] for name in ("state", "since", "reconnects", "errors")} for each in (before, found)]
-        assert told[0] == told[1]
+        reported = [
+            {name: each[name] for name in ("state", "since", "reconnects", "errors")} for each in (before, found)
+        ]
+        assert reported[0] == reported[1]
         assert (await ingester.get("/readyz"))[0] == 200
         assert await ingester.shows(f'sluice_ingester_lag_seconds{{source="{sim.host}"}}', 0)
         notes = await sim.labels.emit(1)
         await until_cursor(client, sim, notes[-1].seq)
 
 
-async def test_only_a_ping_that_is_not_answered_ends_a_quiet_connection(sim: RelaySim) -> None:
-    """Many rounds of pings without a frame leave it open; one that stays without an answer ends it."""
+async def test_only_an_unanswered_ping_ends_a_quiet_connection(sim: RelaySim) -> None:
+    """Answered pings keep a connection without frames open. One unanswered ping ends it."""
     tls: ssl.SSLContext | None = None
     subscription = Subscription(
         Address.parse(sim.url),
@@ -214,7 +216,7 @@ async def test_only_a_ping_that_is_not_answered_ends_a_quiet_connection(sim: Rel
 async def test_relays_and_labelers_in_one_process(
     redis_server: RedisServer, client: Redis, tmp_path: Path, sim: RelaySim
 ) -> None:
-    """Mode `all`, here of one host that is both."""
+    """Mode `all`, here with one host that is both."""
     names = {"INGESTER_MODE": "all", "INGESTER_LABELER_HOSTS": sim.url}
     async with Ingester(tmp_path, redis_server.url, sim.url, **names) as ingester:
         frames, notes = await sim.emit(50), await sim.labels.emit(30)
@@ -224,14 +226,14 @@ async def test_relays_and_labelers_in_one_process(
             return await client.get(f"firehose_live:cursor:{sim.host}") == str(frames[-1].seq).encode()
 
         await until(reached)
-        assert await stands(client) == should(notes)
+        assert await stored_labels(client) == expected_labels(notes)
         assert await ingester.shows("ingester_labeler_events_total", 30)
         assert await ingester.shows("ingester_firehose_events_total", 50)
         assert await ingester.shows("ingester_websocket_connections", 2)
         assert await ingester.terminate() == 0
 
 
-async def test_without_a_labeler_all_is_no_error(redis_server: RedisServer, tmp_path: Path, sim: RelaySim) -> None:
+async def test_mode_all_without_a_labeler_is_no_error(redis_server: RedisServer, tmp_path: Path, sim: RelaySim) -> None:
     names = {"INGESTER_MODE": "all", "INGESTER_LABELER_HOSTS": ""}
     async with Ingester(tmp_path, redis_server.url, sim.url, **names) as ingester:
         await sim.connected()
@@ -243,7 +245,7 @@ async def test_without_a_labeler_all_is_no_error(redis_server: RedisServer, tmp_
 
 
 async def test_the_rust_indexer_reads_it_unchanged(labeler: Make, client: Redis, sim: RelaySim) -> None:
-    """Its group, its field, XACK and XDEL, one death with a batch in hand; and the mark is waited for."""
+    """With its group, its field, XACK and XDEL, one crash with a pending batch, and backpressure."""
     sim.labels.set_pace(rate=500, limit=1000, paused=False)
     indexer = LabelIndexer(client)
     await indexer.start()
@@ -261,7 +263,7 @@ async def test_the_rust_indexer_reads_it_unchanged(labeler: Make, client: Redis,
     assert indexer.seqs == list(range(1, 1001))
     assert await client.xlen("label_live") == 0
     wanted: State = {}
-    for _, labels in should(sim.labels.journal):
+    for _, labels in expected_labels(sim.labels.journal):
         apply(wanted, labels)
     assert indexer.state == wanted
     assert len(wanted) < sum(len(note.facts["labels"]) for note in sim.labels.journal)

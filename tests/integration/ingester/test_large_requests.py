@@ -1,5 +1,6 @@
-"""A Redis that takes no request above a size, and one that takes no more entries: nothing is lost, nothing comes twice,
-nothing stops without a word.
+"""A Redis that refuses large requests, and one that refuses entries: nothing is lost or stored twice.
+
+Whatever stops the ingester is reported.
 """
 
 import asyncio
@@ -13,7 +14,15 @@ from redis.asyncio import Redis
 from e2e.relaysim.sim import RelaySim
 from tests.integration.ingester.capped import Capped
 from tests.integration.ingester.process import Ingester
-from tests.integration.ingester.stored import events, health, should, stands, until, until_cursor, until_state
+from tests.integration.ingester.stored import (
+    events,
+    expected_events,
+    health,
+    stored_events,
+    until,
+    until_cursor,
+    until_state,
+)
 from tests.integration.redis_server import RedisServer
 
 STREAM = "firehose_live"
@@ -35,9 +44,9 @@ async def letters(client: Redis, stream: str = STREAM) -> list[dict[str, Any]]:
         "command exceeds the maximum size",
         None,
     ],
-    ids=["told", "bulk", "too large", "exceeds", "closed"],
+    ids=["limit named", "bulk", "too large", "exceeds", "closed"],
 )
-async def test_batches_are_parted(redis_server: RedisServer, client: Redis, tmp_path: Path, words: str | None) -> None:
+async def test_a_batch_is_split(redis_server: RedisServer, client: Redis, tmp_path: Path, words: str | None) -> None:
     most = 200_000 if words is None else 20_000
     async with (
         Capped(redis_server.port, most=most, words=words) as capped,
@@ -45,16 +54,16 @@ async def test_batches_are_parted(redis_server: RedisServer, client: Redis, tmp_
         Ingester(tmp_path, capped.url, sim.url, INGESTER_BATCH_SIZE="1000") as ingester,
     ):
         await until_cursor(client, sim.host, sim.options.first_seq + 1499, within=120)
-        assert await stands(client) == should(sim.journal)
+        assert await stored_events(client) == expected_events(sim.journal)
         assert await letters(client) == []
         assert capped.refused
-        if words == "":  # it says how much: once is enough
+        if words == "":  # the error names the limit: one refusal is enough
             assert len(capped.refused) <= 2
         assert any("is too large, and is split" in line["message"] for line in ingester.lines)
         await until_state(client, sim.host, "streaming")
 
 
-async def test_a_frame_is_parted_between_its_events(redis_server: RedisServer, client: Redis, tmp_path: Path) -> None:
+async def test_a_frame_is_split_between_its_events(redis_server: RedisServer, client: Redis, tmp_path: Path) -> None:
     async with (
         Capped(redis_server.port, most=1_500_000) as capped,
         RelaySim(paused=True) as sim,
@@ -63,25 +72,25 @@ async def test_a_frame_is_parted_between_its_events(redis_server: RedisServer, c
         await sim.connected()
         seqs = sim.fault("odd", what="largest", count=3)["seqs"]
         await until_cursor(client, sim.host, seqs[-1], within=120)
-        assert await stands(client) == should(sim.journal)
+        assert await stored_events(client) == expected_events(sim.journal)
         assert [event["seq"] for event in await events(client)] == [seq for seq in seqs for _ in range(5)]
         assert (await health(client, sim.host))["part"] == ""
         assert await letters(client) == []
 
 
-@pytest.mark.parametrize("let", [1, 2, 3, 4])
-async def test_killed_between_two_parts_of_a_frame(
-    redis_server: RedisServer, client: Redis, tmp_path: Path, let: int
+@pytest.mark.parametrize("allowed", [1, 2, 3, 4])
+async def test_a_kill_between_two_parts_of_a_frame(
+    redis_server: RedisServer, client: Redis, tmp_path: Path, allowed: int
 ) -> None:
     async with RelaySim(paused=True) as sim:
         async with Capped(redis_server.port, most=1_500_000, large=BIG) as capped:
-            capped.let = let
+            capped.allowed = allowed
             async with Ingester(tmp_path, capped.url, sim.url) as ingester:
                 await sim.connected()
                 (first,) = sim.fault("odd", what="null-prev")["seqs"]
-                await until_cursor(client, sim.host, first)  # from here on Redis has the script
+                await until_cursor(client, sim.host, first)  # from here on Redis has cached the script
                 seqs = sim.fault("odd", what="largest", count=2)["seqs"]
-                await until(lambda: stored(client, at_least=1 + let))
+                await until(lambda: stored(client, at_least=1 + allowed))
                 await ingester.kill()
         assert await client.get(f"{STREAM}:cursor:{sim.host}") == str(first).encode()
         assert (await health(client, sim.host))["part"]
@@ -90,7 +99,7 @@ async def test_killed_between_two_parts_of_a_frame(
             Ingester(tmp_path, capped.url, sim.url),
         ):
             await until_cursor(client, sim.host, seqs[-1], within=120)
-            assert await stands(client) == should(sim.journal)
+            assert await stored_events(client) == expected_events(sim.journal)
             assert (await health(client, sim.host))["part"] == ""
 
 
@@ -98,7 +107,7 @@ async def stored(client: Redis, *, at_least: int) -> bool:
     return await client.xlen(STREAM) >= at_least
 
 
-async def test_an_event_that_is_too_large_alone_is_a_dead_letter(
+async def test_a_single_event_that_is_too_large_is_a_dead_letter(
     redis_server: RedisServer, client: Redis, tmp_path: Path
 ) -> None:
     async with (
@@ -120,14 +129,14 @@ async def test_an_event_that_is_too_large_alone_is_a_dead_letter(
             assert letter["detail"].startswith(b"at://did:plc:")
             assert 0 < len(letter["payload"]) < 40_000
             assert letter["payload"].startswith(b'{"type":"create","seq":')
-        told = await health(client, sim.host)
-        assert (told["events"], told["deadletters"]) == ("1", "5")
-        assert "does not take an event of" in told["lastError"]
+        fields = await health(client, sim.host)
+        assert (fields["events"], fields["deadletters"]) == ("1", "5")
+        assert "does not take an event of" in fields["lastError"]
         assert any(line.get("kind") == "TooLarge" for line in ingester.lines)
         await until_state(client, sim.host, "streaming")
 
 
-async def test_a_listing_is_parted(redis_server: RedisServer, client: Redis, tmp_path: Path) -> None:
+async def test_a_page_of_a_listing_is_split(redis_server: RedisServer, client: Redis, tmp_path: Path) -> None:
     async with (
         RelaySim(accounts=700, rate=0, paused=True) as sim,
         Capped(redis_server.port, most=20_000) as capped,
@@ -144,10 +153,10 @@ async def test_a_listing_is_parted(redis_server: RedisServer, client: Redis, tmp
         assert capped.refused
 
 
-async def test_a_redis_that_takes_nothing_at_all_says_so(
+async def test_a_redis_that_refuses_every_request_is_reported(
     redis_server: RedisServer, client: Redis, tmp_path: Path
 ) -> None:
-    await client.script_flush()  # the script itself is then too large
+    await client.script_flush()  # now the script itself is too large
     async with (
         Capped(redis_server.port, most=4000) as capped,
         RelaySim(paused=True) as sim,
@@ -156,16 +165,16 @@ async def test_a_redis_that_takes_nothing_at_all_says_so(
         await sim.connected()
         sim.fault("odd", what="null-prev")
 
-        async def is_told() -> bool:
+        async def is_reported() -> bool:
             return any(line.get("kind") == "RedisRequestTooLarge" for line in ingester.lines)
 
-        await until(is_told)
+        await until(is_reported)
         assert await client.xlen(STREAM) == 0
 
 
 @pytest.mark.parametrize("left", [0, 1, 3])
 @pytest.mark.parametrize("stream", [STREAM, f"{STREAM}:deadletter"])
-async def test_a_stream_at_the_end_of_its_ids_takes_nothing_by_half(
+async def test_a_stream_at_its_highest_id_stores_no_part_of_a_batch(
     redis_server: RedisServer, client: Redis, tmp_path: Path, stream: str, left: int
 ) -> None:
     seq = str(int(LAST) - left)
@@ -190,7 +199,7 @@ async def test_a_stream_at_the_end_of_its_ids_takes_nothing_by_half(
 
 
 @pytest.mark.parametrize("key", ["firehose_live", "firehose_live:deadletter", "firehose_live:cursor:HOST"])
-async def test_a_key_that_holds_something_else_is_named(
+async def test_a_key_of_another_type_is_named(
     redis_server: RedisServer, client: Redis, tmp_path: Path, key: str
 ) -> None:
     async with RelaySim(paused=True) as sim:
@@ -209,9 +218,7 @@ async def test_a_key_that_holds_something_else_is_named(
             await until_state(client, sim.host, "streaming")
 
 
-async def test_a_script_that_was_flushed_is_sent_again(
-    redis_server: RedisServer, client: Redis, tmp_path: Path
-) -> None:
+async def test_a_flushed_script_is_sent_again(redis_server: RedisServer, client: Redis, tmp_path: Path) -> None:
     async with RelaySim(paused=True) as sim, Ingester(tmp_path, redis_server.url, sim.url):
         await sim.connected()
         for _ in range(3):

@@ -1,4 +1,4 @@
-"""Where listings end, as hosts write it: whole in Redis, and no sooner and no later than they end."""
+"""The ways in which hosts end a listing: all repos are in Redis, and the backfill ends exactly there."""
 
 import contextlib
 import json
@@ -23,7 +23,7 @@ def page(cursor: object, *repos: int) -> dict[str, Any]:
 
 @contextlib.asynccontextmanager
 async def host(pages: dict[str | None, Any]) -> AsyncIterator[str]:
-    """The address of a host that answers with these pages, by the cursor that is asked for."""
+    """The address of a host that answers with these pages, by the requested cursor."""
 
     async def answer(request: web.Request) -> web.Response:
         return web.json_response(pages[request.query.get("cursor")])
@@ -58,7 +58,7 @@ async def stored(client: Redis) -> list[int]:
     ],
     ids=["empty", "empty from the start", "null", "absent", "numbers", "tail", "one repo", "many empty"],
 )
-async def test_a_listing_is_whole(
+async def test_a_listing_is_stored_whole(
     redis_server: RedisServer, client: Redis, tmp_path: Path, pages: dict[str | None, Any], repos: list[int]
 ) -> None:
     async with host(pages) as place, Ingester(tmp_path, redis_server.url, f"http://{place}", INGESTER_MODE="backfill"):
@@ -70,16 +70,16 @@ async def test_a_listing_is_whole(
         assert await stored(client) == repos
 
 
-async def test_an_error_in_the_place_of_a_page_is_not_the_end(
+async def test_an_error_instead_of_a_page_is_not_the_end(
     redis_server: RedisServer, client: Redis, tmp_path: Path
 ) -> None:
     pages: dict[str | None, Any] = {None: page("2", 1, 2), "2": {"error": "InternalServerError", "message": "no"}}
     async with host(pages) as place, Ingester(tmp_path, redis_server.url, f"http://{place}", INGESTER_MODE="backfill"):
 
-        async def told() -> bool:
+        async def is_reported() -> bool:
             return bool(await client.hget(f"repo_backfill:health:{place}", "reason") == b"PageInvalid")  # type: ignore[misc]
 
-        await until(told, within=120)
+        await until(is_reported, within=120)
         assert await client.get(f"repo_backfill:cursor:{place}") == b"2"
         pages["2"] = page(None, 3)
 

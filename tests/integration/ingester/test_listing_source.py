@@ -1,4 +1,4 @@
-"""Pages of a listing over HTTP, from hosts that give something else."""
+"""Pages of a listing over HTTP, and hosts that answer with something else."""
 
 import contextlib
 import socket
@@ -40,7 +40,7 @@ async def failure(listing: RepoListing) -> PageError:
     return caught.value
 
 
-async def test_what_is_asked_for() -> None:
+async def test_the_request() -> None:
     asked = []
 
     async def answer(request: web.Request) -> web.Response:
@@ -57,7 +57,7 @@ async def test_what_is_asked_for() -> None:
 
 
 @pytest.mark.parametrize(
-    ("response", "kind", "said", "wait"),
+    ("response", "kind", "server_message", "wait"),
     [
         (
             {"status": 500, "text": '{"error":"DatabaseError","message":"no\\n repo"}'},
@@ -72,17 +72,19 @@ async def test_what_is_asked_for() -> None:
         ({"status": 204}, "Http204", "", 0),
     ],
 )
-async def test_answers_that_are_no_page(response: dict[str, object], kind: str, said: str, wait: float) -> None:
+async def test_answers_that_are_not_a_page(
+    response: dict[str, object], kind: str, server_message: str, wait: float
+) -> None:
     async def answer(_: web.Request) -> web.Response:
         return web.Response(**response)  # type: ignore[arg-type]
 
     async with host(answer) as listing:
         error = await failure(listing)
-    assert (error.failure.kind, error.server_message, error.failure.min_delay) == (kind, said, wait)
+    assert (error.failure.kind, error.server_message, error.failure.min_delay) == (kind, server_message, wait)
     assert "\n" not in str(error)
 
 
-async def test_a_page_without_end() -> None:
+async def test_an_endless_page() -> None:
     async def answer(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()
         await response.prepare(request)
@@ -95,7 +97,7 @@ async def test_a_page_without_end() -> None:
         assert (await failure(listing)).failure.kind == "PageTooLarge"
 
 
-async def test_half_a_page() -> None:
+async def test_a_page_that_breaks_off() -> None:
     async def answer(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Length": "1000"})
         await response.prepare(request)
@@ -108,7 +110,7 @@ async def test_half_a_page() -> None:
         assert (await failure(listing)).failure.kind == "ConnectionLost"
 
 
-async def test_a_redirect_that_leads_nowhere() -> None:
+async def test_a_redirect_to_itself() -> None:
     async def answer(request: web.Request) -> web.Response:
         raise web.HTTPFound(request.rel_url)
 
@@ -116,7 +118,7 @@ async def test_a_redirect_that_leads_nowhere() -> None:
         assert (await failure(listing)).failure.kind == "RedirectRefused"
 
 
-async def test_hosts_that_are_not_there() -> None:
+async def test_unreachable_hosts() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         closed = source(f"http://127.0.0.1:{taken.getsockname()[1]}")
@@ -124,7 +126,7 @@ async def test_hosts_that_are_not_there() -> None:
         await closed.close()
 
 
-async def test_tls_with_a_host_that_has_none() -> None:
+async def test_tls_with_a_host_without_tls() -> None:
     async def answer(_: web.Request) -> web.Response:
         return web.Response()
 

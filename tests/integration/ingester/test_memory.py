@@ -1,4 +1,4 @@
-"""64 MiB are enough: at full speed, with the largest frames, and while Redis is gone."""
+"""64 MiB are enough: at full speed, with the largest frames, and while Redis is down."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -6,26 +6,26 @@ from pathlib import Path
 
 import pytest
 
-from bench.cage import Cage, cage
+from bench.memory_cgroup import MemoryCgroup, memory_cgroup
 from e2e.relaysim.sim import RelaySim
 from tests.integration.ingester.process import Ingester
-from tests.integration.ingester.stored import should, stands, until_cursor
+from tests.integration.ingester.stored import expected_events, stored_events, until_cursor
 from tests.integration.redis_server import RedisServer
 
 
 @pytest.fixture
-def pod() -> Iterator[Cage]:
-    context = cage(64)
+def pod() -> Iterator[MemoryCgroup]:
+    context = memory_cgroup(64)
     try:
-        limited = context.__enter__()
+        cgroup = context.__enter__()
     except OSError as error:
         pytest.skip(f"needs root and a memory cgroup: {error}")
-    yield limited
+    yield cgroup
     context.__exit__(None, None, None)
 
 
 @pytest.mark.timeout(600)
-async def test_64_mib_are_enough(own_redis: Callable[..., RedisServer], tmp_path: Path, pod: Cage) -> None:
+async def test_64_mib_are_enough(own_redis: Callable[..., RedisServer], tmp_path: Path, pod: MemoryCgroup) -> None:
     server = own_redis(appendonly="yes")
     async with (
         server.connect() as client,
@@ -41,9 +41,9 @@ async def test_64_mib_are_enough(own_redis: Callable[..., RedisServer], tmp_path
             await until_cursor(client, sim.host, last)
             server.kill()
             await sim.emit(2000)
-            await asyncio.sleep(3)  # 12 s of the ingester
+            await asyncio.sleep(3)  # 12 s on the ingester's clock
             await asyncio.to_thread(server.start)
             await until_cursor(client, sim.host, sim.repos.next_seq - 1)
-            assert await stands(client) == should(sim.journal)
+            assert await stored_events(client) == expected_events(sim.journal)
             assert await ingester.terminate() == 0
-    assert pod.kills == 0, pod.tell()
+    assert pod.kills == 0, pod.summary()

@@ -1,4 +1,4 @@
-"""What /metrics of a running ingester says, held against what stands in Redis and what the source did."""
+"""The metrics of a running ingester, compared with Redis and with what the source sent."""
 
 import json
 from collections import Counter
@@ -18,7 +18,7 @@ from tests.integration.redis_server import RedisServer
 
 WANTED = ("app.bsky.feed.post", "app.bsky.actor.profile")
 Samples = dict[tuple[str, str, str], float]
-"""By name, source and kind."""
+"""(name, source, kind) -> value."""
 
 
 async def scrape(ingester: Ingester) -> Samples:
@@ -32,7 +32,9 @@ async def scrape(ingester: Ingester) -> Samples:
 
 
 @pytest.mark.timeout(600)
-async def test_all_of_it_is_true(redis_server: RedisServer, client: Redis, tmp_path: Path) -> None:
+async def test_all_metrics_agree_with_redis_and_the_source(
+    redis_server: RedisServer, client: Redis, tmp_path: Path
+) -> None:
     async with RelaySim(rate=0, limit=1500, label_rate=0, label_limit=200, dormant=300) as sim:
         sim.fault("refuse", endpoint="subscribeRepos", status=503)
         async with Ingester(
@@ -50,7 +52,7 @@ async def test_all_of_it_is_true(redis_server: RedisServer, client: Redis, tmp_p
             await sim.connected()
             last = sim.fault("odd", what="null-blobs")["seqs"][0]
             await until_cursor(client, sim.host, last)
-            await client.delete(f"firehose_live:cursor:{sim.host}")  # the whole of it once more
+            await client.delete(f"firehose_live:cursor:{sim.host}")  # everything is read once more
 
             async def again() -> bool:
                 return await client.get(f"firehose_live:cursor:{sim.host}") == str(last).encode()
@@ -106,7 +108,7 @@ async def hold(found: Samples, client: Redis, sim: RelaySim) -> None:
         if "fault" not in note.facts
         for op in note.facts.get("ops", ())
     )
-    assert plain("firehose_filtered_operations_total") == 2 * filtered > 0  # all was read twice
+    assert plain("firehose_filtered_operations_total") == 2 * filtered > 0  # everything was read twice
 
     assert own("errors_total", "Http503") == 1
     assert own("errors_total", "ConnectionLost") >= 1
@@ -117,7 +119,7 @@ async def hold(found: Samples, client: Redis, sim: RelaySim) -> None:
 
     assert plain("websocket_connections") == 2
     assert plain("backpressure_active") == plain("events_in_memory") == own("buffer_events") == own("buffer_bytes") == 0
-    # One host is both here; the simulator's labels are old, and so is the newest of them.
+    # One host is both here. The simulator's labels are old, also the newest one.
     newest = max(datetime.fromisoformat(label["cts"]) for label in labels)
     assert own("lag_seconds") == pytest.approx((datetime.now(UTC) - newest).total_seconds(), abs=60)
     assert own("append_seconds_count") > 0

@@ -1,4 +1,4 @@
-"""The process: settings, signals, health, metrics, log."""
+"""The ingester's process: settings, signals, probes, metrics, log."""
 
 import asyncio
 import json
@@ -16,11 +16,11 @@ from redis.asyncio import Redis
 
 from e2e.relaysim.sim import RelaySim
 from tests.integration.ingester.process import Ingester
-from tests.integration.ingester.stored import health, should, stands, until, until_cursor, until_state
+from tests.integration.ingester.stored import expected_events, health, stored_events, until, until_cursor, until_state
 from tests.integration.redis_server import RedisServer
 
 GRACE = 15
-"""Seconds that the operator's pods have to end."""
+"""The termination grace period of the operator's pods, in seconds."""
 RUST_COUNTERS = [
     "firehose_events",
     "firehose_create_events",
@@ -67,7 +67,7 @@ def test_version() -> None:
 
 
 @pytest.mark.parametrize(
-    ("environment", "says"),
+    ("environment", "message"),
     [
         (
             {"INGESTER_BATCH_SIZE": "many"},
@@ -79,15 +79,15 @@ def test_version() -> None:
         ({"INGESTER_CA_BUNDLE": __file__}, "INGESTER_CA_BUNDLE"),
     ],
 )
-def test_a_wrong_setting_ends_it_with_one_line(environment: dict[str, str], says: str) -> None:
+def test_a_wrong_setting_ends_the_process_with_one_line(environment: dict[str, str], message: str) -> None:
     done = run(**{"METRICS_PORT": "0", **environment})
     assert done.returncode == 2
-    assert says in done.stderr
+    assert message in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert "hunter2" not in done.stderr
 
 
-async def test_a_port_that_is_taken(redis_server: RedisServer, tmp_path: Path) -> None:
+async def test_a_port_in_use(redis_server: RedisServer, tmp_path: Path) -> None:
     async with Ingester(tmp_path, redis_server.url, "ws://127.0.0.1:1") as first:
         done = await asyncio.to_thread(
             run, METRICS_PORT=str(await first.port()), REDIS_URL=redis_server.url, INGESTER_RELAY_HOSTS="a.test"
@@ -96,7 +96,7 @@ async def test_a_port_that_is_taken(redis_server: RedisServer, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_a_signal_flushes_what_is_whole(
+async def test_a_signal_flushes_whole_frames(
     redis_server: RedisServer, client: Redis, tmp_path: Path, number: signal.Signals
 ) -> None:
     async with (
@@ -106,7 +106,7 @@ async def test_a_signal_flushes_what_is_whole(
         ) as ingester,
     ):
         await sim.connected()
-        # A batch of 2 MiB is flushed before the signal: this is less, however slow the machine is.
+        # A batch is flushed at 2 MiB. This is less, so on a slow machine too it is flushed by the signal.
         await sim.emit(300)
 
         async def many() -> bool:
@@ -117,14 +117,14 @@ async def test_a_signal_flushes_what_is_whole(
         ingester.process.send_signal(number)
         async with asyncio.timeout(60):
             assert await ingester.process.wait() == 0
-        told = await stands(client)
-        assert len(told) > 100
-        assert told == should(sim.journal)[: len(told)]
-        assert int(await client.get(f"firehose_live:cursor:{sim.host}") or 0) == told[-1][0]
+        stored = await stored_events(client)
+        assert len(stored) > 100
+        assert stored == expected_events(sim.journal)[: len(stored)]
+        assert int(await client.get(f"firehose_live:cursor:{sim.host}") or 0) == stored[-1][0]
         assert (await health(client, sim.host))["state"] == "stopped"
 
 
-async def test_it_ends_in_time_when_redis_is_gone(own_redis: Callable[..., RedisServer], tmp_path: Path) -> None:
+async def test_it_stops_in_time_when_redis_is_down(own_redis: Callable[..., RedisServer], tmp_path: Path) -> None:
     server = own_redis()
     async with RelaySim(rate=300) as sim, Ingester(tmp_path, server.url, sim.url) as ingester:
         async with server.connect() as client:
@@ -134,12 +134,12 @@ async def test_it_ends_in_time_when_redis_is_gone(own_redis: Callable[..., Redis
         assert await ingester.terminate(within=GRACE) == 0
 
 
-async def test_it_ends_in_time_when_redis_says_nothing(
+async def test_it_stops_in_time_when_redis_does_not_answer(
     redis_server: RedisServer, client: Redis, tmp_path: Path
 ) -> None:
     async with RelaySim(rate=300) as sim, Ingester(tmp_path, redis_server.url, sim.url, speed=4) as ingester:
         await until_cursor(client, sim.host, sim.options.first_seq)
-        redis_server.pause(seconds=3)  # 12 s of the ingester
+        redis_server.pause(seconds=3)  # 12 s on the ingester's clock
         await asyncio.sleep(0.25)
         assert await ingester.terminate(within=GRACE) == 0
     await client.ping()  # the shared server answers again before the next test
@@ -152,12 +152,12 @@ async def test_probes(redis_server: RedisServer, client: Redis, tmp_path: Path) 
             await until_state(client, sim.host, "waiting", "Http503")
             assert await ingester.get("/healthz") == (200, f"{sim.host}: alive\n")
 
-            async def says_why() -> bool:  # but for the moments in which it tries again
+            async def names_the_reason() -> bool:  # except while it retries
                 status, body = await ingester.get("/readyz")
                 assert status == 503
                 return "answered 503 Service Unavailable" in body
 
-            await until(says_why)
+            await until(names_the_reason)
             sim.fault("accept")
             await sim.connected()
             await until_state(client, sim.host, "streaming")
@@ -172,7 +172,7 @@ async def test_probes(redis_server: RedisServer, client: Redis, tmp_path: Path) 
 async def test_metrics(redis_server: RedisServer, client: Redis, tmp_path: Path) -> None:
     async with RelaySim(rate=0, limit=1000) as sim, Ingester(tmp_path, redis_server.url, sim.url) as ingester:
         await until_cursor(client, sim.host, sim.options.first_seq + 999)
-        expected = should(sim.journal)
+        expected = expected_events(sim.journal)
         _, text = await ingester.get("/metrics")
         names = {line.split(" ")[0].split("{")[0] for line in text.splitlines() if not line.startswith("#")}
         assert {f"ingester_{name}_total" for name in RUST_COUNTERS} <= names
@@ -187,16 +187,16 @@ async def test_metrics(redis_server: RedisServer, client: Redis, tmp_path: Path)
         assert await ingester.metric(f"sluice_ingester_append_seconds_count{{{source}}}") >= 2
         assert 0 <= await ingester.metric(f"sluice_ingester_lag_seconds{{{source}}}") < 30
         for kind in ("create", "update", "delete"):
-            count = sum(told[1] == kind for told in expected)
+            count = sum(event[1] == kind for event in expected)
             assert await ingester.metric(f"ingester_firehose_{kind}_events_total") == count > 0
         for kind in ("create", "update", "delete", "account", "identity", "sync"):
-            count = sum(told[1] == kind for told in expected)
+            count = sum(event[1] == kind for event in expected)
             assert await ingester.shows(f'sluice_ingester_events_total{{kind="{kind}",{source}}}', count)
 
-        async def length_is_told() -> bool:
+        async def length_is_reported() -> bool:
             return await ingester.metric("ingester_firehose_live_length") == len(expected)
 
-        await until(length_is_told)
+        await until(length_is_reported)
 
 
 async def test_several_sources_in_one_process(redis_server: RedisServer, client: Redis, tmp_path: Path) -> None:
@@ -207,9 +207,9 @@ async def test_several_sources_in_one_process(redis_server: RedisServer, client:
     ):
         await until_cursor(client, one.host, 400)
         await until_cursor(client, two.host, 7_000_000_399)
-        told = await stands(client)
-        assert [entry for entry in told if entry[0] < 1000] == should(one.journal)
-        assert [entry for entry in told if entry[0] > 1000] == should(two.journal)
+        stored = await stored_events(client)
+        assert [entry for entry in stored if entry[0] < 1000] == expected_events(one.journal)
+        assert [entry for entry in stored if entry[0] > 1000] == expected_events(two.journal)
         await one.stop()
         await until_state(client, one.host, "waiting", "ConnectFailed")
         await until_state(client, two.host, "streaming")
@@ -227,7 +227,7 @@ async def test_keys_with_a_prefix(redis_server: RedisServer, client: Redis, tmp_
             return stored is not None and int(stored) == sim.options.first_seq + 99
 
         await until(complete)
-        assert await stands(client, "{sluice}:firehose_live") == should(sim.journal)
+        assert await stored_events(client, "{sluice}:firehose_live") == expected_events(sim.journal)
         assert not [key for key in await client.keys("*") if cast("bytes", key).find(b"{sluice}:firehose_live")]
 
 

@@ -1,4 +1,4 @@
-"""Each event exactly once, whatever way Redis is run, and through what befalls it."""
+"""Each event exactly once with TLS, Sentinel and Cluster, through failovers and moved slots."""
 
 import asyncio
 import contextlib
@@ -12,7 +12,7 @@ from redis.exceptions import ResponseError
 from e2e.relaysim.sim import RelaySim
 from sluice_redis.sink.connection import connect
 from tests.integration.ingester.process import Ingester
-from tests.integration.ingester.stored import should, stands, until, until_cursor
+from tests.integration.ingester.stored import expected_events, stored_events, until, until_cursor
 from tests.integration.redis_kinds import SERVICE, Cluster, SentinelTrio, TlsServer, running
 from tests.integration.redis_server import PATIENCE
 
@@ -24,14 +24,14 @@ async def test_tls_with_a_private_ca(tmp_path: Path) -> None:
     with running(server):
         async with RelaySim(rate=0, limit=200) as sim:
             async with Ingester(tmp_path, server.url, sim.url) as stranger:
-                await until(lambda: _says(stranger, "RedisUnavailable"))
+                await until(lambda: _logs(stranger, "RedisUnavailable"))
                 assert "CERTIFICATE_VERIFY_FAILED" in stranger.log
             async with (
                 Ingester(tmp_path, server.url, sim.url, SSL_CERT_FILE=str(server.ca)),
                 connect(server.url, ca_bundle=server.ca) as client,
             ):
                 await until_cursor(client, sim.host, sim.options.first_seq + 199)
-                assert await stands(client) == should(sim.journal)
+                assert await stored_events(client) == expected_events(sim.journal)
 
 
 async def test_tls_with_a_certificate_of_the_client(tmp_path: Path) -> None:
@@ -44,11 +44,11 @@ async def test_tls_with_a_certificate_of_the_client(tmp_path: Path) -> None:
             connect(mutual, ca_bundle=server.ca) as client,
         ):
             await until_cursor(client, sim.host, sim.options.first_seq + 199)
-            assert await stands(client) == should(sim.journal)
+            assert await stored_events(client) == expected_events(sim.journal)
 
 
-async def test_a_failover_of_sentinel_loses_nothing(tmp_path: Path) -> None:
-    """What the replica has not got goes with the master; the cursor goes with it, so it is read again."""
+async def test_a_sentinel_failover_loses_nothing(tmp_path: Path) -> None:
+    """Events that the replica lacks are lost with their cursor, so the ingester reads them again."""
     trio = SentinelTrio(tmp_path)
     with running(trio):
         async with (
@@ -63,10 +63,10 @@ async def test_a_failover_of_sentinel_loses_nothing(tmp_path: Path) -> None:
                 await until_cursor(master, sim.host, sim.repos.next_seq)
                 sim.pause()
                 await until_cursor(master, sim.host, sim.repos.next_seq - 1)
-                assert await stands(master) == should(sim.journal)
+                assert await stored_events(master) == expected_events(sim.journal)
 
 
-async def test_a_node_of_a_cluster_that_dies_and_comes_back(tmp_path: Path) -> None:
+async def test_a_cluster_node_that_dies_and_restarts(tmp_path: Path) -> None:
     cluster = Cluster(tmp_path)
     with running(cluster):
         prefix = "{sluice}:"
@@ -76,9 +76,9 @@ async def test_a_node_of_a_cluster_that_dies_and_comes_back(tmp_path: Path) -> N
         ):
             owner = cluster.owner(f"{prefix}firehose_live:cursor:{sim.host}")
             await until(lambda: _stored(owner.client, prefix, sim, 500))
-            said = len(ingester.log)
+            position = len(ingester.log)
             owner.kill()
-            await until(lambda: _says(ingester, '"kind": "Redis', after=said))
+            await until(lambda: _logs(ingester, '"kind": "Redis', after=position))
             owner.start()
             further = sim.repos.next_seq - sim.options.first_seq
             await until(lambda: _stored(owner.client, prefix, sim, further))
@@ -87,13 +87,13 @@ async def test_a_node_of_a_cluster_that_dies_and_comes_back(tmp_path: Path) -> N
                 lambda: _stored(owner.client, prefix, sim, sim.repos.next_seq - 1 - sim.options.first_seq), within=60
             )
             async with owner.connect() as node:
-                assert await stands(node, f"{prefix}firehose_live") == should(sim.journal)
+                assert await stored_events(node, f"{prefix}firehose_live") == expected_events(sim.journal)
             assert {key.startswith(prefix) for each in cluster.nodes for key in each.client.scan_iter()} == {True}
 
 
-async def test_a_failover_that_somebody_asked_for(tmp_path: Path) -> None:
-    """The old master lives on as a replica, with our connections to it."""
-    trio = SentinelTrio(tmp_path, down_after=60.0)  # nobody else's idea
+async def test_a_manual_failover(tmp_path: Path) -> None:
+    """The old master becomes a replica and keeps the connections of clients."""
+    trio = SentinelTrio(tmp_path, down_after=60.0)  # no failover but the requested one
     with running(trio):
         async with (
             RelaySim(rate=400, corpus=1000, window=200_000) as sim,
@@ -103,12 +103,12 @@ async def test_a_failover_that_somebody_asked_for(tmp_path: Path) -> None:
             trio.servers[1].connect() as heir,
         ):
             await until_cursor(client, sim.host, sim.options.first_seq + 500)
-            await until(lambda: _agrees(sentinel))
+            await until(lambda: _accepts_failover(sentinel))
             await until(lambda: _is_master(heir))
             await until_cursor(heir, sim.host, sim.repos.next_seq + 500)
             sim.pause()
             await until_cursor(heir, sim.host, sim.repos.next_seq - 1)
-            assert await stands(heir) == should(sim.journal)
+            assert await stored_events(heir) == expected_events(sim.journal)
 
 
 async def test_slots_that_move_to_another_node(tmp_path: Path) -> None:
@@ -136,7 +136,7 @@ async def test_slots_that_move_to_another_node(tmp_path: Path) -> None:
                 lambda: _stored(new.client, prefix, sim, sim.repos.next_seq - 1 - sim.options.first_seq), within=60
             )
             async with new.connect() as node:
-                assert await stands(node, f"{prefix}firehose_live") == should(sim.journal)
+                assert await stored_events(node, f"{prefix}firehose_live") == expected_events(sim.journal)
 
 
 async def test_a_cluster_needs_a_hash_tag(tmp_path: Path) -> None:
@@ -148,12 +148,12 @@ async def test_a_cluster_needs_a_hash_tag(tmp_path: Path) -> None:
         assert "INGESTER_KEY_PREFIX='p:' is not valid for a Redis Cluster" in ingester.log
 
 
-async def _says(ingester: Ingester, words: str, *, after: int = 0) -> bool:
+async def _logs(ingester: Ingester, words: str, *, after: int = 0) -> bool:
     return words in ingester.log[after:]
 
 
-async def _agrees(sentinel: Redis) -> bool:
-    """It does to a failover as soon as it knows how the replica is."""
+async def _accepts_failover(sentinel: Redis) -> bool:
+    """Whether a Sentinel accepts a failover: as soon as it knows the state of the replica."""
     with contextlib.suppress(ResponseError):
         await sentinel.execute_command("SENTINEL", "FAILOVER", SERVICE)
         return True
@@ -162,7 +162,7 @@ async def _agrees(sentinel: Redis) -> bool:
 
 async def _stored(client: Any, prefix: str, sim: RelaySim, count: int) -> bool:
     cursor = None
-    with contextlib.suppress(ResponseError):  # CLUSTERDOWN, MOVED: a node needs a moment to know its place
+    with contextlib.suppress(ResponseError):  # CLUSTERDOWN, MOVED: a node needs a moment to know its slots
         cursor = client.get(f"{prefix}firehose_live:cursor:{sim.host}")
     return cursor is not None and int(cursor) >= sim.options.first_seq + count
 

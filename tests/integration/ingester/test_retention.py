@@ -1,4 +1,4 @@
-"""What consumers are done with makes room; what any of them still needs stays."""
+"""Trimming: entries that all consumer groups have finished are deleted; entries that a group needs stay."""
 
 import asyncio
 import json
@@ -13,7 +13,7 @@ from e2e.relaysim.sim import RelaySim
 from sluice_redis.sink.connection import connect
 from sluice_redis.sink.trim import MAX_PENDING_SCANNED, MAX_REMOVED, trim_consumed
 from tests.integration.ingester.process import Ingester
-from tests.integration.ingester.stored import Told, health, should, stands, until, until_state
+from tests.integration.ingester.stored import BriefEvent, expected_events, health, stored_events, until, until_state
 from tests.integration.redis_server import RedisServer
 
 STREAM = "firehose_live"
@@ -46,7 +46,7 @@ async def read(client: Redis, count: int, name: str = GROUP, *, ack: bool = True
     return ids
 
 
-async def left(client: Redis) -> list[bytes]:
+async def remaining_ids(client: Redis) -> list[bytes]:
     entries: Any = await client.xrange(STREAM)
     return [id_ for id_, _ in entries]
 
@@ -55,38 +55,38 @@ async def test_without_groups_nothing_is_trimmed(redis: Redis, client: Redis) ->
     assert await trim_consumed(redis, STREAM) == 0
     ids = await fill(client, 500)
     assert await trim_consumed(redis, STREAM) == 0
-    assert await left(client) == ids
+    assert await remaining_ids(client) == ids
 
 
 async def test_a_group_that_has_read_nothing_keeps_everything(redis: Redis, client: Redis) -> None:
     await group(client)
     ids = await fill(client, 500)
     assert await trim_consumed(redis, STREAM) == 0
-    assert await left(client) == ids
+    assert await remaining_ids(client) == ids
 
 
 @pytest.mark.parametrize("count", [1, 50, 350, 500])
-async def test_what_is_acknowledged_goes_and_the_rest_stays(redis: Redis, client: Redis, count: int) -> None:
+async def test_acknowledged_entries_are_trimmed_and_the_others_stay(redis: Redis, client: Redis, count: int) -> None:
     await group(client)
     ids = await fill(client, 500)
     await read(client, count)
     while await trim_consumed(redis, STREAM):
         pass
-    assert await left(client) == ids[count:]
+    assert await remaining_ids(client) == ids[count:]
     assert len(await read(client, 500, ack=False) if count < 500 else []) == 500 - count
 
 
-async def test_a_pending_entry_stays_and_all_that_follow_it(redis: Redis, client: Redis) -> None:
+async def test_a_pending_entry_stays_and_so_do_all_after_it(redis: Redis, client: Redis) -> None:
     await group(client)
     ids = await fill(client, 500)
     await read(client, 400, ack=False)
     await client.xack(STREAM, GROUP, *ids[:200], *ids[201:400])
     while await trim_consumed(redis, STREAM):
         pass
-    assert await left(client) == ids[200:]
+    assert await remaining_ids(client) == ids[200:]
 
 
-async def test_another_groups_entries_stay(redis: Redis, client: Redis) -> None:
+async def test_entries_that_another_group_needs_stay(redis: Redis, client: Redis) -> None:
     await group(client)
     await group(client, "slow")
     ids = await fill(client, 500)
@@ -94,10 +94,10 @@ async def test_another_groups_entries_stay(redis: Redis, client: Redis) -> None:
     await read(client, 130, "slow")
     while await trim_consumed(redis, STREAM):
         pass
-    assert await left(client) == ids[130:]
+    assert await remaining_ids(client) == ids[130:]
 
 
-async def test_a_group_that_was_set_back_reads_again_what_is_left(redis: Redis, client: Redis) -> None:
+async def test_entries_after_the_position_of_a_group_that_was_set_back_stay(redis: Redis, client: Redis) -> None:
     await group(client)
     ids = await fill(client, 500)
     await read(client, 300, ack=False)
@@ -105,7 +105,7 @@ async def test_a_group_that_was_set_back_reads_again_what_is_left(redis: Redis, 
     await client.xgroup_setid(STREAM, GROUP, ids[99])
     while await trim_consumed(redis, STREAM):
         pass
-    assert await left(client) == ids[100:]
+    assert await remaining_ids(client) == ids[100:]
 
 
 async def all_trimmed(redis: Redis) -> None:
@@ -113,22 +113,22 @@ async def all_trimmed(redis: Redis) -> None:
         pass
 
 
-async def test_what_is_deleted_and_never_acknowledged_holds_nothing(redis: Redis, client: Redis) -> None:
+async def test_deleted_entries_that_were_never_acknowledged_do_not_stop_trimming(redis: Redis, client: Redis) -> None:
     await group(client)
     ids = await fill(client, 500)
     await read(client, 400, ack=False)
     await client.xdel(STREAM, *ids[:3], ids[7])
     await client.xack(STREAM, GROUP, *ids[3:7], *ids[8:300])
     await all_trimmed(redis)
-    assert await left(client) == ids[300:]
+    assert await remaining_ids(client) == ids[300:]
     await client.xdel(STREAM, *ids[300:400])
     await all_trimmed(redis)
-    assert await left(client) == ids[400:]
-    assert (await client.xpending(STREAM, GROUP))["pending"] == 104  # which is the consumers' to clear
+    assert await remaining_ids(client) == ids[400:]
+    assert (await client.xpending(STREAM, GROUP))["pending"] == 104  # consumers have to clear these themselves
 
 
-async def test_a_group_that_only_deletes_lets_others_entries_go(redis: Redis, client: Redis) -> None:
-    """One deletes and never acknowledges, one only acknowledges: what both have dealt with goes."""
+async def test_a_group_that_only_deletes_does_not_stop_trimming(redis: Redis, client: Redis) -> None:
+    """One group deletes and never acknowledges, another only acknowledges. Entries that both finished are trimmed."""
     await group(client)
     await group(client, "acks")
     ids = await fill(client, 300)
@@ -137,39 +137,39 @@ async def test_a_group_that_only_deletes_lets_others_entries_go(redis: Redis, cl
     await client.xdel(STREAM, *ids[0:150:2])
     await client.xack(STREAM, GROUP, *ids[1:150:2])
     await all_trimmed(redis)
-    assert await left(client) == ids[150:]
+    assert await remaining_ids(client) == ids[150:]
 
 
-async def test_all_that_is_pending_is_gone(redis: Redis, client: Redis) -> None:
+async def test_trimming_when_all_pending_entries_are_deleted(redis: Redis, client: Redis) -> None:
     await group(client)
     ids = await fill(client, 300)
     await read(client, 200, ack=False)
     await client.xack(STREAM, GROUP, *ids[150:200])
     await client.xdel(STREAM, *ids[:150])
     await all_trimmed(redis)
-    assert await left(client) == ids[200:]
+    assert await remaining_ids(client) == ids[200:]
 
 
-async def test_a_long_list_of_what_is_gone_costs_one_call_no_more(redis: Redis, client: Redis) -> None:
+async def test_a_long_pending_list_of_deleted_entries_is_walked_in_several_calls(redis: Redis, client: Redis) -> None:
     await group(client)
     ids = [one for _ in range(4) for one in await fill(client, 10_000)]
     await read(client, 40_000, ack=False)
-    await client.xdel(STREAM, *ids[:20_000])  # a run without entries
-    gone = ids[20_000:30_000]
-    await client.xdel(STREAM, *gone[::2])  # every other one
-    await client.xack(STREAM, GROUP, *gone[1::2])
+    await client.xdel(STREAM, *ids[:20_000])  # a range without entries
+    partly_deleted = ids[20_000:30_000]
+    await client.xdel(STREAM, *partly_deleted[::2])  # every second entry
+    await client.xack(STREAM, GROUP, *partly_deleted[1::2])
     await client.config_resetstat()
     calls = 0
     while await trim_consumed(redis, STREAM):
         calls += 1
-    assert await left(client) == ids[30_000:]
-    assert calls >= 4  # no call walks through all of it
+    assert await remaining_ids(client) == ids[30_000:]
+    assert calls >= 4  # no single call walks through all of them
     stats = await client.info("commandstats")
     assert stats["cmdstat_xpending"]["calls"] <= (calls + 1) * (MAX_PENDING_SCANNED + 1)
     assert stats["cmdstat_xpending"]["calls"] < 10_000
 
 
-async def test_many_groups_share_the_steps(redis: Redis, client: Redis) -> None:
+async def test_many_groups_share_the_limit_of_one_call(redis: Redis, client: Redis) -> None:
     names = [f"group-{number}" for number in range(50)]
     for name in names:
         await group(client, name)
@@ -179,32 +179,32 @@ async def test_many_groups_share_the_steps(redis: Redis, client: Redis) -> None:
         await client.xack(STREAM, name, *ids[1:200:2])
     await client.xdel(STREAM, *ids[0:200:2])
     await all_trimmed(redis)
-    assert await left(client) == ids[200:]
+    assert await remaining_ids(client) == ids[200:]
 
 
-async def test_a_deleted_consumer_leaves_nothing_that_holds(redis: Redis, client: Redis) -> None:
+async def test_a_deleted_consumer_does_not_stop_trimming(redis: Redis, client: Redis) -> None:
     await group(client)
     ids = await fill(client, 200)
     await read(client, 100, ack=False)
     await client.xgroup_delconsumer(STREAM, GROUP, "one")
     await all_trimmed(redis)
-    assert await left(client) == ids[100:]
+    assert await remaining_ids(client) == ids[100:]
 
 
-async def test_a_group_ahead_of_the_stream_has_read_nothing_of_what_is_to_come(redis: Redis, client: Redis) -> None:
-    """It would be taken to have read what it is never given: so nothing goes until it is set right."""
+async def test_a_group_ahead_of_the_stream_stops_trimming(redis: Redis, client: Redis) -> None:
+    """It counts as having read entries that it never gets. Nothing is trimmed until its position is corrected."""
     await group(client)
     ids = await fill(client, 100)
     await client.xgroup_setid(STREAM, GROUP, "18446744073709551615-18446744073709551615")
     assert await trim_consumed(redis, STREAM) == 0
-    assert await left(client) == ids
+    assert await remaining_ids(client) == ids
     await client.xgroup_setid(STREAM, GROUP, ids[49])
     await all_trimmed(redis)
-    assert await left(client) == ids[50:]
+    assert await remaining_ids(client) == ids[50:]
 
 
-async def test_a_user_of_old_trims_as_before(own_redis: Callable[..., RedisServer]) -> None:
-    """Without the right to look at entries, whatever is pending holds; the rest goes."""
+async def test_a_user_with_the_rights_of_an_older_version_can_trim(own_redis: Callable[..., RedisServer]) -> None:
+    """Without the right to read entries, every pending entry stays; the others are trimmed."""
     server = own_redis()
     rights = ["+eval", "+evalsha", "+exists", "+xinfo|groups", "+xpending", "+xtrim"]
     server.client.execute_command("ACL", "SETUSER", "old", "on", ">x", "~*", "-@all", *rights)
@@ -214,13 +214,13 @@ async def test_a_user_of_old_trims_as_before(own_redis: Callable[..., RedisServe
         await read(client, 100, ack=False)
         await client.xack(STREAM, GROUP, *ids[:20], *ids[21:])
         await all_trimmed(sink)
-        assert await left(client) == ids[20:]
+        assert await remaining_ids(client) == ids[20:]
         await client.xdel(STREAM, ids[20])
         await all_trimmed(sink)
-        assert await left(client) == ids[21:]
+        assert await remaining_ids(client) == ids[21:]
 
 
-async def test_what_keeps_a_stream_from_being_trimmed_is_logged(
+async def test_the_reason_why_a_stream_is_not_trimmed_is_logged(
     own_redis: Callable[..., RedisServer], tmp_path: Path
 ) -> None:
     server = own_redis()
@@ -235,13 +235,13 @@ async def test_what_keeps_a_stream_from_being_trimmed_is_logged(
         await group(client)
         await read(client, 10)
 
-        async def is_told() -> bool:
+        async def is_reported() -> bool:
             return any(
                 "nothing is trimmed in firehose_live: Redis: The user executing the script" in one["message"]
                 for one in ingester.lines
             )
 
-        await until(is_told)
+        await until(is_reported)
 
 
 async def test_ids_of_any_size_are_compared_as_numbers(redis: Redis, client: Redis) -> None:
@@ -252,7 +252,7 @@ async def test_ids_of_any_size_are_compared_as_numbers(redis: Redis, client: Red
     await read(client, 3)
     while await trim_consumed(redis, STREAM):
         pass
-    assert await left(client) == ids[2:]  # the greatest seq has no next one: its entry stays
+    assert await remaining_ids(client) == ids[2:]  # the highest seq has no successor: its entry stays
 
 
 async def test_one_call_is_bounded(redis: Redis, client: Redis) -> None:
@@ -264,10 +264,10 @@ async def test_one_call_is_bounded(redis: Redis, client: Redis) -> None:
     assert MAX_REMOVED // 2 < first <= MAX_REMOVED
     while await trim_consumed(redis, STREAM):
         pass
-    assert await left(client) == []
+    assert await remaining_ids(client) == []
 
 
-async def test_trims_a_redis_that_is_full(own_redis: Callable[..., RedisServer]) -> None:
+async def test_a_full_redis_is_trimmed(own_redis: Callable[..., RedisServer]) -> None:
     server = own_redis()
     async with server.connect() as client, connect(server.url) as sink:
         await group(client)
@@ -277,8 +277,8 @@ async def test_trims_a_redis_that_is_full(own_redis: Callable[..., RedisServer])
         assert await trim_consumed(sink, STREAM) == 2_000
 
 
-async def consume(client: Redis, *, pause: Sequence[asyncio.Event], told: list[Told]) -> None:
-    """As rsky's indexer does: its group, in order, each message acknowledged and deleted."""
+async def consume(client: Redis, *, pause: Sequence[asyncio.Event], received: list[BriefEvent]) -> None:
+    """Consume as rsky's indexer does: with its group, in order; acknowledge and delete each message."""
     (may_read,) = pause
     while True:
         await may_read.wait()
@@ -286,13 +286,13 @@ async def consume(client: Redis, *, pause: Sequence[asyncio.Event], told: list[T
         for id_, fields in answer[0][1] if answer else ():
             event = json.loads(fields[b"event"])
             path = f"{event['collection']}/{event['rkey']}" if "rkey" in event else ""
-            told.append((event["seq"], event["type"], path))
+            received.append((event["seq"], event["type"], path))
             await client.xack(STREAM, GROUP, id_)
             await client.xdel(STREAM, id_)
 
 
-async def acknowledge(client: Redis, *, pause: Sequence[asyncio.Event], told: list[Told]) -> None:
-    """A consumer that only acknowledges, and leaves it to the ingester to make room."""
+async def acknowledge(client: Redis, *, pause: Sequence[asyncio.Event], received: list[BriefEvent]) -> None:
+    """Consume and only acknowledge: the ingester trims the stream."""
     (may_read,) = pause
     while True:
         await may_read.wait()
@@ -300,19 +300,19 @@ async def acknowledge(client: Redis, *, pause: Sequence[asyncio.Event], told: li
         for id_, fields in answer[0][1] if answer else ():
             event = json.loads(fields[b"event"])
             path = f"{event['collection']}/{event['rkey']}" if "rkey" in event else ""
-            told.append((event["seq"], event["type"], path))
+            received.append((event["seq"], event["type"], path))
             await client.xack(STREAM, GROUP, id_)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(("consumer", "trims"), [(consume, "false"), (acknowledge, "true")], ids=["rsky", "acks only"])
-async def test_at_the_mark_and_back(
+async def test_a_stream_reaches_the_mark_and_drains(
     redis_server: RedisServer, client: Redis, tmp_path: Path, consumer: Any, trims: str
 ) -> None:
-    """The stream fills up under load; then a group catches up: it gets everything, once, in order."""
+    """The stream fills up under load. Then a group catches up and gets everything, once, in order."""
     await group(client)
-    told: list[Told] = []
+    received: list[BriefEvent] = []
     may_read = asyncio.Event()
     async with RelaySim(rate=150, window=50_000) as sim:
         ingester = Ingester(
@@ -324,13 +324,13 @@ async def test_at_the_mark_and_back(
             INGESTER_HIGH_WATER_MARK="1000",
             INGESTER_TRIM_CONSUMED=trims,
         )
-        consuming = asyncio.create_task(consumer(client, pause=[may_read], told=told))
+        consuming = asyncio.create_task(consumer(client, pause=[may_read], received=received))
         async with ingester:
             await until_state(client, sim.host, "backpressure", "HighWaterMark")
-            for _ in range(125):  # 25 s of the ingester: much longer than it holds a connection that it can't read
+            for _ in range(125):  # 25 s on the ingester's clock: much longer than it keeps a connection without reading
                 await asyncio.sleep(0.04)
                 assert await client.xlen(STREAM) < 1000 + 2 * 500
-            assert not told
+            assert not received
             may_read.set()
             await asyncio.sleep(0.6)
             sim.pause()
@@ -341,23 +341,25 @@ async def test_at_the_mark_and_back(
 
             await until(caught_up, within=300)
         consuming.cancel()
-        assert told == should(sim.journal)
+        assert received == expected_events(sim.journal)
 
 
-async def test_resumes_at_nine_tenths(redis_server: RedisServer, client: Redis, tmp_path: Path) -> None:
+async def test_reading_resumes_at_nine_tenths_of_the_mark(
+    redis_server: RedisServer, client: Redis, tmp_path: Path
+) -> None:
     async with RelaySim(paused=True, prefill=300) as sim:
-        mark = len(should(sim.journal)) // 2
+        mark = len(expected_events(sim.journal)) // 2
         settings = {"INGESTER_MODE": "firehose", "INGESTER_HIGH_WATER_MARK": str(mark), "INGESTER_BATCH_SIZE": "10"}
         async with Ingester(tmp_path, redis_server.url, sim.url, **settings):
             await until_state(client, sim.host, "backpressure", "HighWaterMark")
-            ids, before = await left(client), await stands(client)
+            ids, before = await remaining_ids(client), await stored_events(client)
             keep = mark * 9 // 10
             await client.xdel(STREAM, *ids[: len(ids) - keep - 1])
             await asyncio.sleep(4)
             assert await client.xlen(STREAM) == keep + 1
             await client.xdel(STREAM, ids[len(ids) - keep - 1])
             await until(lambda: longer(client, keep))
-            assert (await stands(client))[:keep] == before[-keep:]
+            assert (await stored_events(client))[:keep] == before[-keep:]
 
 
 async def longer(client: Redis, length: int) -> bool:
@@ -384,7 +386,9 @@ async def test_a_redis_that_evicts_is_refused(
         await until_state(client, sim.host, "halted", "RedisEvicts")
 
 
-async def test_a_user_who_may_not_ask_is_not_halted(own_redis: Callable[..., RedisServer], tmp_path: Path) -> None:
+async def test_a_user_without_the_right_to_read_the_eviction_policy_is_not_halted(
+    own_redis: Callable[..., RedisServer], tmp_path: Path
+) -> None:
     server = own_redis()
     server.client.execute_command("ACL", "SETUSER", "ingester", "on", ">x", "~*", "+@all", "-info", "-config")
     url = f"redis://ingester:x@127.0.0.1:{server.port}"

@@ -1,4 +1,4 @@
-"""Sources whose seqs and times are not what they should be: what stands in Redis in the end, and what is said."""
+"""Sources with wrong seqs or times: what is stored in Redis in the end, and what is reported."""
 
 import asyncio
 from itertools import pairwise
@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 from websockets.asyncio.server import ServerConnection
 
 from tests.integration.ingester.process import Ingester
-from tests.integration.ingester.scripted import Script, Scripted, post, stay, time
+from tests.integration.ingester.scripted import Script, Scripted, keep_open, post, time
 from tests.integration.ingester.stored import events, health, until, until_state
 from tests.integration.redis_server import RedisServer
 from tests.unit.wire.build import DID, frame
@@ -21,7 +21,7 @@ def sends(*frames: bytes) -> Script:
     async def script(socket: ServerConnection, _cursor: str | None, number: int) -> None:
         for data in frames if number == 1 else ():
             await socket.send(data)
-        await stay(socket)
+        await keep_open(socket)
 
     return script
 
@@ -37,8 +37,10 @@ async def until_cursor(client: Redis, source: Scripted, seq: int) -> None:
     await until(reached)
 
 
-async def test_one_stray_seq_is_one_event(redis_server: RedisServer, client: Redis, tmp_path: Path) -> None:
-    """Five million too high; a replay is by seq. The process is killed in between, and asks where the rest went on."""
+async def test_a_single_stray_seq_does_not_move_the_sequence(
+    redis_server: RedisServer, client: Redis, tmp_path: Path
+) -> None:
+    """One seq is five million too high. After a kill the ingester requests the last regular seq."""
     first, rest = [BASE + 1, BASE + 2, BASE + 5_000_000], range(BASE + 3, BASE + 30)
 
     async def script(socket: ServerConnection, cursor: str | None, number: int) -> None:
@@ -46,15 +48,15 @@ async def test_one_stray_seq_is_one_event(redis_server: RedisServer, client: Red
         for seq in known:
             if seq > int(cursor or 0):
                 await socket.send(post(seq))
-        await stay(socket)
+        await keep_open(socket)
 
     async with Scripted(script) as source, Ingester(tmp_path, redis_server.url, source.url) as ingester:
         await until(lambda: has(client, 3))
-        await until_cursor(client, source, BASE + 2)  # it was silent for a moment
+        await until_cursor(client, source, BASE + 2)  # the source was silent for a moment
         await ingester.kill()
         await ingester.start()
         await until_cursor(client, source, rest[-1])
-        assert source.asked == ["0", str(BASE + 2)]
+        assert source.cursors == ["0", str(BASE + 2)]
         assert await seqs(client) == [*first, *rest]
         await until_state(client, source.host, "streaming")
         assert (await health(client, source.host)).get("lostReason") is None
@@ -64,7 +66,7 @@ async def has(client: Redis, count: int) -> bool:
     return await client.xlen("firehose_live") >= count
 
 
-async def test_a_stray_is_said_and_counted(redis_server: RedisServer, client: Redis, tmp_path: Path) -> None:
+async def test_a_stray_seq_is_reported_and_counted(redis_server: RedisServer, client: Redis, tmp_path: Path) -> None:
     frames = [post(seq) for seq in (1, 2, 5_000_000, *range(3, 30))]
     async with Scripted(sends(*frames)) as source, Ingester(tmp_path, redis_server.url, source.url) as ingester:
         await until_cursor(client, source, 29)
@@ -89,10 +91,10 @@ async def test_swapped_neighbours_and_two_events_under_one_seq(
         ]
 
 
-async def test_a_replay_with_other_times_is_known_again(
+async def test_a_replay_with_other_times_is_recognised(
     redis_server: RedisServer, client: Redis, tmp_path: Path
 ) -> None:
-    """Three hundred frames from before the cursor, after a kill: events, and some that are none."""
+    """After a kill the source repeats three hundred frames from before the cursor, some without events."""
 
     def message(seq: int) -> bytes:
         body: dict[str, Any] = {"seq": seq, "did": DID, "time": time(), "handle": f"h{seq}.test"}
@@ -102,7 +104,7 @@ async def test_a_replay_with_other_times_is_known_again(
         for seq in range(1, 401 if number == 1 else 601):
             if number == 1 or seq > 100:
                 await socket.send(message(seq))
-        await stay(socket)
+        await keep_open(socket)
 
     async with Scripted(script) as source, Ingester(tmp_path, redis_server.url, source.url) as ingester:
         await until_cursor(client, source, 400)
@@ -113,7 +115,9 @@ async def test_a_replay_with_other_times_is_known_again(
         assert await client.xlen("firehose_live:deadletter") == 60
 
 
-async def test_seqs_that_can_be_no_cursor_move_none(redis_server: RedisServer, client: Redis, tmp_path: Path) -> None:
+async def test_seqs_that_can_not_be_cursors_do_not_move_the_cursor(
+    redis_server: RedisServer, client: Redis, tmp_path: Path
+) -> None:
     most = 2**53 - 1
     frames = [post(seq) for seq in (0, most - 1, most, most + 1, 2**63, 1_764_000_000_000_000_000)]
     negative = frame("#identity", {"seq": -1, "did": DID, "time": time()})
@@ -129,11 +133,11 @@ async def test_seqs_that_can_be_no_cursor_move_none(redis_server: RedisServer, c
         await ingester.start()
         await until(lambda: reconnected(source))
         await until_state(client, source.host, "streaming")
-        assert source.asked == ["0", str(most)]
+        assert source.cursors == ["0", str(most)]
 
 
 async def reconnected(source: Scripted) -> bool:
-    return len(source.asked) > 1
+    return len(source.cursors) > 1
 
 
 async def test_a_late_time_moves_neither_lag_nor_event_time_and_is_no_loss(
@@ -149,7 +153,7 @@ async def test_a_late_time_moves_neither_lag_nor_event_time_and_is_no_loss(
             await until_cursor(client, source, 2)
             return
         await socket.send(post(20))
-        await stay(socket)
+        await keep_open(socket)
 
     async with Scripted(script) as source, Ingester(tmp_path, redis_server.url, source.url) as ingester:
         await until_cursor(client, source, 1)
@@ -161,7 +165,7 @@ async def test_a_late_time_moves_neither_lag_nor_event_time_and_is_no_loss(
         assert await ingester.metric(f'sluice_ingester_lag_seconds{{source="{source.host}"}}') < 3600
 
 
-async def test_live_without_a_cursor_says_what_may_be_missing(
+async def test_a_live_start_without_a_cursor_reports_what_may_be_missing(
     redis_server: RedisServer, client: Redis, tmp_path: Path
 ) -> None:
     async def script(socket: ServerConnection, _cursor: str | None, number: int) -> None:
@@ -170,23 +174,23 @@ async def test_live_without_a_cursor_says_what_may_be_missing(
             await asyncio.sleep(1)
             return
         await socket.send(post(7))
-        await stay(socket)
+        await keep_open(socket)
 
     async with (
         Scripted(script) as source,
         Ingester(tmp_path, redis_server.url, source.url, INGESTER_START_FROM="live"),
     ):
         await until_cursor(client, source, 7)
-        assert source.asked == [None, None]
+        assert source.cursors == [None, None]
         found = await health(client, source.host)
         assert (found["lostReason"], found["lostFrom"], found["lostTo"]) == ("NoCursor", "", "6")
         assert found["lostFromTime"] <= found["lostToTime"]
 
 
-async def test_a_source_that_cuts_each_connection_is_read_to_its_end(
+async def test_a_source_that_breaks_each_connection_is_read_to_its_end(
     redis_server: RedisServer, client: Redis, tmp_path: Path
 ) -> None:
-    """What was stored is progress: only a moment is waited for, and never none at all."""
+    """A stored event is progress: the delay before a reconnect is short, but never zero."""
     each, last = 200, 2000
     connected: list[float] = []
     frames = {seq: frame("#identity", {"seq": seq, "did": DID, "time": time()}) for seq in range(1, last + 1)}
@@ -208,13 +212,13 @@ async def test_a_source_that_cuts_each_connection_is_read_to_its_end(
         assert await seqs(client) == list(range(1, last + 1))
 
 
-async def test_an_older_version_s_cursor_is_used_as_it_stands(
+async def test_a_cursor_of_an_older_version_is_used_unchanged(
     redis_server: RedisServer, client: Redis, tmp_path: Path
 ) -> None:
     async def script(socket: ServerConnection, cursor: str | None, _number: int) -> None:
         for seq in range(int(cursor or 0), int(cursor or 0) + 5):
             await socket.send(post(seq))
-        await stay(socket)
+        await keep_open(socket)
 
     async with Scripted(script) as source:
         await client.set(f"firehose_live:cursor:{source.host}", BASE)
@@ -229,7 +233,7 @@ async def test_an_older_version_s_cursor_is_used_as_it_stands(
 async def test_a_source_that_ends_each_connection_after_two_frames(
     redis_server: RedisServer, client: Redis, tmp_path: Path
 ) -> None:
-    """It begins behind the cursor each time: the cursor must follow the first two, or they come for ever."""
+    """The source starts behind the cursor each time. The cursor must follow, or the same two frames come for ever."""
 
     async def script(socket: ServerConnection, cursor: str | None, _number: int) -> None:
         begin = max(int(cursor or 0), BASE)

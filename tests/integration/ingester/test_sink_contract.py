@@ -1,4 +1,4 @@
-"""The Sink that speaks to Redis keeps the promises of every Sink."""
+"""Runs the contract tests of a Sink against the one for Redis."""
 
 from collections.abc import AsyncIterator
 
@@ -13,7 +13,7 @@ from tests.fakes.sink_contract import KEYS, MARK, SinkContract
 from tests.integration.redis_server import RedisServer
 
 
-class RealStage:
+class RedisStage:
     def __init__(self, ingester: Redis, client: Redis) -> None:
         self._ingester = ingester
         self._client = client
@@ -40,10 +40,10 @@ class RealStage:
 
 
 @pytest.fixture
-async def stage(redis_server: RedisServer, client: Redis) -> AsyncIterator[RealStage]:
+async def stage(redis_server: RedisServer, client: Redis) -> AsyncIterator[RedisStage]:
     async with connect(redis_server.url) as redis:
-        yield RealStage(redis, client)
+        yield RedisStage(redis, client)
 
 
 class TestRedisSink(SinkContract):
-    """The real one."""
+    """RedisSink with a real server."""

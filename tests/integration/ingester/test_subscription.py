@@ -1,4 +1,4 @@
-"""Connections to sources: what ends them, what must not, and what is said of it."""
+"""WebSocket connections to sources: what ends them, what does not, and the reported failure."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -16,11 +16,11 @@ from sluice_ingester.sources.subscription import MAX_FRAME_BYTES, Deadlines, Fra
 from tests.integration.ports import free_port
 
 QUICK = Deadlines(open=60.0, ping_interval=0.2, ping=60.0, close=0.5)
-"""Many pings, and all the time that a busy machine may need."""
+"""Deadlines with many pings, long enough for a busy machine."""
 PATIENT_FOR = 5.0
-"""Seconds, to see that there is no answer: the simulator shares this process, and answers late where that is busy."""
+"""Seconds without an answer. The simulator shares this process, so it may answer late on a busy machine."""
 IMPATIENT = Deadlines(open=60.0, ping_interval=0.2, ping=PATIENT_FOR, close=0.5)
-"""For those that do not answer any more."""
+"""Deadlines for sources that do not answer any more."""
 
 
 def subscription(url: str, deadlines: Deadlines = QUICK) -> Subscription:
@@ -49,7 +49,7 @@ async def failure_to_open(url: str, deadlines: Deadlines = QUICK) -> SourceFailu
 
 @asynccontextmanager
 async def served(handler: Any) -> AsyncIterator[str]:
-    """A server of the test's own, whose URL this is."""
+    """The URL of a server with this handler."""
     application = web.Application()
     application.router.add_get("/{path:.*}", handler)
     runner = web.AppRunner(application, shutdown_timeout=0.1)
@@ -60,7 +60,7 @@ async def served(handler: Any) -> AsyncIterator[str]:
     await runner.cleanup()
 
 
-async def test_a_quiet_source_is_not_dead() -> None:
+async def test_a_quiet_source_stays_connected() -> None:
     async with RelaySim(paused=True) as sim, subscription(sim.url).open(cursor=None) as frames:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(2.5):  # twelve pings, no event
@@ -68,7 +68,7 @@ async def test_a_quiet_source_is_not_dead() -> None:
         assert len(sim.repos.readers) == 1
 
 
-async def test_a_stalled_source_is_dead() -> None:
+async def test_a_source_that_answers_no_ping_is_disconnected() -> None:
     async with RelaySim(paused=True, prefill=5) as sim, subscription(sim.url, IMPATIENT).open(cursor="0") as frames:
         for _ in range(5):
             await anext(frames)
@@ -77,8 +77,8 @@ async def test_a_stalled_source_is_dead() -> None:
             assert (await end_of(frames)).kind == "PingTimeout"
 
 
-async def test_a_slow_reader_is_no_reason_to_hang_up() -> None:
-    """The pong waits behind frames that we have not read: that is our fault, not the source's."""
+async def test_a_slow_reader_does_not_end_the_connection() -> None:
+    """The pong waits behind frames that the ingester has not read, so a late pong is not the source's fault."""
     sim = RelaySim(rate=2000, corpus=500, window=50_000)
     async with sim, subscription(sim.url, IMPATIENT).open(cursor="0") as frames:
         await anext(frames)
@@ -140,7 +140,7 @@ async def test_a_redirect_is_followed(scheme: str) -> None:
             assert await anext(frames)
 
 
-async def test_what_is_asked_for() -> None:
+async def test_the_request() -> None:
     seen: list[tuple[str, str | None, str | None]] = []
 
     async def handler(request: web.Request) -> web.Response:
@@ -158,7 +158,7 @@ async def test_what_is_asked_for() -> None:
     assert seen == [(f"{path}?cursor=6322875401", "sluice/test", None), (path, "sluice/test", None)]
 
 
-async def test_no_websocket_there() -> None:
+async def test_a_server_without_websocket() -> None:
     async def handler(_request: web.Request) -> web.Response:
         return web.Response(text="<html>", content_type="text/html")
 
@@ -166,18 +166,18 @@ async def test_no_websocket_there() -> None:
         assert (await failure_to_open(url)).kind == "Http200"
 
 
-async def test_nobody_there() -> None:
+async def test_a_refused_connection() -> None:
     failure = await failure_to_open(f"ws://127.0.0.1:{free_port()}")
     assert (failure.kind, "no connection to 127.0.0.1:" in failure.message) == ("ConnectFailed", True)
 
 
-async def test_nobody_of_that_name() -> None:
+async def test_an_unknown_host_name() -> None:
     failure = await failure_to_open("ws://nobody.invalid")
     assert (failure.kind, "nobody.invalid" in failure.message) == ("NameUnknown", True)
 
 
-async def test_a_server_that_says_nothing() -> None:
-    kept: list[asyncio.StreamWriter] = []  # a writer that nobody keeps closes its connection
+async def test_a_server_that_does_not_answer() -> None:
+    kept: list[asyncio.StreamWriter] = []  # a writer without a reference closes its connection
     server = await asyncio.start_server(lambda _reader, writer: kept.append(writer), "127.0.0.1", 0)
     async with server:
         hasty = replace(QUICK, open=1.0)
@@ -187,7 +187,7 @@ async def test_a_server_that_says_nothing() -> None:
             writer.close()
 
 
-async def test_a_server_that_speaks_something_else() -> None:
+async def test_a_server_with_another_protocol() -> None:
     async def greet(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"220 mail.test ESMTP\r\n")
         writer.close()
@@ -198,8 +198,8 @@ async def test_a_server_that_speaks_something_else() -> None:
     assert failure.kind == "NoWebSocket"
 
 
-async def test_frames_are_not_piled_up() -> None:
-    """While nobody reads, the socket is not read either: the source stops at what the kernel holds."""
+async def test_frames_are_not_buffered_without_limit() -> None:
+    """While no frame is taken, the socket is not read: the source stops when the kernel's buffers are full."""
     sim = RelaySim(rate=0, corpus=200, window=200_000)
     async with sim, subscription(sim.url).open(cursor="0") as frames:
         await anext(frames)

@@ -1,4 +1,4 @@
-"""Every message of Sync v1.1, and of before, from a real WebSocket into a real Redis."""
+"""Every message of Sync v1.1 and of earlier versions, from a real WebSocket into a real Redis."""
 
 import json
 from pathlib import Path
@@ -26,10 +26,10 @@ TYPES = {
     "largest": ["create"] * 5,
     "other-collection": ["create"],
 }
-"""What each oddity gives; those that are not named give no event."""
+"""The types of the events that each unusual message leads to. Others lead to no event."""
 
 
-async def test_odd_messages_each_move_the_cursor(redis_server: RedisServer, client: Redis, tmp_path: Path) -> None:
+async def test_each_unusual_message_moves_the_cursor(redis_server: RedisServer, client: Redis, tmp_path: Path) -> None:
     async with RelaySim(paused=True) as sim, Ingester(tmp_path, redis_server.url, sim.url, INGESTER_MODE="firehose"):
         await sim.connected()
         seqs = {what: sim.fault("odd", what=what)["seqs"][0] for what in oddities.WHAT}
@@ -45,7 +45,7 @@ async def test_odd_messages_each_move_the_cursor(redis_server: RedisServer, clie
 
 
 @pytest.mark.timeout(600)
-async def test_frames_of_five_megabytes_stay_inside_the_pod(
+async def test_frames_of_five_megabytes_fit_into_the_memory_limit(
     redis_server: RedisServer, client: Redis, tmp_path: Path
 ) -> None:
     async with (
@@ -59,7 +59,7 @@ async def test_frames_of_five_megabytes_stay_inside_the_pod(
         assert peak(ingester) < MEMORY
 
 
-async def test_a_resync_is_also_a_backfill(redis_server: RedisServer, client: Redis, tmp_path: Path) -> None:
+async def test_a_sync_message_queues_a_backfill(redis_server: RedisServer, client: Redis, tmp_path: Path) -> None:
     async with (
         RelaySim(rate=0, limit=2000) as sim,
         Ingester(
@@ -74,19 +74,19 @@ async def test_a_resync_is_also_a_backfill(redis_server: RedisServer, client: Re
         assert syncs
         entries: Any = await client.xrange("repo_backfill")
         assert [json.loads(fields[b"repo"]) for _, fields in entries] == [
-            {"did": told["did"], "host": f"http://{sim.host}", "rev": told["rev"], "status": None, "active": True}
-            for told in syncs
+            {"did": event["did"], "host": f"http://{sim.host}", "rev": event["rev"], "status": None, "active": True}
+            for event in syncs
         ]
         assert [event["did"] for event in await events(client) if event["type"] == "sync"] == [
-            told["did"] for told in syncs
+            event["did"] for event in syncs
         ]
 
 
 @pytest.mark.parametrize("more", [{}, {"INGESTER_DEDUPLICATE_SECONDS": "3600"}], ids=["alone", "deduplicated"])
-async def test_a_stream_holds_no_sync_unless_it_is_asked_for(
+async def test_sync_events_are_stored_only_if_configured(
     redis_server: RedisServer, client: Redis, tmp_path: Path, more: dict[str, str]
 ) -> None:
-    """Consumers of the Rust ingester can't parse that type. The cursor moves, and the backfill is told all the same."""
+    """Consumers of the Rust ingester can't parse them. The cursor moves, and the repo is queued for the backfill."""
     settings = {"INGESTER_SYNC_EVENTS": "omit", "INGESTER_RESYNC_TO_BACKFILL": "true", **more}
     async with RelaySim(rate=0, limit=1000) as sim, Ingester(tmp_path, redis_server.url, sim.url, **settings):
         await until_cursor(client, sim.host, sim.options.first_seq + 999)
@@ -99,7 +99,7 @@ async def test_a_stream_holds_no_sync_unless_it_is_asked_for(
 
 
 def peak(ingester: Ingester) -> int:
-    """The most memory that the process has ever had resident, in bytes."""
+    """The peak of the process' resident memory, in bytes."""
     status = Path(f"/proc/{ingester.process.pid}/status").read_text()
     (line,) = (line for line in status.splitlines() if line.startswith("VmHWM:"))
     return int(line.split()[1]) * 1024

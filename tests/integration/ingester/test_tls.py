@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 from e2e.relaysim.sim import RelaySim
 from tests.integration.ingester.certificate import make_certificate
 from tests.integration.ingester.process import Ingester
-from tests.integration.ingester.stored import health, should, stands, until_cursor, until_state
+from tests.integration.ingester.stored import expected_events, health, stored_events, until_cursor, until_state
 from tests.integration.ports import free_port
 from tests.integration.redis_server import RedisServer
 
@@ -24,10 +24,10 @@ async def test_a_source_with_a_private_ca(
         Ingester(tmp_path, redis_server.url, sim.host, **{variable: str(certificate.chain)}),
     ):
         await until_cursor(client, sim.host, sim.options.first_seq + 199)
-        assert await stands(client) == should(sim.journal)
+        assert await stored_events(client) == expected_events(sim.journal)
 
 
-async def test_a_source_that_is_not_trusted(redis_server: RedisServer, client: Redis, tmp_path: Path) -> None:
+async def test_an_untrusted_source(redis_server: RedisServer, client: Redis, tmp_path: Path) -> None:
     certificate = make_certificate(tmp_path)
     async with (
         RelaySim(rate=0, limit=200, tls=certificate.context) as sim,
@@ -54,4 +54,4 @@ async def test_a_redis_with_a_private_ca(own_redis: Callable[..., RedisServer], 
         Ingester(tmp_path, f"rediss://127.0.0.1:{port}", sim.url, **{variable: str(certificate.chain)}),
     ):
         await until_cursor(client, sim.host, sim.options.first_seq + 199)
-        assert await stands(client) == should(sim.journal)
+        assert await stored_events(client) == expected_events(sim.journal)

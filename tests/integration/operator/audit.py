@@ -1,7 +1,7 @@
-"""Who has asked the API server for what: its audit log, read.
+"""Reads the audit log of the API server: who requested what.
 
-The server writes an event before it ends the request, so whoever has its answer finds it here. A watch is two: one
-when it starts, one when it ends.
+The server writes the audit event before it ends the request. So an answered request is always in the log. A watch has
+two events: one when it starts, one when it ends.
 """
 
 import json
@@ -22,18 +22,18 @@ POLICY = {
         {"level": "Metadata"},
     ],
 }
-"""Everybody but the administrator and the control plane itself."""
+"""Log all users except the administrator and the control plane itself."""
 
 WRITES = frozenset({"create", "update", "patch", "delete", "deletecollection"})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """One request for a resource, as it was answered."""
+    """One request for a resource, with the status of its answer."""
 
     user: str
     agent: str
-    """The program, as it calls itself."""
+    """The user agent."""
     verb: str
     group: str
     """Empty for the core group."""
@@ -42,9 +42,9 @@ class Request:
     namespace: str
     name: str
     is_dry_run: bool
-    """Whether it was only to see what would come of it."""
+    """Whether nothing was to be stored."""
     is_allowed: bool
-    """Whether its user had the right to ask."""
+    """Whether the user had the right for it."""
     code: int
     """The HTTP status of the answer."""
     received: datetime
@@ -56,47 +56,47 @@ class Request:
 
     @property
     def right(self) -> tuple[str, str, str]:
-        """What RBAC must grant to ask: group, resource, verb."""
+        """The right that RBAC must grant for the request: group, resource, verb."""
         return self.group, self.resource, self.verb
 
     @property
     def rights(self) -> set[tuple[str, str, str]]:
-        """What RBAC must grant for what has come of it: a patch that has created needs both."""
+        """The rights that RBAC must grant for its effect: a patch that created the object needs two."""
         created = self.verb in {"patch", "update"} and self.code == HTTPStatus.CREATED
         return {self.right} | ({(self.group, self.resource, "create")} if created else set())
 
 
 class AuditLog:
-    """The audit log, from a position on."""
+    """The audit log from a position in the file on."""
 
     def __init__(self, path: Path, *, offset: int = 0) -> None:
         self._path = path
         self._offset = offset
 
     def from_now(self) -> "AuditLog":
-        """The same log without what has been asked until now."""
+        """The same log without the requests so far."""
         return AuditLog(self._path, offset=self._path.stat().st_size)
 
     def requests(self, *users: str) -> list[Request]:
-        """The requests for resources, in the order of their ends; those of `users`, if some are named."""
+        """The requests for resources, in the order of their ends. `users` restricts them to those users."""
         return [request for request in self._read() if not users or request.user in users]
 
     def writes(self, *users: str) -> list[Request]:
-        """The requests that were to change something, those that were refused too."""
+        """The requests that write, refused ones included."""
         return [request for request in self.requests(*users) if request.is_write]
 
     def _read(self) -> Iterator[Request]:
         with self._path.open("rb") as log:
             log.seek(self._offset)
             for line in log:
-                # The last line may be half-written.
+                # The last line may be incomplete.
                 if line.endswith(b"\n") and (target := (event := json.loads(line)).get("objectRef")):
                     yield _request(event, target)
 
 
 def _request(event: dict[str, Any], target: dict[str, Any]) -> Request:
     return Request(
-        # Nobody's, for an API server that has just started may answer 401 to whom it knows a moment later.
+        # Empty if the API server has just started: it may answer 401 to users that it knows a moment later.
         user=event["user"].get("username", ""),
         agent=event.get("userAgent", ""),
         verb=event["verb"],

@@ -1,4 +1,4 @@
-"""A control plane, the operator as a process beside it, and a namespace for each test."""
+"""A control plane, the operator as a process, and a namespace for each test."""
 
 import os
 import secrets
@@ -14,7 +14,7 @@ import pytest
 
 from tests.integration.fast_clock import command
 from tests.integration.operator.control_plane import MISSING, OPERATOR, PLURALS, ROOT, ControlPlane, fetch
-from tests.integration.operator.faults import FaultyProxy
+from tests.integration.operator.faulty_proxy import FaultyProxy
 from tests.integration.operator.rights import grant_everywhere, rules
 from tests.integration.operator.situation import PATIENCE, Situation, eventually
 from tests.integration.ports import free_port
@@ -22,7 +22,7 @@ from tests.integration.redis_server import BINARY, RedisServer
 
 
 class OperatorProcess:
-    """`sluice-operator`, started, stopped and killed at will; with `speed` its timers run so many times as fast."""
+    """A process of `sluice-operator` that tests start, stop and kill. Its timers run `speed` times as fast."""
 
     def __init__(self, control_plane: ControlPlane, log: Path, *, speed: float = 1.0, **environment: str) -> None:
         self.port = free_port()
@@ -50,7 +50,7 @@ class OperatorProcess:
 
     @property
     def memory(self) -> int:
-        """Resident bytes."""
+        """The resident memory in bytes."""
         assert self._process is not None
         pages = int(Path(f"/proc/{self._process.pid}/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE")
@@ -65,7 +65,7 @@ class OperatorProcess:
             time.sleep(0.1)
 
     def get(self, path: str, *, seconds: float = PATIENCE) -> tuple[int, str]:
-        """Status and body; 0 if nobody listens, or answers for so long."""
+        """The status and the body of a GET. The status is 0 if there is no answer in time."""
         try:
             return fetch(f"http://127.0.0.1:{self.port}/{path}", seconds=seconds)
         except OSError:
@@ -95,7 +95,7 @@ def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlP
         control_plane.start()
         control_plane.kubectl("apply", "--server-side", "-f", str(ROOT / "crds"))
         grant_everywhere(control_plane, rules(), OPERATOR)
-        for kind in ("Relay", "Labeler"):  # which are served some time after their CRDs were stored
+        for kind in ("Relay", "Labeler"):  # kinds are served some time after their CRDs are stored
             eventually(partial(control_plane.request, "GET", PLURALS[kind]))
         yield control_plane
     finally:
@@ -117,7 +117,7 @@ def sink(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
 def operator(
     control_plane: ControlPlane, sink: RedisServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[OperatorProcess]:
-    """The operator that tests share."""
+    """The operator that tests share. It serves all namespaces."""
     url = f"redis://:s3cret@127.0.0.1:{sink.port}/0"
     log = tmp_path_factory.mktemp("operator") / "log"
     process = OperatorProcess(control_plane, log, SLUICE_DEFAULT_REDIS_URL=url)
@@ -136,7 +136,7 @@ def operator(
 
 @pytest.fixture
 def situation(control_plane: ControlPlane, operator: OperatorProcess, sink: RedisServer) -> Iterator[Situation]:
-    """A namespace with nothing in it, and the means to bring about what an operator may meet."""
+    """An empty namespace that the shared operator serves, and methods that act as user, kubelet and ingester."""
     assert operator.returncode is None, operator.log[-3000:]
     situation = Situation(control_plane, f"test-{secrets.token_hex(3)}", sink)
     situation.operator = operator
@@ -146,7 +146,7 @@ def situation(control_plane: ControlPlane, operator: OperatorProcess, sink: Redi
 
 @pytest.fixture
 def own_operator(control_plane: ControlPlane, tmp_path: Path) -> Iterator[Callable[..., OperatorProcess]]:
-    """Starts operators of the test's own. The shared one serves all namespaces, so it must not run."""
+    """Starts operators for one test. The shared operator serves all namespaces, so it must not run meanwhile."""
     assert not control_plane.has_shared_operator, (
         "two operators would serve one namespace: give these tests another file"
     )
@@ -166,15 +166,15 @@ def own_operator(control_plane: ControlPlane, tmp_path: Path) -> Iterator[Callab
 
 @pytest.fixture
 def place(control_plane: ControlPlane, sink: RedisServer) -> Iterator[Situation]:
-    """A namespace that nobody serves yet."""
+    """A namespace that no operator serves yet."""
     place = Situation(control_plane, f"test-{secrets.token_hex(3)}", sink)
     yield place
     place.remove()
 
 
 @pytest.fixture
-def elsewhere(control_plane: ControlPlane, sink: RedisServer) -> Iterator[Situation]:
-    """Another one."""
+def other_place(control_plane: ControlPlane, sink: RedisServer) -> Iterator[Situation]:
+    """Another namespace that no operator serves yet."""
     place = Situation(control_plane, f"test-{secrets.token_hex(3)}", sink)
     yield place
     place.remove()
@@ -182,7 +182,7 @@ def elsewhere(control_plane: ControlPlane, sink: RedisServer) -> Iterator[Situat
 
 @pytest.fixture
 def start(own_operator: Callable[..., OperatorProcess], place: Situation) -> Callable[..., OperatorProcess]:
-    """Starts an operator that serves only that namespace."""
+    """Starts an operator that serves only the namespace of `place`."""
 
     def start(**environment: str) -> OperatorProcess:
         url = f"redis://:s3cret@127.0.0.1:{place.sink.port}/0"
@@ -195,7 +195,7 @@ def start(own_operator: Callable[..., OperatorProcess], place: Situation) -> Cal
 
 @pytest.fixture(scope="module")
 def proxy(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaultyProxy]:
-    """A way to the API server on which faults can be played."""
+    """A proxy to the API server that injects faults."""
     proxy = FaultyProxy(control_plane, tmp_path_factory.mktemp("proxy"))
     proxy.start()
     yield proxy

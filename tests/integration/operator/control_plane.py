@@ -1,7 +1,7 @@
-"""A real control plane in some seconds: etcd, API server, and the controllers that the operator builds upon.
+"""A real control plane that starts in seconds: etcd, the API server, and the controllers that the operator needs.
 
-There is no node, so pods stay what a test makes of them: the test plays the kubelet (see `Pods`), which lets it
-show the operator every trouble that a kubelet can report, in order and at once.
+There is no node, so the status of a pod changes only when the test writes it. So a test can report everything that a
+kubelet can report, in any order and without delay. See `situation`.
 """
 
 import http.client
@@ -30,7 +30,7 @@ CONTROLLERS = "deployment-controller,replicaset-controller,garbage-collector-con
 ADMIN = "admin"
 OPERATOR = "operator"
 USERS = (ADMIN, OPERATOR, "namespaced", "first", "second")
-"""`namespaced`, `first` and `second` have the rights that a test gives them."""
+"""Users. `namespaced`, `first` and `second` have only the rights that a test grants."""
 
 Manifest = dict[str, Any]
 
@@ -44,7 +44,7 @@ _PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager", "kubectl", "he
 MISSING = [name for name in _PROGRAMS if program(name) is None]
 
 
-_UNVERIFIED = ssl._create_unverified_context()  # noqa: S323 (its certificate is as young as the server)
+_UNVERIFIED = ssl._create_unverified_context()  # noqa: S323 (the server creates its certificate when it starts)
 
 PLURALS = {
     "Relay": "/apis/sluice.dev/v1alpha1/relays",
@@ -77,11 +77,11 @@ def path_of(kind: str, namespace: str | None, name: str = "") -> str:
 
 
 class KubectlError(Exception):
-    """What kubectl said."""
+    """kubectl failed. The text is what it printed."""
 
 
 class ApiServerError(Exception):
-    """What the API server said."""
+    """The API server answered with an error: its HTTP status code and its message."""
 
     def __init__(self, code: int, message: str) -> None:
         super().__init__(f"{code}: {message}")
@@ -89,10 +89,10 @@ class ApiServerError(Exception):
 
 
 class ControlPlane:
-    """The processes, and kubectl as their administrator."""
+    """The processes of the control plane, and clients with administrator rights."""
 
     has_shared_operator = False
-    """Whether an operator runs that serves all namespaces."""
+    """Whether an operator that serves all namespaces is running."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -125,7 +125,7 @@ class ControlPlane:
         self.start_api_server()
 
     def start_api_server(self) -> None:
-        """Start it, and the controllers: of former ones that waited for it, some would wait for another minute."""
+        """Start the API server and new controllers: controllers that waited for it may wait for another minute."""
         key = self._directory / "accounts.key"
         self._run(
             "kube-apiserver",
@@ -164,11 +164,11 @@ class ControlPlane:
         )
 
     def compact(self) -> None:
-        """Let etcd forget all that was before: no older version can be listed or watched from any more."""
-        newest = self._ask_etcd("range", key="AA==")["header"]["revision"]
-        self._ask_etcd("compaction", revision=newest, physical=True)
+        """Compact etcd: clients can't list or watch from an earlier resource version any more."""
+        newest = self._request_etcd("range", key="AA==")["header"]["revision"]
+        self._request_etcd("compaction", revision=newest, physical=True)
 
-    def _ask_etcd(self, what: str, **body: object) -> Any:
+    def _request_etcd(self, what: str, **body: object) -> Any:
         url, data = f"http://127.0.0.1:{self._etcd}/v3/kv/{what}", json.dumps(body).encode()
         with urllib.request.urlopen(url, data, timeout=10) as answer:
             return json.load(answer)
@@ -199,8 +199,9 @@ class ControlPlane:
         return done.stdout
 
     def request(self, method: str, path: str, body: object = None, *, kind: str = "application/json") -> Any:
-        """One request as the administrator, on a connection that stays open. Raises ApiServerError if it is refused,
-        OSError if there is no answer.
+        """One request as the administrator, on a connection that stays open.
+
+        Raises ApiServerError if the server answers with an error, OSError if there is no answer.
         """
         headers = {"Authorization": f"Bearer {ADMIN}-token", "Content-Type": kind}
         data = None if body is None else json.dumps(body).encode()
@@ -210,13 +211,13 @@ class ControlPlane:
         except (ConnectionError, ssl.SSLEOFError):
             if not is_open:
                 raise
-            code, text = self._ask(method, path, data, headers)  # the server has closed it meanwhile
+            code, text = self._ask(method, path, data, headers)  # the server closed the idle connection
         if code >= HTTPStatus.BAD_REQUEST:
             raise ApiServerError(code, text)
         return json.loads(text)
 
     def _ask(self, method: str, path: str, data: bytes | None, headers: dict[str, str]) -> tuple[int, str]:
-        """Status and body. The connection is closed if that fails, and opened again by the next request."""
+        """Status and body. After a failure the connection is closed; the next request opens it again."""
         try:
             self._connection.request(method, path, data, headers)
             answer = self._connection.getresponse()
@@ -229,7 +230,7 @@ class ControlPlane:
 
     @property
     def _connection(self) -> http.client.HTTPSConnection:
-        """Of this thread."""
+        """The connection of this thread."""
         if not hasattr(self._local, "connection"):
             self._local.connection = http.client.HTTPSConnection(
                 "127.0.0.1", self._api, timeout=20, context=_UNVERIFIED
@@ -238,7 +239,7 @@ class ControlPlane:
         return connection
 
     def apply(self, *manifests: Manifest) -> None:
-        """Apply server-side, as a user would."""
+        """Apply server-side, as a user does."""
         for manifest in manifests:
             path = path_of(manifest["kind"], manifest["metadata"].get("namespace"), manifest["metadata"]["name"])
             query = "?fieldManager=user&force=true"
@@ -250,8 +251,9 @@ class ControlPlane:
         self.request("PATCH", path, patch, kind="application/merge-patch+json")
 
     def allows(self, user: str, right: tuple[str, str, str], *, namespace: str = "", name: str = "") -> bool:
-        """Whether the API server knows by now that `user` has a right (group, resource, verb): roles take effect some
-        time after they were stored.
+        """Whether the API server knows that `user` has a right (group, resource, verb).
+
+        A role takes effect some time after it is stored.
         """
         group, resource, verb = right
         resource, _, subresource = resource.partition("/")
@@ -291,7 +293,7 @@ class ControlPlane:
 
 
 def fetch(url: str, *, seconds: float) -> tuple[int, str]:
-    """Status and body of a GET; OSError if nothing comes for so long."""
+    """The status and the body of a GET. Raises OSError if there is no answer in time."""
     try:
         with urllib.request.urlopen(url, timeout=seconds) as answer:  # noqa: S310 (loopback)
             return answer.status, answer.read().decode()

@@ -1,4 +1,4 @@
-"""The situations of other sources: a Labeler, and the half of a Relay that is its backfill."""
+"""Situations with a Labeler, and with the backfill of a Relay."""
 
 import json
 
@@ -7,23 +7,23 @@ from tests.integration.operator.situation import NAME, Situation, now
 
 
 class LabelerSituation(Situation):
-    """One namespace with one Labeler."""
+    """A namespace with one Labeler."""
 
     kind = "Labeler"
-    stream_of_it = Stream.LABELS
+    redis_stream = Stream.LABELS
     component = "labeler"
     child = f"{NAME}-labels"
 
 
 class BackfillSituation(Situation):
-    """The half of a Relay's namespace that is its backfill."""
+    """The backfill of the Relay in a namespace."""
 
-    stream_of_it = Stream.BACKFILL
+    redis_stream = Stream.BACKFILL
     component = "backfill"
     child = f"{NAME}-backfill"
 
     def list_page(self, cursor: str, repos: int) -> None:
-        """Store a page, as the append does."""
+        """Store a page of the listing, as the append does."""
         for number in range(repos):
             self.redis.xadd(self.keys.entries, {"repo": json.dumps({"did": f"did:plc:{cursor}{number}"})})
         self.redis.set(self.keys.cursor, cursor)

@@ -1,4 +1,4 @@
-"""What the operator may do in the tests: what the chart grants, and nothing more."""
+"""The operator's rights in the tests: exactly those that the chart grants."""
 
 import json
 import subprocess
@@ -25,19 +25,19 @@ def _rendered(*templates: str, namespace: str = "sluice-system", watched: tuple[
 
 
 def rules() -> list[Manifest]:
-    """In the namespaces that it watches."""
+    """The rules for watched namespaces."""
     (granted,) = (item["rules"] for item in _rendered("rbac/operator") if "rules" in item)
     return list(granted)
 
 
 def lease_rules() -> list[Manifest]:
-    """In its own namespace, on the Lease named `LEASE`."""
+    """The rules for the Lease `LEASE` in the operator's own namespace."""
     (granted,) = (item["rules"] for item in _rendered("rbac/lease") if "rules" in item)
     return list(granted)
 
 
 def release(namespace: str, *, watched: Iterable[str]) -> list[Manifest]:
-    """The account and all the rights that the chart makes for a release there that watches those namespaces."""
+    """The service account and the roles of a release in `namespace` that watches the namespaces `watched`."""
     templates = ("operator/serviceaccount", "rbac/operator", "rbac/lease")
     found = deepcopy(_rendered(*templates, namespace=namespace, watched=tuple(watched)))
     for item in found:
@@ -46,18 +46,18 @@ def release(namespace: str, *, watched: Iterable[str]) -> list[Manifest]:
 
 
 def grant(control_plane: ControlPlane, namespace: str, granted: list[Manifest], *users: str) -> None:
-    """Make a Role in one namespace, which these users have and nobody else. It is in force then."""
+    """Create a Role in one namespace for exactly these users, and wait until it is in force."""
     metadata = {"name": "sluice", "namespace": namespace}
     control_plane.apply(
         {"apiVersion": f"{GROUP}/v1", "kind": "Role", "metadata": metadata, "rules": granted},
         {"apiVersion": f"{GROUP}/v1", "kind": "RoleBinding", "metadata": metadata} | _binding("Role", *users),
     )
     for user in users:
-        come_into_force(control_plane, granted, user, namespace=namespace)
+        wait_in_force(control_plane, granted, user, namespace=namespace)
 
 
 def grant_everywhere(control_plane: ControlPlane, granted: list[Manifest], *users: str) -> None:
-    """Make a ClusterRole, which these users have. It is in force then."""
+    """Create a ClusterRole for these users, and wait until it is in force."""
     metadata = {"name": "sluice"}
     control_plane.apply(
         {"apiVersion": f"{GROUP}/v1", "kind": "ClusterRole", "metadata": metadata, "rules": granted},
@@ -65,13 +65,13 @@ def grant_everywhere(control_plane: ControlPlane, granted: list[Manifest], *user
         | _binding("ClusterRole", *users),
     )
     for user in users:
-        come_into_force(control_plane, granted, user)
+        wait_in_force(control_plane, granted, user)
 
 
-def come_into_force(control_plane: ControlPlane, granted: list[Manifest], user: str, *, namespace: str = "") -> None:
+def wait_in_force(control_plane: ControlPlane, granted: list[Manifest], user: str, *, namespace: str = "") -> None:
     """Wait until the API server knows that `user` has these rights."""
     for rule in granted:
-        for right in flat([rule]):
+        for right in as_triples([rule]):
             for name in rule.get("resourceNames", [""]):
                 eventually(partial(control_plane.allows, user, right, namespace=namespace, name=name))
 
@@ -83,8 +83,8 @@ def _binding(kind: str, *users: str) -> Manifest:
     }
 
 
-def flat(granted: list[Manifest]) -> set[tuple[str, str, str]]:
-    """Rules as group, resource and verb."""
+def as_triples(granted: list[Manifest]) -> set[tuple[str, str, str]]:
+    """The rules as (group, resource, verb)."""
     return {
         (group, resource, verb)
         for rule in granted

@@ -1,4 +1,4 @@
-"""What an operator may meet, brought about: the test plays user, kubelet and ingester."""
+"""A namespace with one source, and methods that act as its user, its kubelet and its ingester."""
 
 import json
 import re
@@ -22,11 +22,11 @@ def now(*, ahead: float = 0.0) -> str:
 
 
 PATIENCE: float = 60
-"""Seconds: far more than anything needs, for a busy machine. Who claims that something is quick says how quick."""
+"""Seconds: far more than anything needs, for a busy machine. A test that requires speed sets its own limit."""
 
 
 def eventually(attempt: Callable[[], Any], *, seconds: float = PATIENCE) -> Any:
-    """The result of `attempt` as soon as it is true and does not raise; else its last error."""
+    """The result of `attempt` as soon as it is true and does not raise. Raises its last error after `seconds`."""
     deadline = time.monotonic() + seconds
     while True:
         try:
@@ -41,17 +41,17 @@ def eventually(attempt: Callable[[], Any], *, seconds: float = PATIENCE) -> Any:
 
 
 class Served(Protocol):
-    """The HTTP port of an operator."""
+    """An operator with an HTTP port."""
 
     def get(self, path: str) -> tuple[int, str]:
-        """Status and body."""
+        """The status and the body of a GET."""
 
 
 class Situation:
-    """One namespace with one source, a Relay or what a subclass says."""
+    """A namespace with one source: a Relay, or the kind of a subclass."""
 
     kind = "Relay"
-    stream_of_it = Stream.FIREHOSE
+    redis_stream = Stream.FIREHOSE
     component = "firehose"
     child = f"{NAME}-firehose"
     clock = 0.0
@@ -63,9 +63,9 @@ class Situation:
         self.control_plane = control_plane
         self.namespace = namespace
         self.host = f"{namespace}.example:2470"
-        self.keys = StreamKeys(stream=self.stream_of_it, host=self.host)
+        self.keys = StreamKeys(stream=self.redis_stream, host=self.host)
         self.sink = sink
-        self._started: dict[str, str] = {}  # by pod, when its ingester did
+        self._started: dict[str, str] = {}  # pod -> when its ingester started
         control_plane.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
 
     def remove(self) -> None:
@@ -115,14 +115,14 @@ class Situation:
         return status
 
     def condition(self, kind: str) -> tuple[str, str] | None:
-        """Status and reason of a condition that speaks of the newest generation."""
+        """Status and reason of a condition of the newest generation."""
         relay = self.relay()
         for item in relay["status"].get("conditions", []):
             if item["type"] == kind and item["observedGeneration"] == relay["metadata"]["generation"]:
                 return item["status"], item["reason"]
         return None
 
-    def becomes(self, kind: str, status: str, reason: str, *, seconds: float = PATIENCE) -> None:
+    def wait_condition(self, kind: str, status: str, reason: str, *, seconds: float = PATIENCE) -> None:
         def attempt() -> bool:
             found = self.condition(kind)
             assert found == (status, reason), self.status()
@@ -135,7 +135,7 @@ class Situation:
         return deployment
 
     def template(self) -> Manifest:
-        """Of the pod, as the Deployment has it."""
+        """The pod template of the Deployment."""
         template: Manifest = self.deployment()["spec"]["template"]
         return template
 
@@ -143,31 +143,32 @@ class Situation:
         found = self.all("Event", query=f"?fieldSelector=involvedObject.kind={self.kind}")
         return [(event["reason"], event["message"]) for event in found]
 
-    def told(self, reason: str) -> list[str]:
+    def event_messages(self, reason: str) -> list[str]:
         """The message of each Event of that reason, sorted."""
         return sorted(message for found, message in self.events() if found == reason)
 
-    def tells(self, *reasons: str) -> None:
-        """Wait for Events of those reasons: each comes after what it tells of."""
+    def wait_events(self, *reasons: str) -> None:
+        """Wait for Events with these reasons. An Event is recorded after the change that it reports."""
         eventually(lambda: set(reasons) <= {reason for reason, _ in self.events()})
 
     # The operator.
 
-    def reconciled(self, times: int = 5) -> None:
-        """Wait until the operator has reconciled its resources so many more times: whatever it would do about what is
-        there by now, it has had its chances.
+    def wait_reconciled(self, times: int = 5) -> None:
+        """Wait until the operator has reconciled its resources `times` more times.
+
+        Then it has had the chance to react to everything that is there now.
         """
         began = self._reconciliations()
         eventually(lambda: self._reconciliations() >= began + times)
 
-    def others_reconciled(self) -> None:
-        """The same where this namespace has no resource any more: the operator is done with that of another one."""
+    def wait_others_reconciled(self) -> None:
+        """The same for a namespace without resources: the operator has reconciled one in another namespace."""
         other = Situation(self.control_plane, f"{self.namespace}-other", self.sink)
         other.operator = self.operator
         try:
             other.apply_relay(suspend=True)
-            other.becomes("Ready", "True", "Suspended")
-            other.reconciled()
+            other.wait_condition("Ready", "True", "Suspended")
+            other.wait_reconciled()
         finally:
             other.remove()
 
@@ -179,7 +180,7 @@ class Situation:
     # The kubelet.
 
     def pod(self) -> Manifest:
-        """The ingester's one pod that is not on its way out, made of what the spec says now."""
+        """The only pod of the ingester that is not ending. It is of the current spec."""
 
         def attempt() -> Manifest | None:
             relay, deployment = self.relay(), self.deployment()
@@ -215,7 +216,7 @@ class Situation:
         self.patch("Pod", pod["metadata"]["name"], {"status": status}, subresource="status")
 
     def run_pod(self, *, restarts: int = 0, last: Manifest | None = None) -> Manifest:
-        """Start the pod's container, and its ingester with it."""
+        """Start the container of the pod, and the ingester in it."""
         pod = self.pod()
         self.set_container(pod, restarts=restarts, last=last, running={"startedAt": now()})
         self.report(SourceState.CONNECTING, pod=pod)
@@ -232,7 +233,7 @@ class Situation:
         pod: Manifest | None = None,
         reconnects: int = 0,
     ) -> None:
-        """Write what an ingester in the pod would write."""
+        """Write the health hash as an ingester in the pod does."""
         pod = pod or self.pod()
         fields: dict[str, str] = {
             HealthField.STATE: state,
@@ -254,7 +255,7 @@ class Situation:
     def store(self, seq: int) -> None:
         """Store an event, as the append does."""
         client = self.redis
-        client.xadd(self.keys.entries, {self.stream_of_it.field: json.dumps({"seq": seq})})
+        client.xadd(self.keys.entries, {self.redis_stream.field: json.dumps({"seq": seq})})
         client.set(self.keys.cursor, str(seq))
         at = now(ahead=self.clock)
         client.hset(
@@ -262,11 +263,11 @@ class Situation:
         )
 
     def stream(self, seq: int = 6_322_875_401) -> Manifest:
-        """From nothing to streaming. The pod."""
+        """Start the pod and stream, and wait until the resource is Ready. Returns the pod."""
         pod = self.run_pod()
         self.store(seq)
         self.report(SourceState.STREAMING, pod=pod)
-        self.becomes("Ready", "True", "Streaming")
+        self.wait_condition("Ready", "True", "Streaming")
         return pod
 
     @property

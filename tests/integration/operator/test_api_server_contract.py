@@ -1,4 +1,4 @@
-"""A real API server does what the fake one of the unit tests does."""
+"""Runs the contract tests of the fake API server against a real one."""
 
 import asyncio
 import secrets
@@ -30,7 +30,7 @@ async def client(control_plane: ControlPlane, monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.fixture
 def collect_garbage(client: KubernetesClient, namespace: str) -> Callable[[], Awaitable[None]]:
-    """Waits until a further pair of owner and dependent has been collected: what was deleted before it was as well."""
+    """Waits until the garbage collector has handled a new pair of owner and dependent, and so all earlier ones."""
 
     async def collect() -> None:
         owner = await client.create(CONFIG_MAPS, manifest(CONFIG_MAPS, namespace, "gc-owner"))

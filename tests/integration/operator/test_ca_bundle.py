@@ -1,10 +1,10 @@
-"""The certificate authorities that a source names: others make another pod, and nothing else does."""
+"""The CA bundle of a source: only a change of the certificates replaces the pod."""
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from e2e.cluster.certs import make_authority
 from sluice_operator.desired.naming import CA_HASH_ANNOTATION
-from tests.integration.operator.asking import looked_at
+from tests.integration.operator.reconcile_request import wait_handled
 from tests.integration.operator.situation import Situation, eventually
 
 SPEC = {"caBundle": {"configMapRef": {"name": "private-ca"}}}
@@ -26,7 +26,7 @@ def hash_of(situation: Situation) -> str | None:
     return found
 
 
-def test_other_authorities_make_another_pod(situation: Situation) -> None:
+def test_other_authorities_replace_the_pod(situation: Situation) -> None:
     first, second = authority(), authority()
     apply_bundle(situation, first)
     situation.apply_relay(**SPEC)
@@ -35,7 +35,7 @@ def test_other_authorities_make_another_pod(situation: Situation) -> None:
     assert digest
 
     apply_bundle(situation, f"a note for people\n{first}\n")
-    looked_at(situation, "note")
+    wait_handled(situation, "note")
     assert hash_of(situation) == digest
     assert situation.pod()["metadata"]["uid"] == before["metadata"]["uid"]
 
@@ -43,24 +43,24 @@ def test_other_authorities_make_another_pod(situation: Situation) -> None:
     eventually(lambda: situation.pod()["metadata"]["uid"] != before["metadata"]["uid"])
     situation.stream()
     assert hash_of(situation) not in {digest, None}
-    situation.tells("CABundleChanged")
+    situation.wait_events("CABundleChanged")
     assert situation.status()["restarts"]["count"] == 0
 
 
-def test_authorities_that_go_or_are_none_leave_the_pod_alone(situation: Situation) -> None:
+def test_missing_or_invalid_authorities_do_not_change_the_pod(situation: Situation) -> None:
     apply_bundle(situation, authority())
     situation.apply_relay(**SPEC)
     before = situation.stream()
     digest = hash_of(situation)
     apply_bundle(situation, "no certificate at all")
-    looked_at(situation, "none")
+    wait_handled(situation, "none")
     situation.delete("ConfigMap", "private-ca")
-    looked_at(situation, "gone")
+    wait_handled(situation, "gone")
     assert hash_of(situation) == digest
     assert situation.pod()["metadata"]["uid"] == before["metadata"]["uid"]
 
 
-def test_those_that_are_named_no_longer_are_not_told_of(situation: Situation) -> None:
+def test_a_ca_bundle_that_is_not_used_any_more_is_not_reported(situation: Situation) -> None:
     apply_bundle(situation, authority())
     situation.apply_relay(suspend=True, **SPEC)
     eventually(lambda: hash_of(situation))

@@ -1,4 +1,4 @@
-"""A Redis that wants a client certificate: mounted by podTemplate for the ingester, and used by the operator too."""
+"""A Redis that requires a client certificate: podTemplate mounts it for the ingester, and the operator uses it too."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +11,7 @@ from e2e.cluster.certs import Leaf, issue, make_authority
 from sluice_operator.desired.naming import REDIS_TLS_HASH_ANNOTATION
 from sluice_redis.client import open_client
 from sluice_redis.url import RedisUrl
-from tests.integration.operator.asking import looked_at
+from tests.integration.operator.reconcile_request import wait_handled
 from tests.integration.operator.situation import Situation, eventually
 from tests.integration.redis_kinds import TlsServer, running
 
@@ -44,7 +44,7 @@ def apply_all(situation: Situation, server: TlsServer, *, certificate: str, key:
     situation.apply_relay(**SPEC)
 
 
-def test_it_is_used_by_the_operator_and_renewed(situation: Situation, server: TlsServer) -> None:
+def test_the_operator_uses_the_certificate_and_its_renewal(situation: Situation, server: TlsServer) -> None:
     apply_all(situation, server, certificate=server.client_cert.read_text(), key=server.client_key.read_text())
     eventually(lambda: situation.status()["firehose"]["cursor"] == "7")
     template = situation.template()
@@ -52,7 +52,7 @@ def test_it_is_used_by_the_operator_and_renewed(situation: Situation, server: Tl
     assert {"name": "redis-client", "mountPath": "/etc/redis-client", "readOnly": True} in mounts
     before = template["metadata"]["annotations"][REDIS_TLS_HASH_ANNOTATION]
 
-    # Some other certificate: the server does not know who has issued it.
+    # A certificate of another CA: the server does not trust it.
     certificate, key = issue(make_authority(), Leaf(file="stranger", user="stranger"))
     situation.apply_secret(
         "redis-client",
@@ -62,35 +62,35 @@ def test_it_is_used_by_the_operator_and_renewed(situation: Situation, server: Tl
         },
     )
     eventually(lambda: situation.template()["metadata"]["annotations"][REDIS_TLS_HASH_ANNOTATION] != before)
-    situation.becomes("SinkWritable", "False", "SinkUnreachable")
+    situation.wait_condition("SinkWritable", "False", "SinkUnreachable")
     situation.apply_secret(
         "redis-client", **{"tls.crt": server.client_cert.read_text(), "tls.key": server.client_key.read_text()}
     )
     eventually(lambda: situation.template()["metadata"]["annotations"][REDIS_TLS_HASH_ANNOTATION] == before)
-    situation.becomes("SinkWritable", "True", "SinkReachable")
+    situation.wait_condition("SinkWritable", "True", "SinkReachable")
 
     situation.delete("Secret", "redis-client")
-    looked_at(situation, "gone")
+    wait_handled(situation, "gone")
     assert situation.template()["metadata"]["annotations"][REDIS_TLS_HASH_ANNOTATION] == before
     assert situation.condition("SinkWritable") == ("True", "SinkReachable")
 
 
-def test_files_that_the_operator_can_not_have_are_told_of(situation: Situation, server: TlsServer) -> None:
+def test_files_that_the_operator_can_not_read_are_reported(situation: Situation, server: TlsServer) -> None:
     situation.apply_secret("mine", url=f"{server.url}?{FILES}")
     situation.apply_relay(**{**SPEC, "podTemplate": {}})
-    situation.becomes("SinkWritable", "False", "SinkUnreachable")
+    situation.wait_condition("SinkWritable", "False", "SinkUnreachable")
     message = next(item["message"] for item in situation.status()["conditions"] if item["type"] == "SinkWritable")
     assert "spec.podTemplate" in message
 
 
-async def test_the_ingesters_own_client_takes_them(server: TlsServer) -> None:
+async def test_the_ingesters_client_uses_the_certificate(server: TlsServer) -> None:
     files = f"ssl_certfile={server.client_cert}&ssl_keyfile={server.client_key}"
     client = open_client(RedisUrl.parse(f"{server.url}?{files}"), ca_file=str(server.ca))
     assert await client.ping()
     await client.aclose()
 
 
-def test_the_cursor_is_deleted_with_it(situation: Situation, server: TlsServer) -> None:
+def test_the_cursor_is_deleted_with_the_certificate(situation: Situation, server: TlsServer) -> None:
     apply_all(situation, server, certificate=server.client_cert.read_text(), key=server.client_key.read_text())
     eventually(lambda: situation.status()["firehose"]["cursor"] == "7")
     situation.apply_relay(**SPEC, deletionPolicy="DeleteCursor")

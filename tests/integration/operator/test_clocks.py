@@ -1,20 +1,20 @@
-"""An ingester whose clock is behind, and operators that meet it for the first time."""
+"""An ingester whose clock is behind, and operators that start while it runs."""
 
 from collections.abc import Callable
 from typing import Any
 
 from sluice_redis.contract import SourceState
-from tests.integration.operator.asking import looked_at
 from tests.integration.operator.conftest import OperatorProcess
+from tests.integration.operator.reconcile_request import wait_handled
 from tests.integration.operator.situation import Situation, eventually, now
 
 
 def ready(place: Situation) -> Any:
-    """The condition as a whole: the time of its last transition would tell of a verdict that has passed."""
+    """The whole Ready condition: its last transition time would show a status that changed and changed back."""
     return next(item for item in place.status()["conditions"] if item["type"] == "Ready")
 
 
-def test_an_operator_that_starts_takes_a_clock_that_is_behind_for_no_silence_and_finds_a_silence(
+def test_a_new_operator_tells_a_clock_that_is_behind_from_a_silent_ingester(
     place: Situation, start: Callable[..., OperatorProcess]
 ) -> None:
     place.clock = -600.0
@@ -29,20 +29,21 @@ def test_an_operator_that_starts_takes_a_clock_that_is_behind_for_no_silence_and
 
     eventually(streams)
     seen = ready(place)
-    place.tells("Connected", "Ready")  # an operator that ends tells no more
+    place.wait_events("Connected", "Ready")  # an operator that stops records no more Events
     operator.stop()
-    place.set_container(pod, running={"startedAt": now(ahead=-400)})  # it is no start that would take its time
+    # The container started long ago, so its ingester is not starting.
+    place.set_container(pod, running={"startedAt": now(ahead=-400)})
 
     second = start(speed=3)
-    looked_at(place, "second")
+    wait_handled(place, "second")
     assert ready(place) == seen
-    place.becomes("Ready", "False", "NotReporting")  # it has never written since
+    place.wait_condition("Ready", "False", "NotReporting")  # the ingester has not written since
     silent = ready(place)
-    place.tells("NotReady")
+    place.wait_events("NotReady")
     second.stop()
 
     start(speed=3)
-    looked_at(place, "third")
+    wait_handled(place, "third")
     assert ready(place) == silent
-    told = sorted(reason for reason, _ in place.events() if reason in {"Connected", "Ready", "NotReady"})
-    assert told == ["Connected", "NotReady", "Ready"]
+    reasons = sorted(reason for reason, _ in place.events() if reason in {"Connected", "Ready", "NotReady"})
+    assert reasons == ["Connected", "NotReady", "Ready"]

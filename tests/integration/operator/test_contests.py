@@ -1,4 +1,4 @@
-"""Others write what the operator writes, on a real API server: it yields, says so, and stays quiet."""
+"""Others write the operator's fields, on a real API server: it stops writing them and reports it."""
 
 import time
 from collections.abc import Callable
@@ -33,28 +33,28 @@ def container(situation: Situation) -> Manifest:
     return next(item for item in found if item["name"] == "ingester")
 
 
-def test_what_admission_sets_is_told_and_left(situation: Situation, tmp_path: Path) -> None:
+def test_a_field_that_admission_sets_is_reported_and_left(situation: Situation, tmp_path: Path) -> None:
     log = situation.control_plane.audit.from_now()
     with webhook(situation, tmp_path, set_field(CPU, "20m")):
         situation.apply_relay()
         situation.stream()
-        situation.becomes("ChildrenContested", "True", "SetByAdmission")
+        situation.wait_condition("ChildrenContested", "True", "SetByAdmission")
         message = message_of(situation)
         for part in (".resources.requests.cpu is 20m and not 50m", "admission", "spec.podTemplate.resources"):
             assert part in message, message
-        situation.tells("ChildContested")
-        situation.reconciled()
-        # The Secret and the Deployment were created: nothing else was written.
+        situation.wait_events("ChildContested")
+        situation.wait_reconciled()
+        # Only the Secret and the Deployment were created.
         assert writes_of(situation, log) == ["patch secrets", "patch deployments"]
-        situation.becomes("Ready", "True", "Streaming")
+        situation.wait_condition("Ready", "True", "Streaming")
 
         situation.apply_relay(image="sluice:2")
         eventually(lambda: container(situation)["image"] == "sluice:2")
         assert container(situation)["resources"]["requests"]["cpu"] == "20m"
         situation.patch("Deployment", CHILD, {"spec": {"replicas": 3}})
         eventually(lambda: situation.deployment()["spec"]["replicas"] == 1)
-        situation.becomes("ChildrenContested", "True", "SetByAdmission")
-        situation.reconciled()
+        situation.wait_condition("ChildrenContested", "True", "SetByAdmission")
+        situation.wait_reconciled()
         assert writes_of(situation, log)[2:] == ["patch deployments"] * 2
 
         resources = {"requests": {"cpu": "20m", "memory": "64Mi"}, "limits": {"memory": "128Mi"}}
@@ -62,7 +62,7 @@ def test_what_admission_sets_is_told_and_left(situation: Situation, tmp_path: Pa
         eventually(lambda: situation.condition("ChildrenContested") is None)
 
 
-def test_what_admission_adds_stays(situation: Situation, tmp_path: Path) -> None:
+def test_fields_that_admission_adds_stay(situation: Situation, tmp_path: Path) -> None:
     def inject(written: Manifest) -> list[Manifest] | None:
         names = [item["name"] for item in written["spec"]["template"]["spec"]["containers"]]
         add = {"op": "add", "path": "/spec/template/spec/containers/0", "value": SIDECAR}
@@ -73,7 +73,7 @@ def test_what_admission_adds_stays(situation: Situation, tmp_path: Path) -> None
         situation.apply_relay()
         eventually(lambda: "a-proxy" in message_of(situation))
         assert situation.condition("ChildrenContested") == ("True", "SetByAdmission")
-        situation.reconciled()
+        situation.wait_reconciled()
         assert writes_of(situation, log) == ["patch secrets", "patch deployments"]
         situation.patch("Deployment", CHILD, {"spec": {"paused": True}})
         eventually(lambda: "paused" not in situation.deployment()["spec"])
@@ -81,8 +81,8 @@ def test_what_admission_adds_stays(situation: Situation, tmp_path: Path) -> None
     assert sorted(names) == ["a-proxy", "ingester"]
 
 
-def test_what_admission_sets_to_something_else_each_time(situation: Situation, tmp_path: Path) -> None:
-    """Such as the time: to write again would only make another pod."""
+def test_a_field_that_admission_sets_to_another_value_each_time(situation: Situation, tmp_path: Path) -> None:
+    """For example the time: another write would only create another pod."""
 
     def stamp(_: Manifest) -> list[Manifest]:
         path = "/spec/template/metadata/annotations/example.com~1at"
@@ -91,34 +91,36 @@ def test_what_admission_sets_to_something_else_each_time(situation: Situation, t
     with webhook(situation, tmp_path, stamp):
         situation.apply_relay()
         situation.stream()
-        situation.becomes("ChildrenContested", "True", "SetByAdmission")
+        situation.wait_condition("ChildrenContested", "True", "SetByAdmission")
         situation.patch("Deployment", CHILD, {"spec": {"replicas": 3}})
         eventually(lambda: situation.deployment()["spec"]["replicas"] == 1)
         before = situation.template()["metadata"]["annotations"]
-        # It is looked at anew from nothing remembered.
+        # The request makes the operator forget what it has seen so far.
         situation.patch("Relay", NAME, {"metadata": {"annotations": {"sluice.dev/reconcile-requested-at": "now"}}})
         eventually(lambda: situation.status().get("lastHandledReconcileAt") == "now")
         log = situation.control_plane.audit.from_now()
-        situation.reconciled()
+        situation.wait_reconciled()
         assert writes_of(situation, log) == []
         assert situation.template()["metadata"]["annotations"] == before
 
 
-def persistently(situation: Situation, edit: Callable[[], object], is_back: Callable[[], bool], *, until: str) -> None:
-    """Edit each time that the edit was put right, until the operator says so in its condition."""
+def edit_repeatedly(
+    situation: Situation, edit: Callable[[], object], is_reverted: Callable[[], bool], *, until: str
+) -> None:
+    """Repeat an edit each time the operator has reverted it, until the condition has the reason `until`."""
 
     def attempt() -> bool:
-        if is_back():
+        if is_reverted():
             edit()
         return situation.condition("ChildrenContested") == ("True", until)
 
     eventually(attempt)
 
 
-def test_what_is_asked_for_is_tried_at_once(situation: Situation) -> None:
+def test_a_reconcile_request_retries_a_contested_field_at_once(situation: Situation) -> None:
     situation.apply_relay(suspend=True)
-    situation.becomes("Ready", "True", "Suspended")
-    persistently(
+    situation.wait_condition("Ready", "True", "Suspended")
+    edit_repeatedly(
         situation,
         lambda: situation.patch("Deployment", CHILD, {"spec": {"paused": True}}),
         lambda: not situation.deployment()["spec"].get("paused"),
@@ -129,13 +131,13 @@ def test_what_is_asked_for_is_tried_at_once(situation: Situation) -> None:
     eventually(lambda: situation.condition("ChildrenContested") is None)
 
 
-def test_one_that_is_deleted_again_and_again(situation: Situation) -> None:
+def test_a_deployment_that_is_deleted_repeatedly(situation: Situation) -> None:
     situation.apply_relay()
     situation.pod()
     log = situation.control_plane.audit.from_now()
 
     def delete() -> bool:
-        with suppress(ApiServerError):  # it is not there
+        with suppress(ApiServerError):  # it does not exist at the moment
             situation.delete("Deployment", CHILD)
         return situation.condition("Stalled") == ("True", "Contested")
 
@@ -143,19 +145,19 @@ def test_one_that_is_deleted_again_and_again(situation: Situation) -> None:
     assert len(writes_of(situation, log)) == 3
     assert situation.condition("Ready") == ("False", "Contested")
     assert "is deleted by somebody else again and again" in message_of(situation, "Stalled")
-    situation.tells("ChildContested")
+    situation.wait_events("ChildContested")
 
 
-def test_a_secret_that_is_deleted_again_and_again(situation: Situation) -> None:
-    """The pod that runs needs it no more."""
+def test_a_secret_that_is_deleted_repeatedly(situation: Situation) -> None:
+    """The running pod does not need it any more."""
     situation.apply_relay()
     situation.stream()
 
     def delete() -> bool:
-        with suppress(ApiServerError):  # it is not there
+        with suppress(ApiServerError):  # it does not exist at the moment
             situation.delete("Secret", f"{NAME}-relay-redis-url")
         return situation.condition("ChildrenContested") == ("True", "Contested")
 
     eventually(delete)
-    situation.becomes("Ready", "True", "Streaming")
+    situation.wait_condition("Ready", "True", "Streaming")
     assert "the object itself is deleted and not there" in message_of(situation)

@@ -1,4 +1,4 @@
-"""The deletion of cursors in every kind of Redis: what it takes, what it leaves, and what it says when it can't."""
+"""The deletion of cursors in every kind of Redis: what is deleted, what stays, and the reported errors."""
 
 from collections.abc import AsyncIterator, Callable
 from functools import partial
@@ -31,7 +31,7 @@ async def reader() -> AsyncIterator[RedisReader]:
 
 
 @pytest.mark.parametrize("kind", [TlsServer, partial(SentinelTrio, down_after=60), Cluster])
-async def test_cursor_and_health_go_and_all_else_stays(
+async def test_cursor_and_health_are_deleted_and_everything_else_stays(
     reader: RedisReader, kind: Callable[[Path], TlsServer | SentinelTrio | Cluster], tmp_path: Path
 ) -> None:
     server = kind(tmp_path)
@@ -45,16 +45,16 @@ async def test_cursor_and_health_go_and_all_else_stays(
         for name in (MINE.entries, MINE.deadletter):
             await client.xadd(name, {"event": "{}"})
         assert await delete_cursors(client, [MINE, EMPTY]) == [MINE]
-        assert [await there(client, keys) for keys in (MINE, OTHERS)] == [0, 2]
+        assert [await existing_keys(client, keys) for keys in (MINE, OTHERS)] == [0, 2]
         assert await client.xlen(MINE.entries) == await client.xlen(MINE.deadletter) == 1
         assert await delete_cursors(client, [MINE, EMPTY]) == []
 
 
-async def there(client: RedisClient, keys: StreamKeys) -> int:
+async def existing_keys(client: RedisClient, keys: StreamKeys) -> int:
     return sum([await client.exists(name) for name in (keys.cursor, keys.health)])
 
 
-async def test_a_redis_that_does_not_is_told_of_in_its_words(
+async def test_the_error_of_redis_is_reported(
     reader: RedisReader, own_redis: Callable[..., RedisServer], redis_server: RedisServer
 ) -> None:
     replica = own_redis(replicaof=f"127.0.0.1 {redis_server.port}")

@@ -1,4 +1,4 @@
-"""The reset of a cursor, as spec.cursor asks: once for each nonce, and followed by a running ingester."""
+"""The cursor reset of spec.cursor: once for each nonce, and a running ingester follows it."""
 
 import asyncio
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from sluice_operator.api.cursor import CursorResetStatus, CursorSpec
 from sluice_operator.redis.cursor_writer import is_reset_due, reset_cursor
 from sluice_redis.contract import Stream, StreamKeys
 from tests.integration.ingester.process import Ingester
-from tests.integration.ingester.stored import health, should, stands, until
+from tests.integration.ingester.stored import expected_events, health, stored_events, until
 from tests.integration.redis_kinds import wait
 from tests.integration.redis_server import RedisServer
 
@@ -38,27 +38,31 @@ async def test_sets_the_cursor_and_records_it(
     assert (found["resetNonce"], found["resetFrom"], found["resetTo"]) == ("first", before or "", value.decode())
 
 
-async def test_once_for_each_nonce_however_often_it_is_asked(client: Redis) -> None:
+async def test_a_nonce_resets_the_cursor_once(client: Redis) -> None:
     await asyncio.gather(*(reset_cursor(client, KEYS, wanted(7)) for _ in range(5)))
-    await client.set(KEYS.cursor, "12")  # the ingester has gone on
+    await client.set(KEYS.cursor, "12")  # the ingester has continued
     before = await health(client, KEYS.host)
-    assert await reset_cursor(client, KEYS, wanted(7)) == ""  # an operator that died before it wrote the status
+    assert await reset_cursor(client, KEYS, wanted(7)) == ""  # as if the operator died before it wrote the status
     assert (await client.get(KEYS.cursor), await health(client, KEYS.host)) == (b"12", before)
     assert await reset_cursor(client, KEYS, wanted(7, "second")) == ""
     assert (await client.get(KEYS.cursor), (await health(client, KEYS.host))["resetFrom"]) == (b"7", "12")
 
 
-async def test_a_revert_to_an_earlier_nonce_is_a_request_like_any_other(client: Redis) -> None:
-    """The newest nonce alone is remembered, so that the status comes to be what the spec asks for: docs/control.md."""
+async def test_a_return_to_an_earlier_nonce_resets_the_cursor_again(client: Redis) -> None:
+    """Only the newest nonce is remembered, so the status agrees with the spec in the end: see docs/control.md."""
     first, second = wanted(7, "a"), wanted("live", "b")
-    for asked, value in ((first, b"7"), (second, b"!live"), (first, b"7")):
-        assert await reset_cursor(client, KEYS, asked) == ""
+    for request, value in ((first, b"7"), (second, b"!live"), (first, b"7")):
+        assert await reset_cursor(client, KEYS, request) == ""
         assert await client.get(KEYS.cursor) == value
         done = CursorResetStatus(nonce=(await health(client, KEYS.host))["resetNonce"])
-        assert [is_reset_due(one, done) for one in (first, second, None)] == [asked is second, asked is first, False]
+        assert [is_reset_due(one, done) for one in (first, second, None)] == [
+            request is second,
+            request is first,
+            False,
+        ]
 
 
-async def test_a_redis_that_takes_nothing_is_no_reset(
+async def test_a_redis_that_refuses_writes_is_no_reset(
     own_redis: Callable[..., RedisServer], redis_server: RedisServer
 ) -> None:
     replica = own_redis(replicaof=f"127.0.0.1 {redis_server.port}")
@@ -71,7 +75,7 @@ async def test_a_redis_that_takes_nothing_is_no_reset(
 
 
 @pytest.mark.parametrize("user", ["+@all -set", "+@all -hset"])
-async def test_without_the_rights_nothing_is_half_done(own_redis: Callable[..., RedisServer], user: str) -> None:
+async def test_a_reset_without_the_rights_writes_nothing(own_redis: Callable[..., RedisServer], user: str) -> None:
     server = own_redis()
     server.client.execute_command("ACL", "SETUSER", "op", "on", ">x", "~*", *user.split())
     async with Redis(port=server.port, username="op", password="x") as client:
@@ -79,7 +83,7 @@ async def test_without_the_rights_nothing_is_half_done(own_redis: Callable[..., 
     assert server.client.keys() == []
 
 
-def test_the_status_remembers_what_redis_forgot() -> None:
+def test_a_nonce_in_the_status_counts_when_redis_has_lost_it() -> None:
     assert is_reset_due(wanted(7), None)
     assert is_reset_due(wanted(7), CursorResetStatus(nonce="zeroth"))
     assert not is_reset_due(wanted(7), CursorResetStatus(nonce="first"))
@@ -87,7 +91,7 @@ def test_the_status_remembers_what_redis_forgot() -> None:
 
 
 async def test_a_running_ingester_follows(redis_server: RedisServer, client: Redis, tmp_path: Path) -> None:
-    """To the oldest, to a seq in the middle, to live: without a restart, each event as often as asked for."""
+    """It follows to the oldest event, to a seq, and to live, without a restart. The stream has just those replays."""
     async with RelaySim(paused=True, prefill=100) as sim:
         keys = StreamKeys(stream=Stream.FIREHOSE, host=sim.host)
         first = sim.options.first_seq
@@ -100,15 +104,15 @@ async def test_a_running_ingester_follows(redis_server: RedisServer, client: Red
 
         async with Ingester(tmp_path, redis_server.url, sim.url, INGESTER_MODE="firehose") as ingester:
             await stored(first + 99)
-            everything = should(sim.journal)
+            everything = expected_events(sim.journal)
             await reset_cursor(client, keys, wanted("oldest", "1"))
             await stored(first + 99)
-            assert await stands(client) == everything * 2
+            assert await stored_events(client) == everything * 2
             await reset_cursor(client, keys, wanted(first + 49, "2"))
             await stored(first + 99)
-            assert await stands(client) == everything * 2 + should(sim.journal.between(first + 50))
+            assert await stored_events(client) == everything * 2 + expected_events(sim.journal.between(first + 50))
 
-            before = await stands(client)
+            before = await stored_events(client)
             await ingester.kill()
             await sim.emit(50)
             await reset_cursor(client, keys, wanted("live", "3"))
@@ -116,7 +120,7 @@ async def test_a_running_ingester_follows(redis_server: RedisServer, client: Red
             await sim.connected()
             newest = (await sim.emit(10))[-1].seq
             await stored(newest)
-            assert await stands(client) == before + should(sim.journal.between(newest - 9))
+            assert await stored_events(client) == before + expected_events(sim.journal.between(newest - 9))
             found = await health(client, sim.host)
             assert (found["resetNonce"], found["resetFrom"], found["resetTo"]) == ("3", str(first + 99), "!live")
             assert "lostFrom" not in found
@@ -137,6 +141,6 @@ async def test_a_halted_ingester_follows(redis_server: RedisServer, client: Redi
             await sim.drained()
 
             async def all_there() -> bool:
-                return await stands(client) == should(sim.journal)
+                return await stored_events(client) == expected_events(sim.journal)
 
             await until(all_there)

@@ -1,4 +1,4 @@
-"""What people are told with Events, on a real API server: each transition once, and a few for a source that flaps."""
+"""Events on a real API server: one for each transition, and few for a source that flaps."""
 
 import time
 from collections.abc import Callable
@@ -12,23 +12,23 @@ from tests.integration.redis_server import RedisServer
 Start = Callable[..., OperatorProcess]
 
 
-def told(place: Situation, *reasons: str) -> list[Any]:
+def events_of(place: Situation, *reasons: str) -> list[Any]:
     found = place.all("Event", query="?fieldSelector=involvedObject.kind=Relay")
     return [event for event in found if event["reason"] in reasons]
 
 
 def counts(place: Situation, reason: str) -> list[int]:
-    return [event["count"] for event in told(place, reason)]
+    return [event["count"] for event in events_of(place, reason)]
 
 
 def flap(place: Situation, pod: Any, message: str) -> None:
     place.report(SourceState.WAITING, "ConnectionLost", message, pod=pod)
-    place.becomes("Connected", "False", "ConnectionLost")
+    place.wait_condition("Connected", "False", "ConnectionLost")
     place.report(SourceState.STREAMING, pod=pod)
-    place.becomes("Connected", "True", "Streaming")
+    place.wait_condition("Connected", "True", "Streaming")
 
 
-def test_a_source_that_flaps_counts_up_a_few_events(place: Situation, start: Start) -> None:
+def test_a_source_that_flaps_increases_the_count_of_few_events(place: Situation, start: Start) -> None:
     operator = start()
     place.apply_relay()
     pod = place.stream()
@@ -40,19 +40,19 @@ def test_a_source_that_flaps_counts_up_a_few_events(place: Situation, start: Sta
         flap(place, pod, f"in other words {number}")
     eventually(lambda: counts(place, "Connected") == [10])
     assert sorted(counts(place, "Disconnected")) == [1, 2, 2, 2, 2]
-    assert "in other words 2" in {event["message"] for event in told(place, "Disconnected")}
+    assert "in other words 2" in {event["message"] for event in events_of(place, "Disconnected")}
 
     events = {event["metadata"]["uid"]: event["metadata"]["resourceVersion"] for event in place.all("Event")}
     operator.stop()
     start()
-    place.reconciled()
+    place.wait_reconciled()
     place.report(SourceState.STREAMING, pod=pod)
     assert events == {event["metadata"]["uid"]: event["metadata"]["resourceVersion"] for event in place.all("Event")}
     flap(place, pod, "after the restart")
-    eventually(lambda: "after the restart" in {event["message"] for event in told(place, "Disconnected")})
+    eventually(lambda: "after the restart" in {event["message"] for event in events_of(place, "Disconnected")})
 
 
-def test_a_connection_that_nobody_saw_for_a_while_is_told_again_only_if_it_is_another_one(
+def test_an_unobserved_connection_is_reported_again_only_if_it_is_another_one(
     place: Situation, start: Start, own_redis: Callable[..., RedisServer]
 ) -> None:
     place.sink = own_redis(requirepass="s3cret", appendonly="yes", appendfsync="always")
@@ -62,33 +62,34 @@ def test_a_connection_that_nobody_saw_for_a_while_is_told_again_only_if_it_is_an
     eventually(lambda: counts(place, "Connected") == [1])
     since = place.status()["firehose"]["connectedSince"]
 
-    def unseen_until_back(*, reconnects: int) -> None:
-        place.becomes("Connected", "Unknown", "SinkUnreachable")
+    def wait_reconnected(*, reconnects: int) -> None:
+        place.wait_condition("Connected", "Unknown", "SinkUnreachable")
         place.sink.start()
         place.report(SourceState.STREAMING, pod=pod, reconnects=reconnects)
-        place.becomes("Connected", "True", "Streaming")
+        place.wait_condition("Connected", "True", "Streaming")
 
     place.sink.kill()
-    unseen_until_back(reconnects=0)
-    eventually(lambda: told(place, "BackpressureOff"))  # which is told after the connection
+    wait_reconnected(reconnects=0)
+    eventually(lambda: events_of(place, "BackpressureOff"))  # this Event follows that of the connection
     assert counts(place, "Connected") == [1]
 
     place.sink.kill()
-    place.becomes("Connected", "Unknown", "SinkUnreachable")
+    place.wait_condition("Connected", "Unknown", "SinkUnreachable")
     operator.stop()
     start()
-    unseen_until_back(reconnects=0)
-    eventually(lambda: len(told(place, "BackpressureOff")) == 2)  # an operator counts up no event of a former one
+    wait_reconnected(reconnects=0)
+    # An operator does not increase the count of an Event of its predecessor.
+    eventually(lambda: len(events_of(place, "BackpressureOff")) == 2)
     assert counts(place, "Connected") == [1]
     assert place.status()["firehose"]["connectedSince"] == since
 
     place.sink.kill()
-    unseen_until_back(reconnects=1)
-    eventually(lambda: len(told(place, "Connected")) == 2)
-    assert not told(place, "Disconnected")
+    wait_reconnected(reconnects=1)
+    eventually(lambda: len(events_of(place, "Connected")) == 2)
+    assert not events_of(place, "Disconnected")
 
 
-def test_an_image_that_can_not_be_pulled_is_told_at_once_and_once(place: Situation, start: Start) -> None:
+def test_an_image_that_can_not_be_pulled_is_reported_at_once_and_once(place: Situation, start: Start) -> None:
     start()
     place.apply_relay(image="nowhere.example/sluice:0")
     pod = place.pod()
@@ -98,11 +99,11 @@ def test_an_image_that_can_not_be_pulled_is_told_at_once_and_once(place: Situati
             eventually(lambda: counts(place, "ImagePullFailed"))
             time.sleep(1)
     assert counts(place, "ImagePullFailed") == [1]
-    assert "The image nowhere.example/sluice:0 can't be pulled" in told(place, "ImagePullFailed")[0]["message"]
+    assert "The image nowhere.example/sluice:0 can't be pulled" in events_of(place, "ImagePullFailed")[0]["message"]
     assert place.condition("Stalled") is None
 
 
-def test_out_of_memory_is_told_from_a_crash(place: Situation, start: Start) -> None:
+def test_out_of_memory_is_distinguished_from_a_crash(place: Situation, start: Start) -> None:
     start()
     place.apply_relay()
     place.stream()
@@ -117,7 +118,7 @@ def test_out_of_memory_is_told_from_a_crash(place: Situation, start: Start) -> N
     assert len(restarts["recentTimes"]) == 3
 
 
-def test_fences_are_told_and_counted_whatever_becomes_of_the_operator(place: Situation, start: Start) -> None:
+def test_fencing_is_reported_and_counted_across_restarts_of_the_operator(place: Situation, start: Start) -> None:
     operator = start()
     place.apply_relay()
     place.stream()
@@ -126,11 +127,11 @@ def test_fences_are_told_and_counted_whatever_becomes_of_the_operator(place: Sit
     assert place.status()["firehose"]["fenced"] == 1
 
     operator.stop()
-    place.redis.hset(place.keys.health, HealthField.FENCED, "2")  # while nobody looks
+    place.redis.hset(place.keys.health, HealthField.FENCED, "2")  # while no operator runs
     start()
     eventually(lambda: place.status()["firehose"]["fenced"] == 2)
     eventually(lambda: counts(place, "Fenced") == [1, 1])
 
-    place.report(SourceState.STREAMING, pod=place.run_pod(restarts=1, last=OOM))  # which counts from zero
+    place.report(SourceState.STREAMING, pod=place.run_pod(restarts=1, last=OOM))  # the new ingester counts from zero
     place.redis.hset(place.keys.health, HealthField.FENCED, "1")
     eventually(lambda: place.status()["firehose"]["fenced"] == 3)

@@ -1,4 +1,4 @@
-"""Text that is none, in Redis: a status that the API server takes, and that people can read."""
+"""Invalid text in Redis leads to a status that the API server accepts and people can read."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ ODD = {
 
 
 @pytest.mark.parametrize("odd", ODD)
-def test_a_source_that_waits_is_told_in_text(situation: Situation, odd: str) -> None:
+def test_the_reason_of_a_waiting_source_is_readable(situation: Situation, odd: str) -> None:
     written, shown = ODD[odd]
     situation.apply_relay()
     pod = situation.stream()
@@ -35,7 +35,7 @@ def test_a_source_that_waits_is_told_in_text(situation: Situation, odd: str) -> 
         situation.keys.health, mapping={written[:500]: written, HealthField.EVENT_TIME: "0001-01-01T00:00:00+14:00"}
     )
 
-    def is_told() -> bool:
+    def is_reported() -> bool:
         status: dict[str, Any] = situation.status()
         (connected,) = (item for item in status["conditions"] if item["type"] == "Connected")
         for text in (connected["message"], status["firehose"]["lastError"]):
@@ -43,7 +43,7 @@ def test_a_source_that_waits_is_told_in_text(situation: Situation, odd: str) -> 
             assert text.isprintable()
         return True
 
-    eventually(is_told)
+    eventually(is_reported)
     assert all(message.isprintable() for _, message in situation.events())
 
 
@@ -52,8 +52,8 @@ def test_an_emoji_in_the_environment_reaches_the_pod(situation: Situation) -> No
     situation.apply_relay()
     situation.patch("Relay", NAME, {"spec": {"podTemplate": {"env": [{"name": "SMILE", "value": smile}]}}})
 
-    def is_there() -> bool:
+    def is_in_pod() -> bool:
         (container,) = situation.deployment()["spec"]["template"]["spec"]["containers"]
         return {"name": "SMILE", "value": smile} in container["env"]
 
-    eventually(is_there)
+    eventually(is_in_pod)

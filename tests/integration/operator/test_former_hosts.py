@@ -1,4 +1,4 @@
-"""Sources under several spellings: one HOST in Redis, in the status and in the judgement on duplicates."""
+"""Hosts with several spellings: one HOST in Redis, in the status and for the detection of duplicates."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -12,7 +12,7 @@ from sluice_operator.redis.cursor_writer import reset_cursor
 from sluice_operator.redis.stream_reader import RedisReader
 from sluice_redis.client import RedisClient
 from sluice_redis.contract import Stream, StreamKeys
-from tests.integration.operator.duplicate import wait_a_second
+from tests.integration.operator.duplicate_source import wait_next_timestamp
 from tests.integration.operator.situation import NAME, Situation, eventually
 from tests.integration.redis_server import RedisServer
 
@@ -36,7 +36,7 @@ def client(reader: RedisReader, redis_server: RedisServer) -> RedisClient:
     return client
 
 
-async def look(reader: RedisReader, redis_server: RedisServer) -> SinkFacts:
+async def observe(reader: RedisReader, redis_server: RedisServer) -> SinkFacts:
     return await reader.read(redis_server.url.encode(), KEYS, now=datetime.now(UTC))
 
 
@@ -47,19 +47,19 @@ async def put(client: Any, keys: StreamKeys, cursor: str | None, **fields: str) 
         await client.hset(keys.health, mapping=fields)
 
 
-async def test_what_an_older_ingester_writes_is_seen(
+async def test_the_keys_of_an_older_ingester_are_read(
     reader: RedisReader, redis_server: RedisServer, client: RedisClient
 ) -> None:
     await put(client, OLD, "7", beat=EARLY, events="40", pod="old")
-    facts = await look(reader, redis_server)
+    facts = await observe(reader, redis_server)
     assert facts.health is not None
     assert (facts.cursor, facts.health.pod, facts.health.events) == ("7", "old", 40)
-    await put(client, KEYS, None, beat=LATE, pod="new")  # which is about to bring the cursor here
-    facts = await look(reader, redis_server)
+    await put(client, KEYS, None, beat=LATE, pod="new")  # it has not renamed the cursor yet
+    facts = await observe(reader, redis_server)
     assert facts.health is not None
     assert (facts.cursor, facts.health.pod) == ("7", "new")
     await put(client, KEYS, "8")
-    facts = await look(reader, redis_server)
+    facts = await observe(reader, redis_server)
     assert facts.health is not None
     assert (facts.cursor, facts.health.pod) == ("8", "new")
 
@@ -84,7 +84,7 @@ async def test_a_leftover_does_not_undo_a_reset(client: RedisClient) -> None:
     assert await client.get(KEYS.cursor) == b"5"
 
 
-def test_the_status_and_the_deletion_know_the_former_name(situation: Situation) -> None:
+def test_the_status_and_the_deletion_use_the_former_keys_too(situation: Situation) -> None:
     name = situation.namespace
     situation.redis.set(f"firehose_live:cursor:{name}.example:443", "7")
     situation.redis.hset(f"firehose_live:health:{name}.example:443", "beat", EARLY)
@@ -118,7 +118,7 @@ def test_two_spellings_are_one_source(situation: Situation, one: str, other: str
         )
 
     apply("older", one)
-    wait_a_second()
+    wait_next_timestamp()
     apply("younger", other)
 
     def stalled() -> bool:

@@ -1,6 +1,6 @@
-"""The CRD of one kind is missing, or its objects can't be listed: the other kind is served as ever.
+"""The CRD of one kind is missing, or its objects can't be listed: the other kind is still served.
 
-Against a control plane of its own, since the CRDs are deleted.
+These tests have their own control plane, since they delete CRDs.
 """
 
 from collections.abc import Callable, Iterator
@@ -11,11 +11,11 @@ import pytest
 
 from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.control_plane import OPERATOR, PLURALS, ROOT, ControlPlane
-from tests.integration.operator.faults import FaultyProxy
+from tests.integration.operator.faulty_proxy import FaultyProxy
+from tests.integration.operator.injected_faults import never_answer, refuse
 from tests.integration.operator.kinds import LabelerSituation
 from tests.integration.operator.rights import grant, grant_everywhere, rules
 from tests.integration.operator.situation import NAME, Situation, eventually
-from tests.integration.operator.tricks import answers, never
 
 USER = "namespaced"
 
@@ -32,7 +32,7 @@ def without_crd(control_plane: ControlPlane, plural: str) -> None:
 
 @pytest.fixture
 def crds(control_plane: ControlPlane) -> Iterator[None]:
-    """Puts all CRDs back in the end."""
+    """Creates all CRDs again at the end."""
     yield
     for plural in ("relays", "labelers"):
         with_crd(control_plane, plural)
@@ -40,7 +40,7 @@ def crds(control_plane: ControlPlane) -> Iterator[None]:
 
 @pytest.fixture
 def labeler(place: Situation) -> LabelerSituation:
-    """A Labeler in the same namespace."""
+    """A Labeler in the namespace of `place`."""
     return LabelerSituation(place.control_plane, place.namespace, place.sink)
 
 
@@ -48,15 +48,15 @@ def is_served(operator: OperatorProcess, kind: str, *, served: bool) -> bool:
     return f'sluice_kind_served{{kind="{kind}"}} {float(served)}' in operator.get("metrics")[1]
 
 
-def is_made_for(place: Situation) -> bool:
-    """Whether the Deployment, and the only pod, are of the resource that is there now."""
+def children_belong_to(place: Situation) -> bool:
+    """Whether the Deployment and the only pod belong to the present resource."""
     (owner,) = place.deployment()["metadata"]["ownerReferences"]
     pods = place.all("Pod", query=f"?labelSelector=app.kubernetes.io/component={place.component}")
     return bool(owner["uid"] == place.relay()["metadata"]["uid"]) and len(pods) == 1
 
 
-def is_kept_up(place: Situation) -> None:
-    """What is deleted comes back, what is asked for is done, and it is told in the status."""
+def assert_is_reconciled(place: Situation) -> None:
+    """Wait until a deleted child is restored, an edit is applied, and the status shows it."""
     uid = place.deployment()["metadata"]["uid"]
     place.delete("Deployment", place.child)
     eventually(lambda: place.deployment()["metadata"]["uid"] != uid)
@@ -67,7 +67,7 @@ def is_kept_up(place: Situation) -> None:
 
 
 @pytest.mark.usefixtures("crds")
-def test_a_crd_that_is_deleted_and_comes_back(
+def test_a_crd_is_deleted_and_created_again(
     control_plane: ControlPlane, place: Situation, labeler: LabelerSituation, start: Callable[..., OperatorProcess]
 ) -> None:
     operator = start()
@@ -77,7 +77,7 @@ def test_a_crd_that_is_deleted_and_comes_back(
         one.stream()
     without_crd(control_plane, "labelers")
     eventually(lambda: is_served(operator, "Labeler", served=False))
-    is_kept_up(place)
+    assert_is_reconciled(place)
     assert is_served(operator, "Relay", served=True)
     code, text = operator.get("readyz")
     assert code == 200
@@ -88,10 +88,10 @@ def test_a_crd_that_is_deleted_and_comes_back(
     with_crd(control_plane, "labelers")
     eventually(lambda: is_served(operator, "Labeler", served=True))
     labeler.apply_relay()
-    eventually(lambda: is_made_for(labeler), seconds=120)  # the garbage collector has to learn of the kind as well
+    eventually(lambda: children_belong_to(labeler), seconds=120)  # the garbage collector has to learn of the kind too
     labeler.stream()
-    is_kept_up(labeler)
-    is_kept_up(place)
+    assert_is_reconciled(labeler)
+    assert_is_reconciled(place)
     eventually(lambda: operator.get("readyz") == (200, "ready\n"))
     assert operator.returncode is None
     assert "Traceback" not in operator.log
@@ -99,7 +99,7 @@ def test_a_crd_that_is_deleted_and_comes_back(
 
 @pytest.mark.usefixtures("crds")
 @pytest.mark.parametrize("missing", ["relays", "labelers"])
-def test_a_crd_that_was_never_installed(
+def test_a_crd_is_not_installed(
     control_plane: ControlPlane,
     place: Situation,
     labeler: LabelerSituation,
@@ -112,17 +112,17 @@ def test_a_crd_that_was_never_installed(
     operator = start()
     served.apply_relay()
     served.stream()
-    is_kept_up(served)
+    assert_is_reconciled(served)
     assert f"There is no CRD for {missing}" in operator.get("readyz")[1]
     with_crd(control_plane, missing)
     eventually(lambda: is_served(operator, of[missing].kind, served=True))
     of[missing].apply_relay()
     of[missing].stream()
-    is_kept_up(of[missing])
+    assert_is_reconciled(of[missing])
 
 
 @pytest.mark.usefixtures("crds")
-def test_a_version_that_is_not_served(
+def test_a_crd_version_is_not_served(
     control_plane: ControlPlane, place: Situation, labeler: LabelerSituation, start: Callable[..., OperatorProcess]
 ) -> None:
     operator = start()
@@ -136,14 +136,14 @@ def test_a_version_that_is_not_served(
         kind="application/json-patch+json",
     )
     eventually(lambda: is_served(operator, "Labeler", served=False))
-    is_kept_up(place)
+    assert_is_reconciled(place)
     with_crd(control_plane, "labelers")
     labeler.apply_relay()
     labeler.stream()
 
 
 @pytest.mark.parametrize("everywhere", [True, False], ids=["cluster", "namespaces"])
-def test_a_kind_that_is_forbidden(
+def test_a_kind_is_forbidden(
     control_plane: ControlPlane,
     place: Situation,
     labeler: LabelerSituation,
@@ -168,85 +168,85 @@ def test_a_kind_that_is_forbidden(
         place.apply_relay()
         labeler.apply_relay()
         place.stream()
-        is_kept_up(place)
+        assert_is_reconciled(place)
         assert 'cannot list resource "labelers"' in operator.get("readyz")[1]
         assert is_served(operator, "Labeler", served=False)
         assert labeler.status()["observedGeneration"] == -1
         allow(rules())
         labeler.stream()
-        is_kept_up(labeler)
+        assert_is_reconciled(labeler)
         assert "Traceback" not in operator.log
     finally:
         if everywhere:
             grant_everywhere(control_plane, rules(), OPERATOR)
 
 
-@pytest.mark.parametrize("trick", [answers(500), answers(403), never], ids=["500", "403", "no answer"])
-def test_a_kind_whose_lists_fail(
+@pytest.mark.parametrize("fault", [refuse(500), refuse(403), never_answer], ids=["500", "403", "no answer"])
+def test_lists_of_a_kind_fail(
     place: Situation,
     labeler: LabelerSituation,
     proxy: FaultyProxy,
     start: Callable[..., OperatorProcess],
-    trick: Any,
+    fault: Any,
 ) -> None:
-    """From the start, and with it in between: as with objects that can't be converted or decoded."""
-    with proxy.fault(trick, "list", "labelers"):
+    """Lists fail from the start, and again later, as with objects that can't be converted or decoded."""
+    with proxy.inject(fault, "list", "labelers"):
         operator = start(speed=3, KUBECONFIG=proxy.kubeconfig(OPERATOR), SLUICE_RESYNC_INTERVAL_SECONDS="5")
         place.apply_relay()
         labeler.apply_relay()
         place.stream()
-        is_kept_up(place)
+        assert_is_reconciled(place)
         assert "labelers" in operator.get("readyz")[1]
         assert is_served(operator, "Labeler", served=False)
     labeler.stream()
-    with proxy.fault(trick, "list", "labelers"):
-        proxy.expire("labelers")
+    with proxy.inject(fault, "list", "labelers"):
+        proxy.expire_watches("labelers")
         eventually(lambda: is_served(operator, "Labeler", served=False))
-        is_kept_up(place)
+        assert_is_reconciled(place)
     eventually(lambda: is_served(operator, "Labeler", served=True))
-    is_kept_up(labeler)
+    assert_is_reconciled(labeler)
     assert operator.returncode is None
 
 
-def test_a_kind_that_can_not_be_watched_is_listed_instead(
+def test_a_kind_that_can_not_be_watched_is_listed(
     place: Situation, labeler: LabelerSituation, proxy: FaultyProxy, start: Callable[..., OperatorProcess]
 ) -> None:
     operator = start(speed=3, KUBECONFIG=proxy.kubeconfig(OPERATOR), SLUICE_RESYNC_INTERVAL_SECONDS="5")
     place.apply_relay()
     labeler.apply_relay()
     labeler.stream()
-    with proxy.fault(answers(404), "watch", "labelers"):
-        proxy.cut("labelers")
+    with proxy.inject(refuse(404), "watch", "labelers"):
+        proxy.cut_watches("labelers")
         eventually(lambda: "labelers can't be watched" in operator.get("readyz")[1])
         labeler.apply_relay(batch={"size": 321})
         eventually(lambda: "321" in str(labeler.template()))
         place.stream()
-        is_kept_up(place)
+        assert_is_reconciled(place)
     eventually(lambda: is_served(operator, "Labeler", served=True))
-    is_kept_up(labeler)
+    assert_is_reconciled(labeler)
     assert operator.returncode is None
 
 
-def test_a_kind_that_is_forbidden_in_one_of_two_namespaces(
+def test_a_kind_is_forbidden_in_one_of_two_namespaces(
     control_plane: ControlPlane,
     place: Situation,
-    elsewhere: Situation,
+    other_place: Situation,
     own_operator: Callable[..., OperatorProcess],
 ) -> None:
     granted = [{**rule, "resources": [one for one in rule["resources"] if "labelers" not in one]} for rule in rules()]
     grant(control_plane, place.namespace, granted, USER)
-    grant(control_plane, elsewhere.namespace, rules(), USER)
+    grant(control_plane, other_place.namespace, rules(), USER)
     operator = own_operator(
         KUBECONFIG=str(control_plane.kubeconfig(USER)),
         SLUICE_DEFAULT_REDIS_URL=f"redis://:s3cret@127.0.0.1:{place.sink.port}/0",
-        SLUICE_WATCH_NAMESPACES=f"{place.namespace},{elsewhere.namespace}",
+        SLUICE_WATCH_NAMESPACES=f"{place.namespace},{other_place.namespace}",
     )
-    refused, served = (LabelerSituation(control_plane, one.namespace, one.sink) for one in (place, elsewhere))
-    for one in (refused, served, place, elsewhere):
+    refused, served = (LabelerSituation(control_plane, one.namespace, one.sink) for one in (place, other_place))
+    for one in (refused, served, place, other_place):
         one.apply_relay()
-    for one in (served, place, elsewhere):
+    for one in (served, place, other_place):
         one.stream()
-        is_kept_up(one)
+        assert_is_reconciled(one)
     assert f"labelers in namespace {place.namespace}" in operator.get("readyz")[1]
     assert refused.status()["observedGeneration"] == -1
     grant(control_plane, place.namespace, rules(), USER)
@@ -254,7 +254,7 @@ def test_a_kind_that_is_forbidden_in_one_of_two_namespaces(
     eventually(lambda: operator.get("readyz") == (200, "ready\n"))
 
 
-def test_both_crds_missing_is_waited_for(
+def test_the_operator_waits_while_both_crds_are_missing(
     control_plane: ControlPlane, place: Situation, crds: None, tmp_path: Path
 ) -> None:
     for plural in ("relays", "labelers"):
@@ -275,7 +275,7 @@ def test_both_crds_missing_is_waited_for(
         eventually(lambda: operator.get("readyz") == (200, "ready\n"))
         place.apply_relay()
         place.stream()
-        # Later it is no other, and the process goes on.
+        # Later there is still no kind, and the process still runs.
         for plural in ("relays", "labelers"):
             without_crd(control_plane, plural)
         eventually(lambda: operator.get("readyz")[1].count("There is no CRD") == 2)
@@ -283,7 +283,7 @@ def test_both_crds_missing_is_waited_for(
             with_crd(control_plane, plural)
         eventually(lambda: operator.get("readyz") == (200, "ready\n"))
         place.apply_relay()
-        eventually(lambda: is_made_for(place), seconds=120)
+        eventually(lambda: children_belong_to(place), seconds=120)
         place.stream()
         assert operator.returncode is None
     finally:

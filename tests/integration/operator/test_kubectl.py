@@ -1,4 +1,4 @@
-"""What people see of a source with kubectl, and the numbers of its stream and consumers behind it."""
+"""The output of kubectl for a source, and the numbers of its stream and its consumers."""
 
 import time
 from collections.abc import Callable
@@ -6,9 +6,9 @@ from collections.abc import Callable
 import pytest
 
 from sluice_redis.contract import SourceState, Stream, StreamKeys
-from tests.integration.operator.asking import settled
 from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.kinds import BackfillSituation
+from tests.integration.operator.reconcile_request import wait_status_current
 from tests.integration.operator.situation import NAME, Situation, eventually
 from tests.integration.redis_server import RedisServer
 
@@ -21,7 +21,7 @@ SECRET = "mine"
 def streaming(
     place: Situation, start: Callable[..., OperatorProcess], own_redis: Callable[..., RedisServer]
 ) -> Situation:
-    """A Relay as people have it, with consumers."""
+    """A streaming Relay with consumers."""
     place.sink, place.host = own_redis(), HOST
     place.keys = StreamKeys(stream=Stream.FIREHOSE, host=HOST)
     place.apply_secret(SECRET, url=place.sink.url)
@@ -35,24 +35,24 @@ def streaming(
     client.xreadgroup("indexer", "one", {place.keys.entries: ">"}, count=4)
     client.xgroup_create(place.keys.entries, "search", id="0")
 
-    def is_told() -> bool:
+    def is_reported() -> bool:
         found = place.status()["firehose"]
         numbers = found["cursor"], found["streamLength"], found["consumersLag"], len(found["consumerGroups"])
         return numbers == (str(SEQ + 8), 10, 10, 2)
 
-    eventually(is_told)
+    eventually(is_reported)
     return place
 
 
 def columns(place: Situation, *arguments: str) -> dict[str, str]:
-    """The one row of a table, by column."""
+    """The only row of a table: column -> cell."""
     head, row = place.kubectl("get", *arguments).splitlines()
     starts = [index for index, letter in enumerate(head) if letter != " " and (index == 0 or head[index - 1] == " ")]
     ends = [*starts[1:], None]
     return {head[a:b].strip(): row[a:b].strip() for a, b in zip(starts, ends, strict=True)}
 
 
-def test_numbers_of_the_stream_and_its_consumers(streaming: Situation) -> None:
+def test_the_numbers_of_the_stream_and_its_consumers(streaming: Situation) -> None:
     firehose = streaming.status()["firehose"]
     indexer, search = firehose["consumerGroups"]
     assert (indexer["name"], indexer["lag"], indexer["pending"], indexer["consumers"]) == ("indexer", 6, 4, 1)
@@ -70,9 +70,9 @@ def test_numbers_of_the_stream_and_its_consumers(streaming: Situation) -> None:
     assert "consumersLag" not in streaming.status()["firehose"]
 
 
-def test_ages_that_tick_are_not_written(streaming: Situation) -> None:
+def test_growing_ages_are_not_written(streaming: Situation) -> None:
     pod = streaming.pod()
-    settled(streaming)
+    wait_status_current(streaming)
     before = streaming.relay()["metadata"]["resourceVersion"]
     for _ in range(10):
         time.sleep(1)
@@ -108,14 +108,14 @@ def test_get_wide(streaming: Situation) -> None:
     streaming.redis.hset(streaming.keys.health, "lastError", "the source closed the connection")
     eventually(lambda: streaming.status()["backfill"]["progress"] == "3 repos")
     eventually(lambda: streaming.status()["firehose"]["lastError"])
-    streaming.becomes("Ready", "True", "Streaming")
+    streaming.wait_condition("Ready", "True", "Streaming")
     row = columns(streaming, "relay", NAME, "-o", "wide")
     assert (row["LENGTH"], row["CONSUMERS"], row["BACKFILL"]) == ("10", "10", "3 repos")
     assert (row["LAST-ERROR"], row["REASON"]) == ("the source closed the connection", "Streaming")
     assert row["MESSAGE"] == f"Streaming from {HOST}"
 
 
-def test_explain_tells_what_the_numbers_are(streaming: Situation) -> None:
+def test_kubectl_explain_describes_the_numbers(streaming: Situation) -> None:
     text = streaming.kubectl("explain", "relay.status.firehose.consumerGroups")
     assert "Number of entries that were delivered to consumers and are not acknowledged." in " ".join(text.split())
     text = " ".join(streaming.kubectl("explain", "relay.status.firehose.lagSeconds").split())

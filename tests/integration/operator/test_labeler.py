@@ -1,4 +1,4 @@
-"""A Labeler on a real API server: the children, the verdict and the table of a Relay, for labels."""
+"""A Labeler on a real API server: children, conditions and table columns as for a Relay."""
 
 import secrets
 import time
@@ -25,7 +25,7 @@ def situation(control_plane: ControlPlane, operator: OperatorProcess, sink: Redi
 
 def test_from_nothing_to_streaming(situation: LabelerSituation) -> None:
     situation.apply_relay(labels={"startFrom": "live"})
-    situation.becomes("Ready", "False", "PodNotRunning")
+    situation.wait_condition("Ready", "False", "PodNotRunning")
     deployment = situation.deployment()
     (container,) = deployment["spec"]["template"]["spec"]["containers"]
     env = {item["name"]: item.get("value") for item in container["env"]}
@@ -43,7 +43,7 @@ def test_from_nothing_to_streaming(situation: LabelerSituation) -> None:
     table = situation.kubectl("get", "labelers").splitlines()
     assert table[0].split() == ["NAME", "HOST", "READY", "CURSOR", "LAG", "RATE", "RESTARTS", "AGE", "REASON"]
     assert {"True", "Streaming", "1234", "0s", "12/s"} <= set(table[1].split()), table
-    situation.tells("Created", "Connected", "Ready")
+    situation.wait_events("Created", "Connected", "Ready")
 
 
 def test_quiet_for_days_is_ready(situation: LabelerSituation) -> None:
@@ -54,7 +54,7 @@ def test_quiet_for_days_is_ready(situation: LabelerSituation) -> None:
         situation.keys.health, mapping={HealthField.STORED: long_ago, HealthField.EVENT_TIME: long_ago}
     )
     situation.report(SourceState.STREAMING, pod=pod)
-    situation.becomes("EventsFlowing", "True", "Quiet")
+    situation.wait_condition("EventsFlowing", "True", "Quiet")
     assert situation.condition("Ready") == ("True", "Streaming")
     eventually(lambda: situation.status()["labels"]["lag"] == "0s")
     situation.kubectl("wait", f"labeler/{NAME}", "--for=condition=Ready", "--timeout=60s")
@@ -65,18 +65,18 @@ def test_suspend_and_resume(situation: LabelerSituation) -> None:
     situation.stream(77)
     situation.kubectl("patch", "labeler", NAME, "--type=merge", "-p", '{"spec":{"suspend":true}}')
     eventually(lambda: situation.deployment()["spec"]["replicas"] == 0)
-    eventually(lambda: not situation.names("Pod") or _end(situation))
-    situation.becomes("Suspended", "True", "Suspended")
-    situation.becomes("Ready", "True", "Suspended")
+    eventually(lambda: not situation.names("Pod") or _end_pods(situation))
+    situation.wait_condition("Suspended", "True", "Suspended")
+    situation.wait_condition("Ready", "True", "Suspended")
     assert situation.status()["labels"]["cursor"] == "77"
     situation.kubectl("patch", "labeler", NAME, "--type=merge", "-p", '{"spec":{"suspend":false}}')
     situation.stream(78)
     assert situation.status()["restarts"]["count"] == 0
-    situation.tells("Suspended", "Resumed")
+    situation.wait_events("Suspended", "Resumed")
 
 
-def _end(situation: LabelerSituation) -> bool:
-    """What the kubelet does with pods that were deleted. False, so that it is looked for again."""
+def _end_pods(situation: LabelerSituation) -> bool:
+    """Delete the pods that are ending, as the kubelet does. Returns False, so that `eventually` calls it again."""
     for name in situation.names("Pod"):
         situation.kubectl("delete", "pod", name, "--force", "--grace-period=0", "--ignore-not-found")
     return False
@@ -89,10 +89,10 @@ def test_restarts_are_counted_with_their_cause(situation: LabelerSituation) -> N
     eventually(lambda: situation.status()["restarts"]["count"] == 1)
     restarts = situation.status()["restarts"]
     assert (restarts["lastReason"], restarts["lastExitCode"]) == ("Error", 1)
-    situation.becomes("Stable", "False", "RestartedRecently")
+    situation.wait_condition("Stable", "False", "RestartedRecently")
 
 
-def test_what_is_deleted_is_back_within_seconds(situation: LabelerSituation) -> None:
+def test_deleted_children_are_restored_within_seconds(situation: LabelerSituation) -> None:
     situation.apply_relay()
     situation.stream()
     uid = situation.deployment()["metadata"]["uid"]
@@ -102,7 +102,7 @@ def test_what_is_deleted_is_back_within_seconds(situation: LabelerSituation) -> 
     assert time.monotonic() - began < 15
 
 
-def test_spec_cursor_sets_the_labelers(situation: LabelerSituation) -> None:
+def test_spec_cursor_sets_the_cursor_of_the_labeler(situation: LabelerSituation) -> None:
     situation.apply_relay()
     situation.stream(500)
     situation.apply_relay(cursor={"position": "oldest", "nonce": "again"})
@@ -111,8 +111,8 @@ def test_spec_cursor_sets_the_labelers(situation: LabelerSituation) -> None:
     assert situation.status()["cursorReset"]["from"] == "500"
 
 
-def test_a_relay_and_a_labeler_of_one_name(situation: LabelerSituation) -> None:
-    """Each has its own Deployment, Secret and pods, and the end of one leaves the other alone."""
+def test_a_relay_and_a_labeler_with_one_name(situation: LabelerSituation) -> None:
+    """Each has its own Deployment, Secret and pods. The deletion of one does not affect the other."""
     situation.apply_relay()
     situation.stream()
     relay = {"apiVersion": "sluice.dev/v1alpha1", "kind": "Relay", "metadata": {"name": NAME}}
@@ -125,8 +125,8 @@ def test_a_relay_and_a_labeler_of_one_name(situation: LabelerSituation) -> None:
     uid = situation.deployment()["metadata"]["uid"]
     situation.kubectl("delete", "relay", NAME)
     eventually(lambda: f"{NAME}-firehose" not in situation.names("Deployment"))
-    situation.reconciled()
-    situation.report(SourceState.STREAMING)  # an old report is not believed
-    situation.becomes("Ready", "True", "Streaming")
+    situation.wait_reconciled()
+    situation.report(SourceState.STREAMING)  # an old report is ignored
+    situation.wait_condition("Ready", "True", "Streaming")
     assert situation.deployment()["metadata"]["uid"] == uid
     assert situation.status()["restarts"]["count"] == 0

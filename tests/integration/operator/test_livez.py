@@ -1,4 +1,4 @@
-"""/livez: what makes it fail, and what must not."""
+"""/livez: what makes it fail, and what does not."""
 
 import asyncio
 import secrets
@@ -21,14 +21,14 @@ from sluice_operator.telemetry.watchdog import liveness_problem
 from tests.fakes.served import served_namespaces
 from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.control_plane import OPERATOR, ControlPlane
-from tests.integration.operator.faults import FaultyProxy
+from tests.integration.operator.faulty_proxy import FaultyProxy
+from tests.integration.operator.injected_faults import never_answer
 from tests.integration.operator.situation import Situation, now
-from tests.integration.operator.tricks import never
 
 ALIVE = (200, "alive\n")
 
 
-def test_a_process_that_stands_still_does_not_answer(place: Situation, start: Callable[..., OperatorProcess]) -> None:
+def test_a_frozen_process_does_not_answer(place: Situation, start: Callable[..., OperatorProcess]) -> None:
     operator = start()
     operator.send(signal.SIGSTOP)
     assert operator.get("livez", seconds=5) == (0, "")
@@ -38,7 +38,7 @@ def test_a_process_that_stands_still_does_not_answer(place: Situation, start: Ca
     place.stream()
 
 
-def test_a_redis_that_takes_connections_and_never_answers(
+def test_a_redis_that_accepts_connections_and_never_answers(
     control_plane: ControlPlane, place: Situation, own_operator: Callable[..., OperatorProcess]
 ) -> None:
     neighbour = Situation(control_plane, f"test-{secrets.token_hex(3)}", place.sink)
@@ -51,17 +51,17 @@ def test_a_redis_that_takes_connections_and_never_answers(
         place.apply_secret("silent", url=f"redis://127.0.0.1:{silent.getsockname()[1]}")
         place.apply_relay(redis={"secretRef": {"name": "silent"}})
         place.set_container(place.pod(), running={"startedAt": now()})
-        place.becomes("SinkWritable", "False", "SinkUnreachable")
+        place.wait_condition("SinkWritable", "False", "SinkUnreachable")
         neighbour.apply_relay()
         neighbour.stream()
         assert operator.get("livez") == ALIVE
     neighbour.remove()
 
 
-async def test_a_list_that_never_ends_is_the_end(
+async def test_an_endless_list_ends_the_process(
     proxy: FaultyProxy, place: Situation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As if the client's own time limit had failed."""
+    """This happens if the client's own timeout does not work."""
     monkeypatch.setattr(transport_module, "REQUEST_TIMEOUT", None)
     monkeypatch.setattr(heartbeat_module, "OVERDUE_SECONDS", 5.0)
     monkeypatch.setenv("KUBECONFIG", proxy.kubeconfig(OPERATOR))
@@ -80,7 +80,7 @@ async def test_a_list_that_never_ends_is_the_end(
         work = asyncio.create_task(resync.run())
         await asyncio.sleep(0.5)
         assert liveness_problem(queue, resync) == ""
-        with proxy.fault(never, "list", "pods", namespace=place.namespace):
+        with proxy.inject(never_answer, "list", "pods", namespace=place.namespace):
             async with asyncio.timeout(60):
                 while liveness_problem(queue, resync) != "stuck: everything should have been listed long ago":
                     await asyncio.sleep(0.1)

@@ -1,4 +1,4 @@
-"""A Relay's backfill on a real API server: an ingester of its own beside the stream's, and its end told."""
+"""The backfill of a Relay on a real API server: it has its own ingester, and its end is reported."""
 
 from typing import Any
 
@@ -15,15 +15,15 @@ def listing(situation: Situation) -> BackfillSituation:
     return BackfillSituation(situation.control_plane, situation.namespace, situation.sink)
 
 
-def test_from_enabled_to_done(situation: Situation, listing: BackfillSituation) -> None:
+def test_a_backfill_from_enabled_to_done(situation: Situation, listing: BackfillSituation) -> None:
     situation.apply_relay()
     situation.stream()
     assert situation.condition("BackfillComplete") is None
     assert listing.child not in situation.names("Deployment")
 
     situation.apply_relay(backfill={"enabled": True, "onPageError": "SkipRepo", "rescanIntervalSeconds": 86_400})
-    situation.becomes("BackfillComplete", "False", "PodNotRunning")
-    situation.becomes("Ready", "True", "Streaming")  # whatever becomes of the backfill's pod
+    situation.wait_condition("BackfillComplete", "False", "PodNotRunning")
+    situation.wait_condition("Ready", "True", "Streaming")  # the pod of the backfill does not affect Ready
     (container,) = listing.deployment()["spec"]["template"]["spec"]["containers"]
     env = {item["name"]: item.get("value") for item in container["env"]}
     assert env["INGESTER_MODE"] == "backfill"
@@ -33,7 +33,7 @@ def test_from_enabled_to_done(situation: Situation, listing: BackfillSituation) 
     listing.run_pod()
     listing.list_page("1000", 3)
     listing.report(SourceState.STREAMING)
-    situation.becomes("BackfillComplete", "False", "Listing")
+    situation.wait_condition("BackfillComplete", "False", "Listing")
 
     def numbers() -> bool:
         found = situation.status()["backfill"]
@@ -43,33 +43,33 @@ def test_from_enabled_to_done(situation: Situation, listing: BackfillSituation) 
     eventually(numbers)
 
     listing.report(SourceState.WAITING, "Http500", "relay answered 500: (did:plc:x): repository state not available")
-    situation.becomes("BackfillComplete", "False", "Http500")
-    situation.becomes("Ready", "True", "Streaming")
+    situation.wait_condition("BackfillComplete", "False", "Http500")
+    situation.wait_condition("Ready", "True", "Streaming")
 
     listing.list_page(BACKFILL_DONE, 1)
     listing.report(SourceState.DONE)
-    situation.becomes("BackfillComplete", "True", "Listed")
+    situation.wait_condition("BackfillComplete", "True", "Listed")
     assert eventually(lambda: situation.status()["backfill"]["done"])
-    situation.tells("BackfillDone")
+    situation.wait_events("BackfillDone")
 
 
-def test_switched_off_again(situation: Situation, listing: BackfillSituation) -> None:
+def test_a_backfill_is_disabled_again(situation: Situation, listing: BackfillSituation) -> None:
     situation.apply_relay(backfill={"enabled": True})
     situation.stream()
     listing.run_pod()
     listing.list_page("1000", 1)
     listing.report(SourceState.STREAMING)
-    situation.becomes("BackfillComplete", "False", "Listing")
+    situation.wait_condition("BackfillComplete", "False", "Listing")
 
     situation.apply_relay()
     eventually(lambda: listing.child not in situation.names("Deployment"))
 
-    def gone() -> bool:
+    def is_removed() -> bool:
         assert "backfill" not in situation.status()
         return situation.condition("BackfillComplete") is None
 
-    eventually(gone)
-    assert listing.redis.get(listing.keys.cursor) == "1000"  # to go on from, when it is switched on again
+    eventually(is_removed)
+    assert listing.redis.get(listing.keys.cursor) == "1000"  # the backfill continues from it when it is enabled again
 
 
 @pytest.mark.parametrize(
@@ -79,6 +79,6 @@ def test_switched_off_again(situation: Situation, listing: BackfillSituation) ->
         ({"onPageError": "Skip"}, "Retry"),
     ],
 )
-def test_what_the_api_server_refuses(situation: Situation, backfill: dict[str, Any], words: str) -> None:
+def test_an_invalid_backfill_is_refused(situation: Situation, backfill: dict[str, Any], words: str) -> None:
     with pytest.raises(ApiServerError, match=words):
         situation.apply_relay(backfill=backfill)

@@ -1,4 +1,4 @@
-"""`spec.podTemplate` on a real API server: merged, taken back, never mistaken for drift, refused in clear words."""
+"""`spec.podTemplate` on a real API server: merged, removed again, not taken for drift, refused with a clear message."""
 
 import time
 from collections.abc import Callable
@@ -9,7 +9,7 @@ import pytest
 from tests.integration.operator.control_plane import OPERATOR, Manifest
 from tests.integration.operator.situation import NAME, Situation, eventually
 
-# What an API server stores in other words than it was given is what could be mistaken for drift.
+# The API server stores these in another form, which must not be taken for drift.
 FULL: dict[str, Any] = {
     "labels": {"team": "moderation", "empty": ""},
     "annotations": {"sidecar.istio.io/inject": "false"},
@@ -132,7 +132,7 @@ def env_of(template: Manifest) -> dict[str, Manifest]:
 
 
 def writes_while(situation: Situation, seconds: float) -> list[str]:
-    """The operator's writes of children meanwhile."""
+    """The operator's writes of children during so many seconds."""
     log = situation.control_plane.audit.from_now()
     time.sleep(seconds)
     found = [request for request in log.writes(OPERATOR) if request.namespace == situation.namespace]
@@ -143,9 +143,9 @@ def message_of(situation: Situation, kind: str) -> str:
     return next(item["message"] for item in situation.status()["conditions"] if item["type"] == kind)
 
 
-def test_all_of_it_comes_and_goes_without_endless_writes(situation: Situation) -> None:
+def test_all_fields_are_applied_and_removed_without_endless_writes(situation: Situation) -> None:
     situation.apply_relay(suspend=True)
-    situation.becomes("Ready", "True", "Suspended")
+    situation.wait_condition("Ready", "True", "Suspended")
     bare = situation.template()
 
     situation.apply_relay(suspend=True, podTemplate=FULL)
@@ -166,7 +166,7 @@ def test_all_of_it_comes_and_goes_without_endless_writes(situation: Situation) -
     assert writes_while(situation, 4) == []
 
 
-def test_what_is_taken_back_one_by_one_goes(situation: Situation) -> None:
+def test_fields_are_removed_one_by_one(situation: Situation) -> None:
     env, tolerations = FULL["env"][:1], FULL["tolerations"][:1]
     situation.apply_relay(
         suspend=True, podTemplate={"labels": {"a": "1", "b": "2"}, "env": env, "tolerations": tolerations}
@@ -181,7 +181,7 @@ def test_what_is_taken_back_one_by_one_goes(situation: Situation) -> None:
     assert "kubectl.kubernetes.io/restartedAt" in found["metadata"]["annotations"]
 
 
-def test_a_variable_goes_from_a_value_to_a_reference(situation: Situation) -> None:
+def test_a_variable_changes_from_a_value_to_a_reference(situation: Situation) -> None:
     situation.apply_relay(suspend=True, podTemplate={"env": [{"name": "A", "value": "1"}]})
     eventually(lambda: env_of(situation.template())["A"] == {"name": "A", "value": "1"})
     reference = {"secretKeyRef": {"name": "mine", "key": "a"}}
@@ -197,7 +197,7 @@ EDITS: dict[str, Callable[[Manifest], object]] = {
 }
 
 
-def test_what_somebody_changes_of_it_is_put_back(situation: Situation) -> None:
+def test_foreign_edits_of_these_fields_are_reverted(situation: Situation) -> None:
     situation.apply_relay(suspend=True, podTemplate=FULL)
     before = eventually(lambda: situation.template() if "affinity" in situation.template()["spec"] else None)
     for name, edit in EDITS.items():
@@ -210,7 +210,7 @@ def test_what_somebody_changes_of_it_is_put_back(situation: Situation) -> None:
 
 
 @pytest.mark.parametrize(
-    ("template", "told"),
+    ("template", "words"),
     [
         ({"affinity": {"nodeAffinity": {"required": {}}}}, ".affinity.nodeAffinity.required: field not declared"),
         ({"volumes": [{"name": "a", "secrt": {}}]}, '.volumes[name="a"].secrt: field not declared in schema'),
@@ -227,12 +227,12 @@ def test_what_somebody_changes_of_it_is_put_back(situation: Situation) -> None:
     ],
     ids=lambda value: str(value)[:40] if isinstance(value, str) else "",
 )
-def test_what_only_a_deployment_knows_is_told_and_mended(
-    situation: Situation, template: dict[str, Any], told: str
+def test_a_template_that_only_the_deployment_refuses_is_reported(
+    situation: Situation, template: dict[str, Any], words: str
 ) -> None:
     situation.apply_relay(podTemplate=template)
-    situation.becomes("Stalled", "True", "ChildRefused")
-    assert told in message_of(situation, "Stalled")
+    situation.wait_condition("Stalled", "True", "ChildRefused")
+    assert words in message_of(situation, "Stalled")
     assert message_of(situation, "Stalled").startswith(f"The API server refuses Deployment {NAME}-firehose: ")
     situation.apply_relay()
-    situation.becomes("Ready", "False", "PodNotRunning")
+    situation.wait_condition("Ready", "False", "PodNotRunning")

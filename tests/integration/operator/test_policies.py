@@ -1,13 +1,13 @@
-"""What policies of clusters ask for can be given, on a real API server."""
+"""A Relay can satisfy common admission policies, on a real API server."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
 
 from tests.integration.operator.control_plane import Manifest, path_of
-from tests.integration.operator.refusal import deployments_refused
+from tests.integration.operator.refused_deployments import deployments_refused
 from tests.integration.operator.situation import NAME, Situation, eventually
-from tests.integration.operator.test_children_anew import message_of
+from tests.integration.operator.test_children_recreated import message_of
 
 _GROUP = "admissionregistration.k8s.io/v1"
 SECURITY = "object.spec.template.spec.securityContext"
@@ -16,7 +16,7 @@ RANGE = f"!has({SECURITY}.runAsUser) || ({SECURITY}.runAsUser >= 1000670000 && {
 
 @contextmanager
 def policy(situation: Situation, expression: str, message: str) -> Iterator[None]:
-    """Refuses Deployments in the situation's namespace for which `expression` does not hold."""
+    """An admission policy that refuses Deployments in this namespace unless `expression` holds."""
     name = f"{situation.namespace}-policy"
     deployments = {
         "apiGroups": ["apps"],
@@ -55,9 +55,9 @@ def policy(situation: Situation, expression: str, message: str) -> Iterator[None
             situation.control_plane.request("DELETE", path_of(kind, None, name))
 
 
-def test_a_range_of_users(situation: Situation) -> None:
+def test_a_policy_for_user_ids(situation: Situation) -> None:
     with policy(situation, RANGE, "runAsUser: must be in the range [1000670000, 1000679999]"):
-        # The policy takes effect some time after it was stored: until then the Deployment is taken.
+        # The policy takes effect some time after it is stored. Until then the Deployment is accepted.
         tries = count()
         situation.apply_relay()
 
@@ -79,16 +79,16 @@ def test_a_range_of_users(situation: Situation) -> None:
         assert context_of(situation) == {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
         situation.stream()
 
-        given = {"runAsUser": 1_000_670_000, "fsGroup": 1_000_670_000}
-        situation.apply_relay(podTemplate={"podSecurityContext": given})
-        eventually(lambda: context_of(situation).items() >= given.items())
+        required = {"runAsUser": 1_000_670_000, "fsGroup": 1_000_670_000}
+        situation.apply_relay(podTemplate={"podSecurityContext": required})
+        eventually(lambda: context_of(situation).items() >= required.items())
         assert "runAsGroup" not in context_of(situation)
 
 
-def test_a_label_of_the_deployment(situation: Situation) -> None:
+def test_a_policy_for_a_label_of_the_deployment(situation: Situation) -> None:
     with deployments_refused(situation):
         situation.apply_relay()
-        situation.becomes("Stalled", "True", "ChildRefused")
+        situation.wait_condition("Stalled", "True", "ChildRefused")
         assert "spec.deployment" in message_of(situation, "Stalled")
         situation.apply_relay(deployment={"labels": {"team": "data"}})
         pod = situation.stream()
@@ -96,16 +96,16 @@ def test_a_label_of_the_deployment(situation: Situation) -> None:
         assert situation.deployment()["metadata"]["labels"]["team"] == "data"
 
 
-def test_a_change_of_the_deployment_s_labels_leaves_the_pod_alone(situation: Situation) -> None:
+def test_changed_labels_of_the_deployment_do_not_change_the_pod(situation: Situation) -> None:
     situation.apply_relay()
     before = situation.stream()
     situation.apply_relay(deployment={"labels": {"team": "data"}, "annotations": {"example.com/a": "b"}})
     eventually(lambda: situation.deployment()["metadata"]["labels"].get("team") == "data")
-    situation.becomes("Ready", "True", "Streaming")
+    situation.wait_condition("Ready", "True", "Streaming")
     assert situation.pod()["metadata"]["uid"] == before["metadata"]["uid"]
 
 
-def test_the_restricted_standard_takes_the_pod_and_all_that_is_given_to_it(situation: Situation) -> None:
+def test_the_restricted_pod_security_standard_accepts_the_pod(situation: Situation) -> None:
     label = {"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "restricted"}}}
     situation.control_plane.request(
         "PATCH", path_of("Namespace", None, situation.namespace), label, kind="application/merge-patch+json"
@@ -120,8 +120,8 @@ def context_of(situation: Situation) -> Manifest:
     return found
 
 
-def test_all_that_a_policy_may_ask_for_reaches_the_pod(situation: Situation) -> None:
-    given = {
+def test_all_security_settings_reach_the_pod(situation: Situation) -> None:
+    required = {
         "runtimeClassName": "gvisor",
         "schedulerName": "volcano",
         "serviceAccountName": "ingester",
@@ -130,10 +130,10 @@ def test_all_that_a_policy_may_ask_for_reaches_the_pod(situation: Situation) -> 
         "dnsConfig": {"nameservers": ["198.51.100.53"], "options": [{"name": "ndots", "value": "1"}]},
         "hostAliases": [{"ip": "198.51.100.7", "hostnames": ["relay.example"]}],
     }
-    situation.apply_relay(suspend=True, podTemplate={**given, "securityContext": {"runAsUser": 1001}})
-    situation.becomes("Ready", "True", "Suspended")
+    situation.apply_relay(suspend=True, podTemplate={**required, "securityContext": {"runAsUser": 1001}})
+    situation.wait_condition("Ready", "True", "Suspended")
     found = situation.template()["spec"]
-    assert {name: found[name] for name in given} == given
+    assert {name: found[name] for name in required} == required
     assert found["automountServiceAccountToken"] is False
     secured = found["containers"][0]["securityContext"]
     assert secured == {

@@ -1,4 +1,4 @@
-"""The operator as a process: stopped, killed, away, kept from the API server, kept to one namespace."""
+"""The operator as a process: restarts, kills, downtime, a silent watch, restriction to one namespace."""
 
 import secrets
 import signal
@@ -30,11 +30,11 @@ def versions(place: Situation) -> dict[str, str]:
     return {item["metadata"]["uid"]: item["metadata"]["resourceVersion"] for item in place.all(*LISTED_KINDS)}
 
 
-def test_a_restart_changes_nothing_that_is_right(place: Situation, start: Callable[..., OperatorProcess]) -> None:
+def test_a_restart_writes_nothing(place: Situation, start: Callable[..., OperatorProcess]) -> None:
     operator = start(SLUICE_STATUS_INTERVAL_SECONDS="600")
     place.apply_relay()
     pod = place.stream()
-    place.tells("Created", "Connected", "Ready")
+    place.wait_events("Created", "Connected", "Ready")
     began = time.monotonic()
     assert operator.stop() == 0
     assert time.monotonic() - began < 5
@@ -43,12 +43,14 @@ def test_a_restart_changes_nothing_that_is_right(place: Situation, start: Callab
     place.store(7_000_000_000)
     place.report(SourceState.STREAMING, pod=pod)
     operator = start(SLUICE_STATUS_INTERVAL_SECONDS="600")
-    place.reconciled()
+    place.wait_reconciled()
     assert versions(place) == before
     assert "Updated" not in operator.log
 
 
-def test_killed_in_the_midst(place: Situation, start: Callable[..., OperatorProcess]) -> None:
+def test_the_operator_is_killed_while_it_creates_children(
+    place: Situation, start: Callable[..., OperatorProcess]
+) -> None:
     for round_ in range(3):
         operator = start()
         place.apply_relay(batch={"size": 100 + round_})
@@ -61,7 +63,7 @@ def test_killed_in_the_midst(place: Situation, start: Callable[..., OperatorProc
     assert {"name": "INGESTER_BATCH_SIZE", "value": "102"} in env
 
 
-def test_what_happens_while_it_is_away_is_mended_and_counted(
+def test_changes_during_downtime_are_corrected_and_counted(
     place: Situation, start: Callable[..., OperatorProcess]
 ) -> None:
     operator = start()
@@ -76,11 +78,11 @@ def test_what_happens_while_it_is_away_is_mended_and_counted(
     eventually(lambda: place.status()["restarts"]["count"] == 2)
     eventually(lambda: place.get("Secret", f"{NAME}-relay-redis-url"))
     eventually(lambda: place.deployment()["spec"]["replicas"] == 1)
-    place.tells("Restarted")
-    assert place.told("Restarted") == ["The ingester was restarted: Error, exit code 1"]
+    place.wait_events("Restarted")
+    assert place.event_messages("Restarted") == ["The ingester was restarted: Error, exit code 1"]
 
 
-def test_pods_that_are_replaced_while_it_is_away_are_counted(
+def test_pods_that_are_replaced_during_downtime_are_counted(
     place: Situation, start: Callable[..., OperatorProcess]
 ) -> None:
     operator = start()
@@ -91,7 +93,7 @@ def test_pods_that_are_replaced_while_it_is_away_are_counted(
     eventually(lambda: place.pod()["metadata"]["uid"] != pod["metadata"]["uid"])
     start()
     eventually(lambda: place.status()["restarts"]["count"] == 1)
-    place.reconciled()
+    place.wait_reconciled()
     assert place.status()["restarts"]["count"] == 1
 
 
@@ -115,7 +117,7 @@ def test_one_namespace_needs_rights_in_no_other(
         other.remove()
 
 
-async def test_a_watch_that_has_gone_blind_is_found_out(
+async def test_a_silent_watch_is_detected(
     control_plane: ControlPlane, place: Situation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for module in (resync_module, sight_module):
@@ -140,14 +142,14 @@ async def test_a_watch_that_has_gone_blind_is_found_out(
             await resync.run()
 
 
-def test_a_port_that_is_taken_ends_it(place: Situation, start: Callable[..., OperatorProcess]) -> None:
+def test_a_port_in_use_ends_the_process(place: Situation, start: Callable[..., OperatorProcess]) -> None:
     first = start()
     with pytest.raises(RuntimeError, match="address already in use"):
         start(SLUICE_PORT=str(first.port))
 
 
-def test_without_its_crd_it_waits(control_plane: ControlPlane, place: Situation, tmp_path: Path) -> None:
-    """The last test, since deleting the CRD deletes every Relay."""
+def test_the_operator_waits_for_its_crd(control_plane: ControlPlane, place: Situation, tmp_path: Path) -> None:
+    """This is the last test, since deleting the CRD deletes every Relay."""
     url = f"redis://:s3cret@127.0.0.1:{place.sink.port}/0"
     operator = OperatorProcess(
         control_plane,
@@ -162,7 +164,7 @@ def test_without_its_crd_it_waits(control_plane: ControlPlane, place: Situation,
         eventually(lambda: "There is no CRD for relays" in operator.get("readyz")[1])
         operator.stop()
         operator.start()
-        # The other kind is served: see test_kinds.
+        # The other kind is still served, see test_kinds.
         eventually(lambda: "There is no CRD for relays" in operator.get("readyz")[1])
         assert operator.get("livez")[0] == 200
         assert "There is no CRD for relays" in operator.log

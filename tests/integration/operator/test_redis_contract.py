@@ -1,4 +1,4 @@
-"""The real `SourceRedis` does what the fake one does, with a real server."""
+"""Runs the contract tests of `SourceRedis` with a real server."""
 
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
@@ -13,7 +13,7 @@ from tests.integration.redis_server import RedisServer
 
 
 class Data:
-    """What is stored in a real server."""
+    """Reads and writes the data of a real server."""
 
     def __init__(self, client: Any) -> None:
         self._client = client
@@ -40,7 +40,7 @@ class Data:
 
 
 class TestRedisServers(SourceRedisContract):
-    """With a server of its own."""
+    """RedisServers with a real server."""
 
     @pytest.fixture
     async def subject(self, redis_server: RedisServer) -> AsyncIterator[Subject]:

@@ -1,4 +1,4 @@
-"""The operator's look at Redis, with real servers in every state that they can be in."""
+"""The operator's observation of Redis, with real servers in all their states."""
 
 import asyncio
 import time
@@ -24,7 +24,7 @@ TIMEOUT_SECONDS = reader_module.TIMEOUT_SECONDS
 
 @pytest.fixture
 async def reader(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[RedisReader]:
-    """One that is patient: how soon it gives a Redis up has a test of its own."""
+    """A reader with a long timeout. Another test is about the timeout."""
     monkeypatch.setattr(reader_module, "TIMEOUT_SECONDS", 20.0)
     reader = RedisReader()
     yield reader
@@ -35,7 +35,9 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-async def test_what_an_ingester_wrote_is_read_in_one_look(reader: RedisReader, redis_server: RedisServer) -> None:
+async def test_everything_that_an_ingester_wrote_is_read_at_once(
+    reader: RedisReader, redis_server: RedisServer
+) -> None:
     client = redis_server.client
     client.set(KEYS.cursor, "6322875501")
     client.hset(
@@ -58,7 +60,7 @@ async def test_what_an_ingester_wrote_is_read_in_one_look(reader: RedisReader, r
     assert client.info("commandstats")["cmdstat_get"]["calls"] == calls + 1
 
 
-async def test_what_no_status_could_hold_is_cut(reader: RedisReader, redis_server: RedisServer) -> None:
+async def test_too_long_values_are_cut(reader: RedisReader, redis_server: RedisServer) -> None:
     endless = "x" * 2_000_000
     redis_server.client.set(KEYS.cursor, endless)
     redis_server.client.hset(KEYS.health, mapping={HealthField.MESSAGE: endless, HealthField.LAST_ERROR: endless})
@@ -68,17 +70,19 @@ async def test_what_no_status_could_hold_is_cut(reader: RedisReader, redis_serve
         assert text == endless[:4096]
 
 
-async def test_an_empty_redis_is_no_trouble(reader: RedisReader, redis_server: RedisServer) -> None:
+async def test_an_empty_redis_is_no_failure(reader: RedisReader, redis_server: RedisServer) -> None:
     facts = await reader.read(redis_server.url.encode(), KEYS, now=now())
     assert (facts.failure, facts.cursor, facts.length, facts.health) == (None, None, 0, None)
 
 
-async def test_the_look_writes_nothing(reader: RedisReader, redis_server: RedisServer) -> None:
+async def test_an_observation_writes_nothing(reader: RedisReader, redis_server: RedisServer) -> None:
     await reader.read(redis_server.url.encode(), KEYS, now=now())
     assert redis_server.client.keys() == []
 
 
-async def test_a_wrong_password_is_told_without_it(reader: RedisReader, own_redis: Callable[..., RedisServer]) -> None:
+async def test_a_wrong_password_is_not_in_the_message(
+    reader: RedisReader, own_redis: Callable[..., RedisServer]
+) -> None:
     server = own_redis(requirepass="right")
     for url in (f"redis://:wr0ng@127.0.0.1:{server.port}", server.url):
         facts = await reader.read(url.encode(), KEYS, now=now())
@@ -88,7 +92,7 @@ async def test_a_wrong_password_is_told_without_it(reader: RedisReader, own_redi
     assert facts.failure is None
 
 
-async def test_a_user_without_rights_is_told_so(reader: RedisReader, own_redis: Callable[..., RedisServer]) -> None:
+async def test_a_user_without_rights_is_reported(reader: RedisReader, own_redis: Callable[..., RedisServer]) -> None:
     server = own_redis()
     server.client.acl_setuser("poor", enabled=True, passwords=["+pw"], commands=["+ping"])
     facts = await reader.read(f"redis://poor:pw@127.0.0.1:{server.port}".encode(), KEYS, now=now())
@@ -96,24 +100,24 @@ async def test_a_user_without_rights_is_told_so(reader: RedisReader, own_redis: 
 
 
 @pytest.mark.parametrize("url", [b"http://x", b"redis://:s3cr/et@redis:port", b"\xff\xfe", b"", b"redis"])
-async def test_what_is_no_url_is_told_without_it(reader: RedisReader, url: bytes) -> None:
+async def test_an_invalid_url_is_not_in_the_message(reader: RedisReader, url: bytes) -> None:
     facts = await reader.read(url, KEYS, now=now())
     assert facts.failure is SinkReadFailure.URL_INVALID
     assert "s3cr" not in facts.failure_message
 
 
-async def test_nobody_listens(reader: RedisReader) -> None:
+async def test_a_refused_connection(reader: RedisReader) -> None:
     facts = await reader.read(f"redis://:pw@127.0.0.1:{free_port()}".encode(), KEYS, now=now())
     assert facts.failure is SinkReadFailure.UNREACHABLE
     assert "pw" not in facts.failure_message
 
 
-async def test_no_such_host(reader: RedisReader) -> None:
+async def test_an_unknown_host(reader: RedisReader) -> None:
     facts = await reader.read(b"redis://nowhere.invalid:6379", KEYS, now=now())
     assert facts.failure is SinkReadFailure.UNREACHABLE
 
 
-async def test_a_redis_that_hangs_costs_seconds_not_minutes_and_not_each_source_anew(
+async def test_a_redis_that_hangs_delays_for_seconds_and_only_once(
     reader: RedisReader, own_redis: Callable[..., RedisServer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reader_module, "TIMEOUT_SECONDS", TIMEOUT_SECONDS)
@@ -130,7 +134,7 @@ async def test_a_redis_that_hangs_costs_seconds_not_minutes_and_not_each_source_
     assert time.monotonic() - began < 2
 
 
-async def test_a_redis_that_was_restarted_is_read_again(
+async def test_a_restarted_redis_is_read_again(
     reader: RedisReader, own_redis: Callable[..., RedisServer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reader_module, "UNREACHABLE_SECONDS", 0.1)
@@ -148,7 +152,7 @@ async def test_a_redis_that_was_restarted_is_read_again(
     assert 0.2 <= ((await reader.read(url, KEYS, now=now())).recovered_seconds or 0) < 5
 
 
-async def test_a_restart_between_two_looks_is_not_even_seen(
+async def test_a_restart_between_two_observations_is_not_noticed(
     reader: RedisReader, own_redis: Callable[..., RedisServer]
 ) -> None:
     server = own_redis()
@@ -158,7 +162,7 @@ async def test_a_restart_between_two_looks_is_not_even_seen(
     assert (await reader.read(server.url.encode(), KEYS, now=now())).failure is None
 
 
-async def test_one_source_with_a_broken_key_does_not_spoil_the_others(
+async def test_a_source_with_a_broken_key_does_not_affect_others(
     reader: RedisReader, redis_server: RedisServer
 ) -> None:
     redis_server.client.rpush(KEYS.cursor, "not", "a", "string")
@@ -168,13 +172,13 @@ async def test_one_source_with_a_broken_key_does_not_spoil_the_others(
     assert (await reader.read(redis_server.url.encode(), other, now=now())).failure is None
 
 
-async def test_connections_that_nobody_uses_are_closed(
+async def test_unused_connections_are_closed(
     reader: RedisReader, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def connections() -> int:
         return sum(client["name"] == "sluice-operator" for client in redis_server.client.client_list())
 
-    wait(lambda: connections() == 0)  # of the tests before
+    wait(lambda: connections() == 0)  # those of earlier tests are closed
     await reader.read(redis_server.url.encode(), KEYS, now=now())
     await reader.close_idle()
     assert connections() == 1
@@ -185,7 +189,7 @@ async def test_connections_that_nobody_uses_are_closed(
             await asyncio.sleep(0.1)
 
 
-async def test_a_beat_that_stands_still_grows_old(
+async def test_the_age_of_an_unchanged_heartbeat_grows(
     reader: RedisReader, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     redis_server.client.hset(
@@ -199,22 +203,22 @@ async def test_a_beat_that_stands_still_grows_old(
     assert facts.health.silent_seconds >= 0.5
 
 
-async def test_what_nobody_asks_about_is_forgotten_though_others_ask_that_redis(
+async def test_an_unobserved_source_is_dropped_although_its_redis_is_in_use(
     redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def asked() -> int:
+    def memory_usage_calls() -> int:
         return int(redis_server.client.info("commandstats").get("cmdstat_memory|usage", {"calls": 0})["calls"])
 
     reader, url = RedisReader(details_interval_seconds=3600), redis_server.url.encode()
     redis_server.client.hset(
         KEYS.health, mapping={HealthField.STATE: SourceState.STREAMING, HealthField.BEAT: "2026-01-01T00:00:00Z"}
     )
-    before = asked()
+    before = memory_usage_calls()
     for _ in range(2):
         facts = await reader.read(url, KEYS, now=now())
     assert facts.health is not None
     assert (facts.health.watched_seconds or 0) > 0
-    assert asked() == before + 1
+    assert memory_usage_calls() == before + 1
 
     last = time.monotonic()
     await asyncio.sleep(0.5)
@@ -224,12 +228,12 @@ async def test_what_nobody_asks_about_is_forgotten_though_others_ask_that_redis(
     facts = await reader.read(url, KEYS, now=now())
     assert facts.health is not None
     assert facts.health.watched_seconds == 0
-    assert asked() == before + 3
+    assert memory_usage_calls() == before + 3
     await reader.close()
 
 
 @pytest.mark.timeout(120)
-async def test_a_cluster_is_read_where_the_keys_share_a_slot(reader: RedisReader, tmp_path: Path) -> None:
+async def test_a_cluster_is_read_if_the_keys_share_a_slot(reader: RedisReader, tmp_path: Path) -> None:
     cluster = Cluster(tmp_path)
     keys = StreamKeys(stream=Stream.FIREHOSE, host="relay.example:2470", prefix="{sluice}:")
     with running(cluster):
@@ -247,7 +251,7 @@ async def test_a_cluster_is_read_where_the_keys_share_a_slot(reader: RedisReader
 
 
 @pytest.mark.timeout(120)
-async def test_the_master_is_read_that_the_sentinels_name(reader: RedisReader, tmp_path: Path) -> None:
+async def test_the_master_that_the_sentinels_name_is_read(reader: RedisReader, tmp_path: Path) -> None:
     trio = SentinelTrio(tmp_path, down_after=60)
     with running(trio):
         trio.servers[0].client.set(KEYS.cursor, "7")
@@ -257,7 +261,7 @@ async def test_the_master_is_read_that_the_sentinels_name(reader: RedisReader, t
     assert facts.failure is SinkReadFailure.UNREACHABLE
 
 
-async def test_a_private_ca_is_trusted_where_it_is_named(reader: RedisReader, tmp_path: Path) -> None:
+async def test_a_private_ca_is_trusted_if_it_is_named(reader: RedisReader, tmp_path: Path) -> None:
     server = TlsServer(tmp_path)
     bundle = CABundle.model_validate({"configMapRef": {"name": "private-ca"}})
     noted = ca_certificates({"data": {"ca.crt": f"# Köln\n{server.ca.read_text()}# the end\n"}}, bundle)

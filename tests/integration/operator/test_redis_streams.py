@@ -1,4 +1,4 @@
-"""What the operator's look tells of a stream and its consumer groups, and what it costs Redis, with real servers."""
+"""What an observation contains about a stream and its consumer groups, and its cost for Redis, with real servers."""
 
 import asyncio
 import time
@@ -23,13 +23,13 @@ ENTRIES = KEYS.entries
 
 @pytest.fixture
 async def reader() -> AsyncIterator[RedisReader]:
-    """One that asks at every look."""
+    """A reader that reads the details at each observation."""
     reader = RedisReader(details_interval_seconds=0)
     yield reader
     await reader.close()
 
 
-async def look(reader: RedisReader, url: str, keys: StreamKeys = KEYS) -> RedisStreamFacts:
+async def observe(reader: RedisReader, url: str, keys: StreamKeys = KEYS) -> RedisStreamFacts:
     facts = await reader.read(url.encode(), keys, now=datetime.now(UTC))
     assert facts.failure is None, facts.failure_message
     assert facts.stream is not None
@@ -41,13 +41,11 @@ def fill(client: Any, count: int, *, key: str = ENTRIES) -> None:
         client.xadd(key, {"event": f"{number:0100}"})
 
 
-async def test_a_stream_that_is_not_there_has_no_numbers(reader: RedisReader, redis_server: RedisServer) -> None:
-    assert await look(reader, redis_server.url) == RedisStreamFacts(bytes=None, groups=(), consumers_lag=None)
+async def test_a_missing_stream_has_no_numbers(reader: RedisReader, redis_server: RedisServer) -> None:
+    assert await observe(reader, redis_server.url) == RedisStreamFacts(bytes=None, groups=(), consumers_lag=None)
 
 
-async def test_groups_with_what_they_have_not_read_and_not_acknowledged(
-    reader: RedisReader, redis_server: RedisServer
-) -> None:
+async def test_groups_have_lag_and_pending_entries(reader: RedisReader, redis_server: RedisServer) -> None:
     client = redis_server.client
     fill(client, 10)
     client.xgroup_create(ENTRIES, "idle", id="0")
@@ -57,7 +55,7 @@ async def test_groups_with_what_they_have_not_read_and_not_acknowledged(
     await asyncio.sleep(0.5)
     client.xreadgroup("busy", "two", {ENTRIES: ">"}, count=1)
 
-    found = await look(reader, redis_server.url)
+    found = await observe(reader, redis_server.url)
     busy, idle = found.groups
     assert (idle.name, idle.consumers, idle.lag, idle.pending, idle.oldest_pending_seconds) == ("idle", 0, 10, 0, None)
     assert (busy.name, busy.consumers, busy.lag, busy.pending) == ("busy", 2, 5, 4)
@@ -71,37 +69,37 @@ async def test_groups_with_what_they_have_not_read_and_not_acknowledged(
     client.xack(ENTRIES, "busy", *[name for name, _ in read])
     claimed = time.monotonic()
     client.xclaim(ENTRIES, "busy", "one", 0, [client.xpending_range(ENTRIES, "busy", "-", "+", 1)[0]["message_id"]])
-    busy = (await look(reader, redis_server.url)).groups[0]
+    busy = (await observe(reader, redis_server.url)).groups[0]
     assert busy.pending == 1
     assert busy.oldest_pending_seconds is not None
     assert busy.oldest_pending_seconds < time.monotonic() - claimed + 0.1
 
 
-async def test_a_lag_that_redis_can_not_tell_is_absent(reader: RedisReader, redis_server: RedisServer) -> None:
+async def test_an_unknown_lag_is_absent(reader: RedisReader, redis_server: RedisServer) -> None:
     client = redis_server.client
     names = [client.xadd(ENTRIES, {"event": "{}"}) for _ in range(5)]
     client.xgroup_create(ENTRIES, "one", id="0")
     client.xdel(ENTRIES, names[2])
-    found = await look(reader, redis_server.url)
+    found = await observe(reader, redis_server.url)
     assert (found.groups[0].lag, found.consumers_lag) == (None, None)
 
 
-async def test_of_many_groups_those_that_are_furthest_behind_are_told(
+async def test_of_many_groups_those_with_the_highest_lag_are_reported(
     reader: RedisReader, redis_server: RedisServer
 ) -> None:
     client = redis_server.client
     for number in range(100):
         client.xgroup_create(ENTRIES, f"group-{number:03}", id="$", mkstream=True)
         fill(client, 1)
-    found = await look(reader, redis_server.url)
+    found = await observe(reader, redis_server.url)
     assert [group.name for group in found.groups] == [f"group-{number:03}" for number in range(MAX_GROUPS)]
     assert found.consumers_lag == 100
 
 
-async def test_names_that_are_no_text_do_not_look_alike(reader: RedisReader, redis_server: RedisServer) -> None:
+async def test_group_names_that_are_not_text_stay_different(reader: RedisReader, redis_server: RedisServer) -> None:
     for name in (b"\xff", b"\xfe", b"x" * 400, b"x" * 500):
         redis_server.client.xgroup_create(ENTRIES, name, id="$", mkstream=True)
-    names = [group.name for group in (await look(reader, redis_server.url)).groups]
+    names = [group.name for group in (await observe(reader, redis_server.url)).groups]
     assert len(names) == len(set(names)) == 2
 
 
@@ -113,7 +111,7 @@ async def test_names_that_are_no_text_do_not_look_alike(reader: RedisReader, red
         ("xpending", {"oldest_pending_seconds": None}),
     ],
 )
-async def test_what_the_user_may_not_ask_is_absent_and_no_trouble(
+async def test_a_number_without_the_right_to_read_it_is_absent(
     reader: RedisReader, own_redis: Callable[..., RedisServer], denied: str, absent: dict[str, Any]
 ) -> None:
     server = own_redis()
@@ -122,9 +120,9 @@ async def test_what_the_user_may_not_ask_is_absent_and_no_trouble(
     server.client.xreadgroup("group", "one", {ENTRIES: ">"}, count=1)
     server.client.acl_setuser("poor", enabled=True, passwords=["+pw"], keys=["*"], commands=["+@all"])
     url = f"redis://poor:pw@127.0.0.1:{server.port}"
-    whole = await look(reader, url)
+    whole = await observe(reader, url)
     server.client.acl_setuser("poor", enabled=True, commands=[f"-{denied}"])
-    found = await look(reader, url)
+    found = await observe(reader, url)
     of_a_group = {name: value for name, value in absent.items() if name == "oldest_pending_seconds"}
     groups = tuple(replace(group, **of_a_group) for group in found.groups)
     assert replace(found, groups=groups) == found
@@ -133,7 +131,7 @@ async def test_what_the_user_may_not_ask_is_absent_and_no_trouble(
     assert whole.groups[0].oldest_pending_seconds is not None
 
 
-async def test_many_looks_ask_once_and_many_sources_share_the_answer(redis_server: RedisServer) -> None:
+async def test_observations_share_the_details_of_a_stream(redis_server: RedisServer) -> None:
     reader, client = RedisReader(details_interval_seconds=60), redis_server.client
     fill(client, 3)
     client.xgroup_create(ENTRIES, "group", id="0")
@@ -142,7 +140,7 @@ async def test_many_looks_ask_once_and_many_sources_share_the_answer(redis_serve
     try:
         for number in range(10):
             keys = StreamKeys(stream=Stream.FIREHOSE, host=f"relay{number % 2}.example")
-            assert (await look(reader, redis_server.url, keys)).consumers_lag == 2
+            assert (await observe(reader, redis_server.url, keys)).consumers_lag == 2
     finally:
         await reader.close()
     calls = {name: stats["calls"] for name, stats in client.info("commandstats").items()}
@@ -159,7 +157,7 @@ async def test_in_a_cluster(reader: RedisReader, tmp_path: Path) -> None:
         fill(owner, 3, key=keys.entries)
         owner.xgroup_create(keys.entries, "group", id="0")
         owner.xreadgroup("group", "one", {keys.entries: ">"}, count=1)
-        found = await look(reader, cluster.url, keys)
+        found = await observe(reader, cluster.url, keys)
     assert found.bytes
     (group,) = found.groups
     assert (group.lag, group.pending) == (2, 1)

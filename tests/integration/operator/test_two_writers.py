@@ -1,4 +1,4 @@
-"""A copy of the ingester's pod that writes, too, and an operator of the test's own."""
+"""A copy of the ingester's pod that writes to Redis too."""
 
 import time
 from collections.abc import Callable
@@ -6,10 +6,10 @@ from collections.abc import Callable
 from sluice_redis.contract import SourceState
 from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.situation import Situation, eventually
-from tests.integration.operator.test_whose_pod import COPY, copy_of, since
+from tests.integration.operator.test_foreign_pods import COPY, copy_of, since
 
 
-def test_a_copy_that_runs_the_ingester_is_named_and_takes_nothing_from_ready(
+def test_a_copy_that_runs_the_ingester_is_named_and_does_not_change_ready(
     place: Situation, start: Callable[..., OperatorProcess]
 ) -> None:
     start(speed=3)
@@ -26,8 +26,8 @@ def test_a_copy_that_runs_the_ingester_is_named_and_takes_nothing_from_ready(
         return place.condition("SeveralWriters") == ("True", "OtherIngester")
 
     eventually(both_write)
-    place.tells("SeveralWriters")
-    (message,) = place.told("SeveralWriters")
+    place.wait_events("SeveralWriters")
+    (message,) = place.event_messages("SeveralWriters")
     assert f"`kubectl delete pod {COPY} -n {place.namespace}`" in message
     assert since(place, "Ready") == ready
     place.kubectl("delete", "pod", COPY, "--wait=false", "--grace-period=0", "--force")

@@ -1,4 +1,4 @@
-"""One of several watched namespaces without the operator's Role, or without all of it: no other is touched by that."""
+"""One of several watched namespaces lacks rights of the operator: the others are not affected."""
 
 import secrets
 from collections.abc import Callable, Iterator
@@ -9,8 +9,8 @@ import pytest
 from tests.integration.operator.audit import Request
 from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.control_plane import ControlPlane, Manifest
-from tests.integration.operator.duplicate import first, second, wait_a_second
-from tests.integration.operator.faults import FaultyProxy
+from tests.integration.operator.duplicate_source import add_resource, resource_of, wait_next_timestamp
+from tests.integration.operator.faulty_proxy import FaultyProxy
 from tests.integration.operator.rights import grant, rules
 from tests.integration.operator.situation import Situation, eventually
 from tests.integration.redis_server import RedisServer
@@ -19,8 +19,8 @@ USER = "namespaced"
 KINDS = 4
 
 
-class Place(Situation):
-    """A namespace, and what its users grant the operator."""
+class WatchedNamespace(Situation):
+    """A namespace, and the operator's rights in it."""
 
     def grant(self, granted: list[Manifest] | None = None) -> None:
         grant(self.control_plane, self.namespace, granted or rules(), USER)
@@ -28,7 +28,7 @@ class Place(Situation):
     def revoke(self) -> None:
         self.delete("Role", "sluice")
 
-    def is_told_served(self, operator: OperatorProcess, *, served: bool) -> bool:
+    def is_reported_served(self, operator: OperatorProcess, *, served: bool) -> bool:
         return f'sluice_namespace_served{{namespace="{self.namespace}"}} {float(served)}' in operator.get("metrics")[1]
 
     def times_refused(self, operator: OperatorProcess) -> int:
@@ -40,50 +40,50 @@ class Place(Situation):
 
 
 @pytest.fixture
-def make_place(control_plane: ControlPlane, sink: RedisServer) -> Iterator[Callable[[], Place]]:
-    places: list[Place] = []
+def make_namespace(control_plane: ControlPlane, sink: RedisServer) -> Iterator[Callable[[], WatchedNamespace]]:
+    namespaces: list[WatchedNamespace] = []
 
-    def make() -> Place:
-        places.append(Place(control_plane, f"test-{secrets.token_hex(3)}", sink))
-        return places[-1]
+    def make() -> WatchedNamespace:
+        namespaces.append(WatchedNamespace(control_plane, f"test-{secrets.token_hex(3)}", sink))
+        return namespaces[-1]
 
     yield make
-    for place in places:
+    for place in namespaces:
         place.remove()
 
 
 @pytest.fixture
 def serve(proxy: FaultyProxy, own_operator: Callable[..., OperatorProcess]) -> Callable[..., OperatorProcess]:
-    """Starts an operator that watches those namespaces, by the proxy. It is ready then."""
+    """Starts an operator that watches those namespaces through the proxy, and waits until it is ready."""
 
-    def start(*places: Place, more: str = "") -> OperatorProcess:
-        names = [place.namespace for place in places] + ([more] if more else [])
+    def start(*namespaces: WatchedNamespace, more: str = "") -> OperatorProcess:
+        names = [place.namespace for place in namespaces] + ([more] if more else [])
         return own_operator(
             KUBECONFIG=proxy.kubeconfig(USER),
             SLUICE_WATCH_NAMESPACES=",".join(names),
-            SLUICE_DEFAULT_REDIS_URL=f"redis://:s3cret@127.0.0.1:{places[0].sink.port}/0",
+            SLUICE_DEFAULT_REDIS_URL=f"redis://:s3cret@127.0.0.1:{namespaces[0].sink.port}/0",
             SLUICE_RESYNC_INTERVAL_SECONDS="5",
         )
 
     return start
 
 
-def test_a_namespace_without_its_role_keeps_no_other_waiting(
+def test_a_namespace_without_a_role_does_not_delay_the_others(
     control_plane: ControlPlane,
     proxy: FaultyProxy,
-    make_place: Callable[[], Place],
+    make_namespace: Callable[[], WatchedNamespace],
     serve: Callable[..., OperatorProcess],
 ) -> None:
-    granted, bare, missing = make_place(), make_place(), f"test-{secrets.token_hex(3)}"
+    granted, bare, missing = make_namespace(), make_namespace(), f"test-{secrets.token_hex(3)}"
     granted.grant()
     bare.apply_relay()
     operator = serve(bare, granted, more=missing)
     granted.apply_relay()
     granted.stream()
-    eventually(lambda: granted.is_told_served(operator, served=True))
-    eventually(lambda: bare.is_told_served(operator, served=False))
+    eventually(lambda: granted.is_reported_served(operator, served=True))
+    eventually(lambda: bare.is_reported_served(operator, served=False))
     eventually(lambda: f'sluice_namespace_served{{namespace="{missing}"}} 0.0' in operator.get("metrics")[1])
-    # So many resyncs, each of which tries it, and one line.
+    # Each resync tries it again, and the log still has one line.
     _refused_again(control_plane, bare)
     assert bare.times_refused(operator) == 1
     assert f'User "{USER}" cannot list resource "relays" in API group "sluice.dev" in the namespace "{missing}"' in (
@@ -93,79 +93,81 @@ def test_a_namespace_without_its_role_keeps_no_other_waiting(
 
     bare.grant()
     bare.stream()
-    eventually(lambda: bare.is_told_served(operator, served=True))
+    eventually(lambda: bare.is_reported_served(operator, served=True))
     assert f"Namespace {bare.namespace} is served" in operator.log
     eventually(lambda: len(proxy.watches(namespace=bare.namespace)) == KINDS)
     assert operator.returncode is None
     eventually(lambda: f'sluice_namespace_served{{namespace="{missing}"}} 0.0' in operator.get("metrics")[1])
 
 
-def test_a_role_that_goes_and_comes_back(
+def test_a_role_is_deleted_and_created_again(
     control_plane: ControlPlane,
     proxy: FaultyProxy,
-    make_place: Callable[[], Place],
+    make_namespace: Callable[[], WatchedNamespace],
     serve: Callable[..., OperatorProcess],
 ) -> None:
-    staying, left = make_place(), make_place()
-    for place in (staying, left):
+    staying, revoked = make_namespace(), make_namespace()
+    for place in (staying, revoked):
         place.grant()
-    operator = serve(staying, left)
-    left.apply_relay()
-    left.stream()
-    eventually(lambda: len(proxy.watches(namespace=left.namespace)) == KINDS)
-    of_it = f'namespace="{left.namespace}"'
+    operator = serve(staying, revoked)
+    revoked.apply_relay()
+    revoked.stream()
+    eventually(lambda: len(proxy.watches(namespace=revoked.namespace)) == KINDS)
+    of_it = f'namespace="{revoked.namespace}"'
     eventually(
         lambda: f'sluice_resource_ready{{kind="Relay",name="us-east",{of_it}}} 1.0' in operator.get("metrics")[1]
     )
 
-    left.revoke()
-    proxy.cut(namespace=left.namespace)
-    eventually(lambda: left.is_told_served(operator, served=False))
-    eventually(lambda: not proxy.watches(namespace=left.namespace))
+    revoked.revoke()
+    proxy.cut_watches(namespace=revoked.namespace)
+    eventually(lambda: revoked.is_reported_served(operator, served=False))
+    eventually(lambda: not proxy.watches(namespace=revoked.namespace))
     eventually(
         lambda: not [line for line in operator.get("metrics")[1].splitlines() if of_it in line and "_resource" in line]
     )
-    # No watch is tried in vain, which would be the end of all in a minute; nor does a look write in vain.
-    refused = _refused_again(control_plane, left)
+    # No watch is tried: its failures would end the process in a minute. No reconciliation writes there.
+    refused = _refused_again(control_plane, revoked)
     assert {request.verb for request in refused} == {"list"}
     assert not [request for request in refused if request.agent.endswith(" watches")]
-    # Its ingester runs on, so its cursor is not free for a younger resource.
-    staying.apply_relay(host=f"ws://{left.host}")
-    staying.becomes("Stalled", "True", "DuplicateSource")
-    left.apply_relay(batch={"size": 101})
+    # Its ingester still runs, so a younger resource must not use its cursor.
+    staying.apply_relay(host=f"ws://{revoked.host}")
+    staying.wait_condition("Stalled", "True", "DuplicateSource")
+    revoked.apply_relay(batch={"size": 101})
 
-    left.grant()
-    eventually(lambda: left.batch_is(101))
-    eventually(lambda: len(proxy.watches(namespace=left.namespace)) == KINDS)
-    assert left.times_refused(operator) == 1
-    assert left.status()["restarts"]["count"] == 0
+    revoked.grant()
+    eventually(lambda: revoked.batch_is(101))
+    eventually(lambda: len(proxy.watches(namespace=revoked.namespace)) == KINDS)
+    assert revoked.times_refused(operator) == 1
+    assert revoked.status()["restarts"]["count"] == 0
     assert operator.returncode is None
     assert operator.get("livez") == (200, "alive\n")
 
 
-def test_what_is_deleted_where_nobody_sees_it(
+def test_a_resource_is_deleted_in_a_namespace_without_a_role(
     control_plane: ControlPlane,
     proxy: FaultyProxy,
-    make_place: Callable[[], Place],
+    make_namespace: Callable[[], WatchedNamespace],
     serve: Callable[..., OperatorProcess],
 ) -> None:
-    """As with a namespace that is deleted whole, and whose Role goes first. Its cursor is not free before somebody says
-    so, for its pod may run on; who waits for it is told that, and not that the one that is gone still streams.
-    """
-    staying, left = make_place(), make_place()
-    for place in (staying, left):
-        place.grant()
-    operator = serve(staying, left)
-    left.apply_relay()
-    left.stream()
-    wait_a_second()
-    older, younger = first(left), second(of=left, name="a-younger", namespace=staying.namespace)
-    younger.apply()
-    younger.stalls(older)
+    """This happens when a namespace is deleted and its Role is deleted first.
 
-    left.revoke()
-    proxy.cut(namespace=left.namespace)
-    eventually(lambda: left.is_told_served(operator, served=False))
+    The pod may still run, so the cursor stays reserved until a person confirms. The waiting resource reports exactly
+    that, and not that the deleted resource still streams.
+    """
+    staying, revoked = make_namespace(), make_namespace()
+    for place in (staying, revoked):
+        place.grant()
+    operator = serve(staying, revoked)
+    revoked.apply_relay()
+    revoked.stream()
+    wait_next_timestamp()
+    older, younger = resource_of(revoked), add_resource(of=revoked, name="a-younger", namespace=staying.namespace)
+    younger.apply()
+    younger.wait_stalled_by(older)
+
+    revoked.revoke()
+    proxy.cut_watches(namespace=revoked.namespace)
+    eventually(lambda: revoked.is_reported_served(operator, served=False))
     older.delete()
 
     def waits_for_a_person() -> bool:
@@ -179,33 +181,33 @@ def test_what_is_deleted_where_nobody_sees_it(
         return younger.replicas() == 0
 
     eventually(waits_for_a_person)
-    _refused_again(control_plane, left)
+    _refused_again(control_plane, revoked)
     assert waits_for_a_person()
-    told = operator.get("metrics")[1].splitlines()
-    assert not [line for line in told if f'namespace="{left.namespace}"' in line and "_resource" in line]
-    assert 'sluice_resources{kind="Relay",ready="True"} 0.0' in told
-    assert 'sluice_resources{kind="Relay",ready="False"} 1.0' in told
+    metrics = operator.get("metrics")[1].splitlines()
+    assert not [line for line in metrics if f'namespace="{revoked.namespace}"' in line and "_resource" in line]
+    assert 'sluice_resources{kind="Relay",ready="True"} 0.0' in metrics
+    assert 'sluice_resources{kind="Relay",ready="False"} 1.0' in metrics
 
-    left.grant()
-    younger.runs()
+    revoked.grant()
+    younger.wait_running()
 
 
-def test_a_role_that_allows_to_list_and_not_to_watch(
+def test_a_role_without_the_right_to_watch(
     control_plane: ControlPlane,
     proxy: FaultyProxy,
-    make_place: Callable[[], Place],
+    make_namespace: Callable[[], WatchedNamespace],
     serve: Callable[..., OperatorProcess],
 ) -> None:
-    """What is listed there would look like what a watch has missed, which ends the process."""
-    whole, part = make_place(), make_place()
+    """Listed objects would look like changes that a watch missed, which ends the process."""
+    whole, part = make_namespace(), make_namespace()
     whole.grant()
     part.grant([{**rule, "verbs": [verb for verb in rule["verbs"] if verb != "watch"]} for rule in rules()])
     part.apply_relay()
     operator = serve(part, whole)
-    eventually(lambda: part.is_told_served(operator, served=False))
+    eventually(lambda: part.is_reported_served(operator, served=False))
 
     def is_left_out() -> bool:
-        # The watch of one kind may be tried once more while the others are left out already.
+        # The watch of one kind may be retried once while the others are left out already.
         refused = _refused_again(control_plane, part)
         assert {request.verb for request in refused} == {"watch"}
         return not [request for request in refused if request.agent.endswith(" watches")]
@@ -220,10 +222,10 @@ def test_a_role_that_allows_to_list_and_not_to_watch(
     assert operator.returncode is None
 
 
-def test_with_no_role_anywhere_it_tells_what_it_waits_for(
-    control_plane: ControlPlane, make_place: Callable[[], Place], tmp_path: Path
+def test_without_any_role_the_operator_reports_the_missing_right(
+    control_plane: ControlPlane, make_namespace: Callable[[], WatchedNamespace], tmp_path: Path
 ) -> None:
-    one, other = make_place(), make_place()
+    one, other = make_namespace(), make_namespace()
     operator = OperatorProcess(
         control_plane,
         tmp_path / "log",
@@ -247,12 +249,12 @@ def test_with_no_role_anywhere_it_tells_what_it_waits_for(
     assert one.times_refused(operator) == other.times_refused(operator) == 1
 
 
-def _refused_again(control_plane: ControlPlane, place: Place) -> list[Request]:
-    """What the operator asks for in that namespace from now on and is refused, once there are three of them."""
+def _refused_again(control_plane: ControlPlane, place: WatchedNamespace) -> list[Request]:
+    """The operator's refused requests in that namespace from now on, once there are at least three."""
     log = control_plane.audit.from_now()
 
     def refused() -> list[Request]:
-        found = [ask for ask in log.requests(USER) if ask.namespace == place.namespace and ask.code == 403]
+        found = [one for one in log.requests(USER) if one.namespace == place.namespace and one.code == 403]
         return found if len(found) >= 3 else []
 
     found: list[Request] = eventually(refused)

@@ -1,6 +1,4 @@
-"""An admission webhook on loopback: what is written into one namespace is changed or refused by a function of the
-test's.
-"""
+"""An admission webhook on loopback. A function of the test changes or refuses what is written into one namespace."""
 
 import base64
 import json
@@ -17,7 +15,7 @@ from tests.integration.operator.control_plane import ApiServerError, Manifest, p
 from tests.integration.operator.situation import Situation, eventually
 
 Review = Callable[[Manifest], "list[Manifest] | str | None"]
-"""From what is written to the operations of a JSON patch, to the words of a refusal, or to nothing."""
+"""Takes the written object. Returns the operations of a JSON patch, the message of a refusal, or None."""
 
 DEPLOYMENTS: Manifest = {
     "apiGroups": ["apps"],
@@ -30,17 +28,17 @@ _PROBE = "webhook-probe"
 
 
 def set_field(path: str, value: Any) -> Review:
-    """Sets what stands at a JSON pointer."""
+    """Sets the value at a JSON pointer."""
     return lambda _: [{"op": "add", "path": path, "value": value}]
 
 
 @dataclass
 class Webhook:
-    """A running one."""
+    """A running webhook."""
 
     port: int
-    asked: list[str] = field(default_factory=list)
-    """The name of each object that it was asked about, dry runs included."""
+    reviewed: list[str] = field(default_factory=list)
+    """The name of the object of each request, dry runs included."""
 
 
 @contextmanager
@@ -54,7 +52,7 @@ def webhook(
     side_effects: str = "None",
     failure_policy: str = "Fail",
 ) -> Iterator[Webhook]:
-    """In force for the situation's namespace alone, and gone at the end."""
+    """A webhook for the situation's namespace only, while the context lasts."""
     certificate = make_certificate(directory)
     hook = Webhook(port=0)
     server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(hook, review))
@@ -84,7 +82,7 @@ def webhook(
     }
     try:
         situation.control_plane.apply(configuration)
-        eventually(lambda: _is_asked(situation, hook))
+        eventually(lambda: _is_called(situation, hook))
         yield hook
     finally:
         situation.control_plane.request("DELETE", path_of(kind, None, situation.namespace))
@@ -92,8 +90,8 @@ def webhook(
         server.server_close()
 
 
-def _is_asked(situation: Situation, hook: Webhook) -> bool:
-    """Whether the configuration is in force: the API server hears of it some time after it was stored."""
+def _is_called(situation: Situation, hook: Webhook) -> bool:
+    """Whether the configuration is in force: the API server reads it some time after it is stored."""
     labels = {"app": _PROBE}
     probe = {
         "apiVersion": "apps/v1",
@@ -107,16 +105,16 @@ def _is_asked(situation: Situation, hook: Webhook) -> bool:
     try:
         situation.control_plane.request("POST", path_of("Deployment", situation.namespace) + "?dryRun=All", probe)
     except ApiServerError as error:
-        return _PROBE in hook.asked or "webhook" in str(error)
-    return _PROBE in hook.asked
+        return _PROBE in hook.reviewed or "webhook" in str(error)
+    return _PROBE in hook.reviewed
 
 
 def _handler(hook: Webhook, review: Review) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["request"]
-            hook.asked.append(request.get("name") or request["object"]["metadata"]["name"])
-            is_probe = hook.asked[-1] == _PROBE
+            hook.reviewed.append(request.get("name") or request["object"]["metadata"]["name"])
+            is_probe = hook.reviewed[-1] == _PROBE
             response: Manifest = {"uid": request["uid"], "allowed": True}
             verdict = None if is_probe else review(request["object"])
             if isinstance(verdict, str):

@@ -1,4 +1,4 @@
-"""The chart as helm renders it."""
+"""The chart as rendered by helm."""
 
 import json
 import shutil
@@ -29,7 +29,7 @@ class Rendered(list[Manifest]):
 
 
 class HelmError(Exception):
-    """What helm said when it refused."""
+    """helm failed; the message is its output."""
 
 
 @pytest.fixture(scope="session")

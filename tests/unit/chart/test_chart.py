@@ -1,4 +1,4 @@
-"""The chart by its values: what a release holds, and what is refused."""
+"""The chart by its values: which objects a release has, and which values are refused."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -36,7 +36,7 @@ def test_lint(helm: Callable[..., str]) -> None:
     assert "0 chart(s) failed" in helm("lint", "--strict", str(CHART))
 
 
-def test_the_defaults_are_enough(render: Render) -> None:
+def test_the_objects_of_a_release_with_default_values(render: Render) -> None:
     assert render().names() == {
         ("ServiceAccount", NAME),
         ("CustomResourceDefinition", "relays.sluice.dev"),
@@ -55,7 +55,7 @@ def test_the_defaults_are_enough(render: Render) -> None:
     }
 
 
-def test_the_operator_knows_its_image(render: Render) -> None:
+def test_the_operator_gets_the_image_of_the_release(render: Render) -> None:
     rendered = render(image={"repository": "registry.example.com/sluice", "tag": "1.2.3"})
     spec = rendered.one("Deployment", NAME)["spec"]
     image = spec["template"]["spec"]["containers"][0]["image"]
@@ -85,7 +85,7 @@ def test_a_digest_wins_over_the_tag(render: Render) -> None:
     assert pod_specs(rendered)[NAME]["containers"][0]["image"] == f"sluice@{digest}"
 
 
-def test_every_pod_is_restricted_and_bounded(render: Render) -> None:
+def test_every_pod_is_restricted_and_has_limits(render: Render) -> None:
     specs = pod_specs(render())
     assert specs.keys() == {NAME, REDIS}
     for spec in specs.values():
@@ -101,7 +101,7 @@ def test_every_pod_is_restricted_and_bounded(render: Render) -> None:
             assert {"startupProbe", "livenessProbe", "readinessProbe"} <= container.keys()
 
 
-def test_the_bundled_redis_loses_nothing(render: Render) -> None:
+def test_the_bundled_redis_persists_and_never_evicts(render: Render) -> None:
     rendered = render()
     assert flags(rendered) == {
         "--dir": "/data",
@@ -125,7 +125,7 @@ def test_the_bundled_redis_has_a_password_of_its_own(render: Render) -> None:
     assert secrets[0] != secrets[1]
 
 
-def test_a_password_of_the_users(render: Render) -> None:
+def test_a_password_from_an_existing_secret(render: Render) -> None:
     rendered = render(redis={"auth": {"existingSecret": "mine"}})
     assert ("Secret", REDIS) not in rendered.names()
     variables = pod_specs(rendered)[REDIS]["containers"][0]["env"]
@@ -139,7 +139,7 @@ def test_without_persistence_there_is_no_claim(render: Render) -> None:
     assert pod_specs(rendered)[REDIS]["volumes"] == [{"name": "data", "emptyDir": {}}]
 
 
-def test_an_external_redis_takes_the_place_of_the_bundled_one(render: Render) -> None:
+def test_an_external_redis_replaces_the_bundled_one(render: Render) -> None:
     url = "rediss://:p@redis.example.com:6380/2"
     rendered = render(redis={"url": url})
     assert ("StatefulSet", REDIS) not in rendered.names()
@@ -149,19 +149,19 @@ def test_an_external_redis_takes_the_place_of_the_bundled_one(render: Render) ->
     assert url not in str(rendered.one("Deployment", NAME))
 
 
-def test_an_existing_secret_takes_the_place_of_the_bundled_redis(render: Render) -> None:
+def test_an_existing_secret_replaces_the_bundled_redis(render: Render) -> None:
     rendered = render(redis={"existingSecret": {"name": "events", "key": "dsn"}})
     assert not {("StatefulSet", REDIS), ("Secret", REDIS)} & rendered.names()
     assert env(rendered)["SLUICE_DEFAULT_REDIS_URL"]["secretKeyRef"] == {"name": "events", "key": "dsn"}
 
 
-def test_no_default_redis_at_all(render: Render) -> None:
+def test_without_a_default_redis(render: Render) -> None:
     rendered = render(redis={"bundled": {"enabled": False}})
     assert "SLUICE_DEFAULT_REDIS_URL" not in env(rendered)
     assert ("StatefulSet", REDIS) not in rendered.names()
 
 
-def test_another_redis_makes_another_operator_pod(render: Render) -> None:
+def test_another_redis_changes_the_operators_pod(render: Render) -> None:
     def checksum(**redis: Any) -> str:
         template = render(redis=redis).one("Deployment", NAME)["spec"]["template"]
         result: str = template["metadata"]["annotations"]["checksum/redis"]
@@ -171,7 +171,7 @@ def test_another_redis_makes_another_operator_pod(render: Render) -> None:
     assert checksum(url="redis://one") != checksum(url="redis://two")
 
 
-def test_crds_are_those_of_the_models_and_kept(render: Render) -> None:
+def test_crds_are_those_of_the_models_and_are_kept_on_uninstall(render: Render) -> None:
     crds = [item for item in render() if item["kind"] == "CustomResourceDefinition"]
     by_file = sorted(KINDS, key=lambda kind: kind.plural)
     assert [crd["spec"] for crd in crds] == [build_crd(kind)["spec"] for kind in by_file]
@@ -184,11 +184,11 @@ def test_crds_annotated_and_not_kept(render: Render) -> None:
     assert crd["metadata"]["annotations"] == {"argocd.argoproj.io/sync-wave": "-1"}
 
 
-def test_crds_off(render: Render) -> None:
+def test_crds_disabled(render: Render) -> None:
     assert not [item for item in render(crds={"enabled": False}) if item["kind"] == "CustomResourceDefinition"]
 
 
-def test_placement_and_extras_reach_both_pods(render: Render) -> None:
+def test_placement_and_extra_fields_apply_to_both_pods(render: Render) -> None:
     place = {
         "nodeSelector": {"disk": "ssd"},
         "tolerations": [{"key": "events", "operator": "Exists"}],
@@ -211,7 +211,7 @@ def test_placement_and_extras_reach_both_pods(render: Render) -> None:
     assert rendered.one("Deployment", NAME)["spec"]["template"]["metadata"]["labels"]["tier"] == "control"
 
 
-def test_monitors_find_their_pods(render: Render) -> None:
+def test_monitors_select_their_pods(render: Render) -> None:
     rendered = render(
         metrics={
             "podMonitor": {"enabled": True, "labels": {"release": "p"}},
@@ -229,18 +229,18 @@ def test_monitors_find_their_pods(render: Render) -> None:
     assert service["spec"]["selector"].items() <= labels.items()
     monitor = rendered.one("ServiceMonitor", NAME)["spec"]
     assert monitor["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
-    # Else Prometheus puts the operator's namespace in the place of the resource's.
+    # Otherwise Prometheus replaces the namespace of the resource with that of the operator.
     for endpoint in (*operator["spec"]["podMetricsEndpoints"], *monitor["endpoints"]):
         assert endpoint["honorLabels"] is True
 
 
-def test_what_the_chart_sets_itself_is_no_extra_variable(render: Render) -> None:
+def test_an_extra_variable_that_the_chart_sets_is_refused(render: Render) -> None:
     for name in env(render(imagePullSecrets=[{"name": "one"}])).keys() | {"SLUICE_PORT"}:
         with pytest.raises(Exception, match=f"extraEnv: the chart sets {name} itself: (use|leave)"):
             render(operator={"extraEnv": [{"name": name, "value": "x"}]})
 
 
-def test_network_policies_let_the_right_ones_in(render: Render) -> None:
+def test_network_policies_admit_the_right_pods(render: Render) -> None:
     client = {"podSelector": {"matchLabels": {"app": "consumer"}}}
     rendered = render(networkPolicy={"enabled": True, "redisClients": [client]})
     peers = rendered.one("NetworkPolicy", REDIS)["spec"]["ingress"][0]["from"]
@@ -253,7 +253,7 @@ def test_network_policies_let_the_right_ones_in(render: Render) -> None:
     assert selector.items() <= pods.items()
 
 
-def test_long_release_names_fit(helm: Callable[..., str]) -> None:
+def test_long_release_names_give_valid_names(helm: Callable[..., str]) -> None:
     text = helm("template", "r" * 53, str(CHART), "--kube-version", "1.35.0")
     for item in filter(None, yaml.safe_load_all(text)):
         assert len(item["metadata"]["name"]) <= 63
@@ -283,13 +283,13 @@ def test_long_release_names_fit(helm: Callable[..., str]) -> None:
         ({"serviceAccount": {"create": False}}, "name the ServiceAccount to use"),
     ],
 )
-def test_mistakes_are_refused_by_name(render: Render, values: dict[str, Any], hint: str) -> None:
+def test_the_error_names_an_invalid_value(render: Render, values: dict[str, Any], hint: str) -> None:
     with pytest.raises(Exception, match=hint) as caught:
         render(**values)
     assert type(caught.value).__name__ == "HelmError"
 
 
-def test_the_bundled_redis_mends_its_file_before_it_starts(render: Render) -> None:
+def test_the_bundled_redis_repairs_its_file_before_it_starts(render: Render) -> None:
     pod = pod_specs(render())[f"{NAME}-redis"]
     (mend,) = pod["initContainers"]
     assert "redis-check-aof --fix" in mend["command"][-1]
@@ -299,7 +299,7 @@ def test_the_bundled_redis_mends_its_file_before_it_starts(render: Render) -> No
 
 
 @pytest.mark.parametrize(("name", "user"), [(NAME, 65532), (REDIS, 999)])
-def test_users_can_be_left_to_the_cluster(render: Render, name: str, user: int) -> None:
+def test_user_ids_can_be_left_to_the_cluster(render: Render, name: str, user: int) -> None:
     by_default = pod_specs(render())[name]["securityContext"]
     assert (by_default["runAsUser"], by_default["runAsNonRoot"]) == (user, True)
     ids = {key for key in by_default if key.startswith("runAs") and key != "runAsNonRoot"} | {"fsGroup"} & set(
@@ -311,7 +311,7 @@ def test_users_can_be_left_to_the_cluster(render: Render, name: str, user: int) 
     assert pod_specs(rendered)[name]["securityContext"] == left
 
 
-def test_a_label_of_all_that_is_made(render: Render) -> None:
+def test_common_labels_are_on_every_object(render: Render) -> None:
     rendered = render(commonLabels={"team": "data"})
     assert {item["metadata"]["labels"]["team"] for item in rendered} == {"data"}
     for kind in ("Deployment", "StatefulSet"):

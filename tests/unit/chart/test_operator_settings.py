@@ -1,4 +1,4 @@
-"""What the values of the chart say about the operator's settings is what the operator declares."""
+"""The chart's values for the operator's settings have the defaults, limits and choices of the settings."""
 
 import json
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What the chart lets the operator and people do."""
+"""The RBAC rights that the chart grants to the operator and to people."""
 
 from collections.abc import Callable
 from typing import Any
@@ -51,7 +51,7 @@ def test_watched_namespaces_get_roles_and_nothing_is_cluster_wide(render: Render
     assert {"name": "SLUICE_WATCH_NAMESPACES", "value": "one,two"} in container(rendered)["env"]
 
 
-def test_the_lease_is_the_only_one_that_may_be_changed(render: Render) -> None:
+def test_only_the_lease_of_the_release_may_be_changed(render: Render) -> None:
     for watched in ([], ["one", "sluice-system"]):
         rendered = render(watchNamespaces=watched)
         role = rendered.one("Role", f"{NAME}-lease")
@@ -71,7 +71,7 @@ def test_the_lease_is_the_only_one_that_may_be_changed(render: Render) -> None:
         assert {"name": "SLUICE_LEASE_NAME", "value": f"{NAME}-operator"} in container(rendered)["env"]
 
 
-def test_in_the_namespaces_that_it_serves_it_may_change_one_lease_only(render: Render) -> None:
+def test_in_watched_namespaces_only_one_lease_may_be_changed(render: Render) -> None:
     for role in (render().one("ClusterRole", NAME), render(watchNamespaces=["one"]).one("Role", NAME)):
         leases = [rule for rule in role["rules"] if rule["resources"] == ["leases"]]
         assert [(rule["verbs"], rule.get("resourceNames")) for rule in leases] == [
@@ -90,7 +90,7 @@ def test_rights_of_people(render: Render) -> None:
     assert {resource for _, resource, _ in rules(edit)} == {kind.plural for kind in KINDS}
 
 
-def test_a_service_account_of_the_users(render: Render) -> None:
+def test_a_service_account_from_the_values(render: Render) -> None:
     rendered = render(serviceAccount={"create": False, "name": "mine"}, rbac={"create": False})
     assert not [item for item in rendered if item["kind"] in {"ServiceAccount", "ClusterRoleBinding", "RoleBinding"}]
     assert rendered.one("Deployment", NAME)["spec"]["template"]["spec"]["serviceAccountName"] == "mine"

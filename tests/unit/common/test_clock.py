@@ -1,4 +1,4 @@
-"""What every Clock promises: the system's and those of the tests."""
+"""The contract of every Clock: the system's, and those of the tests."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -20,7 +20,7 @@ def clock(request: pytest.FixtureRequest) -> Clock:
     return made
 
 
-async def passing(clock: Clock, work: Coroutine[Any, Any, T]) -> T:
+async def while_time_passes(clock: Clock, work: Coroutine[Any, Any, T]) -> T:
     """The result of `work`, while time passes."""
     task = asyncio.create_task(work)
     if isinstance(clock, FakeClock):
@@ -29,10 +29,10 @@ async def passing(clock: Clock, work: Coroutine[Any, Any, T]) -> T:
 
 
 @pytest.mark.parametrize("made", [SystemClock, FakeClock, SteppedClock])
-async def test_a_sleep_takes_its_time_on_both_scales(made: type[Clock]) -> None:
+async def test_a_sleep_advances_monotonic_time_and_time_of_day(made: type[Clock]) -> None:
     clock = made()
     monotonic, now = clock.monotonic(), clock.now()
-    await passing(clock, clock.sleep(0.02))
+    await while_time_passes(clock, clock.sleep(0.02))
     assert clock.monotonic() - monotonic >= 0.0199
     assert clock.now() - now >= timedelta(seconds=0.019)  # the time of day may be adjusted meanwhile
 
@@ -43,7 +43,7 @@ async def test_the_time_of_day_is_in_utc(made: type[Clock]) -> None:
 
 
 @pytest.mark.parametrize("seconds", [0.0, -1.0])
-async def test_no_time_lets_other_tasks_run(clock: Clock, seconds: float) -> None:
+async def test_a_sleep_of_no_time_lets_other_tasks_run(clock: Clock, seconds: float) -> None:
     ran: list[object] = []
     asyncio.get_running_loop().call_soon(ran.append, object())
     await clock.sleep(seconds)
@@ -57,7 +57,7 @@ async def test_sleepers_wake_in_the_order_of_their_times(clock: Clock) -> None:
         await clock.sleep(seconds)
         woken.append(seconds)
 
-    await passing(clock, _all(sleeper(0.06), sleeper(0.02), sleeper(0.04)))
+    await while_time_passes(clock, _all(sleeper(0.06), sleeper(0.02), sleeper(0.04)))
     assert woken == [0.02, 0.04, 0.06]
 
 
@@ -71,13 +71,13 @@ async def test_a_cancelled_sleep_ends_at_once(clock: Clock) -> None:
 
 async def test_waiting_for_an_event_ends_with_it_or_with_the_time(clock: Clock) -> None:
     event = asyncio.Event()
-    assert not await passing(clock, wait_until_set(event, seconds=0.02, clock=clock))
+    assert not await while_time_passes(clock, wait_until_set(event, seconds=0.02, clock=clock))
     asyncio.get_running_loop().call_soon(event.set)
     assert await wait_until_set(event, seconds=3600, clock=clock)
     assert await wait_until_set(event, seconds=0, clock=clock)
 
 
-async def test_the_fake_stands_still_until_it_is_advanced() -> None:
+async def test_the_fake_changes_only_when_advanced() -> None:
     clock = FakeClock()
     task = asyncio.create_task(clock.sleep(10))
     await clock.advance(9.9)
@@ -87,7 +87,7 @@ async def test_the_fake_stands_still_until_it_is_advanced() -> None:
     assert clock.monotonic() == pytest.approx(1010)
 
 
-async def test_the_fake_wakes_whoever_begins_to_sleep_meanwhile() -> None:
+async def test_the_fake_wakes_tasks_that_start_to_sleep_during_an_advance() -> None:
     clock, ticks = FakeClock(), []
 
     async def tick() -> None:

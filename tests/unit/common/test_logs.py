@@ -1,3 +1,5 @@
+"""Log formats: one line a record, as JSON or as plain text."""
+
 import json
 import logging
 import sys
@@ -14,7 +16,7 @@ def record(message: str, **extra: str) -> logging.LogRecord:
     return made
 
 
-def test_one_line_one_object() -> None:
+def test_a_json_record_is_one_line() -> None:
     line = JsonFormatter(extra_fields=("source", "kind", "absent")).format(
         record('two\nlines and "quotes"', source="a.test", kind="Http503")
     )
@@ -36,7 +38,7 @@ def test_an_exception_stays_in_the_line() -> None:
     assert "ValueError: why" in json.loads(line)["error"]
 
 
-def test_plain() -> None:
+def test_the_plain_format() -> None:
     assert PlainFormatter().format(record("hello")).endswith("WARNING hello")
     named = PlainFormatter(logger_names=True).format(record("hello"))
     assert named.endswith("WARNING sluice_ingester.x: hello")
@@ -53,7 +55,7 @@ def _root_logger() -> Iterator[None]:
 
 @pytest.mark.usefixtures("_root_logger")
 @pytest.mark.parametrize(("level", "least"), [("info", logging.ERROR), ("debug", logging.NOTSET)])
-def test_single_loggers_have_levels_of_their_own_unless_everything_is_logged(level: str, least: int) -> None:
+def test_a_logger_has_its_own_level_except_at_debug(level: str, least: int) -> None:
     configure(style="json", level=level, least_levels={"test.loud": logging.ERROR})
     assert logging.getLogger("test.loud").level == least
     assert logging.getLogger().level == logging.getLevelName(level.upper())

@@ -1,4 +1,4 @@
-"""Foreign text becomes one printable line of bounded size, whatever it is."""
+"""Sanitizing foreign text to one printable line of limited size."""
 
 import pytest
 from hypothesis import given
@@ -10,7 +10,7 @@ ANYTHING = st.text(st.characters(categories=None))  # lone surrogates and unassi
 
 
 @pytest.mark.parametrize(
-    ("given_text", "shown"),
+    ("text", "shown"),
     [
         ("as it is", "as it is"),
         ("Erreur de base de donn\udce9es", "Erreur de base de données"),
@@ -24,11 +24,11 @@ ANYTHING = st.text(st.characters(categories=None))  # lone surrogates and unassi
         ("", ""),
     ],
 )
-def test_shown_readably(given_text: str, shown: str) -> None:
-    assert sanitize(given_text, max_length=100) == shown
+def test_text_is_made_printable(text: str, shown: str) -> None:
+    assert sanitize(text, max_length=100) == shown
 
 
-def test_cut_to_characters_and_to_bytes() -> None:
+def test_long_text_is_cut_by_characters_and_bytes() -> None:
     assert sanitize("a" * 11, max_length=10) == "a" * 9 + "…"
     assert sanitize("é" * 10, max_length=10) == "é" * 10
     assert sanitize("日" * 10, max_length=10) == "日" * 5 + "…"
@@ -36,7 +36,7 @@ def test_cut_to_characters_and_to_bytes() -> None:
 
 
 @given(ANYTHING, st.integers(min_value=2, max_value=300))
-def test_any_text(text: str, most: int) -> None:
+def test_any_text_is_short_and_printable(text: str, most: int) -> None:
     shown = sanitize(text, max_length=most)
     assert len(shown) <= most
     assert len(shown.encode()) <= 2 * most
@@ -45,7 +45,7 @@ def test_any_text(text: str, most: int) -> None:
 
 
 @given(st.binary(max_size=200))
-def test_any_bytes(data: bytes) -> None:
+def test_any_decoded_bytes_are_short(data: bytes) -> None:
     for how in ("surrogateescape", "surrogatepass", "replace", "backslashreplace"):
         try:
             text = data.decode(errors=how)

@@ -1,10 +1,10 @@
-"""The demo runs the example of a consumer, and nothing that a user could not copy."""
+"""The demo runs the example consumer, and only what a user can copy."""
 
 from e2e import consumer, images
 from e2e.consumer import EXAMPLE
 
 
-def test_what_the_demo_applies_is_the_example() -> None:
+def test_the_demo_applies_the_example() -> None:
     made = consumer.manifests(name="demo", namespace="apps", stream="pds:firehose_live", redis_url="redis://r:6379/0")
     secret, script, deployment = made
     assert {one["metadata"]["name"] for one in made} == {"demo"}

@@ -1,4 +1,4 @@
-"""How a release of the chart is installed, without a cluster."""
+"""Installing a release of the chart, with recorded commands instead of a cluster."""
 
 import json
 from pathlib import Path
@@ -40,7 +40,7 @@ def install(cluster: Recorded) -> None:
     deploy.install(cast("Cluster", cluster), release=RELEASE, values={"operator": {"replicas": 1}})
 
 
-def test_the_namespaces_are_there_before_the_chart_makes_roles_in_them() -> None:
+def test_namespaces_are_created_before_the_chart_is_installed() -> None:
     cluster = Recorded()
     install(cluster)
     assert [call[0] for call in cluster.calls] == ["kubectl", "helm"]
@@ -51,7 +51,7 @@ def test_the_namespaces_are_there_before_the_chart_makes_roles_in_them() -> None
     assert cluster.input[1]["operator"] == {"replicas": 1}
 
 
-def test_a_release_that_lost_the_race_for_the_crds_is_installed_again() -> None:
+def test_an_install_is_repeated_if_another_release_created_the_crds() -> None:
     cluster = Recorded('customresourcedefinitions "relays.sluice.dev" already exists')
     install(cluster)
     assert [call[0] for call in cluster.calls] == ["kubectl", "helm", "helm"]
@@ -65,6 +65,6 @@ def test_any_other_failure_is_raised() -> None:
     assert len(cluster.calls) == 2
 
 
-def test_the_demo_watches_its_own_namespace_alone() -> None:
+def test_the_demo_watches_only_its_own_namespace() -> None:
     assert deploy.DEMO.watch_namespaces == ("demo",)
     assert (deploy.DEMO.operator, deploy.DEMO.redis) == ("deployment/sluice", "statefulset/sluice-redis")

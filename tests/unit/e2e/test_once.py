@@ -1,4 +1,4 @@
-"""Set-up that worker processes share happens once."""
+"""Set-up shared by worker processes happens once."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import pytest
 from e2e.tests.once import once
 
 
-def test_only_the_first_call_does_it(tmp_path: Path) -> None:
+def test_only_the_first_call_runs(tmp_path: Path) -> None:
     calls: list[int] = []
     for number in range(3):
         once(tmp_path, "release", lambda number=number: calls.append(number))
@@ -15,7 +15,7 @@ def test_only_the_first_call_does_it(tmp_path: Path) -> None:
     assert calls == [0, 9]
 
 
-def test_a_failure_is_tried_again(tmp_path: Path) -> None:
+def test_a_failed_call_is_repeated(tmp_path: Path) -> None:
     calls: list[str] = []
 
     def fail() -> None:

@@ -1,4 +1,4 @@
-"""The checks of the situations find a wrong status. The operator writes none, so these are made by hand."""
+"""The checks of situations find wrong statuses. The statuses are made by hand, since the operator writes none."""
 
 from typing import Any
 
@@ -38,13 +38,13 @@ def version(seen: dict[str, Any], verdict: Verdict = Verdict.READY) -> Version:
 READY = body(condition("Ready"))
 
 
-def test_a_status_that_is_right_has_no_faults() -> None:
+def test_a_correct_status_has_no_faults() -> None:
     later = body(condition("Ready", "False", at=LATER), condition("Stalled", at=LATER))
     assert list(faults([version(READY), version(READY), version(later, Verdict.STALLED)])) == []
 
 
 @pytest.mark.parametrize(
-    ("seen", "words"),
+    ("seen", "expected"),
     [
         (body(condition("Ready", "False"), condition("Reconciling"), condition("Stalled")), "at once"),
         (body(condition("Ready"), condition("Stalled", "False")), "Stalled is there and False"),
@@ -53,32 +53,32 @@ def test_a_status_that_is_right_has_no_faults() -> None:
         (body(condition("Ready", generation=3), observed=3), "observedGeneration 3 of generation 2"),
     ],
 )
-def test_faults_of_one_version(seen: dict[str, Any], words: str) -> None:
-    assert [fault for fault in faults([version(seen)]) if words in fault]
+def test_faults_of_one_version(seen: dict[str, Any], expected: str) -> None:
+    assert [fault for fault in faults([version(seen)]) if expected in fault]
 
 
 @pytest.mark.parametrize(
-    ("after", "words"),
+    ("after", "expected"),
     [
         (body(condition("Ready", at=LATER)), "moved, its status did not"),
         (body(condition("Ready", generation=1), observed=1), "observedGeneration went back"),
         (body(condition("Ready"), restarts={"count": 1}), "from 2 to 1"),
     ],
 )
-def test_faults_from_one_version_to_the_next(after: dict[str, Any], words: str) -> None:
+def test_faults_between_two_versions(after: dict[str, Any], expected: str) -> None:
     before = body(condition("Ready"), restarts={"count": 2})
-    assert [fault for fault in faults([version(before), version(after)]) if words in fault]
+    assert [fault for fault in faults([version(before), version(after)]) if expected in fault]
 
 
 def test_readers_that_disagree_have_no_verdict() -> None:
-    words = Verdict.READY.value
-    torn = Reading(type(words)(words.wait, "Failed", words.argo, words.ready), "Because")
-    seen = Version(at=0.0, body=READY, reading=torn, gone=False)
+    ready = Verdict.READY.value
+    mixed = Reading(type(ready)(ready.wait, "Failed", ready.argo, ready.ready), "Because")
+    seen = Version(at=0.0, body=READY, reading=mixed, gone=False)
     assert [fault for fault in faults([seen]) if "disagree" in fault]
 
 
 @pytest.mark.parametrize(
-    ("seen", "said"),
+    ("seen", "expected"),
     [
         (READY, "met"),
         (body(condition("Ready", "False")), "waits"),
@@ -86,13 +86,13 @@ def test_readers_that_disagree_have_no_verdict() -> None:
         (body(observed=-1), "waits"),
     ],
 )
-def test_what_kubectl_wait_finds(seen: dict[str, Any], said: str) -> None:
-    assert waits_for_ready(seen) == said
+def test_the_result_of_kubectl_wait(seen: dict[str, Any], expected: str) -> None:
+    assert waits_for_ready(seen) == expected
 
 
-def test_verdicts_and_situations_can_be_told_apart() -> None:
-    words = [verdict.value for verdict in Verdict]
-    assert len(set(words)) == len(words)
+def test_verdicts_and_situations_are_unique() -> None:
+    verdicts = [verdict.value for verdict in Verdict]
+    assert len(set(verdicts)) == len(verdicts)
     names = [situation.name for situation in SITUATIONS]
     assert len(set(names)) == len(names) >= 20
     assert all(situation.steps for situation in SITUATIONS)

@@ -1,3 +1,5 @@
+"""Running the stages of `make test`: order, failures, output and signals."""
+
 import io
 import signal
 import subprocess
@@ -33,7 +35,7 @@ def test_all_pass_and_the_output_of_each_is_printed_whole(tmp_path: Path) -> Non
     assert (tmp_path / "logs" / "two.log").read_text() == "to stderr\n"
 
 
-def test_one_that_fails_fails_the_run_and_the_others_still_run(tmp_path: Path) -> None:
+def test_a_failed_stage_fails_the_run_and_the_others_still_run(tmp_path: Path) -> None:
     code, out = play(tmp_path, stage("bad", "print('why'); raise SystemExit(3)"), stage("good", "print('fine')"))
     assert code == 1
     assert "==> bad: failed with exit code 3 after 0 s\nwhy\n" in out
@@ -41,13 +43,13 @@ def test_one_that_fails_fails_the_run_and_the_others_still_run(tmp_path: Path) -
     assert "1 of 2 stages passed" in out
 
 
-def test_one_that_is_killed_fails_the_run(tmp_path: Path) -> None:
+def test_a_killed_stage_fails_the_run(tmp_path: Path) -> None:
     code, out = play(tmp_path, stage("killed", "import os; os.kill(os.getpid(), 9)"))
     assert code == 1
     assert "killed: failed with exit code -9" in out
 
 
-def test_what_needs_a_failed_stage_is_not_run_and_fails_the_run(tmp_path: Path) -> None:
+def test_a_stage_that_needs_a_failed_one_is_not_run_and_fails_the_run(tmp_path: Path) -> None:
     code, out = play(
         tmp_path,
         stage("third", "print('ran')", needs=("second",)),
@@ -61,15 +63,15 @@ def test_what_needs_a_failed_stage_is_not_run_and_fails_the_run(tmp_path: Path) 
     assert {line.split()[0] for line in out.splitlines() if line.endswith("not run")} == {"second", "third"}
 
 
-def test_what_needs_another_starts_after_it(tmp_path: Path) -> None:
+def test_a_stage_starts_after_those_that_it_needs(tmp_path: Path) -> None:
     made = tmp_path / "made"
     first = stage("first", f"import time, pathlib; time.sleep(0.2); pathlib.Path({str(made)!r}).touch()")
     second = stage("second", f"import pathlib; assert pathlib.Path({str(made)!r}).exists()", needs=("first",))
     assert play(tmp_path, second, first)[0] == 0
 
 
-def test_two_that_fit_run_at_the_same_time(tmp_path: Path) -> None:
-    """Each waits for the other: one after the other, they would never end."""
+def test_two_stages_run_at_the_same_time_if_cores_allow(tmp_path: Path) -> None:
+    """Each stage waits for the other, so the test ends only if both run at the same time."""
     a, b = str(tmp_path / "a"), str(tmp_path / "b")
     touch = "import pathlib; pathlib.Path({name!r}).touch()\n"
     code, _ = play(
@@ -95,7 +97,7 @@ def test_stages_start_in_order_as_far_as_cores_allow() -> None:
     assert names(stage("later", needs=("x",)), one, passed=frozenset("x")) == ["later", "one"]
 
 
-def test_what_still_runs_is_reported_with_its_last_line(tmp_path: Path) -> None:
+def test_a_running_stage_is_reported_with_its_last_line(tmp_path: Path) -> None:
     gate = tmp_path / "gate"
 
     class Out(io.StringIO):

@@ -1,4 +1,4 @@
-"""The fake API server does what the operator relies on in a real one."""
+"""The fake API server meets the contract of API servers."""
 
 from collections.abc import Awaitable, Callable
 

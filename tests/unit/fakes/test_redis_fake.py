@@ -1,4 +1,4 @@
-"""The fake Redis does what the real one does."""
+"""The fake Redis of the operator meets the contract of SourceRedis."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Any text from anywhere: the reporting path never raises, and what comes out of it is short and valid UTF-8."""
+"""Any foreign text is reported without an error, as short and valid UTF-8."""
 
 import json
 import logging
@@ -24,13 +24,13 @@ ANYTHING = st.text(st.characters(categories=None)) | st.text(st.characters(categ
 MOST = 8000
 
 
-def is_fit(text: str) -> None:
+def is_short_utf8(text: str) -> None:
     assert text.isprintable()
     assert len(text.encode()) <= MOST
 
 
 @given(ANYTHING, ANYTHING)
-def test_what_is_reported(text: str, other: str) -> None:
+def test_health_fields_with_foreign_text(text: str, other: str) -> None:
     report = HealthReport("relay.test", metrics=Metrics(), pod=other, version="1")
     report.waiting(text, text, seconds=1.0)
     report.error(other, other)
@@ -44,25 +44,25 @@ def test_what_is_reported(text: str, other: str) -> None:
     batch.add(DecodedFrame(seq=1, dead_letters=(DeadLetter.from_error(fault, payload=b"\xff", seq=1, detail=other),)))
     report.batch_stored(batch, seconds=0.1)
     for letter in batch.append_request(expected_cursor=None, health_fields={}).dead_letters:
-        is_fit(letter.reason)
-        is_fit(letter.detail)
+        is_short_utf8(letter.reason)
+        is_short_utf8(letter.detail)
     for name, value in report.fields().items():
         if name != "reason":
-            is_fit(value)
+            is_short_utf8(value)
     assert generate_latest(report.metrics.registry)
 
 
 @given(ANYTHING)
-def test_what_sources_say(text: str) -> None:
-    is_fit(SourceFailure("Closed", text).message)
-    is_fit(InfoMessage(name=text, message=text).name)
-    is_fit(ErrorFrame(error=text, message=text).message or "")
+def test_failures_with_foreign_text(text: str) -> None:
+    is_short_utf8(SourceFailure("Closed", text).message)
+    is_short_utf8(InfoMessage(name=text, message=text).name)
+    is_short_utf8(ErrorFrame(error=text, message=text).message or "")
     assert ErrorFrame(error="FutureCursor").message is None
-    is_fit(classify_source_error(OSError(5, text), source="a.test").message)
-    is_fit(classify_source_error(RuntimeError(text), source="a.test").message)
+    is_short_utf8(classify_source_error(OSError(5, text), source="a.test").message)
+    is_short_utf8(classify_source_error(RuntimeError(text), source="a.test").message)
     headers = Headers()
     headers.set_insecure("Retry-After", text) if hasattr(headers, "set_insecure") else None
-    is_fit(classify_source_error(InvalidStatus(Response(503, text, headers)), source="a.test").message)
+    is_short_utf8(classify_source_error(InvalidStatus(Response(503, text, headers)), source="a.test").message)
 
 
 @given(ANYTHING | st.from_regex(r"(Mon, )?[0-9]{1,30} ?(Nov )?[0-9]{1,30} [0-9:]{0,12} ?[+-]?[0-9]{0,30}"))
@@ -71,7 +71,7 @@ def test_any_retry_after(value: str) -> None:
 
 
 @given(ANYTHING)
-def test_what_is_logged(text: str) -> None:
+def test_log_lines_with_foreign_text(text: str) -> None:
     record = logging.LogRecord("a", logging.ERROR, "f.py", 1, text, (), (ValueError, ValueError(text), None))
     line = JsonFormatter().format(record)
     assert line.encode()

@@ -1,3 +1,5 @@
+"""The ingester's settings: defaults, values, and the messages about wrong ones."""
+
 import os
 from pathlib import Path
 
@@ -15,14 +17,14 @@ def _no_settings_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
 
 
-def loaded(monkeypatch: pytest.MonkeyPatch, **environment: str) -> Settings:
+def load_with(monkeypatch: pytest.MonkeyPatch, **environment: str) -> Settings:
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     return load()
 
 
 def test_defaults_are_those_of_the_rust_ingester(monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = loaded(monkeypatch)
+    settings = load_with(monkeypatch)
     assert settings.redis_url == "redis://localhost:6379"
     assert settings.mode is Mode.ALL
     assert settings.relay_hosts == (Address("bsky.network"),)
@@ -35,8 +37,8 @@ def test_defaults_are_those_of_the_rust_ingester(monkeypatch: pytest.MonkeyPatch
     assert settings.pod_name
 
 
-def test_values(monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = loaded(
+def test_each_variable_is_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = load_with(
         monkeypatch,
         INGESTER_RELAY_HOSTS="ws://a.test:1, b.test,",
         INGESTER_LABELER_HOSTS="",
@@ -84,11 +86,11 @@ def test_values(monkeypatch: pytest.MonkeyPatch) -> None:
         ("REDIS_URL", "localhost", "redis://"),
     ],
 )
-def test_what_is_wrong_is_said_in_one_line(
+def test_a_wrong_value_is_reported_in_one_line(
     monkeypatch: pytest.MonkeyPatch, variable: str, value: str, says: str
 ) -> None:
     with pytest.raises(SettingsError) as caught:
-        loaded(monkeypatch, **{variable: value})
+        load_with(monkeypatch, **{variable: value})
     message = str(caught.value)
     assert message.startswith(variable)
     assert says in message
@@ -96,23 +98,23 @@ def test_what_is_wrong_is_said_in_one_line(
     assert len(message) < 500
 
 
-def test_all_that_is_wrong_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_wrong_values_are_reported_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SettingsError, match=r"INGESTER_BATCH_SIZE='0'.*; METRICS_PORT='x'"):
-        loaded(monkeypatch, INGESTER_BATCH_SIZE="0", METRICS_PORT="x")
+        load_with(monkeypatch, INGESTER_BATCH_SIZE="0", METRICS_PORT="x")
 
 
-def test_a_password_is_never_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_message_contains_the_password(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SettingsError) as caught:
-        loaded(monkeypatch, REDIS_URL="redis://:hunter2/@host")
+        load_with(monkeypatch, REDIS_URL="redis://:hunter2/@host")
     assert "hunter2" not in str(caught.value)
 
 
-def test_a_list_of_labelers_may_be_empty_unless_nothing_else_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert loaded(monkeypatch, INGESTER_MODE="all", INGESTER_LABELER_HOSTS=" ").mode is Mode.ALL
-    assert loaded(monkeypatch, INGESTER_MODE="firehose").mode is Mode.FIREHOSE
+def test_labeler_hosts_may_be_empty_unless_only_labelers_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_with(monkeypatch, INGESTER_MODE="all", INGESTER_LABELER_HOSTS=" ").mode is Mode.ALL
+    assert load_with(monkeypatch, INGESTER_MODE="firehose").mode is Mode.FIREHOSE
     with pytest.raises(SettingsError, match="INGESTER_LABELER_HOSTS is empty"):
-        loaded(monkeypatch, INGESTER_MODE="labeler", INGESTER_LABELER_HOSTS="")
+        load_with(monkeypatch, INGESTER_MODE="labeler", INGESTER_LABELER_HOSTS="")
 
 
 def test_a_ca_bundle_that_exists(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert loaded(monkeypatch, INGESTER_CA_BUNDLE=__file__).ca_bundle == Path(__file__)
+    assert load_with(monkeypatch, INGESTER_CA_BUNDLE=__file__).ca_bundle == Path(__file__)

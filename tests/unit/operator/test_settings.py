@@ -1,3 +1,5 @@
+"""The operator's settings: defaults, variables, and the messages about invalid ones."""
+
 import json
 import logging
 import os
@@ -75,8 +77,8 @@ def test_an_invalid_variable_is_named(monkeypatch: pytest.MonkeyPatch, name: str
     assert "s3cret" not in str(error.value)
 
 
-def test_the_name_of_a_release(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is the same for all replicas and after restarts, with leader election and without."""
+def test_the_identity_of_a_release(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All replicas have the same one, after restarts too, with and without leader election."""
     monkeypatch.setenv("POD_NAME", "sluice-7d9f-x2x4")
     assert load_settings().release == "sluice-7d9f-x2x4"
     monkeypatch.setenv("SLUICE_LEASE_NAMESPACE", "sluice-system")
@@ -116,6 +118,6 @@ def test_a_log_line_is_one_json_object() -> None:
         record.exc_info = sys.exc_info()
     line = JsonFormatter().format(record)
     assert "\n" not in line
-    told = json.loads(line)
-    assert (told["level"], told["logger"], told["message"]) == ("error", "a", "x y")
-    assert "broken\nin two" in told["error"]
+    record = json.loads(line)
+    assert (record["level"], record["logger"], record["message"]) == ("error", "a", "x y")
+    assert "broken\nin two" in record["error"]

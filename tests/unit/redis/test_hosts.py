@@ -1,4 +1,4 @@
-"""One source has one HOST, however it is spelled; and no two sources share one that had two places before."""
+"""One source has one HOST in its Redis keys, however its address is spelled; other sources have other HOSTs."""
 
 from ipaddress import IPv6Address
 
@@ -21,15 +21,17 @@ def spellings(draw: st.DrawFn, name: st.SearchStrategy[list[str]]) -> tuple[str,
 
     def spelling() -> str:
         scheme = draw(SCHEMES)
-        told = "" if port == DEFAULTS[scheme] and draw(st.booleans()) else f":{draw(st.sampled_from(['', '0']))}{port}"
-        told = told if len(told) < 7 else f":{port}"
-        text = f"{scheme}{draw(st.sampled_from(names))}{told}{draw(st.sampled_from(['', '/']))}"
+        port_text = (
+            "" if port == DEFAULTS[scheme] and draw(st.booleans()) else f":{draw(st.sampled_from(['', '0']))}{port}"
+        )
+        port_text = port_text if len(port_text) < 7 else f":{port}"
+        text = f"{scheme}{draw(st.sampled_from(names))}{port_text}{draw(st.sampled_from(['', '/']))}"
         blank = draw(st.sampled_from(["", " ", "\n"]))
         return blank + (text.upper() if draw(st.booleans()) else text) + blank
 
     one, other = spelling(), spelling()
     defaults = {DEFAULTS[scheme] for text in (one, other) for scheme in [_scheme(text)]}
-    if len(defaults) == 2 and port in defaults:  # the one drops the port, the other tells it: two sources
+    if len(defaults) == 2 and port in defaults:  # without the port, these are two sources
         other = one
     return one, other, names[0]
 
@@ -49,7 +51,7 @@ def _forms(address: IPv6Address) -> list[str]:
 
 
 @given(spellings(NAMES.map(_dotted) | st.ip_addresses(v=6).map(_forms) | st.ip_addresses(v=4).map(lambda a: [str(a)])))
-def test_any_two_spellings_of_one_source(found: tuple[str, str, str]) -> None:
+def test_two_spellings_of_one_source_have_one_host(found: tuple[str, str, str]) -> None:
     one, other, name = found
     assert normalize_host(one) == normalize_host(other) == Address.parse(one).host
     assert normalize_host(one).startswith(name)
@@ -57,13 +59,13 @@ def test_any_two_spellings_of_one_source(found: tuple[str, str, str]) -> None:
 
 
 @given(NAMES, st.integers(1, 65535), st.integers(1, 65535), SCHEMES)
-def test_two_ports_are_two_sources(name: str, one: int, other: int, scheme: str) -> None:
+def test_two_ports_have_two_hosts(name: str, one: int, other: int, scheme: str) -> None:
     same = normalize_host(f"{scheme}{name}:{one}") == normalize_host(f"{scheme}{name}:{other}")
     assert same == (one == other)
 
 
 @given(SCHEMES, NAMES, st.sampled_from(["", ":80", ":443", ":2470"]))
-def test_what_is_canonical_says_where_to_connect(scheme: str, name: str, port: str) -> None:
+def test_a_canonical_host_leads_to_the_same_address(scheme: str, name: str, port: str) -> None:
     address = Address.parse(f"{scheme}{name}{port}")
     again = Address.parse(("ws://" if address.plaintext else "wss://") + address.host)
     assert (again, again.host_and_port) == (address, address.host_and_port)
@@ -71,7 +73,7 @@ def test_what_is_canonical_says_where_to_connect(scheme: str, name: str, port: s
 
 
 @given(st.text(max_size=40))
-def test_any_text_has_some_host(text: str) -> None:
+def test_any_text_has_a_host(text: str) -> None:
     assert normalize_host(text) == normalize_host(text.strip())
     assert normalize_host(text) not in former_hosts(text)
 
@@ -86,19 +88,19 @@ def test_any_text_has_some_host(text: str) -> None:
         ("[0:0:0:0:0:0:0:1]:02470", "[::1]:2470", ("[0:0:0:0:0:0:0:1]:02470",)),
     ],
 )
-def test_where_a_cursor_may_stand_from_before(text: str, host: str, former: tuple[str, ...]) -> None:
+def test_former_hosts_of_an_address(text: str, host: str, former: tuple[str, ...]) -> None:
     assert (normalize_host(text), former_hosts(text)) == (host, former)
     assert host_as_written(text) == host_as_written(text.upper())
 
 
 def test_plain_and_tls_have_one_host() -> None:
-    """As ever: a relay that comes to speak TLS keeps its cursor."""
+    """A relay that changes to TLS keeps its cursor."""
     assert normalize_host("ws://relay") == normalize_host("wss://relay") == "relay"
     assert normalize_host("ws://relay:443") != normalize_host("wss://relay:443")
 
 
 @given(SCHEMES, NAMES, st.sampled_from(["", ":80", ":443", ":2470"]))
-def test_what_an_older_version_told_is_known_again(scheme: str, name: str, port: str) -> None:
+def test_a_host_written_by_an_older_version_is_recognised(scheme: str, name: str, port: str) -> None:
     address = f"{scheme}{name}{port}"
     assert is_former_host(host_as_written(address), normalize_host(address))
     assert is_former_host(normalize_host(address), normalize_host(address))

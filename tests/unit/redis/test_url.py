@@ -1,4 +1,4 @@
-"""The URLs of a Redis, as people write them."""
+"""Redis URLs: valid ones are parsed, invalid ones are refused without the password in the message."""
 
 from urllib.parse import quote
 
@@ -52,7 +52,7 @@ from sluice_redis.url import RedisUrl, Topology, has_hash_tag, redact_url, url_p
         ),
     ],
 )
-def test_what_people_write(url: str, read: RedisUrl) -> None:
+def test_a_valid_url_is_parsed(url: str, read: RedisUrl) -> None:
     assert RedisUrl.parse(url) == read
 
 
@@ -104,14 +104,14 @@ def test_what_people_write(url: str, read: RedisUrl) -> None:
         ("unix://", "no path"),
     ],
 )
-def test_what_is_wrong_is_said_without_the_password(url: str, message: str) -> None:
+def test_the_error_of_an_invalid_url_has_no_password(url: str, message: str) -> None:
     with pytest.raises(ValueError, match=message) as caught:
         RedisUrl.parse(url)
     assert "s3cret" not in str(caught.value)
 
 
 @pytest.mark.parametrize("around", ["{}", "{}\n", "{}\r\n", "  {}  ", "\t{}\n\n"])
-def test_blanks_and_line_ends_around_it_are_no_part_of_it(around: str) -> None:
+def test_surrounding_white_space_is_ignored(around: str) -> None:
     url = around.format("redis://user:s3cret@redis:6379/1")
     read = RedisUrl.parse("redis://user:s3cret@redis:6379/1")
     assert RedisUrl.parse(url) == RedisUrl.parse(url.encode()) == read
@@ -119,7 +119,7 @@ def test_blanks_and_line_ends_around_it_are_no_part_of_it(around: str) -> None:
     assert url_problem(url) == url_problem(url.encode()) == ""
 
 
-def test_bytes_that_are_no_text() -> None:
+def test_bytes_that_are_not_utf8() -> None:
     assert "it is not UTF-8 text" in url_problem("redis://:s3cret@redis".encode("utf-16"))
     assert "byte order mark" in url_problem("redis://:s3cret@redis".encode("utf-8-sig"))
 
@@ -128,8 +128,8 @@ PASSWORDS = st.text(st.characters(exclude_categories=["Cs"]), min_size=8, max_si
 
 
 @given(PASSWORDS, st.sampled_from(["{}", '"{}"', "{}\n", "\ufeff{}", "X={}", "a {}", "{} b", ";{}"]))
-def test_no_fault_tells_a_password(password: str, around: str) -> None:
-    """However it is written: what is said holds nothing of it, and what is taken is what was meant."""
+def test_no_error_contains_a_password(password: str, around: str) -> None:
+    """With any password, the URL is refused without it in the message, or parsed with this very password."""
     url = around.format(f"redis://user:{quote(password, safe='')}@redis:6379/0")
     fault = url_problem(url)
     if fault:
@@ -142,7 +142,7 @@ def test_no_fault_tells_a_password(password: str, around: str) -> None:
 
 
 @given(st.text(max_size=60) | st.binary(max_size=60))
-def test_whatever_stands_there_is_read_or_refused(url: str | bytes) -> None:
+def test_any_text_is_parsed_or_refused(url: str | bytes) -> None:
     if not url_problem(url):
         assert RedisUrl.parse(url)
 
@@ -155,7 +155,7 @@ def test_a_cluster_needs_a_hash_tag(prefix: str, works: bool) -> None:  # noqa: 
     assert url_problem("redis://redis", key_prefix=prefix) == ""
 
 
-def test_what_is_shown_holds_no_secret() -> None:
+def test_a_redacted_url_has_no_secret() -> None:
     shown = redact_url("rediss+sentinel://user:s3cret@one:1,two:2/events/0?sentinel_password=s3cret")
     assert shown == "rediss+sentinel://one:1,two:2/events/0"
     assert "s3cret" not in repr(RedisUrl.parse("redis://user:s3cret@redis"))

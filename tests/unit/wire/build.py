@@ -1,4 +1,4 @@
-"""Makes the frames that the tests decode, with an encoder that is not under test."""
+"""Frames, commits and CARs for tests, made with an encoder that is not under test."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -36,7 +36,7 @@ def varint(number: int) -> bytes:
 
 
 def car(blocks: Sequence[tuple[bytes, bytes]], roots: Sequence[bytes] | None = None) -> bytes:
-    """A CARv1 of (CID, block) pairs, in their order; its root is the first, unless `roots` says."""
+    """A CARv1 of (CID, block) pairs, in this order. Its root is the first CID, unless `roots` are given."""
     named = [cid for cid, _ in blocks[:1]] if roots is None else roots
     header = encode({"roots": [link(root) for root in named], "version": 1})
     sections = (varint(len(cid) + len(block)) + cid + block for cid, block in blocks)
@@ -56,7 +56,7 @@ def write(path: str, record: object, action: str = "create") -> dict[str, Any]:
 
 
 def commit(_ops: Sequence[object], _records: Sequence[object] = (), **changes: Any) -> dict[str, Any]:
-    """The body of a #commit; `_records` become blocks after the commit's own. `...` removes a field."""
+    """The body of a #commit. Blocks: the commit, then the records. A field set to `...` is removed."""
     blocks = blocks_of({"did": DID, "rev": REV, "version": 3}, *_records)
     body = {
         "seq": 6_322_875_401,

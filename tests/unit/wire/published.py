@@ -1,4 +1,4 @@
-"""Reads the published vectors, and turns the JSON of captured messages back into frames."""
+"""The published test vectors, and frames made from the JSON of captured messages."""
 
 import base64
 import json
@@ -29,7 +29,7 @@ def uncid(text: str) -> bytes:
 
 
 def from_json(value: Any) -> Any:
-    """The data model's JSON as values that cbor2 encodes: the inverse of what is under test."""
+    """JSON of the data model as values that cbor2 encodes. This is the inverse of the code under test."""
     match value:
         case {"$link": str(cid), **rest} if not rest:
             return cbor2.CBORTag(42, b"\0" + uncid(cid))
@@ -43,7 +43,7 @@ def from_json(value: Any) -> Any:
 
 
 def frame_of(header: Any, body: Any) -> bytes:
-    """The frame that a captured message was."""
+    """The frame of a captured message."""
     return cbor2.dumps(header) + cbor2.dumps(from_json(body))
 
 

@@ -1,3 +1,5 @@
+"""Decoding #identity, #account and #sync messages, and their older forms."""
+
 from typing import Any
 
 import pytest
@@ -49,7 +51,7 @@ def test_account_without_status() -> None:
     assert decode("#account", active=True).kinds == ("account",)
 
 
-def test_messages_of_old() -> None:
+def test_deprecated_messages() -> None:
     assert event("#handle", handle="example.com") == f'{{"type":"identity",{HEAD},"handle":"example.com"}}'
     assert event("#tombstone") == f'{{"type":"account",{HEAD},"active":false,"status":"deleted"}}'
     migrate = decode("#migrate", migrateTo="https://example.com")
@@ -81,7 +83,7 @@ SYNC_BLOCK = build.blocks_of({"did": DID})[0]
         build.car([SYNC_BLOCK])[:-1],
     ],
 )
-def test_a_sync_that_proves_no_commit_is_still_a_sync(blocks: object) -> None:
+def test_a_sync_without_a_valid_commit_is_still_a_sync(blocks: object) -> None:
     assert event("#sync", rev=REV, blocks=blocks) == f'{{"type":"sync",{HEAD},"rev":"{REV}"}}'
 
 
@@ -98,14 +100,14 @@ def test_a_sync_that_proves_no_commit_is_still_a_sync(blocks: object) -> None:
         ("#sync", {"rev": None}, "rev: expected a text, got nothing"),
     ],
 )
-def test_wrong_fields(kind: str, fields: dict[str, Any], message: str) -> None:
+def test_a_message_with_an_invalid_field_is_a_dead_letter(kind: str, fields: dict[str, Any], message: str) -> None:
     decoded = decode(kind, **fields)
     (letter,) = decoded.dead_letters
     assert (decoded.seq, decoded.events, letter.seq) == (7, (), 7)
     assert (letter.reason, letter.message) == (DeadLetterReason.MESSAGE_INVALID, message)
 
 
-def test_a_sync_as_an_entry_of_the_listing() -> None:
+def test_a_sync_as_an_entry_for_the_backfill() -> None:
     decoder = FirehoseDecoder(collections=["*"], resync_origin="https://relay.example")
     frame = build.frame("#sync", {"seq": 7, "did": DID, "time": TIME, "rev": REV})
     decoded = decoder.decode(frame, received=build.RECEIVED)
@@ -117,7 +119,7 @@ def test_a_sync_as_an_entry_of_the_listing() -> None:
     assert decode("#sync", rev=REV).resyncs == ()
 
 
-def test_a_sync_that_is_omitted_still_moves_the_cursor_and_reaches_the_backfill() -> None:
+def test_an_omitted_sync_moves_the_cursor_and_reaches_the_backfill() -> None:
     decoder = FirehoseDecoder(collections=["*"], omit_sync=True, resync_origin="https://relay.example")
     frame = build.frame("#sync", {"seq": 7, "did": DID, "time": TIME, "rev": REV})
     decoded = decoder.decode(frame, received=build.RECEIVED)

@@ -1,3 +1,5 @@
+"""Reading CARv1 archives, valid and broken."""
+
 import contextlib
 
 import pytest
@@ -15,7 +17,7 @@ def read(container: bytes) -> list[tuple[bytes, bytes]]:
     return [(cid, bytes(block)) for cid, block in car.iter_blocks(container)]
 
 
-def test_blocks_come_in_their_order_repeated_or_not() -> None:
+def test_blocks_are_read_in_order_with_repeats() -> None:
     shuffled = [BLOCKS[2], BLOCKS[0], BLOCKS[2], BLOCKS[1]]
     assert read(build.car(shuffled)) == shuffled
     assert read(build.car([])) == []
@@ -33,7 +35,7 @@ def test_blocks_are_not_copied() -> None:
 
 
 @pytest.mark.parametrize("cid", [b"\x01\x55\x00\x00", b"\x01\x71\x13\x40" + bytes(64), build.cid_of(b"", 0x55)])
-def test_unusual_cids(cid: bytes) -> None:
+def test_blocks_with_other_codecs_and_hashes_are_read(cid: bytes) -> None:
     assert read(build.car([(cid, b"content"), BLOCKS[0]])) == [(cid, b"content"), BLOCKS[0]]
 
 
@@ -52,7 +54,7 @@ def test_unusual_cids(cid: bytes) -> None:
         (CAR + b"\xff\xff", "cut short"),
     ],
 )
-def test_what_is_broken(container: bytes, message: str) -> None:
+def test_a_broken_car_is_an_error_after_its_good_blocks(container: bytes, message: str) -> None:
     before: list[object] = []
 
     def read_on() -> None:
@@ -75,7 +77,7 @@ def test_headers_without_roots(header: bytes) -> None:
     assert read(container) == []
 
 
-def test_blocks_are_bounded() -> None:
+def test_the_number_of_blocks_is_limited() -> None:
     def container(count: int) -> bytes:
         return build.car([]) + (build.varint(4) + b"\x01\x55\x00\x00") * count
 
@@ -85,7 +87,7 @@ def test_blocks_are_bounded() -> None:
 
 
 @given(st.integers(0, len(CAR)))
-def test_cut_anywhere(end: int) -> None:
+def test_a_car_cut_anywhere_gives_its_first_blocks(end: int) -> None:
     try:
         found = read(CAR[:end])
     except car.CarError:
@@ -94,7 +96,7 @@ def test_cut_anywhere(end: int) -> None:
 
 
 @given(st.binary(max_size=300))
-def test_any_bytes(container: bytes) -> None:
+def test_any_bytes_are_read_or_refused(container: bytes) -> None:
     for reader in (car.read_roots, read):
         with contextlib.suppress(car.CarError):
             reader(container)

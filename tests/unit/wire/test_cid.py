@@ -1,3 +1,5 @@
+"""Parsing CIDs, and checking blocks against them."""
+
 import base64
 import hashlib
 
@@ -21,7 +23,7 @@ def test_text_is_base32(digest: bytes, codec: int) -> None:
     [
         b"\x01\x55\x00\x03abc",  # identity
         b"\x01\x71\x13\x40" + bytes(64),  # SHA-512
-        b"\x01\x85\x01\x12\x20" + bytes(32),  # DAG-JSON, whose code takes two bytes
+        b"\x01\x85\x01\x12\x20" + bytes(32),  # DAG-JSON, a code of two bytes
     ],
 )
 def test_unusual_cids_are_read(raw: bytes) -> None:
@@ -43,7 +45,7 @@ def test_unusual_cids_are_read(raw: bytes) -> None:
         (b"\x01\x71\x12\x7d" + bytes(125), "most that is read"),
     ],
 )
-def test_what_is_no_cid(raw: bytes, message: str) -> None:
+def test_invalid_cids(raw: bytes, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Cid.parse(raw)
 
@@ -58,9 +60,9 @@ def test_any_bytes_are_read_or_refused(raw: bytes) -> None:
     assert str(cid).startswith("b")
 
 
-def test_matches_only_its_block() -> None:
+def test_a_cid_matches_only_its_block() -> None:
     cid = Cid.parse(RECORD)
     assert cid.matches(b"block")
     assert cid.matches(memoryview(b"block"))
     assert not cid.matches(b"Block")
-    assert not Cid.parse(b"\x01\x55\x12\x20" + RECORD[4:]).matches(b"block")  # raw: no record's CID
+    assert not Cid.parse(b"\x01\x55\x12\x20" + RECORD[4:]).matches(b"block")  # codec raw: not the CID of a record

@@ -1,10 +1,12 @@
+"""The collection filter: patterns, and the errors of invalid ones."""
+
 import pytest
 
 from sluice_wire.collection_filter import CollectionFilter
 from tests.unit.wire.published import lines
 
 
-def test_exact_prefix_and_everything() -> None:
+def test_patterns_match_exactly_by_prefix_or_everything() -> None:
     some = CollectionFilter(["app.bsky.feed.post", "chat.bsky.*"])
     assert some.accepts("app.bsky.feed.post")
     assert some.accepts("chat.bsky.actor.declaration")
@@ -29,12 +31,12 @@ def test_every_nsid_is_a_pattern(nsid: str) -> None:
         *("", ".", "**", ".*", "app.bsky*", "app.*.post", "*.post", "app..*", "app.bsky.feed.post,x", "-a.*"),
     ],
 )
-def test_what_is_no_pattern_is_named(pattern: str) -> None:
+def test_the_error_names_an_invalid_pattern(pattern: str) -> None:
     with pytest.raises(ValueError, match="is no collection pattern") as caught:
         CollectionFilter(["app.bsky.*", pattern])
     assert repr(pattern) in str(caught.value)
 
 
-def test_no_pattern_at_all() -> None:
+def test_a_filter_without_patterns_is_refused() -> None:
     with pytest.raises(ValueError, match="no collection is named"):
         CollectionFilter([])

@@ -1,3 +1,5 @@
+"""Decoding #commit messages: events, dead letters and limits."""
+
 import hashlib
 import json
 import math
@@ -39,7 +41,7 @@ def text_of(block: bytes) -> str:
     return str(Cid(build.cid_of(block)))
 
 
-def test_events_to_the_letter() -> None:
+def test_the_exact_json_of_events() -> None:
     picture = build.cid_of(b"picture", 0x55)
     record = POST | {"image": {"ref": build.link(picture), "thumb": b"\xff\xee", "size": 5}, "note": None}
     body = commit(
@@ -63,13 +65,13 @@ def test_events_to_the_letter() -> None:
     )
 
 
-def test_filter_goes_by_collection_only() -> None:
+def test_the_filter_depends_on_the_collection_only() -> None:
     ops = [
         write("app.bsky.feed.post/1", POST),
         write("chat.bsky.actor.declaration/self", POST),
         write("com.example.thing/1", POST),
         DELETE | {"path": "com.example.thing/2"},
-        {"action": "create", "path": "com.example.thing/3"},  # wrong, but nobody asked for it
+        {"action": "create", "path": "com.example.thing/3"},  # invalid, but filtered out
         DELETE,
     ]
     decoded = decode(commit(ops, [POST]), "app.bsky.*", "chat.bsky.actor.declaration")
@@ -77,7 +79,7 @@ def test_filter_goes_by_collection_only() -> None:
     assert (decoded.filtered, decoded.dead_letters) == (3, ())
 
 
-def test_a_commit_of_nothing_wanted_moves_the_cursor() -> None:
+def test_a_commit_without_matching_operations_moves_the_cursor() -> None:
     broken = commit([write("com.example.thing/1", POST)], blocks=b"not looked at")
     assert decode(broken, "app.bsky.*") == DecodedFrame(seq=SEQ, time=TIME, filtered=1)
 
@@ -96,18 +98,18 @@ def test_empty_commits(ops: object) -> None:
         {"blobs": "odd", "since": 5, "rebase": True, "unknown": {"field": [1.5, b"x"]}},
     ],
 )
-def test_fields_that_do_not_matter(changes: dict[str, Any]) -> None:
+def test_other_fields_are_ignored(changes: dict[str, Any]) -> None:
     assert rkeys(decode(commit([write("app.bsky.feed.post/1", POST)], [POST], **changes))) == ["1"]
 
 
-def test_blocks_in_any_order_repeated_and_superfluous() -> None:
+def test_blocks_may_be_in_any_order_repeated_or_unused() -> None:
     head, post, like, other = build.blocks_of({"head": 1}, POST, LIKE, {"tree": "node"})
     container = build.car([like, other, like, post, head, post], roots=[head[0]])
     ops = [write("app.bsky.feed.post/1", POST), write("app.bsky.feed.like/2", LIKE), write("a.b.c/3", POST)]
     assert rkeys(decode(commit(ops, blocks=container))) == ["1", "2", "3"]
 
 
-def test_a_block_that_is_something_else_costs_only_itself() -> None:
+def test_a_block_with_a_wrong_hash_loses_only_its_own_event() -> None:
     false = b"\xa1\x61a\x01"
     container = build.car([(build.cid_of(build.encode(POST)), false), *build.blocks_of(LIKE)])
     decoded = decode(commit([write("a.b.c/1", POST), write("a.b.c/2", LIKE), DELETE], blocks=container))
@@ -116,35 +118,35 @@ def test_a_block_that_is_something_else_costs_only_itself() -> None:
     assert (decoded.dead_letters[0].payload, decoded.dead_letters[0].seq) == (false, SEQ)
 
 
-def test_a_missing_block_costs_only_itself() -> None:
+def test_a_missing_block_loses_only_its_own_event() -> None:
     decoded = decode(commit([write("a.b.c/1", POST), write("a.b.c/2", LIKE), DELETE], [LIKE]))
     assert rkeys(decoded) == ["2", "gone"]
     assert reasons(decoded) == [(DeadLetterReason.BLOCK_MISSING, "/a.b.c/1")]
-    event = json.loads(decoded.dead_letters[0].payload)  # all that is known, by which the record can be fetched
+    event = json.loads(decoded.dead_letters[0].payload)  # enough to fetch the record
     assert (event["did"], event["rkey"], event["cid"]) == (DID, "1", text_of(build.encode(POST)))
 
 
 @pytest.mark.parametrize("blocks", [None, ..., b""])
-def test_too_big_for_its_source(blocks: object) -> None:
+def test_a_commit_marked_too_big_without_blocks(blocks: object) -> None:
     decoded = decode(commit([write("a.b.c/1", POST), DELETE], blocks=blocks, tooBig=True))
     assert rkeys(decoded) == ["gone"]
     assert reasons(decoded) == [(DeadLetterReason.BLOCK_MISSING, "/a.b.c/1")]
 
 
-def test_too_big_even_for_its_operations() -> None:
+def test_a_commit_marked_too_big_without_operations() -> None:
     decoded = decode(commit([], blocks=b"", tooBig=True))
     assert (decoded.seq, decoded.events, reasons(decoded)) == (SEQ, (), [(DeadLetterReason.BLOCK_MISSING, "")])
     assert json.loads(decoded.dead_letters[0].payload)["did"] == DID
 
 
 @pytest.mark.parametrize("blocks", [b"garbage", b"\x00", b"\xff" * 50, "text", 5])
-def test_an_unreadable_car_costs_no_delete(blocks: object) -> None:
+def test_an_unreadable_car_loses_no_delete(blocks: object) -> None:
     decoded = decode(commit([write("a.b.c/1", POST), DELETE, write("a.b.c/2", LIKE)], blocks=blocks))
     assert rkeys(decoded) == ["gone"]
     assert reasons(decoded) == [(DeadLetterReason.CAR_INVALID, "/a.b.c/1"), (DeadLetterReason.CAR_INVALID, "/a.b.c/2")]
 
 
-def test_what_stands_before_a_break_in_the_car_is_good() -> None:
+def test_blocks_before_a_break_in_the_car_are_used() -> None:
     container = build.car(build.blocks_of({"head": 1}, POST, LIKE))
     decoded = decode(commit([write("a.b.c/1", POST), write("a.b.c/2", LIKE)], blocks=container[:-5]))
     assert rkeys(decoded) == ["1"]
@@ -169,14 +171,14 @@ def test_what_stands_before_a_break_in_the_car_is_good() -> None:
     ],
     ids=repr,
 )
-def test_records_that_are_none(record: object) -> None:
+def test_an_invalid_record_is_a_dead_letter(record: object) -> None:
     decoded = decode(commit([write("a.b.c/1", record), write("a.b.c/2", LIKE)], [record, LIKE]))
     assert rkeys(decoded) == ["2"]
     assert reasons(decoded) == [(DeadLetterReason.RECORD_INVALID, "/a.b.c/1")]
     assert decoded.dead_letters[0].payload == build.encode(record)
 
 
-def test_a_record_with_more_after_it() -> None:
+def test_a_record_followed_by_more_bytes_is_a_dead_letter() -> None:
     block = build.encode(POST) + b"\0"
     cid = build.cid_of(block)
     op = {"action": "create", "path": "a.b.c/1", "cid": build.link(cid)}
@@ -209,7 +211,7 @@ def test_floats_and_large_integers_of_64_bits_are_kept() -> None:
     ],
     ids=repr,
 )
-def test_operations_that_are_none(op: object) -> None:
+def test_an_invalid_operation_is_a_dead_letter(op: object) -> None:
     decoded = decode(commit([write("a.b.c/1", POST), op, DELETE], [POST]))
     assert rkeys(decoded) == ["1", "gone"]
     assert reasons(decoded) == [(DeadLetterReason.OP_INVALID, "")]
@@ -239,7 +241,7 @@ def test_operations_that_are_none(op: object) -> None:
         ("seq", ...),
     ],
 )
-def test_messages_that_are_wrong_as_a_whole(field: str, value: object) -> None:
+def test_an_invalid_message_is_one_dead_letter(field: str, value: object) -> None:
     changes: dict[str, Any] = {field: value}
     body = commit([DELETE], **changes)
     decoded = decode(body)
@@ -250,7 +252,7 @@ def test_messages_that_are_wrong_as_a_whole(field: str, value: object) -> None:
     assert letter.payload == build.frame("#commit", body)[:MAX_PAYLOAD_BYTES]
 
 
-def test_one_large_record_at_many_paths_does_not_fill_the_memory() -> None:
+def test_one_large_record_at_many_paths_is_limited() -> None:
     record = POST | {"text": "\0" * 500_000}  # six bytes each in JSON
     decoded = decode(commit([write(f"a.b.c/{n}", record) for n in range(200)], [record]))
     assert sum(map(len, decoded.events)) <= commit_module.MAX_OUTPUT_BYTES
@@ -262,7 +264,7 @@ def test_one_large_record_at_many_paths_does_not_fill_the_memory() -> None:
 
 
 def test_every_record_is_hashed() -> None:
-    """Change any one byte of a good record in its block, and it is no longer taken."""
+    """A change of any byte of the block is detected."""
     block = build.encode(POST)
     cid = build.cid_of(block)
     op = {"action": "create", "path": "a.b.c/1", "cid": build.link(cid)}

@@ -1,3 +1,5 @@
+"""Decoding DAG-CBOR: what is accepted, what is refused, and the limits."""
+
 import cbor2
 import pytest
 
@@ -15,13 +17,13 @@ def test_links_become_cids() -> None:
     assert type(value["b"]) is bytes
 
 
-def test_a_pair() -> None:
+def test_a_pair_of_values() -> None:
     assert dagcbor.decode_pair(encode({"op": 1}) + encode([1, "x"])) == ({"op": 1}, [1, "x"])
 
 
-def test_what_is_unambiguous_is_tolerated() -> None:
+def test_unambiguous_deviations_are_accepted() -> None:
     assert dagcbor.decode(b"\xa2\x62bb\x01\x61a\x02") == {"bb": 1, "a": 2}  # keys out of order
-    assert dagcbor.decode(b"\x1b" + bytes(7) + b"\x05") == 5  # a long form of a small number
+    assert dagcbor.decode(b"\x1b" + bytes(7) + b"\x05") == 5  # a small number in a long form
     assert dagcbor.decode(b"\xf9\x3c\x00") == 1.0  # a float of 16 bits
 
 
@@ -47,29 +49,29 @@ def test_what_is_unambiguous_is_tolerated() -> None:
         (b"\xff", "break"),
     ],
 )
-def test_what_is_refused(data: bytes, message: str) -> None:
+def test_invalid_data(data: bytes, message: str) -> None:
     with pytest.raises(dagcbor.CborError, match=message):
         dagcbor.decode(data)
 
 
-def test_the_ends_of_64_bits() -> None:
+def test_the_smallest_and_largest_integers() -> None:
     assert dagcbor.decode(b"\x1b\x7f" + b"\xff" * 7) == (1 << 63) - 1
     assert dagcbor.decode(b"\x3b\x7f" + b"\xff" * 7) == -(1 << 63)
 
 
 @pytest.mark.parametrize("tag", [*range(42), *range(43, 300), 1004, 43000, 55799, 1 << 40])
-def test_no_tag_but_42_is_obeyed(tag: int) -> None:
+def test_every_tag_but_42_is_refused(tag: int) -> None:
     with pytest.raises(dagcbor.CborError, match=f"tag {tag} stands here"):
         dagcbor.decode(cbor2.dumps(cbor2.CBORTag(tag, b"\x01")))
 
 
 @pytest.mark.parametrize("count", [0, 1, 3])
-def test_not_a_pair(count: int) -> None:
+def test_any_other_number_of_values_is_not_a_pair(count: int) -> None:
     with pytest.raises(dagcbor.CborError):
         dagcbor.decode_pair(b"\xa0" * count)
 
 
-def test_nesting_is_bounded() -> None:
+def test_the_depth_is_limited() -> None:
     depth = dagcbor.MAX_DEPTH - 1
     value = dagcbor.decode(b"\x81" * depth + b"\x01")
     for _ in range(depth):
@@ -80,7 +82,7 @@ def test_nesting_is_bounded() -> None:
             dagcbor.decode(opening * 100_000 + b"\x01")
 
 
-def test_items_are_bounded() -> None:
+def test_the_number_of_items_is_limited() -> None:
     def array(count: int) -> bytes:
         return b"\x9a" + count.to_bytes(4) + b"\xa0" * count
 

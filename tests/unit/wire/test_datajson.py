@@ -1,3 +1,5 @@
+"""The JSON form of the atproto data model."""
+
 import json
 import math
 
@@ -11,7 +13,7 @@ from tests.unit.wire.build import cid_of
 CID = Cid(cid_of(b"block"))
 
 
-def test_form() -> None:
+def test_the_json_of_a_value() -> None:
     value = {"z": [CID, b"\xff\xee", b""], "a": None, "t": "ü\0\n\N{LINE SEPARATOR}", "f": 1.5, "n": -3}
     assert datajson.dumps(value).decode() == (
         f'{{"z":[{{"$link":"{CID}"}},{{"$bytes":"/+4"}},{{"$bytes":""}}],"a":null,'
@@ -24,7 +26,7 @@ def test_form() -> None:
     [math.nan, math.inf, -math.inf, cbor2.undefined, cbor2.CBORSimpleValue(7), {b"k": 1}],
     ids=repr,
 )
-def test_what_json_cannot_carry(value: object) -> None:
+def test_values_without_a_json_form(value: object) -> None:
     with pytest.raises(ValueError, match=r"."):
         datajson.dumps({"a": [value]})
     assert json.loads(datajson.dumps_leniently({"a": [value]}))["a"]

@@ -1,4 +1,4 @@
-"""Framing, and what every stream shares."""
+"""Framing of event streams, and messages that all streams share."""
 
 from typing import Any
 
@@ -70,7 +70,7 @@ def test_error(body: dict[str, Any], answer: ErrorFrame) -> None:
         (encode({"op": -1}) + encode({"message": "m"}), "error's name"),
     ],
 )
-def test_frames_that_are_none(data: bytes, message: str) -> None:
+def test_an_invalid_frame_is_a_dead_letter(data: bytes, message: str) -> None:
     answer = decoded(data)
     (letter,) = answer.dead_letters
     assert answer == DecodedFrame(seq=None, dead_letters=(letter,))
@@ -78,7 +78,7 @@ def test_frames_that_are_none(data: bytes, message: str) -> None:
     assert message in letter.message
 
 
-def test_payloads_are_cut() -> None:
+def test_the_payload_of_a_dead_letter_is_cut() -> None:
     data = b"\xff" * 1_000_000
     assert decoded(data).dead_letters[0].payload == data[:MAX_PAYLOAD_BYTES]
 
@@ -98,7 +98,7 @@ def test_unknown_messages_are_ignored(header: dict[str, Any], body: dict[str, An
 
 
 @pytest.mark.parametrize(
-    ("time", "told", "written"),
+    ("time", "event_time", "written"),
     [
         (TIME, TIME, TIME),
         ("2025-04-01T06:01:32.384999+02:00", TIME, TIME),
@@ -107,18 +107,18 @@ def test_unknown_messages_are_ignored(header: dict[str, Any], body: dict[str, An
         (None, None, RECEIVED_TEXT),
     ],
 )
-def test_time(time: object, told: str | None, written: str) -> None:
+def test_the_time_of_a_message(time: object, event_time: str | None, written: str) -> None:
     for data in (
         frame("#identity", IDENTITY | {"time": time}),
         frame("#commit", commit([write("a.b.c/1", POST)], [POST], time=time)),
     ):
         answer = decoded(data)
-        assert answer.time == told
+        assert answer.time == event_time
         assert f'"time":"{written}"' in answer.events[0].decode()
 
 
-def test_a_fault_of_the_decoder_itself_is_a_dead_letter() -> None:
-    """Were it raised, the same frame would come again after every reconnect."""
+def test_an_error_within_the_decoder_is_a_dead_letter() -> None:
+    """If it were raised, the same frame would fail again after every reconnect."""
 
     def faulty(*_: object) -> DecodedFrame:
         raise RecursionError("too deep")

@@ -1,3 +1,5 @@
+"""Reading DIDs from fields."""
+
 import pytest
 
 from sluice_wire import fields
@@ -6,16 +8,16 @@ from tests.unit.wire.published import lines
 
 
 @pytest.mark.parametrize("did", lines("syntax/did_syntax_valid.txt"))
-def test_dids(did: str) -> None:
+def test_valid_dids(did: str) -> None:
     assert fields.did({"did": did}, "did", DeadLetterReason.MESSAGE_INVALID) == did
 
 
-# Versions of the vectors differ in what may follow a per cent sign; nothing hangs on it here.
+# Versions of the vectors differ in what may follow a per cent sign. The decoder accepts both.
 LOWER_CASE_HEX = {"did:method:val%bb", "did:method:-:_:.:%ab"}
 
 
 @pytest.mark.parametrize("text", [*lines("syntax/did_syntax_invalid.txt"), "did:plc:x\n", "did:plc:é"])
-def test_what_is_no_did(text: str) -> None:
+def test_invalid_dids(text: str) -> None:
     if text in LOWER_CASE_HEX:
         assert fields.did({"did": text}, "did", DeadLetterReason.LABEL_INVALID) == text
         return

@@ -1,4 +1,4 @@
-"""One message has one fingerprint, however often and with whatever time it is sent."""
+"""The fingerprint of a message: the same for each repeat, whatever its time."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ def of(**changes: Any) -> bytes:
 @pytest.mark.parametrize(
     "time", ["2026-11-28T00:00:00.000Z", "2026-11-28T00:00:00+01:00", "2026-11-28T00:00:00.123456789Z"]
 )
-def test_the_time_makes_no_difference(time: str) -> None:
+def test_messages_that_differ_in_time_have_one_fingerprint(time: str) -> None:
     assert of(time=time) == of(time=TIME)
     assert len(of()) == FINGERPRINT_BYTES
 
@@ -25,7 +25,7 @@ def test_the_time_makes_no_difference(time: str) -> None:
 @pytest.mark.parametrize(
     "changes", [{"seq": 8}, {"repo": "did:plc:other"}, {"rev": "3l"}, {"blocks": b""}, {"ops": []}, {"time": "soon"}]
 )
-def test_all_else_does(changes: dict[str, Any]) -> None:
+def test_messages_that_differ_in_anything_else_have_different_fingerprints(changes: dict[str, Any]) -> None:
     assert of(**changes) != of()
 
 
@@ -35,7 +35,7 @@ def test_a_frame_without_a_time() -> None:
     assert fingerprint(b"") != fingerprint(b"\xff")
 
 
-def test_a_time_in_a_record_is_content() -> None:
+def test_a_time_within_a_record_is_content() -> None:
     with_times = [{"$type": "a.b.c", "time": time} for time in (TIME, "2026-11-28T00:00:00.000Z")]
     one, other = (frame("#commit", commit([write("a.b.c/1", record)], [record], repo=DID)) for record in with_times)
     assert fingerprint(one) != fingerprint(other)

@@ -1,4 +1,4 @@
-"""Whatever the bytes: an answer, soon, in little memory."""
+"""Hostile input: for any bytes the decoders return soon and use little memory."""
 
 import json
 import time
@@ -24,11 +24,11 @@ LABEL = {"src": DID, "uri": DID, "val": "spam", "cts": TIME, "sig": b"s"}
 
 
 def _refuse(constant: str) -> NoReturn:
-    raise AssertionError(f"{constant} is no JSON")
+    raise AssertionError(f"{constant} is not JSON")
 
 
 def decode(data: bytes) -> DecodedFrame | InfoMessage | ErrorFrame:
-    """What the decoders say, and that it is fit for a stream."""
+    """Decode with both decoders, and check that the events are valid JSON."""
     labels = LabelsDecoder().decode(data, received=RECEIVED)
     answer = FirehoseDecoder(collections=["app.bsky.*"]).decode(data, received=RECEIVED)
     for each in (labels, answer):
@@ -54,7 +54,7 @@ SEEDS = [
 
 
 @given(st.binary(max_size=4096))
-def test_any_bytes(data: bytes) -> None:
+def test_any_bytes_are_decoded(data: bytes) -> None:
     decode(data)
 
 
@@ -70,12 +70,12 @@ def mutated(draw: st.DrawFn) -> bytes:
 
 @settings(max_examples=1500)
 @given(mutated())
-def test_mutated_frames(data: bytes) -> None:
+def test_mutated_frames_are_decoded(data: bytes) -> None:
     decode(data)
 
 
 @given(st.sampled_from(SEEDS), st.data())
-def test_frames_cut_anywhere(data: bytes, choice: st.DataObject) -> None:
+def test_a_frame_cut_anywhere_is_a_dead_letter(data: bytes, choice: st.DataObject) -> None:
     end = choice.draw(st.integers(0, len(data) - 1))
     answer = decode(data[:end])
     assert isinstance(answer, DecodedFrame)
@@ -109,13 +109,13 @@ FIELDS = st.sampled_from(
     st.sampled_from(["#commit", "#identity", "#account", "#sync", "#handle", "#tombstone", "#labels", "#info"]),
     st.dictionaries(FIELDS, VALUES, max_size=4),
 )
-def test_any_value_in_any_field(kind: str, changes: dict[str, Any]) -> None:
+def test_any_value_in_any_field_is_decoded(kind: str, changes: dict[str, Any]) -> None:
     body = commit([write("app.bsky.feed.post/1", POST)], [POST]) | {"did": DID, "active": True, "labels": [LABEL]}
     decode(frame(kind, body | changes))
 
 
 @given(VALUES)
-def test_any_value_as_a_record(record: Any) -> None:
+def test_any_value_as_a_record_is_decoded(record: Any) -> None:
     answer = decode(frame("#commit", commit([write("app.bsky.feed.post/1", record)], [record])))
     assert isinstance(answer, DecodedFrame)
     assert len(answer.events) + len(answer.dead_letters) == 1
@@ -133,7 +133,7 @@ def _array(item: bytes, count: int) -> bytes:
 
 
 def _body(key: str, value: bytes) -> bytes:
-    """A commit with one field more, already encoded."""
+    """A commit with one additional field, given as encoded bytes."""
     body = bytearray(encode(commit([write("app.bsky.feed.post/1", POST)], [POST])))
     assert body[0] == 0xAB
     body[0] += 1
@@ -153,10 +153,10 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     "a text of 2^31 bytes in a record": lambda: _record(b"\xa1\x61a\x7a\x7f\xff\xff\xff"),
     "empty maps": lambda: _body("x", _array(b"\xa0", 5_000_000)),
     "empty maps in a record": lambda: _record(b"\xa1\x61a" + _array(b"\xa0", 1_000_000)),
-    "as many empty maps in a record as may be": lambda: _record(b"\xa1\x61a" + _array(b"\xa0", 260_000)),
+    "as many empty maps in a record as are allowed": lambda: _record(b"\xa1\x61a" + _array(b"\xa0", 260_000)),
     "empty lists as operations": lambda: frame("#commit", commit([[]] * 200_000)),
     "empty lists as labels": lambda: frame("#labels", {"seq": 1, "labels": [[]] * 200_000}),
-    "a record that is all escapes, at 200 paths": lambda: _record(encode({"a": "\0" * 900_000}), 200),
+    "a record of escapes only, at 200 paths": lambda: _record(encode({"a": "\0" * 900_000}), 200),
     "a bad record at 2000 paths": lambda: _record(encode({"a": float("nan"), "b": b"x" * 900_000}), 2000),
     "an endless varint": lambda: frame("#commit", commit([write("app.bsky.a/1", POST)], blocks=b"\xff" * 2_000_000)),
     "a CAR of a million empty blocks": lambda: frame(
@@ -174,7 +174,7 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_time_and_memory_are_bounded(name: str) -> None:
+def test_time_and_memory_are_limited(name: str) -> None:
     data = HOSTILE[name]()
     started = time.process_time()
     answer = decode(data)

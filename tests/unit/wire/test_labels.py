@@ -1,3 +1,5 @@
+"""Decoding #labels messages: events, dead letters and limits."""
+
 import json
 from typing import Any
 
@@ -22,7 +24,7 @@ def decode(*labels: object, **changes: Any) -> DecodedFrame:
     return decoded
 
 
-def test_events_to_the_letter() -> None:
+def test_the_exact_json_of_events() -> None:
     full = LABEL | {"cid": "bafyfoo", "neg": True, "ver": 1, "exp": "2031-01-01T00:00:00Z", "sig": b"\xff\xee", "x": 1}
     decoded = decode(LABEL, full)
     assert decoded.events == (
@@ -35,7 +37,7 @@ def test_events_to_the_letter() -> None:
 
 
 @pytest.mark.parametrize("cts", ["2024-05-01T12:00:00.1239Z", "2024-05-01T14:00:00.123+02:00"])
-def test_a_signed_time_that_is_written_otherwise_is_kept(cts: str) -> None:
+def test_a_signed_label_keeps_its_time_as_written(cts: str) -> None:
     (event,) = decode(LABEL | {"cts": cts}, LABEL | {"cts": cts, "sig": b"s"}, LABEL | {"sig": b"s"}).events
     plain, signed, normal = json.loads(event)["labels"]
     assert plain == json.loads(PLAIN + "}")
@@ -54,7 +56,7 @@ def test_a_signed_time_that_is_written_otherwise_is_kept(cts: str) -> None:
     ],
     ids=repr,
 )
-def test_a_bad_label_costs_only_itself(label: object) -> None:
+def test_an_invalid_label_loses_no_other(label: object) -> None:
     decoded = decode(LABEL, label, LABEL)
     assert decoded.events == (f'{{"seq":11,"labels":[{PLAIN}}},{PLAIN}}}]}}'.encode(),)
     (letter,) = decoded.dead_letters
@@ -63,27 +65,27 @@ def test_a_bad_label_costs_only_itself(label: object) -> None:
     assert letter.detail in ("", LABEL["uri"])
 
 
-def test_no_good_label_no_event() -> None:
+def test_without_a_valid_label_there_is_no_event() -> None:
     assert decode() == DecodedFrame(seq=11)
     decoded = decode(5)
     assert (decoded.seq, decoded.events, decoded.kinds, len(decoded.dead_letters)) == (11, (), (), 1)
 
 
 @pytest.mark.parametrize("labels", [None, {}, "x", [LABEL] * (MAX_LABELS + 1)])
-def test_messages_that_are_wrong_as_a_whole(labels: object) -> None:
+def test_an_invalid_message_is_one_dead_letter(labels: object) -> None:
     decoded = decode(labels=labels)
     (letter,) = decoded.dead_letters
     assert (decoded.seq, decoded.events, letter.reason) == (11, (), DeadLetterReason.MESSAGE_INVALID)
     assert len(letter.payload) <= MAX_PAYLOAD_BYTES
 
 
-def test_dead_letters_of_one_message_are_bounded_together() -> None:
+def test_the_dead_letters_of_one_message_are_limited_together() -> None:
     decoded = decode(*([{"x": "y" * 100_000}] * 40))
     assert len(decoded.dead_letters) == 40
     assert sum(len(letter.payload) for letter in decoded.dead_letters) <= 16 * MAX_PAYLOAD_BYTES
 
 
-def test_the_rest_of_the_stream() -> None:
+def test_other_messages_of_the_stream() -> None:
     decoder = LabelsDecoder()
     assert decoder.decode(frame("#info", {"name": "OutdatedCursor"}), received=RECEIVED) == InfoMessage(
         name="OutdatedCursor"

@@ -1,4 +1,4 @@
-"""A page of com.atproto.sync.listRepos, and what is wrong with it."""
+"""Pages of com.atproto.sync.listRepos, valid and invalid."""
 
 import json
 
@@ -18,7 +18,7 @@ def page(*repos: object, **more: object) -> bytes:
     return json.dumps({"repos": list(repos), **more}).encode()
 
 
-def test_an_entry_is_what_the_rust_ingester_wrote() -> None:
+def test_an_entry_has_the_json_of_the_rust_ingester() -> None:
     found = parse_page(page(ALICE, cursor="17"))
     assert found.cursor == "17"
     assert found.repos[0].event(origin="https://relay.example") == (
@@ -37,14 +37,14 @@ def test_an_entry_is_what_the_rust_ingester_wrote() -> None:
         ),
     ],
 )
-def test_what_may_be_missing(entry: object, repo: Repo) -> None:
+def test_optional_fields_of_an_entry(entry: object, repo: Repo) -> None:
     assert parse_page(page(entry)).repos == (repo,)
 
 
 @pytest.mark.parametrize(
     "entry", [7, None, {"did": "alice"}, {"rev": "3l4"}, ALICE | {"rev": 7}, ALICE | {"status": "a" * 300}]
 )
-def test_a_bad_entry_costs_no_other(entry: object) -> None:
+def test_an_invalid_entry_loses_no_other(entry: object) -> None:
     found = parse_page(page(entry, ALICE, cursor="1"))
     assert [repo.did for repo in found.repos] == ["did:plc:alice"]
     assert [letter.reason for letter in found.dead_letters] == [DeadLetterReason.REPO_INVALID]
@@ -55,7 +55,7 @@ def test_a_bad_entry_costs_no_other(entry: object) -> None:
     "body",
     [page(ALICE), page(ALICE, cursor=""), page(ALICE, cursor=None), page(), b'{"repos":null}', b'{"cursor":""}', b"{}"],
 )
-def test_the_end_is_a_page_without_a_cursor(body: bytes) -> None:
+def test_a_page_without_a_cursor_is_the_end(body: bytes) -> None:
     assert parse_page(body).cursor is None
 
 
@@ -85,13 +85,13 @@ def test_an_empty_page_with_a_cursor_is_not_the_end(body: bytes) -> None:
         b'{"repos":[{"did":"did:plc:a"}],"cursor":"\\ud800"}',
     ],
 )
-def test_no_page(body: bytes) -> None:
+def test_invalid_pages(body: bytes) -> None:
     with pytest.raises(PageInvalidError):
         parse_page(body, reserved_cursors={RESERVED})
 
 
 @given(st.binary() | st.recursive(st.none() | st.integers() | st.text(), st.lists).map(lambda v: page(v, cursor="1")))
-def test_nothing_else_is_ever_raised(body: bytes) -> None:
+def test_any_bytes_are_parsed_or_invalid(body: bytes) -> None:
     try:
         found = parse_page(body)
     except PageInvalidError:
@@ -109,5 +109,5 @@ def test_nothing_else_is_ever_raised(body: bytes) -> None:
         ("DatabaseError", None),
     ],
 )
-def test_whom_an_error_names(message: str, did: str | None) -> None:
+def test_the_did_in_an_error_message(message: str, did: str | None) -> None:
     assert did_in_message(message) == did

@@ -1,4 +1,4 @@
-"""Frames that are not DAG-CBOR as a whole: what is broken in them costs nothing beside it."""
+"""Frames that are not valid DAG-CBOR: a broken value loses nothing but itself."""
 
 import json
 from typing import Any
@@ -20,11 +20,11 @@ from tests.unit.wire.build import DID, POST, RECEIVED, commit, encode, frame, wr
 LABEL = {"src": DID, "uri": DID, "val": "spam", "cts": "2026-11-01T00:00:00.000Z"}
 GOOD = encode(LABEL)
 BROKEN = {
-    "text that is no UTF-8": b"\xa1\x61a\x62\xed\xa0",
-    "a key that is no text": b"\xa1\x01\x02",
+    "text that is not UTF-8": b"\xa1\x61a\x62\xed\xa0",
+    "a key that is not text": b"\xa1\x01\x02",
     "a key twice": b"\xa2\x61a\x01\x61a\x02",
     "a tag": b"\xa1\x61t\xc1\x1a\x00\x00\x00\x00",
-    "a link that is none": b"\xa1\x61l\xd8\x2a\x41\x00",
+    "an invalid link": b"\xa1\x61l\xd8\x2a\x41\x00",
     "a map without a length": b"\xbf\x61a\x01\xff",
     "a text in pieces": b"\xa1\x61a\x7f\x61b\x61c\xff",
     "nested deeply": b"\xa1\x61a" + b"\x81" * 5000 + b"\x80",
@@ -40,7 +40,7 @@ def labels(*raw: bytes, seq: int = 7) -> DecodedFrame:
 
 
 @pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN)
-def test_a_broken_label_costs_only_itself(broken: bytes) -> None:
+def test_a_broken_label_loses_no_other(broken: bytes) -> None:
     decoded = labels(GOOD, broken, GOOD)
     assert decoded.seq == 7
     assert len(json.loads(decoded.events[0])["labels"]) == 2
@@ -50,7 +50,7 @@ def test_a_broken_label_costs_only_itself(broken: bytes) -> None:
 
 
 @pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN)
-def test_a_broken_operation_costs_only_itself(broken: bytes) -> None:
+def test_a_broken_operation_loses_no_other(broken: bytes) -> None:
     body = commit([write("app.bsky.feed.post/1", POST), write("app.bsky.feed.post/2", POST)], [POST])
     whole = frame("#commit", body)
     ops = encode("ops") + encode(body["ops"])
@@ -65,7 +65,7 @@ def test_a_broken_operation_costs_only_itself(broken: bytes) -> None:
     ]
 
 
-def test_a_broken_field_that_nobody_needs_costs_nothing() -> None:
+def test_a_broken_unused_field_loses_nothing() -> None:
     body = commit([write("app.bsky.feed.post/1", POST)], [POST]) | {"blobs": []}
     raw = frame("#commit", body).replace(encode("blobs") + b"\x80", encode("blobs") + BROKEN["a tag"])
     decoded = FirehoseDecoder(collections=["*"]).decode(raw, received=RECEIVED)
@@ -73,7 +73,7 @@ def test_a_broken_field_that_nobody_needs_costs_nothing() -> None:
     assert (len(decoded.events), decoded.dead_letters) == (1, ())
 
 
-def test_a_key_of_any_kind_costs_no_other() -> None:
+def test_a_key_of_any_type_loses_no_other() -> None:
     for key in (b"\xa1\x61a\x01", b"\x81\x01", b"\x01", b"\x41a", b"\xf6"):
         raw = encode({"op": 1}) + b"\xa2" + key + b"\x01" + encode("seq") + b"\x07"
         assert salvage.salvage_pair(raw)[1]["seq"] == 7
@@ -91,13 +91,13 @@ def test_a_flag_may_be_a_number(neg: object) -> None:
 
 
 @pytest.mark.parametrize("name", ["cid", "neg", "ver", "exp", "sig"])
-def test_undefined_is_absent(name: str) -> None:
+def test_undefined_in_a_label_counts_as_absent(name: str) -> None:
     whole = labels(encode(LABEL | {name: cbor2.undefined}))
     assert whole.events == labels(GOOD).events
     assert whole.dead_letters == ()
 
 
-def test_undefined_in_a_commit_and_in_an_identity() -> None:
+def test_undefined_in_a_commit_identity_or_account_counts_as_absent() -> None:
     decoder = FirehoseDecoder(collections=["*"])
     for name, body in (
         ("#commit", commit([], []) | {"ops": cbor2.undefined, "blocks": cbor2.undefined}),
@@ -117,13 +117,13 @@ VALUES = st.recursive(
 
 
 @given(st.dictionaries(st.text(), VALUES, max_size=5))
-def test_what_is_whole_is_read_as_the_strict_decoder_reads_it(body: dict[str, Any]) -> None:
+def test_valid_data_is_read_as_by_the_strict_decoder(body: dict[str, Any]) -> None:
     data = encode({"op": 1}) + encode(body)
     assert salvage.salvage_pair(data) == dagcbor.decode_pair(data)
 
 
 @given(st.binary(max_size=200), st.sampled_from(sorted(BROKEN.values())), st.integers(0, 300))
-def test_any_bytes_end(data: bytes, broken: bytes, place: int) -> None:
+def test_any_bytes_are_read_or_refused(data: bytes, broken: bytes, place: int) -> None:
     whole = frame("#labels", {"seq": 7, "labels": [LABEL, LABEL]})
     for each in (data, encode({}) + data, whole[:place] + data + whole[place:], whole[:place] + broken + whole[place:]):
         try:
@@ -135,7 +135,7 @@ def test_any_bytes_end(data: bytes, broken: bytes, place: int) -> None:
 
 
 def test_a_key_that_is_a_map_is_left_out() -> None:
-    """Its member too: a header {}, then {{}: 1, "a": tag 43, "b": 2}."""
+    """Its value is left out, too. The bytes are a header {}, then {{}: 1, "a": tag 43, "b": 2}."""
     _, body = salvage.salvage_pair(bytes.fromhex("a0 a3 a0 01 61 61 d8 2b 00 61 62 02"))
     assert body.keys() == {"a", "b"}
     assert body["b"] == 2

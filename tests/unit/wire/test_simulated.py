@@ -1,4 +1,4 @@
-"""Against the simulated network, which makes its bytes by other code: what it did is what is read."""
+"""The decoders against the simulated network, which has an encoder of its own."""
 
 import json
 from itertools import islice
@@ -14,9 +14,9 @@ from tests.unit.wire.build import RECEIVED, TIME
 SEQ = 6_322_875_401
 
 
-def test_a_thousand_events() -> None:
+def test_a_thousand_simulated_events_are_decoded() -> None:
     decoder = FirehoseDecoder(collections=["*"])
-    seen: set[str] = set()
+    kinds: set[str] = set()
     for seq, event in enumerate(islice(World(seed="wire", size=20), 1000), SEQ):
         decoded = decoder.decode(event.frame.stamp(seq, TIME), received=RECEIVED)
         assert isinstance(decoded, DecodedFrame)
@@ -24,8 +24,8 @@ def test_a_thousand_events() -> None:
         texts = [json.loads(text) for text in decoded.events]
         assert all((text["seq"], text["time"], text["did"]) == (seq, TIME, event.facts["did"]) for text in texts)
         assert [_facts(text) for text in texts] == _expected(event.kind, event.facts)
-        seen.update(decoded.kinds)
-    assert seen == {"create", "update", "delete", "identity", "account", "sync"}
+        kinds.update(decoded.kinds)
+    assert kinds == {"create", "update", "delete", "identity", "account", "sync"}
 
 
 def _facts(text: dict[str, Any]) -> dict[str, Any]:
@@ -50,7 +50,7 @@ def _expected(kind: str, facts: Any) -> list[dict[str, Any]]:
     raise AssertionError(kind)
 
 
-def test_labels() -> None:
+def test_simulated_labels_are_decoded() -> None:
     decoder = LabelsDecoder()
     signed = 0
     for seq, event in enumerate(islice(Labeler(World(seed="wire", size=3)), 200), 1):

@@ -1,4 +1,4 @@
-"""Against the published vectors, which are themselves checked: their hashes must hold."""
+"""The decoders against the published vectors. The hashes of the vectors themselves are checked, too."""
 
 import json
 from typing import Any
@@ -29,7 +29,7 @@ def test_data_model_fixture(fixture: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("entry", VALID, ids=[entry["note"] for entry in VALID])
-def test_valid_data_comes_through(entry: dict[str, Any]) -> None:
+def test_valid_data_is_unchanged_after_a_round_trip(entry: dict[str, Any]) -> None:
     assert json.loads(datajson.dumps(dagcbor.decode(encode(entry["json"])))) == entry["json"]
 
 

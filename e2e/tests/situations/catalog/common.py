@@ -12,10 +12,10 @@ STARTING: Final = via(Verdict.PROGRESSING)
 """What may be read until an ingester has started and connected."""
 
 LATE: Final = via(Verdict.PROGRESSING, Verdict.DEGRADED)
-"""The same with deadlines that are SOON: on a busy machine, a start may take longer."""
+"""The same with the deadlines SOON: on a busy machine a start may take longer."""
 
 BROKEN: Final = via(Verdict.PROGRESSING, Verdict.STALLED)
-"""What may be read until a cause that made the resource Stalled is gone."""
+"""What may be read until the cause of a Stalled resource is removed."""
 
 FAR: Final = {"degradedAfterSeconds": 3600, "stalledAfterSeconds": 3600}
 """Of spec.health: deadlines that do not pass while a step waits for what comes before them, however slow the machine
@@ -35,7 +35,7 @@ _DEADLINES: Final = {Verdict.DEGRADED: "degradedAfterSeconds", Verdict.STALLED: 
 
 
 def streaming(*, through: frozenset[Verdict] = STARTING, **spec: Any) -> Step:
-    """The resource is applied and comes to stream."""
+    """Apply the resource and wait until it streams."""
     return Step(
         what="applied",
         does=lambda subject: subject.apply(**spec),
@@ -52,7 +52,7 @@ def past_deadline(
     stays: float = 0,
     then: Act = lambda _: None,
 ) -> Step:
-    """The deadline of that verdict was FAR and is now SOON. Before, the test has seen what comes before it."""
+    """Shorten the deadline of that verdict from FAR to SOON. An earlier step has checked the state before it."""
     field = _DEADLINES[becomes]
     return Step(
         what="past the deadline",
@@ -66,12 +66,14 @@ def past_deadline(
 
 
 def overdue(*reasons: str, stays: float = 0) -> Step:
-    """The deadline that was SHORT from the start passes, without another change of the spec."""
+    """Wait until the deadline SHORT passes, without a change of the spec."""
     return Step(what="past the deadline", becomes=Verdict.DEGRADED, because=because(*reasons), stays=stays)
 
 
-def mended(what: str, does: Any, *, through: frozenset[Verdict] = STARTING, within: float = PATIENCE_SECONDS) -> Step:
-    """The cause is taken away, and it streams."""
+def corrected(
+    what: str, does: Any, *, through: frozenset[Verdict] = STARTING, within: float = PATIENCE_SECONDS
+) -> Step:
+    """Remove the cause and wait until the resource streams."""
     return Step(
         what=what, does=does, becomes=Verdict.READY, because=because("Streaming"), through=through, within=within
     )

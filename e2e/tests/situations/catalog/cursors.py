@@ -1,10 +1,10 @@
-"""The source can not go on from the stored cursor."""
+"""The source can't continue from the stored cursor."""
 
 from __future__ import annotations
 
 from typing import Any, Final
 
-from e2e.tests.situations.catalog.common import STARTING, mended
+from e2e.tests.situations.catalog.common import STARTING, corrected
 from e2e.tests.situations.simulator import Simulator
 from e2e.tests.situations.situation import Situation, Step, because, via
 from e2e.tests.situations.subject import Subject
@@ -15,14 +15,14 @@ LATER: Final = 1_000
 HALTED: Final = via(Verdict.PROGRESSING, Verdict.STALLED)
 
 
-def forgetful(subject: Subject) -> Simulator:
+def source_with_gap(subject: Subject) -> Simulator:
     """A source for two situations: it has dropped the events after their cursor."""
     return subject.environment.simulator("forgetful", "--rate", "5", "--first-seq", "clock", "--cursors", "spec")
 
 
 def apply_outdated(subject: Subject, **spec: Any) -> None:
-    """Apply with a stored cursor that is older than all that the source still has."""
-    source = forgetful(subject)
+    """Apply with a stored cursor that is older than all events which the source still has."""
+    source = source_with_gap(subject)
     newest = source.newest()
     source.fault("evict", keep=2)
     cursor = subject.redis_key(f"firehose_live:cursor:{source.host}")
@@ -38,7 +38,7 @@ def gap_is_reported(subject: Subject) -> None:
 
 
 def reset_source(subject: Subject) -> Simulator:
-    """A source that will start its sequence anew without a notice, as relays have done."""
+    """A source that will restart its sequence without a notice, as relays have done."""
     return subject.environment.simulator(subject.name, "--rate", "5", "--first-seq", "clock", "--cursors", "indigo")
 
 
@@ -60,13 +60,13 @@ SITUATIONS: Final = (
                 through=STARTING,
             ),
             Step(
-                what="sequence began anew",
+                what="sequence restarted",
                 does=restart_sequence,
                 becomes=Verdict.STALLED,
                 because=because("SequenceMovedBack"),
                 stays=5,
             ),
-            mended(
+            corrected(
                 "cursor set by the spec",
                 lambda subject: subject.patch(cursor={"position": "oldest", "nonce": "1"}),
                 through=HALTED,
@@ -100,7 +100,7 @@ SITUATIONS: Final = (
                 through=STARTING,
                 stays=5,
             ),
-            mended(
+            corrected(
                 "cursor set by the spec",
                 lambda subject: subject.patch(cursor={"position": "live", "nonce": "1"}),
                 through=HALTED,

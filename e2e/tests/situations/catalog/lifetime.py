@@ -6,16 +6,16 @@ import time
 from collections.abc import Mapping
 from typing import Any, Final
 
-from e2e.tests.situations.catalog.common import STARTING, mended, streaming
+from e2e.tests.situations.catalog.common import STARTING, corrected, streaming
 from e2e.tests.situations.situation import Act, Situation, Step, because, via
 from e2e.tests.situations.subject import Subject
 from e2e.tests.situations.verdicts import Verdict
 from e2e.tests.wait import PATIENCE_SECONDS, eventually
 
-ELDER: Final = "duplicate-elder"
+OLDER: Final = "duplicate-elder"
 REFUSED: Final[Mapping[str, tuple[dict[str, Any], str]]] = {
     "a URL as host": ({"host": "https://relay.example/xrpc"}, "give a host name"),
-    "a port that can't be": ({"host": "relay.example:99999"}, "port"),
+    "an impossible port": ({"host": "relay.example:99999"}, "port"),
     "an unknown start": ({"firehose": {"startFrom": "yesterday"}}, "oldest"),
     "an unknown field": ({"hosts": []}, "hosts"),
 }
@@ -23,11 +23,11 @@ REFUSED: Final[Mapping[str, tuple[dict[str, Any], str]]] = {
 
 
 def refused(spec: dict[str, Any], words: str) -> Act:
-    """The API server refuses it with a message that contains these words."""
+    """The API server must refuse it with a message that contains these words."""
 
     def attempt(subject: Subject) -> None:
-        said = subject.refused(**spec)
-        assert words in said, said
+        message = subject.refused(**spec)
+        assert words in message, message
 
     return attempt
 
@@ -48,7 +48,7 @@ def cursor(subject: Subject) -> str:
 
 
 def delete_with_cursor(subject: Subject, *args: str) -> None:
-    """Delete it once there is a cursor: it streams from when it is connected."""
+    """Delete it once there is a cursor, which comes some time after the connection."""
     eventually(lambda: cursor(subject), until=str.isdecimal)
     subject.delete(*args)
 
@@ -57,29 +57,29 @@ def cursor_is_kept(subject: Subject) -> None:
     assert cursor(subject).isdecimal()
 
 
-def apply_elder(subject: Subject) -> None:
+def apply_younger(subject: Subject) -> None:
     """Apply another resource with the same cursor, and the one under test in the next second or later.
 
     Creation timestamps have whole seconds.
     """
-    subject.environment.apply(subject.manifest(name=ELDER))
+    subject.environment.apply(subject.manifest(name=OLDER))
     applied = int(time.time())
     eventually(lambda: int(time.time()), until=lambda now: now > applied)
     subject.apply()
 
 
-def elder_runs(subject: Subject) -> None:
-    assert ELDER in subject.condition("Stalled")["message"]
-    elder, recorder = ("relay", ELDER), subject.environment.recorder
+def older_runs(subject: Subject) -> None:
+    assert OLDER in subject.condition("Stalled")["message"]
+    older, recorder = ("relay", OLDER), subject.environment.recorder
     ready = recorder.wait(
-        elder, lambda seen: bool(seen) and seen[-1].reading.verdict is Verdict.READY, seconds=PATIENCE_SECONDS
+        older, lambda seen: bool(seen) and seen[-1].reading.verdict is Verdict.READY, seconds=PATIENCE_SECONDS
     )
-    assert ready, recorder.versions(elder)[-1].reading
+    assert ready, recorder.versions(older)[-1].reading
 
 
-def delete_elder(subject: Subject) -> None:
+def delete_older(subject: Subject) -> None:
     kind, _ = subject.resource
-    subject.environment.kubectl("delete", kind, ELDER, "--wait=false")
+    subject.environment.kubectl("delete", kind, OLDER, "--wait=false")
 
 
 def apply_to_own_redis(subject: Subject) -> None:
@@ -125,7 +125,7 @@ SITUATIONS: Final = (
         steps=(
             streaming(),
             suspended("suspended", lambda subject: subject.patch(suspend=True)),
-            mended("resumed", lambda subject: subject.patch(suspend=False)),
+            corrected("resumed", lambda subject: subject.patch(suspend=False)),
         ),
     ),
     Situation(
@@ -186,7 +186,7 @@ SITUATIONS: Final = (
         steps=(
             Step(what="applied", does=apply_to_own_redis, becomes=Verdict.READY, through=STARTING),
             Step(
-                what="Redis gone, deleted",
+                what="Redis down, deleted",
                 does=delete_without_redis,
                 becomes=Verdict.TERMINATING,
                 because=because("Terminating"),
@@ -206,15 +206,15 @@ SITUATIONS: Final = (
         seconds=50,
         steps=(
             Step(
-                what="applied as the younger",
-                does=apply_elder,
+                what="applied as the younger one",
+                does=apply_younger,
                 becomes=Verdict.STALLED,
                 because=because("DuplicateSource"),
                 through=STARTING,
                 stays=15,
-                then=elder_runs,
+                then=older_runs,
             ),
-            mended("the elder deleted", delete_elder, through=via(Verdict.PROGRESSING)),
+            corrected("the older one deleted", delete_older, through=via(Verdict.PROGRESSING)),
         ),
     ),
 )

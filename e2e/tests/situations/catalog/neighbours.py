@@ -15,11 +15,11 @@ from e2e.tests.wait import eventually
 
 CPU: Final = {"op": "add", "path": "/spec/template/spec/containers/0/resources/requests/cpu", "value": "20m"}
 TUNER: Final = "tuner"
-"""A field manager, and the value that it sets again and again in a field that does not roll the pod."""
+"""A field manager that repeatedly sets a field. The field does not roll the pod."""
 TUNED: Final = 321
 QUIET_SECONDS: Final = 30
 MOST_CALLS: Final = 4
-"""In QUIET_SECONDS: an operator that does not yield writes ten times."""
+"""In QUIET_SECONDS. An operator that does not stop would write ten times."""
 
 
 def cpu_webhook(subject: Subject) -> None:
@@ -29,9 +29,9 @@ def cpu_webhook(subject: Subject) -> None:
 
 
 def contested_as(reason: str, *words: str) -> Act:
-    """ChildrenContested is there with that reason, and its message contains these words."""
+    """ChildrenContested must have that reason, and its message must contain these words."""
 
-    def look(subject: Subject) -> None:
+    def check(subject: Subject) -> None:
         found = eventually(
             lambda: subject.condition("ChildrenContested"),
             until=lambda seen: seen.get("reason") == reason,
@@ -40,11 +40,11 @@ def contested_as(reason: str, *words: str) -> Act:
         for word in words:
             assert word in found["message"], found
 
-    return look
+    return check
 
 
 def quiet_about_cpu(subject: Subject) -> None:
-    """A condition reports it, the value is the one of the webhook, and the operator stops writing."""
+    """A condition reports the value of the webhook, and the operator stops writing."""
     contested_as("SetByAdmission", "cpu", "20m", "podTemplate")(subject)
     before = len(subject.webhook().calls())
     time.sleep(QUIET_SECONDS)
@@ -59,7 +59,7 @@ def without_webhook(subject: Subject) -> None:
 
 
 def _cpu(subject: Subject) -> str:
-    """The CPU request of the ingester, after the operator was asked to try again: a webhook goes after a moment."""
+    """The CPU request of the ingester after a requested retry: the API server drops a webhook after a moment."""
     subject.ask_again()
     [container] = subject.deployment()["spec"]["template"]["spec"]["containers"]
     return str(container["resources"]["requests"]["cpu"])
@@ -70,7 +70,7 @@ def not_contested(subject: Subject) -> None:
 
 
 def contest(subject: Subject) -> None:
-    """Set a field each time that the operator has put it right, until the operator leaves it as it is.
+    """Set a field each time the operator has reverted it, until the operator leaves it.
 
     The operator counts how often a value returns, not how fast.
     """
@@ -79,34 +79,34 @@ def contest(subject: Subject) -> None:
         subject.environment.kubectl(
             "patch", *subject.deployment_name, "--field-manager", TUNER, "--type=merge", "-p", json.dumps(patch)
         )
-        eventually(lambda: _is_put_right(subject) or _is_left(subject), until=bool, every=0.5)
+        eventually(lambda: _is_reverted(subject) or _is_left(subject), until=bool, every=0.5)
         if _is_left(subject):
             return
-    raise AssertionError("the operator never leaves the field as it is")
+    raise AssertionError("the operator never leaves the field")
 
 
-def _is_put_right(subject: Subject) -> bool:
+def _is_reverted(subject: Subject) -> bool:
     return _deadline(subject) != TUNED
 
 
 def _is_left(subject: Subject) -> bool:
-    return bool(subject.condition("ChildrenContested")) and not _is_put_right(subject)
+    return bool(subject.condition("ChildrenContested")) and not _is_reverted(subject)
 
 
 def _deadline(subject: Subject) -> int:
     return int(subject.deployment()["spec"]["progressDeadlineSeconds"])
 
 
-def peace(subject: Subject) -> None:
-    def asked() -> int:
+def stop_contest(subject: Subject) -> None:
+    def after_retry() -> int:
         subject.ask_again()
         return _deadline(subject)
 
-    eventually(asked, until=lambda seen: seen != TUNED, every=3)
+    eventually(after_retry, until=lambda seen: seen != TUNED, every=3)
 
 
 def copy_pod(subject: Subject) -> None:
-    """Create what `kubectl debug --copy-to` creates: the same labels without that of the ReplicaSet, a sleeping pod."""
+    """Create a sleeping copy of the pod as `kubectl debug --copy-to` does: all labels except that of the ReplicaSet."""
     pod = json.loads(subject.environment.kubectl("get", "pod", subject.pod(), "-o", "json"))
     labels = {name: value for name, value in pod["metadata"]["labels"].items() if name != "pod-template-hash"}
     [container] = pod["spec"]["containers"]
@@ -135,12 +135,12 @@ def one_pod_and_no_restart(subject: Subject) -> None:
 def second_release(subject: Subject) -> None:
     release = SecondRelease(subject.environment)
     release.install()
-    said = release.wait_refused()
-    assert subject.environment.installation.release.namespace in said, said
+    line = release.wait_refused()
+    assert subject.environment.installation.release.namespace in line, line
 
 
 def untouched(subject: Subject) -> None:
-    """The child is as the first release wrote it."""
+    """The child must be as the first release wrote it."""
     secret: dict[str, Any] = json.loads(
         subject.environment.kubectl("get", "secret", f"{subject.name}-relay-redis-url", "-o", "json")
     )
@@ -161,8 +161,8 @@ SITUATIONS: Final = (
                 through=STARTING,
                 then=quiet_about_cpu,
             ),
-            # The operator puts its value right, and that rolls the pod.
-            Step(what="webhook gone", does=without_webhook, becomes=Verdict.PROGRESSING, through=STARTING),
+            # The operator restores its value, and that rolls the pod.
+            Step(what="webhook removed", does=without_webhook, becomes=Verdict.PROGRESSING, through=STARTING),
             Step(
                 what="rolled out",
                 becomes=Verdict.READY,
@@ -179,14 +179,14 @@ SITUATIONS: Final = (
         steps=(
             streaming(),
             Step(
-                what="a field comes back",
+                what="a field is set repeatedly",
                 does=contest,
                 becomes=Verdict.READY,
                 because=because("Streaming"),
                 stays=5,
                 then=contested_as("Contested", "progressDeadlineSeconds", str(TUNED), TUNER),
             ),
-            Step(what="nobody sets it", does=peace, becomes=Verdict.READY, then=not_contested),
+            Step(what="nobody sets it any more", does=stop_contest, becomes=Verdict.READY, then=not_contested),
         ),
     ),
     Situation(
@@ -195,7 +195,7 @@ SITUATIONS: Final = (
         steps=(
             streaming(),
             Step(
-                what="another one installed",
+                what="second release installed",
                 does=second_release,
                 becomes=Verdict.READY,
                 because=because("Streaming"),
@@ -203,7 +203,7 @@ SITUATIONS: Final = (
                 then=untouched,
             ),
             Step(
-                what="and uninstalled",
+                what="second release uninstalled",
                 does=lambda subject: SecondRelease(subject.environment).uninstall(),
                 becomes=Verdict.READY,
                 because=because("Streaming"),
@@ -218,7 +218,7 @@ SITUATIONS: Final = (
         steps=(
             streaming(),
             Step(
-                what="its pod copied",
+                what="pod copied",
                 does=copy_pod,
                 becomes=Verdict.READY,
                 because=because("Streaming"),
@@ -240,7 +240,7 @@ SITUATIONS: Final = (
         steps=(
             streaming(),
             Step(
-                what="to three pods",
+                what="scaled to three pods",
                 does=scale,
                 becomes=Verdict.READY,
                 because=because("Streaming"),

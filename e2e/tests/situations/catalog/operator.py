@@ -1,10 +1,10 @@
-"""The operator itself is away: no reader may take the last status for the present one."""
+"""The operator itself is down: no reader may take the last status for the current one."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from e2e.tests.situations.catalog.common import STARTING, mended, streaming
+from e2e.tests.situations.catalog.common import STARTING, corrected, streaming
 from e2e.tests.situations.situation import Situation, Step, because
 from e2e.tests.situations.subject import Subject
 from e2e.tests.situations.verdicts import Verdict
@@ -21,7 +21,7 @@ def edit_without_operator(subject: Subject) -> None:
 
 
 def apply_and_kill(subject: Subject) -> None:
-    subject.environment.installation.start_operator()  # a situation before this one may have failed without it
+    subject.environment.installation.start_operator()  # an earlier situation may have failed with it down
     subject.apply()
     subject.environment.installation.kill_operator()
 
@@ -42,7 +42,7 @@ WITHOUT_OPERATOR: Final = (
         seconds=40,
         steps=(
             Step(what="applied, no operator", does=apply_without_operator, becomes=Verdict.UNOBSERVED, stays=2),
-            mended("the operator comes", lambda subject: subject.environment.installation.start_operator()),
+            corrected("operator started", lambda subject: subject.environment.installation.start_operator()),
             Step(
                 what="edited, no operator",
                 does=edit_without_operator,
@@ -50,14 +50,14 @@ WITHOUT_OPERATOR: Final = (
                 because=because("Streaming"),
                 stays=2,
             ),
-            mended("the operator comes back", lambda subject: subject.environment.installation.start_operator()),
+            corrected("operator started again", lambda subject: subject.environment.installation.start_operator()),
         ),
     ),
     Situation(
         name="operator-killed",
         seconds=40,
         steps=(
-            mended("killed while it creates", apply_and_kill),
+            corrected("killed while it creates", apply_and_kill),
             Step(
                 what="killed while it rolls",
                 does=edit_and_kill,
@@ -69,7 +69,7 @@ WITHOUT_OPERATOR: Final = (
         ),
     ),
 )
-"""Each takes the operator away, so no other resource of its release may be under test meanwhile."""
+"""Each stops the operator, so no other resource of its release may be under test meanwhile."""
 
 SITUATIONS: Final = (
     Situation(name="streaming", seconds=50, steps=(streaming(), Step(what="later", becomes=Verdict.READY, stays=30))),

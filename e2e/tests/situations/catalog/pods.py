@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-from e2e.tests.situations.catalog.common import BROKEN, FAR, STARTING, mended, past_deadline, streaming
+from e2e.tests.situations.catalog.common import BROKEN, FAR, STARTING, corrected, past_deadline, streaming
 from e2e.tests.situations.situation import Act, Situation, Step, because
 from e2e.tests.situations.subject import Subject
 from e2e.tests.situations.verdicts import Verdict
 from e2e.tests.wait import eventually
 
-# Not a log level, which only the ingester notices.
+# An invalid log level, which only the ingester refuses.
 WRONG_LEVEL: Final = {"name": "LOG_LEVEL", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}
-# Of spec.health: only the deadline under test is short.
+# spec.health: only the deadline under test is short.
 STALLS_SOON: Final = {**FAR, "stalledAfterSeconds": 8}
 NO_CONFIG_MAP: Final = {"name": "no-such-map", "key": "proxy"}
 
@@ -36,7 +36,7 @@ def evict(subject: Subject) -> None:
 def counted_as_evicted(subject: Subject) -> None:
     restarts = eventually(lambda: subject.status()["restarts"], until=lambda seen: seen["count"] > 0, every=0.5)
     assert restarts["count"] == 1, restarts
-    # The reason is lost with a pod that is gone before the operator has seen it end.
+    # The reason is lost if the pod is deleted before the operator has seen its end.
     assert restarts["lastReason"] in {"EvictionByEvictionAPI", "PodReplaced"}, restarts
     eventually(lambda: subject.condition("Stable"), until=lambda seen: seen["status"] == "False", every=0.5)
 
@@ -86,7 +86,7 @@ SITUATIONS: Final = (
                 through=STARTING,
                 stays=25,
             ),
-            mended("setting mended", template(env=None), through=BROKEN),
+            corrected("setting corrected", template(env=None), through=BROKEN),
         ),
     ),
     Situation(
@@ -94,7 +94,7 @@ SITUATIONS: Final = (
         seconds=80,
         steps=(
             Step(
-                what="a limit far too low",
+                what="memory limit too low",
                 does=lambda subject: subject.apply(podTemplate={"resources": resources("20Mi")}),
                 becomes=Verdict.STALLED,
                 because=because("CrashLoop"),
@@ -102,7 +102,7 @@ SITUATIONS: Final = (
                 stays=5,
                 then=killed_for_memory,
             ),
-            mended("limit raised", template(resources=resources("128Mi")), through=BROKEN),
+            corrected("limit raised", template(resources=resources("128Mi")), through=BROKEN),
         ),
     ),
     Situation(
@@ -118,7 +118,7 @@ SITUATIONS: Final = (
                 through=STARTING,
             ),
             past_deadline(Verdict.STALLED, "ContainerConfigError", through=STARTING, stays=5),
-            mended("reference taken away", template(env=None), through=BROKEN),
+            corrected("reference removed", template(env=None), through=BROKEN),
         ),
     ),
     Situation(
@@ -135,7 +135,7 @@ SITUATIONS: Final = (
                 through=STARTING,
                 stays=5,
             ),
-            mended("class taken away", template(priorityClassName=None), through=BROKEN),
+            corrected("priority class removed", template(priorityClassName=None), through=BROKEN),
         ),
     ),
     Situation(
@@ -150,7 +150,7 @@ SITUATIONS: Final = (
                 through=STARTING,
                 stays=15,
             ),
-            mended("any node", template(nodeSelector=None)),
+            corrected("node selector removed", template(nodeSelector=None)),
         ),
     ),
 )

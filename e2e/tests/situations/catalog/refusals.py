@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from e2e.tests.situations.catalog.common import BROKEN, FAR, STARTING, mended, past_deadline, streaming
+from e2e.tests.situations.catalog.common import BROKEN, FAR, STARTING, corrected, past_deadline, streaming
 from e2e.tests.situations.situation import Act, Situation, Step, because
 from e2e.tests.situations.subject import Subject
 from e2e.tests.situations.verdicts import Verdict
 from e2e.tests.wait import eventually
 
-AWAY: Final = "/away"
+UNREACHABLE: Final = "/away"
 
 
 def refuse(subject: Subject) -> None:
-    """Register a webhook for its Deployment whose Service does not exist."""
-    subject.register(AWAY, kind="Validating")
+    """Register a webhook for its Deployment. The Service of the webhook does not exist."""
+    subject.register(UNREACHABLE, kind="Validating")
 
 
 def apply_refused(subject: Subject) -> None:
@@ -28,27 +28,27 @@ def edit_refused(subject: Subject) -> None:
     subject.patch(batch={"size": 100})
 
 
-def says(kind: str, *words: str) -> Act:
-    """The message of that condition contains these words."""
+def message_contains(kind: str, *words: str) -> Act:
+    """The message of that condition must contain these words."""
 
-    def look(subject: Subject) -> None:
+    def check(subject: Subject) -> None:
         found = subject.condition(kind)
         assert found, f"no condition {kind}"
         for word in words:
             assert word in found["message"], found
 
-    return look
+    return check
 
 
-def moves(subject: Subject) -> None:
-    """The numbers in its status still change."""
+def numbers_change(subject: Subject) -> None:
+    """The numbers in its status must still change."""
     cursor = subject.status()["firehose"]["cursor"]
     eventually(subject.status, until=lambda status: status["firehose"]["cursor"] != cursor, every=0.5)
-    says("ChildrenOutdated", "webhook")(subject)
+    message_contains("ChildrenOutdated", "webhook")(subject)
 
 
 def admit(subject: Subject) -> None:
-    subject.withdraw(AWAY)
+    subject.withdraw(UNREACHABLE)
 
 
 def ca_bundle(subject: Subject) -> dict[str, Any]:
@@ -56,7 +56,7 @@ def ca_bundle(subject: Subject) -> dict[str, Any]:
 
 
 def create_ca_bundle(subject: Subject) -> None:
-    """The cluster's own CA: any certificate will do for a source without TLS."""
+    """Create it with the cluster's CA: a source without TLS needs no particular certificate."""
     root = subject.environment.kubectl("get", "configmap", "kube-root-ca.crt", "-o", r"jsonpath={.data.ca\.crt}")
     metadata = {"name": f"ca-{subject.name}", "namespace": subject.environment.namespace}
     subject.environment.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"ca.crt": root}})
@@ -72,7 +72,7 @@ def with_volume(subject: Subject) -> None:
     )
 
 
-def missing(what: str, does: Act, *, named: str, mend: Act) -> tuple[Step, ...]:
+def missing(what: str, does: Act, *, named: str, correct: Act) -> tuple[Step, ...]:
     """A pod mounts an object that does not exist, and then it is created. The status names the object."""
     return (
         Step(
@@ -81,11 +81,13 @@ def missing(what: str, does: Act, *, named: str, mend: Act) -> tuple[Step, ...]:
             becomes=Verdict.PROGRESSING,
             because=because("ReferenceMissing"),
             through=STARTING,
-            then=says("Ready", named),
+            then=message_contains("Ready", named),
         ),
-        past_deadline(Verdict.STALLED, "ReferenceMissing", through=STARTING, stays=5, then=says("Stalled", named)),
-        # A kubelet tries a mount again after up to two minutes.
-        mended("it is created", mend, through=BROKEN, within=360),
+        past_deadline(
+            Verdict.STALLED, "ReferenceMissing", through=STARTING, stays=5, then=message_contains("Stalled", named)
+        ),
+        # A kubelet retries a mount after up to two minutes.
+        corrected("object created", correct, through=BROKEN, within=360),
     )
 
 
@@ -100,10 +102,10 @@ SITUATIONS: Final = (
                 becomes=Verdict.PROGRESSING,
                 because=because("ChildRefused"),
                 through=STARTING,
-                then=says("Ready", "webhook"),
+                then=message_contains("Ready", "webhook"),
             ),
             past_deadline(Verdict.STALLED, "ChildRefused", through=STARTING, stays=10),
-            mended("no webhook", admit, through=BROKEN),
+            corrected("webhook removed", admit, through=BROKEN),
         ),
     ),
     Situation(
@@ -116,10 +118,10 @@ SITUATIONS: Final = (
                 does=edit_refused,
                 becomes=Verdict.PROGRESSING,
                 because=because("ChildRefused"),
-                then=moves,
+                then=numbers_change,
             ),
-            past_deadline(Verdict.STALLED, "ChildRefused", through=STARTING, stays=10, then=moves),
-            mended("no webhook", admit, through=BROKEN),
+            past_deadline(Verdict.STALLED, "ChildRefused", through=STARTING, stays=10, then=numbers_change),
+            corrected("webhook removed", admit, through=BROKEN),
         ),
     ),
     Situation(
@@ -129,7 +131,7 @@ SITUATIONS: Final = (
             "ConfigMap missing",
             lambda subject: subject.apply(health=FAR, caBundle=ca_bundle(subject)),
             named="ca-missing-ca-bundle",
-            mend=create_ca_bundle,
+            correct=create_ca_bundle,
         ),
     ),
     Situation(
@@ -139,7 +141,7 @@ SITUATIONS: Final = (
             "Secret of a volume missing",
             with_volume,
             named="client-missing-volume",
-            mend=lambda subject: subject.environment.secret(f"client-{subject.name}", key="value"),
+            correct=lambda subject: subject.environment.secret(f"client-{subject.name}", key="value"),
         ),
     ),
 )

@@ -6,7 +6,7 @@ import json
 from typing import Final
 
 from e2e.cluster.images import REDIS
-from e2e.tests.situations.catalog.common import STARTING, mended, streaming
+from e2e.tests.situations.catalog.common import STARTING, corrected, streaming
 from e2e.tests.situations.situation import Situation, Step, because, via
 from e2e.tests.situations.subject import Subject
 from e2e.tests.situations.verdicts import Verdict
@@ -84,8 +84,8 @@ SITUATIONS: Final = (
                 through=STARTING,
                 stays=5,
             ),
-            mended(
-                "image mended",
+            corrected(
+                "image corrected",
                 lambda subject: subject.patch(image=None),
                 through=via(Verdict.PROGRESSING, Verdict.STALLED),
             ),
@@ -108,8 +108,8 @@ SITUATIONS: Final = (
                 through=STARTING,
                 stays=20,
             ),
-            mended(
-                "image mended",
+            corrected(
+                "image corrected",
                 lambda subject: subject.patch(image=None),
                 through=via(Verdict.PROGRESSING, Verdict.STALLED),
             ),

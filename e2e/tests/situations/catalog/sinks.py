@@ -1,4 +1,4 @@
-"""Redis is away or full, or the Secret with its URL is missing or wrong."""
+"""Redis is down or full, or the Secret with its URL is missing or wrong."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from e2e.tests.situations.catalog.common import (
     SHORT,
     SOON,
     STARTING,
-    mended,
+    corrected,
     overdue,
     past_deadline,
     streaming,
@@ -80,7 +80,7 @@ def memory(subject: Subject) -> None:
 
 
 def consume(subject: Subject) -> None:
-    """Empty the stream some times, so that the ingester sees room, and then raise its mark."""
+    """Empty the stream repeatedly, so that the ingester sees room, and then raise its mark."""
     for _ in range(5):
         subject.environment.redis("DEL", subject.redis_key("firehose_live"))
         time.sleep(0.5)
@@ -102,19 +102,19 @@ def apply_with_another(subject: Subject) -> None:
     subject.apply(host=host, firehose=everything, backpressure={"highWaterMark": LOW_MARK}, health=FAR)
 
 
-def says_what_to_do(subject: Subject) -> None:
+def message_says_what_to_do(subject: Subject) -> None:
     message = subject.condition("SinkWritable")["message"]
     assert "spec.backpressure.highWaterMark" in message, message
     assert "spec.redis.keyPrefix" in message, message
 
 
 def restarts_are(count: int) -> Act:
-    """The status counts so many restarts."""
+    """The status must have `count` restarts."""
 
-    def look(subject: Subject) -> None:
+    def check(subject: Subject) -> None:
         assert subject.status()["restarts"]["count"] == count, subject.status()["restarts"]
 
-    return look
+    return check
 
 
 SITUATIONS: Final = (
@@ -124,13 +124,13 @@ SITUATIONS: Final = (
         steps=(
             Step(what="applied", does=apply_with_redis, becomes=Verdict.READY, through=LATE),
             Step(
-                what="Redis gone",
+                what="Redis down",
                 does=lambda subject: subject.redis().scale(0),
                 becomes=Verdict.READY,
                 because=because("SinkUnreachable", "RedisUnavailable", "RedisTimeout"),
             ),
             overdue("SinkUnreachable", stays=3),
-            mended("Redis back", lambda subject: subject.redis().scale(1), through=LATE),
+            corrected("Redis back", lambda subject: subject.redis().scale(1), through=LATE),
         ),
     ),
     Situation(
@@ -145,7 +145,7 @@ SITUATIONS: Final = (
                 because=because("RedisOutOfMemory"),
             ),
             overdue("RedisOutOfMemory", stays=30),
-            mended("memory again", memory, through=LATE),
+            corrected("memory limit removed", memory, through=LATE),
         ),
     ),
     Situation(
@@ -160,8 +160,8 @@ SITUATIONS: Final = (
                 through=LATE,
                 stays=5,
             ),
-            mended(
-                "password mended",
+            corrected(
+                "password corrected",
                 lambda subject: put(subject, subject.environment.redis_url),
                 through=LATE | via(Verdict.STALLED),
             ),
@@ -179,7 +179,7 @@ SITUATIONS: Final = (
                 through=STARTING,
             ),
             past_deadline(Verdict.STALLED, "SecretMissing", through=STARTING, stays=3),
-            mended("Secret created", lambda subject: put(subject, subject.environment.redis_url), through=LATE),
+            corrected("Secret created", lambda subject: put(subject, subject.environment.redis_url), through=LATE),
             Step(
                 what="Secret deleted",
                 does=lambda subject: subject.environment.kubectl("delete", "secret", secret_name(subject)),
@@ -215,12 +215,12 @@ SITUATIONS: Final = (
                 through=LATE,
             ),
             Step(
-                what="stream at its mark",
+                what="stream at its high-water mark",
                 becomes=Verdict.READY,
                 because=because("HighWaterMark"),
             ),
             overdue("HighWaterMark", stays=5),
-            mended("room again", consume, through=LATE),
+            corrected("stream emptied, mark raised", consume, through=LATE),
         ),
     ),
     Situation(
@@ -233,11 +233,11 @@ SITUATIONS: Final = (
                 becomes=Verdict.PROGRESSING,
                 because=because("StreamFilledByOthers"),
                 through=STARTING,
-                then=says_what_to_do,
+                then=message_says_what_to_do,
             ),
             past_deadline(Verdict.DEGRADED, "StreamFilledByOthers", through=STARTING, stays=5),
-            mended(
-                "the same mark",
+            corrected(
+                "mark raised",
                 lambda subject: subject.patch(backpressure={"highWaterMark": 1_000_000}),
                 through=via(Verdict.PROGRESSING, Verdict.DEGRADED),
             ),
@@ -255,7 +255,7 @@ SITUATIONS: Final = (
                 through=LATE,
                 stays=5,
             ),
-            mended("eviction switched off", keep_keys, through=LATE | via(Verdict.STALLED)),
+            corrected("eviction switched off", keep_keys, through=LATE | via(Verdict.STALLED)),
         ),
     ),
 )

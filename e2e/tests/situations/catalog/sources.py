@@ -1,10 +1,10 @@
-"""The source is away, disconnects often, or sends nothing."""
+"""The source is down, disconnects often, or sends nothing."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from e2e.tests.situations.catalog.common import LATE, SHORT, SOON, STARTING, mended, overdue
+from e2e.tests.situations.catalog.common import LATE, SHORT, SOON, STARTING, corrected, overdue
 from e2e.tests.situations.simulator import Simulator
 from e2e.tests.situations.situation import Act, Situation, Step, because
 from e2e.tests.situations.subject import Subject
@@ -15,7 +15,7 @@ FLAPS: Final = 3
 
 
 def own(subject: Subject, *, up: bool = True) -> Simulator:
-    """The simulator of this situation alone."""
+    """The simulator that only this situation uses."""
     return subject.environment.simulator(subject.name, up=up)
 
 
@@ -26,7 +26,7 @@ def silent(subject: Subject) -> str:
 
 
 def flap(subject: Subject) -> None:
-    """Cut the connection some times. After the last cut the source refuses connections until the operator sees it."""
+    """Break the connection FLAPS times. The last time the source refuses connections until the operator sees it."""
     for number in range(1, FLAPS):
         own(subject).fault("cut")
         wait_reconnects(subject, number)
@@ -41,15 +41,15 @@ def wait_reconnects(subject: Subject, count: int) -> None:
 
 
 def quiet_is(status: str) -> Act:
-    """EventsFlowing has that status, with the reason Quiet."""
+    """EventsFlowing must have that status, with the reason Quiet."""
 
-    def look(subject: Subject) -> None:
+    def check(subject: Subject) -> None:
         flowing = eventually(
             lambda: subject.condition("EventsFlowing"), until=lambda seen: seen["reason"] == "Quiet", every=0.5
         )
         assert flowing["status"] == status, flowing
 
-    return look
+    return check
 
 
 def reconnected(subject: Subject) -> None:
@@ -69,7 +69,7 @@ SITUATIONS: Final = (
                 through=STARTING,
                 stays=10,
             ),
-            mended("the source comes", lambda subject: own(subject).scale(1)),
+            corrected("source started", lambda subject: own(subject).scale(1)),
         ),
     ),
     Situation(
@@ -97,7 +97,7 @@ SITUATIONS: Final = (
                 through=STARTING,
             ),
             Step(
-                what="connection cut thrice",
+                what="connection broken three times",
                 does=flap,
                 becomes=Verdict.READY,
                 because=because("Streaming", "Reconnecting"),
@@ -117,13 +117,13 @@ SITUATIONS: Final = (
                 through=LATE,
             ),
             Step(
-                what="source gone",
+                what="source down",
                 does=lambda subject: own(subject).scale(0),
                 becomes=Verdict.READY,
                 because=because("Reconnecting"),
             ),
             overdue("SourceUnavailable", stays=3),
-            mended("source back", lambda subject: own(subject).scale(1), through=LATE),
+            corrected("source back", lambda subject: own(subject).scale(1), through=LATE),
         ),
     ),
     Situation(

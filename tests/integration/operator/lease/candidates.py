@@ -1,4 +1,4 @@
-"""Two operators that may lead, each with a user of its own, and what they write."""
+"""Two operators that compete for a Lease, each with its own user, and the requests that they write."""
 
 import logging
 import secrets
@@ -22,11 +22,11 @@ USERS = ("first", "second")
 FAILOVER_SECONDS = 20
 LONG_SECONDS = 20
 LONG_LEASE = {"SLUICE_LEASE_DURATION_SECONDS": str(LONG_SECONDS)}
-"""Of those that shall go on, on a busy machine too, after they could not renew it for a while."""
+"""For operators that must stay leader although they can't renew for a while, also on a busy machine."""
 
 
-class Place(Situation):
-    """A namespace for both operators, their Lease and their resources."""
+class LeaseNamespace(Situation):
+    """A namespace that both operators serve, with their Lease."""
 
     def grant(self, *users: str) -> None:
         grant(self.control_plane, self.namespace, rules() + lease_rules(), *users)
@@ -44,12 +44,12 @@ class Place(Situation):
         spec: Manifest = self.get("Lease", LEASE)["spec"]
         return spec
 
-    def writes_begin(self, log: AuditLog, *users: str) -> None:
-        """Wait until they write in this namespace."""
+    def wait_first_write(self, log: AuditLog, *users: str) -> None:
+        """Wait until these users write in this namespace."""
         eventually(lambda: self.writes(log, *users))
 
     def writes(self, log: AuditLog, *users: str) -> list[Request]:
-        """What was written in this namespace, the Lease aside."""
+        """The writes in this namespace, except those of the Lease."""
         return [
             request
             for request in log.writes(*users)
@@ -57,10 +57,10 @@ class Place(Situation):
         ]
 
 
-class Load:
-    """Somebody who edits resources all the time, so that the leader always has something to write."""
+class ConstantEdits:
+    """Edits resources all the time, so that the leader always has something to write."""
 
-    def __init__(self, place: Place, *, resources: int = 5) -> None:
+    def __init__(self, place: LeaseNamespace, *, resources: int = 5) -> None:
         self._place = place
         self._names = [f"load-{number}" for number in range(resources)]
         self._over = threading.Event()
@@ -91,23 +91,23 @@ def leads(operator: OperatorProcess) -> bool:
     return "sluice_leader 1.0" in operator.get("metrics")[1]
 
 
-def takes_over(place: Place, standby: OperatorProcess, *, log: AuditLog, since: datetime) -> float:
-    """In how many seconds from `since` on the standby has taken the Lease and written what is asked of it."""
+def seconds_to_take_over(place: LeaseNamespace, standby: OperatorProcess, *, log: AuditLog, since: datetime) -> float:
+    """The seconds from `since` until the standby has the Lease and has created a child of a new resource."""
     name = f"after-{secrets.token_hex(3)}"
     place.apply(name)
     eventually(lambda: place.get("Deployment", f"{name}-firehose"), seconds=FAILOVER_SECONDS)
     eventually(lambda: leads(standby))
     user = place.lease()["holderIdentity"].split("_")[0]
-    # Others see what is made before the audit log tells of it.
+    # An object is visible before the audit log has its creation.
     eventually(lambda: f"{name}-firehose" in {request.name for request in place.writes(log, user)})
     written = place.writes(log, user)[0]
     seconds = (written.answered - since).total_seconds()
-    logger.info("%s writes %.1f s after the other's end", user, seconds)
+    logger.info("%s writes %.1f s after the other has ended", user, seconds)
     return seconds
 
 
-def assert_one_writes_at_a_time(place: Place, log: AuditLog, *leaders: str) -> None:
-    """Each of `leaders`, in their order, has written only after the last write of the one before it."""
+def assert_one_writes_at_a_time(place: LeaseNamespace, log: AuditLog, *leaders: str) -> None:
+    """Each of `leaders`, in this order, writes only after the last write of the one before it."""
     order = sorted(place.writes(log, *USERS), key=lambda request: request.received)
     turns = [request.user for request in order]
     assert [user for at, user in enumerate(turns) if at == 0 or turns[at - 1] != user] == list(leaders)

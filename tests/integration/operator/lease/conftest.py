@@ -1,4 +1,4 @@
-"""A namespace for two operators, and operators that may lead there."""
+"""A namespace, and operators that compete for the Lease in it."""
 
 import secrets
 import signal
@@ -9,22 +9,22 @@ import pytest
 
 from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.control_plane import ControlPlane
-from tests.integration.operator.faults import FaultyProxy
-from tests.integration.operator.lease.candidates import USERS, Pair, Place, start_pair
+from tests.integration.operator.faulty_proxy import FaultyProxy
+from tests.integration.operator.lease.candidates import USERS, LeaseNamespace, Pair, start_pair
 from tests.integration.redis_server import RedisServer
 
 
 @pytest.fixture
-def place(control_plane: ControlPlane, sink: RedisServer) -> Iterator[Place]:
-    place = Place(control_plane, f"test-{secrets.token_hex(3)}", sink)
+def place(control_plane: ControlPlane, sink: RedisServer) -> Iterator[LeaseNamespace]:
+    place = LeaseNamespace(control_plane, f"test-{secrets.token_hex(3)}", sink)
     place.grant(*USERS)
     yield place
     place.remove()
 
 
 @pytest.fixture
-def candidate(place: Place, tmp_path: Path) -> Iterator[Callable[..., OperatorProcess]]:
-    """Makes operators that are not started yet, each with a user of its own and Roles in one namespace only."""
+def candidate(place: LeaseNamespace, tmp_path: Path) -> Iterator[Callable[..., OperatorProcess]]:
+    """Creates operators without starting them. Each has its own user, with Roles in this namespace only."""
     made: list[OperatorProcess] = []
 
     def make(user: str, **environment: str) -> OperatorProcess:
@@ -54,11 +54,11 @@ def candidate(place: Place, tmp_path: Path) -> Iterator[Callable[..., OperatorPr
 
 @pytest.fixture
 def pair(candidate: Callable[..., OperatorProcess]) -> Pair:
-    """The leader and its standby."""
+    """A leader and a standby."""
     return start_pair(candidate("first"), candidate("second"))
 
 
 @pytest.fixture
 def faulty_pair(candidate: Callable[..., OperatorProcess], proxy: FaultyProxy) -> Pair:
-    """The leader, on a way with faults, and its standby."""
+    """A leader behind the faulty proxy, and a standby."""
     return start_pair(candidate("first", KUBECONFIG=proxy.kubeconfig("first")), candidate("second"))

@@ -1,4 +1,4 @@
-"""The Lease when the API server answers late, never, or as if it had not done what it did."""
+"""The Lease when answers of the API server are late or lost."""
 
 import asyncio
 import time
@@ -11,78 +11,93 @@ from sluice_operator.kubernetes.connection import connect
 from sluice_operator.kubernetes.leader_election import LeaderElector
 from sluice_operator.kubernetes.leader_lease import LeaseConfig
 from tests.integration.operator.conftest import OperatorProcess
-from tests.integration.operator.faults import FaultyProxy
+from tests.integration.operator.faulty_proxy import FaultyProxy
+from tests.integration.operator.injected_faults import (
+    Fault,
+    delay_answer,
+    delay_request,
+    drop_connection,
+    lose_answer,
+    never_answer,
+    refuse,
+)
 from tests.integration.operator.lease.candidates import (
     FAILOVER_SECONDS,
     LONG_LEASE,
     LONG_SECONDS,
     USERS,
-    Load,
+    ConstantEdits,
+    LeaseNamespace,
     Pair,
-    Place,
     assert_one_writes_at_a_time,
     leads,
+    seconds_to_take_over,
     start_pair,
-    takes_over,
 )
 from tests.integration.operator.rights import LEASE
 from tests.integration.operator.situation import eventually
-from tests.integration.operator.tricks import Trick, answers, cut_off, kept, late, lost, never
 
 
-def test_no_answer_about_the_lease_ends_the_leader_though_it_could_write(
-    place: Place, faulty_pair: Pair, proxy: FaultyProxy
+def test_a_leader_without_answers_about_its_lease_ends_although_it_could_write(
+    place: LeaseNamespace, faulty_pair: Pair, proxy: FaultyProxy
 ) -> None:
     leader, standby = faulty_pair
     place.apply("before")
-    eventually(lambda: place.get("Deployment", "before-firehose"))  # the Lease of the namespace is held as well
+    eventually(lambda: place.get("Deployment", "before-firehose"))  # the operator holds the Lease of the namespace too
     log = place.control_plane.audit.from_now()
-    with Load(place), proxy.fault(never, resource="leases", namespace=place.namespace):
+    with ConstantEdits(place), proxy.inject(never_answer, resource="leases", namespace=place.namespace):
         since = datetime.now(UTC)
-        place.writes_begin(log, "first")
+        place.wait_first_write(log, "first")
         eventually(lambda: leader.returncode == 1)
         assert 4 < (datetime.now(UTC) - since).total_seconds() < 10
-        assert takes_over(place, standby, log=log.from_now(), since=since) < FAILOVER_SECONDS
+        assert seconds_to_take_over(place, standby, log=log.from_now(), since=since) < FAILOVER_SECONDS
     assert "The lease could not be renewed in time" in leader.log
     assert_one_writes_at_a_time(place, log, *USERS)
 
 
 @pytest.mark.parametrize(
-    ("trick", "times"),
-    [(lost, 2), (cut_off, 2), (answers(429, retry_after=30), 2), (answers(500), 2), (never, 1)],
+    ("fault", "times"),
+    [(lose_answer, 2), (drop_connection, 2), (refuse(429, retry_after=30), 2), (refuse(500), 2), (never_answer, 1)],
     ids=["answers are lost", "connections are cut off", "429", "500", "no answer"],
 )
-def test_a_renewal_that_fails_for_a_moment_costs_nobody_the_lead(
-    place: Place, candidate: Callable[..., OperatorProcess], proxy: FaultyProxy, trick: Trick, times: int
+def test_a_renewal_that_fails_for_a_moment_changes_no_leader(
+    place: LeaseNamespace, candidate: Callable[..., OperatorProcess], proxy: FaultyProxy, fault: Fault, times: int
 ) -> None:
-    ways = (proxy.kubeconfig("first"), str(place.control_plane.kubeconfig("second")))
+    kubeconfigs = (proxy.kubeconfig("first"), str(place.control_plane.kubeconfig("second")))
     leader, standby = start_pair(
-        *(candidate(user, KUBECONFIG=way, **LONG_LEASE) for user, way in zip(USERS, ways, strict=True))
+        *(
+            candidate(user, KUBECONFIG=kubeconfig, **LONG_LEASE)
+            for user, kubeconfig in zip(USERS, kubeconfigs, strict=True)
+        )
     )
-    with proxy.fault(trick, "update", "leases", namespace=place.namespace, times=times) as fault:
-        eventually(lambda: fault.left == 0)
+    with proxy.inject(fault, "update", "leases", namespace=place.namespace, times=times) as rule:
+        eventually(lambda: rule.remaining == 0)
         time.sleep(0.8 * LONG_SECONDS)
     assert (leads(leader), leads(standby), place.lease()["leaseTransitions"]) == (True, False, 0)
 
 
-def test_a_lease_that_was_taken_though_the_answer_is_lost_is_taken(
-    place: Place, candidate: Callable[..., OperatorProcess], proxy: FaultyProxy
+def test_an_acquired_lease_whose_answer_is_lost_counts_as_acquired(
+    place: LeaseNamespace, candidate: Callable[..., OperatorProcess], proxy: FaultyProxy
 ) -> None:
     leader = candidate("first", KUBECONFIG=proxy.kubeconfig("first"))
-    with proxy.fault(lost, "create", "leases", namespace=place.namespace, times=1) as fault:
+    with proxy.inject(lose_answer, "create", "leases", namespace=place.namespace, times=1) as rule:
         leader.start(ready=False)
-        eventually(lambda: fault.left == 0)
-        eventually(lambda: leads(leader), seconds=8)  # not when it would have run out
+        eventually(lambda: rule.remaining == 0)
+        eventually(lambda: leads(leader), seconds=8)  # sooner than the Lease expires
 
 
-def test_a_release_whose_answer_is_lost_is_a_release(place: Place, faulty_pair: Pair, proxy: FaultyProxy) -> None:
+def test_a_released_lease_whose_answer_is_lost_counts_as_released(
+    place: LeaseNamespace, faulty_pair: Pair, proxy: FaultyProxy
+) -> None:
     leader, standby = faulty_pair
-    with proxy.fault(lost, "update", "leases", namespace=place.namespace):
+    with proxy.inject(lose_answer, "update", "leases", namespace=place.namespace):
         leader.stop()
         eventually(lambda: leads(standby), seconds=8)
 
 
-async def test_work_that_fails_frees_the_lease_when_it_has_ended(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_failing_work_releases_the_lease_when_it_has_ended(
+    place: LeaseNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("KUBECONFIG", str(place.control_plane.kubeconfig(USERS[0])))
     terms = LeaseConfig(namespace=place.namespace, name=LEASE, duration_seconds=60)
     done: list[str] = []
@@ -106,7 +121,7 @@ async def test_work_that_fails_frees_the_lease_when_it_has_ended(place: Place, m
     assert done == ["work has ended", "second"]
 
 
-async def test_of_many_at_once_one_leads(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_one_of_many_candidates_leads(place: LeaseNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KUBECONFIG", str(place.control_plane.kubeconfig(USERS[0])))
     terms = LeaseConfig(namespace=place.namespace, name=LEASE, duration_seconds=30)
     together: list[int] = []
@@ -126,14 +141,14 @@ async def test_of_many_at_once_one_leads(place: Place, monkeypatch: pytest.Monke
     assert place.lease()["leaseTransitions"] == 2
 
 
-def test_what_the_leader_has_asked_for_is_answered_before_another_leads(
-    place: Place, faulty_pair: Pair, proxy: FaultyProxy
+def test_requests_of_the_leader_are_answered_before_another_leads(
+    place: LeaseNamespace, faulty_pair: Pair, proxy: FaultyProxy
 ) -> None:
     leader, standby = faulty_pair
     log = place.control_plane.audit.from_now()
-    with proxy.fault(late(3.0), "patch", "deployments", namespace=place.namespace, times=1) as fault:
+    with proxy.inject(delay_request(3.0), "patch", "deployments", namespace=place.namespace, times=1) as rule:
         place.apply("asked")
-        eventually(lambda: fault.left == 0)
+        eventually(lambda: rule.remaining == 0)
         assert leader.stop() == 0
         eventually(lambda: leads(standby), seconds=8)
     assert "asked-firehose" in {request.name for request in place.writes(log, "first")}
@@ -142,11 +157,11 @@ def test_what_the_leader_has_asked_for_is_answered_before_another_leads(
     assert_one_writes_at_a_time(place, log, *USERS)
 
 
-def test_stopped_while_it_takes_the_lease_it_frees_it(
-    place: Place, candidate: Callable[..., OperatorProcess], proxy: FaultyProxy
+def test_an_operator_that_is_stopped_while_it_acquires_the_lease_releases_it(
+    place: LeaseNamespace, candidate: Callable[..., OperatorProcess], proxy: FaultyProxy
 ) -> None:
     first, second = candidate("first", KUBECONFIG=proxy.kubeconfig("first")), candidate("second")
-    with proxy.fault(kept(1.5), "create", "leases", namespace=place.namespace):
+    with proxy.inject(delay_answer(1.5), "create", "leases", namespace=place.namespace):
         first.start(ready=False)
         eventually(place.lease)
         assert first.stop() == 0

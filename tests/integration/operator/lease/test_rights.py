@@ -1,4 +1,4 @@
-"""The chart's rights are exactly those that are used: all that the operator does, once, by its requests."""
+"""The chart grants exactly the rights that the operator uses: each kind of request is made once."""
 
 import secrets
 from collections.abc import Callable, Iterator
@@ -10,42 +10,44 @@ import yaml
 from tests.integration.operator.audit import Request
 from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.control_plane import Manifest, path_of
-from tests.integration.operator.lease.candidates import Place, leads
-from tests.integration.operator.rights import come_into_force, flat, lease_rules, release, rules
+from tests.integration.operator.lease.candidates import LeaseNamespace, leads
+from tests.integration.operator.rights import as_triples, lease_rules, release, rules, wait_in_force
 from tests.integration.operator.situation import eventually
 
 USER = "first"
 
 
 @pytest.fixture
-def watched(place: Place) -> Iterator[list[Place]]:
-    """Two namespaces beside the one of the release."""
-    places = [Place(place.control_plane, f"test-{secrets.token_hex(3)}", place.sink) for _ in range(2)]
+def watched(place: LeaseNamespace) -> Iterator[list[LeaseNamespace]]:
+    """Two namespaces other than that of the release."""
+    places = [LeaseNamespace(place.control_plane, f"test-{secrets.token_hex(3)}", place.sink) for _ in range(2)]
     yield places
     for one in places:
         one.remove()
 
 
-def test_no_right_is_missed_and_none_is_too_many(place: Place, candidate: Callable[..., OperatorProcess]) -> None:
-    """Those of a release that watches the whole cluster, granted in one namespace."""
+def test_no_right_is_missing_and_none_is_unused(
+    place: LeaseNamespace, candidate: Callable[..., OperatorProcess]
+) -> None:
+    """The rights of a release that watches the whole cluster, granted in one namespace."""
     log, operator = place.control_plane.audit.from_now(), candidate(USER)
     operator.start()
     eventually(lambda: leads(operator))
     _do_everything(place)
     assert operator.stop() == 0
-    _assert_exact(log.requests(USER), flat(rules()) | flat(lease_rules()))
+    _assert_exact(log.requests(USER), as_triples(rules()) | as_triples(lease_rules()))
 
 
-def test_no_right_is_missed_and_none_is_too_many_in_watched_namespaces(
-    place: Place, watched: list[Place], candidate: Callable[..., OperatorProcess], tmp_path: Path
+def test_no_right_is_missing_and_none_is_unused_in_watched_namespaces(
+    place: LeaseNamespace, watched: list[LeaseNamespace], candidate: Callable[..., OperatorProcess], tmp_path: Path
 ) -> None:
-    """Those of a release that watches two namespaces from a third, with its own account."""
+    """The rights of a release that watches two namespaces from a third one, with its own service account."""
     names = [one.namespace for one in watched]
     made = release(place.namespace, watched=names)
     place.control_plane.apply(*made)
     account = f"system:serviceaccount:{place.namespace}:sluice"
     for role in (item for item in made if item["kind"] == "Role"):
-        come_into_force(place.control_plane, role["rules"], account, namespace=role["metadata"]["namespace"])
+        wait_in_force(place.control_plane, role["rules"], account, namespace=role["metadata"]["namespace"])
     log = place.control_plane.audit.from_now()
     kubeconfig = _kubeconfig(place, "sluice", tmp_path / "kubeconfig")
     operator = candidate("release", KUBECONFIG=str(kubeconfig), SLUICE_WATCH_NAMESPACES=",".join(names))
@@ -55,17 +57,19 @@ def test_no_right_is_missed_and_none_is_too_many_in_watched_namespaces(
         _do_everything(one)
     assert operator.stop() == 0
 
-    asked = log.requests(account)
-    assert {request.namespace for request in asked} == {place.namespace, *names}
+    requests = log.requests(account)
+    assert {request.namespace for request in requests} == {place.namespace, *names}
     for namespace in (place.namespace, *names):
         roles = [item for item in made if item["kind"] == "Role" and item["metadata"]["namespace"] == namespace]
-        granted = {right for role in roles for right in flat(role["rules"])}
-        _assert_exact([request for request in asked if request.namespace == namespace], granted)
+        granted = {right for role in roles for right in as_triples(role["rules"])}
+        _assert_exact([request for request in requests if request.namespace == namespace], granted)
 
 
-def test_nothing_is_granted_outside_its_namespace(place: Place, candidate: Callable[..., OperatorProcess]) -> None:
+def test_nothing_is_granted_outside_its_namespace(
+    place: LeaseNamespace, candidate: Callable[..., OperatorProcess]
+) -> None:
     candidate(USER).start()
-    other = Place(place.control_plane, f"test-{secrets.token_hex(3)}", place.sink)
+    other = LeaseNamespace(place.control_plane, f"test-{secrets.token_hex(3)}", place.sink)
     try:
         log = place.control_plane.audit.from_now()
         other.apply("one")
@@ -77,8 +81,8 @@ def test_nothing_is_granted_outside_its_namespace(place: Place, candidate: Calla
         other.remove()
 
 
-def _do_everything(place: Place) -> None:
-    """All that the operator does there, once."""
+def _do_everything(place: LeaseNamespace) -> None:
+    """Cause each kind of request of the operator once."""
     log = place.control_plane.audit.from_now()
     metadata = {"name": "private-ca", "namespace": place.namespace}
     place.control_plane.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {}})
@@ -89,23 +93,23 @@ def _do_everything(place: Place) -> None:
         eventually(lambda kind=kind: place.get(kind, "one")["metadata"]["finalizers"])
     eventually(lambda: place.get("Secret", "one-relay-redis-url"))
 
-    # Nobody starts its pods: it asks for their Events, which would tell why.
-    asked = (place.namespace, "list", "events")
-    eventually(lambda: asked in {(one.namespace, one.verb, one.resource) for one in log.requests()})
+    # Its pods do not start, so the operator lists their Events for the cause.
+    listed = (place.namespace, "list", "events")
+    eventually(lambda: listed in {(one.namespace, one.verb, one.resource) for one in log.requests()})
 
-    # It puts back what somebody changes, and tells so again and again.
+    # It restores what a user changes, and updates the Event each time.
     eventually(lambda: place.get("Deployment", "one-firehose"))
     for replicas in (2, 2):
         place.patch("Deployment", "one-firehose", {"spec": {"replicas": replicas}})
         eventually(lambda: place.get("Deployment", "one-firehose")["spec"]["replicas"] == 1)
     eventually(lambda: _is_renewed(place.get("Lease", "sluice.dev")["spec"]))
-    # A Secret of its own that is wanted no longer goes, and so does a resource with its cursor.
+    # It deletes its Secret when that is not needed any more, and the cursor with its resource.
     place.apply("one", caBundle=bundle, deletionPolicy="DeleteCursor", redis={"secretRef": {"name": "mine"}})
     eventually(lambda: "one-relay-redis-url" not in place.names("Secret"))
     for kind in ("Relay", "Labeler"):
         place.delete(kind, "one")
         eventually(lambda kind=kind: place.names(kind) == [])
-    # The Lease goes with the last resource.
+    # The Lease is deleted with the last resource.
     eventually(lambda: "sluice.dev" not in place.names("Lease"))
 
 
@@ -113,15 +117,15 @@ def _is_renewed(lease: Manifest) -> bool:
     return bool(lease["renewTime"] != lease["acquireTime"])
 
 
-def _assert_exact(asked: list[Request], granted: set[tuple[str, str, str]]) -> None:
-    assert not [request for request in asked if not request.is_allowed or request.code == 403]
-    used = {right for request in asked for right in request.rights}
+def _assert_exact(requests: list[Request], granted: set[tuple[str, str, str]]) -> None:
+    assert not [request for request in requests if not request.is_allowed or request.code == 403]
+    used = {right for request in requests for right in request.rights}
     assert granted - used == set(), "granted and never used"
     assert used - granted == set(), "used and granted by whom?"
 
 
-def _kubeconfig(place: Place, account: str, path: Path) -> Path:
-    """The way in for a service account."""
+def _kubeconfig(place: LeaseNamespace, account: str, path: Path) -> Path:
+    """The kubeconfig of a service account."""
     request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
     accounts = path_of("ServiceAccount", place.namespace, account)
     answer = place.control_plane.request("POST", f"{accounts}/token", request)

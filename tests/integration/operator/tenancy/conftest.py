@@ -1,4 +1,4 @@
-"""Namespaces for two releases, and operators that stand for one release each."""
+"""Namespaces for two releases, and operators of which each is a release."""
 
 import secrets
 import signal
@@ -9,14 +9,14 @@ import pytest
 
 from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.control_plane import ControlPlane
-from tests.integration.operator.faults import FaultyProxy
+from tests.integration.operator.faulty_proxy import FaultyProxy
 from tests.integration.operator.tenancy.releases import SPEED, Namespace
 from tests.integration.redis_server import RedisServer
 
 
 @pytest.fixture
 def namespace(control_plane: ControlPlane, sink: RedisServer) -> Iterator[Callable[[], Namespace]]:
-    """Makes namespaces in which both releases have their rights."""
+    """Creates namespaces in which both releases have their rights."""
     made: list[Namespace] = []
 
     def make() -> Namespace:
@@ -31,11 +31,11 @@ def namespace(control_plane: ControlPlane, sink: RedisServer) -> Iterator[Callab
 
 @pytest.fixture
 def release(control_plane: ControlPlane, tmp_path: Path) -> Iterator[Callable[..., OperatorProcess]]:
-    """Makes operators, each a release of its own with a user and a default Redis of its own, that are not started."""
+    """Creates operators without starting them. Each is a release with its own user and its own default Redis."""
     made: list[OperatorProcess] = []
 
     def make(
-        user: str, *places: Namespace, proxy: FaultyProxy | None = None, speed: float = SPEED, **environment: str
+        user: str, *namespaces: Namespace, proxy: FaultyProxy | None = None, speed: float = SPEED, **environment: str
     ) -> OperatorProcess:
         operator = OperatorProcess(
             control_plane,
@@ -46,7 +46,7 @@ def release(control_plane: ControlPlane, tmp_path: Path) -> Iterator[Callable[..
                 "POD_NAME": user,
                 "SLUICE_LEASE_NAMESPACE": f"{user}-system",
                 "SLUICE_DEFAULT_REDIS_URL": f"redis://:s3cret@{user}.example:6379/0",
-                "SLUICE_WATCH_NAMESPACES": ",".join(place.namespace for place in places),
+                "SLUICE_WATCH_NAMESPACES": ",".join(place.namespace for place in namespaces),
                 "SLUICE_RESYNC_INTERVAL_SECONDS": "5",
                 **environment,
             },

@@ -1,4 +1,4 @@
-"""A namespace that two releases would serve, and what each of them has done there."""
+"""A namespace that two releases watch, and the requests of each release in it."""
 
 import base64
 from contextlib import suppress
@@ -14,9 +14,9 @@ FIRST: Final = "first"
 SECOND: Final = "second"
 LEASE: Final = "sluice.dev"
 SPEED: Final = 4.0
-"""The operators' timers run so many times as fast as the clock on the wall: all limits below are in their seconds."""
+"""How many times as fast as real time the operators' timers run. All limits below are in the operators' seconds."""
 TAKEOVER_SECONDS: Final = 150
-"""A Lease is void after 60 s, which is 15 s on the wall; the rest is for a busy machine."""
+"""A Lease expires after 60 s, which is 15 s of real time. The rest is for a busy machine."""
 
 
 class Namespace(Situation):
@@ -39,19 +39,19 @@ class Namespace(Situation):
         return str((lease or {"spec": {}})["spec"].get("holderIdentity") or "")
 
     def default_redis(self) -> str:
-        """The user whose default Redis stands in the Secret."""
+        """The user whose default Redis is in the Secret."""
         secret = self.get("Secret", "us-east-relay-redis-url")
         return base64.b64decode(secret["data"]["url"]).decode().rpartition("@")[2].partition(".")[0]
 
     def writes(self, log: AuditLog, user: str) -> list[Request]:
-        """What was written in this namespace, Leases aside."""
+        """The writes in this namespace, except those of Leases."""
         return [
             request
             for request in log.writes(user)
             if request.namespace == self.namespace and request.resource != "leases"
         ]
 
-    def asks(self, log: AuditLog, user: str) -> list[Request]:
+    def lease_requests(self, log: AuditLog, user: str) -> list[Request]:
         """The requests for the Lease of this namespace."""
         return [
             request

@@ -1,4 +1,4 @@
-"""Two releases, each with a default Redis of its own, that would serve the same namespaces: one does."""
+"""Two releases watch the same namespaces, each with its own default Redis: one of them serves each namespace."""
 
 import signal
 import time
@@ -7,23 +7,23 @@ from datetime import UTC, datetime
 
 from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.control_plane import OPERATOR, ControlPlane, path_of
-from tests.integration.operator.faults import FaultyProxy
+from tests.integration.operator.faulty_proxy import FaultyProxy
+from tests.integration.operator.injected_faults import never_answer
 from tests.integration.operator.rights import rules
 from tests.integration.operator.situation import eventually
 from tests.integration.operator.tenancy.releases import FIRST, LEASE, SECOND, SPEED, TAKEOVER_SECONDS, Namespace
-from tests.integration.operator.tricks import never
 
 Make = Callable[[], Namespace]
 Release = Callable[..., OperatorProcess]
 
 
 def is_set_up(place: Namespace, user: str) -> None:
-    """Wait until that release has made what belongs to the Relay."""
+    """Wait until that release has created the children of the Relay."""
     eventually(lambda: place.default_redis() == user)
     eventually(place.deployment)
 
 
-def test_the_second_release_writes_nothing_and_says_whose_the_namespace_is(
+def test_the_second_release_writes_nothing_and_names_the_release_that_serves(
     control_plane: ControlPlane, namespace: Make, release: Release
 ) -> None:
     place, own = namespace(), namespace()
@@ -39,16 +39,16 @@ def test_the_second_release_writes_nothing_and_says_whose_the_namespace_is(
     is_set_up(own, SECOND)
     place.edit(batch={"size": 77})
     eventually(lambda: "77" in str(place.template()))
-    eventually(lambda: len(place.asks(log, SECOND)) >= 3)
+    eventually(lambda: len(place.lease_requests(log, SECOND)) >= 3)
 
     assert place.writes(log, FIRST)
     assert place.writes(log, SECOND) == []
-    assert {request.verb for request in place.asks(log, SECOND)} == {"get"}
+    assert {request.verb for request in place.lease_requests(log, SECOND)} == {"get"}
     assert place.default_redis() == FIRST
-    told = [line for line in second.log.splitlines() if "served by another release" in line]
-    assert len(told) == 1
-    assert f"namespace {place.namespace} is served by another release, first-system/sluice-operator" in told[0]
-    assert "watchNamespaces" in told[0]
+    lines = [line for line in second.log.splitlines() if "served by another release" in line]
+    assert len(lines) == 1
+    assert f"namespace {place.namespace} is served by another release, first-system/sluice-operator" in lines[0]
+    assert "watchNamespaces" in lines[0]
     code, text = second.get("readyz")
     assert code == 200
     assert f"ready, but namespace {place.namespace} is served by another release" in text
@@ -59,30 +59,31 @@ def test_the_second_release_writes_nothing_and_says_whose_the_namespace_is(
     assert first.stop() == second.stop() == 0
 
 
-def test_a_release_that_can_serve_nothing_is_not_ready_and_takes_over_when_the_other_is_stopped(
+def test_a_release_without_a_namespace_is_not_ready_and_takes_over_when_the_other_stops(
     control_plane: ControlPlane, namespace: Make, release: Release
 ) -> None:
-    places = [namespace() for _ in range(3)]
+    namespaces = [namespace() for _ in range(3)]
     log = control_plane.audit.from_now()
-    first, second = release(FIRST, *places, speed=1), release(SECOND, *places, speed=1)
+    first, second = release(FIRST, *namespaces, speed=1), release(SECOND, *namespaces, speed=1)
     first.start()
-    for place in places:
+    for place in namespaces:
         place.apply_relay()
         is_set_up(place, FIRST)
     second.start(ready=False)
-    eventually(lambda: second.get("readyz")[1].count("is served by another release") == len(places))
+    eventually(lambda: second.get("readyz")[1].count("is served by another release") == len(namespaces))
     assert second.get("readyz")[0] == 503
     assert second.get("livez")[0] == 200
     assert first.stop() == 0
-    for place in places:
-        eventually(lambda place=place: place.default_redis() == SECOND, seconds=45)  # a void one would take longer
+    for place in namespaces:
+        # Taking over an expired Lease would take longer.
+        eventually(lambda place=place: place.default_redis() == SECOND, seconds=45)
         assert place.holder() == "second-system/sluice-operator"
         last = max(request.received for request in place.writes(log, FIRST))
         assert all(request.received > last for request in place.writes(log, SECOND))
     eventually(lambda: second.get("readyz") == (200, "ready\n"))
 
 
-def test_a_release_that_was_killed_leaves_its_namespaces_after_a_minute(
+def test_the_namespaces_of_a_killed_release_are_taken_over_after_a_minute(
     control_plane: ControlPlane, namespace: Make, release: Release
 ) -> None:
     place = namespace()
@@ -95,9 +96,9 @@ def test_a_release_that_was_killed_leaves_its_namespaces_after_a_minute(
     log, since = control_plane.audit.from_now(), datetime.now(UTC)
     first.stop(signal.SIGKILL)
     eventually(lambda: place.default_redis() == SECOND, seconds=TAKEOVER_SECONDS)
-    # It was renewed 20 s before that at most.
+    # The Lease was renewed at most 20 s before.
     assert (min(request.received for request in place.writes(log, SECOND)) - since).total_seconds() * SPEED > 35
-    # The first comes back, and is the second now.
+    # The first release starts again, and does not get the namespace.
     log = control_plane.audit.from_now()
     first.start(ready=False)
     eventually(lambda: "second-system/sluice-operator" in first.get("readyz")[1])
@@ -106,7 +107,7 @@ def test_a_release_that_was_killed_leaves_its_namespaces_after_a_minute(
     assert place.writes(log, FIRST) == []
 
 
-def test_a_release_that_was_stopped_for_long_writes_nothing_more_when_it_wakes_up(
+def test_a_release_that_was_frozen_for_long_writes_nothing_more(
     control_plane: ControlPlane, namespace: Make, release: Release
 ) -> None:
     place = namespace()
@@ -122,14 +123,14 @@ def test_a_release_that_was_stopped_for_long_writes_nothing_more_when_it_wakes_u
     place.edit(batch={"size": 79})
     first.send(signal.SIGCONT)
     eventually(lambda: "79" in str(place.template()))
-    # A loop that has stood still for so long ends the process; if not, it sees whose the Lease is.
-    eventually(lambda: first.returncode is not None or len(place.asks(log, FIRST)) >= 2)
+    # An event loop that was blocked for so long ends the process. If not, it sees the new holder.
+    eventually(lambda: first.returncode is not None or len(place.lease_requests(log, FIRST)) >= 2)
     assert place.writes(log, FIRST) == []
-    assert not [request for request in place.asks(log, FIRST) if request.is_write and request.code < 400]
+    assert not [request for request in place.lease_requests(log, FIRST) if request.is_write and request.code < 400]
     assert place.default_redis() == SECOND
 
 
-def test_a_restart_of_the_same_release_goes_on_at_once(namespace: Make, release: Release) -> None:
+def test_a_restarted_release_continues_at_once(namespace: Make, release: Release) -> None:
     place = namespace()
     first = release(FIRST, place, speed=1)
     first.start()
@@ -139,12 +140,12 @@ def test_a_restart_of_the_same_release_goes_on_at_once(namespace: Make, release:
         first.stop(ending)
         first.start()
         place.edit(batch={"size": 80 + ending})
-        # Long before the Lease of the process before it is void.
+        # Long before the Lease of the former process expires.
         eventually(lambda ending=ending: str(80 + ending) in str(place.template()), seconds=40)
     assert "served by another release" not in first.log
 
 
-def test_the_lease_goes_with_the_last_resource(namespace: Make, release: Release) -> None:
+def test_the_lease_is_deleted_with_the_last_resource(namespace: Make, release: Release) -> None:
     place, staying = namespace(), namespace()
     first = release(FIRST, place, staying)
     first.start()
@@ -177,7 +178,7 @@ def test_a_person_may_delete_or_empty_the_lease(control_plane: ControlPlane, nam
     assert place.writes(log, SECOND) == []
 
 
-def test_a_lease_that_was_taken_by_hand_ends_the_writing(
+def test_a_release_whose_lease_is_changed_by_hand_stops_writing(
     control_plane: ControlPlane, namespace: Make, release: Release
 ) -> None:
     place, other = namespace(), namespace()
@@ -196,10 +197,10 @@ def test_a_lease_that_was_taken_by_hand_ends_the_writing(
     assert place.writes(log, FIRST) == []
 
 
-def test_no_answer_about_the_lease_ends_the_writing_before_another_may_take_it(
+def test_a_release_without_answers_about_its_lease_stops_writing_before_another_takes_it(
     control_plane: ControlPlane, namespace: Make, release: Release, proxy: FaultyProxy
 ) -> None:
-    """The first could write all the same: the API server does what it asks, leases aside."""
+    """The first release could still write: only its requests for Leases get no answer."""
     place = namespace()
     first, second = release(FIRST, place, proxy=proxy), release(SECOND, place)
     first.start()
@@ -208,7 +209,7 @@ def test_no_answer_about_the_lease_ends_the_writing_before_another_may_take_it(
     second.start(ready=False)
     eventually(lambda: "served by another release" in second.log)
     log = control_plane.audit.from_now()
-    with proxy.fault(never, resource="leases", namespace=place.namespace):
+    with proxy.inject(never_answer, resource="leases", namespace=place.namespace):
         for number in range(1000):
             place.edit(batch={"size": 100 + number})
             if place.writes(log, SECOND):
@@ -220,11 +221,12 @@ def test_no_answer_about_the_lease_ends_the_writing_before_another_may_take_it(
         assert all(request.received < begun for request in first_writes)
 
 
-def test_a_namespace_that_is_being_deleted_lets_its_resources_go(
+def test_resources_of_a_namespace_that_is_being_deleted_are_deleted(
     control_plane: ControlPlane, namespace: Make, release: Release
 ) -> None:
-    """No Lease can be made there any more, by an operator that starts just then either. With rights in the cluster,
-    since Roles go with their namespace.
+    """No Lease can be created there any more, also not by an operator that starts just then.
+
+    The operator has rights in the whole cluster, since Roles are deleted with their namespace.
     """
     place, late = namespace(), namespace()
     operator = release(OPERATOR, place, late, SLUICE_DELETION_DEADLINE_SECONDS="2")
@@ -243,7 +245,9 @@ def test_a_namespace_that_is_being_deleted_lets_its_resources_go(
     assert "is not served until" not in operator.log
 
 
-def test_without_the_right_to_leases_it_says_so_and_serves_the_others(namespace: Make, release: Release) -> None:
+def test_a_namespace_without_the_right_to_leases_is_reported_and_the_others_are_served(
+    namespace: Make, release: Release
+) -> None:
     place, old = namespace(), namespace()
     old.grant([rule for rule in rules() if rule["resources"] != ["leases"]])
     first = release(FIRST, place, old)
@@ -253,9 +257,9 @@ def test_without_the_right_to_leases_it_says_so_and_serves_the_others(namespace:
     is_set_up(place, FIRST)
     eventually(lambda: old.is_served(first, served=False))
     assert old.names("Deployment", "Secret") == []
-    told = [line for line in first.log.splitlines() if f"namespace {old.namespace} is not served until" in line]
-    assert len(told) == 1
-    assert 'cannot get resource "leases"' in told[0]
+    lines = [line for line in first.log.splitlines() if f"namespace {old.namespace} is not served until" in line]
+    assert len(lines) == 1
+    assert 'cannot get resource "leases"' in lines[0]
     old.grant()
     is_set_up(old, FIRST)
     eventually(lambda: old.is_served(first, served=True))

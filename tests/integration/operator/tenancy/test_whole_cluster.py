@@ -1,4 +1,4 @@
-"""A release that serves the whole cluster and one that serves some of its namespaces by name."""
+"""A release that watches the whole cluster, and one that watches some namespaces by name."""
 
 from collections.abc import Callable
 
@@ -16,7 +16,7 @@ NAMESPACES = 12
 
 
 @pytest.mark.parametrize("named_first", [True, False])
-def test_whoever_came_first_goes_on_in_each_namespace(
+def test_the_first_release_in_a_namespace_continues_to_serve_it(
     control_plane: ControlPlane, namespace: Make, release: Release, *, named_first: bool
 ) -> None:
     shared, others = namespace(), [namespace() for _ in range(NAMESPACES)]
@@ -36,8 +36,8 @@ def test_whoever_came_first_goes_on_in_each_namespace(
         assert place.holder() == f"{OPERATOR}-system/sluice-operator"
     shared.edit(batch={"size": 91})
     eventually(lambda: "91" in str(shared.template()))
-    # Both have looked at it again and again meanwhile.
-    eventually(lambda: len(shared.asks(log, other)) >= 3)
+    # Both have read its Lease repeatedly meanwhile.
+    eventually(lambda: len(shared.lease_requests(log, other)) >= 3)
     assert shared.writes(log, other) == []
     assert shared.default_redis() == holder
     code, text = wide.get("readyz")
@@ -49,10 +49,10 @@ def test_whoever_came_first_goes_on_in_each_namespace(
     assert second.stop() == 0
 
 
-def test_with_the_same_source_in_a_namespace_of_the_other_release(
+def test_the_same_source_in_namespaces_of_both_releases(
     control_plane: ControlPlane, namespace: Make, release: Release
 ) -> None:
-    """Each goes to the default Redis of its own release, so they are no duplicates."""
+    """Each source uses the default Redis of its release, so they are not duplicates."""
     mine, others = namespace(), namespace()
     wide, named = release(OPERATOR), release(SECOND, others)
     named.start()

@@ -1,3 +1,5 @@
+"""The certificates of the local cluster."""
+
 import base64
 import datetime as dt
 import ssl

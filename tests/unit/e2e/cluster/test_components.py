@@ -1,3 +1,5 @@
+"""The components of the local cluster: flags, configuration files and networks."""
+
 import json
 import tomllib
 from ipaddress import ip_address, ip_network
@@ -35,7 +37,7 @@ def test_every_configuration_file_named_on_a_command_line_is_there() -> None:
         assert (CONFIG / path.removeprefix(prefix)).is_file()
 
 
-def test_components_start_after_what_they_talk_to() -> None:
+def test_components_start_after_their_dependencies() -> None:
     order = [component.name for component in all_components()]
     assert order.index("etcd") < order.index("kube-apiserver") < order.index("kubelet")
     assert ETCD_READY in by_name("kube-apiserver").needs
@@ -45,11 +47,11 @@ def test_components_start_after_what_they_talk_to() -> None:
 
 
 def test_apiserver_is_reached_by_pods_and_reaches_the_kubelet_by_address() -> None:
-    given = flags(by_name("kube-apiserver"))
-    assert given["advertise-address"] == layout.NODE_ADDRESS
-    assert given["kubelet-preferred-address-types"] == "InternalIP"
-    assert given["service-cluster-ip-range"] == layout.SERVICE_NETWORK
-    assert "Node,RBAC" in given["authorization-mode"]
+    options = flags(by_name("kube-apiserver"))
+    assert options["advertise-address"] == layout.NODE_ADDRESS
+    assert options["kubelet-preferred-address-types"] == "InternalIP"
+    assert options["service-cluster-ip-range"] == layout.SERVICE_NETWORK
+    assert "Node,RBAC" in options["authorization-mode"]
 
 
 def test_addresses_agree_between_flags_and_files() -> None:
@@ -73,13 +75,13 @@ def test_pods_the_veth_pair_and_services_have_networks_of_their_own() -> None:
     assert {ip_address(layout.HOST_ADDRESS), ip_address(layout.NODE_ADDRESS)} == set(link.hosts())
 
 
-def test_containerd_uses_no_path_of_the_machine_to_write_to() -> None:
+def test_containerd_writes_to_no_path_of_the_machine() -> None:
     settings = tomllib.loads((CONFIG / "containerd.toml").read_text())
     for path in (settings["root"], settings["state"], settings["grpc"]["address"]):
         assert path.startswith("/run/")
 
 
-def test_no_directory_to_mount_on_is_made_twice() -> None:
+def test_each_mount_directory_is_created_once() -> None:
     ordered = traces._with_parents(PRIVATE)
     assert len(ordered) == len(set(ordered))
     for path in PRIVATE:

@@ -1,3 +1,5 @@
+"""Images of the local cluster: their keys, arguments and content."""
+
 import configparser
 import hashlib
 import io
@@ -28,7 +30,7 @@ def image(tmp_path: Path) -> Image:
     return Image(tag="localhost/x:1", dockerfile=tmp_path / "Dockerfile", context=tmp_path, inputs=(tmp_path / "code",))
 
 
-def test_key_follows_every_input_and_nothing_else(image: Image, tmp_path: Path) -> None:
+def test_the_key_depends_on_every_input_and_nothing_else(image: Image, tmp_path: Path) -> None:
     keys = [image.key()]
     (tmp_path / "code/__pycache__").mkdir()
     (tmp_path / "code/__pycache__/a.pyc").write_text("x")
@@ -54,12 +56,12 @@ def test_arguments_without_a_default_come_from_the_environment(image: Image) -> 
     assert arguments(replace(image, build_args={"BASE": "other"}), {}) == {"BASE": "other"}
 
 
-def test_the_redis_recipe_takes_the_base() -> None:
+def test_the_redis_image_uses_the_base_image() -> None:
     assert set(arguments(REDIS, {})) == {"BASE"}
     assert all(path.exists() for path in (REDIS.dockerfile, *REDIS.inputs))
 
 
-def test_an_image_of_one_file_holds_together() -> None:
+def test_an_image_of_one_file_is_consistent() -> None:
     content = single_file_image(PROGRAM, name="pause", tag="localhost/pause:1")
     with tarfile.open(fileobj=io.BytesIO(content)) as outer:
         members = {member.name: outer.extractfile(member) for member in outer}
@@ -79,7 +81,7 @@ def test_an_image_of_one_file_holds_together() -> None:
     assert config["config"]["Entrypoint"] == ["/pause"]
 
 
-def test_pip_settings_name_the_index_and_leave_out_what_is_of_this_machine() -> None:
+def test_pip_settings_contain_the_index_and_no_local_options() -> None:
     files = "[global]\ncert = /etc/ssl/certs/a.crt\nfind-links = /opt/wheels\nindex-url = https://one.test/simple\n"
     environ = {"PIP_INDEX_URL": "https://two.test/simple", "PIP_FIND_LINKS": "/opt/wheels"}
     parsed = configparser.ConfigParser()
@@ -101,7 +103,7 @@ def test_tools_are_built_again_only_when_their_sources_change(tmp_path: Path) ->
     assert not tools.ready(layout)
 
 
-def test_the_versions_are_those_of_the_module_file() -> None:
+def test_versions_match_the_module_file() -> None:
     module = (tools.SOURCE / "go.mod").read_text()
     assert f"k8s.io/kubernetes v{tools.KUBERNETES_VERSION}\n" in module
     assert f"helm.sh/helm/v3 v{tools.HELM_VERSION} " in module

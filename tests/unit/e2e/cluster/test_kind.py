@@ -1,4 +1,4 @@
-"""The commands that the kind provider runs, taken down by stand-ins on PATH: no Docker ran here."""
+"""The commands of the kind provider, recorded by scripts on PATH. No Docker is needed."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,7 @@ from e2e.cluster.layout import Layout
 
 NETWORK = json.dumps([{"IPAM": {"Config": [{"Gateway": "172.18.0.1"}]}}])
 SCRIPTS = {
-    # The API server says ready once the cluster was created.
+    # The API server is ready once the cluster was created.
     "kubectl": '[ -e "$HERE/created" ] || exit 1; echo "readyz check passed"',
     "kind": '[ "$1" != create ] || touch "$HERE/created"; [ ! -e "$HERE/broken" ] || { echo no space >&2; exit 1; }',
     "docker": f"[ \"$1\" != network ] || echo '{NETWORK}'",

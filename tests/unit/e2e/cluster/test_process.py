@@ -1,3 +1,5 @@
+"""Processes of the local cluster: records, signals, restarts and health checks."""
+
 import os
 import socket
 import subprocess
@@ -26,9 +28,9 @@ def test_only_the_recorded_process_is_killed() -> None:
     record = ProcessRecord.of(process.pid)
     reused = replace(record, started=record.started - 1)
     other_boot = replace(record, boot="another")
-    for stranger in (reused, other_boot):
-        assert not stranger.alive()
-        stranger.kill()
+    for other in (reused, other_boot):
+        assert not other.alive()
+        other.kill()
     time.sleep(0.1)
     assert process.poll() is None
     assert record.alive()
@@ -47,11 +49,11 @@ def test_a_zombie_counts_as_gone() -> None:
     process.wait()
 
 
-def test_waiting_for_a_process_that_stays_gives_up() -> None:
+def test_waiting_for_a_process_that_does_not_end_times_out() -> None:
     assert not wait_until_gone([ProcessRecord.of(os.getpid())], seconds=0.1)
 
 
-def test_no_process_can_not_be_recorded() -> None:
+def test_a_process_that_does_not_exist_cannot_be_recorded() -> None:
     process = subprocess.Popen(["true"])
     process.wait()
     assert start_time(process.pid) is None
@@ -65,7 +67,7 @@ def test_start_time_of_a_name_with_brackets_and_spaces() -> None:
     assert parse_start_time(f"7 (a) Z {rest}") is None
 
 
-def test_records_survive_a_round_trip_and_run_only_when_both_do(tmp_path: Path) -> None:
+def test_a_record_is_read_back_and_runs_only_if_both_processes_do(tmp_path: Path) -> None:
     layout = Layout(state=tmp_path)
     assert records.read(layout) == []
     here = ProcessRecord.of(os.getpid())
@@ -78,7 +80,7 @@ def test_records_survive_a_round_trip_and_run_only_when_both_do(tmp_path: Path) 
     assert records.running(layout) == []
 
 
-def test_restarts_are_put_off_the_longer_the_more_quickly_they_follow() -> None:
+def test_frequent_restarts_are_delayed_longer() -> None:
     item = Supervised(Component(name="x", argv=("x",)), started=100.0)
     pauses = []
     for _ in range(8):
@@ -112,7 +114,7 @@ def test_open_sockets_answer_and_closed_ones_do_not(tmp_path: Path) -> None:
     assert not answers(f"https://127.0.0.1:{port}/readyz")
 
 
-def test_an_url_answers_when_it_says_200() -> None:
+def test_a_url_answers_with_status_200() -> None:
     words = {200: True, 503: False}
 
     class Health(BaseHTTPRequestHandler):

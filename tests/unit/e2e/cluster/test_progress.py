@@ -1,3 +1,5 @@
+"""The progress display: on a terminal one line that is redrawn, elsewhere lines at intervals."""
+
 import io
 import time
 from collections.abc import Callable
@@ -15,9 +17,9 @@ class Terminal(io.StringIO):
         return True
 
 
-def wait_for(words: str, stream: io.StringIO) -> str:
+def wait_for(text: str, stream: io.StringIO) -> str:
     deadline = time.monotonic() + 60
-    while words not in stream.getvalue():
+    while text not in stream.getvalue():
         assert time.monotonic() < deadline, stream.getvalue()
         time.sleep(0.01)
     return stream.getvalue()
@@ -27,7 +29,7 @@ def board(stream: io.StringIO, *, interval: float = 0.02) -> Board:
     return Board(stream=lambda: stream, interval=interval)
 
 
-def test_off_a_terminal_a_long_step_is_reported_at_intervals_with_how_long_it_takes() -> None:
+def test_off_a_terminal_a_long_step_is_reported_at_intervals() -> None:
     log = io.StringIO()
     with board(log).step("build it", duration="8 minutes, once"):
         wait_for("still running: build it 0 s (8 minutes, once)\n" * 2, log)
@@ -36,7 +38,7 @@ def test_off_a_terminal_a_long_step_is_reported_at_intervals_with_how_long_it_ta
     assert lines[-1].startswith("build it: 0.")
 
 
-def test_steps_that_overlap_share_a_line_and_one_that_has_ended_is_left_out() -> None:
+def test_overlapping_steps_share_a_line_until_they_end() -> None:
     log = io.StringIO()
     both = board(log)
     with both.step("one"):
@@ -72,7 +74,7 @@ def test_on_a_terminal_one_line_is_redrawn() -> None:
     assert terminal.getvalue().endswith("\r\033[Kbuild it: " + terminal.getvalue().rsplit(": ", 1)[1])
 
 
-def test_how_far_a_step_is_stands_in_every_line() -> None:
+def test_every_line_has_the_detail_of_the_step() -> None:
     log, done = io.StringIO(), iter(range(1_000_000))
     with board(log).step("build it", detail=lambda: f"{next(done)} of 30 packages"):
         wait_for("still running: build it 0 s, 0 of 30 packages\nstill running: build it 0 s, 1 of 30 packages\n", log)
@@ -89,7 +91,7 @@ def test_on_a_terminal_a_line_never_wraps() -> None:
     assert all(len(line.partition("\r")[0]) < 80 for line in terminal.getvalue().split("\033[K"))
 
 
-def test_a_step_that_fails_says_so_with_the_first_line_of_the_reason() -> None:
+def test_a_failed_step_is_reported_with_the_first_line_of_the_error() -> None:
     log = io.StringIO()
     with pytest.raises(ValueError, match="no"), board(log).step("build it"):
         raise ValueError("no\nnot at all")
@@ -101,7 +103,7 @@ def test_durations(seconds: float, text: str) -> None:
     assert elapsed(seconds) == text
 
 
-def test_the_numbered_steps_are_reported_at_intervals_too(
+def test_numbered_steps_are_reported_at_intervals(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     log = io.StringIO()

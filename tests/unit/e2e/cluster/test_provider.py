@@ -1,3 +1,5 @@
+"""The choice of a cluster provider, and the packages that it needs."""
+
 import json
 from itertools import product
 from pathlib import Path
@@ -24,7 +26,7 @@ from e2e.cluster.provider import choose, has_capabilities
         ("darwin", True, False, True, None),
     ],
 )
-def test_who_provides(*, system: str, root: bool, docker: bool, kind: bool, provider: str | None) -> None:
+def test_the_choice_of_the_provider(*, system: str, root: bool, docker: bool, kind: bool, provider: str | None) -> None:
     assert choose(system=system, root=root, docker=docker, kind=kind).provider == provider
 
 
@@ -54,13 +56,13 @@ def test_missing_packages_are_named_once_and_in_order() -> None:
     ]
 
 
-def test_a_user_who_is_not_root_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_error_for_a_user_who_is_not_root_has_the_command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     with pytest.raises(ClusterError, match=r"as root: apt-get update && apt-get install .* some-package"):
         packages.ensure(tmp_path / "log", {"/no/such/file": "some-package"})
 
 
-def test_gateway_is_the_ipv4_one() -> None:
+def test_the_gateway_is_the_ipv4_one() -> None:
     config = [{"Subnet": "fc00::/64", "Gateway": "fc00::1"}, {"Subnet": "x", "Gateway": "172.18.0.1"}]
     assert parse_gateway(json.dumps([{"IPAM": {"Config": config}}])) == "172.18.0.1"
     with pytest.raises(ClusterError, match="no IPv4 gateway"):

@@ -1,3 +1,5 @@
+"""Waiting for the local cluster: messages about what is not ready, and cleaning up."""
+
 import json
 from pathlib import Path
 
@@ -15,7 +17,7 @@ def layout(tmp_path: Path) -> Layout:
     return made
 
 
-def test_a_component_that_keeps_exiting_is_named_with_the_end_of_its_log(layout: Layout) -> None:
+def test_the_error_about_a_component_that_keeps_exiting_has_the_end_of_its_log(layout: Layout) -> None:
     status = {
         "coredns": {"pid": None, "exits": 5, "exit_code": -9},
         "etcd": {"pid": None, "exits": 3, "exit_code": 1},
@@ -28,7 +30,7 @@ def test_a_component_that_keeps_exiting_is_named_with_the_end_of_its_log(layout:
     assert str(caught.value) == (f"etcd keeps exiting; log: {layout.logs / 'etcd.log'}\n    first\n    no space left")
 
 
-def test_when_time_is_up_the_message_says_what_is_missing(layout: Layout) -> None:
+def test_the_timeout_error_names_what_is_missing(layout: Layout) -> None:
     with pytest.raises(ClusterError, match=r"after 0 s: not yet every component started; log: .*/node\.log"):
         ready.wait(layout, checks=ready.CLUSTER, timeout=0)
 
@@ -43,13 +45,13 @@ def test_a_failed_command_shows_its_log_and_the_hint(tmp_path: Path) -> None:
     assert message.endswith("    out\n    err\ndo that")
 
 
-def test_what_fails_once_is_tried_again(tmp_path: Path) -> None:
+def test_a_failed_check_is_repeated(tmp_path: Path) -> None:
     command = ["sh", "-c", f"echo one more >> {tmp_path / 'tried'}; test $(wc -l < {tmp_path / 'tried'}) = 2"]
     progress.run(command, log=tmp_path / "x.log", label="thing", tries=3)
     assert len((tmp_path / "tried").read_text().splitlines()) == 2
 
 
-def test_tail_of_no_log(tmp_path: Path) -> None:
+def test_the_tail_of_a_missing_log(tmp_path: Path) -> None:
     assert tail(tmp_path / "none") == "    (no log)"
 
 

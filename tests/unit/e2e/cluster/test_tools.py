@@ -1,3 +1,5 @@
+"""The tools of the local cluster: building, progress and removal of outdated ones."""
+
 import threading
 from pathlib import Path
 
@@ -14,7 +16,7 @@ def layout(tmp_path: Path) -> Layout:
     return Layout(state=tmp_path / "state", cache=tmp_path / "cache")
 
 
-def test_packages_are_counted_in_what_go_prints() -> None:
+def test_packages_are_counted_in_the_output_of_go() -> None:
     output = (
         "$ go build -v ./kube\n"
         "go: downloading k8s.io/api v0.35.4\n"
@@ -41,7 +43,7 @@ def test_outdated_commands_are_removed_and_current_ones_kept(layout: Layout) -> 
 
 
 def test_commands_are_built_while_node_and_images_are_set_up(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The build ends only after the image is loaded: one after the other, this would never end."""
+    """The build waits for the image to be loaded, so the test ends only if both run at the same time."""
     loaded = threading.Event()
     done: list[str] = []
 
@@ -62,7 +64,7 @@ def test_commands_are_built_while_node_and_images_are_set_up(layout: Layout, mon
     assert done == ["node", "build", "cluster"]
 
 
-def test_preparing_builds_commands_and_images_side_by_side(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_commands_and_images_are_built_at_the_same_time(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
     built = threading.Event()
 
     def build(_: Layout) -> None:

@@ -1,3 +1,5 @@
+"""Installing the PDS with npm, and the lock file of its packages."""
+
 import json
 import re
 from pathlib import Path
@@ -25,7 +27,7 @@ def calls(tmp_path: Path) -> Path:
 
 
 def use_npm(calls: Path, monkeypatch: pytest.MonkeyPatch, *, code: int) -> None:
-    """Put an npm on the PATH that notes how it was called and ends with `code`."""
+    """Put an npm on PATH that records its calls and exits with `code`."""
     npm = calls.with_name("bin") / "npm"
     npm.parent.mkdir(exist_ok=True)
     npm.write_text(FAKE_NPM.format(calls=calls, code=code))
@@ -33,7 +35,7 @@ def use_npm(calls: Path, monkeypatch: pytest.MonkeyPatch, *, code: int) -> None:
     monkeypatch.setenv("PATH", f"{npm.parent}:/usr/bin:/bin")
 
 
-def test_without_npm_the_reason_is_one_line_that_says_what_to_do(
+def test_without_npm_the_error_says_what_to_do_in_one_line(
     cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
@@ -44,13 +46,13 @@ def test_without_npm_the_reason_is_one_line_that_says_what_to_do(
     assert not cache.exists()
 
 
-def test_a_machine_without_a_node_of_its_kind_is_named(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_names_a_platform_without_node(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("platform.machine", lambda: "riscv64")
 
     assert install.unavailable_reason() == "the reference PDS runs on Linux on x86_64 or aarch64 only"
 
 
-def test_what_is_installed_needs_no_npm_any_more(cache: Path, calls: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_installed_pds_needs_no_npm(cache: Path, calls: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     use_npm(calls, monkeypatch, code=0)
     installed = install.ensure_installed()
     monkeypatch.setenv("PATH", str(cache))
@@ -80,7 +82,7 @@ def test_it_is_installed_once_for_each_state_of_the_lock_file(
     assert [path for path in cache.iterdir() if path.is_dir()] == [second]
 
 
-def test_a_failure_names_the_command_and_the_log_and_leaves_nothing_that_looks_ready(
+def test_a_failed_install_names_the_command_and_the_log_and_is_not_ready(
     cache: Path, calls: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     use_npm(calls, monkeypatch, code=1)
@@ -94,7 +96,7 @@ def test_a_failure_names_the_command_and_the_log_and_leaves_nothing_that_looks_r
     assert install.ensure_installed().is_dir()
 
 
-def test_the_lock_pins_every_package_and_names_no_place_to_fetch_it_from() -> None:
+def test_the_lock_file_pins_every_package_and_names_no_registry() -> None:
     lock = json.loads((install.HERE / "package-lock.json").read_text())
     packages = {path: package for path, package in lock["packages"].items() if path}
 
@@ -103,7 +105,7 @@ def test_the_lock_pins_every_package_and_names_no_place_to_fetch_it_from() -> No
     assert [path for path, package in packages.items() if "integrity" not in package] == []
 
 
-def test_the_lock_belongs_to_the_package_file() -> None:
+def test_the_lock_file_matches_the_package_file() -> None:
     package = json.loads((install.HERE / "package.json").read_text())
     lock = json.loads((install.HERE / "package-lock.json").read_text())
     root = lock["packages"][""]

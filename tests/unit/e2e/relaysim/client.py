@@ -1,4 +1,4 @@
-"""A plain WebSocket client of a simulator, which reads frame by frame."""
+"""A WebSocket client of the simulator for tests, which reads frame by frame."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -21,7 +21,7 @@ class Client:
         self.socket = socket
 
     async def message(self) -> bytes:
-        """The next message as it came."""
+        """The next message as received."""
         async with asyncio.timeout(60):
             data = await self.socket.recv()
         assert isinstance(data, bytes)
@@ -36,7 +36,7 @@ class Client:
         return [(await self.frame())[1]["seq"] for _ in range(count)]
 
     async def silent(self, seconds: float = 0.3) -> bool:
-        """Whether nothing arrives for so long."""
+        """Whether nothing arrives for `seconds`."""
         try:
             await asyncio.wait_for(self.socket.recv(), seconds)
         except TimeoutError:
@@ -48,7 +48,7 @@ class Client:
 async def subscribe(
     sim: RelaySim, cursor: int | None = None, *, endpoint: str = REPOS, **options: Any
 ) -> AsyncIterator[Client]:
-    """Connect with this cursor; leaves without a handshake, for the server may be stalled."""
+    """Connect with this cursor. Closes without a handshake, since the server may be stalled."""
     query = "" if cursor is None else f"?cursor={cursor}"
     socket = await connect(f"{sim.url}/xrpc/{endpoint}{query}", max_size=None, **options)
     try:

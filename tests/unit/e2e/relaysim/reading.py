@@ -1,4 +1,4 @@
-"""A reader of frames and commits for the tests, made from cbor2 and the specifications alone."""
+"""A reader of frames and commits for tests, made from cbor2 and the specifications alone."""
 
 import hashlib
 import io
@@ -15,7 +15,7 @@ Blocks = dict[Cid, bytes]
 
 
 def frame(message: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Header and body; nothing may follow them."""
+    """Header and body. Nothing may follow them."""
     stream = io.BytesIO(message)
     header, body = cbor2.load(stream), cbor2.load(stream)
     assert stream.read() == b""
@@ -48,7 +48,7 @@ def car(data: bytes) -> tuple[Cid, Blocks]:
 
 @dataclass(frozen=True)
 class Verified:
-    """What a commit's message was found to say."""
+    """The verified content of a #commit."""
 
     did: str
     rev: str
@@ -59,7 +59,7 @@ class Verified:
 
 
 def commit(body: Mapping[str, Any], did_key: str) -> Verified:
-    """Check a #commit as the Sync specification asks: signature, fields, records, inversion of the tree."""
+    """Check a #commit as the Sync specification requires: signature, fields, records, inversion of the tree."""
     root, blocks = car(body["blocks"])
     assert root == cid(body["commit"])
     signed = signed_commit(blocks[root], did_key)
@@ -96,14 +96,14 @@ def signed_commit(block: bytes, did_key: str) -> dict[str, Any]:
 
 
 def partial_tree(root: Cid, blocks: Blocks) -> mst.Node:
-    """The tree's nodes as far as the blocks have them; a step into any other one fails."""
+    """The tree of the nodes in the blocks. A step into any other node fails."""
     node = _node(root, blocks)
     assert node is not None
     return node
 
 
 class _Absent(mst.Node):
-    """A node of which nothing but the CID is known."""
+    """A node of which only the CID is known."""
 
     __slots__ = ("_name",)
 
@@ -139,7 +139,7 @@ def _entries(data: list[Any]) -> Iterator[tuple[bytes, Cid, Any]]:
 
 
 def varint(stream: io.BytesIO) -> int:
-    """The unsigned LEB128 number that comes next."""
+    """The next unsigned LEB128 number."""
     number = shift = 0
     while True:
         byte = stream.read(1)[0]

@@ -1,4 +1,4 @@
-"""The encoders of the simulator against the decoder of the ingester: they share no code and must agree."""
+"""The encoders of the simulator against the decoder of the ingester. They share no code."""
 
 import json
 from collections import Counter
@@ -24,7 +24,7 @@ def decode(frame: bytes) -> DecodedFrame:
 
 
 def test_every_record_arrives_whole() -> None:
-    """A record's JSON, encoded anew, has the CID that the commit gave it: nothing lost, nothing added."""
+    """The JSON of a record, encoded again, has the CID of the commit, so nothing is lost or added."""
     kinds: Counter[str] = Counter()
     for seq, event in enumerate(islice(World(seed="agree"), 1_500), 6_322_875_401):
         decoded = decode(event.frame.stamp(seq, "2026-11-24T12:00:00.000Z"))
@@ -42,7 +42,7 @@ def test_every_record_arrives_whole() -> None:
 
 
 @pytest.mark.parametrize("how", damage.HOW)
-def test_damage_costs_what_is_damaged_and_nothing_else(how: str) -> None:
+def test_a_damaged_frame_loses_only_the_damaged_part(how: str) -> None:
     event = damage.damaged(World(seed="harm", size=3), how)
     decoded = decode(event.frame.stamp(7, "2026-11-24T12:00:00.000Z"))
     assert len(decoded.dead_letters) == 1

@@ -1,4 +1,4 @@
-"""The control interface, over HTTP."""
+"""The control interface of the simulator over HTTP."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from e2e.relaysim.sim import FIRST_SEQ, RelaySim
 
 
 class Remote:
-    """The control interface from outside."""
+    """A client of the control interface."""
 
     def __init__(self, sim: RelaySim, http: aiohttp.ClientSession) -> None:
         self._base = f"{sim.http_url}/control"
@@ -43,7 +43,7 @@ async def test_emit_and_journal() -> None:
         assert (await remote.get("journal?limit=10&offset=20"))["entries"] == emitted[20:]
 
 
-async def test_a_journal_that_forgot_says_so() -> None:
+async def test_a_journal_without_its_oldest_entries_says_so() -> None:
     async with RelaySim(paused=True, journal=10) as sim, aiohttp.ClientSession() as http:
         await sim.emit(25)
         journal = await Remote(sim, http).get("journal")
@@ -95,7 +95,7 @@ async def test_faults_by_name() -> None:
         ("fault/stall", {"minutes": 1}),
     ],
 )
-async def test_what_is_not_understood_is_refused(path: str, body: dict[str, Any]) -> None:
+async def test_invalid_requests_are_refused(path: str, body: dict[str, Any]) -> None:
     async with RelaySim(paused=True) as sim, aiohttp.ClientSession() as http:
         answer = await Remote(sim, http).post(path, status=400, **body)
         assert answer["error"] == "InvalidRequest"

@@ -1,4 +1,4 @@
-"""A corpus: what is made ahead, and what repeats."""
+"""A corpus: events made ahead and sent in rounds."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ async def test_rounds_differ_in_seq_and_time_alone() -> None:
     assert Counter(reading.commit(body, keys[body["repo"]]).did for body in commits).total() > 80
 
 
-async def test_not_more_is_made_ahead_than_the_limit_allows() -> None:
+async def test_the_number_of_events_made_ahead_is_limited() -> None:
     """Accounts that are created later must not be in the listing yet."""
     without = World(seed="sluice")
     async with RelaySim(corpus=500, limit=0, paused=True) as sim:
@@ -37,7 +37,7 @@ async def test_not_more_is_made_ahead_than_the_limit_allows() -> None:
     assert [note.event for note in made] == list(islice(without, 5))
 
 
-def test_events_are_made_once_and_when_they_are_needed() -> None:
+def test_events_are_made_once_and_on_demand() -> None:
     made: list[int] = []
 
     def source() -> Iterator[Event]:

@@ -1,4 +1,4 @@
-"""Every fault, as a client sees it."""
+"""Every fault of the simulator, as a client observes it."""
 
 import asyncio
 import io
@@ -171,7 +171,7 @@ async def test_damage_is_followed_by_a_good_frame(how: str) -> None:
 
 
 def _flawed(how: str, message: bytes, sim: RelaySim) -> bool:
-    """Whether the message is wrong, and in a commit with a bad record, whether its siblings are right."""
+    """Whether the message is invalid. In a commit with one bad record, the other records must be valid."""
     note = next(iter(sim.journal))
     if "lost" not in note.facts:
         return _undecodable(message)

@@ -1,4 +1,4 @@
-"""The labeler: signatures, negations and its stream."""
+"""The simulated labeler: signatures, negations and its stream."""
 
 import base64
 from itertools import islice
@@ -26,7 +26,7 @@ def labels(count: int) -> tuple[Labeler, list[dict[str, Any]]]:
     return labeler, found
 
 
-def test_signatures_are_good_where_there_are_any() -> None:
+def test_all_signatures_are_valid() -> None:
     labeler, found = labels(500)
     unsigned = [label for label in found if "sig" not in label]
     assert 10 < len(unsigned) < 150
@@ -38,16 +38,16 @@ def test_signatures_are_good_where_there_are_any() -> None:
         assert label["src"] == labeler.did
 
 
-def test_a_negation_takes_back_an_earlier_label() -> None:
+def test_a_negation_negates_an_earlier_label() -> None:
     _, found = labels(500)
-    given = set()
+    labelled = set()
     negations = 0
     for label in found:
         key = (label["src"], label["uri"], label["val"])
         if label.get("neg"):
             negations += 1
-            assert key in given
-        given.add(key)
+            assert key in labelled
+        labelled.add(key)
     assert negations > 20
     assert {label["exp"][:4] for label in found if "exp" in label} == {"2026", "2031"}
 
@@ -73,7 +73,7 @@ async def test_a_quiet_labeler_answers_pings() -> None:
         assert await client.silent()
 
 
-async def test_cursors_are_ozones() -> None:
+async def test_cursors_behave_as_those_of_ozone() -> None:
     async with RelaySim(paused=True) as sim:
         await sim.labels.emit(10)
         async with subscribe(sim, 7, endpoint=LABELS) as client:

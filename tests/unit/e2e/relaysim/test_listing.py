@@ -1,4 +1,4 @@
-"""The pages of listRepos, their cursors and their faults."""
+"""The pages of listRepos of the simulator, their cursors and their faults."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from e2e.relaysim.sim import RelaySim
 
 
 class Lister:
-    """Walks a listing over HTTP."""
+    """Reads a listing over HTTP."""
 
     def __init__(self, sim: RelaySim, http: aiohttp.ClientSession) -> None:
         self._sim = sim
@@ -33,7 +33,7 @@ class Lister:
 
 
 @pytest.mark.parametrize(("style", "sizes"), [("uid", [50, 50, 23]), ("pds", [50, 50, 23, 0])])
-async def test_every_account_once(style: Style, sizes: list[int]) -> None:
+async def test_every_account_is_listed_once(style: Style, sizes: list[int]) -> None:
     sim = RelaySim(paused=True, accounts=20, dormant=103, listing=style)
     async with sim, aiohttp.ClientSession() as http:
         pages = await Lister(sim, http).all(50)
@@ -66,13 +66,13 @@ async def test_a_pdss_cursor_is_millis_and_did() -> None:
 
 @pytest.mark.parametrize("query", [{"limit": 0}, {"limit": 1001}, {"limit": "x"}, {"cursor": "x"}])
 @pytest.mark.parametrize("style", ["uid", "pds"])
-async def test_a_bad_request_is_one(style: Style, query: dict[str, Any]) -> None:
+async def test_a_bad_request_is_refused(style: Style, query: dict[str, Any]) -> None:
     async with RelaySim(paused=True, listing=style) as sim, aiohttp.ClientSession() as http:
         status, body = await Lister(sim, http).get(**query)
         assert (status, body["error"]) == (400, "InvalidRequest")
 
 
-async def test_status_and_head_follow_the_events() -> None:
+async def test_status_and_head_are_those_of_the_newest_events() -> None:
     async with RelaySim(paused=True, accounts=10) as sim, aiohttp.ClientSession() as http:
         await sim.emit(2_000)
         repos = {repo["did"]: repo for page in await Lister(sim, http).all(100) for repo in page}

@@ -1,4 +1,4 @@
-"""The simulated network: its commits are valid, its events of every kind, its bytes repeatable."""
+"""The simulated network: valid commits, events of every kind, and reproducible bytes."""
 
 from collections import Counter
 from itertools import islice
@@ -59,7 +59,7 @@ def test_every_commit_is_valid_and_follows_the_one_before(recorded: Any) -> None
     assert len(last) >= 8
 
 
-def test_every_kind_of_event_comes(recorded: Any) -> None:
+def test_every_kind_of_event_occurs(recorded: Any) -> None:
     _, decoded = recorded
     kinds = Counter(kind for _, kind, _ in decoded)
     assert kinds.keys() == {"#commit", "#identity", "#account", "#sync"}
@@ -103,7 +103,7 @@ def test_the_same_seed_gives_the_same_bytes() -> None:
     assert frames("a") != frames("b")
 
 
-def test_memory_stays_bounded() -> None:
+def test_memory_is_limited() -> None:
     world = World(seed="long", size=2)
     for _ in islice(world, 1_000):
         pass

@@ -1,4 +1,4 @@
-"""The pace of a stream: rates, limits, and the end of sending."""
+"""The pace of the simulator: rates, limits and the end of sending."""
 
 import asyncio
 
@@ -28,7 +28,7 @@ def test_a_low_rate_adds_up() -> None:
     assert allowance.whole == 1
 
 
-def test_at_most_a_second_is_made_up_for() -> None:
+def test_at_most_one_second_is_caught_up() -> None:
     allowance = Allowance(now=0.0)
     allowance.grow(60.0, rate=50)
     assert allowance.whole == 50

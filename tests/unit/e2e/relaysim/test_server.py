@@ -1,4 +1,4 @@
-"""The server: subscriptions, cursors, TLS and refusals."""
+"""The server of the simulator: subscriptions, cursors, TLS and refusals."""
 
 import asyncio
 import ssl
@@ -90,7 +90,7 @@ async def test_a_future_cursor_ends_or_goes_live() -> None:
 
 
 @pytest.mark.parametrize("cursor", ["-1", "abc", "9007199254740992", ""])
-async def test_a_senseless_cursor_is_refused(cursor: str) -> None:
+async def test_an_invalid_cursor_is_refused(cursor: str) -> None:
     async with RelaySim(paused=True) as sim, aiohttp.ClientSession() as http:
         url = f"{sim.http_url}/xrpc/com.atproto.sync.subscribeRepos?cursor={cursor}"
         async with http.get(url) as answer:
@@ -115,7 +115,7 @@ async def test_pings_are_answered() -> None:
 async def test_full_speed_waits_for_the_slowest_reader_and_ends_at_the_limit() -> None:
     async with RelaySim(rate=0, corpus=50, limit=_MANY, window=_MANY) as sim, subscribe(sim, 0, max_queue=1) as slow:
         await slow.message()
-        stuck = await at_rest(sim)
+        stuck = await emitted_at_rest(sim)
         assert stuck < _MANY
         async with subscribe(sim, 0) as fast:
             first = await fast.seqs(stuck)
@@ -125,8 +125,8 @@ async def test_full_speed_waits_for_the_slowest_reader_and_ends_at_the_limit() -
         assert await slow.silent(0.2)
 
 
-async def at_rest(sim: RelaySim) -> int:
-    """How many events were emitted when no more came for many rounds of the loop."""
+async def emitted_at_rest(sim: RelaySim) -> int:
+    """How many events were emitted, once no more are emitted for many rounds of the loop."""
     total, rounds = -1, 0
     while rounds < 40:
         total, rounds = sim.journal.total, rounds + 1 if sim.journal.total == total else 0
@@ -135,7 +135,7 @@ async def at_rest(sim: RelaySim) -> int:
 
 
 async def test_a_rate_is_kept() -> None:
-    """It makes up for at most a second in which this process stood still."""
+    """It catches up for at most one second in which this process was paused."""
     async with RelaySim(rate=500, corpus=50) as sim, subscribe(sim) as client:
         await client.message()
         loop = asyncio.get_running_loop()
@@ -144,10 +144,10 @@ async def test_a_rate_is_kept() -> None:
         assert 0.9 < loop.time() - begin < 20
 
 
-async def test_nothing_comes_after_a_pause_though_much_was_due() -> None:
+async def test_a_pause_of_the_process_is_not_caught_up() -> None:
     async with RelaySim(rate=2000, corpus=50) as sim:
         await sim.until(lambda: sim.journal.total > 0)
-        time.sleep(0.5)  # this process stood still
+        time.sleep(0.5)  # as if this process had been paused
         before = sim.journal.total
         while sim.journal.total == before:
             await asyncio.sleep(0)
@@ -166,7 +166,7 @@ async def test_a_reader_that_falls_out_of_the_window_is_too_slow() -> None:
         assert (await client.frame())[1]["error"] == "ConsumerTooSlow"
 
 
-async def test_stopping_says_goodbye() -> None:
+async def test_stopping_closes_connections_properly() -> None:
     sim = RelaySim(paused=True)
     await sim.start()
     async with subscribe(sim) as client:
@@ -178,7 +178,7 @@ async def test_stopping_says_goodbye() -> None:
         assert closed.value.rcvd.code == 1001
 
 
-async def test_it_comes_back_where_it_was() -> None:
+async def test_a_restart_continues_the_sequence() -> None:
     sim = RelaySim(paused=True, prefill=3)
     await sim.start()
     host = sim.host
@@ -217,7 +217,7 @@ async def test_a_private_authority_and_wss(tmp_path: Path) -> None:
         assert len(await client.seqs(3)) == 3
 
 
-async def test_an_answer_may_take_long() -> None:
+async def test_an_answer_can_be_delayed() -> None:
     async with RelaySim(paused=True) as sim:
         sim.fault("refuse", status=503, delay=3)
         with pytest.raises(TimeoutError):

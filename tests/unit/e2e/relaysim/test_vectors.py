@@ -106,7 +106,7 @@ def test_p256_did_key(case: Any) -> None:
     assert keys.Key(keys.P256, secret).did_key == case["publicDidKey"]
 
 
-def test_a_real_sync_message_carries_a_good_signature() -> None:
+def test_the_signature_of_a_real_sync_message_is_valid() -> None:
     capture = json.loads((VECTORS / "firehose/account_lifecycle.json").read_text())
     key = capture["accounts"][0]["identity"]["keys"]["atproto"]["publicKeyMultibase"]
     body = next(m["frame"]["body"] for m in capture["messages"] if m["frame"]["header"]["t"] == "#sync")
@@ -115,8 +115,8 @@ def test_a_real_sync_message_carries_a_good_signature() -> None:
 
 
 @pytest.mark.parametrize("path", sorted((VECTORS / "firehose").glob("firehose_commit_*.json")))
-def test_a_real_commits_blocks_are_encoded_as_here(path: Path) -> None:
-    """Decoded and encoded anew, each block of a real commit keeps its bytes, and so does its archive."""
+def test_blocks_of_a_real_commit_are_encoded_identically(path: Path) -> None:
+    """Decoded and encoded again, each block of a real commit and its archive have the same bytes."""
     archive = unbase64(json.loads(path.read_text())["blocks"]["$bytes"])
     root, blocks = reading.car(archive)
     assert len(blocks) >= 2

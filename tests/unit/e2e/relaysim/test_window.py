@@ -1,4 +1,4 @@
-"""The replay window, and where cursors point in it."""
+"""The replay window of the simulator, and positions of cursors in it."""
 
 import pytest
 

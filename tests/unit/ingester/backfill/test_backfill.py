@@ -1,4 +1,4 @@
-"""The backfill over its whole life: resuming, back-off, smaller pages, skipped repositories, rescans and fences."""
+"""The backfill: resuming, back-off, smaller pages, skipped repositories, rescans and fences."""
 
 import asyncio
 import json
@@ -50,9 +50,9 @@ class FakeHost:
         self.is_closed = True
 
 
-def failed(status: int, said: str = "", *, min_delay: float = 0.0) -> PageError:
+def failed(status: int, server_message: str = "", *, min_delay: float = 0.0) -> PageError:
     failure = SourceFailure(f"Http{status}", f"relay.test answered {status}", min_delay)
-    return PageError(failure, status=status, server_message=said)
+    return PageError(failure, status=status, server_message=server_message)
 
 
 class Stage(RunningTask):
@@ -87,7 +87,7 @@ async def stage() -> AsyncIterator[Stage]:
     await stage.kill()
 
 
-async def test_every_repository_is_stored_once_and_the_end_is_noted(stage: Stage) -> None:
+async def test_every_repository_is_stored_once_and_the_end_is_recorded(stage: Stage) -> None:
     stage.start()
     await settle()
     assert (stage.stored, stage.sink.cursor) == (list(range(1, 36)), DONE)
@@ -96,7 +96,7 @@ async def test_every_repository_is_stored_once_and_the_end_is_noted(stage: Stage
     assert len(stage.host.asked) == 5
 
 
-async def test_killed_anywhere_it_goes_on_behind_the_last_stored_page(stage: Stage) -> None:
+async def test_after_a_kill_it_resumes_behind_the_last_stored_page(stage: Stage) -> None:
     for rounds in range(5, 200):
         stage.start()
         for _ in range(rounds):
@@ -107,7 +107,7 @@ async def test_killed_anywhere_it_goes_on_behind_the_last_stored_page(stage: Sta
     assert (stage.stored, stage.sink.cursor) == (list(range(1, 36)), DONE)
 
 
-async def test_a_page_that_fails_is_asked_for_until_it_comes(stage: Stage) -> None:
+async def test_a_failed_page_is_requested_until_it_arrives(stage: Stage) -> None:
     stage.host.failures = [failed(503)] * 8
     stage.start()
     await settle()
@@ -117,7 +117,7 @@ async def test_a_page_that_fails_is_asked_for_until_it_comes(stage: Stage) -> No
     assert stage.stored == list(range(1, 36))
 
 
-async def test_it_waits_for_as_long_as_the_host_asks(stage: Stage) -> None:
+async def test_it_waits_as_long_as_the_host_asks(stage: Stage) -> None:
     stage.host.failures = [failed(429, min_delay=120.0)]
     stage.start()
     await stage.clock.advance(119.9)
@@ -126,7 +126,7 @@ async def test_it_waits_for_as_long_as_the_host_asks(stage: Stage) -> None:
     assert stage.sink.cursor == DONE
 
 
-async def test_a_page_with_a_broken_repository_is_asked_for_in_smaller_parts(stage: Stage) -> None:
+async def test_a_page_with_a_broken_repository_is_requested_in_smaller_pages(stage: Stage) -> None:
     stage.host.broken = {17}
     stage.start()
     await stage.clock.advance(60)
@@ -138,7 +138,7 @@ async def test_a_page_with_a_broken_repository_is_asked_for_in_smaller_parts(sta
     assert stage.stored == list(range(1, 36))
 
 
-async def test_a_broken_repository_is_skipped_only_if_that_is_chosen(stage: Stage) -> None:
+async def test_a_broken_repository_is_skipped_only_if_configured(stage: Stage) -> None:
     stage.host.broken = {17, 18}
     stage.start(skip_repos=True)
     await stage.clock.advance_until(lambda: stage.sink.cursor == DONE)
@@ -149,7 +149,7 @@ async def test_a_broken_repository_is_skipped_only_if_that_is_chosen(stage: Stag
     assert len(alone) >= SKIP_AFTER_FAILURES
 
 
-async def test_it_lists_again_when_that_is_due(stage: Stage) -> None:
+async def test_it_lists_again_when_the_rescan_is_due(stage: Stage) -> None:
     stage.start(rescan_seconds=3600)
     await settle()
     await stage.clock.advance(3599)
@@ -158,7 +158,7 @@ async def test_it_lists_again_when_that_is_due(stage: Stage) -> None:
     assert (stage.stored, stage.state) == ([*range(1, 36), *range(1, 36)], ("done", ""))
 
 
-async def test_it_follows_a_cursor_that_somebody_else_sets(stage: Stage) -> None:
+async def test_it_resumes_from_a_cursor_set_by_somebody_else(stage: Stage) -> None:
     stage.start()
     await settle()
     stage.sink.set_cursor(b"30")
@@ -169,7 +169,7 @@ async def test_it_follows_a_cursor_that_somebody_else_sets(stage: Stage) -> None
     assert stage.stored[40:] == list(range(1, 36))
 
 
-async def test_a_cursor_that_is_no_text_halts_until_it_is_set(stage: Stage) -> None:
+async def test_a_malformed_cursor_halts_until_it_is_set(stage: Stage) -> None:
     stage.sink.set_cursor(b"\xff")
     stage.start()
     await stage.clock.advance(60)
@@ -179,7 +179,7 @@ async def test_a_cursor_that_is_no_text_halts_until_it_is_set(stage: Stage) -> N
     assert stage.stored == [31, 32, 33, 34, 35]
 
 
-async def test_while_redis_is_away_no_page_is_fetched(stage: Stage) -> None:
+async def test_while_redis_is_unavailable_no_page_is_fetched(stage: Stage) -> None:
     stage.host = FakeHost(35, page=5)
     stage.start()
     for _ in range(8):
@@ -196,7 +196,7 @@ async def test_while_redis_is_away_no_page_is_fetched(stage: Stage) -> None:
     assert stage.stored == list(range(1, 36))
 
 
-async def test_a_listing_of_empty_pages_is_followed_slowly(stage: Stage) -> None:
+async def test_empty_pages_are_fetched_slowly(stage: Stage) -> None:
     class Empty(FakeHost):
         async def fetch_page(self, *, cursor: str | None, limit: int) -> bytes:
             self.asked.append((cursor, limit))
@@ -209,7 +209,7 @@ async def test_a_listing_of_empty_pages_is_followed_slowly(stage: Stage) -> None
     assert stage.report.fields()["errors"] == "1"
 
 
-async def test_it_ends_when_it_is_told_to(stage: Stage) -> None:
+async def test_it_stops_on_request(stage: Stage) -> None:
     stage.host.failures = [failed(503)] * 99
     stage.start()
     await settle()

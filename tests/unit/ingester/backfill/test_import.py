@@ -1,4 +1,4 @@
-"""An ingester that lists nothing does not pay for an HTTP client."""
+"""An ingester without a backfill does not load an HTTP client."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Which pages lead on, and which come round again."""
+"""The state of a listing: which pages continue it, and which repeat or loop."""
 
 from collections import Counter
 from dataclasses import replace
@@ -32,27 +32,27 @@ def kind(pages: ListingState, page: RepoPage) -> str:
     return caught.value.failure.kind
 
 
-def test_a_walk_to_the_end() -> None:
+def test_a_listing_to_its_end() -> None:
     pages = ListingState(None)
     assert take(pages, page("2", 1, 2)) == ["1", "2"]
     assert take(pages, page("3", 3)) == ["3"]
     assert take(pages, page(None)) == []
 
 
-def test_the_cursor_that_was_asked_with_is_a_loop() -> None:
+def test_an_answer_with_the_requested_cursor_is_a_loop() -> None:
     pages = ListingState("2")
     assert kind(pages, page("2", 3, 4)) == "CursorLoop"
     assert take(pages, page("4", 3, 4)) == ["3", "4"]
 
 
-def test_a_cursor_of_late_is_a_loop() -> None:
+def test_a_recent_cursor_is_a_loop() -> None:
     pages = ListingState(None)
     for number in range(CURSORS_REMEMBERED):
         take(pages, page(str(number), number))
     assert kind(pages, page("0", -1)) == "CursorLoop"
 
 
-def test_a_page_that_came_before_is_not_taken_for_a_new_one() -> None:
+def test_a_page_that_arrived_before_is_a_repeat() -> None:
     pages = ListingState(None)
     take(pages, page("2", 1, 2))
     take(pages, page("4", 3, 4))
@@ -60,21 +60,21 @@ def test_a_page_that_came_before_is_not_taken_for_a_new_one() -> None:
     assert take(pages, page("6", 5, 6)) == ["5", "6"]
 
 
-def test_what_overlaps_is_taken_once() -> None:
+def test_repos_on_overlapping_pages_are_taken_once() -> None:
     pages = ListingState(None)
     take(pages, page("2", 1, 2))
     assert take(pages, page("3", 2, 3)) == ["3"]
     assert take(pages, page(None, 3)) == []
 
 
-def test_memory_is_bounded() -> None:
+def test_only_recent_pages_are_remembered() -> None:
     pages = ListingState(None)
     for number in range(PAGES_REMEMBERED + 1):
         take(pages, page(str(number), number))
     assert take(pages, page("new", 0)) == ["0"]
 
 
-def test_a_page_narrows_to_one_repo_and_widens_again() -> None:
+def test_the_page_limit_shrinks_to_one_repo_and_grows_again() -> None:
     pages = ListingState(None)
     limits = []
     while pages.limit > 1:
@@ -88,8 +88,8 @@ def test_a_page_narrows_to_one_repo_and_widens_again() -> None:
     assert pages.limit == MAX_LIMIT
 
 
-def insist(pages: ListingState, page: RepoPage, word: str) -> None:
-    """The host answers so as often as it is not believed."""
+def repeat_until_confirmed(pages: ListingState, page: RepoPage, word: str) -> None:
+    """Answer so as often as the listing still treats the answer as a fault."""
     for _ in range(CONFIRMING_ANSWERS - 1):
         assert kind(pages, page) == word
 
@@ -102,15 +102,15 @@ def test_an_empty_page_with_a_cursor_is_not_the_end() -> None:
     assert pages.accept(page(None, 7)).cursor is None
 
 
-def test_a_tail_that_leads_to_itself_is_the_end() -> None:
+def test_a_last_page_with_its_own_cursor_is_the_end() -> None:
     pages = ListingState(None)
     take(pages, page("3", 1, 2, 3))
     end = pages.accept(page("3", 3))
     assert (end.cursor, end.repos) == (None, ())
 
 
-def test_a_tail_that_fills_its_page_is_not_the_end() -> None:
-    """Asked for one repo only, a host that begins with the cursor's own gives no other."""
+def test_a_full_page_with_its_own_cursor_is_not_the_end() -> None:
+    """A host whose cursors are inclusive returns the same repo again if asked for one repo."""
     pages = ListingState(None)
     take(pages, page("3", 1, 2, 3))
     while pages.limit > 1:
@@ -121,21 +121,21 @@ def test_a_tail_that_fills_its_page_is_not_the_end() -> None:
 
 
 @pytest.mark.parametrize("repos", [(), (1,), (1, 2)])
-def test_a_small_page_that_leads_to_itself_is_the_end_if_the_host_insists(repos: tuple[int, ...]) -> None:
+def test_a_small_page_with_its_own_cursor_is_the_end_once_confirmed(repos: tuple[int, ...]) -> None:
     pages = ListingState(None)
     take(pages, page("2", *repos))
-    insist(pages, page("2", *repos), "CursorLoop")
+    repeat_until_confirmed(pages, page("2", *repos), "CursorLoop")
     assert pages.accept(page("2", *repos)).cursor is None
 
 
-def test_after_a_restart_the_tail_is_taken_once_more_and_ends() -> None:
+def test_after_a_restart_the_last_page_is_taken_once_more() -> None:
     pages = ListingState("2")
-    insist(pages, page("2", 2), "CursorLoop")
+    repeat_until_confirmed(pages, page("2", 2), "CursorLoop")
     assert pages.accept(page("2", 2)) == page("2", 2)
     assert pages.accept(page("2", 2)).cursor is None
 
 
-def test_a_host_that_ignores_its_cursor_never_ends() -> None:
+def test_a_large_page_with_its_own_cursor_is_always_a_loop() -> None:
     pages = ListingState(None)
     large = tuple(range(500))
     take(pages, page("500", *large))
@@ -144,33 +144,33 @@ def test_a_host_that_ignores_its_cursor_never_ends() -> None:
     assert take(pages, page("1000", *range(500, 1000))) == [str(number) for number in range(500, 1000)]
 
 
-def test_what_is_new_on_a_page_that_leads_back_is_taken() -> None:
+def test_new_repos_on_a_page_with_an_old_cursor_are_taken() -> None:
     pages = ListingState(None)
     take(pages, page("a", 1))
     take(pages, page("b", 2))
-    insist(pages, page("a", 3), "CursorLoop")
+    repeat_until_confirmed(pages, page("a", 3), "CursorLoop")
     taken = pages.accept(page("a", 3))
     assert (taken.cursor, [repo.did for repo in taken.repos]) == ("b", ["did:plc:3"])
     for _ in range(20):
-        assert kind(pages, page("a", 3)) == "CursorLoop"  # two cursors in turn: nobody knows what is behind
+        assert kind(pages, page("a", 3)) == "CursorLoop"  # two cursors in turn: the end is unknown
     assert take(pages, page("c", 4)) == ["4"]
 
 
-def test_a_repeated_page_is_followed_if_the_host_insists() -> None:
+def test_the_cursor_of_a_repeated_page_is_followed_once_confirmed() -> None:
     pages = ListingState(None)
     take(pages, page("2", 1, 2))
     take(pages, page("4", 3, 4))
-    insist(pages, page("5", 3, 4), "PageRepeated")
+    repeat_until_confirmed(pages, page("5", 3, 4), "PageRepeated")
     taken = pages.accept(page("5", 3, 4))
     assert (taken.cursor, taken.repos) == ("5", ())
     assert take(pages, page("6", 5)) == ["5"]
 
 
-def test_doubts_begin_anew_with_another_answer() -> None:
+def test_another_answer_restarts_the_confirmation() -> None:
     pages = ListingState("2")
-    insist(pages, page("2", 3), "CursorLoop")
+    repeat_until_confirmed(pages, page("2", 3), "CursorLoop")
     assert kind(pages, page("2", 4)) == "CursorLoop"
-    insist(pages, page("2", 3), "CursorLoop")
+    repeat_until_confirmed(pages, page("2", 3), "CursorLoop")
 
 
 LISTINGS = st.lists(st.integers(0, 4), max_size=12)
@@ -178,8 +178,8 @@ FAULTS = st.lists(st.sampled_from(["", "", "before", "loop", "empty"]), max_size
 
 
 @given(LISTINGS, st.booleans(), FAULTS)
-def test_each_repo_of_any_listing_once(sizes: list[int], inclusive: bool, faults: list[str]) -> None:  # noqa: FBT001
-    """Pages of any size, empty ones too, to the one without a cursor; with faults that pass."""
+def test_each_repo_of_any_listing_is_stored_once(sizes: list[int], inclusive: bool, faults: list[str]) -> None:  # noqa: FBT001
+    """Pages have any size. The faults are temporary."""
     honest: dict[str | None, RepoPage] = {}
     number, asked = 0, None
     for place, size in enumerate([*sizes, 1]):

@@ -1,6 +1,8 @@
+"""A batch: its cursor, its size limits and its append request."""
+
 from sluice_ingester.batches.batch import MAX_BATCH_BYTES, Batch
 from sluice_redis.sink.request import AppendRequest, DeadLetterEntry
-from tests.unit.ingester.given import TIME, decoded
+from tests.unit.ingester.decoded_frames import TIME, decoded
 
 
 def batch_of(*frames: tuple[int | None, int]) -> Batch:
@@ -10,8 +12,8 @@ def batch_of(*frames: tuple[int | None, int]) -> Batch:
     return batch
 
 
-def test_the_cursor_is_the_last_frame_that_told_a_seq() -> None:
-    assert batch_of((5, 1), (9, 0)).cursor == 9  # a frame without events moves it, too
+def test_the_cursor_is_the_last_seq() -> None:
+    assert batch_of((5, 1), (9, 0)).cursor == 9  # a frame without events counts, too
     assert batch_of((5, 1), (None, 0)).cursor == 5
     assert batch_of((None, 0)).cursor is None
 
@@ -23,7 +25,7 @@ def test_frames_stay_whole() -> None:
     assert batch.cursor == 6
 
 
-def test_full_by_events_or_by_bytes() -> None:
+def test_a_batch_is_full_by_events_or_by_bytes() -> None:
     assert not batch_of((5, 99)).is_full(events=100)
     assert batch_of((5, 99), (6, 1)).is_full(events=100)
     large = Batch()
@@ -33,7 +35,7 @@ def test_full_by_events_or_by_bytes() -> None:
     assert large.is_full(events=100)
 
 
-def test_cursor_and_time_stay_where_nothing_else_is_told() -> None:
+def test_a_frame_without_cursor_and_time_keeps_both() -> None:
     batch = Batch()
     assert batch.is_empty
     batch.add(decoded(5), cursor=5, event_time=TIME)
@@ -41,7 +43,7 @@ def test_cursor_and_time_stay_where_nothing_else_is_told() -> None:
     assert (batch.cursor, batch.event_time) == (5, TIME)
 
 
-def test_a_mark_is_written_without_a_frame() -> None:
+def test_a_cursor_without_a_frame_makes_a_batch() -> None:
     batch = Batch()
     batch.advance(cursor=None)
     assert batch.is_empty
@@ -50,11 +52,11 @@ def test_a_mark_is_written_without_a_frame() -> None:
     assert (batch.frame_count, batch.cursor) == (0, 7)
 
 
-def test_each_batch_has_a_name_of_its_own() -> None:
+def test_each_batch_has_a_unique_id() -> None:
     assert Batch().batch_id != Batch().batch_id
 
 
-def test_the_append() -> None:
+def test_the_append_request() -> None:
     batch = Batch()
     batch.add(decoded(5, 2, size=1), cursor=5, event_time=TIME)
     batch.add(decoded(6, 0, dead=1, size=1), cursor=6)

@@ -1,4 +1,4 @@
-"""However a batch is parted, and wherever it is broken off: all of it is stored, once, in order."""
+"""The batch splitter: all parts together are the batch, stored once and in order, even after a kill."""
 
 import json
 from collections import Counter
@@ -49,11 +49,13 @@ def batches(draw: st.DrawFn) -> Batch:
     return batch
 
 
-def parted(batch: Batch, *, limit: int, words: str = "") -> list[Batch]:
+def split_fully(batch: Batch, *, limit: int, error_text: str = "") -> list[Batch]:
     waiting, done = [batch], []
     while waiting:
         one = waiting.pop(0)
-        parts = batch_splitter.split_batch(one, error_text=words) if batch_splitter.request_size(one) > limit else []
+        parts = (
+            batch_splitter.split_batch(one, error_text=error_text) if batch_splitter.request_size(one) > limit else []
+        )
         if parts:
             waiting = parts + waiting
         else:
@@ -62,8 +64,8 @@ def parted(batch: Batch, *, limit: int, words: str = "") -> list[Batch]:
 
 
 @given(batches(), st.integers(4096, 20_000))
-def test_the_parts_are_the_whole(batch: Batch, limit: int) -> None:
-    parts = parted(batch, limit=limit)
+def test_the_parts_together_are_the_batch(batch: Batch, limit: int) -> None:
+    parts = split_fully(batch, limit=limit)
     assert [event for part in parts for event in part.events] == batch.events
     assert [letter for part in parts for letter in part.dead_letters] == batch.dead_letters
     assert [repo for part in parts for repo in part.resyncs] == batch.resyncs
@@ -85,11 +87,13 @@ def test_the_parts_are_the_whole(batch: Batch, limit: int) -> None:
 
 
 @given(batches(), st.integers(4096, 12_000), st.data())
-def test_broken_off_anywhere_and_begun_anew(batch: Batch, limit: int, data: st.DataObject) -> None:
-    """The source sends all frames behind the cursor again; those that are known as a whole are left out."""
+def test_a_batch_killed_after_any_part_is_completed_without_repeats(
+    batch: Batch, limit: int, data: st.DataObject
+) -> None:
+    """The source replays all frames behind the cursor. Frames that are stored whole are skipped."""
     stored: list[bytes] = []
     part, known, cursor = StoredPart(cursor=None), set[bytes](), None
-    parts = parted(batch, limit=limit)
+    parts = split_fully(batch, limit=limit)
     for one in parts[: data.draw(st.integers(0, len(parts)))]:
         stored += one.events + one.resyncs
         known |= set(one.digests)
@@ -100,13 +104,13 @@ def test_broken_off_anywhere_and_begun_anew(batch: Batch, limit: int, data: st.D
         if piece.frame is not None and piece.digest not in known:
             again.add(piece.frame, cursor=piece.cursor, digest=piece.digest, event_time=piece.event_time)
     rest = StoredPart.parse(part.serialize(), cursor=cursor).remaining(again)
-    for one in parted(rest, limit=limit - 50):
+    for one in split_fully(rest, limit=limit - 50):
         stored += one.events + one.resyncs
     assert Counter(stored) == Counter(batch.events + batch.resyncs)
     assert [event for event in stored if event in set(batch.events)] == batch.events
 
 
-def test_what_is_stored_in_part_is_of_one_cursor() -> None:
+def test_a_stored_part_of_another_cursor_is_ignored() -> None:
     batch = Batch(is_partial=True, events=[b"{}"])
     part = StoredPart(cursor=b"7").including(batch)
     assert StoredPart.parse(part.serialize(), cursor=b"7") == part
@@ -116,7 +120,7 @@ def test_what_is_stored_in_part_is_of_one_cursor() -> None:
         assert StoredPart.parse(text, cursor=b"7").digests == ()
 
 
-def test_another_event_is_not_taken_for_one_that_is_stored() -> None:
+def test_an_event_with_other_content_remains_to_be_stored() -> None:
     one, other = _event(7, 0, 10), _event(7, 0, 11)
     part = StoredPart(cursor=None).including(Batch(is_partial=True, events=[one]))
     frame = DecodedFrame(seq=7, events=(other, one, one), kinds=("create",) * 3)
@@ -125,7 +129,7 @@ def test_another_event_is_not_taken_for_one_that_is_stored() -> None:
     assert part.remaining(batch).events == [other, one]
 
 
-def test_a_time_that_the_source_does_not_tell_is_no_difference() -> None:
+def test_an_event_that_differs_in_its_time_alone_is_stored_already() -> None:
     one = b'{"type":"create","seq":7,"time":"2026-01-01T00:00:00.000Z","did":"d"}'
     part = StoredPart(cursor=None).including(Batch(is_partial=True, events=[one]))
     again = Batch(events=[one.replace(b"2026", b"2027")], cursor=7)
@@ -133,38 +137,38 @@ def test_a_time_that_the_source_does_not_tell_is_no_difference() -> None:
 
 
 @pytest.mark.parametrize("size", [1000, 200_000])
-def test_an_event_that_is_too_large_is_buried_by_its_name(size: int) -> None:
+def test_an_event_that_is_too_large_becomes_a_dead_letter_with_its_uri(size: int) -> None:
     batch = Batch()
     event = _event(7, 3, size)
     batch.add(
         DecodedFrame(seq=7, events=(event,), kinds=("create",), filtered=1), cursor=7, digest=b"d", event_time="T"
     )
-    assert batch_splitter.split_batch(batch) == []  # without a word of Redis nothing is given up
-    (buried,) = batch_splitter.split_batch(batch, error_text=WORDS)
-    (letter,) = buried.dead_letters
+    assert batch_splitter.split_batch(batch) == []  # without an error of Redis no event is dropped
+    (rest,) = batch_splitter.split_batch(batch, error_text=WORDS)
+    (letter,) = rest.dead_letters
     assert (letter.reason, letter.seq, letter.detail) == (DeadLetterReason.TOO_LARGE, 7, "at://did:plc:a/c/3")
     assert WORDS in letter.message
     assert event.startswith(letter.payload)
-    assert (buried.events, buried.kinds, buried.cursor, buried.digests) == ([], Counter(), 7, [b"d"])
-    assert (buried.filtered, buried.event_time) == (1, "T")
+    assert (rest.events, rest.kinds, rest.cursor, rest.digests) == ([], Counter(), 7, [b"d"])
+    assert (rest.filtered, rest.event_time) == (1, "T")
     while letter.payload:
-        (buried,) = batch_splitter.split_batch(buried, error_text=WORDS)
-        shorter, letter = letter, buried.dead_letters[0]
+        (rest,) = batch_splitter.split_batch(rest, error_text=WORDS)
+        shorter, letter = letter, rest.dead_letters[0]
         assert len(letter.payload) <= len(shorter.payload) // 2
         assert replace(letter, payload=b"") == replace(shorter, payload=b"")
-    assert batch_splitter.split_batch(buried, error_text=WORDS) == []
+    assert batch_splitter.split_batch(rest, error_text=WORDS) == []
 
 
 @pytest.mark.parametrize(
     "event", [b"no json", b"[]", b'{"labels":[{"uri":"at://x"}],"seq":9}', b'{"did":"did:x","host":"h"}']
 )
-def test_whatever_is_too_large_has_a_name(event: bytes) -> None:
-    (buried,) = batch_splitter.split_batch(Batch(events=[event], cursor=9), error_text=WORDS)
-    assert len(buried.dead_letters) == 1
+def test_any_event_that_is_too_large_becomes_a_dead_letter(event: bytes) -> None:
+    (rest,) = batch_splitter.split_batch(Batch(events=[event], cursor=9), error_text=WORDS)
+    assert len(rest.dead_letters) == 1
 
 
 @given(st.lists(st.integers(0, 100), min_size=2, max_size=30))
-def test_halves_are_about_of_one_size(sizes: list[int]) -> None:
+def test_both_halves_have_about_the_same_size(sizes: list[int]) -> None:
     batch = Batch(events=[b"x" * size for size in sizes], cursor=1)
     first, last = batch_splitter.split_batch(batch)
     assert first.events

@@ -1,4 +1,4 @@
-"""When the batcher gives a batch to the writer, and when the reader waits."""
+"""The batcher: when a batch goes to the writer, and when the reader waits."""
 
 import asyncio
 
@@ -6,7 +6,7 @@ import pytest
 
 from sluice_ingester.batches.batcher import Batcher
 from tests.fakes.clock import FakeClock, settle
-from tests.unit.ingester.given import decoded
+from tests.unit.ingester.decoded_frames import decoded
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ async def test_a_batch_is_taken_when_it_is_old_enough(clock: FakeClock) -> None:
     assert len(batch.events) == 2
 
 
-async def test_nothing_is_taken_from_an_empty_one(clock: FakeClock) -> None:
+async def test_an_empty_batch_is_not_taken(clock: FakeClock) -> None:
     taking = asyncio.create_task(Batcher(max_events=100, max_seconds=0.05, clock=clock).take())
     await clock.advance(3600)
     assert not taking.done()
@@ -66,7 +66,7 @@ async def test_the_reader_does_not_wait_for_ever(clock: FakeClock) -> None:
     assert not await waiting
 
 
-async def test_what_is_left_is_taken_after_the_close_and_then_none(clock: FakeClock) -> None:
+async def test_after_the_close_the_rest_is_taken_and_then_none(clock: FakeClock) -> None:
     batcher = Batcher(max_events=100, max_seconds=60, clock=clock)
     batcher.add(decoded(1))
     taking = asyncio.create_task(batcher.take())
@@ -78,7 +78,7 @@ async def test_what_is_left_is_taken_after_the_close_and_then_none(clock: FakeCl
     assert await batcher.take() is None
 
 
-async def test_age(clock: FakeClock) -> None:
+async def test_the_age_of_the_oldest_frame(clock: FakeClock) -> None:
     batcher = Batcher(max_events=100, max_seconds=60, clock=clock)
     assert batcher.age == 0
     batcher.add(decoded(1, 0))

@@ -1,4 +1,4 @@
-"""How far events have come in time, whatever single frames say."""
+"""The event time of a source: outliers in the times of single frames do not move it."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -16,8 +16,8 @@ def at(seconds: float) -> str:
     return (START + timedelta(seconds=seconds)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def told(*frames: tuple[float, float]) -> str | None:
-    """The time in the end, of frames that came at the one second and say the other."""
+def event_time_after(*frames: tuple[float, float]) -> str | None:
+    """The event time after these frames. Each is (second of arrival, second in the frame)."""
     time = EventTime()
     for now, says in frames:
         time.update(at(says), now=START.timestamp() + now)
@@ -29,30 +29,30 @@ def told(*frames: tuple[float, float]) -> str | None:
     [
         ([(0, 0)], 0),
         ([(0, 0), (1, 1), (2, 1.5)], 1.5),
-        ([(0, 0), (1, 1), (2, -2 * DAY)], 1),  # a late one
+        ([(0, 0), (1, 1), (2, -2 * DAY)], 1),  # one late frame
         ([(0, 0), (1, 90)], 0),  # from the future
         ([(0, 0), (1, 50), (2, 2), (3, 3)], 3),
-        ([(0, -2 * DAY), (0.1, -2 * DAY + 1), (0.2, 0), (0.3, -2 * DAY + 2)], -2 * DAY + 2),  # "now", amid a replay
-        ([(0, 0), (3600, 3600), (7200, 7200)], 7200),  # one an hour
+        (
+            [(0, -2 * DAY), (0.1, -2 * DAY + 1), (0.2, 0), (0.3, -2 * DAY + 2)],
+            -2 * DAY + 2,
+        ),  # a frame of now in a replay
+        ([(0, 0), (3600, 3600), (7200, 7200)], 7200),  # one frame an hour
         ([(0, -DAY), (1, -DAY + 3600)], -DAY),
         ([(0, -DAY)] + [(0.1 * n, -DAY + 3600 * n) for n in range(1, AGREEING_FRAMES + 1)], -DAY + 3 * 3600),
-        (
-            [(0, 0)] + [(0.1 * n, -DAY + n) for n in range(AGREEING_FRAMES)],
-            -DAY + 2,
-        ),  # a replay that somebody asked for
+        ([(0, 0)] + [(0.1 * n, -DAY + n) for n in range(AGREEING_FRAMES)], -DAY + 2),  # a replay that was asked for
     ],
 )
-def test_the_time(frames: list[tuple[float, float]], expected: float) -> None:
-    assert told(*frames) == at(expected)
+def test_the_event_time_after_some_frames(frames: list[tuple[float, float]], expected: float) -> None:
+    assert event_time_after(*frames) == at(expected)
 
 
-def test_after_a_restart_one_late_frame_takes_nothing_back() -> None:
+def test_one_late_frame_after_a_restart_does_not_move_the_time_back() -> None:
     time = EventTime(at(0), noted_at=START.timestamp())
     assert time.update(at(-2 * DAY), now=START.timestamp() + 60) is None
     assert time.update(at(3600), now=START.timestamp() + 3600) == at(3600)
 
 
-def test_in_silence_the_last_frame_is_the_newest() -> None:
+def test_on_silence_the_time_of_the_last_frame_counts() -> None:
     time, now = EventTime(), START.timestamp()
     time.update(at(-DAY), now=now)
     assert time.update(at(0), now=now) is None
@@ -63,8 +63,8 @@ def test_in_silence_the_last_frame_is_the_newest() -> None:
 
 
 @given(st.lists(st.sampled_from([0.0, 0.0, 0.0, 0.0, -DAY, -900 * DAY, 5 * DAY]), min_size=1, max_size=60))
-def test_single_outliers_move_it_nowhere(offsets: list[float]) -> None:
-    """Events of half a day ago, and of each seven neighbours at most two are somewhere else."""
+def test_single_outliers_do_not_move_the_time(offsets: list[float]) -> None:
+    """The events are half a day old. At most two of seven consecutive frames are outliers."""
     time, true = EventTime(at(-DAY / 2), noted_at=START.timestamp()), -DAY / 2
     strange = 0
     for number, offset in enumerate(offsets):

@@ -1,4 +1,4 @@
-"""Whatever a source does with its seqs, and whatever ends in between: each message is stored, and once."""
+"""Each message is stored exactly once, with any order of seqs, any replay, and a cut or a kill at any point."""
 
 import asyncio
 from collections import Counter
@@ -8,14 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sluice_ingester.cursor.sequence import CONFIRMING_FRAMES
-from tests.unit.ingester.played import Ingester, Memory, Message
+from tests.unit.ingester.in_memory import Ingester, Memory, Message
 
 BASE = 32_000_000_000
 
 
 @dataclass(frozen=True)
 class Source:
-    """What a source sends, in its order, and how it replays."""
+    """What a source sends, in this order, and how it replays."""
 
     messages: list[Message]
     inclusive: bool
@@ -23,7 +23,7 @@ class Source:
 
     @property
     def late(self) -> set[Message]:
-        """The messages that come after one of the same seq, or of a higher one that is no stray."""
+        """The messages sent after one with the same or a higher seq, strays not counted."""
         return {
             message
             for number, message in enumerate(self.messages)
@@ -31,7 +31,7 @@ class Source:
         }
 
     def behind(self, cursor: int, sent: int) -> list[int]:
-        """The numbers of the messages, of the `sent` that were sent, that it replays behind a cursor."""
+        """The indexes of the messages that it replays for a cursor, of the first `sent` messages."""
         least = cursor if self.inclusive else cursor + 1
         replayed = [number for number in range(sent) if self.messages[number][0] >= least]
         return sorted(replayed, key=lambda number: self.messages[number][0]) if self.by_seq else replayed
@@ -39,7 +39,7 @@ class Source:
 
 @st.composite
 def sources(draw: st.DrawFn, *, strays: int) -> Source:
-    """Neighbours out of order, gaps, two messages under one seq, strays on both sides."""
+    """Sources with swapped messages, gaps, two messages of one seq, and strays above and below."""
     seq, messages, left = BASE, [], CONFIRMING_FRAMES - 1
     for _ in range(draw(st.integers(1, 12))):
         size = draw(st.integers(1, 4))
@@ -65,16 +65,16 @@ def steps(*more: str) -> st.SearchStrategy[list[tuple[str, int]]]:
     return st.lists(st.tuples(words, st.integers(1, 12)), max_size=40)
 
 
-async def play(source: Source, told: list[tuple[str, int]]) -> tuple[Memory, set[Message]]:
-    """What stands in Redis in the end, and what had been sent and stood below a cursor that was asked with."""
-    memory, gone, sent = Memory(), set(), 0
+async def run_actions(source: Source, actions: list[tuple[str, int]]) -> tuple[Memory, set[Message]]:
+    """Redis at the end, and the messages that were neither stored nor replayed after a connection ended."""
+    memory, unreachable, sent = Memory(), set(), 0
     ingester = Ingester(memory)
     await ingester.connect()
     waiting: list[int] = []
     taken: list[Message] = []
     since = 0
     for step, count in [
-        *told,
+        *actions,
         ("send", len(source.messages)),
         ("cut", 1),
         ("send", 10**6),
@@ -106,29 +106,29 @@ async def play(source: Source, told: list[tuple[str, int]]) -> tuple[Memory, set
                 await ingester.connect()
         if step in {"cut", "kill"}:
             waiting, since = source.behind(memory.seq, sent), len(taken)
-            gone |= {source.messages[number] for number in set(range(sent)) - set(waiting)} - set(memory.stored)
+            unreachable |= {source.messages[number] for number in set(range(sent)) - set(waiting)} - set(memory.stored)
     await ingester.cut()
-    return memory, gone
+    return memory, unreachable
 
 
-def check(source: Source, told: list[tuple[str, int]]) -> None:
-    memory, gone = asyncio.run(play(source, told))
+def check(source: Source, actions: list[tuple[str, int]]) -> None:
+    memory, unreachable = asyncio.run(run_actions(source, actions))
     stored = Counter(memory.stored)
     assert {message: times for message, times in stored.items() if times > 1} == {}
-    assert set(source.messages) - set(stored) <= gone
-    # What nobody can ask for again: it came late, below the cursor, and an end came before it was stored.
-    assert gone <= source.late
+    assert set(source.messages) - set(stored) <= unreachable
+    # These messages arrived late, below the cursor, and the connection ended before they were stored.
+    assert unreachable <= source.late
     assert memory.seq <= max(seq for seq, text in source.messages if text != "high")
     assert "lostReason" not in memory.health
 
 
 @settings(max_examples=60, deadline=None)
 @given(sources(strays=3), steps())
-def test_each_message_once(source: Source, told: list[tuple[str, int]]) -> None:
-    check(source, told)
+def test_each_message_is_stored_once(source: Source, actions: list[tuple[str, int]]) -> None:
+    check(source, actions)
 
 
 @settings(max_examples=60, deadline=None)
 @given(sources(strays=1), steps("silence", "silence"))
-def test_each_message_once_with_silences_in_between(source: Source, told: list[tuple[str, int]]) -> None:
-    check(source, told)
+def test_each_message_is_stored_once_with_silences_in_between(source: Source, actions: list[tuple[str, int]]) -> None:
+    check(source, actions)

@@ -1,4 +1,4 @@
-"""The digests of the newest frames, as text fields and back."""
+"""Frame digests: written to text fields and parsed back."""
 
 import pytest
 from hypothesis import given
@@ -17,13 +17,13 @@ def values(fields: dict[str, str]) -> list[str]:
 
 
 @given(st.lists(st.integers(0, 700), max_size=8))
-def test_what_was_added_last_is_read_back(sizes: list[int]) -> None:
-    frames, stood, added = FrameDigests(undigested_until=7), {}, 0
+def test_the_newest_digests_are_parsed_back(sizes: list[int]) -> None:
+    frames, written, added = FrameDigests(undigested_until=7), {}, 0
     for size in [1, *sizes]:
         frames, fields = frames.add([digest(added + number) for number in range(size)], cursor=b"%d" % (added + size))
-        stood |= fields
+        written |= fields
         added += size
-    read = FrameDigests.parse(values(stood), cursor=b"%d" % added, undigested_until=None)
+    read = FrameDigests.parse(values(written), cursor=b"%d" % added, undigested_until=None)
     assert (read.digests, read.undigested_until, read.is_stored) == (frames.digests, 7, True)
     kept = len(read.digests)
     assert read.digests == [digest(number) for number in range(added - kept, added)]
@@ -32,14 +32,14 @@ def test_what_was_added_last_is_read_back(sizes: list[int]) -> None:
 
 def test_one_frame_writes_one_field() -> None:
     frames, first = FrameDigests().add([digest(1)], cursor=b"1")
-    assert len(first) == SLOTS + 1  # nothing of a former time is left
+    assert len(first) == SLOTS + 1  # overwrites every field
     _, fields = frames.add([digest(2)], cursor=b"2")
     assert set(fields) == {"frames", "frames0"}
     assert sum(map(len, fields.values())) < 50
 
 
 @pytest.mark.parametrize("cursor", [b"8", b"", b"!live", None])
-def test_they_belong_to_one_cursor(cursor: bytes | None) -> None:
+def test_digests_of_another_cursor_are_ignored(cursor: bytes | None) -> None:
     _, fields = FrameDigests().add([digest(1)], cursor=b"7")
     assert FrameDigests.parse(values(dict(fields)), cursor=b"7", undigested_until=None).digests == [digest(1)]
     other = FrameDigests.parse(values(dict(fields)), cursor=cursor, undigested_until=5)
@@ -59,13 +59,13 @@ def test_they_belong_to_one_cursor(cursor: bytes | None) -> None:
         {"frames3": "A" * 1000},
     ],
 )
-def test_what_is_no_such_text_counts_as_none(changes: dict[str, str]) -> None:
+def test_malformed_fields_give_no_digests(changes: dict[str, str]) -> None:
     _, fields = FrameDigests().add([digest(1)], cursor=b"7")
     assert FrameDigests.parse(values({**fields, **changes}), cursor=b"7", undigested_until=7) == FrameDigests(
         undigested_until=7
     )
 
 
-def test_without_a_cursor() -> None:
+def test_digests_without_a_cursor_are_parsed_back() -> None:
     _, fields = FrameDigests().add([digest(1)], cursor=None)
     assert FrameDigests.parse(values(dict(fields)), cursor=None, undigested_until=None).digests == [digest(1)]

@@ -1,4 +1,4 @@
-"""What is lost before a connection's first new frame, row by row."""
+"""The gap detector: which events are lost before the first new frame of a connection."""
 
 import pytest
 
@@ -9,7 +9,7 @@ SOON = "2026-11-20T12:00:59.000Z"
 LATER = "2026-11-21T12:00:00.000Z"
 
 
-def arrived(arrival: GapDetector, seq: int, time: str | None) -> Gap | None:
+def gap_at(arrival: GapDetector, seq: int, time: str | None) -> Gap | None:
     arrival.new_frame_seen(seq, time)
     return arrival.finish()
 
@@ -20,46 +20,46 @@ LOSS = Gap(first=101, since=THEN, reason="OutdatedCursor")
 @pytest.mark.parametrize(
     ("seq", "time", "loss"),
     [
-        (101, LATER, None),  # it follows: a quiet night
+        (101, LATER, None),  # the next seq after a quiet time: no gap
         (111, LATER, LOSS),
-        (110, LATER, None),  # so few seqs are missing in every sequence
-        (11_000_000_000, SOON, None),  # the sequence was moved, nobody paused
+        (110, LATER, None),  # every sequence skips a few seqs
+        (11_000_000_000, SOON, None),  # a jump without a pause: the sequence was moved
         (5_000, LATER, LOSS),
         (5_000, None, LOSS),  # the frame has no time: the seqs alone decide
     ],
 )
-def test_not_announced(seq: int, time: str | None, loss: Gap | None) -> None:
-    assert arrived(GapDetector(ResumePoint(cursor=b"100", event_time=THEN), 100), seq, time) == loss
+def test_gap_without_an_announcement(seq: int, time: str | None, loss: Gap | None) -> None:
+    assert gap_at(GapDetector(ResumePoint(cursor=b"100", event_time=THEN), 100), seq, time) == loss
 
 
 @pytest.mark.parametrize(("seq", "loss"), [(101, None), (102, LOSS), (5_000, LOSS)])
-def test_announced(seq: int, loss: Gap | None) -> None:
+def test_gap_after_an_outdated_cursor_notice(seq: int, loss: Gap | None) -> None:
     arrival = GapDetector(ResumePoint(cursor=b"100", event_time=THEN), 100)
     arrival.is_announced = True
-    assert arrived(arrival, seq, SOON) == loss
+    assert gap_at(arrival, seq, SOON) == loss
 
 
-def test_a_source_that_repeats_the_cursor_has_lost_nothing() -> None:
+def test_a_replay_of_the_cursors_frame_means_no_gap() -> None:
     arrival = GapDetector(ResumePoint(cursor=b"100", event_time=THEN), 100)
     arrival.repeat_seen()
-    assert arrived(arrival, 5_000, LATER) is None
+    assert gap_at(arrival, 5_000, LATER) is None
 
 
-def test_a_cursor_set_by_hand_has_no_time() -> None:
-    assert arrived(GapDetector(ResumePoint(cursor=b"100"), 100), 5_000, THEN) == Gap(
+def test_a_gap_behind_a_cursor_set_by_hand_has_no_start_time() -> None:
+    assert gap_at(GapDetector(ResumePoint(cursor=b"100"), 100), 5_000, THEN) == Gap(
         first=101, since=None, reason="OutdatedCursor"
     )
 
 
 @pytest.mark.parametrize("position", [None, 0])
-def test_from_the_oldest_or_live_nothing_is_lost(position: int | None) -> None:
+def test_a_start_from_the_oldest_event_or_live_has_no_gap(position: int | None) -> None:
     arrival = GapDetector(ResumePoint(cursor=b"0", event_time=THEN), position)
     arrival.is_announced = True
-    assert arrived(arrival, 5_000, LATER) is None
+    assert gap_at(arrival, 5_000, LATER) is None
     assert arrival.possible_gap() is None
 
 
-def test_the_fields_of_a_loss_from_its_begin_to_its_end() -> None:
+def test_the_health_fields_of_a_gap_when_it_opens_and_closes() -> None:
     assert LOSS.opening_fields(now=LATER) == {
         "lostFrom": "101",
         "lostFromTime": THEN,

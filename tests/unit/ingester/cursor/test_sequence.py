@@ -1,4 +1,4 @@
-"""What frames are, by their seqs and their contents, and where the cursor then stands."""
+"""The sequence tracker: the class of each frame, by its seq and content, and the cursor after it."""
 
 import pytest
 
@@ -19,7 +19,7 @@ def digest(seq: int, text: str = "") -> bytes:
     return f"{seq}{text}".encode()
 
 
-def played(sequence: SequenceTracker, *seqs: int) -> list[FrameClass]:
+def classify(sequence: SequenceTracker, *seqs: int) -> list[FrameClass]:
     return [sequence.classify(seq, digest(seq)) for seq in seqs]
 
 
@@ -32,11 +32,11 @@ def played(sequence: SequenceTracker, *seqs: int) -> list[FrameClass]:
         (SEQ, (SEQ - MAX_OVERLAP, SEQ + 1), [REPEAT, NEW], SEQ + 1),
         (SEQ, (SEQ - MAX_OVERLAP - 1,), [LOW], SEQ),
         (SEQ, (1,), [LOW], SEQ),
-        (SEQ, (SEQ + 1, SEQ - 500, SEQ + 2), [NEW, LOW, NEW], SEQ + 2),  # one far below
-        (SEQ, (SEQ + 1, SEQ - 3, SEQ + 2), [NEW, NEW, NEW], SEQ + 2),  # one a little late
-        (0, (1, 3, 2, 4, 6, 5, 7), [NEW] * 7, 7),  # neighbours swapped
+        (SEQ, (SEQ + 1, SEQ - 500, SEQ + 2), [NEW, LOW, NEW], SEQ + 2),  # one frame far below
+        (SEQ, (SEQ + 1, SEQ - 3, SEQ + 2), [NEW, NEW, NEW], SEQ + 2),  # one frame a little late
+        (0, (1, 3, 2, 4, 6, 5, 7), [NEW] * 7, 7),  # swapped frames
         (0, (1, 3), [NEW, NEW], 1),
-        (SEQ, (SEQ + 1, SEQ + 5_000_000, SEQ + 2), [NEW, NEW, NEW], SEQ + 2),  # one far above
+        (SEQ, (SEQ + 1, SEQ + 5_000_000, SEQ + 2), [NEW, NEW, NEW], SEQ + 2),  # one frame far above
         (SEQ, (SEQ + 5_000_000, SEQ + 7_000_000, SEQ + 5_000_001, SEQ + 1), [NEW] * 4, SEQ + 1),
         (SEQ, (SEQ + 1, SEQ + 5_000_000), [NEW, NEW], SEQ + 1),
         (
@@ -51,128 +51,128 @@ def played(sequence: SequenceTracker, *seqs: int) -> list[FrameClass]:
             [NEW] * CONFIRMING_FRAMES,
             20 * 10**9 + CONFIRMING_FRAMES - 1,
         ),
-        (SEQ, range(SEQ + 17, SEQ + 17 * 20, 17), [NEW] * 19, SEQ + 17 * (20 - CONFIRMING_FRAMES)),  # gaps without end
+        (SEQ, range(SEQ + 17, SEQ + 17 * 20, 17), [NEW] * 19, SEQ + 17 * (20 - CONFIRMING_FRAMES)),  # only gaps
         (2**53 - 3, (2**53 - 2, 2**53 - 1), [NEW, NEW], 2**53 - 1),
     ],
 )
-def test_verdicts_and_the_cursor(
+def test_frame_classes_and_the_cursor(
     position: int | None, seqs: tuple[int, ...], verdicts: list[FrameClass], cursor: int | None
 ) -> None:
     sequence = SequenceTracker(position, undigested_until=position)
-    assert played(sequence, *seqs) == verdicts
+    assert classify(sequence, *seqs) == verdicts
     assert sequence.seq == cursor
 
 
-def test_two_messages_under_one_seq_are_two() -> None:
+def test_two_messages_of_one_seq_are_both_new() -> None:
     sequence = SequenceTracker(SEQ, undigested_until=SEQ)
     assert [sequence.classify(SEQ + 1, digest(SEQ + 1, text)) for text in ("a", "b", "a")] == [NEW, NEW, REPEAT]
 
 
-def test_with_the_digests_of_what_is_stored_nothing_else_is_a_repeat() -> None:
+def test_with_digests_only_stored_frames_are_repeats() -> None:
     sequence = SequenceTracker(SEQ, known_digests=[digest(SEQ - 1), digest(SEQ)], undigested_until=SEQ - 2)
     assert sequence.classify(SEQ, digest(SEQ, "another")) is NEW
-    assert played(sequence, SEQ - 1, SEQ, SEQ - 2, SEQ + 1) == [REPEAT, REPEAT, REPEAT, NEW]
+    assert classify(sequence, SEQ - 1, SEQ, SEQ - 2, SEQ + 1) == [REPEAT, REPEAT, REPEAT, NEW]
 
 
-def test_a_cursor_without_digests_is_believed_until_something_new_comes() -> None:
+def test_without_digests_frames_up_to_the_cursor_are_repeats_until_a_new_frame() -> None:
     sequence = SequenceTracker(SEQ, undigested_until=SEQ)
-    assert played(sequence, SEQ - 1, SEQ, SEQ + 1, SEQ - 2) == [REPEAT, REPEAT, NEW, NEW]
+    assert classify(sequence, SEQ - 1, SEQ, SEQ + 1, SEQ - 2) == [REPEAT, REPEAT, NEW, NEW]
 
 
-def test_it_is_not_believed_for_ever() -> None:
+def test_without_digests_the_number_of_repeats_is_limited() -> None:
     sequence = SequenceTracker(SEQ, undigested_until=SEQ)
     verdicts = [sequence.classify(SEQ, digest(SEQ, str(number))) for number in range(100)]
     assert verdicts == [REPEAT] * 2 * MAX_OVERLAP + [NEW] * (100 - 2 * MAX_OVERLAP)
 
 
-def test_a_lasting_step_down() -> None:
+def test_a_run_of_low_frames_has_moved_back() -> None:
     sequence = SequenceTracker(SEQ, undigested_until=SEQ)
-    assert played(sequence, *range(100, 100 + CONFIRMING_FRAMES)) == [LOW] * (CONFIRMING_FRAMES - 1) + [MOVED_BACK]
+    assert classify(sequence, *range(100, 100 + CONFIRMING_FRAMES)) == [LOW] * (CONFIRMING_FRAMES - 1) + [MOVED_BACK]
     assert sequence.seq == SEQ
 
 
-def test_strays_far_below_are_no_step_down() -> None:
+def test_single_strays_far_below_are_not_moved_back() -> None:
     sequence = SequenceTracker(SEQ, undigested_until=SEQ)
     for number in range(1, 100):
-        assert played(sequence, number, SEQ + number) == [LOW, NEW]
+        assert classify(sequence, number, SEQ + number) == [LOW, NEW]
 
 
-def test_one_frame_again_and_again_is_no_sequence() -> None:
+def test_repeats_of_one_frame_do_not_move_the_cursor() -> None:
     sequence = SequenceTracker(SEQ, undigested_until=SEQ)
-    assert played(sequence, *[7] * 100) == [LOW] + [REPEAT] * 99
-    assert played(sequence, *[SEQ + 5_000_000] * 100) == [NEW] + [REPEAT] * 99
+    assert classify(sequence, *[7] * 100) == [LOW] + [REPEAT] * 99
+    assert classify(sequence, *[SEQ + 5_000_000] * 100) == [NEW] + [REPEAT] * 99
     assert sequence.seq == SEQ
 
 
-def test_a_sequence_that_fell_back_a_little_is_stored() -> None:
+def test_new_content_under_recent_seqs_is_new() -> None:
     sequence = SequenceTracker(SEQ, known_digests=[digest(SEQ - back) for back in range(50)], undigested_until=SEQ - 50)
-    anew = [sequence.classify(seq, digest(seq, "anew")) for seq in range(SEQ - MAX_OVERLAP, SEQ + 5)]
-    assert set(anew) == {NEW}
+    classes = [sequence.classify(seq, digest(seq, "classes")) for seq in range(SEQ - MAX_OVERLAP, SEQ + 5)]
+    assert set(classes) == {NEW}
     assert sequence.seq == SEQ + 4
 
 
-def test_many_are_known_again() -> None:
+def test_all_frames_of_the_digest_window_are_repeats() -> None:
     sequence = SequenceTracker(0)
-    played(sequence, *range(1, 10_000))
-    assert set(played(sequence, *range(10_000 - DIGEST_WINDOW, 10_000))) == {REPEAT}
-    assert played(sequence, 10_000) == [NEW]
+    classify(sequence, *range(1, 10_000))
+    assert set(classify(sequence, *range(10_000 - DIGEST_WINDOW, 10_000))) == {REPEAT}
+    assert classify(sequence, 10_000) == [NEW]
 
 
-def test_strays_are_told_when_the_sequence_has_left_them() -> None:
+def test_strays_are_listed_once_the_sequence_has_continued() -> None:
     sequence = SequenceTracker(SEQ, undigested_until=SEQ)
-    played(sequence, SEQ + 1, SEQ + 5_000_000, *range(SEQ + 2, SEQ + 2 + CONFIRMING_FRAMES))
+    classify(sequence, SEQ + 1, SEQ + 5_000_000, *range(SEQ + 2, SEQ + 2 + CONFIRMING_FRAMES))
     assert sequence.strays == [SEQ + 5_000_000]
 
 
-def test_the_strays_that_a_source_replays_are_no_sequence() -> None:
+def test_replayed_strays_do_not_move_the_cursor() -> None:
     strays = range(SEQ + 5_000_000, SEQ + 5_000_100)
     sequence = SequenceTracker(SEQ, known_digests=map(digest, strays), undigested_until=SEQ - 100)
-    assert set(played(sequence, *strays)) == {REPEAT}
+    assert set(classify(sequence, *strays)) == {REPEAT}
     sequence.handle_silence()
     assert sequence.seq == SEQ
-    assert played(sequence, SEQ + 1) == [NEW]
+    assert classify(sequence, SEQ + 1) == [NEW]
     assert sequence.seq == SEQ + 1
 
 
 @pytest.mark.parametrize(
     ("position", "seqs", "cursor"),
     [
-        (None, (SEQ,), SEQ),  # the first there is
+        (None, (SEQ,), SEQ),  # the very first frame
         (0, (SEQ,), SEQ),
         (None, (SEQ + 5_000_000, SEQ, SEQ + 1), SEQ + 1),
         (2, (20,), 20),
-        (2, (3, 20, 21 + MAX_SILENT_GAP), 20),  # a few frames are no proof of a leap
+        (2, (3, 20, 21 + MAX_SILENT_GAP), 20),  # a few frames do not confirm a jump
         (2, (3, 20, 5_000_000, 5_000_900), 20),
     ],
 )
-def test_what_a_source_says_before_it_falls_silent_counts(
+def test_on_silence_the_cursor_moves_to_the_last_frames(
     position: int | None, seqs: tuple[int, ...], cursor: int
 ) -> None:
     sequence = SequenceTracker(position, undigested_until=position)
-    played(sequence, *seqs)
+    classify(sequence, *seqs)
     sequence.handle_silence()
     assert sequence.seq == cursor
 
 
-def test_a_leap_that_was_announced_needs_no_more_proof() -> None:
+def test_on_silence_an_announced_jump_moves_the_cursor() -> None:
     sequence = SequenceTracker(2, undigested_until=2)
-    played(sequence, 5_000_000, 5_000_900)
+    classify(sequence, 5_000_000, 5_000_900)
     sequence.handle_silence(allow_leap=True)
     assert sequence.seq == 5_000_900
 
 
-def test_a_stray_before_a_silence_is_taken_back() -> None:
+def test_a_stray_that_moved_the_cursor_on_silence_is_undone() -> None:
     sequence = SequenceTracker(SEQ, undigested_until=SEQ)
-    played(sequence, SEQ + 1, SEQ + 500)
+    classify(sequence, SEQ + 1, SEQ + 500)
     sequence.handle_silence()
     assert sequence.seq == SEQ + 500
-    assert played(sequence, *range(SEQ + 2, SEQ + 20)) == [NEW] * 18
+    assert classify(sequence, *range(SEQ + 2, SEQ + 20)) == [NEW] * 18
     assert sequence.seq == SEQ + 19
 
 
-def test_a_swapped_neighbour_after_a_silence() -> None:
+def test_a_swapped_frame_after_a_silence_is_new() -> None:
     sequence = SequenceTracker(0)
-    played(sequence, 1, 3)
+    classify(sequence, 1, 3)
     sequence.handle_silence()
-    assert played(sequence, 2, 4) == [NEW, NEW]
+    assert classify(sequence, 2, 4) == [NEW, NEW]
     assert sequence.seq == 4

@@ -1,3 +1,5 @@
+"""Reading the stored cursor, and where a connection starts."""
+
 import pytest
 
 from sluice_common.seqs import MAX_SEQ
@@ -16,7 +18,7 @@ SEQ = 6_322_875_401
     ("stored", "seq"),
     [(None, None), (b"0", 0), (b"6322875401", SEQ), (b"007", 7), (str(MAX_SEQ).encode(), MAX_SEQ)],
 )
-def test_reads_a_seq(stored: bytes | None, seq: int | None) -> None:
+def test_a_decimal_cursor_is_parsed(stored: bytes | None, seq: int | None) -> None:
     assert parse_cursor(stored) == seq
 
 
@@ -37,7 +39,7 @@ def test_reads_a_seq(stored: bytes | None, seq: int | None) -> None:
         b"9" * 400,
     ],
 )
-def test_what_is_no_seq_is_not_taken_for_a_missing_one(stored: bytes) -> None:
+def test_a_malformed_cursor_is_an_error(stored: bytes) -> None:
     with pytest.raises(CursorUnreadableError, match="not a decimal seq below 2\\^53"):
         parse_cursor(stored)
 

@@ -1,4 +1,4 @@
-"""When a source is said to stream: what comes over its connection is played by lists of messages."""
+"""When a source counts as streaming. Lists of messages stand in for the connection."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
@@ -12,13 +12,13 @@ from sluice_ingester.telemetry.metrics import Metrics
 from sluice_redis.contract import SourceState
 from sluice_wire.events import DecodedFrame, ErrorFrame
 from tests.fakes.clock import FakeClock
-from tests.unit.ingester.given import decoded
+from tests.unit.ingester.decoded_frames import decoded
 
 FUTURE = ErrorFrame(error="FutureCursor", message="Cursor in the future.")
 
 
-class Played:
-    """A source, its decoder and its cursor tracker: it gives `messages`, then nothing."""
+class ScriptedSource:
+    """A source, its decoder and its cursor tracker: it sends `messages`, then nothing."""
 
     def __init__(self, messages: Iterable[DecodedFrame | ErrorFrame], report: HealthReport) -> None:
         self._messages = list(messages)
@@ -55,26 +55,26 @@ class Played:
 
 
 async def read(*messages: DecodedFrame | ErrorFrame, seconds: float = 0.0) -> tuple[list[SourceState], SourceState]:
-    """The state before each message and after the last, and the one that it has after so many seconds."""
+    """The states before each message and after the last one, and the state `seconds` later."""
     clock = FakeClock()
     report = HealthReport("relay.test", metrics=Metrics(), pod="pod-1", version="1.2.3", clock=clock)
-    played: Any = Played(messages, report)
-    reader = FrameReader(subscription=played, decoder=played, report=report, cursor_tracker=played, clock=clock)
+    scripted: Any = ScriptedSource(messages, report)
+    reader = FrameReader(subscription=scripted, decoder=scripted, report=report, cursor_tracker=scripted, clock=clock)
     task = asyncio.create_task(reader.read("7", Batcher(max_events=10, max_seconds=1, clock=clock)))
     await clock.advance(seconds)
     state = report.condition.state
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-    return played.states, state
+    return scripted.states, state
 
 
-async def test_it_streams_from_the_first_frame_on() -> None:
+async def test_a_source_streams_from_its_first_frame_on() -> None:
     states, state = await read(decoded(8, 1), decoded(9, 1))
     assert states == [SourceState.CONNECTING, SourceState.STREAMING, SourceState.STREAMING]
     assert state is SourceState.STREAMING
 
 
-async def test_a_source_that_refuses_the_cursor_never_streamed() -> None:
+async def test_a_source_that_refuses_the_cursor_does_not_stream() -> None:
     states, state = await read(FUTURE, seconds=60)
     assert states == [SourceState.CONNECTING]
     assert state is SourceState.CONNECTING

@@ -1,4 +1,4 @@
-"""The pipeline over many connections: reconnects, fences, lost cursors, backpressure, silence and the end."""
+"""The pipeline over many connections: reconnects, fences, lost cursors, backpressure, silence and shutdown."""
 
 import asyncio
 import json
@@ -28,7 +28,7 @@ MARK = 20
 
 
 class Stage(RunningTask):
-    """A pipeline that runs, between a source and a Redis that the test plays."""
+    """A pipeline that runs, between a source and a Redis in memory."""
 
     def __init__(self) -> None:
         self.clock = FakeClock()
@@ -97,7 +97,7 @@ async def test_it_reconnects_from_the_cursor_and_stores_repeats_once(stage: Stag
     assert (stage.stored, stage.sink.cursor) == (list(range(1, 12)), b"11")
 
 
-async def test_the_pauses_between_attempts_grow_and_keep_to_what_the_source_asks_for(stage: Stage) -> None:
+async def test_pauses_between_attempts_grow_and_are_at_least_what_the_source_asks_for(stage: Stage) -> None:
     stage.source.refusals = [SourceFailure("ConnectFailed", "refused")] * 12
     stage.source.fail()
     passed = await stage.clock.advance_until(lambda: len(stage.source.cursors) == 14)
@@ -110,7 +110,7 @@ async def test_the_pauses_between_attempts_grow_and_keep_to_what_the_source_asks
     assert 300 <= await stage.clock.advance_until(lambda: stage.source.is_open) <= 360
 
 
-async def test_it_follows_a_cursor_that_somebody_else_sets(stage: Stage) -> None:
+async def test_it_reconnects_from_a_cursor_set_by_somebody_else(stage: Stage) -> None:
     stage.source.send(*range(1, 10))
     await stage.clock.advance(1.0)
     stage.sink.set_cursor(b"5")
@@ -123,7 +123,7 @@ async def test_it_follows_a_cursor_that_somebody_else_sets(stage: Stage) -> None
     assert stage.report.fields()[HealthField.FENCED] == "1"
 
 
-async def test_a_quiet_connection_notices_another_cursor_within_seconds(stage: Stage) -> None:
+async def test_a_quiet_connection_notices_a_changed_cursor_within_seconds(stage: Stage) -> None:
     stage.source.send(*range(1, 10))
     await stage.clock.advance(1.0)
     stage.sink.set_cursor(None)
@@ -141,7 +141,7 @@ async def test_a_cursor_in_the_future_halts_until_it_is_set(stage: Stage) -> Non
     assert stage.source.cursors == ["0", "7"]
 
 
-async def test_a_cursor_that_is_none_halts_until_it_is_deleted(stage: Stage) -> None:
+async def test_a_malformed_cursor_halts_until_it_is_deleted(stage: Stage) -> None:
     stage.sink.set_cursor(b"nonsense")
     await stage.clock.advance(60)
     assert stage.state == ("halted", "CursorUnreadable")
@@ -151,7 +151,7 @@ async def test_a_cursor_that_is_none_halts_until_it_is_deleted(stage: Stage) -> 
 
 
 @pytest.mark.parametrize(("on_lost", "cursor", "asked"), [("oldest", b"0", "0"), ("live", b"!live", None)])
-async def test_a_lost_cursor_is_reset_as_chosen_and_not_again_soon(
+async def test_a_lost_cursor_is_reset_as_configured_and_not_again_soon(
     stage: Stage, on_lost: str, cursor: bytes, asked: str | None
 ) -> None:
     await stage.kill()
@@ -185,7 +185,7 @@ async def test_a_gap_is_stored_with_the_first_events_after_it(stage: Stage) -> N
     assert [health[field] for field in ("lostReason", "lostFrom", "lostTo")] == ["OutdatedCursor", "10", "499"]
 
 
-async def test_in_silence_the_last_frame_counts(stage: Stage) -> None:
+async def test_on_silence_the_cursor_moves_to_the_last_frame(stage: Stage) -> None:
     stage.source.send(*range(1, 10), 20)
     await stage.clock.advance(1.0)
     assert stage.sink.cursor == b"9"
@@ -206,7 +206,7 @@ async def test_a_full_stream_ends_the_connection_and_is_written_when_there_is_ro
     assert stage.source.cursors == ["0", str(2 * MARK)]
 
 
-async def test_while_redis_is_away_little_is_read_and_nothing_is_lost(stage: Stage) -> None:
+async def test_while_redis_is_unavailable_reading_stops_and_nothing_is_lost(stage: Stage) -> None:
     stage.source.send(*range(1, 10))
     await stage.clock.advance(1.0)
     stage.sink.failure = UNAVAILABLE
@@ -234,7 +234,7 @@ async def test_a_redis_that_evicts_keys_ends_the_connection(stage: Stage) -> Non
     await stage.clock.advance_until(lambda: stage.source.is_open)
 
 
-async def test_what_was_read_is_stored_before_the_end(stage: Stage) -> None:
+async def test_frames_already_read_are_stored_before_shutdown(stage: Stage) -> None:
     stage.source.send(*range(1, 10))
     await settle()
     stage.pipeline.stop()
@@ -244,7 +244,7 @@ async def test_what_was_read_is_stored_before_the_end(stage: Stage) -> None:
     assert stage.report.condition.state is SourceState.STOPPED
 
 
-async def test_it_ends_at_once_while_it_waits(stage: Stage) -> None:
+async def test_it_stops_at_once_during_a_pause(stage: Stage) -> None:
     stage.source.fail()
     await settle()
     stage.pipeline.stop()
@@ -262,14 +262,14 @@ async def test_an_internal_error_is_reported_and_retried(stage: Stage) -> None:
     assert stage.stored == [1]
 
 
-async def test_frames_that_wait_too_long_without_a_reason_are_a_stuck_pipeline(stage: Stage) -> None:
+async def test_a_pipeline_whose_frames_wait_too_long_without_a_reason_is_stuck(stage: Stage) -> None:
     stage.source.send(1)
     await settle()
     stage.clock.pass_by(STUCK_SECONDS + 1)
     assert stage.pipeline.is_stuck
 
 
-async def test_killed_anywhere_it_stores_each_event_once(stage: Stage) -> None:
+async def test_each_event_is_stored_once_after_a_kill_at_any_point(stage: Stage) -> None:
     for kill_after in range(1, 40):
         next_seq = int(stage.source.cursors[-1] or 0) + 1
         stage.source.send(*range(max(1, next_seq - 3), next_seq + kill_after % 13))

@@ -1,3 +1,5 @@
+"""Parsing the address of a source."""
+
 import pytest
 
 from sluice_ingester.sources.address import Address
@@ -28,7 +30,7 @@ NSID = "com.atproto.sync.subscribeRepos"
         ("relay_1.default.svc", "relay_1.default.svc", "wss://relay_1.default.svc"),
     ],
 )
-def test_parses(text: str, host: str, url: str) -> None:
+def test_valid_addresses(text: str, host: str, url: str) -> None:
     address = Address.parse(text)
     assert address.host == host == normalize_host(text)
     assert address.subscription(NSID, cursor=None) == f"{url}/xrpc/{NSID}"
@@ -60,7 +62,7 @@ def test_parses(text: str, host: str, url: str) -> None:
         "münchen.example",
     ],
 )
-def test_refuses(text: str) -> None:
+def test_invalid_addresses(text: str) -> None:
     with pytest.raises(ValueError, match=r"is not|has the|is no IP address"):
         Address.parse(text)
 

@@ -1,3 +1,5 @@
+"""Failures of a source: their kind, their message and the pause that they ask for."""
+
 import ssl
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -24,7 +26,7 @@ def test_retry_after_can_be_a_date() -> None:
 
 
 @pytest.mark.parametrize("value", ["soon", "", "-5", "²", "Mon, 99 Xyz"])
-def test_retry_after_can_be_nonsense(value: str) -> None:
+def test_a_malformed_retry_after_is_ignored(value: str) -> None:
     assert (
         classify_source_error(
             refused(HTTPStatus.TOO_MANY_REQUESTS, **{"Retry-After": value}), source="a.test"
@@ -52,7 +54,7 @@ def test_retry_after_can_be_nonsense(value: str) -> None:
         (RuntimeError("anything"), "NoWebSocket"),
     ],
 )
-def test_one_kind_and_one_line(error: Exception, kind: str) -> None:
+def test_a_failure_has_one_kind_and_one_line(error: Exception, kind: str) -> None:
     failure = classify_source_error(error, source="relay.test:99")
     assert failure.kind == kind
     assert "relay.test:99" in failure.message
@@ -60,7 +62,7 @@ def test_one_kind_and_one_line(error: Exception, kind: str) -> None:
     assert "<html>" not in failure.message
 
 
-def test_a_close_tells_what_the_source_said() -> None:
+def test_a_close_reports_the_sources_reason() -> None:
     error = ConnectionClosedError(Close(1001, "going away"), Close(1001, ""), rcvd_then_sent=True)
     assert classify_source_error(error, source="a.test") == SourceFailure(
         "Closed", "a.test closed the connection with 1001 (going away)"

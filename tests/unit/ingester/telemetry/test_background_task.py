@@ -24,7 +24,7 @@ def started(
     return made, asyncio.create_task(made.run()), metrics
 
 
-async def test_an_error_ends_nothing_and_is_logged_once_of_its_kind(caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_error_does_not_end_the_task_and_is_logged_once_a_kind(caplog: pytest.LogCaptureFixture) -> None:
     clock = FakeClock()
     errors: list[Exception] = [ValueError("a"), ValueError("b"), TypeError("c")]
     steps: list[float] = []
@@ -47,7 +47,7 @@ async def test_an_error_ends_nothing_and_is_logged_once_of_its_kind(caplog: pyte
     assert all("beat fails" in record.message and record.exc_info for record in caplog.records)
 
 
-async def test_one_that_only_fails_is_broken_until_it_works() -> None:
+async def test_a_task_that_keeps_failing_is_broken_until_it_succeeds() -> None:
     clock = FakeClock()
     works = False
 

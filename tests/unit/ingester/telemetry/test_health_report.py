@@ -1,4 +1,4 @@
-"""What is said about a source, as its pipeline tells it."""
+"""The health report of a source, as its pipeline updates it."""
 
 from datetime import timedelta
 
@@ -11,7 +11,7 @@ from sluice_ingester.telemetry.metrics import Metrics
 from sluice_redis.contract import HealthField, SourceState
 from sluice_redis.sink.errors import SinkFailure, SinkReason
 from tests.fakes.clock import FakeClock
-from tests.unit.ingester.given import decoded
+from tests.unit.ingester.decoded_frames import decoded
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def batch(clock: FakeClock, events: int, *, age: float = 0.0) -> Batch:
     return made
 
 
-async def test_every_field_of_its_own_and_no_other(report: HealthReport) -> None:
+async def test_the_report_has_all_fields_but_those_of_the_append_and_the_cursor(report: HealthReport) -> None:
     append = {
         HealthField.SEQ,
         HealthField.EVENT_TIME,
@@ -41,12 +41,12 @@ async def test_every_field_of_its_own_and_no_other(report: HealthReport) -> None
         HealthField.DEADLETTERS,
         HealthField.BATCH,
     }
-    others = {field for field in HealthField if field.startswith(("lost", "reset"))}  # of who loses or sets the cursor
+    others = {field for field in HealthField if field.startswith(("lost", "reset"))}  # of losses and cursor resets
     assert set(report.fields()) == set(HealthField) - append - others
     assert all(isinstance(value, str) for value in report.fields().values())
 
 
-async def test_a_trouble_of_redis_hides_what_the_connection_does(report: HealthReport) -> None:
+async def test_a_redis_failure_is_reported_before_the_connection_state(report: HealthReport) -> None:
     report.connected_from("5")
     report.streaming()
     report.stream_full("firehose_live is at its high-water mark of 10 entries")
@@ -59,7 +59,9 @@ async def test_a_trouble_of_redis_hides_what_the_connection_does(report: HealthR
 
 
 @pytest.mark.parametrize(("lasting", "state"), [(False, SourceState.BACKPRESSURE), (True, SourceState.HALTED)])
-async def test_trouble(report: HealthReport, *, lasting: bool, state: SourceState) -> None:
+async def test_a_lasting_redis_failure_is_halted_another_is_backpressure(
+    report: HealthReport, *, lasting: bool, state: SourceState
+) -> None:
     report.sink_failed(SinkFailure(SinkReason.AUTH, "Redis: no", permanent=lasting))
     assert (report.condition.state, report.condition.reason) == (state, "RedisAuth")
     assert report.fields()[HealthField.LAST_ERROR] == "Redis: no"
@@ -75,7 +77,7 @@ async def test_streaming_has_no_reason(report: HealthReport) -> None:
     assert fields[HealthField.ERRORS] == "1"
 
 
-async def test_since_changes_with_the_state_alone(report: HealthReport, clock: FakeClock) -> None:
+async def test_since_changes_only_with_the_state(report: HealthReport, clock: FakeClock) -> None:
     report.waiting("Http503", "a", seconds=1)
     since = report.fields()[HealthField.SINCE]
     clock.pass_by(0.01)
@@ -87,7 +89,7 @@ async def test_since_changes_with_the_state_alone(report: HealthReport, clock: F
     assert report.fields()[HealthField.SINCE] > since
 
 
-async def test_reconnects_begin_with_the_second_connection(report: HealthReport) -> None:
+async def test_reconnects_count_from_the_second_connection(report: HealthReport) -> None:
     assert not report.ever_connected
     report.connected_from(None)
     report.streaming()
@@ -125,7 +127,7 @@ async def test_lag_grows_unless_connected(report: HealthReport, clock: FakeClock
     assert report.lag == pytest.approx(57, abs=1)
 
 
-async def test_an_error_that_comes_often_is_counted_often_and_logged_seldom(
+async def test_a_frequent_error_is_counted_each_time_and_logged_rarely(
     report: HealthReport, clock: FakeClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     for number in range(100):

@@ -1,4 +1,4 @@
-"""The lag of a source that rests for long: the age of its newest label is no lag."""
+"""The lag of a quiet labeler: the age of its newest label is not its lag."""
 
 from datetime import timedelta
 
@@ -29,20 +29,20 @@ def streaming(clock: FakeClock, *, rests: bool) -> HealthReport:
     return report
 
 
-def test_old_labels_are_behind_until_no_more_come(clock: FakeClock) -> None:
+def test_old_labels_are_lag_until_no_more_arrive(clock: FakeClock) -> None:
     report = streaming(clock, rests=True)
     assert report.lag == pytest.approx(DAY, abs=5)
     clock.pass_by(61)
     assert report.lag == 0
 
 
-def test_old_events_of_a_relay_stay_behind(clock: FakeClock) -> None:
+def test_old_events_of_a_relay_stay_lag(clock: FakeClock) -> None:
     report = streaming(clock, rests=False)
     clock.pass_by(61)
     assert report.lag == pytest.approx(DAY, abs=5)
 
 
-def test_away_it_is_behind_by_as_much_as_it_is_away(clock: FakeClock) -> None:
+def test_without_a_connection_lag_is_the_time_since_it_ended(clock: FakeClock) -> None:
     report = streaming(clock, rests=True)
     clock.pass_by(7 * DAY)
     report.waiting("ConnectFailed", "no route", seconds=1)

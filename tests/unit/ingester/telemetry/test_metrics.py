@@ -1,4 +1,4 @@
-"""The metrics' names and words, held against the documentation and against the code that uses them."""
+"""The ingester's metrics and kinds of errors: the same in the code and in the documentation."""
 
 import ast
 import re
@@ -18,17 +18,17 @@ CODE = Path(error_kinds.__file__).parents[2]
 
 
 def test_the_documentation_lists_every_metric_with_its_type_and_labels() -> None:
-    told = {}
+    documented = {}
     for name, kind, rest in re.findall(r"^\| `(\w+)` \| (\w+) \|(.*)$", DOCS, re.MULTILINE):
         first = rest.split("|")[0]
-        told[name] = (kind, tuple(re.findall(r"`(\w+)`", first)) if name.startswith("sluice_") else ())
+        documented[name] = (kind, tuple(re.findall(r"`(\w+)`", first)) if name.startswith("sluice_") else ())
     metrics = Metrics()
-    there = {}
+    registered = {}
     for collector in metrics.registry._collector_to_names:
         (family,) = collector.describe()
         name = f"{family.name}_total" if family.type == "counter" else family.name
-        there[name] = (family.type, collector._labelnames)
-    assert told == there
+        registered[name] = (family.type, collector._labelnames)
+    assert documented == registered
 
 
 @pytest.mark.parametrize("word", sorted(SOURCE_KINDS | set(SinkReason) | set(DeadLetterReason) | {OTHER}))
@@ -36,8 +36,8 @@ def test_every_kind_of_error_is_documented(word: str) -> None:
     assert f"`{word}`" in DOCS.split("## Kinds of errors")[1]
 
 
-def test_every_kind_that_the_code_names_is_in_the_vocabulary() -> None:
-    """Literals that are given as the kind of a failure, a halt, a loss or an error."""
+def test_every_kind_of_error_in_the_code_is_registered() -> None:
+    """Looks at literals that the code passes as the kind of a failure, a halt, a loss or an error."""
     takers = {"SourceFailure", "HaltError", "waiting", "error", "_misfit"}
     named = set()
     for file in CODE.rglob("*.py"):
@@ -52,12 +52,12 @@ def test_every_kind_that_the_code_names_is_in_the_vocabulary() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "told"), [("Http429", "Http429"), ("Http799", OTHER), ("made up", OTHER), ("RedisAuth", "RedisAuth")]
+    ("kind", "label"), [("Http429", "Http429"), ("Http799", OTHER), ("made up", OTHER), ("RedisAuth", "RedisAuth")]
 )
-def test_what_a_stranger_sends_makes_no_series(kind: str, told: str) -> None:
-    assert error_kind(kind) == told
+def test_an_unknown_kind_adds_no_series(kind: str, label: str) -> None:
+    assert error_kind(kind) == label
     metrics = Metrics()
     metrics.count_error("relay.test", kind)
     assert metrics.registry.get_sample_value(
-        "sluice_ingester_errors_total", {"source": "relay.test", "kind": told}
+        "sluice_ingester_errors_total", {"source": "relay.test", "kind": label}
     ) == metrics.registry.get_sample_value("ingester_errors_total")

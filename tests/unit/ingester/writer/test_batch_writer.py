@@ -1,4 +1,4 @@
-"""The writer against a Redis that fails in every way: nothing is lost, nothing is stored twice."""
+"""The batch writer against a Redis that fails: no event is lost or stored twice."""
 
 import asyncio
 import json
@@ -30,7 +30,7 @@ class Stage:
         return BatchWriter(self.sink, self.report, high_water_mark=MARK, clock=self.clock)
 
     async def write(self, batch: Batch) -> None:
-        """Write it, while time passes."""
+        """Write `batch` while time passes."""
         task = asyncio.create_task(self.writer.write(batch))
         await self.clock.advance_until(task.done)
         await task
@@ -57,7 +57,7 @@ async def stage() -> Stage:
 
 @pytest.mark.parametrize("failure", [UNAVAILABLE, TIMEOUT, OUT_OF_MEMORY, READ_ONLY, NO_RIGHT])
 @pytest.mark.parametrize("answer_is_lost", [False, True])
-async def test_a_batch_is_repeated_until_it_is_stored_and_is_stored_once(
+async def test_a_batch_is_retried_until_it_is_stored_and_is_stored_once(
     stage: Stage, failure: SinkFailure, *, answer_is_lost: bool
 ) -> None:
     failures = stage.sink.lost_answers if answer_is_lost else stage.sink.failures
@@ -68,7 +68,7 @@ async def test_a_batch_is_repeated_until_it_is_stored_and_is_stored_once(
     assert stage.writer.progress == 1
 
 
-async def test_the_pauses_grow_and_fall_back_after_a_success(stage: Stage) -> None:
+async def test_pauses_grow_and_are_reset_by_a_success(stage: Stage) -> None:
     stage.sink.failures = [UNAVAILABLE] * 50
     began = stage.clock.monotonic()
     await stage.write(batch(1))
@@ -80,9 +80,7 @@ async def test_the_pauses_grow_and_fall_back_after_a_success(stage: Stage) -> No
 
 
 @pytest.mark.parametrize(("failure", "state"), [(UNAVAILABLE, "backpressure"), (NO_RIGHT, "halted")])
-async def test_what_prevents_writing_is_reported_until_it_is_over(
-    stage: Stage, failure: SinkFailure, state: str
-) -> None:
+async def test_a_failure_is_reported_until_it_is_over(stage: Stage, failure: SinkFailure, state: str) -> None:
     stage.sink.failure = failure
     task = asyncio.create_task(stage.writer.write(batch(1)))
     await stage.clock.advance(60)
@@ -93,7 +91,7 @@ async def test_what_prevents_writing_is_reported_until_it_is_over(
     assert not stage.report.in_backpressure
 
 
-async def test_another_cursor_fences(stage: Stage) -> None:
+async def test_a_changed_cursor_fences_the_writer(stage: Stage) -> None:
     await stage.write(batch(1))
     stage.sink.set_cursor(b"100")
     with pytest.raises(FencedError, match="the cursor was '1' and is now '100'"):
@@ -104,12 +102,12 @@ async def test_another_cursor_fences(stage: Stage) -> None:
     assert stage.stored == ["1", "101"]
 
 
-async def test_a_quiet_source_notices_another_cursor(stage: Stage) -> None:
+async def test_a_quiet_source_notices_a_changed_cursor(stage: Stage) -> None:
     await stage.write(batch(1))
     await stage.writer.check_cursor()
     stage.sink.failures = [UNAVAILABLE]
     stage.sink.set_cursor(None)
-    await stage.writer.check_cursor()  # no answer is no other cursor
+    await stage.writer.check_cursor()  # a failed read is not a changed cursor
     with pytest.raises(FencedError, match="is now missing"):
         await stage.writer.check_cursor()
 
@@ -138,7 +136,7 @@ async def test_a_full_stream_is_written_to_again_when_there_is_room(stage: Stage
     assert not stage.report.in_backpressure
 
 
-async def test_others_that_fill_the_stream_are_reported(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_stream_that_others_fill_is_reported(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     await stage.write(batch(*range(1, MARK + 1)))
     read_length = stage.sink.stream_length
 
@@ -172,7 +170,7 @@ async def test_a_batch_that_is_too_large_is_split_between_its_frames(stage: Stag
     assert stage.sink.health[HealthField.DEADLETTERS] == "0"
 
 
-async def test_connections_that_end_at_large_requests_split_them_as_well(stage: Stage) -> None:
+async def test_large_requests_that_close_the_connection_are_split_as_well(stage: Stage) -> None:
     stage.sink.max_request_bytes, stage.sink.too_large = 100_000, UNAVAILABLE
     await stage.write(batch(*range(1, 9), size=50_000))
     assert (stage.stored, stage.sink.cursor) == ([str(seq) for seq in range(1, 9)], b"8")
@@ -213,7 +211,7 @@ async def test_a_kill_between_two_parts_of_a_frame_stores_no_event_twice(stage: 
         assert (stage.stored, stage.sink.cursor) == ([str(n) for n in range(6)], b"1")
 
 
-async def test_an_event_that_is_too_large_alone_becomes_a_dead_letter(stage: Stage) -> None:
+async def test_a_single_event_that_is_too_large_becomes_a_dead_letter(stage: Stage) -> None:
     stage.sink.max_request_bytes = 1000
     await stage.write(batch(1, size=5000))
     await stage.write(batch(2))
@@ -222,7 +220,7 @@ async def test_an_event_that_is_too_large_alone_becomes_a_dead_letter(stage: Sta
     assert letter["reason"].startswith(b"TooLarge")
 
 
-async def test_resuming_waits_until_redis_evicts_nothing(stage: Stage) -> None:
+async def test_resuming_waits_while_redis_evicts_keys(stage: Stage) -> None:
     stage.sink.evicts = True
     assert await stage.writer.evicts_keys()
     task = asyncio.create_task(stage.writer.resume())

@@ -1,4 +1,4 @@
-"""Addresses as a host: taken are those that Python's own reader takes."""
+"""IP addresses as a host: the operator accepts those that Python's ipaddress accepts."""
 
 import ipaddress
 
@@ -9,7 +9,7 @@ from sluice_operator.api.errors import InvalidResourceError
 from sluice_operator.api.relay import Relay
 
 
-def is_taken(host: str) -> bool:
+def is_accepted(host: str) -> bool:
     try:
         Relay.parse({"metadata": {"name": "a", "namespace": "b", "uid": "c"}, "spec": {"host": host}})
     except InvalidResourceError:
@@ -26,9 +26,9 @@ def is_address(text: str) -> bool:
 
 
 @given(st.ip_addresses(v=6), st.sampled_from(["", "ws://", "https://"]), st.sampled_from(["", ":443"]))
-def test_every_address_of_ipv6(address: ipaddress.IPv6Address, scheme: str, port: str) -> None:
+def test_every_ipv6_address_is_accepted(address: ipaddress.IPv6Address, scheme: str, port: str) -> None:
     for text in (address.compressed, address.exploded, address.compressed.upper()):
-        assert is_taken(f"{scheme}[{text}]{port}")
+        assert is_accepted(f"{scheme}[{text}]{port}")
 
 
 @given(st.lists(st.sampled_from(["", "0", "1f", "ABCD", "12345"]), max_size=10).map(":".join))
@@ -36,12 +36,12 @@ def test_every_address_of_ipv6(address: ipaddress.IPv6Address, scheme: str, port
 @example("::1.2.3.256")
 @example("1:2:3:4:5:6:1.2.3.4")
 @example("1:2:3:4:5:6:7:1.2.3.4")
-def test_what_stands_in_brackets(text: str) -> None:
-    assert is_taken(f"[{text}]") == is_address(text)
+def test_text_in_brackets_is_an_ipv6_address(text: str) -> None:
+    assert is_accepted(f"[{text}]") == is_address(text)
 
 
 @given(st.lists(st.sampled_from([0, 1, 99, 100, 199, 249, 255, 256, 999, 1000]), min_size=4, max_size=4))
 @example([10, 0, 0, 300])
-def test_four_numbers(numbers: list[int]) -> None:
+def test_four_numbers_are_an_ipv4_address(numbers: list[int]) -> None:
     text = ".".join(map(str, numbers))
-    assert is_taken(text) == is_taken(f"http://{text}:80") == is_address(text)
+    assert is_accepted(text) == is_accepted(f"http://{text}:80") == is_address(text)

@@ -1,4 +1,4 @@
-"""The variables of podTemplate: taken is what the ingester takes."""
+"""Variables in spec.podTemplate.env: the operator accepts the same values as the ingester."""
 
 import pytest
 
@@ -6,10 +6,10 @@ from sluice_ingester.settings import SettingsError, load
 from sluice_operator.api.errors import InvalidResourceError
 from sluice_operator.api.relay import Relay
 
-WORDS = ("debug", "Info", "WARNING", "error", "warn", "critical", "loud", "json", "plain", "JSON", "text", " info", "")
+VALUES = ("debug", "Info", "WARNING", "error", "warn", "critical", "loud", "json", "plain", "JSON", "text", " info", "")
 
 
-def operator_takes(name: str, value: str) -> bool:
+def operator_accepts(name: str, value: str) -> bool:
     spec = {"host": "relay.example.com", "podTemplate": {"env": [{"name": name, "value": value}]}}
     try:
         Relay.parse({"metadata": {"name": "a", "namespace": "b", "uid": "c"}, "spec": spec})
@@ -18,7 +18,7 @@ def operator_takes(name: str, value: str) -> bool:
     return True
 
 
-def ingester_takes() -> bool:
+def ingester_accepts() -> bool:
     try:
         load()
     except SettingsError:
@@ -27,7 +27,7 @@ def ingester_takes() -> bool:
 
 
 @pytest.mark.parametrize("name", ["LOG_LEVEL", "LOG_FORMAT"])
-@pytest.mark.parametrize("word", WORDS)
-def test_the_words_of_the_log_are_the_ingesters(monkeypatch: pytest.MonkeyPatch, name: str, word: str) -> None:
-    monkeypatch.setenv(name, word)
-    assert operator_takes(name, word) == ingester_takes()
+@pytest.mark.parametrize("value", VALUES)
+def test_log_settings_are_accepted_as_by_the_ingester(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(name, value)
+    assert operator_accepts(name, value) == ingester_accepts()

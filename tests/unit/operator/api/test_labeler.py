@@ -1,4 +1,4 @@
-"""Reading a Labeler: all that a Relay has, with labels in the place of events."""
+"""Parsing a Labeler: the fields of a Relay, with labels instead of events."""
 
 from pathlib import Path
 from typing import Any
@@ -24,38 +24,38 @@ def body(**spec: Any) -> dict[str, Any]:
     }
 
 
-def test_a_host_is_enough() -> None:
+def test_only_the_host_is_required() -> None:
     spec = Labeler.parse(body()).spec.dump()
     assert spec["host"] == "ozone.example.com"
     assert spec["labels"] == {"startFrom": "oldest"}
     assert spec["suspend"] is False
 
 
-def test_the_example_holds_no_unknown_field() -> None:
+def test_the_example_has_no_unknown_field() -> None:
     example = yaml.safe_load(EXAMPLE.read_text(encoding="utf-8"))
     assert example["kind"] == LABELER.name
     LabelerSpec.model_validate(example["spec"], extra="forbid")
 
 
-def test_it_has_what_a_relay_has() -> None:
+def test_a_labeler_has_the_common_fields_of_a_relay() -> None:
     relays_own = {"firehose", "backfill"}
     assert LabelerSpec.model_fields.keys() - {"labels"} == RelaySpec.model_fields.keys() - relays_own
     shown = [column.name for column in LABELER.columns]
     assert shown == [column.name for column in RELAY.columns if "backfill" not in column.path]
 
 
-@pytest.mark.parametrize(("given", "read"), [("live", "live"), (7, "7"), ("7", "7")])
-def test_start_from(given: object, read: str) -> None:
-    assert Labeler.parse(body(labels={"startFrom": given})).spec.labels.start_from == read
+@pytest.mark.parametrize(("value", "read"), [("live", "live"), (7, "7"), ("7", "7")])
+def test_a_valid_start_from(value: object, read: str) -> None:
+    assert Labeler.parse(body(labels={"startFrom": value})).spec.labels.start_from == read
 
 
-@pytest.mark.parametrize("given", ["0", 0, -1, "newest", ""])
-def test_start_from_refused(given: object) -> None:
+@pytest.mark.parametrize("value", ["0", 0, -1, "newest", ""])
+def test_an_invalid_start_from_is_refused(value: object) -> None:
     with pytest.raises(InvalidResourceError, match=r"spec\.labels\.startFrom: .*give oldest, live"):
-        Labeler.parse(body(labels={"startFrom": given}))
+        Labeler.parse(body(labels={"startFrom": value}))
 
 
-def test_a_status_comes_back_as_it_was_written() -> None:
+def test_a_status_is_read_back_unchanged() -> None:
     status = {
         "observedGeneration": 3,
         "labels": {"cursor": "1234", "lagSeconds": 0, "eventsPerSecond": 0.1},
@@ -64,7 +64,7 @@ def test_a_status_comes_back_as_it_was_written() -> None:
     assert Labeler.parse({**body(), "status": status}).status.dump() == status
 
 
-def test_the_status_of_what_can_not_be_understood() -> None:
+def test_an_unreadable_status_is_empty() -> None:
     found = {**body(host=""), "status": {"observedGeneration": 2, "host": "ozone.example.com"}}
     assert Labeler.parse_status(found).dump() == found["status"]
     assert Labeler.parse_status({**body(), "status": {"observedGeneration": "x"}}).dump() == {"observedGeneration": -1}

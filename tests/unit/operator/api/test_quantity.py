@@ -1,4 +1,4 @@
-"""Quantities by their value."""
+"""Kubernetes quantities: parsing and comparison by value."""
 
 from decimal import Decimal
 
@@ -19,7 +19,7 @@ from sluice_operator.api.quantity import parse_quantity
         ("1.5G", "1500M"),
     ],
 )
-def test_equal(left: str | int, right: str | int) -> None:
+def test_equal_quantities(left: str | int, right: str | int) -> None:
     assert parse_quantity(left) == parse_quantity(right)
 
 
@@ -35,11 +35,11 @@ def test_equal(left: str | int, right: str | int) -> None:
         ("2.", Decimal(2)),
     ],
 )
-def test_value(text: str, value: Decimal) -> None:
+def test_the_value_of_a_quantity(text: str, value: Decimal) -> None:
     assert parse_quantity(text) == value
 
 
 @pytest.mark.parametrize("text", ["", "m", "1 ", "1KB", "1ki", "0x10", "1.2.3", "NaN", "-1"])
-def test_refused(text: str) -> None:
+def test_invalid_quantities(text: str) -> None:
     with pytest.raises(ValueError, match="is not a quantity"):
         parse_quantity(text)

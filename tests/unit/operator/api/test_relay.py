@@ -1,4 +1,4 @@
-"""Reading a Relay: what the API server gives, old objects included."""
+"""Parsing a Relay as the API server returns it, old objects included."""
 
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ def body(**spec: Any) -> dict[str, Any]:
     }
 
 
-def test_a_host_is_enough() -> None:
+def test_only_the_host_is_required() -> None:
     relay = Relay.parse(body())
     assert relay.metadata.generation == 3
     assert relay.spec.dump() == {
@@ -55,11 +55,11 @@ def test_a_host_is_enough() -> None:
 
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("relay*.yaml")), ids=lambda path: path.name)
-def test_examples_hold_no_unknown_field(path: Path) -> None:
+def test_examples_have_no_unknown_field(path: Path) -> None:
     example = yaml.safe_load(path.read_text(encoding="utf-8"))
     Relay.model_validate({"spec": example["spec"], "metadata": {"namespace": "x", **example["metadata"]}})
     for volume in example["spec"].get("podTemplate", {}).get("volumes", ()):
-        del volume["secret"]  # the source of a volume is taken as it is
+        del volume["secret"]  # the source of a volume has no model
     Relay.model_fields["spec"].annotation.model_validate(example["spec"], extra="forbid")  # type: ignore[union-attr]
 
 
@@ -90,7 +90,7 @@ def test_the_full_example_is_full_and_shows_the_defaults() -> None:
         "99999",
     ],
 )
-def test_hosts_that_are_taken(host: str) -> None:
+def test_valid_hosts(host: str) -> None:
     assert Relay.parse(body(host=host)).spec.host == host
 
 
@@ -110,29 +110,29 @@ def test_hosts_that_are_taken(host: str) -> None:
         ("a,b", "alone"),
     ],
 )
-def test_hosts_that_are_refused(host: str, hint: str) -> None:
+def test_invalid_hosts(host: str, hint: str) -> None:
     with pytest.raises(InvalidResourceError, match=hint):
         Relay.parse(body(host=host))
 
 
 @pytest.mark.parametrize(
-    ("given", "read"),
+    ("value", "read"),
     [("oldest", "oldest"), ("live", "live"), (6_322_875_401, "6322875401"), ("6322875401", "6322875401")],
 )
-def test_start_from(given: object, read: str) -> None:
-    assert Relay.parse(body(firehose={"startFrom": given})).spec.firehose.start_from == read
+def test_a_valid_start_from(value: object, read: str) -> None:
+    assert Relay.parse(body(firehose={"startFrom": value})).spec.firehose.start_from == read
 
 
 @pytest.mark.parametrize(
-    "given", ["", "newest", "0", "07", 0, -5, "-5", "1.5", 1.5, "٣", 2**53, str(2**53), "9" * 19, True, None]
+    "value", ["", "newest", "0", "07", 0, -5, "-5", "1.5", 1.5, "٣", 2**53, str(2**53), "9" * 19, True, None]
 )
-def test_start_from_refused(given: object) -> None:
+def test_an_invalid_start_from_is_refused(value: object) -> None:
     with pytest.raises(InvalidResourceError, match=r"spec\.firehose\.startFrom"):
-        Relay.parse(body(firehose={"startFrom": given}))
+        Relay.parse(body(firehose={"startFrom": value}))
 
 
 @pytest.mark.parametrize("pattern", ["*", "app.*", "app.bsky.*", "app.bsky.feed.post", "com.example-site.thing"])
-def test_collections(pattern: str) -> None:
+def test_valid_collections(pattern: str) -> None:
     assert Relay.parse(body(firehose={"collections": [pattern]})).spec.firehose.collections == (pattern,)
 
 
@@ -140,17 +140,17 @@ def test_collections(pattern: str) -> None:
     "pattern",
     ["", "app.bsky", "app.bsky.", ".*", "app*", "app.bsky.*.post", "a b.c.d", "a,b", "app.bsky.feed/x"],
 )
-def test_collections_refused(pattern: str) -> None:
+def test_invalid_collections_are_refused(pattern: str) -> None:
     with pytest.raises(InvalidResourceError, match=r"spec\.firehose\.collections\[0\]"):
         Relay.parse(body(firehose={"collections": [pattern]}))
 
 
-def test_no_collections_refused() -> None:
+def test_an_empty_list_of_collections_is_refused() -> None:
     with pytest.raises(InvalidResourceError, match=r"spec\.firehose\.collections: .*at least 1"):
         Relay.parse(body(firehose={"collections": []}))
 
 
-def test_requests_above_limits_refused() -> None:
+def test_requests_above_limits_are_refused() -> None:
     resources = {"requests": {"memory": "1Gi"}, "limits": {"memory": "128Mi"}}
     with pytest.raises(InvalidResourceError, match=r"spec\.podTemplate\.resources: a request is above the limit"):
         Relay.parse(body(podTemplate={"resources": resources}))
@@ -159,14 +159,14 @@ def test_requests_above_limits_refused() -> None:
 
 
 @pytest.mark.parametrize("amount", ["lots", "1 Gi", "1..5", "1GiB", -1, "-1"])
-def test_what_is_no_quantity_is_refused(amount: str | int) -> None:
+def test_an_invalid_quantity_is_refused(amount: str | int) -> None:
     with pytest.raises(
         InvalidResourceError, match=r"spec\.podTemplate\.resources\.requests\.memory: .* is not a quantity"
     ):
         Relay.parse(body(podTemplate={"resources": {"requests": {"memory": amount}}}))
 
 
-def test_a_resource_that_does_not_exist_is_refused() -> None:
+def test_an_unknown_resource_is_refused() -> None:
     with pytest.raises(
         InvalidResourceError, match=r"spec\.podTemplate\.resources\.limits: unknown resource: use cpu, memory"
     ):
@@ -182,16 +182,16 @@ def test_the_error_names_every_field_and_its_value() -> None:
     assert "spec.health.degradedAfterSeconds: " in str(caught.value)
 
 
-def test_a_field_of_a_newer_schema_is_no_error() -> None:
+def test_a_field_of_a_newer_schema_is_ignored() -> None:
     assert Relay.parse(body(retention={"trimConsumed": False})).spec.suspend is False
 
 
-def test_a_status_that_cannot_be_read_counts_as_absent() -> None:
+def test_an_unreadable_status_is_empty() -> None:
     relay = Relay.parse({**body(), "status": {"observedGeneration": 3, "restarts": {"count": "many"}}})
     assert relay.status.observed_generation == -1
 
 
-def test_a_status_comes_back_as_it_was_written() -> None:
+def test_a_status_is_read_back_unchanged() -> None:
     status = {
         "observedGeneration": 3,
         "conditions": [

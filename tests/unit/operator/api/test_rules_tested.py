@@ -1,4 +1,4 @@
-"""Every rule of the generated CRDs has a case in the tests against a real API server."""
+"""The tests on a real API server have a case for every rule of the generated CRDs."""
 
 import re
 from collections.abc import Iterator
@@ -39,14 +39,14 @@ def spec_of(crd: Path) -> dict[str, Any]:
 
 
 def messages(node: Any) -> Iterator[str]:
-    """Of all CEL rules in a schema."""
+    """The messages of all CEL rules in a schema."""
     if isinstance(node, dict):
         yield from (rule["message"] for rule in node.get("x-kubernetes-validations", ()))
         yield from (message for value in node.values() for message in messages(value))
 
 
 def bounds(node: dict[str, Any], path: Place = ()) -> Iterator[tuple[Place, str, Any]]:
-    """Path, keyword and bound of all that a schema itself forbids."""
+    """All bounds in a schema, as path, keyword and bound."""
     yield from ((path, keyword, node[keyword]) for keyword in BROKEN if keyword in node)
     for name, field in node.get("properties", {}).items():
         yield from bounds(field, (*path, name))
@@ -57,7 +57,7 @@ def bounds(node: dict[str, Any], path: Place = ()) -> Iterator[tuple[Place, str,
 
 
 def values(node: Any, path: Place) -> Iterator[Any]:
-    """All that stands at `path` in an object."""
+    """All values at `path` in an object. `[]` stands for any item, `{}` for any key."""
     if not path:
         yield node
     elif path[0] == "[]" and isinstance(node, list):

@@ -1,4 +1,4 @@
-"""A CRD field that sets a variable of the ingester takes limits, default and values from its declaration."""
+"""CRD fields that set a variable of the ingester: limits, default and values come from the setting's declaration."""
 
 import ast
 import inspect
@@ -29,7 +29,7 @@ from sluice_redis.ingester_settings import (
 
 
 class Field(NamedTuple):
-    """A field of a spec: its path, the model that declares it, its attribute there, and its schema."""
+    """A field of a spec: its path, its model, its attribute in the model, and its schema."""
 
     path: str
     model: type[BaseModel]
@@ -114,7 +114,7 @@ def test_a_field_takes_its_limits_from_the_setting(setting: Setting[object], fie
 @each_pair
 def test_a_field_takes_its_default_from_the_setting(setting: Setting[object], field: Field) -> None:
     if isinstance(setting.default, StrEnum):
-        assert field.schema["default"] == camel_case(setting.default)  # a CRD spells values in CamelCase
+        assert field.schema["default"] == camel_case(setting.default)  # values in a CRD are in CamelCase
         return
     if "default" in field.schema and field.schema.get("type") != "object":
         expected = list(setting.default) if isinstance(setting.default, tuple) else setting.default
@@ -171,7 +171,7 @@ def test_a_number_without_a_maximum_has_no_limits_for_a_field() -> None:
         ("window: Annotated[int | None, Field(gt=0)] = None", (["gt=0"], False)),
     ],
 )
-def test_what_is_written_again_is_found(line: str, found: tuple[list[str], bool]) -> None:
+def test_literal_limits_and_defaults_in_an_annotation_are_found(line: str, found: tuple[list[str], bool]) -> None:
     (parsed,) = ast.parse(line).body
     assert isinstance(parsed, ast.AnnAssign)
     assert (limits_written_in(parsed), default_is_written_in(parsed)) == found

@@ -1,4 +1,4 @@
-"""What changes a child, and what doesn't."""
+"""The Deployments and Secrets of a Relay: what changes them, and which live objects belong to it."""
 
 import base64
 from typing import Any
@@ -39,7 +39,7 @@ def env(manifest: Manifest) -> dict[str, str]:
     return {item["name"]: item["value"] for item in container(manifest)["env"] if "value" in item}
 
 
-def stamp(manifest: Manifest) -> str:
+def desired_hash(manifest: Manifest) -> str:
     result: str = manifest["metadata"]["annotations"][DESIRED_HASH_ANNOTATION]
     return result
 
@@ -53,11 +53,11 @@ def stamp(manifest: Manifest) -> str:
         ({"suspend": True, "firehose": {"enabled": False}}, 0),
     ],
 )
-def test_one_pod_unless_told_otherwise(spec: dict[str, Any], replicas: int) -> None:
+def test_replicas_follow_suspend_and_enabled(spec: dict[str, Any], replicas: int) -> None:
     assert build(relay(**spec))["spec"]["replicas"] == replicas
 
 
-def test_the_spec_reaches_the_ingester() -> None:
+def test_the_spec_becomes_environment_variables() -> None:
     variables = env(
         build(
             relay(
@@ -80,7 +80,7 @@ def test_the_spec_reaches_the_ingester() -> None:
     }
 
 
-def test_a_backfill_is_an_ingester_of_its_own() -> None:
+def test_a_backfill_has_a_deployment_of_its_own() -> None:
     one = relay(host="relay.example.com", backfill={"enabled": True})
     streams = {stream.component: stream for stream in RELAY.desired_streams(one)}
     assert set(streams) == {FIREHOSE, BACKFILL}
@@ -103,7 +103,7 @@ def test_a_backfill_is_an_ingester_of_its_own() -> None:
     )
 
 
-def test_without_a_backfill_there_is_none() -> None:
+def test_without_a_backfill_there_is_only_the_firehose() -> None:
     assert [stream.component for stream in RELAY.desired_streams(relay())] == [FIREHOSE]
 
 
@@ -119,28 +119,28 @@ def test_the_pull_policy_of_the_resource_wins_over_the_operators() -> None:
     assert container(build(relay(imagePullPolicy="Never"), settings=always))["imagePullPolicy"] == "Never"
 
 
-def test_another_redis_url_makes_another_pod() -> None:
+def test_another_redis_url_changes_the_pod_template() -> None:
     one, two = build(relay()), build(relay(), url=b"redis://two")
     assert one["spec"]["template"] != two["spec"]["template"]
-    assert stamp(one) != stamp(two)
+    assert desired_hash(one) != desired_hash(two)
 
 
-def test_the_url_itself_stands_in_no_deployment() -> None:
+def test_no_deployment_contains_the_redis_url() -> None:
     settings = IngesterDefaults(image="sluice:1", default_redis_url="redis://:hunter2@redis")
     assert "hunter2" not in str(build(relay(), url=b"redis://:hunter2@redis", settings=settings))
     assert "hunter2" not in repr(settings)
 
 
-def test_the_same_resource_makes_the_same_child() -> None:
+def test_the_same_resource_makes_the_same_deployment() -> None:
     assert build(relay()) == build(relay())
 
 
-def test_the_stamp_shows_a_field_that_is_wanted_no_longer() -> None:
+def test_a_removed_field_changes_the_desired_hash() -> None:
     bundle = {"configMapRef": {"name": "ca"}}
-    assert stamp(build(relay(caBundle=bundle))) != stamp(build(relay()))
+    assert desired_hash(build(relay(caBundle=bundle))) != desired_hash(build(relay()))
 
 
-def test_a_ca_bundle_is_mounted_and_named() -> None:
+def test_a_ca_bundle_is_mounted_and_its_path_is_a_variable() -> None:
     built = build(relay(caBundle={"configMapRef": {"name": "private", "key": "root.pem"}}))
     mount = container(built)["volumeMounts"][0]
     volume = built["spec"]["template"]["spec"]["volumes"][0]
@@ -152,7 +152,7 @@ def test_a_ca_bundle_is_mounted_and_named() -> None:
     assert env(built)["SSL_CERT_FILE"] == f"{mount['mountPath']}/{item['path']}"
 
 
-def test_redis_of_the_resource_or_of_the_operator() -> None:
+def test_the_redis_secret_of_the_resource_or_of_the_operator() -> None:
     own = redis_secret(relay())
     assert (own.name, own.key, own.owned) == ("us-east-relay-redis-url", "url", True)
     other = redis_secret(relay(redis={"secretRef": {"name": "events", "key": "dsn"}}))
@@ -168,7 +168,7 @@ def test_the_secret_holds_the_url() -> None:
     assert secret["metadata"]["name"] == redis_secret(relay()).name
 
 
-def test_children_take_nothing_from_the_labels_of_their_owner() -> None:
+def test_labels_and_annotations_of_the_owner_are_not_copied() -> None:
     metadata = {
         "name": "us-east",
         "namespace": "events",
@@ -181,24 +181,24 @@ def test_children_take_nothing_from_the_labels_of_their_owner() -> None:
 
 
 @pytest.mark.parametrize(
-    ("owners", "labels", "ours"),
+    ("owners", "labels", "expected"),
     [
         ([{"uid": "u-1", "controller": True}], {}, True),
         ([{"uid": "u-2", "controller": True}], {"sluice.dev/relay": "us-east"}, False),
-        ([], {"sluice.dev/relay": "us-east"}, True),  # somebody took its owner away
+        ([], {"sluice.dev/relay": "us-east"}, True),  # somebody removed the owner reference
         ([{"uid": "u-2"}], {"sluice.dev/relay": "us-east"}, True),
         ([], {"sluice.dev/labeler": "us-east"}, False),
         ([], {"app.kubernetes.io/managed-by": "sluice-operator"}, False),
         ([], {}, False),
     ],
 )
-def test_a_stranger_is_left_alone(*, owners: list[Any], labels: dict[str, str], ours: bool) -> None:
+def test_which_live_objects_belong_to_a_source(*, owners: list[Any], labels: dict[str, str], expected: bool) -> None:
     live = {"metadata": {"ownerReferences": owners, "labels": labels}}
-    assert belongs_to(live, kind="Relay", name="us-east", uid="u-1") is ours
+    assert belongs_to(live, kind="Relay", name="us-east", uid="u-1") is expected
 
 
 @pytest.mark.parametrize(
-    ("changes", "remnant"),
+    ("changes", "expected"),
     [
         ({}, True),
         ({"apiVersion": "sluice.dev/v1"}, True),
@@ -209,14 +209,14 @@ def test_a_stranger_is_left_alone(*, owners: list[Any], labels: dict[str, str], 
         ({"controller": False}, False),
     ],
 )
-def test_a_former_one_of_that_name_has_left_remnants(*, changes: dict[str, Any], remnant: bool) -> None:
+def test_which_objects_a_former_source_of_the_same_name_owns(*, changes: dict[str, Any], expected: bool) -> None:
     owner = build(relay())["metadata"]["ownerReferences"][0]
     live = {"metadata": {"ownerReferences": [{**owner, "uid": "u-0", **changes}]}}
-    assert is_owned_by_former_source(live, kind="Relay", name="us-east", uid="u-1") is remnant
+    assert is_owned_by_former_source(live, kind="Relay", name="us-east", uid="u-1") is expected
     assert not is_owned_by_former_source({"metadata": {}}, kind="Relay", name="us-east", uid="u-1")
 
 
-def test_only_a_child_of_this_very_resource_is_its_own() -> None:
+def test_only_an_object_with_the_uid_of_the_source_is_controlled_by_it() -> None:
     child = build(relay())
     assert is_controlled_by(child, relay())
     recreated = Relay.parse(

@@ -1,4 +1,4 @@
-"""What a resource chooses about cursors and retention reaches its ingester, and is absent otherwise."""
+"""Fields about cursors and retention become environment variables of the ingester, if they are set."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ NAMES = {"INGESTER_SYNC_EVENTS", "INGESTER_ON_CURSOR_LOST", "INGESTER_TRIM_CONSU
         ({"cursor": {"position": "oldest", "nonce": "1"}}, {}),  # the ingester follows without a restart
     ],
 )
-def test_choices_reach_the_ingester(spec: dict[str, Any], variables: dict[str, str]) -> None:
+def test_optional_fields_become_environment_variables(spec: dict[str, Any], variables: dict[str, str]) -> None:
     relay = Relay.parse(
         {
             "apiVersion": "sluice.dev/v1alpha1",

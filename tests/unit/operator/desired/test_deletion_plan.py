@@ -1,4 +1,4 @@
-"""What goes with a source, and for how long that is tried."""
+"""What is deleted with a source, until when that is attempted, and the message when the cursor is kept."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -38,24 +38,24 @@ def source(kind: str = "Relay", *, finalizers: list[str] | None = None, **spec: 
 
 
 @pytest.mark.parametrize(
-    ("asked", "tried", "passed"),
+    ("requested", "attempted", "passed"),
     [
         ([ago(59)], 59, False),
         ([ago(60)], 60, True),
-        ([ago(3600)], 9, False),  # an operator that comes only then still tries
+        ([ago(3600)], 9, False),  # an operator that starts late still tries for 10 s
         ([ago(3600)], 10, True),
-        ([ago(3600), ago(59)], 100, False),  # its Deployment was asked to go only then
+        ([ago(3600), ago(59)], 100, False),  # its Deployment was deleted later
         ([ago(3600), ago(60), None], 10, True),
         ([None], 10, True),
         ([ago(-3600)], 59, False),  # the clock of the API server is ahead
         ([ago(-3600)], 60, True),
     ],
 )
-def test_the_deadline(*, asked: list[datetime | None], tried: float, passed: bool) -> None:
-    assert DEADLINE.has_passed(requested_at=asked, now=NOW, attempted_seconds=tried) is passed
+def test_when_the_deadline_has_passed(*, requested: list[datetime | None], attempted: float, passed: bool) -> None:
+    assert DEADLINE.has_passed(requested_at=requested, now=NOW, attempted_seconds=attempted) is passed
 
 
-def test_the_finalizer_is_added_and_taken_away_beside_those_of_others() -> None:
+def test_adding_and_removing_the_finalizer_keeps_those_of_others() -> None:
     free, held = source(finalizers=["a/b"]), source(finalizers=[FINALIZER, "a/b"])
     assert (has_finalizer(free), has_finalizer(held), has_finalizer(source())) == (False, True, False)
     assert other_finalizers(held) == ["a/b"]
@@ -65,13 +65,13 @@ def test_the_finalizer_is_added_and_taken_away_beside_those_of_others() -> None:
     assert build_finalizer_patch(held, present=False) == {"metadata": {"finalizers": ["a/b"], "resourceVersion": "7"}}
 
 
-def test_the_policy_is_read_from_a_spec_that_is_otherwise_beyond_understanding() -> None:
+def test_the_deletion_policy_is_read_from_an_invalid_spec() -> None:
     assert deletes_cursor(source(host=[], deletionPolicy="DeleteCursor"))
     assert not deletes_cursor(source(deletionPolicy="Retain"))
     assert not deletes_cursor({"kind": "Relay", "metadata": {}})
 
 
-def test_children_are_those_that_it_may_ever_have_had() -> None:
+def test_all_possible_deployments_are_named() -> None:
     assert deployment_names(source(), RELAY.components) == ("us-east-firehose", "us-east-backfill")
     assert deployment_names(source("Labeler"), LABELER.components) == ("us-east-labels",)
 
@@ -80,7 +80,7 @@ def test_children_are_those_that_it_may_ever_have_had() -> None:
     ("phase", "may"),
     [("Running", True), ("Pending", True), ("Unknown", True), (None, True), ("Succeeded", False), ("Failed", False)],
 )
-def test_pods_that_have_ended_write_no_more(*, phase: str | None, may: bool) -> None:
+def test_a_pod_that_has_ended_runs_no_ingester(*, phase: str | None, may: bool) -> None:
     assert may_run_ingester({"status": {"phase": phase} if phase else {}}) is may
 
 
@@ -96,9 +96,9 @@ REPLICA_SET = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "a-firehos
         ([], {}, True),  # what the image runs
         ([REPLICA_SET], {"command": ["sleep", "100000"]}, True),
     ],
-    ids=["looking around", "an ingester", "wrapped", "the image's", "made by the Deployment"],
+    ids=["a shell", "an ingester", "wrapped", "the image's", "made by the Deployment"],
 )
-def test_a_copy_of_a_pod_that_runs_something_else_writes_nothing(
+def test_a_copy_of_a_pod_with_another_command_runs_no_ingester(
     *, owners: list[dict[str, Any]], container: dict[str, Any], may: bool
 ) -> None:
     containers = [{"name": "mesh", "command": ["envoy"]}, {"name": "ingester", **container}]
@@ -109,14 +109,14 @@ def keys_of(found: dict[str, Any]) -> list[StreamKeys]:
     return possible_keys(found, KINDS[found["kind"]].components)
 
 
-def test_what_remains_is_told_with_the_command() -> None:
-    told = cursor_kept_message("Redis is away", keys_of(source("Labeler")))
-    assert told == (
+def test_the_message_about_a_kept_cursor_has_the_command_to_delete_it() -> None:
+    message = cursor_kept_message("Redis is away", keys_of(source("Labeler")))
+    assert message == (
         "The resource is deleted, but its cursor is not: Redis is away. To delete the cursor, run: "
         "redis-cli DEL label_live:cursor:relay.example:2470 label_live:health:relay.example:2470"
     )
-    told = cursor_kept_message("", keys_of(source(redis={"keyPrefix": "{p}:"})))
-    assert told.endswith(
+    message = cursor_kept_message("", keys_of(source(redis={"keyPrefix": "{p}:"})))
+    assert message.endswith(
         "redis-cli DEL '{p}:firehose_live:cursor:relay.example:2470' '{p}:firehose_live:health:relay.example:2470' "
         "'{p}:repo_backfill:cursor:relay.example:2470' '{p}:repo_backfill:health:relay.example:2470'"
     )

@@ -1,4 +1,4 @@
-"""Drift: what the API server adds is none, what someone changed is."""
+"""Drift: what other people change is found, and what the API server or another controller adds is not."""
 
 import copy
 from collections.abc import Callable, Iterator
@@ -34,12 +34,12 @@ def desired(**spec: Any) -> dict[str, Any]:
 
 
 def covers(live: Any, wanted: Any) -> bool:
-    """Whether a part of an object is as it is wanted."""
+    """Whether the live part of a spec has no drift."""
     return not find_differences({"metadata": {}, "spec": live}, {"metadata": {}, "spec": wanted})
 
 
 def stored(manifest: dict[str, Any]) -> dict[str, Any]:
-    """`manifest` with what an API server and other controllers add, and what others may add."""
+    """`manifest` with fields that an API server, other controllers and people may add."""
     live = copy.deepcopy(manifest)
     live["metadata"] |= {"resourceVersion": "7", "uid": "d-1", "managedFields": [], "generation": 1}
     live["metadata"]["annotations"]["deployment.kubernetes.io/revision"] = "1"
@@ -76,42 +76,42 @@ def env_of(live: dict[str, Any], name: str) -> dict[str, Any]:
     return result
 
 
-def test_what_was_applied_is_no_drift() -> None:
+def test_the_applied_object_has_no_drift() -> None:
     assert find_differences(desired(), desired()) == []
 
 
-def test_what_others_add_is_no_drift() -> None:
+def test_fields_that_others_may_add_are_no_drift() -> None:
     assert find_differences(stored(desired(caBundle=BUNDLE)), desired(caBundle=BUNDLE)) == []
 
 
 EDITS: dict[str, Callable[[dict[str, Any]], object]] = {
     "replicas": lambda live: live["spec"].update(replicas=3),
-    "replicas gone": lambda live: live["spec"].pop("replicas"),
+    "replicas removed": lambda live: live["spec"].pop("replicas"),
     "pause": lambda live: live["spec"].update(paused=True),
     "image": lambda live: container_of(live).update(image="other"),
     "command": lambda live: container_of(live)["command"].append("--debug"),
     "env value": lambda live: env_of(live, "INGESTER_BATCH_SIZE").update(value="1"),
-    "env gone": lambda live: container_of(live)["env"].remove(env_of(live, "REDIS_URL")),
+    "env removed": lambda live: container_of(live)["env"].remove(env_of(live, "REDIS_URL")),
     "secret": lambda live: env_of(live, "REDIS_URL")["valueFrom"]["secretKeyRef"].update(name="other"),
     "memory": lambda live: container_of(live)["resources"]["limits"].update(memory="1Gi"),
-    "request gone": lambda live: container_of(live)["resources"]["requests"].pop("cpu"),
-    "resources gone": lambda live: container_of(live).pop("resources"),
+    "request removed": lambda live: container_of(live)["resources"]["requests"].pop("cpu"),
+    "resources removed": lambda live: container_of(live).pop("resources"),
     "privilege": lambda live: container_of(live)["securityContext"].update(readOnlyRootFilesystem=False),
     "capability": lambda live: container_of(live)["securityContext"]["capabilities"].update(drop=[]),
     "probe": lambda live: container_of(live)["livenessProbe"]["httpGet"].update(path="/"),
     "port": lambda live: container_of(live)["ports"][0].update(containerPort=80),
     "strategy": lambda live: live["spec"].update(strategy={"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1}}),
-    "left-over of a strategy": lambda live: live["spec"]["strategy"].update(rollingUpdate={"maxSurge": 1}),
+    "field of another strategy": lambda live: live["spec"]["strategy"].update(rollingUpdate={"maxSurge": 1}),
     "label": lambda live: live["metadata"]["labels"].pop("sluice.dev/relay"),
     "owner": lambda live: live["metadata"].pop("ownerReferences"),
     "owner of another uid": lambda live: live["metadata"]["ownerReferences"][0].update(uid="u-2"),
     "redis hash": lambda live: live["spec"]["template"]["metadata"]["annotations"].update(
         {"sluice.dev/redis-secret-hash": "other"}
     ),
-    "container gone": lambda live: live["spec"]["template"]["spec"]["containers"].pop(0),
-    "a variable more": lambda live: container_of(live)["env"].append({"name": "PROXY", "value": "x"}),
+    "container removed": lambda live: live["spec"]["template"]["spec"]["containers"].pop(0),
+    "an additional variable": lambda live: container_of(live)["env"].append({"name": "PROXY", "value": "x"}),
     "a variable twice": lambda live: container_of(live)["env"].append(env_of(live, "INGESTER_MODE")),
-    "a container more": lambda live: pod_of(live)["containers"].insert(0, {"name": "sidecar", "image": "mesh"}),
+    "an additional container": lambda live: pod_of(live)["containers"].insert(0, {"name": "sidecar", "image": "mesh"}),
     "an init container": lambda live: pod_of(live).update(initContainers=[{"name": "init", "image": "mesh"}]),
     "arguments": lambda live: container_of(live).update(args=["--debug"]),
     "a user": lambda live: pod_of(live)["securityContext"].update(fsGroup=1),
@@ -132,13 +132,13 @@ EDITS: dict[str, Callable[[dict[str, Any]], object]] = {
 
 
 @pytest.mark.parametrize("edit", EDITS)
-def test_what_someone_changed_is_drift(edit: str) -> None:
+def test_an_edit_is_drift(edit: str) -> None:
     live = stored(desired(caBundle=BUNDLE))
     EDITS[edit](live)
     assert find_differences(live, desired(caBundle=BUNDLE))
 
 
-def test_a_field_that_is_wanted_no_longer_is_drift() -> None:
+def test_a_field_that_is_no_longer_desired_is_drift() -> None:
     assert find_differences(stored(desired(caBundle=BUNDLE)), desired())
 
 
@@ -176,7 +176,7 @@ def test_a_field_that_is_wanted_no_longer_is_drift() -> None:
         ({"gone": None}, {"gone": None}),
     ],
 )
-def test_equal_in_other_words(live: dict[str, Any], wanted: dict[str, Any]) -> None:
+def test_equivalent_values_are_no_drift(live: dict[str, Any], wanted: dict[str, Any]) -> None:
     assert covers(live, wanted)
 
 
@@ -207,7 +207,7 @@ def test_equal_in_other_words(live: dict[str, Any], wanted: dict[str, Any]) -> N
         (None, {"a": 1}),
     ],
 )
-def test_not_equal(live: Any, wanted: dict[str, Any]) -> None:
+def test_different_values_are_drift(live: Any, wanted: dict[str, Any]) -> None:
     assert not covers(live, wanted)
 
 
@@ -215,7 +215,7 @@ FULL = yaml.safe_load((Path(__file__).parents[4] / "examples" / "relay-full.yaml
 
 
 def places(node: Any, path: Path_ = ()) -> Iterator[Path_]:
-    """All that stands in an object: fields, and items of lists by their places."""
+    """The paths of all fields and list items of an object."""
     if path:
         yield path
     if isinstance(node, dict):
@@ -227,7 +227,7 @@ def places(node: Any, path: Path_ = ()) -> Iterator[Path_]:
 
 
 def edited(node: Any, path: Path_, change: Callable[[Any], Any]) -> Any:
-    """`node` with what stands at `path` changed; None takes it away."""
+    """`node` with the value at `path` changed. None removes it."""
     first, *rest = path
     result = copy.copy(node)
     value = edited(node[first], tuple(rest), change) if rest else change(node[first])
@@ -244,42 +244,42 @@ def _at(node: Any, path: Path_) -> Any:
     return node
 
 
-def is_nothing(value: Any) -> bool:
+def is_empty(value: Any) -> bool:
     return value in (None, "", [], {})
 
 
 SPEC = desired(**{name: value for name, value in FULL.items() if name != "host"})["spec"]
-PLACES = [place for place in places(SPEC) if not is_nothing(_at(SPEC, place))]
+PLACES = [place for place in places(SPEC) if not is_empty(_at(SPEC, place))]
 VALUES = st.one_of(
     st.integers(), st.booleans(), st.text(min_size=1), st.lists(st.integers(), min_size=1), st.just({"a": {"b": 1}})
 )
 
 
 @given(st.sampled_from(PLACES), VALUES)
-def test_whatever_field_is_changed_is_drift(place: Path_, value: Any) -> None:
+def test_any_changed_field_is_drift(place: Path_, value: Any) -> None:
     before = _at(SPEC, place)
     assume(type(value) is not type(before) or value != before)
-    assume(str(value) != str(before))  # a quantity in other words
+    assume(str(value) != str(before))  # the same quantity as text
     assert not covers(edited(SPEC, place, lambda _: value), SPEC)
 
 
 @given(st.sampled_from(PLACES))
-def test_whatever_field_is_taken_away_is_drift(place: Path_) -> None:
+def test_any_removed_field_is_drift(place: Path_) -> None:
     live = edited(SPEC, place, lambda _: None)
-    # What is left of it is its default.
+    # Without these fields, the default applies, which is the desired value.
     default = place[-1] in {"schedulerName", "dnsPolicy", "maxSkew", "protocol", "imagePullPolicy"}
     if not default:
         assert not covers(live, SPEC)
 
 
 @given(st.sampled_from([place for place in places(SPEC) if isinstance(_at(SPEC, place), dict)]), VALUES)
-def test_whatever_field_is_added_is_drift(place: Path_, value: Any) -> None:
+def test_any_added_field_is_drift(place: Path_, value: Any) -> None:
     added = edited(SPEC, place, lambda fields: {**fields, "zz": value})
     assert not covers(added, SPEC)
 
 
 @given(st.sampled_from(PLACES), VALUES, st.sampled_from(PLACES))
-def test_to_set_what_differs_puts_it_right(place: Path_, value: Any, gone: Path_) -> None:
+def test_setting_every_difference_removes_the_drift(place: Path_, value: Any, gone: Path_) -> None:
     live: Any = {"metadata": {}, "spec": edited(SPEC, place, lambda _: value)}
     if gone[: len(place)] != place:
         live["spec"] = edited(live["spec"], gone, lambda _: None)

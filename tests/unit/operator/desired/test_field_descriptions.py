@@ -1,4 +1,4 @@
-"""Fields of children in words: places, values, and never a secret."""
+"""Descriptions of fields for messages: their paths and values, without secrets."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ CONTAINER: FieldPath = (*POD, "containers", (("name", "ingester"),))
 
 
 @pytest.mark.parametrize("place", sorted(set(_SPEC_FIELDS.values())))
-def test_every_field_that_is_advised_exists(place: str) -> None:
+def test_every_suggested_spec_field_exists(place: str) -> None:
     node: Any = SourceSpec
     for name in place.split(".")[1:]:
         fields = {field.alias: field for field in node.model_fields.values()}
@@ -40,7 +40,7 @@ def test_every_field_that_is_advised_exists(place: str) -> None:
         ((*CONTAINER, "livenessProbe"), ""),
     ],
 )
-def test_where_it_belongs(path: FieldPath, place: str) -> None:
+def test_the_spec_field_for_a_path(path: FieldPath, place: str) -> None:
     assert spec_field_of(path) == place
 
 
@@ -59,13 +59,13 @@ def test_where_it_belongs(path: FieldPath, place: str) -> None:
         (("data",), {"hunter": "hunter2"}),
     ],
 )
-def test_no_secret_is_told(path: FieldPath, value: Any) -> None:
+def test_no_description_contains_a_secret(path: FieldPath, value: Any) -> None:
     assert "hunter2" not in describe_value(path, value)
     assert "hunter2" not in describe_differences([Difference(path=path, desired=None, live=value)], managers={})
 
 
 @pytest.mark.parametrize(
-    ("value", "words"),
+    ("value", "text"),
     [
         (None, "nothing"),
         (3, "3"),
@@ -76,11 +76,11 @@ def test_no_secret_is_told(path: FieldPath, value: Any) -> None:
         ({"b": 1, "a": 2}, '["a", "b"]'),
     ],
 )
-def test_values_in_words(value: Any, words: str) -> None:
-    assert describe_value(("spec", "x"), value) == words
+def test_the_description_of_a_value(value: Any, text: str) -> None:
+    assert describe_value(("spec", "x"), value) == text
 
 
-def test_what_was_found_is_told_field_by_field() -> None:
+def test_the_description_of_several_differences() -> None:
     found = [Difference(path=("spec", name), desired=1, live=2) for name in ("a", "b", "c", "d", "e")]
     assert describe_differences(found, managers={("spec", "a"): "field manager kubectl-edit"}) == (
         "spec.a was 2 instead of 1, set by field manager kubectl-edit; spec.b was 2 instead of 1; "

@@ -1,4 +1,4 @@
-"""Paths: shown, followed, and set at."""
+"""Field paths: formatting, reading and setting."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ OBJECT: dict[str, Any] = {
 
 
 @pytest.mark.parametrize(
-    ("path", "words"),
+    ("path", "text"),
     [
         ((*CONTAINER, "env", (("name", "A"),), "value"), "spec.containers[ingester].env[A].value"),
         (("metadata", "labels", "sluice.dev/relay"), "metadata.labels[sluice.dev/relay]"),
@@ -23,18 +23,18 @@ OBJECT: dict[str, Any] = {
         (("ports", (("containerPort", 80),)), "ports[80]"),
     ],
 )
-def test_as_people_write_them(path: FieldPath, words: str) -> None:
-    assert format_path(path) == words
+def test_a_path_is_formatted(path: FieldPath, text: str) -> None:
+    assert format_path(path) == text
 
 
-def test_what_stands_there() -> None:
+def test_the_value_at_a_path() -> None:
     assert value_at(OBJECT, (*CONTAINER, "image")) == "a"
     assert value_at(OBJECT, (*CONTAINER, "command")) is None
     assert value_at(OBJECT, ("spec", "containers", (("name", "other"),), "image")) is None
     assert value_at(OBJECT, ("spec", "replicas", "deeper")) is None
 
 
-def test_set_taken_away_and_added() -> None:
+def test_a_value_is_set_removed_and_added() -> None:
     assert value_at(with_value(OBJECT, (*CONTAINER, "image"), "b"), (*CONTAINER, "image")) == "b"
     assert with_value(OBJECT, CONTAINER, None)["spec"]["containers"] == [{"name": "sidecar"}]
     more = with_value(OBJECT, ("spec", "containers", (("name", "new"),)), {"name": "new"})
@@ -43,7 +43,7 @@ def test_set_taken_away_and_added() -> None:
     assert len(OBJECT["spec"]["containers"]) == 2
 
 
-def test_a_part_is_within() -> None:
+def test_a_path_is_within_its_parent() -> None:
     assert is_within((*CONTAINER, "image"), CONTAINER)
     assert is_within(CONTAINER, CONTAINER)
     assert not is_within(CONTAINER, (*CONTAINER, "image"))
@@ -54,7 +54,7 @@ def test_a_part_is_within() -> None:
     [([{"a": 1}], [{"a": 1}]), ([{"name": "a"}, {"name": "a"}], [{"name": "a"}]), ([1], [{"name": "a"}])],
     ids=["no key", "twice", "no object"],
 )
-def test_items_that_nothing_tells_apart(one: list[Any], other: list[Any]) -> None:
+def test_items_without_a_unique_key_are_not_matched(one: list[Any], other: list[Any]) -> None:
     assert match_items(one, other) is None
 
 
@@ -63,11 +63,11 @@ PATHS = st.lists(st.one_of(NAMES, NAMES.map(lambda name: (("name", name),))), mi
 
 
 @given(PATHS.filter(lambda path: isinstance(path[0], str)), st.integers())
-def test_what_is_set_is_there(path: FieldPath, value: int) -> None:
+def test_a_value_that_was_set_is_read_back(path: FieldPath, value: int) -> None:
     fields = (*path, "value")
-    assert value_at(with_value({}, fields, value), fields) == value or _turns(path)
+    assert value_at(with_value({}, fields, value), fields) == value or _has_list_item(path)
 
 
-def _turns(path: FieldPath) -> bool:
-    """Whether an item of a list would be made without its identity: items are set as a whole, identity included."""
+def _has_list_item(path: FieldPath) -> bool:
+    """Whether the path has a list item. A new item needs its key, so it is only set as a whole."""
     return any(not isinstance(step, str) for step in path)

@@ -46,7 +46,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_golden(case: str) -> None:
+def test_children_match_the_golden_file(case: str) -> None:
     path = GOLDEN / f"{case}.yaml"
     built = CASES[case]()
     if os.environ.get("UPDATE_GOLDEN"):
@@ -54,5 +54,5 @@ def test_golden(case: str) -> None:
     assert built == yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
-def test_no_golden_file_is_left_over() -> None:
+def test_every_golden_file_has_a_case() -> None:
     assert {path.stem for path in GOLDEN.iterdir()} == set(CASES)

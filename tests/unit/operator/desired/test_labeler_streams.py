@@ -1,4 +1,4 @@
-"""What a Labeler owns: the same children as a Relay, under names that a Relay of its name doesn't use."""
+"""The children of a Labeler. Their names differ from those of a Relay with the same name."""
 
 from pathlib import Path
 from typing import Any
@@ -45,7 +45,7 @@ def test_the_ingester_reads_labels() -> None:
     assert env(labeler(labels={"startFrom": 7}))["INGESTER_START_FROM"] == "7"
 
 
-def test_names_and_labels() -> None:
+def test_the_names_and_labels_of_the_deployment() -> None:
     found = deployment(labeler())
     assert found["metadata"]["name"] == "moderation-labels"
     (owner,) = found["metadata"]["ownerReferences"]
@@ -59,11 +59,11 @@ def test_names_and_labels() -> None:
 
 
 @pytest.mark.parametrize(("suspend", "replicas"), [(False, 1), (True, 0)])
-def test_suspend(*, suspend: bool, replicas: int) -> None:
+def test_suspend_sets_the_replicas(*, suspend: bool, replicas: int) -> None:
     assert deployment(labeler(suspend=suspend))["spec"]["replicas"] == replicas
 
 
-def test_a_relay_of_the_same_name_is_no_rival() -> None:
+def test_children_of_a_relay_of_the_same_name_have_other_names() -> None:
     relay = Relay.parse({"metadata": labeler().metadata.dump(), "spec": {"host": "relay.example.com"}})
     settings = IngesterDefaults(image="sluice:1")
     relays = [

@@ -1,4 +1,4 @@
-"""The user's part of a pod: it grows what the operator builds, and never takes from it."""
+"""Merging spec.podTemplate: it adds to the operator's pod, and replaces nothing that the operator sets."""
 
 from typing import Any
 
@@ -40,7 +40,7 @@ def relay(**spec: Any) -> Relay:
 
 
 def templates(source: Source) -> list[dict[str, Any]]:
-    """Of all ingesters of a source."""
+    """The pod templates of all ingesters of a source."""
     return [
         build_deployment(source, stream, config_hashes={REDIS_HASH_ANNOTATION: "h"}, defaults=SETTINGS)["spec"][
             "template"
@@ -61,7 +61,7 @@ def container(found: dict[str, Any]) -> dict[str, Any]:
 BASE = template()
 
 
-def test_without_it_nothing_is_added() -> None:
+def test_without_pod_template_nothing_is_added() -> None:
     assert BASE["spec"].keys() == {
         "terminationGracePeriodSeconds",
         "automountServiceAccountToken",
@@ -74,7 +74,7 @@ def test_without_it_nothing_is_added() -> None:
     assert container(BASE)["resources"] == PodTemplate().resources.dump()
 
 
-def test_lists_and_maps_grow() -> None:
+def test_lists_and_maps_are_extended() -> None:
     found = template(
         labels={"team": "data"},
         annotations={"note": "x"},
@@ -91,7 +91,7 @@ def test_lists_and_maps_grow() -> None:
     assert [mount["mountPath"] for mount in container(found)["volumeMounts"]] == ["/etc/sluice/ca", "/tls"]
 
 
-def test_a_spread_is_over_all_ingesters_unless_it_says_otherwise() -> None:
+def test_a_topology_spread_selects_all_ingesters_by_default() -> None:
     (found,) = template(topologySpreadConstraints=[{"topologyKey": "zone"}])["spec"]["topologySpreadConstraints"]
     assert found == {
         "topologyKey": "zone",
@@ -102,13 +102,13 @@ def test_a_spread_is_over_all_ingesters_unless_it_says_otherwise() -> None:
     assert found["labelSelector"]["matchLabels"].items() <= BASE["metadata"]["labels"].items()
 
 
-def test_it_reaches_every_ingester_of_a_source() -> None:
+def test_every_ingester_of_a_source_gets_the_pod_template() -> None:
     source = Relay.parse({"metadata": METADATA, "spec": {**RELAY, "podTemplate": {"labels": {"team": "data"}}}})
     assert [found["metadata"]["labels"]["team"] for found in templates(source)] == ["data", "data"]
 
 
-def test_no_variable_that_the_operator_sets_can_be_given() -> None:
-    """Whatever it is: a new one must get its field in `env.FIELDS`, or be the operator's own."""
+def test_a_variable_that_the_operator_sets_is_refused() -> None:
+    """A new variable needs a field in `env.SPEC_FIELDS`, or is reserved."""
     sources: list[Source] = [
         Relay.parse({"metadata": METADATA, "spec": RELAY}),
         Labeler.parse({"metadata": METADATA, "spec": EVERYTHING}),
@@ -120,7 +120,7 @@ def test_no_variable_that_the_operator_sets_can_be_given() -> None:
             relay(podTemplate={"env": [{"name": name, "value": "x"}]})
 
 
-def test_nothing_is_taken_from_the_operator_by_one_that_came_past_the_rules() -> None:
+def test_an_unvalidated_pod_template_replaces_nothing() -> None:
     hostile = PodTemplate.model_construct(
         labels={"app.kubernetes.io/name": "mine"},
         env=(EnvVar.model_construct(name="REDIS_URL", value="redis://mine"),),
@@ -130,9 +130,9 @@ def test_nothing_is_taken_from_the_operator_by_one_that_came_past_the_rules() ->
     assert container(found)["env"] == container(BASE)["env"]
 
 
-def test_what_the_api_server_drops_is_not_wanted() -> None:
-    given = {"a": None, "b": False, "c": [], "d": {}, "e": 0, "f": "", "g": [{"h": False, "i": 1}], "j": True}
-    assert without_defaults(given) == {"d": {}, "e": 0, "f": "", "g": [{"i": 1}], "j": True}
+def test_values_that_the_api_server_drops_are_not_desired() -> None:
+    fields = {"a": None, "b": False, "c": [], "d": {}, "e": 0, "f": "", "g": [{"h": False, "i": 1}], "j": True}
+    assert without_defaults(fields) == {"d": {}, "e": 0, "f": "", "g": [{"i": 1}], "j": True}
 
 
 NAMES = st.text("abcde", min_size=1, max_size=5)
@@ -146,8 +146,8 @@ JSON = st.recursive(
 
 
 @st.composite
-def given_templates(draw: st.DrawFn) -> dict[str, Any]:
-    """What the schema takes, and some that the API server would refuse later."""
+def pod_templates(draw: st.DrawFn) -> dict[str, Any]:
+    """Pod templates that the schema accepts. The API server may refuse some of them in a Deployment."""
     volumes = draw(st.lists(NAMES, unique=True, max_size=4))
     mounted = draw(st.lists(st.sampled_from(volumes), max_size=4)) if volumes else []
     env = draw(MAPS)
@@ -164,33 +164,33 @@ def given_templates(draw: st.DrawFn) -> dict[str, Any]:
 
 
 def stored(value: Any) -> Any:
-    """`value` as an API server gives it back: without what is empty."""
+    """`value` as an API server returns it: without empty fields."""
     if isinstance(value, dict):
         return {name: stored(field) for name, field in value.items() if field not in (None, "", [], {})}
     return [stored(item) for item in value] if isinstance(value, list) else value
 
 
-def between(live: dict[str, Any], wanted: dict[str, Any]) -> list[Difference]:
+def differences(live: dict[str, Any], wanted: dict[str, Any]) -> list[Difference]:
     parts = ({"metadata": {}, "spec": {"template": template}} for template in (live, wanted))
     return find_differences(*parts)
 
 
-@given(given_templates())
-def test_whatever_is_given_the_operators_part_stands(fields: dict[str, Any]) -> None:
+@given(pod_templates())
+def test_any_pod_template_keeps_the_operators_fields(fields: dict[str, Any]) -> None:
     found = merge_pod_template(BASE, PodTemplate.model_validate(fields))
-    assert all(difference.desired is None for difference in between(found, BASE))
+    assert all(difference.desired is None for difference in differences(found, BASE))
     assert found["metadata"]["labels"].items() >= fields["labels"].items()
     assert container(found)["env"] == [*container(BASE)["env"], *fields["env"]]
 
 
-@given(given_templates())
-def test_whatever_is_given_what_is_stored_of_it_is_no_drift(fields: dict[str, Any]) -> None:
+@given(pod_templates())
+def test_a_stored_pod_template_has_no_drift(fields: dict[str, Any]) -> None:
     found = merge_pod_template(BASE, PodTemplate.model_validate(fields))
-    assert between(stored(found), found) == []
+    assert differences(stored(found), found) == []
 
 
-@given(given_templates())
-def test_merging_twice_is_merging_once(fields: dict[str, Any]) -> None:
+@given(pod_templates())
+def test_merging_is_idempotent(fields: dict[str, Any]) -> None:
     wanted = PodTemplate.model_validate(fields)
     once = merge_pod_template(BASE, wanted)
     assert merge_pod_template(once, wanted) == once

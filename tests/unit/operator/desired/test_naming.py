@@ -1,4 +1,4 @@
-"""Names and labels that Kubernetes takes, whatever the resource is called."""
+"""Names and labels of children are valid for any name of the resource."""
 
 import re
 
@@ -14,13 +14,13 @@ SUBDOMAIN = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z
 names = st.from_regex(SUBDOMAIN, fullmatch=True).filter(lambda name: len(name) <= 253)
 
 
-def test_a_short_name_stays_as_it_is() -> None:
+def test_a_short_name_is_not_changed() -> None:
     assert child_name("relay1.us-east", "firehose") == "relay1.us-east-firehose"
     assert label_value("relay1.us-east") == "relay1.us-east"
 
 
 @given(names)
-def test_names_fit(name: str) -> None:
+def test_names_and_labels_are_valid(name: str) -> None:
     child = child_name(name, "firehose")
     assert len(child) <= 63
     assert SUBDOMAIN.fullmatch(child)
@@ -31,14 +31,14 @@ def test_names_fit(name: str) -> None:
 
 
 @pytest.mark.parametrize("length", [54, 55, 63, 64, 253])
-def test_long_names_that_start_alike_stay_apart(length: int) -> None:
+def test_long_names_with_a_common_prefix_differ(length: int) -> None:
     one, two = "a" * length, "a" * (length - 1) + "b"
     assert child_name(one, "firehose") != child_name(two, "firehose")
     assert label_value(one) != label_value(two)
 
 
 @given(names, names)
-def test_a_secret_is_never_another_kinds_or_that_of_the_bundled_redis(one: str, other: str) -> None:
+def test_secret_names_differ_between_kinds_and_from_the_bundled_redis(one: str, other: str) -> None:
     relay = redis_secret_name(kind="Relay", resource=one)
     labeler = redis_secret_name(kind="Labeler", resource=other)
     assert relay != labeler
@@ -47,12 +47,12 @@ def test_a_secret_is_never_another_kinds_or_that_of_the_bundled_redis(one: str, 
     assert not labeler.endswith("-redis")
 
 
-def test_a_relay_called_like_a_labeler_and_its_kind() -> None:
+def test_a_relay_named_like_a_labeler_with_a_suffix_has_its_own_secret() -> None:
     relay = redis_secret_name(kind="Relay", resource="us-east-labeler")
     assert relay != redis_secret_name(kind="Labeler", resource="us-east")
 
 
-def test_a_cut_never_ends_in_a_mark() -> None:
+def test_a_cut_name_does_not_end_in_punctuation() -> None:
     name = "a" * 44 + "-.-" + "b" * 60
     assert "-.-" not in child_name(name, "firehose")
     assert SUBDOMAIN.fullmatch(child_name(name, "firehose"))

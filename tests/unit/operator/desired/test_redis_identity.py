@@ -35,30 +35,30 @@ OTHERS = [
 ]
 
 
-def place(url: str, namespace: str = "here") -> RedisIdentity:
+def identity(url: str, namespace: str = "here") -> RedisIdentity:
     found = RedisIdentity.from_url(url.encode(), namespace=namespace)
     assert found is not None
     return found
 
 
 @pytest.mark.parametrize(("one", "other"), SAME)
-def test_the_same(one: str, other: str) -> None:
-    assert place(one).is_same(place(other))
-    assert place(other).is_same(place(one))
+def test_urls_of_the_same_redis(one: str, other: str) -> None:
+    assert identity(one).is_same(identity(other))
+    assert identity(other).is_same(identity(one))
 
 
 @pytest.mark.parametrize(("one", "other"), OTHERS)
-def test_another(one: str, other: str) -> None:
-    assert not place(one).is_same(place(other))
-    assert not place(other).is_same(place(one))
+def test_urls_of_different_redis(one: str, other: str) -> None:
+    assert not identity(one).is_same(identity(other))
+    assert not identity(other).is_same(identity(one))
 
 
-def test_a_short_name_is_another_server_in_each_namespace() -> None:
-    assert not place("redis://redis", "here").is_same(place("redis://redis", "there"))
-    assert place("redis://127.0.0.1", "here").is_same(place("redis://127.0.0.1", "there"))
-    assert place("redis://redis.here", "there").is_same(place("redis://redis", "here"))
+def test_a_short_host_name_depends_on_the_namespace() -> None:
+    assert not identity("redis://redis", "here").is_same(identity("redis://redis", "there"))
+    assert identity("redis://127.0.0.1", "here").is_same(identity("redis://127.0.0.1", "there"))
+    assert identity("redis://redis.here", "there").is_same(identity("redis://redis", "here"))
 
 
 @pytest.mark.parametrize("url", [b"", b"http://redis", b"\xff", b"redis://"])
-def test_what_is_no_url_is_no_place(url: bytes) -> None:
+def test_an_invalid_url_has_no_identity(url: bytes) -> None:
     assert RedisIdentity.from_url(url, namespace="here") is None

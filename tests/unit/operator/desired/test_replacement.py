@@ -1,4 +1,4 @@
-"""The one change that puts a live object right."""
+"""The replacement patch, which makes a live object equal to the desired one."""
 
 import copy
 from typing import Any
@@ -10,8 +10,8 @@ from tests.unit.operator.desired.test_diff import desired, stored
 RESTARTED = "kubectl.kubernetes.io/restartedAt"
 
 
-def changed(live: dict[str, Any], operations: list[dict[str, Any]]) -> dict[str, Any]:
-    """What comes of `live`: all operations are on fields one or two levels down."""
+def patched(live: dict[str, Any], operations: list[dict[str, Any]]) -> dict[str, Any]:
+    """`live` after a JSON patch of `add`, `replace` and `remove`."""
     result = copy.deepcopy(live)
     for operation in operations:
         *steps, name = operation["path"].strip("/").split("/")
@@ -25,12 +25,12 @@ def changed(live: dict[str, Any], operations: list[dict[str, Any]]) -> dict[str,
     return result
 
 
-def test_fields_of_others_go_and_what_they_put_on_the_object_stays() -> None:
+def test_spec_fields_of_others_are_removed_and_their_metadata_stays() -> None:
     live = stored(desired())
     live["spec"] |= {"paused": True, "replicas": 3}
     live["immutable"] = True
     live["metadata"]["labels"]["former"] = "x"
-    result = changed(live, build_replacement_patch(live, desired(), former_keys={"former"}))
+    result = patched(live, build_replacement_patch(live, desired(), former_keys={"former"}))
     assert find_differences(result, desired()) == []
     assert result["metadata"]["labels"]["team"] == "data"
     assert "former" not in result["metadata"]["labels"]
@@ -40,12 +40,12 @@ def test_fields_of_others_go_and_what_they_put_on_the_object_stays() -> None:
     assert "immutable" not in result
 
 
-def test_it_is_for_one_version_alone() -> None:
+def test_the_patch_is_for_one_resource_version() -> None:
     operations = build_replacement_patch(stored(desired()), desired(), former_keys=())
     assert {"op": "add", "path": "/metadata/resourceVersion", "value": "7"} in operations
 
 
-def test_what_is_wanted_stays_as_it_is() -> None:
+def test_the_desired_object_is_not_modified() -> None:
     wanted = desired()
     build_replacement_patch(stored(desired()), wanted, former_keys=())
     assert wanted == desired()

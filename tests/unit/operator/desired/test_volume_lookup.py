@@ -1,4 +1,4 @@
-"""What stands at a path of the ingester's container."""
+"""Which key of a Secret or ConfigMap is mounted at a path of the ingester's container."""
 
 from typing import Any
 
@@ -46,7 +46,7 @@ def template(*volumes: dict[str, Any], mounts: list[dict[str, Any]]) -> PodTempl
         ({"name": "v", "secret": "nonsense", "projected": {"sources": 5}}, AT, "/etc/tls/tls.crt", None),
     ],
 )
-def test_what_stands_there(
+def test_the_key_mounted_at_a_path(
     volume: dict[str, Any], mount: dict[str, Any], path: str, found: tuple[Any, str, str] | None
 ) -> None:
     expected = found and MountedKey(kind=found[0], name=found[1], key=found[2])

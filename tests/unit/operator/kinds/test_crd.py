@@ -1,4 +1,4 @@
-"""The CRDs: strict, structural, and every field is described."""
+"""The CRDs: strict and structural schemas, in which every field is described."""
 
 import re
 from collections.abc import Iterator
@@ -84,7 +84,7 @@ def test_numbers_of_the_status_name_their_unit(kind: Kind) -> None:
 
 
 @each_kind
-def test_status_waits_for_the_operator_from_the_first_moment(kind: Kind) -> None:
+def test_the_default_status_is_progressing(kind: Kind) -> None:
     crd = build_crd(kind)
     assert crd["spec"]["versions"][0]["subresources"] == {"status": {}}
     status = schema_of(kind)["properties"]["status"]
@@ -93,11 +93,11 @@ def test_status_waits_for_the_operator_from_the_first_moment(kind: Kind) -> None
     assert status["properties"]["conditions"]["x-kubernetes-list-map-keys"] == ["type"]
 
 
-def test_defaults_stand_next_to_the_field_that_they_fill() -> None:
+def test_defaults_are_at_the_field_itself() -> None:
     spec = schema_of(RELAY)["properties"]["spec"]["properties"]
     assert spec["batch"]["default"] == {}
     assert spec["batch"]["properties"]["size"]["default"] == 500
-    # A map has no fields to hold defaults, so these stand on the whole.
+    # A map has no fields for defaults, so its default is at the map itself.
     assert spec["podTemplate"]["default"] == {}
     assert spec["podTemplate"]["properties"]["resources"]["default"] == {
         "requests": {"cpu": "50m", "memory": "64Mi"},
@@ -107,7 +107,7 @@ def test_defaults_stand_next_to_the_field_that_they_fill() -> None:
     assert "default" not in spec["image"]
 
 
-def test_relay_is_listed_with_what_one_wants_to_know() -> None:
+def test_the_columns_of_a_relay() -> None:
     crd = build_crd(RELAY)
     columns = crd["spec"]["versions"][0]["additionalPrinterColumns"]
     shown = [column["name"] for column in columns if "priority" not in column]
@@ -119,7 +119,7 @@ def test_relay_is_listed_with_what_one_wants_to_know() -> None:
 
 
 @each_kind
-def test_columns_point_at_fields_that_exist(kind: Kind) -> None:
+def test_columns_refer_to_existing_fields(kind: Kind) -> None:
     fields = {path for path, _ in nodes(schema_of(kind))} | {".metadata.creationTimestamp"}
     for column in kind.columns:
         head, found, tail = column.path.partition("[?(@.type==")
@@ -128,7 +128,7 @@ def test_columns_point_at_fields_that_exist(kind: Kind) -> None:
 
 
 def defaults_below_lists(node: Any, path: str = "", *, below: bool = False) -> list[str]:
-    """Where a schema has a default within the items of a list, or the values of a map."""
+    """The paths of defaults within items of lists and values of maps."""
     if not isinstance(node, dict):
         return []
     found = [path] if below and "default" in node else []
@@ -140,6 +140,6 @@ def defaults_below_lists(node: Any, path: str = "", *, below: bool = False) -> l
 
 
 @pytest.mark.parametrize("kind", tuple(KINDS), ids=lambda kind: kind.name)
-def test_nothing_below_a_list_has_a_default(kind: Kind) -> None:
-    """A tool that compares lists as a whole, as Argo CD does, would see them as edited for ever."""
+def test_there_is_no_default_below_a_list(kind: Kind) -> None:
+    """Argo CD compares lists as a whole, and would always report a difference."""
     assert defaults_below_lists(build_crd(kind)["spec"]["versions"][0]["schema"]["openAPIV3Schema"]) == []

@@ -1,4 +1,4 @@
-"""A third kind with one Deployment needs its own declaration and nothing else: every user of the registry takes it."""
+"""A third kind needs only its own declaration: everything that uses the registry handles it."""
 
 import asyncio
 from dataclasses import replace
@@ -53,7 +53,7 @@ def deployment(**spec: Any) -> dict[str, Any]:
     return build_deployment(mirror, stream, config_hashes={REDIS_HASH_ANNOTATION: "x"}, defaults=defaults)
 
 
-def test_it_has_a_crd() -> None:
+def test_the_kind_has_a_crd() -> None:
     crd = build_crd(MIRROR)
     assert crd["metadata"]["name"] == "mirrors.sluice.dev"
     assert crd["spec"]["names"]["shortNames"] == ["mrr"]
@@ -62,7 +62,7 @@ def test_it_has_a_crd() -> None:
     assert fields["status"]["properties"]["mirror"]["properties"]["cursor"]["type"] == "string"
 
 
-def test_it_has_one_deployment() -> None:
+def test_the_kind_has_one_deployment() -> None:
     child = deployment()
     assert child["metadata"]["name"] == "one-mirror"
     assert child["metadata"]["labels"]["sluice.dev/mirror"] == "one"
@@ -71,7 +71,7 @@ def test_it_has_one_deployment() -> None:
     assert deployment(mirror={"enabled": False})["spec"]["replicas"] == 0
 
 
-def test_it_is_watched_and_its_children_lead_to_it() -> None:
+def test_the_kind_is_watched_and_its_children_are_mapped_to_it() -> None:
     watched = THREE_KINDS.watched
     assert MIRROR.resource in watched.all
     cache = Cache(watched)
@@ -84,14 +84,14 @@ def test_it_is_watched_and_its_children_lead_to_it() -> None:
     assert cache.source(KEY) == body()
 
 
-def test_its_status_has_conditions_and_numbers() -> None:
+def test_the_status_has_conditions_and_numbers() -> None:
     mirror = Mirror.parse(body())
     status = MIRROR.source_status([replace(facts(), component=STREAM)], mirror.status).dump()
     assert status["mirror"]["state"] == "streaming"
     assert {item["type"]: item["status"] for item in status["conditions"]}["Ready"] == "True"
 
 
-def test_it_has_metrics() -> None:
+def test_the_kind_has_metrics() -> None:
     async def page() -> str:
         cache, queue = Cache(THREE_KINDS.watched), WorkQueue[SourceKey]()
         cache.put(MIRROR.resource, {**body(), "status": {"mirror": {"lagSeconds": 7, "streamLength": 3}}})
@@ -105,7 +105,7 @@ def test_it_has_metrics() -> None:
     assert 'sluice_resource_stream_entries{kind="Mirror",name="one",namespace="events",stream="mirror"} 3.0' in text
 
 
-def test_it_has_rights_in_the_chart_and_scripts_for_argo_cd() -> None:
+def test_the_kind_has_rights_in_the_chart_and_scripts_for_argo_cd() -> None:
     template = render_kinds_template(THREE_KINDS)
     for names in ("relays, labelers, mirrors", "mirrors/status", "mirrors.sluice.dev"):
         assert names in template
@@ -135,7 +135,7 @@ def test_kinds_share_no_names(second: Kind, problem: str) -> None:
         Kinds(*KINDS, second)
 
 
-async def test_the_reconciler_serves_it() -> None:
+async def test_the_reconciler_handles_the_kind() -> None:
     server, clock = FakeApiServer(), SteppedClock()
     server.restore_kind(MIRROR.resource)
     server.edit(MIRROR.resource, "events", "one", lambda mirror: mirror.update(spec={"host": "relay.example"}))

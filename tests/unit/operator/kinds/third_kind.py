@@ -1,4 +1,4 @@
-"""A third kind, declared as a new one would be: a model, a component with its stream, and one `Kind`."""
+"""A third kind for tests, declared like a new one: a model, a component with its stream, and one `Kind`."""
 
 from typing import Final
 

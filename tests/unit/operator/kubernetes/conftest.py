@@ -1,4 +1,4 @@
-"""These tests run in virtual time: no wait of theirs takes any."""
+"""The tests here run in virtual time: waiting takes no real time."""
 
 from tests.fakes.virtual_time import loop_factories as pytest_asyncio_loop_factories
 

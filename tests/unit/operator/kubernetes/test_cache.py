@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from sluice_operator.desired.naming import label_value
 from sluice_operator.desired.redis_host import redis_host_of
 from sluice_operator.kinds.labeler import LABELER
 from sluice_operator.kinds.registry import KINDS
@@ -39,7 +40,7 @@ def test_a_late_event_does_not_replace_a_newer_version() -> None:
     assert cache.resource_version(RELAYS, "n", "us-east") == "1"
 
 
-def test_a_deleted_object_does_not_come_back_by_an_older_event() -> None:
+def test_an_older_event_does_not_restore_a_deleted_object() -> None:
     cache = Cache(KINDS.watched)
     cache.put(RELAYS, item(version=5))
     cache.remove(RELAYS, item(version=7))
@@ -47,15 +48,15 @@ def test_a_deleted_object_does_not_come_back_by_an_older_event() -> None:
     assert cache.source(KEY) is None
 
 
-def test_an_object_that_has_left_a_watch_may_come_back() -> None:
-    """As a Deployment does whose label somebody removed and the operator restored."""
+def test_a_removed_object_returns_with_a_newer_event() -> None:
+    """A Deployment leaves its watch when somebody removes its label, and returns when the operator restores it."""
     cache = Cache(KINDS.watched)
     cache.remove(DEPLOYMENTS, child("us-east-firehose", version=7))
     cache.put(DEPLOYMENTS, child("us-east-firehose", version=8))
     assert names(cache.children(DEPLOYMENTS, KEY)) == ["us-east-firehose"]
 
 
-def test_the_deletion_of_an_object_leaves_another_of_its_name() -> None:
+def test_a_late_deletion_keeps_a_recreated_object() -> None:
     cache = Cache(KINDS.watched)
     cache.put(RELAYS, item(version=9, uid="u2"))
     cache.remove(RELAYS, item(version=8, uid="u1"))
@@ -64,17 +65,17 @@ def test_the_deletion_of_an_object_leaves_another_of_its_name() -> None:
 
 def test_a_list_replaces_everything_up_to_its_version() -> None:
     cache = Cache(KINDS.watched)
-    for name, version in (("stays", 1), ("changes", 2), ("went", 3)):
+    for name, version in (("stays", 1), ("changes", 2), ("deleted", 3)):
         cache.put(PODS, child(name, version=version))
-    cache.put(PODS, child("came-since", version=30))
+    cache.put(PODS, child("newer", version=30))
     listed = [child("stays", version=1), child("changes", version=10), child("new", version=12)]
     changed = cache.replace(PODS, listed, resource_version="20")
-    assert names(cache.all(PODS)) == ["came-since", "changes", "new", "stays"]
-    assert names(changed) == ["changes", "new", "went"]
+    assert names(cache.all(PODS)) == ["changes", "new", "newer", "stays"]
+    assert names(changed) == ["changes", "deleted", "new"]
     assert cache.resource_version(PODS, "n", "changes") == "10"
 
 
-def test_a_list_does_not_bring_back_an_object_that_was_deleted_after_it() -> None:
+def test_a_list_does_not_restore_an_object_that_was_deleted_after_it() -> None:
     cache = Cache(KINDS.watched)
     cache.put(PODS, child("p", version=5))
     cache.remove(PODS, child("p", version=21))
@@ -93,7 +94,7 @@ def test_children_are_found_by_the_label_of_their_source() -> None:
     cache = Cache(KINDS.watched)
     cache.put(PODS, child("mine"))
     cache.put(PODS, child("other", of="us-west"))
-    cache.put(PODS, item("stranger"))
+    cache.put(PODS, item("unrelated"))
     cache.put(PODS, {"metadata": {**child("elsewhere")["metadata"], "namespace": "m"}})
     assert names(cache.children(PODS, KEY)) == ["mine"]
 
@@ -102,8 +103,6 @@ def test_the_owner_of_a_child_with_a_long_name_is_found() -> None:
     cache, long = Cache(KINDS.watched), "r" * 100
     cache.put(RELAYS, item(long))
     key = SourceKey("Relay", "n", long)
-    from sluice_operator.desired.naming import label_value  # noqa: PLC0415
-
     pod = child("p", of=label_value(long))
     cache.put(PODS, pod)
     assert cache.owner_of(pod) == key
@@ -132,7 +131,7 @@ class TestWatchEvents:
         assert added == [KEY] * 4
         assert cache.source(KEY) is None
 
-    def test_a_change_of_the_status_adds_nothing_since_the_operator_wrote_it(self) -> None:
+    def test_a_change_of_the_status_alone_adds_nothing(self) -> None:
         cache, added = Cache(KINDS.watched), list[SourceKey]()
         handle_source_event(cache, added.append, RELAYS, None, item(version=1, generation=1))
         handle_source_event(
@@ -148,9 +147,9 @@ class TestWatchEvents:
         handle_child_event(cache, added.append, PODS, "MODIFIED", child("p", of="somebody-else", version=2))
         handle_child_event(cache, added.append, PODS, "DELETED", child("p", of="somebody-else", version=3))
         handle_child_event(cache, added.append, PODS, "DELETED", child("q", version=4))
-        handle_child_event(cache, added.append, PODS, "ADDED", item("stranger"))
+        handle_child_event(cache, added.append, PODS, "ADDED", item("unrelated"))
         assert added == [KEY, KEY, KEY]
-        assert names(cache.all(PODS)) == ["stranger"]
+        assert names(cache.all(PODS)) == ["unrelated"]
 
 
 def test_sources_are_found_by_the_host_in_their_redis_keys() -> None:

@@ -1,4 +1,4 @@
-"""The event recorder: problems have budgets of their own, and what could not be written is written later."""
+"""The event recorder: problems have budgets of their own, and failed writes are repeated later."""
 
 import asyncio
 from contextlib import AbstractContextManager
@@ -49,29 +49,29 @@ def written(server: FakeApiServer, reason: str) -> list[tuple[str, int]]:
     return [(one["message"], one["count"]) for one in server.all(EVENTS) if one["reason"] == reason]
 
 
-@pytest.mark.parametrize("noise", sorted(EVENT_REASONS.routine))
+@pytest.mark.parametrize("repeated", sorted(EVENT_REASONS.routine))
 async def test_repeats_of_a_routine_event_leave_room_for_problems(
-    recorder: EventRecorder, server: FakeApiServer, noise: str
+    recorder: EventRecorder, server: FakeApiServer, repeated: str
 ) -> None:
     for number in range(300):
-        await recorder.record(SOURCE, event(noise, f"in other words {number}"))
+        await recorder.record(SOURCE, event(repeated, f"in other words {number}"))
     for reason in EXPLAINING:
         await recorder.record(SOURCE, event(reason))
         assert written(server, reason) == [("words", 1)], reason
 
 
-@pytest.mark.parametrize("noise", EXPLAINING)
+@pytest.mark.parametrize("repeated", EXPLAINING)
 async def test_repeats_of_one_problem_leave_room_for_the_others(
-    recorder: EventRecorder, server: FakeApiServer, noise: str
+    recorder: EventRecorder, server: FakeApiServer, repeated: str
 ) -> None:
     for number in range(100):
-        await recorder.record(SOURCE, event(noise, f"in other words {number}"))
-    for reason in set(EXPLAINING) - {noise}:
+        await recorder.record(SOURCE, event(repeated, f"in other words {number}"))
+    for reason in set(EXPLAINING) - {repeated}:
         await recorder.record(SOURCE, event(reason))
         assert written(server, reason) == [("words", 1)], reason
 
 
-async def test_a_flood_is_bounded_and_its_newest_state_is_written_when_there_is_room(
+async def test_a_flood_is_limited_and_its_newest_state_is_written_later(
     recorder: EventRecorder, server: FakeApiServer
 ) -> None:
     for _ in range(500):
@@ -83,7 +83,7 @@ async def test_a_flood_is_bounded_and_its_newest_state_is_written_when_there_is_
     for _ in range(40):
         await asyncio.sleep(30)
         await recorder.write_pending(SOURCE)
-    # The connection was lost and made again: only the newest state is written, with how often it was.
+    # After many reconnects only the newest state is written, with its count.
     assert written(server, EventReason.CONNECTED)[0][1] > counted
     assert written(server, EventReason.DISCONNECTED)[0][1] <= counted + 1
     before = len(server.writes)
@@ -92,7 +92,7 @@ async def test_a_flood_is_bounded_and_its_newest_state_is_written_when_there_is_
     assert len(server.writes) == before
 
 
-async def test_events_of_one_reason_without_room_are_written_later(
+async def test_events_above_the_budget_of_a_reason_are_written_later(
     recorder: EventRecorder, server: FakeApiServer
 ) -> None:
     for number in range(EXPLAINING_BURST * 10):
@@ -110,7 +110,7 @@ def failing(server: FakeApiServer, code: int) -> AbstractContextManager[object]:
 
 
 @pytest.mark.parametrize("code", [0, 403, 422, 429, 500, 503])
-async def test_an_event_that_could_not_be_written_is_written_later_with_its_own_time(
+async def test_a_failed_event_is_written_later_with_its_original_time(
     recorder: EventRecorder, server: FakeApiServer, code: int
 ) -> None:
     with failing(server, code):
@@ -131,7 +131,7 @@ async def test_an_event_that_could_not_be_written_is_written_later_with_its_own_
     assert len(server.writes) == attempts
 
 
-async def test_an_event_that_is_not_true_any_more_is_not_written_later(
+async def test_a_failed_event_that_is_outdated_is_not_written_later(
     recorder: EventRecorder, server: FakeApiServer
 ) -> None:
     with server.faults.outage():
@@ -154,7 +154,7 @@ async def test_an_event_whose_answer_was_lost_is_written_once(recorder: EventRec
     }
 
 
-async def test_an_event_that_the_api_server_has_dropped_is_written_anew(
+async def test_an_event_deleted_on_the_api_server_is_created_again(
     recorder: EventRecorder, server: FakeApiServer
 ) -> None:
     await recorder.record(SOURCE, event(EventReason.STALLED))
@@ -164,7 +164,7 @@ async def test_an_event_that_the_api_server_has_dropped_is_written_anew(
     assert written(server, EventReason.STALLED) == [("words", 1)]
 
 
-async def test_nothing_is_kept_about_an_object_that_is_gone(recorder: EventRecorder, server: FakeApiServer) -> None:
+async def test_events_of_a_deleted_object_are_dropped(recorder: EventRecorder, server: FakeApiServer) -> None:
     with server.faults.outage():
         await recorder.record(SOURCE, event(EventReason.STALLED))
     recorder.drop_object("u1")
@@ -174,7 +174,7 @@ async def test_nothing_is_kept_about_an_object_that_is_gone(recorder: EventRecor
 
 
 @given(st.lists(st.tuples(st.sampled_from(sorted(EventReason)), st.integers(0, 20)), max_size=200))
-def test_pending_events_are_bounded_and_never_contradict_each_other(added: list[tuple[str, int]]) -> None:
+def test_pending_events_are_limited_and_do_not_contradict_each_other(added: list[tuple[str, int]]) -> None:
     pending = PendingEvents(EVENT_REASONS)
     for step, (reason, number) in enumerate(added):
         pending.add(event(reason, str(number)), START + timedelta(seconds=step))

@@ -1,4 +1,4 @@
-"""Requests whose caller is cancelled."""
+"""Requests in flight when their caller is cancelled."""
 
 import asyncio
 import gc
@@ -20,7 +20,7 @@ async def test_the_caller_gets_the_answer_or_the_error() -> None:
 
 
 @pytest.mark.parametrize("fails", [False, True])
-async def test_a_request_whose_caller_is_cancelled_is_waited_for(
+async def test_draining_waits_for_a_request_whose_caller_was_cancelled(
     caplog: pytest.LogCaptureFixture, *, fails: bool
 ) -> None:
     done: list[str] = []
@@ -30,7 +30,7 @@ async def test_a_request_whose_caller_is_cancelled_is_waited_for(
         await answered.wait()
         done.append("written")
         if fails:
-            raise ValueError("nobody is left to hear this")
+            raise ValueError("no caller is left")
 
     in_flight = InFlightRequests()
     caller = asyncio.create_task(in_flight.run(write()))
@@ -47,7 +47,7 @@ async def test_a_request_whose_caller_is_cancelled_is_waited_for(
     assert "never retrieved" not in caplog.text
 
 
-async def test_a_request_without_an_answer_is_cancelled_in_the_end() -> None:
+async def test_a_request_without_an_answer_is_cancelled_after_the_timeout() -> None:
     in_flight, cut_off = InFlightRequests(), asyncio.Event()
 
     async def hang() -> None:
@@ -65,5 +65,5 @@ async def test_a_request_without_an_answer_is_cancelled_in_the_end() -> None:
     assert cut_off.is_set()
 
 
-async def test_without_requests_nothing_is_waited_for() -> None:
+async def test_draining_without_requests_does_not_wait() -> None:
     await InFlightRequests().drain(60)

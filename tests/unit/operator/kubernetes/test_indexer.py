@@ -1,4 +1,4 @@
-"""An index finds what a scan of all objects finds, at a cost that does not grow with their number."""
+"""The indexer: a lookup finds the same objects as a scan, at a cost that does not grow with their number."""
 
 import gc
 import sys
@@ -56,13 +56,13 @@ def _steps(api: ApiResource) -> st.SearchStrategy[Callable[[Cache], object]]:
         items.map(lambda item: lambda cache: cache.put(api, item)),
         items.map(lambda item: lambda cache: cache.remove(api, item)),
         st.tuples(lists, VERSION).map(
-            lambda given: lambda cache: cache.replace(api, given[0], resource_version=given[1])
+            lambda listed: lambda cache: cache.replace(api, listed[0], resource_version=listed[1])
         ),
     )
 
 
 @given(st.lists(st.one_of(*map(_steps, (RELAYS, LABELERS, DEPLOYMENTS, PODS))), max_size=30))
-def test_after_any_events_and_lists_an_index_finds_what_a_scan_finds(
+def test_after_any_events_and_lists_a_lookup_finds_what_a_scan_finds(
     steps: list[Callable[[Cache], object]],
 ) -> None:
     cache = Cache(KINDS.watched)
@@ -86,7 +86,7 @@ def test_after_any_events_and_lists_an_index_finds_what_a_scan_finds(
 
 
 def _same(found: list[dict[str, Any]], wanted: list[dict[str, Any]]) -> bool:
-    """Whether both have the very same objects, in any order."""
+    """Whether both contain the same objects, in any order."""
     return sorted(map(id, found)) == sorted(map(id, wanted))
 
 
@@ -128,7 +128,7 @@ def _pod(index: int) -> dict[str, Any]:
 
 
 def _steps_of(look_up: Callable[[Cache], object], cache: Cache) -> int:
-    """How many functions a lookup calls. It must find something.
+    """How many functions a lookup calls. The lookup must find something.
 
     The garbage collector is off: it runs at any time, and hypothesis makes it call functions.
     """

@@ -1,4 +1,4 @@
-"""Leader election, against an API server in memory and in virtual time: never two leaders, and soon one again."""
+"""Leader election in virtual time: never two leaders, and a new one soon after the old one ends."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -19,11 +19,11 @@ CONFIG = LeaseConfig(namespace="sluice", name="sluice-operator", duration_second
 
 
 class ProcessEnded(BaseException):
-    """The process would have ended here."""
+    """A real process would end here."""
 
 
 class FakeDeadline:
-    """The process ends by an exception in its work, at the deadline or at once."""
+    """A deadline that cancels the work instead of ending the process."""
 
     def __init__(self) -> None:
         self.message = ""
@@ -50,7 +50,7 @@ class FakeDeadline:
 
 
 class Connection:
-    """To the API server, until it is cut: then no request leaves any more."""
+    """A connection to the API server. Once it is cut, no request is sent."""
 
     def __init__(self, server: FakeApiServer) -> None:
         self.is_cut = False
@@ -65,7 +65,7 @@ class Connection:
 
 
 class Process:
-    """A replica, whose work is to be the leader until it is told to stop."""
+    """A replica of the operator. Its work as a leader lasts until it is stopped."""
 
     def __init__(self, server: FakeApiServer, name: str) -> None:
         self.deadline = FakeDeadline()
@@ -126,7 +126,7 @@ async def until(condition: Callable[[], bool], *, seconds: float) -> None:
             await asyncio.sleep(0.01)
 
 
-async def a_pair(server: FakeApiServer) -> tuple[Process, Process]:
+async def start_pair(server: FakeApiServer) -> tuple[Process, Process]:
     leader = Process(server, "first")
     await until(lambda: leader.leads, seconds=1)
     standby = Process(server, "second")
@@ -134,8 +134,8 @@ async def a_pair(server: FakeApiServer) -> tuple[Process, Process]:
     return leader, standby
 
 
-async def test_one_leads_for_as_long_as_it_renews(server: FakeApiServer) -> None:
-    leader, standby = await a_pair(server)
+async def test_a_replica_leads_for_as_long_as_it_renews(server: FakeApiServer) -> None:
+    leader, standby = await start_pair(server)
     await asyncio.sleep(3600)
     assert (leader.leads, standby.leads) == (True, False)
     assert spec(server)["leaseTransitions"] == 0
@@ -143,8 +143,8 @@ async def test_one_leads_for_as_long_as_it_renews(server: FakeApiServer) -> None
     await standby.cancel()
 
 
-async def test_a_leader_that_stops_hands_over_at_once(server: FakeApiServer) -> None:
-    leader, standby = await a_pair(server)
+async def test_a_leader_that_stops_releases_the_lease_at_once(server: FakeApiServer) -> None:
+    leader, standby = await start_pair(server)
     await leader.stop()
     assert not leader.elector.is_leader
     assert spec(server)["holderIdentity"] == ""
@@ -152,9 +152,9 @@ async def test_a_leader_that_stops_hands_over_at_once(server: FakeApiServer) -> 
     await standby.stop()
 
 
-async def test_a_leader_that_is_killed_is_replaced_after_the_duration_and_not_before(server: FakeApiServer) -> None:
-    leader, standby = await a_pair(server)
-    leader.connection.is_cut = True  # as a process that is killed sends nothing
+async def test_a_killed_leader_is_replaced_after_the_lease_duration(server: FakeApiServer) -> None:
+    leader, standby = await start_pair(server)
+    leader.connection.is_cut = True  # a killed process sends nothing
     began = asyncio.get_running_loop().time()
     await until(lambda: standby.leads, seconds=25)
     assert leader.led_until < standby.leads_from
@@ -164,8 +164,8 @@ async def test_a_leader_that_is_killed_is_replaced_after_the_duration_and_not_be
 
 
 @pytest.mark.parametrize("outage", ["no connection", "answers are lost", "500"])
-async def test_a_leader_that_can_not_renew_ends_before_another_may_lead(server: FakeApiServer, outage: str) -> None:
-    leader, standby = await a_pair(server)
+async def test_a_leader_that_cannot_renew_ends_before_another_leads(server: FakeApiServer, outage: str) -> None:
+    leader, standby = await start_pair(server)
     faults = {
         "no connection": server.faults.outage(),
         "answers are lost": server.faults.lose_answers(),
@@ -183,8 +183,8 @@ async def test_a_leader_that_can_not_renew_ends_before_another_may_lead(server: 
 
 
 @pytest.mark.parametrize("seconds", [1.0, 3.0])
-async def test_a_renewal_that_fails_for_a_moment_costs_nobody_the_lead(server: FakeApiServer, seconds: float) -> None:
-    leader, standby = await a_pair(server)
+async def test_a_short_outage_does_not_change_the_leader(server: FakeApiServer, seconds: float) -> None:
+    leader, standby = await start_pair(server)
     for _ in range(20):
         with server.faults.outage():
             await asyncio.sleep(seconds)
@@ -194,7 +194,7 @@ async def test_a_renewal_that_fails_for_a_moment_costs_nobody_the_lead(server: F
     await standby.cancel()
 
 
-async def test_an_acquisition_whose_answer_was_lost_is_one(server: FakeApiServer) -> None:
+async def test_an_acquisition_whose_answer_was_lost_counts_once(server: FakeApiServer) -> None:
     with server.faults.lose_answers(method="POST", times=1):
         process = Process(server, "first")
         await until(lambda: process.leads, seconds=CONFIG.duration_seconds)
@@ -203,10 +203,10 @@ async def test_an_acquisition_whose_answer_was_lost_is_one(server: FakeApiServer
 
 
 @pytest.mark.parametrize("holder", ["", "somebody"])
-async def test_a_leader_whose_lease_is_taken_by_hand_ends_at_its_next_renewal(
+async def test_a_leader_whose_lease_is_edited_by_hand_ends_at_its_next_renewal(
     server: FakeApiServer, holder: str
 ) -> None:
-    leader, standby = await a_pair(server)
+    leader, standby = await start_pair(server)
     edit(server, holderIdentity=holder)
     await until(lambda: not leader.leads, seconds=CONFIG.retry_period_seconds + 0.1)
     assert leader.deadline.message == f"The lease is lost: {holder or 'nobody'} holds it now"
@@ -216,8 +216,8 @@ async def test_a_leader_whose_lease_is_taken_by_hand_ends_at_its_next_renewal(
     await leader.cancel()
 
 
-async def test_an_annotation_of_the_lease_costs_nobody_the_lead(server: FakeApiServer) -> None:
-    leader, standby = await a_pair(server)
+async def test_an_annotation_on_the_lease_does_not_change_the_leader(server: FakeApiServer) -> None:
+    leader, standby = await start_pair(server)
     for _ in range(10):
         server.edit(
             LEASES,
@@ -231,7 +231,7 @@ async def test_an_annotation_of_the_lease_costs_nobody_the_lead(server: FakeApiS
     await standby.cancel()
 
 
-async def test_work_that_fails_releases_the_lease_after_it_has_ended(server: FakeApiServer) -> None:
+async def test_the_lease_is_released_after_the_work_has_failed(server: FakeApiServer) -> None:
     elector = LeaderElector(
         client=server.client, config=CONFIG, identity="first", clock=VirtualClock(), deadline=FakeDeadline()
     )
@@ -249,14 +249,14 @@ async def test_work_that_fails_releases_the_lease_after_it_has_ended(server: Fak
     assert (held_at_end, spec(server)["holderIdentity"]) == (["first"], "")
 
 
-async def test_of_many_at_once_one_leads(server: FakeApiServer) -> None:
-    at_work: list[int] = []
+async def test_of_many_replicas_one_leads_at_a_time(server: FakeApiServer) -> None:
+    leaders: list[int] = []
     working = 0
 
     async def work() -> None:
         nonlocal working
         working += 1
-        at_work.append(working)
+        leaders.append(working)
         await asyncio.sleep(0.2)
         working -= 1
 
@@ -267,11 +267,11 @@ async def test_of_many_at_once_one_leads(server: FakeApiServer) -> None:
         return elector.run(work)
 
     await asyncio.gather(*(run(str(number)) for number in range(5)))
-    assert at_work == [1] * 5
+    assert leaders == [1] * 5
     assert spec(server)["leaseTransitions"] == 4
 
 
-async def test_a_process_that_is_stopped_while_it_acquires_the_lease_releases_it(server: FakeApiServer) -> None:
+async def test_a_replica_stopped_while_it_acquires_the_lease_releases_it(server: FakeApiServer) -> None:
     process = Process(server, "first")
     await asyncio.sleep(0)
     while not server.writes:

@@ -1,4 +1,4 @@
-"""Who may acquire a Lease, when, and what is written."""
+"""The Lease of the leader: who may acquire it, when, and what is written."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -35,24 +35,24 @@ def held(observed: ObservedLease, now: float) -> float:
     "free",
     [None, {"metadata": {}}, {"metadata": {}, "spec": None}, lease(None), lease("")],
 )
-def test_a_lease_that_nobody_holds_is_free_at_once(free: dict[str, Any] | None) -> None:
+def test_a_lease_without_a_holder_is_free_at_once(free: dict[str, Any] | None) -> None:
     assert held(observe(None, free, now=5.0), 5.0) == 0.0
 
 
-def test_a_lease_seen_for_the_first_time_is_held_for_its_whole_duration_whatever_its_times_say() -> None:
+def test_on_first_observation_a_lease_is_held_for_its_full_duration() -> None:
     observed = observe(None, lease(renewTime="1970-01-01T00:00:00Z"), now=100.0)
     assert (observed.holder, held(observed, 100.0), held(observed, 104.0)) == ("other", 10.0, 6.0)
     assert (held(observed, 110.0), held(observed, 1e9)) == (0.0, 0.0)
 
 
 @pytest.mark.parametrize(("duration", "held_for"), [(60, 60.0), (1, 10.0), (None, 10.0)])
-def test_its_duration_is_its_holders_but_no_shorter_than_the_readers(duration: int | None, held_for: float) -> None:
-    """A person who makes it shorter does not let two lead at once."""
+def test_the_duration_is_the_holders_and_at_least_the_configured_one(duration: int | None, held_for: float) -> None:
+    """Otherwise a person who shortens it would allow two leaders."""
     assert held(observe(None, lease(leaseDurationSeconds=duration), now=0.0), 0.0) == held_for
 
 
 @pytest.mark.parametrize("emptied", [None, lease(""), lease(None)])
-def test_a_lease_that_its_holder_has_not_released_itself_is_held_for_its_duration(
+def test_a_lease_emptied_by_somebody_else_is_held_for_its_duration(
     emptied: dict[str, Any] | None,
 ) -> None:
     observed = observe(observe(None, lease(), now=0.0), emptied, now=4.0)
@@ -61,13 +61,13 @@ def test_a_lease_that_its_holder_has_not_released_itself_is_held_for_its_duratio
     assert (held(observed, 6.0), held(observed, 14.0)) == (8.0, 0.0)
 
 
-def test_a_released_lease_is_free_at_once_even_if_it_is_deleted_then() -> None:
-    free_again = released(lease(), CONFIG, at=AT)
-    observed = observe(observe(None, lease(), now=0.0), free_again, now=4.0)
+def test_a_released_lease_is_free_at_once_even_if_it_is_deleted_afterwards() -> None:
+    released_lease = released(lease(), CONFIG, at=AT)
+    observed = observe(observe(None, lease(), now=0.0), released_lease, now=4.0)
     assert held(observed, 4.0) == held(observe(observed, None, now=5.0), 5.0) == 0.0
 
 
-def test_its_age_counts_from_the_last_change_of_its_spec() -> None:
+def test_the_age_of_a_lease_counts_from_the_last_change_of_its_spec() -> None:
     observed = observe(None, lease(), now=0.0)
     observed = observe(observed, lease(), now=4.0)
     assert observed.since == 0.0
@@ -80,10 +80,10 @@ def test_its_age_counts_from_the_last_change_of_its_spec() -> None:
 def test_an_annotation_is_no_renewal() -> None:
     observed = observe(ObservedLease(lease=lease(version="7"), since=0.0), lease(version="8"), now=9.0)
     assert observed.since == 0.0
-    assert observed.lease == lease(version="8"), "it is taken by its newest version"
+    assert observed.lease == lease(version="8"), "the newest version is kept for the next write"
 
 
-def test_created() -> None:
+def test_a_new_lease() -> None:
     assert acquired(None, CONFIG, identity="me", at=AT) == {
         "apiVersion": "coordination.k8s.io/v1",
         "kind": "Lease",
@@ -98,22 +98,22 @@ def test_created() -> None:
     }
 
 
-def test_acquired_from_another_with_all_its_other_fields() -> None:
+def test_acquiring_a_lease_keeps_its_other_fields() -> None:
     before = lease(leaseTransitions=4, leaseDurationSeconds=60, strategy="OldestEmulationVersion")
     after = acquired(before, CONFIG, identity="me", at=AT)
-    assert after["metadata"] == before["metadata"], "the version says which one was read"
+    assert after["metadata"] == before["metadata"], "the resource version makes the write conditional"
     spec = after["spec"]
     assert (spec["holderIdentity"], spec["leaseTransitions"], spec["leaseDurationSeconds"]) == ("me", 5, 10)
     assert spec["strategy"] == "OldestEmulationVersion"
     assert before["spec"]["holderIdentity"] == "other"
 
 
-def test_renewed() -> None:
+def test_a_renewed_lease() -> None:
     edited = lease("me", acquireTime="then", leaseDurationSeconds=3600)
     assert renewed(edited, CONFIG, at=AT) == lease("me", acquireTime="then", renewTime=TIME)
 
 
-def test_released() -> None:
+def test_a_released_lease() -> None:
     after = released(lease("me", leaseTransitions=3), CONFIG, at=AT)
     assert after["spec"] == {
         "holderIdentity": "",

@@ -1,4 +1,4 @@
-"""The deadline of the leader, in a process of its own, which it ends."""
+"""The deadline of the leader, tested in a separate process, which it ends."""
 
 import os
 import signal
@@ -46,7 +46,7 @@ def start(steps: str) -> "subprocess.Popen[str]":
         "deadline.extend_to(time.monotonic() - 3)",
     ],
 )
-def test_the_process_ends_in_time_whatever_its_loop_does(steps: str) -> None:
+def test_the_process_ends_in_time_even_if_its_loop_is_blocked(steps: str) -> None:
     process = start(steps)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 1
@@ -55,23 +55,23 @@ def test_the_process_ends_in_time_whatever_its_loop_does(steps: str) -> None:
 
 
 def test_the_process_lives_while_the_deadline_is_extended_or_cancelled() -> None:
-    renewal = HOLD.replace("0.5", "5")  # a busy machine may stand still for a second or two
+    renewal = HOLD.replace("0.5", "5")  # a busy machine may pause for a second or two
     steps = f"for _ in range(3):\n    {renewal}    await asyncio.sleep(2)\ndeadline.cancel()\nawait asyncio.sleep(3.2)"
     process = start(steps)
     out, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (0, "")
-    assert "the end\n" in out  # the work may make one more step while it is cancelled
+    assert "the end\n" in out  # the work may take one more step while it is cancelled
 
 
-def test_a_frozen_process_does_not_make_another_step() -> None:
+def test_a_paused_process_takes_no_further_step_after_the_deadline() -> None:
     process = start(HOLD + "await asyncio.sleep(30)")
     assert process.stdout is not None
     process.stdout.readline()
     time.sleep(0.3)
     os.kill(process.pid, signal.SIGSTOP)
     time.sleep(1)
-    thawed = time.monotonic()
+    resumed = time.monotonic()
     os.kill(process.pid, signal.SIGCONT)
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 1
-    assert float(out.splitlines()[-1]) < thawed
+    assert float(out.splitlines()[-1]) < resumed

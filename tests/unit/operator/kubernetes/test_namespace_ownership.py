@@ -1,4 +1,4 @@
-"""The Leases of namespaces: whatever happens to them, two releases never write in one namespace at the same time."""
+"""The Leases of namespaces: two releases never write in one namespace at the same time."""
 
 import asyncio
 from collections.abc import Callable
@@ -38,7 +38,7 @@ def server() -> FakeApiServer:
 
 
 class Release:
-    """One process of a release. A test makes each of its steps."""
+    """One process of a release. The test runs each of its steps."""
 
     def __init__(self, server: FakeApiServer, name: str, instance: str = "1") -> None:
         self.resources = True
@@ -74,7 +74,7 @@ def pair(server: FakeApiServer) -> tuple[Release, Release]:
     return Release(server, "a/sluice"), Release(server, "b/sluice")
 
 
-async def test_one_holds_it_and_the_other_says_who_does(pair: tuple[Release, Release]) -> None:
+async def test_one_release_holds_the_namespace_and_the_other_names_it(pair: tuple[Release, Release]) -> None:
     first, second = pair
     assert await first.step() == RENEW_SECONDS
     assert await second.step() <= 5
@@ -91,7 +91,7 @@ async def test_one_holds_it_and_the_other_says_who_does(pair: tuple[Release, Rel
         assert (first.holds, second.holds) == (True, False)
 
 
-async def test_an_expired_one_is_taken_after_a_minute_and_not_before(pair: tuple[Release, Release]) -> None:
+async def test_an_expired_lease_is_acquired_after_its_duration(pair: tuple[Release, Release]) -> None:
     first, second = pair
     await first.step()
     await second.step()
@@ -106,7 +106,7 @@ async def test_an_expired_one_is_taken_after_a_minute_and_not_before(pair: tuple
     assert not first.holds
 
 
-async def test_a_released_one_is_left_to_its_own_release_for_some_seconds(
+async def test_a_released_lease_is_reserved_for_its_own_release_for_some_seconds(
     pair: tuple[Release, Release], server: FakeApiServer
 ) -> None:
     first, second = pair
@@ -129,7 +129,7 @@ async def test_a_released_one_is_left_to_its_own_release_for_some_seconds(
     assert second.holds
 
 
-async def test_another_process_of_the_same_release_takes_over_and_the_first_one_notices(server: FakeApiServer) -> None:
+async def test_another_process_of_the_same_release_takes_over(server: FakeApiServer) -> None:
     first, other = Release(server, "a/sluice", "1"), Release(server, "a/sluice", "2")
     await first.step()
     await other.step()
@@ -145,7 +145,7 @@ async def test_another_process_of_the_same_release_takes_over_and_the_first_one_
 
 
 @pytest.mark.parametrize("resources", [True, False])
-async def test_in_the_end_it_is_released_or_deleted(server: FakeApiServer, *, resources: bool) -> None:
+async def test_on_shutdown_the_lease_is_released_or_deleted(server: FakeApiServer, *, resources: bool) -> None:
     first = Release(server, "a/sluice")
     await first.step()
     first.resources = resources
@@ -154,7 +154,7 @@ async def test_in_the_end_it_is_released_or_deleted(server: FakeApiServer, *, re
     assert (lease(server) is not None) == resources
 
 
-async def test_a_renewal_whose_answer_was_lost_is_released_all_the_same(server: FakeApiServer) -> None:
+async def test_a_lease_whose_renewal_lost_its_answer_is_released(server: FakeApiServer) -> None:
     first = Release(server, "a/sluice")
     await first.step()
     with server.faults.lose_answers(method="PUT"):
@@ -165,7 +165,7 @@ async def test_a_renewal_whose_answer_was_lost_is_released_all_the_same(server: 
     assert left["spec"]["holderIdentity"] == ""
 
 
-async def test_a_namespace_that_is_being_deleted_takes_no_lease_and_is_served(server: FakeApiServer) -> None:
+async def test_a_terminating_namespace_is_served_without_a_lease(server: FakeApiServer) -> None:
     first = Release(server, "a/sluice")
     await first.step()
     server.terminating.add(NAMESPACE)
@@ -180,7 +180,7 @@ async def test_a_namespace_that_is_being_deleted_takes_no_lease_and_is_served(se
     assert late.ownership.problems == {}
 
 
-async def test_without_the_rights_nothing_is_written_and_that_is_logged_once(
+async def test_without_rights_the_namespace_is_not_held_and_that_is_logged_once(
     server: FakeApiServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     first = Release(server, "a/sluice")
@@ -195,7 +195,7 @@ async def test_without_the_rights_nothing_is_written_and_that_is_logged_once(
     assert first.ownership.problems == {}
 
 
-async def test_while_the_api_server_is_down_the_lease_expires_without_a_problem_being_reported(
+async def test_during_an_outage_the_lease_expires_and_no_problem_is_reported(
     server: FakeApiServer,
 ) -> None:
     first = Release(server, "a/sluice")
@@ -215,15 +215,15 @@ def edit(server: FakeApiServer, change: Callable[[Manifest], None]) -> None:
         server.edit(LEASES, NAMESPACE, LEASE_NAME, change)
 
 
-def empty(server: FakeApiServer) -> None:
+def remove_holder(server: FakeApiServer) -> None:
     edit(server, lambda found: found["spec"].update(holderIdentity=""))
 
 
-def another(server: FakeApiServer) -> None:
+def replace_holder(server: FakeApiServer) -> None:
     edit(server, lambda found: found["spec"].update(holderIdentity="somebody"))
 
 
-def shorter(server: FakeApiServer) -> None:
+def shorten(server: FakeApiServer) -> None:
     edit(server, lambda found: found["spec"].update(leaseDurationSeconds=2))
 
 
@@ -241,16 +241,18 @@ def delete(server: FakeApiServer) -> None:
     st.lists(
         st.one_of(
             st.floats(0.1, 30),
-            st.sampled_from(["first", "second", "away", "back"]),
-            st.sampled_from([empty, another, shorter, annotate, delete]),
+            st.sampled_from(["first", "second", "outage", "recovery"]),
+            st.sampled_from([remove_holder, replace_holder, shorten, annotate, delete]),
         ),
         max_size=60,
     )
 )
-def test_never_two_at_a_time(steps: list[float | str | Callable[[FakeApiServer], None]]) -> None:
-    """Whatever people do to the Lease once both have seen it, whichever process is stopped, and whenever."""
+def test_two_releases_never_hold_a_namespace_at_the_same_time(
+    steps: list[float | str | Callable[[FakeApiServer], None]],
+) -> None:
+    """People may edit or delete the Lease at any time, and each process may stop at any time."""
 
-    async def play() -> None:
+    async def run_steps() -> None:
         server = FakeApiServer()
         first, second = Release(server, "a/sluice"), Release(server, "b/sluice")
         await first.step()
@@ -262,13 +264,13 @@ def test_never_two_at_a_time(steps: list[float | str | Callable[[FakeApiServer],
                 await first.step()
             elif step == "second":
                 await second.step()
-            elif step in {"away", "back"}:
-                server.faults.is_away = step == "away"
+            elif step in {"outage", "recovery"}:
+                server.faults.is_away = step == "outage"
             elif not isinstance(step, str):
                 step(server)
             assert not (first.holds and second.holds), steps
 
-    run_in_virtual_time(play())
+    run_in_virtual_time(run_steps())
 
 
 def test_who_holds_a_lease_and_for_how_long_others_wait() -> None:
@@ -291,6 +293,6 @@ def test_who_holds_a_lease_and_for_how_long_others_wait() -> None:
     assert wait(mine, 0.0, "b/sluice") == DURATION_SECONDS
     assert wait(mine, DURATION_SECONDS, "b/sluice") == 0
     assert wait(None, 0.0, "b/sluice") == 0
-    # A person has removed the holder, who may not know it.
+    # Somebody removed the holder. The holder may not know it yet.
     emptied = {**mine, "spec": {**mine["spec"], "holderIdentity": ""}}
     assert wait(emptied, 0.0, "b/sluice") == DURATION_SECONDS

@@ -1,4 +1,4 @@
-"""The resync, against an API server in memory and in virtual time."""
+"""The resync, with an API server in memory and in virtual time."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -24,7 +24,7 @@ INTERVAL_SECONDS = 300.0
 
 
 class World:
-    """A resync, with what it reads and writes."""
+    """A resync, its API server and its cache."""
 
     def __init__(self, *namespaces: str) -> None:
         clock = VirtualClock()
@@ -48,7 +48,7 @@ class World:
         return self.server.edit(api, namespace, name, lambda item: item["metadata"].update(labels=labels))
 
     def create_watched(self, api: ApiResource, name: str, **labels: str) -> None:
-        """Create an object whose watch delivers it."""
+        """Create an object that its watch has delivered."""
         self.freshness.record(api, self.create(api, name, **labels))
 
     def names(self, api: ApiResource) -> list[str]:
@@ -74,8 +74,8 @@ def world() -> World:
 CHILD = {"app.kubernetes.io/managed-by": "sluice-operator", "sluice.dev/relay": "one"}
 
 
-async def passes(condition: Callable[[], bool], *, seconds: float) -> float:
-    """In how many seconds `condition` is met."""
+async def seconds_until(condition: Callable[[], bool], *, seconds: float) -> float:
+    """Wait for `condition`. The seconds until it was met."""
     began = asyncio.get_running_loop().time()
     async with asyncio.timeout(seconds):
         while not condition():
@@ -87,25 +87,25 @@ async def test_the_first_list_fills_the_cache_and_adds_each_source(world: World)
     world.create(RELAYS, "one")
     world.create(LABELERS, "two")
     world.create(PODS, "child", **CHILD)
-    world.create(PODS, "stranger")
+    world.create(PODS, "unrelated")
     await world.resync.list_first()
     assert world.resync.synced
     assert world.added == [SourceKey("Relay", "n", "one"), SourceKey("Labeler", "n", "two")]
     assert world.names(PODS) == ["child"]
 
 
-async def test_the_first_list_is_tried_until_it_succeeds(world: World) -> None:
+async def test_the_first_list_is_retried_until_it_succeeds(world: World) -> None:
     world.create(RELAYS, "one")
     with world.server.faults.outage():
         first = asyncio.create_task(world.resync.list_first())
         await asyncio.sleep(600)
         assert not world.resync.synced
         assert "the first list of everything: 0 ClientConnectorError" in world.resync.failure
-    await passes(first.done, seconds=61)
+    await seconds_until(first.done, seconds=61)
     assert world.added == [SourceKey("Relay", "n", "one")]
 
 
-async def test_a_kind_without_crd_does_not_hold_up_the_other(world: World) -> None:
+async def test_a_kind_without_a_crd_does_not_delay_the_other(world: World) -> None:
     world.server.remove_kind(LABELERS)
     world.create(RELAYS, "one")
     async with world.running():
@@ -113,12 +113,12 @@ async def test_a_kind_without_crd_does_not_hold_up_the_other(world: World) -> No
         assert world.namespaces.kinds.served_by_kind == {"Relay": True, "Labeler": False}
         world.server.restore_kind(LABELERS)
         world.create(LABELERS, "two")
-        seconds = await passes(lambda: SourceKey("Labeler", "n", "two") in world.added, seconds=INTERVAL_SECONDS)
+        seconds = await seconds_until(lambda: SourceKey("Labeler", "n", "two") in world.added, seconds=INTERVAL_SECONDS)
         assert seconds <= 10.1
         assert world.namespaces.kinds.served_by_kind == {"Relay": True, "Labeler": True}
 
 
-async def test_without_any_crd_the_first_list_waits_and_a_running_operator_goes_on(world: World) -> None:
+async def test_without_any_crd_the_first_list_waits_and_a_running_operator_continues(world: World) -> None:
     for api in SOURCES.values():
         world.server.remove_kind(api)
     first = asyncio.create_task(world.resync.list_first())
@@ -127,7 +127,7 @@ async def test_without_any_crd_the_first_list_waits_and_a_running_operator_goes_
     assert "There is no CRD for relays" in world.resync.failure
     for api in SOURCES.values():
         world.server.restore_kind(api)
-    await passes(first.done, seconds=61)
+    await seconds_until(first.done, seconds=61)
     async with world.running() as task:
         for api in SOURCES.values():
             world.server.remove_kind(api)
@@ -136,27 +136,27 @@ async def test_without_any_crd_the_first_list_waits_and_a_running_operator_goes_
 
 
 @pytest.mark.parametrize("api", [DEPLOYMENTS, PODS])
-async def test_without_children_nothing_is_served(world: World, api: ApiResource) -> None:
+async def test_while_children_cannot_be_listed_nothing_is_served(world: World, api: ApiResource) -> None:
     with world.server.faults.refuse(403, "Forbidden", "no rights", plural=api.plural):
         first = asyncio.create_task(world.resync.list_first())
         await asyncio.sleep(60)
         assert not world.resync.synced
-    await passes(first.done, seconds=61)
+    await seconds_until(first.done, seconds=61)
 
 
-async def test_what_a_watch_has_missed_is_found_at_the_next_resync(world: World) -> None:
+async def test_a_change_missed_by_a_watch_is_found_at_the_next_resync(world: World) -> None:
     world.create_watched(RELAYS, "one")
     world.create_watched(DEPLOYMENTS, "one-firehose", **CHILD)
     async with world.running():
         world.added.clear()
         world.server.delete(DEPLOYMENTS, "n", "one-firehose")
-        seconds = await passes(lambda: bool(world.added), seconds=INTERVAL_SECONDS + 1)
+        seconds = await seconds_until(lambda: bool(world.added), seconds=INTERVAL_SECONDS + 1)
         assert seconds >= INTERVAL_SECONDS - 1
         assert set(world.added) == {SourceKey("Relay", "n", "one")}
         assert world.names(DEPLOYMENTS) == []
 
 
-async def test_a_resync_that_is_requested_follows_soon_and_once(world: World) -> None:
+async def test_a_requested_resync_runs_soon_and_once(world: World) -> None:
     world.create_watched(RELAYS, "one")
     async with world.running():
         before = len(world.server.requests)
@@ -167,7 +167,7 @@ async def test_a_resync_that_is_requested_follows_soon_and_once(world: World) ->
         assert len(world.server.requests) - before == len(KINDS.watched.all)
 
 
-async def test_a_failed_resync_keeps_the_cache_and_is_tried_again_soon(world: World) -> None:
+async def test_a_failed_resync_keeps_the_cache_and_is_retried_soon(world: World) -> None:
     world.create_watched(RELAYS, "one")
     async with world.running():
         with world.server.faults.outage():
@@ -176,41 +176,41 @@ async def test_a_failed_resync_keeps_the_cache_and_is_tried_again_soon(world: Wo
             assert world.names(RELAYS) == ["one"]
             assert world.resync.overdue_seconds() == 0
         world.create_watched(RELAYS, "two")
-        assert await passes(lambda: world.names(RELAYS) == ["one", "two"], seconds=70) <= 61
+        assert await seconds_until(lambda: world.names(RELAYS) == ["one", "two"], seconds=70) <= 61
 
 
-async def test_a_watch_that_delivers_nothing_any_more_ends_the_process(world: World) -> None:
+async def test_a_stale_watch_ends_the_process(world: World) -> None:
     world.create_watched(RELAYS, "one")
     async with world.running() as task:
         world.server.edit(RELAYS, "n", "one", lambda item: item["metadata"].update(annotations={"a": "b"}))
-        await passes(task.done, seconds=2 * INTERVAL_SECONDS)
+        await seconds_until(task.done, seconds=2 * INTERVAL_SECONDS)
         with pytest.raises(StaleWatchError, match="the watch of relays has missed a change of n/one"):
             await task
 
 
-async def test_a_kind_that_can_not_be_watched_is_listed_instead(world: World) -> None:
+async def test_a_kind_that_cannot_be_watched_is_listed_instead(world: World) -> None:
     async with world.running():
         world.namespaces.kinds.watch_failed(RELAYS, "404")
-        world.resync.request()  # ends the pause that has begun
+        world.resync.request()  # ends the current pause
         await asyncio.sleep(30)
         world.create(RELAYS, "one")
-        assert await passes(lambda: world.names(RELAYS) == ["one"], seconds=10) <= 5.1
+        assert await seconds_until(lambda: world.names(RELAYS) == ["one"], seconds=10) <= 5.1
 
 
-async def test_a_namespace_without_rights_is_left_out_and_its_objects_stay_cached() -> None:
+async def test_a_namespace_without_rights_is_not_served_and_its_objects_stay_cached() -> None:
     world = World("n", "m")
     world.create_watched(RELAYS, "one")
     world.freshness.record(RELAYS, world.create(RELAYS, "two", "m"))
     async with world.running():
         with world.server.faults.refuse(403, "Forbidden", "no rights", namespace="m"):
             world.resync.request()
-            await passes(lambda: world.namespaces.served == ("n",), seconds=10)
+            await seconds_until(lambda: world.namespaces.served == ("n",), seconds=10)
             assert world.names(RELAYS) == ["one", "two"]
             await asyncio.sleep(60)
-        assert await passes(lambda: world.namespaces.served == ("n", "m"), seconds=130) > 0
+        assert await seconds_until(lambda: world.namespaces.served == ("n", "m"), seconds=130) > 0
 
 
-async def test_a_namespace_where_only_watching_is_forbidden_is_left_out() -> None:
+async def test_a_forbidden_watch_is_checked_before_its_namespace_is_left_out() -> None:
     world = World("n", "m")
     async with world.running():
         world.resync.watch_forbidden("m")
@@ -220,7 +220,7 @@ async def test_a_namespace_where_only_watching_is_forbidden_is_left_out() -> Non
         assert {request.namespace for request in watches} == {"m"}
 
 
-async def test_a_slow_kind_holds_up_the_start_for_a_bounded_time(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_slow_kind_delays_the_start_for_a_limited_time(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     send = world.server.send
 
     async def slow(method: str, path: str, **request: Any) -> Any:

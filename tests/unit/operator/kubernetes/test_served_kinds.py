@@ -1,4 +1,4 @@
-"""Which kinds are served: each by itself, and what is logged about those that are not."""
+"""Which kinds are served, each on its own, and what is logged about those that are not."""
 
 import logging
 import math
@@ -65,7 +65,7 @@ def test_a_kind_that_is_refused_in_one_namespace_is_served_in_the_others() -> No
 
 
 @pytest.mark.parametrize("error", [FORBIDDEN, BROKEN])
-def test_a_kind_is_served_where_it_was_listed_whatever_has_failed_elsewhere(error: ApiError) -> None:
+def test_a_kind_is_served_in_each_namespace_where_it_was_listed(error: ApiError) -> None:
     kinds = served_kinds()
     kinds.mark_unlisted(LABELERS)
     kinds.record_list(LABELERS, {"one": error}, scopes=["one", "two"])
@@ -77,7 +77,7 @@ def test_a_kind_is_served_where_it_was_listed_whatever_has_failed_elsewhere(erro
     assert kinds.serves(LABELERS, "one"), "from the cache"
 
 
-def test_a_failed_list_is_retried_soon_and_for_ever() -> None:
+def test_a_failed_list_is_retried_without_end() -> None:
     kinds = served_kinds()
     assert (kinds.to_retry, kinds.retry_seconds) == ([], math.inf)
     pauses = []
@@ -106,7 +106,7 @@ def test_a_problem_is_logged_once_and_then_rarely(caplog: pytest.LogCaptureFixtu
     assert caplog.records[-1].message == "labelers are served"
 
 
-def test_a_watch_that_is_down_is_a_problem_only_if_that_lasts() -> None:
+def test_a_failed_watch_is_reported_only_if_it_lasts() -> None:
     clock = SteppedClock()
     kinds = served_kinds(clock)
     kinds.watch_failed(LABELERS, "404")
@@ -119,5 +119,5 @@ def test_a_watch_that_is_down_is_a_problem_only_if_that_lasts() -> None:
     assert kinds.is_watched(LABELERS)
 
 
-def test_the_end_of_an_engine_is_not_the_end_of_the_process() -> None:
+def test_kopf_does_not_end_the_process_when_a_watch_ends() -> None:
     assert watch_settings(KINDS.watched).process.ultimate_exiting_timeout is None

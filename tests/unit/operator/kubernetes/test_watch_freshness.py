@@ -1,4 +1,4 @@
-"""Which watches are stale, and which are only behind."""
+"""Watch freshness: which watches are stale, and which are only late."""
 
 from typing import Any
 
@@ -34,14 +34,14 @@ def test_a_watch_that_misses_a_change_is_stale() -> None:
         freshness.compare(PODS, listing(pod("a", 5), version=9))
 
 
-def test_a_watch_that_misses_an_object_is_stale_even_if_the_object_goes_on_changing() -> None:
+def test_a_watch_that_misses_an_object_is_stale_while_the_object_keeps_changing() -> None:
     freshness = WatchFreshness()
     freshness.compare(PODS, listing(pod("a", 5), version=9))
     with pytest.raises(StaleWatchError):
         freshness.compare(PODS, listing(pod("a", 12), version=15))
 
 
-def test_a_watch_that_is_behind_and_catches_up_is_not_stale() -> None:
+def test_a_late_watch_that_catches_up_is_not_stale() -> None:
     freshness = WatchFreshness()
     for version in range(1, 20, 2):
         freshness.record(PODS, pod("a", version - 1))
@@ -51,8 +51,8 @@ def test_a_watch_that_is_behind_and_catches_up_is_not_stale() -> None:
     assert not freshness.is_behind
 
 
-def test_what_was_delivered_after_the_list_is_remembered() -> None:
-    """It may never change again, and so never be delivered again."""
+def test_an_object_delivered_after_the_list_is_remembered() -> None:
+    """If it never changes again, it is never delivered again."""
     freshness = WatchFreshness()
     freshness.record(PODS, pod("late", 7))
     freshness.compare(PODS, listing(version=5))
@@ -60,7 +60,7 @@ def test_what_was_delivered_after_the_list_is_remembered() -> None:
     assert not freshness.is_behind
 
 
-def test_a_deleted_object_is_ignored_whether_the_watch_delivered_that_or_not() -> None:
+def test_a_deleted_object_is_ignored_with_and_without_its_event() -> None:
     freshness = WatchFreshness()
     freshness.compare(PODS, listing(pod("a", 5), pod("b", 6), version=9))
     freshness.record(PODS, pod("a", 11))
@@ -68,7 +68,7 @@ def test_a_deleted_object_is_ignored_whether_the_watch_delivered_that_or_not() -
     assert not freshness.is_behind
 
 
-def test_kinds_are_told_apart() -> None:
+def test_each_kind_has_its_own_watch() -> None:
     freshness = WatchFreshness()
     freshness.record(RELAYS, pod("a", 5))
     freshness.compare(PODS, listing(pod("a", 5), version=9))

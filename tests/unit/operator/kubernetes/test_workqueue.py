@@ -1,4 +1,4 @@
-"""The work queue, in virtual time: what is reconciled when, after which back-off, and what counts as stuck."""
+"""The work queue in virtual time: what is handled when, back-offs, and stuck keys."""
 
 import asyncio
 import contextlib
@@ -11,7 +11,7 @@ from sluice_operator.kubernetes.workqueue import MAX_BACKOFF_SECONDS, WorkQueue,
 
 
 class Handler:
-    """Records its calls. Waits at its gate, and fails as often as a test sets."""
+    """Records its calls. It can wait at a gate and fail a number of times."""
 
     def __init__(self, retry_seconds: float | None = None) -> None:
         self.keys: list[str] = []
@@ -53,7 +53,7 @@ async def until(condition: Callable[[], bool], seconds: float = 600) -> None:
             await asyncio.sleep(0.02)
 
 
-async def test_additions_before_a_key_is_handled_are_one() -> None:
+async def test_a_key_added_several_times_is_handled_once() -> None:
     queue, handler = WorkQueue[str](), Handler()
     for _ in range(5):
         queue.add("a")
@@ -66,7 +66,7 @@ async def test_additions_before_a_key_is_handled_are_one() -> None:
     assert queue.depth == 0
 
 
-async def test_a_key_that_is_added_while_it_is_handled_is_handled_once_more_and_never_twice_at_a_time() -> None:
+async def test_a_key_added_while_it_is_handled_is_handled_once_more_afterwards() -> None:
     queue, handler = WorkQueue[str](), Handler()
     handler.gate.clear()
     async with running(queue, handler):
@@ -95,7 +95,7 @@ async def test_different_keys_are_handled_at_the_same_time() -> None:
         await until(lambda: handler.keys == ["a", "b", "c"])
 
 
-async def test_a_failed_key_is_repeated() -> None:
+async def test_a_failed_key_is_retried() -> None:
     queue, handler = WorkQueue[str](), Handler()
     handler.failures = 2
     async with running(queue, handler):
@@ -122,14 +122,14 @@ async def test_an_expected_error_is_logged_in_one_line(
     assert "the handler failed" in caplog.text
 
 
-async def test_the_handler_says_when_to_repeat_the_key() -> None:
+async def test_the_handler_returns_when_to_handle_the_key_again() -> None:
     queue, handler = WorkQueue[str](), Handler(retry_seconds=0.01)
     async with running(queue, handler):
         queue.add("a")
         await until(lambda: len(handler.keys) >= 4)
 
 
-async def test_the_soonest_timer_counts() -> None:
+async def test_the_earliest_timer_counts() -> None:
     queue, handler = WorkQueue[str](), Handler()
     async with running(queue, handler):
         queue.add_after("a", 60)
@@ -147,7 +147,7 @@ async def test_an_addition_replaces_a_timer() -> None:
     assert handler.keys == ["a"]
 
 
-async def test_stuck_names_keys_that_hang_and_keys_that_wait() -> None:
+async def test_stuck_keys_are_those_that_hang_or_wait_too_long() -> None:
     queue, handler = WorkQueue[str](), Handler()
     handler.gate.clear()
     async with running(queue, handler, workers=1):
@@ -172,7 +172,7 @@ async def test_a_long_queue_is_not_stuck_while_keys_are_finished() -> None:
         queue.add(key)
     task = asyncio.create_task(queue.run(handle, workers=1))
     await ended.wait()
-    # One has waited from the start, for 2 s, and a key has just been finished.
+    # One key has waited for 2 s since the start, and another one has just been finished.
     assert queue.depth == 1
     assert queue.stuck(1.9) == []
     task.cancel()
@@ -198,7 +198,7 @@ async def test_an_error_that_asks_for_a_pause_pauses_all_keys() -> None:
     task.cancel()
 
 
-async def test_a_key_that_takes_too_long_is_cut_off_and_repeated(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_key_that_exceeds_its_timeout_is_cancelled_and_retried(caplog: pytest.LogCaptureFixture) -> None:
     queue, handler = WorkQueue[str](), Handler()
     handler.gate.clear()
     async with running(queue, handler):
@@ -211,8 +211,8 @@ async def test_a_key_that_takes_too_long_is_cut_off_and_repeated(caplog: pytest.
     assert "Traceback" not in caplog.text
 
 
-async def test_a_cancellation_from_elsewhere_costs_neither_the_key_nor_the_worker() -> None:
-    """A task that several handlers wait for may be cancelled with one of them."""
+async def test_a_cancellation_within_a_handler_keeps_the_key_and_the_worker() -> None:
+    """Handlers may share a task, which may be cancelled with one of them."""
     queue, keys = WorkQueue[str](), []
 
     async def handle(key: str) -> None:
@@ -240,7 +240,7 @@ async def test_a_cancelled_queue_ends() -> None:
     assert handler.now == {"a": 0}
 
 
-async def test_a_cancelled_queue_ends_even_if_the_handler_raises_an_error_instead() -> None:
+async def test_a_cancelled_queue_ends_even_if_the_handler_raises_an_error() -> None:
     queue, begun = WorkQueue[str](), asyncio.Event()
 
     async def handle(_: str) -> None:
@@ -260,7 +260,7 @@ async def test_a_cancelled_queue_ends_even_if_the_handler_raises_an_error_instea
 
 
 @pytest.mark.parametrize(("failures", "longest"), [(1, 0.2), (2, 0.4), (5, 3.2), (9, 51.2), (10, 60), (10_000, 60)])
-def test_the_back_off_grows_to_a_limit(failures: int, longest: float) -> None:
+def test_the_back_off_grows_to_its_maximum(failures: int, longest: float) -> None:
     pauses = [backoff_seconds(failures) for _ in range(200)]
     assert max(pauses) <= min(longest, MAX_BACKOFF_SECONDS)
     assert min(pauses) >= longest / 2
@@ -268,7 +268,7 @@ def test_the_back_off_grows_to_a_limit(failures: int, longest: float) -> None:
 
 
 async def test_a_cancelled_queue_ends_even_if_the_handler_swallows_the_cancellation() -> None:
-    """As `asyncio.wait_for` does before Python 3.12, if what it waits for ends at the same moment."""
+    """`asyncio.wait_for` did so before Python 3.12, if its task ended at the same moment."""
     queue, handler = WorkQueue[str](), Handler(retry_seconds=0.0)
 
     async def swallow_once(key: str) -> float | None:
@@ -283,13 +283,13 @@ async def test_a_cancelled_queue_ends_even_if_the_handler_swallows_the_cancellat
     task.cancel()
     ended, _ = await asyncio.wait([task], timeout=10)
     handler.gate.set()
-    assert ended, "it goes on"
+    assert ended, "the queue still runs"
 
 
 async def test_the_back_off_is_no_longer_than_the_error_allows() -> None:
-    """However often the key has failed."""
+    """It does not matter how often the key has failed."""
     queue, handler = WorkQueue[str](), Handler()
-    handler.failures = 14  # the pause would be a minute by then
+    handler.failures = 14  # without the limit of the error, the back-off would be a minute
     task = asyncio.create_task(queue.run(handler, workers=1, expected=(RuntimeError,), retry_limit=lambda _: 0.01))
     queue.add("a")
     async with asyncio.timeout(30):

@@ -1,4 +1,4 @@
-"""A YAML parser reads what `dump` writes as the same object."""
+"""`dump` writes YAML that a parser reads as the same object."""
 
 import pytest
 import yaml as reader
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sluice_operator.kubernetes import yaml
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
-# As written: YAML takes a key of 1024 characters at most, an emoji is ten of them. Kubernetes' own keys are shorter.
+# YAML allows keys of 1024 characters, and an escaped emoji has ten. Kubernetes' own keys are shorter.
 KEYS = st.text(st.characters(exclude_categories=["Cs"]), max_size=100)
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | TEXT,

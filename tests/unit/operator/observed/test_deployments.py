@@ -1,3 +1,5 @@
+"""Facts about a Deployment: rolled out, past its deadline, or without its pods."""
+
 from typing import Any
 
 import pytest
@@ -40,7 +42,7 @@ def deployment(*, replicas: int = 1, generation: int = 2, **status: Any) -> dict
         "never seen",
         "spec not seen",
         "done",
-        "an old pod left",
+        "an old pod still exists",
         "more to come",
         "some to go",
         "none wanted",

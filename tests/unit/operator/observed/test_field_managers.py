@@ -1,4 +1,4 @@
-"""Which field manager owns a field, by managedFields as an API server writes them."""
+"""Which field manager owns a field, read from managedFields."""
 
 from typing import Any
 
@@ -52,19 +52,19 @@ INGESTER: FieldPath = (*POD, "containers", (("name", "ingester"),))
         ((*INGESTER, "env", (("name", "OTHER"),)), []),
     ],
 )
-def test_who_holds_a_field(path: FieldPath, managers: list[str]) -> None:
+def test_the_managers_of_a_field(path: FieldPath, managers: list[str]) -> None:
     assert managers_of(LIVE, path) == managers
 
 
-def test_an_object_without_any() -> None:
+def test_an_object_without_managed_fields() -> None:
     assert managers_of({"metadata": {}}, INGESTER) == []
     assert last_other_manager({"metadata": {}}, "sluice-operator") == ""
 
 
-def test_who_came_last() -> None:
+def test_the_last_other_manager() -> None:
     assert last_other_manager(LIVE, "sluice-operator") == "kubectl-set"
 
 
-def test_the_names_that_one_holds() -> None:
+def test_the_names_that_a_manager_owns() -> None:
     assert owned_names(LIVE, ("metadata", "labels"), "labeller") == {"team"}
     assert owned_names(LIVE, ("metadata", "labels"), "sluice-operator") == set()

@@ -1,3 +1,5 @@
+"""Reading the health hash of an ingester, and the age of its heartbeat."""
+
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -52,7 +54,7 @@ def test_no_hash_is_no_report() -> None:
 
 
 @pytest.mark.parametrize("junk", ["", "x", "-1", "1e999", "nan", "²", "99999999999999999999x", "9" * 5000])
-def test_what_can_not_be_read_counts_as_not_written(junk: str) -> None:
+def test_malformed_fields_are_absent(junk: str) -> None:
     facts = health_facts(dict.fromkeys(FIELDS, junk), silent_seconds=None)
     assert facts is not None
     assert facts.state is None
@@ -69,31 +71,33 @@ def test_a_reason_is_one_word(written: str, read: str) -> None:
     assert facts.reason == read
 
 
-class TestFreshness:
+class TestReportAge:
+    """The age of a report: by its clock at first, then by when the heartbeat changes."""
+
     BEAT = NOW - timedelta(seconds=3)
 
-    def test_a_first_heartbeat_is_as_old_as_its_clock_says(self) -> None:
+    def test_a_first_heartbeat_has_the_age_of_its_time(self) -> None:
         assert ReportAges().silent_seconds("k", self.BEAT, now=NOW, monotonic=1000.0) == 3.0
 
     def test_an_old_heartbeat_is_old_from_the_first_read(self) -> None:
-        """An operator that was just started must not take a dead ingester for a live one."""
+        """A new operator process must not treat a dead ingester as a live one."""
         beat = NOW - timedelta(days=1)
         assert ReportAges().silent_seconds("k", beat, now=NOW, monotonic=1000.0) == 86_400.0
 
-    def test_a_beat_that_does_not_move_grows_old_though_its_clock_is_ahead(self) -> None:
+    def test_an_unchanged_heartbeat_of_a_clock_ahead_ages(self) -> None:
         freshness, ahead = ReportAges(), NOW + timedelta(hours=1)
         assert freshness.silent_seconds("k", ahead, now=NOW, monotonic=1000.0) == 0.0
         later = NOW + timedelta(seconds=40)
         assert freshness.silent_seconds("k", ahead, now=later, monotonic=1040.0) == 40.0
 
-    def test_a_beat_that_moves_is_fresh_though_its_clock_is_behind(self) -> None:
+    def test_a_changing_heartbeat_of_a_clock_behind_is_fresh(self) -> None:
         freshness, behind = ReportAges(), NOW - timedelta(hours=1)
         freshness.silent_seconds("k", behind, now=NOW, monotonic=1000.0)
         moved = behind + timedelta(seconds=5)
         assert freshness.silent_seconds("k", moved, now=NOW, monotonic=1005.0) == 0.0
         assert freshness.silent_seconds("k", moved, now=NOW, monotonic=1009.0) == 4.0
 
-    def test_an_age_by_the_clock_alone_is_marked(self) -> None:
+    def test_an_age_by_the_ingesters_clock_alone_is_marked(self) -> None:
         freshness, behind = ReportAges(), NOW - timedelta(hours=1)
         freshness.silent_seconds("k", behind, now=NOW, monotonic=1000.0)
         assert freshness.watched_seconds("k", monotonic=1000.0) == 0.0
@@ -112,7 +116,7 @@ class TestFreshness:
         freshness.silent_seconds("gone", behind, now=NOW, monotonic=1010.0)
         assert freshness.watched_seconds("gone", monotonic=1010.0) == 0.0
 
-    def test_each_ingester_has_its_own(self) -> None:
+    def test_each_ingester_has_an_age_of_its_own(self) -> None:
         freshness = ReportAges()
         freshness.silent_seconds("a", self.BEAT, now=NOW, monotonic=1000.0)
         assert freshness.silent_seconds("b", self.BEAT, now=NOW, monotonic=2000.0) == 3.0

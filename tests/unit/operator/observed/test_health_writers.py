@@ -1,4 +1,4 @@
-"""Reports of several ingesters that write one hash in turn."""
+"""Reports of several ingesters that alternate in one health hash."""
 
 from sluice_operator.observed.health_writers import HealthWriters
 from tests.unit.operator.status.situations import ago, health
@@ -8,7 +8,7 @@ def names(facts: object) -> list[str]:
     return sorted(report.pod for report in facts.reports)  # type: ignore[attr-defined]
 
 
-def test_the_report_of_each_is_kept_for_as_long_as_it_is_trusted() -> None:
+def test_each_report_is_kept_until_it_is_stale() -> None:
     writers = HealthWriters()
     writers.record("k", health(pod="a", silent_seconds=1.0), own_pods={"a", "b"}, monotonic=100.0)
     facts = writers.record("k", health(pod="b"), own_pods={"a", "b"}, monotonic=110.0)
@@ -16,7 +16,7 @@ def test_the_report_of_each_is_kept_for_as_long_as_it_is_trusted() -> None:
     assert names(writers.record("k", health(pod="b"), own_pods={"a", "b"}, monotonic=131.0)) == []
 
 
-def test_one_alone_has_no_other_writers() -> None:
+def test_a_single_ingester_has_no_other_writers() -> None:
     writers = HealthWriters()
     for moment in (100.0, 105.0, 110.0):
         facts = writers.record("k", health(pod="a"), own_pods={"a"}, monotonic=moment)
@@ -33,7 +33,7 @@ def test_a_writer_without_a_pod_is_foreign() -> None:
     assert names(facts) == ["a"]
 
 
-def test_a_pod_that_has_gone_wrote_until_then_and_no_longer() -> None:
+def test_a_deleted_pod_is_no_foreign_writer() -> None:
     writers = HealthWriters()
     writers.record("k", health(pod="a", heartbeat=ago(9)), own_pods={"a"}, monotonic=100.0)
     writers.record("k", health(pod="a", heartbeat=ago(8)), own_pods=set(), monotonic=103.0)
@@ -42,6 +42,6 @@ def test_a_pod_that_has_gone_wrote_until_then_and_no_longer() -> None:
         assert [one.writing_seconds for one in facts.foreign if one.writing_seconds] == []
 
 
-def test_a_dead_report_is_no_writer() -> None:
+def test_a_stale_report_is_no_writer() -> None:
     facts = HealthWriters().record("k", health(pod="x", silent_seconds=31.0), own_pods={"a"}, monotonic=100.0)
     assert facts.foreign == ()

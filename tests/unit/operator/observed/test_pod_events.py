@@ -1,4 +1,4 @@
-"""Which Event of a pod explains why it does not start."""
+"""Which Event of a pod explains why the pod does not start."""
 
 from typing import Any
 
@@ -24,17 +24,17 @@ def test_the_newest_warning_counts() -> None:
     assert reason() is None
 
 
-def test_what_is_no_longer_repeated_is_over() -> None:
+def test_a_warning_that_is_not_repeated_expires() -> None:
     assert reason(event("FailedMount", seconds=299)) == "FailedMount"
     assert reason(event("FailedMount", seconds=301)) is None
 
 
-def test_that_no_node_took_it_is_over_once_it_has_one() -> None:
+def test_failed_scheduling_ends_once_the_pod_has_a_node() -> None:
     assert reason(event("FailedScheduling"), scheduled=False) == "FailedScheduling"
     assert reason(event("FailedScheduling")) is None
 
 
-def test_times_of_newer_kinds_of_event() -> None:
+def test_the_time_of_an_event_series() -> None:
     newer = {
         "type": "Warning",
         "reason": "FailedMount",

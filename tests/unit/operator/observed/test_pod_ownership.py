@@ -1,4 +1,4 @@
-"""Which Deployment a pod belongs to: its owner reference decides, since a copy has the same labels."""
+"""Which Deployment a pod belongs to. The owner reference decides, since a copy has the same labels."""
 
 from typing import Any
 
@@ -45,5 +45,5 @@ def pod(*owners: dict[str, Any], labels: dict[str, str] | None = None) -> dict[s
         "bare",
     ],
 )
-def test_whose_pod_it_is(found: dict[str, Any], is_ours: bool) -> None:  # noqa: FBT001
+def test_whether_a_pod_belongs_to_the_deployment(found: dict[str, Any], is_ours: bool) -> None:  # noqa: FBT001
     assert is_of_deployment(found, "us-east-firehose") is is_ours

@@ -1,4 +1,4 @@
-"""The objects that a pod references and needs."""
+"""Which Secrets and ConfigMaps a pod needs."""
 
 from typing import Any
 
@@ -44,11 +44,11 @@ CA = {"name": "ca-bundle", "configMap": {"name": "private-ca", "items": [{"key":
         ({"name": "v", "persistentVolumeClaim": {"claimName": "c"}}, []),
     ],
 )
-def test_volumes(volume: dict[str, Any], found: list[ObjectReference]) -> None:
+def test_objects_referenced_by_volumes(volume: dict[str, Any], found: list[ObjectReference]) -> None:
     assert references(pod(volumes=[volume])) == found
 
 
-def test_variables_of_all_containers_but_for_the_url() -> None:
+def test_objects_referenced_by_variables_except_the_redis_url() -> None:
     env = [
         {"name": "REDIS_URL", "valueFrom": {"secretKeyRef": {"name": "redis", "key": "url"}}},
         {"name": "A", "valueFrom": {"configMapKeyRef": {"name": "c", "key": "a"}}},
@@ -64,14 +64,14 @@ def test_variables_of_all_containers_but_for_the_url() -> None:
     ]
 
 
-def test_credentials_of_registries_are_apart() -> None:
+def test_image_pull_secrets_are_listed_separately() -> None:
     found = pod(imagePullSecrets=[{"name": "regcred"}], containers=[{"name": "ingester"}])
     assert references(found) == []
     assert pull_secrets(found) == [ref("Secret", "regcred", place="spec.podTemplate.imagePullSecrets")]
 
 
 @pytest.mark.parametrize(
-    ("found", "words"),
+    ("found", "expected"),
     [
         (None, ["no ConfigMap c", "create it"]),
         ({}, ["ConfigMap c has no keys a, b", "add it"]),
@@ -79,8 +79,8 @@ def test_credentials_of_registries_are_apart() -> None:
         ({"data": {"a": "1"}, "binaryData": {"b": "Mg=="}}, []),
     ],
 )
-def test_what_is_missing_is_named(found: dict[str, Any] | None, words: list[str]) -> None:
+def test_the_message_names_missing_objects_and_keys(found: dict[str, Any] | None, expected: list[str]) -> None:
     text = ref("ConfigMap", "c", "a", "b", place="spec.caBundle").missing(found)
-    assert bool(text) is bool(words)
-    assert all(word in text for word in words)
+    assert bool(text) is bool(expected)
+    assert all(word in text for word in expected)
     assert not text or "spec.caBundle" in text

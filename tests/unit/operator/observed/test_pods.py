@@ -1,3 +1,5 @@
+"""Facts about the pods of an ingester: containers, restarts, ends and scheduling."""
+
 from datetime import UTC, datetime
 from typing import Any
 
@@ -51,22 +53,22 @@ def test_a_pod_without_a_status() -> None:
 
 
 @pytest.mark.parametrize(
-    "beside",
+    "sidecar",
     [
         container(restarts=4, last=OOM, waiting={"reason": "CrashLoopBackOff", "message": "of the mesh"}),
         container(restarts=4, last=OOM, running={"startedAt": CREATED}),
     ],
     ids=["crashing", "running"],
 )
-def test_other_containers_do_not_count(beside: dict[str, Any]) -> None:
-    mesh = {**beside, "name": "istio-proxy"}
+def test_other_containers_do_not_count(sidecar: dict[str, Any]) -> None:
+    mesh = {**sidecar, "name": "istio-proxy"}
     body = pod(phase="Running", containerStatuses=[mesh, RUNNING])
     body["spec"]["containers"].insert(0, {"name": "istio-proxy", "image": "mesh:2"})
     alone = pod_facts(pod(phase="Running", containerStatuses=[RUNNING]))
     assert pod_facts(body) == alone
 
 
-def test_why_it_waits() -> None:
+def test_the_reason_of_a_waiting_container() -> None:
     waits = container(waiting={"reason": "ImagePullBackOff", "message": "Back-off pulling image"})
     facts = pod_facts(pod(phase="Pending", containerStatuses=[waits]))
     assert (facts.waiting_reason, facts.waiting_message) == ("ImagePullBackOff", "Back-off pulling image")
@@ -82,7 +84,7 @@ def test_why_it_waits() -> None:
     ],
     ids=["before this run", "just now", "the newest counts", "in back-off"],
 )
-def test_how_it_ended(status: dict[str, Any], reason: str, exit_code: int) -> None:
+def test_the_last_termination(status: dict[str, Any], reason: str, exit_code: int) -> None:
     end = pod_facts(pod(phase="Running", containerStatuses=[status])).last_termination
     assert end is not None
     assert (end.reason, end.exit_code) == (reason, exit_code)
@@ -121,7 +123,7 @@ def test_whether_it_is_terminating(
     assert (facts.terminating, facts.gone_reason) == (terminating, reason)
 
 
-def test_no_node_takes_it() -> None:
+def test_an_unschedulable_pod() -> None:
     condition = {
         "type": "PodScheduled",
         "status": "False",
@@ -131,14 +133,14 @@ def test_no_node_takes_it() -> None:
     assert "Insufficient cpu" in pod_facts(pod(phase="Pending", conditions=[condition])).unschedulable
 
 
-def test_what_holds_it_back_from_the_scheduler() -> None:
+def test_a_pod_with_scheduling_gates() -> None:
     condition = {"type": "PodScheduled", "status": "False", "reason": "SchedulingGated", "message": "is blocked"}
     gated = pod(phase="Pending", conditions=[condition])
     gated["spec"]["schedulingGates"] = [{"name": "example.com/quota"}]
     assert pod_facts(gated).unschedulable == "is blocked (example.com/quota)"
 
 
-def test_the_oldest_comes_first() -> None:
+def test_the_oldest_pod_comes_first() -> None:
     newer = pod(metadata={"uid": "u2", "creationTimestamp": "2026-11-24T13:00:00Z"})
     assert [facts.uid for facts in pods_facts([newer, pod()])] == ["u1", "u2"]
 
@@ -150,9 +152,9 @@ BEFORE, AFTER = datetime(2026, 11, 24, 11, tzinfo=UTC), datetime(2026, 11, 24, 1
     ("source", "deployment", "former"),
     [
         (BEFORE, None, False),
-        (AFTER, None, True),  # its own Deployment is not there yet
-        (AFTER, AFTER, True),  # the garbage collector has not come to them yet
-        (AFTER, BEFORE, False),  # it has taken over that Deployment, and its pods with it
+        (AFTER, None, True),  # its own Deployment does not exist yet
+        (AFTER, AFTER, True),  # not yet garbage-collected
+        (AFTER, BEFORE, False),  # it has taken over that Deployment and its pods
         (None, AFTER, False),
     ],
 )

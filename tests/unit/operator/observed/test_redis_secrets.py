@@ -1,3 +1,5 @@
+"""Reading the Redis URL from a Secret, and the messages about what is wrong."""
+
 import base64
 import hashlib
 from typing import Any
@@ -8,7 +10,7 @@ from sluice_operator.desired.redis_secret import RedisSecret
 from sluice_operator.observed.facts.redis import SinkReadFailure
 from sluice_operator.observed.redis_secrets import redis_url, sink_without_url
 
-WANTED = RedisSecret(name="redis", key="url", owned=False)
+SECRET = RedisSecret(name="redis", key="url", owned=False)
 URL = b"redis://:s3cret@redis:6379/0"
 
 
@@ -17,14 +19,14 @@ def secret(data: dict[str, str] | None) -> dict[str, Any]:
 
 
 def test_the_url_and_its_digest() -> None:
-    url, facts = redis_url(secret({"url": base64.b64encode(URL).decode()}), WANTED)
+    url, facts = redis_url(secret({"url": base64.b64encode(URL).decode()}), SECRET)
     assert url == URL
     assert (facts.digest, facts.problem) == (hashlib.sha256(URL).hexdigest(), "")
     assert b"s3cret" not in repr(facts).encode()
 
 
 @pytest.mark.parametrize(
-    ("found", "told"),
+    ("found", "expected"),
     [
         (None, "There is no Secret redis: create it with the key url"),
         (secret(None), "The Secret redis has no key url: add it"),
@@ -33,14 +35,14 @@ def test_the_url_and_its_digest() -> None:
         (secret({"url": "ICAK"}), "The key url of the Secret redis is empty: put the Redis URL there"),
     ],
 )
-def test_what_is_missing_is_named(found: dict[str, Any] | None, told: str) -> None:
-    url, facts = redis_url(found, WANTED)
+def test_the_message_about_a_missing_secret_or_key(found: dict[str, Any] | None, expected: str) -> None:
+    url, facts = redis_url(found, SECRET)
     assert url is None
-    assert (facts.digest, facts.problem) == (None, told)
+    assert (facts.digest, facts.problem) == (None, expected)
 
 
 @pytest.mark.parametrize(
-    ("url", "told"),
+    ("url", "expected"),
     [
         (b'"redis://:s3cret@redis"', "it stands in quotes: remove them"),
         (b":s3cret@redis:6379", "it has no scheme: put redis:// in front"),
@@ -50,11 +52,11 @@ def test_what_is_missing_is_named(found: dict[str, Any] | None, told: str) -> No
         (b"\xff\xfe", "it is not UTF-8 text"),
     ],
 )
-def test_what_no_ingester_could_use_is_no_url(url: bytes, told: str) -> None:
-    found, facts = redis_url(secret({"url": base64.b64encode(url).decode()}), WANTED, key_prefix="p:")
+def test_an_invalid_url_is_refused(url: bytes, expected: str) -> None:
+    found, facts = redis_url(secret({"url": base64.b64encode(url).decode()}), SECRET, key_prefix="p:")
     assert (found, facts.digest, facts.invalid) == (None, None, True)
     assert facts.problem.startswith("The key url of the Secret redis is not a usable Redis URL: ")
-    assert told in facts.problem
+    assert expected in facts.problem
     assert "s3cret" not in facts.problem
     sink = sink_without_url(facts)
     assert sink is not None
@@ -62,9 +64,9 @@ def test_what_no_ingester_could_use_is_no_url(url: bytes, told: str) -> None:
 
 
 @pytest.mark.parametrize("around", [b"%s\n", b"%s\r\n", b"  %s  "])
-def test_blanks_around_a_url_are_no_fault(around: bytes) -> None:
+def test_white_space_around_a_url_is_accepted(around: bytes) -> None:
     written = around % URL
-    found, facts = redis_url(secret({"url": base64.b64encode(written).decode()}), WANTED)
+    found, facts = redis_url(secret({"url": base64.b64encode(written).decode()}), SECRET)
     assert found == written
     assert facts.digest
     assert sink_without_url(facts) is None

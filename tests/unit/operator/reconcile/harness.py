@@ -1,4 +1,4 @@
-"""The reconciler with an API server, a Redis and a clock in memory: what it decides, in milliseconds."""
+"""A reconciler for tests, with an API server, a Redis and a clock in memory."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -32,7 +32,7 @@ DEADLINE_SECONDS = 60.0
 
 
 class Situation:
-    """An operator, and what it works on."""
+    """An operator, its API server and its Redis."""
 
     def __init__(self) -> None:
         self.clock = SteppedClock()
@@ -48,7 +48,7 @@ class Situation:
         return self.redis.server(DEFAULT_URL.encode())
 
     def start_operator(self) -> None:
-        """Start an operator that remembers nothing."""
+        """Start a new operator process, without any memory."""
         client = self.server.client
         client.set_write_guard(self._check_write)
         self._cache = Cache(KINDS.watched)
@@ -69,7 +69,7 @@ class Situation:
         )
 
     async def reconcile(self, name: str = "a") -> float | None:
-        """List what is watched, and reconcile the Relay of that name."""
+        """List all watched kinds, then reconcile the Relay `name`. The seconds until the next reconcile."""
         for resource in (RELAYS, DEPLOYMENTS, PODS):
             listed = await self.server.client.list(resource, None)
             self._cache.replace(resource, listed.items, resource_version=listed.resource_version)
@@ -81,7 +81,7 @@ class Situation:
             raise ApiError(0, "NotHeld", "another operator holds the Lease")
 
     def apply(self, name: str = "a", *, created: int = 0, **spec: Any) -> Manifest:
-        """Create a Relay, or change its spec. `created` is its age: those with a lower number are older."""
+        """Create a Relay, or change its spec. A Relay with a lower `created` is older."""
 
         def change(relay: Manifest) -> None:
             relay.setdefault("spec", {"host": HOST}).update(spec)
@@ -96,7 +96,7 @@ class Situation:
         self.server.edit(RELAYS, NAMESPACE, name, change)
 
     def delete(self, name: str = "a", *, at: datetime | None = None) -> None:
-        """Delete a Relay; `at` is when that counts as requested."""
+        """Delete a Relay. `at` is the time of the request."""
         self.server.delete(RELAYS, NAMESPACE, name)
         if at is not None and self.server.get(RELAYS, NAMESPACE, name) is not None:
 
@@ -120,7 +120,7 @@ class Situation:
         return self.server.get(SECRETS, NAMESPACE, f"{name}-relay-redis-url")
 
     def run_pod(self, name: str = "a") -> None:
-        """What the controllers of a cluster do for a Deployment: a pod of a ReplicaSet runs."""
+        """Do what the controllers of a cluster do for a Deployment: run a pod of a ReplicaSet."""
         labels = self.deployment(name)["spec"]["template"]["metadata"]["labels"]
         owner = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": f"{name}-firehose-1", "uid": "r"}
 
@@ -140,7 +140,7 @@ class Situation:
         self.server.delete(PODS, NAMESPACE, f"{name}-firehose-1-x")
 
     def collect_garbage(self) -> None:
-        """What the garbage collector does: the children of what is gone go, and foreground deletions end."""
+        """Do what the garbage collector does: delete children without an owner, and end foreground deletions."""
         relays = {relay["metadata"]["uid"] for relay in self.server.all(RELAYS)}
         for resource in (DEPLOYMENTS, SECRETS):
             for child in self.server.all(resource):
@@ -152,7 +152,7 @@ class Situation:
                         self.server.delete(resource, NAMESPACE, metadata["name"])
 
     def report(self, name: str = "a", **fields: str) -> None:
-        """What the ingester in that pod writes."""
+        """Write the health hash as the ingester in the pod does."""
         now = self.clock.now().isoformat()
         report = {
             HealthField.STATE: SourceState.STREAMING,
@@ -162,7 +162,7 @@ class Situation:
         self.sink.hset(KEYS.health, {str(key): str(value) for key, value in {**report, **fields}.items()})
 
     def condition(self, kind: str, name: str = "a") -> tuple[str, str] | None:
-        """Status and reason."""
+        """Status and reason of the condition `kind`."""
         for item in self.status(name).get("conditions", ()):
             if item["type"] == kind:
                 return item["status"], item["reason"]
@@ -183,7 +183,7 @@ class Situation:
         return [event["count"] for event in self.server.all(EVENTS) if event["reason"] == reason]
 
     def writes(self) -> list[str]:
-        """The writes of the last reconcile, but for Events: method and plural, such as `PATCH deployments`."""
+        """The writes of the last reconcile without Events, as method and plural: `PATCH deployments`."""
         writes = [request for request in self.server.writes if request.plural != "events" and not request.is_dry_run]
         return [f"{one.method} {one.plural}" + (f"/{one.subresource}" if one.subresource else "") for one in writes]
 

@@ -1,4 +1,4 @@
-"""What an error of the API server means, by its code and its message."""
+"""Errors of the API server: their reason and severity, by code and message."""
 
 import pytest
 
@@ -27,7 +27,7 @@ DENIED = 'admission webhook "team" denied the request: no team'
         (0, "no answer in time", "ApiServerUnavailable", True, False),
     ],
 )
-def test_what_an_error_means(*, code: int, words: str, reason: str, passes: bool, lasting: bool) -> None:
+def test_the_reason_of_an_error(*, code: int, words: str, reason: str, passes: bool, lasting: bool) -> None:
     refusal = refusal_of(ApiError(code, "Word", words), action="write the Deployment a-firehose")
     assert (refusal.reason, refusal.is_transient, refusal.stalls_if_persistent) == (reason, passes, lasting)
     assert "write the Deployment a-firehose" in refusal.message

@@ -1,4 +1,4 @@
-"""Others write what the operator writes: it puts the child back, yields, says so, and tries again after a pause."""
+"""Somebody else edits a child: the operator restores it, then leaves contested fields and retries after a pause."""
 
 from collections.abc import Callable
 
@@ -24,17 +24,17 @@ def scale(replicas: int) -> Callable[[Manifest], None]:
     return change
 
 
-async def insist(situation: Situation, *, times: int) -> int:
-    """Scale the Deployment so often. How often that was put back."""
-    put_back = 0
+async def scale_repeatedly(situation: Situation, *, times: int) -> int:
+    """Scale the Deployment `times` times. How often the operator restored it."""
+    restored = 0
     for _ in range(times):
         situation.edit_deployment(scale(3))
         await situation.reconcile()
-        put_back += situation.deployment()["spec"]["replicas"] == 1
-    return put_back
+        restored += situation.deployment()["spec"]["replicas"] == 1
+    return restored
 
 
-async def test_an_edit_is_put_back_with_an_event(situation: Situation) -> None:
+async def test_an_edit_is_restored_with_an_event(situation: Situation) -> None:
     situation.edit_deployment(scale(3))
     await situation.reconcile()
     assert situation.writes() == ["PATCH deployments"]
@@ -44,8 +44,8 @@ async def test_an_edit_is_put_back_with_an_event(situation: Situation) -> None:
     assert situation.condition("ChildrenContested") is None
 
 
-async def test_a_field_that_comes_back_is_left_and_the_rest_is_kept(situation: Situation) -> None:
-    assert await insist(situation, times=5) == 3
+async def test_a_contested_field_is_left_and_other_fields_are_restored(situation: Situation) -> None:
+    assert await scale_repeatedly(situation, times=5) == 3
     assert situation.condition("ChildrenContested") == ("True", "Contested")
     assert situation.event_counts("ChildContested") == [1]
 
@@ -58,16 +58,16 @@ async def test_a_field_that_comes_back_is_left_and_the_rest_is_kept(situation: S
     assert situation.deployment()["spec"]["replicas"] == 3
 
 
-async def test_after_a_pause_it_is_written_once_more(situation: Situation) -> None:
-    await insist(situation, times=4)
+async def test_a_contested_field_is_written_once_more_after_a_pause(situation: Situation) -> None:
+    await scale_repeatedly(situation, times=4)
     situation.clock.advance(FIRST_PAUSE - 1)
-    assert await insist(situation, times=1) == 0
+    assert await scale_repeatedly(situation, times=1) == 0
     situation.clock.advance(2)
-    assert await insist(situation, times=3) == 1
+    assert await scale_repeatedly(situation, times=3) == 1
 
 
-async def test_a_contest_that_is_over_is_reported_no_longer(situation: Situation) -> None:
-    await insist(situation, times=4)
+async def test_the_condition_ends_with_the_contest(situation: Situation) -> None:
+    await scale_repeatedly(situation, times=4)
     situation.clock.advance(FIRST_PAUSE + 1)
     await situation.reconcile()
     assert situation.deployment()["spec"]["replicas"] == 1
@@ -76,21 +76,21 @@ async def test_a_contest_that_is_over_is_reported_no_longer(situation: Situation
     assert situation.condition("ChildrenContested") is None
 
 
-async def test_a_restarted_operator_yields_sooner(situation: Situation) -> None:
-    await insist(situation, times=4)
+async def test_a_restarted_operator_leaves_a_contested_field_sooner(situation: Situation) -> None:
+    await scale_repeatedly(situation, times=4)
     situation.start_operator()
-    assert await insist(situation, times=4) == 2
+    assert await scale_repeatedly(situation, times=4) == 2
 
 
-async def test_a_change_of_the_spec_is_written_over_what_was_left(situation: Situation) -> None:
-    await insist(situation, times=4)
+async def test_a_change_of_the_spec_is_written_over_a_contested_field(situation: Situation) -> None:
+    await scale_repeatedly(situation, times=4)
     situation.apply(image="sluice:2")
     await situation.reconcile()
     assert situation.deployment()["spec"]["replicas"] == 1
     assert situation.deployment()["spec"]["template"]["spec"]["containers"][0]["image"] == "sluice:2"
 
 
-async def test_a_deployment_that_is_deleted_again_and_again_is_left_deleted(situation: Situation) -> None:
+async def test_a_deployment_deleted_repeatedly_is_left_deleted(situation: Situation) -> None:
     created = 0
     for _ in range(6):
         await situation.reconcile()
@@ -107,7 +107,7 @@ async def test_a_deployment_that_is_deleted_again_and_again_is_left_deleted(situ
     assert "PATCH deployments" in situation.writes()
 
 
-async def test_a_deployment_that_is_deleted_before_the_operator_sees_it_is_left_deleted() -> None:
+async def test_a_deployment_deleted_before_it_is_observed_is_left_deleted() -> None:
     situation, created = Situation(), 0
     situation.apply()
     for _ in range(8):
@@ -119,7 +119,7 @@ async def test_a_deployment_that_is_deleted_before_the_operator_sees_it_is_left_
     assert situation.condition("Stalled") == ("True", "Contested")
 
 
-async def test_a_secret_that_is_deleted_again_and_again_stops_nothing(situation: Situation) -> None:
+async def test_a_secret_deleted_repeatedly_does_not_stop_the_source(situation: Situation) -> None:
     for _ in range(5):
         await situation.reconcile()
         if situation.secret() is not None:
@@ -130,7 +130,7 @@ async def test_a_secret_that_is_deleted_again_and_again_stops_nothing(situation:
     assert situation.condition("ChildrenContested") == ("True", "Contested")
 
 
-async def test_somebody_else_s_object_is_not_touched(situation: Situation) -> None:
+async def test_an_object_of_somebody_else_is_not_changed(situation: Situation) -> None:
     def foreign(deployment: Manifest) -> None:
         deployment["spec"] = {"replicas": 5}
 

@@ -1,4 +1,4 @@
-"""The hashes on pods: another one makes a new pod, and what can't be read makes none."""
+"""The configuration hashes of pods: a new hash makes a new pod, and an unreadable object changes nothing."""
 
 from typing import Any
 
@@ -35,18 +35,18 @@ def live(**annotations: str) -> dict[str, Any]:
         (RUNNING, {REDIS: "r1", TLS: "c1", CA: None}, {}, {REDIS: "r1", TLS: "c1"}),
     ],
 )
-def test_hashes(
+def test_the_hashes_of_a_pod(
     running: dict[str, str], found: dict[str, str | None], spec: dict[str, Any], expected: dict[str, str]
 ) -> None:
     assert desired_hashes(live(**running), found=found, source=source(**spec)) == expected
 
 
-def test_without_a_deployment_the_hashes_are_those_found() -> None:
+def test_without_a_deployment_the_current_hashes_are_used() -> None:
     assert desired_hashes(None, found={REDIS: "r1"}, source=source()) == {REDIS: "r1"}
     assert change_events(None, {REDIS: "r1"}) == []
 
 
-def test_a_change_is_an_event_and_a_first_hash_is_not() -> None:
+def test_a_changed_hash_records_an_event_and_a_first_hash_does_not() -> None:
     assert change_events(live(**RUNNING), RUNNING) == []
     assert change_events(live(**{REDIS: "r1"}), RUNNING) == []
     assert change_events(live(**RUNNING), {REDIS: "r1"}) == []

@@ -1,4 +1,4 @@
-"""Who owns a cursor, where no Secret must be read: all sources write to the operator's default Redis."""
+"""Who owns a cursor when all sources use the operator's default Redis, so that no Secret is read."""
 
 from typing import Any, cast
 
@@ -19,7 +19,7 @@ from tests.fakes.served import served_namespaces
 from tests.fakes.stepped_clock import SteppedClock
 
 RELAYS = RELAY.resource
-NO_CLIENT = cast("KubernetesClient", None)  # a request would fail
+NO_CLIENT = cast("KubernetesClient", None)  # any request fails
 URL = "redis://redis.data"
 
 
@@ -69,14 +69,14 @@ async def owner(ownership: CursorOwnership, of: Source) -> tuple[str, bool] | No
     return (claim.name, claim.is_terminating) if claim else None
 
 
-async def test_nobody_else_has_the_host() -> None:
+async def test_without_another_source_of_the_host_there_is_no_owner() -> None:
     cache = Cache(KINDS.watched)
     cache.put(RELAYS, body("a", 1))
     assert await owner(ownership_of(cache), source("a", 1)) is None
 
 
-async def test_the_older_owns_even_if_the_younger_has_left_the_cache() -> None:
-    """As in a reconcile that began before the deletion ended: it must not delete the cursor of the older."""
+async def test_the_older_source_owns_even_if_the_younger_is_not_in_the_cache() -> None:
+    """A reconcile may begin before the deletion of its source ends. It must not delete the cursor of the older one."""
     cache = Cache(KINDS.watched)
     cache.put(RELAYS, body("a", 1))
     assert await owner(ownership_of(cache), source("b", 2)) == ("Relay n/a", False)
@@ -109,7 +109,7 @@ async def test_a_deleted_source_owns_its_cursor_until_its_pods_have_ended() -> N
     ownership.drop_source("uid-of-a")
     assert await owner(ownership, younger) == ("Relay n/a", True)
     assert await owner(ownership, source("c", 0)) is None  # a younger source does not count
-    assert await owner(ownership, source("a", 3)) == ("Relay n/b", False)  # its own former pods do not count
+    assert await owner(ownership, source("a", 3)) == ("Relay n/b", False)  # pods of its own former object do not count
     cache.put(
         PODS,
         {**pod("a"), "status": {"phase": "Succeeded"}, "metadata": {**pod("a")["metadata"], "resourceVersion": "2"}},
@@ -126,8 +126,8 @@ async def test_a_deleted_source_without_pods_owns_nothing() -> None:
 
 
 @pytest.mark.parametrize("spec", [{"host": "relay.example"}, {"host": "relay.example", "firehose": "invalid"}])
-async def test_a_source_that_nobody_observes_any_more_owns_its_cursor_and_is_marked(spec: dict[str, Any]) -> None:
-    """Its ingester may still run. Or it was deleted, and who waits for it would wait for ever."""
+async def test_an_unobserved_source_still_owns_its_cursor(spec: dict[str, Any]) -> None:
+    """Its ingester may still run. It may also be deleted without notice, so the claim is marked as unobserved."""
     cache, namespaces = Cache(KINDS.watched), served_namespaces("n")
     ownership, younger = ownership_of(cache, namespaces), source("b", 2)
     cache.put(RELAYS, {**body("a", 1), "spec": spec})

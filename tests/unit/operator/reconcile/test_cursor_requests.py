@@ -1,4 +1,4 @@
-"""Cursors: who owns one, and the reset that spec.cursor asks for."""
+"""Cursor resets by spec.cursor, and sources that wait for the owner of their cursor."""
 
 from typing import Any
 
@@ -33,7 +33,7 @@ async def test_a_reset_is_done_once_for_each_nonce(situation: Situation) -> None
     assert len(situation.events("CursorReset")) == 2
 
 
-async def test_a_reset_that_the_status_remembers_is_not_done_again(situation: Situation) -> None:
+async def test_a_reset_recorded_in_the_status_is_not_repeated(situation: Situation) -> None:
     situation.apply(created=1, cursor=reset(3, "one"))
     await situation.reconcile()
     situation.redis.servers.clear()  # Redis has lost its data
@@ -43,7 +43,7 @@ async def test_a_reset_that_the_status_remembers_is_not_done_again(situation: Si
     assert situation.sink.get(KEYS.cursor) == "9"
 
 
-async def test_a_problem_is_reported_once_in_a_while(situation: Situation) -> None:
+async def test_a_problem_is_reported_rarely(situation: Situation) -> None:
     situation.apply(created=1, cursor=reset(3, "one"))
     situation.sink.write_problem = "READONLY You can't write against a read only replica."
     for _ in range(5):
@@ -64,7 +64,7 @@ async def test_the_younger_of_two_sources_waits_without_a_pod(situation: Situati
     assert situation.deployment("a")["spec"]["replicas"] == 1
 
 
-async def test_it_takes_over_when_the_pods_of_the_older_have_ended(situation: Situation) -> None:
+async def test_the_younger_takes_over_when_the_pods_of_the_older_have_ended(situation: Situation) -> None:
     await situation.reconcile("a")
     situation.apply("b", created=2)
     await situation.reconcile("b")
@@ -78,7 +78,7 @@ async def test_it_takes_over_when_the_pods_of_the_older_have_ended(situation: Si
     assert situation.deployment("b")["spec"]["replicas"] == 1
 
 
-async def test_pods_of_a_lost_node_are_not_waited_for_for_ever(situation: Situation) -> None:
+async def test_the_wait_for_pods_of_a_lost_node_is_limited(situation: Situation) -> None:
     await situation.reconcile("a")
     situation.apply("b", created=2)
     situation.delete("a")
@@ -91,7 +91,7 @@ async def test_pods_of_a_lost_node_are_not_waited_for_for_ever(situation: Situat
     assert situation.deployment("b")["spec"]["replicas"] == 1
 
 
-async def test_another_redis_is_no_conflict(situation: Situation) -> None:
+async def test_sources_with_different_redis_do_not_conflict(situation: Situation) -> None:
     def add(secret: dict[str, Any]) -> None:
         secret["data"] = {"url": "cmVkaXM6Ly9vdGhlci5kYXRh"}  # redis://other.data
 

@@ -1,4 +1,4 @@
-"""A source that is deleted with its cursor: what it waits for, for how long, and what is deleted."""
+"""The deletion of a source with its cursor: what it waits for, until when, and what is deleted."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ async def situation() -> Situation:
 
 
 async def stop(situation: Situation) -> None:
-    """Delete the Relay, and let its ingester end."""
+    """Delete the Relay and end its ingester."""
     situation.delete(at=situation.clock.now())
     await situation.reconcile()
     situation.end_pod()
@@ -48,14 +48,14 @@ async def test_the_cursor_is_deleted_when_the_ingester_has_ended(situation: Situ
     assert await situation.reconcile() is None
 
 
-async def test_without_the_policy_nothing_is_waited_for(situation: Situation) -> None:
+async def test_without_the_policy_the_deletion_does_not_wait(situation: Situation) -> None:
     situation.apply("b", host="other.example", deletionPolicy="Retain")
     await situation.reconcile("b")
     situation.delete("b")
     assert situation.relay("b") is None
 
 
-async def test_a_change_of_mind_keeps_the_cursor(situation: Situation) -> None:
+async def test_a_change_of_the_policy_during_deletion_keeps_the_cursor(situation: Situation) -> None:
     await stop(situation)
     situation.apply(deletionPolicy="Retain")
     await situation.reconcile()
@@ -63,7 +63,7 @@ async def test_a_change_of_mind_keeps_the_cursor(situation: Situation) -> None:
     assert situation.sink.get(KEYS.cursor) == "7"
 
 
-async def test_a_redis_that_comes_back_in_time(situation: Situation) -> None:
+async def test_the_cursor_is_deleted_when_redis_returns_before_the_deadline(situation: Situation) -> None:
     await stop(situation)
     situation.sink.problem = "connection refused"
     await situation.reconcile()
@@ -76,7 +76,7 @@ async def test_a_redis_that_comes_back_in_time(situation: Situation) -> None:
     assert situation.sink.get(KEYS.cursor) is None
 
 
-async def test_after_the_deadline_it_is_released_with_a_warning(situation: Situation) -> None:
+async def test_after_the_deadline_the_finalizer_is_removed_with_a_warning(situation: Situation) -> None:
     await stop(situation)
     situation.sink.problem = "connection refused"
     await situation.reconcile()
@@ -88,7 +88,7 @@ async def test_after_the_deadline_it_is_released_with_a_warning(situation: Situa
     assert f"redis-cli DEL {KEYS.cursor} {KEYS.health}" in message
 
 
-async def test_the_deadline_outlives_a_restart_of_the_operator(situation: Situation) -> None:
+async def test_the_deadline_survives_a_restart_of_the_operator(situation: Situation) -> None:
     await stop(situation)
     situation.sink.problem = "connection refused"
     await situation.reconcile()
@@ -101,7 +101,7 @@ async def test_the_deadline_outlives_a_restart_of_the_operator(situation: Situat
     assert situation.relay() is None
 
 
-async def test_an_ingester_that_does_not_end_is_waited_for_until_the_deadline(situation: Situation) -> None:
+async def test_the_deletion_waits_for_a_running_ingester_until_the_deadline(situation: Situation) -> None:
     situation.delete(at=situation.clock.now())
     await situation.reconcile()
     situation.collect_garbage()
@@ -113,7 +113,7 @@ async def test_an_ingester_that_does_not_end_is_waited_for_until_the_deadline(si
     assert "pod a-firehose-1-x" in message
 
 
-async def test_a_finalizer_that_can_not_be_removed_yet_is_no_second_event(situation: Situation) -> None:
+async def test_a_failed_removal_of_the_finalizer_records_no_second_event(situation: Situation) -> None:
     await stop(situation)
     with situation.server.faults.refuse(503, plural="relays", method="PATCH", subresource=""):
         for _ in range(2):
@@ -133,8 +133,8 @@ async def test_the_cursor_of_an_older_source_is_kept(situation: Situation) -> No
     await situation.reconcile("b")
     assert situation.relay("b") is None
     assert situation.sink.get(KEYS.cursor) == "7"
-    told = situation.events("CursorDeleted") + situation.events("CursorNotDeleted")
-    assert any(f"{KEYS.cursor} is kept: Relay events/a goes on from it" in message for message in told)
+    messages = situation.events("CursorDeleted") + situation.events("CursorNotDeleted")
+    assert any(f"{KEYS.cursor} is kept: Relay events/a goes on from it" in message for message in messages)
 
 
 async def test_the_finalizers_of_others_are_named(situation: Situation) -> None:

@@ -1,4 +1,4 @@
-"""The finalizer is there before the first cursor can be, if the policy asks for it, and goes when it does not."""
+"""The finalizer: added before a cursor can exist if the policy asks for it, and removed if it does not."""
 
 import pytest
 
@@ -17,7 +17,7 @@ def finalizers(situation: Situation) -> list[str]:
     return list(relay["metadata"].get("finalizers") or [])
 
 
-async def test_it_is_written_before_the_children(situation: Situation) -> None:
+async def test_the_finalizer_is_written_before_the_children(situation: Situation) -> None:
     situation.apply(deletionPolicy="DeleteCursor")
     await situation.reconcile()
     assert situation.writes() == ["PATCH relays", "PATCH secrets", "PATCH deployments", "PATCH relays/status"]
@@ -29,7 +29,7 @@ async def test_it_is_written_before_the_children(situation: Situation) -> None:
     assert finalizers(situation) == []
 
 
-async def test_while_it_can_not_be_written_no_child_is(situation: Situation) -> None:
+async def test_without_the_finalizer_no_child_is_written(situation: Situation) -> None:
     situation.apply(deletionPolicy="DeleteCursor")
     with situation.server.faults.refuse(
         500, "InternalError", "etcd is away", method="PATCH", plural="relays", subresource=""
@@ -45,7 +45,7 @@ async def test_while_it_can_not_be_written_no_child_is(situation: Situation) -> 
     assert situation.writes()[:3] == ["PATCH relays", "PATCH secrets", "PATCH deployments"]
 
 
-async def test_where_it_is_forbidden_the_source_streams_without_it(situation: Situation) -> None:
+async def test_where_the_finalizer_is_forbidden_the_source_streams_without_it(situation: Situation) -> None:
     situation.apply(deletionPolicy="DeleteCursor")
     with situation.server.faults.refuse(
         403, "Forbidden", "no finalizers here", method="PATCH", plural="relays", subresource=""

@@ -1,4 +1,4 @@
-"""One reconcile: what it writes, what it leaves alone, what it remembers, and when the next one is due."""
+"""One reconcile: what it writes and remembers, and when the next one is due."""
 
 import pytest
 
@@ -12,7 +12,7 @@ def situation() -> Situation:
 
 
 async def streaming(situation: Situation, **spec: object) -> None:
-    """A Relay whose ingester streams, at rest."""
+    """A Relay whose ingester streams, with nothing left to write."""
     situation.apply(**spec)
     await situation.reconcile()
     situation.run_pod()
@@ -34,12 +34,12 @@ async def test_a_new_source_gets_its_children_and_its_status(situation: Situatio
     assert situation.events("Created") == ["Created Secret a-relay-redis-url", "Created Deployment a-firehose"]
 
 
-async def test_a_source_that_is_not_there_needs_nothing(situation: Situation) -> None:
+async def test_a_missing_source_causes_no_write(situation: Situation) -> None:
     assert await situation.reconcile() is None
     assert situation.server.requests == []
 
 
-async def test_at_rest_only_the_secret_is_read(situation: Situation) -> None:
+async def test_without_changes_only_the_secret_is_read(situation: Situation) -> None:
     await streaming(situation)
     await situation.reconcile()
     assert [(request.method, request.plural) for request in situation.server.requests] == [("GET", "secrets")]
@@ -79,7 +79,7 @@ async def test_an_invalid_spec_is_reported_and_nothing_else_is_written(situation
     assert situation.condition("Stalled") == ("True", "InvalidSpec")
 
 
-async def test_a_failed_write_is_retried_after_its_own_pause_and_the_status_is_written(situation: Situation) -> None:
+async def test_a_failed_write_is_retried_after_its_back_off_and_the_status_is_written(situation: Situation) -> None:
     situation.apply()
     with situation.server.faults.refuse(500, "InternalError", "etcd is away", plural="deployments", method="PATCH"):
         with pytest.raises(IncompleteError) as raised:
@@ -99,7 +99,7 @@ async def test_a_failed_write_is_retried_after_its_own_pause_and_the_status_is_w
     assert situation.condition("Reconciling") != ("True", "ApiServerUnavailable")
 
 
-async def test_a_server_that_asks_for_a_pause_gets_it(situation: Situation) -> None:
+async def test_a_pause_that_the_api_server_asks_for_is_kept(situation: Situation) -> None:
     situation.apply()
     refusal = situation.server.faults.refuse(
         429, "TooManyRequests", "later", retry_after=17, plural="deployments", method="PATCH"
@@ -115,7 +115,7 @@ async def test_a_server_that_asks_for_a_pause_gets_it(situation: Situation) -> N
     assert "PATCH deployments" in situation.writes()
 
 
-async def test_what_is_refused_for_good_is_not_tried_all_the_time(situation: Situation) -> None:
+async def test_a_permanent_refusal_is_retried_rarely(situation: Situation) -> None:
     situation.apply()
     with situation.server.faults.refuse(422, "Invalid", "no such field", plural="deployments", method="PATCH"):
         await situation.reconcile()
@@ -129,7 +129,7 @@ async def test_what_is_refused_for_good_is_not_tried_all_the_time(situation: Sit
         assert "PATCH deployments" in situation.writes(), "something else is desired"
 
 
-async def test_a_reconcile_request_ends_all_pauses_and_is_acknowledged(situation: Situation) -> None:
+async def test_a_reconcile_request_ends_all_back_offs_and_is_acknowledged(situation: Situation) -> None:
     situation.apply()
     with situation.server.faults.refuse(422, "Invalid", "no such field", plural="deployments", method="PATCH"):
         await situation.reconcile()
@@ -142,7 +142,7 @@ async def test_a_reconcile_request_ends_all_pauses_and_is_acknowledged(situation
         assert "PATCH deployments" not in situation.writes()
 
 
-async def test_a_reconcile_that_could_not_do_its_work_acknowledges_nothing(situation: Situation) -> None:
+async def test_a_failed_reconcile_acknowledges_nothing(situation: Situation) -> None:
     situation.apply()
     situation.annotate("a", **{"sluice.dev/reconcile-requested-at": "now"})
     with situation.server.faults.refuse(503, plural="deployments", method="PATCH"), pytest.raises(ApiError):
@@ -150,7 +150,7 @@ async def test_a_reconcile_that_could_not_do_its_work_acknowledges_nothing(situa
     assert "lastHandledReconcileAt" not in situation.status()
 
 
-async def test_a_source_of_the_same_name_starts_without_a_memory(situation: Situation) -> None:
+async def test_a_recreated_source_starts_without_a_memory(situation: Situation) -> None:
     situation.apply()
     with situation.server.faults.refuse(422, "Invalid", "no such field", plural="deployments", method="PATCH"):
         await situation.reconcile()

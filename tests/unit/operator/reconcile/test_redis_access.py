@@ -1,4 +1,4 @@
-"""How the Redis of a source is reached: a new URL restarts the ingester, and what can't be read restarts nothing."""
+"""The Redis URL of a source: a new URL restarts the ingester, and an unreadable Secret does not."""
 
 from base64 import b64encode
 
@@ -36,7 +36,7 @@ def template(situation: Situation) -> Manifest:
     return found
 
 
-async def test_a_new_url_makes_a_new_pod_with_an_event(situation: Situation) -> None:
+async def test_a_new_url_changes_the_pod_template_and_records_an_event(situation: Situation) -> None:
     before = template(situation)
     put_secret(situation, OTHER_URL)
     await situation.reconcile()
@@ -44,7 +44,7 @@ async def test_a_new_url_makes_a_new_pod_with_an_event(situation: Situation) -> 
     assert len(situation.events("SecretChanged")) == 1
 
 
-async def test_a_deleted_secret_makes_no_new_pod(situation: Situation) -> None:
+async def test_a_deleted_secret_keeps_the_pod_template(situation: Situation) -> None:
     before = template(situation)
     situation.server.delete(SECRETS, NAMESPACE, "mine")
     await situation.reconcile()
@@ -52,7 +52,7 @@ async def test_a_deleted_secret_makes_no_new_pod(situation: Situation) -> None:
     assert situation.condition("Ready") == ("False", "SecretMissing")
 
 
-async def test_while_the_secret_can_not_be_read_the_last_url_is_used(situation: Situation) -> None:
+async def test_while_the_secret_cannot_be_read_the_last_url_is_used(situation: Situation) -> None:
     before = template(situation)
     situation.redis.server(URL).set(KEYS.cursor, "8")
     situation.clock.advance(60)
@@ -71,7 +71,7 @@ async def test_a_source_without_a_url_has_no_pod(situation: Situation) -> None:
     assert situation.condition("Ready", "b") == ("False", "SecretMissing")
 
 
-async def test_an_operator_that_may_not_write_in_the_namespace_writes_nothing_to_redis(situation: Situation) -> None:
+async def test_without_the_lease_of_the_namespace_nothing_is_written_to_redis(situation: Situation) -> None:
     situation.apply(cursor={"position": 3, "nonce": "one"}, deletionPolicy="DeleteCursor")
     situation.is_write_allowed = False
     with pytest.raises(ApiError):

@@ -1,4 +1,4 @@
-"""When a failed request is sent again."""
+"""The back-off of failed requests."""
 
 import pytest
 
@@ -34,7 +34,7 @@ def test_the_pause_grows_with_each_failure_up_to_a_limit(clock: SteppedClock, ba
     assert backoff.in_backoff("k", "s") is None
 
 
-def test_something_else_is_tried_at_once(backoff: RetryBackoff) -> None:
+def test_another_object_or_manifest_is_tried_at_once(backoff: RetryBackoff) -> None:
     for _ in range(10):
         backoff.record_failure("k", "s", REFUSAL, ERROR)
     assert backoff.in_backoff("k", "another") is None
@@ -42,12 +42,12 @@ def test_something_else_is_tried_at_once(backoff: RetryBackoff) -> None:
     assert backoff.record_failure("k", "another", REFUSAL, ERROR) == 1
 
 
-def test_a_server_that_asks_for_a_pause_gets_it(backoff: RetryBackoff) -> None:
+def test_a_pause_that_the_api_server_asks_for_is_kept(backoff: RetryBackoff) -> None:
     backoff.record_failure("k", "s", REFUSAL, ApiError(429, "TooManyRequests", "later", retry_after=50))
     assert (backoff.seconds_left("k") or 0.0) > 45
 
 
-def test_a_request_that_has_succeeded_has_no_pause(backoff: RetryBackoff) -> None:
+def test_a_success_ends_the_back_off(backoff: RetryBackoff) -> None:
     backoff.record_failure("k", "s", REFUSAL, ERROR)
     backoff.reset("k")
     assert (backoff.in_backoff("k", "s"), backoff.seconds_left("k")) == (None, None)

@@ -1,4 +1,4 @@
-"""The memory of a source: kept while the source is there, dropped when it is gone or replaced."""
+"""The memory of a source: kept while the source exists, dropped when it is deleted or recreated."""
 
 import pytest
 
@@ -23,27 +23,27 @@ def memories(dropped: list[str]) -> SourceMemories:
     return SourceMemories(on_drop=[dropped.append], clock=SteppedClock())
 
 
-def test_it_is_kept_while_the_source_is_there(memories: SourceMemories, dropped: list[str]) -> None:
+def test_the_memory_is_kept_while_the_source_exists(memories: SourceMemories, dropped: list[str]) -> None:
     memory = memories.get(KEY, "u1")
     assert memories.get(KEY, "u1") is memory
     assert memories.get(SourceKey("Labeler", "n", "a"), "u1") is not memory
     assert dropped == []
 
 
-def test_another_source_of_the_same_name_has_a_memory_of_its_own(memories: SourceMemories, dropped: list[str]) -> None:
+def test_a_recreated_source_has_a_new_memory(memories: SourceMemories, dropped: list[str]) -> None:
     memory = memories.get(KEY, "u1")
     assert memories.get(KEY, "u2") is not memory
     assert dropped == ["u1"]
 
 
-def test_it_is_dropped_once_when_the_source_is_gone(memories: SourceMemories, dropped: list[str]) -> None:
+def test_the_memory_of_a_deleted_source_is_dropped_once(memories: SourceMemories, dropped: list[str]) -> None:
     memories.get(KEY, "u1")
     memories.drop(KEY)
     memories.drop(KEY)
     assert dropped == ["u1"]
 
 
-def test_a_reconcile_request_drops_the_pauses_alone(memories: SourceMemories, dropped: list[str]) -> None:
+def test_a_reconcile_request_drops_only_back_offs(memories: SourceMemories, dropped: list[str]) -> None:
     memory = memories.get(KEY, "u1")
     memory.retries.child_backoff.record_failure("path", "hash", REFUSAL, ApiError(500, "InternalError", "no"))
     memory.retries.finalizer.refused_until = memory.retries.reset_problem.report_again_at = float("inf")
@@ -54,7 +54,7 @@ def test_a_reconcile_request_drops_the_pauses_alone(memories: SourceMemories, dr
     assert (memory.status.written_at, memories.get(KEY, "u1"), dropped) == (7.0, memory, [])
 
 
-def test_the_reports_of_a_source_that_is_gone_are_dropped_and_no_others(memories: SourceMemories) -> None:
+def test_only_the_reports_of_the_deleted_source_are_dropped(memories: SourceMemories) -> None:
     gone, stays = KEY, SourceKey("Relay", "n", "b")
     for key in (gone, stays):
         memories.get(key, key.name).health_writers.record("k", health(pod="a"), own_pods={"a"}, monotonic=100.0)

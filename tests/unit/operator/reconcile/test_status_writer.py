@@ -1,4 +1,4 @@
-"""Statuses and the Events about them: in order, once, and without what others wrote."""
+"""Writing statuses and their Events: in order, once, and without fields of others."""
 
 import pytest
 
@@ -41,7 +41,7 @@ async def test_a_change_that_was_refused_is_reported_when_it_is_written(situatio
     assert len(situation.events("BackpressureOn")) == 1
 
 
-async def test_what_others_write_to_the_status_is_removed(situation: Situation) -> None:
+async def test_foreign_fields_are_removed_from_the_status(situation: Situation) -> None:
     def add(relay: Manifest) -> None:
         relay["status"]["labels"] = {"state": "Streaming"}
 
@@ -52,14 +52,14 @@ async def test_what_others_write_to_the_status_is_removed(situation: Situation) 
     assert "labels" not in situation.status()
 
 
-async def test_a_suspended_source_s_pods_are_exempt_before_they_are_stopped(situation: Situation) -> None:
-    """Else an operator that is restarted in between would count the next pods as restarts."""
+async def test_pods_are_exempt_in_the_status_before_suspension_stops_them(situation: Situation) -> None:
+    """Otherwise a restarted operator would count the next pods as restarts."""
     situation.apply(suspend=True)
     await situation.reconcile()
     assert situation.writes()[:2] == ["PATCH relays/status", "PATCH deployments"]
 
 
-async def test_pods_that_can_not_be_exempt_yet_are_not_stopped(situation: Situation) -> None:
+async def test_pods_are_not_stopped_while_the_status_cannot_be_written(situation: Situation) -> None:
     situation.apply(suspend=True)
     with situation.server.faults.refuse(503, plural="relays", subresource="status"), pytest.raises(ApiError):
         await situation.reconcile()
@@ -68,7 +68,7 @@ async def test_pods_that_can_not_be_exempt_yet_are_not_stopped(situation: Situat
     assert situation.deployment()["spec"]["replicas"] == 0
 
 
-async def test_the_status_of_a_source_that_is_gone_meanwhile_is_no_error(situation: Situation) -> None:
+async def test_writing_the_status_of_a_deleted_source_is_no_error(situation: Situation) -> None:
     situation.sink.problem = "connection refused"
     with situation.server.faults.refuse(404, "NotFound", plural="relays", subresource="status"):
         await situation.reconcile()

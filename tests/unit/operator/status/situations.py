@@ -1,4 +1,4 @@
-"""Facts of situations for tests, each written as its difference from a source that streams."""
+"""Facts for tests of the status. Each situation is written as its difference from a source that streams."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -106,7 +106,7 @@ def stream(*groups: ConsumerGroupFacts, bytes: int | None = 4096) -> RedisStream
     return RedisStreamFacts(bytes=bytes, groups=groups, consumers_lag=max(lags, default=None))
 
 
-def trouble(kind: SinkReadFailure, message: str = "in its own words") -> SinkFacts:
+def failed_sink(kind: SinkReadFailure, message: str = "no answer in time") -> SinkFacts:
     return SinkFacts(failure=kind, failure_message=message)
 
 
@@ -132,12 +132,12 @@ _STRATEGIES = {**RELAY.strategies, **LABELER.strategies}
 
 
 def source_status(streams: Sequence[Facts], previous: StatusT) -> StatusT:
-    """The status that the kinds make of these facts."""
+    """The status after a reconcile with these facts of each stream."""
     return status_module.source_status(streams, previous, strategies=_STRATEGIES)
 
 
 def after(*situations: Facts) -> RelayStatus:
-    """The status after a source went through `situations`, in that order, since its creation."""
+    """The status after one reconcile with each of `situations`, in order, since the creation of the source."""
     status = RelayStatus()
     for situation in situations:
         status = source_status([situation], status)

@@ -1,4 +1,4 @@
-"""A backfill in the status: its own condition and numbers. It affects Ready only if a person must act."""
+"""A backfill in the status: its condition, its numbers, and when it affects Ready."""
 
 from dataclasses import replace
 from typing import Any
@@ -16,13 +16,13 @@ from tests.unit.operator.status.situations import (
     ago,
     conditions,
     facts,
+    failed_sink,
     group,
     health,
     pod,
     sink,
     source_status,
     stream,
-    trouble,
     waiting_pod,
 )
 
@@ -67,11 +67,11 @@ def test_every_described_field_is_set() -> None:
         (listing(SourceState.BACKPRESSURE, reason="HighWaterMark", message="full"), ("False", "HighWaterMark")),
         (listing(SourceState.CONNECTING, cursor=None), ("False", "Connecting")),
         (listing(SourceState.DONE, cursor=BACKFILL_DONE), ("True", "Listed")),
-        (trouble(SinkReadFailure.UNREACHABLE), ("Unknown", "SinkUnreachable")),
+        (failed_sink(SinkReadFailure.UNREACHABLE), ("Unknown", "SinkUnreachable")),
         (SILENT, ("False", "NotReporting")),
     ],
 )
-def test_whether_it_is_complete(found: SinkFacts, condition: tuple[str, str]) -> None:
+def test_the_backfill_complete_condition(found: SinkFacts, condition: tuple[str, str]) -> None:
     assert conditions(status([facts(), backfill(found)]))["BackfillComplete"] == condition
 
 
@@ -84,9 +84,7 @@ def test_whether_it_is_complete(found: SinkFacts, condition: tuple[str, str]) ->
     ],
     ids=["nothing", "it lists", "it is silent"],
 )
-def test_an_uncertain_report_keeps_the_condition_whatever_the_firehose_does(
-    before: list[SinkFacts], condition: tuple[str, str]
-) -> None:
+def test_an_uncertain_report_keeps_the_condition(before: list[SinkFacts], condition: tuple[str, str]) -> None:
     unheard = facts(sink=sink(health=None))
     past = [[unheard, backfill(found)] for found in before]
     for times in (1, 2):
@@ -95,12 +93,12 @@ def test_an_uncertain_report_keeps_the_condition_whatever_the_firehose_does(
         assert conditions(found)["BackfillComplete"] == condition
 
 
-def test_done_is_done_whether_or_not_a_pod_runs() -> None:
+def test_a_completed_backfill_needs_no_pod() -> None:
     found = status([facts(), backfill(listing(SourceState.STOPPED, cursor=BACKFILL_DONE), pods=())])
     assert conditions(found)["BackfillComplete"] == ("True", "Listed")
 
 
-def test_without_a_backfill_there_is_no_condition_and_no_part() -> None:
+def test_without_a_backfill_there_is_no_condition_and_no_field() -> None:
     with_it = status([facts(), backfill(listing())])
     without = source_status([facts()], with_it)
     assert "BackfillComplete" not in conditions(without)
@@ -117,7 +115,7 @@ def test_without_a_backfill_there_is_no_condition_and_no_part() -> None:
         backfill(sink(cursor=None, health=None)),
     ],
 )
-def test_trouble_that_heals_takes_nothing_from_ready(situation: Facts) -> None:
+def test_a_temporary_problem_of_the_backfill_keeps_ready(situation: Facts) -> None:
     alone = status([facts()])
     both = status([facts(), situation])
     kept = ("Ready", "Reconciling", "Stalled", "Connected", "EventsFlowing", "CursorValid", "SinkWritable")
@@ -131,14 +129,14 @@ def test_trouble_that_heals_takes_nothing_from_ready(situation: Facts) -> None:
         (backfill(listing(), pods=(waiting_pod("ImagePullBackOff", age=600, name=POD),)), "ImagePullFailed"),
     ],
 )
-def test_what_needs_a_person_is_stalled(situation: Facts, reason: str) -> None:
+def test_a_problem_that_needs_a_person_is_stalled(situation: Facts, reason: str) -> None:
     found = status([facts(), situation])
     assert conditions(found)["Stalled"] == ("True", reason)
     ready = next(item for item in found.conditions or () if item.type == "Ready")
     assert ready.message.startswith("backfill: ")
 
 
-def test_its_numbers() -> None:
+def test_the_numbers_of_a_backfill() -> None:
     there = listing(last_error="no", last_error_time=ago(5))
     there = replace(there, stream=stream(group("fetchers", lag=9)))
     found = status([facts(), backfill(there)]).backfill
@@ -166,20 +164,22 @@ def test_its_numbers() -> None:
     }
 
 
-def test_its_progress_when_it_is_done() -> None:
+def test_the_progress_of_a_completed_backfill() -> None:
     found = status([facts(), backfill(listing(SourceState.DONE, cursor=BACKFILL_DONE))]).backfill
     assert found is not None
     assert found.progress == "done"
 
 
-def test_while_redis_is_away_its_progress_stays() -> None:
-    found = status([facts(), backfill(listing())], [facts(), backfill(trouble(SinkReadFailure.UNREACHABLE))]).backfill
+def test_the_progress_is_kept_while_redis_is_unavailable() -> None:
+    found = status(
+        [facts(), backfill(listing())], [facts(), backfill(failed_sink(SinkReadFailure.UNREACHABLE))]
+    ).backfill
     assert found is not None
     assert (found.repos, found.cursor, found.progress) == (4000, "4000", "4000 repos")
     assert (found.state, found.rate, found.repos_per_second, found.stream_length) == (None,) * 4
 
 
-def test_an_event_when_it_is_done() -> None:
+def test_completion_records_an_event() -> None:
     before = status([facts(), backfill(listing())])
     after = source_status([facts(), backfill(listing(SourceState.DONE, cursor=BACKFILL_DONE))], before)
     assert [event.reason for event in transition_events(before, after)] == ["BackfillDone"]
@@ -191,7 +191,7 @@ def test_an_event_when_it_is_done() -> None:
     )
 
 
-def test_alone_it_decides_ready() -> None:
+def test_without_a_firehose_the_backfill_decides_ready() -> None:
     off = facts(enabled=False, pods=(), sink=sink(health=None))
     assert conditions(status([off, backfill(listing())]))["Ready"] == ("True", "Listing")
     assert conditions(status([off, backfill(listing(SourceState.DONE, cursor=BACKFILL_DONE))]))["Ready"] == (
@@ -210,7 +210,7 @@ def test_alone_it_decides_ready() -> None:
     ],
     ids=["no page has come", "its stream is full"],
 )
-def test_alone_it_degrades_when_nothing_is_stored_for_long(
+def test_without_a_firehose_a_backfill_that_stores_nothing_is_degraded(
     state: SourceState, reason: str, first: str, late: str
 ) -> None:
     off = facts(enabled=False, pods=(), sink=sink(health=None))

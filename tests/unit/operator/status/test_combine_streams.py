@@ -1,4 +1,4 @@
-"""Several streams of one resource: the worst one counts, and each has its own pods."""
+"""Combining several streams of one source: the worst one decides, and each has its own pods."""
 
 import pytest
 
@@ -46,11 +46,11 @@ def test_the_worse_verdict_wins_and_names_its_stream(worse: ReadyVerdict) -> Non
     assert (ready.reason, ready.message) == (worse.reason, "m")
 
 
-def test_of_two_alike_the_first_speaks() -> None:
+def test_of_two_equal_verdicts_the_first_is_reported() -> None:
     assert combined(stream(), stream(SECOND, healthy_verdict("Done", "all")))[Type.READY].reason == "Streaming"
 
 
-def test_each_aspect_is_that_of_the_worse() -> None:
+def test_each_condition_is_the_worse_one() -> None:
     found = combined(
         stream(FIRST, GOOD, true(Type.CONNECTED, "Streaming"), unknown(Type.STABLE, "PodNotRunning")),
         stream(SECOND, GOOD, false(Type.CONNECTED, "Lost", "why"), true(Type.STABLE, "NoRecentRestarts")),
@@ -72,32 +72,32 @@ def test_a_stream_that_is_not_requested_does_not_count() -> None:
     assert combined(off)[Type.READY].reason == "NothingToRun"
 
 
-def test_suspended_only_when_all_have_stopped() -> None:
+def test_suspended_only_when_all_streams_have_stopped() -> None:
     stopped = stream(FIRST, healthy_verdict("Suspended", ""), true(Type.SUSPENDED, "Suspended"), is_requested=False)
     stopping = stream(SECOND, progressing_verdict("Suspending", ""), is_requested=False)
     assert Type.SUSPENDED not in combined(stopped, stopping)
     assert Type.SUSPENDED in combined(stopped, stopped)
 
 
-def test_each_stream_replaces_its_own_pods_only() -> None:
-    """Each pod has a template of its own. The second is replaced while the first stays."""
-    mine = facts(pods=(pod(uid="a", template_hash="t1"),))
-    other = facts(component=SECOND, pods=(pod(uid="b", template_hash="t2"),))
-    counted = count_all_restarts(None, [assess(mine), assess(other)])
+def test_a_replaced_pod_counts_only_in_its_own_stream() -> None:
+    """The streams have different pod templates. The second pod is replaced, and the first stays."""
+    first = facts(pods=(pod(uid="a", template_hash="t1"),))
+    second = facts(component=SECOND, pods=(pod(uid="b", template_hash="t2"),))
+    counted = count_all_restarts(None, [assess(first), assess(second)])
     assert counted.count == 0
-    gone = facts(component=SECOND, pods=())
-    counted = count_all_restarts(counted, [assess(mine), assess(gone)])
+    second_without_pods = facts(component=SECOND, pods=())
+    counted = count_all_restarts(counted, [assess(first), assess(second_without_pods)])
     assert {memory.uid for memory in counted.pods or ()} == {"a", "b"}
-    after = facts(component=SECOND, pods=(pod(uid="c", template_hash="t2"),))
-    counted = count_all_restarts(counted, [assess(mine), assess(after)])
+    second_replaced = facts(component=SECOND, pods=(pod(uid="c", template_hash="t2"),))
+    counted = count_all_restarts(counted, [assess(first), assess(second_replaced)])
     assert counted.count == 1
     assert {(memory.uid, memory.component) for memory in counted.pods or ()} == {("a", FIRST.name), ("c", SECOND.name)}
-    assert count_all_restarts(counted, [assess(mine), assess(after)]) == counted
+    assert count_all_restarts(counted, [assess(first), assess(second_replaced)]) == counted
 
 
-def test_what_was_counted_before_there_were_components_stays_counted() -> None:
-    mine = facts(pods=(pod(uid="a", restart_count=3),))
+def test_restarts_counted_by_an_older_version_are_kept() -> None:
+    first = facts(pods=(pod(uid="a", restart_count=3),))
     old = RestartsStatus(count=3, pods=(CountedPod(uid="a", restart_count=3),))
-    counted = count_all_restarts(old, [assess(mine), assess(facts(component=SECOND, pods=()))])
+    counted = count_all_restarts(old, [assess(first), assess(facts(component=SECOND, pods=()))])
     assert counted.count == 3
     assert [memory.component for memory in counted.pods or ()] == [FIRST.name]

@@ -1,4 +1,4 @@
-"""Several ingesters that write one stream: which is trusted, and what is reported."""
+"""Several ingesters write one stream: whose report counts, and the SeveralWriters condition."""
 
 from dataclasses import replace
 
@@ -38,7 +38,7 @@ def report(name: str) -> HealthFacts:
 
 
 def scaled(writer: str, *, seen: tuple[str, ...] = (), pods: tuple[PodFacts, ...] = PODS, replicas: int = 3) -> Facts:
-    """Three pods. `writer` has written last, the others before."""
+    """Three pods. `writer` has written last, the ones in `seen` before."""
     others = tuple(report(name) for name in seen if name != writer)
     return facts(
         pods=pods,
@@ -55,12 +55,12 @@ def message(status: RelayStatus, kind: str = "SeveralWriters") -> str:
 
 
 @pytest.mark.parametrize("writer", NAMES)
-def test_a_report_is_a_report_whichever_pod_wrote_it(writer: str) -> None:
+def test_the_report_of_any_pod_counts(writer: str) -> None:
     assert conditions(after(scaled(writer)))["Ready"] == ("True", "Streaming")
 
 
 @given(st.lists(st.sampled_from(NAMES), min_size=1, max_size=12))
-def test_writers_in_turn_change_nothing_between_reconciles(turns: list[str]) -> None:
+def test_alternating_writers_do_not_change_the_status(turns: list[str]) -> None:
     first = status = after(scaled("p1", seen=NAMES))
     for writer in turns:
         before, status = status, source_status([scaled(writer, seen=NAMES)], status)
@@ -70,7 +70,7 @@ def test_writers_in_turn_change_nothing_between_reconciles(turns: list[str]) -> 
 
 
 @given(st.lists(st.sampled_from(NAMES), min_size=1, max_size=12))
-def test_fences_are_counted_of_one_process_alone(turns: list[str]) -> None:
+def test_fences_of_different_processes_are_not_added(turns: list[str]) -> None:
     status = after(scaled("p1"))
     for writer in turns:
         status = source_status([scaled(writer)], status)
@@ -80,7 +80,7 @@ def test_fences_are_counted_of_one_process_alone(turns: list[str]) -> None:
     assert status.restarts.count == 0
 
 
-def test_the_pods_are_named_with_the_command_that_ends_them() -> None:
+def test_the_message_names_extra_pods_and_the_command() -> None:
     status = after(scaled("p2"))
     assert conditions(status)["SeveralWriters"] == ("True", "ExtraPods")
     assert "p2 p3" in message(status)
@@ -91,11 +91,11 @@ def test_the_pods_are_named_with_the_command_that_ends_them() -> None:
     ]
 
 
-def test_pods_that_nobody_scaled_are_to_be_deleted() -> None:
+def test_the_message_about_unscaled_pods_has_the_command_to_delete_them() -> None:
     assert "`kubectl delete pod p2 p3 -n events`" in message(after(scaled("p1", replicas=1)))
 
 
-def test_a_rollout_may_overlap_for_a_while() -> None:
+def test_pods_may_overlap_for_a_while_during_a_rollout() -> None:
     old = pod(uid="old", name="old", template_hash="bbb")
     for age, is_reported in ((5.0, False), (29.0, False), (31.0, True)):
         new = pod(created=ago(age + 1), running_since=ago(age))
@@ -104,8 +104,10 @@ def test_a_rollout_may_overlap_for_a_while() -> None:
         assert conditions(status)["Ready"][0] == "True"
 
 
-@pytest.mark.parametrize("third", [pod(running_since=None), pod(terminating=True)], ids=["not yet running", "leaving"])
-def test_a_pod_that_does_not_run_or_is_about_to_go_is_no_trouble(third: PodFacts) -> None:
+@pytest.mark.parametrize(
+    "third", [pod(running_since=None), pod(terminating=True)], ids=["not yet running", "terminating"]
+)
+def test_a_pod_that_does_not_run_is_no_other_writer(third: PodFacts) -> None:
     third = replace(third, uid="p3", name="p3", created=ago(1))
     status = after(scaled("p1", pods=(PODS[0], third)))
     assert conditions(status)["Ready"] == ("True", "Streaming")
@@ -113,7 +115,7 @@ def test_a_pod_that_does_not_run_or_is_about_to_go_is_no_trouble(third: PodFacts
 
 
 def foreign(*, wrote_for: float = 20.0, copies: tuple[str, ...] = ()) -> Facts:
-    """A debug copy of the pod has written last, the pod itself before."""
+    """A debug copy of the pod has written last, and the pod itself before."""
     writers = WriterFacts(reports=(health(),), foreign=(ForeignWriter(name="debug", writing_seconds=wrote_for),))
     other = health(pod="debug", state=SourceState.CONNECTING)
     return facts(sink=sink(health=other), writers=writers, copies=copies, namespace="events", child="us-east-firehose")
@@ -127,32 +129,32 @@ def test_a_foreign_ingester_is_named_and_not_trusted() -> None:
     assert "`kubectl delete pod debug -n events`" in message(status)
 
 
-def test_one_that_is_no_pod_of_the_resource_is_named_too() -> None:
+def test_a_foreign_ingester_without_a_pod_is_named() -> None:
     text = message(after(foreign()))
     assert "calls itself debug" in text
     assert "spec.redis.keyPrefix" in text
 
 
-def test_one_that_wrote_a_moment_ago_may_have_just_ended() -> None:
+def test_a_foreign_ingester_that_just_began_to_write_is_not_reported() -> None:
     assert "SeveralWriters" not in conditions(after(foreign(wrote_for=3.0)))
 
 
-def test_a_new_operator_keeps_the_condition() -> None:
+def test_the_condition_survives_a_restart_of_the_operator() -> None:
     assert "SeveralWriters" in conditions(after(foreign(), foreign(wrote_for=0.0)))
 
 
-def test_one_that_writes_while_the_source_is_suspended_is_named() -> None:
+def test_a_foreign_ingester_of_a_suspended_source_is_named() -> None:
     status = after(replace(foreign(copies=("debug",)), suspended=True, pods=(), deployment=deployment(replicas=0)))
     assert conditions(status)["Suspended"] == ("True", "Suspended")
     assert conditions(status)["SeveralWriters"] == ("True", "OtherIngester")
 
 
-def test_the_condition_ends_with_the_other_ingester() -> None:
+def test_the_condition_ends_with_the_foreign_ingester() -> None:
     assert "SeveralWriters" not in conditions(after(foreign(), facts()))
 
 
-def test_a_change_that_the_controller_has_not_seen_yet_takes_nothing_from_ready() -> None:
-    """For example another number of replicas. A new spec is different."""
+def test_ready_stays_true_while_the_controller_has_not_observed_a_change() -> None:
+    """This holds for a change of replicas, for example. A new generation of the source makes it not Ready."""
     unseen = facts(deployment=deployment(rolled_out=False, observed=False))
     assert conditions(after(facts(), unseen))["Ready"] == ("True", "Streaming")
     assert conditions(after(facts(), replace(unseen, generation=3)))["Ready"] == ("False", "Progressing")

@@ -1,3 +1,5 @@
+"""Conditions: transition times, order, message lengths and error windows."""
+
 import pytest
 
 from sluice_operator.api.conditions import Condition
@@ -6,14 +8,14 @@ from sluice_operator.observed.facts.redis_secret import SecretFacts
 from sluice_operator.status.source_status import invalid_spec_status
 from sluice_operator.status.stream_numbers import without_current_numbers
 from sluice_redis.contract import SourceState
-from tests.unit.operator.status.situations import NOW, after, ago, conditions, facts, pod, reporting, sink
+from tests.unit.operator.status.situations import NOW, after, ago, conditions, ended, facts, pod, reporting, sink
 
 
 def condition(status: RelayStatus, kind: str) -> Condition:
     return next(item for item in status.conditions or () if item.type == kind)
 
 
-def test_the_transition_time_moves_only_when_the_status_flips() -> None:
+def test_the_transition_time_changes_only_with_the_status() -> None:
     flap = facts(now=ago(10), sink=reporting(SourceState.WAITING, "ConnectionLost"))
     worse = facts(sink=reporting(SourceState.WAITING, "NoHost"))
     status = after(facts(now=ago(100)), flap, worse)
@@ -22,13 +24,13 @@ def test_the_transition_time_moves_only_when_the_status_flips() -> None:
     assert (ready.reason, ready.last_transition_time) == ("Reconnecting", ago(100))
 
 
-def test_a_new_generation_moves_no_transition_time() -> None:
+def test_a_new_generation_keeps_the_transition_time() -> None:
     status = after(facts(now=ago(100)), facts(generation=9))
     assert condition(status, "Ready").last_transition_time == ago(100)
     assert condition(status, "Ready").observed_generation == 9
 
 
-def test_the_verdict_comes_first() -> None:
+def test_ready_and_reconciling_come_first() -> None:
     status = after(facts(secret=SecretFacts(problem="none"), sink=None, pods=(), deployment=None))
     assert [item.type for item in status.conditions or ()][:2] == ["Ready", "Reconciling"]
 
@@ -38,14 +40,14 @@ def test_each_type_exists_once() -> None:
     assert sorted(set(types)) == sorted(types)
 
 
-def test_a_message_of_many_lines_is_one_since_a_table_shows_no_more() -> None:
+def test_a_message_is_one_line() -> None:
     status = after(
         facts(sink=reporting(SourceState.HALTED, "FutureCursor", "the cursor\n  is in the future:\nset it\n"))
     )
     assert condition(status, "Stalled").message == "the cursor is in the future: set it"
 
 
-def test_a_long_message_is_cut_before_its_end_which_says_what_to_do() -> None:
+def test_a_long_message_is_cut_but_keeps_its_advice() -> None:
     status = after(facts(sink=reporting(SourceState.HALTED, "FutureCursor", f"too long{'x' * 5000}; set it to 12")))
     message = condition(status, "Ready").message
     assert len(message) == 1024
@@ -56,14 +58,12 @@ def test_a_long_message_is_cut_before_its_end_which_says_what_to_do() -> None:
 @pytest.mark.parametrize(
     ("error_time", "expected"), [(ago(899), "RecentErrors"), (ago(901), "NoRecentErrors"), (None, "NoRecentErrors")]
 )
-def test_errors_count_for_the_window(error_time: object, expected: str) -> None:
+def test_only_errors_within_the_window_count(error_time: object, expected: str) -> None:
     status = after(facts(sink=reporting(SourceState.STREAMING, last_error="bad frame", last_error_time=error_time)))
     assert conditions(status)["ErrorFree"][1] == expected
 
 
-def test_stable_says_why_not() -> None:
-    from tests.unit.operator.status.situations import ended  # noqa: PLC0415
-
+def test_the_message_of_stable_names_the_last_restart() -> None:
     crashed = pod(restart_count=1, last_termination=ended("OOMKilled", 137, seconds_ago=600), running_since=ago(599))
     status = after(facts(now=ago(1000)), facts(pods=(crashed,), sink=sink()))
     assert condition(status, "Stable").status == "False"
@@ -72,7 +72,7 @@ def test_stable_says_why_not() -> None:
     assert condition(later, "Stable").status == "True"
 
 
-def test_a_spec_that_can_not_be_read_is_stalled_and_keeps_what_was_counted() -> None:
+def test_an_invalid_spec_is_stalled_and_counters_are_kept() -> None:
     before = after(facts(now=ago(60)))
     status = invalid_spec_status(before, generation=3, now=NOW, reason="InvalidSpec", message="spec.host: missing")
     assert conditions(status) == {"Ready": ("False", "InvalidSpec"), "Stalled": ("True", "InvalidSpec")}

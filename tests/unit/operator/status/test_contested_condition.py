@@ -1,4 +1,4 @@
-"""The condition for fields that the operator leaves as somebody else set them."""
+"""The ChildrenContested condition: fields that the operator leaves as somebody else set them."""
 
 from dataclasses import replace
 
@@ -32,18 +32,18 @@ def message(*contests: Contest) -> str:
     return next(item.message for item in status.conditions or () if item.type == "ChildrenContested")
 
 
-def test_it_exists_only_while_something_is_left() -> None:
+def test_the_condition_exists_only_while_a_field_is_contested() -> None:
     assert "ChildrenContested" not in conditions(after(STREAMING))
 
 
-def test_field_both_values_who_and_what_to_do() -> None:
+def test_the_message_names_the_field_both_values_the_manager_and_the_advice() -> None:
     for contest in (CPU, REPLICAS):
         text = message(contest)
         for part in (contest.child, contest.field, contest.wanted, contest.found, contest.by, contest.advice):
             assert part in text
 
 
-def test_a_contested_field_decides_the_reason_before_one_of_admission() -> None:
+def test_a_contested_field_decides_the_reason_before_an_admission_change() -> None:
     assert conditions(after(replace(STREAMING, contests=(CPU,))))["ChildrenContested"] == ("True", "SetByAdmission")
     both = after(replace(STREAMING, contests=(CPU, REPLICAS)))
     assert conditions(both)["ChildrenContested"] == ("True", "Contested")
@@ -53,11 +53,11 @@ def test_ready_still_depends_on_the_stream() -> None:
     assert conditions(after(replace(STREAMING, contests=(REPLICAS,))))["Ready"] == ("True", "Streaming")
 
 
-def test_many_are_counted() -> None:
+def test_the_message_counts_further_fields() -> None:
     assert message(*[CPU] * 5).endswith("; and 2 more")
 
 
-def test_the_condition_stays_while_nothing_was_compared() -> None:
+def test_the_condition_is_kept_while_no_child_was_compared() -> None:
     status = after(replace(STREAMING, contests=(REPLICAS,)), replace(STREAMING, contests=None))
     assert conditions(status)["ChildrenContested"] == ("True", "Contested")
     assert "ChildrenContested" not in conditions(after(replace(STREAMING, contests=None)))

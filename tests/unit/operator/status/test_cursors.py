@@ -1,4 +1,4 @@
-"""Resets of the cursor and gaps, from the health hash to the status and to Events."""
+"""Cursor resets and gaps: from the health hash to the status and to Events."""
 
 from dataclasses import replace
 
@@ -12,11 +12,11 @@ from tests.unit.operator.status.situations import (
     after,
     conditions,
     facts,
+    failed_sink,
     health,
     reporting,
     sink,
     source_status,
-    trouble,
 )
 
 RESET = {
@@ -48,7 +48,7 @@ def events(before: Facts, now: Facts) -> list[tuple[str, str, str]]:
     return [(item.type, item.reason, item.message) for item in transition_events(status, source_status([now], status))]
 
 
-def test_a_reset_is_one_event_and_explains_the_cursor() -> None:
+def test_a_reset_records_one_event_and_is_shown_in_cursor_valid() -> None:
     status = after(facts(), with_hash(RESET, cursor="17"))
     assert status.cursor_reset is not None
     assert status.cursor_reset.dump() == {
@@ -64,14 +64,14 @@ def test_a_reset_is_one_event_and_explains_the_cursor() -> None:
     assert is_urgent(after(facts()), status)
 
 
-def test_a_reset_outlives_what_redis_forgets() -> None:
+def test_a_reset_stays_in_the_status_when_redis_loses_it() -> None:
     done = after(with_hash(RESET)).cursor_reset
     assert after(with_hash(RESET), facts()).cursor_reset == done
-    assert after(with_hash(RESET), facts(sink=trouble(SinkReadFailure.UNREACHABLE))).cursor_reset == done
+    assert after(with_hash(RESET), facts(sink=failed_sink(SinkReadFailure.UNREACHABLE))).cursor_reset == done
 
 
-def test_an_older_reset_of_another_place_does_not_undo_the_newest() -> None:
-    older = RESET | {HealthField.RESET_NONCE: "of before", HealthField.RESET_AT: "2026-11-24T11:58:00Z"}
+def test_an_older_reset_does_not_replace_the_newest() -> None:
+    older = RESET | {HealthField.RESET_NONCE: "previous", HealthField.RESET_AT: "2026-11-24T11:58:00Z"}
     newer = RESET | {HealthField.RESET_NONCE: "next", HealthField.RESET_AT: "2026-11-24T11:59:30Z"}
     done = after(with_hash(RESET)).cursor_reset
     assert after(with_hash(RESET), with_hash(older)).cursor_reset == done
@@ -80,7 +80,7 @@ def test_an_older_reset_of_another_place_does_not_undo_the_newest() -> None:
     assert following.nonce == "next"
 
 
-def test_a_gap_is_an_event_when_its_end_is_known() -> None:
+def test_a_gap_records_an_event_once_its_end_is_known() -> None:
     assert events(facts(), with_hash(OPEN)) == []
     message = (
         "OutdatedCursor: the source could not give seq 6322875502 to 6322879999, "
@@ -101,16 +101,16 @@ def test_a_gap_is_an_event_when_its_end_is_known() -> None:
     }
 
 
-def test_what_was_written_is_read_back_the_same() -> None:
+def test_a_status_with_a_reset_is_read_back_unchanged() -> None:
     status = after(with_hash(RESET | CLOSED))
     assert is_unchanged(RelayStatus.model_validate(status.dump()), status)
 
 
-def test_live_is_no_malformed_cursor() -> None:
+def test_the_live_marker_is_not_a_malformed_cursor() -> None:
     assert conditions(after(facts(sink=sink(cursor=CURSOR_LIVE))))["CursorValid"] == ("Unknown", "NoCursor")
 
 
-def test_a_redis_that_evicts_needs_a_person() -> None:
+def test_a_redis_that_evicts_is_stalled() -> None:
     status = after(facts(), facts(sink=reporting(SourceState.HALTED, "RedisEvicts", "set it to noeviction")))
     found = conditions(status)
     assert found["Ready"] == ("False", "RedisEvicts")

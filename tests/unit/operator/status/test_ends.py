@@ -1,4 +1,4 @@
-"""The status of a source whose cursor another source owns, and of one that is being deleted."""
+"""The status of a duplicate source, whose cursor another source owns, and of a source that is being deleted."""
 
 from dataclasses import replace
 
@@ -21,7 +21,7 @@ from tests.unit.operator.status.situations import (
 
 OWNER = "Relay events/older"
 DUPLICATE = facts(owner=OWNER, sink=None, pods=(), deployment=deployment(replicas=0))
-LEAVING = "The cursor is to be deleted with the resource: Redis does not delete it: no answer in time"
+DELETION_MESSAGE = "The cursor is to be deleted with the resource: Redis does not delete it: no answer in time"
 
 
 def test_a_duplicate_is_stalled_and_reports_no_number_of_the_owner() -> None:
@@ -52,9 +52,9 @@ def test_a_duplicate_of_a_terminating_owner_is_progressing() -> None:
 
 
 def test_a_duplicate_of_an_unobserved_owner_is_stalled() -> None:
-    """Even if the owner was being deleted: nobody would observe its end."""
-    for leaves in (False, True):
-        status = after(replace(DUPLICATE, owner_unobserved=True, owner_terminating=leaves))
+    """Also if the owner is being deleted: the operator cannot observe when it is gone."""
+    for terminating in (False, True):
+        status = after(replace(DUPLICATE, owner_unobserved=True, owner_terminating=terminating))
         assert conditions(status)["Stalled"] == ("True", "DuplicateSource")
         assert "Reconciling" not in conditions(status)
         message = next(item.message for item in status.conditions or () if item.type == "Stalled")
@@ -64,9 +64,9 @@ def test_a_duplicate_of_an_unobserved_owner_is_stalled() -> None:
         assert "watchNamespaces" in message
 
 
-def test_the_pod_of_one_that_became_a_duplicate_is_no_restart() -> None:
-    going = replace(DUPLICATE, pods=(pod(terminating=True),))
-    status = after(facts(now=ago(60)), replace(going, now=ago(30)), DUPLICATE, facts(pods=(pod(uid="uid-2"),)))
+def test_becoming_a_duplicate_counts_no_restart() -> None:
+    ending = replace(DUPLICATE, pods=(pod(terminating=True),))
+    status = after(facts(now=ago(60)), replace(ending, now=ago(30)), DUPLICATE, facts(pods=(pod(uid="uid-2"),)))
     assert status.restarts is not None
     assert status.restarts.count == 0
     assert conditions(status)["Ready"] == ("True", "Streaming")
@@ -78,7 +78,7 @@ def test_a_suspended_duplicate_is_suspended() -> None:
     assert "Stalled" not in conditions(status)
 
 
-def test_a_backfill_that_is_another_s_stalls_the_relay_that_streams() -> None:
+def test_a_relay_whose_backfill_is_a_duplicate_is_stalled() -> None:
     both = [facts(), replace(DUPLICATE, component=BACKFILL)]
     status = source_status(both, after(facts(now=ago(60))))
     assert conditions(status)["Stalled"] == ("True", "DuplicateSource")
@@ -86,23 +86,23 @@ def test_a_backfill_that_is_another_s_stalls_the_relay_that_streams() -> None:
     assert (status.conditions or ())[0].message.startswith(f"backfill: {OWNER} is older and streams from")
 
 
-def test_a_stream_that_is_another_s_and_not_enabled_is_no_duplicate() -> None:
+def test_a_stream_that_is_not_enabled_is_no_duplicate() -> None:
     status = after(replace(DUPLICATE, enabled=False))
     assert conditions(status)["Ready"] == ("True", "NothingToRun")
 
 
-def test_events_of_becoming_a_duplicate_and_of_taking_over() -> None:
+def test_events_of_becoming_a_duplicate_and_of_taking_over_the_cursor() -> None:
     streaming, duplicate = after(facts(now=ago(60))), after(facts(now=ago(60)), DUPLICATE)
     assert [(event.type, event.reason) for event in transition_events(streaming, duplicate)] == [("Warning", "Stalled")]
     took_over = source_status([facts(sink=reporting(SourceState.STREAMING))], duplicate)
     assert {event.reason for event in transition_events(duplicate, took_over)} == {"Recovered", "Connected", "Ready"}
 
 
-def test_a_terminating_resource_says_only_what_it_waits_for() -> None:
+def test_a_terminating_source_reports_only_what_it_waits_for() -> None:
     for before in (after(facts()), after(DUPLICATE), after(facts(suspended=True, pods=()))):
-        status = terminating_status(before, generation=4, now=NOW, message=LEAVING)
+        status = terminating_status(before, generation=4, now=NOW, message=DELETION_MESSAGE)
         assert conditions(status) == {"Ready": ("False", "Terminating"), "Reconciling": ("True", "Terminating")}
-        assert {item.message for item in status.conditions or ()} == {LEAVING}
+        assert {item.message for item in status.conditions or ()} == {DELETION_MESSAGE}
         assert {item.observed_generation for item in status.conditions or ()} == {status.observed_generation} == {4}
         assert (status.firehose, status.restarts) == (
             before.firehose and without_current_numbers(before.firehose),

@@ -1,4 +1,4 @@
-"""Fields that somebody else has written into a status."""
+"""Removing status fields that somebody else wrote."""
 
 from typing import Any
 
@@ -18,15 +18,15 @@ WANTED: dict[str, Any] = {
 }
 
 
-def test_what_the_operator_itself_wrote_is_none() -> None:
+def test_fields_of_the_operator_are_not_removed() -> None:
     status = after(facts()).dump()
     assert removal_patch(status, status) == {}
-    turned = {**WANTED, "conditions": [FOREIGN, READY]}
-    assert removal_patch(turned, WANTED) == {}, "a condition of others is theirs"
+    reordered = {**WANTED, "conditions": [FOREIGN, READY]}
+    assert removal_patch(reordered, WANTED) == {}, "a condition of others is theirs"
 
 
 @pytest.mark.parametrize(
-    ("stray", "patch"),
+    ("foreign", "patch"),
     [
         ({"image": "old:1"}, {"image": None}),
         ({"backfill": {"done": True}}, {"backfill": None}),
@@ -40,11 +40,11 @@ def test_what_the_operator_itself_wrote_is_none() -> None:
         ({"conditions": [{**READY, "observedGeneration": 7}]}, {"conditions": [READY]}),
     ],
 )
-def test_what_is_taken_out(stray: dict[str, Any], patch: dict[str, Any]) -> None:
-    assert removal_patch(WANTED | stray, WANTED) == patch
+def test_foreign_fields_are_removed(foreign: dict[str, Any], patch: dict[str, Any]) -> None:
+    assert removal_patch(WANTED | foreign, WANTED) == patch
 
 
-def test_a_condition_of_others_is_not_read() -> None:
+def test_foreign_conditions_are_ignored_when_read() -> None:
     theirs = {**FOREIGN, "reason": "Ok", "message": "", "lastTransitionTime": "2026-11-24T12:00:00Z"}
     status = after(facts())
     dumped = status.dump()

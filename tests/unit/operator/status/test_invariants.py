@@ -1,4 +1,4 @@
-"""What must be true of every status, after any facts in any order."""
+"""Invariants of every status, after any facts in any order."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -157,35 +157,35 @@ def streams(component: Component) -> st.SearchStrategy[Facts]:
 
 
 def observations() -> st.SearchStrategy[list[Facts]]:
-    def alike(first: Facts, second: Facts) -> list[Facts]:
-        of_the_source = {name: getattr(first, name) for name in ("generation", "suspended", "secret", "refusal")}
-        return [first, replace(second, **of_the_source)]
+    def same_source(first: Facts, second: Facts) -> list[Facts]:
+        shared = {name: getattr(first, name) for name in ("generation", "suspended", "secret", "refusal")}
+        return [first, replace(second, **shared)]
 
-    return st.builds(alike, streams(FIREHOSE), streams(BACKFILL))
+    return st.builds(same_source, streams(FIREHOSE), streams(BACKFILL))
 
 
 @settings(max_examples=200)
 @given(st.lists(observations(), min_size=1, max_size=4))
-def test_invariants(story: list[list[Facts]]) -> None:
+def test_invariants(reconciles: list[list[Facts]]) -> None:
     before = RelayStatus()
-    for step, streams_now in enumerate(story):
+    for step, streams_now in enumerate(reconciles):
         now = NOW + timedelta(seconds=3 * step)
         seen = [replace(facts, now=now) for facts in streams_now]
         status = source_status(seen, before)
         _is_well_formed(status, generation=streams_now[0].generation)
-        _is_consistent_with(before, status, moved=now)
+        _is_consistent_with(before, status, now=now)
         read = RelayStatus.model_validate(status.dump())
         again = source_status(seen, read)
         assert is_unchanged(read, again), "a second reconcile changes nothing"
         assert not transition_events(read, again)
         if transition_events(before, status):
-            assert is_urgent(before, status), "what is worth an Event is worth a write"
+            assert is_urgent(before, status), "a transition with an Event is urgent"
         before = read
 
 
 def _is_well_formed(status: RelayStatus, *, generation: int) -> None:
     found = {item.type: item for item in status.conditions or ()}
-    assert len(found) == len(status.conditions or ()), "each type stands once"
+    assert len(found) == len(status.conditions or ()), "each type exists once"
     assert "Ready" in found
     assert not {"Reconciling", "Stalled"} <= set(found)
     for kind in ("Reconciling", "Stalled", "Suspended", "SeveralWriters", "ChildrenOutdated"):
@@ -202,11 +202,11 @@ def _is_well_formed(status: RelayStatus, *, generation: int) -> None:
             assert number is None or number >= 0
 
 
-def _is_consistent_with(before: RelayStatus, status: RelayStatus, *, moved: object) -> None:
+def _is_consistent_with(before: RelayStatus, status: RelayStatus, *, now: object) -> None:
     old = {item.type: item for item in before.conditions or ()}
     for item in status.conditions or ():
         kept = item.type in old and old[item.type].status == item.status
-        assert item.last_transition_time == (old[item.type].last_transition_time if kept else moved), item.type
+        assert item.last_transition_time == (old[item.type].last_transition_time if kept else now), item.type
     assert status.restarts is not None
     if before.restarts is not None:
         assert status.restarts.count >= before.restarts.count

@@ -37,7 +37,7 @@ def labeler(**changes: Any) -> Facts:
 
 
 def quiet(state: SourceState = SourceState.STREAMING, *, stored: float | None = DAYS) -> Facts:
-    """A labeler that has given nothing for ten days; `stored` is the age of what it stored then."""
+    """A labeler whose newest label is ten days old and was stored `stored` seconds ago. None: no label was stored."""
     when = None if stored is None else ago(stored)
     event = None if stored is None else ago(DAYS)
     return labeler(sink=reporting(state, pod=POD, stored=when, event_time=event))
@@ -50,7 +50,7 @@ def after(*situations: Facts) -> LabelerStatus:
     return status
 
 
-def test_its_stream_is_under_labels() -> None:
+def test_the_numbers_of_its_stream_are_in_labels() -> None:
     status = after(labeler())
     assert conditions(status)["Ready"] == ("True", "Streaming")
     assert conditions(status)["EventsFlowing"] == ("True", "Flowing")
@@ -61,7 +61,7 @@ def test_its_stream_is_under_labels() -> None:
 
 
 @pytest.mark.parametrize("stored", [DAYS, None])
-def test_quiet_is_well(stored: float | None) -> None:
+def test_a_quiet_labeler_is_ready(stored: float | None) -> None:
     found = conditions(after(labeler(), quiet(stored=stored)))
     assert found["EventsFlowing"] == ("True", "Quiet")
     assert found["Ready"] == ("True", "Streaming")
@@ -69,7 +69,7 @@ def test_quiet_is_well(stored: float | None) -> None:
     assert {"Stalled", "Reconciling"}.isdisjoint(found)
 
 
-def test_the_same_relay_reports_it() -> None:
+def test_a_quiet_relay_is_reported() -> None:
     relays = facts(sink=reporting(SourceState.STREAMING, stored=ago(DAYS)))
     assert conditions(after(relays))["EventsFlowing"] == ("False", "Quiet")
 
@@ -78,7 +78,7 @@ def test_the_same_relay_reports_it() -> None:
     ("quiet_after", "flowing"),
     [(599, ("False", "Quiet")), (601, ("True", "Flowing")), (0, ("True", "Quiet"))],
 )
-def test_how_quiet_a_source_may_be_is_a_field(quiet_after: int, flowing: tuple[str, str]) -> None:
+def test_quiet_after_seconds_decides_when_a_source_is_quiet(quiet_after: int, flowing: tuple[str, str]) -> None:
     windows = HealthSpec(quiet_after_seconds=quiet_after)
     for situation in (facts(), labeler()):
         name = situation.pods[0].name
@@ -90,10 +90,10 @@ def test_how_quiet_a_source_may_be_is_a_field(quiet_after: int, flowing: tuple[s
     ("situation", "lag"),
     [
         (labeler(), 2),
-        (quiet(stored=30), round(DAYS) - 30),  # an old label, read a moment ago: perhaps more are to come
-        (quiet(stored=61), 0),  # all was read that there is
+        (quiet(stored=30), round(DAYS) - 30),  # an old label, stored a moment ago: more may follow
+        (quiet(stored=61), 0),  # all labels were read
         (quiet(stored=DAYS), 0),
-        (quiet(SourceState.WAITING), None),  # nobody knows what waits there
+        (quiet(SourceState.WAITING), None),  # without a connection the lag is unknown
     ],
 )
 def test_lag(situation: Facts, lag: int | None) -> None:
@@ -102,16 +102,16 @@ def test_lag(situation: Facts, lag: int | None) -> None:
     assert status.labels.lag_seconds == lag
 
 
-def test_away_is_not_quiet() -> None:
-    away = labeler(sink=reporting(SourceState.WAITING, "ConnectFailed", "no route", pod=POD))
-    found = conditions(after(labeler(), away))
+def test_a_labeler_without_a_connection_is_not_quiet() -> None:
+    disconnected = labeler(sink=reporting(SourceState.WAITING, "ConnectFailed", "no route", pod=POD))
+    found = conditions(after(labeler(), disconnected))
     assert found["Connected"] == ("False", "ConnectFailed")
     assert found["EventsFlowing"] == ("False", "NotConnected")
     assert found["Ready"] == ("True", "Reconnecting")
 
 
 def test_suspended() -> None:
-    rest = labeler(suspended=True, pods=(), deployment=deployment(replicas=0))
-    found = conditions(after(labeler(), rest))
+    suspended = labeler(suspended=True, pods=(), deployment=deployment(replicas=0))
+    found = conditions(after(labeler(), suspended))
     assert found["Suspended"] == ("True", "Suspended")
     assert found["Ready"] == ("True", "Suspended")

@@ -1,4 +1,4 @@
-"""A pod that does not start: the message, and when a person must act."""
+"""A pod that does not start: the reason, the message, and when the source is Stalled."""
 
 from dataclasses import replace
 
@@ -13,11 +13,13 @@ MISSING = StartupFacts(missing=("There is no ConfigMap private-ca, which spec.ca
 FAILING = BlockerFacts(
     name="a-proxy", is_failing=True, description="container a-proxy; it exited with Error, exit code 3"
 )
-LATE = BlockerFacts(name="a-proxy", is_failing=False, description="init container a-proxy; it has not finished yet")
+UNFINISHED = BlockerFacts(
+    name="a-proxy", is_failing=False, description="init container a-proxy; it has not finished yet"
+)
 
 
 def event(reason: str, *, age: float = 5) -> StartupFacts:
-    return StartupFacts(event=PodEvent(reason=reason, message="in its own words", first=ago(age), last=ago(1)))
+    return StartupFacts(event=PodEvent(reason=reason, message="exit status 32", first=ago(age), last=ago(1)))
 
 
 def starting(start: StartupFacts = StartupFacts(), *, age: float = 5, **changes: object) -> Facts:  # noqa: B008
@@ -29,20 +31,20 @@ def message(situation: Facts) -> str:
 
 
 @pytest.mark.parametrize(
-    ("situation", "reason", "word"),
+    ("situation", "reason", "expected"),
     [
         (starting(MISSING), "ReferenceMissing", "private-ca"),
-        (starting(event("FailedMount")), "VolumeNotMounted", "in its own words"),
+        (starting(event("FailedMount")), "VolumeNotMounted", "exit status 32"),
         (starting(event("FailedMapVolume")), "VolumeNotMounted", "spec.podTemplate.volumes"),
         (starting(blocker=FAILING), "SidecarFailed", "a-proxy"),
         (starting(unschedulable='persistentvolumeclaim "c" not found'), "VolumeNotMounted", '"c"'),
     ],
     ids=["an object", "a mount", "a device", "a container", "a claim"],
 )
-def test_what_a_person_must_correct(situation: Facts, reason: str, word: str) -> None:
-    """The reason is given at once, and Stalled when it has lasted."""
+def test_a_problem_that_needs_a_person(situation: Facts, reason: str, expected: str) -> None:
+    """The reason is reported at once. The source is Stalled once the problem has lasted."""
     assert conditions(after(situation))["Reconciling"] == ("True", reason)
-    assert word in message(situation)
+    assert expected in message(situation)
     (young,) = situation.pods
     old = replace(
         situation,
@@ -56,37 +58,37 @@ def test_what_a_person_must_correct(situation: Facts, reason: str, word: str) ->
 
 
 @pytest.mark.parametrize(
-    ("situation", "reason", "word"),
+    ("situation", "reason", "expected"),
     [
         (
             starting(event("FailedCreatePodSandBox"), age=200),
             "PodNotRunning",
-            "FailedCreatePodSandBox: in its own words",
+            "FailedCreatePodSandBox: exit status 32",
         ),
         (starting(event("FailedAttachVolume"), age=200), "PodNotRunning", "FailedAttachVolume"),
-        (starting(blocker=LATE, age=200), "PodNotRunning", "a-proxy"),
+        (starting(blocker=UNFINISHED, age=200), "PodNotRunning", "a-proxy"),
         (starting(unschedulable="0/1 nodes: untolerated taint.", age=200), "Progressing", "spec.podTemplate"),
     ],
 )
-def test_a_temporary_problem_is_reported_and_progressing(situation: Facts, reason: str, word: str) -> None:
+def test_a_temporary_problem_is_reported_and_progressing(situation: Facts, reason: str, expected: str) -> None:
     assert conditions(after(situation))["Reconciling"] == ("True", reason)
-    assert word in message(situation)
+    assert expected in message(situation)
 
 
-def test_what_has_healed_is_stalled_no_longer_though_the_pod_does_not_run_yet() -> None:
+def test_stalled_ends_with_the_problem_before_the_pod_runs() -> None:
     healed = conditions(after(starting(MISSING, age=61), starting(age=61)))
     assert healed["Reconciling"] == ("True", "PodNotRunning")
 
 
-def test_a_container_with_a_reason_of_its_own_decides() -> None:
+def test_the_reason_of_the_container_comes_first() -> None:
     broken = facts(pods=(waiting_pod("CreateContainerConfigError", age=5),), start=MISSING)
     assert conditions(after(broken))["Ready"] == ("False", "ContainerConfigError")
 
 
-def test_credentials_that_are_not_there_are_a_hint_where_the_image_cannot_be_pulled() -> None:
+def test_missing_pull_secrets_are_named_when_the_image_cannot_be_pulled() -> None:
     hints = StartupFacts(hints=("There is no Secret regcred, which spec.podTemplate.imagePullSecrets names",))
     assert "regcred" in message(facts(pods=(waiting_pod("ErrImagePull", age=5),), start=hints))
 
 
-def test_one_that_streams_waits_for_nothing() -> None:
+def test_a_streaming_source_ignores_startup_problems() -> None:
     assert conditions(after(facts(start=MISSING)))["Ready"] == ("True", "Streaming")

@@ -1,3 +1,5 @@
+"""The numbers in the status: cursor, lag, rate, lengths and counts, and their text forms."""
+
 from dataclasses import replace
 
 import pytest
@@ -15,19 +17,19 @@ from tests.unit.operator.status.situations import (
     after,
     ago,
     facts,
+    failed_sink,
     group,
     health,
     pod,
     reporting,
     sink,
     source_status,
-    trouble,
     waiting_pod,
 )
 from tests.unit.operator.status.situations import stream as stream_of
 
 
-def test_streaming() -> None:
+def test_numbers_of_a_streaming_source() -> None:
     stream = after(facts()).firehose
     assert stream is not None
     assert stream.dump() == {
@@ -52,73 +54,73 @@ def test_streaming() -> None:
     }
 
 
-def test_a_quiet_source_that_streams_has_no_growing_lag() -> None:
+def test_the_lag_of_a_quiet_source_does_not_grow() -> None:
     stream = after(facts(sink=sink(health=health(event_time=ago(4000), stored=ago(3999))))).firehose
     assert stream is not None
     assert (stream.lag_seconds, stream.newest_event_age_seconds) == (1, 4000)
 
 
-def test_catching_up_shows_how_far_behind_it_is() -> None:
+def test_lag_while_catching_up() -> None:
     stream = after(facts(sink=sink(health=health(event_time=ago(7260), stored=ago(0))))).firehose
     assert stream is not None
     assert (stream.lag_seconds, stream.lag) == (7260, "2h1m")
 
 
-def test_lag_grows_while_it_does_not_stream() -> None:
+def test_lag_grows_while_the_source_does_not_stream() -> None:
     down = reporting(SourceState.WAITING, "ConnectionLost", "lost", event_time=ago(100), stored=ago(99), rate=1.5)
     stream = after(facts(sink=down)).firehose
     assert stream is not None
     assert (stream.lag_seconds, stream.message, stream.rate) == (100, "lost", None)
 
 
-def test_nobody_waits_for_a_suspended_source() -> None:
+def test_a_suspended_source_has_no_lag() -> None:
     stream = after(facts(), facts(suspended=True, pods=())).firehose
     assert stream is not None
     assert (stream.lag_seconds, stream.newest_event_age_seconds, stream.rate, stream.state) == (None,) * 4
     assert stream.cursor == "6322875501"
 
 
-def test_an_event_of_the_future_makes_no_negative_lag() -> None:
+def test_an_event_time_in_the_future_gives_no_negative_lag() -> None:
     stream = after(facts(sink=sink(health=health(event_time=ago(-30), stored=ago(0))))).firehose
     assert stream is not None
     assert (stream.lag_seconds, stream.newest_event_age_seconds) == (0, 0)
 
 
-def test_a_report_that_is_not_trusted_gives_no_rate_and_no_state() -> None:
+def test_a_stale_report_gives_no_rate_and_no_state() -> None:
     stream = after(facts(sink=sink(health=health(silent_seconds=60.0)))).firehose
     assert stream is not None
     assert (stream.state, stream.rate, stream.cursor) == (None, None, "6322875501")
 
 
-UNSEEN = [
-    ("Redis is away", facts(sink=trouble(SinkReadFailure.UNREACHABLE))),
-    ("there is no Secret", facts(secret=SecretFacts(problem="There is no Secret redis"), sink=None)),
+UNOBSERVED = [
+    ("Redis is unavailable", facts(sink=failed_sink(SinkReadFailure.UNREACHABLE))),
+    ("the Secret is missing", facts(secret=SecretFacts(problem="There is no Secret redis"), sink=None)),
 ]
 
 
-@pytest.mark.parametrize("now", [row[1] for row in UNSEEN], ids=[row[0] for row in UNSEEN])
+@pytest.mark.parametrize("now", [row[1] for row in UNOBSERVED], ids=[row[0] for row in UNOBSERVED])
 def test_unknown_numbers_are_absent(now: Facts) -> None:
-    """How far it has come, and what it counts, stands; a lag or a length of some time ago does not."""
+    """Cursor and counters are kept. An old lag, rate or length is removed."""
     seen = sink(stream=stream_of(group("slow", lag=70)), health=health(dead_letters=4, fenced=2))
     before = after(facts(now=ago(10), sink=seen)).firehose
     stream = after(facts(now=ago(10), sink=seen), now).firehose
     assert before is not None
     assert stream is not None
     dump = before.dump()
-    gone = {"state", "lag", "lagSeconds", "newestEventAgeSeconds", "rate", "eventsPerSecond"}
-    gone |= {"streamLength", "streamBytes", "consumerGroups", "consumersLag"}
-    assert gone <= dump.keys()
-    assert stream.dump() == {name: value for name, value in dump.items() if name not in gone}
+    removed = {"state", "lag", "lagSeconds", "newestEventAgeSeconds", "rate", "eventsPerSecond"}
+    removed |= {"streamLength", "streamBytes", "consumerGroups", "consumersLag"}
+    assert removed <= dump.keys()
+    assert stream.dump() == {name: value for name, value in dump.items() if name not in removed}
     assert {"cursor", "cursorTime", "events", "deadLetters", "fenced", "updatedAt"} <= stream.dump().keys()
 
 
-def test_numbers_of_another_host_do_not_stand() -> None:
-    moved = facts(host="relay2.example", sink=trouble(SinkReadFailure.UNREACHABLE))
+def test_numbers_of_another_host_are_removed() -> None:
+    moved = facts(host="relay2.example", sink=failed_sink(SinkReadFailure.UNREACHABLE))
     assert after(facts(now=ago(10)), moved).firehose is None
 
 
-def test_nothing_is_known_before_anything_was_read() -> None:
-    assert after(facts(sink=trouble(SinkReadFailure.UNREACHABLE))).firehose is None
+def test_without_any_report_there_are_no_numbers() -> None:
+    assert after(facts(sink=failed_sink(SinkReadFailure.UNREACHABLE))).firehose is None
 
 
 def test_the_stream_in_redis_and_its_consumers() -> None:
@@ -133,7 +135,7 @@ def test_the_stream_in_redis_and_its_consumers() -> None:
 
 
 @pytest.mark.parametrize("known", [None, stream_of(bytes=None)])
-def test_what_redis_does_not_know_is_absent(known: RedisStreamFacts | None) -> None:
+def test_numbers_that_redis_does_not_report_are_absent(known: RedisStreamFacts | None) -> None:
     found = after(facts(sink=sink(stream=known))).firehose
     assert found is not None
     assert not {"streamBytes", "consumerGroups", "consumersLag"} & found.dump().keys()
@@ -152,18 +154,18 @@ FENCES: list[tuple[str, list[HealthFacts | None], int | None]] = [
 
 
 @pytest.mark.parametrize(("reports", "count"), [row[1:] for row in FENCES], ids=[row[0] for row in FENCES])
-def test_fences_are_counted_over_all_restarts(reports: list[HealthFacts | None], count: int | None) -> None:
+def test_fences_are_counted_across_restarts(reports: list[HealthFacts | None], count: int | None) -> None:
     status = RelayStatus()
     for report in reports:
         for _ in range(2):  # the second reconcile changes nothing
-            # Each time as an operator that was restarted would read it.
+            # Read back each time, as after a restart of the operator.
             status = RelayStatus.model_validate(source_status([facts(sink=sink(health=report))], status).dump())
     assert status.firehose is not None
     assert status.firehose.fenced == count
 
 
 @pytest.mark.parametrize(("state", "shown"), [(SourceState.BACKPRESSURE, "412/s"), (SourceState.CONNECTING, None)])
-def test_the_rate_is_shown_while_events_are_stored_or_wait(state: SourceState, shown: str | None) -> None:
+def test_the_rate_is_shown_while_streaming_or_under_backpressure(state: SourceState, shown: str | None) -> None:
     stream = after(facts(sink=reporting(state))).firehose
     assert stream is not None
     assert stream.rate == shown
@@ -175,7 +177,7 @@ def test_status_has_host_and_image() -> None:
     assert after(facts(), replace(facts(), pods=())).image == "sluice:1"
 
 
-def test_an_image_that_can_not_be_pulled_is_not_what_runs() -> None:
+def test_an_image_that_cannot_be_pulled_is_not_reported() -> None:
     status = after(facts(now=ago(60)), facts(pods=(waiting_pod("ImagePullBackOff", age=40, image="nowhere:2"),)))
     assert status.image == "sluice:1"
 

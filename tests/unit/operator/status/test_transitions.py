@@ -1,3 +1,5 @@
+"""Transitions of the status: the Events that they record, and which ones are written at once."""
+
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -18,6 +20,7 @@ from tests.unit.operator.status.situations import (
     ago,
     ended,
     facts,
+    failed_sink,
     group,
     health,
     pod,
@@ -25,14 +28,13 @@ from tests.unit.operator.status.situations import (
     sink,
     source_status,
     stream,
-    trouble,
     waiting_pod,
 )
 
 MINUTE_AGO = facts(now=ago(60))
 LOST = facts(sink=reporting(SourceState.WAITING, "ConnectionLost", "the source closed the connection"))
 FULL = facts(sink=reporting(SourceState.BACKPRESSURE, "HighWaterMark", "the stream is full"))
-DOWN = facts(sink=trouble(SinkReadFailure.UNREACHABLE))
+DOWN = facts(sink=failed_sink(SinkReadFailure.UNREACHABLE))
 NO_SECRET = facts(secret=SecretFacts(problem="There is no Secret redis"), sink=None)
 SILENT = facts(sink=sink(health=health(silent_seconds=31.0)))
 CONNECTING = facts(sink=reporting(SourceState.CONNECTING))
@@ -58,7 +60,7 @@ def lost(gap: GapFacts) -> Facts:
 
 
 def events(*past: Facts, now: Facts) -> list[tuple[str, str]]:
-    before = RelayStatus.model_validate(after(*past).dump())  # as an operator that was restarted would read it
+    before = RelayStatus.model_validate(after(*past).dump())  # read back as after a restart of the operator
     return [(item.type, item.reason) for item in transition_events(before, source_status([now], before))]
 
 
@@ -71,13 +73,13 @@ def test_a_second_reconcile_changes_nothing() -> None:
     assert transition_events(before, status) == []
 
 
-def test_what_was_read_from_the_api_server_is_the_same_as_what_was_written() -> None:
+def test_a_status_read_from_the_api_server_equals_the_written_one() -> None:
     before = after(MINUTE_AGO, facts(now=ago(3)))
     read = RelayStatus.model_validate(before.dump())
     assert is_unchanged(read, source_status([facts()], read))
 
 
-def test_changed_numbers_can_wait() -> None:
+def test_changed_numbers_are_not_urgent() -> None:
     before = after(facts(now=ago(3)))
     moved = facts(sink=sink(cursor="6322875999", length=2000, health=health(seq="6322875999")))
     status = source_status([moved], before)
@@ -86,7 +88,7 @@ def test_changed_numbers_can_wait() -> None:
 
 
 def test_first_numbers_are_urgent() -> None:
-    """The table of a source that has just become Ready would stay empty until the next interval."""
+    """Otherwise the kubectl table of a new source would be empty until the next interval."""
     nothing = health(seq=None, event_time=None, stored=None, rate=None)
     connected = after(facts(now=ago(9), sink=sink(cursor=None, health=nothing)))
     stored = facts(now=ago(6), sink=sink(health=health(rate=None)))
@@ -108,9 +110,9 @@ def test_first_numbers_are_urgent() -> None:
         facts(host="other.example"),
         fenced(1),
     ],
-    ids=["lost", "full", "redis down", "generation", "restart", "host", "fenced"],
+    ids=["disconnected", "full", "redis down", "generation", "restart", "host", "fenced"],
 )
-def test_what_can_not_wait(now: Facts) -> None:
+def test_urgent_changes(now: Facts) -> None:
     before = after(MINUTE_AGO)
     assert is_urgent(before, source_status([now], before))
 
@@ -122,24 +124,29 @@ EVENTS = [
         facts(),
         [("Normal", "Connected"), ("Normal", "Ready")],
     ),
-    ("lost", (MINUTE_AGO,), LOST, [("Warning", "Disconnected")]),
-    ("found again", (MINUTE_AGO, replace(LOST, now=ago(5))), facts(), [("Normal", "Connected")]),
-    ("lost for long", (facts(now=ago(900)), replace(LOST, now=ago(301))), LOST, [("Warning", "NotReady")]),
-    ("still lost for long", (facts(now=ago(900)), replace(LOST, now=ago(400)), replace(LOST, now=ago(50))), LOST, []),
+    ("disconnected", (MINUTE_AGO,), LOST, [("Warning", "Disconnected")]),
+    ("connected again", (MINUTE_AGO, replace(LOST, now=ago(5))), facts(), [("Normal", "Connected")]),
+    ("disconnected for long", (facts(now=ago(900)), replace(LOST, now=ago(301))), LOST, [("Warning", "NotReady")]),
     (
-        "never found",
+        "still disconnected for long",
+        (facts(now=ago(900)), replace(LOST, now=ago(400)), replace(LOST, now=ago(50))),
+        LOST,
+        [],
+    ),
+    (
+        "never connected",
         (facts(now=ago(400), sink=sink(health=None)), replace(LOST, now=ago(390)), replace(LOST, now=ago(100))),
         LOST,
         [("Warning", "NotReady")],
     ),
     (
-        "not found yet",
+        "not connected yet",
         (facts(now=ago(9), pods=(YOUNG,), sink=sink(health=None)),),
         facts(pods=(YOUNG,), sink=reporting(SourceState.WAITING, "NameUnknown", "no such name", started=ago(11))),
         [],
     ),
     (
-        "lost while Redis was away",
+        "disconnected while Redis was unavailable",
         (MINUTE_AGO, replace(DOWN, now=ago(5))),
         LOST,
         [
@@ -148,7 +155,7 @@ EVENTS = [
         ],
     ),
     (
-        "lost while Redis was full",
+        "disconnected while Redis was full",
         (MINUTE_AGO, replace(FULL, now=ago(5))),
         LOST,
         [
@@ -156,31 +163,46 @@ EVENTS = [
             ("Normal", "BackpressureOff"),
         ],
     ),
-    ("not observed once", (MINUTE_AGO, replace(DOWN, now=ago(5))), facts(), [("Normal", "BackpressureOff")]),
-    ("without its Secret once", (MINUTE_AGO, replace(NO_SECRET, now=ago(5))), facts(), [("Normal", "Ready")]),
-    ("silent for a while", (MINUTE_AGO, replace(SILENT, now=ago(5))), facts(), [("Normal", "Ready")]),
-    ("made anew while Redis was away", (MINUTE_AGO, replace(DOWN, now=ago(5))), RECONNECTED, CONNECTED_AND_BACK),
-    ("made anew while Redis was full", (MINUTE_AGO, replace(FULL, now=ago(5))), RECONNECTED, CONNECTED_AND_BACK),
     (
-        "another process while Redis was away",
+        "not observed in one reconcile",
+        (MINUTE_AGO, replace(DOWN, now=ago(5))),
+        facts(),
+        [("Normal", "BackpressureOff")],
+    ),
+    (
+        "without its Secret in one reconcile",
+        (MINUTE_AGO, replace(NO_SECRET, now=ago(5))),
+        facts(),
+        [("Normal", "Ready")],
+    ),
+    ("without reports for a while", (MINUTE_AGO, replace(SILENT, now=ago(5))), facts(), [("Normal", "Ready")]),
+    (
+        "reconnected while Redis was unavailable",
+        (MINUTE_AGO, replace(DOWN, now=ago(5))),
+        RECONNECTED,
+        CONNECTED_AND_BACK,
+    ),
+    ("reconnected while Redis was full", (MINUTE_AGO, replace(FULL, now=ago(5))), RECONNECTED, CONNECTED_AND_BACK),
+    (
+        "another process while Redis was unavailable",
         (MINUTE_AGO, replace(DOWN, now=ago(9))),
         replace(RESTARTED, sink=sink(health=health(started=ago(2)))),
         [("Warning", "Restarted"), *CONNECTED_AND_BACK],
     ),
     (
-        "found when Redis is back",
+        "connected when Redis is back",
         (facts(now=ago(90), sink=sink(health=None)), replace(CONNECTING, now=ago(60)), replace(DOWN, now=ago(5))),
         facts(),
         [*CONNECTED_AND_BACK, ("Normal", "Ready")],
     ),
     (
-        "not found when Redis is back",
+        "not connected when Redis is back",
         (facts(now=ago(90), sink=sink(health=None)), replace(CONNECTING, now=ago(60)), replace(DOWN, now=ago(5))),
         LOST,
         [("Normal", "BackpressureOff")],
     ),
     (
-        "lost, with an Event, before Redis was away",
+        "disconnected, with an Event, before Redis was unavailable",
         (MINUTE_AGO, replace(LOST, now=ago(30)), replace(DOWN, now=ago(5))),
         LOST,
         [("Normal", "BackpressureOff")],
@@ -189,7 +211,7 @@ EVENTS = [
     ("full for long", (facts(now=ago(900)), replace(FULL, now=ago(301))), FULL, [("Warning", "NotReady")]),
     ("full, and the ingester restarts", (MINUTE_AGO, replace(FULL, now=ago(5))), RESTARTED, [("Warning", "Restarted")]),
     (
-        "full, and restarted, and full no longer",
+        "full, then restarted, then no longer full",
         (MINUTE_AGO, replace(FULL, now=ago(5)), replace(RESTARTED, now=ago(1))),
         replace(RESTARTED, sink=sink(health=health(started=ago(2)))),
         [("Normal", "Connected"), ("Normal", "BackpressureOff"), ("Normal", "Ready")],
@@ -216,7 +238,7 @@ EVENTS = [
     ),
     ("no image", (facts(now=ago(9), pods=()),), NO_IMAGE, [("Warning", "ImagePullFailed")]),
     (
-        "no image, the other word for it",
+        "no image, with another waiting reason",
         (replace(NO_IMAGE, now=ago(4)),),
         facts(pods=(waiting_pod("ImagePullBackOff", age=9),)),
         [],
@@ -239,13 +261,13 @@ EVENTS = [
         ],
     ),
     ("fenced, still", (fenced(0), fenced(1)), fenced(1), []),
-    ("another process counts anew", (fenced(2),), fenced(0, started=ago(5)), []),
+    ("another process starts its count at zero", (fenced(2),), fenced(0, started=ago(5)), []),
     ("another process is fenced", (fenced(2),), fenced(1, started=ago(5)), [("Warning", "Fenced")]),
     ("a gap whose end is not known yet", (MINUTE_AGO,), lost(OPEN_GAP), []),
     ("a gap", (MINUTE_AGO, lost(OPEN_GAP)), lost(GAP), [("Warning", "EventsLost")]),
     ("a gap, still", (MINUTE_AGO, lost(GAP)), lost(GAP), []),
     (
-        "a cursor set as asked",
+        "a cursor reset",
         (MINUTE_AGO,),
         facts(sink=sink(cursor="12", health=health(cursor_reset=RESET))),
         [("Normal", "CursorReset")],
@@ -263,7 +285,7 @@ EVENTS = [
         [],
     ),
     (
-        "stalled otherwise",
+        "stalled for another reason",
         (facts(now=ago(9), sink=reporting(SourceState.HALTED, "FutureCursor", "x")),),
         facts(sink=reporting(SourceState.HALTED, "CursorUnreadable", "y")),
         [("Warning", "Stalled")],
@@ -282,7 +304,7 @@ EVENTS = [
         [("Normal", "Resumed")],
     ),
     (
-        "suspended, and somebody starts a pod nevertheless",
+        "suspended, and somebody starts a pod",
         (facts(now=ago(9), suspended=True, pods=()),),
         facts(suspended=True),
         [],
@@ -324,7 +346,7 @@ def test_a_gap_is_an_event_with_its_range() -> None:
     )
 
 
-def test_a_quiet_source_is_written_ever_more_rarely() -> None:
+def test_the_longer_a_source_is_quiet_the_rarer_its_status_is_written() -> None:
     resting = facts(
         windows=LabelerHealthSpec(), sink=sink(stream=stream(group("g", pending=1, oldest_pending_seconds=1.0)))
     )
@@ -339,13 +361,13 @@ def test_a_quiet_source_is_written_ever_more_rarely() -> None:
     assert writes == [60, 300, 600, 1200, 2400, 4800, 9600, 19200, 38400, 76800]
 
 
-def test_a_spec_that_can_not_be_read_resumes_nothing() -> None:
+def test_an_invalid_spec_records_no_resumption() -> None:
     before = after(facts(suspended=True, pods=()))
     refused = invalid_spec_status(before, generation=3, now=facts().now, reason="InvalidSpec", message="spec.host: x")
     assert [item.reason for item in transition_events(before, refused)] == ["Stalled"]
 
 
-def test_a_restart_that_is_no_longer_recent_can_wait() -> None:
+def test_a_restart_that_leaves_the_window_is_not_urgent() -> None:
     before = after(replace(OOM, now=ago(10)))
     now = source_status([replace(OOM, now=OOM.now + timedelta(seconds=890))], before)
     assert now.restarts is not None

@@ -1,4 +1,4 @@
-"""The HTTP server, as a kubelet uses it."""
+"""The HTTP server with the probes, requested as a kubelet does."""
 
 import asyncio
 import contextlib
@@ -51,17 +51,17 @@ async def url(queue: WorkQueue[SourceKey]) -> AsyncIterator[str]:
         yield f"http://127.0.0.1:{port}"
 
 
-async def ask(url: str) -> tuple[int, str]:
+async def get(url: str) -> tuple[int, str]:
     async with aiohttp.ClientSession() as session, session.get(url) as answer:
         return answer.status, await answer.text()
 
 
-async def test_a_process_that_waits_for_its_work_is_alive_and_not_ready(url: str) -> None:
-    assert await ask(f"{url}/livez") == (200, "alive\n")
-    assert await ask(f"{url}/readyz") == (503, "waiting for rights\n")
+async def test_a_waiting_process_is_live_and_not_ready(url: str) -> None:
+    assert await get(f"{url}/livez") == (200, "alive\n")
+    assert await get(f"{url}/readyz") == (503, "waiting for rights\n")
 
 
-async def test_what_can_not_be_served_is_reported_and_does_not_make_it_unready() -> None:
+async def test_an_unserved_kind_is_reported_and_the_process_stays_ready() -> None:
     problem = ""
     async with serve_http(
         free_port(),
@@ -70,12 +70,12 @@ async def test_what_can_not_be_served_is_reported_and_does_not_make_it_unready()
         degraded=lambda: problem,
         registry=CollectorRegistry(),
     ) as port:
-        assert await ask(f"http://127.0.0.1:{port}/readyz") == (200, "ready\n")
+        assert await get(f"http://127.0.0.1:{port}/readyz") == (200, "ready\n")
         problem = "There is no CRD for labelers"
-        assert await ask(f"http://127.0.0.1:{port}/readyz") == (200, "ready, but There is no CRD for labelers\n")
+        assert await get(f"http://127.0.0.1:{port}/readyz") == (200, "ready, but There is no CRD for labelers\n")
 
 
-async def test_a_reconciliation_that_can_not_be_cancelled_fails_liveness(
+async def test_a_reconciliation_that_cannot_be_cancelled_fails_liveness(
     queue: WorkQueue[SourceKey], url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(workqueue_module, "RECONCILE_TIMEOUT_SECONDS", 0.1)
@@ -90,12 +90,12 @@ async def test_a_reconciliation_that_can_not_be_cancelled_fails_liveness(
     queue.add(KEY)
     try:
         await asyncio.sleep(0.2)
-        assert await ask(f"{url}/livez") == (200, "alive\n")
+        assert await get(f"{url}/livez") == (200, "alive\n")
         monkeypatch.setattr(watchdog_module, "STUCK_SECONDS", 0.1)
-        assert await ask(f"{url}/livez") == (503, "stuck: Relay n/us-east\n")
+        assert await get(f"{url}/livez") == (503, "stuck: Relay n/us-east\n")
     finally:
         release.set()
     async with asyncio.timeout(60):
-        while await ask(f"{url}/livez") != (200, "alive\n"):
+        while await get(f"{url}/livez") != (200, "alive\n"):
             await asyncio.sleep(0.01)
     work.cancel()

@@ -1,4 +1,4 @@
-"""The metrics of resources of every kind, and of their reconciliations."""
+"""Metrics of resources of every kind, and of their reconciliations."""
 
 import asyncio
 import re
@@ -19,7 +19,7 @@ from sluice_operator.kubernetes.workqueue import WorkQueue
 from sluice_operator.observed.facts.redis import SinkReadFailure
 from sluice_operator.telemetry.metrics import Metrics
 from tests.fakes.served import served_namespaces
-from tests.unit.operator.status.situations import after, ago, facts, group, sink, stream, trouble
+from tests.unit.operator.status.situations import after, ago, facts, failed_sink, group, sink, stream
 
 RELAYS = RELAY.resource
 LABELERS = LABELER.resource
@@ -73,7 +73,7 @@ def test_each_stream_has_its_consumers_lag() -> None:
     assert not [line for line in lines if line.startswith("sluice_resource_consumers_lag_entries") and backfill in line]
 
 
-def test_while_redis_is_down_unknown_numbers_are_absent() -> None:
+def test_unknown_numbers_are_absent_while_redis_is_down() -> None:
     seen = facts(now=ago(10), sink=sink(stream=stream(group("indexer", lag=5))))
     cache, of_the_moment = (
         Cache(KINDS.watched),
@@ -87,7 +87,7 @@ def test_while_redis_is_down_unknown_numbers_are_absent() -> None:
 
     hold(cache, RELAYS, "one", after(seen).dump())
     assert of_the_moment < families()
-    hold(cache, RELAYS, "one", after(seen, facts(sink=trouble(SinkReadFailure.UNREACHABLE))).dump())
+    hold(cache, RELAYS, "one", after(seen, facts(sink=failed_sink(SinkReadFailure.UNREACHABLE))).dump())
     assert families() == {"ready", "stalled", "restarts", "newest_event_timestamp_seconds"}
 
 
@@ -116,7 +116,7 @@ def test_nothing_is_exported_of_a_deleted_resource() -> None:
     assert not any("sluice_resource_ready{" in line for line in text(exported))
 
 
-def test_a_namespace_that_is_not_served_is_exported_and_its_resources_are_not() -> None:
+def test_an_unserved_namespace_is_exported_without_its_resources() -> None:
     cache, namespaces = Cache(KINDS.watched), served_namespaces("events", "other")
     hold(cache, RELAYS, "one", ready("True"))
     exported = metrics(cache, namespaces)
@@ -130,7 +130,7 @@ def test_a_namespace_that_is_not_served_is_exported_and_its_resources_are_not() 
         assert f'sluice_resources{{kind="Relay",ready="True"}} {served}' in lines
 
 
-def test_resources_in_a_namespace_of_another_release_are_exported_by_that_one() -> None:
+def test_resources_of_another_release_are_not_exported() -> None:
     cache, held = Cache(KINDS.watched), {"events": True}
     hold(cache, RELAYS, "one", ready("True"))
     queue: WorkQueue[SourceKey] = WorkQueue()
@@ -149,7 +149,7 @@ def test_resources_in_a_namespace_of_another_release_are_exported_by_that_one() 
         assert any(line.startswith("sluice_resource_ready{") for line in lines) == is_held
 
 
-def test_a_kind_that_is_not_served_is_exported_and_its_resources_are_not() -> None:
+def test_an_unserved_kind_is_exported_without_its_resources() -> None:
     cache, namespaces = Cache(KINDS.watched), served_namespaces()
     hold(cache, RELAYS, "one", ready("True"))
     hold(cache, LABELERS, "one", ready("True"))

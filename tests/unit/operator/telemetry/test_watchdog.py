@@ -1,4 +1,4 @@
-"""The watchdog in a process of its own, since it ends it."""
+"""The watchdog, tested in a separate process, which it ends."""
 
 import subprocess
 import sys
@@ -26,7 +26,7 @@ def run(end: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
-def test_a_blocked_loop_ends_the_process_and_says_where_it_hangs() -> None:
+def test_a_blocked_loop_ends_the_process_with_its_stack() -> None:
     done = run("hangs()")
     assert done.returncode == 1
     assert done.stdout == "busy is not blocked\n"
@@ -34,12 +34,12 @@ def test_a_blocked_loop_ends_the_process_and_says_where_it_hangs() -> None:
     assert "in hangs" in done.stderr
 
 
-def test_an_end_that_does_not_come_is_forced() -> None:
+def test_a_shutdown_that_takes_too_long_is_forced() -> None:
     done = run("guard.cancel(); await asyncio.sleep(0); hangs()")
     assert done.returncode == 1
     assert "in hangs" in done.stderr
 
 
-def test_an_end_in_time_is_a_good_one() -> None:
+def test_a_shutdown_in_time_exits_normally() -> None:
     done = run("guard.cancel()")
     assert (done.returncode, done.stdout) == (0, "busy is not blocked\nthe end\n"), done.stderr

@@ -1,3 +1,5 @@
+"""Errors of Redis and of the connection to it, by reason."""
+
 from collections.abc import Callable
 
 import pytest
@@ -7,7 +9,7 @@ from redis.asyncio.connection import Connection
 from sluice_redis.sink.errors import SinkReason, classify_redis_error
 
 
-def answered(line: str) -> Exception:
+def parsed_error(line: str) -> Exception:
     """The exception that the client makes of an error reply."""
     parse: Callable[[str], object] = Connection()._parser.parse_error
     error = parse(line)
@@ -40,10 +42,10 @@ def answered(line: str) -> Exception:
         ("CROSSSLOT Keys in request don't hash to the same slot", "RedisRefused", True),
     ],
 )
-def test_replies(line: str, reason: str, *, lasting: bool) -> None:
-    trouble = classify_redis_error(answered(line))
-    assert (trouble.reason, trouble.permanent) == (reason, lasting)
-    assert "\n" not in trouble.message
+def test_error_replies_of_redis(line: str, reason: str, *, lasting: bool) -> None:
+    failure = classify_redis_error(parsed_error(line))
+    assert (failure.reason, failure.permanent) == (reason, lasting)
+    assert "\n" not in failure.message
 
 
 @pytest.mark.parametrize(
@@ -55,11 +57,11 @@ def test_replies(line: str, reason: str, *, lasting: bool) -> None:
         (ConnectionResetError(104, "Connection reset by peer"), SinkReason.UNAVAILABLE),
     ],
 )
-def test_the_line_to_redis(error: Exception, reason: SinkReason) -> None:
-    trouble = classify_redis_error(error)
-    assert (trouble.reason, trouble.permanent) == (reason, False)
+def test_errors_of_the_connection(error: Exception, reason: SinkReason) -> None:
+    failure = classify_redis_error(error)
+    assert (failure.reason, failure.permanent) == (reason, False)
 
 
-def test_an_old_redis_is_named() -> None:
+def test_the_error_of_an_old_redis_names_the_version_needed() -> None:
     line = "ERR Error compiling script (new function): user_script:1: unexpected symbol near '#'"
-    assert "Redis 7 or newer" in classify_redis_error(answered(line)).message
+    assert "Redis 7 or newer" in classify_redis_error(parsed_error(line)).message

@@ -1,4 +1,4 @@
-"""The Sink in memory keeps the promises of every Sink, and fails when it is told to."""
+"""The Sink in memory meets the contract of every Sink, and fails when a test says so."""
 
 import pytest
 
@@ -43,7 +43,7 @@ class TestFakeSink(SinkContract):
     """The fake."""
 
 
-async def test_failures_come_before_anything_is_done() -> None:
+async def test_a_failure_stores_nothing() -> None:
     sink = FakeSink()
     sink.failures = [UNAVAILABLE]
     with pytest.raises(SinkError) as caught:
@@ -53,7 +53,7 @@ async def test_failures_come_before_anything_is_done() -> None:
     await sink.append(FIRST)
 
 
-async def test_an_answer_is_lost_after_everything_is_done() -> None:
+async def test_a_lost_answer_comes_after_the_append() -> None:
     sink = FakeSink()
     sink.lost_answers = [UNAVAILABLE]
     with pytest.raises(SinkError):
@@ -61,7 +61,7 @@ async def test_an_answer_is_lost_after_everything_is_done() -> None:
     assert len(sink.events) == 2
 
 
-async def test_it_fails_until_it_no_longer_does() -> None:
+async def test_a_lasting_failure_fails_every_call() -> None:
     sink = FakeSink()
     sink.failure = OUT_OF_MEMORY
     for _ in range(3):

@@ -1,3 +1,5 @@
+"""The largest request that a Redis server takes: read from its error, or found by halving."""
+
 import pytest
 from redis import exceptions
 
@@ -9,11 +11,11 @@ from sluice_redis.sink.request_limit import (
     RequestSizeLimit,
 )
 
-TOLD = "ERR max request size exceeded. Limit: 1048576 bytes, Actual: 2400000 bytes."
+ERROR_WITH_LIMIT = "ERR max request size exceeded. Limit: 1048576 bytes, Actual: 2400000 bytes."
 
 
 @pytest.mark.parametrize(
-    "words",
+    "error_text",
     [
         "max request size exceeded. Limit: 1048576 bytes, Actual: 2400000 bytes.",
         "Protocol error: invalid bulk length",
@@ -28,14 +30,14 @@ TOLD = "ERR max request size exceeded. Limit: 1048576 bytes, Actual: 2400000 byt
         "Maximum request size is 512 KB",
     ],
 )
-def test_words_of_a_request_that_is_too_large(words: str) -> None:
-    trouble = classify_redis_error(exceptions.ResponseError(words))
-    assert (trouble.reason, trouble.permanent) == (SinkReason.TOO_LARGE, True)
-    assert words[:20] in trouble.message
+def test_errors_of_a_request_that_is_too_large(error_text: str) -> None:
+    failure = classify_redis_error(exceptions.ResponseError(error_text))
+    assert (failure.reason, failure.permanent) == (SinkReason.TOO_LARGE, True)
+    assert error_text[:20] in failure.message
 
 
 @pytest.mark.parametrize(
-    "words",
+    "error_text",
     [
         "WRONGTYPE Operation against a key holding the wrong kind of value",
         "unknown command 'EVAL'",
@@ -48,8 +50,8 @@ def test_words_of_a_request_that_is_too_large(words: str) -> None:
         "too many requests",
     ],
 )
-def test_words_of_another_refusal(words: str) -> None:
-    assert classify_redis_error(exceptions.ResponseError(words)).reason is SinkReason.REFUSED
+def test_errors_of_other_refusals(error_text: str) -> None:
+    assert classify_redis_error(exceptions.ResponseError(error_text)).reason is SinkReason.REFUSED
 
 
 def test_out_of_memory_is_not_too_large() -> None:
@@ -57,16 +59,16 @@ def test_out_of_memory_is_not_too_large() -> None:
     assert classify_redis_error(error).reason is SinkReason.OUT_OF_MEMORY
 
 
-def test_a_limit_that_is_told_is_taken_at_its_word() -> None:
+def test_a_limit_in_the_error_is_used() -> None:
     limit = RequestSizeLimit()
     assert limit.allows(10**9)
-    limit.record_refusal(2_400_000, SinkFailure(SinkReason.TOO_LARGE, TOLD))
+    limit.record_refusal(2_400_000, SinkFailure(SinkReason.TOO_LARGE, ERROR_WITH_LIMIT))
     assert limit.max_bytes == 1_048_576
     assert limit.allows(1_048_576)
     assert not limit.allows(1_048_577)
 
 
-def test_one_that_is_not_told_is_found_by_halving() -> None:
+def test_without_a_limit_in_the_error_it_is_found_by_halving() -> None:
     limit = RequestSizeLimit()
     for size, found in ((400_000, 200_000), (200_000, 100_000), (150_000, 75_000), (300_000, 75_000)):
         limit.record_refusal(size, SinkFailure(SinkReason.TOO_LARGE, "request too large"))

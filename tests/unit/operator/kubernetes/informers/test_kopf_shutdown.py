@@ -1,4 +1,4 @@
-"""The end of the event loop while watches of kopf's are open."""
+"""Closing the event loop while kopf has open watches."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -19,7 +19,7 @@ async def _one_event(**_: Any) -> AsyncIterator[dict[str, Any]]:
 
 
 async def leave_watches_open(left: list[Any], *, is_ignored: bool) -> None:
-    """Many of them: the order in which asyncio closes their generators is random."""
+    """Leave many watches open: asyncio closes their generators in random order."""
     if is_ignored:
         ignore_unclosed_generators(asyncio.get_running_loop())
     for _ in range(50):
@@ -32,9 +32,9 @@ async def leave_watches_open(left: list[Any], *, is_ignored: bool) -> None:
 def test_open_watches_are_closed_without_errors_in_the_log(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, *, is_ignored: bool
 ) -> None:
-    """Without the operator's handler there are errors, or the handler would not be needed any more."""
+    """Without the handler there must be errors. Otherwise the handler is no longer needed."""
     monkeypatch.setattr(watching, "continuous_watch", _one_event)
-    left: list[Any] = []  # or they would be garbage-collected one by one
+    left: list[Any] = []  # otherwise they would be garbage-collected one by one
     asyncio.run(leave_watches_open(left, is_ignored=is_ignored))
     errors = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
     assert any("closing of asynchronous generator" in text for text in errors) is not is_ignored
