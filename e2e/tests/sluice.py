@@ -75,7 +75,8 @@ class Sluice:
     def simulator(self, name: str, *args: str, database: int | None = None) -> Source:
         """Start a simulated relay and wait until it answers.
 
-        It keeps its newest 20,000 events: at 100 a second an ingester may be away for 200 s and still miss none.
+        It keeps its newest 20,000 events: at 100 a second an ingester may be away for 200 s and still miss none. Its
+        journal is larger than anything that it sends before a test ends.
         """
         first_seq = int(time.time() * _MICROSECONDS)
         source = Source(
@@ -88,7 +89,9 @@ class Sluice:
         )
         self._clear(source)
         objects = manifests.simulator(
-            name=source.name, namespace=self.namespace, args=["--first-seq", str(first_seq), *args]
+            name=source.name,
+            namespace=self.namespace,
+            args=["--first-seq", str(first_seq), "--journal", "1000000", *args],
         )
         self._apply(*objects)
         self.kubectl("rollout", "status", f"deployment/{source.name}", "--timeout=280s")
