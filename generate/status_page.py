@@ -8,8 +8,8 @@ from generate.cells import code
 from generate.docstrings import member_paragraphs
 from sluice_ingester.telemetry.error_kinds import SourceErrorKind
 from sluice_operator.api.conditions import ConditionType
-from sluice_operator.status.event_reasons import EVENT_REASONS
-from sluice_operator.status.reasons import ConditionReason, EventReason
+from sluice_operator.status.condition_reasons import ConditionReason
+from sluice_operator.status.event_reasons import EVENT_REASONS, EventReason
 from sluice_operator.status.severity import Severity
 from sluice_redis.sink.errors import SinkReason
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from sluice_operator.api.cursor import CursorSpec
-from sluice_operator.observed.facts import SinkFacts, SinkReadFailure
+from sluice_operator.observed.facts.redis import SinkFacts, SinkReadFailure
 from sluice_operator.observed.report_age import ReportAges
 from sluice_operator.redis.cursor_writer import CursorError, cursor_value
 from sluice_operator.redis.sink_facts import newest_report, sink_facts

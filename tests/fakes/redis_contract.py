@@ -8,7 +8,7 @@ from typing import Protocol
 import pytest
 
 from sluice_operator.api.cursor import CursorSpec
-from sluice_operator.observed.facts import SinkReadFailure
+from sluice_operator.observed.facts.redis import SinkReadFailure
 from sluice_operator.redis.cursor_writer import CursorError
 from sluice_operator.redis.source_redis import SourceRedis
 from sluice_redis.contract import HealthField, SourceState, Stream, StreamKeys

@@ -1,5 +1,6 @@
 """The documentation names every condition, reason, Event, setting and dependency of the code."""
 
+import ast
 import re
 import tomllib
 from collections.abc import Iterator
@@ -15,7 +16,9 @@ from sluice_ingester.settings import Settings as IngesterSettings
 from sluice_ingester.telemetry.error_kinds import SOURCE_KINDS
 from sluice_operator.api.conditions import ConditionType
 from sluice_operator.settings import Settings as OperatorSettings
-from sluice_operator.status.reasons import ConditionReason, EventReason
+from sluice_operator.status.condition_reasons import ConditionReason
+from sluice_operator.status.event_reasons import EventReason, EventType
+from sluice_operator.status.events import event_of
 from sluice_redis.sink.errors import SinkReason
 
 STATUS = (ROOT / "docs" / "status.md").read_text()
@@ -62,18 +65,23 @@ def test_every_event_is_documented(word: str) -> None:
     assert f"\n| `{word}` | " in STATUS.partition("\n## Events\n")[2].partition("\n## ")[0]
 
 
-def _recorded() -> Iterator[tuple[EventReason, str]]:
-    """Reason and type of each Event that the operator makes with both as literals."""
+def _calls(function: str) -> Iterator[tuple[str, ast.Call]]:
+    """Each call of that function in the operator, with the module that makes it."""
     for file in (ROOT / "operator").rglob("*.py"):
-        text = file.read_text(encoding="utf-8")
-        for kind, name in re.findall(r'Event\(\s*type="(\w+)",\s*reason=EventReason\.(\w+)', text):
-            yield EventReason[name], kind
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == function:
+                yield file.stem, node
 
 
 def test_events_have_the_documented_type() -> None:
-    found = [(reason, kind) for reason, kind in _recorded() if reason is not EventReason.CURSOR_NOT_DELETED]
-    assert len(found) > 5
-    assert [(reason, kind) for reason, kind in found if reason.type != kind] == []
+    assert [module for module, _ in _calls("Event")] == ["events"]
+    made = [call for _, call in _calls("event_of")]
+    assert len(made) > 5
+    of_another_type = [ast.unparse(call.args[0]) for call in made if call.keywords]
+    assert of_another_type == ["EventReason.CURSOR_NOT_DELETED"]
+    assert event_of(EventReason.STALLED, "").type == "Warning"
+    assert event_of(EventReason.READY, "").type == "Normal"
+    assert event_of(EventReason.STALLED, "", type=EventType.NORMAL).type == "Normal"
 
 
 @pytest.mark.parametrize("field", IngesterSettings.model_fields.values(), ids=IngesterSettings.model_fields.keys())

@@ -7,49 +7,33 @@ page that fails is requested until it succeeds. No page is skipped.
 import asyncio
 import logging
 import math
-from collections import Counter
 from datetime import datetime
 from http import HTTPStatus
-from typing import Final, Protocol
+from typing import Final
 
 from sluice_common.backoff import Backoff
 from sluice_common.clock import SYSTEM_CLOCK, Clock, wait_until_set
 from sluice_common.tasks import run_until_set
 from sluice_ingester.backfill.listing_state import ListingState
-from sluice_ingester.backfill.skip_search import find_cursor_after
+from sluice_ingester.backfill.page_reader import PageReader, PageSource, failing_did
 from sluice_ingester.batches.batch import Batch
-from sluice_ingester.sources.failure import SourceError, SourceFailure
+from sluice_ingester.sources.failure import SourceError
 from sluice_ingester.sources.list_repos import PageError
 from sluice_ingester.telemetry.health_report import HealthReport
 from sluice_ingester.writer.batch_writer import BatchWriter, FencedError
 from sluice_redis.contract import BACKFILL_DONE, HealthField, SourceState
 from sluice_redis.sink.errors import SinkError
 from sluice_redis.sink.protocol import Sink
-from sluice_wire import repo_page
-from sluice_wire.deadletter import DeadLetter, DeadLetterReason, InputError
 
 CHECK_SECONDS: Final = 3.0
 """How often the stored cursor is compared while nothing is appended."""
-SKIP_AFTER_FAILURES: Final = 5
-"""How often a repository must fail alone before it is skipped, if skipping is allowed."""
 STUCK_SECONDS: Final = 180.0
 _SMALLER_PAGE_SECONDS: Final = 0.3
 _EMPTY_PAGES_WITHOUT_DELAY: Final = 10
 """How many pages in a row without a repository are fetched at full speed. A host may leave out ranges of accounts."""
 _EMPTY_PAGES_PER_LOG_LINE: Final = 100
 _EMPTY_PAGE_DELAY_SECONDS: Final = 1.0
-_KIND: Final = "repo"
 _log = logging.getLogger("sluice_ingester.backfill.backfill")
-
-
-class PageSource(Protocol):
-    """The listing of one host. `RepoListing` implements it."""
-
-    async def fetch_page(self, *, cursor: str | None, limit: int) -> bytes:
-        """The body of the page with at most `limit` repositories behind `cursor`. PageError if it cannot be fetched."""
-
-    async def close(self) -> None:
-        """Close the connections."""
 
 
 class Backfill:
@@ -70,16 +54,14 @@ class Backfill:
         self.report = report
         self._clock = clock
         self._source = source
-        self._origin = origin
+        self._reader = PageReader(source, origin=origin, report=report, skip_repos=skip_repos)
         self._sink = sink
         self._writer = writer
-        self._skip_repos = skip_repos
         self._rescan_seconds = rescan_seconds
         self._stopping = asyncio.Event()
         self._backoff = Backoff(base=1.0, cap=60.0)
         self._fence_backoff = Backoff(base=0.2, cap=10.0, reset_after=30.0)
         self._progress_at = self._clock.monotonic()
-        self._failures_by_did: Counter[str] = Counter()
         self._empty_pages = 0
 
     @property
@@ -141,7 +123,7 @@ class Backfill:
         self._progress_at = self._clock.monotonic()
         while not self._stopping.is_set():
             try:
-                batch = await run_until_set(self._stopping, self._next_batch(listing))
+                batch = await run_until_set(self._stopping, self._reader.next_batch(listing))
             except SourceError as error:
                 await self._back_off(error, listing)
                 continue
@@ -164,85 +146,14 @@ class Backfill:
         if self._empty_pages >= _EMPTY_PAGES_WITHOUT_DELAY:
             await self._pause(_EMPTY_PAGE_DELAY_SECONDS)
 
-    async def _next_batch(self, listing: ListingState) -> Batch:
-        """The next batch: a page, or a repository that is skipped. Raises SourceError."""
-        try:
-            page = await self._fetch_page(cursor=listing.cursor, limit=listing.limit)
-        except PageError as error:
-            behind = await self._skip_repo(error, listing)
-            if behind is None:
-                raise
-            return behind
-        accepted = listing.accept(page)
-        self._failures_by_did.clear()
-        self.report.metrics.increment("backfill_repos_fetched", len(page.repos))
-        if accepted.cursor is None and page.cursor is not None:
-            self.report.warn(f"{self.report.source}: the last page leads only to itself, so the listing ends")
-        return _batch(
-            cursor=accepted.cursor or BACKFILL_DONE,
-            events=[repo.event(origin=self._origin) for repo in accepted.repos],
-            dead=list(accepted.dead_letters),
-        )
-
-    async def _fetch_page(self, *, cursor: str | None, limit: int) -> repo_page.RepoPage:
-        body = await self._source.fetch_page(cursor=cursor, limit=limit)
-        try:
-            return repo_page.parse_page(body, reserved_cursors={BACKFILL_DONE})
-        except repo_page.PageInvalidError as error:
-            raise PageError(
-                SourceFailure("PageInvalid", f"{self.report.source} sent something that is not a page: {error}")
-            ) from None
-
-    async def _skip_repo(self, error: PageError, listing: ListingState) -> Batch | None:
-        """The batch that skips the repository named by `error`. None if it must not be skipped. Raises SourceError."""
-        did = _failing_did(error)
-        if did is None or listing.limit > 1 or not self._skip_repos:
-            return None
-        self._failures_by_did[did] += 1
-        if (
-            self._failures_by_did[did] < SKIP_AFTER_FAILURES
-            or (search := find_cursor_after(listing.cursor, did)) is None
-        ):
-            return None
-        cursor = next(search)
-        try:
-            while True:
-                cursor = search.send(await self._host_fails_on(did, behind=cursor))
-        except StopIteration as found:
-            behind: str | None = found.value
-        except PageError as refusal:
-            if refusal.status == HTTPStatus.BAD_REQUEST:
-                return None  # the host accepts only its own cursors
-            raise
-        if behind is None:
-            return None
-        listing.move_to(behind)
-        self.report.metrics.increment("backfill_cursor_skips")
-        error_to_keep = InputError(DeadLetterReason.REPO_SKIPPED, str(error))
-        letter = DeadLetter.from_error(
-            error_to_keep, payload=error.server_message.encode(errors="replace"), seq=None, detail=did
-        )
-        return _batch(cursor=behind, events=[], dead=[letter])
-
-    async def _host_fails_on(self, did: str, *, behind: str) -> bool:
-        """Whether a request for one repository behind a cursor fails and names `did`. Raises SourceError."""
-        try:
-            await self._fetch_page(cursor=behind, limit=1)
-        except PageError as error:
-            other = _failing_did(error)
-            if other is None:
-                raise
-            return other == did
-        return False
-
     async def _back_off(self, error: SourceError, listing: ListingState) -> None:
         """Wait before the next attempt. Request a smaller page if that may help."""
         self.report.metrics.increment("backfill_fetch_errors")
         failure = error.failure
         delay = self._backoff.next_delay(minimum=failure.min_delay)
         if isinstance(error, PageError) and _depends_on_page(error):
-            if listing.limit > 1 and _failing_did(error) is not None:
-                # The host works except for this repository, so the others need not wait.
+            if listing.limit > 1 and failing_did(error) is not None:
+                # The host works except for this repository: the others need not wait.
                 self._backoff.reset()
                 delay = _SMALLER_PAGE_SECONDS
             listing.shrink_limit()
@@ -286,18 +197,6 @@ class Backfill:
 
     async def _sleep(self, seconds: float) -> None:
         await wait_until_set(self._stopping, seconds=seconds, clock=self._clock)
-
-
-def _batch(*, cursor: str, events: list[bytes], dead: list[DeadLetter]) -> Batch:
-    size = sum(map(len, events)) + sum(len(letter.payload) for letter in dead)
-    kinds = Counter({_KIND: len(events)})
-    return Batch(events=events, dead_letters=dead, cursor=cursor, frame_count=1, size=size, kinds=kinds)
-
-
-def _failing_did(error: PageError) -> str | None:
-    """The one repository that the host says it cannot list."""
-    is_server_error = error.status is not None and error.status >= HTTPStatus.INTERNAL_SERVER_ERROR
-    return repo_page.did_in_message(error.server_message) if is_server_error else None
 
 
 def _depends_on_page(error: PageError) -> bool:

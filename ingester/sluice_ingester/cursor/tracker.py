@@ -11,9 +11,11 @@ from sluice_common.clock import SYSTEM_CLOCK, Clock
 from sluice_common.times import format_time
 from sluice_ingester.batches.batcher import Batcher
 from sluice_ingester.cursor import start
+from sluice_ingester.cursor.errors import CursorLostError, HaltError
 from sluice_ingester.cursor.event_time import EventTime
 from sluice_ingester.cursor.gap import NO_CURSOR, Gap, GapDetector, ResumePoint
 from sluice_ingester.cursor.held_frames import HeldFrames
+from sluice_ingester.cursor.misfit import MisfitCounter
 from sluice_ingester.cursor.sequence import FrameClass, SequenceTracker
 from sluice_ingester.sources.failure import SourceError, SourceFailure
 from sluice_ingester.telemetry.health_report import HealthReport
@@ -21,26 +23,7 @@ from sluice_redis.contract import ResumeField
 from sluice_redis.ingester_settings import START_FROM, OnCursorLost
 from sluice_wire.events import DecodedFrame, ErrorFrame, InfoMessage
 
-CONFIRMING_CONNECTIONS: Final = 4
-"""How many connections in a row must move the sequence back until that is accepted without proof."""
-
 _OTHER_SEQUENCE: Final = "its sequence has started again, or the cursor belongs to another one"
-
-
-class HaltError(Exception):
-    """The ingester cannot continue until a person acts. `reason` is in CamelCase, the message says what to do."""
-
-    def __init__(self, reason: str, message: str) -> None:
-        super().__init__(message)
-        self.reason = reason
-
-
-class CursorLostError(Exception):
-    """The source cannot continue from the stored cursor. `gap` is what is lost by that."""
-
-    def __init__(self, message: str, gap: Gap) -> None:
-        super().__init__(message)
-        self.gap = gap
 
 
 class CursorStore(Protocol):
@@ -83,7 +66,7 @@ class CursorTracker:
         self._start_from = start_from
         self._frames_metric = frames_metric
         self._drops_old_events = drops_old_events
-        self._misfits = 0
+        self._misfits = MisfitCounter()
         self._sequence = SequenceTracker(None)
         self._time = EventTime()
         self._unwritten_time: str | None = None
@@ -165,7 +148,7 @@ class CursorTracker:
             self._report_strays()
 
     def _handle_new(self, frame: DecodedFrame, seq: int, digest: bytes, batcher: Batcher) -> None:
-        self._misfits = 0
+        self._misfits.reset()
         if not self._gap_detector.is_finished:
             self._gap_detector.new_frame_seen(seq, frame.time)
             self._check_for_gap()
@@ -255,17 +238,13 @@ class CursorTracker:
         newest = self._time.text
         certain = newest is not None and times[len(times) // 2] > newest
         message = f"{self._report.source} sent seq {frame.seq} after {self._sequence.seq}: {_OTHER_SEQUENCE}"
-        return self._misfit("SequenceMovedBack", message, after=self._sequence.seq, certain=certain)
+        return self._misfit("SequenceMovedBack", message, certain=certain)
 
-    def _misfit(self, reason: str, message: str, *, after: int | None, certain: bool = False) -> Exception:
-        """The error of a sequence that does not fit the cursor. It is retried until it is confirmed."""
-        self._misfits += 1
-        if self._misfits < CONFIRMING_CONNECTIONS and not certain:
-            return SourceError(SourceFailure(reason, message))
-        self._misfits = 0
-        return CursorLostError(
-            message, Gap(first=(after or 0) + 1, since=self._gap_detector.resume_point.event_time, reason=reason)
-        )
+    def _misfit(self, reason: str, message: str, *, certain: bool = False) -> Exception:
+        """The error of a sequence that does not fit the cursor."""
+        first = (self._sequence.seq or 0) + 1
+        gap = Gap(first=first, since=self._gap_detector.resume_point.event_time, reason=reason)
+        return self._misfits.error(message, gap, certain=certain)
 
     def _check_for_gap(self) -> None:
         """Report a gap, once it is known where the source continues. CursorLostError if the connection must end."""
@@ -300,7 +279,7 @@ class CursorTracker:
             message = f"cursor {self._connect_cursor} is in the future of {self._report.source}: {_OTHER_SEQUENCE}"
             if self.on_lost in {None, OnCursorLost.HALT}:
                 return HaltError("FutureCursor", f"{message}; {self.remedy()}")
-            return self._misfit("FutureCursor", message, after=self._sequence.seq)
+            return self._misfit("FutureCursor", message)
         kind = frame.error if frame.error == "ConsumerTooSlow" else "ErrorFrame"
         return SourceError(
             SourceFailure(kind, f"{self._report.source} ended the stream with {frame.error[:100]!r}{text}")

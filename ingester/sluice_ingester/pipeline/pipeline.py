@@ -21,7 +21,8 @@ from sluice_common.clock import SYSTEM_CLOCK, Clock, wait_until_set
 from sluice_common.tasks import cancel_and_wait, run_until_set
 from sluice_common.times import format_time
 from sluice_ingester.batches.batcher import Batcher
-from sluice_ingester.cursor.tracker import CursorLostError, CursorTracker, HaltError
+from sluice_ingester.cursor.errors import CursorLostError, HaltError
+from sluice_ingester.cursor.tracker import CursorTracker
 from sluice_ingester.pipeline.frame_reader import Decoder, FrameReader, FrameSource, SinkBlockedError
 from sluice_ingester.sources.failure import SourceError
 from sluice_ingester.telemetry.health_report import HealthReport

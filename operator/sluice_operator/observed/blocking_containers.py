@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from sluice_operator.desired.pod import CONTAINER
-from sluice_operator.observed.facts import BlockerFacts
+from sluice_operator.observed.facts.pod import BlockerFacts
 
 _STARTING: Final = frozenset({"", "ContainerCreating", "PodInitializing"})
 

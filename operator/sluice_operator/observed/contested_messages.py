@@ -7,7 +7,7 @@ from sluice_operator.desired.diff import Difference
 from sluice_operator.desired.field_descriptions import describe_value, spec_field_of
 from sluice_operator.desired.field_paths import FieldPath, format_path
 from sluice_operator.desired.naming import FIELD_MANAGER
-from sluice_operator.observed.facts import Contest
+from sluice_operator.observed.facts.children import Contest
 from sluice_operator.observed.field_managers import last_other_manager, managers_of
 
 ADMISSION: Final = "admission (a mutating webhook or policy)"

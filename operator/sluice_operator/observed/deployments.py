@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sluice_common.times import parse_time
-from sluice_operator.observed.facts import DeploymentFacts
+from sluice_operator.observed.facts.deployment import DeploymentFacts
 
 
 def deployment_facts(deployment: Mapping[str, Any]) -> DeploymentFacts:

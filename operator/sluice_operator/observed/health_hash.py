@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from sluice_common.times import parse_time
-from sluice_operator.observed.facts import CursorResetFacts, GapFacts, HealthFacts
+from sluice_operator.observed.facts.health import CursorResetFacts, GapFacts, HealthFacts
 from sluice_redis.contract import HealthField, SourceState
 
 _WORD: Final = re.compile(r"[A-Za-z][A-Za-z0-9]{0,127}")

@@ -8,7 +8,8 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Final
 
-from sluice_operator.observed.facts import ForeignWriter, HealthFacts, WriterFacts
+from sluice_operator.observed.facts.health import HealthFacts
+from sluice_operator.observed.facts.writers import ForeignWriter, WriterFacts
 
 REPORT_TTL_SECONDS: Final = 30.0
 """How long a report is kept: as long as it is trusted, see `status.assessment`."""

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sluice_common.times import parse_time
-from sluice_operator.observed.facts import PodEvent
+from sluice_operator.observed.facts.startup import PodEvent
 
 _EVENT_TTL_SECONDS: Final = 300.0
 """How long an Event counts if it is not repeated. The kubelet retries after two minutes at most."""

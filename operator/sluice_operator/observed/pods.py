@@ -13,7 +13,7 @@ from typing import Any, Final
 from sluice_common.times import parse_time
 from sluice_operator.desired.pod import CONTAINER
 from sluice_operator.observed.blocking_containers import blocker
-from sluice_operator.observed.facts import PodFacts, Termination
+from sluice_operator.observed.facts.pod import PodFacts, Termination
 from sluice_operator.observed.pod_ownership import TEMPLATE_HASH
 
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from sluice_operator.desired.redis_secret import RedisSecret, redis_url_hash
-from sluice_operator.observed.facts import SecretFacts, SinkFacts, SinkReadFailure
+from sluice_operator.observed.facts.redis import SinkFacts, SinkReadFailure
+from sluice_operator.observed.facts.redis_secret import SecretFacts
 from sluice_redis.ingester_settings import KEY_PREFIX
 from sluice_redis.url import url_problem
 

@@ -9,8 +9,8 @@ import re
 from typing import Final
 
 from sluice_operator.kubernetes.errors import ApiError
-from sluice_operator.observed.facts import Refusal
-from sluice_operator.status.reasons import ConditionReason
+from sluice_operator.observed.facts.children import Refusal
+from sluice_operator.status.condition_reasons import ConditionReason
 
 _WEBHOOK: Final = re.compile(r"failed calling webhook|admission webhook .* denied the request")
 _WEBHOOK_ADVICE: Final = "the operator tries again; repair the webhook, or delete its configuration"

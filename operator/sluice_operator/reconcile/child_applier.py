@@ -24,13 +24,13 @@ from sluice_operator.kubernetes.client import KubernetesClient
 from sluice_operator.kubernetes.errors import ApiError
 from sluice_operator.kubernetes.event import Event
 from sluice_operator.observed.contested_messages import deletion_contest, setters_by_path
-from sluice_operator.observed.facts import Contest, Refusal
+from sluice_operator.observed.facts.children import Contest, Refusal
 from sluice_operator.observed.field_managers import owned_names
 from sluice_operator.reconcile import child_events
 from sluice_operator.reconcile.child_errors import kind_and_name, name_taken, rejected, repeatedly_deleted, terminating
 from sluice_operator.reconcile.child_state import ChildState, RejectedWrite
 from sluice_operator.reconcile.contested_fields import not_within
-from sluice_operator.status.reasons import ConditionReason
+from sluice_operator.status.condition_reasons import ConditionReason
 
 logger = logging.getLogger(__name__)
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from sluice_operator.kubernetes.api_resource import Manifest
 from sluice_operator.kubernetes.errors import ApiError
-from sluice_operator.observed.facts import Refusal
-from sluice_operator.status.reasons import ConditionReason
+from sluice_operator.observed.facts.children import Refusal
+from sluice_operator.status.condition_reasons import ConditionReason
 
 
 def repeatedly_deleted(desired: Manifest) -> Refusal:

@@ -10,7 +10,7 @@ from sluice_operator.desired.diff import Difference
 from sluice_operator.desired.field_paths import FieldPath, value_at
 from sluice_operator.kubernetes.api_resource import Manifest
 from sluice_operator.observed.contested_messages import admission_contest, manager_contest
-from sluice_operator.observed.facts import Contest, Refusal
+from sluice_operator.observed.facts.children import Contest, Refusal
 from sluice_operator.reconcile.contested_fields import FIRST_PAUSE, MAX_PAUSE, ContestedFields, not_within
 
 _UID_PATH: Final[FieldPath] = ("metadata", "uid")

@@ -24,7 +24,7 @@ from sluice_operator.kubernetes.api_resource import DEPLOYMENTS, SECRETS, ApiRes
 from sluice_operator.kubernetes.cache import Cache
 from sluice_operator.kubernetes.client import KubernetesClient
 from sluice_operator.kubernetes.errors import ApiError
-from sluice_operator.observed.facts import Contest
+from sluice_operator.observed.facts.children import Contest
 from sluice_operator.reconcile.api_errors import refusal_of
 from sluice_operator.reconcile.child_applier import ChildApplier
 from sluice_operator.reconcile.config_hashes import change_events, desired_hashes

@@ -11,7 +11,8 @@ from typing import Any, Final
 from sluice_operator.api.source import Source
 from sluice_operator.desired.naming import CA_HASH_ANNOTATION, REDIS_HASH_ANNOTATION, REDIS_TLS_HASH_ANNOTATION
 from sluice_operator.kubernetes.event import Event
-from sluice_operator.status.reasons import EventReason
+from sluice_operator.status.event_reasons import EventReason
+from sluice_operator.status.events import event_of
 
 _CHANGE_EVENTS: Final = {
     REDIS_HASH_ANNOTATION: (
@@ -48,7 +49,7 @@ def change_events(live: Mapping[str, Any] | None, desired: Mapping[str, str]) ->
     """The Events about hashes of the Deployment `live` that are replaced by the `desired` ones."""
     running = _pod_annotations(live)
     return [
-        Event(type="Normal", reason=reason, message=message)
+        event_of(reason, message)
         for name, (reason, message) in _CHANGE_EVENTS.items()
         if running.get(name) and name in desired and desired[name] != running[name]
     ]

@@ -6,13 +6,13 @@ An Event reports a problem when it appears, and then at intervals.
 from typing import Final
 
 from sluice_common.clock import Clock
-from sluice_operator.kubernetes.event import Event
 from sluice_operator.reconcile.reconciliation import Reconciliation
 from sluice_operator.reconcile.redis_access import RedisAccess
 from sluice_operator.reconcile.source_memory import ResetProblem
 from sluice_operator.redis.cursor_writer import is_reset_due
 from sluice_operator.redis.source_redis import SourceRedis
-from sluice_operator.status.reasons import EventReason
+from sluice_operator.status.event_reasons import EventReason
+from sluice_operator.status.events import event_of
 from sluice_redis.contract import StreamKeys
 
 _REPORT_INTERVAL_SECONDS: Final = 900.0
@@ -33,7 +33,7 @@ class CursorResetter:
         problem = await self._redis.reset_cursor(url, keys, requested, ca_bundle=access.ca_bundle)
         if problem and self._should_report(run.memory.retries.reset_problem, problem):
             message = f"The cursor can't be set as requested by spec.cursor. The operator tries again: {problem}"
-            run.events.append(Event(type="Warning", reason=EventReason.CURSOR_RESET_FAILED, message=message))
+            run.events.append(event_of(EventReason.CURSOR_RESET_FAILED, message))
         return not problem
 
     def _should_report(self, last: ResetProblem, problem: str) -> bool:

@@ -46,7 +46,8 @@ from sluice_operator.redis.credentials import RedisCredentials, find_ca_bundle, 
 from sluice_operator.redis.cursor_writer import CursorError
 from sluice_operator.redis.source_redis import SourceRedis
 from sluice_operator.redis.tls_files import RedisTlsFiles
-from sluice_operator.status.reasons import EventReason
+from sluice_operator.status.event_reasons import EventReason, EventType
+from sluice_operator.status.events import event_of
 from sluice_operator.status.source_status import terminating_status
 from sluice_redis.contract import StreamKeys
 
@@ -177,7 +178,7 @@ class DeletionReconciler:
         if not memory.deletion.reported:
             message = cursor_kept_message(obstacle.message, possible_keys(found, self._kinds[found["kind"]].components))
             logger.warning("%s: %s", object_key(found), message)
-            event = Event(type="Warning", reason=EventReason.CURSOR_NOT_DELETED, message=message)
+            event = event_of(EventReason.CURSOR_NOT_DELETED, message)
             await self._record_event(found, memory, event)
         await self._release(found, memory)
 
@@ -210,7 +211,7 @@ class DeletionReconciler:
 def _deletion_event(deleted: Sequence[StreamKeys], kept: Sequence[str]) -> Event:
     """The Event when all keys of the source are deleted."""
     if not deleted and kept:
-        return Event(type="Normal", reason=EventReason.CURSOR_NOT_DELETED, message="; ".join(kept))
+        return event_of(EventReason.CURSOR_NOT_DELETED, "; ".join(kept), type=EventType.NORMAL)
     names = ", ".join(keys.cursor for keys in deleted)
     done = f"Deleted {names} in Redis" if deleted else "There was no cursor in Redis"
-    return Event(type="Normal", reason=EventReason.CURSOR_DELETED, message="; ".join([done, *kept]))
+    return event_of(EventReason.CURSOR_DELETED, "; ".join([done, *kept]))

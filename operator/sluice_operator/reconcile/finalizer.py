@@ -14,12 +14,12 @@ from sluice_operator.kubernetes.api_resource import Manifest
 from sluice_operator.kubernetes.cache import Cache
 from sluice_operator.kubernetes.client import KubernetesClient
 from sluice_operator.kubernetes.errors import ApiError
-from sluice_operator.kubernetes.event import Event
-from sluice_operator.observed.facts import Refusal
+from sluice_operator.observed.facts.children import Refusal
 from sluice_operator.reconcile.api_errors import refusal_of
 from sluice_operator.reconcile.kinds import Kinds
 from sluice_operator.reconcile.reconciliation import Reconciliation
-from sluice_operator.status.reasons import EventReason
+from sluice_operator.status.event_reasons import EventReason
+from sluice_operator.status.events import event_of
 
 logger = logging.getLogger(__name__)
 
@@ -85,7 +85,7 @@ class Finalizer:
                 "forbids it"
             )
             logger.warning("%s/%s: %s", run.source.metadata.namespace, run.source.metadata.name, message)
-            run.events.append(Event(type="Warning", reason=EventReason.CURSOR_NOT_DELETED, message=message))
+            run.events.append(event_of(EventReason.CURSOR_NOT_DELETED, message))
         else:
             writes.refused_until = 0.0
             writes.backoff.reset(_KEY)

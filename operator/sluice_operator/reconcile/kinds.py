@@ -8,7 +8,7 @@ from sluice_operator.api.source import Source
 from sluice_operator.desired.component import Component
 from sluice_operator.desired.stream import DesiredStream
 from sluice_operator.kubernetes.api_resource import ApiResource
-from sluice_operator.observed.facts import Facts
+from sluice_operator.observed.facts.facts import Facts
 
 
 class SourceKind(Protocol):

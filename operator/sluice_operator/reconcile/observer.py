@@ -12,7 +12,9 @@ from sluice_operator.kubernetes.cache import Cache
 from sluice_operator.kubernetes.client import KubernetesClient
 from sluice_operator.kubernetes.errors import ApiError
 from sluice_operator.observed.deployments import deployment_facts
-from sluice_operator.observed.facts import Facts, SinkFacts, WriterFacts
+from sluice_operator.observed.facts.facts import Facts
+from sluice_operator.observed.facts.redis import SinkFacts
+from sluice_operator.observed.facts.writers import WriterFacts
 from sluice_operator.observed.pod_ownership import is_of_deployment
 from sluice_operator.observed.pods import earliest_pod_time, pods_facts
 from sluice_operator.observed.redis_secrets import sink_without_url

@@ -14,7 +14,8 @@ from sluice_common.clock import Clock
 from sluice_operator.kubernetes.api_resource import CONFIG_MAPS, EVENTS, SECRETS, Manifest
 from sluice_operator.kubernetes.client import KubernetesClient
 from sluice_operator.kubernetes.errors import ApiError
-from sluice_operator.observed.facts import PodEvent, PodFacts, StartupFacts
+from sluice_operator.observed.facts.pod import PodFacts
+from sluice_operator.observed.facts.startup import PodEvent, StartupFacts
 from sluice_operator.observed.pod_events import newest_warning
 from sluice_operator.observed.pod_references import ObjectReference, pull_secrets, references
 from sluice_operator.reconcile.reconciliation import Reconciliation

@@ -27,7 +27,7 @@ from sluice_operator.reconcile.redis_access import RedisAccessReader
 from sluice_operator.reconcile.restart_exemption import exempt_restarts
 from sluice_operator.reconcile.source_memory import SourceMemories, SourceMemory
 from sluice_operator.reconcile.status_writer import StatusWriter
-from sluice_operator.status.reasons import ConditionReason
+from sluice_operator.status.condition_reasons import ConditionReason
 from sluice_operator.status.source_status import invalid_spec_status
 
 _JITTER: Final = 0.1

@@ -14,7 +14,7 @@ from sluice_operator.desired.stream import DesiredStream
 from sluice_operator.kubernetes.api_resource import Manifest
 from sluice_operator.kubernetes.errors import ApiError
 from sluice_operator.kubernetes.event import Event
-from sluice_operator.observed.facts import Refusal
+from sluice_operator.observed.facts.children import Refusal
 from sluice_operator.reconcile.source_memory import SourceMemory
 from sluice_operator.status.children_applied import is_applied
 

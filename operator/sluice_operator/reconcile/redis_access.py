@@ -10,7 +10,7 @@ from sluice_operator.kubernetes.api_resource import Manifest
 from sluice_operator.kubernetes.client import KubernetesClient
 from sluice_operator.kubernetes.errors import ApiError
 from sluice_operator.observed.ca_bundle import ca_certificates_hash
-from sluice_operator.observed.facts import SecretFacts
+from sluice_operator.observed.facts.redis_secret import SecretFacts
 from sluice_operator.observed.redis_secrets import redis_url
 from sluice_operator.reconcile.api_errors import refusal_of
 from sluice_operator.reconcile.cursor_ownership import CursorOwnership

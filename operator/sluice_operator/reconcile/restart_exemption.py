@@ -1,7 +1,7 @@
 """The step before pods are stopped on purpose: it writes to the status that their end is no restart."""
 
 from sluice_operator.kubernetes.errors import ApiError
-from sluice_operator.observed.facts import Refusal
+from sluice_operator.observed.facts.children import Refusal
 from sluice_operator.reconcile.api_errors import refusal_of
 from sluice_operator.reconcile.reconciliation import Reconciliation
 from sluice_operator.reconcile.status_writer import StatusWriter

@@ -10,7 +10,7 @@ from typing import Final
 from sluice_common.clock import Clock
 from sluice_operator.kubernetes.errors import ApiError
 from sluice_operator.kubernetes.workqueue import backoff_seconds
-from sluice_operator.observed.facts import Refusal
+from sluice_operator.observed.facts.children import Refusal
 
 MAX_BACKOFF_SECONDS: Final = 30.0
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from sluice_common.clock import Clock
 from sluice_operator.api.ingester_status import SourceStatus
 from sluice_operator.kubernetes.source_key import SourceKey
-from sluice_operator.observed.facts import StartupFacts
+from sluice_operator.observed.facts.startup import StartupFacts
 from sluice_operator.observed.health_writers import HealthWriters
 from sluice_operator.reconcile.child_state import ChildState
 from sluice_operator.reconcile.retry_backoff import RetryBackoff

@@ -7,7 +7,7 @@ from redis import exceptions
 
 from sluice_common.text import sanitize
 from sluice_common.times import parse_time
-from sluice_operator.observed.facts import SinkFacts, SinkReadFailure
+from sluice_operator.observed.facts.redis import SinkFacts, SinkReadFailure
 from sluice_operator.observed.health_hash import health_facts
 from sluice_operator.observed.report_age import ReportAges
 from sluice_redis.contract import HealthField, StreamKeys

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from sluice_operator.api.cursor import CursorSpec
-from sluice_operator.observed.facts import SinkFacts
+from sluice_operator.observed.facts.redis import SinkFacts
 from sluice_operator.redis.cursor_writer import CursorError, delete_cursors, reset_cursor
 from sluice_operator.redis.stream_reader import RedisReader
 from sluice_redis.contract import StreamKeys

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from redis import exceptions
 
-from sluice_operator.observed.facts import ConsumerGroupFacts, RedisStreamFacts
+from sluice_operator.observed.facts.redis import ConsumerGroupFacts, RedisStreamFacts
 from sluice_redis.client import RedisClient
 
 MAX_GROUPS: Final = 20

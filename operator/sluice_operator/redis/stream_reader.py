@@ -14,7 +14,7 @@ from redis import exceptions
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from sluice_operator.observed.facts import SinkFacts, SinkReadFailure
+from sluice_operator.observed.facts.redis import SinkFacts, SinkReadFailure
 from sluice_operator.observed.report_age import ReportAges
 from sluice_operator.redis.sink_facts import failure_facts, newest_report, sink_facts
 from sluice_operator.redis.stream_details import StreamDetails

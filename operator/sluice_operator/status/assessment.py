@@ -9,8 +9,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from sluice_operator.observed.facts import Facts, HealthFacts, PodFacts
-from sluice_operator.status.reasons import ConditionReason
+from sluice_operator.observed.facts.facts import Facts
+from sluice_operator.observed.facts.health import HealthFacts
+from sluice_operator.observed.facts.pod import PodFacts
+from sluice_operator.status.condition_reasons import ConditionReason
 from sluice_redis.contract import SourceState
 
 FRESH_SECONDS: Final = 30.0

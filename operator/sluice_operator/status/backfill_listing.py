@@ -5,10 +5,10 @@ from typing import Final
 from sluice_operator.api.backfill import BackfillStatus
 from sluice_operator.api.conditions import ConditionType
 from sluice_operator.api.ingester_status import IngesterStatus
-from sluice_operator.observed.facts import HealthFacts
+from sluice_operator.observed.facts.health import HealthFacts
 from sluice_operator.status.assessment import Assessment
 from sluice_operator.status.backfill_progress import backfill_conditions, backfill_status
-from sluice_operator.status.reasons import ConditionReason
+from sluice_operator.status.condition_reasons import ConditionReason
 from sluice_operator.status.stream_strategy import StreamStrategy
 from sluice_operator.status.verdict import ReadyVerdict, healthy_verdict
 

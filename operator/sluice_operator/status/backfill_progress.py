@@ -9,9 +9,9 @@ from sluice_operator.api.backfill import BackfillStatus
 from sluice_operator.api.conditions import ConditionType as Type
 from sluice_operator.api.ingester_status import RestartsStatus
 from sluice_operator.status.assessment import Assessment
+from sluice_operator.status.condition_reasons import ConditionReason
 from sluice_operator.status.condition_times import ConditionDraft, false, true
 from sluice_operator.status.fences import fence_fields
-from sluice_operator.status.reasons import ConditionReason
 from sluice_operator.status.stream_backlog import backlog_fields
 from sluice_operator.status.stream_conditions import error_free, stable, suspended, unknown_condition, why_not_running
 from sluice_operator.status.stream_numbers import human_rate, without_current_numbers

@@ -10,10 +10,10 @@ from typing import Final
 from sluice_operator.api.conditions import Condition
 from sluice_operator.api.conditions import ConditionType as Type
 from sluice_operator.api.ingester_status import SourceStatus
-from sluice_operator.observed.facts import Refusal
+from sluice_operator.observed.facts.children import Refusal
 from sluice_operator.status.assessment import Assessment
+from sluice_operator.status.condition_reasons import ConditionReason
 from sluice_operator.status.condition_times import ConditionDraft, by_type, true
-from sluice_operator.status.reasons import ConditionReason
 from sluice_operator.status.verdict import (
     ReadyVerdict,
     degraded_verdict,

@@ -9,10 +9,11 @@ from typing import Final
 
 from sluice_operator.api.conditions import Condition
 from sluice_operator.api.conditions import ConditionType as Type
-from sluice_operator.observed.facts import ForeignWriter, PodFacts
+from sluice_operator.observed.facts.pod import PodFacts
+from sluice_operator.observed.facts.writers import ForeignWriter
 from sluice_operator.status.assessment import Assessment
+from sluice_operator.status.condition_reasons import ConditionReason
 from sluice_operator.status.condition_times import ConditionDraft, true
-from sluice_operator.status.reasons import ConditionReason
 
 _OVERLAP_SECONDS: Final = 30.0
 """How long pods of two templates may run at the same time, as in a rollout."""

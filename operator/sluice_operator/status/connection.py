@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from sluice_operator.api.ingester_status import StreamStatus
-from sluice_operator.observed.facts import HealthFacts
+from sluice_operator.observed.facts.health import HealthFacts
 from sluice_operator.status.assessment import Assessment
 from sluice_redis.contract import SourceState
 

@@ -5,9 +5,10 @@ from typing import Final
 
 from sluice_operator.api.conditions import Condition
 from sluice_operator.api.conditions import ConditionType as Type
-from sluice_operator.observed.facts import Contest, Facts
+from sluice_operator.observed.facts.children import Contest
+from sluice_operator.observed.facts.facts import Facts
+from sluice_operator.status.condition_reasons import ConditionReason
 from sluice_operator.status.condition_times import ConditionDraft, true
-from sluice_operator.status.reasons import ConditionReason
 
 _MAX_CONTESTS: Final = 3
 

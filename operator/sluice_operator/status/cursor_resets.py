@@ -3,7 +3,8 @@
 from typing import Final
 
 from sluice_operator.api.cursor import CursorResetStatus, GapStatus
-from sluice_operator.observed.facts import Facts, HealthFacts
+from sluice_operator.observed.facts.facts import Facts
+from sluice_operator.observed.facts.health import HealthFacts
 
 _MAX_DIGITS: Final = 19  # of a signed 64-bit integer
 

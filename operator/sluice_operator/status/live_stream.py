@@ -5,7 +5,7 @@ from typing import Final
 from sluice_operator.api.conditions import ConditionType
 from sluice_operator.api.ingester_status import IngesterStatus, StreamStatus
 from sluice_operator.status.assessment import Assessment
-from sluice_operator.status.reasons import ConditionReason
+from sluice_operator.status.condition_reasons import ConditionReason
 from sluice_operator.status.stream_conditions import stream_conditions
 from sluice_operator.status.stream_numbers import stream_status
 from sluice_operator.status.stream_strategy import StreamStrategy

@@ -12,10 +12,12 @@ from typing import Final
 from sluice_common.times import human_duration
 from sluice_operator.api.conditions import Condition
 from sluice_operator.api.conditions import ConditionType as Type
-from sluice_operator.observed.facts import Facts, HealthFacts, SinkFacts, SinkReadFailure
+from sluice_operator.observed.facts.facts import Facts
+from sluice_operator.observed.facts.health import HealthFacts
+from sluice_operator.observed.facts.redis import SinkFacts, SinkReadFailure
 from sluice_operator.status.assessment import FRESH_SECONDS, Assessment
 from sluice_operator.status.children_applied import is_workload_current, refusal_verdict
-from sluice_operator.status.reasons import ConditionReason
+from sluice_operator.status.condition_reasons import ConditionReason
 from sluice_operator.status.rollout import rollout_verdict
 from sluice_operator.status.stream_strategy import StreamStrategy
 from sluice_operator.status.verdict import (

@@ -20,15 +20,23 @@ The number of recent restarts is computed from the times of the newest ones.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Final
 
 from sluice_operator.api.ingester_status import CountedPod, RestartsStatus
-from sluice_operator.observed.facts import Facts, PodFacts
+from sluice_operator.observed.facts.facts import Facts
+from sluice_operator.observed.facts.pod import PodFacts
 from sluice_operator.status.assessment import Assessment
-from sluice_operator.status.reasons import RestartReason
 
 MAX_TIMES: Final = 20
 """How many restarts are stored with their times, so that the size of a status is limited."""
+
+
+class RestartReason(StrEnum):
+    """Why an ingester was restarted, where no container gave a reason of its own (such as Error or OOMKilled)."""
+
+    POD_REPLACED = "PodReplaced"
+    """A new pod of the same template replaced one that is gone."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

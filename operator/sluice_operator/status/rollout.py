@@ -7,9 +7,11 @@ from typing import Final
 from sluice_operator.api.conditions import Condition
 from sluice_operator.api.conditions import ConditionType as Type
 from sluice_operator.api.health import HealthSpec
-from sluice_operator.observed.facts import DeploymentFacts, PodFacts, StartupFacts
+from sluice_operator.observed.facts.deployment import DeploymentFacts
+from sluice_operator.observed.facts.pod import PodFacts
+from sluice_operator.observed.facts.startup import StartupFacts
 from sluice_operator.status.assessment import Assessment
-from sluice_operator.status.reasons import ConditionReason
+from sluice_operator.status.condition_reasons import ConditionReason
 from sluice_operator.status.severity import Severity
 from sluice_operator.status.startup_problems import hints, placement_message, startup_details, startup_problem
 from sluice_operator.status.verdict import (

@@ -7,15 +7,15 @@ from typing import TypeVar
 from sluice_operator.api.conditions import Condition
 from sluice_operator.api.ingester_status import IngesterStatus, RestartsStatus, SourceStatus
 from sluice_operator.desired.component import Component
-from sluice_operator.observed.facts import Facts
+from sluice_operator.observed.facts.facts import Facts
 from sluice_operator.status.assessment import Assessment, StreamHistory, assess
 from sluice_operator.status.children_applied import children_outdated, is_applied
 from sluice_operator.status.combine_streams import StreamVerdict, combined_conditions
 from sluice_operator.status.concurrent_writers import several_writers
+from sluice_operator.status.condition_reasons import ConditionReason
 from sluice_operator.status.condition_times import by_type, sorted_conditions, with_transition_times
 from sluice_operator.status.cursor_resets import cursor_reset
 from sluice_operator.status.readiness import evaluate_readiness
-from sluice_operator.status.reasons import ConditionReason
 from sluice_operator.status.restarts import count_all_restarts
 from sluice_operator.status.stream_conditions import stream_conditions
 from sluice_operator.status.stream_numbers import without_current_numbers

@@ -5,8 +5,9 @@ from datetime import datetime
 from typing import Final
 
 from sluice_operator.api.health import HealthSpec
-from sluice_operator.observed.facts import PodEvent, PodFacts, StartupFacts
-from sluice_operator.status.reasons import ConditionReason
+from sluice_operator.observed.facts.pod import PodFacts
+from sluice_operator.observed.facts.startup import PodEvent, StartupFacts
+from sluice_operator.status.condition_reasons import ConditionReason
 from sluice_operator.status.verdict import ReadyVerdict, stalled_verdict_after
 
 _VOLUME_REASONS: Final = frozenset({"FailedMount", "FailedMapVolume"})

@@ -3,7 +3,7 @@
 from typing import Any
 
 from sluice_operator.api.ingester_status import ConsumerGroup
-from sluice_operator.observed.facts import ConsumerGroupFacts, SinkFacts
+from sluice_operator.observed.facts.redis import ConsumerGroupFacts, SinkFacts
 
 
 def backlog_fields(sink: SinkFacts) -> dict[str, Any]:

@@ -10,12 +10,13 @@ from sluice_common.times import human_duration
 from sluice_operator.api.conditions import Condition, ConditionStatus
 from sluice_operator.api.conditions import ConditionType as Type
 from sluice_operator.api.ingester_status import RestartsStatus
-from sluice_operator.observed.facts import HealthFacts, SinkReadFailure
+from sluice_operator.observed.facts.health import HealthFacts
+from sluice_operator.observed.facts.redis import SinkReadFailure
 from sluice_operator.status.assessment import FRESH_SECONDS, Assessment
+from sluice_operator.status.condition_reasons import ConditionReason
 from sluice_operator.status.condition_times import ConditionDraft, false, true, unknown
 from sluice_operator.status.contested_condition import children_contested
 from sluice_operator.status.cursor_resets import is_seq
-from sluice_operator.status.reasons import ConditionReason
 from sluice_redis.contract import CURSOR_LIVE, SourceState
 
 _FAILURE_REASONS: Final = {

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sluice_operator.api.conditions import Condition, ConditionType
 from sluice_operator.api.ingester_status import IngesterStatus, RestartsStatus
-from sluice_operator.observed.facts import HealthFacts
+from sluice_operator.observed.facts.health import HealthFacts
 from sluice_operator.status.assessment import Assessment
 from sluice_operator.status.condition_times import ConditionDraft
 from sluice_operator.status.verdict import ReadyVerdict

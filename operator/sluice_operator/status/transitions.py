@@ -9,10 +9,11 @@ from sluice_operator.api.conditions import ConditionType as Type
 from sluice_operator.api.ingester_status import IngesterStatus, RestartsStatus, SourceStatus, StreamStatus
 from sluice_operator.kubernetes.event import Event
 from sluice_operator.status.ages import with_coarse_ages
+from sluice_operator.status.condition_reasons import ConditionReason
 from sluice_operator.status.condition_times import by_type
 from sluice_operator.status.cursor_resets import is_seq
+from sluice_operator.status.event_reasons import EventReason
 from sluice_operator.status.events import event_of
-from sluice_operator.status.reasons import ConditionReason, EventReason
 
 _IDLE_REASONS: Final = frozenset(
     {

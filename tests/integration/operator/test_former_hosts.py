@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from sluice_operator.api.cursor import CursorSpec
-from sluice_operator.observed.facts import SinkFacts
+from sluice_operator.observed.facts.redis import SinkFacts
 from sluice_operator.redis.cursor_writer import reset_cursor
 from sluice_operator.redis.stream_reader import RedisReader
 from sluice_redis.client import RedisClient

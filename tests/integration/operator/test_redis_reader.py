@@ -10,7 +10,7 @@ import pytest
 
 from sluice_operator.api.source_spec import CABundle
 from sluice_operator.observed.ca_bundle import ca_certificates
-from sluice_operator.observed.facts import SinkReadFailure
+from sluice_operator.observed.facts.redis import SinkReadFailure
 from sluice_operator.redis import stream_reader as reader_module
 from sluice_operator.redis.stream_reader import RedisReader
 from sluice_redis.contract import HealthField, SourceState, Stream, StreamKeys

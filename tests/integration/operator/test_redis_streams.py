@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from sluice_operator.observed.facts import RedisStreamFacts
+from sluice_operator.observed.facts.redis import RedisStreamFacts
 from sluice_operator.redis.stream_details import MAX_GROUPS
 from sluice_operator.redis.stream_reader import RedisReader
 from sluice_redis.contract import Stream, StreamKeys

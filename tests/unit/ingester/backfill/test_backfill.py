@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from sluice_ingester.backfill.backfill import CHECK_SECONDS, SKIP_AFTER_FAILURES, STUCK_SECONDS, Backfill
+from sluice_ingester.backfill.backfill import CHECK_SECONDS, STUCK_SECONDS, Backfill
+from sluice_ingester.backfill.page_reader import SKIP_AFTER_FAILURES
 from sluice_ingester.sources.failure import SourceFailure
 from sluice_ingester.sources.list_repos import PageError
 from sluice_ingester.telemetry.health_report import HealthReport
@@ -15,6 +16,7 @@ from sluice_ingester.writer.batch_writer import BatchWriter
 from sluice_redis.contract import BACKFILL_DONE, SourceState, Stream, StreamKeys
 from tests.fakes.clock import FakeClock, settle
 from tests.fakes.redis_sink import UNAVAILABLE, FakeSink
+from tests.unit.ingester.running_task import RunningTask
 
 KEYS = StreamKeys(stream=Stream.BACKFILL, host="relay.test")
 DONE = BACKFILL_DONE.encode()
@@ -53,7 +55,7 @@ def failed(status: int, server_message: str = "", *, min_delay: float = 0.0) -> 
     return PageError(failure, status=status, server_message=server_message)
 
 
-class Stage:
+class Stage(RunningTask):
     def __init__(self) -> None:
         self.clock = FakeClock()
         self.host = FakeHost(35)
@@ -73,17 +75,9 @@ class Stage:
         )
         self.task = asyncio.create_task(self.backfill.run())
 
-    async def kill(self) -> None:
-        self.task.cancel()
-        await asyncio.gather(self.task, return_exceptions=True)
-
     @property
     def stored(self) -> list[int]:
         return [int(json.loads(entry)["did"].removeprefix("did:plc:")) for entry in self.sink.events]
-
-    @property
-    def state(self) -> tuple[str, str]:
-        return self.report.condition.state, self.report.condition.reason
 
 
 @pytest.fixture

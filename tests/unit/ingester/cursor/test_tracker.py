@@ -2,8 +2,9 @@
 
 import pytest
 
+from sluice_ingester.cursor.errors import CursorLostError
+from sluice_ingester.cursor.misfit import CONFIRMING_CONNECTIONS
 from sluice_ingester.cursor.sequence import CONFIRMING_FRAMES
-from sluice_ingester.cursor.tracker import CONFIRMING_CONNECTIONS, CursorLostError
 from sluice_ingester.sources.failure import SourceError
 from sluice_redis.contract import HealthField, ResumeField
 from sluice_redis.ingester_settings import OnCursorLost

@@ -22,11 +22,12 @@ from sluice_redis.ingester_settings import OnCursorLost
 from tests.fakes.clock import FakeClock, settle
 from tests.fakes.frame_source import FakeDecoder, FakeSource
 from tests.fakes.redis_sink import UNAVAILABLE, FakeSink
+from tests.unit.ingester.running_task import RunningTask
 
 MARK = 20
 
 
-class Stage:
+class Stage(RunningTask):
     """A pipeline that runs, between a source and a Redis in memory."""
 
     def __init__(self) -> None:
@@ -59,17 +60,9 @@ class Stage:
         )
         self.task = asyncio.create_task(self.pipeline.run())
 
-    async def kill(self) -> None:
-        self.task.cancel()
-        await asyncio.gather(self.task, return_exceptions=True)
-
     @property
     def stored(self) -> list[int]:
         return [json.loads(event)["seq"] for event in self.sink.events]
-
-    @property
-    def state(self) -> tuple[str, str]:
-        return self.report.condition.state, self.report.condition.reason
 
 
 @pytest.fixture

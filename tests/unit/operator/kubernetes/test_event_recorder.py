@@ -18,8 +18,7 @@ from sluice_operator.kubernetes.event_budget import (
     PendingEvents,
 )
 from sluice_operator.kubernetes.event_recorder import EventRecorder
-from sluice_operator.status.event_reasons import EVENT_REASONS
-from sluice_operator.status.reasons import EventReason
+from sluice_operator.status.event_reasons import EVENT_REASONS, EventReason
 from tests.fakes.api_server import FakeApiServer
 from tests.fakes.clock import START
 from tests.fakes.virtual_time import VirtualClock

@@ -24,7 +24,7 @@ from sluice_operator.kubernetes.namespace_lease import (
     seconds_until_free,
     with_instance,
 )
-from sluice_operator.kubernetes.namespace_ownership import NamespaceOwnership, _NamespaceState
+from sluice_operator.kubernetes.namespace_ownership import NamespaceOwnership
 from tests.fakes.api_server import FakeApiServer
 from tests.fakes.clock import START
 from tests.fakes.virtual_time import VirtualClock, run_in_virtual_time
@@ -52,13 +52,13 @@ class Release:
             on_acquired=self._count,
             clock=VirtualClock(),
         )
-        self._state = self.ownership._namespaces.setdefault(NAMESPACE, _NamespaceState())
+        self._holder = self.ownership._holder(NAMESPACE)
 
     def _count(self, _: str) -> None:
         self.acquired += 1
 
     async def step(self) -> float:
-        return await self.ownership._step(NAMESPACE, self._state)
+        return await self._holder.step()
 
     @property
     def holds(self) -> bool:

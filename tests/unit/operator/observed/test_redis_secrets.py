@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from sluice_operator.desired.redis_secret import RedisSecret
-from sluice_operator.observed.facts import SinkReadFailure
+from sluice_operator.observed.facts.redis import SinkReadFailure
 from sluice_operator.observed.redis_secrets import redis_url, sink_without_url
 
 SECRET = RedisSecret(name="redis", key="url", owned=False)

@@ -3,7 +3,7 @@
 import pytest
 
 from sluice_operator.kubernetes.errors import ApiError
-from sluice_operator.observed.facts import Refusal
+from sluice_operator.observed.facts.children import Refusal
 from sluice_operator.reconcile.retry_backoff import MAX_BACKOFF_SECONDS, RetryBackoff
 from tests.fakes.stepped_clock import SteppedClock
 

@@ -4,7 +4,7 @@ import pytest
 
 from sluice_operator.kubernetes.errors import ApiError
 from sluice_operator.kubernetes.source_key import SourceKey
-from sluice_operator.observed.facts import Refusal
+from sluice_operator.observed.facts.children import Refusal
 from sluice_operator.reconcile.source_memory import SourceMemories
 from tests.fakes.stepped_clock import SteppedClock
 from tests.unit.operator.status.situations import health

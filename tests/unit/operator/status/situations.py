@@ -11,18 +11,12 @@ from sluice_operator.api.relay import RelayStatus
 from sluice_operator.desired.relay_streams import FIREHOSE
 from sluice_operator.kinds.labeler import LABELER
 from sluice_operator.kinds.relay import RELAY
-from sluice_operator.observed.facts import (
-    ConsumerGroupFacts,
-    DeploymentFacts,
-    Facts,
-    HealthFacts,
-    PodFacts,
-    RedisStreamFacts,
-    SecretFacts,
-    SinkFacts,
-    SinkReadFailure,
-    Termination,
-)
+from sluice_operator.observed.facts.deployment import DeploymentFacts
+from sluice_operator.observed.facts.facts import Facts
+from sluice_operator.observed.facts.health import HealthFacts
+from sluice_operator.observed.facts.pod import PodFacts, Termination
+from sluice_operator.observed.facts.redis import ConsumerGroupFacts, RedisStreamFacts, SinkFacts, SinkReadFailure
+from sluice_operator.observed.facts.redis_secret import SecretFacts
 from sluice_operator.status import source_status as status_module
 from sluice_redis.contract import SourceState
 

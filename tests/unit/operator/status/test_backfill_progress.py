@@ -7,7 +7,8 @@ import pytest
 
 from sluice_operator.api.relay import RelayStatus
 from sluice_operator.desired.relay_streams import BACKFILL
-from sluice_operator.observed.facts import Facts, SinkFacts, SinkReadFailure
+from sluice_operator.observed.facts.facts import Facts
+from sluice_operator.observed.facts.redis import SinkFacts, SinkReadFailure
 from sluice_operator.status.transitions import transition_events
 from sluice_redis.contract import BACKFILL_DONE, SourceState
 from tests.unit.operator.status.situations import (

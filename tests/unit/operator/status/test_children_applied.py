@@ -4,7 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from sluice_operator.observed.facts import Facts, Refusal, SecretFacts, SinkFacts, SinkReadFailure
+from sluice_operator.observed.facts.children import Refusal
+from sluice_operator.observed.facts.facts import Facts
+from sluice_operator.observed.facts.redis import SinkFacts, SinkReadFailure
+from sluice_operator.observed.facts.redis_secret import SecretFacts
 from sluice_operator.status.transitions import transition_events
 from tests.unit.operator.status.situations import after, ago, conditions, deployment, facts
 

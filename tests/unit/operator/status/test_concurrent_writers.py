@@ -7,7 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sluice_operator.api.relay import RelayStatus
-from sluice_operator.observed.facts import Facts, ForeignWriter, HealthFacts, PodFacts, WriterFacts
+from sluice_operator.observed.facts.facts import Facts
+from sluice_operator.observed.facts.health import HealthFacts
+from sluice_operator.observed.facts.pod import PodFacts
+from sluice_operator.observed.facts.writers import ForeignWriter, WriterFacts
 from sluice_operator.status.transitions import is_urgent, transition_events
 from sluice_redis.contract import SourceState
 from tests.unit.operator.status.situations import (

@@ -4,7 +4,7 @@ import pytest
 
 from sluice_operator.api.conditions import Condition
 from sluice_operator.api.relay import RelayStatus
-from sluice_operator.observed.facts import SecretFacts
+from sluice_operator.observed.facts.redis_secret import SecretFacts
 from sluice_operator.status.source_status import invalid_spec_status
 from sluice_operator.status.stream_numbers import without_current_numbers
 from sluice_redis.contract import SourceState

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from sluice_operator.observed.facts import Contest
+from sluice_operator.observed.facts.children import Contest
 from sluice_redis.contract import SourceState
 from tests.unit.operator.status.situations import after, conditions, facts, reporting
 

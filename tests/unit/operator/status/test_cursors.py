@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 from sluice_operator.api.relay import RelayStatus
-from sluice_operator.observed.facts import Facts, SinkReadFailure
+from sluice_operator.observed.facts.facts import Facts
+from sluice_operator.observed.facts.redis import SinkReadFailure
 from sluice_operator.observed.health_hash import health_facts
 from sluice_operator.status.transitions import is_unchanged, is_urgent, transition_events
 from sluice_redis.contract import CURSOR_LIVE, HealthField, SourceState

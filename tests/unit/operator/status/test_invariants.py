@@ -10,23 +10,15 @@ from sluice_operator.api.health import HealthSpec
 from sluice_operator.api.relay import RelayStatus
 from sluice_operator.desired.component import Component
 from sluice_operator.desired.relay_streams import BACKFILL, FIREHOSE
-from sluice_operator.observed.facts import (
-    BlockerFacts,
-    DeploymentFacts,
-    Facts,
-    ForeignWriter,
-    HealthFacts,
-    PodEvent,
-    PodFacts,
-    RedisStreamFacts,
-    Refusal,
-    SecretFacts,
-    SinkFacts,
-    SinkReadFailure,
-    StartupFacts,
-    Termination,
-    WriterFacts,
-)
+from sluice_operator.observed.facts.children import Refusal
+from sluice_operator.observed.facts.deployment import DeploymentFacts
+from sluice_operator.observed.facts.facts import Facts
+from sluice_operator.observed.facts.health import HealthFacts
+from sluice_operator.observed.facts.pod import BlockerFacts, PodFacts, Termination
+from sluice_operator.observed.facts.redis import RedisStreamFacts, SinkFacts, SinkReadFailure
+from sluice_operator.observed.facts.redis_secret import SecretFacts
+from sluice_operator.observed.facts.startup import PodEvent, StartupFacts
+from sluice_operator.observed.facts.writers import ForeignWriter, WriterFacts
 from sluice_operator.status.transitions import is_unchanged, is_urgent, transition_events
 from sluice_redis.contract import BACKFILL_DONE, SourceState
 from tests.unit.operator.status.situations import HOST, NOW, ago, health, source_status

@@ -8,7 +8,7 @@ import pytest
 from sluice_operator.api.health import HealthSpec, LabelerHealthSpec
 from sluice_operator.api.labeler import LabelerStatus
 from sluice_operator.desired.labeler_streams import LABELS
-from sluice_operator.observed.facts import Facts
+from sluice_operator.observed.facts.facts import Facts
 from sluice_redis.contract import SourceState
 from tests.unit.operator.status.situations import (
     ago,

@@ -5,7 +5,7 @@ import pytest
 from sluice_operator.api.health import HealthSpec
 from sluice_operator.api.ingester_status import RestartsStatus
 from sluice_operator.api.relay import RelayStatus
-from sluice_operator.observed.facts import PodFacts
+from sluice_operator.observed.facts.pod import PodFacts
 from sluice_operator.status.restarts import count_restarts, exempt_all
 from tests.unit.operator.status.situations import NOW, ago, ended, facts, pod, source_status
 

@@ -4,7 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from sluice_operator.observed.facts import BlockerFacts, Facts, PodEvent, StartupFacts
+from sluice_operator.observed.facts.facts import Facts
+from sluice_operator.observed.facts.pod import BlockerFacts
+from sluice_operator.observed.facts.startup import PodEvent, StartupFacts
 from tests.unit.operator.status.situations import after, ago, conditions, facts, pod, waiting_pod
 
 MISSING = StartupFacts(missing=("There is no ConfigMap private-ca, which spec.caBundle names: create it",))

@@ -6,7 +6,10 @@ import pytest
 
 from sluice_common.times import human_duration, parse_time
 from sluice_operator.api.relay import RelayStatus
-from sluice_operator.observed.facts import Facts, HealthFacts, RedisStreamFacts, SecretFacts, SinkReadFailure
+from sluice_operator.observed.facts.facts import Facts
+from sluice_operator.observed.facts.health import HealthFacts
+from sluice_operator.observed.facts.redis import RedisStreamFacts, SinkReadFailure
+from sluice_operator.observed.facts.redis_secret import SecretFacts
 from sluice_operator.status.stream_numbers import human_rate
 from sluice_redis.contract import SourceState
 from tests.unit.operator.status.situations import (

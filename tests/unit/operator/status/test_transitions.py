@@ -8,7 +8,10 @@ import pytest
 
 from sluice_operator.api.health import LabelerHealthSpec
 from sluice_operator.api.relay import RelayStatus
-from sluice_operator.observed.facts import CursorResetFacts, Facts, GapFacts, SecretFacts, SinkReadFailure
+from sluice_operator.observed.facts.facts import Facts
+from sluice_operator.observed.facts.health import CursorResetFacts, GapFacts
+from sluice_operator.observed.facts.redis import SinkReadFailure
+from sluice_operator.observed.facts.redis_secret import SecretFacts
 from sluice_operator.status.source_status import invalid_spec_status
 from sluice_operator.status.transitions import is_unchanged, is_urgent, transition_events
 from sluice_redis.contract import SourceState

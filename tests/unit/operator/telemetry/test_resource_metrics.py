@@ -16,7 +16,7 @@ from sluice_operator.kubernetes.errors import ApiError
 from sluice_operator.kubernetes.served_namespaces import ServedNamespaces
 from sluice_operator.kubernetes.source_key import SourceKey
 from sluice_operator.kubernetes.workqueue import WorkQueue
-from sluice_operator.observed.facts import SinkReadFailure
+from sluice_operator.observed.facts.redis import SinkReadFailure
 from sluice_operator.telemetry.metrics import Metrics
 from tests.fakes.served import served_namespaces
 from tests.unit.operator.status.situations import after, ago, facts, failed_sink, group, sink, stream

@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass, field, replace
 
-from sluice_operator.observed.facts import Facts, SecretFacts, SinkReadFailure
-from sluice_operator.status.reasons import ConditionReason
+from sluice_operator.observed.facts.facts import Facts
+from sluice_operator.observed.facts.redis import SinkReadFailure
+from sluice_operator.observed.facts.redis_secret import SecretFacts
+from sluice_operator.status.condition_reasons import ConditionReason
 from sluice_operator.status.severity import Severity
 from tests.unit.operator.status.situations import after, ago, conditions, facts, failed_sink, pod, sink
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from sluice_operator.api.health import HealthSpec
-from sluice_operator.observed.facts import Refusal
+from sluice_operator.observed.facts.children import Refusal
 from tests.unit.operator.status.situations import facts, health, pod, sink
 from tests.unit.operator.status.verdicts.row import AN_HOUR_AGO, NO_SECRET, PROGRESSING, STALLED, Row, check, since
 

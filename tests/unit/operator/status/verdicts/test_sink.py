@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from sluice_operator.observed.facts import SinkReadFailure
+from sluice_operator.observed.facts.redis import SinkReadFailure
 from sluice_redis.contract import SourceState
 from tests.unit.operator.status.situations import ago, ended, facts, failed_sink, health, pod, reporting, sink
 from tests.unit.operator.status.verdicts.row import (

@@ -1,0 +1,52 @@
+"""All that is known of one stream of one source at one moment."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sluice_operator.api.health import HealthSpec
+from sluice_operator.desired.component import Component
+from sluice_operator.observed.facts.children import Contest, Refusal
+from sluice_operator.observed.facts.deployment import DeploymentFacts
+from sluice_operator.observed.facts.pod import PodFacts
+from sluice_operator.observed.facts.redis import SinkFacts
+from sluice_operator.observed.facts.redis_secret import SecretFacts
+from sluice_operator.observed.facts.startup import StartupFacts
+from sluice_operator.observed.facts.writers import WriterFacts
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Facts:
+    """All that is known of one stream of one source at one moment."""
+
+    component: Component
+    now: datetime
+    generation: int
+    host: str
+    """As in the names of the keys in Redis."""
+    suspended: bool
+    enabled: bool
+    """Whether the spec asks for this stream."""
+    owner: str = ""
+    """The other source that owns the cursor of this stream, such as `Relay default/us-east`. Empty if there is none."""
+    owner_terminating: bool = False
+    """Whether that source is being deleted. Then this one will own the cursor."""
+    owner_unobserved: bool = False
+    """Whether nobody knows if that source still exists, because its namespace is not served."""
+    windows: HealthSpec
+    secret: SecretFacts
+    refusal: Refusal | None
+    contests: tuple[Contest, ...] | None = ()
+    """The fields that the operator leaves as somebody else set them. None if the objects were not compared."""
+    deployment: DeploymentFacts | None
+    pods: tuple[PodFacts, ...]
+    """The pods that the Deployment created. Others with the same labels do not count."""
+    start: StartupFacts = field(default_factory=StartupFacts)
+    """Why the newest of them does not start."""
+    copies: tuple[str, ...] = ()
+    """The names of those other pods."""
+    sink: SinkFacts | None
+    """None if there is no URL to read Redis with."""
+    writers: WriterFacts = field(default_factory=WriterFacts)
+    namespace: str = ""
+    child: str = ""
+    """The name of the Deployment, even if it does not exist."""
