@@ -22,7 +22,7 @@ from pathlib import Path
 
 from websockets.asyncio.client import connect
 
-from e2e.relaysim.network import World
+from e2e.relaysim.network import Network
 
 _READER = ("-m", "bench.relaysim", "--read")
 _TIME = "2026-11-01T00:00:00.000Z"
@@ -49,11 +49,11 @@ def main() -> None:
 
 
 def _making(count: int) -> None:
-    world = World(seed="bench")
-    for _ in islice(world, count // 4):
+    network = Network(seed="bench")
+    for _ in islice(network, count // 4):
         pass
     started = time.process_time()
-    events = list(islice(world, count))
+    events = list(islice(network, count))
     _print((time.process_time() - started) / count * 1e6, "us to make an event: record, tree, signature, frame")
     started = time.process_time()
     size = sum(len(event.frame.stamp(_FIRST_SEQ, _TIME)) for event in events)

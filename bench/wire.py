@@ -18,7 +18,7 @@ from types import ModuleType
 from typing import Any
 
 from e2e.relaysim import events
-from e2e.relaysim.network import World
+from e2e.relaysim.network import Network
 from sluice_wire import car, dagcbor, datajson
 from sluice_wire.cid import Cid
 from sluice_wire.events import DecodedFrame
@@ -48,10 +48,10 @@ def main() -> None:
 
 def made_frames(records: int, count: int) -> list[bytes]:
     """Frames of commits, the first one with FIRST_SEQ."""
-    world = World(seed="bench", size=2)
+    network = Network(seed="bench", size=2)
     for _ in range(0, 2 * records, 500):
-        world.make(*(world.post() for _ in range(500)))
-    made = [events.commit(world.make(world.post())) for _ in range(count)]
+        network.make(*(network.post() for _ in range(500)))
+    made = [events.commit(network.make(network.post())) for _ in range(count)]
     return [event.frame.stamp(FIRST_SEQ + i, "2026-11-01T00:00:00.000Z") for i, event in enumerate(made)]
 
 

@@ -53,7 +53,7 @@ class Control:
         """The accounts that write."""
         accounts = [
             {"did": a.did, "handle": a.handle, "key": a.repo.key.did_key, "status": a.status}
-            for a in self._relay.world.accounts
+            for a in self._relay.network.accounts
         ]
         return web.json_response({"accounts": accounts})
 

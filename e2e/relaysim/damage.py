@@ -12,7 +12,7 @@ from typing import Any, Final
 from e2e.relaysim import dagcbor, events, frames
 from e2e.relaysim.car import Block
 from e2e.relaysim.frames import Event, Frame
-from e2e.relaysim.network import World
+from e2e.relaysim.network import Network
 from e2e.relaysim.repo import Commit
 
 _DEEP = 20_000
@@ -32,14 +32,14 @@ class Changed:
         return self.change(self.frame.stamp(seq, time))
 
 
-def damaged(world: World, how: str) -> Event:
+def damaged(network: Network, how: str) -> Event:
     """An event that is damaged in this way. ``ValueError`` names the known ways."""
     if how in _FRAMES:
-        event = events.commit(world.make(world.post()))
+        event = events.commit(network.make(network.post()))
         frame = Changed(event.frame, _FRAMES[how], text=how == "text")
         return replace(event, frame=frame, facts={**event.facts, "fault": how})
     if how in _COMMITS:
-        return _COMMITS[how](world, how)
+        return _COMMITS[how](network, how)
     msg = f"unknown damage {how!r}; known are {', '.join(HOW)}"
     raise ValueError(msg)
 
@@ -64,22 +64,22 @@ _FRAMES: Final[Mapping[str, Callable[[bytes], bytes]]] = {
 }
 
 
-def _whole(world: World, how: str, blocks: bytes) -> Event:
-    event = events.commit(world.make(world.post()), blocks=blocks)
+def _whole(network: Network, how: str, blocks: bytes) -> Event:
+    event = events.commit(network.make(network.post()), blocks=blocks)
     return replace(event, facts={**event.facts, "fault": how})
 
 
-def _siblings(world: World, how: str, change: Callable[[Block], Block | None]) -> Event:
+def _siblings(network: Network, how: str, change: Callable[[Block], Block | None]) -> Event:
     """Three records in one commit, and the block of the middle one is changed or left out."""
-    commit = world.make(world.post(), world.post(), world.post())
+    commit = network.make(network.post(), network.post(), network.post())
     first, middle, last = commit.records
     kept = tuple(block for block in (first, change(middle), last) if block)
     return _lossy(replace(commit, records=kept), how)
 
 
-def _raw(world: World, how: str, record: bytes) -> Event:
+def _raw(network: Network, how: str, record: bytes) -> Event:
     """Three records in one commit. The bytes of the middle one match their CID but are no record."""
-    return _lossy(world.make(world.post(), record, world.post()), how)
+    return _lossy(network.make(network.post(), record, network.post()), how)
 
 
 def _lossy(commit: Commit, how: str) -> Event:
@@ -88,17 +88,17 @@ def _lossy(commit: Commit, how: str) -> Event:
     return replace(event, facts=facts)
 
 
-_COMMITS: Final[Mapping[str, Callable[[World, str], Event]]] = {
-    "bad-car": lambda world, how: _whole(world, how, b"\x05\xff\xff\xff\xff\xff" * 20),
-    "empty-car": lambda world, how: _whole(world, how, b""),
-    "endless-varint": lambda world, how: _whole(world, how, b"\xff" * 64),
-    "bad-block": lambda world, how: _siblings(world, how, lambda b: (b[0], b[1][:-1] + bytes([b[1][-1] ^ 1]))),
-    "missing-block": lambda world, how: _siblings(world, how, lambda b: None),
-    "not-cbor": lambda world, how: _raw(world, how, b"\xff\xff\xff"),
-    "cut-record": lambda world, how: _raw(world, how, b"\xa2\x65$type"),
-    "list-record": lambda world, how: _raw(world, how, dagcbor.encode(["no", "map"])),
-    "deep-record": lambda world, how: _raw(world, how, b"\xa1\x61a" + b"\x81" * _DEEP + b"\x00"),
-    "two-records": lambda world, how: _raw(world, how, dagcbor.encode({}) + dagcbor.encode({})),
+_COMMITS: Final[Mapping[str, Callable[[Network, str], Event]]] = {
+    "bad-car": lambda network, how: _whole(network, how, b"\x05\xff\xff\xff\xff\xff" * 20),
+    "empty-car": lambda network, how: _whole(network, how, b""),
+    "endless-varint": lambda network, how: _whole(network, how, b"\xff" * 64),
+    "bad-block": lambda network, how: _siblings(network, how, lambda b: (b[0], b[1][:-1] + bytes([b[1][-1] ^ 1]))),
+    "missing-block": lambda network, how: _siblings(network, how, lambda b: None),
+    "not-cbor": lambda network, how: _raw(network, how, b"\xff\xff\xff"),
+    "cut-record": lambda network, how: _raw(network, how, b"\xa2\x65$type"),
+    "list-record": lambda network, how: _raw(network, how, dagcbor.encode(["no", "map"])),
+    "deep-record": lambda network, how: _raw(network, how, b"\xa1\x61a" + b"\x81" * _DEEP + b"\x00"),
+    "two-records": lambda network, how: _raw(network, how, dagcbor.encode({}) + dagcbor.encode({})),
 }
 
 HOW: Final = (*_FRAMES, *_COMMITS)

@@ -87,13 +87,13 @@ def unstall(relay: Relay, *, stream: str = "repos") -> Answer:
 
 def corrupt(relay: Relay, *, how: str = "garbage", count: int = 1) -> Answer:
     """Emit events that can't be decoded, or only in part. damage.HOW lists the ways."""
-    notes = [relay.repos.emit_event(damage.damaged(relay.world, how)) for _ in range(count)]
+    notes = [relay.repos.emit_event(damage.damaged(relay.network, how)) for _ in range(count)]
     return {"seqs": [note.seq for note in notes]}
 
 
 def odd(relay: Relay, *, what: str = "unknown-type", count: int = 1) -> Answer:
     """Emit events that are valid but old, very large, rare or unknown. oddities.WHAT lists the sorts."""
-    notes = [relay.repos.emit_event(oddities.odd(relay.world, what)) for _ in range(count)]
+    notes = [relay.repos.emit_event(oddities.odd(relay.network, what)) for _ in range(count)]
     return {"seqs": [note.seq for note in notes]}
 
 

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from e2e.relaysim.cursors import CursorRules
 from e2e.relaysim.frames import Event, timestamp
-from e2e.relaysim.journal import Journal, Note
+from e2e.relaysim.journal import Journal, JournalEntry
 from e2e.relaysim.pace import Allowance, Pace
 from e2e.relaysim.reader import Reader
 from e2e.relaysim.window import Window
@@ -101,15 +101,15 @@ class Feed:
                 if not allowance.whole:
                     await asyncio.sleep(_TICK_SECONDS)
 
-    async def emit(self, count: int) -> list[Note]:
+    async def emit(self, count: int) -> list[JournalEntry]:
         """Emit this many events now, regardless of the pace, and return their notes."""
-        notes: list[Note] = []
+        notes: list[JournalEntry] = []
         while len(notes) < count:
             notes += self._append(islice(self._source, min(_CHUNK, count - len(notes))))
             await asyncio.sleep(0)
         return notes
 
-    def emit_event(self, event: Event) -> Note:
+    def emit_event(self, event: Event) -> JournalEntry:
         """Emit an event that doesn't come from the source."""
         (note,) = self._append(iter((event,)))
         return note
@@ -134,9 +134,9 @@ class Feed:
             self.window.restart(seq)
         self._next_seq = seq
 
-    def _append(self, events: Iterator[Event]) -> list[Note]:
+    def _append(self, events: Iterator[Event]) -> list[JournalEntry]:
         time = timestamp()
-        notes = [Note(seq, time, event) for seq, event in enumerate(events, self._next_seq)]
+        notes = [JournalEntry(seq, time, event) for seq, event in enumerate(events, self._next_seq)]
         self._next_seq += len(notes)
         self.window.extend(notes)
         self.journal.extend(notes)

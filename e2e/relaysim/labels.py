@@ -13,7 +13,7 @@ from e2e.relaysim import accounts, dagcbor, records
 from e2e.relaysim.cid import Cid
 from e2e.relaysim.frames import Event, template
 from e2e.relaysim.keys import P256, Key
-from e2e.relaysim.network import World
+from e2e.relaysim.network import Network
 
 _VALUES: Final = ("porn", "spam", "!hide", "!warn", "graphic-media", "impersonation")
 _NEGATABLE = 500
@@ -28,8 +28,8 @@ class Labeler:
     one is not signed, like those of an old backfill.
     """
 
-    def __init__(self, world: World, *, seed: str = "labeler") -> None:
-        self._world = world
+    def __init__(self, network: Network, *, seed: str = "labeler") -> None:
+        self._network = network
         self._rng = random.Random(seed)
         self._key = Key.derive(P256, f"{seed}/atproto_label")
         self._recent: list[Label] = []
@@ -49,7 +49,7 @@ class Labeler:
             fields = {k: earlier[k] for k in ("src", "uri", "cid", "val") if k in earlier} | {"neg": True}
         else:
             fields = self._new()
-        label: dict[str, Any] = {"ver": 1, **fields, "cts": self._world.now()}
+        label: dict[str, Any] = {"ver": 1, **fields, "cts": self._network.now()}
         if self._rng.random() < 0.1:
             label["exp"] = self._rng.choice(("2026-02-01T00:00:00.000Z", "2031-01-01T00:00:00.000Z"))
         if self._rng.random() < 0.9:
@@ -61,7 +61,7 @@ class Labeler:
         return label
 
     def _new(self) -> dict[str, Any]:
-        did = self._rng.choice(self._world.accounts).did
+        did = self._rng.choice(self._network.accounts).did
         fields = {"src": self.did, "uri": did, "val": self._rng.choice(_VALUES)}
         if self._rng.random() < 0.7:
             record = self._rng.randbytes(8)

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from e2e.relaysim import accounts
 from e2e.relaysim.accounts import Listed
-from e2e.relaysim.network import World
+from e2e.relaysim.network import Network
 
 Style = Literal["uid", "pds"]
 _MAX_LIMIT = 1000
@@ -45,8 +45,8 @@ class ListingFaults:
 class Listing:
     """The accounts of a network, page by page."""
 
-    def __init__(self, world: World, style: Style) -> None:
-        self._world = world
+    def __init__(self, network: Network, style: Style) -> None:
+        self._network = network
         self._style: Style = style
         self._last: dict[str, Any] | None = None
         self.faults = ListingFaults()
@@ -60,10 +60,10 @@ class Listing:
         asked = _limit(limit)
         count = min(asked, faults.shrink or asked)
         first = 0 if cursor is None else self._after(cursor)
-        indexes = range(first, min(first + count, len(self._world)))
+        indexes = range(first, min(first + count, len(self._network)))
         for index in indexes:
             self._check(index)
-        listed = [self._world.listed(index) for index in indexes]
+        listed = [self._network.listed(index) for index in indexes]
         page: dict[str, Any] = {
             "repos": [_repo(repo, bare=index in faults.bare) for index, repo in zip(indexes, listed, strict=True)]
         }
@@ -83,7 +83,7 @@ class Listing:
                 del self.faults.bad[index]
             elif left is not None:
                 self.faults.bad[index] = left - 1
-            did = self._world.listed(index).did
+            did = self._network.listed(index).did
             msg = f"failed to get repo root for ({did}): repository state not available"
             raise BadRepoError(msg)
 
@@ -100,7 +100,7 @@ class Listing:
                 msg = f"could not parse cursor: {cursor}"
                 raise BadRequestError(msg)
             key = (int(cursor), "")
-        low, high = 0, len(self._world)
+        low, high = 0, len(self._network)
         while low < high:
             middle = (low + high) // 2
             if self._key(middle) <= key:
@@ -111,7 +111,7 @@ class Listing:
 
     def _key(self, index: int) -> tuple[int, str]:
         if self._style == "pds":
-            return accounts.created(index), self._world.listed(index).did
+            return accounts.created(index), self._network.listed(index).did
         return accounts.uid(index), ""
 
     def _following(self, listed: list[Listed], count: int) -> str | None:

@@ -27,7 +27,7 @@ _COLLECTIONS = {
 _INACTIVE = ("deactivated", "takendown", "suspended", "desynchronized", "throttled")
 
 
-class World:
+class Network:
     """A network of ``size`` accounts that write, and ``dormant`` more that are only listed."""
 
     def __init__(self, *, seed: str = "sluice", size: int = 50, dormant: int = 0) -> None:

@@ -8,7 +8,7 @@ from aiohttp import WSMsgType, web
 
 from e2e.relaysim import frames, websocket
 from e2e.relaysim.cursors import Start
-from e2e.relaysim.journal import Note
+from e2e.relaysim.journal import JournalEntry
 from e2e.relaysim.window import Window
 
 _BATCH = 256
@@ -105,7 +105,7 @@ class Reader:
         """Send nothing of what is in the window now."""
         self.position = self._window.end
 
-    def resend(self, notes: list[Note]) -> None:
+    def resend(self, notes: list[JournalEntry]) -> None:
         """Go back to the first of these notes, like a relay that replays what it already sent."""
         if notes:
             self.position = min(self.position, self._window.position(notes[0].seq))

@@ -9,7 +9,7 @@ from e2e.relaysim.feed import Feed
 from e2e.relaysim.frames import Event
 from e2e.relaysim.labels import Labeler
 from e2e.relaysim.listing import Listing
-from e2e.relaysim.network import World
+from e2e.relaysim.network import Network
 from e2e.relaysim.options import Options
 from e2e.relaysim.pace import Pace
 from e2e.relaysim.refusals import Refusals
@@ -18,14 +18,14 @@ STREAMS = ("repos", "labels")
 
 
 class Relay:
-    """A relay (``repos``), its ``listing`` and a labeler (``labels``), all of one ``world`` of accounts."""
+    """A relay (``repos``), its ``listing`` and a labeler (``labels``), all of one ``network`` of accounts."""
 
     def __init__(self, options: Options) -> None:
         o = self.options = options
-        self.world = World(seed=o.seed, size=o.accounts, dormant=o.dormant)
-        self.labeler = Labeler(World(seed=o.seed, size=o.accounts), seed=f"{o.seed}-labeler")
+        self.network = Network(seed=o.seed, size=o.accounts, dormant=o.dormant)
+        self.labeler = Labeler(Network(seed=o.seed, size=o.accounts), seed=f"{o.seed}-labeler")
         self.repos = Feed(
-            source=_source(self.world, corpus=o.corpus, limit=o.limit, prefill=o.prefill),
+            source=_source(self.network, corpus=o.corpus, limit=o.limit, prefill=o.prefill),
             first_seq=o.first_seq,
             rules=o.rules,
             pace=Pace(o.rate, o.limit, o.paused, o.seconds),
@@ -40,7 +40,7 @@ class Relay:
             window=o.window,
             journal=o.journal,
         )
-        self.listing = Listing(self.world, o.listing)
+        self.listing = Listing(self.network, o.listing)
         self.refusals = Refusals()
         self._tasks: set[asyncio.Task[None]] = set()
 

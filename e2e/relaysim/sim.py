@@ -8,7 +8,7 @@ from typing import Any, Self
 from aiohttp import web
 
 from e2e.relaysim import faults, server
-from e2e.relaysim.journal import Journal, Note
+from e2e.relaysim.journal import Journal, JournalEntry
 from e2e.relaysim.options import FIRST_SEQ, Options
 from e2e.relaysim.relay import Relay
 
@@ -78,7 +78,7 @@ class RelaySim(Relay):
         if self._runner:
             await self._runner.cleanup()
 
-    async def emit(self, count: int) -> list[Note]:
+    async def emit(self, count: int) -> list[JournalEntry]:
         """Emit events of the relay now, even if it is paused."""
         return await self.repos.emit(count)
 

@@ -3,7 +3,7 @@
 from bisect import bisect_left
 from collections.abc import Sequence
 
-from e2e.relaysim.journal import Note
+from e2e.relaysim.journal import JournalEntry
 
 
 class Window:
@@ -12,7 +12,7 @@ class Window:
     def __init__(self, *, size: int, first_seq: int) -> None:
         self._size = size
         self._slack = max(size // 4, 64)
-        self._notes: list[Note] = []
+        self._notes: list[JournalEntry] = []
         self._base = 0
         self._evicted = 0
         self.newest = self.lost = first_seq - 1
@@ -32,7 +32,7 @@ class Window:
         """Seq of the oldest note; None if the window is empty."""
         return self._notes[self._evicted].seq if self.start < self.end else None
 
-    def extend(self, notes: Sequence[Note]) -> None:
+    def extend(self, notes: Sequence[JournalEntry]) -> None:
         """Add the newest notes; the oldest ones beyond the size are evicted."""
         if notes:
             self._notes += notes
@@ -62,7 +62,7 @@ class Window:
         found = bisect_left(self._notes, seq, lo=self._evicted, key=lambda note: note.seq)
         return self._base + found
 
-    def slice(self, position: int, count: int) -> list[Note]:
+    def slice(self, position: int, count: int) -> list[JournalEntry]:
         """Up to ``count`` notes from a position that isn't below ``start``."""
         at = position - self._base
         return self._notes[at : at + count]

@@ -7,7 +7,7 @@ from typing import Any, cast
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
-from e2e.relaysim.journal import Note
+from e2e.relaysim.journal import JournalEntry
 
 STREAM = "label_live"
 GROUP = "firehose_group"  # INDEXER_GROUP: both halves of the Rust indexer use the same name
@@ -16,7 +16,7 @@ State = dict[tuple[str, str, str], str]
 """(src, uri, val) -> cts of the label in force."""
 
 
-def expected_labels(notes: Iterable[Note]) -> list[tuple[int, list[dict[str, Any]]]]:
+def expected_labels(notes: Iterable[JournalEntry]) -> list[tuple[int, list[dict[str, Any]]]]:
     """(seq, labels) of each frame that the labeler sent, in the form of the Redis contract."""
     return [(note.seq, [_entry(label) for label in note.facts["labels"]]) for note in notes]
 

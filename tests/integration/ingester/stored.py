@@ -10,18 +10,18 @@ from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisGone
 
 from e2e.relaysim import damage
-from e2e.relaysim.journal import Note
+from e2e.relaysim.journal import JournalEntry
 
 BriefEvent = tuple[int, str, str]
 """seq, type, and the path of a record."""
 
 
-def expected_events(notes: Iterable[Note]) -> list[BriefEvent]:
+def expected_events(notes: Iterable[JournalEntry]) -> list[BriefEvent]:
     """The events of the frames that the source sent, without those that it damaged."""
     return [event for note in notes for event in _brief_events(note)]
 
 
-def _brief_events(note: Note) -> list[BriefEvent]:
+def _brief_events(note: JournalEntry) -> list[BriefEvent]:
     if note.kind != "#commit":
         return [(note.seq, note.kind[1:], "")]
     lost = note.facts.get("lost", None)

@@ -55,7 +55,7 @@ async def repos(client: Redis) -> list[dict[str, Any]]:
 
 
 def dids(sim: RelaySim, *without: int) -> Counter[str]:
-    return Counter(sim.world.listed(index).did for index in range(len(sim.world)) if index not in without)
+    return Counter(sim.network.listed(index).did for index in range(len(sim.network)) if index not in without)
 
 
 @pytest.mark.parametrize("listing", ["uid", "pds"])
@@ -69,7 +69,7 @@ async def test_a_listing_arrives_whole(redis_server: RedisServer, client: Redis,
         assert Counter(repo["did"] for repo in found) == dids(sim)
         assert [list(repo) for repo in found[:1]] == [["did", "host", "rev", "status", "active"]]
         assert {repo["host"] for repo in found} == {sim.http_url}
-        listed = {sim.world.listed(i).did: sim.world.listed(i) for i in range(len(sim.world))}
+        listed = {sim.network.listed(i).did: sim.network.listed(i) for i in range(len(sim.network))}
         assert all(
             (repo["rev"], repo["status"]) == (listed[repo["did"]].rev, listed[repo["did"]].status) for repo in found
         )
@@ -118,7 +118,7 @@ async def test_twenty_thousand_repos_despite_kills_and_faults(
             await ingester.kill()
         found = await repos(client)
         assert Counter(repo["did"] for repo in found) == dids(sim)
-        bare = {sim.world.listed(index).did for index in (7, 8000, 19_999)}
+        bare = {sim.network.listed(index).did for index in (7, 8000, 19_999)}
         assert {repo["did"] for repo in found if repo["rev"] == ""} == bare
         assert "Http500" in log
         assert "repository state not available" in log
@@ -170,7 +170,7 @@ async def test_a_single_bad_repo_is_skipped_if_configured(
             assert Counter(repo["did"] for repo in await repos(client)) == dids(sim, *bad)
             assert await ingester.shows("ingester_backfill_cursor_skips_total", 3)
         letters = cast("list[Any]", await client.xrange(f"{STREAM}:deadletter"))
-        assert [fields[b"detail"].decode() for _, fields in letters] == [sim.world.listed(i).did for i in bad]
+        assert [fields[b"detail"].decode() for _, fields in letters] == [sim.network.listed(i).did for i in bad]
         assert all(fields[b"reason"].startswith(b"RepoSkipped: ") for _, fields in letters)
 
 
@@ -207,7 +207,7 @@ async def test_a_bad_repo_is_retried_by_default(redis_server: RedisServer, clien
             await until_health(client, sim, state="waiting", reason="Http500")
             await asyncio.sleep(2)
             assert len(await repos(client)) == 700
-            assert sim.world.listed(700).did in (await health(client, sim))["message"]
+            assert sim.network.listed(700).did in (await health(client, sim))["message"]
             sim.fault("listing", bad=[])
             await until_done(client, sim)
         assert Counter(repo["did"] for repo in await repos(client)) == dids(sim)
@@ -271,7 +271,7 @@ async def test_a_finished_listing_starts_again_only_when_the_cursor_is_deleted(
 
 async def test_a_rescan_lists_all_repos_again(redis_server: RedisServer, client: Redis, tmp_path: Path) -> None:
     async with RelaySim(paused=True, dormant=1200) as sim:
-        size = len(sim.world)
+        size = len(sim.network)
         async with backfill(tmp_path, redis_server, sim, INGESTER_BACKFILL_RESCAN_SECONDS="3"):
             await until_health(client, sim, state="done")  # it is idle between two rescans
 

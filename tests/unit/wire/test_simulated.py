@@ -5,7 +5,7 @@ from itertools import islice
 from typing import Any
 
 from e2e.relaysim.labels import Labeler
-from e2e.relaysim.network import World
+from e2e.relaysim.network import Network
 from sluice_wire.events import DecodedFrame
 from sluice_wire.firehose import FirehoseDecoder
 from sluice_wire.labels import LabelsDecoder
@@ -17,7 +17,7 @@ SEQ = 6_322_875_401
 def test_a_thousand_simulated_events_are_decoded() -> None:
     decoder = FirehoseDecoder(collections=["*"])
     kinds: set[str] = set()
-    for seq, event in enumerate(islice(World(seed="wire", size=20), 1000), SEQ):
+    for seq, event in enumerate(islice(Network(seed="wire", size=20), 1000), SEQ):
         decoded = decoder.decode(event.frame.stamp(seq, TIME), received=RECEIVED)
         assert isinstance(decoded, DecodedFrame)
         assert (decoded.seq, decoded.time, decoded.dead_letters, decoded.unknown_type) == (seq, TIME, (), None)
@@ -53,7 +53,7 @@ def _expected(kind: str, facts: Any) -> list[dict[str, Any]]:
 def test_simulated_labels_are_decoded() -> None:
     decoder = LabelsDecoder()
     signed = 0
-    for seq, event in enumerate(islice(Labeler(World(seed="wire", size=3)), 200), 1):
+    for seq, event in enumerate(islice(Labeler(Network(seed="wire", size=3)), 200), 1):
         decoded = decoder.decode(event.frame.stamp(seq, TIME), received=RECEIVED)
         assert isinstance(decoded, DecodedFrame)
         assert (decoded.seq, decoded.dead_letters) == (seq, ())

@@ -9,7 +9,7 @@ import pytest
 
 from e2e.relaysim import damage
 from e2e.relaysim.datamodel import record_cid
-from e2e.relaysim.network import World
+from e2e.relaysim.network import Network
 from sluice_wire.events import DecodedFrame
 from sluice_wire.firehose import FirehoseDecoder
 
@@ -26,7 +26,7 @@ def decode(frame: bytes) -> DecodedFrame:
 def test_every_record_arrives_whole() -> None:
     """The JSON of a record, encoded again, has the CID of the commit, so nothing is lost or added."""
     kinds: Counter[str] = Counter()
-    for seq, event in enumerate(islice(World(seed="agree"), 1_500), 6_322_875_401):
+    for seq, event in enumerate(islice(Network(seed="agree"), 1_500), 6_322_875_401):
         decoded = decode(event.frame.stamp(seq, "2026-11-24T12:00:00.000Z"))
         assert (decoded.seq, decoded.dead_letters, decoded.unknown_type) == (seq, (), None)
         stored = [json.loads(text) for text in decoded.events]
@@ -43,7 +43,7 @@ def test_every_record_arrives_whole() -> None:
 
 @pytest.mark.parametrize("how", damage.HOW)
 def test_a_damaged_frame_loses_only_the_damaged_part(how: str) -> None:
-    event = damage.damaged(World(seed="harm", size=3), how)
+    event = damage.damaged(Network(seed="harm", size=3), how)
     decoded = decode(event.frame.stamp(7, "2026-11-24T12:00:00.000Z"))
     assert len(decoded.dead_letters) == 1
     ops = event.facts["ops"]

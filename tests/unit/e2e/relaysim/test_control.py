@@ -69,7 +69,7 @@ async def test_the_pace() -> None:
 async def test_accounts_are_listed_with_their_keys() -> None:
     async with RelaySim(paused=True, accounts=3) as sim, aiohttp.ClientSession() as http:
         accounts = (await Remote(sim, http).get("accounts"))["accounts"]
-        assert [(a["did"], a["key"]) for a in accounts] == [(a.did, a.repo.key.did_key) for a in sim.world.accounts]
+        assert [(a["did"], a["key"]) for a in accounts] == [(a.did, a.repo.key.did_key) for a in sim.network.accounts]
 
 
 async def test_faults_by_name() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from e2e.relaysim.corpus import Corpus
 from e2e.relaysim.frames import Event
-from e2e.relaysim.network import World
+from e2e.relaysim.network import Network
 from e2e.relaysim.sim import FIRST_SEQ, RelaySim
 from tests.unit.e2e.relaysim import reading
 from tests.unit.e2e.relaysim.client import subscribe
@@ -22,17 +22,17 @@ async def test_rounds_differ_in_seq_and_time_alone() -> None:
     assert [body["seq"] for body in bodies] == list(range(FIRST_SEQ, FIRST_SEQ + 100))
     for first, second in zip(bodies, bodies[40:], strict=False):
         assert {**first, "seq": 0, "time": ""} == {**second, "seq": 0, "time": ""}
-    keys = {account.did: account.repo.key.did_key for account in sim.world.accounts}
+    keys = {account.did: account.repo.key.did_key for account in sim.network.accounts}
     commits = [body for body in bodies if "ops" in body]
     assert Counter(reading.commit(body, keys[body["repo"]]).did for body in commits).total() > 80
 
 
 async def test_the_number_of_events_made_ahead_is_limited() -> None:
     """Accounts that are created later must not be in the listing yet."""
-    without = World(seed="sluice")
+    without = Network(seed="sluice")
     async with RelaySim(corpus=500, limit=0, paused=True) as sim:
-        assert len(sim.world) == len(without)
-        assert [sim.world.listed(place) for place in range(50)] == [without.listed(place) for place in range(50)]
+        assert len(sim.network) == len(without)
+        assert [sim.network.listed(place) for place in range(50)] == [without.listed(place) for place in range(50)]
         made = await sim.emit(5)
     assert [note.event for note in made] == list(islice(without, 5))
 
@@ -41,7 +41,7 @@ def test_events_are_made_once_and_on_demand() -> None:
     made: list[int] = []
 
     def source() -> Iterator[Event]:
-        for event in World(seed="lazy", size=2):
+        for event in Network(seed="lazy", size=2):
             made.append(1)
             yield event
 
@@ -58,4 +58,4 @@ def test_events_are_made_once_and_on_demand() -> None:
 
 def test_an_empty_corpus_is_refused() -> None:
     with pytest.raises(ValueError, match="at least one"):
-        Corpus(World(size=2), 0)
+        Corpus(Network(size=2), 0)

@@ -233,7 +233,7 @@ async def test_odd_frames_are_well_formed(what: str) -> None:
         assert body["seq"] == FIRST_SEQ
         assert (header["op"] == 7) is (what == "unknown-op")
         if header["t"] == "#commit" and what not in ("too-big", "unknown-op"):
-            key = next(a.repo.key.did_key for a in sim.world.accounts if a.did == body["repo"])
+            key = next(a.repo.key.did_key for a in sim.network.accounts if a.did == body["repo"])
             reading.commit(body, key)
         if what == "null-blobs":
             assert body["blobs"] is None

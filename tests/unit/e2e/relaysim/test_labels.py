@@ -8,14 +8,14 @@ import cbor2
 
 from e2e.relaysim import keys
 from e2e.relaysim.labels import Labeler
-from e2e.relaysim.network import World
+from e2e.relaysim.network import Network
 from e2e.relaysim.sim import RelaySim
 from tests.unit.e2e.relaysim import reading
 from tests.unit.e2e.relaysim.client import LABELS, subscribe
 
 
 def labels(count: int) -> tuple[Labeler, list[dict[str, Any]]]:
-    labeler = Labeler(World(seed="labelled", size=5))
+    labeler = Labeler(Network(seed="labelled", size=5))
     found: list[dict[str, Any]] = []
     for seq, event in enumerate(islice(labeler, count), 1):
         header, body = reading.frame(event.frame.stamp(seq, ""))

@@ -41,7 +41,7 @@ async def test_every_account_is_listed_once(style: Style, sizes: list[int]) -> N
     repos = [repo for page in pages for repo in page]
     assert len({repo["did"] for repo in repos}) == 123
     assert all(repo["head"].startswith("bafyrei") and len(repo["rev"]) == 13 for repo in repos)
-    assert {account.did for account in sim.world.accounts} <= {repo["did"] for repo in repos}
+    assert {account.did for account in sim.network.accounts} <= {repo["did"] for repo in repos}
 
 
 async def test_a_full_last_page_has_a_cursor_to_an_empty_one() -> None:
@@ -97,10 +97,10 @@ async def test_a_bad_repo_fails_its_page() -> None:
         sim.fault("listing", bad=[5])
         status, body = await lister.get(limit=10)
         assert status == 500
-        did = sim.world.listed(5).did
+        did = sim.network.listed(5).did
         assert body["message"] == f"failed to get repo root for ({did}): repository state not available"
         assert (await lister.get(limit=5))[0] == 200
-        assert (await lister.get(limit=10, cursor=sim.world.listed(5).uid))[0] == 200
+        assert (await lister.get(limit=10, cursor=sim.network.listed(5).uid))[0] == 200
         sim.fault("listing", bad=[5], times=1)
         assert [(await lister.get(limit=10))[0] for _ in range(2)] == [500, 200]
         sim.fault("listing", bad=[])

@@ -10,7 +10,7 @@ from e2e.relaysim import tid
 from e2e.relaysim.accounts import FIRST_DAY
 from e2e.relaysim.cid import Cid
 from e2e.relaysim.keys import K256, Key
-from e2e.relaysim.network import World
+from e2e.relaysim.network import Network
 from e2e.relaysim.repo import Repo, Write
 from tests.unit.e2e.relaysim import reading
 
@@ -19,21 +19,21 @@ SEQ = 6_322_875_401
 
 
 @pytest.fixture(scope="module")
-def recorded() -> tuple[World, list[tuple[Any, str, dict[str, Any]]]]:
-    """A world and its first 2,000 events: event, type and body."""
-    world = World(seed="test", size=8)
+def recorded() -> tuple[Network, list[tuple[Any, str, dict[str, Any]]]]:
+    """A network and its first 2,000 events: event, type and body."""
+    network = Network(seed="test", size=8)
     decoded = []
-    for i, event in enumerate(islice(world, 2_000)):
+    for i, event in enumerate(islice(network, 2_000)):
         header, body = reading.frame(event.frame.stamp(SEQ + i, TIME))
         assert header == {"op": 1, "t": event.kind}
         assert (body["seq"], body["time"]) == (SEQ + i, TIME)
         decoded.append((event, header["t"], body))
-    return world, decoded
+    return network, decoded
 
 
 def test_every_commit_is_valid_and_follows_the_one_before(recorded: Any) -> None:
-    world, decoded = recorded
-    keys = {account.did: account.repo.key.did_key for account in world.accounts}
+    network, decoded = recorded
+    keys = {account.did: account.repo.key.did_key for account in network.accounts}
     last: dict[str, reading.Verified] = {}
     actions: Counter[str] = Counter()
     for event, kind, body in decoded:
@@ -74,8 +74,8 @@ def test_every_kind_of_event_occurs(recorded: Any) -> None:
 
 
 def test_a_sync_carries_the_signed_commit_alone(recorded: Any) -> None:
-    world, decoded = recorded
-    keys = {account.did: account.repo.key.did_key for account in world.accounts}
+    network, decoded = recorded
+    keys = {account.did: account.repo.key.did_key for account in network.accounts}
     for _, kind, body in decoded:
         if kind == "#sync":
             root, blocks = reading.car(body["blocks"])
@@ -97,17 +97,17 @@ def test_an_inactive_account_does_not_write(recorded: Any) -> None:
 
 def test_the_same_seed_gives_the_same_bytes() -> None:
     def frames(seed: str) -> list[bytes]:
-        return [event.frame.stamp(SEQ, TIME) for event in islice(World(seed=seed, size=5), 100)]
+        return [event.frame.stamp(SEQ, TIME) for event in islice(Network(seed=seed, size=5), 100)]
 
     assert frames("a") == frames("a")
     assert frames("a") != frames("b")
 
 
 def test_memory_is_limited() -> None:
-    world = World(seed="long", size=2)
-    for _ in islice(world, 1_000):
+    network = Network(seed="long", size=2)
+    for _ in islice(network, 1_000):
         pass
-    assert all(len(account.paths) < 170 for account in world.accounts)
+    assert all(len(account.paths) < 170 for account in network.accounts)
 
 
 def test_a_write_that_does_not_fit_is_refused() -> None:
@@ -130,9 +130,9 @@ def test_tids_are_those_of_the_specification() -> None:
     assert len(tid.encode(2**53 - 1, 1023)) == 13
 
 
-def test_a_world_of_one_is_refused() -> None:
+def test_a_network_of_one_is_refused() -> None:
     with pytest.raises(ValueError, match="at least 2"):
-        World(size=1)
+        Network(size=1)
 
 
 def test_cids_are_read_in_base32_only() -> None:

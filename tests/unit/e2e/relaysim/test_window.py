@@ -4,7 +4,7 @@ import pytest
 
 from e2e.relaysim.cursors import PROFILES, seek
 from e2e.relaysim.frames import Event, Template, error, info
-from e2e.relaysim.journal import Note
+from e2e.relaysim.journal import JournalEntry
 from e2e.relaysim.window import Window
 from tests.unit.e2e.relaysim import reading
 
@@ -16,7 +16,7 @@ FUTURE = error("FutureCursor", "Cursor in the future.")
 def window(*seqs: int, size: int = 4) -> Window:
     made = Window(size=size, first_seq=seqs[0])
     for seq in seqs:
-        made.extend([Note(seq, "t", EVENT)])
+        made.extend([JournalEntry(seq, "t", EVENT)])
     return made
 
 
@@ -79,7 +79,7 @@ def test_a_restart_forgets_everything_and_keeps_positions() -> None:
     end = made.end
     made.restart(5)
     assert (made.start, made.end, made.oldest, made.newest) == (end, end, None, 4)
-    made.extend([Note(5, "t", EVENT)])
+    made.extend([JournalEntry(5, "t", EVENT)])
     assert seqs(made, end) == [5]
     assert seek(made, 13, PROFILES["spec"]).fatal
 
