@@ -14,6 +14,26 @@ from typing import Self
 import aiohttp
 
 from tests.integration.fast_clock import command
+from tests.integration.fork_server import ForkedProcess, fork_server
+
+
+class ForkedIngester:
+    """A process of the fork server, with what tests use of `asyncio.subprocess.Process`."""
+
+    def __init__(self, process: ForkedProcess) -> None:
+        self._process = process
+        self.pid = process.pid
+        self.send_signal = process.send_signal
+        self.kill = process.kill
+
+    @property
+    def returncode(self) -> int | None:
+        return self._process.poll()
+
+    async def wait(self) -> int:
+        while (code := self.returncode) is None:
+            await asyncio.sleep(0.02)
+        return code
 
 
 class Ingester:
@@ -23,8 +43,9 @@ class Ingester:
     """
 
     def __init__(self, directory: Path, redis_url: str, hosts: str, *, speed: float = 1.0, **environment: str) -> None:
-        self._command = command("sluice_ingester", speed=speed)
-        self.wrap: Callable[[list[str]], list[str]] = list
+        self._speed = speed
+        self.wrap: Callable[[list[str]], list[str]] | None = None
+        """Makes the command to start from that of the ingester. None: the fork server starts it."""
         self._log = directory / f"ingester-{os.urandom(3).hex()}.log"
         # Byte code goes to the test's directory: the repository may be read-only, or byte code switched off there.
         self._environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"} | {
@@ -38,7 +59,7 @@ class Ingester:
             "METRICS_PORT": "0",
             **environment,
         }
-        self.process: asyncio.subprocess.Process
+        self.process: asyncio.subprocess.Process | ForkedIngester
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -50,12 +71,17 @@ class Ingester:
 
     async def start(self) -> None:
         with self._log.open("ab") as log:
-            self.process = await asyncio.create_subprocess_exec(
-                *self.wrap(self._command),
-                stdout=log,
-                stderr=log,
-                env=self._environment,
-            )
+            if self.wrap is None:
+                server = fork_server("sluice_ingester")
+                started = server.start(environment=self._environment, output=log, speed=self._speed)
+                self.process = ForkedIngester(started)
+            else:
+                self.process = await asyncio.create_subprocess_exec(
+                    *self.wrap(command("sluice_ingester", speed=self._speed)),
+                    stdout=log,
+                    stderr=log,
+                    env=self._environment,
+                )
 
     async def warm_up(self) -> None:
         """Compile the byte code, which an image has too."""

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.fast_clock import command
+from tests.integration.fork_server import ForkedProcess, fork_server
 from tests.integration.operator.control_plane import MISSING, OPERATOR, PLURALS, ROOT, ControlPlane, fetch
 from tests.integration.operator.faulty_proxy import FaultyProxy
 from tests.integration.operator.rights import grant_everywhere, rules
@@ -26,7 +26,7 @@ class OperatorProcess:
 
     def __init__(self, control_plane: ControlPlane, log: Path, *, speed: float = 1.0, **environment: str) -> None:
         self.port = free_port()
-        self._command = command("sluice_operator", speed=speed)
+        self._speed = speed
         self._log = log
         self._environment = {
             "PATH": os.environ["PATH"],
@@ -38,7 +38,7 @@ class OperatorProcess:
             "LOG_FORMAT": "plain",
             **environment,
         }
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: ForkedProcess | None = None
 
     @property
     def log(self) -> str:
@@ -57,7 +57,9 @@ class OperatorProcess:
 
     def start(self, *, ready: bool = True) -> None:
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen(self._command, env=self._environment, stdout=log, stderr=log)
+            self._process = fork_server("sluice_operator").start(
+                environment=self._environment, output=log, speed=self._speed
+            )
         deadline = time.monotonic() + 60
         while ready and self.get("readyz")[0] != 200:
             if time.monotonic() > deadline or self._process.poll() is not None:

@@ -27,10 +27,11 @@ def candidate(place: LeaseNamespace, tmp_path: Path) -> Iterator[Callable[..., O
     """Creates operators without starting them. Each has its own user, with Roles in this namespace only."""
     made: list[OperatorProcess] = []
 
-    def make(user: str, **environment: str) -> OperatorProcess:
+    def make(user: str, *, speed: float = 1.0, **environment: str) -> OperatorProcess:
         operator = OperatorProcess(
             place.control_plane,
             tmp_path / user,
+            speed=speed,
             POD_NAME=user,
             SLUICE_DEFAULT_REDIS_URL=f"redis://:s3cret@127.0.0.1:{place.sink.port}/0",
             SLUICE_LEADER_ELECTION="true",

@@ -15,6 +15,7 @@ from tests.integration.operator.rights import as_triples, lease_rules, release, 
 from tests.integration.operator.situation import eventually
 
 USER = "first"
+SPEED = 4.0
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ def test_no_right_is_missing_and_none_is_unused(
     place: LeaseNamespace, candidate: Callable[..., OperatorProcess]
 ) -> None:
     """The rights of a release that watches the whole cluster, granted in one namespace."""
-    log, operator = place.control_plane.audit.from_now(), candidate(USER)
+    log, operator = place.control_plane.audit.from_now(), candidate(USER, speed=SPEED)
     operator.start()
     eventually(lambda: leads(operator))
     _do_everything(place)
@@ -50,7 +51,7 @@ def test_no_right_is_missing_and_none_is_unused_in_watched_namespaces(
         wait_in_force(place.control_plane, role["rules"], account, namespace=role["metadata"]["namespace"])
     log = place.control_plane.audit.from_now()
     kubeconfig = _kubeconfig(place, "sluice", tmp_path / "kubeconfig")
-    operator = candidate("release", KUBECONFIG=str(kubeconfig), SLUICE_WATCH_NAMESPACES=",".join(names))
+    operator = candidate("release", speed=SPEED, KUBECONFIG=str(kubeconfig), SLUICE_WATCH_NAMESPACES=",".join(names))
     operator.start()
     eventually(lambda: leads(operator))
     for one in watched:
