@@ -87,7 +87,10 @@ class AuditLog:
 
     def _read(self) -> Iterator[Request]:
         with self._path.open("rb") as log:
-            log.seek(self._offset)
+            if self._offset:
+                # A line that was half written then belongs to the requests before.
+                log.seek(self._offset - 1)
+                log.readline()
             for line in log:
                 # The last line may be incomplete.
                 if line.endswith(b"\n") and (target := (event := json.loads(line)).get("objectRef")):
