@@ -114,6 +114,7 @@ def _wait_for_request(requests: socket.socket) -> tuple[dict[str, object], int] 
             os.write(results, b"%d\n" % os.waitstatus_to_exitcode(status))
             os._exit(0)
         os.close(results)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         return json.loads(message), output
 
 
@@ -134,6 +135,8 @@ def main() -> None:
     gc.freeze()
     # The processes that wait for the others need no answer from here.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    # Ctrl-C ends the tests, and with them the fork server.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     request = _wait_for_request(socket.socket(fileno=int(descriptor)))
     if request is None:
         return
