@@ -30,7 +30,7 @@ class CredentialsRejectedError(kopf.PermanentError):
 
 
 class KopfLogin:
-    """Gives kopf a session at its start, and whenever the API server has rejected the last one."""
+    """Gives kopf a session at each start of an engine, and whenever the API server has rejected the last one."""
 
     def __init__(
         self,
@@ -52,6 +52,7 @@ class KopfLogin:
         self._on_forbidden = on_forbidden
         self._token: str | None = None
         self._token_used_at = 0.0
+        self._was_rejected = False
         self._failures = 0
         self.rejected: asyncio.Future[None] = rejected or asyncio.get_running_loop().create_future()
         """Fails when the API server rejects the credentials for good. kopf alone would wait for ever."""
@@ -73,7 +74,8 @@ class KopfLogin:
         """
         token, now = (await connection_info(self._configuration)).token, time.monotonic()
         is_new = token != self._token or now - self._token_used_at > RETRY_RESET_SECONDS
-        self._failures = 0 if is_new else self._failures + 1
+        self._failures = self._failures + 1 if self._was_rejected and not is_new else 0
+        self._was_rejected = False
         if self._failures >= len(RETRY_PAUSES_SECONDS):
             error = CredentialsRejectedError("the API server rejects the credentials, and there are no newer ones")
             if not self.rejected.done():
@@ -96,6 +98,9 @@ class KopfLogin:
 
     async def _on_response(self, _session: object, _context: object, request: aiohttp.TraceRequestEndParams) -> None:
         url, status = request.url, request.response.status
+        if status == HTTPStatus.UNAUTHORIZED:
+            # kopf also logs in when an engine starts again, which says nothing about the credentials.
+            self._was_rejected = True
         if url.name not in self._plurals:
             return
         if status == HTTPStatus.NOT_FOUND or (status == HTTPStatus.OK and "watch" not in url.query):
