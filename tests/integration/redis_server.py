@@ -36,11 +36,12 @@ class RedisServer:
             password=self._config.get("requirepass"),
             decode_responses=True,
             socket_timeout=PATIENCE,
+            socket_connect_timeout=PATIENCE,
         )
 
     def connect(self) -> "redis.asyncio.Redis":
         """An asynchronous client that returns bytes."""
-        return redis.asyncio.Redis.from_url(self.url, socket_timeout=PATIENCE)
+        return redis.asyncio.Redis.from_url(self.url, socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE)
 
     def start(self) -> None:
         options = {

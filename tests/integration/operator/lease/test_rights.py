@@ -15,7 +15,8 @@ from tests.integration.operator.rights import as_triples, lease_rules, release, 
 from tests.integration.operator.situation import eventually
 
 USER = "first"
-SPEED = 4.0
+FAST = {"speed": 4.0, "SLUICE_LEASE_DURATION_SECONDS": "240"}
+"""Timers that run faster. The Lease of the leader lasts for a minute of the machine."""
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ def test_no_right_is_missing_and_none_is_unused(
     place: LeaseNamespace, candidate: Callable[..., OperatorProcess]
 ) -> None:
     """The rights of a release that watches the whole cluster, granted in one namespace."""
-    log, operator = place.control_plane.audit.from_now(), candidate(USER, speed=SPEED)
+    log, operator = place.control_plane.audit.from_now(), candidate(USER, **FAST)
     operator.start()
     eventually(lambda: leads(operator))
     _do_everything(place)
@@ -51,7 +52,7 @@ def test_no_right_is_missing_and_none_is_unused_in_watched_namespaces(
         wait_in_force(place.control_plane, role["rules"], account, namespace=role["metadata"]["namespace"])
     log = place.control_plane.audit.from_now()
     kubeconfig = _kubeconfig(place, "sluice", tmp_path / "kubeconfig")
-    operator = candidate("release", speed=SPEED, KUBECONFIG=str(kubeconfig), SLUICE_WATCH_NAMESPACES=",".join(names))
+    operator = candidate("release", **FAST, KUBECONFIG=str(kubeconfig), SLUICE_WATCH_NAMESPACES=",".join(names))
     operator.start()
     eventually(lambda: leads(operator))
     for one in watched:
