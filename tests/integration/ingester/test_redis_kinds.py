@@ -99,7 +99,7 @@ async def test_a_manual_failover(tmp_path: Path) -> None:
             RelaySim(rate=400, corpus=1000, window=200_000) as sim,
             Ingester(tmp_path, trio.url, sim.url, INGESTER_MODE="firehose", INGESTER_BATCH_SIZE="50"),
             connect(trio.url) as client,
-            Redis(port=trio.ports[0], socket_timeout=PATIENCE) as sentinel,
+            Redis(port=trio.ports[0], socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE) as sentinel,
             trio.servers[1].connect() as heir,
         ):
             await until_cursor(client, sim.host, sim.options.first_seq + 500)
