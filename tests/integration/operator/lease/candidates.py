@@ -23,6 +23,10 @@ FAILOVER_SECONDS = 20
 LONG_SECONDS = 20
 LONG_LEASE = {"SLUICE_LEASE_DURATION_SECONDS": str(LONG_SECONDS)}
 """For operators that must stay leader although they can't renew for a while, also on a busy machine."""
+FAR_SECONDS = 40
+FAR_LEASE = {"SLUICE_LEASE_DURATION_SECONDS": str(FAR_SECONDS)}
+"""For tests in which another must lead before the Lease expires, also on a busy machine."""
+BEFORE_EXPIRY_SECONDS = FAR_SECONDS - 5
 
 
 class LeaseNamespace(Situation):

@@ -10,7 +10,7 @@ import pytest
 from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.control_plane import ControlPlane
 from tests.integration.operator.faulty_proxy import FaultyProxy
-from tests.integration.operator.lease.candidates import USERS, LeaseNamespace, Pair, start_pair
+from tests.integration.operator.lease.candidates import FAR_LEASE, USERS, LeaseNamespace, Pair, start_pair
 from tests.integration.redis_server import RedisServer
 
 
@@ -63,3 +63,10 @@ def pair(candidate: Callable[..., OperatorProcess]) -> Pair:
 def faulty_pair(candidate: Callable[..., OperatorProcess], proxy: FaultyProxy) -> Pair:
     """A leader behind the faulty proxy, and a standby."""
     return start_pair(candidate("first", KUBECONFIG=proxy.kubeconfig("first")), candidate("second"))
+
+
+@pytest.fixture
+def faulty_pair_with_far_lease(candidate: Callable[..., OperatorProcess], proxy: FaultyProxy) -> Pair:
+    """The same, with a Lease that expires late."""
+    leader = candidate("first", KUBECONFIG=proxy.kubeconfig("first"), **FAR_LEASE)
+    return start_pair(leader, candidate("second", **FAR_LEASE))

@@ -22,7 +22,9 @@ from tests.integration.operator.injected_faults import (
     refuse,
 )
 from tests.integration.operator.lease.candidates import (
+    BEFORE_EXPIRY_SECONDS,
     FAILOVER_SECONDS,
+    FAR_LEASE,
     LONG_LEASE,
     LONG_SECONDS,
     USERS,
@@ -79,20 +81,20 @@ def test_a_renewal_that_fails_for_a_moment_changes_no_leader(
 def test_an_acquired_lease_whose_answer_is_lost_counts_as_acquired(
     place: LeaseNamespace, candidate: Callable[..., OperatorProcess], proxy: FaultyProxy
 ) -> None:
-    leader = candidate("first", KUBECONFIG=proxy.kubeconfig("first"))
+    leader = candidate("first", KUBECONFIG=proxy.kubeconfig("first"), **FAR_LEASE)
     with proxy.inject(lose_answer, "create", "leases", namespace=place.namespace, times=1) as rule:
         leader.start(ready=False)
         eventually(lambda: rule.remaining == 0)
-        eventually(lambda: leads(leader), seconds=8)  # sooner than the Lease expires
+        eventually(lambda: leads(leader), seconds=BEFORE_EXPIRY_SECONDS)
 
 
 def test_a_released_lease_whose_answer_is_lost_counts_as_released(
-    place: LeaseNamespace, faulty_pair: Pair, proxy: FaultyProxy
+    place: LeaseNamespace, faulty_pair_with_far_lease: Pair, proxy: FaultyProxy
 ) -> None:
-    leader, standby = faulty_pair
+    leader, standby = faulty_pair_with_far_lease
     with proxy.inject(lose_answer, "update", "leases", namespace=place.namespace):
         leader.stop()
-        eventually(lambda: leads(standby), seconds=8)
+        eventually(lambda: leads(standby), seconds=BEFORE_EXPIRY_SECONDS)
 
 
 async def test_failing_work_releases_the_lease_when_it_has_ended(
@@ -142,15 +144,15 @@ async def test_one_of_many_candidates_leads(place: LeaseNamespace, monkeypatch: 
 
 
 def test_requests_of_the_leader_are_answered_before_another_leads(
-    place: LeaseNamespace, faulty_pair: Pair, proxy: FaultyProxy
+    place: LeaseNamespace, faulty_pair_with_far_lease: Pair, proxy: FaultyProxy
 ) -> None:
-    leader, standby = faulty_pair
+    leader, standby = faulty_pair_with_far_lease
     log = place.control_plane.audit.from_now()
     with proxy.inject(delay_request(3.0), "patch", "deployments", namespace=place.namespace, times=1) as rule:
         place.apply("asked")
         eventually(lambda: rule.remaining == 0)
         assert leader.stop() == 0
-        eventually(lambda: leads(standby), seconds=8)
+        eventually(lambda: leads(standby), seconds=BEFORE_EXPIRY_SECONDS)
     assert "asked-firehose" in {request.name for request in place.writes(log, "first")}
     place.apply("after")
     eventually(lambda: place.get("Deployment", "after-firehose"))
@@ -160,11 +162,12 @@ def test_requests_of_the_leader_are_answered_before_another_leads(
 def test_an_operator_that_is_stopped_while_it_acquires_the_lease_releases_it(
     place: LeaseNamespace, candidate: Callable[..., OperatorProcess], proxy: FaultyProxy
 ) -> None:
-    first, second = candidate("first", KUBECONFIG=proxy.kubeconfig("first")), candidate("second")
+    first = candidate("first", KUBECONFIG=proxy.kubeconfig("first"), **FAR_LEASE)
+    second = candidate("second", **FAR_LEASE)
     with proxy.inject(delay_answer(1.5), "create", "leases", namespace=place.namespace):
         first.start(ready=False)
         eventually(place.lease)
         assert first.stop() == 0
     assert place.lease().get("holderIdentity", "") == ""
     second.start()
-    eventually(lambda: leads(second), seconds=8)
+    eventually(lambda: leads(second), seconds=BEFORE_EXPIRY_SECONDS)
