@@ -20,7 +20,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from tests.integration.fast_clock import speed_up
 
@@ -94,7 +94,7 @@ def fork_server(package: str) -> ForkServer:
     return ForkServer(package)
 
 
-def _wait_for_request(requests: socket.socket) -> tuple[dict[str, object], int] | None:
+def _wait_for_request(requests: socket.socket) -> tuple[dict[str, Any], int] | None:
     """In a new process, a request and its output. In the fork server None, when nobody can send requests any more."""
     while True:
         message, descriptors, _, _ = socket.recv_fds(requests, _MAX_REQUEST, 2)
@@ -141,9 +141,9 @@ def main() -> None:
     if request is None:
         return
     fields, output = request
-    _prepare(fields["environment"], output)  # type: ignore[arg-type]
+    _prepare(fields["environment"], output)
     if fields["speed"] != 1.0:
-        speed_up(float(fields["speed"]))  # type: ignore[arg-type]
+        speed_up(fields["speed"])
     sys.argv = [package]
     runpy.run_module(package, run_name="__main__", alter_sys=True)
 

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -86,6 +87,23 @@ class OperatorProcess:
             self._process.kill()
             self._process.wait()
             raise
+
+
+@contextmanager
+def operator_behind_proxy(
+    control_plane: ControlPlane, proxy: FaultyProxy, sink: RedisServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[OperatorProcess]:
+    """An operator for the tests of a module. It reaches the API server through the proxy, and there is no resync."""
+    process = OperatorProcess(
+        control_plane,
+        tmp_path_factory.mktemp("operator") / "log",
+        KUBECONFIG=proxy.kubeconfig(OPERATOR),
+        SLUICE_DEFAULT_REDIS_URL=f"redis://:s3cret@127.0.0.1:{sink.port}/0",
+        SLUICE_RESYNC_INTERVAL_SECONDS="86400",
+    )
+    process.start()
+    yield process
+    assert process.stop() == 0, process.log[-3000:]
 
 
 @pytest.fixture(scope="session")

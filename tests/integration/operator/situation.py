@@ -153,6 +153,15 @@ class Situation:
 
     # The operator.
 
+    def contest_deployment(self) -> None:
+        """Pause the Deployment again and again, until the operator leaves the field and reports that."""
+
+        def contest() -> bool:
+            self.patch("Deployment", f"{NAME}-firehose", {"spec": {"paused": True}})
+            return bool(self.event_messages("ChildContested"))
+
+        eventually(contest)
+
     def wait_reconciled(self, times: int = 5) -> None:
         """Wait until the operator has reconciled its resources `times` more times.
 

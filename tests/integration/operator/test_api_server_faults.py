@@ -14,7 +14,7 @@ from sluice_operator.kinds.relay import RELAY
 from sluice_operator.kubernetes import client as kube_module
 from sluice_operator.kubernetes.connection import connect
 from sluice_redis.contract import SourceState
-from tests.integration.operator.conftest import OperatorProcess
+from tests.integration.operator.conftest import OperatorProcess, operator_behind_proxy
 from tests.integration.operator.control_plane import OPERATOR, ControlPlane
 from tests.integration.operator.faulty_proxy import FaultyProxy
 from tests.integration.operator.injected_faults import Fault, delay_request, drop_connection, lose_answer, refuse
@@ -30,16 +30,8 @@ READS = {"list", "watch"}
 def operator(
     control_plane: ControlPlane, proxy: FaultyProxy, sink: RedisServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[OperatorProcess]:
-    process = OperatorProcess(
-        control_plane,
-        tmp_path_factory.mktemp("operator") / "log",
-        KUBECONFIG=proxy.kubeconfig(OPERATOR),
-        SLUICE_DEFAULT_REDIS_URL=f"redis://:s3cret@127.0.0.1:{sink.port}/0",
-        SLUICE_RESYNC_INTERVAL_SECONDS="86400",
-    )
-    process.start()
-    yield process
-    assert process.stop() == 0, process.log[-3000:]
+    with operator_behind_proxy(control_plane, proxy, sink, tmp_path_factory) as process:
+        yield process
 
 
 def event_counts(situation: Situation) -> Counter[str]:

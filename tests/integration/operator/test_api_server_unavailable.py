@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from sluice_redis.contract import SourceState
-from tests.integration.operator.conftest import OperatorProcess
-from tests.integration.operator.control_plane import OPERATOR, ControlPlane
+from tests.integration.operator.conftest import OperatorProcess, operator_behind_proxy
+from tests.integration.operator.control_plane import ControlPlane
 from tests.integration.operator.faulty_proxy import FaultyProxy
 from tests.integration.operator.injected_faults import never_answer, refuse
 from tests.integration.operator.situation import NAME, Situation, eventually
@@ -17,16 +17,8 @@ from tests.integration.redis_server import RedisServer
 def operator(
     control_plane: ControlPlane, proxy: FaultyProxy, sink: RedisServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[OperatorProcess]:
-    process = OperatorProcess(
-        control_plane,
-        tmp_path_factory.mktemp("operator") / "log",
-        KUBECONFIG=proxy.kubeconfig(OPERATOR),
-        SLUICE_DEFAULT_REDIS_URL=f"redis://:s3cret@127.0.0.1:{sink.port}/0",
-        SLUICE_RESYNC_INTERVAL_SECONDS="86400",
-    )
-    process.start()
-    yield process
-    assert process.stop() == 0, process.log[-3000:]
+    with operator_behind_proxy(control_plane, proxy, sink, tmp_path_factory) as process:
+        yield process
     assert "Traceback" not in process.log, process.log
 
 

@@ -53,12 +53,7 @@ def test_a_request_retries_a_refused_child_at_once(situation: Situation) -> None
 def test_a_request_restores_a_contested_field_at_once(situation: Situation) -> None:
     situation.apply_relay(suspend=True)
     situation.wait_condition("Ready", "True", "Suspended")
-
-    def contest() -> bool:
-        situation.patch("Deployment", f"{NAME}-firehose", {"spec": {"paused": True}})
-        return bool(situation.event_messages("ChildContested"))
-
-    eventually(contest)
+    situation.contest_deployment()
     situation.wait_reconciled()
     assert situation.deployment()["spec"].get("paused") is True, "the contested field is left for a while"
     request_reconcile(situation, "they gave in")

@@ -19,7 +19,10 @@ Pair: TypeAlias = tuple[OperatorProcess, OperatorProcess]
 """The leader and its standby."""
 
 USERS = ("first", "second")
+LEASE_SECONDS = 10
+"""How long a Lease lasts by default."""
 FAILOVER_SECONDS = 20
+"""Until another writes, with such a Lease."""
 LONG_SECONDS = 20
 LONG_LEASE = {"SLUICE_LEASE_DURATION_SECONDS": str(LONG_SECONDS)}
 """For operators that must stay leader although they can't renew for a while, also on a busy machine."""
@@ -95,11 +98,13 @@ def leads(operator: OperatorProcess) -> bool:
     return "sluice_leader 1.0" in operator.get("metrics")[1]
 
 
-def seconds_to_take_over(place: LeaseNamespace, standby: OperatorProcess, *, log: AuditLog, since: datetime) -> float:
+def seconds_to_take_over(
+    place: LeaseNamespace, standby: OperatorProcess, *, log: AuditLog, since: datetime, limit: float = FAILOVER_SECONDS
+) -> float:
     """The seconds from `since` until the standby has the Lease and has created a child of a new resource."""
     name = f"after-{secrets.token_hex(3)}"
     place.apply(name)
-    eventually(lambda: place.get("Deployment", f"{name}-firehose"), seconds=FAILOVER_SECONDS)
+    eventually(lambda: place.get("Deployment", f"{name}-firehose"), seconds=limit)
     eventually(lambda: leads(standby))
     user = place.lease()["holderIdentity"].split("_")[0]
     # An object is visible before the audit log has its creation.
