@@ -126,7 +126,7 @@ class ApiServerContract:
     async def test_a_status_is_applied_to_the_object_of_that_name(
         self, client: KubernetesClient, namespace: str
     ) -> None:
-        """The uid in an applied status is not checked. In an apply of the object itself it is."""
+        """The uid in an applied status is not checked, but the version is. In an apply of the object both are."""
         uid = "11111111-1111-4111-8111-111111111111"
         own = manifest(RELAYS, namespace, metadata={"uid": uid}, status={"observedGeneration": 1})
         with pytest.raises(ApiError) as missing:
@@ -135,6 +135,14 @@ class ApiServerContract:
         created = await client.apply(RELAYS, relay(namespace), manager="user")
         written = await client.apply(RELAYS, own, manager="status", subresource="status")
         assert written["metadata"]["uid"] == created["metadata"]["uid"]
+        for subresource in ("status", ""):
+            outdated = {
+                **relay(namespace),
+                **own,
+                "metadata": {**relay(namespace)["metadata"], "resourceVersion": version(created)},
+            }
+            with pytest.raises(ApiError, match="409 Conflict"):
+                await client.apply(RELAYS, outdated, manager="status", subresource=subresource)
         with pytest.raises(ApiError) as other:
             await client.apply(RELAYS, {**relay(namespace), "metadata": own["metadata"]}, manager="user")
         assert other.value.is_immutable_field

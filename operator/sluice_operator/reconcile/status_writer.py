@@ -13,6 +13,7 @@ from sluice_operator.kubernetes.client import KubernetesClient
 from sluice_operator.kubernetes.errors import ApiError
 from sluice_operator.kubernetes.event import Event
 from sluice_operator.kubernetes.event_recorder import EventRecorder
+from sluice_operator.kubernetes.source_key import object_key
 from sluice_operator.reconcile.kinds import Kinds
 from sluice_operator.reconcile.source_memory import StatusWrites
 from sluice_operator.status.foreign_fields import removal_patch
@@ -21,6 +22,8 @@ from sluice_operator.status.transitions import is_unchanged, is_urgent, transiti
 logger = logging.getLogger(__name__)
 
 STATUS_MANAGER: Final = "sluice-operator-status"
+_MAX_ATTEMPTS: Final = 3
+"""How often a status is applied if others change the source in between."""
 
 
 class StatusWriter:
@@ -82,29 +85,48 @@ class StatusWriter:
 
     async def _apply(self, found: Manifest, status: SourceStatus, writes: StatusWrites) -> bool:
         """Apply the status. Returns whether the source still exists."""
-        metadata = found["metadata"]
-        # The API server does not check the uid here. If another source of the same name has replaced this one in this
-        # moment, it has this status until its own first reconcile.
-        identity = {name: metadata[name] for name in ("name", "namespace", "uid")}
-        manifest = {
-            "apiVersion": found["apiVersion"],
-            "kind": found["kind"],
-            "metadata": identity,
-            "status": status.dump(),
-        }
-        resource = self._kinds[found["kind"]].resource
-        try:
-            written = await self._client.apply(resource, manifest, manager=STATUS_MANAGER, subresource="status")
-        except ApiError as error:
-            if error.code in {HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT}:
-                logger.debug("%s is gone: %s", metadata["name"], error)
-                return False
-            raise
+        resource, metadata = self._kinds[found["kind"]].resource, found["metadata"]
+        written = await self._apply_to_uid(resource, found, status.dump())
+        if written is None:
+            logger.debug("%s is gone", metadata["name"])
+            return False
         writes.written_at = self._clock.monotonic()
         self._cache.put(resource, written)
-        if foreign_fields := removal_patch(written["status"], manifest["status"]):
+        if foreign_fields := removal_patch(written["status"], status.dump()):
             await self._remove_foreign_fields(resource, written, foreign_fields)
         return True
+
+    async def _apply_to_uid(self, resource: ApiResource, found: Manifest, status: Manifest) -> Manifest | None:
+        """Apply `status` to the source with the uid of `found`. Returns None if it is gone.
+
+        The API server does not check the uid of a status that is applied, but it checks the resource version. Without
+        it, a source that was deleted and created again would receive the last status of the former one.
+        """
+        newest, attempts = self._cache.source(object_key(found)), 0
+        while newest is not None and newest["metadata"]["uid"] == found["metadata"]["uid"]:
+            attempts += 1
+            identity = {name: newest["metadata"][name] for name in ("name", "namespace", "uid", "resourceVersion")}
+            manifest = {
+                "apiVersion": found["apiVersion"],
+                "kind": found["kind"],
+                "metadata": identity,
+                "status": status,
+            }
+            try:
+                return await self._client.apply(resource, manifest, manager=STATUS_MANAGER, subresource="status")
+            except ApiError as error:
+                if error.code == HTTPStatus.NOT_FOUND:
+                    break
+                if not error.is_conflict or attempts == _MAX_ATTEMPTS:
+                    raise
+            newest = await self._read(resource, found)
+        return None
+
+    async def _read(self, resource: ApiResource, found: Manifest) -> Manifest | None:
+        """The source of that name as it is now. The operator has the right to list sources, but not to get one."""
+        namespace, name = found["metadata"]["namespace"], found["metadata"]["name"]
+        listed = await self._client.list(resource, namespace, field_selector=f"metadata.name={name}")
+        return next(iter(listed.items), None)
 
     async def _remove_foreign_fields(self, resource: ApiResource, written: Manifest, foreign_fields: Manifest) -> None:
         """Remove what others have written to the status."""

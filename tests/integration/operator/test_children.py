@@ -79,12 +79,7 @@ def test_after_a_refusal_an_edited_child_is_restored_at_once(situation: Situatio
 def test_a_repeated_edit_is_reported_as_contested(situation: Situation) -> None:
     situation.apply_relay(suspend=True)
     situation.wait_condition("Ready", "True", "Suspended")
-
-    def contest() -> bool:
-        situation.patch("Deployment", f"{NAME}-firehose", {"spec": {"paused": True}})
-        return bool(situation.event_messages("ChildContested"))
-
-    eventually(contest)
+    situation.contest_deployment()
     time.sleep(1)
     assert situation.deployment()["spec"].get("paused") is True
     situation.apply_relay(suspend=True, batch={"size": 123})
@@ -225,12 +220,10 @@ class TestRecreatedResource:
         eventually(lambda: now() > created)  # creation timestamps decide to which resource a pod belongs
         # The finalizer delays the garbage collector.
         situation.patch("Deployment", situation.child, {"metadata": {"finalizers": ["sluice.dev/test"]}})
-        for _ in range(10):
-            situation.delete("Relay", NAME)
-            situation.apply_relay()
-            situation.wait_condition("Reconciling", "True", "Progressing")
-            if "image" not in situation.status():
-                break  # else the last status of the former resource came late: the API server does not check the uid
+        situation.delete("Relay", NAME)
+        situation.apply_relay()
+        situation.wait_condition("Reconciling", "True", "Progressing")
+        assert "image" not in situation.status(), "the last status of the former resource"
         messages = [item["message"] for item in situation.status()["conditions"] if item["type"] == "Ready"]
         assert "a former resource of this kind and name" in messages[0]
         situation.patch("Deployment", situation.child, {"metadata": {"finalizers": None}})

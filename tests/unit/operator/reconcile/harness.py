@@ -70,9 +70,17 @@ class Situation:
 
     async def reconcile(self, name: str = "a") -> float | None:
         """List all watched kinds, then reconcile the Relay `name`. The seconds until the next reconcile."""
+        await self.list_all()
+        return await self.reconcile_cached(name)
+
+    async def list_all(self) -> None:
+        """Fill the cache with all watched kinds."""
         for resource in (RELAYS, DEPLOYMENTS, PODS):
             listed = await self.server.client.list(resource, None)
             self._cache.replace(resource, listed.items, resource_version=listed.resource_version)
+
+    async def reconcile_cached(self, name: str = "a") -> float | None:
+        """Reconcile the Relay `name` as the cache has it. The seconds until the next reconcile."""
         self.server.requests.clear()
         return await self._reconciler.reconcile(SourceKey("Relay", NAMESPACE, name))
 

@@ -73,3 +73,35 @@ async def test_writing_the_status_of_a_deleted_source_is_no_error(situation: Sit
     with situation.server.faults.refuse(404, "NotFound", plural="relays", subresource="status"):
         await situation.reconcile()
     assert situation.events("BackpressureOn") == []
+
+
+async def test_the_status_of_a_former_source_of_the_same_name_is_not_written(situation: Situation) -> None:
+    """The source was deleted and created again, and no watch has said so yet."""
+    await situation.list_all()
+    situation.delete()
+    situation.apply()
+    situation.sink.problem = "connection refused"
+    await situation.reconcile_cached()
+    assert situation.status() == {"observedGeneration": -1}, "the default of the CRD"
+    assert situation.events("BackpressureOn") == []
+
+
+async def test_a_status_is_written_although_somebody_has_just_changed_the_source(situation: Situation) -> None:
+    await situation.list_all()
+    situation.annotate("a", team="events")
+    situation.sink.problem = "connection refused"
+    await situation.reconcile_cached()
+    assert situation.condition("SinkWritable") == ("False", "SinkUnreachable")
+    assert situation.writes() == ["PATCH relays/status", "PATCH relays/status"]
+    assert len(situation.events("BackpressureOn")) == 1
+
+
+async def test_a_source_that_always_changes_is_reconciled_again_later(situation: Situation) -> None:
+    situation.sink.problem = "connection refused"
+    conflicts = situation.server.faults.refuse(409, "Conflict", plural="relays", subresource="status")
+    with conflicts, pytest.raises(ApiError, match="409 Conflict"):
+        await situation.reconcile()
+    assert situation.writes() == ["PATCH relays/status"] * 3
+    assert situation.events("BackpressureOn") == []
+    await situation.reconcile()
+    assert len(situation.events("BackpressureOn")) == 1
