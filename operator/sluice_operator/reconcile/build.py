@@ -19,6 +19,7 @@ from sluice_operator.reconcile.observer import Observer
 from sluice_operator.reconcile.reconciler import Reconciler
 from sluice_operator.reconcile.redis_access import RedisAccessReader
 from sluice_operator.reconcile.source_memory import SourceMemories
+from sluice_operator.reconcile.source_reader import SourceReader
 from sluice_operator.reconcile.status_writer import StatusWriter
 from sluice_operator.redis.source_redis import SourceRedis
 from sluice_operator.redis.tls_files import RedisTlsFiles
@@ -60,10 +61,12 @@ def build_reconciler(
         is_of_another_release=is_of_another_release,
         clock=clock,
     )
+    sources = SourceReader(client, kinds)
     status_writer = StatusWriter(
         client=client,
         cache=cache,
         kinds=kinds,
+        sources=sources,
         recorder=recorder,
         interval_seconds=options.status_interval_seconds,
         clock=clock,
@@ -79,7 +82,9 @@ def build_reconciler(
             client=client, redis=redis, ownership=ownership, tls_files=tls_files, default_redis_url=default_redis_url
         ),
         ownership=ownership,
-        children=Children(client=client, cache=cache, ingester_defaults=options.ingester_defaults, clock=clock),
+        children=Children(
+            client=client, cache=cache, sources=sources, ingester_defaults=options.ingester_defaults, clock=clock
+        ),
         observer=Observer(client=client, cache=cache, redis=redis, clock=clock),
         status_writer=status_writer,
         deletion=DeletionReconciler(

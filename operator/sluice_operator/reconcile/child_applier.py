@@ -30,6 +30,7 @@ from sluice_operator.reconcile import child_events
 from sluice_operator.reconcile.child_errors import kind_and_name, name_taken, rejected, repeatedly_deleted, terminating
 from sluice_operator.reconcile.child_state import ChildState, RejectedWrite
 from sluice_operator.reconcile.contested_fields import not_within
+from sluice_operator.reconcile.source_reader import SourceReader
 from sluice_operator.status.condition_reasons import ConditionReason
 
 logger = logging.getLogger(__name__)
@@ -76,8 +77,9 @@ class _Child:
 class ChildApplier:
     """Creates, updates and deletes children."""
 
-    def __init__(self, client: KubernetesClient, clock: Clock) -> None:
+    def __init__(self, client: KubernetesClient, sources: SourceReader, clock: Clock) -> None:
         self._client = client
+        self._sources = sources
         self._clock = clock
 
     async def ensure(
@@ -91,7 +93,8 @@ class ChildApplier:
     ) -> ApplyResult:
         """Make the child be as `desired`; `live` is the child as cached or read.
 
-        `states` holds the state of each child of `source`, by path. Raises ApiError if a retry may help.
+        `states` holds the state of each child of `source`, by path. Raises ApiError if a retry may help, and
+        SourceDeletedError if the child is missing because its source was deleted.
         """
         if live is not None and (conflict := _ownership_conflict(live, source)):
             return ApplyResult(live=None, refusal=conflict)
@@ -127,10 +130,12 @@ class ChildApplier:
             if child.resource is SECRETS:  # running pods do not need it
                 return ApplyResult(live=None, events=events, contests=(deletion_contest(child.name),))
             return _result(child, None, refusal=repeatedly_deleted(child.desired), events=events)
-        written = await self._client.apply(child.resource, child.desired, manager=FIELD_MANAGER)
-        state.record_write(child.desired_hash)
         # The status names an image if a pod has run, and a pod needs all children.
         is_first = child.source.status.image is None and not state.existed
+        if not is_first:
+            await self._sources.check_exists(child.source)
+        written = await self._client.apply(child.resource, child.desired, manager=FIELD_MANAGER)
+        state.record_write(child.desired_hash)
         state.existed = True  # it may be deleted again before a reconcile sees it
         return _finished(child, written, (child_events.created if is_first else child_events.recreated)(child.desired))
 

@@ -31,6 +31,7 @@ from sluice_operator.reconcile.config_hashes import change_events, desired_hashe
 from sluice_operator.reconcile.keys import source_key
 from sluice_operator.reconcile.reconciliation import Reconciliation
 from sluice_operator.reconcile.redis_access import RedisAccess
+from sluice_operator.reconcile.source_reader import SourceReader
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,12 +60,13 @@ class Children:
         *,
         client: KubernetesClient,
         cache: Cache,
+        sources: SourceReader,
         ingester_defaults: IngesterDefaults,
         clock: Clock,
     ) -> None:
         self._client = client
         self._cache = cache
-        self._applier = ChildApplier(client, clock)
+        self._applier = ChildApplier(client, sources, clock)
         self._ingester_defaults = ingester_defaults
 
     async def ensure(
@@ -73,7 +75,7 @@ class Children:
         """Create, update and delete children until they are as desired.
 
         `owners` holds, by stream, the claim of another source that owns the cursor. A stream whose owner is unknown is
-        missing from it.
+        missing from it. Raises SourceDeletedError.
         """
         ensured = []
         if access.owned_secret is not None:

@@ -6,6 +6,7 @@ interrupted anywhere and repeated at any time. Everything that must survive a re
 The status is written even if the children can't be. It then reports what the API server has refused.
 """
 
+import logging
 import random
 from typing import Final
 
@@ -26,9 +27,12 @@ from sluice_operator.reconcile.reconciliation import Reconciliation
 from sluice_operator.reconcile.redis_access import RedisAccessReader
 from sluice_operator.reconcile.restart_exemption import exempt_restarts
 from sluice_operator.reconcile.source_memory import SourceMemories, SourceMemory
+from sluice_operator.reconcile.source_reader import SourceDeletedError
 from sluice_operator.reconcile.status_writer import StatusWriter
 from sluice_operator.status.condition_reasons import ConditionReason
 from sluice_operator.status.source_status import invalid_spec_status
+
+logger = logging.getLogger(__name__)
 
 _JITTER: Final = 0.1
 
@@ -94,6 +98,8 @@ class Reconciler:
             self._memories.retry_now(memory)
         try:
             await self._run_steps(kind, run)
+        except SourceDeletedError as error:
+            logger.debug("%s", error)
         finally:
             await self._status_writer.record_events(found, run.events)
         if run.errors:

@@ -16,6 +16,7 @@ from sluice_operator.kubernetes.event_recorder import EventRecorder
 from sluice_operator.kubernetes.source_key import object_key
 from sluice_operator.reconcile.kinds import Kinds
 from sluice_operator.reconcile.source_memory import StatusWrites
+from sluice_operator.reconcile.source_reader import SourceReader
 from sluice_operator.status.foreign_fields import removal_patch
 from sluice_operator.status.transitions import is_unchanged, is_urgent, transition_events
 
@@ -35,6 +36,7 @@ class StatusWriter:
         client: KubernetesClient,
         cache: Cache,
         kinds: Kinds,
+        sources: SourceReader,
         recorder: EventRecorder,
         interval_seconds: float,
         clock: Clock,
@@ -43,6 +45,7 @@ class StatusWriter:
         self._client = client
         self._cache = cache
         self._kinds = kinds
+        self._sources = sources
         self._recorder = recorder
         self._interval_seconds = interval_seconds
         self._clock = clock
@@ -102,8 +105,9 @@ class StatusWriter:
         The API server does not check the uid of a status that is applied, but it checks the resource version. Without
         it, a source that was deleted and created again would receive the last status of the former one.
         """
-        newest, attempts = self._cache.source(object_key(found)), 0
-        while newest is not None and newest["metadata"]["uid"] == found["metadata"]["uid"]:
+        key, uid = object_key(found), found["metadata"]["uid"]
+        newest, attempts = self._cache.source(key), 0
+        while newest is not None and newest["metadata"]["uid"] == uid:
             attempts += 1
             identity = {name: newest["metadata"][name] for name in ("name", "namespace", "uid", "resourceVersion")}
             manifest = {
@@ -119,14 +123,8 @@ class StatusWriter:
                     break
                 if not error.is_conflict or attempts == _MAX_ATTEMPTS:
                     raise
-            newest = await self._read(resource, found)
+            newest = await self._sources.read(key, uid)
         return None
-
-    async def _read(self, resource: ApiResource, found: Manifest) -> Manifest | None:
-        """The source of that name as it is now. The operator has the right to list sources, but not to get one."""
-        namespace, name = found["metadata"]["namespace"], found["metadata"]["name"]
-        listed = await self._client.list(resource, namespace, field_selector=f"metadata.name={name}")
-        return next(iter(listed.items), None)
 
     async def _remove_foreign_fields(self, resource: ApiResource, written: Manifest, foreign_fields: Manifest) -> None:
         """Remove what others have written to the status."""
