@@ -37,6 +37,9 @@ class Assessment:
     applied: bool = False
     """Whether the Deployment was written for this generation of the spec."""
 
+    stays_suspended: bool = False
+    """Whether the source is suspended, the end of its ingesters was reported, and none of them runs again."""
+
     recovering: bool = False
     """Whether Redis was away and the pod has not had time to report since."""
 
@@ -97,8 +100,12 @@ class Assessment:
 
     @property
     def stopped(self) -> bool:
-        """Whether no ingester runs any more."""
-        return all(pod.terminating and pod.running_since is None for pod in self.facts.pods)
+        """Whether no ingester runs any more.
+
+        The ReplicaSet controller may create a pod late and delete it at once. After the stop was reported, such a pod
+        counts only if it runs.
+        """
+        return self.stays_suspended or all(pod.terminating and pod.running_since is None for pod in self.facts.pods)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -109,6 +116,8 @@ class StreamHistory:
     """The state of the ingester."""
     reasons: frozenset[str] = frozenset()
     """The reasons of the conditions that depend on this stream alone."""
+    stays_suspended: bool = False
+    """Whether the source was suspended with all its ingesters, is so now, and no ingester runs."""
     applied: bool = False
     """Whether the children were last written for this generation of the spec."""
 
@@ -118,11 +127,11 @@ NO_HISTORY: Final = StreamHistory()
 
 def assess(facts: Facts, history: StreamHistory = NO_HISTORY) -> Assessment:
     """The assessment of `facts`. `history` is the previous status."""
-    return replace(_assess(facts, history), applied=history.applied)
+    return replace(_assess(facts, history), applied=history.applied, stays_suspended=history.stays_suspended)
 
 
 def _assess(facts: Facts, history: StreamHistory) -> Assessment:
-    """The same without `applied`.
+    """The same without `applied` and `stays_suspended`.
 
     A new operator process has not seen the ingester write yet. It can compute the age of the report only by the
     ingester's clock, which may be wrong. Until it knows more, the old status is kept, at most as long as a report is

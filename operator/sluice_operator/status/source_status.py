@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar
 
-from sluice_operator.api.conditions import Condition
+from sluice_operator.api.conditions import Condition, ConditionType
 from sluice_operator.api.ingester_status import IngesterStatus, RestartsStatus, SourceStatus
 from sluice_operator.desired.component import Component
 from sluice_operator.observed.facts.facts import Facts
@@ -36,8 +36,19 @@ def source_status(
     first, before = streams[0], by_type(previous.conditions)
     parts = previous.ingesters if is_former_host(previous.host or "", first.host) else {}
     applied = is_applied(previous, generation=first.generation)
+    stays_suspended = ConditionType.SUSPENDED in before and all(map(_is_suspended, streams))
     assessments = [
-        assess(facts, _history(facts.component, strategies[facts.component], parts, before, applied=applied))
+        assess(
+            facts,
+            _history(
+                facts.component,
+                strategies[facts.component],
+                parts,
+                before,
+                applied=applied,
+                stays_suspended=stays_suspended,
+            ),
+        )
         for facts in streams
     ]
     restarts = count_all_restarts(previous.restarts, assessments)
@@ -92,6 +103,10 @@ def _without_observation(previous: StatusT, conditions: Mapping[str, Condition],
     return previous.model_copy(update=update)
 
 
+def _is_suspended(facts: Facts) -> bool:
+    return facts.suspended and all(pod.running_since is None for pod in facts.pods)
+
+
 def _history(
     component: Component,
     strategy: StreamStrategy,
@@ -99,10 +114,16 @@ def _history(
     before: Mapping[str, Condition],
     *,
     applied: bool,
+    stays_suspended: bool,
 ) -> StreamHistory:
     part = parts.get(component.field)
     reasons = frozenset(before[kind].reason for kind in strategy.history_conditions if kind in before)
-    return StreamHistory(state=part.state if part else None, reasons=reasons, applied=applied)
+    return StreamHistory(
+        state=part.state if part else None,
+        reasons=reasons,
+        stays_suspended=stays_suspended,
+        applied=applied,
+    )
 
 
 def _stream_verdict(

@@ -309,6 +309,12 @@ EVENTS = [
         facts(suspended=True),
         [],
     ),
+    (
+        "suspended, and a pod is created late",
+        (facts(now=ago(9), suspended=True, pods=()), facts(now=ago(5), suspended=True, pods=(waiting_pod("", age=1),))),
+        facts(suspended=True, pods=()),
+        [],
+    ),
     ("pod restarting is not a lost connection", (MINUTE_AGO,), facts(pods=(waiting_pod("", age=60),)), []),
     ("cursor went back", (MINUTE_AGO,), facts(sink=sink(cursor="12")), [("Warning", "CursorMovedBack")]),
     ("another host's cursor is another cursor", (MINUTE_AGO,), facts(host="other", sink=sink(cursor="12")), []),

@@ -45,6 +45,33 @@ ROWS = [
         HEALTHY,
         "Suspended",
     ),
+    Row(
+        "suspended, and a pod is created late",
+        facts(suspended=True, deployment=deployment(replicas=0), pods=(waiting_pod("", age=1),)),
+        HEALTHY,
+        "Suspended",
+        past=(STREAMED, facts(now=ago(5), suspended=True, deployment=deployment(replicas=0), pods=())),
+    ),
+    Row(
+        "suspended, and a pod that was created late runs",
+        facts(suspended=True, deployment=deployment(replicas=0), pods=(pod(running_since=ago(1)),)),
+        PROGRESSING,
+        "Suspending",
+        past=(STREAMED, facts(now=ago(5), suspended=True, deployment=deployment(replicas=0), pods=())),
+    ),
+    Row(
+        "resumed with nothing enabled, and a pod is created late",
+        facts(enabled=False, deployment=deployment(replicas=0), pods=(waiting_pod("", age=1),)),
+        PROGRESSING,
+        "Suspending",
+        past=(facts(now=ago(5), suspended=True, deployment=deployment(replicas=0), pods=()),),
+    ),
+    Row(
+        "suspending, and its pod has not started",
+        facts(suspended=True, deployment=deployment(replicas=0), pods=(waiting_pod("", age=1),)),
+        PROGRESSING,
+        "Suspending",
+    ),
     Row("suspended without its Secret", replace(NO_SECRET, suspended=True, pods=()), HEALTHY, "Suspended"),
     Row(
         "suspended with Redis down",
