@@ -40,7 +40,7 @@ def leftovers(layout: Layout) -> list[str]:
     """What `down` should have removed."""
     alias = network.owner()
     if alias not in (None, network.alias(layout.state)):
-        return [f"another cluster runs on this machine, with its state in {alias}"]
+        return [network.other_cluster(alias)]
     found = [f"process {pid}: {command}" for pid, command in _processes(layout)]
     found += [f"mount: {line}" for line in our_mounts(Path("/proc/self/mountinfo").read_text(), layout)]
     found += [f"cgroup: {path}" for path in traces.cgroup_directories() if path.exists()]

@@ -69,7 +69,7 @@ def _start_node(layout: Layout) -> None:
     # After a crash or a reboot something of the last node may be left.
     _stop_node(layout)
     if (owner := network.owner()) is not None:
-        raise ClusterError(f"another cluster runs on this machine, with its state in {owner}: stop that one first")
+        raise ClusterError(network.other_cluster(owner))
     if routes := network.foreign_routes():
         raise ClusterError(f"the cluster's addresses are in use here: {', '.join(routes)}")
     for directory in (layout.logs, layout.state / "volumes", layout.binaries):

@@ -59,6 +59,12 @@ def alias(state: Path) -> str:
     return str(state)[-_ALIAS_LIMIT:]
 
 
+def other_cluster(state: str) -> str:
+    """The message that another cluster, with that state directory, is in the way."""
+    advice = "stop it first, with `make cluster-down` in the directory above"
+    return f"another cluster runs on this machine, with its state in {state}: {advice}"
+
+
 def foreign_routes() -> list[str]:
     """Routes that overlap the cluster's addresses but aren't its own."""
     found = subprocess.run(["ip", "-json", "-4", "route"], check=True, capture_output=True, text=True).stdout
