@@ -98,6 +98,18 @@ def test_a_completed_backfill_needs_no_pod() -> None:
     assert conditions(found)["BackfillComplete"] == ("True", "Listed")
 
 
+def test_suspended_ends_once_while_one_of_two_streams_runs_again() -> None:
+    """A pod of the firehose that was created late does not count by itself. A running pod of the backfill does."""
+    stopped, late = facts(suspended=True, pods=()), facts(suspended=True, pods=(waiting_pod("", age=1),))
+    off = [stopped, backfill(None, suspended=True, pods=())]
+    assert "Suspended" in conditions(status(off, [late, backfill(None, suspended=True, pods=())]))
+    runs = [late, backfill(None, suspended=True)]
+    for times in (1, 2):
+        found = conditions(status(off, *[runs] * times))
+        assert "Suspended" not in found
+        assert found["Ready"] == ("False", "Suspending")
+
+
 def test_without_a_backfill_there_is_no_condition_and_no_field() -> None:
     with_it = status([facts(), backfill(listing())])
     without = source_status([facts()], with_it)
