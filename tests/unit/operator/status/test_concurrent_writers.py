@@ -10,6 +10,7 @@ from sluice_operator.api.relay import RelayStatus
 from sluice_operator.observed.facts.facts import Facts
 from sluice_operator.observed.facts.health import HealthFacts
 from sluice_operator.observed.facts.pod import PodFacts
+from sluice_operator.observed.facts.redis import SinkReadFailure
 from sluice_operator.observed.facts.writers import ForeignWriter, WriterFacts
 from sluice_operator.status.transitions import is_urgent, transition_events
 from sluice_redis.contract import SourceState
@@ -19,6 +20,7 @@ from tests.unit.operator.status.situations import (
     conditions,
     deployment,
     facts,
+    failed_sink,
     health,
     pod,
     sink,
@@ -159,3 +161,13 @@ def test_ready_stays_true_while_the_controller_has_not_observed_a_change() -> No
     assert conditions(after(facts(), unseen))["Ready"] == ("True", "Streaming")
     assert conditions(after(facts(), replace(unseen, generation=3)))["Ready"] == ("False", "Progressing")
     assert conditions(after(unseen))["Ready"] == ("False", "Progressing")
+
+
+@pytest.mark.xfail(
+    strict=True, reason="SinkUnauthorized becomes Progressing until the controller has observed the change"
+)
+def test_the_reason_stays_while_the_controller_has_not_observed_a_change() -> None:
+    changed = deployment(rolled_out=False, observed=False)
+    unseen = facts(deployment=changed, sink=failed_sink(SinkReadFailure.UNAUTHORIZED))
+    for times in (1, 2):
+        assert conditions(after(facts(), *[unseen] * times))["Ready"] == ("False", "SinkUnauthorized")
