@@ -135,12 +135,9 @@ class ApiServerContract:
         created = await client.apply(RELAYS, relay(namespace), manager="user")
         written = await client.apply(RELAYS, own, manager="status", subresource="status")
         assert written["metadata"]["uid"] == created["metadata"]["uid"]
+        metadata = {**relay(namespace)["metadata"], "resourceVersion": version(created)}
+        outdated = {**relay(namespace), **own, "metadata": metadata}
         for subresource in ("status", ""):
-            outdated = {
-                **relay(namespace),
-                **own,
-                "metadata": {**relay(namespace)["metadata"], "resourceVersion": version(created)},
-            }
             with pytest.raises(ApiError, match="409 Conflict"):
                 await client.apply(RELAYS, outdated, manager="status", subresource=subresource)
         with pytest.raises(ApiError) as other:

@@ -88,14 +88,14 @@ class StatusWriter:
 
     async def _apply(self, found: Manifest, status: SourceStatus, writes: StatusWrites) -> bool:
         """Apply the status. Returns whether the source still exists."""
-        resource, metadata = self._kinds[found["kind"]].resource, found["metadata"]
-        written = await self._apply_to_uid(resource, found, status.dump())
+        resource, applied = self._kinds[found["kind"]].resource, status.dump()
+        written = await self._apply_to_uid(resource, found, applied)
         if written is None:
-            logger.debug("%s is gone", metadata["name"])
+            logger.debug("%s is gone", found["metadata"]["name"])
             return False
         writes.written_at = self._clock.monotonic()
         self._cache.put(resource, written)
-        if foreign_fields := removal_patch(written["status"], status.dump()):
+        if foreign_fields := removal_patch(written["status"], applied):
             await self._remove_foreign_fields(resource, written, foreign_fields)
         return True
 

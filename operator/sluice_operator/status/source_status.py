@@ -1,6 +1,7 @@
 """Computes the status of a source from facts and the previous status. Pure."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
 
@@ -35,20 +36,12 @@ def source_status(
     """
     first, before = streams[0], by_type(previous.conditions)
     parts = previous.ingesters if is_former_host(previous.host or "", first.host) else {}
-    applied = is_applied(previous, generation=first.generation)
-    stays_suspended = ConditionType.SUSPENDED in before and all(map(_is_suspended, streams))
+    shared = StreamHistory(
+        applied=is_applied(previous, generation=first.generation),
+        stays_suspended=ConditionType.SUSPENDED in before and all(map(_is_suspended, streams)),
+    )
     assessments = [
-        assess(
-            facts,
-            _history(
-                facts.component,
-                strategies[facts.component],
-                parts,
-                before,
-                applied=applied,
-                stays_suspended=stays_suspended,
-            ),
-        )
+        assess(facts, _history(shared, facts.component, strategies[facts.component], parts, before))
         for facts in streams
     ]
     restarts = count_all_restarts(previous.restarts, assessments)
@@ -108,22 +101,16 @@ def _is_suspended(facts: Facts) -> bool:
 
 
 def _history(
+    shared: StreamHistory,
     component: Component,
     strategy: StreamStrategy,
     parts: Mapping[str, IngesterStatus],
     before: Mapping[str, Condition],
-    *,
-    applied: bool,
-    stays_suspended: bool,
 ) -> StreamHistory:
+    """The history of one stream. `shared` is what all streams of the source share."""
     part = parts.get(component.field)
     reasons = frozenset(before[kind].reason for kind in strategy.history_conditions if kind in before)
-    return StreamHistory(
-        state=part.state if part else None,
-        reasons=reasons,
-        stays_suspended=stays_suspended,
-        applied=applied,
-    )
+    return replace(shared, state=part.state if part else None, reasons=reasons)
 
 
 def _stream_verdict(

@@ -68,6 +68,15 @@ class Situation:
             clock=self.clock,
         )
 
+    async def start_streaming(self) -> None:
+        """Create a Relay, whose ingester then streams."""
+        self.apply()
+        await self.reconcile()
+        self.run_pod()
+        self.report(seq="7")
+        self.sink.set(KEYS.cursor, "7")
+        await self.reconcile()
+
     async def reconcile(self, name: str = "a") -> float | None:
         """List all watched kinds, then reconcile the Relay `name`. The seconds until the next reconcile."""
         await self.list_all()

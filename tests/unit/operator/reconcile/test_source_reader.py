@@ -10,11 +10,7 @@ from tests.unit.operator.reconcile.harness import NAMESPACE, Situation
 async def situation() -> Situation:
     """A Relay whose ingester streams."""
     situation = Situation()
-    situation.apply()
-    await situation.reconcile()
-    situation.run_pod()
-    situation.report()
-    await situation.reconcile()
+    await situation.start_streaming()
     assert situation.status()["image"] == "sluice:test"
     return situation
 

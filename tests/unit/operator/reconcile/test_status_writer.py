@@ -5,19 +5,14 @@ import pytest
 from sluice_operator.kinds.relay import RELAY
 from sluice_operator.kubernetes.api_resource import Manifest
 from sluice_operator.kubernetes.errors import ApiError
-from tests.unit.operator.reconcile.harness import KEYS, NAMESPACE, STATUS_SECONDS, Situation
+from tests.unit.operator.reconcile.harness import NAMESPACE, STATUS_SECONDS, Situation
 
 
 @pytest.fixture
 async def situation() -> Situation:
     """A Relay whose ingester streams."""
     situation = Situation()
-    situation.apply()
-    await situation.reconcile()
-    situation.run_pod()
-    situation.report(seq="7")
-    situation.sink.set(KEYS.cursor, "7")
-    await situation.reconcile()
+    await situation.start_streaming()
     return situation
 
 
