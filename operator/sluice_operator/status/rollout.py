@@ -19,7 +19,6 @@ from sluice_operator.status.verdict import (
     progressing_verdict,
     stalled_verdict,
     stalled_verdict_after,
-    was_ready,
 )
 
 _IMAGE_FAILURES: Final = frozenset(
@@ -40,6 +39,19 @@ _NEVER_RAN: Final = frozenset({"StartError", "ContainerCannotRun"})
 _POD_REASONS: Final = frozenset(
     {ConditionReason.IMAGE_PULL_FAILED, ConditionReason.CONTAINER_CONFIG_ERROR, ConditionReason.CRASH_LOOP}
 )
+_ROLLOUT_REASONS: Final = _POD_REASONS | {
+    ConditionReason.PROGRESSING,
+    ConditionReason.POD_NOT_RUNNING,
+    ConditionReason.POD_REFUSED,
+    ConditionReason.PROGRESS_DEADLINE_EXCEEDED,
+    ConditionReason.REFERENCE_MISSING,
+    ConditionReason.VOLUME_NOT_MOUNTED,
+    ConditionReason.SIDECAR_FAILED,
+    ConditionReason.SECRET_MISSING,
+    ConditionReason.DUPLICATE_SOURCE,
+    ConditionReason.SUSPENDING,
+}
+"""Reasons why no ingester of the newest template may run."""
 _FIX_IMAGE: Final = "correct spec.image, spec.imagePullPolicy or spec.podTemplate.imagePullSecrets"
 _FIX_CONTAINER: Final = "create what is missing, or correct spec.podTemplate or spec.image"
 _FIX_REFUSAL: Final = (
@@ -63,7 +75,7 @@ def rollout_verdict(  # noqa: PLR0911 (one return for each kind of situation)
             trouble = _previous_stall(pod, previous, generation=facts.generation) or trouble
         if trouble is not None:
             return trouble
-    settled = deployment.rolled_out or (not deployment.observed and was_ready(previous, generation=facts.generation))
+    settled = deployment.rolled_out or (not deployment.observed and assessment.applied and _was_settled(previous))
     if assessment.running and settled:
         return None
     if deployment.failure_message:
@@ -81,6 +93,14 @@ def rollout_verdict(  # noqa: PLR0911 (one return for each kind of situation)
             ConditionReason.PROGRESSING, f"The Deployment is being rolled out{_terminating_pods(facts.pods)}"
         )
     return progressing_verdict(ConditionReason.POD_NOT_RUNNING, _starting_message(pod, facts.start))
+
+
+def _was_settled(previous: Mapping[str, Condition]) -> bool:
+    """Whether the previous status says that an ingester of the newest template runs, well or not. That stays until the
+    controller has observed a change of the Deployment.
+    """
+    ready = previous.get(Type.READY)
+    return ready is not None and ready.reason not in _ROLLOUT_REASONS
 
 
 def _terminating_pods(pods: Sequence[PodFacts]) -> str:

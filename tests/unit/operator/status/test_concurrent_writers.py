@@ -163,9 +163,6 @@ def test_ready_stays_true_while_the_controller_has_not_observed_a_change() -> No
     assert conditions(after(unseen))["Ready"] == ("False", "Progressing")
 
 
-@pytest.mark.xfail(
-    strict=True, reason="SinkUnauthorized becomes Progressing until the controller has observed the change"
-)
 def test_the_reason_stays_while_the_controller_has_not_observed_a_change() -> None:
     changed = deployment(rolled_out=False, observed=False)
     unseen = facts(deployment=changed, sink=failed_sink(SinkReadFailure.UNAUTHORIZED))
