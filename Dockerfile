@@ -7,6 +7,8 @@ FROM ${BASE} AS build
 ARG SSL_CERT_FILE
 ARG UV_VERSION=0.13.9
 ENV UV_PROJECT_ENVIRONMENT=/opt/sluice UV_COMPILE_BYTECODE=1 UV_NO_CACHE=1 UV_PYTHON_DOWNLOADS=never
+# cbrrr has no wheels: its one C file is compiled here.
+RUN apt-get update -qq && apt-get install -qq --yes --no-install-recommends gcc libc6-dev python3-dev >/dev/null
 RUN python3 -m venv /opt/uv && /opt/uv/bin/pip install --quiet --no-cache-dir uv==${UV_VERSION}
 WORKDIR /src
 # The dependencies change seldom: a layer of their own.

@@ -82,5 +82,7 @@ $(UV):
 
 .venv/ready: $(UV) pyproject.toml uv.lock
 	@echo "==> Python packages into .venv"
+	@python3 -c 'import os, sys, sysconfig; path = sysconfig.get_path("include") + "/Python.h"; os.path.exists(path) or \
+	  sys.exit("cbrrr is compiled here, and there is no " + path + ": install the headers of Python (Debian: python3-dev)")'
 	@$(UV) sync --frozen --quiet
 	@touch $@
