@@ -6,6 +6,7 @@ An operation that cannot be decoded becomes a dead letter. The other operations 
 from typing import Any, Final
 
 from sluice_wire import datajson, fields
+from sluice_wire.cid import Cid
 from sluice_wire.collection_filter import CollectionFilter
 from sluice_wire.deadletter import MAX_PAYLOAD_BYTES, DeadLetter, DeadLetterReason, InputError
 from sluice_wire.event_stream import MessageStamp
@@ -24,6 +25,9 @@ at many paths, and fill the ingester's memory."""
 
 MAX_DEAD_LETTER_BYTES: Final = 16 * MAX_PAYLOAD_BYTES
 """Bytes of all payloads of one commit's dead letters."""
+
+LARGE_RECORD_BYTES: Final = 64 * 1024
+"""A larger record may have so many items that their JSON takes too much memory."""
 
 _INVALID: Final = DeadLetterReason.MESSAGE_INVALID
 
@@ -78,9 +82,7 @@ class _CommitEvents:
             try:
                 operation = read_operation(op, collections)
             except InputError as error:
-                self.add_dead_letter(
-                    error, context={"op": op}, block=memoryview(op.raw) if isinstance(op, BrokenValue) else None
-                )
+                self.add_dead_letter(error, context={"op": op}, block=op.raw if isinstance(op, BrokenValue) else None)
                 continue
             if operation is None:
                 self.filtered += 1
@@ -90,17 +92,17 @@ class _CommitEvents:
 
     def add_events(self, operations: list[Operation], car_bytes: object) -> None:
         wanted = {operation.cid for operation in operations if operation.cid is not None}
-        blocks, absence = find_blocks(car_bytes, wanted)
+        blocks = find_blocks(car_bytes, wanted)
         for operation in operations:
             event = self._event_without_record(operation)
             block = None
-            if (cid := operation.cid) is not None and (block := blocks.get(cid)) is None:
-                self.add_dead_letter(absence, operation=operation, context=event)
-                continue
             try:
-                if cid is not None and block is not None:
-                    event["record"] = read_record(bytes(block), cid)
-                self._add_event(operation.action, event)
+                if (cid := operation.cid) is not None:
+                    if (block := blocks.verified.get(cid)) is None:
+                        block = blocks.mismatched.get(cid)
+                        raise blocks.absence if block is None else _mismatch(cid)
+                    event["record"] = read_record(block)
+                self._add_event(operation.action, event, is_large=block is not None and len(block) > LARGE_RECORD_BYTES)
             except InputError as error:
                 self.add_dead_letter(error, operation=operation, context=event, block=block)
 
@@ -115,9 +117,9 @@ class _CommitEvents:
             event["cid"] = str(operation.cid)
         return event
 
-    def _add_event(self, kind: EventKind, event: dict[str, Any]) -> None:
+    def _add_event(self, kind: EventKind, event: dict[str, Any], *, is_large: bool) -> None:
         try:
-            text = datajson.dumps(event)
+            text = datajson.dumps_large(event) if is_large else datajson.dumps(event)
         except ValueError as error:
             raise InputError(DeadLetterReason.RECORD_INVALID, str(error)) from error
         if len(text) > self._output_bytes_left:
@@ -132,7 +134,7 @@ class _CommitEvents:
         *,
         operation: Operation | None = None,
         context: dict[str, Any] | None = None,
-        block: memoryview | None = None,
+        block: bytes | None = None,
     ) -> None:
         payload = datajson.dumps_leniently(self.common | (context or {})) if block is None else block
         path = f"/{operation.collection}/{operation.rkey}" if operation else ""
@@ -144,3 +146,7 @@ class _CommitEvents:
         )
         self._dead_letter_bytes_left -= len(letter.payload)
         self.dead_letters.append(letter)
+
+
+def _mismatch(cid: Cid) -> InputError:
+    return InputError(DeadLetterReason.BLOCK_HASH_MISMATCH, f"the block is not what its CID promises: {cid}")

@@ -2,11 +2,12 @@
 
 https://ipld.io/specs/codecs/dag-cbor/spec/
 
-- Refused: indefinite lengths, tags other than 42 (links), map keys that are not strings, and duplicate keys. Also more
-  nesting or items than any real record has.
+- Refused: indefinite lengths, tags other than 42 (links), map keys that are not strings, duplicate keys, and floats
+  that are no number. Also more nesting or items than any real record has.
 - Accepted: keys out of order, and integers and floats that are not in their shortest form. Their meaning is clear.
 """
 
+import math
 from collections.abc import Callable
 from io import BytesIO
 from typing import Any, Final, NoReturn
@@ -15,15 +16,15 @@ from cbor2 import CBORDecodeError, CBORDecoder
 
 from sluice_wire.cid import Cid
 
-MAX_DEPTH: Final = 128
-"""Containers within containers. Relays stop at 32, as does the reference parser in Go."""
+MAX_DEPTH: Final = 256
+"""Containers within containers. orjson stops a little earlier, so that its limit counts. Relays stop at 32."""
 
 MAX_ITEMS: Final = 1 << 18
 """Values in one object. Relays stop at 2^17 in one container."""
 
 _MAX_UNCOUNTED_BYTES: Final = 1 << 16  # so few bytes can't hold enough items to matter
 _LINK: Final = 42
-_LONG_INTEGERS: Final = (b"\x1b", b"\x3b")  # the first byte of one that takes 8 more
+_LONG_NUMBERS: Final = (b"\x1b", b"\x3b", b"\xf9", b"\xfa", b"\xfb")  # first bytes of integers and floats
 _INT64: Final = range(-(1 << 63), 1 << 63)
 
 
@@ -53,11 +54,12 @@ _TAGS: Final = _Tags({_LINK: _link})
 def decode(data: bytes) -> Any:
     """The one object in `data`, with links as `Cid`.
 
-    CborError if there is none, if there are more, or if an integer does not fit into 64 bits with a sign.
+    CborError if there is none, if there are more, if an integer does not fit into 64 bits with a sign, or if a float is
+    infinite or no number.
     """
     (value,) = _decode(data, count=1)
-    if any(head in data for head in _LONG_INTEGERS):  # it may also be any other byte of that value
-        _check_integers(value)
+    if any(head in data for head in _LONG_NUMBERS):  # it may also be any other byte of that value
+        _check_numbers(value)
     return value
 
 
@@ -89,7 +91,7 @@ def _decode(data: bytes, *, count: int) -> list[Any]:
     return values
 
 
-def _check_integers(value: object) -> None:
+def _check_numbers(value: object) -> None:
     stack = [value]
     while stack:
         match stack.pop():
@@ -99,6 +101,8 @@ def _check_integers(value: object) -> None:
                 stack.extend(items)
             case int() as number if number not in _INT64:
                 raise CborError(f"{number} is no signed integer of 64 bits")
+            case float() as number if not math.isfinite(number):
+                raise CborError(f"a float must be a number; this is {number}")
 
 
 def check_items(data: bytes) -> None:

@@ -7,6 +7,8 @@ import base64
 import json
 from typing import Any, Final
 
+import orjson
+
 from sluice_wire.cid import Cid
 
 
@@ -19,7 +21,7 @@ def encode_special(value: object) -> dict[str, str]:
     raise ValueError(f"JSON has no form for {value!r}"[:200])
 
 
-_ENCODER: Final = json.JSONEncoder(
+_LARGE_ENCODER: Final = json.JSONEncoder(
     ensure_ascii=False,
     allow_nan=False,
     check_circular=False,  # decoded CBOR without references is a tree
@@ -40,11 +42,22 @@ _LENIENT_ENCODER: Final = json.JSONEncoder(
 def dumps(value: dict[str, Any]) -> bytes:
     """`value` as JSON in UTF-8, without spaces, with keys in their order.
 
-    ValueError for what JSON cannot represent: NaN and infinities, keys that are not text, CBOR's undefined and simple
-    values.
+    ValueError for what JSON cannot represent: keys that are not text, CBOR's undefined and simple values. It must not
+    contain NaN or infinities, for which JSON has no form: `dagcbor` refuses them.
     """
     try:
-        return _ENCODER.encode(value).encode()
+        return orjson.dumps(value, encode_special)
+    except orjson.JSONEncodeError as error:
+        raise ValueError(str(error.__cause__ or error)) from error
+
+
+def dumps_large(value: dict[str, Any]) -> bytes:
+    """The same as `dumps` for values that may have very many items.
+
+    orjson reserves some hundred bytes for each item of a list. Its output differs in the form of some floats only.
+    """
+    try:
+        return _LARGE_ENCODER.encode(value).encode()
     except TypeError as error:  # a key of bytes
         raise ValueError(str(error)) from error
 

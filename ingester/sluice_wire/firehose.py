@@ -14,6 +14,7 @@ from sluice_wire.collection_filter import CollectionFilter
 from sluice_wire.commit import decode_commit
 from sluice_wire.event_stream import MessageHandler, decode_frame
 from sluice_wire.events import DecodedFrame, ErrorFrame, InfoMessage
+from sluice_wire.fast_commit import decode_usual_commit
 
 NSID: Final = "com.atproto.sync.subscribeRepos"
 
@@ -29,8 +30,9 @@ class FirehoseDecoder:
     def __init__(
         self, *, collections: Sequence[str], omit_sync: bool = False, resync_origin: str | None = None
     ) -> None:
+        self._collections = CollectionFilter(collections)
         self._handlers: dict[str, MessageHandler] = {
-            "#commit": partial(decode_commit, collections=CollectionFilter(collections)),
+            "#commit": partial(decode_commit, collections=self._collections),
             "#identity": decode_identity,
             "#account": decode_account,
             "#sync": partial(decode_sync, omit_event=omit_sync, resync_origin=resync_origin),
@@ -43,4 +45,11 @@ class FirehoseDecoder:
 
         `received`, with its time zone, replaces the time of a message that has none.
         """
+        usual = decode_usual_commit(data, collections=self._collections)
+        if usual is not None:
+            return usual
+        return self.decode_strictly(data, received=received)
+
+    def decode_strictly(self, data: bytes, *, received: datetime) -> DecodedFrame | InfoMessage | ErrorFrame:
+        """The same as `decode`, without the fast path. It is the reference."""
         return decode_frame(data, received=received, nsid=NSID, handlers=self._handlers)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -40,7 +41,7 @@ class FakeSource:
         self._queue.put_nowait(SourceFailure(kind, "the connection was lost", min_delay))
 
     @asynccontextmanager
-    async def open(self, *, cursor: str | None) -> AsyncIterator[AsyncIterator[bytes]]:
+    async def open(self, *, cursor: str | None) -> AsyncIterator[AsyncIterator[deque[bytes]]]:
         self.cursors.append(cursor)
         if self.refusals:
             raise SourceError(self.refusals.pop(0))
@@ -51,12 +52,17 @@ class FakeSource:
         finally:
             self.is_open = False
 
-    async def _frames(self) -> AsyncIterator[bytes]:
+    async def _frames(self) -> AsyncIterator[deque[bytes]]:
+        arrived: deque[bytes] = deque()
         while True:
             item = await self._queue.get()
+            if isinstance(item, bytes):
+                arrived.append(item)
+            if arrived and (self._queue.empty() or not isinstance(item, bytes)):
+                yield arrived
+                arrived = deque()
             if isinstance(item, SourceFailure):
                 raise SourceError(item)
-            yield item
 
     def _put(self, **message: object) -> None:
         self._queue.put_nowait(json.dumps(message).encode())

@@ -1,6 +1,7 @@
 """The frame reader: it reads the frames of one connection, decodes them, and gives them to the cursor tracker."""
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
@@ -30,8 +31,11 @@ class Decoder(Protocol):
 class FrameSource(Protocol):
     """An event stream that can be opened many times. `Subscription` implements it."""
 
-    def open(self, *, cursor: str | None) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
-        """Connect, and return the frames from `cursor` on. SourceError if that fails, or when they end."""
+    def open(self, *, cursor: str | None) -> AbstractAsyncContextManager[AsyncIterator[deque[bytes]]]:
+        """Connect, and return the frames from `cursor` on. SourceError if that fails, or when they end.
+
+        Each item has the frames that have arrived since the last one: at least one. The reader empties it.
+        """
 
 
 class SinkBlockedError(Exception):
@@ -71,10 +75,12 @@ class FrameReader:
             is_streaming = False
             try:
                 while True:
-                    if not batcher.has_room and not await batcher.wait_for_room(seconds=MAX_BLOCKED_SECONDS):
-                        raise SinkBlockedError
-                    # No local names for the frame and its message: a large one is freed before the next arrives.
-                    self._handle_frame(await anext(frames), batcher)
+                    await _wait_for_room(batcher)
+                    arrived = await anext(frames)
+                    while arrived:
+                        await _wait_for_room(batcher)
+                        # No local names for the frame and its message: a large one is freed before the next arrives.
+                        self._handle_frame(arrived.popleft(), batcher)
                     if not is_streaming:
                         is_streaming = True
                         streaming_if_quiet.cancel()
@@ -101,3 +107,9 @@ class FrameReader:
             raise self._cursor_tracker.exception_for(message)
         else:
             self._cursor_tracker.handle_info(message)
+
+
+async def _wait_for_room(batcher: Batcher) -> None:
+    """SinkBlockedError if there is none for too long."""
+    if not batcher.has_room and not await batcher.wait_for_room(seconds=MAX_BLOCKED_SECONDS):
+        raise SinkBlockedError

@@ -8,6 +8,7 @@ from websockets.exceptions import InvalidStatus, InvalidURI, SecurityError
 from websockets.uri import WebSocketURI, parse_uri
 
 from sluice_ingester.sources import handshake_response
+from sluice_ingester.sources.frame_connection import FrameConnection
 from sluice_ingester.sources.hop import Hop, host_port
 from sluice_ingester.sources.proxy import proxy_for
 from sluice_ingester.sources.tls import Tls
@@ -27,7 +28,9 @@ class Connector(connect):
     """
 
     def __init__(self, uri: str, *, source: str, allow_plaintext: bool, tls: Tls, **options: Any) -> None:
-        super().__init__(uri, happy_eyeballs_delay=NEXT_ADDRESS_SECONDS, interleave=1, **options)
+        super().__init__(
+            uri, create_connection=FrameConnection, happy_eyeballs_delay=NEXT_ADDRESS_SECONDS, interleave=1, **options
+        )
         self.hop = Hop(source=source)
         self._tls = tls
         self._allow_plaintext = allow_plaintext

@@ -52,6 +52,7 @@ def parse_response(protocol: ClientProtocol) -> Generator[None]:
         return
     protocol.state = State.OPEN
     protocol.events.append(response)
+    yield  # the connection takes the frames that have come with the response
     yield from Protocol.parse(protocol)
 
 

@@ -6,19 +6,15 @@ A source may send no events for days. So pings, and not the absence of events, s
 import asyncio
 import contextlib
 import logging
+from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
-from typing import Final
-
-from websockets.asyncio.client import ClientConnection
 
 from sluice_ingester.sources.address import Address
 from sluice_ingester.sources.connector import Connector
 from sluice_ingester.sources.failure import SourceError, SourceFailure, classify_source_error
+from sluice_ingester.sources.frame_connection import MAX_FRAME_BYTES, FrameConnection
 from sluice_ingester.sources.tls import Tls
-
-MAX_FRAME_BYTES: Final = 5 * 1024 * 1024 + 64 * 1024
-"""The most bytes of a frame: 5 MB by the specification, and some slack."""
 
 _logger = logging.getLogger("sluice_ingester.websocket")
 _logger.setLevel(logging.CRITICAL)  # the pipeline logs failures
@@ -35,29 +31,30 @@ class Deadlines:
 
 
 class FrameStream:
-    """The frames of an open connection, as an async iterator. SourceError says why they ended."""
+    """The frames of an open connection, as an async iterator. SourceError says why they ended.
 
-    def __init__(self, websocket: ClientConnection, *, source: str, deadlines: Deadlines) -> None:
+    Each item has all frames that have arrived since the last one: at least one.
+    """
+
+    def __init__(self, websocket: FrameConnection, *, source: str, deadlines: Deadlines) -> None:
         self._websocket = websocket
         self._source = source
         self._deadlines = deadlines
-        self._received = 0
         self._waiting = False
         self._failure: SourceFailure | None = None
 
-    def __aiter__(self) -> AsyncIterator[bytes]:
+    def __aiter__(self) -> AsyncIterator[deque[bytes]]:
         return self
 
-    async def __anext__(self) -> bytes:
+    async def __anext__(self) -> deque[bytes]:
         self._waiting = True
         try:
             # No event stream has text messages. The decoder reports them.
-            data = await self._websocket.recv(decode=False)
+            frames = await self._websocket.read_messages()
         except Exception as error:
             raise SourceError(self._failure or classify_source_error(error, source=self._source)) from error
         self._waiting = False
-        self._received += 1
-        return data
+        return frames
 
     async def monitor_pings(self) -> None:
         """Send pings, and close the connection if the source does not answer.
@@ -67,10 +64,10 @@ class FrameStream:
         """
         while True:
             await asyncio.sleep(self._deadlines.ping_interval)
-            received = self._received
+            received = self._websocket.received
             pong = await self._websocket.ping()
             done, _ = await asyncio.wait({asyncio.ensure_future(pong)}, timeout=self._deadlines.ping)
-            if not done and self._waiting and self._received == received:
+            if not done and self._waiting and self._websocket.received == received:
                 self._failure = SourceFailure(
                     "PingTimeout", f"{self._source} did not answer a ping in {self._deadlines.ping:g} s"
                 )
@@ -100,7 +97,7 @@ class Subscription:
     async def open(self, *, cursor: str | None) -> AsyncGenerator[FrameStream]:
         """Connect, and return the frames from `cursor` on. SourceError if that fails.
 
-        The socket is not read while a frame waits for its reader. The kernel's buffers are enough for speed, and large
+        The socket is not read while frames wait for their reader. The kernel's buffers are enough for speed, and large
         frames must not accumulate. Compression is off, because it costs more CPU time than bandwidth.
         """
         source = self.address.host
@@ -115,7 +112,6 @@ class Subscription:
             close_timeout=self._deadlines.close,
             ping_interval=None,
             max_size=MAX_FRAME_BYTES,
-            max_queue=(0, 0),
             logger=_logger,
         )
         try:
@@ -125,6 +121,7 @@ class Subscription:
             raise SourceError(
                 classify_source_error(error, source=source, hop=connecting.hop, ca_variables=named)
             ) from error
+        assert isinstance(websocket, FrameConnection)  # noqa: S101 - the connector makes no other
         frames = FrameStream(websocket, source=source, deadlines=self._deadlines)
         watching = asyncio.create_task(frames.monitor_pings())
         try:

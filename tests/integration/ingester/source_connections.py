@@ -44,7 +44,7 @@ async def reach(protocol: str, address: str, *, tls: Tls | None = None) -> bytes
             await listing.close()
     subscription = Subscription(parsed, nsid=NSID, user_agent="sluice/test", tls=tls, deadlines=PATIENT)
     async with subscription.open(cursor="0") as frames:
-        return await anext(frames)
+        return (await anext(frames))[0]
 
 
 @contextlib.asynccontextmanager

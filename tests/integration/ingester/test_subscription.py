@@ -12,7 +12,8 @@ from aiohttp import web
 from e2e.relaysim.sim import RelaySim
 from sluice_ingester.sources.address import Address
 from sluice_ingester.sources.failure import SourceError, SourceFailure
-from sluice_ingester.sources.subscription import MAX_FRAME_BYTES, Deadlines, FrameStream, Subscription
+from sluice_ingester.sources.frame_connection import MAX_FRAME_BYTES
+from sluice_ingester.sources.subscription import Deadlines, FrameStream, Subscription
 from tests.integration.ports import free_port
 
 QUICK = Deadlines(open=60.0, ping_interval=0.2, ping=60.0, close=0.5)
@@ -33,7 +34,21 @@ def subscription(url: str, deadlines: Deadlines = QUICK) -> Subscription:
     )
 
 
-async def end_of(frames: FrameStream) -> SourceFailure:
+async def one_by_one(stream: FrameStream) -> AsyncIterator[bytes]:
+    async for frames in stream:
+        for frame in frames:
+            yield frame
+
+
+@asynccontextmanager
+async def opened(
+    url: str, deadlines: Deadlines = QUICK, *, cursor: str | None = "0"
+) -> AsyncIterator[AsyncIterator[bytes]]:
+    async with subscription(url, deadlines).open(cursor=cursor) as stream:
+        yield one_by_one(stream)
+
+
+async def end_of(frames: AsyncIterator[bytes]) -> SourceFailure:
     with pytest.raises(SourceError) as caught:
         async for _ in frames:
             pass
@@ -61,7 +76,7 @@ async def served(handler: Any) -> AsyncIterator[str]:
 
 
 async def test_a_quiet_source_stays_connected() -> None:
-    async with RelaySim(paused=True) as sim, subscription(sim.url).open(cursor=None) as frames:
+    async with RelaySim(paused=True) as sim, opened(sim.url, cursor=None) as frames:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(2.5):  # twelve pings, no event
                 await anext(frames)
@@ -69,7 +84,7 @@ async def test_a_quiet_source_stays_connected() -> None:
 
 
 async def test_a_source_that_answers_no_ping_is_disconnected() -> None:
-    async with RelaySim(paused=True, prefill=5) as sim, subscription(sim.url, IMPATIENT).open(cursor="0") as frames:
+    async with RelaySim(paused=True, prefill=5) as sim, opened(sim.url, IMPATIENT) as frames:
         for _ in range(5):
             await anext(frames)
         sim.fault("stall")
@@ -80,7 +95,7 @@ async def test_a_source_that_answers_no_ping_is_disconnected() -> None:
 async def test_a_slow_reader_does_not_end_the_connection() -> None:
     """The pong waits behind frames that the ingester has not read, so a late pong is not the source's fault."""
     sim = RelaySim(rate=2000, corpus=500, window=50_000)
-    async with sim, subscription(sim.url, IMPATIENT).open(cursor="0") as frames:
+    async with sim, opened(sim.url, IMPATIENT) as frames:
         await anext(frames)
         await asyncio.sleep(2 * PATIENT_FOR)
         for _ in range(500):
@@ -91,7 +106,7 @@ async def test_a_slow_reader_does_not_end_the_connection() -> None:
     ("how", "kind"), [("abort", "ConnectionLost"), ("in-frame", "ConnectionLost"), ("close", "Closed")]
 )
 async def test_the_end_of_a_connection(how: str, kind: str) -> None:
-    async with RelaySim(paused=True, prefill=5) as sim, subscription(sim.url).open(cursor="0") as frames:
+    async with RelaySim(paused=True, prefill=5) as sim, opened(sim.url) as frames:
         await anext(frames)
         sim.fault("cut", how=how)
         assert (await end_of(frames)).kind == kind
@@ -106,7 +121,7 @@ async def test_a_frame_above_the_limit() -> None:
         await socket.receive()
         return socket
 
-    async with served(handler) as url, subscription(url).open(cursor="0") as frames:
+    async with served(handler) as url, opened(url) as frames:
         assert len(await anext(frames)) == MAX_FRAME_BYTES
         failure = await end_of(frames)
         assert (failure.kind, "set the cursor beyond it" in failure.message) == ("FrameTooLarge", True)
@@ -136,7 +151,7 @@ async def test_a_redirect_is_followed(scheme: str) -> None:
     async with RelaySim(paused=True, prefill=1) as sim:
         place = f"{scheme}://{sim.host}/xrpc/com.atproto.sync.subscribeRepos?cursor=0"
         sim.fault("refuse", status=302, location=place)
-        async with subscription(sim.url).open(cursor="0") as frames:
+        async with opened(sim.url) as frames:
             assert await anext(frames)
 
 
@@ -201,7 +216,7 @@ async def test_a_server_with_another_protocol() -> None:
 async def test_frames_are_not_buffered_without_limit() -> None:
     """While no frame is taken, the socket is not read: the source stops when the kernel's buffers are full."""
     sim = RelaySim(rate=0, corpus=200, window=200_000)
-    async with sim, subscription(sim.url).open(cursor="0") as frames:
+    async with sim, opened(sim.url) as frames:
         await anext(frames)
         (reader,) = sim.repos.readers
         before = -200

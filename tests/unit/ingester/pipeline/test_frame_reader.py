@@ -1,6 +1,7 @@
 """When a source counts as streaming. Lists of messages stand in for the connection."""
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -34,7 +35,7 @@ class ScriptedSource:
         for message in self._messages:
             self.states.append(self._report.condition.state)
             self._next = message
-            yield b""
+            yield deque([b""])
         self.states.append(self._report.condition.state)
         await asyncio.sleep(3600)
 
