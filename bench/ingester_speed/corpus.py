@@ -18,6 +18,7 @@ from typing import Final
 from e2e.relaysim import accounts, events, records
 from e2e.relaysim.labels import Labeler
 from e2e.relaysim.network import Network
+from e2e.relaysim.repo import Commit
 from sluice_wire import car, dagcbor
 
 FIRST_SEQ: Final = 6_322_875_401
@@ -56,7 +57,7 @@ def _make_commits() -> Iterator[bytes]:
     network, rng = Network(seed=_SEED, size=2), random.Random("bench")
     posts: list[records.Ref] = []
 
-    def create(count: int) -> events.Commit:
+    def create(count: int) -> Commit:
         [collection] = rng.choices(list(_MIX), list(_MIX.values()))
         if collection == records.POST or not posts:
             commit = network.make(*(network.post() for _ in range(count)))

@@ -47,6 +47,11 @@ class Messages:
             own = at + _PASS_DIGITS
             self._view[own : own + _FRAME_DIGITS] = _digits(number, _FRAME_DIGITS)
 
+    @property
+    def mean_bytes(self) -> float:
+        """The mean size of a message, with its head."""
+        return len(self._data) / len(self._ends)
+
     def _add_gaps(self, frame: bytes, number: int) -> None:
         begin = len(self._data)
         seq = frame.index(_SEQ) + len(_SEQ)

@@ -22,11 +22,12 @@ _STOP_SECONDS: Final = 20
 
 @dataclass(frozen=True)
 class Source:
-    """A running replay. `certificate` is the file to trust."""
+    """A running replay. `certificate` is the file to trust. `message_bytes` is the mean size of a message."""
 
     url: str
     certificate: Path
     pid: int
+    message_bytes: float
 
 
 @contextmanager
@@ -42,7 +43,7 @@ def replay(*arguments: str) -> Iterator[Source]:
                 line = process.stdout.readline()
                 if not line:
                     sys.exit("the source ended at its start")
-                yield Source(url=json.loads(line)["url"], certificate=certificate.chain, pid=process.pid)
+                yield Source(certificate=certificate.chain, pid=process.pid, **json.loads(line))
             finally:
                 process.kill()
 
@@ -59,10 +60,11 @@ class Ingester:
             "INGESTER_HIGH_WATER_MARK": "100000000",
             **settings,
         }
-        self._process = self._start()
+        self.start()
 
-    def _start(self) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(self._version.command, env=self._environment)
+    def start(self) -> None:
+        """Start the process. After `kill`, start another one."""
+        self._process = subprocess.Popen(self._version.command, env=self._environment)
 
     @property
     def pid(self) -> int:
@@ -74,11 +76,10 @@ class Ingester:
         if self._process.poll() is not None:
             sys.exit(f"the ingester of {self._version.name} ended with {self._process.returncode}")
 
-    def kill_and_restart(self) -> None:
-        """Kill the process without a warning, and start another one at once."""
+    def kill(self) -> None:
+        """Kill the process without a warning."""
         self._process.kill()
         self._process.wait()
-        self._process = self._start()
 
     def stop(self) -> None:
         """Stop the process, and wait for its end."""
@@ -86,8 +87,7 @@ class Ingester:
         try:
             self._process.wait(_STOP_SECONDS)
         except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+            self.kill()
 
 
 @contextmanager

@@ -7,7 +7,7 @@
 The simulated relay spends more on an event than the ingester does, and would be what is measured. This one spends some
 5 us on an event: it replaces seq, time and record key in place, and OpenSSL encrypts large pieces of memory.
 
-It prints one line of JSON: its URL. It serves one connection at a time, with
+It prints one line of JSON: its URL, and the mean size of a message. It serves one connection at a time, with
 
 - the messages behind `?cursor=`, without a cursor from the next one on; `time` is when a message is sent
 - as many as the client takes, at most `--limit`; with `--rate` so many a second, counted from the first connection, so
@@ -156,16 +156,20 @@ def main() -> None:
     options = parser.parse_args()
     serve: Callable[[ssl.SSLSocket], None]
     if options.stream == "repos":
-        serve = PagesReplay(corpus.pages()).serve
+        pages = corpus.pages()
+        size = sum(map(len, pages)) / len(pages)
+        serve = PagesReplay(pages).serve
     else:
-        frames = corpus.commits() if options.stream == "firehose" else corpus.labels()
-        serve = WebSocketReplay(Messages(frames), rate=options.rate, limit=options.limit).serve
+        messages = Messages(corpus.commits() if options.stream == "firehose" else corpus.labels())
+        size = messages.mean_bytes
+        serve = WebSocketReplay(messages, rate=options.rate, limit=options.limit).serve
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.load_cert_chain(options.certificate, options.key)
     with socket.create_server(("127.0.0.1", options.port)) as listener:
         scheme = "https" if options.stream == "repos" else "wss"
-        print(json.dumps({"url": f"{scheme}://127.0.0.1:{listener.getsockname()[1]}"}), flush=True)
+        url = f"{scheme}://127.0.0.1:{listener.getsockname()[1]}"
+        print(json.dumps({"url": url, "message_bytes": size}), flush=True)
         threading.Thread(target=_end_with_parent, daemon=True).start()
         while True:
             _serve_one(listener, context, serve)

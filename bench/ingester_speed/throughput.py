@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bench.ingester_speed.processes import Ingester, cpu_seconds, ingester, peak_mebibytes, replay
+from bench.ingester_speed.table import Measures
 from bench.ingester_speed.versions import Version
 from bench.processes import redis
 
@@ -44,7 +45,7 @@ REPOS: Final = EventStream(
 )
 
 
-def measure(version: Version, stream: EventStream, *, events: int, place: Path) -> dict[str, float]:
+def measure_throughput(version: Version, stream: EventStream, *, events: int, place: Path) -> Measures:
     """One run, by the name of the measure."""
     with (
         redis(place / "redis") as server,

@@ -30,7 +30,7 @@ def this_checkout() -> Version:
 
 
 def other_version(name: str) -> Version:
-    """The checkout at the path `name`, or else the commit `name`, built in .cache/bench. Ends the program without it."""
+    """The checkout at the path `name`, or else of the commit `name`, built in .cache/bench. Exits without it."""
     if Path(name).is_dir():
         version = Version(Path(name).resolve().name, Path(name).resolve())
     else:
