@@ -3,9 +3,9 @@
     make bench
     make bench BENCH_ARGS="--quick"
     make bench BENCH_ARGS="--against main --only firehose floors"
-    make bench BENCH_ARGS="--against ../other-checkout --rounds 9"
+    make bench BENCH_ARGS="--against ../other-checkout 9d613d4 --rounds 9"
 
-It compares this checkout with another one (--against), a commit or a directory. A commit is built in .cache/bench.
+It compares this checkout with others (--against), each a commit or a directory. A commit is built in .cache/bench.
 Source, Redis and ingester are processes of their own on this machine. The source replays frames of the network's shape
 over TLS, and is never the bottleneck. All runs alternate, in another order each round, so that load of the machine
 affects all alike. Read the ratios, above all that of CPU time: rates by the clock fall on a busy machine.
@@ -68,7 +68,7 @@ class Run:
 def main() -> None:
     """Measure, round by round, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--against", default="9d613d4", metavar="PATH_OR_COMMIT", help="what to compare with")
+    parser.add_argument("--against", nargs="+", default=["9d613d4"], metavar="PATH_OR_COMMIT", help="to compare with")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--events", type=int, default=150_000, help="in each run at full speed")
     parser.add_argument("--seconds", type=float, default=8.0, help="of each run at a steady rate")
@@ -80,7 +80,7 @@ def main() -> None:
 
     corpus.commits()
     corpus.labels()
-    versions = [this_checkout(), other_version(options.against)]
+    versions = [this_checkout(), *map(other_version, options.against)]
     for version in versions:
         compile_bytecode(version)
     results = Results()
@@ -89,9 +89,10 @@ def main() -> None:
         for number in range(options.rounds):
             for run in _order(runs, number):
                 _measure(run, results, f"round {number + 1} of {options.rounds}")
+    this, *others = (version.name for version in versions)
     for section in _SECTIONS.values():
-        this, other = versions
-        results.add_ratios(section, f"{this.name} : {other.name}", this.name, other.name)
+        for other in others:
+            results.add_ratios(section, f"{this} : {other}", this, other)
     print(f"\n{results.markdown()}")
 
 

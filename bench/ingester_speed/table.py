@@ -23,11 +23,11 @@ class Results:
             rows.setdefault((what, measure), []).append(value)
 
     def add_ratios(self, section: str, what: str, of: str, against: str) -> None:
-        """Add the ratios of each round between two that were measured, where both have the measure."""
+        """Add the ratios of each round between two that were measured, without those of other processes."""
         rows = self._sections.get(section, {})
         for (name, measure), values in list(rows.items()):
             others = rows.get((against, measure))
-            if name == of and others is not None:
+            if name == of and others is not None and " of " not in measure:
                 pairs = zip(values, others, strict=True)
                 rows[what, measure.partition(",")[0]] = [value / other for value, other in pairs]
 

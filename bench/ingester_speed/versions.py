@@ -1,4 +1,4 @@
-"""The checkouts whose ingesters are measured: this one, and another one with its own packages."""
+"""The checkouts whose ingesters are measured: this one, and others with their own packages."""
 
 import shutil
 import subprocess
@@ -31,30 +31,24 @@ def this_checkout() -> Version:
 
 def other_version(name: str) -> Version:
     """The checkout at the path `name`, or else of the commit `name`, built in .cache/bench. Exits without it."""
-    if Path(name).is_dir():
-        version = Version(Path(name).resolve().name, Path(name).resolve())
-    else:
-        version = Version(name, _worktree(name))
-    if not (version.checkout / ".venv" / "ready").exists():
-        print(f"building {version.checkout} ...", flush=True)
-        # With our uv: otherwise each checkout would install its own.
-        subprocess.run(
-            ["make", "--no-print-directory", "-C", version.checkout, f"UV={_UV.resolve()}", ".venv/ready"], check=True
-        )
-    return version
+    checkout = Path(name).resolve() if (Path(name) / "Makefile").exists() else _worktree(name)
+    # With our uv: otherwise each checkout would install its own.
+    subprocess.run(["make", "-s", "-C", checkout, f"UV={_UV.resolve()}", ".venv/ready"], check=True)
+    return Version(name, checkout)
 
 
 def _worktree(name: str) -> Path:
     commit = _git("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
     if not commit:
         sys.exit(
-            f"{name} is neither a directory nor a commit of this clone. If the clone is shallow, run "
+            f"{name} is neither a checkout nor a commit of this clone. If the clone is shallow, run "
             "`git fetch --unshallow`. Or name another one: make bench BENCH_ARGS='--against PATH_OR_COMMIT'"
         )
     directory = (_CACHE / commit[:7]).resolve()
     if not (directory / ".git").exists() or _git("-C", str(directory), "rev-parse", "HEAD") != commit:
         shutil.rmtree(directory, ignore_errors=True)  # that of a clone that is gone
         _git("worktree", "prune")
+        print(f"building {directory} ...", flush=True)
         subprocess.run(["git", "worktree", "add", "--quiet", "--force", "--detach", directory, commit], check=True)
     return directory
 
