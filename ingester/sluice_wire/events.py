@@ -12,9 +12,11 @@ _MAX_MESSAGE: Final = 1000
 EventKind = Literal["create", "update", "delete", "account", "identity", "sync", "label"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class DecodedFrame:
     """One message of the source. It is stored completely, in one step, or not at all.
+
+    Do not change it. It is not frozen, because that makes it take twice as long to create, and there is one a frame.
 
     `seq` is the message's own. None if it could not be read; then the cursor does not move. `time` is the source's time
     of the event, in RFC 3339, UTC, with milliseconds. None if there is no plausible one. `events` are JSON texts in

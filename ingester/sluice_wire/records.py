@@ -42,7 +42,7 @@ def find_blocks(container: object, wanted: set[Cid]) -> Blocks:
         blocks.absence = InputError(DeadLetterReason.CAR_INVALID, str(error))
     finder = BlockFinder(container, 0, len(container))
     for cid in wanted.difference(blocks.verified):
-        if (block := finder.find(cid)) is not None:
+        if cid.is_record and (block := finder.find(cid)) is not None:
             blocks.verified[cid] = block
     return blocks
 

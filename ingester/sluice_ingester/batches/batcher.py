@@ -54,12 +54,14 @@ class Batcher:
         event_time: str | None = None,
     ) -> None:
         """Add a frame: see Batch.add."""
-        if self._batch.is_empty:
+        batch = self._batch
+        if not batch.frame_count and batch.is_empty:
             self._start()
-        self._batch.add(frame, cursor=cursor, digest=digest, event_time=event_time)
-        if self._is_full():
-            self._changed.set()
-        self._update_room()
+        batch.add(frame, cursor=cursor, digest=digest, event_time=event_time)
+        if len(batch.events) >= self._max_events or batch.size + self._writing_bytes >= MAX_BATCH_BYTES:
+            self._room.clear()
+            if self._is_full():
+                self._changed.set()
 
     def advance(self, *, cursor: int | None, event_time: str | None = None) -> None:
         """Set the cursor or the event time without a frame: see Batch.advance."""

@@ -19,6 +19,11 @@ class MisfitCounter:
     def __init__(self) -> None:
         self._count = 0
 
+    @property
+    def is_reset(self) -> bool:
+        """Whether the last frame fitted the cursor."""
+        return self._count == 0
+
     def reset(self) -> None:
         """Begin anew: a frame fits the cursor."""
         self._count = 0

@@ -105,6 +105,24 @@ class SequenceTracker:
             return FrameClass.REPEAT
         return FrameClass.NEW
 
+    def take_next(self, seq: int, digest: bytes) -> bool:
+        """Whether the frame is NEW and continues a sequence without gaps. Then this is `classify`, only faster."""
+        if (
+            self.seq is None
+            or seq != self.seq + 1
+            or digest in self._known_digests
+            or self._has_frames_ahead
+            or self._seq_before_silence is not None
+        ):
+            return False
+        self._has_new_frames = True
+        self._add_digest(digest)
+        self._replays_left = self._low_in_a_row = 0
+        self._new_in_a_row += 1
+        self._recent_seqs.append(seq)
+        self.seq = seq
+        return True
+
     def handle_disconnect(self) -> None:
         """End the connection. If nothing was new, its frames count as in silence.
 

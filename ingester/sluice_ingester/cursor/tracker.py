@@ -75,6 +75,9 @@ class CursorTracker:
         self._open_gap: Gap | None = None
         self._start_position: int | None = None
         self._connect_cursor: str | None = None
+        self._received = 0.0
+        self._is_in_order = False
+        """Whether a frame that continues the sequence needs no further thought."""
 
     def start_connection(self, stored: bytes | None) -> str | None:
         """The cursor to connect with, if `stored` is stored in Redis. HaltError if that is not a cursor."""
@@ -98,6 +101,7 @@ class CursorTracker:
         self._gap_detector = GapDetector(resume_point, begin.position, drops_old_events=self._drops_old_events)
         self._open_gap = resume_point.open_gap
         self._connect_cursor = begin.cursor
+        self._is_in_order = False
         return begin.cursor
 
     async def connected(self) -> None:
@@ -121,15 +125,22 @@ class CursorTracker:
         )
         await self._writer.write_health(self._open_gap.opening_fields(now=self._now()))
 
-    def handle_frame(self, frame: DecodedFrame, digest: bytes, batcher: Batcher) -> None:
-        """Add the frame to `batcher` if it must be stored.
+    def count_frames(self, number: int) -> None:
+        """Count frames that were handled."""
+        self._report.metrics.increment(self._frames_metric, number)
+        self.frames_received += number
+
+    def handle_frame(self, frame: DecodedFrame, digest: bytes, batcher: Batcher, *, received: float) -> None:
+        """Add the frame to `batcher` if it must be stored. It was received at `received`, in seconds since 1970.
 
         SourceError or CursorLostError if the connection must end.
         """
-        self._report.metrics.increment(self._frames_metric)
-        self.frames_received += 1
+        self._received = received
         if frame.seq is None:
             self._add_to_batch(frame, None, batcher)
+            return
+        if self._is_in_order and self._sequence.take_next(frame.seq, digest):
+            self._add_to_batch(frame, digest, batcher)
             return
         before = self._sequence.seq
         match self._sequence.classify(frame.seq, digest):
@@ -146,6 +157,9 @@ class CursorTracker:
                 raise self._moved_back(frame)
         if self._sequence.strays:
             self._report_strays()
+        self._is_in_order = (
+            self._gap_detector.is_finished and not self._held_frames and self._misfits.is_reset
+        )
 
     def _handle_new(self, frame: DecodedFrame, seq: int, digest: bytes, batcher: Batcher) -> None:
         self._misfits.reset()
@@ -198,11 +212,12 @@ class CursorTracker:
         """Add the frames that were held back to `batcher`, in the order of arrival."""
         if self._held_frames.has_low_frames:
             self._report_stray(f"seq {self._held_frames.seqs} far below {self._sequence.seq}")
+        self._received = self._clock.now().timestamp()
         for frame, digest in self._held_frames.take_all():
             self._add_to_batch(frame, digest, batcher)
 
     def _add_to_batch(self, frame: DecodedFrame, digest: bytes | None, batcher: Batcher) -> None:
-        self._unwritten_time = self._time.update(frame.time, now=self._clock.now().timestamp()) or self._unwritten_time
+        self._unwritten_time = self._time.update(frame.time, now=self._received) or self._unwritten_time
         batcher.add(frame, cursor=self._sequence.seq, digest=digest, event_time=self._time_to_write())
 
     def _time_to_write(self) -> str | None:

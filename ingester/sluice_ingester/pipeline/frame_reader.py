@@ -79,8 +79,7 @@ class FrameReader:
                     arrived = await anext(frames)
                     while arrived:
                         await _wait_for_room(batcher)
-                        # No local names for the frame and its message: a large one is freed before the next arrives.
-                        self._handle_frame(arrived.popleft(), batcher)
+                        self._handle_frames(arrived, batcher)
                     if not is_streaming:
                         is_streaming = True
                         streaming_if_quiet.cancel()
@@ -97,16 +96,28 @@ class FrameReader:
         await self._clock.sleep(SILENCE_SECONDS)
         self._report.streaming()
 
-    def _handle_frame(self, data: bytes, batcher: Batcher) -> None:
-        message = self._decoder.decode(data, received=self._clock.now())
-        if isinstance(message, DecodedFrame):
-            if message.unknown_type is not None:
-                self._report.unknown_message(message.unknown_type)
-            self._cursor_tracker.handle_frame(message, fingerprint(data), batcher)
-        elif isinstance(message, ErrorFrame):
+    def _handle_frames(self, arrived: deque[bytes], batcher: Batcher) -> None:
+        """Handle frames until there is no room, or none is left."""
+        now, before = self._clock.now(), len(arrived)
+        received = now.timestamp()
+        decode, tracker = self._decoder.decode, self._cursor_tracker
+        try:
+            while arrived and batcher.has_room:
+                data = arrived.popleft()
+                message = decode(data, received=now)
+                if isinstance(message, DecodedFrame):
+                    if message.unknown_type is not None:
+                        self._report.unknown_message(message.unknown_type)
+                    tracker.handle_frame(message, fingerprint(data), batcher, received=received)
+                else:
+                    self._handle_other(message)
+        finally:
+            tracker.count_frames(before - len(arrived))
+
+    def _handle_other(self, message: InfoMessage | ErrorFrame) -> None:
+        if isinstance(message, ErrorFrame):
             raise self._cursor_tracker.exception_for(message)
-        else:
-            self._cursor_tracker.handle_info(message)
+        self._cursor_tracker.handle_info(message)
 
 
 async def _wait_for_room(batcher: Batcher) -> None:

@@ -2,6 +2,7 @@
 
 import json
 
+from sluice_common.clock import SYSTEM_CLOCK
 from sluice_ingester.batches.batcher import Batcher
 from sluice_ingester.cursor.start import StartFrom
 from sluice_ingester.cursor.tracker import CursorTracker
@@ -78,8 +79,12 @@ class Ingester:
         for seq, text in messages:
             event = json.dumps({"seq": seq, "text": text}).encode()
             self.tracker.handle_frame(
-                DecodedFrame(seq=seq, time=time, events=(event,), kinds=("create",)), fingerprint(event), self.batcher
+                DecodedFrame(seq=seq, time=time, events=(event,), kinds=("create",)),
+                fingerprint(event),
+                self.batcher,
+                received=SYSTEM_CLOCK.now().timestamp(),
             )
+            self.tracker.count_frames(1)
 
     def settle(self) -> None:
         self.tracker.handle_silence(self.batcher)

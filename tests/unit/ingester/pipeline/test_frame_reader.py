@@ -45,8 +45,11 @@ class ScriptedSource:
     async def connected(self) -> None:
         pass
 
-    def handle_frame(self, message: DecodedFrame, digest: bytes, batcher: Batcher) -> None:
+    def handle_frame(self, message: DecodedFrame, digest: bytes, batcher: Batcher, *, received: float) -> None:
         batcher.add(message)
+
+    def count_frames(self, number: int) -> None:
+        pass
 
     def release_held_frames(self, batcher: Batcher) -> None:
         pass
