@@ -52,10 +52,10 @@ def measure_stages(*, place: Path) -> dict[str, Measures]:
     digests = [fingerprint(frame) for frame in frames]
     size = BATCH_SIZE.default
 
-    def classify() -> None:
+    def follow_sequence() -> None:
         sequence = SequenceTracker(FIRST_SEQ - 1)
         for number, digest in enumerate(digests):
-            sequence.classify(FIRST_SEQ + number, digest)
+            assert sequence.take_next(FIRST_SEQ + number, digest)
 
     def update_event_time() -> None:
         event_time = EventTime()
@@ -73,12 +73,12 @@ def measure_stages(*, place: Path) -> dict[str, Measures]:
         for begin in range(0, len(decoded), size):
             batcher = Batcher(max_events=size, max_seconds=1.0)
             for number in range(begin, min(begin + size, len(decoded))):
-                tracker.handle_frame(decoded[number], digests[number], batcher)
+                tracker.handle_frame(decoded[number], digests[number], batcher, received=now)
 
     works: dict[str, Callable[[], object]] = {
         "decode": lambda: [decoder.decode(frame, received=received) for frame in frames],
         "fingerprint": lambda: [fingerprint(frame) for frame in frames],
-        "sequence": classify,
+        "sequence": follow_sequence,
         "event time": update_event_time,
         "batch": add_to_batch,
         "tracker, with the three above": track,
