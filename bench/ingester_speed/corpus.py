@@ -28,7 +28,7 @@ PAGE_REPOS: Final = 1000
 _PAGES: Final = 8
 """More than an ingester remembers, so that each page is a new one."""
 _RECORDS: Final = 22_000
-"""In each of the two repositories. With _SEED this gives frames of the right shape."""
+"""In each of the two repositories. The shape depends on the trees, so this number and _SEED were found by trying."""
 _SEED: Final = "d"
 _MIX: Final = {records.LIKE: 65, records.POST: 20, records.FOLLOW: 15}
 _TIME: Final = "2026-11-01T00:00:00.000Z"
@@ -87,7 +87,7 @@ def _page(indexes: range) -> bytes:
 
 
 def _check_shape(frames: list[bytes]) -> None:
-    """The figures that the network's frames had in November 2026, see docs."""
+    """AssertionError if the frames do not have the shape that the module describes."""
     bodies = [dagcbor.decode_pair(frame)[1] for frame in frames[::16]]
     blocks = [sum(1 for _ in car.iter_blocks(body["blocks"])) for body in bodies]
     size, mean_blocks = sum(map(len, frames)) / len(frames), sum(blocks) / len(blocks)
