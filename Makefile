@@ -13,7 +13,7 @@ NO_TESTS := 5
 export UV_PROJECT_ENVIRONMENT := .venv
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down test prove lint types unit integration prepare e2e generate format cluster cluster-down clean
+.PHONY: help demo demo-down test prove bench lint types unit integration prepare e2e generate format cluster cluster-down clean
 
 help: ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -31,6 +31,9 @@ prove: prepare ## proofs that take longer than `make test` may: the tests with t
 	@echo "==> proofs"
 	@$(PYTEST) tests/unit tests/integration -q -m prove -p no:cacheprovider || [ $$? -eq $(NO_TESTS) ]
 	@$(PY) -m e2e.run -m prove || [ $$? -eq $(NO_TESTS) ]
+
+bench: .venv/ready ## the speed of the ingester beside commit 9d613d4, ten minutes (BENCH_ARGS=--quick: one minute)
+	@$(PY) -m bench.ingester_speed $(BENCH_ARGS)
 
 lint: .venv/ready ## format, lint and import rules
 	@echo "==> format, lint, import rules"

@@ -16,9 +16,12 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 @contextmanager
 def redis(directory: Path) -> Iterator[RedisServer]:
-    """A Redis on loopback with an append-only file in `directory`, which is deleted at the end."""
+    """A Redis on loopback with an append-only file in `directory`, which is deleted at the end.
+
+    It never rewrites the file: that would be another process on the cores of the measurement.
+    """
     directory.mkdir()
-    server = RedisServer(directory, appendonly="yes")
+    server = RedisServer(directory, **{"appendonly": "yes", "auto-aof-rewrite-percentage": "0"})
     server.start()
     try:
         yield server
