@@ -157,9 +157,7 @@ class CursorTracker:
                 raise self._moved_back(frame)
         if self._sequence.strays:
             self._report_strays()
-        self._is_in_order = (
-            self._gap_detector.is_finished and not self._held_frames and self._misfits.is_reset
-        )
+        self._is_in_order = self._gap_detector.is_finished and not self._held_frames and self._misfits.is_reset
 
     def _handle_new(self, frame: DecodedFrame, seq: int, digest: bytes, batcher: Batcher) -> None:
         self._misfits.reset()
