@@ -1,12 +1,12 @@
 """Decoding the usual #commit in the fewest steps. Pure.
 
-Nearly all frames of a firehose are commits in one form: canonical DAG-CBOR, the fields of the lexicon, a few operations,
+Nearly all frames of a firehose are commits in one form: canonical DAG-CBOR, the fields of the lexicon, few operations,
 small records. The regular expressions below are the grammar of this form. A frame that matches them is one, with all
 types, lengths and characters as they must be, so no decoder is needed for it. Only the records are decoded.
 
 For every other frame `decode_usual_commit` returns None, and the strict path decodes it: `event_stream` and what it
-calls. So this module has no errors and no dead letters. Whatever it returns is what the strict path returns for the same
-frame, byte for byte: `tests/unit/wire/test_fast_commit.py` compares the two.
+calls. So this module has no errors and no dead letters. Whatever it returns is what the strict path returns for the
+same frame, byte for byte: `tests/unit/wire/test_fast_commit.py` compares the two.
 
 cbrrr decodes the records. It refuses more than the strict decoder: everything that is not canonical, and floats. It
 refuses less in three things, which are checked here: the size of integers, the form of CIDs, and the memory of long
