@@ -5,23 +5,29 @@
 - `frames`: the ingester's own subscription, without what it does with a frame
 - `bytes`: TLS in the ingester's event loop, without its WebSocket
 - `openssl`: a blocking socket with TLS, without an event loop
+- `websockets`: the library alone, in the ingester's event loop
+- `asyncio`: the library alone, in asyncio's own event loop
+- `picows`: another library, if it is installed: `uv run --with picows ...`
 
 It prints one line of JSON: CPU time and time by the clock, in seconds, and bytes. The first tenth does not count.
 """
 
 import argparse
 import asyncio
+import importlib
 import json
 import os
 import socket
 import ssl
 import sys
 import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Final, cast
+from typing import Any, Final, cast
 from urllib.parse import urlsplit
 
 import aiofastnet
+import websockets
 
 from bench.ingester_speed.corpus import FIRST_SEQ
 from sluice_ingester.malloc import configure_malloc
@@ -85,6 +91,28 @@ async def _read_bytes(url: str, tls: Tls, meter: Meter) -> None:
     await asyncio.Event().wait()
 
 
+async def _read_messages(url: str, tls: Tls, meter: Meter) -> None:
+    options = {"compression": None, "ping_interval": None, "max_queue": (0, 0)}
+    async with websockets.connect(_subscription(url), ssl=tls.context, **options) as connection:  # type: ignore[arg-type]
+        while True:
+            meter.add(len(await connection.recv(decode=False)))
+
+
+async def _read_with_picows(url: str, tls: Tls, meter: Meter) -> None:
+    picows: Any = importlib.import_module("picows")
+    listener = type(
+        "Listener",
+        (picows.WSListener,),
+        {"on_ws_frame": lambda _self, _transport, frame: meter.add(len(frame.get_payload_as_bytes()))},
+    )
+    transport, _ = await picows.ws_connect(listener, _subscription(url), ssl_context=tls.context)
+    await transport.wait_disconnected()
+
+
+def _subscription(url: str) -> str:
+    return Address.parse(url).subscription(NSID, cursor=str(FIRST_SEQ - 1))
+
+
 def _read_socket(url: str, context: ssl.SSLContext, meter: Meter) -> None:
     host, port = _host_port(url)
     buffer = bytearray(_BUFFER_BYTES)
@@ -104,10 +132,18 @@ def _host_port(url: str) -> tuple[str, int]:
     return parts.hostname, parts.port
 
 
+_READERS: Final[dict[str, Callable[[str, Tls, Meter], Awaitable[None]]]] = {
+    "frames": _read_frames,
+    "bytes": _read_bytes,
+    "websockets": _read_messages,
+    "picows": _read_with_picows,
+}
+
+
 def main() -> None:
     """Read."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("what", choices=["frames", "bytes", "openssl"])
+    parser.add_argument("what", choices=["openssl", "asyncio", *_READERS])
     parser.add_argument("url", help="of a replay")
     parser.add_argument("certificate", type=Path, help="the file to trust, PEM")
     parser.add_argument("--bytes", type=int, required=True, help="how many bytes to read")
@@ -116,8 +152,10 @@ def main() -> None:
     tls, meter = Tls.load(options.certificate), Meter(options.bytes)
     if options.what == "openssl":
         _read_socket(options.url, tls.context, meter)
+    elif options.what == "asyncio":
+        asyncio.run(_read_messages(options.url, tls, meter))
     else:
-        read = _read_frames if options.what == "frames" else _read_bytes
+        read = _READERS[options.what]
         aiofastnet.loop_factory()().run_until_complete(read(options.url, tls, meter))
     sys.exit("the source ended the stream too early")
 

@@ -17,6 +17,8 @@ READERS: Final = {
     "frames": "socket, TLS, WebSocket: frames thrown away",
     "bytes": "socket, TLS: bytes thrown away",
     "openssl": "the same without an event loop",
+    "websockets": "the WebSocket library alone, in the same event loop",
+    "asyncio": "the WebSocket library alone, in asyncio's event loop",
 }
 """The clients of `discard`, as the table names them."""
 

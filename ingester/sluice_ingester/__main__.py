@@ -1,11 +1,10 @@
 """The command: `sluice-ingester`, or `python -m sluice_ingester`."""
 
 import argparse
+import asyncio
 import logging
 import os
 import sys
-
-import aiofastnet
 
 from sluice_common import logs
 from sluice_ingester import app, malloc, settings
@@ -23,7 +22,7 @@ def main() -> None:
         chosen = settings.load()
         malloc.configure_malloc()
         logs.configure(style=chosen.log_format, level=chosen.log_level, extra_fields=("source", "kind"))
-        aiofastnet.loop_factory()().run_until_complete(app.run(chosen))
+        asyncio.new_event_loop().run_until_complete(app.run(chosen))
         status = 0
     except settings.SettingsError as error:
         print(f"sluice-ingester: {error}", file=sys.stderr)
