@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from websockets.utils import accept_key
 
 from e2e.relaysim.sim import RelaySim
 from sluice_ingester.sources.address import Address
@@ -110,6 +111,29 @@ async def test_the_end_of_a_connection(how: str, kind: str) -> None:
         await anext(frames)
         sim.fault("cut", how=how)
         assert (await end_of(frames)).kind == kind
+
+
+async def test_a_source_that_says_goodbye_and_does_not_hang_up() -> None:
+    kept: list[asyncio.StreamWriter] = []  # a writer without a reference closes its connection
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        kept.append(writer)
+        request = (await reader.readuntil(b"\r\n\r\n")).decode()
+        key = next(line.split(": ")[1] for line in request.split("\r\n") if line.startswith("Sec-WebSocket-Key"))
+        writer.write(
+            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Accept: " + accept_key(key).encode() + b"\r\n\r\n"
+            b"\x82\x05frame\x88\x0f\x03\xe9going too far"
+        )
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server, opened(f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}") as frames:
+        assert await anext(frames) == b"frame"
+        async with asyncio.timeout(60):
+            failure = await end_of(frames)
+        assert (failure.kind, "1001 (going too far)" in failure.message) == ("Closed", True)
+        for writer in kept:
+            writer.close()
 
 
 async def test_a_frame_above_the_limit() -> None:
