@@ -127,7 +127,8 @@ async def test_a_source_that_says_goodbye_and_does_not_hang_up() -> None:
         )
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    async with server, opened(f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}") as frames:
+    url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with server, opened(url, replace(QUICK, ping_interval=600.0)) as frames:
         assert await anext(frames) == b"frame"
         async with asyncio.timeout(60):
             failure = await end_of(frames)
