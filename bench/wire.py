@@ -1,7 +1,7 @@
 """Measures how many frames a second one core decodes, and compares other libraries for parts of it.
 
     uv run python -m bench.wire
-    uv run --with orjson --with msgspec --with libipld python -m bench.wire
+    uv run --with msgspec --with libipld python -m bench.wire
 
 Each frame is a commit that creates one post, made by the simulated relay with real trees and signatures. It has about
 4 KB; the network's mean is about 5. Times are CPU time of this process, the best of several rounds. On a busy machine
@@ -101,16 +101,11 @@ def _parts(frames: list[bytes], best: Callable[[Callable[[], object], int], floa
     show("text of a CID, two a frame", lambda: _all(str, cids[: 2 * per_frame]))
     frame = show("frames: cbor2", lambda: _all(dagcbor.decode_pair, frames))
     record = show("records: cbor2", lambda: _all(dagcbor.decode, records))
-    text = show("JSON of the records: json", lambda: _all(datajson.dumps, made))
+    text = show("JSON of the records: orjson", lambda: _all(datajson.dumps, made))
     if libipld := _optional("libipld"):
         show("frames: libipld", lambda: _all(libipld.decode_dag_cbor_multi, frames), frame)
         show("records: libipld", lambda: _all(libipld.decode_dag_cbor, records), record)
-    if orjson := _optional("orjson"):
-        show(
-            "JSON of the records: orjson",
-            lambda: _all(lambda event: orjson.dumps(event, datajson.encode_special), made),
-            text,
-        )
+    show("JSON of the records: json", lambda: _all(datajson.dumps_large, made), text)
     if msgspec := _optional("msgspec"):
         encoder = msgspec.json.Encoder(enc_hook=datajson.encode_special)
         show("JSON of the records: msgspec", lambda: _all(encoder.encode, made), text)

@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from bench.ingester_speed.corpus import FIRST_SEQ, commits
-from bench.ingester_speed.processes import cpu_seconds
 from bench.ingester_speed.table import Measures
-from bench.processes import redis
+from bench.processes import cpu_seconds, redis
 from sluice_ingester.cursor.frame_digests import FrameDigests
 from sluice_redis.contract import Stream, StreamKeys
 from sluice_redis.ingester_settings import BATCH_SIZE

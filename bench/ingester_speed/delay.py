@@ -8,16 +8,12 @@ import re
 import statistics
 import time
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from redis import Redis
-
-from bench.ingester_speed.processes import cpu_seconds, ingester, replay
+from bench.ingester_speed.paced import paced_ingester, read_entries
 from bench.ingester_speed.table import Measures
-from bench.ingester_speed.throughput import FIREHOSE
 from bench.ingester_speed.versions import Version
-from bench.processes import redis
-from sluice_redis.ingester_settings import BATCH_TIMEOUT_MS
+from bench.processes import cpu_seconds
 
 _DAY_SECONDS: Final = 86_400.0
 _STARTING_SECONDS: Final = 2.0
@@ -28,23 +24,14 @@ _TIME: Final = re.compile(rb'"time":"[0-9-]{10}T([0-9]{2}):([0-9]{2}):([0-9.]{6}
 def measure_delay(version: Version, *, rate: int, batch_milliseconds: int, seconds: float, place: Path) -> Measures:
     """One run."""
     delays: list[float] = []
-    with (
-        redis(place / "redis") as server,
-        replay("--rate", str(rate)) as source,
-        ingester(
-            version,
-            server=server,
-            source=source,
-            settings={**FIREHOSE.settings(source.url), BATCH_TIMEOUT_MS.variable: str(batch_milliseconds)},
-        ) as process,
-        Redis(port=server.port) as client,
-    ):
-        last = _read(client, b"0")[-1][0]
+    running = paced_ingester(version, rate=rate, batch_milliseconds=batch_milliseconds, place=place)
+    with running as (process, client):
+        last = read_entries(client, b"0", count=1000)[-1][0]
         begin = time.monotonic() + _STARTING_SECONDS
         cpu, at = 0.0, 0.0
         while (now := time.monotonic()) < begin + seconds:
             process.check()
-            entries = _read(client, last)
+            entries = read_entries(client, last, count=1000)
             now = time.time()
             last = entries[-1][0]
             if time.monotonic() < begin:
@@ -57,15 +44,6 @@ def measure_delay(version: Version, *, rate: int, batch_milliseconds: int, secon
         "p99, ms": 1e3 * statistics.quantiles(delays, n=100)[98],
         "CPU, % of a core": 100 * share,
     }
-
-
-def _read(client: "Redis", last: bytes) -> list[tuple[bytes, dict[bytes, bytes]]]:
-    """Wait for entries after `last`."""
-    answer: Any = client.xread({FIREHOSE.redis_stream: last}, count=1000, block=30_000)
-    if not answer:
-        raise RuntimeError("no entry came in 30 s")
-    entries: list[tuple[bytes, dict[bytes, bytes]]] = answer[0][1]
-    return entries
 
 
 def _seconds_of_day(event: bytes) -> float:

@@ -1,4 +1,4 @@
-"""The processes of a measurement: the source, the ingester; and their CPU time and memory."""
+"""The processes of a measurement: the source, the ingester."""
 
 import json
 import os
@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -111,15 +110,3 @@ def _environment() -> dict[str, str]:
     """Of an ingester in its image. Settings and proxies of the caller are left out."""
     kept = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "LANG", "TMPDIR"}}
     return kept | {"MALLOC_ARENA_MAX": "1", "METRICS_PORT": "0", "LOG_LEVEL": "error"}
-
-
-def cpu_seconds(pid: int) -> float:
-    """The CPU time of a process with all its threads, in user and kernel mode."""
-    # Linux: the clock of a process is named by its ID, see clock_getcpuclockid(3).
-    return time.clock_gettime_ns((~pid << 3) | 2) / 1e9
-
-
-def peak_mebibytes(pid: int) -> float:
-    """The most memory that was resident, VmHWM."""
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) / 1024

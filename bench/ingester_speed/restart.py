@@ -8,14 +8,10 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
-from redis import Redis
-
-from bench.ingester_speed.processes import ingester, replay
+from bench.ingester_speed.paced import paced_ingester, read_entries
 from bench.ingester_speed.table import Measures
 from bench.ingester_speed.throughput import FIREHOSE
 from bench.ingester_speed.versions import Version
-from bench.processes import redis
-from sluice_redis.ingester_settings import BATCH_TIMEOUT_MS
 
 RATE: Final = 350
 _RUNNING_SECONDS: Final = 3.0
@@ -25,28 +21,14 @@ _LAST_APPEND_SECONDS: Final = 0.05
 
 def measure_restart(version: Version, *, batch_milliseconds: int, place: Path) -> Measures:
     """One run."""
-    with (
-        redis(place / "redis") as server,
-        replay("--rate", str(RATE)) as source,
-        ingester(
-            version,
-            server=server,
-            source=source,
-            settings={**FIREHOSE.settings(source.url), BATCH_TIMEOUT_MS.variable: str(batch_milliseconds)},
-        ) as process,
-        Redis(port=server.port) as client,
-    ):
-        _wait_for_entry(client, b"0")
+    running = paced_ingester(version, rate=RATE, batch_milliseconds=batch_milliseconds, place=place)
+    with running as (process, client):
+        read_entries(client, b"0", count=1)
         time.sleep(_RUNNING_SECONDS + random.random() * batch_milliseconds / 1000)  # at any age of a batch
         began = time.monotonic()
         process.kill()
         process.start()
         time.sleep(_LAST_APPEND_SECONDS)
         newest: Any = client.xrevrange(FIREHOSE.redis_stream, count=1)
-        _wait_for_entry(client, newest[0][0])
+        read_entries(client, newest[0][0], count=1)
         return {"s": time.monotonic() - began}
-
-
-def _wait_for_entry(client: "Redis", last: bytes) -> None:
-    if not client.xread({FIREHOSE.redis_stream: last}, count=1, block=30_000):
-        raise RuntimeError("no entry came in 30 s")

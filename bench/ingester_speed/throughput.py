@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from bench.ingester_speed.processes import Ingester, cpu_seconds, ingester, peak_mebibytes, replay
+from bench.ingester_speed.processes import Ingester, ingester, replay
 from bench.ingester_speed.table import Measures
 from bench.ingester_speed.versions import Version
-from bench.processes import redis
+from bench.processes import cpu_seconds, memory, redis
 
 _PATIENCE_SECONDS: Final = 900.0
 _POLL_SECONDS: Final = 0.01
@@ -66,7 +66,7 @@ def measure_throughput(version: Version, stream: EventStream, *, events: int, pl
         return {
             "CPU, us an event": 1e6 * cpu / stored,
             "events/s": stored / wall,
-            "peak memory, MiB": peak_mebibytes(process.pid),
+            "peak memory, MiB": memory(process.pid)["VmHWM"] / 1024,
             "CPU of Redis, us an event": 1e6 * redis_cpu / stored,
             "CPU of the source, us an event": 1e6 * source_cpu / stored,
         }

@@ -51,7 +51,7 @@ _TAG_BYTE: Final = _LINK[:1]  # a search for one byte takes a fifth of the time
 
 
 def _grammar(pattern: bytes) -> re.Pattern[bytes]:
-    link = rb"\xd8\x2a\x58\x25\x00(\x01\x71\x12\x20.{32})"
+    link = re.escape(_LINK) + rb"(\x01\x71\x12\x20.{32})"
     return re.compile(pattern.replace(b"LINK", link).replace(b"TID", rb"[2-7a-z]{13}"), re.DOTALL | re.VERBOSE)
 
 

@@ -4,7 +4,7 @@
 """
 
 import re
-from typing import Any, Final, TypeGuard, TypeVar
+from typing import Any, Final, TypeVar
 
 from cbor2 import undefined
 
@@ -62,14 +62,9 @@ def optional(body: Fields, name: str, kind: type[_T], reason: DeadLetterReason) 
 def did(body: Fields, name: str, reason: DeadLetterReason) -> str:
     """A DID with valid syntax. https://atproto.com/specs/did"""
     value = body.get(name)
-    if not is_did(value):
+    if type(value) is not str or len(value) > _MAX_DID or not _DID.fullmatch(value):
         raise _invalid_field(name, "a DID", value, reason)
     return value
-
-
-def is_did(value: object) -> TypeGuard[str]:
-    """Whether `value` is a DID with valid syntax."""
-    return type(value) is str and len(value) <= _MAX_DID and _DID.fullmatch(value) is not None
 
 
 def optional_boolean(body: Fields, name: str, reason: DeadLetterReason) -> bool | None:

@@ -59,27 +59,25 @@ class Batch:
         """Append a frame. `cursor` and `event_time` are the new ones, or None if they do not change."""
         self.entries.append(BatchEntry(frame, cursor, digest, event_time))
         self.events += frame.events
-        for event in frame.events:
-            self.size += len(event)
         for kind in frame.kinds:
             self.kinds[kind] += 1
         if frame.dead_letters:
             self.dead_letters += frame.dead_letters
-            self.size += sum(len(letter.payload) for letter in frame.dead_letters)
         if frame.resyncs:
             self.resyncs += frame.resyncs
+        self.size += frame.size
         self.frame_count += 1
         self.filtered += frame.filtered
         if digest is not None:
             self.digests.append(digest)
-        if cursor is not None:
-            self.cursor = cursor
-        if event_time is not None:
-            self.event_time = event_time
+        self._set_position(cursor=cursor, event_time=event_time)
 
     def advance(self, *, cursor: int | str | None = None, event_time: str | None = None) -> None:
         """Set the cursor or the event time without a frame."""
         self.entries.append(BatchEntry(None, cursor, None, event_time))
+        self._set_position(cursor=cursor, event_time=event_time)
+
+    def _set_position(self, *, cursor: int | str | None, event_time: str | None) -> None:
         if cursor is not None:
             self.cursor = cursor
         if event_time is not None:
