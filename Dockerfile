@@ -7,14 +7,14 @@ FROM ${BASE} AS build
 ARG SSL_CERT_FILE
 ARG UV_VERSION=0.13.9
 ENV UV_PROJECT_ENVIRONMENT=/opt/sluice UV_COMPILE_BYTECODE=1 UV_NO_CACHE=1 UV_PYTHON_DOWNLOADS=never
-# cbrrr has no wheels: its one C file is compiled here.
+# The modules that handle each frame are compiled: see hatch_build.py.
 RUN apt-get update -qq && apt-get install -qq --yes --no-install-recommends gcc libc6-dev python3-dev >/dev/null
 RUN python3 -m venv /opt/uv && /opt/uv/bin/pip install --quiet --no-cache-dir uv==${UV_VERSION}
 WORKDIR /src
 # The dependencies change seldom: a layer of their own.
 COPY pyproject.toml uv.lock ./
 RUN /opt/uv/bin/uv sync --frozen --no-dev --no-install-project
-COPY README.md LICENSE ./
+COPY README.md LICENSE hatch_build.py ./
 COPY operator operator
 COPY ingester ingester
 RUN /opt/uv/bin/uv sync --frozen --no-dev --no-editable

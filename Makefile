@@ -10,6 +10,8 @@ PYTEST := $(PY) -m pytest
 WORKERS ?= 8
 # The exit code of pytest when it has no test to run.
 NO_TESTS := 5
+# The packages as a wheel has them, with the compiled modules: see hatch_build.py. Python prefers those on PYTHONPATH.
+COMPILED := $(CURDIR)/.venv/compiled
 export UV_PROJECT_ENVIRONMENT := .venv
 
 .DEFAULT_GOAL := help
@@ -29,11 +31,11 @@ test: .venv/ready ## every check and test, side by side, with the set-up that th
 
 prove: prepare ## proofs that take longer than `make test` may: the tests with the marker `prove`
 	@echo "==> proofs"
-	@$(PYTEST) tests/unit tests/integration -q -m prove -p no:cacheprovider || [ $$? -eq $(NO_TESTS) ]
+	@PYTHONPATH=$(COMPILED)/packages $(PYTEST) tests/unit tests/integration -q -m prove -p no:cacheprovider || [ $$? -eq $(NO_TESTS) ]
 	@$(PY) -m e2e.run -m prove || [ $$? -eq $(NO_TESTS) ]
 
-bench: .venv/ready ## the speed of the ingester beside commit 9d613d4, ten minutes (BENCH_ARGS=--quick: one minute)
-	@$(PY) -m bench.ingester_speed $(BENCH_ARGS)
+bench: $(COMPILED)/ready ## the speed of the ingester beside commit 9d613d4, ten minutes (BENCH_ARGS=--quick: one minute)
+	@PYTHONPATH=$(COMPILED)/packages $(PY) -m bench.ingester_speed $(BENCH_ARGS)
 
 lint: .venv/ready ## format, lint and import rules
 	@echo "==> format, lint, import rules"
@@ -45,17 +47,19 @@ types: .venv/ready ## mypy --strict
 	@echo "==> types"
 	@$(PY) -m mypy
 
-prepare: .venv/ready ## packages, cluster tools and images: minutes with an empty .cache, else seconds
+prepare: .venv/ready $(COMPILED)/ready ## packages, cluster tools and images: minutes with an empty .cache, else seconds
 	@echo "==> set-up"
 	@$(PY) -m e2e.prepare
 
-unit: .venv/ready ## tests without any server
+unit: .venv/ready $(COMPILED)/ready ## tests without any server
 	@echo "==> unit tests"
 	@$(PYTEST) tests/unit -q -n auto -p no:cacheprovider
+	@echo "==> unit tests of the compiled ingester"
+	@PYTHONPATH=$(COMPILED)/packages $(PYTEST) tests/unit/wire tests/unit/ingester -q -n auto -p no:cacheprovider
 
-integration: .venv/ready ## tests with a real Redis, real WebSockets and a real API server
+integration: .venv/ready $(COMPILED)/ready ## tests with a real Redis, real WebSockets and a real API server
 	@echo "==> integration tests, $(WORKERS) at a time"
-	@nice -n 5 $(PYTEST) tests/integration -q -n $(WORKERS) --dist worksteal -p no:cacheprovider
+	@PYTHONPATH=$(COMPILED)/packages nice -n 5 $(PYTEST) tests/integration -q -n $(WORKERS) --dist worksteal -p no:cacheprovider
 
 e2e: .venv/ready ## tests on a real cluster
 	@echo "==> tests on a cluster"
@@ -86,6 +90,13 @@ $(UV):
 .venv/ready: $(UV) pyproject.toml uv.lock
 	@echo "==> Python packages into .venv"
 	@python3 -c 'import os, sys, sysconfig; path = sysconfig.get_path("include") + "/Python.h"; os.path.exists(path) or \
-	  sys.exit("cbrrr is compiled here, and there is no " + path + ": install the headers of Python (Debian: python3-dev)")'
+	  sys.exit("the ingester is compiled here, and there is no " + path + ": install the headers of Python (Debian: python3-dev)")'
 	@$(UV) sync --frozen --quiet
+	@touch $@
+
+$(COMPILED)/ready: .venv/ready hatch_build.py $(shell find operator ingester -name '*.py' -o -name '*.lua')
+	@echo "==> compiling the ingester"
+	@rm -rf $(COMPILED)
+	@$(UV) build --quiet --wheel --out-dir $(COMPILED)/wheel
+	@$(UV) pip install --quiet --python $(PY) --no-deps --target $(COMPILED)/packages $(COMPILED)/wheel/*.whl
 	@touch $@

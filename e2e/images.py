@@ -24,7 +24,7 @@ def _tagged(name: str, *, dockerfile: Path, inputs: tuple[str, ...]) -> images.I
 SLUICE: Final = _tagged(
     "sluice",
     dockerfile=ROOT / "Dockerfile",
-    inputs=("pyproject.toml", "uv.lock", "README.md", "LICENSE", "operator", "ingester"),
+    inputs=("pyproject.toml", "hatch_build.py", "uv.lock", "README.md", "LICENSE", "operator", "ingester"),
 )
 
 RELAYSIM: Final = _tagged(

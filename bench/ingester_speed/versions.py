@@ -9,6 +9,7 @@ from typing import Final
 
 _CACHE: Final = Path(".cache/bench")
 _UV: Final = Path(".cache/uv/bin/uv")
+_COMPILED: Final = Path(".venv/compiled")
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,11 @@ class Version:
         """Starts its ingester."""
         return [str(self.checkout / ".venv" / "bin" / "sluice-ingester")]
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """Variables that `command` needs: a checkout may have compiled packages."""
+        return {"PYTHONPATH": str(self.checkout / _COMPILED / "packages")}
+
 
 def this_checkout() -> Version:
     """The checkout of this program."""
@@ -33,7 +39,9 @@ def other_version(name: str) -> Version:
     """The checkout at the path `name`, or else of the commit `name`, built in .cache/bench. Exits without it."""
     checkout = Path(name).resolve() if (Path(name) / "Makefile").exists() else _worktree(name)
     # With our uv: otherwise each checkout would install its own.
-    subprocess.run(["make", "-s", "-C", checkout, f"UV={_UV.resolve()}", ".venv/ready"], check=True)
+    is_compiled = (checkout / "hatch_build.py").exists()
+    target = checkout.resolve() / _COMPILED / "ready" if is_compiled else ".venv/ready"
+    subprocess.run(["make", "-s", "-C", checkout, f"UV={_UV.resolve()}", target], check=True)
     return Version(name, checkout)
 
 

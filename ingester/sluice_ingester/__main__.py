@@ -16,7 +16,7 @@ def main() -> None:
         prog="sluice-ingester",
         description="Streams AT Protocol sources into Redis Streams. All settings are environment variables.",
     )
-    parser.add_argument("--version", action="version", version=f"sluice-ingester {app.VERSION}")
+    parser.add_argument("--version", action="version", version=f"sluice-ingester {app.VERSION}{app.BUILD}")
     parser.parse_args()
     try:
         chosen = settings.load()

@@ -1,6 +1,5 @@
 """Decoding #identity, #account, #sync, and the older #handle and #tombstone: one event each, never filtered."""
 
-from dataclasses import replace
 from typing import Any, Final
 
 from sluice_wire import car, datajson, fields
@@ -44,20 +43,25 @@ def decode_sync(
     """
     did = fields.did(body, "did", _INVALID)
     rev = fields.text(body, "rev", _INVALID)
-    if omit_event:
-        decoded = DecodedFrame(seq=stamp.seq, time=stamp.source_time)
-    else:
-        commit = _verified_root(body.get("blocks"))
-        decoded = _single_event("sync", stamp, did, ({"commit": commit} if commit else {}) | {"rev": rev})
-    if resync_origin is None:
-        return decoded
     repo = Repo(did=did, rev=rev, status=None, active=True)
-    return replace(decoded, resyncs=(repo.event(origin=resync_origin),))
+    resyncs = () if resync_origin is None else (repo.event(origin=resync_origin),)
+    if omit_event:
+        return DecodedFrame(seq=stamp.seq, time=stamp.source_time, resyncs=resyncs)
+    commit = _verified_root(body.get("blocks"))
+    return _single_event("sync", stamp, did, ({"commit": commit} if commit else {}) | {"rev": rev}, resyncs=resyncs)
 
 
-def _single_event(kind: EventKind, stamp: MessageStamp, did: str, rest: dict[str, Any]) -> DecodedFrame:
+def _single_event(
+    kind: EventKind, stamp: MessageStamp, did: str, rest: dict[str, Any], *, resyncs: tuple[bytes, ...] = ()
+) -> DecodedFrame:
     event = datajson.dumps({"type": kind, "seq": stamp.seq, "time": stamp.time, "did": did, **rest})
-    return DecodedFrame(seq=stamp.seq, time=plausible_timestamp(stamp.source_time), events=(event,), kinds=(kind,))
+    return DecodedFrame(
+        seq=stamp.seq,
+        time=plausible_timestamp(stamp.source_time),
+        events=(event,),
+        kinds=(kind,),
+        resyncs=resyncs,
+    )
 
 
 def _verified_root(container: object) -> str | None:

@@ -10,9 +10,12 @@ _PATTERN: Final = re.compile(COLLECTION_PATTERN)
 
 
 class CollectionFilter:
-    """A set of patterns. A collection passes if it matches one of them. ValueError names what is no pattern."""
+    """A set of patterns. A collection passes if it matches one of them. ValueError names what is no pattern.
 
-    __slots__ = ("_accepts_all", "_exact", "_prefixes")
+    `accepts_all` is whether every collection passes.
+    """
+
+    __slots__ = ("_exact", "_prefixes", "accepts_all")
 
     def __init__(self, patterns: Sequence[str]) -> None:
         if not patterns:
@@ -23,13 +26,13 @@ class CollectionFilter:
                     f"{pattern!r} is no collection pattern: give an NSID such as app.bsky.feed.post, "
                     "the beginning of one such as app.bsky.*, or * for every collection"
                 )
-        self._accepts_all = "*" in patterns
+        self.accepts_all = "*" in patterns
         self._exact = frozenset(pattern for pattern in patterns if not pattern.endswith("*"))
         self._prefixes = tuple(sorted(pattern[:-1] for pattern in patterns if pattern.endswith(".*")))
 
     def accepts(self, collection: str) -> bool:
         """Whether `collection` matches one of the patterns."""
-        return self._accepts_all or collection in self._exact or collection.startswith(self._prefixes)
+        return self.accepts_all or collection in self._exact or collection.startswith(self._prefixes)
 
 
 def _is_pattern(pattern: str) -> bool:

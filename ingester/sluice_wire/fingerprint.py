@@ -13,6 +13,8 @@ from typing import Final
 
 import xxhash
 
+from sluice_wire.usual_commit import TIME_BYTES, UsualCommit
+
 FINGERPRINT_BYTES: Final = 8
 """Of some hundred frames, two share a fingerprint once in 10^14 times."""
 
@@ -25,4 +27,15 @@ _TIME: Final = re.compile(
 def fingerprint(data: bytes) -> bytes:
     """The FINGERPRINT_BYTES bytes of the frame `data`."""
     found = _TIME.search(data)
-    return xxhash.xxh3_64_digest(data if found is None else data[: found.start()] + data[found.end() :])
+    digest: bytes = xxhash.xxh3_64_digest(data if found is None else data[: found.start()] + data[found.end() :])
+    return digest
+
+
+def fingerprint_of_commit(data: bytes, commit: UsualCommit) -> bytes:
+    """The fingerprint of a frame whose events `fast_commit` has decoded. It does not contain the blocks.
+
+    The rest of the frame contains the CIDs of all its records, and the records have been verified.
+    """
+    before_time, after_time = data[: commit.time_field], data[commit.time + TIME_BYTES : commit.blocks]
+    digest: bytes = xxhash.xxh3_64_digest(before_time + after_time + data[commit.blocks_end :])
+    return digest

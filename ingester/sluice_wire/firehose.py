@@ -45,7 +45,7 @@ class FirehoseDecoder:
 
         `received`, with its time zone, replaces the time of a message that has none.
         """
-        usual = decode_usual_commit(data, collections=self._collections)
+        usual = decode_usual_commit(data, self._collections)
         if usual is not None:
             return usual
         return self.decode_strictly(data, received=received)

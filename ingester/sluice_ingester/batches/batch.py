@@ -4,7 +4,6 @@ import uuid
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from sluice_redis.sink.request import AppendRequest, DeadLetterEntry
 from sluice_wire.deadletter import DeadLetter
@@ -14,13 +13,17 @@ MAX_BATCH_BYTES = 2 * 1024 * 1024
 """A batch with this many bytes is full, however few its events: buffers must fit into a small pod."""
 
 
-class BatchEntry(NamedTuple):
-    """The arguments of one call of Batch.add or Batch.advance. A named tuple, because there is one for each frame."""
+class BatchEntry:
+    """The arguments of one call of Batch.add or Batch.advance."""
 
-    frame: DecodedFrame | None
-    cursor: int | str | None
-    digest: bytes | None
-    event_time: str | None
+    # No dataclass: mypyc makes plain classes much faster to create, and there is one of these for each frame.
+    def __init__(
+        self, frame: DecodedFrame | None, cursor: int | str | None, digest: bytes | None, event_time: str | None
+    ) -> None:
+        self.frame = frame
+        self.cursor = cursor
+        self.digest = digest
+        self.event_time = event_time
 
 
 @dataclass(slots=True)

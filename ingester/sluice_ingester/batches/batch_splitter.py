@@ -73,7 +73,10 @@ class StoredPart:
             _fill_last(rest, batch, [entry for entry in _labelled_items(batch) if is_left(entry[0])])
             return rest
         return _batch_of(
-            [piece._replace(frame=piece.frame and _without(piece.frame, is_left)) for piece in batch.entries]
+            [
+                BatchEntry(piece.frame and _without(piece.frame, is_left), piece.cursor, piece.digest, piece.event_time)
+                for piece in batch.entries
+            ]
         )
 
 
@@ -84,10 +87,12 @@ def _without(frame: DecodedFrame, is_left: Callable[[Item], bool]) -> DecodedFra
         kinds = tuple(compress(kinds, kept))
     elif not any(kept):
         kinds = ()
-    return replace(
-        frame,
+    return DecodedFrame(
+        seq=frame.seq,
+        time=frame.time,
         events=tuple(compress(frame.events, kept)),
         kinds=kinds,
+        filtered=frame.filtered,
         dead_letters=tuple(filter(is_left, frame.dead_letters)),
         resyncs=tuple(filter(is_left, frame.resyncs)),
     )
@@ -105,8 +110,9 @@ def _batch_of(pieces: Iterable[BatchEntry]) -> Batch:
 
 def request_size(batch: Batch) -> int:
     """The approximate number of bytes of the request that stores `batch`."""
-    items = _items(batch)
-    return _FIXED_BYTES + sum(_BYTES_PER_ITEM + _size_of(item) for item in items)
+    items = len(batch.events) + len(batch.dead_letters) + len(batch.resyncs)
+    size = sum(map(len, batch.events)) + sum(map(_size_of, batch.dead_letters)) + sum(map(len, batch.resyncs))
+    return _FIXED_BYTES + _BYTES_PER_ITEM * items + size
 
 
 def split_batch(batch: Batch, *, error_text: str = "") -> list[Batch]:

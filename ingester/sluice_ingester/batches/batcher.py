@@ -25,6 +25,8 @@ class Batcher:
         self._changed = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
+        self.has_room = True
+        """Whether a frame can be added without waiting. Read it only."""
 
     @property
     def forming(self) -> Batch:
@@ -35,11 +37,6 @@ class Batcher:
     def age(self) -> float:
         """How many seconds the oldest frame has been waiting for the writer."""
         return 0.0 if self._batch.is_empty else self._clock.monotonic() - self._started_at
-
-    @property
-    def has_room(self) -> bool:
-        """Whether a frame can be added without waiting."""
-        return self._room.is_set()
 
     async def wait_for_room(self, *, seconds: float) -> bool:
         """Wait until a frame can be added, at most for `seconds`. Returns whether it can."""
@@ -59,7 +56,7 @@ class Batcher:
             self._start()
         batch.add(frame, cursor=cursor, digest=digest, event_time=event_time)
         if len(batch.events) >= self._max_events or batch.size + self._writing_bytes >= MAX_BATCH_BYTES:
-            self._room.clear()
+            self._update_room()
             if self._is_full():
                 self._changed.set()
 
@@ -104,7 +101,8 @@ class Batcher:
         return self._batch.is_full(events=self._max_events)
 
     def _update_room(self) -> None:
-        if self._is_full() or self._batch.size + self._writing_bytes >= MAX_BATCH_BYTES:
-            self._room.clear()
-        else:
+        self.has_room = not self._is_full() and self._batch.size + self._writing_bytes < MAX_BATCH_BYTES
+        if self.has_room:
             self._room.set()
+        else:
+            self._room.clear()

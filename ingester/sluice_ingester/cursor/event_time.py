@@ -14,10 +14,14 @@ from collections import deque
 from datetime import datetime
 from typing import Final
 
+from mypy_extensions import i64
+
 STEP_SECONDS: Final = 10.0
 MAX_AHEAD_SECONDS: Final = 60.0
 MAX_BACK_SECONDS: Final = 60.0
 AGREEING_FRAMES: Final = 5
+_USUAL_LENGTH: Final = len("2026-11-01T00:00:00.000Z")
+_CLOCK_AT: Final = len("2026-11-01T")
 
 
 class EventTime:
@@ -31,11 +35,12 @@ class EventTime:
         self.text = text
         self._seconds = 0.0 if text is None else epoch_seconds(text)
         self._noted_at = noted_at
+        self._clock = _Clock()
         self._recent: deque[tuple[float, str]] = deque(maxlen=AGREEING_FRAMES)
 
     def update(self, text: str | None, *, now: float) -> str | None:
         """Take the time of the next frame, received at `now`. The new event time, or None if it does not change."""
-        if text is None or (seconds := epoch_seconds(text)) > now + MAX_AHEAD_SECONDS:
+        if text is None or (seconds := self._clock.seconds(text)) > now + MAX_AHEAD_SECONDS:
             return None
         self._recent.append((seconds, text))
         if self.text is None or 0.0 <= seconds - self._seconds <= STEP_SECONDS + max(0.0, now - self._noted_at):
@@ -61,3 +66,26 @@ class EventTime:
 def epoch_seconds(text: str) -> float:
     """An RFC 3339 time with its zone, as seconds since 1970."""
     return datetime.fromisoformat(text).timestamp()
+
+
+class _Clock:
+    """The same as `epoch_seconds`, in fewer steps for times of one day in the usual form: 2026-11-01T00:00:00.000Z."""
+
+    def __init__(self) -> None:
+        self._day = ""
+        self._midnight = 0.0
+
+    def seconds(self, text: str) -> float:
+        if len(text) != _USUAL_LENGTH or text[-1] != "Z":
+            return epoch_seconds(text)
+        if text[:_CLOCK_AT] != self._day:
+            self._midnight, self._day = epoch_seconds(f"{text[:_CLOCK_AT]}00:00:00Z"), text[:_CLOCK_AT]
+        hours, minutes, seconds = _digits(text, 11, 2), _digits(text, 14, 2), _digits(text, 17, 2)
+        return self._midnight + float(3600 * hours + 60 * minutes + seconds) + float(_digits(text, 20, 3)) / 1000
+
+
+def _digits(text: str, at: i64, count: i64) -> i64:
+    value: i64 = 0
+    for place in range(at, at + count):
+        value = value * 10 + ord(text[place]) - ord("0")
+    return value

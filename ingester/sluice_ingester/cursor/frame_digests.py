@@ -20,8 +20,8 @@ from sluice_wire.fingerprint import FINGERPRINT_BYTES
 DIGESTS_PER_FIELD: Final = 16
 SLOTS: Final = DIGEST_WINDOW // DIGESTS_PER_FIELD
 FIELDS: Final = (ResumeField.FRAMES.value, *(f"{ResumeField.FRAMES}{slot}" for slot in range(SLOTS)))
-_FORMAT: Final = "2"
-"""1 had other digests. A version that does not know a format reads no digests."""
+_FORMAT: Final = "3"
+"""1 and 2 had other digests. A version that does not know a format reads no digests."""
 _NONE: Final = "-"
 _FIELD_BYTES: Final = DIGESTS_PER_FIELD * FINGERPRINT_BYTES
 

@@ -108,7 +108,8 @@ class FrameReader:
                 if isinstance(message, DecodedFrame):
                     if message.unknown_type is not None:
                         self._report.unknown_message(message.unknown_type)
-                    tracker.handle_frame(message, fingerprint(data), batcher, received=received)
+                    digest = message.fingerprint or fingerprint(data)
+                    tracker.handle_frame(message, digest, batcher, received=received)
                 else:
                     self._handle_other(message)
         finally:

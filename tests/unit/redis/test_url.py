@@ -129,13 +129,11 @@ PASSWORDS = st.text(st.characters(exclude_categories=["Cs"]), min_size=8, max_si
 
 @given(PASSWORDS, st.sampled_from(["{}", '"{}"', "{}\n", "\ufeff{}", "X={}", "a {}", "{} b", ";{}"]))
 def test_no_error_contains_a_password(password: str, around: str) -> None:
-    """With any password, the URL is refused without it in the message, or parsed with this very password."""
+    """With any password, the URL is refused with the same message, or parsed with this very password."""
     url = around.format(f"redis://user:{quote(password, safe='')}@redis:6379/0")
     fault = url_problem(url)
     if fault:
         assert fault not in (url_problem("redis://redis"), "")
-        assert password not in fault
-        assert quote(password, safe="") not in fault
         assert fault == url_problem(around.format("redis://user:another-password@redis:6379/0"))
     else:
         assert RedisUrl.parse(url).password == password

@@ -4,22 +4,26 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Any
 
 from sluice_ingester.batches.batcher import Batcher
+from sluice_ingester.cursor.tracker import CursorTracker
 from sluice_ingester.pipeline.frame_reader import SILENCE_SECONDS, FrameReader
 from sluice_ingester.telemetry.health_report import HealthReport
 from sluice_ingester.telemetry.metrics import Metrics
+from sluice_ingester.writer.batch_writer import BatchWriter
 from sluice_redis.contract import SourceState
 from sluice_wire.events import DecodedFrame, ErrorFrame
 from tests.fakes.clock import FakeClock
+from tests.fakes.redis_sink import FakeSink
 from tests.unit.ingester.decoded_frames import decoded
 
 FUTURE = ErrorFrame(error="FutureCursor", message="Cursor in the future.")
 
 
 class ScriptedSource:
-    """A source, its decoder and its cursor tracker: it sends `messages`, then nothing."""
+    """A source and its decoder: it sends `messages`, then nothing."""
 
     def __init__(self, messages: Iterable[DecodedFrame | ErrorFrame], report: HealthReport) -> None:
         self._messages = list(messages)
@@ -28,10 +32,10 @@ class ScriptedSource:
         self._next: Any = None
 
     @asynccontextmanager
-    async def open(self, *, cursor: str | None) -> AsyncIterator[AsyncIterator[Any]]:
+    async def open(self, *, cursor: str | None) -> AsyncIterator[AsyncIterator[deque[bytes]]]:
         yield self._frames()
 
-    async def _frames(self) -> AsyncIterator[Any]:
+    async def _frames(self) -> AsyncIterator[deque[bytes]]:
         for message in self._messages:
             self.states.append(self._report.condition.state)
             self._next = message
@@ -39,32 +43,28 @@ class ScriptedSource:
         self.states.append(self._report.condition.state)
         await asyncio.sleep(3600)
 
-    def decode(self, data: Any, *, received: object) -> Any:
+    def decode(self, data: bytes, *, received: datetime) -> Any:
         return self._next
-
-    async def connected(self) -> None:
-        pass
-
-    def handle_frame(self, message: DecodedFrame, digest: bytes, batcher: Batcher, *, received: float) -> None:
-        batcher.add(message)
-
-    def count_frames(self, number: int) -> None:
-        pass
-
-    def release_held_frames(self, batcher: Batcher) -> None:
-        pass
-
-    def exception_for(self, frame: ErrorFrame) -> Exception:
-        return ValueError(frame)
 
 
 async def read(*messages: DecodedFrame | ErrorFrame, seconds: float = 0.0) -> tuple[list[SourceState], SourceState]:
     """The states before each message and after the last one, and the state `seconds` later."""
     clock = FakeClock()
     report = HealthReport("relay.test", metrics=Metrics(), pod="pod-1", version="1.2.3", clock=clock)
-    scripted: Any = ScriptedSource(messages, report)
-    reader = FrameReader(subscription=scripted, decoder=scripted, report=report, cursor_tracker=scripted, clock=clock)
-    task = asyncio.create_task(reader.read("7", Batcher(max_events=10, max_seconds=1, clock=clock)))
+    tracker = CursorTracker(
+        report=report,
+        writer=BatchWriter(FakeSink(), report, high_water_mark=100, clock=clock),
+        cursor_key="cursor",
+        start_from="live",
+        on_lost=None,
+        frames_metric="firehose_events",
+        drops_old_events=True,
+        clock=clock,
+    )
+    cursor = tracker.start_connection(b"7")
+    scripted = ScriptedSource(messages, report)
+    reader = FrameReader(subscription=scripted, decoder=scripted, report=report, cursor_tracker=tracker, clock=clock)
+    task = asyncio.create_task(reader.read(cursor, Batcher(max_events=10, max_seconds=1, clock=clock)))
     await clock.advance(seconds)
     state = report.condition.state
     task.cancel()

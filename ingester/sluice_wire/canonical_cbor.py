@@ -1,0 +1,88 @@
+"""Reading the parts of canonical DAG-CBOR at known places. Pure.
+
+Each function gets the bytes and a place in them, and returns where to go on. UnusualError or IndexError says that
+something else stands there. Then the strict decoder must read it: `dagcbor`.
+
+mypyc compiles this module: see docs/performance.md. `i64` is an integer of the machine then, and `int` otherwise.
+"""
+
+from typing import Final
+
+from mypy_extensions import i64
+
+# The upper three bits of a head; 0 and 1 are integers.
+BYTES: Final = 2
+TEXT: Final = 3
+LIST: Final = 4
+MAP: Final = 5
+
+# Of an argument behind the head: its number of bytes, and the least value that needs them. Tables, because a shift such
+# as `1 << width` has 32 bits when mypyc compiles it.
+_WIDTHS: Final = (1, 2, 4, 8)
+_LEAST: Final = (24, 1 << 8, 1 << 16, 1 << 32)
+
+
+class UnusualError(Exception):
+    """The strict path must decode this."""
+
+
+def read_argument(data: bytes, at: i64) -> tuple[i64, i64]:
+    """The argument of the head at `at`, and where the head ends.
+
+    It is a length, a number of items, or an integer. A negative integer is -1 - argument.
+    """
+    info: i64 = data[at] & 31
+    if info < 24:
+        return info, at + 1
+    if info > 27:
+        raise UnusualError
+    width: i64 = _WIDTHS[info - 24]
+    value: i64 = read_number(data, at + 1, width)
+    if value < _LEAST[info - 24]:
+        raise UnusualError
+    return value, at + 1 + width
+
+
+def read_number(data: bytes, at: i64, width: i64) -> i64:
+    """The `width` bytes at `at` as a number. UnusualError if it has 64 bits."""
+    if width == 8 and data[at] >= 0x80:
+        raise UnusualError
+    value: i64 = 0
+    end: i64 = at + width
+    while at < end:
+        value = value << 8 | i64(data[at])
+        at += 1
+    return value
+
+
+def read_string(data: bytes, at: i64) -> tuple[i64, i64]:
+    """Where the text or the bytes whose head is at `at` begin and end."""
+    length, start = read_argument(data, at)
+    if length > len(data) - start:
+        raise UnusualError
+    return start, start + length
+
+
+def read_text(data: bytes, at: i64) -> tuple[i64, i64]:
+    """The same for a text. Its characters are not checked."""
+    if data[at] >> 5 != TEXT:
+        raise UnusualError
+    return read_string(data, at)
+
+
+def expect(data: bytes, at: i64, expected: bytes) -> i64:
+    """The end of `expected`, which must stand at `at`."""
+    for place in range(len(expected)):
+        if data[at + place] != expected[place]:
+            raise UnusualError
+    return at + len(expected)
+
+
+def expect_all(data: bytes, at: i64, count: i64, allowed: bytes) -> i64:
+    """The end of `count` bytes from `at` on. `allowed` has 256 bytes: 1 for each byte that may stand there."""
+    end: i64 = at + count
+    while at < end:
+        if not allowed[data[at]]:
+            raise UnusualError
+        at += 1
+    return end
