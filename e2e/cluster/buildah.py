@@ -54,8 +54,19 @@ def has(layout: Layout, tag: str) -> bool:
     return done.returncode == 0
 
 
+def mount_points(mountinfo: str, directory: Path) -> list[str]:
+    """The mount points below `directory` (field 5 of /proc/PID/mountinfo, proc(5)), the innermost first."""
+    points = [line.split()[4] for line in mountinfo.splitlines()]
+    return [point for point in reversed(points) if Path(point).is_relative_to(directory)]
+
+
 def trim(layout: Layout) -> None:
-    """Delete the storage once it is too large: each layer that it keeps for later builds takes its full size."""
+    """Delete the storage once it is too large: each layer that it keeps for later builds takes its full size.
+
+    No build may run. What a build that was killed has left mounted is unmounted first: no build could delete it.
+    """
+    for point in mount_points(Path("/proc/self/mountinfo").read_text(), layout.images.resolve()):
+        subprocess.run(["umount", "--lazy", point], check=False, capture_output=True)
     storage = layout.images / "storage"
     size = sum(
         os.lstat(os.path.join(directory, name)).st_blocks * 512

@@ -1,8 +1,12 @@
 """The fingerprint of a frame, by which a repeated frame is recognised: a digest of its bytes without `time`. Pure.
 
 The bytes include the seq. So two frames share a fingerprint only if they are the same message with the same seq. `time`
-is left out, because servers may write another one when they replay. The fingerprint does not depend on settings such
-as the collection filter.
+is left out, because servers may write another one when they replay.
+
+The blocks of a usual commit whose records are all verified are left out, too: the rest of the frame has the CIDs of its
+records, so the events are the same. If a record is damaged or missing, its frame is not decoded that way, and all bytes
+count. So a repaired repeat of it is no repeat. The fingerprint does not depend on settings, with one exception: a frame
+whose damaged records the collection filter leaves out gets another one if a changed filter includes them.
 
 XXH3 is no cryptographic hash, and need not be one. Only the source chooses the seqs, and a source that wants to hide a
 frame does not send it.
@@ -13,7 +17,7 @@ from typing import Final
 
 import xxhash
 
-from sluice_wire.usual_commit import TIME_BYTES, UsualCommit
+from sluice_wire.usual_commit import LENGTH_BYTES, TIME_BYTES, UsualCommit
 
 FINGERPRINT_BYTES: Final = 8
 """Of some hundred frames, two share a fingerprint once in 10^14 times."""
@@ -36,6 +40,7 @@ def fingerprint_of_commit(data: bytes, commit: UsualCommit) -> bytes:
 
     The rest of the frame contains the CIDs of all its records, and the records have been verified.
     """
-    before_time, after_time = data[: commit.time_field], data[commit.time + TIME_BYTES : commit.blocks]
-    digest: bytes = xxhash.xxh3_64_digest(before_time + after_time + data[commit.blocks_end :])
+    before_time = data[: commit.time_field]
+    before_blocks = data[commit.time + TIME_BYTES : commit.blocks - LENGTH_BYTES]
+    digest: bytes = xxhash.xxh3_64_digest(before_time + before_blocks + data[commit.blocks_end :])
     return digest

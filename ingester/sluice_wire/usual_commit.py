@@ -18,6 +18,7 @@ CID_BYTES: Final = 36
 DID_BYTES: Final = 32
 TID_BYTES: Final = 13
 TIME_BYTES: Final = 24
+LENGTH_BYTES: Final = 2  # before the blocks
 
 # A text of n bytes is \x60 + n and the text, or \x78, n and the text. A map or list begins in the same way with its
 # number of items. So "\x63seq" is the key "seq".
@@ -109,8 +110,8 @@ def read_commit(data: bytes) -> UsualCommit:
     else:
         at = expect_all(data, expect(data, at, b"\x6d"), TID_BYTES, _IN_TID)
     at = expect(data, at, b"\x66blocks\x59")
-    blocks: i64 = at + 2
-    blocks_end: i64 = blocks + read_number(data, at, 2)
+    blocks: i64 = at + LENGTH_BYTES
+    blocks_end: i64 = blocks + read_number(data, at, LENGTH_BYTES)
     commit = _expect_link(data, expect(data, blocks_end, b"\x66commit"))
     at = expect(data, commit + CID_BYTES, b"\x66rebase\xf4\x66tooBig")
     if data[at] not in _BOOLEANS:

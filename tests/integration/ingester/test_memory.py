@@ -1,4 +1,4 @@
-"""64 MiB are enough: at full speed, with the largest frames, and while Redis is down."""
+"""64 MiB are enough: at full speed, with the largest frames, and while Redis is down or stalls."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -43,6 +43,31 @@ async def test_64_mib_are_enough(own_redis: Callable[..., RedisServer], tmp_path
             await sim.emit(2000)
             await asyncio.sleep(3)  # 12 s on the ingester's clock
             await asyncio.to_thread(server.start)
+            await until_cursor(client, sim.host, sim.repos.next_seq - 1)
+            assert await stored_events(client) == expected_events(sim.journal)
+            assert await ingester.terminate() == 0
+    assert pod.kills == 0, pod.summary()
+
+
+@pytest.mark.timeout(600)
+async def test_64_mib_are_enough_if_redis_stalls_in_mid_flood(
+    own_redis: Callable[..., RedisServer], tmp_path: Path, pod: MemoryCgroup
+) -> None:
+    server = own_redis(appendonly="yes")
+    async with (
+        server.connect() as client,
+        RelaySim(rate=0, limit=30_000, corpus=1000, window=100_000) as sim,
+    ):
+        ingester = Ingester(tmp_path, server.url, sim.url, speed=4)
+        await ingester.warm_up()
+        ingester.wrap = pod.command
+        async with ingester:
+            await until_cursor(client, sim.host, sim.options.first_seq + 4999, within=300)
+            assert sim.repos.next_seq < sim.options.first_seq + 30_000, "the flood is over too early"
+            server.pause(seconds=8)  # 32 s on the ingester's clock: it gives up the call, then the connection
+            for _ in range(5):
+                sim.fault("odd", what="largest")
+            await until_cursor(client, sim.host, sim.options.first_seq + 29_999, within=300)
             await until_cursor(client, sim.host, sim.repos.next_seq - 1)
             assert await stored_events(client) == expected_events(sim.journal)
             assert await ingester.terminate() == 0

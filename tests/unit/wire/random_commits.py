@@ -1,4 +1,4 @@
-"""Random frames of #commit: usual ones, unusual ones, and damaged ones."""
+"""Frames of #commit: a usual one, and random ones that are usual, unusual or damaged."""
 
 import math
 import random
@@ -9,7 +9,7 @@ from typing import Any
 
 import cbor2
 
-from tests.unit.wire.build import DID, blocks_of, car, cid_of, link
+from tests.unit.wire.build import DID, POST, blocks_of, car, cid_of, commit, link
 
 Value = Any
 TEXTS = (
@@ -205,6 +205,14 @@ UNUSUAL_HEADERS = (
     b"\xbf\x61t\x67#commit\x62op\x01\xff",
     b"",
 )
+
+
+def usual_frame(record: Value = POST, **changes: Value) -> bytes:
+    """A commit that creates `record`. It takes the fast path, if `changes` do not prevent that."""
+    block = encode(record)
+    op = {"action": "create", "path": "app.bsky.feed.post/3l", "cid": link(cid_of(block))}
+    blocks = [*blocks_of({"node": bytes(300)}), (cid_of(block), block)]
+    return HEADERS[0] + encode(commit([op], **({"blocks": car(blocks)} | changes)))
 
 
 def random_frame(chance: random.Random) -> bytes:

@@ -16,9 +16,9 @@ from sluice_wire.collection_filter import CollectionFilter
 from sluice_wire.events import DecodedFrame
 from sluice_wire.fast_commit import MAX_FRAME_BYTES, decode_usual_commit
 from sluice_wire.firehose import FirehoseDecoder
-from tests.unit.wire.build import POST, RECEIVED, blocks_of, car, cid_of, commit, frame, link
+from tests.unit.wire.build import RECEIVED, frame, link
 from tests.unit.wire.compiled import IS_COMPILED
-from tests.unit.wire.random_commits import HEADERS, RawBytes, encode, random_frame
+from tests.unit.wire.random_commits import RawBytes, encode, random_frame, usual_frame
 
 FRAMES = 100_000 if IS_COMPILED else 10_000
 PARTS = 8
@@ -59,31 +59,24 @@ def is_taken(data: bytes) -> bool:
     return fast is not None
 
 
-def usual(record: object = POST, **changes: object) -> bytes:
-    block = encode(record)
-    op = {"action": "create", "path": "app.bsky.feed.post/3l", "cid": link(cid_of(block))}
-    blocks = [*blocks_of({"node": bytes(300)}), (cid_of(block), block)]
-    return HEADERS[0] + encode(commit([op], **({"blocks": car(blocks)} | changes)))
-
-
 def test_a_usual_commit_takes_the_fast_path() -> None:
     record = {"$type": "app.bsky.feed.post", "text": "ü\n\0", "refs": [link(b"\x01\x55\x12\x20" + bytes(32)), b"\xff"]}
-    assert is_taken(usual())
-    assert is_taken(usual(dict(sorted(record.items(), key=lambda item: (len(item[0]), item[0])))))
+    assert is_taken(usual_frame())
+    assert is_taken(usual_frame(dict(sorted(record.items(), key=lambda item: (len(item[0]), item[0])))))
 
 
 @pytest.mark.parametrize(
     "data",
     [
-        usual({"a": 1.5}),
-        usual({"a": 1 << 63}),
-        usual(RawBytes(b"\xa2\x62bb\x01\x61a\x02")),
-        usual({"a": cbor2.CBORTag(42, b"\0\x12\x20" + bytes(32))}),
-        usual({"a": "x" * MAX_FRAME_BYTES}),
-        usual(time=None),
-        usual(blocks=b""),
-        usual(commit=None),
-        usual(ops=[]),
+        usual_frame({"a": 1.5}),
+        usual_frame({"a": 1 << 63}),
+        usual_frame(RawBytes(b"\xa2\x62bb\x01\x61a\x02")),
+        usual_frame({"a": cbor2.CBORTag(42, b"\0\x12\x20" + bytes(32))}),
+        usual_frame({"a": "x" * MAX_FRAME_BYTES}),
+        usual_frame(time=None),
+        usual_frame(blocks=b""),
+        usual_frame(commit=None),
+        usual_frame(ops=[]),
         frame("#account", {"seq": 1, "did": "did:plc:a", "active": True}),
         encode({"op": -1}) + encode({"error": "FutureCursor"}),
         b"",
@@ -97,7 +90,7 @@ def test_anything_else_does_not(data: bytes) -> None:
 @pytest.mark.parametrize("head", [b"\x99\x3f\x00", b"\x98\xff", b"\x9a\x00\x01\x00\x00"])
 def test_the_memory_of_arrays_is_limited(head: bytes) -> None:
     """A decoder that allocates an array before it reads the items would need very much."""
-    data = usual(RawBytes(b"\xa1\x61a" + head * (8000 // len(head))))
+    data = usual_frame(RawBytes(b"\xa1\x61a" + head * (8000 // len(head))))
     tracemalloc.start()
     try:
         decoded = FirehoseDecoder(collections=["*"]).decode(data, received=RECEIVED)

@@ -4,8 +4,11 @@ from typing import Any
 
 import pytest
 
+from sluice_wire.collection_filter import CollectionFilter
+from sluice_wire.fast_commit import decode_usual_commit
 from sluice_wire.fingerprint import FINGERPRINT_BYTES, fingerprint
-from tests.unit.wire.build import DID, POST, TIME, commit, frame, write
+from tests.unit.wire.build import DID, POST, TIME, car, cid_of, commit, frame, write
+from tests.unit.wire.random_commits import encode, usual_frame
 
 BODY = commit([write("app.bsky.feed.post/1", POST)], [POST])
 
@@ -27,6 +30,31 @@ def test_messages_that_differ_in_time_have_one_fingerprint(time: str) -> None:
 )
 def test_messages_that_differ_in_anything_else_have_different_fingerprints(changes: dict[str, Any]) -> None:
     assert of(**changes) != of()
+
+
+def of_usual(**changes: Any) -> bytes | None:
+    """The fingerprint of a usual commit. None if it is not decoded as one."""
+    decoded = decode_usual_commit(usual_frame(**changes), CollectionFilter(["*"]))
+    return None if decoded is None else decoded.fingerprint
+
+
+def test_the_fingerprint_of_a_usual_commit() -> None:
+    assert of_usual() == of_usual(time="2026-11-28T00:00:00.000Z")
+    assert len(of_usual() or b"") == FINGERPRINT_BYTES
+    for changes in ({"seq": 8}, {"rev": "3l" + "a" * 11}, {"since": None}, {"tooBig": True}):
+        assert of_usual(**changes) not in (of_usual(), None), changes
+
+
+def test_other_blocks_around_the_same_record_make_no_difference() -> None:
+    block = encode(POST)
+    for other in (bytes(300), bytes(301)):
+        assert of_usual(blocks=car([(cid_of(block), block), (cid_of(other), other)])) == of_usual()
+
+
+def test_a_frame_without_its_record_has_another_fingerprint() -> None:
+    damaged = car([(cid_of(bytes(300)), bytes(300))])
+    assert of_usual(blocks=damaged) is None
+    assert fingerprint(usual_frame(blocks=damaged)) not in (of_usual(), fingerprint(usual_frame()))
 
 
 def test_a_frame_without_a_time() -> None:
