@@ -1,8 +1,8 @@
-"""Finding one block in a CAR by its CID, without reading the other blocks. Pure.
+"""Finding one block in a damaged CAR by its CID, without reading the other blocks. Pure.
 
-A search for the bytes of the CID is several times as fast as a walk over all blocks. The bytes may stand elsewhere too,
-for example in a tree node. So a place counts only if the length before the CID fits, and if the SHA-256 of the content
-is the digest in the CID. That is the proof: the content is the block, wherever the search found it.
+The bytes of the CID may stand elsewhere too, for example in a tree node. So a place counts only if the length before
+the CID fits, and if the SHA-256 of the content is the digest in the CID. That is the proof: the content is the block,
+wherever the search found it.
 """
 
 from hashlib import sha256
@@ -34,10 +34,6 @@ class BlockFinder:
         data, start, end = self._data, self._start, self._end
         # The blocks of records usually come after those of the tree, which contain their CIDs as well.
         at = data.rfind(cid, start, end)
-        if at > start + 1 and (last := data[at - 1]) < 0x80 <= data[at - 2]:  # a length of two bytes, as usual
-            after = at + (last << 7 | data[at - 2] & 0x7F)
-            if after <= end and sha256(block := data[at + _CID_BYTES : after]).digest() == cid[_DIGEST_AT:]:
-                return block
         while at > start:
             length = 0
             # The last byte of the length is the highest. More bytes before it may belong to it, or to another block.

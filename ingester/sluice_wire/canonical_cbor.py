@@ -8,6 +8,7 @@ mypyc compiles this module: see docs/performance.md. `i64` is an integer of the 
 
 from typing import Final
 
+from librt.strings import read_i64_le
 from mypy_extensions import i64
 
 # The upper three bits of a head; 0 and 1 are integers.
@@ -15,11 +16,6 @@ BYTES: Final = 2
 TEXT: Final = 3
 LIST: Final = 4
 MAP: Final = 5
-
-# Of an argument behind the head: its number of bytes, and the least value that needs them. Tables, because a shift such
-# as `1 << width` has 32 bits when mypyc compiles it.
-_WIDTHS: Final = (1, 2, 4, 8)
-_LEAST: Final = (24, 1 << 8, 1 << 16, 1 << 32)
 
 
 class UnusualError(Exception):
@@ -34,11 +30,20 @@ def read_argument(data: bytes, at: i64) -> tuple[i64, i64]:
     info: i64 = data[at] & 31
     if info < 24:
         return info, at + 1
-    if info > 27:
+    width: i64
+    least: i64
+    if info == 24:
+        width, least = 1, 24
+    elif info == 25:
+        width, least = 2, 1 << 8
+    elif info == 26:
+        width, least = 4, 1 << 16
+    elif info == 27:
+        width, least = 8, 1 << 32
+    else:
         raise UnusualError
-    width: i64 = _WIDTHS[info - 24]
-    value: i64 = read_number(data, at + 1, width)
-    if value < _LEAST[info - 24]:
+    value = read_number(data, at + 1, width)
+    if value < least:
         raise UnusualError
     return value, at + 1 + width
 
@@ -72,10 +77,17 @@ def read_text(data: bytes, at: i64) -> tuple[i64, i64]:
 
 def expect(data: bytes, at: i64, expected: bytes) -> i64:
     """The end of `expected`, which must stand at `at`."""
-    for place in range(len(expected)):
+    size: i64 = len(expected)
+    place: i64 = 0
+    while place + 8 <= size:
+        if read_i64_le(data, at + place) != read_i64_le(expected, place):
+            raise UnusualError
+        place += 8
+    while place < size:
         if data[at + place] != expected[place]:
             raise UnusualError
-    return at + len(expected)
+        place += 1
+    return at + size
 
 
 def expect_all(data: bytes, at: i64, count: i64, allowed: bytes) -> i64:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from mypy_extensions import mypyc_attr
+
 from sluice_common.text import sanitize
 from sluice_wire.deadletter import DeadLetter
 
@@ -12,6 +14,7 @@ _MAX_MESSAGE: Final = 1000
 EventKind = Literal["create", "update", "delete", "account", "identity", "sync", "label"]
 
 
+@mypyc_attr(acyclic=True)
 class DecodedFrame:
     """One message of the source. It is stored completely, in one step, or not at all. Do not change it.
 

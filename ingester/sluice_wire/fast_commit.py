@@ -1,6 +1,6 @@
 """Decoding the usual #commit in the fewest steps. Pure.
 
-`usual_commit` says where the parts of the frame stand, `block_finder` finds and verifies the records, and `record_json`
+`usual_commit` says where the parts of the frame stand, `usual_car` finds and verifies the records, and `record_json`
 writes them. The events are written straight from the bytes of the frame. Nothing is built in between.
 
 For a frame of another form `decode_usual_commit` returns None, and the strict path decodes it: `event_stream` and what
@@ -14,14 +14,13 @@ from typing import Final
 
 from librt.strings import BytesWriter
 
-from sluice_wire.block_finder import BlockFinder
 from sluice_wire.canonical_cbor import UnusualError
 from sluice_wire.collection_filter import CollectionFilter
 from sluice_wire.events import DecodedFrame, EventKind
 from sluice_wire.fingerprint import fingerprint_of_commit
 from sluice_wire.record_json import write_cid, write_record
+from sluice_wire.usual_car import find_block
 from sluice_wire.usual_commit import (
-    CID_BYTES,
     DID_BYTES,
     TID_BYTES,
     TIME_BYTES,
@@ -33,6 +32,12 @@ from sluice_wire.usual_commit import (
 
 MAX_FRAME_BYTES: Final = 64 * 1024
 """The frames of a relay have 5.5 KB on average."""
+
+_KIND_OF: Final[dict[bytes, tuple[EventKind, ...]]] = {
+    b"create": ("create",),
+    b"update": ("update",),
+    b"delete": ("delete",),
+}
 
 
 def decode_usual_commit(data: bytes, collections: CollectionFilter) -> DecodedFrame | None:
@@ -46,31 +51,28 @@ def decode_usual_commit(data: bytes, collections: CollectionFilter) -> DecodedFr
 
 
 def _decode(data: bytes, commit: UsualCommit, collections: CollectionFilter) -> DecodedFrame:
-    finder = BlockFinder(data, commit.blocks, commit.blocks_end)
     filtered = 0
     events: list[bytes] = []
-    kinds: list[EventKind] = []
+    kinds: tuple[EventKind, ...] = ()
     for operation in commit.operations:
         if not collections.accepts_all:
             collection = data[operation.collection : operation.slash].decode()
             if not collections.accepts(collection):
                 filtered += 1
                 continue
-        events.append(_event(data, commit, operation, finder))
-        kinds.append(
-            "create" if operation.action == b"create" else "update" if operation.action == b"update" else "delete"
-        )
+        events.append(_event(data, commit, operation))
+        kinds += _KIND_OF[operation.action]
     return DecodedFrame(
         seq=commit.seq,
         time=data[commit.time : commit.time + TIME_BYTES].decode(),
         events=tuple(events),
-        kinds=tuple(kinds),
+        kinds=kinds,
         filtered=filtered,
         fingerprint=fingerprint_of_commit(data, commit),
     )
 
 
-def _event(data: bytes, commit: UsualCommit, operation: UsualOperation, finder: BlockFinder) -> bytes:
+def _event(data: bytes, commit: UsualCommit, operation: UsualOperation) -> bytes:
     writer = BytesWriter()
     writer.write(b'{"type":"')
     writer.write(operation.action)
@@ -90,9 +92,9 @@ def _event(data: bytes, commit: UsualCommit, operation: UsualOperation, finder: 
         writer.write(b'"}')
         return writer.getvalue()
     cid = operation.cid
-    block = finder.find(data[cid : cid + CID_BYTES]) if cid else None
-    if block is None:
+    if not cid:
         raise UnusualError
+    block = find_block(data, commit.blocks, commit.blocks_end, cid)
     writer.write(b'","cid":"')
     write_cid(data, cid, writer)
     writer.write(b'","record":')

@@ -9,7 +9,7 @@ mypyc compiles this module: see docs/performance.md. `i64` is an integer of the 
 
 from typing import Final
 
-from mypy_extensions import i64
+from mypy_extensions import i64, mypyc_attr
 
 from sluice_common.seqs import MAX_SEQ
 from sluice_wire.canonical_cbor import UnusualError, expect, expect_all, read_argument, read_number, read_text
@@ -42,6 +42,7 @@ _DIGIT: Final = ord("d")
 _DAYS: Final = bytes([0, 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31])  # the most days of each month
 
 
+@mypyc_attr(acyclic=True, free_list_len=1)
 class UsualOperation:
     """Where the parts of an operation stand. The collection ends at `slash`, and the rkey at `end`.
 
@@ -56,6 +57,7 @@ class UsualOperation:
         self.end = end
 
 
+@mypyc_attr(acyclic=True, free_list_len=1)
 class UsualCommit:
     """The `seq` of a commit, and where its other parts stand. All have the lengths above.
 

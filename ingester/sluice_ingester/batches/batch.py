@@ -1,9 +1,10 @@
 """A batch of whole frames, which one append stores. Pure."""
 
 import uuid
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+
+from mypy_extensions import mypyc_attr
 
 from sluice_redis.sink.request import AppendRequest, DeadLetterEntry
 from sluice_wire.deadletter import DeadLetter
@@ -13,6 +14,7 @@ MAX_BATCH_BYTES = 2 * 1024 * 1024
 """A batch with this many bytes is full, however few its events: buffers must fit into a small pod."""
 
 
+@mypyc_attr(acyclic=True)
 class BatchEntry:
     """The arguments of one call of Batch.add or Batch.advance."""
 
@@ -46,7 +48,7 @@ class Batch:
     frame_count: int = 0
     filtered: int = 0
     size: int = 0
-    kinds: Counter[str] = field(default_factory=Counter)
+    kinds: dict[str, int] = field(default_factory=dict)
     entries: list[BatchEntry] = field(default_factory=list, repr=False)
     is_partial: bool = False
     batch_id: str = field(default_factory=lambda: uuid.uuid4().hex)
@@ -63,7 +65,7 @@ class Batch:
         self.entries.append(BatchEntry(frame, cursor, digest, event_time))
         self.events += frame.events
         for kind in frame.kinds:
-            self.kinds[kind] += 1
+            self.kinds[kind] = self.kinds.get(kind, 0) + 1
         if frame.dead_letters:
             self.dead_letters += frame.dead_letters
         if frame.resyncs:

@@ -151,7 +151,7 @@ _EVENT, _DEAD, _RESYNC = "event", "dead", "resync"
 def _labelled_items(batch: Batch) -> list[tuple[Item, str, str]]:
     """The items of `batch`, each with its kind (empty if it is not counted) and its target."""
     kinds: list[str] = [kind for piece in batch.entries if piece.frame for kind in piece.frame.kinds]
-    kinds = kinds or list(batch.kinds.elements())
+    kinds = kinds or list(Counter(batch.kinds).elements())
     if len(kinds) != len(batch.events):  # labels and repositories have only one kind
         kinds = [next(iter(batch.kinds), "")] * len(batch.events)
     return [
@@ -173,7 +173,7 @@ def _fill(batch: Batch, entries: Iterable[tuple[Item, str, str]]) -> None:
             batch.resyncs.append(item)
         else:
             batch.events.append(item)
-            batch.kinds[kind] += 1
+            batch.kinds[kind] = batch.kinds.get(kind, 0) + 1
         batch.size += _size_of(item)
 
 
