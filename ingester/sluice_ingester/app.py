@@ -17,7 +17,6 @@ from sluice_ingester.pipeline.pipeline import Pipeline
 from sluice_ingester.settings import Settings, SettingsError
 from sluice_ingester.source_task import SourceTask
 from sluice_ingester.sources.address import Address
-from sluice_ingester.sources.subscription import Subscription
 from sluice_ingester.sources.tls import Tls
 from sluice_ingester.telemetry.background_task import PAUSE_SECONDS, BackgroundTask
 from sluice_ingester.telemetry.health_report import HealthReport
@@ -135,6 +134,9 @@ def _sources(settings: Settings) -> Iterator[tuple[Stream, Address]]:
 
 
 def _pipeline(settings: Settings, address: Address, *, tls: Tls, sink: RedisSink, report: HealthReport) -> Pipeline:
+    # Imported here, so that an ingester with nothing but a listing does not load a WebSocket client.
+    from sluice_ingester.sources.subscription import Subscription  # noqa: PLC0415
+
     event_stream = EVENT_STREAMS[sink.keys.stream]
     writer = BatchWriter(sink, report, high_water_mark=settings.high_water_mark)
     return Pipeline(
