@@ -17,7 +17,8 @@ RUN /opt/uv/bin/uv sync --frozen --no-dev --no-install-project
 COPY README.md LICENSE hatch_build.py ./
 COPY operator operator
 COPY ingester ingester
-RUN /opt/uv/bin/uv sync --frozen --no-dev --no-editable
+RUN /opt/uv/bin/uv sync --frozen --no-dev --no-editable \
+    && ! /opt/sluice/bin/sluice-ingester --version | grep "not compiled"
 
 FROM ${BASE}
 LABEL org.opencontainers.image.title="sluice" \

@@ -6,6 +6,7 @@ slower, with the same results.
 
 import contextlib
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,17 +26,21 @@ class CompilingHook(BuildHookInterface[Any]):
         """Compile. The backend calls this before it collects the files."""
         if version == "editable":
             return
-        # The wheel is written after this, so the files must stay. The system empties its temporary directory.
-        target = Path(tempfile.mkdtemp(prefix="sluice-mypyc-"))
-        _compile(Path(self.root) / self.config["sources"], self.config["modules"], target)
-        libraries = list((target / "lib").rglob("*.so"))
-        build_data["force_include"] |= {str(file): str(file.relative_to(target / "lib")) for file in libraries}
+        self._target = Path(tempfile.mkdtemp(prefix="sluice-mypyc-"))
+        _compile(Path(self.root) / self.config["sources"], self.config["modules"], self._target)
+        built = self._target / "lib"
+        build_data["force_include"] |= {str(file): str(file.relative_to(built)) for file in built.rglob("*.so")}
         build_data["pure_python"] = False
         build_data["infer_tag"] = True
 
+    def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
+        """Clean up. The backend calls this when the wheel is written."""
+        if version != "editable":
+            shutil.rmtree(self._target)
+
 
 def _compile(sources: Path, modules: list[str], target: Path) -> None:
-    # Only a build has these packages.
+    # An editable install does not need them.
     from mypyc.build import mypycify  # noqa: PLC0415
     from setuptools import Distribution  # noqa: PLC0415
 

@@ -37,7 +37,8 @@ _library_pack_command = AbstractConnection.pack_command
 
 
 def _pack_command(connection: AbstractConnection, *arguments: Any) -> list[bytes]:
-    if " " not in arguments[0]:
+    command = arguments[0]
+    if isinstance(command, str) and " " not in command:
         try:
             return [hiredis.pack_command(arguments)]
         except (TypeError, ValueError):

@@ -35,12 +35,12 @@ class EventTime:
         self.text = text
         self._seconds = 0.0 if text is None else epoch_seconds(text)
         self._noted_at = noted_at
-        self._clock = _Clock()
+        self._time_reader = _TimeReader()
         self._recent: deque[tuple[float, str]] = deque(maxlen=AGREEING_FRAMES)
 
     def update(self, text: str | None, *, now: float) -> str | None:
         """Take the time of the next frame, received at `now`. The new event time, or None if it does not change."""
-        if text is None or (seconds := self._clock.seconds(text)) > now + MAX_AHEAD_SECONDS:
+        if text is None or (seconds := self._time_reader.epoch_seconds(text)) > now + MAX_AHEAD_SECONDS:
             return None
         self._recent.append((seconds, text))
         if self.text is None or 0.0 <= seconds - self._seconds <= STEP_SECONDS + max(0.0, now - self._noted_at):
@@ -68,20 +68,24 @@ def epoch_seconds(text: str) -> float:
     return datetime.fromisoformat(text).timestamp()
 
 
-class _Clock:
-    """The same as `epoch_seconds`, in fewer steps for times of one day in the usual form: 2026-11-01T00:00:00.000Z."""
+class _TimeReader:
+    """Reads times like `epoch_seconds`. It takes fewer steps if they have the usual form and the same day.
+
+    The usual form is that of `DecodedFrame.time`: 2026-11-01T00:00:00.000Z.
+    """
 
     def __init__(self) -> None:
         self._day = ""
-        self._midnight = 0.0
+        self._midnight = 0
 
-    def seconds(self, text: str) -> float:
+    def epoch_seconds(self, text: str) -> float:
         if len(text) != _USUAL_LENGTH or text[-1] != "Z":
             return epoch_seconds(text)
         if text[:_CLOCK_AT] != self._day:
-            self._midnight, self._day = epoch_seconds(f"{text[:_CLOCK_AT]}00:00:00Z"), text[:_CLOCK_AT]
+            self._midnight, self._day = int(epoch_seconds(f"{text[:_CLOCK_AT]}00:00:00Z")), text[:_CLOCK_AT]
         hours, minutes, seconds = _digits(text, 11, 2), _digits(text, 14, 2), _digits(text, 17, 2)
-        return self._midnight + float(3600 * hours + 60 * minutes + seconds) + float(_digits(text, 20, 3)) / 1000
+        # One division of integers: it is rounded as in `datetime`.
+        return (1000 * (self._midnight + 3600 * hours + 60 * minutes + seconds) + _digits(text, 20, 3)) / 1000
 
 
 def _digits(text: str, at: i64, count: i64) -> i64:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sluice_ingester.cursor.event_time import AGREEING_FRAMES, EventTime
+from sluice_ingester.cursor.event_time import AGREEING_FRAMES, EventTime, epoch_seconds
 
 START = datetime(2026, 11, 24, 12, tzinfo=UTC)
 DAY = 86_400.0
@@ -75,3 +75,10 @@ def test_single_outliers_do_not_move_the_time(offsets: list[float]) -> None:
         time.update(at(min(says, number)), now=START.timestamp() + number / 10)
         assert time.text is not None
         assert at(-DAY / 2) <= time.text <= at(true)
+
+
+@given(st.integers(-(10**11), 10**12))
+def test_times_are_read_exactly(milliseconds: int) -> None:
+    """One that moves by a rounding error would be taken for an earlier time."""
+    text = at(milliseconds / 1000)
+    assert EventTime(text).update(text, now=epoch_seconds(text)) == text
