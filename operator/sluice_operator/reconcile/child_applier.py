@@ -39,6 +39,9 @@ REFUSAL_SECONDS: Final = 30.0
 """How long to wait before a refused write is sent again. If something else is desired, or the child has changed, it is
 sent at once."""
 
+_MAX_ATTEMPTS: Final = 4
+"""How often an update is sent in one reconcile, if somebody else changes the child each time."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ApplyResult:
@@ -107,7 +110,7 @@ class ChildApplier:
         if refusal := child.state.active_refusal(child.desired_hash, _generation(live)):
             return _result(child, live, refusal=refusal)
         try:
-            return await (self._create(child) if live is None else self._update(child, live))
+            return await (self._create(child) if live is None else self._update_despite_conflicts(child, live))
         except ApiError as error:
             return await self._handle_error(error, child, live)
 
@@ -139,12 +142,22 @@ class ChildApplier:
         state.existed = True  # it may be deleted again before a reconcile sees it
         return _finished(child, written, (child_events.created if is_first else child_events.recreated)(child.desired))
 
+    async def _update_despite_conflicts(self, child: _Child, cached: Manifest) -> ApplyResult:
+        """Update the child. During a rollout its controller changes it often, also between a read and a write."""
+        for _ in range(_MAX_ATTEMPTS - 1):
+            try:
+                return await self._update(child, cached)
+            except ApiError as error:
+                if not error.is_conflict:
+                    raise
+        return await self._update(child, cached)
+
     async def _update(self, child: _Child, cached: Manifest) -> ApplyResult:
         """Write what differs, except what admission or others set."""
         state = child.state
         live = await self._client.get(child.resource, *child.namespaced_name)
         if live is None or live["metadata"]["uid"] != cached["metadata"]["uid"]:
-            return _result(child, cached)  # the next reconcile sees the result
+            return ApplyResult(live=None)  # it is replaced or deleted: the next reconcile sees the result
         is_change = state.desired_hash != child.desired_hash and _desired_hash(live) != child.desired_hash
         if is_change:
             state.contested.allow_retry()
@@ -174,10 +187,6 @@ class ChildApplier:
 
     async def _handle_error(self, error: ApiError, child: _Child, live: Manifest | None) -> ApplyResult:
         """The result for a child that could not be written. Raises `error` if a retry may help."""
-        if (
-            error.is_conflict and live is not None
-        ):  # somebody has changed it since it was read: the next reconcile sees that
-            return _result(child, live)
         if error.is_immutable_field and live is not None and is_managed(live):
             return await self._recreate(child, live, error)
         if not error.is_refusal:
