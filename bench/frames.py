@@ -62,14 +62,14 @@ def _reading(frames: list[bytes], rounds: int) -> None:
 
     works: dict[str, Callable[[], object]] = {
         "decode": lambda: [decoder.decode(frame, received=received) for frame in frames],
-        "fingerprint": lambda: [fingerprint(frame) for frame in frames],
+        "fingerprint of another frame": lambda: [fingerprint(frame) for frame in frames],
         "classify, seqs without gaps": lambda: classify(1),
         "classify, a gap before each": lambda: classify(7),
         "event time": update_event_time,
     }
     best = {name: min(_cpu(work) for _ in range(rounds)) / len(frames) * 1e6 for name, work in works.items()}
     for name, spent in best.items():
-        print(f"{name:<26} {spent:7.2f} us a frame   {spent / best['decode']:6.1%} of decode")
+        print(f"{name:<28} {spent:7.2f} us a frame   {spent / best['decode']:6.1%} of decode")
 
 
 def _cpu(work: Callable[[], object]) -> float:

@@ -10,6 +10,7 @@ from pathlib import Path
 from e2e.cluster import packages, progress
 from e2e.cluster.errors import ClusterError
 from e2e.cluster.layout import Layout
+from e2e.cluster.mountinfo import mount_points
 
 STORAGE_LIMIT = 4 * 2**30
 _PIP_SETTINGS = ("index-url", "extra-index-url", "trusted-host", "proxy", "timeout", "retries", "cert")
@@ -54,19 +55,19 @@ def has(layout: Layout, tag: str) -> bool:
     return done.returncode == 0
 
 
-def mount_points(mountinfo: str, directory: Path) -> list[str]:
-    """The mount points below `directory` (field 5 of /proc/PID/mountinfo, proc(5)), the innermost first."""
-    points = [line.split()[4] for line in mountinfo.splitlines()]
-    return [point for point in reversed(points) if Path(point).is_relative_to(directory)]
+def leftover_mounts(mountinfo: str, layout: Layout) -> list[str]:
+    """What builds have mounted, the innermost first."""
+    return mount_points(mountinfo, layout.images.resolve())[::-1]
+
+
+def unmount_leftovers(layout: Layout) -> None:
+    """Unmount what a build that was killed has left mounted: no later build could delete it. No build may run."""
+    for point in leftover_mounts(Path("/proc/self/mountinfo").read_text(), layout):
+        subprocess.run(["umount", "--lazy", point], check=False, capture_output=True)
 
 
 def trim(layout: Layout) -> None:
-    """Delete the storage once it is too large: each layer that it keeps for later builds takes its full size.
-
-    No build may run. What a build that was killed has left mounted is unmounted first: no build could delete it.
-    """
-    for point in mount_points(Path("/proc/self/mountinfo").read_text(), layout.images.resolve()):
-        subprocess.run(["umount", "--lazy", point], check=False, capture_output=True)
+    """Delete the storage once it is too large: each layer that it keeps for later builds takes its full size."""
     storage = layout.images / "storage"
     size = sum(
         os.lstat(os.path.join(directory, name)).st_blocks * 512

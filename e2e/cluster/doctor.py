@@ -9,6 +9,7 @@ from pathlib import Path
 
 from e2e.cluster import network, packages, records, tools, traces
 from e2e.cluster.layout import CGROUP, NODE_DIRECTORY, Layout
+from e2e.cluster.mountinfo import mount_points
 from e2e.cluster.process import pids
 
 
@@ -53,10 +54,8 @@ def leftovers(layout: Layout) -> list[str]:
 
 
 def our_mounts(mountinfo: str, layout: Layout) -> list[str]:
-    """The mount points (field 5 of /proc/PID/mountinfo, proc(5)) of a cluster."""
-    points = [line.split()[4] for line in mountinfo.splitlines()]
-    places = (layout.state, NODE_DIRECTORY)
-    return [point for point in points if any(Path(point).is_relative_to(place) for place in places)]
+    """The mount points of a cluster."""
+    return mount_points(mountinfo, layout.state, NODE_DIRECTORY)
 
 
 def _processes(layout: Layout) -> Iterable[tuple[int, str]]:

@@ -67,6 +67,7 @@ def build(layout: Layout, image: Image) -> Archive:
     foundation = ensure_base(layout)
     with _locked(layout):
         if not _fresh(archive):
+            buildah.unmount_leftovers(layout)
             buildah.trim(layout)
             if not buildah.has(layout, base.TAG):
                 buildah.output(layout, "pull", "--quiet", f"docker-archive:{foundation.path}")

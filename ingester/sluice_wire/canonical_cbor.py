@@ -11,11 +11,18 @@ from typing import Final
 from librt.strings import read_i64_le
 from mypy_extensions import i64
 
+from sluice_wire.cid import BLOB_PREFIX, RECORD_PREFIX
+
 # The upper three bits of a head; 0 and 1 are integers.
 BYTES: Final = 2
 TEXT: Final = 3
 LIST: Final = 4
 MAP: Final = 5
+
+LINK_BYTES: Final = 5  # before the CID
+RECORD_LINK: Final = b"\xd8\x2a\x58\x25\x00" + RECORD_PREFIX  # to a record, a tree node or a commit
+BLOB_LINK: Final = b"\xd8\x2a\x58\x25\x00" + BLOB_PREFIX
+"""The beginning of a link: its digest follows."""
 
 
 class UnusualError(Exception):

@@ -14,10 +14,14 @@ from sluice_wire.varint import read_varint
 MAX_LENGTH: Final = 128
 """Bytes of the longest binary CID that is accepted. One with SHA-512 has 68."""
 
-_RECORD_PREFIX: Final = b"\x01\x71\x12\x20"  # CIDv1, DAG-CBOR, SHA-256, 32 bytes
-_BLOB_PREFIX: Final = b"\x01\x55\x12\x20"  # CIDv1, raw, SHA-256, 32 bytes
-_BLESSED: Final = (_RECORD_PREFIX, _BLOB_PREFIX)
-_BLESSED_LENGTH: Final = 36
+RECORD_PREFIX: Final = b"\x01\x71\x12\x20"  # CIDv1, DAG-CBOR, SHA-256, 32 bytes
+BLOB_PREFIX: Final = b"\x01\x55\x12\x20"  # CIDv1, raw, SHA-256, 32 bytes
+DIGEST_AT: Final = 4
+CID_BYTES: Final = 36
+"""Of the two kinds that AT Protocol uses. Their digest stands at DIGEST_AT."""
+
+BASE32_LETTERS: Final = b"abcdefghijklmnopqrstuvwxyz234567"
+_BLESSED: Final = (RECORD_PREFIX, BLOB_PREFIX)
 
 
 class Cid(bytes):
@@ -28,7 +32,7 @@ class Cid(bytes):
     @classmethod
     def parse(cls, data: bytes) -> "Cid":
         """The CID that is exactly `data`. ValueError if it is not one."""
-        if len(data) == _BLESSED_LENGTH and data.startswith(_BLESSED):
+        if len(data) == CID_BYTES and data.startswith(_BLESSED):
             return cls(data)
         if len(data) > MAX_LENGTH:
             raise ValueError(f"a CID of {len(data)} bytes; {MAX_LENGTH} are the most that is read")
@@ -40,14 +44,14 @@ class Cid(bytes):
     @property
     def is_record(self) -> bool:
         """Whether this is the kind of CID that records have. `matches` can verify no other kind."""
-        return len(self) == _BLESSED_LENGTH and self.startswith(_RECORD_PREFIX)
+        return len(self) == CID_BYTES and self.startswith(RECORD_PREFIX)
 
     def matches(self, block: bytes | memoryview) -> bool:
         """Whether `block` has this CID: its SHA-256 is the CID's digest."""
-        return self.is_record and hashlib.sha256(block).digest() == self[4:]
+        return self.is_record and hashlib.sha256(block).digest() == self[DIGEST_AT:]
 
     def __str__(self) -> str:
-        if len(self) == _BLESSED_LENGTH:
+        if len(self) == CID_BYTES:
             return _base32_of_36(self)
         return "b" + base64.b32encode(self).decode().rstrip("=").lower()
 
@@ -71,8 +75,7 @@ def end_of_cid(data: bytes | memoryview, start: int) -> int:
     return end
 
 
-_ALPHABET: Final = b"abcdefghijklmnopqrstuvwxyz234567"
-_LETTERS: Final = _ALPHABET + bytes(256 - len(_ALPHABET))
+_LETTERS: Final = BASE32_LETTERS + bytes(256 - len(BASE32_LETTERS))
 
 
 def _spreading_steps() -> list[tuple[int, int, int]]:

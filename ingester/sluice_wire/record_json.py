@@ -19,9 +19,12 @@ from librt.strings import BytesWriter
 from mypy_extensions import i64
 
 from sluice_wire.canonical_cbor import (
+    BLOB_LINK,
     BYTES,
+    LINK_BYTES,
     LIST,
     MAP,
+    RECORD_LINK,
     TEXT,
     UnusualError,
     read_argument,
@@ -29,6 +32,7 @@ from sluice_wire.canonical_cbor import (
     read_string,
     read_text,
 )
+from sluice_wire.cid import BASE32_LETTERS, CID_BYTES, DIGEST_AT
 
 MAX_DEPTH: Final = 32
 """Containers within containers. Relays stop there too."""
@@ -36,8 +40,8 @@ MAX_DEPTH: Final = 32
 _IS_SPECIAL: Final = bytes([code < 0x20 or code >= 0x80 or code in b'"\\' for code in range(256)])
 """1 for each byte of a text that needs an escape in JSON, or may be no UTF-8."""
 _ESCAPED: Final = re.compile(rb'[\x00-\x1f"\\]')
-_LETTERS: Final = b"abcdefghijklmnopqrstuvwxyz234567"
-_CID_BYTES: Final = 36
+_LETTERS: Final = BASE32_LETTERS
+_LINKS: Final = (RECORD_LINK, BLOB_LINK)
 
 
 def record_json(block: bytes) -> bytes:
@@ -56,7 +60,7 @@ def write_record(block: bytes, writer: BytesWriter) -> None:
 def write_cid(data: bytes, at: i64, writer: BytesWriter) -> None:
     """Write the text of the CID whose 36 bytes begin at `at`: "b" and base32 in lower case."""
     writer.append(ord("b"))
-    end: i64 = at + _CID_BYTES - 1
+    end: i64 = at + CID_BYTES - 1
     while at < end:
         group: i64 = read_number(data, at, 5)
         shift: i64 = 35
@@ -115,7 +119,7 @@ def _write_text(data: bytes, at: i64, writer: BytesWriter) -> i64:
 
 
 def _write_special_text(text: bytes, writer: BytesWriter) -> None:
-    # orjson takes twice as long, so it gets only what needs an escape.
+    # Only an escape needs orjson.
     characters = text.decode()  # raises if it is no UTF-8
     if _ESCAPED.search(text):
         writer.write(orjson.dumps(characters))
@@ -178,12 +182,11 @@ def _write_integer(data: bytes, at: i64, writer: BytesWriter) -> i64:
 
 def _write_link(data: bytes, at: i64, writer: BytesWriter) -> i64:
     """A link to a record or a blob: a CIDv1 with SHA-256."""
-    link = data[at : at + 9]
-    if link not in (b"\xd8\x2a\x58\x25\x00\x01\x71\x12\x20", b"\xd8\x2a\x58\x25\x00\x01\x55\x12\x20"):
-        raise UnusualError
-    if at + 41 > len(data):
+    cid: i64 = at + LINK_BYTES
+    end: i64 = cid + CID_BYTES
+    if data[at : cid + DIGEST_AT] not in _LINKS or end > len(data):
         raise UnusualError
     writer.write(b'{"$link":"')
-    write_cid(data, at + 5, writer)
+    write_cid(data, cid, writer)
     writer.write(b'"}')
-    return at + 41
+    return end

@@ -40,9 +40,9 @@ def find_blocks(container: object, wanted: set[Cid]) -> Blocks:
         _walk(container, wanted, blocks)
     except car.CarError as error:
         blocks.absence = InputError(DeadLetterReason.CAR_INVALID, str(error))
-    finder = BlockFinder(container, 0, len(container))
+    finder = BlockFinder(container)
     for cid in wanted.difference(blocks.verified):
-        if cid.is_record and (block := finder.find(cid)) is not None:
+        if (block := finder.find(cid)) is not None:
             blocks.verified[cid] = block
     return blocks
 

@@ -2,6 +2,9 @@
 
 https://ipld.io/specs/transport/car/carv1/
 
+`car` and `varint` read every CAR. This module reads only bytes, without memoryviews and generators, so that it can be
+compiled to a loop over them.
+
 mypyc compiles this module: see docs/performance.md. `i64` is an integer of the machine then, and `int` otherwise.
 """
 
@@ -11,9 +14,8 @@ from typing import Final
 from mypy_extensions import i64
 
 from sluice_wire.canonical_cbor import UnusualError
+from sluice_wire.cid import CID_BYTES, DIGEST_AT
 
-_CID_BYTES: Final = 36
-_DIGEST_AT: Final = 4
 _MAX_LENGTH_BYTES: Final = 3  # of the varint before a block: as many as a usual frame needs
 
 
@@ -24,16 +26,16 @@ def find_block(data: bytes, at: i64, end: i64, cid: i64) -> bytes:
     """
     length, at = _read_length(data, at)
     at += length
-    digest: i64 = cid + _DIGEST_AT
+    digest: i64 = cid + DIGEST_AT
     while at < end:
         length, at = _read_length(data, at)
         next_block: i64 = at + length
-        if length < _CID_BYTES or next_block > end:
+        if length < CID_BYTES or next_block > end:
             raise UnusualError
         # Most CIDs differ in the first byte of the digest. That is much cheaper to see than a comparison of all bytes.
-        if data[at + _DIGEST_AT] == data[digest] and data[at : at + _CID_BYTES] == data[cid : cid + _CID_BYTES]:
-            block = data[at + _CID_BYTES : next_block]
-            if sha256(block).digest() == data[digest : cid + _CID_BYTES]:
+        if data[at + DIGEST_AT] == data[digest] and data[at : at + CID_BYTES] == data[cid : cid + CID_BYTES]:
+            block = data[at + CID_BYTES : next_block]
+            if sha256(block).digest() == data[digest : cid + CID_BYTES]:
                 return block
         at = next_block
     raise UnusualError

@@ -12,9 +12,18 @@ from typing import Final
 from mypy_extensions import i64, mypyc_attr
 
 from sluice_common.seqs import MAX_SEQ
-from sluice_wire.canonical_cbor import UnusualError, expect, expect_all, read_argument, read_number, read_text
+from sluice_wire.canonical_cbor import (
+    LINK_BYTES,
+    RECORD_LINK,
+    UnusualError,
+    expect,
+    expect_all,
+    read_argument,
+    read_number,
+    read_text,
+)
+from sluice_wire.cid import CID_BYTES
 
-CID_BYTES: Final = 36
 DID_BYTES: Final = 32
 TID_BYTES: Final = 13
 TIME_BYTES: Final = 24
@@ -24,9 +33,6 @@ LENGTH_BYTES: Final = 2  # before the blocks
 # number of items. So "\x63seq" is the key "seq".
 _HEADERS: Final = (b"\xa2\x61t\x67#commit\x62op\x01", b"\xa2\x62op\x01\x61t\x67#commit")
 _HEADER_BYTES: Final = len(_HEADERS[0])
-_LINK: Final = b"\xd8\x2a\x58\x25\x00\x01\x71\x12\x20"  # to a record, a tree node or a commit; the digest follows
-_DIGEST_BYTES: Final = 32
-_PREFIX_BYTES: Final = CID_BYTES - _DIGEST_BYTES
 _NULL: Final = 0xF6
 _BOOLEANS: Final = (0xF4, 0xF5)
 _LIST_OF_0: Final = 0x80
@@ -179,10 +185,11 @@ def _read_operation(data: bytes, at: i64, operations: list[UsualOperation]) -> i
 
 def _expect_link(data: bytes, at: i64) -> i64:
     """Where the CID of the link begins that must stand at `at`."""
-    digest = expect(data, at, _LINK)
-    if digest + _DIGEST_BYTES > len(data):
+    expect(data, at, RECORD_LINK)
+    cid: i64 = at + LINK_BYTES
+    if cid + CID_BYTES > len(data):
         raise UnusualError
-    return digest - _PREFIX_BYTES
+    return cid
 
 
 def _check_time(data: bytes, at: i64) -> None:

@@ -65,7 +65,7 @@ class Batch:
         self.entries.append(BatchEntry(frame, cursor, digest, event_time))
         self.events += frame.events
         for kind in frame.kinds:
-            self.kinds[kind] = self.kinds.get(kind, 0) + 1
+            self.count_kind(kind)
         if frame.dead_letters:
             self.dead_letters += frame.dead_letters
         if frame.resyncs:
@@ -76,6 +76,10 @@ class Batch:
         if digest is not None:
             self.digests.append(digest)
         self._set_position(cursor=cursor, event_time=event_time)
+
+    def count_kind(self, kind: str) -> None:
+        """Count an event of that kind."""
+        self.kinds[kind] = self.kinds.get(kind, 0) + 1
 
     def advance(self, *, cursor: int | str | None = None, event_time: str | None = None) -> None:
         """Set the cursor or the event time without a frame."""

@@ -173,7 +173,7 @@ def _fill(batch: Batch, entries: Iterable[tuple[Item, str, str]]) -> None:
             batch.resyncs.append(item)
         else:
             batch.events.append(item)
-            batch.kinds[kind] = batch.kinds.get(kind, 0) + 1
+            batch.count_kind(kind)
         batch.size += _size_of(item)
 
 

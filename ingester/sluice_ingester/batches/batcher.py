@@ -52,13 +52,12 @@ class Batcher:
     ) -> None:
         """Add a frame: see Batch.add."""
         batch = self._batch
-        if not batch.frame_count and batch.is_empty:
+        if batch.is_empty:
             self._start()
         batch.add(frame, cursor=cursor, digest=digest, event_time=event_time)
-        if len(batch.events) >= self._max_events or batch.size + self._writing_bytes >= MAX_BATCH_BYTES:
-            self._update_room()
-            if self._is_full():
-                self._changed.set()
+        self._update_room()
+        if not self.has_room and self._is_full():
+            self._changed.set()
 
     def advance(self, *, cursor: int | None, event_time: str | None = None) -> None:
         """Set the cursor or the event time without a frame: see Batch.advance."""
@@ -101,8 +100,11 @@ class Batcher:
         return self._batch.is_full(events=self._max_events)
 
     def _update_room(self) -> None:
-        self.has_room = not self._is_full() and self._batch.size + self._writing_bytes < MAX_BATCH_BYTES
-        if self.has_room:
+        has_room = not self._is_full() and self._batch.size + self._writing_bytes < MAX_BATCH_BYTES
+        if has_room is self.has_room:
+            return
+        self.has_room = has_room
+        if has_room:
             self._room.set()
         else:
             self._room.clear()

@@ -5,11 +5,12 @@ import random
 import pytest
 
 from sluice_wire.block_finder import BlockFinder
+from sluice_wire.cid import Cid
 from tests.unit.wire.build import car, cid_of, encode, link
 
 
 def find(container: bytes, block: bytes) -> bytes | None:
-    return BlockFinder(container, 0, len(container)).find(cid_of(block))
+    return BlockFinder(container).find(Cid(cid_of(block)))
 
 
 def pair(block: bytes) -> tuple[bytes, bytes]:
@@ -50,17 +51,23 @@ def test_damage_before_or_after_the_block() -> None:
     assert find(container[: container.index(block) + 3], block) is None
 
 
-def test_only_the_given_range_is_searched() -> None:
+def test_a_block_that_is_cut_is_not_found() -> None:
     block = b"the record"
     container = car([pair(b"x"), pair(block)])
-    assert BlockFinder(container, 0, len(container) - 1).find(cid_of(block)) is None
-    assert BlockFinder(container, container.index(cid_of(block)), len(container)).find(cid_of(block)) is None
+    assert find(container[:-1], block) is None
+    assert find(container[container.index(cid_of(block)) :], block) is None
+
+
+def test_another_kind_of_cid_is_not_found() -> None:
+    block = b"a blob"
+    blob = cid_of(block, 0x55)
+    assert BlockFinder(car([(blob, block)])).find(Cid(blob)) is None
 
 
 def test_the_work_is_limited() -> None:
     """Each of many places could be a block of almost the whole container."""
     block = b"the record"
     fake = b"\xff\xff\x06" + cid_of(block)
-    finder = BlockFinder(fake * 5000, 0, 39 * 5000)
-    assert finder.find(cid_of(block)) is None
+    finder = BlockFinder(fake * 5000)
+    assert finder.find(Cid(cid_of(block))) is None
     assert finder._bytes_to_hash < 39 * 5000
