@@ -15,7 +15,7 @@ COMPILED := $(CURDIR)/.venv/compiled
 export UV_PROJECT_ENVIRONMENT := .venv
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down test prove bench lint types unit integration prepare e2e generate format cluster cluster-down clean
+.PHONY: help demo demo-down test prove bench bench-operator lint types unit integration prepare e2e generate format cluster cluster-down clean
 
 help: ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -36,6 +36,9 @@ prove: prepare ## proofs that take longer than `make test` may: the tests with t
 
 bench: $(COMPILED)/ready ## the speed of the ingester beside commit 9d613d4, ten minutes (BENCH_ARGS=--quick: one minute)
 	@PYTHONPATH=$(COMPILED)/packages $(PY) -m bench.ingester_speed $(BENCH_ARGS)
+
+bench-operator: .venv/ready ## the operator with 100, 500 and 1000 resources (BENCH_ARGS=--quick: two minutes)
+	@$(PY) -m bench.operator_scale $(BENCH_ARGS)
 
 lint: .venv/ready ## format, lint and import rules
 	@echo "==> format, lint, import rules"

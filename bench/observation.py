@@ -3,7 +3,7 @@
     uv run python -m bench.observation redis://127.0.0.1:6379
 
 The Redis must be empty; the program empties it at the end. It observes a stream with consumer groups repeatedly, as
-the operator does for each source every three seconds. First each observation reads bytes and groups too, then only
+the operator does in each reconcile. First each observation reads bytes and groups too, then only
 those at the operator's interval. The times of Redis are those of `INFO commandstats`.
 """
 

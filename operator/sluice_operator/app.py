@@ -6,8 +6,6 @@ import secrets
 from collections.abc import Coroutine, Iterable
 from typing import Any, Final
 
-from kubernetes.aio.client import Configuration
-
 from sluice_operator import __version__
 from sluice_operator.kinds.registry import KINDS, Kinds
 from sluice_operator.kubernetes.cache import Cache
@@ -19,7 +17,9 @@ from sluice_operator.kubernetes.informers.informers import run_informers, stop_o
 from sluice_operator.kubernetes.informers.kopf_login import KopfLogin
 from sluice_operator.kubernetes.informers.kopf_shutdown import ignore_unclosed_generators
 from sluice_operator.kubernetes.leader_election import LeaderElector
+from sluice_operator.kubernetes.library import Configuration
 from sluice_operator.kubernetes.namespace_ownership import NamespaceOwnership
+from sluice_operator.kubernetes.object_poller import ObjectPoller
 from sluice_operator.kubernetes.resync import Resync
 from sluice_operator.kubernetes.served_kinds import ServedKinds
 from sluice_operator.kubernetes.served_namespaces import ServedNamespaces
@@ -27,6 +27,7 @@ from sluice_operator.kubernetes.source_key import SourceKey, object_key
 from sluice_operator.kubernetes.watch_freshness import WatchFreshness
 from sluice_operator.kubernetes.workqueue import WorkQueue
 from sluice_operator.reconcile.build import ReconcileOptions, build_reconciler
+from sluice_operator.reconcile.change_poller import ChangePoller
 from sluice_operator.reconcile.reconciler import Reconciler
 from sluice_operator.redis.source_redis import RedisServers
 from sluice_operator.redis.stream_reader import RedisReader
@@ -41,6 +42,7 @@ logger = logging.getLogger(__name__)
 _IDLE_CHECK_SECONDS: Final = 60.0
 _DRAIN_SECONDS: Final = 5.0
 _NOT_HELD_RETRY_SECONDS: Final = 30.0
+_NOT_SERVED_RETRY_SECONDS: Final = 30.0
 _MAX_LISTED: Final = 3
 
 
@@ -67,6 +69,12 @@ class _Operator:
         self._elector = self._make_elector()
         self._ownership = self._make_ownership()
         client.set_write_guard(self._ownership.check_held)
+        self._objects = ObjectPoller(
+            client,
+            interval_seconds=settings.observe_interval_seconds,
+            is_served=lambda namespace: self._namespaces.serves(namespace) and self._ownership.holds(namespace),
+        )
+        self._redis = RedisServers(self._reader, idle_seconds=settings.status_interval_seconds)
         self._metrics = Metrics(
             kinds=kinds,
             cache=self._cache,
@@ -74,6 +82,16 @@ class _Operator:
             queue=self._queue,
             is_leader=lambda: self._elector is None or self._elector.is_leader,
             held_namespaces=lambda: self._ownership.held_by_namespace,
+        )
+        self._changes = ChangePoller(
+            redis=self._redis,
+            objects=self._objects,
+            add=self._queue.add,
+            add_after=self._queue.add_after,
+            pause=self._queue.pause,
+            is_paused=lambda: self._queue.is_paused,
+            on_round=self._metrics.count_poll_round,
+            interval_seconds=settings.observe_interval_seconds,
         )
         self._freshness = WatchFreshness()
         self._resync = Resync(
@@ -117,7 +135,9 @@ class _Operator:
             cache=self._cache,
             kinds=self._kinds,
             namespaces=self._namespaces,
-            redis=RedisServers(self._reader),
+            redis=self._redis,
+            objects=self._objects,
+            add=self._queue.add,
             recorder=EventRecorder(self._client, reasons=EVENT_REASONS, instance=settings.pod_name),
             is_of_another_release=self._ownership.is_unavailable,
         )
@@ -139,7 +159,7 @@ class _Operator:
                     {"stop": stop.wait(), "event loop": watch_event_loop(), "work": self._run_as_leader(stop)}
                 )
             finally:
-                await self._reader.close()
+                await self._redis.close()
         logger.info("Stopped")
 
     def _readiness_problem(self) -> str:
@@ -180,6 +200,7 @@ class _Operator:
                     retry_limit=retry_limit,
                 ),
                 "resync": self._resync.run(),
+                "changes": self._changes.run(),
                 "idle connections": self._close_idle(),
                 "leases of namespaces": self._ownership.run(),
                 "informers": run_informers(
@@ -203,7 +224,7 @@ class _Operator:
     async def _reconcile(self, key: SourceKey) -> float | None:
         """Reconcile a source if this process may. Returns the seconds until the next time, or None."""
         if not self._namespaces.serves_kind(self._kinds.watched.sources[key.kind], key.namespace):
-            return None  # the resync that finds it served adds it
+            return _NOT_SERVED_RETRY_SECONDS  # the resync that finds it served adds it
         if not self._ownership.holds(key.namespace) and self._cache.source(key) is not None:
             self._ownership.ensure_held(key.namespace)
             return _NOT_HELD_RETRY_SECONDS  # it is added as soon as the Lease is held

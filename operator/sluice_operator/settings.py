@@ -47,9 +47,10 @@ class Settings(BaseSettings):
     status_interval_seconds: Annotated[float, Field(ge=1, le=3600)] = 30.0
     """The minimum interval between writes of the numbers in a status. Conditions are written at once."""
 
-    observe_interval_seconds: Annotated[float, Field(ge=0.5, le=60)] = 3.0
-    """How often the Redis and the Secret of each resource are read. The operator restores a Secret that it created
-    within that time. It does not watch Secrets, because that needs the right to list all of them.
+    observe_interval_seconds: Annotated[float, Field(ge=0.5, le=60)] = 2.0
+    """How often Redis, and the Secrets and ConfigMaps that resources name, are asked for changes of all resources. The
+    operator does not watch Secrets, because that needs the right to list all of them. With more than 20 Secrets and
+    ConfigMaps it reads ten of them a second.
     """
 
     resync_interval_seconds: Annotated[float, Field(ge=5, le=86_400)] = 300.0

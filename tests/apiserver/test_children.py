@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from sluice_operator.api.relay import Relay
-from sluice_operator.desired.child_metadata import Manifest, is_controlled_by
+from sluice_operator.desired.child_metadata import Manifest, is_controlled_by, member_reference
 from sluice_operator.desired.deployment import build_deployment
 from sluice_operator.desired.diff import find_differences
 from sluice_operator.desired.ingester_defaults import IngesterDefaults
 from sluice_operator.desired.naming import REDIS_HASH_ANNOTATION
-from sluice_operator.desired.redis_secret import build_redis_secret
+from sluice_operator.desired.redis_secret import build_default_redis_secret
 from sluice_operator.desired.relay_streams import firehose_stream
 from sluice_operator.desired.replacement_patch import build_replacement_patch
 from tests.apiserver.conftest import ApiServer, eventually
@@ -78,10 +78,14 @@ def test_an_applied_deployment_has_no_drift_and_applying_it_again_changes_nothin
 
 
 def test_an_applied_secret_has_no_drift_and_applying_it_again_changes_nothing(server: ApiServer, relay: Relay) -> None:
-    desired = owned(server, build_redis_secret(relay, url="redis://:p@redis:6379/0"))
+    def secret(url: str) -> Manifest:
+        owners = [member_reference(relay)]
+        return owned(server, build_default_redis_secret(relay.metadata.namespace, url=url, owners=owners))
+
+    desired = secret("redis://:p@redis:6379/0")
     live = server.apply(desired)
     assert find_differences(live, desired) == []
-    changed = owned(server, build_redis_secret(relay, url="redis://:other@redis:6379/0"))
+    changed = secret("redis://:other@redis:6379/0")
     assert find_differences(live, changed)
     assert find_differences(server.apply(changed), changed) == []
 

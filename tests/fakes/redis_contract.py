@@ -1,5 +1,7 @@
 """The contract of each `SourceRedis`: the fake in memory, and the real one with a real server."""
 
+import asyncio
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -8,9 +10,11 @@ from typing import Protocol
 import pytest
 
 from sluice_operator.api.cursor import CursorSpec
+from sluice_operator.kubernetes.source_key import SourceKey
 from sluice_operator.observed.facts.redis import SinkReadFailure
 from sluice_operator.redis.cursor_writer import CursorError
 from sluice_operator.redis.source_redis import SourceRedis
+from sluice_operator.redis.stream_watch import WatchedStream
 from sluice_redis.contract import HealthField, SourceState, Stream, StreamKeys
 
 KEYS = StreamKeys(stream=Stream.FIREHOSE, host="relay.example:2470")
@@ -52,6 +56,31 @@ def cursor(position: str | int, nonce: str = "first") -> CursorSpec:
     return CursorSpec.model_validate({"position": position, "nonce": nonce})
 
 
+class Polled:
+    """Watches streams of a Subject, and asks for changes."""
+
+    def __init__(self, subject: Subject) -> None:
+        self._subject = subject
+
+    def key(self, keys: StreamKeys) -> SourceKey:
+        return SourceKey("Relay", "n", keys.host)
+
+    async def read_and_watch(self, *streams: StreamKeys) -> None:
+        for keys in streams:
+            await self._subject.redis.read(self._subject.url, keys, now=now())
+            watched = WatchedStream(
+                url=self._subject.url, keys=keys, is_running=True, numbers_due_at=time.monotonic() + 1000
+            )
+            self._subject.redis.watch(self.key(keys), [watched])
+
+    async def poll(self) -> tuple[list[SourceKey], list[SourceKey]]:
+        """The sources to reconcile now, and those to reconcile later."""
+        at_once: list[SourceKey] = []
+        later: dict[SourceKey, float] = {}
+        await self._subject.redis.poll(at_once.append, later.__setitem__)
+        return at_once, list(later)
+
+
 class SourceRedisContract:
     """The tests. A subclass gives the fixture `subject`."""
 
@@ -81,6 +110,41 @@ class SourceRedisContract:
         assert (facts.health.state, facts.health.pod, facts.health.events) == (SourceState.STREAMING, "p", 12)
         assert facts.health.silent_seconds is not None
         assert 0 <= facts.health.silent_seconds < 60
+
+    async def test_what_has_changed_since_it_was_read_is_told_once(self, subject: Subject) -> None:
+        polled = Polled(subject)
+        subject.data.hset(KEYS.health, {HealthField.STATE: SourceState.CONNECTING, HealthField.BEAT: now().isoformat()})
+        await polled.read_and_watch(KEYS, OTHER)
+        assert await polled.poll() == ([], [])
+        subject.data.hset(KEYS.health, {HealthField.BEAT: "2026-11-24T12:00:05Z"})
+        assert await polled.poll() == ([], []), "a heartbeat"
+        subject.data.hset(KEYS.health, {HealthField.STATE: SourceState.STREAMING})
+        assert await polled.poll() == ([polled.key(KEYS)], [])
+        assert await polled.poll() == ([], [])
+        subject.data.hset(OTHER.health, {HealthField.SEQ: "8"})
+        assert await polled.poll() == ([], [polled.key(OTHER)]), "a number, which can wait"
+
+    async def test_a_source_without_streams_is_not_watched(self, subject: Subject) -> None:
+        polled = Polled(subject)
+        await polled.read_and_watch(KEYS)
+        subject.redis.watch(polled.key(KEYS), ())
+        subject.data.hset(KEYS.health, {HealthField.STATE: SourceState.STREAMING})
+        assert await polled.poll() == ([], [])
+
+    async def test_a_stream_that_grows_is_a_change_of_numbers_for_all_its_sources(self, subject: Subject) -> None:
+        polled = Polled(subject)
+        await polled.read_and_watch(KEYS, OTHER)
+        assert await polled.poll() == ([], [])
+        subject.data.xadd(KEYS.entries)
+
+        async def told() -> list[SourceKey]:
+            return (await polled.poll())[1]
+
+        for _ in range(200):  # lengths are read at an interval
+            if found := await told():
+                break
+            await asyncio.sleep(0.05)
+        assert set(found) == {polled.key(KEYS), polled.key(OTHER)}
 
     async def test_keys_of_a_former_host_are_read_until_the_new_cursor_exists(self, subject: Subject) -> None:
         (former,) = RENAMED.former_keys

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
@@ -11,6 +11,7 @@ from sluice_operator.api.source import Source
 from sluice_operator.desired.naming import (
     DESIRED_HASH_ANNOTATION,
     FIELD_MANAGER,
+    MANAGED_BY,
     label_value,
     owned_labels,
     source_label,
@@ -35,8 +36,43 @@ def build_child(
         "name": name,
         "namespace": source.metadata.namespace,
         "labels": {**labels, **owned_labels(kind=_kind(source), resource=source.metadata.name)},
-        "ownerReferences": [_owner_reference(source)],
+        "ownerReferences": [_controller_reference(source)],
     }
+    return _with_hash(metadata, api_version=api_version, kind=kind, annotations=annotations, body=body)
+
+
+def build_shared_child(
+    namespace: str, *, owners: Sequence[Manifest], api_version: str, kind: str, name: str, body: Manifest
+) -> Manifest:
+    """A child that several sources share, annotated with the hash of its content.
+
+    It has no controller. The garbage collector deletes it when none of the `owners` exists any more.
+    """
+    metadata: Manifest = {
+        "name": name,
+        "namespace": namespace,
+        "labels": dict(MANAGED_BY),
+        "ownerReferences": list(owners),
+    }
+    return _with_hash(metadata, api_version=api_version, kind=kind, annotations={}, body=body)
+
+
+def member_reference(source: Source) -> Manifest:
+    """The owner reference of one of several sources that share a child."""
+    return {"apiVersion": API_VERSION, "kind": _kind(source), "name": source.metadata.name, "uid": source.metadata.uid}
+
+
+def is_shared(child: Mapping[str, Any]) -> bool:
+    """Whether several sources can share `child`: the operator made it, and none of its owners is its controller."""
+    metadata = child["metadata"]
+    labels = metadata.get("labels") or {}
+    is_controlled = any(one.get("controller") for one in metadata.get("ownerReferences") or [])
+    return not is_controlled and MANAGED_BY.items() <= labels.items()
+
+
+def _with_hash(
+    metadata: Manifest, *, api_version: str, kind: str, annotations: Mapping[str, str], body: Manifest
+) -> Manifest:
     desired_hash = {DESIRED_HASH_ANNOTATION: _digest([metadata, *([dict(annotations)] if annotations else []), body])}
     return {
         "apiVersion": api_version,
@@ -86,17 +122,10 @@ def is_owned_by_former_source(live: Mapping[str, Any], *, kind: str, name: str, 
     return former == [True]
 
 
-def _owner_reference(source: Source) -> Manifest:
+def _controller_reference(source: Source) -> Manifest:
     # Garbage collection needs only the uid. To block the owner's deletion, the operator would need the right to update
     # its finalizers, and the owner would only wait.
-    return {
-        "apiVersion": API_VERSION,
-        "kind": _kind(source),
-        "name": source.metadata.name,
-        "uid": source.metadata.uid,
-        "controller": True,
-        "blockOwnerDeletion": False,
-    }
+    return {**member_reference(source), "controller": True, "blockOwnerDeletion": False}
 
 
 def _kind(source: Source) -> str:

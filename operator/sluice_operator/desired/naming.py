@@ -5,6 +5,7 @@ and ends in a hash of the whole name, so that different resources never share a 
 """
 
 import hashlib
+from collections.abc import Mapping
 from typing import Final
 
 from sluice_operator.api.base import GROUP
@@ -13,7 +14,10 @@ from sluice_operator.desired.component import Component
 FIELD_MANAGER: Final = "sluice-operator"
 """The field manager of the children."""
 
-CHILD_SELECTOR: Final = f"app.kubernetes.io/managed-by={FIELD_MANAGER}"
+MANAGED_BY: Final[Mapping[str, str]] = {"app.kubernetes.io/managed-by": FIELD_MANAGER}
+"""The label of all objects that the operator makes."""
+
+CHILD_SELECTOR: Final = ",".join(f"{name}={value}" for name, value in MANAGED_BY.items())
 """The label selector of all objects that the operator makes."""
 
 COMPONENT_LABEL: Final = "app.kubernetes.io/component"
@@ -34,6 +38,11 @@ RECONCILE_ANNOTATION: Final = f"{GROUP}/reconcile-requested-at"
 DESIRED_HASH_ANNOTATION: Final = f"{GROUP}/desired-hash"
 """On a child: the hash of its desired content. If it differs, another content is desired now."""
 
+DEFAULT_REDIS_SECRET: Final = "sluice-redis-url"  # noqa: S105 (a name, not a password)
+"""The name of the Secret with the operator's default URL, one in each namespace. The chart's own Secret has another
+name.
+"""
+
 _MAX_LENGTH: Final = 63
 _HASH_LENGTH: Final = 8
 
@@ -48,12 +57,8 @@ def child_name(resource: str, suffix: str) -> str:
     return _truncate_with_hash(resource, suffix=f"-{suffix}")
 
 
-def redis_secret_name(*, kind: str, resource: str) -> str:
-    """The name of the Secret with the operator's default URL. It differs between sources of different kinds with the
-    same name.
-
-    It is never `<release>-redis`, which is the name of the chart's own Secret.
-    """
+def former_redis_secret_name(*, kind: str, resource: str) -> str:
+    """The name of the Secret with the operator's default URL that older versions made for each source."""
     return child_name(resource, f"{kind.lower()}-redis-url")
 
 
@@ -76,7 +81,7 @@ def pod_selector(*, resource: str, component: Component) -> dict[str, str]:
 def owned_labels(*, kind: str, resource: str) -> dict[str, str]:
     """The labels of every object that the operator makes for a resource."""
     return {
-        "app.kubernetes.io/managed-by": FIELD_MANAGER,
+        **MANAGED_BY,
         source_label(kind): label_value(resource),
     }
 

@@ -9,6 +9,7 @@ from sluice_operator.kinds.kind import Kind
 from sluice_operator.kubernetes.api_resource import DEPLOYMENTS, PODS
 from sluice_operator.kubernetes.source_key import SourceKey
 from sluice_operator.kubernetes.watched_kinds import OwnerLabel, WatchedKinds
+from sluice_operator.observed.pod_fields import without_unread_fields
 
 
 def watched_kinds(kinds: Iterable[Kind]) -> WatchedKinds:
@@ -30,6 +31,7 @@ def watched_kinds(kinds: Iterable[Kind]) -> WatchedKinds:
         child_selector=CHILD_SELECTOR,
         owner_label_of=owner_label_of,
         owner_label_for=_owner_label_for,
+        trims={PODS: without_unread_fields},
         source_indexes=(redis_host_of,),
     )
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from sluice_operator.kubernetes.api_resource import ApiResource, Manifest
 from sluice_operator.kubernetes.indexer import Indexer, IndexFunction, namespaced_name
+from sluice_operator.kubernetes.shared_strings import share_strings
 from sluice_operator.kubernetes.source_key import SourceKey, object_key
 from sluice_operator.kubernetes.watched_kinds import OwnerLabel, WatchedKinds
 
@@ -36,7 +37,7 @@ class Cache:
         deleted = self._deleted.get(item["metadata"]["uid"])
         is_deleted = deleted is not None and not _is_later(_resource_version(item), deleted)
         if not is_deleted and not (before and _is_newer(before, item)):
-            indexer.put(_without_managed_fields(api, item))
+            indexer.put(self._compact(api, item))
         return before
 
     def remove(self, api: ApiResource, item: Mapping[str, Any]) -> None:
@@ -75,6 +76,17 @@ class Cache:
         """All objects of one kind."""
         return self._indexer(api).all()
 
+    def is_source_kind(self, kind: str) -> bool:
+        """Whether that is the name of a kind of source."""
+        return kind in self._kinds.sources
+
+    def related_sources(self, source: Manifest) -> list[SourceKey]:
+        """The other sources that have a value of one of `source_indexes` in common with that object."""
+        found = [
+            other for function in self._kinds.source_indexes for other in self.sources_by(function, function(source))
+        ]
+        return [object_key(other) for other in found if other["metadata"]["uid"] != source["metadata"]["uid"]]
+
     def source(self, key: SourceKey) -> Manifest | None:
         """The source of that key, or None."""
         return self._indexer(self._kinds.sources[key.kind]).get((key.namespace, key.name))
@@ -97,6 +109,15 @@ class Cache:
             return None
         kind, *_ = label
         return next(map(object_key, self._indexer(self._kinds.sources[kind]).find(self._own_label, label)), None)
+
+    def _compact(self, api: ApiResource, item: Mapping[str, Any]) -> Manifest:
+        """`item` in little memory: without `managedFields`, which are large, and without fields that nobody reads.
+
+        The items of a list don't name their kind, so it is added.
+        """
+        metadata = {name: value for name, value in item["metadata"].items() if name != "managedFields"}
+        trim = self._kinds.trims.get(api, dict)
+        return share_strings({**trim(item), "apiVersion": api.api_version, "kind": api.kind, "metadata": metadata})
 
     def _indexer(self, api: ApiResource) -> Indexer:
         if api not in self._indexers:
@@ -130,9 +151,3 @@ def _is_newer(stored: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
 def _is_later(one: str, other: str) -> bool:
     """Whether one resource version is later than the other. False if that is not known."""
     return one.isdecimal() and other.isdecimal() and int(one) > int(other)
-
-
-def _without_managed_fields(api: ApiResource, item: Mapping[str, Any]) -> Manifest:
-    """`item` without `managedFields`, which are large. The items of a list don't name their kind, so it is added."""
-    metadata = {name: value for name, value in item["metadata"].items() if name != "managedFields"}
-    return {**item, "apiVersion": api.api_version, "kind": api.kind, "metadata": metadata}

@@ -87,6 +87,11 @@ class EventRecorder:
         if state is not None and state.pending and self._clock.monotonic() >= state.retry_at:
             await self._write_pending(source, state)
 
+    def has_pending(self, uid: str) -> bool:
+        """Whether Events about the object of that uid are still to be written."""
+        state = self._objects.get(uid)
+        return state is not None and bool(state.pending)
+
     def drop_object(self, uid: str) -> None:
         """Drop everything about an object that is gone."""
         self._objects.pop(uid, None)

@@ -149,7 +149,8 @@ class Resync:
         return is_requested
 
     async def _relist(self, resources: Collection[ApiResource]) -> None:
-        """List these kinds, and add the sources that may need a reconciliation."""
+        """List these kinds. Add the sources that have changed, or whose children have, or that are served again."""
+        unserved = [source for source in self._all_sources() if not self._serves(source)]
         found = await self._lists.list_all(resources, is_synced=self.synced)
         for api, listed in found.items():
             items = [*listed.items, *self._unlisted_objects(api)]
@@ -157,10 +158,12 @@ class Resync:
                 self._add_source_of(api, changed)
             if self._namespaces.kinds.is_watched(api):
                 self._freshness.compare(api, listed)
-        is_full = set(self._kinds.children) <= set(resources)
-        for source in self._all_sources():
-            if is_full or self._kinds.sources[source["kind"]] in found:
+        for source in unserved:
+            if self._serves(source):
                 self._add(object_key(source))
+
+    def _serves(self, source: Manifest) -> bool:
+        return self._namespaces.serves_kind(self._kinds.sources[source["kind"]], source["metadata"]["namespace"])
 
     def _add_source_of(self, api: ApiResource, changed: Manifest) -> None:
         key = object_key(changed) if self._kinds.is_source(api) else self._cache.owner_of(changed)

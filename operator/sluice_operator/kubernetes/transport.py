@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Final, Protocol, TypeAlias
 
 import aiohttp
-from kubernetes.aio.client import ApiClient
 
 from sluice_operator import __version__
 from sluice_operator.kubernetes.api_resource import Manifest
 from sluice_operator.kubernetes.errors import ApiError
+from sluice_operator.kubernetes.library import ApiClient
 
 REQUEST_TIMEOUT: Final = aiohttp.ClientTimeout(total=30, sock_connect=10)
 

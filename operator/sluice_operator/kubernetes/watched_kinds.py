@@ -1,10 +1,10 @@
 """Which kinds of objects are watched, and how a child names its source. The registry of kinds fills this in."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from sluice_operator.kubernetes.api_resource import ApiResource
+from sluice_operator.kubernetes.api_resource import ApiResource, Manifest
 from sluice_operator.kubernetes.indexer import IndexFunction
 from sluice_operator.kubernetes.source_key import SourceKey
 
@@ -26,6 +26,8 @@ class WatchedKinds:
     """Reads the label by which a child names its source. None if it has no such label."""
     owner_label_for: Callable[[SourceKey], OwnerLabel]
     """The label that the children of a source have."""
+    trims: Mapping[ApiResource, Callable[[Mapping[str, Any]], Manifest]] = field(default_factory=dict)
+    """By kind: removes the fields of an object that nobody reads, so that they take no memory."""
     source_indexes: tuple[IndexFunction, ...] = ()
     """Further values by which sources are looked up."""
 

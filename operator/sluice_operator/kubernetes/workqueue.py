@@ -74,6 +74,15 @@ class WorkQueue(Generic[Key]):
             self._cancel_timer(key)
             self._timers[key] = asyncio.get_running_loop().call_at(due, self.add, key)
 
+    def pause(self, seconds: float) -> None:
+        """Process no key for so long, at most a minute: the server has asked for that."""
+        self._paused_until = max(self._paused_until, _now() + min(seconds, MAX_BACKOFF_SECONDS))
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether the server has asked to wait, and that time is not over."""
+        return self._paused_until > _now()
+
     def stuck(self, seconds: float) -> list[Key]:
         """The keys that a worker has processed for over `seconds`.
 
@@ -134,7 +143,7 @@ class WorkQueue(Generic[Key]):
             error = caught if isinstance(caught, Exception) else RuntimeError("a task that it waited for was cancelled")
             failures = self._failures[key] = self._failures.get(key, 0) + 1
             pause = min(self._requested_pause(error), MAX_BACKOFF_SECONDS)
-            self._paused_until = max(self._paused_until, _now() + pause)
+            self.pause(pause)
             retry_seconds = max(min(backoff_seconds(failures), self._retry_limit(error)), pause)
             trace = None if timeout.expired() or isinstance(error, self._expected) else error
             text = f"cut off after {RECONCILE_TIMEOUT_SECONDS:g} s" if timeout.expired() else error

@@ -5,6 +5,7 @@ from typing import Any
 
 from sluice_common.times import parse_time
 from sluice_operator.observed.facts.deployment import DeploymentFacts
+from sluice_redis.ingester_settings import REDIS_URL
 
 
 def deployment_facts(deployment: Mapping[str, Any]) -> DeploymentFacts:
@@ -32,3 +33,11 @@ def _is_rolled_out(replicas: int, status: Mapping[str, Any]) -> bool:
     """
     there, updated = status.get("replicas", 0), status.get("updatedReplicas", 0)
     return bool(there == updated and (there > 0 if replicas else there == 0))
+
+
+def redis_secret_of(deployment: Mapping[str, Any]) -> str:
+    """The name of the Secret from which the ingester has the URL of its Redis. Empty if there is none."""
+    containers = deployment.get("spec", {}).get("template", {}).get("spec", {}).get("containers") or ()
+    variables = [one for container in containers for one in container.get("env") or ()]
+    references = [one.get("valueFrom") or {} for one in variables if one.get("name") == REDIS_URL.variable]
+    return next((str(one["secretKeyRef"]["name"]) for one in references if "secretKeyRef" in one), "")

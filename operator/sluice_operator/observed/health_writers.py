@@ -6,13 +6,10 @@ Then each reconcile uses the report of the same ingester, and does not alternate
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
-from typing import Final
 
 from sluice_operator.observed.facts.health import HealthFacts
 from sluice_operator.observed.facts.writers import ForeignWriter, WriterFacts
-
-REPORT_TTL_SECONDS: Final = 30.0
-"""How long a report is kept: as long as it is trusted, see `status.assessment`."""
+from sluice_operator.observed.report_age import FRESH_SECONDS
 
 
 @dataclass(slots=True)
@@ -52,7 +49,7 @@ class HealthWriters:
                 seen.foreign_since = None
             elif seen.foreign_since is None:
                 seen.foreign_since = monotonic
-            if monotonic - seen.read_at > REPORT_TTL_SECONDS:
+            if monotonic - seen.read_at > FRESH_SECONDS:
                 del writers[name]
         newest = health.pod if health else ""
         return WriterFacts(
@@ -77,4 +74,4 @@ def _aged(seen: _LastReport, monotonic: float) -> HealthFacts:
 
 def _is_fresh(seen: _LastReport, monotonic: float) -> bool:
     silent = seen.report.silent_seconds
-    return silent is not None and silent + monotonic - seen.read_at <= REPORT_TTL_SECONDS
+    return silent is not None and silent + monotonic - seen.read_at <= FRESH_SECONDS

@@ -28,6 +28,11 @@ def redis_url(
         url = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         url = b""
+    return usable_url(url, wanted, key_prefix=key_prefix)
+
+
+def usable_url(url: bytes, wanted: RedisSecret, *, key_prefix: str = "") -> tuple[bytes | None, SecretFacts]:
+    """`url`, the value of the key of the Secret, and the facts about it. None if no ingester could use it."""
     if not url.strip():
         return None, SecretFacts(
             problem=f"The key {wanted.key} of the Secret {wanted.name} is empty: put the Redis URL there"

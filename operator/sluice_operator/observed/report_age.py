@@ -2,6 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
+
+FRESH_SECONDS: Final = 30.0
+"""How long a report is trusted. An ingester writes one at least every 5 seconds."""
 
 
 @dataclass(slots=True)

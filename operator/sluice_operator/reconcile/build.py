@@ -8,9 +8,12 @@ from sluice_operator.desired.ingester_defaults import IngesterDefaults
 from sluice_operator.kubernetes.cache import Cache
 from sluice_operator.kubernetes.client import KubernetesClient
 from sluice_operator.kubernetes.event_recorder import EventRecorder
+from sluice_operator.kubernetes.object_poller import ObjectPoller
 from sluice_operator.kubernetes.served_namespaces import ServedNamespaces
+from sluice_operator.kubernetes.source_key import SourceKey
 from sluice_operator.reconcile.children import Children
 from sluice_operator.reconcile.cursor_ownership import CursorOwnership
+from sluice_operator.reconcile.default_redis_secret import DefaultRedisSecrets
 from sluice_operator.reconcile.deletion import DeletionReconciler
 from sluice_operator.reconcile.finalizer import Finalizer
 from sluice_operator.reconcile.ingester_shutdown import IngesterShutdown
@@ -44,13 +47,18 @@ def build_reconciler(
     namespaces: ServedNamespaces,
     redis: SourceRedis,
     recorder: EventRecorder,
+    objects: ObjectPoller,
+    add: Callable[[SourceKey], None] = lambda _: None,
     is_of_another_release: Callable[[str], bool] = lambda _: False,
     clock: Clock | None = None,
 ) -> Reconciler:
-    """The reconciler. `is_of_another_release` returns whether another release of the operator serves a namespace."""
+    """The reconciler.
+
+    `add` adds a source to the work queue. `is_of_another_release` returns whether another release serves a namespace.
+    """
     clock = clock or SystemClock()
     default_redis_url = options.ingester_defaults.default_redis_url
-    tls_files = RedisTlsFiles(client)
+    tls_files = RedisTlsFiles(objects)
     finalizer = Finalizer(client=client, cache=cache, kinds=kinds, clock=clock)
     ownership = CursorOwnership(
         client=client,
@@ -59,6 +67,7 @@ def build_reconciler(
         namespaces=namespaces,
         default_redis_url=default_redis_url,
         is_of_another_release=is_of_another_release,
+        add=add,
         clock=clock,
     )
     sources = SourceReader(client, kinds)
@@ -75,17 +84,26 @@ def build_reconciler(
         cache=cache,
         kinds=kinds,
         memories=SourceMemories(
-            on_drop=(ownership.drop_source, tls_files.drop_source, recorder.drop_object), clock=clock
+            on_drop=(ownership.drop_source, tls_files.drop_source, recorder.drop_object),
+            on_key_drop=(objects.drop_source, lambda key: redis.watch(key, ())),
+            clock=clock,
         ),
         finalizer=finalizer,
         redis_access=RedisAccessReader(
-            client=client, redis=redis, ownership=ownership, tls_files=tls_files, default_redis_url=default_redis_url
+            objects=objects, redis=redis, ownership=ownership, tls_files=tls_files, default_redis_url=default_redis_url
         ),
         ownership=ownership,
         children=Children(
-            client=client, cache=cache, sources=sources, ingester_defaults=options.ingester_defaults, clock=clock
+            client=client,
+            cache=cache,
+            sources=sources,
+            default_secrets=DefaultRedisSecrets(
+                objects=objects, cache=cache, default_redis_url=default_redis_url, clock=clock
+            ),
+            ingester_defaults=options.ingester_defaults,
+            clock=clock,
         ),
-        observer=Observer(client=client, cache=cache, redis=redis, clock=clock),
+        observer=Observer(client=client, objects=objects, cache=cache, redis=redis, clock=clock),
         status_writer=status_writer,
         deletion=DeletionReconciler(
             client=client,
@@ -100,6 +118,7 @@ def build_reconciler(
             deadline_seconds=options.deletion_deadline_seconds,
             clock=clock,
         ),
+        objects=objects,
         observe_interval_seconds=options.observe_interval_seconds,
         clock=clock,
     )

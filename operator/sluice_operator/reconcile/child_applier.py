@@ -14,7 +14,7 @@ from typing import Any, Final
 from sluice_common.clock import Clock
 from sluice_operator.api.conditions import ConditionType
 from sluice_operator.api.source import Source
-from sluice_operator.desired.child_metadata import belongs_to, is_managed, is_owned_by_former_source
+from sluice_operator.desired.child_metadata import belongs_to, is_managed, is_owned_by_former_source, is_shared
 from sluice_operator.desired.diff import Difference, find_differences
 from sluice_operator.desired.field_paths import value_at
 from sluice_operator.desired.naming import DESIRED_HASH_ANNOTATION, FIELD_MANAGER
@@ -99,7 +99,7 @@ class ChildApplier:
         `states` holds the state of each child of `source`, by path. Raises ApiError if a retry may help, and
         SourceDeletedError if the child is missing because its source was deleted.
         """
-        if live is not None and (conflict := _ownership_conflict(live, source)):
+        if live is not None and (conflict := _ownership_conflict(live, desired, source)):
             return ApplyResult(live=None, refusal=conflict)
         path = resource.path(desired["metadata"]["namespace"], desired["metadata"]["name"])
         if path not in states:
@@ -220,8 +220,10 @@ class ChildApplier:
         return refusal
 
 
-def _ownership_conflict(live: Manifest, source: Source) -> Refusal | None:
+def _ownership_conflict(live: Manifest, desired: Manifest, source: Source) -> Refusal | None:
     """Why `live` must not be written, if it belongs to somebody else."""
+    if is_shared(desired):
+        return None if is_shared(live) else name_taken(live)
     own = {"kind": type(source).__name__, "name": source.metadata.name, "uid": source.metadata.uid}
     if is_owned_by_former_source(live, **own):
         return terminating(live)

@@ -20,8 +20,10 @@ def repeatedly_deleted(desired: Manifest) -> Refusal:
 
 def name_taken(live: Manifest) -> Refusal:
     """Somebody else's object has the name of the child."""
+    is_secret = live["kind"] == "Secret"
+    advice = "name a Secret of your own in spec.redis.secretRef" if is_secret else "rename this resource"
     message = (
-        f"{kind_and_name(live)} exists and belongs to somebody else: rename this resource, or delete that object "
+        f"{kind_and_name(live)} exists and belongs to somebody else: {advice}, or delete that object "
         f"(`{_delete_command(live)}`)"
     )
     return Refusal(reason=ConditionReason.CHILD_CONFLICT, message=message)

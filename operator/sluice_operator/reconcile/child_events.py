@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from sluice_operator.desired.diff import Difference
 from sluice_operator.desired.field_descriptions import describe_differences, describe_spec_fields
+from sluice_operator.desired.naming import DESIRED_HASH_ANNOTATION
 from sluice_operator.kubernetes.api_resource import Manifest
 from sluice_operator.kubernetes.event import Event
 from sluice_operator.observed.contested_messages import is_owned_by_others, setters_by_path
@@ -45,7 +46,8 @@ def written(desired: Manifest, live: Manifest, differences: list[Difference], *,
     """`live` was overwritten where it had `differences`; `is_change` if something else is desired than before."""
     name, events = kind_and_name(desired), []
     if is_change:
-        events.append(event_of(EventReason.UPDATED, f"Updated {name}"))
+        if not all(map(_is_about_owners, differences)):
+            events.append(event_of(EventReason.UPDATED, f"Updated {name}"))
         differences = [difference for difference in differences if is_owned_by_others(live, difference)]
     if differences:
         changes = describe_differences(differences, managers=setters_by_path(live, differences))
@@ -53,6 +55,12 @@ def written(desired: Manifest, live: Manifest, differences: list[Difference], *,
         message = f"Restored {name}: {changes}" + (f"; {advice}" if advice else "")
         events.append(event_of(EventReason.CHILD_RESTORED, message))
     return events
+
+
+def _is_about_owners(difference: Difference) -> bool:
+    """Whether another source shares the object, or no longer does. That is no news about this one."""
+    is_hash = difference.path == ("metadata", "annotations", DESIRED_HASH_ANNOTATION)
+    return is_hash or difference.path[:2] == ("metadata", "ownerReferences")
 
 
 def contested(contests: Sequence[Contest]) -> Event:

@@ -1,7 +1,7 @@
 """The state of one child that is kept between two reconciles, so that an unchanged child causes no request."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -14,6 +14,7 @@ from sluice_operator.observed.facts.children import Contest, Refusal
 from sluice_operator.reconcile.contested_fields import FIRST_PAUSE, MAX_PAUSE, ContestedFields, not_within
 
 _UID_PATH: Final[FieldPath] = ("metadata", "uid")
+_COMPARED_METADATA: Final = ("uid", "generation", "labels", "annotations", "ownerReferences", "deletionTimestamp")
 _MISSING_OBJECT: Final = Difference(path=_UID_PATH, desired="", live=None)
 
 
@@ -48,6 +49,8 @@ class ChildState:
         self.rejected: RejectedWrite | None = None
         self.desired_hash = ""
         """The hash of what was desired when the child was last in sync or written."""
+        self._built: tuple[Hashable, str] | None = None
+        """What the desired child was last built from, and its hash."""
         self.existed = False
         self._clock = clock
         self._in_sync: Manifest | None = None
@@ -72,6 +75,14 @@ class ChildState:
         pause = min(MAX_PAUSE, 2 * before.pause) if by_key.keys() == before.by_key.keys() else FIRST_PAUSE
         self._admission = _AdmissionChanges(by_key=by_key, pause=pause, recheck_at=self._clock.monotonic() + pause)
 
+    def recheck_seconds(self) -> float | None:
+        """The seconds until a field that is left as it is may be written again. None if there is none."""
+        now = self._clock.monotonic()
+        times = [self._admission.recheck_at] if self._admission.by_key else []
+        times += [one.left_alone_until for one in self.contested.unresolved().values()]
+        times += [one.resolved_at for one in self.contested.unresolved().values()]
+        return min((max(0.0, time - now) for time in times if time > now), default=None)
+
     def active_refusal(self, desired_hash: str, generation: int) -> Refusal | None:
         """The last refusal, while the same write would be refused again."""
         rejected = self.rejected
@@ -82,9 +93,22 @@ class ChildState:
     def is_in_sync(self, live: Manifest, desired_hash: str) -> bool:
         """Whether this object was compared before, with the same desired object.
 
-        The cache replaces objects and never changes them, so the identity of the object is compared.
+        The cache replaces objects and never changes them, so the identity of the object is compared. If only the status
+        has changed since, the generation and the metadata are the same.
         """
-        return live is self._in_sync and desired_hash == self.desired_hash
+        return desired_hash == self.desired_hash and self._is_known(live)
+
+    def _is_known(self, live: Manifest) -> bool:
+        known = self._in_sync
+        return known is not None and (live is known or _differs_in_status_only(live, known))
+
+    def is_settled(self, live: Manifest, built_from: Hashable) -> bool:
+        """Whether this object was compared before, with a desired object that was built from the same."""
+        return self._built == (built_from, self.desired_hash) and self._is_known(live)
+
+    def record_build(self, built_from: Hashable, desired_hash: str) -> None:
+        """Record what the desired child with this hash was built from."""
+        self._built = built_from, desired_hash
 
     def record_in_sync(self, live: Manifest, desired_hash: str, *, is_identical: bool) -> None:
         """Record that `live` needs no write. `is_identical`: it does not differ at all."""
@@ -115,6 +139,11 @@ class ChildState:
             for path, one in self.contested.unresolved().items()
         ]
         return (*others, *admitted)
+
+
+def _differs_in_status_only(live: Manifest, before: Manifest) -> bool:
+    metadata, known = live["metadata"], before["metadata"]
+    return "generation" in metadata and all(metadata.get(name) == known.get(name) for name in _COMPARED_METADATA)
 
 
 def _key(difference: Difference) -> tuple[FieldPath, str]:

@@ -7,16 +7,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from sluice_common.clock import Clock
-from sluice_operator.desired.child_metadata import is_controlled_by
+from sluice_operator.api.source import Source
+from sluice_operator.desired.child_metadata import is_controlled_by, is_shared
 from sluice_operator.desired.component import Component
 from sluice_operator.desired.cursor_claim import CursorClaim
 from sluice_operator.desired.deployment import build_deployment
 from sluice_operator.desired.ingester_defaults import IngesterDefaults
 from sluice_operator.desired.naming import (
+    DEFAULT_REDIS_SECRET,
     DESIRED_HASH_ANNOTATION,
     REDIS_HASH_ANNOTATION,
     child_name,
-    redis_secret_name,
+    former_redis_secret_name,
 )
 from sluice_operator.desired.redis_secret import redis_secret
 from sluice_operator.desired.stream import DesiredStream
@@ -24,13 +26,17 @@ from sluice_operator.kubernetes.api_resource import DEPLOYMENTS, SECRETS, ApiRes
 from sluice_operator.kubernetes.cache import Cache
 from sluice_operator.kubernetes.client import KubernetesClient
 from sluice_operator.kubernetes.errors import ApiError
+from sluice_operator.observed.deployments import redis_secret_of
 from sluice_operator.observed.facts.children import Contest
 from sluice_operator.reconcile.api_errors import refusal_of
 from sluice_operator.reconcile.child_applier import ChildApplier
+from sluice_operator.reconcile.child_errors import kind_and_name
 from sluice_operator.reconcile.config_hashes import change_events, desired_hashes
+from sluice_operator.reconcile.default_redis_secret import DefaultRedisSecrets
 from sluice_operator.reconcile.keys import source_key
 from sluice_operator.reconcile.reconciliation import Reconciliation
 from sluice_operator.reconcile.redis_access import RedisAccess
+from sluice_operator.reconcile.source_memory import Retries
 from sluice_operator.reconcile.source_reader import SourceReader
 
 
@@ -61,11 +67,13 @@ class Children:
         client: KubernetesClient,
         cache: Cache,
         sources: SourceReader,
+        default_secrets: DefaultRedisSecrets,
         ingester_defaults: IngesterDefaults,
         clock: Clock,
     ) -> None:
         self._client = client
         self._cache = cache
+        self._default_secrets = default_secrets
         self._applier = ChildApplier(client, sources, clock)
         self._ingester_defaults = ingester_defaults
 
@@ -78,9 +86,8 @@ class Children:
         missing from it. Raises SourceDeletedError.
         """
         ensured = []
-        if access.owned_secret is not None:
-            secret = access.owned_secret
-            ensured.append(await self._ensure_child(run, SECRETS, secret.desired, live=secret.live))
+        if access.uses_default_redis:
+            ensured.append(await self._ensure_default_secret(run))
         deployments: dict[Component, Manifest] = {}
         for stream in run.streams:
             one = await self._ensure_deployment(run, access, owners, stream)
@@ -109,12 +116,23 @@ class Children:
             run.add_refusal(refusal_of(error, action=f"show the Deployment {name}"), component)
             return _Ensured(live=None, is_compared=False)
         hashes = desired_hashes(live, found=access.config_hashes, source=run.source)
-        if REDIS_HASH_ANNOTATION not in hashes or component not in owners:
-            # A pod without a URL would fail. A second ingester with the same cursor would fence the first.
+        is_foreign = access.uses_default_redis and self._default_secrets.is_foreign_in(run.source.metadata.namespace)
+        if REDIS_HASH_ANNOTATION not in hashes or component not in owners or is_foreign:
+            # A pod without a URL, or with that of somebody else, would fail or write to a wrong place. A second
+            # ingester with the same cursor would fence the first.
             return _Ensured(live=_own(run, live), is_compared=False)
-        may_run = replace(stream, enabled=stream.enabled and owners[component] is None)
-        desired = build_deployment(run.source, may_run, config_hashes=hashes, defaults=self._ingester_defaults)
+        if live is not None:
+            run.memory.former_secrets.update(_former_secrets(live, run.source))
+        may_run = owners[component] is None
+        states, path = run.memory.retries.children, DEPLOYMENTS.path(run.source.metadata.namespace, name)
+        built_from = (run.source.metadata.generation, may_run, tuple(sorted(hashes.items())))
+        if live is not None and path in states and states[path].is_settled(live, built_from):
+            return _Ensured(live=live, contests=states[path].contests(kind_and_name(live), live))
+        allowed = replace(stream, enabled=stream.enabled and may_run)
+        desired = build_deployment(run.source, allowed, config_hashes=hashes, defaults=self._ingester_defaults)
         ensured = await self._ensure_child(run, DEPLOYMENTS, desired, live=live, component=component)
+        if path in states:
+            states[path].record_build(built_from, desired["metadata"]["annotations"][DESIRED_HASH_ANNOTATION])
         if ensured.live is not None and ensured.live is not live:
             self._cache.put(DEPLOYMENTS, ensured.live)
             run.events += change_events(live, hashes)
@@ -128,11 +146,15 @@ class Children:
         *,
         live: Manifest | None,
         component: Component | None = None,
+        retries: Retries | None = None,
     ) -> _Ensured:
-        """Make a child be as `desired`, unless the last failure is too recent."""
+        """Make a child be as `desired`, unless the last failure is too recent.
+
+        `retries` are those of a shared child; by default those of the source.
+        """
         name, namespace = desired["metadata"]["name"], desired["metadata"]["namespace"]
         path, fingerprint = resource.path(namespace, name), _fingerprint(desired, live)
-        retries, untouched = run.memory.retries, _Ensured(live=_own(run, live), is_compared=False)
+        retries, untouched = retries or run.memory.retries, _Ensured(live=_own(run, live), is_compared=False)
         if run.blocked_by is not None:
             return untouched
         if refusal := retries.child_backoff.in_backoff(path, fingerprint):
@@ -159,6 +181,26 @@ class Children:
             run.add_refusal(result.refusal, component)
         return _Ensured(live=result.live, contests=result.contests)
 
+    async def _ensure_default_secret(self, run: Reconciliation) -> _Ensured:
+        """Make the Secret with the operator's default URL be as desired, for all sources of the namespace."""
+        shared = self._default_secrets.of(run.source.metadata.namespace)
+        if run.is_requested:
+            shared.retry_now()
+        async with shared.lock:  # several sources of a namespace are reconciled at the same time
+            try:
+                live = await self._default_secrets.read(run.source)
+            except ApiError as error:
+                run.errors.append(error)
+                if not run.is_applied:
+                    run.add_refusal(refusal_of(error, action=f"show the Secret {DEFAULT_REDIS_SECRET}"))
+                return _Ensured(live=None, is_compared=False)
+            self._default_secrets.saw(run.source.metadata.namespace, live)
+            desired = self._default_secrets.desired(run.source, live)
+            ensured = await self._ensure_child(run, SECRETS, desired, live=live, retries=shared.retries)
+            if ensured.live is not None and ensured.live is not live:
+                self._default_secrets.written(ensured.live)
+            return ensured
+
     async def _live_deployment(self, run: Reconciliation, name: str) -> Manifest | None:
         for child in self._cache.children(DEPLOYMENTS, source_key(run.source)):
             if child["metadata"]["name"] == name:
@@ -167,29 +209,33 @@ class Children:
         return await self._client.get(DEPLOYMENTS, run.source.metadata.namespace, name)
 
     async def _delete_unwanted(self, run: Reconciliation) -> None:
-        """Delete children that are no longer desired. The Secret is read once for each generation."""
-        source, deleted = run.source, True
+        """Delete children that are no longer desired."""
+        source = run.source
         desired = {child_name(source.metadata.name, stream.component.field) for stream in run.streams}
         for child in self._cache.children(DEPLOYMENTS, source_key(source)):
             if child["metadata"]["name"] not in desired and is_controlled_by(child, source):
-                deleted &= await self._delete(run, DEPLOYMENTS, child)
-        if run.memory.retries.cleaned_generation != source.metadata.generation and deleted:
-            await self._delete_unwanted_secret(run)
+                await self._delete(run, DEPLOYMENTS, child)
+        for name in list(run.memory.former_secrets):
+            await self._delete_former_secret(run, name)
 
-    async def _delete_unwanted_secret(self, run: Reconciliation) -> None:
-        source, deleted = run.source, True
-        name = redis_secret_name(kind=type(source).__name__, resource=source.metadata.name)
-        if redis_secret(source).name != name:
+    async def _delete_former_secret(self, run: Reconciliation, name: str) -> None:
+        """Delete a Secret that the operator made and the Deployment no longer references, if nobody else needs it."""
+        namespace = run.source.metadata.namespace
+        live = self._cache.children(DEPLOYMENTS, source_key(run.source))
+        if name in map(redis_secret_of, live):
+            return  # the Deployment could not be written yet
+        is_default = name == DEFAULT_REDIS_SECRET
+        if not (is_default and self._default_secrets.is_needed_in(namespace)):
             try:
                 async with run.api_timeout():
-                    secret = await self._client.get(SECRETS, source.metadata.namespace, name)
+                    secret = await self._client.get(SECRETS, namespace, name)
             except ApiError as error:
                 run.errors.append(error)
                 return
-            if secret is not None and is_controlled_by(secret, source):
-                deleted = await self._delete(run, SECRETS, {**secret, "kind": SECRETS.kind})
-        if deleted:
-            run.memory.retries.cleaned_generation = source.metadata.generation
+            is_own = secret is not None and (is_shared(secret) if is_default else is_controlled_by(secret, run.source))
+            if secret is not None and is_own and not await self._delete(run, SECRETS, {**secret, "kind": SECRETS.kind}):
+                return
+        run.memory.former_secrets.discard(name)
 
     async def _delete(self, run: Reconciliation, resource: ApiResource, child: Manifest) -> bool:
         """Delete a child, unless the last failure is too recent. Returns whether it is deleted."""
@@ -213,9 +259,16 @@ class Children:
         return True
 
 
+def _former_secrets(live: Manifest, source: Source) -> set[str]:
+    """The Secret that the operator made and that `live` references, if the source needs another one now."""
+    kind, resource = type(source).__name__, source.metadata.name
+    made = {DEFAULT_REDIS_SECRET, former_redis_secret_name(kind=kind, resource=resource)}
+    return (made & {redis_secret_of(live)}) - {redis_secret(source).name}
+
+
 def _own(run: Reconciliation, live: Manifest | None) -> Manifest | None:
-    """`live`, if the source controls it."""
-    return live if live is not None and is_controlled_by(live, run.source) else None
+    """`live`, if it belongs to the source, or to several."""
+    return live if live is not None and (is_controlled_by(live, run.source) or is_shared(live)) else None
 
 
 def _fingerprint(desired: Manifest, live: Manifest | None) -> str:

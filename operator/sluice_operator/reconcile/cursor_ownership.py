@@ -25,12 +25,12 @@ from sluice_operator.kubernetes.cache import Cache
 from sluice_operator.kubernetes.client import KubernetesClient
 from sluice_operator.kubernetes.errors import ApiError
 from sluice_operator.kubernetes.served_namespaces import ServedNamespaces
-from sluice_operator.kubernetes.source_key import object_key
+from sluice_operator.kubernetes.source_key import SourceKey, object_key
 from sluice_operator.reconcile.api_errors import refusal_of
 from sluice_operator.reconcile.keys import keys_of, source_key
 from sluice_operator.reconcile.kinds import Kinds
 from sluice_operator.reconcile.reconciliation import Reconciliation
-from sluice_operator.reconcile.terminating_sources import KnownSource, TerminatingSources
+from sluice_operator.reconcile.terminating_sources import KnownSource, TerminatingSources, without_status
 from sluice_operator.redis.credentials import RedisCredentials, find_url
 from sluice_redis.contract import StreamKeys
 from sluice_redis.hosts import normalize_host
@@ -48,9 +48,13 @@ class CursorOwnership:
         namespaces: ServedNamespaces,
         default_redis_url: str | None,
         is_of_another_release: Callable[[str], bool] = lambda _: False,
+        add: Callable[[SourceKey], None] = lambda _: None,
         clock: Clock,
     ) -> None:
-        """`is_of_another_release` returns whether another release serves a namespace, with its own default Redis."""
+        """- `is_of_another_release` returns whether another release serves a namespace, with its own default Redis.
+        - `add` is called with each source that must be reconciled because the Redis of another one is known now.
+        """
+        self._add = add
         self._client = client
         self._cache = cache
         self._kinds = kinds
@@ -83,11 +87,7 @@ class CursorOwnership:
 
         With `assume_same_redis`, a Redis whose URL is unknown counts as that of `source`. Raises ApiError.
         """
-        neighbours = [
-            found
-            for found in self._cache.sources_by(redis_host_of, normalize_host(source.spec.host))
-            if found["metadata"]["uid"] != source.metadata.uid
-        ]
+        neighbours = self._neighbours(source)
         gone = [one for one in self._terminating.still_running() if source_key(one.source) != source_key(source)]
         if not neighbours and not gone:
             return None
@@ -106,7 +106,11 @@ class CursorOwnership:
     def record(self, source: Source, url: bytes | None, *, ca_bundle: str = "") -> None:
         """Store how the Redis of `source` is reached. `url` is None if it has none."""
         uid = source.metadata.uid
-        self._known[uid] = KnownSource(source=source, url=url)
+        before = self._known.get(uid)
+        if before is None or before.url != url:
+            for neighbour in self._neighbours(source):
+                self._add(object_key(neighbour))
+        self._known[uid] = KnownSource(source=without_status(source), url=url)
         if url is not None:
             self._credentials[uid] = RedisCredentials(url=url, ca_bundle=ca_bundle)
 
@@ -119,6 +123,14 @@ class CursorOwnership:
         if known := self._known.pop(uid, None):
             self._terminating.add(known)
         self._credentials.pop(uid, None)
+
+    def _neighbours(self, source: Source) -> list[Manifest]:
+        """The other sources with the same host."""
+        return [
+            found
+            for found in self._cache.sources_by(redis_host_of, normalize_host(source.spec.host))
+            if found["metadata"]["uid"] != source.metadata.uid
+        ]
 
     async def _competing_claim(self, found: Manifest, keys: StreamKeys, stream: DesiredStream) -> CursorClaim | None:
         """The claim of the source `found` to `keys`, if it has one. It may be for another Redis."""

@@ -11,6 +11,8 @@ from sluice_operator.kubernetes.api_resource import PODS, Manifest
 from sluice_operator.kubernetes.cache import Cache
 from sluice_operator.kubernetes.client import KubernetesClient
 from sluice_operator.kubernetes.errors import ApiError
+from sluice_operator.kubernetes.object_poller import ObjectPoller
+from sluice_operator.kubernetes.source_key import SourceKey
 from sluice_operator.observed.deployments import deployment_facts
 from sluice_operator.observed.facts.facts import Facts
 from sluice_operator.observed.facts.redis import SinkFacts
@@ -25,6 +27,7 @@ from sluice_operator.reconcile.pod_startup import StartupInspector
 from sluice_operator.reconcile.reconciliation import Reconciliation
 from sluice_operator.reconcile.redis_access import RedisAccess
 from sluice_operator.redis.source_redis import SourceRedis
+from sluice_operator.redis.stream_watch import WatchedStream
 from sluice_redis.contract import StreamKeys
 from sluice_redis.hosts import normalize_host
 
@@ -32,12 +35,14 @@ from sluice_redis.hosts import normalize_host
 class Observer:
     """Observes sources."""
 
-    def __init__(self, *, client: KubernetesClient, cache: Cache, redis: SourceRedis, clock: Clock) -> None:
+    def __init__(
+        self, *, client: KubernetesClient, objects: ObjectPoller, cache: Cache, redis: SourceRedis, clock: Clock
+    ) -> None:
         self._client = client
         self._cache = cache
         self._redis = redis
         self._clock = clock
-        self._startup = StartupInspector(client, clock)
+        self._startup = StartupInspector(client, objects, clock)
         self._cursor_resetter = CursorResetter(redis, clock)
 
     async def observe(
@@ -49,6 +54,26 @@ class Observer:
     ) -> list[Facts]:
         """The facts of each stream. A problem of the API server or of Redis is a fact too: it is not raised."""
         return [await self._observe(run, access, owners, children, stream) for stream in run.streams]
+
+    def unwatch(self, key: SourceKey) -> None:
+        """Watch nothing in Redis for the source of that key."""
+        self._redis.watch(key, ())
+
+    def watch(self, run: Reconciliation, access: RedisAccess, facts: Sequence[Facts], *, numbers_in: float) -> None:
+        """Watch what was read from Redis. A change of numbers is due in `numbers_in` seconds."""
+        due_at = self._clock.monotonic() + numbers_in
+        streams = [
+            WatchedStream(
+                url=access.operator_url,
+                ca_bundle=access.ca_bundle,
+                keys=keys_of(run.source, stream),
+                is_running=any(pod.running_since is not None for pod in one.pods),
+                numbers_due_at=due_at,
+            )
+            for stream, one in zip(run.streams, facts, strict=True)
+            if access.operator_url is not None and one.sink is not None
+        ]
+        self._redis.watch(source_key(run.source), streams)
 
     async def _observe(
         self,

@@ -39,7 +39,7 @@ class Reconciliation:
     errors: list[ApiError] = field(default_factory=list)
     """The requests to the API server that failed."""
     retry_in: float | None = None
-    """The seconds until a failed request is due again, or None."""
+    """The seconds until the next reconcile, if a step needs one by then. None if no step does."""
     blocked_by: Refusal | None = None
     """Why no child may be written in this reconcile, if an earlier step has failed."""
     refusals: dict[Component | None, Refusal] = field(default_factory=dict)

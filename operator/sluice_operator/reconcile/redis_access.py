@@ -5,15 +5,16 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from sluice_operator.desired.naming import CA_HASH_ANNOTATION, REDIS_HASH_ANNOTATION, REDIS_TLS_HASH_ANNOTATION
-from sluice_operator.desired.redis_secret import RedisSecret, build_redis_secret, key_prefix, redis_secret
-from sluice_operator.kubernetes.api_resource import Manifest
-from sluice_operator.kubernetes.client import KubernetesClient
+from sluice_operator.desired.redis_secret import RedisSecret, key_prefix, redis_secret
 from sluice_operator.kubernetes.errors import ApiError
+from sluice_operator.kubernetes.object_poller import ObjectPoller
+from sluice_operator.kubernetes.protocols import ObjectReader
 from sluice_operator.observed.ca_bundle import ca_certificates_hash
 from sluice_operator.observed.facts.redis_secret import SecretFacts
-from sluice_operator.observed.redis_secrets import redis_url
+from sluice_operator.observed.redis_secrets import redis_url, usable_url
 from sluice_operator.reconcile.api_errors import refusal_of
 from sluice_operator.reconcile.cursor_ownership import CursorOwnership
+from sluice_operator.reconcile.keys import source_key
 from sluice_operator.reconcile.reconciliation import Reconciliation
 from sluice_operator.redis.credentials import find_ca_bundle, find_secret
 from sluice_operator.redis.source_redis import SourceRedis
@@ -26,21 +27,13 @@ _NO_REDIS_MESSAGE: Final = (
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class OwnedSecret:
-    """The Secret that the operator makes for a source from its default URL."""
-
-    desired: Manifest = field(repr=False)
-    live: Manifest | None = field(repr=False)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class RedisAccess:
     """How the Redis of a source is reached."""
 
     secret: SecretFacts
     """The facts about the Secret with the URL, without the URL."""
-    owned_secret: OwnedSecret | None = None
-    """None if the source names its own Secret, or if the Secret can't be read."""
+    uses_default_redis: bool = False
+    """Whether it is the operator's default Redis, whose URL is in a Secret that the operator makes."""
     url: bytes | None = field(default=None, repr=False)
     """The URL for the ingester; None if there is none."""
     operator_url: bytes | None = field(default=None, repr=False)
@@ -55,7 +48,6 @@ class RedisAccess:
 class _Url:
     secret: SecretFacts
     url: bytes | None = field(default=None, repr=False)
-    owned_secret: OwnedSecret | None = None
 
 
 class RedisAccessReader:
@@ -64,13 +56,13 @@ class RedisAccessReader:
     def __init__(
         self,
         *,
-        client: KubernetesClient,
+        objects: ObjectPoller,
         redis: SourceRedis,
         ownership: CursorOwnership,
         tls_files: RedisTlsFiles,
         default_redis_url: str | None,
     ) -> None:
-        self._client = client
+        self._objects = objects
         self._redis = redis
         self._ownership = ownership
         self._tls_files = tls_files
@@ -79,10 +71,16 @@ class RedisAccessReader:
     async def read(self, run: Reconciliation) -> RedisAccess:
         """How the Redis of the source is reached. Values that can't be read now are those of the last reconcile."""
         secret = redis_secret(run.source)
-        if secret.owned and self._default_redis_url is None:
+        if run.is_requested:
+            self._objects.expire(source_key(run.source))
+        if not secret.owned:
+            access = await self._read(run, secret)
+        elif self._default_redis_url is None:
             access = RedisAccess(secret=SecretFacts(problem=_NO_REDIS_MESSAGE))
         else:
-            access = await self._read(run, secret)
+            url = self._default_redis_url.encode()
+            usable, facts = usable_url(url, secret, key_prefix=key_prefix(run.source))
+            access = await self._with_tls(run, _Url(secret=facts, url=usable), uses_default_redis=True)
         if access.operator_url is not None and run.is_requested:
             self._redis.retry_now(access.operator_url, ca_bundle=access.ca_bundle)
         if not access.secret.read_error:
@@ -91,19 +89,14 @@ class RedisAccessReader:
 
     async def _read(self, run: Reconciliation, secret: RedisSecret) -> RedisAccess:
         try:
-            async with run.api_timeout():
-                live, refusal = await find_secret(self._client, run.source)
+            live, refusal = await find_secret(self._reader(run), run.source)
         except ApiError as error:
             run.errors.append(error)
             return await self._with_tls(run, self._last_url(run, secret, error))
         if refusal:
             return RedisAccess(secret=SecretFacts(problem=f"The {refusal}"))
-        owned = None
-        if secret.owned and self._default_redis_url is not None:
-            owned = OwnedSecret(desired=build_redis_secret(run.source, url=self._default_redis_url), live=live)
-            live = owned.desired
         url, facts = redis_url(live, secret, key_prefix=key_prefix(run.source))
-        return await self._with_tls(run, _Url(secret=facts, url=url, owned_secret=owned))
+        return await self._with_tls(run, _Url(secret=facts, url=url))
 
     def _last_url(self, run: Reconciliation, secret: RedisSecret, error: ApiError) -> _Url:
         """The URL that was read last, since the Secret can't be read now."""
@@ -111,12 +104,12 @@ class RedisAccessReader:
         if not run.is_applied:
             run.add_refusal(refusal)
         last = self._ownership.last_credentials(run.source)
-        url = last.url if last is not None else None
-        if secret.owned and self._default_redis_url is not None:
-            url = self._default_redis_url.encode()
-        return _Url(secret=SecretFacts(read_error=refusal.message), url=url)
+        return _Url(secret=SecretFacts(read_error=refusal.message), url=last.url if last is not None else None)
 
-    async def _with_tls(self, run: Reconciliation, found: _Url) -> RedisAccess:
+    def _reader(self, run: Reconciliation) -> ObjectReader:
+        return self._objects.reader(source_key(run.source))
+
+    async def _with_tls(self, run: Reconciliation, found: _Url, *, uses_default_redis: bool = False) -> RedisAccess:
         """Add the CA bundle and the TLS files that a client of that Redis needs."""
         ca_bundle, ca_hash = await self._read_ca_bundle(run)
         hashes = {REDIS_HASH_ANNOTATION: found.secret.digest, CA_HASH_ANNOTATION: ca_hash}
@@ -128,7 +121,7 @@ class RedisAccessReader:
             hashes[REDIS_TLS_HASH_ANNOTATION] = local.digest
         return RedisAccess(
             secret=found.secret,
-            owned_secret=found.owned_secret,
+            uses_default_redis=uses_default_redis,
             url=found.url,
             operator_url=operator_url,
             ca_bundle=ca_bundle,
@@ -138,8 +131,7 @@ class RedisAccessReader:
     async def _read_ca_bundle(self, run: Reconciliation) -> tuple[str, str | None]:
         """The CA bundle, and its hash: None if there is no bundle, or if it can't be read now."""
         try:
-            async with run.api_timeout():
-                ca_bundle = await find_ca_bundle(self._client, run.source)
+            ca_bundle = await find_ca_bundle(self._reader(run), run.source)
         except ApiError as error:
             run.errors.append(error)
             last = self._ownership.last_credentials(run.source)

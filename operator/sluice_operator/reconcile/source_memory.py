@@ -21,7 +21,8 @@ class PendingPod:
 
     since: float
     """When it was first seen, on the monotonic clock."""
-    references_read_at: float = float("-inf")
+    seen_at: float = 0.0
+    """When it was last seen."""
     events_read_at: float = float("-inf")
     facts: StartupFacts = field(default_factory=StartupFacts)
 
@@ -53,8 +54,6 @@ class Retries:
     children: dict[str, ChildState] = field(default_factory=dict)
     """By the path of a child."""
     reset_problem: ResetProblem = field(default_factory=ResetProblem)
-    cleaned_generation: int | None = None
-    """The generation for which unwanted children were deleted."""
 
 
 @dataclass(slots=True)
@@ -77,6 +76,8 @@ class StatusWrites:
     """On the monotonic clock."""
     unconfirmed: SourceStatus | None = None
     """The status before a write without a response. The write may have been executed."""
+    is_outdated: bool = False
+    """Whether the numbers in the status have changed, and are to be written when that is due."""
 
 
 @dataclass(slots=True)
@@ -87,6 +88,8 @@ class SourceMemory:
     retries: Retries
     pending_pods: dict[str, PendingPod] = field(default_factory=dict)
     """By uid."""
+    former_secrets: set[str] = field(default_factory=set)
+    """The Secrets of the operator that a Deployment has referenced and does not need any more."""
     health_writers: HealthWriters = field(default_factory=HealthWriters)
     deletion: DeletionProgress = field(default_factory=DeletionProgress)
     status: StatusWrites = field(default_factory=StatusWrites)
@@ -95,8 +98,17 @@ class SourceMemory:
 class SourceMemories:
     """The state of each source. It is dropped when the source is deleted, or when another source has its name."""
 
-    def __init__(self, *, on_drop: Iterable[Callable[[str], None]] = (), clock: Clock) -> None:
-        """`on_drop` is called with the uid of a source whose state is dropped. It drops what other objects keep."""
+    def __init__(
+        self,
+        *,
+        on_drop: Iterable[Callable[[str], None]] = (),
+        on_key_drop: Iterable[Callable[[SourceKey], None]] = (),
+        clock: Clock,
+    ) -> None:
+        """`on_drop` is called with the uid of a source whose state is dropped, `on_key_drop` with its key. They drop
+        what other objects keep.
+        """
+        self._on_key_drop = tuple(on_key_drop)
         self._on_drop = tuple(on_drop)
         self._clock = clock
         self._memories: dict[SourceKey, SourceMemory] = {}
@@ -106,12 +118,12 @@ class SourceMemories:
         memory = self._memories.get(key)
         if memory is None or memory.uid != uid:
             self.drop(key)
-            memory = self._memories[key] = SourceMemory(uid=uid, retries=self._new_retries())
+            memory = self._memories[key] = SourceMemory(uid=uid, retries=new_retries(self._clock))
         return memory
 
     def retry_now(self, memory: SourceMemory) -> None:
         """End all pauses: everything is tried again at once."""
-        memory.retries = self._new_retries()
+        memory.retries = new_retries(self._clock)
 
     def drop(self, key: SourceKey) -> None:
         """Drop the state of the source with that key, if there is one."""
@@ -119,8 +131,10 @@ class SourceMemories:
         if memory is not None:
             for callback in self._on_drop:
                 callback(memory.uid)
+            for forget in self._on_key_drop:
+                forget(key)
 
-    def _new_retries(self) -> Retries:
-        return Retries(
-            child_backoff=RetryBackoff(self._clock), finalizer=FinalizerWrites(backoff=RetryBackoff(self._clock))
-        )
+
+def new_retries(clock: Clock) -> Retries:
+    """No attempt has failed yet."""
+    return Retries(child_backoff=RetryBackoff(clock), finalizer=FinalizerWrites(backoff=RetryBackoff(clock)))

@@ -56,8 +56,15 @@ class StatusWriter:
         `writes` holds the last writes of this source.
         """
         await self._recorder.write_pending(found)
+        writes.is_outdated = False
+        if is_unchanged(before, after) and writes.unconfirmed is None:
+            return
         # It runs to completion even if the operator must stop, so that each written change has its Events.
         await self._client.run_to_completion(self._write_and_record(found, before, after, writes))
+
+    def has_pending_events(self, uid: str) -> bool:
+        """Whether Events about the source of that uid are still to be written."""
+        return self._recorder.has_pending(uid)
 
     async def record_events(self, found: Manifest, events: Sequence[Event]) -> None:
         """Record `events` about a source."""
@@ -67,24 +74,32 @@ class StatusWriter:
     async def _write_and_record(
         self, found: Manifest, before: SourceStatus, after: SourceStatus, writes: StatusWrites
     ) -> None:
-        if not is_unchanged(before, after) and (is_urgent(before, after) or self._is_due(before, writes)):
+        if not is_unchanged(before, after) and (
+            is_urgent(before, after) or self.seconds_until_due(before, writes) == 0.0
+        ):
             reported = writes.unconfirmed = writes.unconfirmed or before
             still_exists = await self._apply(found, after, writes)
         elif writes.unconfirmed is not None:
             reported, still_exists = writes.unconfirmed, True
         else:
+            writes.is_outdated = True
             return
         writes.unconfirmed = None
         if still_exists:
             await self.record_events(found, transition_events(reported, after))
 
-    def _is_due(self, before: SourceStatus, writes: StatusWrites) -> bool:
-        """Whether numbers may be written again. The times in the status count after a restart of the operator."""
-        if writes.written_at is not None and self._clock.monotonic() - writes.written_at < self._interval_seconds:
-            return False
+    def seconds_until_due(self, before: SourceStatus, writes: StatusWrites) -> float:
+        """The seconds until numbers may be written again. The times in the status count after a restart of the
+        operator.
+        """
+        if writes.written_at is not None:
+            passed = self._clock.monotonic() - writes.written_at
+            if passed < self._interval_seconds:
+                return self._interval_seconds - passed
         updated = [part.updated_at for part in before.ingesters.values() if part.updated_at is not None]
+        passed = (self._clock.now() - max(updated)).total_seconds() if updated else -1.0
         # The clock of the previous operator may have been ahead.
-        return not updated or not 0 <= (self._clock.now() - max(updated)).total_seconds() < self._interval_seconds
+        return self._interval_seconds - passed if 0 <= passed < self._interval_seconds else 0.0
 
     async def _apply(self, found: Manifest, status: SourceStatus, writes: StatusWrites) -> bool:
         """Apply the status. Returns whether the source still exists."""

@@ -34,6 +34,11 @@ class _TerminatingSource:
     wait_until: float
 
 
+def without_status(source: Source) -> Source:
+    """`source` without its status, which takes most of its memory."""
+    return source.model_copy(update={"status": type(source).model_fields["status"].default})
+
+
 class TerminatingSources:
     """The sources that were deleted a short time ago."""
 

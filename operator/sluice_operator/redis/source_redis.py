@@ -1,13 +1,15 @@
 """The operator's reads and writes in the Redis of a source: a protocol, and its implementation with real servers."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Protocol
 
 from sluice_operator.api.cursor import CursorSpec
+from sluice_operator.kubernetes.source_key import SourceKey
 from sluice_operator.observed.facts.redis import SinkFacts
 from sluice_operator.redis.cursor_writer import CursorError, delete_cursors, reset_cursor
 from sluice_operator.redis.stream_reader import RedisReader
+from sluice_operator.redis.stream_watch import StreamWatch, WatchedStream
 from sluice_redis.contract import StreamKeys
 
 _NO_URL = "the Secret does not hold the URL of a Redis"
@@ -18,6 +20,14 @@ class SourceRedis(Protocol):
 
     async def read(self, url: bytes, keys: StreamKeys, *, now: datetime, ca_bundle: str = "") -> SinkFacts:
         """What is stored at `keys`. A failure of Redis is returned as a fact, not raised."""
+
+    def watch(self, key: SourceKey, streams: Sequence[WatchedStream]) -> None:
+        """Watch `streams` for the source of that key, and no others. All of them are in one Redis."""
+
+    async def poll(self, add: Callable[[SourceKey], None], add_after: Callable[[SourceKey, float], None]) -> None:
+        """Find out which streams have changed since they were read. `add` is called with each source to reconcile now,
+        `add_after` with each that is to be reconciled in so many seconds.
+        """
 
     def retry_now(self, url: bytes, *, ca_bundle: str = "") -> None:
         """Connect to that server at the next call, even if it was unreachable a moment ago."""
@@ -38,8 +48,23 @@ class SourceRedis(Protocol):
 class RedisServers:
     """The real servers."""
 
-    def __init__(self, reader: RedisReader) -> None:
+    def __init__(self, reader: RedisReader, *, idle_seconds: float) -> None:
+        """`idle_seconds` is the interval at which streams without a running ingester are read."""
         self._reader = reader
+        self._watch = StreamWatch(reader, idle_seconds=idle_seconds)
+
+    def watch(self, key: SourceKey, streams: Sequence[WatchedStream]) -> None:
+        """Watch `streams` for the source of that key, and no others."""
+        self._watch.watch(key, streams)
+
+    async def poll(self, add: Callable[[SourceKey], None], add_after: Callable[[SourceKey, float], None]) -> None:
+        """Find out which streams have changed since they were read."""
+        await self._watch.poll(add, add_after)
+
+    async def close(self) -> None:
+        """End all reads, and close all connections."""
+        await self._watch.close()
+        await self._reader.close()
 
     async def read(self, url: bytes, keys: StreamKeys, *, now: datetime, ca_bundle: str = "") -> SinkFacts:
         """What is stored at `keys`."""

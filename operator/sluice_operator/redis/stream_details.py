@@ -40,6 +40,18 @@ class StreamDetails:
         entry = self._entries.get(key)
         return entry.facts if entry else None
 
+    def has(self, key: str) -> bool:
+        """Whether the stream at `key` was queried and not evicted."""
+        return key in self._entries
+
+    def without_ages(self, key: str) -> RedisStreamFacts | None:
+        """The same, without the ages that grow by themselves and the size in bytes, which is an estimate."""
+        facts = self.facts(key)
+        if facts is None:
+            return None
+        groups = tuple(replace(group, oldest_pending_seconds=None) for group in facts.groups)
+        return replace(facts, bytes=None, groups=groups)
+
     def add_queries(self, pipe: Any, key: str, *, monotonic: float) -> bool:
         """Add the queries about the stream at `key` to the pipeline, if they are due. Returns whether they were."""
         entry = self._entries.setdefault(key, _Entry(facts=None, queried_at=float("-inf")))

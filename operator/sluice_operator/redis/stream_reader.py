@@ -1,4 +1,6 @@
-"""Reads what is stored in Redis about a source, in one round trip, sometimes in two: see `stream_details`.
+"""Reads what is stored in Redis about sources: everything about one stream, or what has changed in many.
+
+Everything about one stream is read in one round trip, sometimes in two: see `stream_details`.
 
 It never writes. Its results contain no password: URLs are only used to connect, and error texts of the client are used
 only if they can't contain the URL.
@@ -6,8 +8,9 @@ only if they can't contain the URL.
 
 import asyncio
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from redis import exceptions
@@ -16,6 +19,7 @@ from redis.backoff import NoBackoff
 
 from sluice_operator.observed.facts.redis import SinkFacts, SinkReadFailure
 from sluice_operator.observed.report_age import ReportAges
+from sluice_operator.redis.health_changes import FIELDS, Change, SeenHealth, named_fields
 from sluice_operator.redis.sink_facts import failure_facts, newest_report, sink_facts
 from sluice_operator.redis.stream_details import StreamDetails
 from sluice_redis.client import RedisClient, open_client
@@ -30,6 +34,8 @@ UNREACHABLE_SECONDS: Final = 3.0
 timeout.
 """
 IDLE_SECONDS: Final = 300.0
+_ROUND_TRIP_SECONDS: Final = 3 * TIMEOUT_SECONDS
+_ERRORS: Final = (exceptions.RedisError, exceptions.RedisClusterException, OSError, TimeoutError)
 
 
 @dataclass(slots=True)
@@ -40,9 +46,15 @@ class _Server:
     details: StreamDetails
     last_used: float
     ages: ReportAges = field(default_factory=ReportAges)
+    seen: dict[str, SeenHealth] = field(default_factory=dict)
+    """By the key of a health hash: what was read last."""
+    lengths: dict[str, int | None] = field(default_factory=dict)
+    """By stream: its length as it was read last."""
     unreachable: SinkFacts | None = None
     """The facts until `retry_at`, if it could not be reached."""
     retry_at: float = 0.0
+    may_name_fields: bool = True
+    """Whether the user may call HMGET, as far as known."""
     reachable_since: float | None = None
     """When it could be reached again after an outage, on the monotonic clock."""
 
@@ -52,7 +64,7 @@ class RedisReader:
 
     def __init__(self, *, details_interval_seconds: float = 10.0) -> None:
         """`details_interval_seconds` is the shortest time between two reads of the details of one stream."""
-        self._details_interval_seconds = details_interval_seconds
+        self.details_interval_seconds = details_interval_seconds
         self._servers: dict[tuple[bytes, str], _Server] = {}
 
     async def read(self, url: bytes, keys: StreamKeys, *, now: datetime, ca_bundle: str = "") -> SinkFacts:
@@ -68,20 +80,64 @@ class RedisReader:
             return SinkFacts(failure=SinkReadFailure.URL_INVALID, failure_message=message, has_advice=True)
         if server.unreachable is not None and monotonic < server.retry_at:
             return server.unreachable
+        seen = server.seen.setdefault(keys.health, SeenHealth())
         try:
             # The timeouts of the client do not cover the resolution of names.
-            async with asyncio.timeout(3 * TIMEOUT_SECONDS):
+            async with asyncio.timeout(_ROUND_TRIP_SECONDS):
                 answers = await _query(server.client, keys, server.details, monotonic=monotonic)
-        except (exceptions.RedisError, exceptions.RedisClusterException, OSError, TimeoutError) as error:
-            facts = failure_facts(error)
-            if facts.failure is SinkReadFailure.UNREACHABLE:
-                server.unreachable, server.retry_at = facts, time.monotonic() + UNREACHABLE_SECONDS
+        except _ERRORS as error:
+            facts = _failed(server, error)
+            seen.fail(facts.failure)
             return facts
-        if server.unreachable is not None:
-            server.unreachable, server.reachable_since = None, monotonic
+        _reached(server, monotonic)
+        seen.update(answers[1], answers[0], monotonic=monotonic)
         back = None if server.reachable_since is None else monotonic - server.reachable_since
-        facts = sink_facts(server.ages, keys, answers, now=now, monotonic=monotonic)
+        facts = sink_facts(server.ages, keys, newest_report(answers), now=now, monotonic=monotonic)
         return replace(facts, stream=server.details.facts(keys.entries), recovered_seconds=back)
+
+    async def poll(
+        self, url: bytes, streams: Sequence[StreamKeys], *, ca_bundle: str = "", with_cursors: bool = False
+    ) -> list[Change]:
+        """Read the health hashes of `streams`, and their cursors if asked for, in one round trip. Returns for each how
+        it has changed since it was read last, by this method or by `read`.
+
+        A failure of Redis is a change of the state, when it begins and when it ends.
+        """
+        monotonic, now = time.monotonic(), datetime.now(UTC)
+        server = self._server(url, ca_bundle, monotonic)
+        if server.client is None or (server.unreachable is not None and monotonic < server.retry_at):
+            return [Change.NONE] * len(streams)
+        seen = [server.seen.setdefault(keys.health, SeenHealth()) for keys in streams]
+        try:
+            async with asyncio.timeout(_ROUND_TRIP_SECONDS):
+                answers = await _query_health(server, server.client, streams, with_cursors=with_cursors)
+        except _ERRORS as error:
+            failure = _failed(server, error).failure
+            return [one.fail(failure) for one in seen]
+        _reached(server, monotonic)
+        changes = []
+        for one, keys, (hash_, cursor) in zip(seen, streams, answers, strict=True):
+            if isinstance(hash_, Exception):
+                changes.append(one.fail(failure_facts(hash_).failure))
+                continue
+            changes.append(one.update(hash_, cursor if with_cursors else one.cursor, monotonic=monotonic))
+            if one.heartbeat is not None:
+                server.ages.silent_seconds(keys.health, one.heartbeat, writer=one.writer, now=now, monotonic=monotonic)
+        return changes
+
+    async def changed_streams(self, url: bytes, names: Sequence[str], *, ca_bundle: str = "") -> list[str]:
+        """Read the lengths and the consumer groups of the streams with these `names`, in one round trip. Returns those
+        that have changed since.
+        """
+        monotonic = time.monotonic()
+        server = self._server(url, ca_bundle, monotonic)
+        if server.client is None or (server.unreachable is not None and monotonic < server.retry_at):
+            return []
+        try:
+            async with asyncio.timeout(_ROUND_TRIP_SECONDS):
+                return await _read_streams(server, server.client, names, monotonic=monotonic)
+        except _ERRORS:
+            return []  # the next read of the health hashes reports it
 
     def client(self, url: bytes, *, ca_bundle: str = "") -> RedisClient | None:
         """The client for that URL, for writes; None if it is not the URL of a Redis."""
@@ -110,6 +166,8 @@ class RedisReader:
         for server in self._servers.values():
             server.ages.evict(before=limit)
             server.details.evict(before=limit)
+            server.lengths = {key: length for key, length in server.lengths.items() if server.details.has(key)}
+            server.seen = {key: seen for key, seen in server.seen.items() if seen.read_at >= limit}
 
     def _server(self, url: bytes, ca_bundle: str, monotonic: float) -> _Server:
         server = self._servers.get((url, ca_bundle))
@@ -118,7 +176,7 @@ class RedisReader:
             server = self._servers[url, ca_bundle] = _Server(
                 client=None if parsed is None else _open_client(parsed, ca_bundle),
                 is_cluster=parsed is not None and parsed.topology is Topology.CLUSTER,
-                details=StreamDetails(interval_seconds=self._details_interval_seconds),
+                details=StreamDetails(interval_seconds=self.details_interval_seconds),
                 last_used=monotonic,
             )
         server.last_used = monotonic
@@ -126,7 +184,9 @@ class RedisReader:
 
 
 async def _query(client: RedisClient, keys: StreamKeys, details: StreamDetails, *, monotonic: float) -> list[Any]:
-    """Cursor, health hash, length of the stream, and length of the dead-letter stream. Raises what redis-py raises."""
+    """Cursor, health hash, length of the stream, and length of the dead-letter stream; then cursor and health hash of
+    each former name. Raises what redis-py raises.
+    """
     async with client.pipeline(transaction=False) as pipe:
         pipe.get(keys.cursor)
         pipe.hgetall(keys.health)
@@ -146,7 +206,68 @@ async def _query(client: RedisClient, keys: StreamKeys, details: StreamDetails, 
             raise answer
     if are_details_due:
         await details.store_answers(client, keys.entries, more)
-    return newest_report(needed)
+    return needed
+
+
+async def _query_health(
+    server: _Server, client: RedisClient, streams: Sequence[StreamKeys], *, with_cursors: bool
+) -> list[tuple[Any, bytes | None]]:
+    """For each stream its health hash, or the error, and its cursor. Raises what redis-py raises.
+
+    Most of a hash are digests that only ingesters use. So its other fields are read by name, if the user has the right.
+    """
+    async with client.pipeline(transaction=False) as pipe:
+        for keys in streams:
+            if server.may_name_fields:
+                pipe.hmget(keys.health, FIELDS)
+            else:
+                pipe.hgetall(keys.health)
+            if with_cursors:
+                pipe.get(keys.cursor)
+        answers: list[Any] = await pipe.execute(raise_on_error=False)
+    hashes, cursors = (answers[::2], answers[1::2]) if with_cursors else (answers, [None] * len(streams))
+    if server.may_name_fields and any(isinstance(one, exceptions.NoPermissionError) for one in hashes):
+        server.may_name_fields = False
+        return await _query_health(server, client, streams, with_cursors=with_cursors)
+    if server.may_name_fields:
+        hashes = [one if isinstance(one, Exception) else named_fields(one) for one in hashes]
+    known = [None if isinstance(cursor, Exception) else cursor for cursor in cursors]
+    return list(zip(hashes, known, strict=True))
+
+
+async def _read_streams(server: _Server, client: RedisClient, names: Sequence[str], *, monotonic: float) -> list[str]:
+    """Read the lengths and the details of streams. Returns the names of those that have changed."""
+    details, lengths, changed = server.details, server.lengths, []
+    before = {name: (lengths.get(name), details.without_ages(name)) for name in names}
+    async with client.pipeline(transaction=False) as pipe:
+        are_due = {}
+        for name in names:
+            pipe.xlen(name)
+            are_due[name] = details.add_queries(pipe, name, monotonic=monotonic)
+        answers = iter(await pipe.execute(raise_on_error=False))
+    for name in names:
+        length = next(answers)
+        was_read = name in lengths
+        lengths[name] = None if isinstance(length, Exception) else length
+        if are_due[name]:
+            await details.store_answers(client, name, [next(answers), next(answers)])
+        if was_read and before[name] != (lengths[name], details.without_ages(name)):
+            changed.append(name)
+    return changed
+
+
+def _failed(server: _Server, error: Exception) -> SinkFacts:
+    """The facts about `error`. An unreachable server is not tried again for some seconds."""
+    facts = failure_facts(error)
+    if facts.failure is SinkReadFailure.UNREACHABLE:
+        server.unreachable, server.retry_at = facts, time.monotonic() + UNREACHABLE_SECONDS
+    return facts
+
+
+def _reached(server: _Server, monotonic: float) -> None:
+    """Record that the server has answered."""
+    if server.unreachable is not None:
+        server.unreachable, server.reachable_since = None, monotonic
 
 
 def _parse_url(text: bytes) -> RedisUrl | None:

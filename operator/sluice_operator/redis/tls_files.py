@@ -5,7 +5,6 @@ has no such mount. It reads the same keys from the API server and keeps them in 
 and its key only from files, so they are memory files with paths in this process.
 """
 
-import asyncio
 import base64
 import binascii
 import hashlib
@@ -20,10 +19,10 @@ from sluice_operator.api.source import Source
 from sluice_operator.desired.volume_lookup import MountedKey, find_mounted_key
 from sluice_operator.kubernetes.api_resource import CONFIG_MAPS, SECRETS
 from sluice_operator.kubernetes.errors import ApiError
-from sluice_operator.kubernetes.protocols import ObjectReader
+from sluice_operator.kubernetes.object_poller import ObjectPoller
+from sluice_operator.kubernetes.source_key import SourceKey
 
 _FILE_OPTIONS: Final = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
-_READ_SECONDS: Final = 5.0
 _CLOSE_SECONDS: Final = 900.0
 """How long a replaced file stays open: longer than a client that has its path. The path must not be used again before.
 """
@@ -49,8 +48,8 @@ class _File:
 class RedisTlsFiles:
     """Holds the files of all sources."""
 
-    def __init__(self, client: ObjectReader) -> None:
-        self._client = client
+    def __init__(self, objects: ObjectPoller) -> None:
+        self._objects = objects
         self._files: dict[tuple[str, str], _File] = {}  # by uid and option
         self._replaced: deque[tuple[float, int]] = deque()  # when, and the file descriptor
 
@@ -84,14 +83,12 @@ class RedisTlsFiles:
         if mounted is None:
             return None
         resource = SECRETS if mounted.kind == "Secret" else CONFIG_MAPS
+        metadata = source.metadata
+        reader = self._objects.reader(SourceKey(type(source).__name__, metadata.namespace, metadata.name))
         try:
-            async with asyncio.timeout(_READ_SECONDS):
-                found = await self._client.get_if_allowed(resource, source.metadata.namespace, mounted.name)
+            found = await reader.get_if_allowed(resource, metadata.namespace, mounted.name)
         except ApiError as error:
             errors.append(error)
-            return None
-        except TimeoutError:
-            errors.append(ApiError(0, "Timeout", f"no answer in {_READ_SECONDS:.0f} s"))
             return None
         return _content((found or {}).get("data") or {}, mounted)
 

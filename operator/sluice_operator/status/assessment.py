@@ -12,11 +12,10 @@ from typing import Final
 from sluice_operator.observed.facts.facts import Facts
 from sluice_operator.observed.facts.health import HealthFacts
 from sluice_operator.observed.facts.pod import PodFacts
+from sluice_operator.observed.report_age import FRESH_SECONDS
 from sluice_operator.status.condition_reasons import ConditionReason
 from sluice_redis.contract import SourceState
 
-FRESH_SECONDS: Final = 30.0
-"""How long a report is trusted. An ingester writes one at least every 5 seconds."""
 _START_SLACK_SECONDS: Final = 2.0  # the kubelet writes the start of a container in whole seconds
 
 

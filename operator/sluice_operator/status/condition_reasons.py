@@ -57,7 +57,7 @@ class ConditionReason(StrEnum):
     CHILD_CONFLICT = "ChildConflict", Severity.STALLED
     """An object of the name that the operator needs exists and belongs to somebody else.
 
-    Delete or rename that object, or rename the resource.
+    Delete or rename that object. If it is a Deployment, you can rename the resource instead.
     """
     SET_BY_ADMISSION = "SetByAdmission"
     """A mutating webhook or an admission policy changes a field at each write. The operator leaves the field.

@@ -15,7 +15,8 @@ from sluice_operator.api.conditions import ConditionType as Type
 from sluice_operator.observed.facts.facts import Facts
 from sluice_operator.observed.facts.health import HealthFacts
 from sluice_operator.observed.facts.redis import SinkFacts, SinkReadFailure
-from sluice_operator.status.assessment import FRESH_SECONDS, Assessment
+from sluice_operator.observed.report_age import FRESH_SECONDS
+from sluice_operator.status.assessment import Assessment
 from sluice_operator.status.children_applied import is_workload_current, refusal_verdict
 from sluice_operator.status.condition_reasons import ConditionReason
 from sluice_operator.status.rollout import rollout_verdict

@@ -12,7 +12,8 @@ from sluice_operator.api.conditions import ConditionType as Type
 from sluice_operator.api.ingester_status import RestartsStatus
 from sluice_operator.observed.facts.health import HealthFacts
 from sluice_operator.observed.facts.redis import SinkReadFailure
-from sluice_operator.status.assessment import FRESH_SECONDS, Assessment
+from sluice_operator.observed.report_age import FRESH_SECONDS
+from sluice_operator.status.assessment import Assessment
 from sluice_operator.status.condition_reasons import ConditionReason
 from sluice_operator.status.condition_times import ConditionDraft, false, true, unknown
 from sluice_operator.status.contested_condition import children_contested

@@ -63,8 +63,17 @@ class Metrics:
         )
         depth = Gauge("sluice_queue_depth", "Resources in the work queue.", registry=self.registry)
         depth.set_function(lambda: queue.depth)
+        self._poll_rounds = Counter(
+            "sluice_poll_rounds",
+            "Rounds in which Redis, Secrets and ConfigMaps were asked for changes of all resources.",
+            registry=self.registry,
+        )
         leader = Gauge("sluice_leader", "1 on the replica that leads, and so does the work.", registry=self.registry)
         leader.set_function(lambda: float(is_leader()))
+
+    def count_poll_round(self) -> None:
+        """Count a round of the change poller."""
+        self._poll_rounds.inc()
 
     def instrumented(self, reconcile: Reconcile) -> Reconcile:
         """`reconcile`, counted and timed."""

@@ -77,7 +77,7 @@ def is_as_wanted(place: Situation, users: Users) -> bool:
     assert relays.keys() == users.specs.keys()
     deployments = {item["metadata"]["name"]: item for item in place.all("Deployment")}
     assert deployments.keys() == {f"{name}-firehose" for name in relays}
-    assert set(place.names("Secret")) == {f"{name}-relay-redis-url" for name in relays}
+    assert set(place.names("Secret")) == ({"sluice-redis-url"} if relays else set())
     for name, spec in users.specs.items():
         relay, deployment = relays[name], deployments[f"{name}-firehose"]
         _assert_child(relay, deployment, spec)

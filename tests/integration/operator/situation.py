@@ -163,12 +163,13 @@ class Situation:
         eventually(contest)
 
     def wait_reconciled(self, times: int = 5) -> None:
-        """Wait until the operator has reconciled its resources `times` more times.
+        """Wait until the operator has looked for changes `times` more times, and has reconciled what has changed.
 
         Then it has had the chance to react to everything that is there now.
         """
-        began = self._reconciliations()
-        eventually(lambda: self._reconciliations() >= began + times)
+        began = self._metric("sluice_poll_rounds_total")
+        eventually(lambda: self._metric("sluice_poll_rounds_total") >= began + times)
+        eventually(lambda: self._metric("sluice_queue_depth") == 0)
 
     def wait_others_reconciled(self) -> None:
         """The same for a namespace without resources: the operator has reconciled one in another namespace."""
@@ -181,10 +182,10 @@ class Situation:
         finally:
             other.remove()
 
-    def _reconciliations(self) -> float:
+    def _metric(self, name: str) -> float:
         assert self.operator is not None
-        counts = re.findall(r"^sluice_reconcile_total\{.*\} (\S+)$", self.operator.get("metrics")[1], re.MULTILINE)
-        return sum(map(float, counts))
+        (value,) = re.findall(rf"^{name} (\S+)$", self.operator.get("metrics")[1], re.MULTILINE)
+        return float(value)
 
     # The kubelet.
 

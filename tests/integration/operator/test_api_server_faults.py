@@ -93,7 +93,7 @@ def test_retry_after_is_respected(situation: Situation, proxy: FaultyProxy) -> N
     situation.apply_relay()
     pod = situation.stream()
     began = len(proxy.requests)
-    with proxy.inject(refuse(429, retry_after=3), namespace=situation.namespace, times=1) as rule:
+    with proxy.inject(refuse(429, retry_after=3), "patch", namespace=situation.namespace, times=1) as rule:
         situation.apply_relay(batch={"size": 123})
         eventually(lambda: rule.remaining == 0)
         situation.apply_relay(batch={"size": 124})

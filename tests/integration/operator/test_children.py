@@ -53,15 +53,13 @@ def test_deleted_and_edited_children_are_restored_within_seconds(situation: Situ
         assert took(partial(edit, patch), partial(_is_right, situation, wanted)) < SOON, patch
     assert (
         took(
-            lambda: situation.delete("Secret", f"{NAME}-relay-redis-url"),
-            lambda: situation.get("Secret", f"{NAME}-relay-redis-url"),
+            lambda: situation.delete("Secret", "sluice-redis-url"),
+            lambda: situation.get("Secret", "sluice-redis-url"),
         )
         < SOON
     )
     # Each Event follows some time after the change.
-    eventually(
-        lambda: f"Restored Secret {NAME}-relay-redis-url: it was deleted" in situation.event_messages("ChildRestored")
-    )
+    eventually(lambda: "Restored Secret sluice-redis-url: it was deleted" in situation.event_messages("ChildRestored"))
     assert f"Restored Deployment {name}: it was deleted" in situation.event_messages("ChildRestored")
 
 
@@ -176,7 +174,7 @@ class TestSecrets:
 
     def test_the_operators_own_secret_is_deleted_when_it_is_not_needed(self, situation: Situation) -> None:
         situation.apply_relay()
-        eventually(lambda: situation.get("Secret", f"{NAME}-relay-redis-url"))
+        eventually(lambda: situation.get("Secret", "sluice-redis-url"))
         situation.apply_secret("mine", url=f"redis://:s3cret@127.0.0.1:{situation.sink.port}/0")
         situation.apply_relay(**self.SPEC)
         eventually(lambda: situation.names("Secret") == ["mine"])
@@ -229,7 +227,7 @@ class TestRecreatedResource:
         situation.patch("Deployment", situation.child, {"metadata": {"finalizers": None}})
         eventually(lambda: situation.deployment()["metadata"]["uid"] != former)
         uid = situation.relay()["metadata"]["uid"]
-        secret = f"{NAME}-relay-redis-url"
+        secret = "sluice-redis-url"
         eventually(lambda: situation.get("Secret", secret)["metadata"]["ownerReferences"][0]["uid"] == uid)
         situation.stream()
         assert situation.status()["restarts"]["count"] == 0, "the pod of the former resource does not count"

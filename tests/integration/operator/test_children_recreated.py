@@ -9,7 +9,7 @@ from tests.integration.operator.control_plane import Manifest, path_of
 from tests.integration.operator.situation import NAME, Situation, eventually
 
 CHILD = f"{NAME}-firehose"
-SECRET = f"{NAME}-relay-redis-url"
+SECRET = "sluice-redis-url"
 SERVER_SET = ("uid", "resourceVersion", "creationTimestamp", "generation", "managedFields")
 OURS = {"app.kubernetes.io/managed-by": "sluice-operator", "sluice.dev/relay": NAME}
 

@@ -155,7 +155,7 @@ def test_a_secret_that_is_deleted_repeatedly(situation: Situation) -> None:
 
     def delete() -> bool:
         with suppress(ApiServerError):  # it does not exist at the moment
-            situation.delete("Secret", f"{NAME}-relay-redis-url")
+            situation.delete("Secret", "sluice-redis-url")
         return situation.condition("ChildrenContested") == ("True", "Contested")
 
     eventually(delete)

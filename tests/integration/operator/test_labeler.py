@@ -112,13 +112,13 @@ def test_spec_cursor_sets_the_cursor_of_the_labeler(situation: LabelerSituation)
 
 
 def test_a_relay_and_a_labeler_with_one_name(situation: LabelerSituation) -> None:
-    """Each has its own Deployment, Secret and pods. The deletion of one does not affect the other."""
+    """Each has its own Deployment and pods. They share a Secret. The deletion of one does not affect the other."""
     situation.apply_relay()
     situation.stream()
     relay = {"apiVersion": "sluice.dev/v1alpha1", "kind": "Relay", "metadata": {"name": NAME}}
     situation.kubectl("apply", "-f", "-", stdin={**relay, "spec": {"host": f"ws://{situation.host}"}})
     eventually(lambda: {f"{NAME}-firehose", situation.child} <= set(situation.names("Deployment")))
-    eventually(lambda: {f"{NAME}-relay-redis-url", f"{NAME}-labeler-redis-url"} <= set(situation.names("Secret")))
+    eventually(lambda: len(situation.get("Secret", "sluice-redis-url")["metadata"]["ownerReferences"]) == 2)
     table = situation.kubectl("get", "atproto")
     assert f"relay.sluice.dev/{NAME}" in table
     assert f"labeler.sluice.dev/{NAME}" in table

@@ -18,7 +18,7 @@ def test_from_nothing_to_streaming(situation: Situation) -> None:
 
     deployment = situation.deployment()
     assert deployment["metadata"]["ownerReferences"][0]["uid"] == situation.relay()["metadata"]["uid"]
-    secret = situation.get("Secret", f"{NAME}-relay-redis-url")
+    secret = situation.get("Secret", "sluice-redis-url")
     assert secret["metadata"]["ownerReferences"][0]["uid"] == situation.relay()["metadata"]["uid"]
 
     situation.run_pod()

@@ -72,11 +72,11 @@ def test_changes_during_downtime_are_corrected_and_counted(
     operator.stop(signal.SIGKILL)
 
     place.run_pod(restarts=2, last=ERROR)
-    place.delete("Secret", f"{NAME}-relay-redis-url")
+    place.delete("Secret", "sluice-redis-url")
     place.patch("Deployment", f"{NAME}-firehose", {"spec": {"replicas": 2}})
     start()
     eventually(lambda: place.status()["restarts"]["count"] == 2)
-    eventually(lambda: place.get("Secret", f"{NAME}-relay-redis-url"))
+    eventually(lambda: place.get("Secret", "sluice-redis-url"))
     eventually(lambda: place.deployment()["spec"]["replicas"] == 1)
     place.wait_events("Restarted")
     assert place.event_messages("Restarted") == ["The ingester was restarted: Error, exit code 1"]

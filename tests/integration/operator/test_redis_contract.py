@@ -44,8 +44,9 @@ class TestRedisServers(SourceRedisContract):
 
     @pytest.fixture
     async def subject(self, redis_server: RedisServer) -> AsyncIterator[Subject]:
-        reader = RedisReader()
+        reader = RedisReader(details_interval_seconds=0.5)
         unreachable = f"redis://127.0.0.1:{free_port()}".encode()
         data = Data(redis_server.client)
-        yield Subject(redis=RedisServers(reader), url=redis_server.url.encode(), data=data, unreachable_url=unreachable)
-        await reader.close()
+        redis = RedisServers(reader, idle_seconds=30)
+        yield Subject(redis=redis, url=redis_server.url.encode(), data=data, unreachable_url=unreachable)
+        await redis.close()

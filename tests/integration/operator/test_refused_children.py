@@ -71,7 +71,7 @@ def test_a_new_resource_reports_the_servers_message_and_recovers(situation: Situ
         assert 'failed calling webhook "gone.example.com"' in message(situation, "Ready")
         situation.wait_condition("Stalled", "True", "ChildRefused")
         situation.wait_events("Stalled")
-        assert situation.names("Secret") == [f"{NAME}-relay-redis-url"]
+        assert situation.names("Secret") == ["sluice-redis-url"]
     situation.stream()
     assert situation.condition("Stalled") is None
     assert situation.condition("ChildrenOutdated") is None

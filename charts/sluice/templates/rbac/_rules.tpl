@@ -17,8 +17,9 @@
   resources: [pods]
   verbs: [list, watch]
 # It reads the Secret that a resource names, to read the cursor in its Redis and to restart the ingester when the URL
-# changes. For a resource that names no Secret it creates one with the default URL, and deletes it when it is no longer
-# needed. It can't list Secrets. RBAC can't name these Secrets in advance; `watchNamespaces` limits where they can be.
+# changes. If resources of a namespace name no Secret, it creates one there with the default URL, which they share. It
+# deletes that when none of them needs it, and deletes the Secrets that older versions created. It can't list Secrets.
+# RBAC can't name these Secrets in advance; `watchNamespaces` limits where they can be.
 - apiGroups: [""]
   resources: [secrets]
   verbs: [get, create, patch, delete]

@@ -141,9 +141,7 @@ def second_release(subject: Subject) -> None:
 
 def untouched(subject: Subject) -> None:
     """The child must be as the first release wrote it."""
-    secret: dict[str, Any] = json.loads(
-        subject.environment.kubectl("get", "secret", f"{subject.name}-relay-redis-url", "-o", "json")
-    )
+    secret: dict[str, Any] = json.loads(subject.environment.kubectl("get", "secret", "sluice-redis-url", "-o", "json"))
     assert secret["data"]["url"] == subject.environment.encoded_redis_url
     one_pod_and_no_restart(subject)
 

@@ -12,6 +12,7 @@ from sluice_operator.kubernetes.api_resource import ApiResource
 from sluice_operator.kubernetes.cache import Cache
 from sluice_operator.kubernetes.informers.kopf_engine import KindNotDiscoveredError, KopfEngine
 from sluice_operator.kubernetes.informers.kopf_login import KopfLogin
+from sluice_operator.kubernetes.informers.kopf_storages import NoDiffBase, NoProgress
 from sluice_operator.kubernetes.served_namespaces import ServedNamespaces
 from sluice_operator.kubernetes.source_key import SourceKey
 from sluice_operator.kubernetes.watch_freshness import WatchFreshness
@@ -77,17 +78,21 @@ async def run_informers(
 def handle_source_event(
     cache: Cache, add: Add, api: ApiResource, event_type: str | None, source: dict[str, Any]
 ) -> None:
-    """Store a changed source, and add its key if it needs a reconciliation.
+    """Store a changed source, and add its key if it needs a reconciliation, with those of the sources that its change
+    may affect.
 
-    A change of the status alone needs none: the operator wrote it.
+    A change of the status alone needs none if the operator wrote it. Then the cache has that version already.
     """
     key = SourceKey(api.kind, source["metadata"]["namespace"], source["metadata"]["name"])
     if event_type == "DELETED":
         cache.remove(api, source)
-        add(key)
-        return
-    before = cache.put(api, source)
+        before = None
+    else:
+        before = cache.put(api, source)
     if before is None or _relevant_fields(before) != _relevant_fields(source):
+        for one in (key, *cache.related_sources(source)):
+            add(one)
+    elif _is_status_of_others(before, source, stored=cache.source(key)):
         add(key)
 
 
@@ -98,6 +103,8 @@ def handle_child_event(cache: Cache, add: Add, api: ApiResource, event_type: str
         before = None
     else:
         before = cache.put(api, child)
+        if before is not None and _resource_version(before) == _resource_version(child):
+            return  # the operator wrote it
     for one in (child, before):
         if one is not None and (owner := cache.owner_of(one)):
             add(owner)
@@ -171,6 +178,17 @@ def _kopf_registry(
     return registry
 
 
+def _is_status_of_others(before: dict[str, Any], source: dict[str, Any], *, stored: dict[str, Any] | None) -> bool:
+    """Whether somebody else has written to the status. The cache has what the operator wrote, or something newer."""
+    versions = [_resource_version(one or source) for one in (before, source, stored)]
+    is_news = versions[0] != versions[1] == versions[2]
+    return is_news and before.get("status") != source.get("status")
+
+
+def _resource_version(item: dict[str, Any]) -> Any:
+    return item["metadata"].get("resourceVersion")
+
+
 def _relevant_fields(source: dict[str, Any]) -> tuple[object, ...]:
     """The parts of a source that a reconciliation depends on: all but its status."""
     metadata = source["metadata"]
@@ -185,6 +203,9 @@ def _relevant_fields(source: dict[str, Any]) -> tuple[object, ...]:
 def _kopf_settings(kinds: WatchedKinds) -> kopf.OperatorSettings:
     settings = kopf.OperatorSettings()
     settings.posting.enabled = False
+    settings.persistence.diffbase_storage = NoDiffBase()
+    settings.persistence.progress_storage = NoProgress()
+    settings.queueing.idle_timeout = 0.5  # how long a task waits for further events of one object
     # kopf would kill the process some minutes after an engine has ended. Engines end and start again here.
     settings.process.ultimate_exiting_timeout = None
     # Kinds and namespaces are given, so kopf needs no rights to list CRDs and namespaces.

@@ -13,6 +13,7 @@ import kopf
 from kopf._cogs.structs.references import Insights, NamespaceName
 
 from sluice_operator.kubernetes.api_resource import ApiResource
+from sluice_operator.kubernetes.informers.kopf_storages import NoMemories
 
 Task: TypeAlias = asyncio.Task[Any]
 Scopes: TypeAlias = tuple[str | None, ...]
@@ -97,6 +98,7 @@ class KopfEngine:
             settings=self._settings,
             standalone=True,
             identity=IDENTITY,
+            memories=NoMemories(),
             insights=self._insights,
             clusterwide=None in scopes,
             namespaces=[scope for scope in scopes if scope is not None],

@@ -15,9 +15,9 @@ from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import kopf
-from kubernetes.aio.client import Configuration
 
 from sluice_operator import __version__
+from sluice_operator.kubernetes.library import Configuration
 
 RETRY_PAUSES_SECONDS: Final = (0.0, 1.0, 5.0, 15.0)
 """Pauses before the same token is used again: an API server that has just started may refuse any token."""

@@ -1,7 +1,7 @@
 """All that is known of one stream of one source at one moment."""
 
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 
 from sluice_operator.api.health import HealthSpec
 from sluice_operator.desired.component import Component
@@ -50,3 +50,10 @@ class Facts:
     namespace: str = ""
     child: str = ""
     """The name of the Deployment, even if it does not exist."""
+
+    def later(self, seconds: float) -> "Facts":
+        """The same facts after so many seconds in which nothing but the time has changed. The ingester still reports,
+        if it does now.
+        """
+        sink = self.sink and self.sink.later(seconds)
+        return replace(self, now=self.now + timedelta(seconds=seconds), sink=sink)

@@ -1,8 +1,9 @@
 """What an ingester reports about itself in the health hash of its stream."""
 
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
+from sluice_operator.observed.report_age import FRESH_SECONDS
 from sluice_redis.contract import SourceState
 
 
@@ -60,3 +61,12 @@ class HealthFacts:
     version: str
     gap: GapFacts | None = None
     cursor_reset: CursorResetFacts | None = None
+
+    def later(self, seconds: float) -> "HealthFacts":
+        """The same report after so many seconds. If the ingester reports now, it still does then."""
+        if self.silent_seconds is None or self.heartbeat is None:
+            return self
+        if self.silent_seconds <= FRESH_SECONDS:
+            return replace(self, heartbeat=self.heartbeat + timedelta(seconds=seconds))
+        watched = None if self.watched_seconds is None else self.watched_seconds + seconds
+        return replace(self, silent_seconds=self.silent_seconds + seconds, watched_seconds=watched)

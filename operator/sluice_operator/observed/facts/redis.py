@@ -1,6 +1,6 @@
 """What the operator reads in Redis about one stream: cursor, length, consumer groups, health."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from sluice_operator.observed.facts.health import HealthFacts
@@ -60,3 +60,8 @@ class SinkFacts:
     """None if no ingester has reported."""
     recovered_seconds: float | None = None
     """For how many seconds Redis has been readable since the last outage. None if there was none."""
+
+    def later(self, seconds: float) -> "SinkFacts":
+        """The same facts after so many seconds in which nothing but the time has changed."""
+        recovered = None if self.recovered_seconds is None else self.recovered_seconds + seconds
+        return replace(self, health=self.health and self.health.later(seconds), recovered_seconds=recovered)

@@ -93,7 +93,7 @@ def _do_everything(place: LeaseNamespace) -> None:
     for kind in ("Relay", "Labeler"):
         place.apply("one", kind=kind, caBundle=bundle, deletionPolicy="DeleteCursor")
         eventually(lambda kind=kind: place.get(kind, "one")["metadata"]["finalizers"])
-    eventually(lambda: place.get("Secret", "one-relay-redis-url"))
+    eventually(lambda: place.get("Secret", "sluice-redis-url"))
 
     # Its pods do not start, so the operator lists their Events for the cause.
     listed = (place.namespace, "list", "events")
@@ -106,8 +106,10 @@ def _do_everything(place: LeaseNamespace) -> None:
         eventually(lambda: place.get("Deployment", "one-firehose")["spec"]["replicas"] == 1)
     eventually(lambda: _is_renewed(place.get("Lease", "sluice.dev")["spec"]))
     # It deletes its Secret when that is not needed any more, and the cursor with its resource.
-    place.apply("one", caBundle=bundle, deletionPolicy="DeleteCursor", redis={"secretRef": {"name": "mine"}})
-    eventually(lambda: "one-relay-redis-url" not in place.names("Secret"))
+    own_redis = {"secretRef": {"name": "mine"}}
+    for kind in ("Relay", "Labeler"):
+        place.apply("one", kind=kind, caBundle=bundle, deletionPolicy="DeleteCursor", redis=own_redis)
+    eventually(lambda: "sluice-redis-url" not in place.names("Secret"))
     for kind in ("Relay", "Labeler"):
         place.delete(kind, "one")
         eventually(lambda kind=kind: place.names(kind) == [])

@@ -40,7 +40,7 @@ class Namespace(Situation):
 
     def default_redis(self) -> str:
         """The user whose default Redis is in the Secret."""
-        secret = self.get("Secret", "us-east-relay-redis-url")
+        secret = self.get("Secret", "sluice-redis-url")
         return base64.b64decode(secret["data"]["url"]).decode().rpartition("@")[2].partition(".")[0]
 
     def writes(self, log: AuditLog, user: str) -> list[Request]:

@@ -6,11 +6,17 @@ from typing import Any
 import pytest
 
 from sluice_operator.api.relay import Relay
-from sluice_operator.desired.child_metadata import Manifest, belongs_to, is_controlled_by, is_owned_by_former_source
+from sluice_operator.desired.child_metadata import (
+    Manifest,
+    belongs_to,
+    is_controlled_by,
+    is_owned_by_former_source,
+    member_reference,
+)
 from sluice_operator.desired.deployment import build_deployment
 from sluice_operator.desired.ingester_defaults import IngesterDefaults
 from sluice_operator.desired.naming import DESIRED_HASH_ANNOTATION, REDIS_HASH_ANNOTATION
-from sluice_operator.desired.redis_secret import build_redis_secret, redis_secret, redis_url_hash
+from sluice_operator.desired.redis_secret import build_default_redis_secret, redis_secret, redis_url_hash
 from sluice_operator.desired.relay_streams import BACKFILL, FIREHOSE, firehose_stream
 from sluice_operator.kinds.relay import RELAY
 
@@ -154,7 +160,7 @@ def test_a_ca_bundle_is_mounted_and_its_path_is_a_variable() -> None:
 
 def test_the_redis_secret_of_the_resource_or_of_the_operator() -> None:
     own = redis_secret(relay())
-    assert (own.name, own.key, own.owned) == ("us-east-relay-redis-url", "url", True)
+    assert (own.name, own.key, own.owned) == ("sluice-redis-url", "url", True)
     other = redis_secret(relay(redis={"secretRef": {"name": "events", "key": "dsn"}}))
     assert (other.name, other.key, other.owned) == ("events", "dsn", False)
     built = build(relay(redis={"secretRef": {"name": "events", "key": "dsn"}}))
@@ -163,9 +169,10 @@ def test_the_redis_secret_of_the_resource_or_of_the_operator() -> None:
 
 
 def test_the_secret_holds_the_url() -> None:
-    secret = build_redis_secret(relay(), url="redis://:pä@redis")
+    secret = build_default_redis_secret("events", url="redis://:pä@redis", owners=[member_reference(relay())])
     assert base64.b64decode(secret["data"]["url"]).decode() == "redis://:pä@redis"
     assert secret["metadata"]["name"] == redis_secret(relay()).name
+    assert not any(owner.get("controller") for owner in secret["metadata"]["ownerReferences"])
 
 
 def test_labels_and_annotations_of_the_owner_are_not_copied() -> None:

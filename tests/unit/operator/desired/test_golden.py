@@ -8,10 +8,11 @@ import pytest
 import yaml
 
 from sluice_operator.api.relay import Relay
+from sluice_operator.desired.child_metadata import member_reference
 from sluice_operator.desired.deployment import build_deployment
 from sluice_operator.desired.ingester_defaults import IngesterDefaults
 from sluice_operator.desired.naming import REDIS_HASH_ANNOTATION
-from sluice_operator.desired.redis_secret import build_redis_secret, redis_url_hash
+from sluice_operator.desired.redis_secret import build_default_redis_secret, redis_url_hash
 from sluice_operator.desired.relay_streams import firehose_stream
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -41,7 +42,9 @@ CASES = {
         "relay-full.yaml",
         IngesterDefaults(image="sluice:0.1.0", image_pull_policy="Always", image_pull_secrets=("registry",)),
     ),
-    "redis-secret": lambda: build_redis_secret(example("relay.yaml"), url=URL),
+    "redis-secret": lambda: build_default_redis_secret(
+        "events", url=URL, owners=[member_reference(example("relay.yaml"))]
+    ),
 }
 
 

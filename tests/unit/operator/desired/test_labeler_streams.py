@@ -11,7 +11,6 @@ from sluice_operator.api.relay import Relay
 from sluice_operator.desired.deployment import build_deployment
 from sluice_operator.desired.ingester_defaults import IngesterDefaults
 from sluice_operator.desired.naming import REDIS_HASH_ANNOTATION
-from sluice_operator.desired.redis_secret import build_redis_secret
 from sluice_operator.kinds.registry import KINDS
 
 EXAMPLE = Path(__file__).parents[4] / "examples" / "labeler.yaml"
@@ -70,8 +69,7 @@ def test_children_of_a_relay_of_the_same_name_have_other_names() -> None:
         build_deployment(relay, stream, config_hashes={REDIS_HASH_ANNOTATION: "h"}, defaults=settings)
         for stream in KINDS[type(relay).__name__].desired_streams(relay)
     ]
-    relays.append(build_redis_secret(relay, url="redis://r"))
-    mine = [deployment(labeler()), build_redis_secret(labeler(), url="redis://r")]
+    mine = [deployment(labeler())]
     names = [(child["kind"], child["metadata"]["name"]) for child in (*relays, *mine)]
     assert len(set(names)) == len(names)
     selectors = [str(child["spec"]["selector"]) for child in (*relays, *mine) if "spec" in child]

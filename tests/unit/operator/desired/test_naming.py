@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sluice_operator.desired.naming import child_name, label_value, redis_secret_name
+from sluice_operator.desired.naming import child_name, former_redis_secret_name, label_value
 
 LABEL_VALUE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 SUBDOMAIN = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
@@ -39,8 +39,8 @@ def test_long_names_with_a_common_prefix_differ(length: int) -> None:
 
 @given(names, names)
 def test_secret_names_differ_between_kinds_and_from_the_bundled_redis(one: str, other: str) -> None:
-    relay = redis_secret_name(kind="Relay", resource=one)
-    labeler = redis_secret_name(kind="Labeler", resource=other)
+    relay = former_redis_secret_name(kind="Relay", resource=one)
+    labeler = former_redis_secret_name(kind="Labeler", resource=other)
     assert relay != labeler
     # The chart names it <release>-redis.
     assert not relay.endswith("-redis")
@@ -48,8 +48,8 @@ def test_secret_names_differ_between_kinds_and_from_the_bundled_redis(one: str, 
 
 
 def test_a_relay_named_like_a_labeler_with_a_suffix_has_its_own_secret() -> None:
-    relay = redis_secret_name(kind="Relay", resource="us-east-labeler")
-    assert relay != redis_secret_name(kind="Labeler", resource="us-east")
+    relay = former_redis_secret_name(kind="Relay", resource="us-east-labeler")
+    assert relay != former_redis_secret_name(kind="Labeler", resource="us-east")
 
 
 def test_a_cut_name_does_not_end_in_punctuation() -> None:

@@ -20,6 +20,7 @@ from sluice_operator.kinds.relay import RELAY
 from sluice_operator.kubernetes.api_resource import DEPLOYMENTS
 from sluice_operator.kubernetes.cache import Cache
 from sluice_operator.kubernetes.event_recorder import EventRecorder
+from sluice_operator.kubernetes.object_poller import ObjectPoller
 from sluice_operator.kubernetes.served_kinds import ServedKinds
 from sluice_operator.kubernetes.served_namespaces import ServedNamespaces
 from sluice_operator.kubernetes.source_key import SourceKey
@@ -152,6 +153,7 @@ async def test_the_reconciler_handles_the_kind() -> None:
         kinds=THREE_KINDS,
         namespaces=served_namespaces(),
         redis=FakeRedis(),
+        objects=ObjectPoller(server.client, interval_seconds=3, clock=clock),
         recorder=EventRecorder(server.client, reasons=EVENT_REASONS, instance="test", clock=clock),
         clock=clock,
     )

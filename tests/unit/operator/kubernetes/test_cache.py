@@ -131,14 +131,31 @@ class TestWatchEvents:
         assert added == [KEY] * 4
         assert cache.source(KEY) is None
 
-    def test_a_change_of_the_status_alone_adds_nothing(self) -> None:
+    def test_a_status_that_the_operator_has_written_adds_nothing(self) -> None:
         cache, added = Cache(KINDS.watched), list[SourceKey]()
         handle_source_event(cache, added.append, RELAYS, None, item(version=1, generation=1))
-        handle_source_event(
-            cache, added.append, RELAYS, "MODIFIED", {**item(version=2, generation=1), "status": {"a": 1}}
-        )
+        written = [{**item(version=version, generation=1), "status": {"a": version}} for version in (2, 3)]
+        for one in written:
+            cache.put(RELAYS, one)
+        for one in written:
+            handle_source_event(cache, added.append, RELAYS, "MODIFIED", one)
         assert added == [KEY]
-        assert cache.resource_version(RELAYS, "n", "us-east") == "2"
+        assert cache.resource_version(RELAYS, "n", "us-east") == "3"
+
+    def test_a_status_that_somebody_else_has_written_adds_the_source(self) -> None:
+        cache, added = Cache(KINDS.watched), list[SourceKey]()
+        handle_source_event(cache, added.append, RELAYS, None, item(version=1, generation=1))
+        foreign = {**item(version=2, generation=1), "status": {"a": 1}}
+        handle_source_event(cache, added.append, RELAYS, "MODIFIED", foreign)
+        assert added == [KEY, KEY]
+
+    def test_a_changed_source_adds_the_others_with_its_host(self) -> None:
+        cache, added = Cache(KINDS.watched), list[SourceKey]()
+        host, other = {"spec": {"host": "relay.example"}}, {"spec": {"host": "other.example"}}
+        cache.put(RELAYS, {**item("older", uid="u-1"), **host})
+        cache.put(LABELERS, {**item("ozone", uid="u-2"), "kind": "Labeler", **other})
+        handle_source_event(cache, added.append, RELAYS, "ADDED", {**item("younger", uid="u-3"), **host})
+        assert [key.name for key in added] == ["younger", "older"]
 
     def test_a_change_of_a_child_adds_its_source(self) -> None:
         cache, added = Cache(KINDS.watched), list[SourceKey]()

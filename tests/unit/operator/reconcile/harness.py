@@ -5,12 +5,14 @@ from datetime import datetime
 from typing import Any
 
 from sluice_operator.desired.ingester_defaults import IngesterDefaults
+from sluice_operator.desired.naming import DEFAULT_REDIS_SECRET
 from sluice_operator.kinds.registry import KINDS
 from sluice_operator.kinds.relay import RELAY
 from sluice_operator.kubernetes.api_resource import DEPLOYMENTS, EVENTS, PODS, SECRETS, Manifest
 from sluice_operator.kubernetes.cache import Cache
 from sluice_operator.kubernetes.errors import ApiError
 from sluice_operator.kubernetes.event_recorder import EventRecorder
+from sluice_operator.kubernetes.object_poller import ObjectPoller
 from sluice_operator.kubernetes.source_key import SourceKey
 from sluice_operator.reconcile.build import ReconcileOptions, build_reconciler
 from sluice_operator.status.event_reasons import EVENT_REASONS
@@ -37,7 +39,9 @@ class Situation:
     def __init__(self) -> None:
         self.clock = SteppedClock()
         self.server = FakeApiServer()
-        self.redis = FakeRedis()
+        self.redis = FakeRedis(self.clock)
+        self.later: dict[SourceKey, float] = {}
+        """The sources that are to be reconciled in so many seconds, according to `poll`."""
         self.is_write_allowed = True
         """Whether this operator holds the Lease of the namespace."""
         self.start_operator()
@@ -52,6 +56,9 @@ class Situation:
         client = self.server.client
         client.set_write_guard(self._check_write)
         self._cache = Cache(KINDS.watched)
+        self._objects = ObjectPoller(client, interval_seconds=0, clock=self.clock)
+        self.added: list[SourceKey] = []
+        """The sources that were added to the work queue."""
         self._reconciler = build_reconciler(
             ReconcileOptions(
                 ingester_defaults=IngesterDefaults(image="sluice:test", default_redis_url=DEFAULT_URL),
@@ -64,6 +71,8 @@ class Situation:
             kinds=KINDS,
             namespaces=served_namespaces(),
             redis=self.redis,
+            objects=self._objects,
+            add=self.added.append,
             recorder=EventRecorder(client, reasons=EVENT_REASONS, instance="test", clock=self.clock),
             clock=self.clock,
         )
@@ -78,8 +87,11 @@ class Situation:
         await self.reconcile()
 
     async def reconcile(self, name: str = "a") -> float | None:
-        """List all watched kinds, then reconcile the Relay `name`. The seconds until the next reconcile."""
+        """List all watched kinds, ask for changes, then reconcile the Relay `name`. The seconds until the next
+        reconcile.
+        """
         await self.list_all()
+        await self.poll()
         return await self.reconcile_cached(name)
 
     async def list_all(self) -> None:
@@ -133,8 +145,16 @@ class Situation:
     def edit_deployment(self, change: Callable[[Manifest], None], name: str = "a") -> None:
         self.server.edit(DEPLOYMENTS, NAMESPACE, f"{name}-firehose", change, manager="somebody")
 
-    def secret(self, name: str = "a") -> Manifest | None:
-        return self.server.get(SECRETS, NAMESPACE, f"{name}-relay-redis-url")
+    def secret(self) -> Manifest | None:
+        """The Secret with the default URL."""
+        return self.server.get(SECRETS, NAMESPACE, DEFAULT_REDIS_SECRET)
+
+    async def poll(self) -> list[SourceKey]:
+        """Ask Redis, and for Secrets and ConfigMaps. The sources that are to be reconciled at once."""
+        self.added.clear()
+        await self.redis.poll(self.added.append, self.later.__setitem__)
+        await self._objects.poll(self.added.append)
+        return list(dict.fromkeys(self.added))
 
     def run_pod(self, name: str = "a") -> None:
         """Do what the controllers of a cluster do for a Deployment: run a pod of a ReplicaSet."""

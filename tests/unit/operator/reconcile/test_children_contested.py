@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from sluice_operator.desired.naming import DEFAULT_REDIS_SECRET
 from sluice_operator.kubernetes.api_resource import DEPLOYMENTS, SECRETS, Manifest
 from sluice_operator.reconcile.contested_fields import FIRST_PAUSE
 from tests.unit.operator.reconcile.harness import NAMESPACE, Situation
@@ -123,7 +124,7 @@ async def test_a_secret_deleted_repeatedly_does_not_stop_the_source(situation: S
     for _ in range(5):
         await situation.reconcile()
         if situation.secret() is not None:
-            situation.server.delete(SECRETS, NAMESPACE, "a-relay-redis-url")
+            situation.server.delete(SECRETS, NAMESPACE, DEFAULT_REDIS_SECRET)
     await situation.reconcile()
     assert situation.secret() is None
     assert situation.condition("Stalled") is None

@@ -2,6 +2,7 @@
 
 import pytest
 
+from sluice_operator.desired.naming import DEFAULT_REDIS_SECRET
 from sluice_operator.kubernetes.api_resource import SECRETS
 from tests.unit.operator.reconcile.harness import NAMESPACE, Situation
 
@@ -16,7 +17,7 @@ async def situation() -> Situation:
 
 
 def delete_secret(situation: Situation) -> None:
-    situation.server.delete(SECRETS, NAMESPACE, "a-relay-redis-url")
+    situation.server.delete(SECRETS, NAMESPACE, DEFAULT_REDIS_SECRET)
 
 
 @pytest.mark.parametrize("is_restarted", [False, True])
@@ -57,4 +58,4 @@ async def test_a_deleted_child_of_an_existing_source_is_restored(situation: Situ
     delete_secret(situation)
     await situation.reconcile()
     assert situation.secret() is not None
-    assert situation.events("ChildRestored") == ["Restored Secret a-relay-redis-url: it was deleted"]
+    assert situation.events("ChildRestored") == ["Restored Secret sluice-redis-url: it was deleted"]

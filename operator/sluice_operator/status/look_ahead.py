@@ -1,0 +1,53 @@
+"""Finds out when a status would change if nothing happened but the passing of time. Pure.
+
+So a source whose inputs are watched is not reconciled before that. The functions that compute the status do not say
+which times they depend on: the status is computed for a later moment, and compared.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from sluice_operator.api.ingester_status import SourceStatus
+from sluice_operator.status.transitions import is_unchanged, is_urgent
+
+_PRECISION_SECONDS: Final = 0.5
+_FAR: Final = 0.1
+"""How much of the time until a change may be unknown. The status is computed again before that, and more precisely."""
+_NEAR_SECONDS: Final = 2.0
+"""So soon another reconcile is cheaper than to compute when it is due."""
+
+StatusAfter = Callable[[float], SourceStatus]
+"""The status after so many seconds."""
+
+
+def seconds_until_change(
+    status_after: StatusAfter, now: SourceStatus, *, numbers_seconds: float, horizon: float
+) -> float:
+    """The seconds until the status `now` changes by itself, at most `horizon`.
+
+    A change of numbers alone, such as a growing age, counts as due after `numbers_seconds` or later.
+    """
+    if horizon <= _NEAR_SECONDS:
+        return horizon
+    later = status_after(horizon)
+    if is_unchanged(now, later):
+        return horizon
+    seconds = horizon
+    if is_urgent(now, later):
+        seconds = _first(lambda after: is_urgent(now, status_after(after)), horizon)
+    after = numbers_seconds
+    while after < seconds and is_unchanged(now, status_after(after)):
+        after *= 2
+    return min(seconds, after if after == numbers_seconds else after / 2)
+
+
+def _first(is_changed: Callable[[float], bool], horizon: float) -> float:
+    """The first moment at which `is_changed`, which is true at `horizon`; or one shortly before it, if it is far."""
+    unchanged, changed = 0.0, horizon
+    while changed - unchanged > max(_PRECISION_SECONDS, _FAR * unchanged):
+        middle = (unchanged + changed) / 2
+        if is_changed(middle):
+            changed = middle
+        else:
+            unchanged = middle
+    return changed if changed - unchanged <= _PRECISION_SECONDS else unchanged
