@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sluice_redis.contract import Stream, StreamKeys
+from sluice_redis.sink.call import RedisCalls
 from sluice_redis.sink.connection import connect
 from sluice_redis.sink.redis_sink import RedisSink
 from sluice_redis.sink.request import AppendRequest, Stored
@@ -69,7 +70,7 @@ async def _measure(url: str, events: Sequence[bytes]) -> None:
 
 async def _append(redis: Any, host: str, window: int | None, events: Sequence[bytes]) -> float:
     keys = StreamKeys(stream=Stream.FIREHOSE, host=host)
-    sink = RedisSink(redis, keys, high_water_mark=2 * len(events), deduplicate_seconds=window)
+    sink = RedisSink(RedisCalls(redis), keys, high_water_mark=2 * len(events), deduplicate_seconds=window)
     expected: bytes | None = None
     started = time.perf_counter()
     for begin in range(0, len(events), _BATCH):

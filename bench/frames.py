@@ -22,6 +22,7 @@ from bench.wire import FIRST_SEQ, made_frames
 from sluice_ingester.cursor.event_time import EventTime
 from sluice_ingester.cursor.frame_digests import FrameDigests
 from sluice_ingester.cursor.sequence import SequenceTracker
+from sluice_redis.sink.call import RedisCalls
 from sluice_redis.sink.redis_sink import RedisSink
 from sluice_redis.sink.request import AppendRequest, Stored
 from sluice_wire.fingerprint import fingerprint
@@ -87,7 +88,7 @@ async def _appending(server: RedisServer, events: int) -> None:
 
 async def _append(name: str, redis: Redis, size: int, count: int, *, with_digests: bool) -> None:
     await redis.flushall()
-    sink, frames = RedisSink(redis, KEYS, high_water_mark=10**9), FrameDigests()
+    sink, frames = RedisSink(RedisCalls(redis), KEYS, high_water_mark=10**9), FrameDigests()
     before, cpu = await _redis(redis), time.process_time()
     for number in range(count):
         fields: Mapping[str, str] = {}

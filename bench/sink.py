@@ -17,6 +17,7 @@ from typing import Any
 from redis.asyncio import Redis
 
 from sluice_redis.contract import Stream, StreamKeys
+from sluice_redis.sink.call import RedisCalls
 from sluice_redis.sink.redis_sink import RedisSink
 from sluice_redis.sink.request import AppendRequest, Stored
 from tests.integration.redis_server import RedisServer
@@ -66,7 +67,7 @@ async def _run(name: str, size: int, events: int, redis: Redis, write: Write) ->
 
 
 def _appending(redis: Redis) -> Write:
-    sink = RedisSink(redis, KEYS, high_water_mark=10**9)
+    sink = RedisSink(RedisCalls(redis), KEYS, high_water_mark=10**9)
 
     async def write(number: int, batch: list[bytes]) -> None:
         expected = str(number - 1).encode() if number else None

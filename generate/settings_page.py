@@ -11,8 +11,17 @@ from sluice_redis.ingester_settings import SETTINGS
 
 
 def _ingester_settings() -> str:
-    rows = ((code([one.variable]), one.shown_default, _field(one.field), one.description) for one in SETTINGS)
-    return markdown_table(("variable", "default", "field", "meaning"), rows)
+    rows = (
+        (
+            code([one.variable]),
+            one.shown_default,
+            "process" if one.of_process else "source",
+            _field(one.field),
+            one.description,
+        )
+        for one in SETTINGS
+    )
+    return markdown_table(("variable", "default", "of", "field", "meaning"), rows)
 
 
 def _field(path: str) -> str:

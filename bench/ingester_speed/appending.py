@@ -14,6 +14,7 @@ from bench.processes import cpu_seconds, redis
 from sluice_ingester.cursor.frame_digests import FrameDigests
 from sluice_redis.contract import Stream, StreamKeys
 from sluice_redis.ingester_settings import BATCH_SIZE
+from sluice_redis.sink.call import RedisCalls
 from sluice_redis.sink.connection import connect
 from sluice_redis.sink.redis_sink import RedisSink
 from sluice_redis.sink.request import AppendRequest, Stored
@@ -44,7 +45,7 @@ async def _append(url: str, made: Sequence[bytes], digests: list[bytes], events:
     size, frames, expected = BATCH_SIZE.default, FrameDigests(), None
     batches = range(events // size)
     async with connect(url) as client:
-        sink = RedisSink(client, _KEYS, high_water_mark=10**9)
+        sink = RedisSink(RedisCalls(client), _KEYS, high_water_mark=10**9)
         await sink.read_cursor()  # connects
         cpu, wall = time.process_time(), time.monotonic()
         for number in batches:

@@ -52,7 +52,7 @@ class Ingester:
 
     def __init__(self, version: Version, *, server: RedisServer, source: Source, settings: Mapping[str, str]) -> None:
         self._version = version
-        self._environment = _environment(version) | {
+        self._environment = ingester_environment(version) | {
             "REDIS_URL": server.url,
             "INGESTER_CA_BUNDLE": str(source.certificate),
             "INGESTER_COLLECTIONS": "*",
@@ -103,10 +103,12 @@ def ingester(
 
 def compile_bytecode(version: Version) -> None:
     """Start the version once, so that its byte code is there, as in the image."""
-    subprocess.run([*version.command, "--version"], env=_environment(version), stdout=subprocess.DEVNULL, check=True)
+    subprocess.run(
+        [*version.command, "--version"], env=ingester_environment(version), stdout=subprocess.DEVNULL, check=True
+    )
 
 
-def _environment(version: Version) -> dict[str, str]:
+def ingester_environment(version: Version) -> dict[str, str]:
     """Of an ingester in its image. Settings and proxies of the caller are left out."""
     kept = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "LANG", "TMPDIR"}}
     return kept | version.environment | {"MALLOC_ARENA_MAX": "1", "METRICS_PORT": "0", "LOG_LEVEL": "error"}

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from sluice_ingester.pipeline.frame_reader import Decoder
+from sluice_ingester.pipeline.frame_handler import Decoder
 from sluice_ingester.settings import Settings
 from sluice_ingester.sources.address import Address
 from sluice_redis.contract import Stream
@@ -21,6 +21,8 @@ class EventStream:
     - `frames_metric` counts its frames.
     - `drops_old_events`: its sources keep events only for a limited time.
     - `often_quiet`: its sources may send nothing for days.
+    - `read_bytes` is the size of one read from a connection, which keeps a buffer of that size: large for streams with
+      much traffic, small for those of which a process reads hundreds.
     - `is_deduplicated`: several sources deliver the same events.
     """
 
@@ -31,6 +33,7 @@ class EventStream:
     frames_metric: str
     drops_old_events: bool
     often_quiet: bool
+    read_bytes: int
     is_deduplicated: bool
 
 
@@ -55,6 +58,7 @@ EVENT_STREAMS: Final[Mapping[Stream, EventStream]] = {
         frames_metric="firehose_events",
         drops_old_events=True,
         often_quiet=False,
+        read_bytes=256 * 1024,
         is_deduplicated=True,
     ),
     Stream.LABELS: EventStream(
@@ -65,6 +69,7 @@ EVENT_STREAMS: Final[Mapping[Stream, EventStream]] = {
         frames_metric="labeler_events",
         drops_old_events=False,
         often_quiet=True,
+        read_bytes=32 * 1024,
         is_deduplicated=False,
     ),
 }

@@ -6,7 +6,7 @@ the start. The message is one line: the variable, its value (never a password) a
 
 import socket
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Self
 
@@ -60,6 +60,7 @@ class Settings(BaseSettings):
 
     redis_url: str = _field(declared.REDIS_URL)
     key_prefix: str = _field(declared.KEY_PREFIX)
+    source_list: str = _field(declared.SOURCE_LIST)
     mode: Mode = _field(declared.MODE)
     relay_hosts: Annotated[tuple[Address, ...], NoDecode] = _field(
         declared.RELAY_HOSTS, default=(Address(declared.RELAY_HOSTS.default),)
@@ -133,11 +134,12 @@ class Settings(BaseSettings):
             return word or None
         raise ValueError("give halt, oldest or live, or nothing for the default")
 
-    @field_validator("key_prefix")
+    @field_validator("key_prefix", "source_list")
     @classmethod
-    def _key_prefix(cls, value: str) -> str:
+    def _key(cls, value: str, info: ValidationInfo) -> str:
         if not value.isprintable() or " " in value:
-            raise ValueError("give printable characters without blanks, for example {sluice}:, or nothing")
+            example = "{sluice}:" if info.field_name == "key_prefix" else "{sluice}:sources"
+            raise ValueError(f"give printable characters without blanks, for example {example}, or nothing")
         return value
 
     @field_validator("ca_bundle", "ssl_cert_file", mode="before")
@@ -169,6 +171,8 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _check_labelers(self) -> Self:
+        if self.source_list:
+            return self  # the hosts are those of the list
         if self.mode is Mode.LABELER and not self.labeler_hosts:
             raise SettingsError(
                 f"{declared.LABELER_HOSTS.variable} is empty, and {declared.MODE.variable}=labeler reads nothing else: "
@@ -182,10 +186,13 @@ class Settings(BaseSettings):
         return self
 
 
-def load() -> Settings:
-    """The settings from the environment. SettingsError says in one line what is wrong."""
+def load(variables: Mapping[str, str] | None = None) -> Settings:
+    """The settings from the environment, and from `variables`, which come first.
+
+    SettingsError says in one line what is wrong.
+    """
     try:
-        return Settings()
+        return Settings(**(variables or {}))  # type: ignore[arg-type]
     except ValidationError as error:
         raise SettingsError("; ".join(_explain(error))) from None
 

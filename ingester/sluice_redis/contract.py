@@ -21,6 +21,20 @@ DEADLETTER_CAP: Final = 10_000
 """The approximate number of entries that a dead-letter stream keeps. The oldest are removed first."""
 
 
+SOURCE_LIST_VERSION: Final = "version"
+"""The field of a source list that changes with each change of the list. Every other field is an entry."""
+
+
+def applied_key(source_list: str) -> str:
+    """The key of the string that says which version of the source list at `source_list` is applied."""
+    return f"{source_list}:applied"
+
+
+def applied_value(version: str, pod: str) -> str:
+    """The value of that string: the version, and the name of the pod that has applied it, which has no blanks."""
+    return f"{version} {pod}"
+
+
 class Stream(StrEnum):
     """A stream that an ingester writes."""
 

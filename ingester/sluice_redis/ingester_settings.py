@@ -67,6 +67,7 @@ class Setting(Generic[T_co]):
     - `field_minimum` and `field_maximum` are those of the CRD field, where they are narrower.
     - `description` is for people, in Markdown.
     - `is_secret`: the value must not appear in messages.
+    - `of_process`: it holds for the whole process. An entry of a source list can't set it.
     """
 
     variable: str
@@ -79,6 +80,7 @@ class Setting(Generic[T_co]):
     field_minimum: int | None = None
     field_maximum: int | None = None
     is_secret: bool = False
+    of_process: bool = False
 
     @property
     def shown_default(self) -> str:
@@ -102,6 +104,7 @@ class Setting(Generic[T_co]):
 
 
 REDIS_URL: Final = Setting(
+    of_process=True,
     variable="REDIS_URL",
     field="spec.redis.secretRef",
     default="redis://localhost:6379",
@@ -109,6 +112,7 @@ REDIS_URL: Final = Setting(
     description="The URL of one server, Sentinel or Cluster, with or without TLS. See [redis.md](redis.md).",
 )
 SSL_CERT_FILE: Final = Setting(
+    of_process=True,
     variable="SSL_CERT_FILE",
     field="spec.caBundle",
     default="",
@@ -116,6 +120,7 @@ SSL_CERT_FILE: Final = Setting(
     description="A file with PEM certificates of CAs to trust instead of the system's.",
 )
 CA_BUNDLE: Final = Setting(
+    of_process=True,
     variable="INGESTER_CA_BUNDLE",
     field="spec.caBundle",
     default="",
@@ -134,6 +139,7 @@ LABELER_HOSTS: Final = Setting(
     description="Labelers, in the same form. The mode `labeler` needs at least one.",
 )
 KEY_PREFIX: Final = Setting(
+    of_process=True,
     variable="INGESTER_KEY_PREFIX",
     field="spec.redis.keyPrefix",
     default="",
@@ -241,12 +247,22 @@ BATCH_TIMEOUT_MS: Final = Setting(
     maximum=60_000,
     description="The age in milliseconds at which a batch is written.",
 )
+SOURCE_LIST: Final = Setting(
+    variable="INGESTER_SOURCE_LIST",
+    of_process=True,
+    default="",
+    description=(
+        "The key of a hash in Redis that lists the sources of this process, instead of the variables that name hosts. "
+        "A change is followed without a restart. See [redis-contract.md](redis-contract.md#the-source-list)."
+    ),
+)
 MODE: Final = Setting(
     variable="INGESTER_MODE",
     default=Mode.ALL,
     description="What to read: `firehose`, `backfill`, `labeler`, or `all` of them in one process.",
 )
 METRICS_PORT: Final = Setting(
+    of_process=True,
     variable="METRICS_PORT",
     default=4100,
     minimum=0,
@@ -254,17 +270,20 @@ METRICS_PORT: Final = Setting(
     description="The port of `/healthz`, `/readyz` and `/metrics`. `0` takes a free one.",
 )
 LOG_FORMAT: Final[Setting[LogFormat | None]] = Setting(
+    of_process=True,
     variable="LOG_FORMAT",
     default=None,
     default_text="`json`; on a terminal `plain`",
     description="`json`: one object a line. `plain`: lines for terminals.",
 )
 LOG_LEVEL: Final = Setting(
+    of_process=True,
     variable="LOG_LEVEL",
     default=LogLevel.INFO,
     description="The lowest level that is logged: `debug`, `info`, `warning` or `error`.",
 )
 POD_NAME: Final[Setting[str | None]] = Setting(
+    of_process=True,
     variable="POD_NAME",
     default=None,
     default_text="the host's name",

@@ -39,6 +39,10 @@ _LENIENT_ENCODER: Final = json.JSONEncoder(
 )
 
 
+_MAX_COPIED_BYTES: Final = 16 * 1024
+"""A longer result has no more than twice its size."""
+
+
 def dumps(value: dict[str, Any]) -> bytes:
     """`value` as JSON in UTF-8, without spaces, with keys in their order.
 
@@ -46,7 +50,9 @@ def dumps(value: dict[str, Any]) -> bytes:
     contain NaN or infinities, for which JSON has no form: `dagcbor` refuses them.
     """
     try:
-        return orjson.dumps(value, encode_special)
+        encoded = orjson.dumps(value, encode_special)
+        # orjson keeps at least 4 KiB for each result, however short it is. A batch has thousands of them.
+        return bytes(memoryview(encoded)) if len(encoded) < _MAX_COPIED_BYTES else encoded
     except orjson.JSONEncodeError as error:
         raise ValueError(str(error.__cause__ or error)) from error
 

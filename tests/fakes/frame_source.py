@@ -11,16 +11,33 @@ from sluice_ingester.sources.failure import SourceError, SourceFailure
 from sluice_wire.events import DecodedFrame, ErrorFrame, InfoMessage
 
 
+class FakeFrames:
+    """The frames of a connection. `is_paused`: the reader has paused it, and waits for no frame."""
+
+    def __init__(self, frames: AsyncIterator[deque[bytes]]) -> None:
+        self._frames = frames
+        self.is_paused = False
+
+    async def __anext__(self) -> deque[bytes]:
+        self.is_paused = False
+        return await anext(self._frames)
+
+    def pause(self) -> None:
+        self.is_paused = True
+
+
 class FakeSource:
     """A source controlled by the test: it sends frames and fails on demand.
 
-    `cursors` are the cursors of all connections so far. `refusals` are raised by the next connections.
+    `cursors` are the cursors of all connections so far. `refusals` are raised by the next connections. `frames` are
+    those of the newest connection.
     """
 
     def __init__(self) -> None:
         self.cursors: list[str | None] = []
         self.refusals: list[SourceFailure] = []
         self.is_open = False
+        self.frames: FakeFrames
         self._queue: asyncio.Queue[bytes | SourceFailure] = asyncio.Queue()
 
     def send(self, *seqs: int, time: str | None = "2026-11-24T12:00:00.000Z", text: str = "a", size: int = 0) -> None:
@@ -41,14 +58,15 @@ class FakeSource:
         self._queue.put_nowait(SourceFailure(kind, "the connection was lost", min_delay))
 
     @asynccontextmanager
-    async def open(self, *, cursor: str | None) -> AsyncIterator[AsyncIterator[deque[bytes]]]:
+    async def open(self, *, cursor: str | None) -> AsyncIterator[FakeFrames]:
         self.cursors.append(cursor)
         if self.refusals:
             raise SourceError(self.refusals.pop(0))
         self._queue = asyncio.Queue()
         self.is_open = True
         try:
-            yield self._frames()
+            self.frames = FakeFrames(self._frames())
+            yield self.frames
         finally:
             self.is_open = False
 

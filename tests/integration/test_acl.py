@@ -16,10 +16,12 @@ from sluice_operator.redis.cursor_writer import CursorError, delete_cursors, res
 from sluice_operator.redis.stream_reader import RedisReader
 from sluice_redis.client import RedisClient
 from sluice_redis.contract import Stream, StreamKeys
+from sluice_redis.sink.call import RedisCalls
 from sluice_redis.sink.connection import connect
 from sluice_redis.sink.errors import SinkError, SinkReason
 from sluice_redis.sink.redis_sink import RedisSink
 from sluice_redis.sink.request import AppendRequest, DeadLetterEntry, Stored
+from sluice_redis.sink.source_list import RedisSourceList
 from sluice_redis.sink.stream_lengths import read_stream_lengths
 from sluice_redis.sink.trim import trim_consumed
 from tests.integration.ingester.process import Ingester
@@ -65,7 +67,7 @@ async def ingest(client: RedisClient, *, prefix: str = "") -> None:
     """Send every kind of command that an ingester sends."""
     for stream in Stream:
         sink = RedisSink(
-            client,
+            RedisCalls(client),
             StreamKeys(stream=stream, host="relay.test", prefix=prefix),
             high_water_mark=10,
             deduplicate_seconds=60,
@@ -82,10 +84,10 @@ async def ingest(client: RedisClient, *, prefix: str = "") -> None:
         await sink.stream_length()
         await sink.write_health({"state": "streaming"})
         assert await sink.reset_cursor(expected_cursor=b"8", cursor="0", health_fields={"lostFrom": "9"}) is None
-        await trim_consumed(client, sink.keys.entries)
+        await trim_consumed(RedisCalls(client), sink.keys.entries)
         former = StreamKeys(stream=stream, host="new.test", prefix=prefix, former_hosts=("relay.test",))
-        assert await RedisSink(client, former, high_water_mark=10).rename_former_keys()
-    assert await read_stream_lengths(client, prefix=prefix)
+        assert await RedisSink(RedisCalls(client), former, high_water_mark=10).rename_former_keys()
+    assert await read_stream_lengths(RedisCalls(client), prefix=prefix)
     await client.execute_command("PING")  # a connection that was idle for long sends it
 
 
@@ -175,7 +177,7 @@ async def test_the_ingester_needs_each_right(server: RedisServer, right: str) ->
 async def test_a_missing_right_is_found_before_the_first_write(server: RedisServer, right: str) -> None:
     url = admit(server, "sluice-ingester", [other for other in INGESTER if other != right])
     async with connect(url) as client:
-        sink = RedisSink(client, StreamKeys(stream=Stream.FIREHOSE, host="relay.test"), high_water_mark=10)
+        sink = RedisSink(RedisCalls(client), StreamKeys(stream=Stream.FIREHOSE, host="relay.test"), high_water_mark=10)
         with pytest.raises(SinkError, match=f"may not call {right[1:].upper()}") as caught:
             await sink.append(AppendRequest(batch_id="1", expected_cursor=None, cursor=8, events=[b"{}"]))
         assert caught.value.failure.permanent
@@ -196,6 +198,38 @@ async def test_the_operator_needs_each_right(server: RedisServer, right: str) ->
     with contextlib.suppress(PermissionError):
         await operate(url)
         assert denied(server)
+
+
+def list_rights(key: str) -> list[str]:
+    """The further rights of an ingester with the source list at `key`."""
+    (right, *keys) = re.findall(r"it also needs `(\S+)`, and rights on two keys: `(\S+)` and `(\S+)`", DOCS)[0]
+    return [right, *(one.replace("LIST", key) for one in keys)]
+
+
+async def follow_list(url: str, key: str) -> None:
+    """Send every kind of command that a process with a source list sends besides those of its sources."""
+    async with connect(url) as client:
+        stored = RedisSourceList(RedisCalls(client), key)
+        await stored.read_state()
+        await stored.read()
+        await stored.write_applied("1", "pod-1")
+
+
+async def test_three_more_rights_suffice_for_a_source_list(server: RedisServer) -> None:
+    url = admit(server, "sluice-ingester", [*INGESTER, *list_rights("my:list")])
+    server.client.hset("my:list", "version", "1")
+    await follow_list(url, "my:list")
+    assert denied(server) == []
+    assert server.client.get("my:list:applied") == "1 pod-1"
+
+
+@pytest.mark.parametrize("number", range(3))
+async def test_a_source_list_needs_each_of_these_rights(server: RedisServer, number: int) -> None:
+    rights = list_rights("my:list")
+    url = admit(server, "sluice-ingester", [*INGESTER, *rights[:number], *rights[number + 1 :]])
+    with pytest.raises(SinkError) as caught:
+        await follow_list(url, "my:list")
+    assert caught.value.failure.reason is SinkReason.AUTH
 
 
 async def test_two_more_rights_suffice_for_a_cluster(tmp_path: Path) -> None:

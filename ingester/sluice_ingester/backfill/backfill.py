@@ -21,12 +21,12 @@ from sluice_ingester.sources.failure import SourceError
 from sluice_ingester.sources.list_repos import PageError
 from sluice_ingester.telemetry.health_report import HealthReport
 from sluice_ingester.writer.batch_writer import BatchWriter, FencedError
+from sluice_ingester.writer.cursor_watch import CursorWatch
 from sluice_redis.contract import BACKFILL_DONE, HealthField, SourceState
 from sluice_redis.sink.errors import SinkError
 from sluice_redis.sink.protocol import Sink
 
-CHECK_SECONDS: Final = 3.0
-"""How often the stored cursor is compared while nothing is appended."""
+_RETRY_SECONDS: Final = 3.0
 STUCK_SECONDS: Final = 180.0
 _SMALLER_PAGE_SECONDS: Final = 0.3
 _EMPTY_PAGES_WITHOUT_DELAY: Final = 10
@@ -49,6 +49,7 @@ class Backfill:
         report: HealthReport,
         skip_repos: bool,
         rescan_seconds: float,
+        cursor_watch: CursorWatch,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self.report = report
@@ -58,6 +59,7 @@ class Backfill:
         self._sink = sink
         self._writer = writer
         self._rescan_seconds = rescan_seconds
+        self._cursor_watch = cursor_watch
         self._stopping = asyncio.Event()
         self._backoff = Backoff(base=1.0, cap=60.0)
         self._fence_backoff = Backoff(base=0.2, cap=10.0, reset_after=30.0)
@@ -175,7 +177,7 @@ class Backfill:
             try:
                 [ended] = await self._sink.read_health(HealthField.STORED)
             except SinkError:
-                await self._pause(CHECK_SECONDS)
+                await self._pause(_RETRY_SECONDS)
             else:
                 return self._rescan_seconds - self._seconds_since(ended)
         return 0.0
@@ -188,12 +190,8 @@ class Backfill:
             return 0.0
 
     async def _pause(self, seconds: float) -> None:
-        """Wait, and compare the stored cursor at intervals. FencedError if somebody else has set it."""
-        until = self._clock.monotonic() + seconds
-        while not self._stopping.is_set() and (left := until - self._clock.monotonic()) > 0:
-            await self._sleep(min(left, CHECK_SECONDS))
-            if left >= CHECK_SECONDS:
-                await self._writer.check_cursor()
+        """Wait. FencedError if somebody else sets the cursor meanwhile."""
+        await self._cursor_watch.wait(self._writer, self._stopping, seconds=seconds)
 
     async def _sleep(self, seconds: float) -> None:
         await wait_until_set(self._stopping, seconds=seconds, clock=self._clock)

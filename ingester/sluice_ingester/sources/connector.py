@@ -1,6 +1,7 @@
 """Opening a WebSocket connection, with Happy Eyeballs, proxies, redirects and TLS, each chosen for its target."""
 
 import asyncio
+from functools import partial
 from typing import Any, Final
 from urllib.parse import urljoin
 
@@ -9,6 +10,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus, InvalidURI, SecurityError
 from websockets.uri import WebSocketURI, parse_uri
 
+from sluice_ingester.byte_budget import ByteBudget
 from sluice_ingester.sources import handshake_response
 from sluice_ingester.sources.frame_connection import FrameConnection
 from sluice_ingester.sources.hop import Hop, host_port
@@ -18,6 +20,9 @@ from sluice_ingester.sources.tls import Tls
 NEXT_ADDRESS_SECONDS: Final = 0.25
 """RFC 8305 (Happy Eyeballs): the delay before the next address of a name is tried as well."""
 
+_WRITE_BYTES: Final = 17 * 1024
+"""The buffer for what is sent: at least one record of TLS. A source gets nothing but a handshake and pings."""
+
 _REDIRECTS: Final = frozenset({300, 301, 302, 303, 307, 308})
 _PROXY_SCHEMES: Final = {True: ("wss", "socks", "https"), False: ("ws", "socks", "https", "http")}
 """The schemes whose proxy is used, in order of preference, with and without TLS: RFC 6455, 4.1."""
@@ -26,16 +31,32 @@ _PROXY_SCHEMES: Final = {True: ("wss", "socks", "https"), False: ("ws", "socks",
 class Connector(connect):
     """Opens one connection. After a failure, `hop` says where it happened.
 
-    `source` is the configured host. `allow_plaintext`: a redirect may lead to a server without TLS.
+    `source` is the configured host. `allow_plaintext`: a redirect may lead to a server without TLS. `budget` is that of
+    the process. `read_bytes` is the size of the buffer for one read from a connection with TLS, which it keeps.
     """
 
-    def __init__(self, uri: str, *, source: str, allow_plaintext: bool, tls: Tls, **options: Any) -> None:
+    def __init__(
+        self,
+        uri: str,
+        *,
+        source: str,
+        allow_plaintext: bool,
+        tls: Tls,
+        budget: ByteBudget,
+        read_bytes: int,
+        **options: Any,
+    ) -> None:
         super().__init__(
-            uri, create_connection=FrameConnection, happy_eyeballs_delay=NEXT_ADDRESS_SECONDS, interleave=1, **options
+            uri,
+            create_connection=partial(FrameConnection, budget=budget),  # type: ignore[arg-type]
+            happy_eyeballs_delay=NEXT_ADDRESS_SECONDS,
+            interleave=1,
+            **options,
         )
         self.hop = Hop(source=source)
         self._tls = tls
         self._allow_plaintext = allow_plaintext
+        self._read_bytes = read_bytes
         self._options = dict(self.create_connection_kwargs)
         self._library_factory = self.factory
         self.factory = self._make_connection
@@ -60,13 +81,16 @@ class Connector(connect):
 
     async def _open_direct_connection(self) -> ClientConnection:
         """The same without a proxy, on sockets and TLS that take less CPU time than those of asyncio."""
+        options = dict(self.create_connection_kwargs)
+        if self.ws_uri.secure:
+            options |= {"ssl_incoming_bio_size": self._read_bytes, "ssl_outgoing_bio_size": _WRITE_BYTES}
         _, connection = await aiofastnet.create_connection(
             asyncio.get_running_loop(),
             lambda: self.factory(self.ws_uri),
             self.ws_uri.host,
             self.ws_uri.port,
             server_hostname=self.ws_uri.host if self.ws_uri.secure else None,
-            **self.create_connection_kwargs,
+            **options,
         )
         return connection
 

@@ -34,8 +34,15 @@ class FrameSplitter:
         self._partial = bytearray()
         self._missing = 0
         """Bytes of the partial frame that have not arrived, 0 if that is not known."""
+        self.partials = 0
+        """How many frames so far have arrived in part."""
         self._takes_messages = True
         self._is_refused = False
+
+    @property
+    def partial_size(self) -> int:
+        """The size of the frame that has arrived in part, 0 if there is none or its size is not known yet."""
+        return len(self._partial) + self._missing if self._missing else 0
 
     def feed(self, data: bytes) -> None:
         """Split `data`, which follows what was fed before."""
@@ -72,6 +79,7 @@ class FrameSplitter:
             self._keep(data, at, missing=0)
 
     def _keep(self, data: bytes, at: int, *, missing: int) -> None:
+        self.partials += 1
         self._partial += memoryview(data)[at:]
         self._missing = missing
 

@@ -9,7 +9,9 @@ import logging
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
+from functools import partial
 
+from sluice_ingester.byte_budget import ByteBudget
 from sluice_ingester.sources.address import Address
 from sluice_ingester.sources.connector import Connector
 from sluice_ingester.sources.failure import SourceError, SourceFailure, classify_source_error
@@ -42,6 +44,7 @@ class FrameStream:
         self._deadlines = deadlines
         self._waiting = False
         self._failure: SourceFailure | None = None
+        self._timer: asyncio.TimerHandle | None = None
 
     def __aiter__(self) -> AsyncIterator[deque[bytes]]:
         return self
@@ -56,23 +59,51 @@ class FrameStream:
         self._waiting = False
         return frames
 
-    async def monitor_pings(self) -> None:
-        """Send pings, and close the connection if the source does not answer.
+    def pause(self) -> None:
+        """Read nothing from the socket until the next frames are read."""
+        self._websocket.pause()
+
+    def start_pings(self) -> None:
+        """Send pings from now on, and end the frames if the source does not answer one.
+
+        A timer does this, and no task: a process may have hundreds of quiet connections.
+        """
+        self._timer = asyncio.get_running_loop().call_later(self._deadlines.ping_interval, self._ping)
+
+    async def close(self) -> None:
+        """Send no more pings, and close the connection."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._websocket.release()
+        if self._failure is None:
+            await self._websocket.close()
+        else:
+            await self._websocket.close(1011, "ping timeout")
+
+    def _ping(self) -> None:
+        if self._websocket.send_ping(self._handle_pong):
+            check = partial(self._check_pong, self._websocket.received)
+            self._timer = asyncio.get_running_loop().call_later(self._deadlines.ping, check)
+
+    def _handle_pong(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self.start_pings()
+
+    def _check_pong(self, received: int) -> None:
+        """End the frames if the ping was not answered.
 
         A pong may be late because frames before it are not read yet. So a missing pong counts only if the reader was
         waiting and received nothing.
         """
-        while True:
-            await asyncio.sleep(self._deadlines.ping_interval)
-            received = self._websocket.received
-            pong = await self._websocket.ping()
-            done, _ = await asyncio.wait({asyncio.ensure_future(pong)}, timeout=self._deadlines.ping)
-            if not done and self._waiting and self._websocket.received == received:
-                self._failure = SourceFailure(
-                    "PingTimeout", f"{self._source} did not answer a ping in {self._deadlines.ping:g} s"
-                )
-                await self._websocket.close(1011, "ping timeout")
-                return
+        is_read = self._waiting and not self._websocket.is_starved
+        if is_read and self._websocket.received == received:
+            self._failure = SourceFailure(
+                "PingTimeout", f"{self._source} did not answer a ping in {self._deadlines.ping:g} s"
+            )
+            self._websocket.give_up()
+        else:
+            self.start_pings()
 
 
 class Subscription:
@@ -85,12 +116,17 @@ class Subscription:
         nsid: str,
         user_agent: str,
         tls: Tls | None,
+        budget: ByteBudget | None = None,
+        read_bytes: int = 256 * 1024,
         deadlines: Deadlines | None = None,
     ) -> None:
+        """`budget` is that of the process. `read_bytes` is the size of one read: larger ones take less CPU time."""
         self.address = address
         self._nsid = nsid
         self._user_agent = user_agent
         self._tls = tls or Tls.load()
+        self._budget = budget or ByteBudget()
+        self._read_bytes = read_bytes
         self._deadlines = deadlines or Deadlines()
 
     @contextlib.asynccontextmanager
@@ -106,6 +142,8 @@ class Subscription:
             source=source,
             allow_plaintext=self.address.plaintext,
             tls=self._tls,
+            budget=self._budget,
+            read_bytes=self._read_bytes,
             user_agent_header=self._user_agent,
             compression=None,
             open_timeout=self._deadlines.open,
@@ -122,10 +160,10 @@ class Subscription:
                 classify_source_error(error, source=source, hop=connecting.hop, ca_variables=named)
             ) from error
         assert isinstance(websocket, FrameConnection)  # noqa: S101 - the connector makes no other
+        websocket.request = websocket.response = None  # some kilobytes of headers, for as long as the connection
         frames = FrameStream(websocket, source=source, deadlines=self._deadlines)
-        watching = asyncio.create_task(frames.monitor_pings())
+        frames.start_pings()
         try:
             yield frames
         finally:
-            watching.cancel()
-            await asyncio.gather(watching, websocket.close(), return_exceptions=True)
+            await asyncio.gather(frames.close(), return_exceptions=True)

@@ -7,13 +7,15 @@ An error in it must not affect the streams of the process, and must not be hidde
 - A task that has only failed for a long time makes /healthz fail, so that the process is restarted.
 """
 
+import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Final
 
 from prometheus_client import Counter
 
 from sluice_common.clock import SYSTEM_CLOCK, Clock
+from sluice_common.tasks import cancel_and_wait
 
 PAUSE_SECONDS: Final = 2.0
 BROKEN_SECONDS: Final = 180.0
@@ -64,3 +66,35 @@ class BackgroundTask:
                 exc_info=error,
                 extra={"kind": kind},
             )
+
+
+class BackgroundTasks:
+    """The background tasks of a process. `failures` counts the steps that raised, by the label `helper`.
+
+    `failed` is set if a task ends although nothing has stopped it.
+    """
+
+    def __init__(self, failures: Counter) -> None:
+        self._failures = failures
+        self._running: dict[str, tuple[BackgroundTask, asyncio.Task[None]]] = {}
+        self.failed = asyncio.Event()
+
+    def __iter__(self) -> Iterator[BackgroundTask]:
+        return iter([task for task, _ in self._running.values()])
+
+    def start(self, kind: str, step: Callable[[], Awaitable[None]], *, name: str = "") -> None:
+        """Repeat `step`. `kind` is its label in the metric. `name` identifies it, if there are several of a kind."""
+        made = BackgroundTask(kind, step, failures=self._failures.labels(kind))
+        name = name or kind
+        task = asyncio.create_task(made.run())
+        self._running[name] = made, task
+        task.add_done_callback(lambda _: self.failed.set() if name in self._running else None)
+
+    def cancel(self, name: str) -> None:
+        """Stop a task, without waiting for its end."""
+        self._running.pop(name)[1].cancel()
+
+    async def stop(self, *names: str) -> None:
+        """Stop tasks. Without names all of them."""
+        stopped = [self._running.pop(name)[1] for name in names or tuple(self._running) if name in self._running]
+        await cancel_and_wait(*stopped)

@@ -67,6 +67,11 @@ class SourceErrorKind(StrEnum):
 
     Report it, with the log.
     """
+    INVALID_SETTINGS = "InvalidSettings"
+    """Halted: an entry of the source list has an invalid variable, which the message names.
+
+    Correct the entry.
+    """
     NAME_UNKNOWN = "NameUnknown"
     """The host name can't be resolved.
 

@@ -3,9 +3,9 @@
 Pipeline and backfill report what happens. The report does no I/O except logging.
 """
 
-import asyncio
 import logging
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -39,11 +39,17 @@ class SourceCondition:
         object.__setattr__(self, "message", sanitize(self.message, max_length=_MAX_MESSAGE))
 
 
+def _do_nothing() -> None:
+    """Nobody writes the health hash."""
+
+
 class HealthReport:
     """The state of one source. A failure of Redis hides the state of the connection.
 
-    `changed` is set when the health hash must be written. `connected_for` is how many seconds the last connection
-    lasted, 0 if it could not be opened. `disconnected_at` is when the last one ended, empty if there was none.
+    `is_changed` is set when the health hash must be written, and `on_change` is called. `connected_for` is how many
+    seconds the last connection lasted, 0 if it could not be opened. `disconnected_at` is when the last one ended, empty
+    if there was none.
+    `stored_at` is when the newest batch was stored, by the clock's `monotonic`; 0 if none was.
     """
 
     def __init__(
@@ -61,11 +67,13 @@ class HealthReport:
         self._clock = clock
         self._often_quiet = often_quiet
         self.metrics = metrics
-        self.changed = asyncio.Event()
+        self.is_changed = True
+        self.on_change: Callable[[], None] = _do_nothing
         self.connected = False
         self.ever_connected = False
         self.connected_for = 0.0
         self.disconnected_at = ""
+        self.stored_at = 0.0
         self._connected_at = 0.0
         self._logger = logging.getLogger("sluice_ingester.source")
         self._connection = SourceCondition(SourceState.CONNECTING)
@@ -184,7 +192,7 @@ class HealthReport:
         self._fenced += 1
         self.metrics.fenced.labels(self.source).inc()
         self._write_log(logging.WARNING, message)
-        self.changed.set()
+        self._set_changed()
 
     def batch_stored(self, batch: Batch, *, seconds: float, duplicates: int = 0) -> None:
         """A batch was stored within `seconds`, without `duplicates` of its events."""
@@ -192,6 +200,7 @@ class HealthReport:
         self.metrics.count_batch(self.source, batch, duplicates=duplicates)
         self.metrics.append_seconds.labels(self.source).observe(seconds)
         self._stored_events += len(batch.events) - duplicates
+        self.stored_at = self._clock.monotonic()
         for letter in batch.dead_letters:
             what = letter.detail if letter.seq is None else f"seq {letter.seq}"
             self.error(letter.reason, f"{what or self.source}: {letter.message}", suffix=" (kept as a dead letter)")
@@ -204,7 +213,7 @@ class HealthReport:
         message = sanitize(message, max_length=_MAX_MESSAGE)
         self._errors += 1
         self._last_error = (message, self._now())
-        self.changed.set()
+        self._set_changed()
         self.metrics.count_error(self.source, kind)
         now = self._clock.monotonic()
         if now - self._logged_at.get(kind, -_LOG_INTERVAL_SECONDS) < _LOG_INTERVAL_SECONDS:
@@ -265,7 +274,11 @@ class HealthReport:
                 self._since = self._now()
                 if before.state is SourceState.STREAMING:
                     self._streaming_ended_at = self._clock.monotonic()
-            self.changed.set()
+            self._set_changed()
+
+    def _set_changed(self) -> None:
+        self.is_changed = True
+        self.on_change()
 
     def _now(self) -> str:
         return format_time(self._clock.now())

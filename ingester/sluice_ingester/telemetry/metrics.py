@@ -70,8 +70,8 @@ class Metrics:
         self.fenced = self._counter("fenced", "Times that somebody else had set the cursor.", _SOURCE)
         self.background_task_failures = self._counter(
             "helper_failures",
-            "Failures of background tasks, which are retried: `beat` (health hash), `measure` (lengths), `retain` "
-            "(trimming).",
+            "Failures of background tasks, which are retried: `beat` (health hashes), `check` (cursors), `silence`, "
+            "`restart` (stuck sources), `list` (source list), `measure` (lengths), `retain` (trimming).",
             ("helper",),
         )
         self.lag = self._gauge(
@@ -86,6 +86,20 @@ class Metrics:
             registry=self.registry,
             buckets=_APPEND_SECONDS,
         )
+        self._of_sources: tuple[Counter | Gauge | Histogram, ...] = (
+            self.events,
+            self.errors,
+            self.dead_letters,
+            self.repeats,
+            self.duplicates,
+            self.unknown_messages,
+            self.reconnects,
+            self.fenced,
+            self.lag,
+            self.buffer_events,
+            self.buffer_bytes,
+            self.append_seconds,
+        )
 
     def initialize_source(self, source: str) -> None:
         """Create the series of `source` with the value zero: an alert cannot see a step from absent to one."""
@@ -98,6 +112,11 @@ class Metrics:
             self.append_seconds,
         ):
             metric.labels(source)
+
+    def remove_source(self, source: str) -> None:
+        """Remove all series of `source`. What it has added to the counters without labels stays."""
+        for metric in self._of_sources:
+            metric.remove_by_labels({"source": source})
 
     def increment(self, name: str, amount: float = 1) -> None:
         """Add to one of the Rust ingester's counters; `name` without `ingester_`."""

@@ -6,7 +6,7 @@ It runs on the event loop that does all the work. If the loop hangs, the probes 
 import contextlib
 import logging
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from http import HTTPStatus
 from typing import Final, Protocol
 
@@ -23,36 +23,31 @@ _logger: Final = logging.getLogger("sluice_ingester.telemetry.probes")
 _logger.setLevel(logging.CRITICAL)  # a client that disconnects is not worth a log line
 
 
+ProbeLines = Sequence[tuple[bool, str]]
+"""Lines of the answer to a probe: whether each is good, and its text. The answer is good if all lines are."""
+
+
 class ProbedSource(Protocol):
     """The part of a source task that the probes read."""
 
     report: HealthReport
 
-    @property
-    def is_stuck(self) -> bool:
-        """Whether it is stuck: there is no progress for too long, and the reason is unknown."""
-
 
 async def serve_http(
     port: int,
     *,
-    source_tasks: Sequence[ProbedSource],
+    liveness: Callable[[], ProbeLines],
+    readiness: Callable[[], ProbeLines],
     registry: CollectorRegistry,
-    background_tasks: Sequence[BackgroundTask] = (),
 ) -> Server:
     """Serve on `port` of every address. 0 takes a free port."""
 
     def answer(_connection: ServerConnection, request: Request) -> Response:
         match request.path.split("?", 1)[0]:
             case "/healthz":
-                return _probe_response(
-                    [
-                        *map(_liveness, source_tasks),
-                        *((False, f"{one.name}: fails") for one in background_tasks if one.is_broken),
-                    ]
-                )
+                return _probe_response(liveness())
             case "/readyz":
-                return _probe_response([_readiness(work) for work in source_tasks])
+                return _probe_response(readiness())
             case "/metrics":
                 return _response(HTTPStatus.OK, generate_latest(registry), CONTENT_TYPE_LATEST)
         return _response(HTTPStatus.NOT_FOUND, b"/healthz, /readyz and /metrics are here\n")
@@ -63,6 +58,27 @@ async def serve_http(
     return await serve(nothing, sock=_socket(port), process_request=answer, open_timeout=5, logger=_logger)
 
 
+def liveness_lines(
+    sources: Iterable[ProbedSource], *, stuck: Collection[ProbedSource], background_tasks: Iterable[BackgroundTask]
+) -> ProbeLines:
+    """Whether the process works. For `stuck` sources only its restart may help."""
+    lines = [
+        (False, f"{source.report.source}: stuck") if source in stuck else (True, f"{source.report.source}: alive")
+        for source in sources
+    ]
+    return [*lines, *((False, f"{one.name}: fails") for one in background_tasks if one.is_broken)]
+
+
+def readiness_line(source: ProbedSource) -> tuple[bool, str]:
+    """Whether a source is read, or would be if Redis had room."""
+    condition = source.report.condition
+    ready = condition.state is SourceState.BACKPRESSURE or (
+        source.report.ever_connected and condition.state is not SourceState.HALTED
+    )
+    words = " ".join(filter(None, (condition.state, condition.reason, condition.message)))
+    return ready, f"{source.report.source}: {words}"
+
+
 def _socket(port: int) -> socket.socket:
     """One socket for IPv4 and IPv6. Two sockets would get different ports if any free one is requested."""
     if socket.has_dualstack_ipv6():
@@ -71,23 +87,9 @@ def _socket(port: int) -> socket.socket:
     return socket.create_server(("", port))
 
 
-def _liveness(source_task: ProbedSource) -> tuple[bool, str]:
-    name = source_task.report.source
-    return (False, f"{name}: stuck") if source_task.is_stuck else (True, f"{name}: alive")
-
-
-def _readiness(source_task: ProbedSource) -> tuple[bool, str]:
-    condition = source_task.report.condition
-    ready = condition.state is SourceState.BACKPRESSURE or (
-        source_task.report.ever_connected and condition.state is not SourceState.HALTED
-    )
-    words = " ".join(filter(None, (condition.state, condition.reason, condition.message)))
-    return ready, f"{source_task.report.source}: {words}"
-
-
-def _probe_response(parts: Sequence[tuple[bool, str]]) -> Response:
-    status = HTTPStatus.OK if all(good for good, _ in parts) else HTTPStatus.SERVICE_UNAVAILABLE
-    return _response(status, "".join(f"{line}\n" for _, line in parts).encode(errors="backslashreplace"))
+def _probe_response(lines: ProbeLines) -> Response:
+    status = HTTPStatus.OK if all(good for good, _ in lines) else HTTPStatus.SERVICE_UNAVAILABLE
+    return _response(status, "".join(f"{line}\n" for _, line in lines).encode(errors="backslashreplace"))
 
 
 def _response(status: HTTPStatus, body: bytes, content_type: str = "text/plain; charset=utf-8") -> Response:

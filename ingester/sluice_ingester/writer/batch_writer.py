@@ -5,6 +5,7 @@ the same ID. So nothing is lost, and nothing is stored twice.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from sluice_common.backoff import Backoff
@@ -16,8 +17,9 @@ from sluice_ingester.cursor.frame_digests import FrameDigests
 from sluice_ingester.cursor.gap import ResumePoint
 from sluice_ingester.telemetry.health_report import HealthReport
 from sluice_ingester.writer.resume import read_resume_point
-from sluice_redis.contract import HealthField, ResumeField
+from sluice_redis.contract import HealthField, ResumeField, StreamKeys
 from sluice_redis.sink.errors import SinkError, SinkFailure, SinkReason
+from sluice_redis.sink.many_sources import Position
 from sluice_redis.sink.protocol import Sink
 from sluice_redis.sink.request import Fenced, Full, Stored
 from sluice_redis.sink.request_limit import RequestSizeLimit
@@ -37,6 +39,15 @@ class FencedError(Exception):
 
     def __init__(self, *, expected_cursor: bytes | None, stored_cursor: bytes | None) -> None:
         super().__init__(f"the cursor was {_cursor_text(expected_cursor)} and is now {_cursor_text(stored_cursor)}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CursorQuery:
+    """What to read to compare a stored cursor, and the cursor that was expected when this was asked."""
+
+    keys: StreamKeys
+    expected_cursor: bytes | None
+    wants_length: bool
 
 
 class BatchWriter:
@@ -63,6 +74,11 @@ class BatchWriter:
         self._request_limit = RequestSizeLimit(clock=clock)
         self._live_since_stored = False
 
+    @property
+    def keys(self) -> StreamKeys:
+        """The keys of the source."""
+        return self._sink.keys
+
     async def resume(self) -> bytes | None:
         """Read the cursor and the `resume_point`, for as long as it takes. The cursor is then the expected one."""
         self._pending_health_fields = {}
@@ -83,7 +99,7 @@ class BatchWriter:
                 return self.expected_cursor
 
     async def report_if_full(self) -> None:
-        """Report a full stream before anything is written. `check_cursor` reports when it is no longer full.
+        """Report a full stream before anything is written. `compare` reports when it is no longer full.
 
         Otherwise a connected source would seem healthy until its first batch is refused.
         """
@@ -226,31 +242,23 @@ class BatchWriter:
         digests, more = self._frame_digests.add(batch.digests, cursor=cursor)
         return digests, fields | dict(more)
 
-    async def check_cursor(self) -> None:
-        """FencedError if somebody else has set the cursor. An append detects it too, but a quiet source has none.
+    def cursor_query(self) -> CursorQuery | None:
+        """What to read to compare the stored cursor, for `compare`. None while a batch is being written.
 
-        Does nothing while a batch is being written, or if Redis does not respond.
+        An append compares it too, but a quiet source has none.
         """
-        expected = self.expected_cursor
+        if self.pending is not None:
+            return None
+        return CursorQuery(keys=self.keys, expected_cursor=self.expected_cursor, wants_length=self._full_at_start)
+
+    def compare(self, query: CursorQuery, position: Position) -> None:
+        """Compare with what `query` has found. FencedError if somebody else has set the cursor."""
         if self.pending is not None:
             return
-        try:
-            stored = await self._sink.read_cursor()
-            room = self._full_at_start and self._has_room(await self._sink.stream_length())
-        except SinkError:
-            return
-        if room and self.pending is None:
+        if self._full_at_start and position.length is not None and self._has_room(position.length):
             self._report_recovered()
-        if self.pending is None and expected == self.expected_cursor != stored:
-            raise FencedError(expected_cursor=expected, stored_cursor=stored)
-
-    async def evicts_keys(self) -> bool:
-        """Whether Redis now evicts keys. `resume` then waits until it no longer does."""
-        try:
-            await self._sink.check_eviction_policy()
-        except SinkError as error:
-            return error.failure.reason is SinkReason.EVICTS
-        return False
+        if query.expected_cursor == self.expected_cursor != position.cursor:
+            raise FencedError(expected_cursor=self.expected_cursor, stored_cursor=position.cursor)
 
     async def _wait_for_room(self) -> None:
         self._report.stream_full(self._full_message())

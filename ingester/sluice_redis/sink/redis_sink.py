@@ -1,27 +1,21 @@
 """The Sink that writes to Redis: each method is one server-side script, or one command."""
 
-import hashlib
-from collections.abc import Awaitable, Callable, Mapping
-from importlib import resources
+from collections.abc import Mapping
 from typing import Any, Final
-
-from redis.exceptions import NoScriptError
 
 from sluice_common.clock import SYSTEM_CLOCK, Clock
 from sluice_common.times import format_time
-from sluice_redis.client import RedisClient
 from sluice_redis.contract import DEADLETTER_CAP, Stream, StreamKeys
-from sluice_redis.sink.call import call
+from sluice_redis.sink.call import RedisCalls
 from sluice_redis.sink.deduplication import Deduplicator, DuplicateCheck
-from sluice_redis.sink.eviction_policy import check_eviction_policy
+from sluice_redis.sink.eviction_policy import EvictionPolicy
 from sluice_redis.sink.request import AppendRequest, Fenced, Full, Stored
+from sluice_redis.sink.script import Script
 
-_SCRIPTS: Final = resources.files(__package__)
-_APPEND: Final = _SCRIPTS.joinpath("append.lua").read_bytes()
-_APPEND_SHA1: Final = hashlib.sha1(_APPEND, usedforsecurity=False).hexdigest()
-_RESET_CURSOR: Final = _SCRIPTS.joinpath("reset_cursor.lua").read_bytes()
-_WRITE_HEALTH: Final = _SCRIPTS.joinpath("write_health.lua").read_bytes()
-_RENAME_FORMER_KEYS: Final = _SCRIPTS.joinpath("rename_former_keys.lua").read_bytes()
+_APPEND: Final = Script.load("append.lua")
+_RESET_CURSOR: Final = Script.load("reset_cursor.lua")
+_RENAME_FORMER_KEYS: Final = Script.load("rename_former_keys.lua")
+WRITE_HEALTH: Final = Script.load("write_health.lua")
 _NO_DEDUPLICATION: Final = DuplicateCheck(buckets=(), expire_seconds=0, source_tag=b"", digests=())
 
 
@@ -30,16 +24,21 @@ class RedisSink:
 
     def __init__(
         self,
-        redis: RedisClient,
+        calls: RedisCalls,
         keys: StreamKeys,
         *,
         high_water_mark: int,
         deduplicate_seconds: int | None = None,
+        eviction_policy: EvictionPolicy | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        """`deduplicate_seconds`: how long events of other relays are recognised. None: no deduplication."""
+        """`deduplicate_seconds`: how long events of other relays are recognised. None: no deduplication.
+
+        `eviction_policy` is that of the process, if it has more sources.
+        """
         self.keys = keys
-        self._execute: Callable[..., Awaitable[Any]] = redis.execute_command
+        self._calls = calls
+        self._eviction_policy = eviction_policy or EvictionPolicy(calls)
         self._high_water_mark = high_water_mark
         self._deduplicator = Deduplicator(keys, window=deduplicate_seconds) if deduplicate_seconds else None
         self._clock = clock
@@ -56,8 +55,6 @@ class RedisSink:
         )
         names += check.buckets
         arguments: list[Any] = [
-            len(names),
-            *names,
             _expected(request.expected_cursor),
             "" if request.cursor is None else request.cursor,
             self._high_water_mark,
@@ -73,14 +70,14 @@ class RedisSink:
             len(check.buckets),
             check.expire_seconds,
             check.source_tag,
-            *_flat(request.health_fields),
+            *flat(request.health_fields),
             *check.digests,
             *request.events,
         ]
         for letter in request.dead_letters:
             arguments += (letter.seq, letter.reason, letter.detail, letter.payload)
         arguments += request.resyncs
-        match await call(self._run_append(arguments)):
+        match await self._calls.run(_APPEND, names, arguments):
             case [b"stored", int(length), int(duplicates)]:
                 return Stored(length, duplicates)
             case [b"full", int(length)]:
@@ -92,7 +89,7 @@ class RedisSink:
 
     async def check_eviction_policy(self) -> None:
         """SinkError if this Redis may evict keys."""
-        await check_eviction_policy(self._execute, self.keys.cursor)
+        await self._eviction_policy.check(self.keys.cursor)
 
     async def rename_former_keys(self) -> list[str]:
         """Rename cursor and health hash from keys of older versions. Returns the former keys of the cursors."""
@@ -101,17 +98,17 @@ class RedisSink:
             return []
         names = [name for one in (keys, *keys.former_keys) for name in (one.cursor, one.health)]
         kind = "" if keys.stream is Stream.BACKFILL else "seq"
-        renamed = await call(self._execute("EVAL", _RENAME_FORMER_KEYS, len(names), *names, kind))
+        renamed = await self._calls.run(_RENAME_FORMER_KEYS, names, [kind])
         return [name.decode(errors="replace") for name in renamed]
 
     async def read_cursor(self) -> bytes | None:
         """The stored cursor, None if there is none."""
-        stored: bytes | None = await call(self._execute("GET", self.keys.cursor))
+        stored: bytes | None = await self._calls.execute("GET", self.keys.cursor)
         return stored
 
     async def read_health(self, *fields: str) -> list[str]:
         """Those fields of the health hash, empty where they are missing."""
-        values = await call(self._execute("HMGET", self.keys.health, *fields))
+        values = await self._calls.execute("HMGET", self.keys.health, *fields)
         return ["" if value is None else value.decode(errors="replace") for value in values]
 
     async def reset_cursor(
@@ -119,23 +116,17 @@ class RedisSink:
     ) -> Fenced | None:
         """Replace the expected cursor by `cursor`, and write fields of the health hash, in one step."""
         keys = self.keys
-        arguments = [2, keys.cursor, keys.health, _expected(expected_cursor), cursor, *_flat(health_fields)]
-        answer = await call(self._execute("EVAL", _RESET_CURSOR, *arguments))
+        arguments = [_expected(expected_cursor), cursor, *flat(health_fields)]
+        answer = await self._calls.run(_RESET_CURSOR, [keys.cursor, keys.health], arguments)
         return None if answer[0] == b"set" else Fenced(answer[1])
 
     async def stream_length(self) -> int:
         """How many entries the stream has."""
-        return int(await call(self._execute("XLEN", self.keys.entries)))
+        return int(await self._calls.execute("XLEN", self.keys.entries))
 
     async def write_health(self, fields: Mapping[str, str]) -> None:
         """Write fields of the health hash, even if Redis is out of memory."""
-        await call(self._execute("EVAL", _WRITE_HEALTH, 1, self.keys.health, *_flat(fields)))
-
-    async def _run_append(self, arguments: list[Any]) -> Any:
-        try:
-            return await self._execute("EVALSHA", _APPEND_SHA1, *arguments)
-        except NoScriptError:
-            return await self._execute("EVAL", _APPEND, *arguments)
+        await self._calls.run(WRITE_HEALTH, [self.keys.health], flat(fields))
 
 
 def _expected(cursor: bytes | None) -> bytes:
@@ -143,5 +134,6 @@ def _expected(cursor: bytes | None) -> bytes:
     return b"" if cursor is None else b"=" + cursor
 
 
-def _flat(fields: Mapping[str, str]) -> list[str]:
+def flat(fields: Mapping[str, str]) -> list[str]:
+    """Names and values as the arguments of a command."""
     return [part for item in fields.items() for part in item]

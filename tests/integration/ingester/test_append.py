@@ -8,6 +8,7 @@ import pytest
 from redis.asyncio import Redis
 
 from sluice_redis.contract import Stream, StreamKeys
+from sluice_redis.sink.call import RedisCalls
 from sluice_redis.sink.connection import connect
 from sluice_redis.sink.errors import SinkError, SinkReason
 from sluice_redis.sink.redis_sink import RedisSink
@@ -31,7 +32,7 @@ SECOND = AppendRequest(batch_id="second", expected_cursor=b"6322875402", cursor=
 @pytest.fixture
 async def sink(redis_server: RedisServer) -> AsyncIterator[RedisSink]:
     async with connect(redis_server.url) as redis:
-        yield RedisSink(redis, KEYS, high_water_mark=5)
+        yield RedisSink(RedisCalls(redis), KEYS, high_water_mark=5)
 
 
 async def snapshot(client: Redis) -> dict[str, Any]:
@@ -134,7 +135,7 @@ async def test_an_edited_health_hash_does_not_stop_appends(sink: RedisSink, clie
 async def test_out_of_memory_stores_nothing_of_the_batch(own_redis: Callable[..., RedisServer]) -> None:
     server = own_redis(maxmemory="3mb")
     async with connect(server.url) as redis, server.connect() as client:
-        sink = RedisSink(redis, KEYS, high_water_mark=100_000)
+        sink = RedisSink(RedisCalls(redis), KEYS, high_water_mark=100_000)
         big = replace(FIRST, events=[b"x" * 1000] * 500)
         expected, number = None, 0
         while True:
@@ -151,7 +152,7 @@ async def test_out_of_memory_stores_nothing_of_the_batch(own_redis: Callable[...
 
 async def test_a_batch_whose_answer_was_lost_is_stored_once(redis_server: RedisServer, client: Redis) -> None:
     async with Proxy(redis_server.port) as proxy, connect(proxy.url) as redis:
-        sink = RedisSink(redis, KEYS, high_water_mark=5)
+        sink = RedisSink(RedisCalls(redis), KEYS, high_water_mark=5)
         proxy.lose_answers_to = b"first"
         with pytest.raises(SinkError) as caught:
             await sink.append(FIRST)
@@ -168,7 +169,7 @@ async def test_a_wrong_password_is_a_permanent_failure(
     server = own_redis(**options)
     async with connect(f"redis://:wrong@127.0.0.1:{server.port}") as redis:
         with pytest.raises(SinkError) as caught:
-            await RedisSink(redis, KEYS, high_water_mark=5).append(FIRST)
+            await RedisSink(RedisCalls(redis), KEYS, high_water_mark=5).append(FIRST)
     assert (caught.value.failure.reason, caught.value.failure.permanent) == (SinkReason.AUTH, True)
     assert "wrong" not in str(caught.value).replace("wrong number", "")
 
@@ -185,7 +186,7 @@ async def test_a_missing_acl_right_is_reported(own_redis: Callable[..., RedisSer
         commands=[f"+{name}" for name in needed],
     )
     async with connect(f"redis://sluice:pw@127.0.0.1:{server.port}") as redis:
-        sink = RedisSink(redis, KEYS, high_water_mark=5)
+        sink = RedisSink(RedisCalls(redis), KEYS, high_water_mark=5)
         assert await sink.append(FIRST) == Stored(2)
         await sink.write_health({"state": "streaming"})
         assert (await sink.read_cursor(), await sink.stream_length()) == (b"6322875402", 2)
@@ -202,7 +203,7 @@ async def test_a_replica_is_backpressure(own_redis: Callable[..., RedisServer], 
     server = own_redis(replicaof=f"127.0.0.1 {redis_server.port}")
     async with connect(server.url) as redis:
         with pytest.raises(SinkError) as caught:
-            await RedisSink(redis, KEYS, high_water_mark=5).append(FIRST)
+            await RedisSink(RedisCalls(redis), KEYS, high_water_mark=5).append(FIRST)
     assert caught.value.failure.reason in {SinkReason.READ_ONLY, SinkReason.LOADING}
     assert not caught.value.failure.permanent
 
@@ -212,7 +213,7 @@ async def test_a_refused_connection_is_backpressure(own_redis: Callable[..., Red
     server.kill()
     async with connect(server.url) as redis:
         with pytest.raises(SinkError) as caught:
-            await RedisSink(redis, KEYS, high_water_mark=5).append(FIRST)
+            await RedisSink(RedisCalls(redis), KEYS, high_water_mark=5).append(FIRST)
     assert (caught.value.failure.reason, caught.value.failure.permanent) == (SinkReason.UNAVAILABLE, False)
 
 
@@ -220,4 +221,4 @@ async def test_a_unix_socket(own_redis: Callable[..., RedisServer], tmp_path: An
     path = tmp_path / "redis.sock"
     own_redis(unixsocket=str(path))
     async with connect(f"unix://{path}") as redis:
-        assert await RedisSink(redis, KEYS, high_water_mark=5).append(FIRST) == Stored(2)
+        assert await RedisSink(RedisCalls(redis), KEYS, high_water_mark=5).append(FIRST) == Stored(2)

@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 
 from e2e.relaysim.sim import RelaySim
 from sluice_redis.contract import Stream, StreamKeys
+from sluice_redis.sink.call import RedisCalls
 from sluice_redis.sink.connection import connect
 from sluice_redis.sink.deduplication import event_digest
 from sluice_redis.sink.errors import SinkError
@@ -31,7 +32,7 @@ async def sink(redis_server: RedisServer) -> AsyncIterator[Open]:
 
         def open_(host: str) -> RedisSink:
             keys = StreamKeys(stream=Stream.FIREHOSE, host=host)
-            return RedisSink(redis, keys, high_water_mark=100_000, deduplicate_seconds=3600)
+            return RedisSink(RedisCalls(redis), keys, high_water_mark=100_000, deduplicate_seconds=3600)
 
         yield open_
 
@@ -112,7 +113,7 @@ async def test_a_missing_right_on_the_digests_is_found_before_the_first_write(
     )
     async with connect(f"redis://poor:pw@127.0.0.1:{server.port}") as redis:
         keys = StreamKeys(stream=Stream.FIREHOSE, host=EAST)
-        sink = RedisSink(redis, keys, high_water_mark=10, deduplicate_seconds=3600)
+        sink = RedisSink(RedisCalls(redis), keys, high_water_mark=10, deduplicate_seconds=3600)
         with pytest.raises(SinkError, match=f"may not call {right.upper()} on firehose_live:seen:") as caught:
             await sink.append(batch("e", None, account(1, active=True)))
     assert caught.value.failure.permanent

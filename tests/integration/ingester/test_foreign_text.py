@@ -10,7 +10,7 @@ import pytest
 from redis.asyncio import Redis
 
 from e2e.relaysim.sim import RelaySim
-from sluice_redis.sink.call import call
+from sluice_redis.sink.call import RedisCalls
 from sluice_redis.sink.connection import connect
 from sluice_redis.sink.errors import SinkError
 from tests.integration.ingester.process import Ingester
@@ -79,7 +79,7 @@ async def test_any_redis_error_becomes_readable_text(error: bytes) -> None:
     async with answering(error, asked_by=b"\r\n") as port:
         redis = connect(f"redis://127.0.0.1:{port}")
         with pytest.raises(SinkError) as caught:
-            await call(redis.execute_command("GET", "a"))
+            await RedisCalls(redis).execute("GET", "a")
         await redis.aclose()
     message = caught.value.failure.message
     assert json.dumps(message, ensure_ascii=False).encode()

@@ -9,6 +9,7 @@ from redis.asyncio import Redis
 
 from e2e.relaysim.sim import RelaySim
 from sluice_redis.contract import Stream, StreamKeys
+from sluice_redis.sink.call import RedisCalls
 from sluice_redis.sink.connection import connect
 from sluice_redis.sink.errors import SinkError, SinkReason
 from sluice_redis.sink.redis_sink import RedisSink
@@ -25,7 +26,7 @@ OLD_KEYS, OLDER_KEYS = KEYS.former_keys
 @pytest.fixture
 async def sink(redis_server: RedisServer) -> AsyncIterator[RedisSink]:
     async with connect(redis_server.url) as redis:
-        yield RedisSink(redis, KEYS, high_water_mark=5)
+        yield RedisSink(RedisCalls(redis), KEYS, high_water_mark=5)
 
 
 async def put(client: Redis, keys: StreamKeys, cursor: str | None, **fields: str) -> None:
@@ -88,7 +89,7 @@ async def test_a_listings_own_cursor_stays(redis_server: RedisServer, client: Re
     keys = StreamKeys(stream=Stream.BACKFILL, host=HOST, former_hosts=(OLD,))
     (old,) = keys.former_keys
     async with connect(redis_server.url) as redis:
-        sink = RedisSink(redis, keys, high_water_mark=5)
+        sink = RedisSink(RedisCalls(redis), keys, high_water_mark=5)
         await put(client, old, "900")
         assert await sink.rename_former_keys() == [old.cursor]
         assert await found(client, keys) == ("900", {})
@@ -119,7 +120,7 @@ async def test_a_missing_right_is_reported_before_anything_is_renamed(
     server = own_redis()
     server.client.execute_command("ACL", "SETUSER", "ingester", "on", ">x", "~*", "+@all", right)
     async with server.connect() as client, connect(f"redis://ingester:x@127.0.0.1:{server.port}") as redis:
-        sink = RedisSink(redis, KEYS, high_water_mark=5)
+        sink = RedisSink(RedisCalls(redis), KEYS, high_water_mark=5)
         assert await sink.rename_former_keys() == []  # without a former key no such right is needed
         await put(client, OLD_KEYS, "7", seq="7")
         with pytest.raises(SinkError, match=f"may not call {right[1:].upper()}") as caught:
@@ -135,7 +136,7 @@ async def test_in_a_cluster(tmp_path: Path) -> None:
     with running(cluster):
         async with connect(cluster.url) as redis:
             await redis.set(old.cursor, "7")
-            assert await RedisSink(redis, keys, high_water_mark=5).rename_former_keys() == [old.cursor]
+            assert await RedisSink(RedisCalls(redis), keys, high_water_mark=5).rename_former_keys() == [old.cursor]
             assert await redis.get(keys.cursor) == b"7"
 
 

@@ -9,6 +9,7 @@ from redis.asyncio import Redis
 
 from e2e.relaysim.sim import RelaySim
 from sluice_redis.contract import Stream, StreamKeys
+from sluice_redis.sink.call import RedisCalls
 from sluice_redis.sink.connection import connect
 from sluice_redis.sink.redis_sink import RedisSink
 from sluice_redis.sink.request import Fenced
@@ -234,7 +235,7 @@ async def test_a_source_that_restarts_its_sequence_repeatedly_halts(make: Make, 
 async def test_a_cursor_set_by_another_writer_is_not_overwritten(redis_server: RedisServer, client: Redis) -> None:
     keys = StreamKeys(stream=Stream.FIREHOSE, host="relay.test")
     async with connect(redis_server.url) as redis:
-        sink = RedisSink(redis, keys, high_water_mark=10)
+        sink = RedisSink(RedisCalls(redis), keys, high_water_mark=10)
         for stored, expected in [(b"8", b"7"), (None, b"7"), (b"7", None)]:
             await client.delete(keys.cursor)
             if stored is not None:

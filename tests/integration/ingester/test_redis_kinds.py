@@ -11,7 +11,9 @@ from redis.exceptions import ResponseError
 
 from e2e.relaysim.sim import RelaySim
 from sluice_redis.sink.connection import connect
+from tests.integration.ingester.labeler_hosts import LabelerHost, LabelerHosts
 from tests.integration.ingester.process import Ingester
+from tests.integration.ingester.source_list import list_ingester, until_applied, write_list
 from tests.integration.ingester.stored import expected_events, stored_events, until, until_cursor
 from tests.integration.redis_kinds import SERVICE, Cluster, SentinelTrio, TlsServer, running
 from tests.integration.redis_server import PATIENCE
@@ -169,3 +171,41 @@ async def _stored(client: Any, prefix: str, sim: RelaySim, count: int) -> bool:
 
 async def _is_master(server: Redis) -> bool:
     return bool((await server.info("replication"))["role"] == "master")
+
+
+async def test_a_source_list_in_a_cluster(tmp_path: Path) -> None:
+    """The list's key is literal, and may be on another node than the keys of the sources."""
+    cluster, prefix, key = Cluster(tmp_path), "{sluice}:", "elsewhere:list"
+    with running(cluster):
+        async with (
+            LabelerHosts(5) as hosts,
+            connect(cluster.url) as client,
+            list_ingester(tmp_path, cluster.url, INGESTER_SOURCE_LIST=key, INGESTER_KEY_PREFIX=prefix) as ingester,
+        ):
+            assert cluster.owner(key) is not cluster.owner(f"{prefix}label_live")
+            for version, number in (("1", 4), ("2", 5)):
+                await write_list(
+                    client, version, {str(at): one.entry() for at, one in enumerate(hosts.all[:number])}, key=key
+                )
+                await until_applied(client, version, key=key)
+                await hosts.send(3)
+            await until(lambda: _all_labels(client, f"{prefix}label_live", 30))
+            for one in hosts.all:
+                await until(lambda one=one: _beats(client, f"{prefix}label_live:health:{one.host}"))
+            await client.set(f"{prefix}label_live:cursor:{hosts.all[0].host}", "2")
+            await until(lambda: _reconnects(hosts.all[0], "2"))
+            assert await ingester.terminate() == 0
+
+
+async def _all_labels(client: Any, stream: str, number: int) -> bool:
+    return bool(await client.xlen(stream) == number)
+
+
+async def _beats(client: Any, key: str) -> bool:
+    before = await client.hget(key, "beat")
+    await asyncio.sleep(0.2)
+    return before is not None and await client.hget(key, "beat") > before
+
+
+async def _reconnects(host: LabelerHost, cursor: str) -> bool:
+    return host.cursors[-1] == cursor

@@ -10,6 +10,7 @@ import pytest
 from redis.asyncio import Redis
 
 from e2e.relaysim.sim import RelaySim
+from sluice_redis.sink.call import RedisCalls
 from sluice_redis.sink.connection import connect
 from sluice_redis.sink.trim import MAX_PENDING_SCANNED, MAX_REMOVED, trim_consumed
 from tests.integration.ingester.process import Ingester
@@ -52,16 +53,16 @@ async def remaining_ids(client: Redis) -> list[bytes]:
 
 
 async def test_without_groups_nothing_is_trimmed(redis: Redis, client: Redis) -> None:
-    assert await trim_consumed(redis, STREAM) == 0
+    assert await trim_consumed(RedisCalls(redis), STREAM) == 0
     ids = await fill(client, 500)
-    assert await trim_consumed(redis, STREAM) == 0
+    assert await trim_consumed(RedisCalls(redis), STREAM) == 0
     assert await remaining_ids(client) == ids
 
 
 async def test_a_group_that_has_read_nothing_keeps_everything(redis: Redis, client: Redis) -> None:
     await group(client)
     ids = await fill(client, 500)
-    assert await trim_consumed(redis, STREAM) == 0
+    assert await trim_consumed(RedisCalls(redis), STREAM) == 0
     assert await remaining_ids(client) == ids
 
 
@@ -70,7 +71,7 @@ async def test_acknowledged_entries_are_trimmed_and_the_others_stay(redis: Redis
     await group(client)
     ids = await fill(client, 500)
     await read(client, count)
-    while await trim_consumed(redis, STREAM):
+    while await trim_consumed(RedisCalls(redis), STREAM):
         pass
     assert await remaining_ids(client) == ids[count:]
     assert len(await read(client, 500, ack=False) if count < 500 else []) == 500 - count
@@ -81,7 +82,7 @@ async def test_a_pending_entry_stays_and_so_do_all_after_it(redis: Redis, client
     ids = await fill(client, 500)
     await read(client, 400, ack=False)
     await client.xack(STREAM, GROUP, *ids[:200], *ids[201:400])
-    while await trim_consumed(redis, STREAM):
+    while await trim_consumed(RedisCalls(redis), STREAM):
         pass
     assert await remaining_ids(client) == ids[200:]
 
@@ -92,7 +93,7 @@ async def test_entries_that_another_group_needs_stay(redis: Redis, client: Redis
     ids = await fill(client, 500)
     await read(client, 500)
     await read(client, 130, "slow")
-    while await trim_consumed(redis, STREAM):
+    while await trim_consumed(RedisCalls(redis), STREAM):
         pass
     assert await remaining_ids(client) == ids[130:]
 
@@ -103,13 +104,13 @@ async def test_entries_after_the_position_of_a_group_that_was_set_back_stay(redi
     await read(client, 300, ack=False)
     await client.xack(STREAM, GROUP, *ids[:250])
     await client.xgroup_setid(STREAM, GROUP, ids[99])
-    while await trim_consumed(redis, STREAM):
+    while await trim_consumed(RedisCalls(redis), STREAM):
         pass
     assert await remaining_ids(client) == ids[100:]
 
 
 async def all_trimmed(redis: Redis) -> None:
-    while await trim_consumed(redis, STREAM):
+    while await trim_consumed(RedisCalls(redis), STREAM):
         pass
 
 
@@ -160,7 +161,7 @@ async def test_a_long_pending_list_of_deleted_entries_is_walked_in_several_calls
     await client.xack(STREAM, GROUP, *partly_deleted[1::2])
     await client.config_resetstat()
     calls = 0
-    while await trim_consumed(redis, STREAM):
+    while await trim_consumed(RedisCalls(redis), STREAM):
         calls += 1
     assert await remaining_ids(client) == ids[30_000:]
     assert calls >= 4  # no single call walks through all of them
@@ -196,7 +197,7 @@ async def test_a_group_ahead_of_the_stream_stops_trimming(redis: Redis, client: 
     await group(client)
     ids = await fill(client, 100)
     await client.xgroup_setid(STREAM, GROUP, "18446744073709551615-18446744073709551615")
-    assert await trim_consumed(redis, STREAM) == 0
+    assert await trim_consumed(RedisCalls(redis), STREAM) == 0
     assert await remaining_ids(client) == ids
     await client.xgroup_setid(STREAM, GROUP, ids[49])
     await all_trimmed(redis)
@@ -250,7 +251,7 @@ async def test_ids_of_any_size_are_compared_as_numbers(redis: Redis, client: Red
     for id_ in ids:
         await client.xadd(STREAM, {"event": "{}"}, id=id_)
     await read(client, 3)
-    while await trim_consumed(redis, STREAM):
+    while await trim_consumed(RedisCalls(redis), STREAM):
         pass
     assert await remaining_ids(client) == ids[2:]  # the highest seq has no successor: its entry stays
 
@@ -260,9 +261,9 @@ async def test_one_call_is_bounded(redis: Redis, client: Redis) -> None:
     for _ in range(5):
         await fill(client, 5_000)
     await read(client, 25_000)
-    first = await trim_consumed(redis, STREAM)
+    first = await trim_consumed(RedisCalls(redis), STREAM)
     assert MAX_REMOVED // 2 < first <= MAX_REMOVED
-    while await trim_consumed(redis, STREAM):
+    while await trim_consumed(RedisCalls(redis), STREAM):
         pass
     assert await remaining_ids(client) == []
 
@@ -274,7 +275,7 @@ async def test_a_full_redis_is_trimmed(own_redis: Callable[..., RedisServer]) ->
         await fill(client, 2_000)
         await read(client, 2_000)
         await client.config_set("maxmemory", "1mb")
-        assert await trim_consumed(sink, STREAM) == 2_000
+        assert await trim_consumed(RedisCalls(sink), STREAM) == 2_000
 
 
 async def consume(client: Redis, *, pause: Sequence[asyncio.Event], received: list[BriefEvent]) -> None:

@@ -6,6 +6,7 @@ import pytest
 from redis.asyncio import Redis
 
 from sluice_redis.contract import StreamKeys
+from sluice_redis.sink.call import RedisCalls
 from sluice_redis.sink.connection import connect
 from sluice_redis.sink.protocol import Sink
 from sluice_redis.sink.redis_sink import RedisSink
@@ -19,7 +20,7 @@ class RedisStage:
         self._client = client
 
     def sink(self, keys: StreamKeys = KEYS) -> Sink:
-        return RedisSink(self._ingester, keys, high_water_mark=MARK)
+        return RedisSink(RedisCalls(self._ingester), keys, high_water_mark=MARK)
 
     async def set(self, key: str, value: bytes | None) -> None:
         await (self._client.delete(key) if value is None else self._client.set(key, value))

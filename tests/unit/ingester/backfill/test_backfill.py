@@ -6,16 +6,18 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from sluice_ingester.backfill.backfill import CHECK_SECONDS, STUCK_SECONDS, Backfill
+from sluice_ingester.backfill.backfill import STUCK_SECONDS, Backfill
 from sluice_ingester.backfill.page_reader import SKIP_AFTER_FAILURES
 from sluice_ingester.sources.failure import SourceFailure
 from sluice_ingester.sources.list_repos import PageError
 from sluice_ingester.telemetry.health_report import HealthReport
 from sluice_ingester.telemetry.metrics import Metrics
 from sluice_ingester.writer.batch_writer import BatchWriter
+from sluice_ingester.writer.cursor_watch import CHECK_SECONDS
 from sluice_redis.contract import BACKFILL_DONE, SourceState, Stream, StreamKeys
 from tests.fakes.clock import FakeClock, settle
 from tests.fakes.redis_sink import UNAVAILABLE, FakeSink
+from tests.unit.ingester.process_parts import ProcessParts
 from tests.unit.ingester.running_task import RunningTask
 
 KEYS = StreamKeys(stream=Stream.BACKFILL, host="relay.test")
@@ -60,6 +62,8 @@ class Stage(RunningTask):
         self.clock = FakeClock()
         self.host = FakeHost(35)
         self.sink = FakeSink(keys=KEYS, clock=self.clock)
+        self.parts = ProcessParts(self.clock, self.sink)
+        self.parts.start()
 
     def start(self, *, skip_repos: bool = False, rescan_seconds: float = 0.0) -> None:
         self.report = HealthReport("relay.test", metrics=Metrics(), pod="", version="", clock=self.clock)
@@ -71,6 +75,7 @@ class Stage(RunningTask):
             report=self.report,
             skip_repos=skip_repos,
             rescan_seconds=rescan_seconds,
+            cursor_watch=self.parts.cursor_watch,
             clock=self.clock,
         )
         self.task = asyncio.create_task(self.backfill.run())
@@ -85,6 +90,7 @@ async def stage() -> AsyncIterator[Stage]:
     stage = Stage()
     yield stage
     await stage.kill()
+    await stage.parts.stop()
 
 
 async def test_every_repository_is_stored_once_and_the_end_is_recorded(stage: Stage) -> None:

@@ -16,6 +16,7 @@ from sluice_ingester.writer.batch_writer import BatchWriter
 from sluice_redis.contract import SourceState
 from sluice_wire.events import DecodedFrame, ErrorFrame
 from tests.fakes.clock import FakeClock
+from tests.fakes.frame_source import FakeFrames
 from tests.fakes.redis_sink import FakeSink
 from tests.unit.ingester.decoded_frames import decoded
 
@@ -32,8 +33,8 @@ class ScriptedSource:
         self._next: Any = None
 
     @asynccontextmanager
-    async def open(self, *, cursor: str | None) -> AsyncIterator[AsyncIterator[deque[bytes]]]:
-        yield self._frames()
+    async def open(self, *, cursor: str | None) -> AsyncIterator[FakeFrames]:
+        yield FakeFrames(self._frames())
 
     async def _frames(self) -> AsyncIterator[deque[bytes]]:
         for message in self._messages:

@@ -12,16 +12,18 @@ from sluice_ingester.batches.batcher import Batcher
 from sluice_ingester.cursor.start import StartFrom
 from sluice_ingester.cursor.tracker import CursorTracker
 from sluice_ingester.pipeline.frame_reader import MAX_BLOCKED_SECONDS
-from sluice_ingester.pipeline.pipeline import CHECK_SECONDS, RESET_SECONDS, STUCK_SECONDS, Pipeline
+from sluice_ingester.pipeline.pipeline import RESET_SECONDS, STUCK_SECONDS, Pipeline
 from sluice_ingester.sources.failure import SourceFailure
 from sluice_ingester.telemetry.health_report import HealthReport
 from sluice_ingester.telemetry.metrics import Metrics
 from sluice_ingester.writer.batch_writer import BatchWriter
+from sluice_ingester.writer.cursor_watch import CHECK_SECONDS
 from sluice_redis.contract import HealthField, SourceState
 from sluice_redis.ingester_settings import OnCursorLost
 from tests.fakes.clock import FakeClock, settle
 from tests.fakes.frame_source import FakeDecoder, FakeSource
 from tests.fakes.redis_sink import UNAVAILABLE, FakeSink
+from tests.unit.ingester.process_parts import ProcessParts
 from tests.unit.ingester.running_task import RunningTask
 
 MARK = 20
@@ -34,6 +36,8 @@ class Stage(RunningTask):
         self.clock = FakeClock()
         self.source = FakeSource()
         self.sink = FakeSink(high_water_mark=MARK, clock=self.clock)
+        self.parts = ProcessParts(self.clock, self.sink)
+        self.parts.start()
         self.start()
 
     def start(self, *, on_lost: OnCursorLost | None = None, start_from: StartFrom = "oldest") -> None:
@@ -56,6 +60,8 @@ class Stage(RunningTask):
                 clock=self.clock,
             ),
             new_batcher=partial(Batcher, max_events=10, max_seconds=1.0, clock=self.clock),
+            cursor_watch=self.parts.cursor_watch,
+            ticker=self.parts.ticker,
             clock=self.clock,
         )
         self.task = asyncio.create_task(self.pipeline.run())
@@ -71,6 +77,7 @@ async def stage() -> AsyncIterator[Stage]:
     await settle()
     yield stage
     await stage.kill()
+    await stage.parts.stop()
 
 
 async def test_events_are_stored_with_their_cursor_within_the_age_of_a_batch(stage: Stage) -> None:

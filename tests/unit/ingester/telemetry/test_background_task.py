@@ -8,12 +8,8 @@ import pytest
 from prometheus_client import generate_latest
 
 from sluice_ingester.telemetry.background_task import BROKEN_SECONDS, PAUSE_SECONDS, BackgroundTask
-from sluice_ingester.telemetry.health_report import HealthReport
-from sluice_ingester.telemetry.heartbeat import HEARTBEAT_SECONDS, send_heartbeat
 from sluice_ingester.telemetry.metrics import Metrics
-from sluice_redis.contract import HealthField
-from tests.fakes.clock import FakeClock, settle
-from tests.fakes.redis_sink import UNAVAILABLE, FakeSink
+from tests.fakes.clock import FakeClock
 
 
 def started(
@@ -66,34 +62,4 @@ async def test_a_task_that_keeps_failing_is_broken_until_it_succeeds() -> None:
     assert not made.is_broken
     await clock.advance(BROKEN_SECONDS)
     assert not made.is_broken
-    task.cancel()
-
-
-async def test_the_health_hash_is_written_at_intervals_and_soon_after_a_change() -> None:
-    clock = FakeClock()
-    sink = FakeSink(clock=clock)
-    report = HealthReport("relay.test", metrics=Metrics(), pod="", version="", clock=clock)
-
-    async def step() -> None:
-        await send_heartbeat(report, sink, clock=clock)
-
-    _, task, _ = started(clock, step)
-    await settle()
-    first = sink.health[HealthField.BEAT]
-    await clock.advance(HEARTBEAT_SECONDS - 0.1)
-    assert sink.health[HealthField.BEAT] == first
-    await clock.advance(0.2)
-    second = sink.health[HealthField.BEAT]
-    assert second > first
-    await clock.advance(1)
-    report.done()
-    await settle()
-    assert (sink.health[HealthField.STATE], sink.health[HealthField.BEAT] > second) == ("done", True)
-    sink.failure = UNAVAILABLE
-    report.connecting()
-    await clock.advance(10)
-    assert report.fields()[HealthField.LAST_ERROR] == UNAVAILABLE.message
-    sink.failure = None
-    await clock.advance(2)
-    assert sink.health[HealthField.STATE] == "connecting"
     task.cancel()

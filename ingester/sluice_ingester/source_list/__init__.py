@@ -1,0 +1,1 @@
+"""The source list of a process: parsing it, and following its changes."""
