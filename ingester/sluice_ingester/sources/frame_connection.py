@@ -12,7 +12,9 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from websockets.asyncio.client import ClientConnection
+from websockets.datastructures import Headers
 from websockets.frames import DATA_OPCODES, Frame, Opcode
+from websockets.http11 import Response
 from websockets.protocol import Event, State
 
 from sluice_ingester.byte_budget import SHARE_BYTES, ByteBudget, Claim
@@ -20,6 +22,8 @@ from sluice_ingester.sources.frame_splitter import FrameSplitter
 
 MAX_FRAME_BYTES: Final = 5 * 1024 * 1024 + 64 * 1024
 """The most bytes of a message: 5 MB by the specification, and some slack."""
+
+_RESPONSE: Final = Response(101, "Switching Protocols", Headers())
 
 
 class FrameConnection(ClientConnection):
@@ -48,6 +52,13 @@ class FrameConnection(ClientConnection):
         self._is_given_up = False
         self._ping = b""
         self._handle_pong: Callable[[], None] | None = None
+
+    def forget_headers(self) -> None:
+        """Give back the memory of the handshake: some kilobytes, for as long as the connection.
+
+        There must be a response. Otherwise the library takes the next ping or close frame for the response.
+        """
+        self.request, self.response = None, _RESPONSE
 
     async def read_messages(self) -> deque[bytes]:
         """Wait for the next messages, and return all that have arrived: at least one.

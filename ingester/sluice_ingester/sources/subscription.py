@@ -160,7 +160,7 @@ class Subscription:
                 classify_source_error(error, source=source, hop=connecting.hop, ca_variables=named)
             ) from error
         assert isinstance(websocket, FrameConnection)  # noqa: S101 - the connector makes no other
-        websocket.request = websocket.response = None  # some kilobytes of headers, for as long as the connection
+        websocket.forget_headers()
         frames = FrameStream(websocket, source=source, deadlines=self._deadlines)
         frames.start_pings()
         try:

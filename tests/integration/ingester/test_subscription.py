@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from websockets.asyncio.server import ServerConnection, serve
 from websockets.utils import accept_key
 
 from e2e.relaysim.sim import RelaySim
@@ -91,6 +92,19 @@ async def test_a_source_that_answers_no_ping_is_disconnected() -> None:
         sim.fault("stall")
         async with asyncio.timeout(60):
             assert (await end_of(frames)).kind == "PingTimeout"
+
+
+async def test_pings_of_a_source_are_answered() -> None:
+    async def send_after_pings(socket: ServerConnection) -> None:
+        for _ in range(3):
+            await (await socket.ping())
+        await socket.send(b"after pings")
+        await socket.wait_closed()
+
+    async with serve(send_after_pings, "127.0.0.1", 0, ping_interval=None) as server:
+        port = next(iter(server.sockets)).getsockname()[1]
+        async with opened(f"ws://127.0.0.1:{port}") as frames, asyncio.timeout(60):
+            assert await anext(frames) == b"after pings"
 
 
 async def test_a_slow_reader_does_not_end_the_connection() -> None:
