@@ -2,6 +2,7 @@
 
 import os
 import ssl
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
@@ -11,6 +12,7 @@ from sluice_redis.ingester_settings import CA_BUNDLE, SSL_CERT_FILE
 _UNKNOWN_ISSUER_CODES: Final = frozenset({2, 18, 19, 20, 21})
 """OpenSSL's codes for a chain that ends at an unknown issuer."""
 _VARIABLES: Final = (CA_BUNDLE.variable, SSL_CERT_FILE.variable)
+_SHARED_MEMORY: Final = "/dev/shm"  # noqa: S108 - each container has one of its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,7 @@ class Tls:
         OpenSSL itself reads SSL_CERT_FILE, which replaces the system's CAs. ValueError if `ca_bundle` has no
         certificate.
         """
+        _ensure_temporary_directory()
         context = ssl.create_default_context()
         if ca_bundle is not None:
             try:
@@ -35,6 +38,18 @@ class Tls:
                 raise ValueError(f"it holds no PEM certificate: {error.reason}") from None
         set_ = dict(zip(_VARIABLES, (ca_bundle, os.environ.get(SSL_CERT_FILE.variable)), strict=True))
         return cls(context, tuple(name for name, value in set_.items() if value))
+
+
+def _ensure_temporary_directory() -> None:
+    """Let aiofastnet write temporary files: it decodes the certificate of each server from one.
+
+    If it can't, it drops the connection without an error, after the handshake. The root file system of a container is
+    often read-only, as in the pods of the operator, but its shared memory is not.
+    """
+    try:
+        tempfile.gettempdir()
+    except FileNotFoundError:
+        tempfile.tempdir = _SHARED_MEMORY
 
 
 def ca_hint(code: int, ca_variables: tuple[str, ...]) -> str:
