@@ -59,7 +59,7 @@ def _measure(number: int, rounds: int) -> None:
     hosts = [relay["spec"]["host"] for relay in chance.choices(relays, k=_CALLS)]
     changed_pods, changed_relays = chance.choices(pods, k=_CALLS), chance.choices(relays, k=_CALLS)
     assert all(len(cache.children(PODS, key)) == len(_COMPONENTS) for key in keys)
-    assert all(cache.owner_of(pod) for pod in changed_pods)
+    assert all(cache.owners_of(pod) for pod in changed_pods)
     assert all(len(cache.sources_by(redis_host_of, host)) == 1 for host in hosts)
 
     def move(relay: Manifest) -> None:
@@ -73,7 +73,7 @@ def _measure(number: int, rounds: int) -> None:
     print(f"{number} resources, {len(pods)} Deployments and as many pods")
     for name, calls in (
         ("children", _each(lambda key: cache.children(PODS, key), keys)),
-        ("owner", _each(cache.owner_of, changed_pods)),
+        ("owner", _each(cache.owners_of, changed_pods)),
         ("sources_by", _each(partial(cache.sources_by, redis_host_of), hosts)),
         ("put of a pod", _each(lambda pod: cache.put(PODS, pod), changed_pods)),
         ("put of a source", _each(lambda relay: cache.put(RELAYS, relay), changed_relays)),

@@ -156,3 +156,16 @@ def test_a_relay_and_a_labeler_with_one_name_and_one_host(sluice: Sluice) -> Non
     assert_exactly_once(sluice, source, frames=cursor(sluice, source) + 50)
     labeler.delete()
     eventually(labeler.children, until=lambda children: children == [])
+
+
+def test_labels_are_stored_once_while_a_labeler_moves_between_pods(sluice: Sluice) -> None:
+    """From its own pod into a shared one, and back, while labels flow."""
+    source = labels_source(sluice, "moves", rate=100, limit=6_000)
+    labeler = sluice.labeler("moves", source=source)
+    for number, pooling in enumerate(({"mode": "Shared", "pool": "moves"}, {"mode": "Dedicated"}), start=1):
+        labeler.wait_ready()
+        sluice.wait_length(source, "label_live", entries=1_000 * number)
+        labeler.patch({"spec": {"pooling": pooling}})
+    labeler.wait_ready()
+    assert_exactly_once(sluice, source, frames=6_000)
+    assert labeler.status()["restarts"]["count"] == 0

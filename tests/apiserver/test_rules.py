@@ -167,6 +167,10 @@ REFUSED = [
     ({**HOST, "health": {"stalledAfterSeconds": 0}}, "spec.health.stalledAfterSeconds in body should be greater"),
     ({**HOST, "health": {"quietAfterSeconds": -1}}, "spec.health.quietAfterSeconds in body should be greater"),
     ({**HOST, "suspend": 1}, "spec.suspend in body must be of type boolean"),
+    ({**HOST, "pooling": {"mode": "Pooled"}}, 'supported values: "Dedicated", "Shared"'),
+    ({**HOST, "pooling": {"mode": "Shared", "pool": ""}}, "spec.pooling.pool in body should be at least 1 chars long"),
+    ({**HOST, "pooling": {"pool": "a" * 41}}, "spec.pooling.pool: Too long: may not be more than 40 bytes"),
+    ({**HOST, "pooling": {"pool": "Quiet_Labelers"}}, "spec.pooling.pool in body should match"),
     ({**HOST, "deletionPolicy": "Delete"}, 'supported values: "Retain", "DeleteCursor"'),
     # a misspelled field at any depth
     ({**HOST, "hots": "x"}, 'unknown field "spec.hots"'),

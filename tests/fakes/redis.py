@@ -13,8 +13,9 @@ from sluice_operator.observed.report_age import ReportAges
 from sluice_operator.redis.cursor_writer import CursorError, cursor_value
 from sluice_operator.redis.health_changes import Change, SeenHealth
 from sluice_operator.redis.sink_facts import newest_report, sink_facts
+from sluice_operator.redis.source_lists import SourceListState
 from sluice_operator.redis.stream_watch import StreamWatch, WatchedStream
-from sluice_redis.contract import StreamKeys
+from sluice_redis.contract import SOURCE_LIST_VERSION, StreamKeys, applied_key
 
 
 @dataclass
@@ -117,6 +118,35 @@ class FakeRedis:
         server.hset(current.health, {"resetNonce": requested.nonce, "resetFrom": before, "resetTo": value})
         return ""
 
+    async def read_source_list(self, url: bytes, key: str, *, ca_bundle: str = "") -> SourceListState:
+        server = self.server(url)
+        if server.problem:
+            return SourceListState(
+                failure=SinkFacts(failure=SinkReadFailure.UNREACHABLE, failure_message=server.problem)
+            )
+        entries = dict(server.hashes.get(key, {}))
+        version, _, pod = (server.get(applied_key(key)) or "").rpartition(" ")
+        return SourceListState(
+            version=entries.pop(SOURCE_LIST_VERSION, ""), applied=version, applied_by=pod, entries=entries
+        )
+
+    async def write_source_list(
+        self, url: bytes, key: str, version: str, entries: Mapping[str, str], *, ca_bundle: str = ""
+    ) -> SinkFacts | None:
+        server = self.server(url)
+        if failure := _write_failure(server):
+            return failure
+        server.hashes[key] = {SOURCE_LIST_VERSION: version, **entries}
+        return None
+
+    async def delete_source_list(self, url: bytes, key: str, *, ca_bundle: str = "") -> SinkFacts | None:
+        server = self.server(url)
+        if failure := _write_failure(server):
+            return failure
+        server.hashes.pop(key, None)
+        server.strings.pop(applied_key(key), None)
+        return None
+
     async def delete_cursors(
         self, url: bytes, streams: Iterable[StreamKeys], *, ca_bundle: str = ""
     ) -> list[StreamKeys]:
@@ -157,3 +187,11 @@ class _Poller:
     async def changed_streams(self, url: bytes, names: Sequence[str], *, ca_bundle: str = "") -> list[str]:
         lengths = self.redis.server(url).lengths
         return [name for name in names if self.redis.has_new_length(url, name, lengths.get(name, 0))]
+
+
+def _write_failure(server: FakeServer) -> SinkFacts | None:
+    if server.problem:
+        return SinkFacts(failure=SinkReadFailure.UNREACHABLE, failure_message=server.problem)
+    if server.write_problem:
+        return SinkFacts(failure=SinkReadFailure.UNAUTHORIZED, failure_message=server.write_problem)
+    return None

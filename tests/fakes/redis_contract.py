@@ -202,3 +202,25 @@ class SourceRedisContract:
             await subject.redis.delete_cursors(url, [KEYS])
         subject.redis.retry_now(url)
         assert (await subject.redis.read(url, KEYS, now=now())).failure is SinkReadFailure.UNREACHABLE
+
+    async def test_a_source_list_is_replaced_as_a_whole(self, subject: Subject) -> None:
+        redis, url, key = subject.redis, subject.url, "sluice_sources:n:pool-a-0:x"
+        state = await redis.read_source_list(url, key)
+        assert (state.failure, state.version, dict(state.entries), state.applied) == (None, "", {}, "")
+        assert await redis.write_source_list(url, key, "v1", {"Labeler/n/a/labels": "{}"}) is None
+        assert await redis.write_source_list(url, key, "v2", {"Labeler/n/b/labels": "{}"}) is None
+        subject.data.set(f"{key}:applied", "v1 pool-a-0-x")
+        state = await redis.read_source_list(url, key)
+        assert (state.version, dict(state.entries)) == ("v2", {"Labeler/n/b/labels": "{}"})
+        assert (state.applied, state.applied_by) == ("v1", "pool-a-0-x")
+        assert await redis.delete_source_list(url, key) is None
+        assert subject.data.keys() == []
+
+    async def test_a_source_list_of_an_unreachable_server(self, subject: Subject) -> None:
+        redis, url = subject.redis, subject.unreachable_url
+        failures = [
+            (await redis.read_source_list(url, "k")).failure,
+            await redis.write_source_list(url, "k", "v", {}),
+            await redis.delete_source_list(url, "k"),
+        ]
+        assert [one and one.failure for one in failures] == [SinkReadFailure.UNREACHABLE] * 3

@@ -13,6 +13,7 @@ import redis.exceptions
 from e2e.relaysim.sim import RelaySim
 from sluice_operator.api.cursor import CursorSpec
 from sluice_operator.redis.cursor_writer import CursorError, delete_cursors, reset_cursor
+from sluice_operator.redis.source_lists import delete_source_list, read_source_list, write_source_list
 from sluice_operator.redis.stream_reader import RedisReader
 from sluice_redis.client import RedisClient
 from sluice_redis.contract import Stream, StreamKeys
@@ -103,6 +104,10 @@ async def operate(url: str) -> None:
             trouble = facts.failure or await reset_cursor(client, keys, CursorSpec(position="7", nonce="n"))
             if trouble:
                 raise PermissionError(trouble)
+            name = "sluice_sources:apps:pool-a-0:1"
+            refused = await write_source_list(client, name, "1", {}) or (await read_source_list(client, name)).failure
+            if refused := refused or await delete_source_list(client, name):
+                raise PermissionError(refused.failure_message)
             try:
                 assert await delete_cursors(client, [keys]) == [keys]
             except CursorError as error:

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, Field
 from sluice_operator.api.base import Model, Time, keyed_by
 from sluice_operator.api.conditions import OWN_CONDITION_TYPES, Condition
 from sluice_operator.api.cursor import CursorResetStatus, GapStatus
+from sluice_operator.api.pooling import PoolStatus
 
 Count = Annotated[int, Field(ge=0)]
 
@@ -217,6 +218,9 @@ class SourceStatus(Model):
 
     restarts: RestartsStatus | None = None
     """Unplanned restarts of the ingester."""
+
+    pool: PoolStatus | None = None
+    """Pool whose pod runs the ingester. Absent if the ingester has a pod of its own."""
 
     @property
     def ingesters(self) -> dict[str, IngesterStatus]:

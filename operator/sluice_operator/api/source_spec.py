@@ -15,6 +15,7 @@ from sluice_operator.api.host_rule import same_host_expression
 from sluice_operator.api.limits import limits_of
 from sluice_operator.api.object_names import DataKey, ObjectName
 from sluice_operator.api.pod_template import MOUNTS_HAVE_VOLUMES, PodTemplate
+from sluice_operator.api.pooling import Pooling
 from sluice_operator.api.rules import Rule, cel_string
 from sluice_redis import ingester_settings
 
@@ -205,9 +206,12 @@ class SourceSpec(Model):
     volumes. A change replaces the pod. The new pod continues from the cursor.
     """
 
+    pooling: Pooling = Pooling()
+    """Whether the ingester shares a pod with other sources. By default it has a pod of its own."""
+
     deployment: DeploymentMetadata | None = None
     """Additions to the metadata of the Deployments of this resource: labels and annotations. A change does not restart
-    the pods.
+    the pods. They have no effect on Deployments that several resources share.
     """
 
     ca_bundle: CABundle | None = None

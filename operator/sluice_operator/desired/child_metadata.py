@@ -42,7 +42,14 @@ def build_child(
 
 
 def build_shared_child(
-    namespace: str, *, owners: Sequence[Manifest], api_version: str, kind: str, name: str, body: Manifest
+    namespace: str,
+    *,
+    owners: Sequence[Manifest],
+    api_version: str,
+    kind: str,
+    name: str,
+    body: Manifest,
+    labels: Mapping[str, str] = MappingProxyType({}),
 ) -> Manifest:
     """A child that several sources share, annotated with the hash of its content.
 
@@ -51,7 +58,7 @@ def build_shared_child(
     metadata: Manifest = {
         "name": name,
         "namespace": namespace,
-        "labels": dict(MANAGED_BY),
+        "labels": {**labels, **MANAGED_BY},
         "ownerReferences": list(owners),
     }
     return _with_hash(metadata, api_version=api_version, kind=kind, annotations={}, body=body)

@@ -12,7 +12,7 @@ from sluice_operator.desired.naming import (
     owned_labels,
     pod_selector,
 )
-from sluice_operator.desired.pod import build_pod_spec
+from sluice_operator.desired.pod import build_pod_spec, source_variables
 from sluice_operator.desired.redis_secret import redis_secret
 from sluice_operator.desired.stream import DesiredStream
 
@@ -34,7 +34,12 @@ def build_deployment(
     added = source.spec.deployment or DeploymentMetadata()
     template = {
         "metadata": {"labels": {**labels, **owned}, "annotations": dict(config_hashes)},
-        "spec": build_pod_spec(source.spec, env=stream.env, redis=redis_secret(source), defaults=defaults),
+        "spec": build_pod_spec(
+            source.spec,
+            env=source_variables(source.spec, env=stream.env),
+            redis=redis_secret(source),
+            defaults=defaults,
+        ),
     }
     return build_child(
         source,

@@ -26,7 +26,7 @@ _USER: Final = 65532
 def build_pod_spec(
     spec: SourceSpec, *, env: Mapping[str, str], redis: RedisSecret, defaults: IngesterDefaults
 ) -> Manifest:
-    """The spec of a pod that runs the ingester with `env`, the variables of its mode."""
+    """The spec of a pod that runs the ingester with `env`, the variables of its sources."""
     pod: Manifest = {
         "terminationGracePeriodSeconds": TERMINATION_GRACE_SECONDS,
         "automountServiceAccountToken": False,
@@ -71,18 +71,28 @@ def _container(spec: SourceSpec, *, env: Mapping[str, str], redis: RedisSecret, 
     return container
 
 
-def _env(spec: SourceSpec, *, env: Mapping[str, str], redis: RedisSecret) -> list[Manifest]:
+def source_variables(spec: SourceSpec, *, env: Mapping[str, str]) -> dict[str, str]:
+    """The variables of one source: those of its mode, and those that the spec sets for each source."""
     values = {
         **env,
         ingester_settings.HIGH_WATER_MARK.variable: str(spec.backpressure.high_water_mark),
         ingester_settings.BATCH_SIZE.variable: str(spec.batch.size),
         ingester_settings.BATCH_TIMEOUT_MS.variable: str(spec.batch.timeout_milliseconds),
-        ingester_settings.METRICS_PORT.variable: str(METRICS_PORT),
     }
     if spec.on_cursor_lost is not None:
         values[ingester_settings.ON_CURSOR_LOST.variable] = spec.on_cursor_lost.lower()
     if spec.retention.trim_consumed:
         values[ingester_settings.TRIM_CONSUMED.variable] = "true"
+    return values
+
+
+def _env(spec: SourceSpec, *, env: Mapping[str, str], redis: RedisSecret) -> list[Manifest]:
+    values: dict[str, str] = {}
+    for name, value in env.items():
+        values[name] = value
+        if name == ingester_settings.BATCH_TIMEOUT_MS.variable:  # another order would replace existing pods
+            values[ingester_settings.METRICS_PORT.variable] = str(METRICS_PORT)
+    values.setdefault(ingester_settings.METRICS_PORT.variable, str(METRICS_PORT))
     if spec.redis is not None and spec.redis.key_prefix:
         values[ingester_settings.KEY_PREFIX.variable] = spec.redis.key_prefix
     if spec.ca_bundle is not None:

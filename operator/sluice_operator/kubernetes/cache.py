@@ -14,7 +14,7 @@ from sluice_operator.kubernetes.api_resource import ApiResource, Manifest
 from sluice_operator.kubernetes.indexer import Indexer, IndexFunction, namespaced_name
 from sluice_operator.kubernetes.shared_strings import share_strings
 from sluice_operator.kubernetes.source_key import SourceKey, object_key
-from sluice_operator.kubernetes.watched_kinds import OwnerLabel, WatchedKinds
+from sluice_operator.kubernetes.watched_kinds import OwnerLabel, Sharers, WatchedKinds
 
 _MAX_DELETED: Final = 1000
 """How many deleted objects are recorded."""
@@ -82,9 +82,8 @@ class Cache:
 
     def related_sources(self, source: Manifest) -> list[SourceKey]:
         """The other sources that have a value of one of `source_indexes` in common with that object."""
-        found = [
-            other for function in self._kinds.source_indexes for other in self.sources_by(function, function(source))
-        ]
+        values = [(function, function(source)) for function in self._kinds.source_indexes]
+        found = [other for function, value in values if value is not None for other in self.sources_by(function, value)]
         return [object_key(other) for other in found if other["metadata"]["uid"] != source["metadata"]["uid"]]
 
     def source(self, key: SourceKey) -> Manifest | None:
@@ -103,12 +102,18 @@ class Cache:
         """The objects of one kind whose label names the source of that key."""
         return self._indexer(api).find(self._kinds.owner_label_of, self._kinds.owner_label_for(key))
 
-    def owner_of(self, child: Mapping[str, Any]) -> SourceKey | None:
-        """The key of the source that the label of `child` names, or None if there is no such source."""
+    def shared_children(self, api: ApiResource, sharers: Sharers) -> list[Manifest]:
+        """The objects of one kind that these sources share."""
+        return self._indexer(api).find(self._kinds.sharers_of, sharers)
+
+    def owners_of(self, child: Mapping[str, Any]) -> list[SourceKey]:
+        """The keys of the sources that the label of `child` names: one, or those that share it."""
+        if (sharers := self._kinds.sharers_of(child)) is not None:
+            return [object_key(source) for source in self.sources_by(*sharers)]
         if (label := self._kinds.owner_label_of(child)) is None:
-            return None
+            return []
         kind, *_ = label
-        return next(map(object_key, self._indexer(self._kinds.sources[kind]).find(self._own_label, label)), None)
+        return [object_key(source) for source in self._indexer(self._kinds.sources[kind]).find(self._own_label, label)]
 
     def _compact(self, api: ApiResource, item: Mapping[str, Any]) -> Manifest:
         """`item` in little memory: without `managedFields`, which are large, and without fields that nobody reads.
@@ -127,7 +132,7 @@ class Cache:
     def _new_indexer(self, api: ApiResource) -> Indexer:
         if self._kinds.is_source(api):
             return Indexer(self._own_label, _namespace, *self._kinds.source_indexes)
-        return Indexer(self._kinds.owner_label_of)
+        return Indexer(self._kinds.owner_label_of, self._kinds.sharers_of)
 
     def _own_label(self, source: Mapping[str, Any]) -> OwnerLabel:
         return self._kinds.owner_label_for(object_key(source))

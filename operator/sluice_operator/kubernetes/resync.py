@@ -166,8 +166,7 @@ class Resync:
         return self._namespaces.serves_kind(self._kinds.sources[source["kind"]], source["metadata"]["namespace"])
 
     def _add_source_of(self, api: ApiResource, changed: Manifest) -> None:
-        key = object_key(changed) if self._kinds.is_source(api) else self._cache.owner_of(changed)
-        if key is not None:
+        for key in [object_key(changed)] if self._kinds.is_source(api) else self._cache.owners_of(changed):
             self._add(key)
 
     def _step_begins(self) -> None:

@@ -1,6 +1,6 @@
 """Which kinds of objects are watched, and how a child names its source. The registry of kinds fills this in."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -10,6 +10,10 @@ from sluice_operator.kubernetes.source_key import SourceKey
 
 OwnerLabel: TypeAlias = tuple[str, str, str]
 """Kind and namespace of a source, and its name as the value of a label."""
+
+
+Sharers: TypeAlias = tuple[IndexFunction, Hashable]
+"""One of `source_indexes`, and its value for the sources that share a child."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -26,6 +30,8 @@ class WatchedKinds:
     """Reads the label by which a child names its source. None if it has no such label."""
     owner_label_for: Callable[[SourceKey], OwnerLabel]
     """The label that the children of a source have."""
+    sharers_of: Callable[[Mapping[str, Any]], Sharers | None] = lambda _: None
+    """How to look up the sources that share a child. None if it belongs to one source."""
     trims: Mapping[ApiResource, Callable[[Mapping[str, Any]], Manifest]] = field(default_factory=dict)
     """By kind: removes the fields of an object that nobody reads, so that they take no memory."""
     source_indexes: tuple[IndexFunction, ...] = ()

@@ -11,6 +11,7 @@ from sluice_operator.kubernetes.event_recorder import EventRecorder
 from sluice_operator.kubernetes.object_poller import ObjectPoller
 from sluice_operator.kubernetes.served_namespaces import ServedNamespaces
 from sluice_operator.kubernetes.source_key import SourceKey
+from sluice_operator.reconcile.child_writer import ChildWriter
 from sluice_operator.reconcile.children import Children
 from sluice_operator.reconcile.cursor_ownership import CursorOwnership
 from sluice_operator.reconcile.default_redis_secret import DefaultRedisSecrets
@@ -19,8 +20,12 @@ from sluice_operator.reconcile.finalizer import Finalizer
 from sluice_operator.reconcile.ingester_shutdown import IngesterShutdown
 from sluice_operator.reconcile.kinds import Kinds
 from sluice_operator.reconcile.observer import Observer
+from sluice_operator.reconcile.pool_leaving import PoolLeaving
+from sluice_operator.reconcile.pool_members import PoolMembers
+from sluice_operator.reconcile.pools import Pools
 from sluice_operator.reconcile.reconciler import Reconciler
 from sluice_operator.reconcile.redis_access import RedisAccessReader
+from sluice_operator.reconcile.source_lists import SourceLists
 from sluice_operator.reconcile.source_memory import SourceMemories
 from sluice_operator.reconcile.source_reader import SourceReader
 from sluice_operator.reconcile.status_writer import StatusWriter
@@ -71,6 +76,23 @@ def build_reconciler(
         clock=clock,
     )
     sources = SourceReader(client, kinds)
+    members = PoolMembers(cache=cache, kinds=kinds)
+    lists = SourceLists(redis=redis, cache=cache, clock=clock)
+    writer = ChildWriter(client=client, sources=sources, clock=clock)
+    default_secrets = DefaultRedisSecrets(
+        objects=objects, cache=cache, writer=writer, default_redis_url=default_redis_url, clock=clock
+    )
+    pools = Pools(
+        client=client,
+        cache=cache,
+        writer=writer,
+        default_secrets=default_secrets,
+        members=members,
+        lists=lists,
+        ingester_defaults=options.ingester_defaults,
+        clock=clock,
+    )
+    leaving = PoolLeaving(client=client, cache=cache, members=members, lists=lists, add=add)
     status_writer = StatusWriter(
         client=client,
         cache=cache,
@@ -84,7 +106,7 @@ def build_reconciler(
         cache=cache,
         kinds=kinds,
         memories=SourceMemories(
-            on_drop=(ownership.drop_source, tls_files.drop_source, recorder.drop_object),
+            on_drop=(ownership.drop_source, tls_files.drop_source, recorder.drop_object, members.drop_source),
             on_key_drop=(objects.drop_source, lambda key: redis.watch(key, ())),
             clock=clock,
         ),
@@ -96,14 +118,13 @@ def build_reconciler(
         children=Children(
             client=client,
             cache=cache,
-            sources=sources,
-            default_secrets=DefaultRedisSecrets(
-                objects=objects, cache=cache, default_redis_url=default_redis_url, clock=clock
-            ),
+            writer=writer,
+            default_secrets=default_secrets,
+            pools=pools,
+            leaving=leaving,
             ingester_defaults=options.ingester_defaults,
-            clock=clock,
         ),
-        observer=Observer(client=client, objects=objects, cache=cache, redis=redis, clock=clock),
+        observer=Observer(client=client, objects=objects, cache=cache, redis=redis, pools=pools, clock=clock),
         status_writer=status_writer,
         deletion=DeletionReconciler(
             client=client,
@@ -112,7 +133,7 @@ def build_reconciler(
             ownership=ownership,
             tls_files=tls_files,
             finalizer=finalizer,
-            shutdown=IngesterShutdown(client=client, cache=cache, kinds=kinds),
+            shutdown=IngesterShutdown(client=client, cache=cache, kinds=kinds, leaving=leaving),
             status_writer=status_writer,
             default_redis_url=default_redis_url,
             deadline_seconds=options.deletion_deadline_seconds,

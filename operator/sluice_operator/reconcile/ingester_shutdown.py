@@ -7,12 +7,14 @@ from typing import Literal
 from sluice_common.times import parse_time
 from sluice_operator.desired.child_metadata import belongs_to
 from sluice_operator.desired.deletion_plan import deployment_names, is_owned_by_replica_set, may_run_ingester
+from sluice_operator.desired.pools import PoolKey
 from sluice_operator.kubernetes.api_resource import DEPLOYMENTS, PODS, Manifest
 from sluice_operator.kubernetes.cache import Cache
 from sluice_operator.kubernetes.client import KubernetesClient
 from sluice_operator.kubernetes.errors import ApiError
 from sluice_operator.kubernetes.source_key import object_key
 from sluice_operator.reconcile.kinds import Kinds
+from sluice_operator.reconcile.pool_leaving import PoolLeaving
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,7 +32,8 @@ class Obstacle:
 class IngesterShutdown:
     """Stops ingesters."""
 
-    def __init__(self, *, client: KubernetesClient, cache: Cache, kinds: Kinds) -> None:
+    def __init__(self, *, client: KubernetesClient, cache: Cache, kinds: Kinds, leaving: PoolLeaving) -> None:
+        self._leaving = leaving
         self._client = client
         self._cache = cache
         self._kinds = kinds
@@ -53,6 +56,13 @@ class IngesterShutdown:
                     if not error.is_refusal:
                         raise
                     return Obstacle(what="ingester", message=f"Deployment {name} can't be deleted: {error.message}")
+        if (pool := (found.get("status") or {}).get("pool")) is not None:
+            shared = await self._leaving.still_running(
+                PoolKey(namespace, str(pool.get("name"))),
+                str(pool.get("deployment")),
+                f"{found['kind']}/{namespace}/{own['name']}/",
+            )
+            left += [shared] if shared else []
         left += [_describe(pod) for pod in self._cache.children(PODS, object_key(found)) if may_run_ingester(pod)]
         if not left:
             return None

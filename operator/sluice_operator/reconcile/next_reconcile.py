@@ -32,12 +32,16 @@ class Observation:
 
     facts: Sequence[Facts]
     status: SourceStatus
+    is_list_pending: bool = False
+    """Whether the ingester has not applied the source list yet."""
 
 
 def must_look_again_soon(run: Reconciliation, found: Observation) -> bool:
     """Whether something that can't be watched decides about the source now."""
     return (
         run.memory.status.unconfirmed is not None
+        or bool(run.still_in)
+        or found.is_list_pending
         or is_reset_due(run.source.spec.cursor, found.status.cursor_reset)
         or any(map(_is_undecided, found.facts))
     )

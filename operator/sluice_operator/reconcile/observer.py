@@ -24,6 +24,7 @@ from sluice_operator.reconcile.children import EnsuredChildren
 from sluice_operator.reconcile.cursor_reset import CursorResetter
 from sluice_operator.reconcile.keys import keys_of, source_key
 from sluice_operator.reconcile.pod_startup import StartupInspector
+from sluice_operator.reconcile.pools import Place, Pools
 from sluice_operator.reconcile.reconciliation import Reconciliation
 from sluice_operator.reconcile.redis_access import RedisAccess
 from sluice_operator.redis.source_redis import SourceRedis
@@ -36,11 +37,19 @@ class Observer:
     """Observes sources."""
 
     def __init__(
-        self, *, client: KubernetesClient, objects: ObjectPoller, cache: Cache, redis: SourceRedis, clock: Clock
+        self,
+        *,
+        client: KubernetesClient,
+        objects: ObjectPoller,
+        cache: Cache,
+        redis: SourceRedis,
+        pools: Pools,
+        clock: Clock,
     ) -> None:
         self._client = client
         self._cache = cache
         self._redis = redis
+        self._pools = pools
         self._clock = clock
         self._startup = StartupInspector(client, objects, clock)
         self._cursor_resetter = CursorResetter(redis, clock)
@@ -54,6 +63,10 @@ class Observer:
     ) -> list[Facts]:
         """The facts of each stream. A problem of the API server or of Redis is a fact too: it is not raised."""
         return [await self._observe(run, access, owners, children, stream) for stream in run.streams]
+
+    def is_list_pending(self, run: Reconciliation, place: Place) -> bool:
+        """Whether the ingester of a shared Deployment has not applied its source list yet."""
+        return any(self._pools.stream_of(run.source, stream, place).is_pending for stream in run.streams)
 
     def unwatch(self, key: SourceKey) -> None:
         """Watch nothing in Redis for the source of that key."""
@@ -84,14 +97,21 @@ class Observer:
         stream: DesiredStream,
     ) -> Facts:
         source, now = run.source, self._clock.now()
-        child = child_name(source.metadata.name, stream.component.field)
         deployment, owner = children.deployments.get(stream.component), owners.get(stream.component)
-        labelled = [pod for pod in self._cache.children(PODS, source_key(source)) if _belongs_to(pod, stream)]
-        pods = [pod for pod in labelled if is_of_deployment(pod, child)]
+        place, pooled = children.place, None
+        if place is None:
+            child = child_name(source.metadata.name, stream.component.field)
+            labelled = [pod for pod in self._cache.children(PODS, source_key(source)) if _belongs_to(pod, stream)]
+            pods = [pod for pod in labelled if is_of_deployment(pod, child)]
+        else:
+            child, pooled = place.name, self._pools.stream_of(source, stream, place)
+            labelled = pods = self._pools.pods_of(place) if pooled.runs or pooled.is_pending else []
         since = earliest_pod_time(source=source.metadata.creation_timestamp, deployment=deployment)
         pod_facts = pods_facts(pods, since=since)
         # The cursor and the numbers of another source are not this one's to report or to set.
         sink = None if owner is not None else await self._read_redis(run, access, owners, stream)
+        if pooled is not None and pooled.failure is not None and sink is not None and sink.failure is None:
+            sink = pooled.failure
         return Facts(
             component=stream.component,
             now=now,
@@ -113,6 +133,9 @@ class Observer:
             sink=sink,
             writers=self._writer_facts(run, keys_of(source, stream), sink, pods),
             namespace=source.metadata.namespace,
+            pool=place.pool.name if place is not None else "",
+            still_in=run.still_in,
+            joined=None if pooled is None else pooled.joined if pooled.runs else now,
             child=child,
         )
 

@@ -37,7 +37,7 @@ from sluice_operator.reconcile.reconciliation import Reconciliation
 from sluice_operator.reconcile.redis_access import RedisAccessReader
 from sluice_operator.reconcile.restart_exemption import exempt_restarts
 from sluice_operator.reconcile.source_memory import SourceMemories, SourceMemory
-from sluice_operator.reconcile.source_reader import SourceDeletedError
+from sluice_operator.reconcile.source_reader import SourceDeletedError, SourceOutdatedError
 from sluice_operator.reconcile.status_writer import StatusWriter
 from sluice_operator.status.condition_reasons import ConditionReason
 from sluice_operator.status.source_status import invalid_spec_status
@@ -114,7 +114,7 @@ class Reconciler:
         next_in = self._observe_interval_seconds
         try:
             next_in = await self._run_steps(kind, run)
-        except SourceDeletedError as error:
+        except (SourceDeletedError, SourceOutdatedError) as error:
             logger.debug("%s", error)
         finally:
             await self._status_writer.record_events(found, run.events)
@@ -138,7 +138,9 @@ class Reconciler:
         await self._status_writer.write(run.found, run.source.status, status, run.memory.status)
         numbers_in = self._status_writer.seconds_until_due(status, run.memory.status)
         self._observer.watch(run, access, facts, numbers_in=0.0 if are_numbers_urgent(status) else numbers_in)
-        return self._seconds_until_next(kind, run, Observation(facts=facts, status=status), numbers_in=numbers_in)
+        is_list_pending = children.place is not None and self._observer.is_list_pending(run, children.place)
+        found = Observation(facts=facts, status=status, is_list_pending=is_list_pending)
+        return self._seconds_until_next(kind, run, found, numbers_in=numbers_in)
 
     def _seconds_until_next(
         self, kind: SourceKind, run: Reconciliation, found: Observation, *, numbers_in: float

@@ -42,6 +42,8 @@ class Reconciliation:
     """The seconds until the next reconcile, if a step needs one by then. None if no step does."""
     blocked_by: Refusal | None = None
     """Why no child may be written in this reconcile, if an earlier step has failed."""
+    still_in: str = ""
+    """What still runs the source although it belongs elsewhere now. Empty if nothing does."""
     refusals: dict[Component | None, Refusal] = field(default_factory=dict)
     """Why a child is not up to date, by the stream that needs it; None for a child that all streams need."""
     deadline: float = field(default_factory=lambda: time.monotonic() + _TOTAL_SECONDS)

@@ -12,6 +12,10 @@ from sluice_operator.reconcile.keys import source_key
 from sluice_operator.reconcile.kinds import Kinds
 
 
+class SourceOutdatedError(Exception):
+    """The source has changed since its reconcile began."""
+
+
 class SourceDeletedError(Exception):
     """The source was deleted, and no watch has reported it yet. The rest of the reconcile has nothing to do."""
 

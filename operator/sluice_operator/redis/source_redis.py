@@ -1,18 +1,25 @@
 """The operator's reads and writes in the Redis of a source: a protocol, and its implementation with real servers."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
 from sluice_operator.api.cursor import CursorSpec
 from sluice_operator.kubernetes.source_key import SourceKey
-from sluice_operator.observed.facts.redis import SinkFacts
+from sluice_operator.observed.facts.redis import SinkFacts, SinkReadFailure
 from sluice_operator.redis.cursor_writer import CursorError, delete_cursors, reset_cursor
+from sluice_operator.redis.source_lists import (
+    SourceListState,
+    delete_source_list,
+    read_source_list,
+    write_source_list,
+)
 from sluice_operator.redis.stream_reader import RedisReader
 from sluice_operator.redis.stream_watch import StreamWatch, WatchedStream
 from sluice_redis.contract import StreamKeys
 
 _NO_URL = "the Secret does not hold the URL of a Redis"
+_NO_SERVER = SinkFacts(failure=SinkReadFailure.URL_INVALID, failure_message=_NO_URL)
 
 
 class SourceRedis(Protocol):
@@ -34,6 +41,17 @@ class SourceRedis(Protocol):
 
     async def reset_cursor(self, url: bytes, keys: StreamKeys, requested: CursorSpec, *, ca_bundle: str = "") -> str:
         """Set the cursor at `keys`, once for each nonce. Returns what went wrong, or an empty string."""
+
+    async def read_source_list(self, url: bytes, key: str, *, ca_bundle: str = "") -> SourceListState:
+        """The source list at `key`. A failure of Redis is returned, not raised."""
+
+    async def write_source_list(
+        self, url: bytes, key: str, version: str, entries: Mapping[str, str], *, ca_bundle: str = ""
+    ) -> SinkFacts | None:
+        """Replace the source list at `key`. Returns what went wrong, if anything."""
+
+    async def delete_source_list(self, url: bytes, key: str, *, ca_bundle: str = "") -> SinkFacts | None:
+        """Delete the source list at `key`. Returns what went wrong, if anything."""
 
     async def delete_cursors(
         self, url: bytes, streams: Iterable[StreamKeys], *, ca_bundle: str = ""
@@ -78,6 +96,23 @@ class RedisServers:
         """Set the cursor at `keys`, once for each nonce. Returns what went wrong, or an empty string."""
         client = self._reader.client(url, ca_bundle=ca_bundle)
         return _NO_URL if client is None else await reset_cursor(client, keys, requested)
+
+    async def read_source_list(self, url: bytes, key: str, *, ca_bundle: str = "") -> SourceListState:
+        """The source list at `key`."""
+        client = self._reader.client(url, ca_bundle=ca_bundle)
+        return SourceListState(failure=_NO_SERVER) if client is None else await read_source_list(client, key)
+
+    async def write_source_list(
+        self, url: bytes, key: str, version: str, entries: Mapping[str, str], *, ca_bundle: str = ""
+    ) -> SinkFacts | None:
+        """Replace the source list at `key`. Returns what went wrong, if anything."""
+        client = self._reader.client(url, ca_bundle=ca_bundle)
+        return _NO_SERVER if client is None else await write_source_list(client, key, version, entries)
+
+    async def delete_source_list(self, url: bytes, key: str, *, ca_bundle: str = "") -> SinkFacts | None:
+        """Delete the source list at `key`. Returns what went wrong, if anything."""
+        client = self._reader.client(url, ca_bundle=ca_bundle)
+        return _NO_SERVER if client is None else await delete_source_list(client, key)
 
     async def delete_cursors(
         self, url: bytes, streams: Iterable[StreamKeys], *, ca_bundle: str = ""

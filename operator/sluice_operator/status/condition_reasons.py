@@ -54,6 +54,12 @@ class ConditionReason(StrEnum):
 
     Nothing, unless it lasts: then check the API server.
     """
+    POOL_MISMATCH = "PoolMismatch", Severity.STALLED
+    """The resource shares a pool, and a field that all resources of the pool have in common differs from that of the
+    oldest of them. Its ingester does not run.
+
+    Set the field that the message names as in that resource, or choose another pool.
+    """
     CHILD_CONFLICT = "ChildConflict", Severity.STALLED
     """An object of the name that the operator needs exists and belongs to somebody else.
 

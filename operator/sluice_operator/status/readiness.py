@@ -73,6 +73,9 @@ def _evaluate(  # noqa: PLR0911 (one return for each kind of situation)
         return _duplicate(facts)
     if not assessment.should_run:
         return _idle(assessment)
+    if facts.still_in:
+        message = f"Waiting until {facts.still_in}, does not run this source any more"
+        return progressing_verdict(ConditionReason.PROGRESSING, message)
     if facts.sink is None:
         lasted = _seconds_with_reason(ConditionReason.SECRET_MISSING, assessment, current[Type.SINK_WRITABLE], previous)
         return stalled_verdict_after(
@@ -267,7 +270,9 @@ def _seconds_with_reason(
 def _uptime_seconds(assessment: Assessment) -> float:
     """The seconds since the ingester's container started."""
     pod = assessment.pod
-    return (assessment.facts.now - pod.running_since).total_seconds() if pod and pod.running_since else 0.0
+    if pod is None or pod.running_since is None:
+        return 0.0
+    return (assessment.facts.now - max(pod.running_since, assessment.facts.joined or pod.running_since)).total_seconds()
 
 
 def _seconds_since(assessment: Assessment, start: datetime) -> float:

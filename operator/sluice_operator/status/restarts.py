@@ -53,27 +53,52 @@ def count_all_restarts(previous: RestartsStatus | None, assessments: Sequence[As
     """The restarts of all streams of a source. A pod replaces only pods of its own stream."""
     restarts, counted = previous or RestartsStatus(), []
     entries, first = restarts.pods or (), assessments[0].facts.component.name
+    if assessments[0].facts.pool:
+        # All streams run in the same pods. Their restarts are counted once.
+        return _in_shared_pods(restarts, assessments)
     for assessment in assessments:
         facts = assessment.facts
         # An entry without a component was written when a source had one stream.
         own = tuple(entry for entry in entries if (entry.component or first) == facts.component.name)
         restarts = count_restarts(
-            restarts.model_copy(update={"pods": own}), facts.pods, should_run=assessment.should_run, now=facts.now
+            restarts.model_copy(update={"pods": own}),
+            facts.pods,
+            should_run=assessment.should_run,
+            now=facts.now,
+            joined=facts.joined,
         )
         counted += [pod.model_copy(update={"component": facts.component.name}) for pod in restarts.pods or ()]
-    recent = _in_window(restarts, assessments[0].facts)
-    return restarts.model_copy(
-        update={"pods": tuple(counted), "in_window": len(recent), "recent_times": recent or None}
+    return _with_recent(restarts.model_copy(update={"pods": tuple(counted)}), assessments[0].facts)
+
+
+def _in_shared_pods(previous: RestartsStatus, assessments: Sequence[Assessment]) -> RestartsStatus:
+    facts = assessments[0].facts
+    pods = {pod.uid: pod for assessment in assessments for pod in assessment.facts.pods}
+    restarts = count_restarts(
+        previous,
+        sorted(pods.values(), key=lambda pod: (pod.created, pod.name)),
+        should_run=any(assessment.should_run for assessment in assessments),
+        now=facts.now,
+        joined=min((joined for one in assessments if (joined := one.facts.joined) is not None), default=None),
     )
+    counted = tuple(pod.model_copy(update={"component": facts.component.name}) for pod in restarts.pods or ())
+    return _with_recent(restarts.model_copy(update={"pods": counted}), facts)
 
 
 def count_restarts(
-    previous: RestartsStatus | None, pods: Sequence[PodFacts], *, should_run: bool, now: datetime
+    previous: RestartsStatus | None,
+    pods: Sequence[PodFacts],
+    *,
+    should_run: bool,
+    now: datetime,
+    joined: datetime | None = None,
 ) -> RestartsStatus:
     """The restarts after `pods` (the oldest first) were observed, continued from `previous`.
 
     `should_run` is False while no pod should run. Then deleted pods are dropped, and running ones are exempt. So when
     the source is resumed, its new pod does not count as a replacement.
+
+    `joined` is when the source was added to a pod that it shares. What happened to that pod before does not count.
     """
     previous = previous or RestartsStatus()
     seen = {pod.uid: pod for pod in pods}
@@ -88,6 +113,9 @@ def count_restarts(
 
     for pod in pods:
         if pod.uid in counted or pod.terminating:
+            continue
+        if joined is not None and pod.created <= joined:
+            counted[pod.uid] = _counted_pod(pod)
             continue
         if forerunner := _predecessor(pod, counted, seen):
             lasts.append(_replacement(pod, _gone_reason(counted.pop(forerunner), seen)))
@@ -126,9 +154,10 @@ def _recent(previous: RestartsStatus, lasts: Sequence[_CountedRestarts]) -> tupl
     return tuple(sorted(times)[-MAX_TIMES:])
 
 
-def _in_window(restarts: RestartsStatus, facts: Facts) -> tuple[datetime, ...]:
+def _with_recent(restarts: RestartsStatus, facts: Facts) -> RestartsStatus:
     window = facts.windows.stable_window_seconds
-    return tuple(time for time in restarts.recent_times or () if (facts.now - time).total_seconds() < window)
+    recent = tuple(time for time in restarts.recent_times or () if (facts.now - time).total_seconds() < window)
+    return restarts.model_copy(update={"in_window": len(recent), "recent_times": recent or None})
 
 
 def _predecessor(pod: PodFacts, counted: dict[str, CountedPod], seen: dict[str, PodFacts]) -> str | None:

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from sluice_operator.api.conditions import Condition, ConditionType
 from sluice_operator.api.ingester_status import IngesterStatus, RestartsStatus, SourceStatus
+from sluice_operator.api.pooling import PoolStatus
 from sluice_operator.desired.component import Component
 from sluice_operator.observed.facts.facts import Facts
 from sluice_operator.status.assessment import Assessment, StreamHistory, assess
@@ -67,6 +68,7 @@ def source_status(
         "image": images[0] if images else previous.image,
         "restarts": restarts,
         "cursor_reset": cursor_reset(first, previous.cursor_reset),
+        "pool": previous.pool if first.still_in else _pool(first),
     }
     return previous.model_copy(update=update)
 
@@ -94,6 +96,10 @@ def _without_observation(previous: StatusT, conditions: Mapping[str, Condition],
     parts = {name: without_current_numbers(part) for name, part in previous.ingesters.items()}
     update = {"observed_generation": generation, "conditions": sorted_conditions(conditions), **parts}
     return previous.model_copy(update=update)
+
+
+def _pool(facts: Facts) -> PoolStatus | None:
+    return PoolStatus(name=facts.pool, deployment=facts.child) if facts.pool else None
 
 
 def _is_suspended(facts: Facts) -> bool:

@@ -86,7 +86,7 @@ def _urgent_parts(status: SourceStatus) -> tuple[object, ...]:
     known = {name: (part.cursor is None, part.lag is None, part.rate is None) for name, part in status.streams.items()}
     # The number of recent restarts can wait when it falls.
     restarts = status.restarts and status.restarts.model_copy(update={"in_window": 0, "recent_times": None})
-    rest = (status.host, status.image, restarts, status.cursor_reset, status.last_handled_reconcile_at)
+    rest = (status.host, status.image, status.pool, restarts, status.cursor_reset, status.last_handled_reconcile_at)
     return status.observed_generation, conditions, states, gaps, known, rest
 
 

@@ -8,6 +8,7 @@ from e2e.tests.situations.catalog import (
     neighbours,
     operator,
     pods,
+    pools,
     refusals,
     rollouts,
     sinks,
@@ -25,6 +26,7 @@ UNDISTURBED: Final[tuple[Situation, ...]] = (
     *lifetime.SITUATIONS,
     *neighbours.SITUATIONS,
     *refusals.SITUATIONS,
+    *pools.SITUATIONS,
 )
 """Those that leave the operator alone, so that all can run at the same time."""
 

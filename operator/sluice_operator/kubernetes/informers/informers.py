@@ -106,7 +106,7 @@ def handle_child_event(cache: Cache, add: Add, api: ApiResource, event_type: str
         if before is not None and _resource_version(before) == _resource_version(child):
             return  # the operator wrote it
     for one in (child, before):
-        if one is not None and (owner := cache.owner_of(one)):
+        for owner in cache.owners_of(one) if one is not None else ():
             add(owner)
 
 

@@ -47,6 +47,14 @@ class Facts:
     sink: SinkFacts | None
     """None if there is no URL to read Redis with."""
     writers: WriterFacts = field(default_factory=WriterFacts)
+    pool: str = ""
+    """The pool whose Deployment runs the ingester. Empty if the Deployment is that of this source alone."""
+    still_in: str = ""
+    """Which pod of the shared Deployment that the status names may still run this source. Empty if none does, or if the
+    source belongs there.
+    """
+    joined: datetime | None = None
+    """When this stream was added to the sources of that Deployment, if known. Restarts before that are not its own."""
     namespace: str = ""
     child: str = ""
     """The name of the Deployment, even if it does not exist."""

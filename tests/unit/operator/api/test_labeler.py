@@ -12,7 +12,7 @@ from sluice_operator.api.relay import RelaySpec
 from sluice_operator.kinds.labeler import LABELER
 from sluice_operator.kinds.relay import RELAY
 
-EXAMPLE = Path(__file__).parents[4] / "examples" / "labeler.yaml"
+EXAMPLES = Path(__file__).parents[4] / "examples"
 
 
 def body(**spec: Any) -> dict[str, Any]:
@@ -31,10 +31,11 @@ def test_only_the_host_is_required() -> None:
     assert spec["suspend"] is False
 
 
-def test_the_example_has_no_unknown_field() -> None:
-    example = yaml.safe_load(EXAMPLE.read_text(encoding="utf-8"))
-    assert example["kind"] == LABELER.name
-    LabelerSpec.model_validate(example["spec"], extra="forbid")
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("labeler*.yaml")), ids=lambda path: path.name)
+def test_the_example_has_no_unknown_field(path: Path) -> None:
+    for example in yaml.safe_load_all(path.read_text(encoding="utf-8")):
+        assert example["kind"] == LABELER.name
+        LabelerSpec.model_validate(example["spec"], extra="forbid")
 
 
 def test_a_labeler_has_the_common_fields_of_a_relay() -> None:

@@ -31,6 +31,7 @@ def test_only_the_host_is_required() -> None:
         "batch": {"size": 500, "timeoutMilliseconds": 1000},
         "backpressure": {"highWaterMark": 100_000},
         "retention": {"trimConsumed": False},
+        "pooling": {"mode": "Dedicated", "pool": "default"},
         "podTemplate": {
             "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"memory": "128Mi"}},
         },

@@ -80,7 +80,7 @@ def test_the_kind_is_watched_and_its_children_are_mapped_to_it() -> None:
     child = {**deployment(), "kind": "Deployment"}
     child["metadata"] |= {"uid": "d-1", "resourceVersion": "2"}
     cache.put(DEPLOYMENTS, child)
-    assert cache.owner_of(child) == KEY
+    assert cache.owners_of(child) == [KEY]
     assert [item["metadata"]["uid"] for item in cache.children(DEPLOYMENTS, KEY)] == ["d-1"]
     assert cache.source(KEY) == body()
 

@@ -1,0 +1,105 @@
+"""The sources of each pool, and which of its Deployments runs which of them.
+
+A source keeps its Deployment for as long as it is in the pool: its status names it. A new source gets the first
+Deployment with room. So no source is moved because another one comes or goes.
+"""
+
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from sluice_operator.api.errors import InvalidResourceError
+from sluice_operator.api.source import Source
+from sluice_operator.desired.cursor_claim import claim_rank
+from sluice_operator.desired.pools import PoolKey, pool_of
+from sluice_operator.kubernetes.api_resource import Manifest
+from sluice_operator.kubernetes.cache import Cache
+from sluice_operator.reconcile.kinds import Kinds
+from sluice_operator.reconcile.terminating_sources import without_status
+
+SOURCES_PER_POD: Final = 100
+"""How many sources one pod runs at most."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Member:
+    """A source of a pool."""
+
+    source: Source
+    """Without its status."""
+    index: int
+    """The number of its Deployment."""
+
+
+@dataclass(slots=True)
+class _Parsed:
+    generation: Any
+    source: Source | None
+    """None if its spec is invalid."""
+
+
+@dataclass(slots=True)
+class _Pool:
+    indices: dict[str, int] = field(default_factory=dict)
+    """By uid of a source: the number of its Deployment."""
+
+
+class PoolMembers:
+    """The sources of all pools."""
+
+    def __init__(self, *, cache: Cache, kinds: Kinds, sources_per_pod: int = SOURCES_PER_POD) -> None:
+        self._cache = cache
+        self._kinds = kinds
+        self._sources_per_pod = sources_per_pod
+        self._pools: dict[PoolKey, _Pool] = {}
+        self._parsed: dict[str, _Parsed] = {}
+
+    def all(self, pool: PoolKey) -> list[Member]:
+        """The sources of `pool` that are not being deleted and whose spec is valid, the oldest first."""
+        found = [one for one in self._cache.sources_by(pool_of, pool) if "deletionTimestamp" not in one["metadata"]]
+        self._assign(pool, found)
+        indices = self._pools[pool].indices
+        return [
+            Member(source=source, index=indices[one["metadata"]["uid"]])
+            for one in sorted(found, key=claim_rank)
+            if (source := self._parse(one)) is not None
+        ]
+
+    def drop_source(self, uid: str) -> None:
+        """Drop a source that was deleted."""
+        self._parsed.pop(uid, None)
+        for pool in self._pools.values():
+            pool.indices.pop(uid, None)
+
+    def _assign(self, pool: PoolKey, found: list[Manifest]) -> None:
+        """Give each source of the pool its Deployment."""
+        known = self._pools.setdefault(pool, _Pool())
+        uids = {one["metadata"]["uid"] for one in found}
+        indices = {uid: index for uid, index in known.indices.items() if uid in uids}
+        fresh = [one for one in sorted(found, key=claim_rank) if one["metadata"]["uid"] not in indices]
+        counts: dict[int, int] = {}
+        for index in indices.values():
+            counts[index] = counts.get(index, 0) + 1
+        # Those with a place in their status come first, so that nobody else takes it.
+        for one in sorted(fresh, key=lambda one: _index_in_status(pool, one) is None):
+            own = _index_in_status(pool, one)
+            free = (number for number in range(len(found) + 1) if counts.get(number, 0) < self._sources_per_pod)
+            place = next(free) if own is None else own
+            indices[one["metadata"]["uid"]] = place
+            counts[place] = counts.get(place, 0) + 1
+        known.indices = indices
+
+    def _parse(self, found: Manifest) -> Source | None:
+        uid, generation = found["metadata"]["uid"], found["metadata"].get("generation")
+        parsed = self._parsed.get(uid)
+        if parsed is None or parsed.generation != generation:
+            source = None
+            with suppress(InvalidResourceError):
+                source = without_status(self._kinds[found["kind"]].model.parse(found))
+            parsed = self._parsed[uid] = _Parsed(generation=generation, source=source)
+        return parsed.source
+
+
+def _index_in_status(pool: PoolKey, found: Manifest) -> int | None:
+    status = (found.get("status") or {}).get("pool") or {}
+    return pool.index_of(str(status.get("deployment", ""))) if status.get("name") == pool.name else None
