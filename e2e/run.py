@@ -13,8 +13,9 @@ import pytest
 
 from e2e.cluster.provider import ClusterError, NoClusterError, ensure_cluster
 
-# These take away what all others need: a CRD, the shared release.
-LAST: Final = ("e2e/tests/test_missing_crd.py", "e2e/tests/test_uninstall.py")
+# The first measures times, and needs the machine for itself. The others take away what all need: a CRD, the shared
+# release.
+LAST: Final = ("e2e/tests/test_shared_pods.py", "e2e/tests/test_missing_crd.py", "e2e/tests/test_uninstall.py")
 SUITES: Final = (
     # A worker runs a file, the files with the most tests first. Databases in e2e.tests.sluice limits the number.
     ("e2e/tests", "tests/apiserver", *(f"--ignore={path}" for path in LAST), "-n", "5", "--dist", "loadfile"),

@@ -4,6 +4,7 @@ Each but the last watches namespaces of its own, so that they run at the same ti
 
 - `SHARED` serves most tests. Nothing stops its operator.
 - `DISTURBED` serves the tests that stop or kill their operator.
+- `POOLS` serves the proof with hundreds of Labelers.
 - `EVERYWHERE` watches all namespaces, as with the chart's defaults. Only a proof that runs alone installs it.
 """
 
@@ -29,6 +30,8 @@ SITUATIONS: Final = "sluice-situations"
 """The namespace of the situations."""
 RESTARTS: Final = "sluice-restarts"
 """The namespace of the tests that disturb their operator."""
+POOLED: Final = "sluice-pooled"
+"""The namespace of hundreds of Labelers in shared pods."""
 
 SHARED: Final = deploy.Release(
     name="sluice-shared", namespace="sluice-shared-system", watch_namespaces=(TESTS, SITUATIONS)
@@ -36,6 +39,7 @@ SHARED: Final = deploy.Release(
 DISTURBED: Final = deploy.Release(
     name="sluice-disturbed", namespace="sluice-disturbed-system", watch_namespaces=(RESTARTS,)
 )
+POOLS: Final = deploy.Release(name="sluice-pools", namespace="sluice-pools-system", watch_namespaces=(POOLED,))
 EVERYWHERE: Final = deploy.Release(name="sluice-everywhere", namespace="sluice-everywhere-system")
 
 STEADY: Final = [{"name": "SLUICE_LEASE_DURATION_SECONDS", "value": "60"}]

@@ -97,13 +97,13 @@ class Sluice:
         self.kubectl("rollout", "status", f"deployment/{source.name}", "--timeout=280s")
         return source
 
-    def outside(self, name: str, *, host: str) -> Source:
+    def outside(self, name: str, *, host: str, scheme: str = "ws") -> Source:
         """A source outside the cluster."""
         source = Source(
             cluster=self.cluster,
             name=name,
             namespace=self.namespace,
-            address=f"ws://{host}",
+            address=f"{scheme}://{host}",
             seqs=range(2**53),
             database=self._databases.next(),
         )
@@ -133,6 +133,11 @@ class Sluice:
         """Apply a Secret."""
         metadata = {"name": name, "namespace": self.namespace}
         self._apply({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": data})
+
+    def config_map(self, name: str, data: dict[str, str]) -> None:
+        """Apply a ConfigMap."""
+        metadata = {"name": name, "namespace": self.namespace}
+        self._apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data})
 
     def refused(self, manifest: manifests.Manifest) -> str:
         """The API server's message when it refuses `manifest`; AssertionError if it accepts it."""

@@ -30,7 +30,7 @@ class Source:
     @property
     def host(self) -> str:
         """HOST in the names of keys in Redis."""
-        return self.address.removeprefix("ws://")
+        return self.address.partition("://")[2]
 
     @property
     def control(self) -> Control:

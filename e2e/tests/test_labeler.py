@@ -4,11 +4,14 @@ import json
 import operator
 import time
 from functools import partial
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
 from e2e.cluster.errors import ClusterError
+from e2e.tests.labelers.labels import HISTORY
+from e2e.tests.labelers.process import running_labelers
 from e2e.tests.relay import LabelerUnderTest
 from e2e.tests.sluice import Sluice
 from e2e.tests.source import Source
@@ -121,6 +124,16 @@ def test_a_killed_pod_is_counted_and_loses_nothing(sluice: Sluice) -> None:
         labeler.wait_ready()
     assert labeler.restarts() == 2
     assert_exactly_once(sluice, source, frames=cursor(sluice, source) + 300)
+
+
+def test_a_source_with_tls_and_a_private_ca(sluice: Sluice, tmp_path: Path) -> None:
+    """In a pod, whose file system is read-only."""
+    with running_labelers(1, host=sluice.cluster.host_address, directory=tmp_path) as labelers:
+        source = sluice.outside("tls", host=labelers.hosts[0], scheme="wss")
+        sluice.config_map("tls-ca", {"ca.crt": labelers.authority})
+        labeler = sluice.labeler("tls", source=source, caBundle={"configMapRef": {"name": "tls-ca"}})
+        labeler.wait_ready()
+        sluice.wait_length(source, "label_live", entries=HISTORY)
 
 
 def test_suspend_keeps_the_cursor_and_resume_continues_from_it(sluice: Sluice) -> None:
