@@ -7,11 +7,7 @@ from sluice_operator.api.source import Source
 from sluice_operator.desired.child_metadata import Manifest, build_child
 from sluice_operator.desired.ingester_defaults import IngesterDefaults
 from sluice_operator.desired.merge_pod_template import merge_pod_template
-from sluice_operator.desired.naming import (
-    child_name,
-    owned_labels,
-    pod_selector,
-)
+from sluice_operator.desired.naming import child_name, owned_labels, pod_selector
 from sluice_operator.desired.pod import build_pod_spec, source_variables
 from sluice_operator.desired.redis_secret import redis_secret
 from sluice_operator.desired.stream import DesiredStream
@@ -29,7 +25,7 @@ def build_deployment(
     `config_hashes` are, by annotation, hashes of what the ingester reads at its start, such as the Redis URL. If one
     changes, the pod is replaced.
     """
-    labels = pod_selector(resource=source.metadata.name, component=stream.component)
+    labels = pod_selector(resource=source.metadata.name, component=stream.component.name)
     owned = owned_labels(kind=type(source).__name__, resource=source.metadata.name)
     added = source.spec.deployment or DeploymentMetadata()
     template = {

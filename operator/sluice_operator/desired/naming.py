@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from typing import Final
 
 from sluice_operator.api.base import GROUP
-from sluice_operator.desired.component import Component
 
 FIELD_MANAGER: Final = "sluice-operator"
 """The field manager of the children."""
@@ -67,14 +66,15 @@ def label_value(name: str) -> str:
     return _truncate_with_hash(name, suffix="")
 
 
-def pod_selector(*, resource: str, component: Component) -> dict[str, str]:
-    """The labels that select the pods of one ingester. The selector of a Deployment is immutable, so they must never
-    change.
+def pod_selector(*, resource: str, component: str) -> dict[str, str]:
+    """The labels that select the pods of one ingester: that of a resource, or that of a shared Deployment.
+
+    The selector of a Deployment is immutable, so they must never change.
     """
     return {
         "app.kubernetes.io/name": "sluice-ingester",
         "app.kubernetes.io/instance": label_value(resource),
-        COMPONENT_LABEL: component.name,
+        COMPONENT_LABEL: component,
     }
 
 

@@ -16,7 +16,7 @@ from sluice_operator.api.source import Source
 from sluice_operator.desired.child_metadata import Manifest, build_shared_child, member_reference
 from sluice_operator.desired.ingester_defaults import IngesterDefaults
 from sluice_operator.desired.merge_pod_template import merge_pod_template
-from sluice_operator.desired.naming import COMPONENT_LABEL, MANAGED_BY, label_value
+from sluice_operator.desired.naming import MANAGED_BY, label_value, pod_selector
 from sluice_operator.desired.pod import build_pod_spec, source_variables
 from sluice_operator.desired.redis_secret import key_prefix, redis_secret
 from sluice_operator.desired.stream import DesiredStream
@@ -77,7 +77,16 @@ def differing_field(source: Source, oldest: Source) -> str:
 
 def source_id(source: Source) -> str:
     """`source` in the IDs of its entries: `KIND/NAMESPACE/NAME`."""
-    return f"{type(source).__name__}/{source.metadata.namespace}/{source.metadata.name}"
+    return _source_id(type(source).__name__, source.metadata.namespace, source.metadata.name)
+
+
+def object_source_id(source: Mapping[str, Any]) -> str:
+    """The same for a source's object."""
+    return _source_id(source["kind"], source["metadata"]["namespace"], source["metadata"]["name"])
+
+
+def _source_id(kind: str, namespace: str, name: str) -> str:
+    return f"{kind}/{namespace}/{name}"
 
 
 def entry_id(source: Source, stream: DesiredStream) -> str:
@@ -111,18 +120,6 @@ def is_source_list_key(key: str, *, prefix: str) -> bool:
     return key.startswith(f"{prefix}{SOURCE_LIST_PREFIX}")
 
 
-def source_list_of(deployment: Mapping[str, Any]) -> str:
-    """The key of the source list that a shared Deployment follows. Empty if it follows none."""
-    containers = deployment.get("spec", {}).get("template", {}).get("spec", {}).get("containers") or ()
-    values = [
-        one.get("value", "")
-        for container in containers
-        for one in container.get("env") or ()
-        if one.get("name") == ingester_settings.SOURCE_LIST.variable
-    ]
-    return str(next(iter(values), ""))
-
-
 def build_pool_deployment(
     pool: PoolKey,
     index: int,
@@ -139,15 +136,11 @@ def build_pool_deployment(
     It has one pod, or none if no source `runs`.
     """
     name = pool.deployment(index)
-    selector = {
-        "app.kubernetes.io/name": "sluice-ingester",
-        "app.kubernetes.io/instance": name,
-        COMPONENT_LABEL: _COMPONENT,
-    }
-    labels = {**selector, **MANAGED_BY, POOL_LABEL: label_value(pool.name)}
+    selector = pod_selector(resource=name, component=_COMPONENT)
+    labels = {**selector, POOL_LABEL: label_value(pool.name)}
     env = {ingester_settings.SOURCE_LIST.variable: source_list}
     template = {
-        "metadata": {"labels": labels, "annotations": dict(config_hashes)},
+        "metadata": {"labels": {**labels, **MANAGED_BY}, "annotations": dict(config_hashes)},
         "spec": build_pod_spec(oldest.spec, env=env, redis=redis_secret(oldest), defaults=defaults),
     }
     return build_shared_child(
@@ -156,7 +149,7 @@ def build_pool_deployment(
         api_version="apps/v1",
         kind="Deployment",
         name=name,
-        labels={**selector, POOL_LABEL: label_value(pool.name)},
+        labels=labels,
         body={
             "spec": {
                 "replicas": 1 if runs else 0,

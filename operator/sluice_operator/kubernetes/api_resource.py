@@ -1,10 +1,16 @@
 """Kinds of objects and their paths in the Kubernetes API."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 Manifest: TypeAlias = dict[str, Any]
 """An object as JSON. Models would cost memory and time, and would drop fields that are newer than they are."""
+
+
+def without_managed_fields(item: Mapping[str, Any]) -> Manifest:
+    """`item` without `managedFields`, which are large."""
+    return {**item, "metadata": {name: value for name, value in item["metadata"].items() if name != "managedFields"}}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -10,7 +10,7 @@ Watches deliver events late, twice or not at all. So the cache keeps three rules
 from collections.abc import Hashable, Iterable, Mapping
 from typing import Any, Final
 
-from sluice_operator.kubernetes.api_resource import ApiResource, Manifest
+from sluice_operator.kubernetes.api_resource import ApiResource, Manifest, without_managed_fields
 from sluice_operator.kubernetes.indexer import Indexer, IndexFunction, namespaced_name
 from sluice_operator.kubernetes.shared_strings import share_strings
 from sluice_operator.kubernetes.source_key import SourceKey, object_key
@@ -116,13 +116,13 @@ class Cache:
         return [object_key(source) for source in self._indexer(self._kinds.sources[kind]).find(self._own_label, label)]
 
     def _compact(self, api: ApiResource, item: Mapping[str, Any]) -> Manifest:
-        """`item` in little memory: without `managedFields`, which are large, and without fields that nobody reads.
+        """`item` in little memory: without fields that nobody reads.
 
         The items of a list don't name their kind, so it is added.
         """
-        metadata = {name: value for name, value in item["metadata"].items() if name != "managedFields"}
         trim = self._kinds.trims.get(api, dict)
-        return share_strings({**trim(item), "apiVersion": api.api_version, "kind": api.kind, "metadata": metadata})
+        named = {**trim(item), "apiVersion": api.api_version, "kind": api.kind}
+        return share_strings(without_managed_fields(named))
 
     def _indexer(self, api: ApiResource) -> Indexer:
         if api not in self._indexers:

@@ -55,15 +55,6 @@ class KubernetesClient:
                 return None
             raise
 
-    async def get_if_allowed(self, api: ApiResource, namespace: str, name: str) -> Manifest | None:
-        """An object, or None if there is none or the server refuses to show it. Raises ApiError."""
-        try:
-            return await self.get(api, namespace, name)
-        except ApiError as error:
-            if error.is_refusal:
-                return None
-            raise
-
     async def list(
         self, api: ApiResource, namespace: str | None, *, label_selector: str = "", field_selector: str = ""
     ) -> ObjectList:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from sluice_common.clock import Clock, SystemClock
-from sluice_operator.kubernetes.api_resource import ApiResource, Manifest
+from sluice_operator.kubernetes.api_resource import ApiResource, Manifest, without_managed_fields
 from sluice_operator.kubernetes.errors import ApiError
 from sluice_operator.kubernetes.protocols import ObjectReader
 from sluice_operator.kubernetes.source_key import SourceKey
@@ -94,7 +94,7 @@ class ObjectPoller:
         """Store an object that the operator has just written."""
         path = (api, item["metadata"]["namespace"], item["metadata"]["name"])
         if (entry := self._entries.get(path)) is not None:
-            entry.value, entry.error, entry.read_at = _compact(item), None, self._clock.monotonic()
+            entry.value, entry.error, entry.read_at = without_managed_fields(item), None, self._clock.monotonic()
 
     def reconciled(self, key: SourceKey) -> None:
         """A reconcile of the source of that key has ended. Objects that it has not asked for are no longer read."""
@@ -164,7 +164,7 @@ class ObjectPoller:
             error = ApiError(0, "Timeout", f"no answer in {READ_TIMEOUT_SECONDS:.0f} s")
         entry.read_at, entry.error, entry.is_expired = self._clock.monotonic() if at is None else at, error, False
         if error is None and (value is None or entry.value is None or not _is_same(value, entry.value)):
-            entry.value = None if value is None else _compact(value)
+            entry.value = None if value is None else without_managed_fields(value)
 
     def _drop_reader(self, path: ObjectPath, key: SourceKey) -> None:
         entry = self._entries.get(path)
@@ -183,20 +183,6 @@ class _Reader:
         """An object, or None if there is none. Raises ApiError."""
         return await self.poller.get(self.key, (api, namespace, name))
 
-    async def get_if_allowed(self, api: ApiResource, namespace: str, name: str) -> Manifest | None:
-        """An object, or None if there is none or the server refuses to show it. Raises ApiError."""
-        try:
-            return await self.get(api, namespace, name)
-        except ApiError as error:
-            if error.is_refusal:
-                return None
-            raise
-
 
 def _is_same(one: Manifest, other: Manifest) -> bool:
     return all(one["metadata"].get(field) == other["metadata"].get(field) for field in ("uid", "resourceVersion"))
-
-
-def _compact(item: Manifest) -> Manifest:
-    """`item` without `managedFields`, which are large."""
-    return {**item, "metadata": {name: value for name, value in item["metadata"].items() if name != "managedFields"}}

@@ -7,6 +7,7 @@ and its test needs a fake of these requests only.
 from typing import Protocol
 
 from sluice_operator.kubernetes.api_resource import ApiResource, Manifest, ObjectList
+from sluice_operator.kubernetes.errors import ApiError
 
 
 class ObjectReader(Protocol):
@@ -15,8 +16,15 @@ class ObjectReader(Protocol):
     async def get(self, api: ApiResource, namespace: str, name: str) -> Manifest | None:
         """An object, or None if there is none. Raises ApiError."""
 
-    async def get_if_allowed(self, api: ApiResource, namespace: str, name: str) -> Manifest | None:
-        """An object, or None if there is none or the server refuses to show it. Raises ApiError."""
+
+async def get_if_allowed(reader: ObjectReader, api: ApiResource, namespace: str, name: str) -> Manifest | None:
+    """An object, or None if there is none or the server refuses to show it. Raises ApiError."""
+    try:
+        return await reader.get(api, namespace, name)
+    except ApiError as error:
+        if error.is_refusal:
+            return None
+        raise
 
 
 class ObjectLister(Protocol):

@@ -5,7 +5,7 @@ from typing import Any
 
 from sluice_common.times import parse_time
 from sluice_operator.observed.facts.deployment import DeploymentFacts
-from sluice_redis.ingester_settings import REDIS_URL
+from sluice_redis.ingester_settings import REDIS_URL, SOURCE_LIST
 
 
 def deployment_facts(deployment: Mapping[str, Any]) -> DeploymentFacts:
@@ -37,7 +37,16 @@ def _is_rolled_out(replicas: int, status: Mapping[str, Any]) -> bool:
 
 def redis_secret_of(deployment: Mapping[str, Any]) -> str:
     """The name of the Secret from which the ingester has the URL of its Redis. Empty if there is none."""
-    containers = deployment.get("spec", {}).get("template", {}).get("spec", {}).get("containers") or ()
-    variables = [one for container in containers for one in container.get("env") or ()]
-    references = [one.get("valueFrom") or {} for one in variables if one.get("name") == REDIS_URL.variable]
+    references = [one.get("valueFrom") or {} for one in _variables(deployment, REDIS_URL.variable)]
     return next((str(one["secretKeyRef"]["name"]) for one in references if "secretKeyRef" in one), "")
+
+
+def source_list_of(deployment: Mapping[str, Any]) -> str:
+    """The key of the source list that a shared Deployment follows. Empty if it follows none."""
+    return next((str(one.get("value", "")) for one in _variables(deployment, SOURCE_LIST.variable)), "")
+
+
+def _variables(deployment: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
+    """The environment variables of that name in the containers of a Deployment."""
+    containers = deployment.get("spec", {}).get("template", {}).get("spec", {}).get("containers") or ()
+    return [one for container in containers for one in container.get("env") or () if one.get("name") == name]

@@ -107,7 +107,7 @@ class Children:
         try:
             async with run.api_timeout():
                 pool = PoolKey(run.source.metadata.namespace, before.name)
-                run.still_in = await self._leaving.still_running(pool, before.deployment, f"{source_id(run.source)}/")
+                run.still_in = await self._leaving.still_running(pool, before.deployment, source_id(run.source))
         except ApiError as error:
             run.errors.append(error)
             return False

@@ -7,7 +7,7 @@ from typing import Literal
 from sluice_common.times import parse_time
 from sluice_operator.desired.child_metadata import belongs_to
 from sluice_operator.desired.deletion_plan import deployment_names, is_owned_by_replica_set, may_run_ingester
-from sluice_operator.desired.pools import PoolKey
+from sluice_operator.desired.pools import PoolKey, object_source_id
 from sluice_operator.kubernetes.api_resource import DEPLOYMENTS, PODS, Manifest
 from sluice_operator.kubernetes.cache import Cache
 from sluice_operator.kubernetes.client import KubernetesClient
@@ -60,7 +60,7 @@ class IngesterShutdown:
             shared = await self._leaving.still_running(
                 PoolKey(namespace, str(pool.get("name"))),
                 str(pool.get("deployment")),
-                f"{found['kind']}/{namespace}/{own['name']}/",
+                object_source_id(found),
             )
             left += [shared] if shared else []
         left += [_describe(pod) for pod in self._cache.children(PODS, object_key(found)) if may_run_ingester(pod)]

@@ -33,10 +33,10 @@ class PoolLeaving:
         self._lists = lists
         self._add = add
 
-    async def still_running(self, pool: PoolKey, deployment: str, entry_prefix: str) -> str:
+    async def still_running(self, pool: PoolKey, deployment: str, source: str) -> str:
         """What may still run a source that is no member of `pool` any more. Empty if nothing does. Raises ApiError.
 
-        `entry_prefix` is the beginning of the IDs of its entries. If nobody else uses the Deployment, it is deleted.
+        `source` is `KIND/NAMESPACE/NAME`. If nobody else uses the Deployment, it is deleted.
         """
         index = pool.index_of(deployment)
         if index is None:
@@ -48,10 +48,10 @@ class PoolLeaving:
             if not pods:
                 await self._lists.delete(pool, index)
             return f"pod {pods[0]['metadata']['name']}, which is stopping" if pods else ""
-        if not pods or self._lists.has_ended(pool, index, entry_prefix):
+        if not pods or self._lists.has_ended(pool, index, source):
             return ""
-        for source in remaining:
-            self._add(source_key(source))
+        for one in remaining:
+            self._add(source_key(one))
         return f"pod {pods[0]['metadata']['name']}, which other resources share"
 
     async def _delete(self, pool: PoolKey, deployment: str) -> None:

@@ -23,7 +23,6 @@ from sluice_operator.desired.pools import (
     pool_sharers,
     source_id,
     source_list_key,
-    source_list_of,
 )
 from sluice_operator.desired.redis_secret import key_prefix
 from sluice_operator.desired.stream import DesiredStream
@@ -31,6 +30,7 @@ from sluice_operator.kubernetes.api_resource import DEPLOYMENTS, PODS, Manifest
 from sluice_operator.kubernetes.cache import Cache
 from sluice_operator.kubernetes.client import KubernetesClient
 from sluice_operator.kubernetes.errors import ApiError
+from sluice_operator.observed.deployments import source_list_of
 from sluice_operator.observed.facts.children import Refusal
 from sluice_operator.reconcile.api_errors import refusal_of
 from sluice_operator.reconcile.child_errors import kind_and_name

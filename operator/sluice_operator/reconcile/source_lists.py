@@ -120,10 +120,10 @@ class SourceLists:
             failure=one.failure,
         )
 
-    def has_ended(self, pool: PoolKey, index: int, entry_prefix: str) -> bool:
-        """Whether no entry with an ID that begins like this is in the list, and the ingester has applied that."""
+    def has_ended(self, pool: PoolKey, index: int, source: str) -> bool:
+        """Whether the list has no entry of `source` (`KIND/NAMESPACE/NAME`), and the ingester has applied that."""
         state = self._get(pool, index).state
-        is_listed = any(entry.startswith(entry_prefix) for entry in state.entries)
+        is_listed = any(owner_of_entry(entry) == source for entry in state.entries)
         return bool(state.version) and not is_listed and self._is_applied(pool, index, state)
 
     def _is_applied(self, pool: PoolKey, index: int, state: SourceListState) -> bool:

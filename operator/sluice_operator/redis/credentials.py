@@ -6,7 +6,7 @@ from sluice_operator.api.source import Source
 from sluice_operator.desired.redis_secret import key_prefix, redis_secret
 from sluice_operator.kubernetes.api_resource import CONFIG_MAPS, SECRETS, Manifest
 from sluice_operator.kubernetes.errors import ApiError
-from sluice_operator.kubernetes.protocols import ObjectReader
+from sluice_operator.kubernetes.protocols import ObjectReader, get_if_allowed
 from sluice_operator.observed.ca_bundle import ca_certificates
 from sluice_operator.observed.redis_secrets import redis_url
 
@@ -55,5 +55,5 @@ async def find_ca_bundle(client: ObjectReader, source: Source) -> str:
     bundle = source.spec.ca_bundle
     if bundle is None:
         return ""
-    found = await client.get_if_allowed(CONFIG_MAPS, source.metadata.namespace, bundle.config_map_ref.name)
+    found = await get_if_allowed(client, CONFIG_MAPS, source.metadata.namespace, bundle.config_map_ref.name)
     return ca_certificates(found, bundle)

@@ -11,16 +11,14 @@ from datetime import UTC, datetime
 from importlib import resources
 from typing import Any, Final
 
-from redis import exceptions
-
 from sluice_common.text import sanitize
 from sluice_operator.api.cursor import CursorResetStatus, CursorSpec
+from sluice_operator.redis.sink_facts import REDIS_ERRORS
 from sluice_redis.client import RedisClient
 from sluice_redis.contract import CURSOR_LIVE, CURSOR_OLDEST, StreamKeys
 
 _SCRIPT: Final = resources.files(__package__).joinpath("reset.lua").read_text()
 _TIMEOUT_SECONDS: Final = 5.0
-_ERRORS: Final = (exceptions.RedisError, exceptions.RedisClusterException, OSError, TimeoutError)
 _POSITIONS: Final = {"oldest": CURSOR_OLDEST, "live": CURSOR_LIVE}
 
 
@@ -49,7 +47,7 @@ async def reset_cursor(client: RedisClient, keys: StreamKeys, requested: CursorS
         async with asyncio.timeout(_TIMEOUT_SECONDS):
             names = [name for one in (keys, *keys.former_keys) for name in (one.cursor, one.health)]
             await execute("EVAL", _SCRIPT, len(names), *names, requested.nonce, cursor_value(requested), now)
-    except _ERRORS as error:
+    except REDIS_ERRORS as error:
         return _error_text(error)
     return ""
 
@@ -63,7 +61,7 @@ async def delete_cursors(client: RedisClient, streams: Iterable[StreamKeys]) -> 
         async with asyncio.timeout(_TIMEOUT_SECONDS):
             # One key at a time: in a cluster they may be on several nodes.
             return [keys for keys in streams if sum([await client.delete(name) for name in (keys.cursor, keys.health)])]
-    except _ERRORS as error:
+    except REDIS_ERRORS as error:
         raise CursorError(f"Redis does not delete it: {_error_text(error)}") from error
 
 

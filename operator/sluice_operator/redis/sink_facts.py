@@ -12,6 +12,8 @@ from sluice_operator.observed.health_hash import health_facts
 from sluice_operator.observed.report_age import ReportAges
 from sluice_redis.contract import HealthField, StreamKeys
 
+REDIS_ERRORS: Final = (exceptions.RedisError, exceptions.RedisClusterException, OSError, TimeoutError)
+"""What a call of redis-py raises if Redis can't be reached, or refuses the command."""
 _MAX_TEXT: Final = 4096
 """More than an ingester writes. With a longer text the API server would refuse every write of the status."""
 

@@ -6,16 +6,13 @@ from dataclasses import dataclass, field
 from importlib import resources
 from typing import Any, Final
 
-from redis import exceptions
-
 from sluice_operator.observed.facts.redis import SinkFacts
-from sluice_operator.redis.sink_facts import failure_facts
+from sluice_operator.redis.sink_facts import REDIS_ERRORS, failure_facts
 from sluice_redis.client import RedisClient
 from sluice_redis.contract import SOURCE_LIST_VERSION, applied_key
 
 _WRITE: Final = resources.files(__package__).joinpath("source_list.lua").read_text()
 _TIMEOUT_SECONDS: Final = 5.0
-_ERRORS: Final = (exceptions.RedisError, exceptions.RedisClusterException, OSError, TimeoutError)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,7 +36,7 @@ async def read_source_list(client: RedisClient, key: str) -> SourceListState:
             pipe.hgetall(key)
             pipe.get(applied_key(key))
             fields, applied = await pipe.execute()
-    except _ERRORS as error:
+    except REDIS_ERRORS as error:
         return SourceListState(failure=failure_facts(error))
     entries = {name.decode(errors="replace"): value.decode(errors="replace") for name, value in fields.items()}
     version, _, pod = (applied or b"").decode(errors="replace").rpartition(" ")
@@ -57,7 +54,7 @@ async def write_source_list(
     try:
         async with asyncio.timeout(_TIMEOUT_SECONDS):
             await execute("EVAL", _WRITE, 1, key, *fields)
-    except _ERRORS as error:
+    except REDIS_ERRORS as error:
         return failure_facts(error)
     return None
 
@@ -68,6 +65,6 @@ async def delete_source_list(client: RedisClient, key: str) -> SinkFacts | None:
         async with asyncio.timeout(_TIMEOUT_SECONDS):
             for name in (key, applied_key(key)):
                 await client.delete(name)
-    except _ERRORS as error:
+    except REDIS_ERRORS as error:
         return failure_facts(error)
     return None

@@ -20,7 +20,7 @@ from redis.backoff import NoBackoff
 from sluice_operator.observed.facts.redis import SinkFacts, SinkReadFailure
 from sluice_operator.observed.report_age import ReportAges
 from sluice_operator.redis.health_changes import FIELDS, Change, SeenHealth, named_fields
-from sluice_operator.redis.sink_facts import failure_facts, newest_report, sink_facts
+from sluice_operator.redis.sink_facts import REDIS_ERRORS, failure_facts, newest_report, sink_facts
 from sluice_operator.redis.stream_details import StreamDetails
 from sluice_redis.client import RedisClient, open_client
 from sluice_redis.contract import StreamKeys
@@ -35,7 +35,6 @@ timeout.
 """
 IDLE_SECONDS: Final = 300.0
 _ROUND_TRIP_SECONDS: Final = 3 * TIMEOUT_SECONDS
-_ERRORS: Final = (exceptions.RedisError, exceptions.RedisClusterException, OSError, TimeoutError)
 
 
 @dataclass(slots=True)
@@ -85,7 +84,7 @@ class RedisReader:
             # The timeouts of the client do not cover the resolution of names.
             async with asyncio.timeout(_ROUND_TRIP_SECONDS):
                 answers = await _query(server.client, keys, server.details, monotonic=monotonic)
-        except _ERRORS as error:
+        except REDIS_ERRORS as error:
             facts = _failed(server, error)
             seen.fail(facts.failure)
             return facts
@@ -111,7 +110,7 @@ class RedisReader:
         try:
             async with asyncio.timeout(_ROUND_TRIP_SECONDS):
                 answers = await _query_health(server, server.client, streams, with_cursors=with_cursors)
-        except _ERRORS as error:
+        except REDIS_ERRORS as error:
             failure = _failed(server, error).failure
             return [one.fail(failure) for one in seen]
         _reached(server, monotonic)
@@ -136,7 +135,7 @@ class RedisReader:
         try:
             async with asyncio.timeout(_ROUND_TRIP_SECONDS):
                 return await _read_streams(server, server.client, names, monotonic=monotonic)
-        except _ERRORS:
+        except REDIS_ERRORS:
             return []  # the next read of the health hashes reports it
 
     def client(self, url: bytes, *, ca_bundle: str = "") -> RedisClient | None:

@@ -20,6 +20,7 @@ from sluice_operator.desired.volume_lookup import MountedKey, find_mounted_key
 from sluice_operator.kubernetes.api_resource import CONFIG_MAPS, SECRETS
 from sluice_operator.kubernetes.errors import ApiError
 from sluice_operator.kubernetes.object_poller import ObjectPoller
+from sluice_operator.kubernetes.protocols import get_if_allowed
 from sluice_operator.kubernetes.source_key import SourceKey
 
 _FILE_OPTIONS: Final = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
@@ -86,7 +87,7 @@ class RedisTlsFiles:
         metadata = source.metadata
         reader = self._objects.reader(SourceKey(type(source).__name__, metadata.namespace, metadata.name))
         try:
-            found = await reader.get_if_allowed(resource, metadata.namespace, mounted.name)
+            found = await get_if_allowed(reader, resource, metadata.namespace, mounted.name)
         except ApiError as error:
             errors.append(error)
             return None

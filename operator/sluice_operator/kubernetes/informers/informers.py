@@ -180,8 +180,8 @@ def _kopf_registry(
 
 def _is_status_of_others(before: dict[str, Any], source: dict[str, Any], *, stored: dict[str, Any] | None) -> bool:
     """Whether somebody else has written to the status. The cache has what the operator wrote, or something newer."""
-    versions = [_resource_version(one or source) for one in (before, source, stored)]
-    is_news = versions[0] != versions[1] == versions[2]
+    version = _resource_version(source)
+    is_news = version != _resource_version(before) and version == _resource_version(stored or source)
     return is_news and before.get("status") != source.get("status")
 
 

@@ -7,6 +7,7 @@ import pytest
 from sluice_operator.kubernetes.api_resource import CONFIG_MAPS, SECRETS, ApiResource, Manifest
 from sluice_operator.kubernetes.errors import ApiError
 from sluice_operator.kubernetes.object_poller import MAX_READS_PER_SECOND, ObjectPoller
+from sluice_operator.kubernetes.protocols import get_if_allowed
 from sluice_operator.kubernetes.source_key import SourceKey
 from tests.fakes.api_server import FakeApiServer
 from tests.fakes.stepped_clock import SteppedClock
@@ -37,8 +38,6 @@ class World:
         self.clock.advance(self.read_seconds)
         self.on_read()
         return await self.server.client.get(api, namespace, name)
-
-    get_if_allowed = get
 
     def put(self, name: str, **data: str) -> Manifest:
         return self.server.edit(SECRETS, "n", name, lambda secret: secret.update(data=data))
@@ -150,7 +149,7 @@ async def test_an_error_that_begins_or_ends_is_a_change(world: World) -> None:
 
 async def test_an_object_that_may_not_be_read_counts_as_missing_if_that_is_asked_for(world: World) -> None:
     with world.server.faults.refuse(403, "Forbidden", "no right", plural="configmaps"):
-        assert await world.poller.reader(ONE).get_if_allowed(CONFIG_MAPS, "n", "ca") is None
+        assert await get_if_allowed(world.poller.reader(ONE), CONFIG_MAPS, "n", "ca") is None
         with pytest.raises(ApiError):
             await world.poller.reader(ONE).get(CONFIG_MAPS, "n", "ca")
 

@@ -3,8 +3,9 @@
 import json
 from typing import Any
 
-from sluice_operator.desired.pools import PoolKey, source_list_of
+from sluice_operator.desired.pools import PoolKey
 from sluice_operator.kubernetes.api_resource import DEPLOYMENTS, PODS, Manifest
+from sluice_operator.observed.deployments import source_list_of
 from sluice_redis.contract import HealthField, SourceState, Stream, StreamKeys, applied_key
 from tests.unit.operator.reconcile.harness import NAMESPACE, Situation
 
