@@ -78,7 +78,7 @@ def build_reconciler(
     sources = SourceReader(client, kinds)
     members = PoolMembers(cache=cache, kinds=kinds)
     lists = SourceLists(redis=redis, cache=cache, clock=clock)
-    writer = ChildWriter(client=client, sources=sources, clock=clock)
+    writer = ChildWriter(client=client, cache=cache, sources=sources, clock=clock)
     default_secrets = DefaultRedisSecrets(
         objects=objects, cache=cache, writer=writer, default_redis_url=default_redis_url, clock=clock
     )

@@ -3,6 +3,7 @@
 A failure does not end the reconcile.
 """
 
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
 from sluice_common.clock import Clock
@@ -10,11 +11,13 @@ from sluice_operator.desired.child_metadata import is_controlled_by, is_shared
 from sluice_operator.desired.component import Component
 from sluice_operator.desired.naming import DESIRED_HASH_ANNOTATION
 from sluice_operator.kubernetes.api_resource import ApiResource, Manifest
+from sluice_operator.kubernetes.cache import Cache
 from sluice_operator.kubernetes.client import KubernetesClient
 from sluice_operator.kubernetes.errors import ApiError
 from sluice_operator.observed.facts.children import Contest
 from sluice_operator.reconcile.api_errors import refusal_of
 from sluice_operator.reconcile.child_applier import ChildApplier
+from sluice_operator.reconcile.child_errors import kind_and_name
 from sluice_operator.reconcile.reconciliation import Reconciliation
 from sluice_operator.reconcile.source_memory import Retries
 from sluice_operator.reconcile.source_reader import SourceReader
@@ -34,8 +37,36 @@ class WrittenChild:
 class ChildWriter:
     """Writes and deletes children."""
 
-    def __init__(self, *, client: KubernetesClient, sources: SourceReader, clock: Clock) -> None:
+    def __init__(self, *, client: KubernetesClient, cache: Cache, sources: SourceReader, clock: Clock) -> None:
+        self._cache = cache
         self._applier = ChildApplier(client, sources, clock)
+
+    async def ensure_built(
+        self,
+        run: Reconciliation,
+        resource: ApiResource,
+        name: str,
+        *,
+        live: Manifest | None,
+        built_from: Hashable,
+        build: Callable[[], Manifest],
+        component: Component | None = None,
+        retries: Retries | None = None,
+    ) -> WrittenChild:
+        """`ensure` with what `build` returns. It is not called if `live` was compared before with a child that was
+        built from the same.
+        """
+        states = (retries or run.memory.retries).children
+        path = resource.path(run.source.metadata.namespace, name)
+        if live is not None and path in states and states[path].is_settled(live, built_from):
+            return WrittenChild(live=live, contests=states[path].contests(kind_and_name(live), live))
+        desired = build()
+        written = await self.ensure(run, resource, desired, live=live, component=component, retries=retries)
+        if path in states:
+            states[path].record_build(built_from, desired["metadata"]["annotations"][DESIRED_HASH_ANNOTATION])
+        if written.live is not None and written.live is not live:
+            self._cache.put(resource, written.live)
+        return written
 
     async def ensure(
         self,

@@ -11,7 +11,7 @@ from sluice_operator.desired.component import Component
 from sluice_operator.desired.cursor_claim import CursorClaim
 from sluice_operator.desired.deployment import build_deployment
 from sluice_operator.desired.ingester_defaults import IngesterDefaults
-from sluice_operator.desired.naming import DESIRED_HASH_ANNOTATION, REDIS_HASH_ANNOTATION, child_name
+from sluice_operator.desired.naming import REDIS_HASH_ANNOTATION, child_name
 from sluice_operator.desired.pools import PoolKey, source_id
 from sluice_operator.desired.stream import DesiredStream
 from sluice_operator.kubernetes.api_resource import DEPLOYMENTS, Manifest
@@ -20,7 +20,6 @@ from sluice_operator.kubernetes.client import KubernetesClient
 from sluice_operator.kubernetes.errors import ApiError
 from sluice_operator.observed.facts.children import Contest
 from sluice_operator.reconcile.api_errors import refusal_of
-from sluice_operator.reconcile.child_errors import kind_and_name
 from sluice_operator.reconcile.child_writer import ChildWriter, WrittenChild, own_child
 from sluice_operator.reconcile.config_hashes import change_events, desired_hashes
 from sluice_operator.reconcile.default_redis_secret import DefaultRedisSecrets
@@ -139,19 +138,19 @@ class Children:
         if live is not None:
             self._former_secrets.saw(run, live)
         may_run = owners[component] is None and has_left
-        states, path = run.memory.retries.children, DEPLOYMENTS.path(run.source.metadata.namespace, name)
-        built_from = (run.source.metadata.generation, may_run, tuple(sorted(hashes.items())))
-        if live is not None and path in states and states[path].is_settled(live, built_from):
-            return WrittenChild(live=live, contests=states[path].contests(kind_and_name(live), live))
         allowed = replace(stream, enabled=stream.enabled and may_run)
-        desired = build_deployment(run.source, allowed, config_hashes=hashes, defaults=self._ingester_defaults)
-        ensured = await self._writer.ensure(run, DEPLOYMENTS, desired, live=live, component=component)
-        if path in states:
-            states[path].record_build(built_from, desired["metadata"]["annotations"][DESIRED_HASH_ANNOTATION])
-        if ensured.live is not None and ensured.live is not live:
-            self._cache.put(DEPLOYMENTS, ensured.live)
+        written = await self._writer.ensure_built(
+            run,
+            DEPLOYMENTS,
+            name,
+            live=live,
+            built_from=(run.source.metadata.generation, may_run, tuple(sorted(hashes.items()))),
+            build=lambda: build_deployment(run.source, allowed, config_hashes=hashes, defaults=self._ingester_defaults),
+            component=component,
+        )
+        if written.live is not None and written.live is not live:
             run.events += change_events(live, hashes)
-        return ensured
+        return written
 
     async def _live_deployment(self, run: Reconciliation, name: str) -> Manifest | None:
         for child in self._cache.children(DEPLOYMENTS, source_key(run.source)):

@@ -32,8 +32,6 @@ class Observation:
 
     facts: Sequence[Facts]
     status: SourceStatus
-    is_list_pending: bool = False
-    """Whether the ingester has not applied the source list yet."""
 
 
 def must_look_again_soon(run: Reconciliation, found: Observation) -> bool:
@@ -41,7 +39,6 @@ def must_look_again_soon(run: Reconciliation, found: Observation) -> bool:
     return (
         run.memory.status.unconfirmed is not None
         or bool(run.still_in)
-        or found.is_list_pending
         or is_reset_due(run.source.spec.cursor, found.status.cursor_reset)
         or any(map(_is_undecided, found.facts))
     )
@@ -65,7 +62,7 @@ def are_numbers_urgent(status: SourceStatus) -> bool:
 
 
 def _is_undecided(facts: Facts) -> bool:
-    if facts.refusal is not None or facts.contests is None or facts.owner:
+    if facts.refusal is not None or facts.contests is None or facts.owner or facts.is_list_pending:
         return True
     if facts.writers.foreign or facts.writers.reports:
         return True

@@ -24,7 +24,7 @@ from sluice_operator.reconcile.children import EnsuredChildren
 from sluice_operator.reconcile.cursor_reset import CursorResetter
 from sluice_operator.reconcile.keys import keys_of, source_key
 from sluice_operator.reconcile.pod_startup import StartupInspector
-from sluice_operator.reconcile.pools import Place, Pools
+from sluice_operator.reconcile.pools import Pools
 from sluice_operator.reconcile.reconciliation import Reconciliation
 from sluice_operator.reconcile.redis_access import RedisAccess
 from sluice_operator.redis.source_redis import SourceRedis
@@ -63,10 +63,6 @@ class Observer:
     ) -> list[Facts]:
         """The facts of each stream. A problem of the API server or of Redis is a fact too: it is not raised."""
         return [await self._observe(run, access, owners, children, stream) for stream in run.streams]
-
-    def is_list_pending(self, run: Reconciliation, place: Place) -> bool:
-        """Whether the ingester of a shared Deployment has not applied its source list yet."""
-        return any(self._pools.stream_of(run.source, stream, place).is_pending for stream in run.streams)
 
     def unwatch(self, key: SourceKey) -> None:
         """Watch nothing in Redis for the source of that key."""
@@ -135,6 +131,7 @@ class Observer:
             namespace=source.metadata.namespace,
             pool=place.pool.name if place is not None else "",
             still_in=run.still_in,
+            is_list_pending=pooled is not None and pooled.is_pending,
             joined=None if pooled is None else pooled.joined if pooled.runs else now,
             child=child,
         )

@@ -5,7 +5,7 @@ Deployment with room. So no source is moved because another one comes or goes.
 """
 
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 from sluice_operator.api.errors import InvalidResourceError
@@ -38,12 +38,6 @@ class _Parsed:
     """None if its spec is invalid."""
 
 
-@dataclass(slots=True)
-class _Pool:
-    indices: dict[str, int] = field(default_factory=dict)
-    """By uid of a source: the number of its Deployment."""
-
-
 class PoolMembers:
     """The sources of all pools."""
 
@@ -51,14 +45,14 @@ class PoolMembers:
         self._cache = cache
         self._kinds = kinds
         self._sources_per_pod = sources_per_pod
-        self._pools: dict[PoolKey, _Pool] = {}
+        self._indices: dict[PoolKey, dict[str, int]] = {}
+        """By pool and uid of a source: the number of its Deployment."""
         self._parsed: dict[str, _Parsed] = {}
 
     def all(self, pool: PoolKey) -> list[Member]:
         """The sources of `pool` that are not being deleted and whose spec is valid, the oldest first."""
         found = [one for one in self._cache.sources_by(pool_of, pool) if "deletionTimestamp" not in one["metadata"]]
-        self._assign(pool, found)
-        indices = self._pools[pool].indices
+        indices = self._indices[pool] = self._assign(pool, found)
         return [
             Member(source=source, index=indices[one["metadata"]["uid"]])
             for one in sorted(found, key=claim_rank)
@@ -68,14 +62,13 @@ class PoolMembers:
     def drop_source(self, uid: str) -> None:
         """Drop a source that was deleted."""
         self._parsed.pop(uid, None)
-        for pool in self._pools.values():
-            pool.indices.pop(uid, None)
+        for indices in self._indices.values():
+            indices.pop(uid, None)
 
-    def _assign(self, pool: PoolKey, found: list[Manifest]) -> None:
-        """Give each source of the pool its Deployment."""
-        known = self._pools.setdefault(pool, _Pool())
+    def _assign(self, pool: PoolKey, found: list[Manifest]) -> dict[str, int]:
+        """By uid: the number of the Deployment of each source of the pool."""
         uids = {one["metadata"]["uid"] for one in found}
-        indices = {uid: index for uid, index in known.indices.items() if uid in uids}
+        indices = {uid: index for uid, index in self._indices.get(pool, {}).items() if uid in uids}
         fresh = [one for one in sorted(found, key=claim_rank) if one["metadata"]["uid"] not in indices]
         counts: dict[int, int] = {}
         for index in indices.values():
@@ -87,7 +80,7 @@ class PoolMembers:
             place = next(free) if own is None else own
             indices[one["metadata"]["uid"]] = place
             counts[place] = counts.get(place, 0) + 1
-        known.indices = indices
+        return indices
 
     def _parse(self, found: Manifest) -> Source | None:
         uid, generation = found["metadata"]["uid"], found["metadata"].get("generation")

@@ -11,7 +11,7 @@ from sluice_operator.desired.component import Component
 from sluice_operator.desired.cursor_claim import CursorClaim
 from sluice_operator.desired.deletion_plan import may_run_ingester
 from sluice_operator.desired.ingester_defaults import IngesterDefaults
-from sluice_operator.desired.naming import COMPONENT_LABEL, DESIRED_HASH_ANNOTATION, REDIS_HASH_ANNOTATION
+from sluice_operator.desired.naming import COMPONENT_LABEL, REDIS_HASH_ANNOTATION
 from sluice_operator.desired.pools import (
     PoolKey,
     build_entry,
@@ -33,7 +33,6 @@ from sluice_operator.kubernetes.errors import ApiError
 from sluice_operator.observed.deployments import source_list_of
 from sluice_operator.observed.facts.children import Refusal
 from sluice_operator.reconcile.api_errors import refusal_of
-from sluice_operator.reconcile.child_errors import kind_and_name
 from sluice_operator.reconcile.child_writer import ChildWriter, WrittenChild
 from sluice_operator.reconcile.config_hashes import change_events, desired_hashes
 from sluice_operator.reconcile.default_redis_secret import DefaultRedisSecrets
@@ -189,31 +188,30 @@ class Pools:
             key = source_list_key(place.pool, place.index, prefix=prefix, unique=place.oldest.metadata.uid)
         assigned = place.assigned
         runs = any(not one.spec.suspend for one in assigned)
-        path = DEPLOYMENTS.path(place.pool.namespace, place.name)
-        built_from = (
-            place.oldest.metadata.uid,
-            place.oldest.metadata.generation,
-            tuple(one.metadata.uid for one in assigned),
-            (runs, key, tuple(sorted(hashes.items()))),
+        written = await self._writer.ensure_built(
+            run,
+            DEPLOYMENTS,
+            place.name,
+            live=live,
+            built_from=(
+                place.oldest.metadata.uid,
+                place.oldest.metadata.generation,
+                tuple(one.metadata.uid for one in assigned),
+                (runs, key, tuple(sorted(hashes.items()))),
+            ),
+            build=lambda: build_pool_deployment(
+                place.pool,
+                place.index,
+                oldest=place.oldest,
+                members=assigned,
+                runs=runs,
+                source_list=key,
+                config_hashes=hashes,
+                defaults=self._ingester_defaults,
+            ),
+            retries=shared.retries,
         )
-        states = shared.retries.children
-        if live is not None and path in states and states[path].is_settled(live, built_from):
-            return WrittenChild(live=live, contests=states[path].contests(kind_and_name(live), live))
-        desired = build_pool_deployment(
-            place.pool,
-            place.index,
-            oldest=place.oldest,
-            members=assigned,
-            runs=runs,
-            source_list=key,
-            config_hashes=hashes,
-            defaults=self._ingester_defaults,
-        )
-        written = await self._writer.ensure(run, DEPLOYMENTS, desired, live=live, retries=shared.retries)
-        if path in states:
-            states[path].record_build(built_from, desired["metadata"]["annotations"][DESIRED_HASH_ANNOTATION])
         if written.live is not None and written.live is not live:
-            self._cache.put(DEPLOYMENTS, written.live)
             events = change_events(live, hashes)
             shared.events |= {one.metadata.uid: events for one in assigned}
         return written

@@ -138,9 +138,7 @@ class Reconciler:
         await self._status_writer.write(run.found, run.source.status, status, run.memory.status)
         numbers_in = self._status_writer.seconds_until_due(status, run.memory.status)
         self._observer.watch(run, access, facts, numbers_in=0.0 if are_numbers_urgent(status) else numbers_in)
-        is_list_pending = children.place is not None and self._observer.is_list_pending(run, children.place)
-        found = Observation(facts=facts, status=status, is_list_pending=is_list_pending)
-        return self._seconds_until_next(kind, run, found, numbers_in=numbers_in)
+        return self._seconds_until_next(kind, run, Observation(facts=facts, status=status), numbers_in=numbers_in)
 
     def _seconds_until_next(
         self, kind: SourceKind, run: Reconciliation, found: Observation, *, numbers_in: float

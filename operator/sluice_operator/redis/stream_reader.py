@@ -57,6 +57,10 @@ class _Server:
     reachable_since: float | None = None
     """When it could be reached again after an outage, on the monotonic clock."""
 
+    def failed_lately(self, monotonic: float) -> SinkFacts | None:
+        """The facts if it could not be reached a moment ago, and is not to be tried again yet."""
+        return self.unreachable if monotonic < self.retry_at else None
+
 
 class RedisReader:
     """Reads from any number of Redis servers."""
@@ -77,8 +81,8 @@ class RedisReader:
             problem = url_problem(url, key_prefix=keys.prefix, prefix_name=KEY_PREFIX.field)
             message = f"The URL of Redis can't be used: {problem}"
             return SinkFacts(failure=SinkReadFailure.URL_INVALID, failure_message=message, has_advice=True)
-        if server.unreachable is not None and monotonic < server.retry_at:
-            return server.unreachable
+        if (failure := server.failed_lately(monotonic)) is not None:
+            return failure
         seen = server.seen.setdefault(keys.health, SeenHealth())
         try:
             # The timeouts of the client do not cover the resolution of names.
@@ -104,7 +108,7 @@ class RedisReader:
         """
         monotonic, now = time.monotonic(), datetime.now(UTC)
         server = self._server(url, ca_bundle, monotonic)
-        if server.client is None or (server.unreachable is not None and monotonic < server.retry_at):
+        if server.client is None or server.failed_lately(monotonic) is not None:
             return [Change.NONE] * len(streams)
         seen = [server.seen.setdefault(keys.health, SeenHealth()) for keys in streams]
         try:
@@ -130,7 +134,7 @@ class RedisReader:
         """
         monotonic = time.monotonic()
         server = self._server(url, ca_bundle, monotonic)
-        if server.client is None or (server.unreachable is not None and monotonic < server.retry_at):
+        if server.client is None or server.failed_lately(monotonic) is not None:
             return []
         try:
             async with asyncio.timeout(_ROUND_TRIP_SECONDS):

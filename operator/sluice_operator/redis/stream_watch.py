@@ -64,8 +64,14 @@ class WatchedStream:
     """When a change of numbers is worth a reconcile, on the monotonic clock."""
 
 
-@dataclass(slots=True)
+_AddAt: TypeAlias = Callable[[SourceKey, float], None]
+"""Adds a source that is to be reconciled at that time, on the monotonic clock."""
+
+
+@dataclass(kw_only=True, slots=True)
 class _Server:
+    url: bytes = field(repr=False)
+    ca_bundle: str = field(repr=False)
     streams: dict[SourceKey, tuple[WatchedStream, ...]] = field(default_factory=dict)
     task: asyncio.Task[None] | None = None
     idle_read_at: float = float("-inf")
@@ -92,7 +98,9 @@ class StreamWatch:
             del self._server_of[key]
         if server is not None:
             self._server_of[key] = server
-            self._servers.setdefault(server, _Server()).streams[key] = tuple(streams)
+            url, ca_bundle = server
+            known = self._servers.setdefault(server, _Server(url=url, ca_bundle=ca_bundle))
+            known.streams[key] = tuple(streams)
 
     async def poll(self, add: Callable[[SourceKey], None], add_after: Callable[[SourceKey, float], None]) -> None:
         """Read from each server once. `add` is called with each source to reconcile now, `add_after` with each that is
@@ -100,11 +108,19 @@ class StreamWatch:
 
         Servers are read side by side. One that answers slowly does not delay the others.
         """
+
+        def add_at(key: SourceKey, due_at: float) -> None:
+            now = self._clock.monotonic()
+            if due_at <= now:
+                add(key)
+            else:
+                add_after(key, due_at - now)
+
         for address, server in list(self._servers.items()):
             if not server.streams:
                 del self._servers[address]
             elif server.task is None or server.task.done():
-                server.task = asyncio.create_task(self._poll_safely(address, server, add, add_after))
+                server.task = asyncio.create_task(self._poll_safely(server, add_at))
         tasks = [server.task for server in self._servers.values() if server.task is not None]
         if tasks:
             await asyncio.wait(tasks, timeout=_ROUND_SECONDS)
@@ -116,26 +132,14 @@ class StreamWatch:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _poll_safely(
-        self,
-        address: Server,
-        server: _Server,
-        add: Callable[[SourceKey], None],
-        add_after: Callable[[SourceKey, float], None],
-    ) -> None:
+    async def _poll_safely(self, server: _Server, add_at: _AddAt) -> None:
         """Read from one server. An unexpected error must not end the reads from others."""
         try:
-            await self._poll_server(address, server, add, add_after)
+            await self._poll_server(server, add_at)
         except Exception:
             logger.exception("A Redis could not be asked for changes, and is asked again")
 
-    async def _poll_server(
-        self,
-        address: Server,
-        server: _Server,
-        add: Callable[[SourceKey], None],
-        add_after: Callable[[SourceKey, float], None],
-    ) -> None:
+    async def _poll_server(self, server: _Server, add_at: _AddAt) -> None:
         now = self._clock.monotonic()
         with_idle = now - server.idle_read_at >= self._idle_seconds
         if with_idle:
@@ -144,26 +148,16 @@ class StreamWatch:
         running = [(key, stream) for key, stream in watched if stream.is_running]
         # Nobody reports a change of a cursor for which no ingester runs.
         idle = [(key, stream) for key, stream in watched if not stream.is_running] if with_idle else []
-        url, ca_bundle = address
         for part, with_cursors in (*((one, False) for one in _parts(running)), *((one, True) for one in _parts(idle))):
             changes = await self._reader.poll(
-                url, [stream.keys for _, stream in part], ca_bundle=ca_bundle, with_cursors=with_cursors
+                server.url, [stream.keys for _, stream in part], ca_bundle=server.ca_bundle, with_cursors=with_cursors
             )
             for (key, stream), change in zip(part, changes, strict=True):
-                if change is Change.STATE:
-                    add(key)
-                elif change is Change.NUMBERS:
-                    _add_when_due(stream.numbers_due_at, key, now, add, add_after)
-        await self._poll_lengths(address, server, now, add, add_after)
+                if change is not Change.NONE:
+                    add_at(key, now if change is Change.STATE else stream.numbers_due_at)
+        await self._poll_lengths(server, now, add_at)
 
-    async def _poll_lengths(
-        self,
-        address: Server,
-        server: _Server,
-        now: float,
-        add: Callable[[SourceKey], None],
-        add_after: Callable[[SourceKey, float], None],
-    ) -> None:
+    async def _poll_lengths(self, server: _Server, now: float, add_at: _AddAt) -> None:
         """Read the lengths and the consumer groups of all streams. Sources share streams."""
         by_name: dict[str, list[tuple[SourceKey, WatchedStream]]] = defaultdict(list)
         for key, streams in server.streams.items():
@@ -173,24 +167,10 @@ class StreamWatch:
         if now - server.lengths_read_at < interval:
             return
         server.lengths_read_at = now
-        url, ca_bundle = address
-        for name in await self._reader.changed_streams(url, list(by_name), ca_bundle=ca_bundle):
+        for name in await self._reader.changed_streams(server.url, list(by_name), ca_bundle=server.ca_bundle):
             pause = max(0.0, len(by_name[name]) / SHARED_WRITES_PER_SECOND - self._idle_seconds)
             for key, stream in by_name[name]:
-                _add_when_due(stream.numbers_due_at + pause, key, now, add, add_after)
-
-
-def _add_when_due(
-    due_at: float,
-    key: SourceKey,
-    now: float,
-    add: Callable[[SourceKey], None],
-    add_after: Callable[[SourceKey, float], None],
-) -> None:
-    if due_at <= now:
-        add(key)
-    else:
-        add_after(key, due_at - now)
+                add_at(key, stream.numbers_due_at + pause)
 
 
 def _parts(items: list[Any]) -> Iterator[list[Any]]:

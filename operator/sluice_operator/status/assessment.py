@@ -144,7 +144,7 @@ def _assess(facts: Facts, history: StreamHistory) -> Assessment:
     if own is not None and (_is_fresh(own.silent_seconds) or (uncertain and history.state is not None)):
         report = replace(own, silent_seconds=own.watched_seconds) if uncertain else own
         return Assessment(facts=facts, pod=pod, report=report, silent=False)
-    up = (facts.now - max(pod.running_since, facts.joined or pod.running_since)).total_seconds()
+    up = facts.uptime_seconds(pod)
     back = facts.sink.recovered_seconds
     if back is None and own is not None and uncertain and ConditionReason.SINK_UNREACHABLE in history.reasons:
         back = own.watched_seconds  # the previous operator process has seen the outage

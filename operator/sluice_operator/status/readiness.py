@@ -269,10 +269,7 @@ def _seconds_with_reason(
 
 def _uptime_seconds(assessment: Assessment) -> float:
     """The seconds since the ingester's container started."""
-    pod = assessment.pod
-    if pod is None or pod.running_since is None:
-        return 0.0
-    return (assessment.facts.now - max(pod.running_since, assessment.facts.joined or pod.running_since)).total_seconds()
+    return 0.0 if assessment.pod is None else assessment.facts.uptime_seconds(assessment.pod)
 
 
 def _seconds_since(assessment: Assessment, start: datetime) -> float:

@@ -53,11 +53,19 @@ class Facts:
     """Which pod of the shared Deployment that the status names may still run this source. Empty if none does, or if the
     source belongs there.
     """
+    is_list_pending: bool = False
+    """Whether the ingester of that Deployment has not applied the newest list of its sources yet."""
     joined: datetime | None = None
     """When this stream was added to the sources of that Deployment, if known. Restarts before that are not its own."""
     namespace: str = ""
     child: str = ""
     """The name of the Deployment, even if it does not exist."""
+
+    def uptime_seconds(self, pod: PodFacts) -> float:
+        """The seconds for which that pod has run an ingester of this stream. 0 if it runs none."""
+        if pod.running_since is None:
+            return 0.0
+        return (self.now - max(pod.running_since, self.joined or pod.running_since)).total_seconds()
 
     def later(self, seconds: float) -> "Facts":
         """The same facts after so many seconds in which nothing but the time has changed. The ingester still reports,
