@@ -61,7 +61,7 @@ class Children:
         self._cache = cache
         self._writer = writer
         self._default_secrets = default_secrets
-        self._former_secrets = FormerRedisSecrets(client=client, cache=cache, writer=writer, defaults=default_secrets)
+        self._former_secrets = FormerRedisSecrets(client=client, writer=writer, defaults=default_secrets)
         self._pools = pools
         self._leaving = leaving
         self._ingester_defaults = ingester_defaults
@@ -94,6 +94,8 @@ class Children:
                     deployments[stream.component] = one.live
         if run.blocked_by is None:
             await self._delete_unwanted(run, place)
+            own = self._cache.children(DEPLOYMENTS, source_key(run.source))
+            await self._former_secrets.delete(run, [*own, *deployments.values()])
         contests = tuple(contest for one in ensured for contest in one.contests)
         are_known = contests or all(one.is_compared for one in ensured)
         return EnsuredChildren(deployments=deployments, contests=contests if are_known else None, place=place)
@@ -167,4 +169,3 @@ class Children:
             if child["metadata"]["name"] not in desired and is_controlled_by(child, source):
                 self._former_secrets.saw(run, child)
                 await self._writer.delete(run, DEPLOYMENTS, child)
-        await self._former_secrets.delete(run)

@@ -7,7 +7,7 @@ import pytest
 
 from sluice_operator.kinds.relay import RELAY
 from sluice_operator.kubernetes.api_resource import DEPLOYMENTS, SECRETS
-from tests.unit.operator.reconcile.harness import NAMESPACE
+from tests.unit.operator.reconcile.harness import DEFAULT_URL, NAMESPACE
 from tests.unit.operator.reconcile.pool_harness import NAME, POD, Pool
 
 
@@ -164,6 +164,21 @@ async def test_an_empty_redis_setting_equals_none(pool: Pool) -> None:
     pool.create("c", created=3, redis={"keyPrefix": ""})
     await pool.settle("c")
     assert pool.ready("c") == ("True", "Streaming")
+
+
+async def test_the_default_secret_stays_while_the_shared_deployment_cannot_be_written(pool: Pool) -> None:
+    url = b64encode(DEFAULT_URL.encode()).decode()
+    pool.server.edit(SECRETS, NAMESPACE, "mine", lambda one: one.update(data={"url": url}))
+    for name in ("a", "b"):
+        pool.apply(name, redis={"secretRef": {"name": "mine", "key": "url"}})
+    with pool.server.faults.refuse(403, "Forbidden", "a quota", plural="deployments", method="PATCH"):
+        for name in ("a", "b", "a"):
+            await pool.reconcile(name)
+        assert pool.secret() is not None, "the Deployment still references it"
+    pool.clock.advance(600)
+    for name in ("a", "b", "a", "b"):
+        await pool.reconcile(name)
+    assert pool.secret() is None
 
 
 async def test_another_url_is_an_event_of_each_source(pool: Pool) -> None:
