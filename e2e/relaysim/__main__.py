@@ -93,6 +93,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--cursors", choices=PROFILES, default="spec", help="how cursors are read")
     add("--listing", choices=("uid", "pds"), default=d.listing, help="form of the cursors of listRepos")
     add("--label-rate", type=float, default=d.label_rate, help="label messages a second; 0 as in --rate")
+    add(
+        "--first-label-seq",
+        type=first_seq,
+        default=d.first_label_seq,
+        help="seq of the first label message: a number, or 'clock'",
+    )
     add("--label-limit", type=int, help="how many label messages to emit in all; none: no limit")
     add("--label-cursors", choices=PROFILES, default="ozone", help="how the labeler reads cursors")
     add("--tls-cert", type=Path, help="PEM certificate chain: serve wss:// and https://")

@@ -5,11 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from e2e import manifests
 from e2e.tests.control import Control
 from e2e.tests.wait import eventually
+
+_DEFAULTS: Final = ("--rate", "5", "--label-rate", "1", "--first-seq", "clock", "--first-label-seq", "clock")
+"""A restart of its pod must not make a stored cursor one of the future: both streams go on with higher seqs."""
 
 
 @dataclass
@@ -37,7 +40,7 @@ class Simulator:
         with self._lock:
             if self._started:
                 return
-            options = args or ("--rate", "5", "--label-rate", "1", "--first-seq", "clock")
+            options = args or _DEFAULTS
             deployment, service = manifests.simulator(name=self.name, namespace=self.namespace, args=list(options))
             pod = deployment["spec"]["template"]["spec"]
             deployment["spec"]["replicas"] = int(up)

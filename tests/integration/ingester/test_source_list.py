@@ -101,7 +101,7 @@ async def _have_stored(client: Redis, hosts: list[LabelerHost], seqs: dict[str, 
 async def test_no_event_is_later_while_the_list_changes(
     redis_server: RedisServer, client: Redis, tmp_path: Path, hosts: LabelerHosts
 ) -> None:
-    """Labels of sources that stay are stored within a second, whatever starts, stops or hangs beside them."""
+    """Labels of sources that stay are stored within a second, whatever starts and stops beside them."""
     staying, coming = hosts.all[:20], hosts.all[20:]
     async with list_ingester(tmp_path, redis_server.url):
         await write_list(client, "0", entries_of(staying))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from e2e.tests.situations.catalog.common import BROKEN, SHORT, STARTING, corrected, overdue
+from e2e.tests.situations.catalog.common import BROKEN, LATE, SHORT, STARTING, corrected, overdue
 from e2e.tests.situations.recorder import Key
 from e2e.tests.situations.simulator import Simulator
 from e2e.tests.situations.situation import Act, Situation, Step, because, via
@@ -124,13 +124,13 @@ def suspend(*, yes: bool) -> Act:
     return lambda subject: subject.patch(suspend=yes)
 
 
-def started(what: str = "applied", does: Act = apply_both) -> Step:
+def started(what: str = "applied", does: Act = apply_both, *, through: frozenset[Verdict] = STARTING) -> Step:
     return Step(
         what=what,
         does=does,
         becomes=Verdict.READY,
         because=because("Streaming"),
-        through=STARTING,
+        through=through,
         then=first_is_untouched,
     )
 
@@ -180,7 +180,7 @@ SITUATIONS: Final = (
         kind="labeler",
         seconds=70,
         steps=(
-            started("applied", lambda subject: apply_both(subject, health=SHORT)),
+            started("applied", lambda subject: apply_both(subject, health=SHORT), through=LATE),
             Step(
                 what="source down",
                 does=lambda subject: own(subject).scale(0),
@@ -188,7 +188,7 @@ SITUATIONS: Final = (
                 because=because("Reconnecting"),
             ),
             overdue("SourceUnavailable", stays=3),
-            started("source back", lambda subject: own(subject).scale(1)),
+            started("source back", lambda subject: own(subject).scale(1), through=LATE),
         ),
     ),
     Situation(

@@ -20,6 +20,12 @@ def test_options_reach_the_simulator() -> None:
     assert (options.listing, options.first_seq, options.limit) == ("pds", FIRST_SEQ, None)
 
 
+def test_both_sequences_can_start_by_the_clock() -> None:
+    options = parse(["--first-seq", "clock", "--first-label-seq", "clock"])
+    assert min(options.first_seq, options.first_label_seq) > FIRST_SEQ
+    assert parse([]).first_label_seq == 1
+
+
 def test_a_process_is_bounded_by_default() -> None:
     assert (parse([]).seconds, parse([]).exit) == (7200, False)
     assert parse(["--for", "90"]).seconds == 90
