@@ -28,6 +28,12 @@ class Cache:
         self._indexers: dict[ApiResource, Indexer] = {}
         self._deleted: dict[str, str] = {}
         """By uid, the resource version of the deletion."""
+        self._sources_revision = 0
+
+    @property
+    def sources_revision(self) -> int:
+        """A number that changes when a source comes, goes or is deleted, and with a spec, but not with a status."""
+        return self._sources_revision
 
     def put(self, api: ApiResource, item: Mapping[str, Any]) -> Manifest | None:
         """Store `item`, unless the cache has a newer version. Returns what was stored before, or None."""
@@ -38,6 +44,8 @@ class Cache:
         is_deleted = deleted is not None and not _is_later(_resource_version(item), deleted)
         if not is_deleted and not (before and _is_newer(before, item)):
             indexer.put(self._compact(api, item))
+            if self._kinds.is_source(api) and (before is None or _spec_version(before) != _spec_version(item)):
+                self._sources_revision += 1
         return before
 
     def remove(self, api: ApiResource, item: Mapping[str, Any]) -> None:
@@ -48,6 +56,7 @@ class Cache:
         stored = self._indexer(api).get(namespaced_name(item))
         if stored is not None and stored["metadata"]["uid"] == item["metadata"]["uid"]:
             self._indexer(api).remove(namespaced_name(item))
+            self._sources_revision += self._kinds.is_source(api)
 
     def replace(self, api: ApiResource, items: Iterable[Mapping[str, Any]], *, resource_version: str) -> list[Manifest]:
         """Store the `items` of a list of that version. Returns the objects that were changed, added or removed.
@@ -56,6 +65,7 @@ class Cache:
         """
         before, after = self._indexer(api), self._new_indexer(api)
         self._indexers[api] = after
+        self._sources_revision += self._kinds.is_source(api)
         for stored in before.all():
             if _is_later(_resource_version(stored), resource_version):
                 after.put(stored)
@@ -144,6 +154,12 @@ def _namespace(source: Mapping[str, Any]) -> str:
 
 def _resource_version(item: Mapping[str, Any]) -> str:
     return str(item["metadata"].get("resourceVersion", ""))
+
+
+def _spec_version(item: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What differs between two objects, or two versions of one, if their specs do, or if one is being deleted."""
+    metadata = item["metadata"]
+    return metadata["uid"], metadata.get("generation"), metadata.get("deletionTimestamp")
 
 
 def _is_newer(stored: Mapping[str, Any], other: Mapping[str, Any]) -> bool:

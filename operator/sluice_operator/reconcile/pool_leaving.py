@@ -42,7 +42,7 @@ class PoolLeaving:
         if index is None:
             return ""
         pods = [pod for pod in self._lists.pods(pool, index) if may_run_ingester(pod)]
-        remaining = [one.source for one in self._members.all(pool) if one.index == index]
+        remaining = self._members.of(pool).assigned.get(index, ())
         if not remaining:
             await self._delete(pool, deployment)
             if not pods:

@@ -4,6 +4,7 @@ A source keeps its Deployment for as long as it is in the pool: its status names
 Deployment with room. So no source is moved because another one comes or goes.
 """
 
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
@@ -22,13 +23,15 @@ SOURCES_PER_POD: Final = 100
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Member:
-    """A source of a pool."""
+class Members:
+    """The sources of a pool that are not being deleted and whose spec is valid. They are without their statuses."""
 
-    source: Source
-    """Without its status."""
-    index: int
-    """The number of its Deployment."""
+    oldest: Source | None
+    """None if there are none."""
+    assigned: Mapping[int, Sequence[Source]]
+    """By number of a Deployment: its sources, the oldest first."""
+    indices: Mapping[str, int]
+    """By uid of a source: the number of its Deployment."""
 
 
 @dataclass(slots=True)
@@ -48,16 +51,29 @@ class PoolMembers:
         self._indices: dict[PoolKey, dict[str, int]] = {}
         """By pool and uid of a source: the number of its Deployment."""
         self._parsed: dict[str, _Parsed] = {}
+        self._known: dict[PoolKey, tuple[int, Members]] = {}
+        """By pool: its sources, and the revision of the cache from which they are."""
 
-    def all(self, pool: PoolKey) -> list[Member]:
-        """The sources of `pool` that are not being deleted and whose spec is valid, the oldest first."""
+    def of(self, pool: PoolKey) -> Members:
+        """The sources of `pool`."""
+        revision, members = self._known.get(pool, (None, None))
+        if members is None or revision != self._cache.sources_revision:
+            members = self._find(pool)
+            self._known[pool] = self._cache.sources_revision, members
+        return members
+
+    def _find(self, pool: PoolKey) -> Members:
         found = [one for one in self._cache.sources_by(pool_of, pool) if "deletionTimestamp" not in one["metadata"]]
         indices = self._indices[pool] = self._assign(pool, found)
-        return [
-            Member(source=source, index=indices[one["metadata"]["uid"]])
-            for one in sorted(found, key=claim_rank)
-            if (source := self._parse(one)) is not None
-        ]
+        sources = [source for one in sorted(found, key=claim_rank) if (source := self._parse(one)) is not None]
+        assigned: dict[int, list[Source]] = {}
+        for source in sources:
+            assigned.setdefault(indices[source.metadata.uid], []).append(source)
+        return Members(
+            oldest=sources[0] if sources else None,
+            assigned=assigned,
+            indices={source.metadata.uid: indices[source.metadata.uid] for source in sources},
+        )
 
     def drop_source(self, uid: str) -> None:
         """Drop a source that was deleted."""

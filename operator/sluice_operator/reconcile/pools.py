@@ -37,7 +37,7 @@ from sluice_operator.reconcile.child_writer import ChildWriter, WrittenChild
 from sluice_operator.reconcile.config_hashes import change_events, desired_hashes
 from sluice_operator.reconcile.default_redis_secret import DefaultRedisSecrets
 from sluice_operator.reconcile.keys import source_key
-from sluice_operator.reconcile.pool_members import Member, PoolMembers
+from sluice_operator.reconcile.pool_members import PoolMembers
 from sluice_operator.reconcile.reconciliation import Reconciliation
 from sluice_operator.reconcile.redis_access import RedisAccess
 from sluice_operator.reconcile.shared_children import SharedChild, SharedChildren
@@ -52,18 +52,10 @@ class Place:
 
     pool: PoolKey
     index: int
-    members: Sequence[Member]
-    """All sources of the pool, the oldest first."""
-
-    @property
-    def oldest(self) -> Source:
-        """The source that decides what all have in common."""
-        return self.members[0].source
-
-    @property
-    def assigned(self) -> list[Source]:
-        """The sources that are assigned to this Deployment."""
-        return [member.source for member in self.members if member.index == self.index]
+    oldest: Source
+    """The source of the pool that decides what all have in common."""
+    assigned: Sequence[Source]
+    """The sources that are assigned to this Deployment, the oldest first."""
 
     @property
     def name(self) -> str:
@@ -100,11 +92,11 @@ class Pools:
         pool = pool_of_source(source)
         if pool is None:
             return None
-        members = self._members.all(pool)
-        own = next((one for one in members if one.source.metadata.uid == source.metadata.uid), None)
-        if own is None:
+        members = self._members.of(pool)
+        index = members.indices.get(source.metadata.uid)
+        if index is None or members.oldest is None:
             raise SourceOutdatedError(f"{source_key(source)} is no longer in the pool {pool.name}")
-        return Place(pool=pool, index=own.index, members=members)
+        return Place(pool=pool, index=index, oldest=members.oldest, assigned=members.assigned[index])
 
     async def ensure(
         self,

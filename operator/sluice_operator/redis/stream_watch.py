@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 STREAMS_PER_ROUND_TRIP: Final = 200
 STREAMS_PER_SECOND: Final = 20.0
 """Of how many streams the length and the consumer groups are read per second, at most."""
-SHARED_WRITES_PER_SECOND: Final = 3.0
+SHARED_WRITES_PER_SECOND: Final = 1.0
 """How many statuses are written per second in the long run, at most, because the length of a shared stream changes."""
 _ROUND_SECONDS: Final = 1.0
 """How long a round waits for slow servers. They are asked again when they have answered."""

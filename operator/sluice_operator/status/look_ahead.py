@@ -4,6 +4,7 @@ So a source whose inputs are watched is not reconciled before that. The function
 which times they depend on: the status is computed for a later moment, and compared.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable
 from typing import Final
 
@@ -35,10 +36,11 @@ def seconds_until_change(
     seconds = horizon
     if is_urgent(now, later):
         seconds = _first(lambda after: is_urgent(now, status_after(after)), horizon)
-    after = numbers_seconds
-    while after < seconds and is_unchanged(now, status_after(after)):
-        after *= 2
-    return min(seconds, after if after == numbers_seconds else after / 2)
+    steps = [numbers_seconds]
+    while steps[-1] * 2 < seconds:
+        steps.append(steps[-1] * 2)
+    due = bisect_left(steps, 1, key=lambda after: int(not is_unchanged(now, status_after(after))))
+    return min(seconds, steps[max(0, due - 1)])
 
 
 def _first(is_changed: Callable[[float], bool], horizon: float) -> float:

@@ -110,6 +110,38 @@ def test_the_owner_of_a_child_with_a_long_name_is_found() -> None:
     assert cache.owners_of(child("p", of="unknown")) == []
 
 
+def test_the_revision_changes_with_what_sources_there_are_and_with_their_specs() -> None:
+    cache = Cache(KINDS.watched)
+    seen = [cache.sources_revision]
+
+    def has_changed() -> bool:
+        seen.append(cache.sources_revision)
+        return seen[-1] not in seen[:-1]
+
+    cache.put(RELAYS, item(version=1, generation=1))
+    assert has_changed()
+    cache.put(RELAYS, item(version=2, generation=2))
+    assert has_changed()
+    cache.put(RELAYS, item(version=3, generation=2, deletionTimestamp="2026-11-24T12:00:00Z"))
+    assert has_changed()
+    cache.remove(RELAYS, item(version=4))
+    assert has_changed()
+    cache.replace(LABELERS, [item(version=5)], resource_version="5")
+    assert has_changed()
+
+
+def test_the_revision_stays_while_only_statuses_and_children_change() -> None:
+    cache = Cache(KINDS.watched)
+    cache.put(RELAYS, item(version=1, generation=1))
+    before = cache.sources_revision
+    cache.put(RELAYS, {**item(version=2, generation=1), "status": {}})
+    cache.put(RELAYS, item(version=1, generation=0))  # a late event
+    cache.put(PODS, child("p"))
+    cache.remove(PODS, child("p"))
+    cache.replace(PODS, [child("q")], resource_version="9")
+    assert cache.sources_revision == before
+
+
 def test_managed_fields_are_not_cached() -> None:
     cache = Cache(KINDS.watched)
     cache.put(RELAYS, item(managedFields=[{"manager": "kubectl"}]))

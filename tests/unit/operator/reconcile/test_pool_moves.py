@@ -5,7 +5,7 @@ import pytest
 from sluice_operator.desired.naming import DEFAULT_REDIS_SECRET
 from sluice_operator.kinds.relay import RELAY
 from sluice_operator.kubernetes.api_resource import DEPLOYMENTS, PODS, SECRETS
-from sluice_operator.reconcile.pool_members import PoolMembers
+from sluice_operator.reconcile.pool_members import Members, PoolMembers
 from sluice_redis.contract import Stream, StreamKeys, applied_key
 from tests.unit.operator.reconcile.harness import NAMESPACE
 from tests.unit.operator.reconcile.pool_harness import NAME, POD, SHARED, Pool, pod_of
@@ -157,6 +157,7 @@ async def test_a_source_that_changes_its_pool_during_a_reconcile_gets_no_pod_of_
 ) -> None:
     pool.create("c", created=3)
     await pool.list_all()
-    monkeypatch.setattr(PoolMembers, "all", lambda *_: [])  # the cache knows the new pool already
+    nobody = Members(oldest=None, assigned={}, indices={})
+    monkeypatch.setattr(PoolMembers, "of", lambda *_: nobody)  # the cache knows the new pool already
     await pool.reconcile_cached("c")
     assert {one["metadata"]["name"] for one in pool.server.all(DEPLOYMENTS)} == {NAME}
