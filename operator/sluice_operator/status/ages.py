@@ -1,7 +1,7 @@
 """Decides when an age in a status, which grows by itself, has changed enough to be written.
 
 If each new age were written, a quiet labeler would cause two writes a minute. So from five minutes on, an age counts as
-changed when it has doubled: nine times in a quiet day. The written age is never less than half of the true one.
+changed when it has doubled: nine times in a quiet day. The written age is at least about half of the true one.
 """
 
 from typing import Final

@@ -4,8 +4,8 @@ So a source whose inputs are watched is not reconciled before that. The function
 which times they depend on: the status is computed for a later moment, and compared.
 """
 
-from bisect import bisect_left
 from collections.abc import Callable
+from functools import cache
 from typing import Final
 
 from sluice_operator.api.ingester_status import SourceStatus
@@ -13,7 +13,9 @@ from sluice_operator.status.transitions import is_unchanged, is_urgent
 
 _PRECISION_SECONDS: Final = 0.5
 _FAR: Final = 0.1
-"""How much of the time until a change may be unknown. The status is computed again before that, and more precisely."""
+"""How much of the time until a change may be unknown. For a condition, the status is computed again before that, and
+more precisely. Numbers are as much late.
+"""
 _NEAR_SECONDS: Final = 2.0
 """So soon another reconcile is cheaper than to compute when it is due."""
 
@@ -30,21 +32,22 @@ def seconds_until_change(
     """
     if horizon <= _NEAR_SECONDS:
         return horizon
-    later = status_after(horizon)
-    if is_unchanged(now, later):
+    status = cache(status_after)
+    if is_unchanged(now, status(horizon)):
         return horizon
     seconds = horizon
-    if is_urgent(now, later):
-        seconds = _first(lambda after: is_urgent(now, status_after(after)), horizon)
-    steps = [numbers_seconds]
-    while steps[-1] * 2 < seconds:
-        steps.append(steps[-1] * 2)
-    due = bisect_left(steps, 1, key=lambda after: int(not is_unchanged(now, status_after(after))))
-    return min(seconds, steps[max(0, due - 1)])
+    if is_urgent(now, status(horizon)):
+        unchanged, changed = _first(lambda after: is_urgent(now, status(after)), horizon)
+        seconds = changed if changed - unchanged <= _PRECISION_SECONDS else unchanged
+    if numbers_seconds < seconds and is_unchanged(now, status(numbers_seconds)):
+        _, numbers_seconds = _first(lambda after: not is_unchanged(now, status(after)), horizon)
+    return min(seconds, numbers_seconds)
 
 
-def _first(is_changed: Callable[[float], bool], horizon: float) -> float:
-    """The first moment at which `is_changed`, which is true at `horizon`; or one shortly before it, if it is far."""
+def _first(is_changed: Callable[[float], bool], horizon: float) -> tuple[float, float]:
+    """Two moments: not yet changed, and changed. They are close to each other, or both far from now. `is_changed` is
+    true at `horizon`.
+    """
     unchanged, changed = 0.0, horizon
     while changed - unchanged > max(_PRECISION_SECONDS, _FAR * unchanged):
         middle = (unchanged + changed) / 2
@@ -52,4 +55,4 @@ def _first(is_changed: Callable[[float], bool], horizon: float) -> float:
             changed = middle
         else:
             unchanged = middle
-    return changed if changed - unchanged <= _PRECISION_SECONDS else unchanged
+    return unchanged, changed

@@ -52,6 +52,16 @@ def test_a_quiet_labeler_changes_only_when_its_age_has_doubled() -> None:
     )
 
 
+def test_a_labeler_is_not_looked_at_before_its_age_has_doubled() -> None:
+    """A look would write the length of the stream, which other labelers share."""
+    found = labeler_facts(sink=sink(health=health(stored=ago(471), event_time=ago(471))))
+    now = LABELER.source_status([found], LABELER.model.model_fields["status"].default)
+    pause = seconds_until_change(
+        lambda after: LABELER.source_status([found.later(after)], now), now, numbers_seconds=NUMBERS, horizon=HORIZON
+    )
+    assert 129 <= pause <= 1.1 * 129
+
+
 def test_a_stream_becomes_quiet() -> None:
     found = facts(sink=sink(health=health(stored=ago(100), event_time=ago(100))))
     assert relay_seconds(found) == pytest.approx(200, abs=3), "300 s after the last event"
