@@ -35,13 +35,13 @@ def seconds_until_change(
     status = cache(status_after)
     if is_unchanged(now, status(horizon)):
         return horizon
-    seconds = horizon
-    if is_urgent(now, status(horizon)):
-        unchanged, changed = _first(lambda after: is_urgent(now, status(after)), horizon)
-        seconds = changed if changed - unchanged <= _PRECISION_SECONDS else unchanged
-    if numbers_seconds < seconds and is_unchanged(now, status(numbers_seconds)):
-        _, numbers_seconds = _first(lambda after: not is_unchanged(now, status(after)), horizon)
-    return min(seconds, numbers_seconds)
+    due = min(numbers_seconds, horizon)
+    if is_unchanged(now, status(due)):
+        _, due = _first(lambda after: not is_unchanged(now, status(after)), horizon)
+    if not is_urgent(now, status(due)):
+        return due
+    unchanged, changed = _first(lambda after: is_urgent(now, status(after)), due)
+    return changed if changed - unchanged <= _PRECISION_SECONDS else unchanged
 
 
 def _first(is_changed: Callable[[float], bool], horizon: float) -> tuple[float, float]:
