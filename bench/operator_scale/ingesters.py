@@ -7,7 +7,7 @@ seconds, and those of one moment go to Redis together.
 import asyncio
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from sluice_common.times import format_time
@@ -16,6 +16,8 @@ from sluice_redis.contract import HealthField, SourceState, Stream, StreamKeys
 BEAT_SECONDS: Final = 5.0
 _SLICES: Final = 50
 _SEQ: Final = "6322875401"
+_QUIET: Final = timedelta(hours=1)
+"""How long ago each source sent its newest label. Statuses tell the age when it has doubled: not during a run."""
 
 
 @dataclass(slots=True)
@@ -80,7 +82,7 @@ class Ingesters:
         number = self._slice_of.setdefault(host, len(self._slice_of) % _SLICES)
         before = self._slices[number].get(host)
         keys = before.keys if before else StreamKeys(stream=Stream.LABELS, host=host)
-        ingester = Ingester(keys=keys, pod=pod, started=now, since=now, stored=before.stored if before else now)
+        ingester = Ingester(keys=keys, pod=pod, started=now, since=now, stored=_now(ago=_QUIET))
         self._slices[number][host] = ingester
         commands = [ingester.beat(now)]
         if before is None:
@@ -127,5 +129,5 @@ class Ingesters:
             await pipe.execute()
 
 
-def _now() -> str:
-    return format_time(datetime.now(UTC))
+def _now(*, ago: timedelta = timedelta(0)) -> str:
+    return format_time(datetime.now(UTC) - ago)

@@ -38,4 +38,4 @@ async def measure_restart(cluster: Cluster, operator: OperatorProcess, count: in
     }
     while depth > 0 and time.monotonic() - began < all_seconds + _QUEUE_SECONDS:
         _, depth = await operator.reconciles_and_depth()
-    return measures | ({} if depth else {"until the queue is empty, s": time.monotonic() - began})
+    return measures | ({} if depth else {"until the queue is empty, s": time.monotonic() - began}) | operator.memory

@@ -312,6 +312,28 @@ class ApiServerContract:
         everywhere = await client.list(CONFIG_MAPS, None, label_selector="test=yes")
         assert {item["metadata"]["name"] for item in everywhere.items} >= {"n1", "n2", "n3", "n4"}
 
+    async def test_a_page_is_converted_before_the_next_one_is_requested(
+        self, client: KubernetesClient, namespace: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(client_module, "PAGE_SIZE", 2)
+        for number in range(3):
+            await client.create(CONFIG_MAPS, manifest(CONFIG_MAPS, namespace, f"n{number}"))
+        steps: list[str] = []
+        request = client._request
+
+        async def record_request(*arguments: Any, **options: Any) -> Any:
+            steps.append("page")
+            return await request(*arguments, **options)
+
+        def name_only(item: Manifest) -> Manifest:
+            steps.append(item["metadata"]["name"])
+            return {"name": item["metadata"]["name"]}
+
+        monkeypatch.setattr(client, "_request", record_request)
+        listed = await client.list(CONFIG_MAPS, namespace, convert=name_only)
+        assert steps == ["page", "n0", "n1", "page", "n2"]
+        assert listed.items == [{"name": "n0"}, {"name": "n1"}, {"name": "n2"}]
+
     async def test_a_watch_is_tried(self, client: KubernetesClient, namespace: str) -> None:
         listed = await client.list(CONFIG_MAPS, namespace)
         await client.try_watch(CONFIG_MAPS, namespace, resource_version=listed.resource_version)

@@ -125,6 +125,13 @@ class Cache:
         kind, *_ = label
         return [object_key(source) for source in self._indexer(self._kinds.sources[kind]).find(self._own_label, label)]
 
+    def compact(self, api: ApiResource, item: Mapping[str, Any]) -> Manifest:
+        """`item` in little memory, as it is cached. If that version of it is cached, this is the cached one."""
+        stored = self._indexer(api).get(namespaced_name(item))
+        if stored is not None and _version(stored) == _version(item):
+            return stored
+        return self._compact(api, item)
+
     def _compact(self, api: ApiResource, item: Mapping[str, Any]) -> Manifest:
         """`item` in little memory: without fields that nobody reads.
 
@@ -150,6 +157,10 @@ class Cache:
 
 def _namespace(source: Mapping[str, Any]) -> str:
     return str(source["metadata"]["namespace"])
+
+
+def _version(item: Mapping[str, Any]) -> tuple[str, str]:
+    return item["metadata"]["uid"], _resource_version(item)
 
 
 def _resource_version(item: Mapping[str, Any]) -> str:

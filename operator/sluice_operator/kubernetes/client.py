@@ -17,7 +17,7 @@ from sluice_operator.kubernetes.transport import Body, Transport
 
 Result = TypeVar("Result")
 
-PAGE_SIZE: Final = 500
+PAGE_SIZE: Final = 100
 _JSON: Final = "application/json"
 _APPLY: Final = "application/apply-patch+yaml; charset=utf-8"  # without a parameter the library writes JSON
 _MERGE_PATCH: Final = "application/merge-patch+json"
@@ -56,18 +56,27 @@ class KubernetesClient:
             raise
 
     async def list(
-        self, api: ApiResource, namespace: str | None, *, label_selector: str = "", field_selector: str = ""
+        self,
+        api: ApiResource,
+        namespace: str | None,
+        *,
+        label_selector: str = "",
+        field_selector: str = "",
+        convert: Callable[[Manifest], Manifest] = lambda item: item,
     ) -> ObjectList:
-        """All objects in one namespace or in all (None) that match both selectors. Raises ApiError."""
+        """All objects in one namespace or in all (None) that match both selectors. Raises ApiError.
+
+        Each page of objects is converted before the next one is requested.
+        """
         selectors = {"labelSelector": label_selector, "fieldSelector": field_selector}
         query = {"limit": str(PAGE_SIZE)} | {name: value for name, value in selectors.items() if value}
         try:
-            return await self._list_pages(api, namespace, query)
+            return await self._list_pages(api, namespace, query, convert)
         except ApiError as error:
             if error.code != HTTPStatus.GONE:
                 raise
             # The version that the pages belong to was compacted. A new list has a newer version.
-            return await self._list_pages(api, namespace, query)
+            return await self._list_pages(api, namespace, query, convert)
 
     async def try_watch(self, api: ApiResource, namespace: str | None, *, resource_version: str) -> None:
         """Watch for a second, to find out whether that is allowed. Raises ApiError."""
@@ -160,13 +169,19 @@ class KubernetesClient:
         """
         await self._in_flight.drain(timeout_seconds)
 
-    async def _list_pages(self, api: ApiResource, namespace: str | None, query: Mapping[str, str]) -> ObjectList:
+    async def _list_pages(
+        self,
+        api: ApiResource,
+        namespace: str | None,
+        query: Mapping[str, str],
+        convert: Callable[[Manifest], Manifest],
+    ) -> ObjectList:
         items: list[Manifest] = []
         token = ""
         while True:
             more = {"continue": token} if token else {}
             page = await self._request("GET", api.path(namespace), query={**query, **more})
-            items += page.get("items") or []
+            items += map(convert, page.get("items") or [])
             metadata = page.get("metadata", {})
             if not (token := metadata.get("continue", "")):
                 return ObjectList(items=items, resource_version=metadata.get("resourceVersion", ""))

@@ -6,10 +6,11 @@ nothing can be served.
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from http import HTTPStatus
 from typing import TypeAlias
 
-from sluice_operator.kubernetes.api_resource import ApiResource, ObjectList
+from sluice_operator.kubernetes.api_resource import ApiResource, Manifest, ObjectList
 from sluice_operator.kubernetes.errors import ApiError
 from sluice_operator.kubernetes.protocols import ObjectLister
 from sluice_operator.kubernetes.served_kinds import Scope, is_kind_missing, is_lasting
@@ -30,12 +31,17 @@ class ObjectLists:
         kinds: WatchedKinds,
         namespaces: ServedNamespaces,
         on_request: Callable[[], None],
+        convert: Callable[[ApiResource, Manifest], Manifest],
     ) -> None:
-        """`on_request` is called before each request."""
+        """`on_request` is called before each request. `convert` makes what is kept of an object.
+
+        The API server's objects take several times the memory of the cached ones.
+        """
         self._client = client
         self._kinds = kinds
         self._namespaces = namespaces
         self._on_request = on_request
+        self._convert = convert
         self.failed_scopes: dict[ApiResource, Collection[Scope]] = {}
         """By kind, the scopes in which its last list has failed."""
 
@@ -124,7 +130,9 @@ class ObjectLists:
 
     async def _list(self, api: ApiResource, scope: Scope) -> ObjectList:
         self._on_request()
-        listed = await self._client.list(api, scope, label_selector=self._kinds.label_selector(api))
+        listed = await self._client.list(
+            api, scope, label_selector=self._kinds.label_selector(api), convert=partial(self._convert, api)
+        )
         if self._namespaces.needs_watch_check(scope):
             await self._client.try_watch(api, scope, resource_version=listed.resource_version)
         return listed

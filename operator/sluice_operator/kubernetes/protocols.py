@@ -4,6 +4,7 @@
 and its test needs a fake of these requests only.
 """
 
+from collections.abc import Callable
 from typing import Protocol
 
 from sluice_operator.kubernetes.api_resource import ApiResource, Manifest, ObjectList
@@ -31,9 +32,18 @@ class ObjectLister(Protocol):
     """Lists objects, and finds out whether they may be watched."""
 
     async def list(
-        self, api: ApiResource, namespace: str | None, *, label_selector: str = "", field_selector: str = ""
+        self,
+        api: ApiResource,
+        namespace: str | None,
+        *,
+        label_selector: str = "",
+        field_selector: str = "",
+        convert: Callable[[Manifest], Manifest] = lambda item: item,
     ) -> ObjectList:
-        """All objects in one namespace or in all (None) that match both selectors. Raises ApiError."""
+        """All objects in one namespace or in all (None) that match both selectors. Raises ApiError.
+
+        Each page of objects is converted before the next one is requested.
+        """
 
     async def try_watch(self, api: ApiResource, namespace: str | None, *, resource_version: str) -> None:
         """Watch for a second, to find out whether that is allowed. Raises ApiError."""

@@ -49,7 +49,9 @@ class Resync:
         clock: Clock | None = None,
     ) -> None:
         """`add` is called with each source that is to be reconciled."""
-        self._lists = ObjectLists(client=client, kinds=kinds, namespaces=namespaces, on_request=self._step_begins)
+        self._lists = ObjectLists(
+            client=client, kinds=kinds, namespaces=namespaces, on_request=self._step_begins, convert=cache.compact
+        )
         self._kinds = kinds
         self._cache = cache
         self._freshness = freshness

@@ -83,7 +83,8 @@ def _newest_event_age(assessment: Assessment) -> int | None:
     health = assessment.facts.sink.health if assessment.facts.sink else None
     if health is None or health.event_time is None or not assessment.should_run:
         return None
-    return max(0, round((assessment.facts.now - health.event_time).total_seconds()))
+    # Rounded down, so that it reaches a limit when the conditions about it do. One write then tells both.
+    return max(0, int((assessment.facts.now - health.event_time).total_seconds()))
 
 
 def _lag(assessment: Assessment, *, streaming: bool) -> int | None:

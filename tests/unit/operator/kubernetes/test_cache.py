@@ -151,6 +151,16 @@ def test_managed_fields_are_not_cached() -> None:
     assert (source["apiVersion"], source["kind"]) == ("sluice.dev/v1alpha1", "Relay")
 
 
+def test_an_object_of_a_list_is_the_cached_one_if_that_has_its_version() -> None:
+    cache = Cache(KINDS.watched)
+    cache.put(RELAYS, item(version=1))
+    assert cache.compact(RELAYS, item(version=1, managedFields=[])) is cache.source(KEY)
+    newer = cache.compact(RELAYS, item(version=2, managedFields=[]))
+    assert (newer["kind"], newer["metadata"]["resourceVersion"]) == ("Relay", "2")
+    assert "managedFields" not in newer["metadata"]
+    assert cache.resource_version(RELAYS, "n", "us-east") == "1"
+
+
 class TestWatchEvents:
     def test_a_source_is_added_when_it_is_created_changed_or_deleted(self) -> None:
         cache, added = Cache(KINDS.watched), list[SourceKey]()

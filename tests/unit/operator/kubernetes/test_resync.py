@@ -74,6 +74,17 @@ def world() -> World:
 CHILD = {"app.kubernetes.io/managed-by": "sluice-operator", "sluice.dev/relay": "one"}
 
 
+async def test_a_list_is_compact_before_the_cache_gets_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whole objects of all kinds at once would take several times the memory of the cache."""
+    world.create(RELAYS, "one")
+    world.create(PODS, "child", **CHILD)
+    seen: list[Any] = []
+    monkeypatch.setattr(world.cache, "replace", lambda _, items, **__: seen.extend(items) or [])
+    await world.resync.list_first()
+    assert {item["kind"] for item in seen} == {"Relay", "Pod"}
+    assert not any("managedFields" in item["metadata"] for item in seen)
+
+
 async def seconds_until(condition: Callable[[], bool], *, seconds: float) -> float:
     """Wait for `condition`. The seconds until it was met."""
     began = asyncio.get_running_loop().time()
