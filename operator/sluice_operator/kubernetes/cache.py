@@ -36,13 +36,14 @@ class Cache:
         return self._sources_revision
 
     def put(self, api: ApiResource, item: Mapping[str, Any]) -> Manifest | None:
-        """Store `item`, unless the cache has a newer version. Returns what was stored before, or None."""
+        """Store `item`, unless the cache has that version or a newer one. Returns what was stored before, or None."""
         indexer = self._indexer(api)
         before = indexer.get(namespaced_name(item))
         # If an object loses its label, the watch reports it as deleted. It may return.
         deleted = self._deleted.get(item["metadata"]["uid"])
         is_deleted = deleted is not None and not _is_later(_resource_version(item), deleted)
-        if not is_deleted and not (before and _is_newer(before, item)):
+        is_known = before is not None and (_is_same_version(before, item) or _is_newer(before, item))
+        if not is_deleted and not is_known:
             indexer.put(self._compact(api, item))
             if self._kinds.is_source(api) and (before is None or _spec_version(before) != _spec_version(item)):
                 self._sources_revision += 1
@@ -128,7 +129,7 @@ class Cache:
     def compact(self, api: ApiResource, item: Mapping[str, Any]) -> Manifest:
         """`item` in little memory, as it is cached. If that version of it is cached, this is the cached one."""
         stored = self._indexer(api).get(namespaced_name(item))
-        if stored is not None and _version(stored) == _version(item):
+        if stored is not None and _is_same_version(stored, item):
             return stored
         return self._compact(api, item)
 
@@ -159,8 +160,11 @@ def _namespace(source: Mapping[str, Any]) -> str:
     return str(source["metadata"]["namespace"])
 
 
-def _version(item: Mapping[str, Any]) -> tuple[str, str]:
-    return item["metadata"]["uid"], _resource_version(item)
+def _is_same_version(stored: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    version = _resource_version(stored)
+    return (
+        bool(version) and version == _resource_version(other) and stored["metadata"]["uid"] == other["metadata"]["uid"]
+    )
 
 
 def _resource_version(item: Mapping[str, Any]) -> str:

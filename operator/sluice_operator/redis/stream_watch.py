@@ -75,7 +75,7 @@ class _Server:
     streams: dict[SourceKey, tuple[WatchedStream, ...]] = field(default_factory=dict)
     task: asyncio.Task[None] | None = None
     idle_read_at: float = float("-inf")
-    lengths_read_at: float = float("-inf")
+    lengths_due_at: float = float("-inf")
 
 
 class StreamWatch:
@@ -159,14 +159,13 @@ class StreamWatch:
 
     async def _poll_lengths(self, server: _Server, now: float, add_at: _AddAt) -> None:
         """Read the lengths and the consumer groups of all streams. Sources share streams."""
+        if now < server.lengths_due_at:
+            return
         by_name: dict[str, list[tuple[SourceKey, WatchedStream]]] = defaultdict(list)
         for key, streams in server.streams.items():
             for stream in streams:
                 by_name[stream.keys.entries].append((key, stream))
-        interval = max(self._reader.details_interval_seconds, len(by_name) / STREAMS_PER_SECOND)
-        if now - server.lengths_read_at < interval:
-            return
-        server.lengths_read_at = now
+        server.lengths_due_at = now + max(self._reader.details_interval_seconds, len(by_name) / STREAMS_PER_SECOND)
         for name in await self._reader.changed_streams(server.url, list(by_name), ca_bundle=server.ca_bundle):
             pause = max(0.0, len(by_name[name]) / SHARED_WRITES_PER_SECOND - self._idle_seconds)
             for key, stream in by_name[name]:

@@ -10,6 +10,7 @@ import kopf
 
 from sluice_operator.kubernetes.api_resource import ApiResource
 from sluice_operator.kubernetes.cache import Cache
+from sluice_operator.kubernetes.client import PAGE_SIZE
 from sluice_operator.kubernetes.informers.kopf_engine import KindNotDiscoveredError, KopfEngine
 from sluice_operator.kubernetes.informers.kopf_login import KopfLogin
 from sluice_operator.kubernetes.informers.kopf_storages import NoDiffBase, NoProgress
@@ -205,7 +206,9 @@ def _kopf_settings(kinds: WatchedKinds) -> kopf.OperatorSettings:
     settings.posting.enabled = False
     settings.persistence.diffbase_storage = NoDiffBase()
     settings.persistence.progress_storage = NoProgress()
-    settings.queueing.idle_timeout = 0.5  # how long a task waits for further events of one object
+    # How long a task waits for further events of one object. Until then it keeps the last one, which is a whole object.
+    settings.queueing.idle_timeout = 0.05
+    settings.watching.chunk_size = PAGE_SIZE  # by default kopf has all objects of a list in memory
     # kopf would kill the process some minutes after an engine has ended. Engines end and start again here.
     settings.process.ultimate_exiting_timeout = None
     # Kinds and namespaces are given, so kopf needs no rights to list CRDs and namespaces.

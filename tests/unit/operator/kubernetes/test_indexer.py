@@ -116,7 +116,7 @@ def _filled(number: int) -> Cache:
 
 def _relay(index: int, host: str = "") -> dict[str, Any]:
     name = f"relay-{index}"
-    metadata = {"namespace": "n", "name": name, "uid": name, "resourceVersion": "1"}
+    metadata = {"namespace": "n", "name": name, "uid": name, "resourceVersion": "2" if host else "1"}
     return {"metadata": metadata, "spec": {"host": host or f"{name}.example"}}
 
 

@@ -42,7 +42,8 @@ def ready(status: str) -> dict[str, Any]:
 
 
 def hold(cache: Cache, api: Any, name: str, status: dict[str, Any]) -> None:
-    metadata = {"name": name, "namespace": "events", "uid": f"{api.kind}-{name}", "resourceVersion": "1"}
+    version = int(cache.resource_version(api, "events", name) or "0") + 1
+    metadata = {"name": name, "namespace": "events", "uid": f"{api.kind}-{name}", "resourceVersion": str(version)}
     cache.put(api, {"metadata": metadata, "status": status})
 
 
