@@ -36,6 +36,7 @@ class Request:
     path: str
     selector: str
     is_watch: bool
+    limit: str
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
@@ -115,6 +116,7 @@ class WatchedApiServer:
             path=request.path,
             selector=request.query.get("labelSelector", ""),
             is_watch="watch" in request.query,
+            limit=request.query.get("limit", ""),
         )
         self.requests.append(asked)
         if (discovery := self._discovery(request.path)) is not None:

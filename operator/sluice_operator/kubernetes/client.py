@@ -17,7 +17,8 @@ from sluice_operator.kubernetes.transport import Body, Transport
 
 Result = TypeVar("Result")
 
-PAGE_SIZE: Final = 100
+PAGE_SIZE: Final = 50
+"""How many objects a list has in memory as the API server sends them. Larger pages save little time."""
 _JSON: Final = "application/json"
 _APPLY: Final = "application/apply-patch+yaml; charset=utf-8"  # without a parameter the library writes JSON
 _MERGE_PATCH: Final = "application/merge-patch+json"

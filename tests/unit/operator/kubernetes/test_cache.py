@@ -40,6 +40,17 @@ def test_a_late_event_does_not_replace_a_newer_version() -> None:
     assert cache.resource_version(RELAYS, "n", "us-east") == "1"
 
 
+def test_an_event_with_a_known_version_does_not_replace_the_cached_object() -> None:
+    """The operator's own writes come back as events, and each start lists everything twice."""
+    cache = Cache(KINDS.watched)
+    cache.put(RELAYS, item(version=5))
+    stored = cache.source(KEY)
+    cache.put(RELAYS, item(version=5))
+    assert cache.source(KEY) is stored
+    cache.put(RELAYS, item(version=5, uid="u2"))
+    assert cache.source(KEY) is not stored
+
+
 def test_an_older_event_does_not_restore_a_deleted_object() -> None:
     cache = Cache(KINDS.watched)
     cache.put(RELAYS, item(version=5))

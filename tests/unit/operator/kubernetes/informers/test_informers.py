@@ -9,6 +9,7 @@ import kopf
 import pytest
 
 from sluice_operator.kubernetes.api_resource import ApiResource, ObjectList
+from sluice_operator.kubernetes.client import PAGE_SIZE
 from sluice_operator.kubernetes.informers.informers import _kopf_settings
 from tests.fakes.watched_api_server import CRDS, NAMESPACES, PEERINGS
 from tests.unit.operator.kubernetes.informers.watching import (
@@ -52,6 +53,13 @@ async def test_each_kind_is_listed_and_watched_with_its_selector(scopes: tuple[s
             found = [(request.path, request.selector) for request in asked]
             assert sorted(pair for pair in found if pair[0].endswith(PLURALS)) == expected
         assert one.relists == len(expected)
+
+
+async def test_kopf_lists_in_pages() -> None:
+    """By default it has all objects of a kind in memory at once."""
+    async with watching() as one:
+        lists = [request for request in one.server.requests if request.path.endswith(PLURALS) and not request.is_watch]
+        assert {request.limit for request in lists} == {str(PAGE_SIZE)}
 
 
 @pytest.mark.parametrize("kind", WATCHED.sources)
