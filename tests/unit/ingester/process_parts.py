@@ -6,12 +6,14 @@ from collections.abc import Awaitable, Callable
 from sluice_common.ticker import Ticker
 from sluice_ingester.app import SILENCE_SECONDS
 from sluice_ingester.telemetry.background_task import BackgroundTask
+from sluice_ingester.telemetry.health_report import HealthReport
 from sluice_ingester.telemetry.heartbeats import Heartbeats
 from sluice_ingester.telemetry.metrics import Metrics
 from sluice_ingester.writer.cursor_watch import CursorWatch
+from sluice_redis.contract import Stream, StreamKeys
 from tests.fakes.clock import FakeClock
 from tests.fakes.many_sources import FakeManySources
-from tests.fakes.redis_sink import FakeSink
+from tests.fakes.redis_sink import FakeRedis, FakeSink
 
 
 class ProcessParts:
@@ -25,6 +27,10 @@ class ProcessParts:
         self.ticker = Ticker(seconds=SILENCE_SECONDS, clock=clock)
         self.heartbeats = Heartbeats(self.redis, clock=clock)
         self._tasks: list[asyncio.Task[None]] = []
+
+    def report(self, keys: StreamKeys) -> HealthReport:
+        """The report of a source of this process."""
+        return HealthReport(keys.host, metrics=self.metrics, pod="", version="", clock=self.clock)
 
     def start(self) -> None:
         for step in (self.cursor_watch.step, self.ticker.step):
@@ -40,3 +46,10 @@ class ProcessParts:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+def label_sinks(number: int, clock: FakeClock) -> list[FakeSink]:
+    """The sinks of the labelers `0`, `1`, ... in one Redis."""
+    redis = FakeRedis()
+    keys = [StreamKeys(stream=Stream.LABELS, host=str(number)) for number in range(number)]
+    return [FakeSink(redis, one, clock=clock) for one in keys]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from e2e.tests.situations.simulator import Simulator
 from e2e.tests.situations.situation import Act, Step, because, via
+from e2e.tests.situations.subject import Subject
 from e2e.tests.situations.verdicts import Verdict
 from e2e.tests.wait import PATIENCE_SECONDS
 
@@ -32,6 +34,11 @@ For a resource that is Ready while its stream is broken: a change of its spec wo
 
 _DEADLINES: Final = {Verdict.DEGRADED: "degradedAfterSeconds", Verdict.STALLED: "stalledAfterSeconds"}
 """The field of spec.health after which a verdict comes."""
+
+
+def own(subject: Subject, *, up: bool = True) -> Simulator:
+    """The simulator that only this situation uses."""
+    return subject.environment.simulator(subject.name, up=up)
 
 
 def streaming(*, through: frozenset[Verdict] = STARTING, **spec: Any) -> Step:
@@ -77,3 +84,27 @@ def corrected(
     return Step(
         what=what, does=does, becomes=Verdict.READY, because=because("Streaming"), through=through, within=within
     )
+
+
+def replaced(*, then: Act) -> Step:
+    """Wait until a pod that is gone has been replaced, and the resource streams."""
+    return Step(
+        what="replaced",
+        becomes=Verdict.READY,
+        because=because("Streaming"),
+        through=STARTING,
+        stays=3,
+        then=then,
+    )
+
+
+SOURCE_DOWN: Final = (
+    Step(
+        what="source down",
+        does=lambda subject: own(subject).scale(0),
+        becomes=Verdict.READY,
+        because=because("Reconnecting"),
+    ),
+    overdue("SourceUnavailable", stays=3),
+)
+"""The simulator of the situation is stopped, until the deadline SHORT has passed."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-from e2e.tests.situations.catalog.common import BROKEN, FAR, STARTING, corrected, past_deadline, streaming
+from e2e.tests.situations.catalog.common import BROKEN, FAR, STARTING, corrected, past_deadline, replaced, streaming
 from e2e.tests.situations.situation import Act, Situation, Step, because
 from e2e.tests.situations.subject import Subject
 from e2e.tests.situations.verdicts import Verdict
@@ -58,14 +58,7 @@ SITUATIONS: Final = (
         steps=(
             streaming(),
             Step(what="pod evicted", does=evict, becomes=Verdict.PROGRESSING),
-            Step(
-                what="replaced",
-                becomes=Verdict.READY,
-                because=because("Streaming"),
-                through=STARTING,
-                stays=3,
-                then=counted_as_evicted,
-            ),
+            replaced(then=counted_as_evicted),
         ),
     ),
     Situation(

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from e2e.tests.situations.catalog.common import BROKEN, LATE, SHORT, STARTING, corrected, overdue
+from e2e.tests.situations.catalog.common import BROKEN, LATE, SHORT, SOURCE_DOWN, STARTING, corrected, own, replaced
 from e2e.tests.situations.recorder import Key
-from e2e.tests.situations.simulator import Simulator
 from e2e.tests.situations.situation import Act, Situation, Step, because, via
 from e2e.tests.situations.subject import SMALL, Subject
 from e2e.tests.situations.verdicts import Verdict
@@ -19,11 +18,6 @@ ENDING: Final = via(Verdict.DELETED, Verdict.TERMINATING)
 def pooling(subject: Subject) -> dict[str, str]:
     """The pool of this situation."""
     return {"mode": "Shared", "pool": subject.name}
-
-
-def own(subject: Subject) -> Simulator:
-    """The source of the resource under test."""
-    return subject.environment.simulator(subject.name)
 
 
 def apply(subject: Subject, **spec: Any) -> None:
@@ -181,13 +175,7 @@ SITUATIONS: Final = (
         seconds=70,
         steps=(
             started("applied", lambda subject: apply_both(subject, health=SHORT), through=LATE),
-            Step(
-                what="source down",
-                does=lambda subject: own(subject).scale(0),
-                becomes=Verdict.READY,
-                because=because("Reconnecting"),
-            ),
-            overdue("SourceUnavailable", stays=3),
+            *SOURCE_DOWN,
             started("source back", lambda subject: own(subject).scale(1), through=LATE),
         ),
     ),
@@ -229,14 +217,7 @@ SITUATIONS: Final = (
         steps=(
             started(),
             Step(what="pod deleted", does=delete_pod, becomes=Verdict.PROGRESSING),
-            Step(
-                what="replaced",
-                becomes=Verdict.READY,
-                because=because("Streaming"),
-                through=STARTING,
-                stays=3,
-                then=counted_once,
-            ),
+            replaced(then=counted_once),
         ),
     ),
     Situation(

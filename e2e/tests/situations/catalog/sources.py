@@ -4,19 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from e2e.tests.situations.catalog.common import LATE, SHORT, SOON, STARTING, corrected, overdue
-from e2e.tests.situations.simulator import Simulator
+from e2e.tests.situations.catalog.common import LATE, SHORT, SOON, SOURCE_DOWN, STARTING, corrected, own
 from e2e.tests.situations.situation import Act, Situation, Step, because
 from e2e.tests.situations.subject import Subject
 from e2e.tests.situations.verdicts import Verdict
 from e2e.tests.wait import eventually
 
 FLAPS: Final = 3
-
-
-def own(subject: Subject, *, up: bool = True) -> Simulator:
-    """The simulator that only this situation uses."""
-    return subject.environment.simulator(subject.name, up=up)
 
 
 def silent(subject: Subject) -> str:
@@ -116,13 +110,7 @@ SITUATIONS: Final = (
                 becomes=Verdict.READY,
                 through=LATE,
             ),
-            Step(
-                what="source down",
-                does=lambda subject: own(subject).scale(0),
-                becomes=Verdict.READY,
-                because=because("Reconnecting"),
-            ),
-            overdue("SourceUnavailable", stays=3),
+            *SOURCE_DOWN,
             corrected("source back", lambda subject: own(subject).scale(1), through=LATE),
         ),
     ),

@@ -4,13 +4,12 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from sluice_ingester.telemetry.health_report import HealthReport
 from sluice_ingester.telemetry.heartbeats import HEARTBEAT_SECONDS
-from sluice_redis.contract import HealthField, Stream, StreamKeys
+from sluice_redis.contract import HealthField
 from sluice_redis.sink.errors import SinkError
 from tests.fakes.clock import FakeClock, settle
-from tests.fakes.redis_sink import NO_RIGHT, UNAVAILABLE, FakeRedis, FakeSink
-from tests.unit.ingester.process_parts import ProcessParts
+from tests.fakes.redis_sink import NO_RIGHT, UNAVAILABLE
+from tests.unit.ingester.process_parts import ProcessParts, label_sinks
 
 
 class Stage:
@@ -18,15 +17,11 @@ class Stage:
 
     def __init__(self, number: int) -> None:
         self.clock = FakeClock()
-        redis = FakeRedis()
-        keys = [StreamKeys(stream=Stream.LABELS, host=str(number)) for number in range(number)]
-        self.sinks = [FakeSink(redis, one, clock=self.clock) for one in keys]
+        self.sinks = label_sinks(number, self.clock)
         self.parts = ProcessParts(self.clock, *self.sinks)
-        self.reports = [
-            HealthReport(one.host, metrics=self.parts.metrics, pod="", version="", clock=self.clock) for one in keys
-        ]
-        for report, one in zip(self.reports, keys, strict=True):
-            self.parts.heartbeats.add(report, one)
+        self.reports = [self.parts.report(sink.keys) for sink in self.sinks]
+        for report, sink in zip(self.reports, self.sinks, strict=True):
+            self.parts.heartbeats.add(report, sink.keys)
         self.task = self.parts.repeat(self.parts.heartbeats.step)
 
     def beats(self) -> list[str]:

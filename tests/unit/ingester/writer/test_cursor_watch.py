@@ -5,14 +5,12 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from sluice_ingester.telemetry.health_report import HealthReport
 from sluice_ingester.writer.batch_writer import BatchWriter, FencedError
 from sluice_ingester.writer.cursor_watch import CHECK_SECONDS, EvictsError
-from sluice_redis.contract import Stream, StreamKeys
 from sluice_redis.sink.errors import SinkError
 from tests.fakes.clock import FakeClock, settle
-from tests.fakes.redis_sink import NO_RIGHT, UNAVAILABLE, FakeRedis, FakeSink
-from tests.unit.ingester.process_parts import ProcessParts
+from tests.fakes.redis_sink import NO_RIGHT, UNAVAILABLE
+from tests.unit.ingester.process_parts import ProcessParts, label_sinks
 
 
 class Stage:
@@ -20,18 +18,10 @@ class Stage:
 
     def __init__(self, number: int) -> None:
         self.clock = FakeClock()
-        redis = FakeRedis()
-        keys = [StreamKeys(stream=Stream.LABELS, host=str(number)) for number in range(number)]
-        self.sinks = [FakeSink(redis, one, clock=self.clock) for one in keys]
+        self.sinks = label_sinks(number, self.clock)
         self.parts = ProcessParts(self.clock, *self.sinks)
         self.writers = [
-            BatchWriter(
-                sink,
-                HealthReport(sink.keys.host, metrics=self.parts.metrics, pod="", version="", clock=self.clock),
-                high_water_mark=10,
-                clock=self.clock,
-            )
-            for sink in self.sinks
+            BatchWriter(sink, self.parts.report(sink.keys), high_water_mark=10, clock=self.clock) for sink in self.sinks
         ]
         self.told: list[tuple[int, type[Exception]]] = []
 
